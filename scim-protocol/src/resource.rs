@@ -1,0 +1,74 @@
+//! Documents that are known to be valid (RFC 7643 §3).
+
+pub mod project;
+pub mod validate;
+
+use serde_json::{Map, Value};
+
+use crate::{Error, patch::Operation, schema::ResourceType};
+
+/// What to do with an attribute that no schema defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unknown {
+    /// Drop it, as providers expect.
+    #[default]
+    Ignore,
+    /// Refuse the request: 400 `invalidSyntax`.
+    Refuse,
+}
+
+/// A document that has passed validation: canonical attribute names, schema order (`schemas` first,
+/// then `externalId`, then core attributes as the schema lists them, then extensions), no nulls, no
+/// empty lists or objects, `schemas` holding the URNs present, each value of its attribute's type.
+///
+/// It holds what clients assert. It never holds `id`, `meta` or another `readOnly` attribute: those
+/// are the server's, which adds them when it renders. `members` is in it when the client sent them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    document: Map<String, Value>,
+}
+
+impl Resource {
+    /// From the body of a POST (RFC 7644 §3.3). `readOnly` attributes are ignored.
+    pub fn create(body: Value, rt: &ResourceType, unknown: Unknown) -> Result<Self, Error> {
+        validate::create(body, rt, unknown)
+    }
+
+    /// This resource replaced by the body of a PUT (RFC 7644 §3.5.1): `immutable` attributes that
+    /// are set must match or be left out (400 `mutability`), `writeOnly` attributes that are left
+    /// out stay, other attributes that are left out are cleared.
+    pub fn replace(&self, body: Value, rt: &ResourceType, unknown: Unknown) -> Result<Self, Error> {
+        validate::replace(self, body, rt, unknown)
+    }
+
+    /// This resource with the operations of a PATCH applied in order (RFC 7644 §3.5.2). One that
+    /// fails fails all of them.
+    pub fn modify(&self, operations: &[Operation], rt: &ResourceType, unknown: Unknown) -> Result<Self, Error> {
+        crate::patch::apply::apply(self, operations, rt, unknown)
+    }
+
+    /// From a document that was valid when it was stored. No check is made.
+    pub fn from_stored(document: Map<String, Value>) -> Self {
+        Self { document }
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Map<String, Value> {
+        &self.document
+    }
+
+    /// The document, by value.
+    pub fn into_document(self) -> Map<String, Value> {
+        self.document
+    }
+
+    /// Takes a top-level core attribute out (for what is stored outside the document: `members`).
+    pub fn take(&mut self, attribute: &str) -> Option<Value> {
+        self.document.shift_remove(attribute)
+    }
+
+    /// Sets a top-level core attribute that is already valid (a password's hash).
+    pub fn set(&mut self, attribute: &str, value: Value) {
+        self.document.insert(attribute.to_owned(), value);
+    }
+}

@@ -1,0 +1,154 @@
+//! Schemas, attributes and their characteristics, as data (RFC 7643 §2, §6 and §7).
+//!
+//! Everything that acts on a document (validation, filters, PATCH, projection) asks these values
+//! what an attribute is. No attribute of User or Group is named in code elsewhere.
+
+pub mod core;
+pub mod registry;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use registry::{Extension, ResourceType, SchemaRegistry};
+
+/// The data type of an attribute (RFC 7643 §2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Type {
+    /// §2.3.6
+    Binary,
+    /// §2.3.2
+    Boolean,
+    /// §2.3.8
+    Complex,
+    /// §2.3.5
+    DateTime,
+    /// §2.3.3
+    Decimal,
+    /// §2.3.4
+    Integer,
+    /// §2.3.7
+    Reference,
+    /// §2.3.1
+    #[default]
+    String,
+}
+
+/// When a client may set an attribute (RFC 7643 §7, `mutability`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mutability {
+    /// Set once; later values must equal the first.
+    Immutable,
+    /// Set by the server; what clients send is ignored.
+    ReadOnly,
+    /// May be set and read.
+    #[default]
+    ReadWrite,
+    /// May be set and is never returned.
+    WriteOnly,
+}
+
+/// When an attribute is part of an answer (RFC 7643 §7, `returned`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Returned {
+    /// In each answer, whatever is asked for.
+    Always,
+    /// Unless excluded, or others are asked for.
+    #[default]
+    Default,
+    /// In no answer.
+    Never,
+    /// Only where asked for by name.
+    Request,
+}
+
+/// Where no two resources may hold the same value (RFC 7643 §7, `uniqueness`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Uniqueness {
+    /// In all tenants. No attribute here asks for it; kept because schemas may say it.
+    Global,
+    /// Values may repeat.
+    #[default]
+    None,
+    /// In one tenant, among resources of one type.
+    Server,
+}
+
+/// One attribute and its characteristics (RFC 7643 §7). Reads and writes the RFC's JSON form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attribute {
+    /// Its name in canonical spelling; compared without case.
+    pub name: String,
+    /// Its data type; `type` on the wire.
+    #[serde(rename = "type", default)]
+    pub kind: Type,
+    /// For a complex attribute, what it is made of, in schema order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sub_attributes: Vec<Arc<Attribute>>,
+    /// Whether the value is a list.
+    #[serde(default)]
+    pub multi_valued: bool,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+    /// Whether a resource must have it.
+    #[serde(default)]
+    pub required: bool,
+    /// Suggested values; others are legal (RFC 7643 §7).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canonical_values: Vec<String>,
+    /// Whether case counts when strings are compared.
+    #[serde(default)]
+    pub case_exact: bool,
+    /// When it may be set.
+    #[serde(default)]
+    pub mutability: Mutability,
+    /// When it is returned.
+    #[serde(default)]
+    pub returned: Returned,
+    /// Where its value must be unique.
+    #[serde(default)]
+    pub uniqueness: Uniqueness,
+    /// For a reference, what it may point to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference_types: Vec<String>,
+}
+
+impl Attribute {
+    /// The sub-attribute of that name, in any case.
+    pub fn sub_attribute(&self, name: &str) -> Option<&Arc<Attribute>> {
+        self.sub_attributes.iter().find(|sub| sub.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether this is a complex attribute.
+    pub fn is_complex(&self) -> bool {
+        self.kind == Type::Complex
+    }
+}
+
+/// A schema: a URN and the attributes that it defines (RFC 7643 §7).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schema {
+    /// The URN, in canonical spelling; compared without case.
+    pub id: String,
+    /// A name for people.
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+    /// Its attributes, in schema order.
+    pub attributes: Vec<Arc<Attribute>>,
+}
+
+impl Schema {
+    /// The attribute of that name, in any case.
+    pub fn attribute(&self, name: &str) -> Option<&Arc<Attribute>> {
+        self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    }
+}

@@ -1,1 +1,13 @@
+//! The SCIM service provider: tenants, bearer tokens, a durable store, and the operations of
+//! RFC 7644 between them.
+//!
+//! Data flows one way: [`http`] → [`operation`] → [`index`], [`membership`], [`plan`], [`cursor`],
+//! [`render`] → [`store`] → backend. `operation` never names hyper or a status code; `store` never
+//! parses a document; only `http` turns an error into a response.
 
+pub mod audit;
+pub mod clock;
+pub mod event;
+pub mod store;
+pub mod tenant;
+pub mod token;

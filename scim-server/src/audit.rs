@@ -1,0 +1,1 @@
+//! The audit log: one JSON line for every call.

@@ -1,0 +1,440 @@
+//! The store: what is kept, and the one way in which it changes.
+//!
+//! A change is a value, a [`Commit`]: what must still be true, what is written, and the event that
+//! says so. The engine applies it whole or not at all, and answers only when it is durable. Values,
+//! not closures, because sled has no scan inside a transaction and SQL transactions must be able to
+//! run again: a value can be retried, compared in tests, and has no lifetimes.
+//!
+//! The engine knows nothing of SCIM documents: bytes in, bytes out. It does keep what is not in
+//! them: versions, times, member counts, the number of resources, and the index over
+//! `meta.lastModified`. Members are edges, in both directions, never part of a document.
+
+pub mod contract;
+pub mod sled;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::event::Event;
+
+/// A tenant's identifier: the first segment of its base URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TenantId(pub Uuid);
+
+impl TenantId {
+    /// The reserved tenant whose resources are the tenants and tokens themselves. No caller can be
+    /// authenticated for it.
+    pub const SYSTEM: Self = Self(Uuid::nil());
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A resource's identifier: a UUIDv7, unique in the whole store and never used twice, so that the
+/// order of ids is the order of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ResourceId(pub Uuid);
+
+impl ResourceId {
+    /// From what a client wrote: only the canonical form (lower case, hyphens) names a resource.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Uuid::try_parse(text).ok()?;
+        let mut buffer = Uuid::encode_buffer();
+        (id.hyphenated().encode_lower(&mut buffer) == text).then_some(Self(id))
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The name of a resource type (`User`), or of a kind of the system's own records (`Token`).
+/// Never empty, no NUL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TypeName(pub Arc<str>);
+
+impl TypeName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for TypeName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+/// Which resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ResourceKey {
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// Of which type.
+    pub resource_type: TypeName,
+    /// Its id.
+    pub id: ResourceId,
+}
+
+/// What the client sees of a resource, in the form in which it is served.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Body {
+    /// How the resource is called where another refers to it (`display` of a member). UTF-8.
+    pub display: Bytes,
+    /// The JSON object of all attributes returned by default, `id` included; without `meta`,
+    /// `members` and `groups`, which are appended when it is served.
+    pub visible: Bytes,
+    /// The JSON object of the attributes that are returned on request or never; may be empty.
+    pub hidden: Bytes,
+}
+
+impl Body {
+    /// The display name as text.
+    pub fn display(&self) -> &str {
+        std::str::from_utf8(&self.display).unwrap_or_default()
+    }
+}
+
+/// What the store itself keeps about a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Header {
+    /// Counts the changes of the resource, from 1; for a group, changes of its members too.
+    pub version: u64,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it, or its members, last changed.
+    pub last_modified: Timestamp,
+    /// How many members it has.
+    pub members: u64,
+}
+
+/// A stored resource.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Record {
+    /// The store's part.
+    pub header: Header,
+    /// The document.
+    pub body: Body,
+}
+
+/// A value as an index holds it: order-preserving bytes, made by [`crate::index`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexValue(pub Vec<u8>);
+
+/// One value of one indexed attribute.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexKey {
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// Of which resource type.
+    pub resource_type: TypeName,
+    /// The attribute's canonical path: `userName`, `emails.value`.
+    pub attribute: Arc<str>,
+    /// The value.
+    pub value: IndexValue,
+}
+
+/// That a resource has a value. For a `unique` entry the store refuses a second resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexEntry {
+    /// The value.
+    pub key: IndexKey,
+    /// Who has it.
+    pub id: ResourceId,
+    /// Whether only one may.
+    pub unique: bool,
+}
+
+/// A run of index values: unique entries and others alike are found in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexRange {
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// Of which resource type.
+    pub resource_type: TypeName,
+    /// The attribute; `meta.lastModified` is kept by the store itself, its values being
+    /// [`IndexValue::instant`].
+    pub attribute: Arc<str>,
+    /// Which values.
+    pub values: Values,
+    /// From the largest value down.
+    pub descending: bool,
+}
+
+/// Which values of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Values {
+    /// Each of them.
+    All,
+    /// This one.
+    Equal(IndexValue),
+    /// Those whose bytes begin so.
+    Prefix(IndexValue),
+    /// From the first (included or not) to the second (included or not).
+    Between(std::ops::Bound<IndexValue>, std::ops::Bound<IndexValue>),
+}
+
+/// The attribute under which the store keeps each resource's `meta.lastModified`.
+pub const LAST_MODIFIED: &str = "meta.lastModified";
+
+impl IndexValue {
+    /// How an instant is ordered in an index: eight bytes, big-endian, sign bit flipped.
+    pub fn instant(at: Timestamp) -> Self {
+        let ordered = (at.as_millis() as u64) ^ (1 << 63);
+        Self(ordered.to_be_bytes().to_vec())
+    }
+}
+
+/// A place in an index: value, then id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The value.
+    pub value: IndexValue,
+    /// The resource.
+    pub id: ResourceId,
+}
+
+/// Where a list of resources (in the order of their ids) begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Behind this one, which need not exist any more.
+    After(ResourceId),
+    /// Before this one, going backwards: the page that ends there.
+    Before(ResourceId),
+    /// Behind so many; walks over their keys.
+    Offset(u64),
+}
+
+/// A resource that another refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Its type.
+    pub resource_type: TypeName,
+    /// Its id.
+    pub id: ResourceId,
+    /// Its display name; UTF-8.
+    pub display: Bytes,
+}
+
+/// That a resource is a direct member of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Edge {
+    /// The group.
+    pub group: ResourceKey,
+    /// The member, of the same tenant.
+    pub member: ResourceKey,
+}
+
+/// What must still be so when a commit is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// The resource exists. Else [`StoreError::Missing`].
+    Present(ResourceKey),
+    /// The resource has this version. Else [`StoreError::Conflict`], or `Missing` when it is gone.
+    Version(ResourceKey, u64),
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// The resource goes, with its index over `meta.lastModified`, its place in the groups that
+    /// hold it (each such group changes) and, if it is a group, all its members: those edges are
+    /// invisible at once and swept later in small steps. Its index entries must be removed by
+    /// `Unindex` writes in the same commit.
+    Delete(ResourceKey),
+    /// An index entry comes. `Taken` when it is unique and another resource has the value.
+    Index(IndexEntry),
+    /// A member comes. The member must exist (`Missing` otherwise). No change when it is there.
+    Join(Edge),
+    /// A member goes. No change when it is not there.
+    Leave(Edge),
+    /// The resource is made, or its body replaced.
+    Put(ResourceKey, Body),
+    /// An index entry goes.
+    Unindex(IndexEntry),
+}
+
+/// A change and its event: the only way to write. All of it happens or nothing does.
+///
+/// The store gives each resource that is `Put`, and each group with a `Join` or `Leave` that changes
+/// something, one new version and the commit's instant as its last modification. A commit in which
+/// nothing changes (only joins of members and leaves of strangers) leaves no trace and no event.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// What happened; its target is the resource that the answer is about.
+    pub event: Option<Event>,
+    /// The resource that the commit is about.
+    pub target: ResourceKey,
+    /// What must be so.
+    pub expect: Vec<Expect>,
+    /// What changes. Writes are applied in order; `Unindex` before `Index` of the same value.
+    pub writes: Vec<Write>,
+}
+
+impl Commit {
+    /// A change with its event: a change to a tenant's resources without one cannot be expressed.
+    pub fn new(target: ResourceKey, event: Event) -> Self {
+        Self { event: Some(event), target, expect: Vec::new(), writes: Vec::new() }
+    }
+
+    /// A change to the system's own records that nobody needs to hear of (a token's last use).
+    pub fn bookkeeping(resource_type: TypeName, id: ResourceId) -> Self {
+        let target = ResourceKey { tenant: TenantId::SYSTEM, resource_type, id };
+        Self { event: None, target, expect: Vec::new(), writes: Vec::new() }
+    }
+}
+
+/// What came of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Whether anything changed.
+    pub changed: bool,
+    /// The target afterwards; `None` when it is gone.
+    pub header: Option<Header>,
+    /// The event's sequence; 0 when there was none.
+    pub sequence: u64,
+}
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The resource has another version than expected: read again and decide again.
+    #[error("{0:?} has changed meanwhile")]
+    Conflict(ResourceKey),
+    /// What is stored cannot be read.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    /// The resource is not there.
+    #[error("{0:?} does not exist")]
+    Missing(ResourceKey),
+    /// Another resource has this unique value.
+    #[error("the value of {} is taken", .0.key.attribute)]
+    Taken(IndexEntry),
+    /// The store cannot answer now.
+    #[error("the store is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Everything that is kept of one thing, as exported and loaded: ids, versions and times stay.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// A resource, with the index entries that it has.
+    Resource(ResourceKey, Record, Vec<IndexEntry>),
+    /// Some members of a group. Each edge counts once.
+    Members(ResourceKey, Vec<ResourceKey>),
+    /// An event, with its sequence.
+    Event(TenantId, Event),
+}
+
+/// What `check` found to disagree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// A stable word for the kind of fault: `index-missing`, `edge-one-way`, `count-wrong` …
+    pub kind: String,
+    /// What is wrong with what, without values that name a person.
+    pub detail: String,
+    /// Whether it was put right.
+    pub repaired: bool,
+}
+
+/// Computes the index entries that a record should have (see [`crate::index`]).
+pub type EntriesOf = Arc<dyn Fn(&ResourceKey, &Record) -> Result<Vec<IndexEntry>, StoreError> + Send + Sync>;
+
+/// Where findings and items go; returning `false` ends the work early.
+pub type Sink<T> = Box<dyn FnMut(T) -> bool + Send>;
+
+/// A durable store. Each method may be called from any task at any time.
+///
+/// Reads see every acknowledged commit. A scan is not a snapshot: it sees everything that stood
+/// throughout, once, in order.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// One resource.
+    async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError>;
+
+    /// Who has this unique value.
+    async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError>;
+
+    /// Resources of one type in the order of their ids (for [`Start::Before`]: the last `limit`
+    /// before it, also in ascending order).
+    async fn resources(
+        &self,
+        tenant: TenantId,
+        resource_type: &TypeName,
+        from: Start,
+        limit: usize,
+    ) -> Result<Vec<(ResourceId, Record)>, StoreError>;
+
+    /// How many resources of that type there are: a stored number, not a scan.
+    async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError>;
+
+    /// Positions in an index, in order, behind `after`.
+    async fn index(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError>;
+
+    /// How many positions the range has; stops counting at `limit`.
+    async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError>;
+
+    /// Direct members of a group in the order of their ids, behind `after`. Without display names
+    /// when `names` is false (that saves one read each).
+    async fn members(
+        &self,
+        group: &ResourceKey,
+        after: Option<ResourceId>,
+        limit: usize,
+        names: bool,
+    ) -> Result<Vec<Reference>, StoreError>;
+
+    /// Whether it is a direct member.
+    async fn is_member(&self, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError>;
+
+    /// For each of these resources (ascending ids), the groups that hold it directly, in the order
+    /// of their ids. One pass for a page of a list.
+    async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError>;
+
+    /// Events of a tenant behind that sequence.
+    async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// Applies a commit and answers when it is durable.
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
+
+    /// Removes everything of a tenant, in small steps; returns how many resources went.
+    async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError>;
+
+    /// Gives every item of a tenant (all tenants and the system's records when `None`), resources
+    /// before members, members before events. While it runs, writes wait, so that what comes out is
+    /// one state; reads go on.
+    async fn export(&self, tenant: Option<TenantId>, sink: Sink<Item>) -> Result<(), StoreError>;
+
+    /// Takes items as they were exported, in their order; durable when it returns. What is there
+    /// already under the same id is replaced. `Taken` when a unique value is another resource's.
+    async fn load(&self, items: Vec<Item>) -> Result<(), StoreError>;
+
+    /// Compares documents, index entries, edges in both directions and counts, and with `repair`
+    /// puts right what disagrees (documents and `Join`ed edges are the truth). Writes wait.
+    async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError>;
+
+    /// Removes events older than that instant, in small steps; returns how many.
+    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Finishes what is queued and closes. Later calls answer `Unavailable`.
+    async fn close(&self) -> Result<(), StoreError>;
+}

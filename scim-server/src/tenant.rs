@@ -1,0 +1,82 @@
+//! Tenants: one directory of users and groups each, with its own schemas, profile and limits.
+
+use std::{collections::HashMap, sync::Arc};
+
+use scim_protocol::{Timestamp, resource::Unknown, schema::SchemaRegistry};
+use serde::{Deserialize, Serialize};
+
+use crate::store::{TenantId, TypeName};
+
+/// Which rules a tenant lives by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// The RFCs, without any other limitation.
+    #[default]
+    Rfc,
+    /// The constraints, quotas and error texts of AWS IAM Identity Center.
+    IdentityCenter,
+}
+
+/// An attribute that is indexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexSpec {
+    /// Its canonical path: `userName`, `emails.value`.
+    pub path: Arc<str>,
+    /// Whether two resources may not share a value.
+    pub unique: bool,
+    /// Whether case counts.
+    pub case_exact: bool,
+}
+
+/// What an administrator may set for one tenant. Stored as JSON; every field has a default.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Which rules.
+    pub profile: Profile,
+    /// Refuse attributes that no schema defines, instead of ignoring them.
+    pub strict: bool,
+    /// Discovery endpoints want a token too.
+    pub discovery_needs_token: bool,
+    /// Two groups may have the same `displayName` (never under `identity-center`).
+    pub duplicate_group_names: bool,
+    /// Requests a second per token; 0 is no limit; absent is the profile's default.
+    pub rate_limit: Option<u32>,
+    /// Schema definitions beyond the core ones, in the form of
+    /// [`SchemaRegistry::with_definition`].
+    pub schemas: Vec<serde_json::Value>,
+    /// Further attributes to index, by resource type: `{"User": ["title"]}`.
+    pub indexes: HashMap<String, Vec<String>>,
+}
+
+/// A tenant as requests see it: settings with everything derived from them.
+#[derive(Debug)]
+pub struct Tenant {
+    /// Its id, the first segment of its base URL.
+    pub id: TenantId,
+    /// Its name, unique in the store.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// A disabled tenant answers 403 to every request.
+    pub disabled: bool,
+    /// What was set.
+    pub settings: Settings,
+    /// Its schemas and resource types.
+    pub registry: SchemaRegistry,
+    /// What is indexed, by resource type.
+    pub indexes: HashMap<TypeName, Vec<IndexSpec>>,
+}
+
+impl Tenant {
+    /// What happens to attributes that no schema defines.
+    pub fn unknown(&self) -> Unknown {
+        if self.settings.strict { Unknown::Refuse } else { Unknown::Ignore }
+    }
+
+    /// What is indexed of a resource type.
+    pub fn index_specs(&self, resource_type: &str) -> &[IndexSpec] {
+        self.indexes.get(&TypeName::from(resource_type)).map_or(&[], Vec::as_slice)
+    }
+}

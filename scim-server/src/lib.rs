@@ -7,7 +7,9 @@
 
 pub mod audit;
 pub mod clock;
+pub mod cursor;
 pub mod event;
+pub mod index;
 pub mod store;
 pub mod tenant;
 pub mod token;

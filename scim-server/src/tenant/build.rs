@@ -39,7 +39,10 @@ impl Settings {
 }
 
 fn registry(settings: &Settings) -> Result<SchemaRegistry, Error> {
-    let registry = SchemaRegistry::core();
+    let mut registry = SchemaRegistry::core();
+    if !settings.groups_share_names() {
+        registry = registry.with_uniqueness("Group", "displayName", Uniqueness::Server)?;
+    }
     settings.schemas.iter().try_fold(registry, |registry, definition| registry.with_definition(definition))
 }
 
@@ -62,7 +65,7 @@ fn index_specs(resource_type: &ResourceType, settings: &Settings) -> Result<Vec<
             add(&mut specs, folded("emails.value", strict));
             add(&mut specs, folded("displayName", false));
         }
-        "Group" => add(&mut specs, folded("displayName", !settings.groups_share_names())),
+        "Group" => add(&mut specs, folded("displayName", false)),
         _ => {}
     }
     for path in settings.indexes.get(&resource_type.name).into_iter().flatten() {
@@ -91,5 +94,59 @@ fn add_unique(specs: &mut Vec<IndexSpec>, prefix: &str, attribute: &Attribute) {
 fn add(specs: &mut Vec<IndexSpec>, spec: IndexSpec) {
     if specs.iter().all(|known| known.path != spec.path) {
         specs.push(spec);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scim_protocol::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::TenantId;
+
+    /// The indexes of a resource type as words: `path`, `!` when unique, `=` when case counts.
+    fn indexes(settings: serde_json::Value, resource_type: &str) -> Result<Vec<String>, String> {
+        let settings = serde_json::from_value(settings).unwrap();
+        let id = TenantId::random([1; 16]);
+        let created = Timestamp::default();
+        let record =
+            TenantRecord { id, name: "t".to_owned(), disabled: false, deleting: false, settings, created, version: 1 };
+        let tenant = Tenant::build(&record).map_err(|error| error.detail().to_owned())?;
+        let mark = |set, mark: &'static str| if set { mark } else { "" };
+        let word = |spec: &IndexSpec| format!("{}{}{}", spec.path, mark(spec.unique, "!"), mark(spec.case_exact, "="));
+        Ok(tenant.index_specs(resource_type).iter().map(word).collect())
+    }
+
+    #[track_caller]
+    fn check(settings: serde_json::Value, resource_type: &str, expect: &[&str]) {
+        assert_eq!(indexes(settings, resource_type).unwrap(), expect);
+    }
+
+    #[test]
+    fn what_providers_look_up_is_indexed() {
+        check(json!({}), "User", &["externalId=", "userName!", "emails.value", "displayName"]);
+        check(json!({}), "Group", &["externalId=", "displayName!"]);
+        check(json!({"duplicate_group_names": true}), "Group", &["externalId=", "displayName"]);
+    }
+
+    #[test]
+    fn identity_center_wants_more_to_be_unique() {
+        let profile = json!({"profile": "identity-center", "duplicate_group_names": true});
+        check(profile.clone(), "User", &["externalId!=", "userName!", "emails.value!", "displayName"]);
+        check(profile, "Group", &["externalId!=", "displayName!"]);
+    }
+
+    #[test]
+    fn further_indexes_are_named_by_their_canonical_paths() {
+        let urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        let settings =
+            json!({"indexes": {"User": ["TITLE", "name.familyname", format!("{urn}:employeeNumber"), "userName"]}});
+        let number = format!("{urn}:employeeNumber");
+        let expect = ["externalId=", "userName!", "emails.value", "displayName", "title", "name.familyName", &number];
+        check(settings, "User", &expect);
+        assert!(indexes(json!({"indexes": {"User": ["shoeSize"]}}), "User").unwrap_err().contains("shoeSize"));
+        assert!(indexes(json!({"indexes": {"User": ["name"]}}), "User").unwrap_err().contains("sub-attributes"));
+        assert!(indexes(json!({"indexes": {"Car": ["title"]}}), "User").unwrap_err().contains("Car"));
     }
 }

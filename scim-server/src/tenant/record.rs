@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scim_protocol::Timestamp;
+use scim_protocol::{Timestamp, value::fold};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -99,7 +99,7 @@ pub fn name_key(name: &str) -> IndexKey {
         tenant: TenantId::SYSTEM,
         resource_type: TypeName::from(KIND),
         attribute: Arc::from("name"),
-        value: IndexValue(name.to_lowercase().into_bytes()),
+        value: IndexValue(fold(name).into_bytes()),
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`render`] → [`store`] → backend. `operation` never names hyper or a status code; `store` never
 //! parses a document; only `http` turns an error into a response.
 
+pub mod access;
 pub mod audit;
 pub mod clock;
 pub mod cursor;

@@ -376,10 +376,8 @@ pub fn split_returned(document: &Map<String, Value>, rt: &ResourceType) -> (Map<
     for (name, value) in document {
         match (rt.extension(name), value) {
             (Some(extension), Value::Object(attributes)) => {
-                let (shown, kept): (Map<_, _>, Map<_, _>) = attributes
-                    .clone()
-                    .into_iter()
-                    .partition(|(name, _)| by_default(extension.schema.attribute(name)));
+                let (shown, kept): (Map<_, _>, Map<_, _>) =
+                    attributes.clone().into_iter().partition(|(name, _)| by_default(extension.schema.attribute(name)));
                 if !shown.is_empty() {
                     visible.insert(name.clone(), Value::Object(shown));
                 }

@@ -48,10 +48,14 @@ impl Assignment<'_> {
         if let Some(before) = before
             && !after.is_some_and(|after| same(attribute, &before, after))
         {
-            return Err(mutability(format!("{at} is immutable and already has another value. Leave the operation out.")));
+            return Err(mutability(format!(
+                "{at} is immutable and already has another value. Leave the operation out."
+            )));
         }
         if attribute.required && had_value && after.is_none() {
-            return Err(mutability(format!("{at} is required and cannot be unassigned. Replace it with another value.")));
+            return Err(mutability(format!(
+                "{at} is required and cannot be unassigned. Replace it with another value."
+            )));
         }
         Ok(())
     }
@@ -79,7 +83,7 @@ impl Assignment<'_> {
             Mode::Replace => {
                 *elements = given;
                 Ok((0..elements.len()).collect())
-            },
+            }
         }
     }
 
@@ -123,12 +127,12 @@ impl Assignment<'_> {
                 self.set_sub(object, sub, value, &at.name(&sub.name))?;
                 forget_other_reference(attribute, object, referred, &[&sub.name]);
                 arrange(object, attribute);
-            },
+            }
             (None, Value::Null, element) => *element = Value::Null,
             (None, Value::Object(given), Value::Object(object)) => self.merge(object, given, at)?,
             (_, value, element) => {
                 *element = typed::element(value.clone(), attribute, at, self.unknown)?.unwrap_or(Value::Null);
-            },
+            }
         }
         Ok(())
     }
@@ -167,13 +171,13 @@ impl Assignment<'_> {
         let new = match (value, old) {
             (Value::Array(_) | Value::Null, _) if !sub.multi_valued => {
                 typed::attribute(value.clone(), sub, at, self.unknown)?
-            },
+            }
             (value, Some(Value::Array(old))) if sub.multi_valued && self.mode == Mode::Add => {
                 let given = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
                 let mut list = old.clone();
                 append(&mut list, typed::elements(given, sub, at, self.unknown)?, sub);
                 Some(Value::Array(list))
-            },
+            }
             (value, _) => typed::attribute(value.clone(), sub, at, self.unknown)?,
         };
         // Whole elements of a list may be exchanged; inside one, or in the only value, what is
@@ -183,11 +187,11 @@ impl Assignment<'_> {
             (Some(old), Some(new)) if stays && same(sub, old, new) => return Ok(()),
             (Some(_), _) if stays => {
                 return Err(mutability(format!("{at} is immutable and already has another value. Leave it out.")));
-            },
+            }
             (Some(_), None) if sub.required => {
                 return Err(mutability(format!("{at} is required and cannot be unassigned. Send another value.")));
-            },
-            _ => {},
+            }
+            _ => {}
         }
         match new {
             Some(new) => object.insert(sub.name.clone(), new),

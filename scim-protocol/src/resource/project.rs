@@ -90,7 +90,7 @@ impl Projection {
                     Self::Attributes(_) => !matches!(named, Named::Not),
                     Self::Excluded(_) => attribute.returned == Returned::Default && !matches!(named, Named::Wholly),
                 }
-            },
+            }
         }
     }
 
@@ -125,7 +125,7 @@ impl Projection {
         for path in paths.iter().filter(|path| path.extension.as_deref() == extension) {
             match (&path.attribute, &path.sub_attribute) {
                 (None, _) => return Named::Wholly,
-                (Some(named), _) if named.name != attribute.name => {},
+                (Some(named), _) if named.name != attribute.name => {}
                 (Some(_), None) => return Named::Wholly,
                 (Some(_), Some(sub)) => subs.push(sub.name.as_str()),
             }
@@ -148,12 +148,12 @@ fn keep_subs(value: Value, attribute: &Attribute, keep: &dyn Fn(&Attribute) -> b
         Value::Object(mut object) => {
             object.retain(|name, _| attribute.sub_attribute(name).is_some_and(|sub| keep(sub)));
             if object.is_empty() { None } else { Some(Value::Object(object)) }
-        },
+        }
         Value::Array(elements) => {
             let kept: Vec<Value> =
                 elements.into_iter().filter_map(|element| keep_subs(element, attribute, keep)).collect();
             if kept.is_empty() { None } else { Some(Value::Array(kept)) }
-        },
+        }
         value => Some(value),
     }
 }

@@ -8,8 +8,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use serde_json::{Map, Value};
@@ -74,7 +73,7 @@ pub(crate) fn element(
         Value::Object(given) if attribute.is_complex() => {
             let object = object(given, &attribute.sub_attributes, at, unknown)?;
             Ok(if object.is_empty() { None } else { Some(Value::Object(object)) })
-        },
+        }
         value => simple(value, attribute, at).map(Some),
     }
 }
@@ -120,23 +119,23 @@ pub(crate) fn unknown_attribute(at: &Location, unknown: Unknown) -> Result<(), E
 
 /// The refusal of one attribute in two spellings.
 pub(crate) fn given_twice(at: &Location) -> Error {
-    Error::syntax(format!("{at} is given more than once, in different case. Names are compared without case: send one."))
+    Error::syntax(format!(
+        "{at} is given more than once, in different case. Names are compared without case: send one."
+    ))
 }
 
 /// Whether two canonical values of an attribute are the same to this server: text is compared as
 /// `caseExact` says, everything else as JSON.
 pub(crate) fn same(attribute: &Attribute, a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(attribute, a, b))
-        },
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(attribute, a, b)),
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len()
                 && a.iter().all(|(name, a)| {
                     let sub = attribute.sub_attribute(name);
                     b.get(name).is_some_and(|b| sub.map_or(a == b, |sub| same(sub, a, b)))
                 })
-        },
+        }
         (Value::String(a), Value::String(b)) if !attribute.case_exact => a == b || fold(a) == fold(b),
         (a, b) => a == b,
     }
@@ -154,7 +153,7 @@ fn simple(value: Value, attribute: &Attribute, at: &Location) -> Result<Value, E
         (Type::Binary, Value::String(text)) if is_base64(text) => Ok(value),
         (Type::Binary, Value::String(_)) => {
             Err(Error::value(format!("{at} is not base64. Send base64 or base64url (RFC 4648 §4 or §5).")))
-        },
+        }
         (Type::DateTime, Value::String(_)) => Err(Error::value(format!(
             "{at} is not a date with a time. Send an xsd:dateTime such as 2011-05-13T04:42:34Z."
         ))),

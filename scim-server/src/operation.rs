@@ -10,6 +10,7 @@ pub mod answer;
 pub mod bulk;
 pub mod create;
 pub mod delete;
+pub mod discover;
 pub mod draft;
 mod list;
 pub mod members;

@@ -52,3 +52,13 @@ pub fn max_page_size(tenant: &Tenant) -> Option<u32> {
 pub fn hides_totals(tenant: &Tenant) -> bool {
     tenant.settings.profile == Profile::IdentityCenter
 }
+
+/// Whether `/Bulk`, `/.search` and PUT of groups are offered.
+pub fn has_bulk(tenant: &Tenant) -> bool {
+    tenant.settings.profile != Profile::IdentityCenter
+}
+
+/// Whether passwords are taken.
+pub fn has_passwords(tenant: &Tenant) -> bool {
+    tenant.settings.profile != Profile::IdentityCenter
+}

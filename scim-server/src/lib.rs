@@ -8,6 +8,9 @@
 pub mod audit;
 pub mod clock;
 pub mod event;
+pub mod http;
+pub mod log;
+pub mod metrics;
 pub mod store;
 pub mod tenant;
 pub mod token;

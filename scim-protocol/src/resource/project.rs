@@ -90,7 +90,7 @@ impl Projection {
                     Self::Attributes(_) => !matches!(named, Named::Not),
                     Self::Excluded(_) => attribute.returned == Returned::Default && !matches!(named, Named::Wholly),
                 }
-            },
+            }
         }
     }
 
@@ -109,8 +109,7 @@ impl Projection {
                 Returned::Never => false,
                 Returned::Default | Returned::Request => names.contains(&sub.name.as_str()),
             }),
-            (Self::Attributes(_), Named::Not) if !is_always => None,
-            (Self::Excluded(_), Named::Wholly) if !is_always => None,
+            (Self::Attributes(_), Named::Not) | (Self::Excluded(_), Named::Wholly) if !is_always => None,
             (Self::Excluded(_), Named::Partly(names)) if is_default => keep_subs(&|sub| {
                 by_default(sub) && (sub.returned == Returned::Always || !names.contains(&sub.name.as_str()))
             }),
@@ -124,10 +123,9 @@ impl Projection {
         let mut subs = Vec::new();
         for path in paths.iter().filter(|path| path.extension.as_deref() == extension) {
             match (&path.attribute, &path.sub_attribute) {
-                (None, _) => return Named::Wholly,
-                (Some(named), _) if named.name != attribute.name => {},
-                (Some(_), None) => return Named::Wholly,
+                (Some(named), _) if named.name != attribute.name => {}
                 (Some(_), Some(sub)) => subs.push(sub.name.as_str()),
+                (Some(_) | None, _) => return Named::Wholly,
             }
         }
         if subs.is_empty() { Named::Not } else { Named::Partly(subs) }
@@ -148,12 +146,12 @@ fn keep_subs(value: Value, attribute: &Attribute, keep: &dyn Fn(&Attribute) -> b
         Value::Object(mut object) => {
             object.retain(|name, _| attribute.sub_attribute(name).is_some_and(|sub| keep(sub)));
             if object.is_empty() { None } else { Some(Value::Object(object)) }
-        },
+        }
         Value::Array(elements) => {
             let kept: Vec<Value> =
                 elements.into_iter().filter_map(|element| keep_subs(element, attribute, keep)).collect();
             if kept.is_empty() { None } else { Some(Value::Array(kept)) }
-        },
+        }
         value => Some(value),
     }
 }

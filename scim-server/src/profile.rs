@@ -1,0 +1,1 @@
+//! What a tenant's profile adds to the RFCs.

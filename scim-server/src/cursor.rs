@@ -156,7 +156,13 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(change: impl Fn(String) -> String, query: &str, count: Option<u32>, millis: i64, expect: Option<ErrorKind>) {
+    fn check(
+        change: impl Fn(String) -> String,
+        query: &str,
+        count: Option<u32>,
+        millis: i64,
+        expect: Option<ErrorKind>,
+    ) {
         let sealer = Sealer::new(&[7; 32], 60);
         let text = sealer.seal(&cursor(), Fingerprint::of(["a", "b"]), Timestamp::from_millis(0)).unwrap();
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
@@ -176,7 +182,13 @@ mod tests {
         check(same, "a", None, 0, Some(ErrorKind::InvalidCount));
         check(same, "ab", Some(10), 0, Some(ErrorKind::InvalidCursor));
         check(|t| format!("{t}A"), "a", Some(10), 0, Some(ErrorKind::InvalidCursor));
-        check(|t| t.replacen(&t[40..41], if &t[40..41] == "A" { "B" } else { "A" }, 1), "a", Some(10), 0, Some(ErrorKind::InvalidCursor));
+        check(
+            |t| t.replacen(&t[40..41], if &t[40..41] == "A" { "B" } else { "A" }, 1),
+            "a",
+            Some(10),
+            0,
+            Some(ErrorKind::InvalidCursor),
+        );
         check(|_| "x".repeat(5000), "a", Some(10), 0, Some(ErrorKind::InvalidCursor));
     }
 }

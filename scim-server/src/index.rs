@@ -126,11 +126,7 @@ mod tests {
             "emails": [{"value": "b@EXAMPLE.com"}, {"type": "home"}, {"value": "babs@jensen.org"}],
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"employeeNumber": "701984"},
         });
-        let key = ResourceKey {
-            tenant: TenantId::SYSTEM,
-            resource_type: "User".into(),
-            id: ResourceId(Uuid::nil()),
-        };
+        let key = ResourceKey { tenant: TenantId::SYSTEM, resource_type: "User".into(), id: ResourceId(Uuid::nil()) };
         let Value::Object(document) = document else { panic!("an object") };
         let found = entries(&key, &document, &[spec(path, case_exact)]);
         let mut values: Vec<_> = found.iter().map(|e| String::from_utf8_lossy(&e.key.value.0).into_owned()).collect();

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod audit;
 pub mod clock;
+pub mod config;
 pub mod cursor;
 pub mod event;
 pub mod http;

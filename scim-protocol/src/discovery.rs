@@ -1,1 +1,298 @@
 //! The discovery resources: ServiceProviderConfig, ResourceType, Schema (RFC 7643 §5–7, RFC 7644 §4).
+//!
+//! Clients configure themselves by these, and some refuse a `null`: what is not there is left out.
+//! Each function takes the base URL, without a slash at its end, for `meta.location`.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::schema::{
+    ResourceType, Schema,
+    core::{RESOURCE_TYPE, SCHEMA, SERVICE_PROVIDER_CONFIG},
+};
+
+/// What a service provider supports, as ServiceProviderConfig says it (RFC 7643 §5).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Features {
+    /// Where people find the documentation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documentation_uri: Option<String>,
+    /// PATCH (RFC 7644 §3.5.2).
+    pub patch: Supported,
+    /// Bulk requests (§3.7).
+    pub bulk: Bulk,
+    /// Filters (§3.4.2.2).
+    pub filter: Filter,
+    /// Changing passwords.
+    pub change_password: Supported,
+    /// Sorting (§3.4.2.3).
+    pub sort: Supported,
+    /// Versions (§3.14).
+    pub etag: Supported,
+    /// How clients authenticate.
+    pub authentication_schemes: Vec<AuthenticationScheme>,
+    /// Paging (RFC 9865 §4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pagination: Option<Pagination>,
+}
+
+/// A feature that is there or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Supported {
+    /// Whether it is there.
+    pub supported: bool,
+}
+
+impl From<bool> for Supported {
+    fn from(supported: bool) -> Self {
+        Self { supported }
+    }
+}
+
+/// Bulk requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bulk {
+    /// Whether they are supported.
+    pub supported: bool,
+    /// The most operations in one request.
+    pub max_operations: u64,
+    /// The largest body, in bytes.
+    pub max_payload_size: u64,
+}
+
+/// Filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Filter {
+    /// Whether they are supported.
+    pub supported: bool,
+    /// The most resources in one answer.
+    pub max_results: u64,
+}
+
+/// One way to authenticate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthenticationScheme {
+    /// `oauth`, `oauth2`, `oauthbearertoken`, `httpbasic` or `httpdigest`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A name for people.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// The specification's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spec_uri: Option<String>,
+    /// The documentation's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documentation_uri: Option<String>,
+    /// Whether it is the preferred one.
+    pub primary: bool,
+}
+
+impl AuthenticationScheme {
+    /// Bearer tokens (RFC 6750), as the preferred scheme.
+    pub fn bearer_token() -> Self {
+        Self {
+            kind: "oauthbearertoken".to_owned(),
+            name: "OAuth Bearer Token".to_owned(),
+            description: "A token in the Authorization header: Bearer, a space, and the token.".to_owned(),
+            spec_uri: Some("https://www.rfc-editor.org/info/rfc6750".to_owned()),
+            documentation_uri: None,
+            primary: true,
+        }
+    }
+}
+
+/// Paging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pagination {
+    /// Whether pages can be asked for by `cursor`.
+    pub cursor: bool,
+    /// Whether pages can be asked for by `startIndex`.
+    pub index: bool,
+    /// What is used when a request names neither.
+    pub default_pagination_method: PaginationMethod,
+    /// How many resources a page has when `count` is not given.
+    pub default_page_size: u32,
+    /// The most resources on a page.
+    pub max_page_size: u32,
+    /// How long a cursor stays good, in seconds; `None` when it does not expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor_timeout: Option<u32>,
+}
+
+/// A way to page (RFC 9865 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PaginationMethod {
+    /// by `cursor`
+    Cursor,
+    /// by `startIndex`
+    Index,
+}
+
+/// The ServiceProviderConfig resource. It has no `id` (RFC 7643 §5).
+pub fn service_provider_config(features: &Features, base_url: &str) -> Value {
+    let body = serde_json::to_value(features).unwrap_or_default();
+    resource(SERVICE_PROVIDER_CONFIG, body, "ServiceProviderConfig", &format!("{base_url}/ServiceProviderConfig"))
+}
+
+/// A ResourceType resource (RFC 7643 §6).
+pub fn resource_type(rt: &ResourceType, base_url: &str) -> Value {
+    let mut body = json!({
+        "id": rt.name,
+        "name": rt.name,
+        "description": rt.description,
+        "endpoint": rt.endpoint,
+        "schema": rt.schema.id,
+    });
+    if !rt.extensions.is_empty() {
+        let extensions = rt.extensions.iter();
+        body["schemaExtensions"] = extensions
+            .map(|extension| json!({"schema": extension.schema.id, "required": extension.required}))
+            .collect();
+    }
+    resource(RESOURCE_TYPE, body, "ResourceType", &format!("{base_url}/ResourceTypes/{}", rt.name))
+}
+
+/// A Schema resource (RFC 7643 §7).
+pub fn schema(schema: &Schema, base_url: &str) -> Value {
+    let body = serde_json::to_value(schema).unwrap_or_default();
+    resource(SCHEMA, body, "Schema", &format!("{base_url}/Schemas/{}", schema.id))
+}
+
+/// The body between `schemas` and `meta`.
+fn resource(schema: &str, body: Value, resource_type: &str, location: &str) -> Value {
+    let mut whole = json!({"schemas": [schema]});
+    if let (Value::Object(whole), Value::Object(body)) = (&mut whole, body) {
+        whole.extend(body);
+    }
+    whole["meta"] = json!({"resourceType": resource_type, "location": location});
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::SchemaRegistry;
+
+    const BASE: &str = "https://example.com/v2";
+
+    fn features() -> Features {
+        Features {
+            documentation_uri: None,
+            patch: true.into(),
+            bulk: Bulk { supported: true, max_operations: 1000, max_payload_size: 1_048_576 },
+            filter: Filter { supported: true, max_results: 200 },
+            change_password: false.into(),
+            sort: true.into(),
+            etag: true.into(),
+            authentication_schemes: vec![AuthenticationScheme::bearer_token()],
+            pagination: Some(Pagination {
+                cursor: true,
+                index: true,
+                default_pagination_method: PaginationMethod::Index,
+                default_page_size: 100,
+                max_page_size: 200,
+                cursor_timeout: Some(3600),
+            }),
+        }
+    }
+
+    #[test]
+    fn service_provider_config_says_what_is_supported() {
+        let config = service_provider_config(&features(), BASE);
+        let expect = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
+            "patch": {"supported": true},
+            "bulk": {"supported": true, "maxOperations": 1000, "maxPayloadSize": 1_048_576},
+            "filter": {"supported": true, "maxResults": 200},
+            "changePassword": {"supported": false},
+            "sort": {"supported": true},
+            "etag": {"supported": true},
+            "authenticationSchemes": [{
+                "type": "oauthbearertoken",
+                "name": "OAuth Bearer Token",
+                "description": "A token in the Authorization header: Bearer, a space, and the token.",
+                "specUri": "https://www.rfc-editor.org/info/rfc6750",
+                "primary": true
+            }],
+            "pagination": {
+                "cursor": true,
+                "index": true,
+                "defaultPaginationMethod": "index",
+                "defaultPageSize": 100,
+                "maxPageSize": 200,
+                "cursorTimeout": 3600
+            },
+            "meta": {"resourceType": "ServiceProviderConfig", "location": "https://example.com/v2/ServiceProviderConfig"}
+        });
+        assert_eq!(config, expect);
+    }
+
+    #[test]
+    fn service_provider_config_follows_its_own_schema() {
+        let registry = SchemaRegistry::core();
+        let schema = registry.schema(SERVICE_PROVIDER_CONFIG).unwrap();
+        let config = service_provider_config(&features(), BASE);
+        for name in config.as_object().unwrap().keys().filter(|name| *name != "schemas" && *name != "meta") {
+            let attribute = schema.attribute(name).unwrap_or_else(|| panic!("{name} is not in the schema"));
+            let value = config[name].as_array().map_or(&config[name], |list| &list[0]);
+            for sub in value.as_object().unwrap().keys() {
+                assert!(attribute.sub_attribute(sub).is_some(), "{name}.{sub} is not in the schema");
+            }
+        }
+    }
+
+    #[test]
+    fn resource_type_lists_its_extensions() {
+        let registry = SchemaRegistry::core();
+        let expect = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
+            "id": "User",
+            "name": "User",
+            "description": "Accounts of people",
+            "endpoint": "/Users",
+            "schema": "urn:ietf:params:scim:schemas:core:2.0:User",
+            "schemaExtensions": [
+                {"schema": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "required": false}
+            ],
+            "meta": {"resourceType": "ResourceType", "location": "https://example.com/v2/ResourceTypes/User"}
+        });
+        assert_eq!(resource_type(registry.resource_type("User").unwrap(), BASE), expect);
+        let group = resource_type(registry.resource_type("Group").unwrap(), BASE);
+        assert!(group.get("schemaExtensions").is_none());
+    }
+
+    #[test]
+    fn schema_has_no_nulls_and_camel_case_values() {
+        for known in SchemaRegistry::core().schemas() {
+            let schema = schema(known, BASE);
+            assert_eq!(schema["id"], known.id);
+            assert_eq!(schema["schemas"], json!([SCHEMA]));
+            assert_eq!(schema["meta"]["location"], format!("{BASE}/Schemas/{}", known.id));
+            assert!(!schema.to_string().contains("null"), "{}", known.id);
+        }
+        let registry = SchemaRegistry::core();
+        let user = schema(registry.schema(crate::schema::core::USER).unwrap(), BASE);
+        let attributes = user["attributes"].as_array().unwrap();
+        let password = attributes.iter().find(|attribute| attribute["name"] == "password").unwrap();
+        let expect = json!({
+            "name": "password",
+            "type": "string",
+            "multiValued": false,
+            "description": "The user's password. It can be set and is never returned.",
+            "required": false,
+            "caseExact": false,
+            "mutability": "writeOnly",
+            "returned": "never",
+            "uniqueness": "none"
+        });
+        assert_eq!(*password, expect);
+    }
+}

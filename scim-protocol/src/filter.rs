@@ -45,6 +45,30 @@ pub enum CompareOperator {
     Le,
 }
 
+impl CompareOperator {
+    const ALL: [Self; 9] = [Self::Eq, Self::Ne, Self::Co, Self::Sw, Self::Ew, Self::Gt, Self::Ge, Self::Lt, Self::Le];
+
+    /// The operator of that name, in any case.
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operator| operator.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Its name in the grammar: `eq`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Eq => "eq",
+            Self::Ne => "ne",
+            Self::Co => "co",
+            Self::Sw => "sw",
+            Self::Ew => "ew",
+            Self::Gt => "gt",
+            Self::Ge => "ge",
+            Self::Lt => "lt",
+            Self::Le => "le",
+        }
+    }
+}
+
 /// A filter as it was written: the grammar is right, the names are not yet looked up.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
@@ -86,15 +110,43 @@ impl Filter {
     /// table 3: no `gt` on booleans and binaries), or an attribute that may not be filtered
     /// (`returned: never`).
     pub fn bind(&self, rt: &ResourceType) -> Result<BoundFilter, Error> {
-        bind::bind(self, rt)
+        bind::bind(self, rt, bind::Unknown::Refused)
+    }
+
+    /// As [`Filter::bind`], for a search over several resource types at once (RFC 7644 §3.4.2.1): an
+    /// attribute that this type does not have counts as unassigned, so that the comparison holds
+    /// for none (`BoundFilter::Or` of nothing) or, with `ne` and `eq null`, for all of its resources
+    /// (`BoundFilter::And` of nothing).
+    pub fn bind_lenient(&self, rt: &ResourceType) -> Result<BoundFilter, Error> {
+        bind::bind(self, rt, bind::Unknown::Unassigned)
     }
 }
 
 /// Prints the filter in its canonical form; parsing that gives the same filter again.
 impl fmt::Display for Filter {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::And(all) => write_joined(f, all, " and ", |child| matches!(child, Self::And(_) | Self::Or(_))),
+            Self::Or(all) => write_joined(f, all, " or ", |child| matches!(child, Self::Or(_))),
+            Self::Not(inner) => write!(f, "not ({inner})"),
+            Self::Compare { path, operator, value } => write!(f, "{path} {} {value}", operator.name()),
+            Self::Present(path) => write!(f, "{path} pr"),
+            Self::ValuePath { path, filter } => write!(f, "{path}[{filter}]"),
+        }
     }
+}
+
+fn write_joined(
+    f: &mut fmt::Formatter<'_>,
+    all: &[Filter],
+    separator: &str,
+    needs_parentheses: fn(&Filter) -> bool,
+) -> fmt::Result {
+    for (position, filter) in all.iter().enumerate() {
+        f.write_str(if position == 0 { "" } else { separator })?;
+        if needs_parentheses(filter) { write!(f, "({filter})")? } else { write!(f, "{filter}")? }
+    }
+    Ok(())
 }
 
 /// What an attribute is compared with, by the attribute's type.

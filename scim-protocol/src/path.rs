@@ -4,13 +4,16 @@
 //! [`BoundPath`]. Binding, not parsing, splits a URN from an attribute name: only the schema knows
 //! where `urn:…:2.0:User:name.givenName` ends being a URN.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use crate::{
-    Error,
-    filter::{BoundFilter, Filter},
-    schema::{Attribute, ResourceType},
+    Error, ErrorKind,
+    filter::{BoundFilter, Filter, bind::bind_element, parse::parse_path},
+    schema::{Attribute, Extension, ResourceType, Schema},
 };
+
+/// The longest attribute notation that is read, in bytes.
+pub const MAX_LENGTH: usize = 512;
 
 /// An attribute as a client wrote it: `name.givenName`, `urn:…:User:userName`, a whole extension's
 /// URN. Its characters are checked, its meaning is not.
@@ -19,8 +22,31 @@ pub struct AttributePath(String);
 
 impl AttributePath {
     /// Checks the characters of attribute notation. `ErrorKind::InvalidPath` otherwise.
-    pub fn parse(_text: &str) -> Result<Self, Error> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let wrong =
+            |why: &str| Err(Error::new(ErrorKind::InvalidPath, format!("\"{text}\" names no attribute: {why}.")));
+        if text.len() > MAX_LENGTH {
+            return Err(Error::new(
+                ErrorKind::InvalidPath,
+                format!("An attribute's name is longer than {MAX_LENGTH} bytes."),
+            ));
+        }
+        if !text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '$') {
+            return wrong("a name begins with a letter");
+        }
+        if let Some(odd) = text.chars().find(|&c| !Self::is_char(c)) {
+            return wrong(&format!("the character {odd:?} cannot be part of a name"));
+        }
+        if text.ends_with(['.', ':']) {
+            return wrong("a name must follow the last character");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Whether attribute notation may hold this character: those of `ATTRNAME` (RFC 7643 §2.1), `$`
+    /// for `$ref`, and those of a URI in front of it.
+    pub(crate) fn is_char(c: char) -> bool {
+        c.is_ascii_alphanumeric() || matches!(c, '$' | '-' | '_' | '.' | ':' | '/' | '#' | '%' | '~' | '+' | '@')
     }
 
     /// The text as it was written.
@@ -30,9 +56,111 @@ impl AttributePath {
 
     /// Finds the attribute in the schemas of a resource type. `ErrorKind::InvalidPath` when there
     /// is none.
-    pub fn bind(&self, _rt: &ResourceType) -> Result<BoundPath, Error> {
-        todo!()
+    ///
+    /// In this order: a whole extension by its URN; a name behind a URN (and `:`, or `.` as old
+    /// Entra jobs write); a core or common attribute; an attribute that exactly one extension has,
+    /// since providers write `manager` and `department` without the URN.
+    pub fn bind(&self, rt: &ResourceType) -> Result<BoundPath, Error> {
+        let text = self.as_str();
+        if let Some(extension) = rt.extension(text) {
+            let extension = Some(Arc::from(extension.schema.id.as_str()));
+            return Ok(BoundPath { extension, attribute: None, sub_attribute: None });
+        }
+        let bound = match behind_urn(text, rt) {
+            Some((None, name)) => in_core(name, rt),
+            Some((Some(extension), name)) => in_extension(name, &extension.schema),
+            None => in_core(text, rt).or_else(|| in_one_extension(text, rt)),
+        };
+        bound.ok_or_else(|| self.unknown(rt))
     }
+
+    fn unknown(&self, rt: &ResourceType) -> Error {
+        let name = behind_urn(self.as_str(), rt).map_or(self.as_str(), |(_, name)| name);
+        let known = known_names(rt);
+        let near = nearest(name, known.iter().map(|(_, name)| name.as_str()));
+        let hint = match known.iter().find(|(_, name)| Some(name.as_str()) == near) {
+            Some((urn, name)) => format!("did you mean \"{urn}{name}\"?"),
+            None => "see /Schemas for the attributes that there are.".to_owned(),
+        };
+        Error::new(ErrorKind::InvalidPath, format!("There is no attribute \"{self}\" in {}; {hint}", rt.name))
+    }
+}
+
+impl fmt::Display for AttributePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The extension (`None`: the core schema) whose URN begins the text, and what follows it.
+fn behind_urn<'t, 'r>(text: &'t str, rt: &'r ResourceType) -> Option<(Option<&'r Extension>, &'t str)> {
+    let core = (None, &rt.schema);
+    let extensions = rt.extensions.iter().map(|extension| (Some(extension), &extension.schema));
+    // The longest URN wins, for one may be the beginning of another.
+    std::iter::once(core)
+        .chain(extensions)
+        .filter_map(|(extension, schema)| {
+            let (urn, rest) = text.split_at_checked(schema.id.len())?;
+            let name = rest.strip_prefix([':', '.'])?;
+            urn.eq_ignore_ascii_case(&schema.id).then_some((extension, name, urn.len()))
+        })
+        .max_by_key(|&(_, _, length)| length)
+        .map(|(extension, name, _)| (extension, name))
+}
+
+fn in_core(name: &str, rt: &ResourceType) -> Option<BoundPath> {
+    bind_name(name, None, |attribute| rt.attribute(attribute))
+}
+
+fn in_extension(name: &str, schema: &Schema) -> Option<BoundPath> {
+    bind_name(name, Some(&schema.id), |attribute| schema.attribute(attribute))
+}
+
+fn in_one_extension(name: &str, rt: &ResourceType) -> Option<BoundPath> {
+    let mut found = rt.extensions.iter().filter_map(|extension| in_extension(name, &extension.schema));
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
+}
+
+fn bind_name<'a>(
+    name: &str,
+    extension: Option<&str>,
+    find: impl Fn(&str) -> Option<&'a Arc<Attribute>>,
+) -> Option<BoundPath> {
+    let (name, sub_name) = name.split_once('.').map_or((name, None), |(name, sub)| (name, Some(sub)));
+    let attribute = find(name)?;
+    let sub_attribute = match sub_name {
+        Some(sub_name) => Some(Arc::clone(attribute.sub_attribute(sub_name)?)),
+        None => None,
+    };
+    Some(BoundPath { extension: extension.map(Arc::from), attribute: Some(Arc::clone(attribute)), sub_attribute })
+}
+
+/// Every attribute and sub-attribute: the URN that its notation needs, and its name.
+fn known_names(rt: &ResourceType) -> Vec<(String, String)> {
+    let core = rt.schema.attributes.iter().chain(ResourceType::common_attributes());
+    let core = core.map(|attribute| (String::new(), attribute));
+    let extensions = rt.extensions.iter().flat_map(|Extension { schema, .. }| {
+        schema.attributes.iter().map(move |attribute| (format!("{}:", schema.id), attribute))
+    });
+    core.chain(extensions)
+        .flat_map(|(urn, attribute)| {
+            let subs = attribute.sub_attributes.iter().map(|sub| format!("{}.{}", attribute.name, sub.name));
+            let names: Vec<String> = std::iter::once(attribute.name.clone()).chain(subs).collect();
+            names.into_iter().map(move |name| (urn.clone(), name))
+        })
+        .collect()
+}
+
+/// The known name that was probably meant, when one is near enough for a slip of the finger.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
+    let allowed = (name.len() / 3).min(3);
+    known
+        .map(|known| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known))
+        .filter(|&(distance, _)| distance <= allowed)
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, known)| known)
 }
 
 /// An attribute that exists: where it stands in a document, and its definition.
@@ -59,9 +187,13 @@ impl BoundPath {
 }
 
 /// The canonical notation: an extension's attribute is written with its URN.
-impl std::fmt::Display for BoundPath {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        todo!()
+impl fmt::Display for BoundPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if self.extension.is_some() && self.attribute.is_some() { ":" } else { "" };
+        f.write_str(self.extension.as_deref().unwrap_or_default())?;
+        f.write_str(separator)?;
+        f.write_str(self.attribute.as_ref().map_or("", |attribute| &attribute.name))?;
+        self.sub_attribute.as_ref().map_or(Ok(()), |sub| write!(f, ".{}", sub.name))
     }
 }
 
@@ -79,14 +211,46 @@ pub struct Path {
 impl Path {
     /// Parses a PATCH path. `ErrorKind::InvalidPath` with the position and what was expected; an
     /// error inside the brackets is `ErrorKind::InvalidFilter`.
-    pub fn parse(_text: &str) -> Result<Self, Error> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        parse_path(text)
     }
 
-    /// Resolves it against a resource type.
-    pub fn bind(&self, _rt: &ResourceType) -> Result<BoundTarget, Error> {
-        todo!()
+    /// Resolves it against a resource type. Names in the brackets are sub-attributes of the
+    /// attribute; of a multi-valued attribute without sub-attributes, `value` is the element itself.
+    /// A filter over a complex attribute with one value is a condition on that value.
+    pub fn bind(&self, rt: &ResourceType) -> Result<BoundTarget, Error> {
+        let mut path = self.attribute.bind(rt)?;
+        let filter = match &self.filter {
+            Some(filter) => Some(bind_element(filter, &path)?),
+            None => None,
+        };
+        if let Some(name) = &self.sub_attribute {
+            let sub_attribute = path.attribute.as_ref().and_then(|attribute| attribute.sub_attribute(name));
+            path.sub_attribute = Some(Arc::clone(sub_attribute.ok_or_else(|| no_sub_attribute(name, &path))?));
+        }
+        Ok(BoundTarget { path, filter })
     }
+}
+
+/// The canonical notation; parsing it gives the same path again.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.attribute)?;
+        self.filter.as_ref().map_or(Ok(()), |filter| write!(f, "[{filter}]"))?;
+        self.sub_attribute.as_ref().map_or(Ok(()), |sub| write!(f, ".{sub}"))
+    }
+}
+
+pub(crate) fn no_sub_attribute(name: &str, path: &BoundPath) -> Error {
+    let known = path.attribute.iter().flat_map(|attribute| &attribute.sub_attributes);
+    let hint = match nearest(name, known.clone().map(|sub| sub.name.as_str())) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => match known.map(|sub| sub.name.as_str()).collect::<Vec<_>>() {
+            none if none.is_empty() => "it has none.".to_owned(),
+            all => format!("it has {}.", all.join(", ")),
+        },
+    };
+    Error::new(ErrorKind::InvalidPath, format!("There is no sub-attribute \"{name}\" in {path}; {hint}"))
 }
 
 /// What a PATCH operation points at.
@@ -97,3 +261,6 @@ pub struct BoundTarget {
     /// The filter over the elements of the attribute.
     pub filter: Option<BoundFilter>,
 }
+
+#[cfg(test)]
+mod tests;

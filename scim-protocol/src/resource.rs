@@ -1,6 +1,9 @@
 //! Documents that are known to be valid (RFC 7643 §3).
 
+pub(crate) mod finish;
+pub(crate) mod location;
 pub mod project;
+pub(crate) mod typed;
 pub mod validate;
 
 use serde_json::{Map, Value};
@@ -72,3 +75,6 @@ impl Resource {
         self.document.insert(attribute.to_owned(), value);
     }
 }
+
+#[cfg(test)]
+mod tests;

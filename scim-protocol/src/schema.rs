@@ -4,11 +4,12 @@
 //! what an attribute is. No attribute of User or Group is named in code elsewhere.
 
 pub mod core;
+mod definition;
 pub mod registry;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 pub use registry::{Extension, ResourceType, SchemaRegistry};
 
@@ -33,6 +34,13 @@ pub enum Type {
     /// §2.3.1
     #[default]
     String,
+}
+
+impl Type {
+    /// Whether values are JSON strings that are compared as text: `string`, `reference`, `binary`.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Binary | Self::Reference | Self::String)
+    }
 }
 
 /// When a client may set an attribute (RFC 7643 §7, `mutability`).
@@ -79,8 +87,11 @@ pub enum Uniqueness {
 }
 
 /// One attribute and its characteristics (RFC 7643 §7). Reads and writes the RFC's JSON form.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+///
+/// What the JSON leaves out has the default of RFC 7643 §2.2. A key that is no characteristic is
+/// refused, so that a misspelt one does not silently become its default.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attribute {
     /// Its name in canonical spelling; compared without case.
     pub name: String,
@@ -88,7 +99,7 @@ pub struct Attribute {
     #[serde(rename = "type", default)]
     pub kind: Type,
     /// For a complex attribute, what it is made of, in schema order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub sub_attributes: Vec<Arc<Attribute>>,
     /// Whether the value is a list.
     #[serde(default)]
@@ -100,7 +111,7 @@ pub struct Attribute {
     #[serde(default)]
     pub required: bool,
     /// Suggested values; others are legal (RFC 7643 §7).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub canonical_values: Vec<String>,
     /// Whether case counts when strings are compared.
     #[serde(default)]
@@ -115,7 +126,7 @@ pub struct Attribute {
     #[serde(default)]
     pub uniqueness: Uniqueness,
     /// For a reference, what it may point to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub reference_types: Vec<String>,
 }
 
@@ -128,6 +139,37 @@ impl Attribute {
     /// Whether this is a complex attribute.
     pub fn is_complex(&self) -> bool {
         self.kind == Type::Complex
+    }
+}
+
+/// Each characteristic that the type has, also where it is the default: clients read this. A complex
+/// attribute has no uniqueness, and only text has a case (RFC 7643 §2.3 and erratum 6004).
+impl Serialize for Attribute {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("type", &self.kind)?;
+        if self.is_complex() {
+            map.serialize_entry("subAttributes", &self.sub_attributes)?;
+        }
+        map.serialize_entry("multiValued", &self.multi_valued)?;
+        map.serialize_entry("description", &self.description)?;
+        map.serialize_entry("required", &self.required)?;
+        if !self.canonical_values.is_empty() {
+            map.serialize_entry("canonicalValues", &self.canonical_values)?;
+        }
+        if self.kind.is_text() {
+            map.serialize_entry("caseExact", &self.case_exact)?;
+        }
+        map.serialize_entry("mutability", &self.mutability)?;
+        map.serialize_entry("returned", &self.returned)?;
+        if !self.is_complex() {
+            map.serialize_entry("uniqueness", &self.uniqueness)?;
+        }
+        if !self.reference_types.is_empty() {
+            map.serialize_entry("referenceTypes", &self.reference_types)?;
+        }
+        map.end()
     }
 }
 

@@ -57,3 +57,23 @@ impl Event {
         Timestamp::from_millis(self.at)
     }
 }
+
+/// The actor of what an administrator did at the command line.
+pub const ADMIN: &str = "admin";
+
+impl Event {
+    /// A change that no SCIM request made: to one of the system's own records. No request id.
+    pub fn administration(action: Action, kind: &str, target: ResourceId, attributes: &[&str]) -> Self {
+        Self {
+            sequence: 0,
+            at: 0,
+            actor: ADMIN.to_owned(),
+            action,
+            resource_type: kind.to_owned(),
+            target,
+            version: 0,
+            attributes: attributes.iter().map(|&name| name.to_owned()).collect(),
+            request: String::new(),
+        }
+    }
+}

@@ -5,9 +5,21 @@
 //! [`render`] → [`store`] → backend. `operation` never names hyper or a status code; `store` never
 //! parses a document; only `http` turns an error into a response.
 
+pub mod access;
 pub mod audit;
 pub mod clock;
+pub mod config;
+pub mod cursor;
 pub mod event;
+pub mod http;
+pub mod index;
+pub mod log;
+pub mod membership;
+pub mod metrics;
+pub mod operation;
+pub mod plan;
+pub mod profile;
+pub mod render;
 pub mod store;
 pub mod tenant;
 pub mod token;

@@ -1,9 +1,19 @@
 //! Tenants: one directory of users and groups each, with its own schemas, profile and limits.
+//!
+//! [`record`] is what is stored, [`build`] turns it into what requests need, [`directory`] is how an
+//! administrator makes, changes and removes tenants.
+
+pub mod build;
+pub mod directory;
+pub mod record;
 
 use std::{collections::HashMap, sync::Arc};
 
 use scim_protocol::{Timestamp, resource::Unknown, schema::SchemaRegistry};
 use serde::{Deserialize, Serialize};
+
+pub use directory::{Directory, DirectoryError};
+pub use record::TenantRecord;
 
 use crate::store::{TenantId, TypeName};
 

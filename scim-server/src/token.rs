@@ -1,11 +1,28 @@
 //! Bearer tokens (RFC 6750): how they look, how they are stored, who they let in.
+//!
+//! A token is shown once, when it is issued, and kept only as a digest. A tenant has at most two
+//! that live, so that one can replace the other without a gap: [`ledger`] issues, rotates and
+//! revokes them, [`secret`] is their text, [`record`] what is stored, [`reminder`] when people are
+//! told that one nears its end.
 
-use std::sync::Arc;
+pub mod ledger;
+pub mod record;
+pub mod reminder;
+pub mod secret;
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+pub use ledger::{Issued, Ledger, LedgerError};
+pub use record::{Status, Token};
+pub use secret::Secret;
 
 use crate::tenant::Tenant;
 
-/// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a token may do. Written as a list of the words `read` and `write`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<String>", try_from = "Vec<String>")]
 pub struct Scopes {
     /// Retrieve and query.
     pub read: bool,
@@ -13,8 +30,54 @@ pub struct Scopes {
     pub write: bool,
 }
 
-/// Someone whose token was verified. Only [`crate::token`] can make one, and every operation needs
-/// one: that one tenant cannot see another is a matter of types.
+impl Scopes {
+    /// Both.
+    pub const ALL: Self = Self { read: true, write: true };
+
+    /// Reads a list of words: `["read", "write"]`. At least one is needed.
+    pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let mut scopes = Self { read: false, write: false };
+        for word in words {
+            match word {
+                "read" => scopes.read = true,
+                "write" => scopes.write = true,
+                other => return Err(format!("there is no scope \"{other}\"; use read, write or both")),
+            }
+        }
+        if scopes == (Self { read: false, write: false }) {
+            return Err("a token needs a scope; use read, write or both".to_owned());
+        }
+        Ok(scopes)
+    }
+
+    /// The words, in fixed order.
+    pub fn words(self) -> Vec<&'static str> {
+        [("read", self.read), ("write", self.write)].into_iter().filter_map(|(word, set)| set.then_some(word)).collect()
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().join(","))
+    }
+}
+
+impl From<Scopes> for Vec<String> {
+    fn from(scopes: Scopes) -> Self {
+        scopes.words().into_iter().map(str::to_owned).collect()
+    }
+}
+
+impl TryFrom<Vec<String>> for Scopes {
+    type Error = String;
+
+    fn try_from(words: Vec<String>) -> Result<Self, String> {
+        Self::parse(words.iter().map(String::as_str))
+    }
+}
+
+/// Someone whose token was verified, or an administrator. Every operation needs one: that one tenant
+/// cannot see another is a matter of types.
 #[derive(Debug, Clone)]
 pub struct Caller {
     tenant: Arc<Tenant>,
@@ -23,6 +86,16 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The bearer of a token. Only [`crate::access`] calls this, having verified the token.
+    pub(crate) fn bearer(tenant: Arc<Tenant>, token: Arc<str>, scopes: Scopes) -> Self {
+        Self { tenant, actor: token, scopes }
+    }
+
+    /// An administrator at the command line, who may do everything in that tenant.
+    pub fn administrator(tenant: Arc<Tenant>) -> Self {
+        Self { tenant, actor: Arc::from(crate::event::ADMIN), scopes: Scopes::ALL }
+    }
+
     /// The tenant that the token belongs to.
     pub fn tenant(&self) -> &Arc<Tenant> {
         &self.tenant

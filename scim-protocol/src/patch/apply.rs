@@ -1,11 +1,225 @@
-//! placeholder
-use super::Operation;
-use crate::{Error, Resource, resource::Unknown, schema::ResourceType};
+//! Operations on a document (RFC 7644 §3.5.2).
+//!
+//! A copy of the document is edited and handed out only when every operation has succeeded, so an
+//! error leaves nothing behind. Each value is checked as it comes in; the rules of the whole
+//! document are checked once, at the end.
+
+use std::{collections::HashSet, sync::Arc};
+
+use serde_json::{Map, Value};
+
+use super::{MAX_OPERATIONS, Operation, assign::Assignment, at, too_many};
+use crate::{
+    Error, ErrorKind, Resource,
+    path::{AttributePath, BoundPath, Path},
+    resource::{
+        Unknown,
+        finish::finish,
+        location::Location,
+        typed::{given_twice, unknown_attribute},
+    },
+    schema::{Attribute, Mutability, ResourceType},
+};
+
+/// The most list elements that the operations of one request may look at, all together. An
+/// operation looks at each element of its list, so a thousand operations on a list of thousands
+/// would otherwise be a way to keep a server busy.
+const MAX_ELEMENTS_VISITED: usize = 250_000;
+
+/// How `add` and `replace` differ is asked in few places; everything else they share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Add,
+    Replace,
+}
+
 pub(crate) fn apply(
-    _old: &Resource,
-    _ops: &[Operation],
-    _rt: &ResourceType,
-    _unknown: Unknown,
+    old: &Resource,
+    operations: &[Operation],
+    rt: &ResourceType,
+    unknown: Unknown,
 ) -> Result<Resource, Error> {
-    todo!()
+    if operations.len() > MAX_OPERATIONS {
+        return Err(too_many(operations.len()));
+    }
+    let mut editor = Editor { document: old.document().clone(), rt, unknown, visited: 0 };
+    for (index, operation) in operations.iter().enumerate() {
+        editor.operation(operation).map_err(|error| at(index, &error))?;
+    }
+    Ok(Resource::from_stored(finish(editor.document, rt)?))
+}
+
+/// A document in the middle of a PATCH: names are canonical and values typed, order and emptiness
+/// are settled at the end.
+pub(super) struct Editor<'a> {
+    pub(super) document: Map<String, Value>,
+    pub(super) rt: &'a ResourceType,
+    pub(super) unknown: Unknown,
+    visited: usize,
+}
+
+impl Editor<'_> {
+    fn operation(&mut self, operation: &Operation) -> Result<(), Error> {
+        match operation {
+            Operation::Add { path, value } => self.set(path.as_ref(), value, Mode::Add),
+            Operation::Replace { path, value } => self.set(path.as_ref(), value, Mode::Replace),
+            Operation::Remove { path, value } => self.remove(path, value.as_ref()),
+        }
+    }
+
+    fn set(&mut self, path: Option<&Path>, value: &Value, mode: Mode) -> Result<(), Error> {
+        let Some(path) = path else { return self.set_resource(value, mode) };
+        let target = path.bind(self.rt)?;
+        refuse_read_only(&target.path)?;
+        let urn = target.path.extension.as_deref();
+        match (&target.path.attribute, urn) {
+            (None, None) => self.set_resource(value, mode),
+            (None, Some(urn)) => self.set_extension(urn, value, mode),
+            (Some(_), _) if target.path.is_core("schemas") => check_schemas(value),
+            (Some(attribute), _) => {
+                let sub = target.path.sub_attribute.as_deref();
+                let filter = target.filter.as_ref().zip(path.filter.as_ref());
+                self.assign(urn, &Assignment { attribute, sub, filter, mode, unknown: self.unknown }, value)
+            }
+        }
+    }
+
+    /// A value object without a path: each key names an attribute, in any of the forms that
+    /// attribute notation has.
+    fn set_resource(&mut self, value: &Value, mode: Mode) -> Result<(), Error> {
+        let Value::Object(given) = value else {
+            return Err(Error::value(
+                "There is no path, so value must be an object of attributes. Send such an object, or a path.",
+            ));
+        };
+        let mut seen = HashSet::new();
+        for (key, value) in given {
+            let Some(path) = AttributePath::parse(key).and_then(|path| path.bind(self.rt)).ok() else {
+                unknown_attribute(&Location::core(key), self.unknown)?;
+                continue;
+            };
+            if !seen.insert(path.to_string()) {
+                return Err(given_twice(&Location::core(key)));
+            }
+            if is_read_only(&path) || path.is_core("schemas") {
+                continue;
+            }
+            let urn = path.extension.as_deref();
+            match (&path.attribute, urn) {
+                (None, Some(urn)) => self.set_extension(urn, value, mode)?,
+                (None, None) => {
+                    return Err(Error::syntax(format!(
+                        "{key} is the core schema. Send its attributes by name, without an object around them."
+                    )));
+                }
+                (Some(attribute), _) => {
+                    let sub = path.sub_attribute.as_deref();
+                    let whole = Assignment { attribute, sub, filter: None, mode, unknown: self.unknown };
+                    self.assign(urn, &whole, value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set_extension(&mut self, urn: &str, value: &Value, mode: Mode) -> Result<(), Error> {
+        let Some(extension) = self.rt.extension(urn) else { return Ok(()) };
+        let given = match (value, mode) {
+            (Value::Null, Mode::Add) => return Ok(()),
+            (Value::Null, Mode::Replace) => return self.remove_extension(urn),
+            (Value::Object(given), _) => given,
+            _ => {
+                let detail = format!("{urn} must be an object. Send the extension's attributes in one object.");
+                return Err(Error::value(detail));
+            }
+        };
+        let schema = Arc::clone(&extension.schema);
+        let at = Location::extension(urn);
+        let mut seen = HashSet::new();
+        for (key, value) in given {
+            let Some(attribute) = schema.attribute(key) else {
+                unknown_attribute(&at.name(key), self.unknown)?;
+                continue;
+            };
+            if !seen.insert(&attribute.name) {
+                return Err(given_twice(&at.name(&attribute.name)));
+            }
+            if attribute.mutability != Mutability::ReadOnly {
+                let whole = Assignment { attribute, sub: None, filter: None, mode, unknown: self.unknown };
+                self.assign(Some(urn), &whole, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, urn: Option<&str>, assignment: &Assignment, value: &Value) -> Result<(), Error> {
+        self.edit(urn, assignment.attribute, |container, at| assignment.run(container, value, at))
+    }
+
+    /// Lets `change` edit the object that holds the attribute: the document, or the content of an
+    /// extension.
+    pub(super) fn edit(
+        &mut self,
+        urn: Option<&str>,
+        attribute: &Attribute,
+        change: impl FnOnce(&mut Map<String, Value>, &Location) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(urn) = urn else {
+            visit(&mut self.visited, &self.document, attribute)?;
+            return change(&mut self.document, &Location::core(&attribute.name));
+        };
+        let mut content = match self.document.remove(urn) {
+            Some(Value::Object(content)) => content,
+            _ => Map::new(),
+        };
+        visit(&mut self.visited, &content, attribute)?;
+        change(&mut content, &Location::extension(urn).name(&attribute.name))?;
+        if !content.is_empty() {
+            self.document.insert(urn.to_owned(), Value::Object(content));
+        }
+        Ok(())
+    }
+}
+
+fn visit(visited: &mut usize, container: &Map<String, Value>, attribute: &Attribute) -> Result<(), Error> {
+    *visited += container.get(&attribute.name).and_then(Value::as_array).map_or(0, Vec::len);
+    if *visited > MAX_ELEMENTS_VISITED {
+        let name = &attribute.name;
+        return Err(Error::new(
+            ErrorKind::TooMany,
+            format!(
+                "The operations on {name} take too much work together. Send fewer operations, each with more values."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn is_read_only(path: &BoundPath) -> bool {
+    let named = [&path.attribute, &path.sub_attribute];
+    let is_set_by_server = |attribute: &&Arc<Attribute>| attribute.mutability == Mutability::ReadOnly;
+    !path.is_core("schemas") && named.into_iter().flatten().any(|attribute| is_set_by_server(&attribute))
+}
+
+pub(super) fn refuse_read_only(path: &BoundPath) -> Result<(), Error> {
+    if is_read_only(path) {
+        return Err(mutability(format!("{path} is readOnly: the server sets it. Leave the operation out.")));
+    }
+    Ok(())
+}
+
+pub(super) fn mutability(detail: String) -> Error {
+    Error::new(ErrorKind::Mutability, detail)
+}
+
+fn check_schemas(value: &Value) -> Result<(), Error> {
+    let is_urns = match value {
+        Value::Array(urns) => urns.iter().all(Value::is_string),
+        value => value.is_string(),
+    };
+    if is_urns {
+        Ok(())
+    } else {
+        Err(Error::value("schemas must be a list of schema URNs. Send a JSON array of strings."))
+    }
 }

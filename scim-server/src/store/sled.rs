@@ -1,1 +1,308 @@
-//! placeholder
+//! The embedded store, on sled.
+//!
+//! One tree holds everything ([`key`] says how), because sled applies a batch to one tree
+//! atomically and to several not. One thread writes ([`writer`]); any task reads. Point reads run
+//! where they are asked for, being shorter than a change of threads; long scans go to a thread that
+//! may block.
+//!
+//! No type of sled leaves this module, and only what sled's next major version and its rivals can
+//! also do is asked of it ([`tree`]).
+
+mod draft;
+mod key;
+mod read;
+mod record;
+mod sweep;
+mod tree;
+mod writer;
+
+use std::{path::Path, sync::Arc, thread};
+
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use scim_protocol::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use self::{
+    tree::{Batch, Tree, unavailable},
+    writer::{Job, Writer},
+};
+use super::{
+    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Position, Record, Reference, ResourceId,
+    ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+};
+use crate::{clock::Clock, event::Event};
+
+/// The version of the layout of keys and values. An older store may be read by a newer program, but
+/// never the other way round.
+const FORMAT: u64 = 1;
+
+/// A scan of more entries than this leaves the thread that asked for it.
+const INLINE: usize = 256;
+
+/// How the store is to be opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How much of the store sled may keep in memory, in bytes.
+    pub cache: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache: 512 << 20 }
+    }
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A newer version of the program has written it.
+    #[error("the store has format {found}, and this program reads formats up to {FORMAT}: use a newer version of it")]
+    Format {
+        /// The format of the store.
+        found: u64,
+    },
+    /// Another process has it open.
+    #[error("the store is in use by another process: a server is running on it")]
+    InUse,
+    /// It cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The store in a directory of this machine. See the module's documentation.
+pub struct SledStore {
+    /// Empty once it is closed, so that the files are free even while someone holds on to the store.
+    tree: ArcSwapOption<Tree>,
+    /// Taken only when the store is dropped, which ends the writer.
+    jobs: Option<mpsc::Sender<Job>>,
+    writer: Option<thread::JoinHandle<()>>,
+}
+
+impl SledStore {
+    /// Opens the store in a directory, or makes one there. Blocks while it reads what is needed.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::open_with(path, clock, Options::default())
+    }
+
+    /// Like [`Self::open`], with options.
+    pub fn open_with(path: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Self, OpenError> {
+        let tree = Arc::new(Tree::open(path, options.cache)?);
+        match tree.get(&key::format())? {
+            Some(bytes) => {
+                let found = draft::number(&bytes)?;
+                if found > FORMAT {
+                    return Err(OpenError::Format { found });
+                }
+            }
+            None => {
+                let mut batch = Batch::default();
+                batch.put(key::format(), FORMAT.to_be_bytes().to_vec());
+                tree.apply(batch)?;
+                tree.flush()?;
+            }
+        }
+        let (jobs, writer) = writer::start(Arc::clone(&tree), clock)?;
+        Ok(Self { tree: ArcSwapOption::new(Some(tree)), jobs: Some(jobs), writer: Some(writer) })
+    }
+
+    fn tree(&self) -> Result<Arc<Tree>, StoreError> {
+        self.tree.load_full().ok_or_else(closed)
+    }
+
+    /// Reads here when it takes few steps, and on a thread that may block when it takes many.
+    async fn read<T: Send + 'static>(
+        &self,
+        steps: usize,
+        work: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let tree = self.tree()?;
+        if steps <= INLINE {
+            return work(&tree);
+        }
+        tokio::task::spawn_blocking(move || work(&tree)).await.map_err(unavailable)?
+    }
+
+    async fn send<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+        let jobs = self.jobs.as_ref().ok_or_else(closed)?;
+        jobs.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Has the writer do something between commits.
+    async fn errand<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, answer) = oneshot::channel();
+        let errand = move |writer: &mut Writer| {
+            let _ = sender.send(work(writer));
+        };
+        self.send(Job::Errand(Box::new(errand)), answer).await
+    }
+}
+
+impl Drop for SledStore {
+    /// Waits until the writer has done what is queued and let go of the files.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take()
+            && writer.thread().id() != thread::current().id()
+        {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    unavailable("the store is closed")
+}
+
+#[async_trait]
+impl Store for SledStore {
+    async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
+        read::get(&*self.tree()?, key)
+    }
+
+    async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
+        read::lookup(&*self.tree()?, key)
+    }
+
+    async fn resources(
+        &self,
+        tenant: TenantId,
+        resource_type: &TypeName,
+        from: Start,
+        limit: usize,
+    ) -> Result<Vec<(ResourceId, Record)>, StoreError> {
+        let steps = match from {
+            Start::Offset(offset) => limit.saturating_add(usize::try_from(offset).unwrap_or(usize::MAX)),
+            Start::After(_) | Start::Before(_) => limit,
+        };
+        let resource_type = resource_type.clone();
+        self.read(steps, move |tree| read::resources(tree, tenant, &resource_type, from, limit)).await
+    }
+
+    async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
+        read::count(&*self.tree()?, tenant, resource_type)
+    }
+
+    async fn index(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError> {
+        let (range, after) = (range.clone(), after.cloned());
+        self.read(limit, move |tree| read::index(tree, &range, after.as_ref(), limit)).await
+    }
+
+    async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
+        let range = range.clone();
+        let steps = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.read(steps, move |tree| read::index_count(tree, &range, limit)).await
+    }
+
+    async fn members(
+        &self,
+        group: &ResourceKey,
+        after: Option<ResourceId>,
+        limit: usize,
+        names: bool,
+    ) -> Result<Vec<Reference>, StoreError> {
+        let group = group.clone();
+        self.read(limit, move |tree| read::members(tree, &group, after, limit, names)).await
+    }
+
+    async fn is_member(&self, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError> {
+        read::is_member(&*self.tree()?, group, member)
+    }
+
+    async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError> {
+        let quick =
+            if members.len() > INLINE { None } else { read::groups_of(&*self.tree()?, tenant, members, INLINE)? };
+        if let Some(groups) = quick {
+            return Ok(groups);
+        }
+        let members = members.to_vec();
+        let groups = self.read(usize::MAX, move |tree| read::groups_of(tree, tenant, &members, usize::MAX)).await?;
+        Ok(groups.unwrap_or_default())
+    }
+
+    async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.read(limit, move |tree| read::events(tree, tenant, after, limit)).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let (sender, answer) = oneshot::channel();
+        self.send(Job::Commit(Box::new(commit), sender), answer).await
+    }
+
+    async fn erase(&self, _tenant: TenantId) -> Result<u64, StoreError> {
+        Err(unavailable("not implemented yet"))
+    }
+
+    async fn export(&self, _tenant: Option<TenantId>, _sink: Sink<Item>) -> Result<(), StoreError> {
+        self.errand(|_| Err(unavailable("not implemented yet"))).await
+    }
+
+    async fn load(&self, _items: Vec<Item>) -> Result<(), StoreError> {
+        Err(unavailable("not implemented yet"))
+    }
+
+    async fn check(&self, _entries: EntriesOf, _repair: bool, _sink: Sink<Finding>) -> Result<(), StoreError> {
+        Err(unavailable("not implemented yet"))
+    }
+
+    async fn forget_events(&self, _before: Timestamp) -> Result<u64, StoreError> {
+        Err(unavailable("not implemented yet"))
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let (sender, answer) = oneshot::channel();
+        self.tree.store(None);
+        self.send(Job::Close(sender), answer).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::SystemClock,
+        event::Action,
+        store::{Body, Write},
+    };
+
+    #[tokio::test]
+    async fn what_was_committed_is_there_after_a_drop() {
+        let directory = tempfile::tempdir().unwrap();
+        let tenant = TenantId(uuid::Uuid::from_u128(1));
+        let key = ResourceKey { tenant, resource_type: "User".into(), id: ResourceId(uuid::Uuid::now_v7()) };
+        let store = SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap();
+        let event = Event {
+            sequence: 0,
+            at: 0,
+            actor: "admin".into(),
+            action: Action::Create,
+            resource_type: "User".into(),
+            target: key.id,
+            version: 0,
+            attributes: vec![],
+            request: "r".into(),
+        };
+        let mut commit = Commit::new(key.clone(), event);
+        commit.writes.push(Write::Put(key.clone(), Body { visible: "{}".into(), ..Body::default() }));
+        let done = store.commit(commit).await.unwrap();
+        assert_eq!((done.changed, done.sequence), (true, 1));
+        assert!(matches!(SledStore::open(directory.path(), Arc::new(SystemClock)), Err(OpenError::InUse)));
+        drop(store);
+        let store = SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap();
+        assert_eq!(store.get(&key).await.unwrap().map(|record| record.header), done.header);
+        assert_eq!(store.count(tenant, &key.resource_type).await.unwrap(), 1);
+        assert_eq!(store.events(tenant, 0, 10).await.unwrap().len(), 1);
+        store.close().await.unwrap();
+        assert!(matches!(store.get(&key).await, Err(StoreError::Unavailable(_))));
+        SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap();
+    }
+}

@@ -1,0 +1,286 @@
+//! Who may come in: the table of tenants and live tokens that every request passes.
+//!
+//! It is held in memory and replaced whole when an administrator changes something, so that a
+//! request takes no lock and reads no store: one digest, two look-ups. A token that is revoked is
+//! out of the table before the revocation is answered.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use scim_protocol::{Error, ErrorKind, Timestamp};
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    clock::Clock,
+    store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError, TenantId},
+    tenant::{self, Directory, Tenant, TenantRecord},
+    token::{
+        self, Caller, Scopes, Token, reminder,
+        secret::{self, Digest, Malformed},
+    },
+};
+
+/// A token as requests see it.
+#[derive(Debug)]
+struct LiveToken {
+    id: ResourceId,
+    /// The id as text, which callers carry as their name.
+    name: Arc<str>,
+    digest: Digest,
+    tenant: Arc<Tenant>,
+    scopes: Scopes,
+    expires: Timestamp,
+    used: Arc<Use>,
+}
+
+/// When a token was last used, and up to when that is written down. Milliseconds since the epoch;
+/// 0 is never. Kept when the table is replaced.
+#[derive(Debug, Default)]
+struct Use {
+    last: AtomicI64,
+    flushed: AtomicI64,
+}
+
+#[derive(Debug, Default)]
+struct Snapshot {
+    tenants: HashMap<TenantId, Arc<Tenant>>,
+    tokens: HashMap<Digest, LiveToken>,
+}
+
+/// Why somebody was not let in. For the log: the answer never says which of these it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The token has ended.
+    #[error("the token {0} has expired")]
+    Expired(ResourceId),
+    /// What was sent is not a token.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// There is no `Authorization` header, or one of another scheme than `Bearer`.
+    #[error("there is no bearer token in the request")]
+    Missing,
+    /// It is a token of another tenant than the one in the URL (which may not exist).
+    #[error("the token {0} belongs to another tenant")]
+    OtherTenant(ResourceId),
+    /// Nobody has this token: it was revoked, or comes from another server.
+    #[error("the token is not known here")]
+    Unknown,
+}
+
+/// The table, and what keeps it up to date.
+pub struct Access {
+    directory: Directory,
+    snapshot: ArcSwap<Snapshot>,
+    reloading: tokio::sync::Mutex<()>,
+}
+
+impl Access {
+    /// Reads all tenants and tokens.
+    pub async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let access = Self {
+            directory: Directory::new(store, clock),
+            snapshot: ArcSwap::default(),
+            reloading: tokio::sync::Mutex::default(),
+        };
+        access.reload().await?;
+        Ok(access)
+    }
+
+    /// Reads all tenants and tokens again. When it returns, every later request sees the change.
+    pub async fn reload(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let old = self.snapshot.load_full();
+        let mut next = Snapshot::default();
+        for record in self.directory.list().await? {
+            if !record.deleting
+                && let Some(tenant) = build(&record, &old)
+            {
+                next.tenants.insert(record.id, tenant);
+            }
+        }
+        for token in self.directory.ledger().all().await? {
+            if let Some(tenant) = next.tenants.get(&token.tenant) {
+                let used = old.tokens.get(&token.digest).map(|known| Arc::clone(&known.used));
+                next.tokens.insert(token.digest, LiveToken::new(&token, Arc::clone(tenant), used));
+            }
+        }
+        self.snapshot.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// The tenants and tokens that this table is made of.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The tenant with that id, as it stands in a URL. For what needs no token.
+    pub fn tenant(&self, segment: &str) -> Option<Arc<Tenant>> {
+        let id = TenantId::parse(segment)?;
+        self.snapshot.load().tenants.get(&id).cloned()
+    }
+
+    /// Verifies the `Authorization` header of a request to that tenant.
+    ///
+    /// `ErrorKind::Unauthorized`, always with the same body, for whatever is wrong with the token or
+    /// the tenant ([`Refusal`] is the error's source, for the log); `ErrorKind::Forbidden` for a
+    /// good token of a disabled tenant. Does not look at scopes.
+    pub fn authenticate(&self, segment: &str, authorization: Option<&str>, now: Timestamp) -> Result<Caller, Error> {
+        let snapshot = self.snapshot.load();
+        let token = verify(&snapshot, segment, authorization, now).map_err(unauthorized)?;
+        if token.tenant.disabled {
+            return Err(Error::new(
+                ErrorKind::Forbidden,
+                "This tenant is disabled. Ask the administrator of this server to enable it.",
+            ));
+        }
+        token.used.last.fetch_max(now.as_millis(), Ordering::Relaxed);
+        Ok(Caller::bearer(Arc::clone(&token.tenant), Arc::clone(&token.name), token.scopes))
+    }
+
+    /// Writes down when tokens were last used, where that is not written yet. For a task that runs
+    /// each minute, and for the end.
+    pub async fn flush_last_used(&self) -> Result<(), StoreError> {
+        let snapshot = self.snapshot.load_full();
+        for token in snapshot.tokens.values() {
+            let last = token.used.last.load(Ordering::Relaxed);
+            if last > token.used.flushed.load(Ordering::Relaxed) {
+                self.directory.ledger().note_uses(&[(token.id, last)]).await?;
+                token.used.flushed.fetch_max(last, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// When the token was last used, also when that is not written down yet.
+    pub fn last_used(&self, token: &Token) -> Option<Timestamp> {
+        let used = self.snapshot.load().tokens.get(&token.digest).map_or(0, |t| t.used.last.load(Ordering::Relaxed));
+        token.last_used.max((used > 0).then_some(used)).map(Timestamp::from_millis)
+    }
+
+    /// Reminds of the tokens that near their end: an event and a log record for each for which one
+    /// is due. Returns those tokens. Meant to be called at least once an hour.
+    pub async fn reminders(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
+        let due = self.directory.ledger().remind(now).await?;
+        for token in &due {
+            let snapshot = self.snapshot.load();
+            let tenant = snapshot.tenants.get(&token.tenant).map_or("", |tenant| tenant.name.as_str());
+            tracing::warn!(
+                tenant,
+                token = %token.id,
+                expires = %token.expires(),
+                days_left = reminder::days_left(token, now),
+                "a token nears its end: issue another with `token rotate`, give it to the identity provider, then delete this one"
+            );
+        }
+        Ok(due)
+    }
+}
+
+impl LiveToken {
+    fn new(token: &Token, tenant: Arc<Tenant>, used: Option<Arc<Use>>) -> Self {
+        let known = token.last_used.unwrap_or_default();
+        let used = used.unwrap_or_else(|| Arc::new(Use { last: known.into(), flushed: known.into() }));
+        Self {
+            id: token.id,
+            name: token.id.to_string().into(),
+            digest: token.digest,
+            tenant,
+            scopes: token.scopes,
+            expires: token.expires(),
+            used,
+        }
+    }
+}
+
+/// Builds a tenant. One that cannot be built stays as it was, if it was there, and is left out
+/// otherwise: it must not take the others down with it.
+fn build(record: &TenantRecord, old: &Snapshot) -> Option<Arc<Tenant>> {
+    Tenant::build(record).map_or_else(
+        |error| {
+            tracing::error!(tenant = record.name, %error, "the tenant's settings cannot be used; correct them with `tenant set`");
+            old.tenants.get(&record.id).cloned()
+        },
+        Some,
+    )
+}
+
+fn verify<'a>(
+    snapshot: &'a Snapshot,
+    segment: &str,
+    authorization: Option<&str>,
+    now: Timestamp,
+) -> Result<&'a LiveToken, Refusal> {
+    let digest = secret::parse(authorization.and_then(bearer).ok_or(Refusal::Missing)?)?;
+    let token = snapshot.tokens.get(&digest).ok_or(Refusal::Unknown)?;
+    // The look-up compared digests, whose bytes tell nothing of the token; this settles it in
+    // constant time all the same.
+    if !bool::from(token.digest.ct_eq(&digest)) {
+        return Err(Refusal::Unknown);
+    }
+    if TenantId::parse(segment) != Some(token.tenant.id) {
+        return Err(Refusal::OtherTenant(token.id));
+    }
+    if now >= token.expires {
+        return Err(Refusal::Expired(token.id));
+    }
+    Ok(token)
+}
+
+/// The credentials of the `Bearer` scheme (RFC 6750 §2.1), whose name is read in any case (RFC 9110
+/// §11.1).
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, credentials) = authorization.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| credentials.trim_start())
+}
+
+fn unauthorized(refusal: Refusal) -> Error {
+    Error::new(
+        ErrorKind::Unauthorized,
+        "The request needs the bearer token of this tenant, unexpired, in the Authorization header: Bearer scim_….",
+    )
+    .with_source(refusal)
+}
+
+/// The index entries of one of the system's own records: tenants and tokens. None for a record of
+/// another kind.
+pub fn system_entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, StoreError> {
+    match key.resource_type.as_str() {
+        tenant::record::KIND => Ok(TenantRecord::from_record(key.id, record)?.entries()),
+        token::record::KIND => Ok(Token::from_record(key.id, record)?.entries()),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Does what must be done from time to time while a server runs, until it is dropped: notes when
+/// tokens were last used (each minute), reminds of tokens that near their end, and forgets events
+/// older than `retention` (each hour). What fails is logged and tried again the next time.
+pub async fn upkeep(access: Arc<Access>, store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Option<Duration>) {
+    const MINUTE: Duration = Duration::from_secs(60);
+    for minute in 0_u64.. {
+        let now = clock.now();
+        let mut outcomes = vec![("note the use of tokens", access.flush_last_used().await)];
+        if minute % 60 == 0 {
+            outcomes.push(("remind of tokens", access.reminders(now).await.map(drop)));
+            if let Some(before) = retention.and_then(|time| i64::try_from(time.as_millis()).ok()) {
+                let before = Timestamp::from_millis(now.as_millis().saturating_sub(before));
+                outcomes.push(("forget old events", store.forget_events(before).await.map(drop)));
+            }
+        }
+        for (what, outcome) in outcomes {
+            if let Err(error) = outcome {
+                tracing::error!(%error, "could not {what}; it is tried again");
+            }
+        }
+        tokio::time::sleep(MINUTE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! The operations of RFC 7644 §3, between a typed request and the store.
+//!
+//! Each writing operation is the same list: validate → read → decide → [`Commit`] → answer. Deciding
+//! is optimistic: the commit says which versions it was decided on, and when another writer was
+//! faster, it is decided again. Nothing here knows HTTP.
+//!
+//! [`Commit`]: crate::store::Commit
+
+pub mod answer;
+pub mod bulk;
+pub mod create;
+pub mod delete;
+pub mod discover;
+pub mod draft;
+mod list;
+pub mod members;
+pub mod modify;
+mod page;
+pub mod password;
+pub mod query;
+pub mod replace;
+pub mod retrieve;
+mod sort;
+
+use std::sync::Arc;
+
+use scim_protocol::{Error, ErrorKind, message::Query, resource::project::Projection, schema::ResourceType};
+
+pub use answer::{Answer, Content, Outcome};
+
+use crate::{
+    clock::Clock,
+    cursor::Sealer,
+    event::{Action, Event},
+    render::{Renderer, View},
+    store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError},
+    tenant::Profile,
+    token::Caller,
+};
+
+/// How often an operation is decided anew when other writers are faster.
+const ATTEMPTS: usize = 8;
+
+/// Bounds on the work that one request may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Resources in a page when the client names no count.
+    pub page_size: u32,
+    /// The most resources in a page.
+    pub max_page_size: u32,
+    /// Documents that a query looks at before it answers `tooMany`.
+    pub candidates: u64,
+    /// Changes of members in one request.
+    pub member_changes: usize,
+    /// A PATCH of a group with more members than this is answered without a body.
+    pub patch_body_members: u64,
+    /// Operations in a bulk request.
+    pub bulk_operations: usize,
+    /// Bytes in the body of any request.
+    pub body_bytes: usize,
+    /// How long a cursor is good for, in seconds.
+    pub cursor_seconds: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            page_size: 100,
+            max_page_size: 1000,
+            candidates: 100_000,
+            member_changes: 50_000,
+            patch_body_members: 100,
+            bulk_operations: 1000,
+            body_bytes: 4 * 1024 * 1024,
+            cursor_seconds: 3600,
+        }
+    }
+}
+
+/// Makes identifiers, given the time.
+pub trait Ids: Send + Sync + 'static {
+    /// A fresh identifier, greater than those before it.
+    fn next(&self, clock: &dyn Clock) -> ResourceId;
+}
+
+/// UUIDv7: the order of ids is the order of creation, and nobody can guess one.
+#[derive(Debug, Default)]
+pub struct UuidV7;
+
+impl Ids for UuidV7 {
+    fn next(&self, clock: &dyn Clock) -> ResourceId {
+        let millis = u64::try_from(clock.now().as_millis()).unwrap_or_default();
+        let random: [u8; 10] = rand::random();
+        ResourceId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+}
+
+/// What a request's operations need to know of it.
+#[derive(Clone)]
+pub struct Context {
+    /// Who asks.
+    pub caller: Caller,
+    /// The base URL of the tenant's endpoint, without a slash at its end.
+    pub base: Arc<str>,
+    /// The request's id, for the event.
+    pub request: Arc<str>,
+}
+
+/// What `If-Match` or `If-None-Match` says (RFC 7232 §3, RFC 7644 §3.14). Versions are compared
+/// weakly: by their opaque part.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Condition {
+    /// No such header.
+    #[default]
+    None,
+    /// `*`: any version of an existing resource.
+    Any,
+    /// One of these opaque tags.
+    Tags(Vec<String>),
+}
+
+impl Condition {
+    /// Whether this version is among those named; `None` when nothing is named.
+    pub fn names(&self, version: u64) -> Option<bool> {
+        match self {
+            Self::None => None,
+            Self::Any => Some(true),
+            Self::Tags(tags) => Some(tags.iter().any(|tag| *tag == version.to_string())),
+        }
+    }
+
+    /// From the header's text: `*`, or entity-tags separated by commas, weak or strong.
+    pub fn parse(text: &str) -> Self {
+        if text.trim() == "*" {
+            return Self::Any;
+        }
+        let opaque = |tag: &str| {
+            let tag = tag.trim();
+            let tag = tag.strip_prefix("W/").or_else(|| tag.strip_prefix("w/")).unwrap_or(tag);
+            tag.trim_matches('"').to_owned()
+        };
+        Self::Tags(text.split(',').map(opaque).collect())
+    }
+
+    fn require(&self, version: u64) -> Result<(), Error> {
+        if self.names(version) == Some(false) {
+            return Err(changed());
+        }
+        Ok(())
+    }
+}
+
+/// 412: the resource is not the one that the client saw.
+fn changed() -> Error {
+    Error::new(
+        ErrorKind::PreconditionFailed,
+        "The resource has changed since the version in If-Match. Retrieve it again and repeat the request with its new version.",
+    )
+}
+
+/// Does what callers ask for.
+pub struct Operations {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh identifiers.
+    pub ids: Arc<dyn Ids>,
+    /// The bounds.
+    pub limits: Limits,
+    /// Cursors.
+    pub sealer: Sealer,
+    /// Password hashes.
+    pub passwords: password::Hasher,
+}
+
+impl Operations {
+    /// An id that no resource has had.
+    pub fn fresh_id(&self) -> ResourceId {
+        self.ids.next(&*self.clock)
+    }
+
+    fn renderer(&self, context: &Context) -> Renderer {
+        let tenant = context.caller.tenant();
+        let endpoints =
+            tenant.registry.resource_types().iter().map(|rt| (rt.name.as_str().into(), rt.endpoint.clone())).collect();
+        Renderer { store: self.store.clone(), tenant: tenant.id, base: context.base.clone(), endpoints }
+    }
+
+    /// The resource with that id, or 404.
+    async fn find(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<(ResourceKey, Record), Error> {
+        let missing = || Error::new(ErrorKind::NotFound, format!("There is no {} with the id \"{id}\".", rt.name));
+        let id = ResourceId::parse(id).ok_or_else(missing)?;
+        let key = self.key(context, rt, id);
+        let record = self.store.get(&key).await?.ok_or_else(missing)?;
+        Ok((key, record))
+    }
+
+    fn key(&self, context: &Context, rt: &ResourceType, id: ResourceId) -> ResourceKey {
+        ResourceKey { tenant: context.caller.tenant().id, resource_type: rt.name.as_str().into(), id }
+    }
+
+    fn event(&self, context: &Context, action: Action, key: &ResourceKey, attributes: Vec<String>) -> Event {
+        Event {
+            sequence: 0,
+            at: 0,
+            actor: context.caller.actor().to_string(),
+            action,
+            resource_type: key.resource_type.as_str().to_owned(),
+            target: key.id,
+            version: 0,
+            attributes,
+            request: context.request.to_string(),
+        }
+    }
+}
+
+/// What a request's `attributes` and `excludedAttributes` let through.
+pub fn view(context: &Context, rt: &Arc<ResourceType>, query: &Query) -> Result<View, Error> {
+    let attributes: Vec<&str> = query.attributes.iter().map(String::as_str).collect();
+    let excluded: Vec<&str> = query.excluded_attributes.iter().map(String::as_str).collect();
+    let projection = Projection::new(&attributes, &excluded, rt)?;
+    let hide_members = context.caller.tenant().settings.profile == Profile::IdentityCenter;
+    Ok(View::new(rt.clone(), projection, hide_members))
+}
+
+/// The only translation of what the store says into what a client is told.
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(_) => Self::new(
+                ErrorKind::Unavailable(1),
+                "The resource is being changed by many requests at once. Repeat the request.",
+            ),
+            StoreError::Corrupt(cause) => Self::internal(cause),
+            StoreError::Missing(key) => {
+                let kind = key.resource_type.as_str();
+                Self::new(ErrorKind::NotFound, format!("There is no {kind} with the id \"{}\".", key.id))
+            }
+            StoreError::Taken(entry) => taken(&entry),
+            StoreError::Unavailable(source) => Self::new(
+                ErrorKind::Unavailable(5),
+                "The store cannot answer now. Repeat the request in a few seconds.",
+            )
+            .with_source(source),
+        }
+    }
+}
+
+fn taken(entry: &IndexEntry) -> Error {
+    let kind = entry.key.resource_type.as_str();
+    Error::new(
+        ErrorKind::Uniqueness,
+        format!(
+            "Another {kind} has this {}. Use a different value, or change the resource that has it.",
+            entry.key.attribute
+        ),
+    )
+}

@@ -1,0 +1,116 @@
+//! What an operation gives back: the outcome, where the resource is, and its bytes.
+
+use std::sync::Arc;
+
+use scim_protocol::{Error, schema::ResourceType};
+
+use super::{Context, Operations};
+use crate::{
+    render::{Out, Pieces, STREAM_MEMBERS, View},
+    store::{Record, ResourceId, ResourceKey},
+};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A resource was made.
+    Created,
+    /// Done, and nothing is told of it.
+    NoContent,
+    /// The client has the present version already.
+    NotModified,
+    /// Done.
+    Ok,
+}
+
+/// The bytes of an answer.
+pub enum Content {
+    /// None.
+    Nothing,
+    /// A long answer, made while it is sent.
+    Pieces(Pieces),
+    /// A short answer.
+    Whole(Vec<u8>),
+}
+
+/// An operation's answer.
+pub struct Answer {
+    /// What happened.
+    pub outcome: Outcome,
+    /// The resource that it is about.
+    pub id: Option<ResourceId>,
+    /// The absolute URL of the resource.
+    pub location: Option<String>,
+    /// The version of the resource.
+    pub version: Option<u64>,
+    /// The representation.
+    pub content: Content,
+}
+
+impl Answer {
+    /// An answer about nothing that has a version: a list, a bulk response, a deletion.
+    pub fn plain(outcome: Outcome, content: Content) -> Self {
+        Self { outcome, id: None, location: None, version: None, content }
+    }
+}
+
+impl Operations {
+    /// The answer that shows a resource.
+    pub(super) async fn show(
+        &self,
+        context: &Context,
+        outcome: Outcome,
+        key: &ResourceKey,
+        record: Record,
+        view: &View,
+    ) -> Result<Answer, Error> {
+        let mut answer = self.mention(context, outcome, key, record.header.version);
+        let renderer = self.renderer(context);
+        let groups = self.groups(key, view).await?;
+        answer.content = if view.members(&record) > STREAM_MEMBERS {
+            let (mut out, pieces) = Out::stream();
+            let (view, id) = (view.clone(), key.id);
+            tokio::spawn(async move {
+                let result = renderer.resource(&mut out, &view, id, &record, &groups).await;
+                out.finish(result).await;
+            });
+            Content::Pieces(pieces)
+        } else {
+            let mut out = Out::default();
+            out.buffer.reserve(record.body.visible.len() + 512);
+            renderer.resource(&mut out, view, key.id, &record, &groups).await?;
+            Content::Whole(out.buffer)
+        };
+        Ok(answer)
+    }
+
+    /// The answer that names a resource without showing it.
+    pub(super) fn mention(&self, context: &Context, outcome: Outcome, key: &ResourceKey, version: u64) -> Answer {
+        let endpoint = context
+            .caller
+            .tenant()
+            .registry
+            .resource_type(key.resource_type.as_str())
+            .map_or("", |rt| rt.endpoint.as_str());
+        Answer {
+            outcome,
+            id: Some(key.id),
+            location: Some(format!("{}{endpoint}/{}", context.base, key.id)),
+            version: Some(version),
+            content: Content::Nothing,
+        }
+    }
+
+    pub(super) async fn groups(&self, key: &ResourceKey, view: &View) -> Result<Vec<crate::store::Reference>, Error> {
+        if !view.groups() {
+            return Ok(Vec::new());
+        }
+        let mut of_each = self.store.groups_of(key.tenant, &[key.id]).await?;
+        Ok(of_each.pop().unwrap_or_default())
+    }
+
+    /// The index specifications and type of what a key names.
+    pub(super) fn resource_type(context: &Context, name: &str) -> Option<Arc<ResourceType>> {
+        context.caller.tenant().registry.resource_type(name).cloned()
+    }
+}

@@ -1,0 +1,56 @@
+//! POST (RFC 7644 §3.3).
+
+use std::sync::Arc;
+
+use scim_protocol::{Error, Resource, dialect, message::Query, schema::ResourceType};
+use serde_json::Value;
+
+use super::{Answer, Context, Operations, Outcome, draft::Draft, view};
+use crate::{
+    event::Action,
+    membership::MEMBERS,
+    profile,
+    store::{Commit, Edge, Record, ResourceId, Write},
+};
+
+impl Operations {
+    /// Makes a resource with a fresh id from the body of a POST.
+    pub async fn create(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        mut body: Value,
+        query: &Query,
+    ) -> Result<Answer, Error> {
+        let tenant = context.caller.tenant();
+        let view = view(context, rt, query)?;
+        dialect::standardise_resource(&mut body, rt);
+        profile::check_body(tenant, rt, &body)?;
+        let mut resource = Resource::create(body, rt, tenant.unknown())?;
+        profile::check_resource(tenant, rt, &resource)?;
+        self.check_quota(context, rt).await?;
+        let attributes = resource.document().keys().cloned().collect();
+        let members = self.members_in(context, resource.take(MEMBERS)).await?;
+        self.passwords.seal(&mut resource, None).await?;
+
+        let key = self.key(context, rt, id);
+        let draft = Draft::new(&key, &resource, rt, tenant.index_specs(&rt.name))?;
+        let mut commit = Commit::new(key.clone(), self.event(context, Action::Create, &key, attributes));
+        commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
+        commit.writes.extend(draft.entries.into_iter().map(Write::Index));
+        commit.writes.extend(members.into_iter().map(|member| Write::Join(Edge { group: key.clone(), member })));
+
+        let committed = self.store.commit(commit).await.map_err(|error| super::members::or_missing(error, &key))?;
+        let header = committed.header.ok_or_else(|| Error::internal("a new resource has no header"))?;
+        self.show(context, Outcome::Created, &key, Record { header, body: draft.body }, &view).await
+    }
+
+    /// Refuses one more resource where the profile sets a quota.
+    async fn check_quota(&self, context: &Context, rt: &ResourceType) -> Result<(), Error> {
+        let tenant = context.caller.tenant();
+        let Some(quota) = profile::quota(tenant) else { return Ok(()) };
+        let count = self.store.count(tenant.id, &rt.name.as_str().into()).await?;
+        profile::check_quota(rt, count, quota)
+    }
+}

@@ -1,0 +1,207 @@
+//! From what a client says of members to the edges that come and go.
+
+use std::collections::HashMap;
+
+use scim_protocol::{Error, ErrorKind, filter::BoundFilter};
+use serde_json::{Value, json};
+
+use super::{Context, Operations};
+use crate::{
+    membership::{self, MemberOperation},
+    store::{Edge, ResourceId, ResourceKey, StoreError, TypeName, Write},
+};
+
+/// How many members are read at a time where all must be looked at.
+const PAGE: usize = 1000;
+
+/// What a sequence of operations comes to: who is in at the end and who is out, given that
+/// everybody else stays (or, after a `Clear`, goes).
+#[derive(Default)]
+struct Decided {
+    cleared: bool,
+    /// In the order in which they were named; `true` is in.
+    named: HashMap<ResourceId, bool>,
+    order: Vec<ResourceId>,
+}
+
+impl Decided {
+    fn set(&mut self, id: ResourceId, present: bool) {
+        if self.named.insert(id, present).is_none() {
+            self.order.push(id);
+        }
+    }
+}
+
+impl Operations {
+    /// The resources that a list of members names, in a POST or PUT. They must exist.
+    pub(super) async fn members_in(&self, context: &Context, listed: Option<Value>) -> Result<Vec<ResourceKey>, Error> {
+        let Some(listed) = listed else { return Ok(Vec::new()) };
+        let mut keys = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for id in membership::values(&listed)? {
+            let key = self.member(context, &id).await?;
+            if seen.insert(key.id) {
+                keys.push(key);
+            }
+        }
+        self.bound(keys.len())?;
+        Ok(keys)
+    }
+
+    /// The writes that a PATCH's operations on members come to. Looks only at the members that are
+    /// named, unless all are replaced or a filter asks for more. The flag says whether it did look
+    /// at all of them, so that the decision holds only for the group's present version.
+    pub(super) async fn member_writes(
+        &self,
+        context: &Context,
+        group: &ResourceKey,
+        operations: Vec<MemberOperation>,
+    ) -> Result<(Vec<Write>, bool), Error> {
+        let mut decided = Decided::default();
+        let mut looked_at_all = false;
+        for operation in operations {
+            match operation {
+                MemberOperation::Add(ids) => {
+                    for id in ids {
+                        decided.set(self.member(context, &id).await?.id, true);
+                    }
+                }
+                MemberOperation::Remove(ids) => {
+                    for id in ids.iter().filter_map(|id| ResourceId::parse(id)) {
+                        decided.set(id, false);
+                    }
+                }
+                MemberOperation::Clear => decided = Decided { cleared: true, ..Decided::default() },
+                MemberOperation::RemoveWhere(filter) => {
+                    looked_at_all = true;
+                    self.remove_where(context, group, &filter, &mut decided).await?;
+                }
+            }
+        }
+        looked_at_all |= decided.cleared;
+        let writes = self.edges(context, group, decided).await?;
+        self.bound(writes.len())?;
+        Ok((writes, looked_at_all))
+    }
+
+    async fn edges(&self, context: &Context, group: &ResourceKey, decided: Decided) -> Result<Vec<Write>, Error> {
+        let mut writes = Vec::new();
+        if decided.cleared {
+            let mut after = None;
+            loop {
+                let page = self.store.members(group, after, PAGE, false).await?;
+                for member in &page {
+                    if decided.named.get(&member.id) != Some(&true) {
+                        writes.push(Write::Leave(edge(group, &member.resource_type, member.id)));
+                    }
+                }
+                match page.last() {
+                    Some(last) if page.len() == PAGE => after = Some(last.id),
+                    _ => break,
+                }
+            }
+        }
+        for id in decided.order {
+            let present = decided.named.get(&id) == Some(&true);
+            if present == self.store.is_member(group, id).await? {
+                continue;
+            }
+            if present {
+                let member = self.member(context, &id.to_string()).await?;
+                writes.push(Write::Join(Edge { group: group.clone(), member }));
+            } else if !decided.cleared {
+                // The type of a member that goes does not matter: edges are found by id.
+                writes.push(Write::Leave(edge(group, &group.resource_type, id)));
+            }
+        }
+        Ok(writes)
+    }
+
+    async fn remove_where(
+        &self,
+        context: &Context,
+        group: &ResourceKey,
+        filter: &BoundFilter,
+        decided: &mut Decided,
+    ) -> Result<(), Error> {
+        let renderer = self.renderer(context);
+        let gone = |id: ResourceId, kind: &TypeName, display: &str| {
+            filter.matches_element(&json!({
+                "value": id.to_string(),
+                "type": kind.as_str(),
+                "display": display,
+                "$ref": renderer.location(kind.as_str(), id),
+            }))
+        };
+        // Those that this very request added count as well.
+        for id in decided.order.clone() {
+            if decided.named.get(&id) == Some(&true) {
+                let key = self.member(context, &id.to_string()).await?;
+                let record = self.store.get(&key).await?.unwrap_or_default();
+                if gone(id, &key.resource_type, record.body.display()) {
+                    decided.set(id, false);
+                }
+            }
+        }
+        let mut after = None;
+        while !decided.cleared {
+            let page = self.store.members(group, after, PAGE, true).await?;
+            for member in &page {
+                let display = std::str::from_utf8(&member.display).unwrap_or_default();
+                if !decided.named.contains_key(&member.id) && gone(member.id, &member.resource_type, display) {
+                    decided.set(member.id, false);
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.id),
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The resource that a client means as a member, whatever its type.
+    async fn member(&self, context: &Context, id: &str) -> Result<ResourceKey, Error> {
+        let tenant = context.caller.tenant();
+        if let Some(id) = ResourceId::parse(id) {
+            for rt in tenant.registry.resource_types() {
+                let key = self.key(context, rt, id);
+                if self.store.get(&key).await?.is_some() {
+                    return Ok(key);
+                }
+            }
+        }
+        Err(unknown_member(id))
+    }
+
+    fn bound(&self, changes: usize) -> Result<(), Error> {
+        let most = self.limits.member_changes;
+        if changes > most {
+            return Err(Error::new(
+                ErrorKind::PayloadTooLarge,
+                format!(
+                    "The request changes {changes} members; at most {most} can change at once. Send several PATCH requests."
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A member that vanished between the decision and the commit was named by the client: 400. The
+/// resource itself that vanished is 404.
+pub(super) fn or_missing(error: StoreError, target: &ResourceKey) -> Error {
+    match error {
+        StoreError::Missing(key) if key != *target => unknown_member(&key.id.to_string()),
+        error => error.into(),
+    }
+}
+
+fn unknown_member(id: &str) -> Error {
+    Error::value(format!("members names \"{id}\", which is no resource here. Create it first, or leave it out."))
+}
+
+fn edge(group: &ResourceKey, member_type: &TypeName, id: ResourceId) -> Edge {
+    let member = ResourceKey { tenant: group.tenant, resource_type: member_type.clone(), id };
+    Edge { group: group.clone(), member }
+}

@@ -1,0 +1,170 @@
+//! PATCH (RFC 7644 §3.5.2), and the part that it shares with PUT: deciding on a change and
+//! committing it against the version that was read.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use scim_protocol::{
+    Error, Resource, dialect,
+    message::Query,
+    patch::{self, Operation},
+    schema::ResourceType,
+};
+use serde_json::{Map, Value};
+
+use super::{ATTEMPTS, Answer, Condition, Context, Operations, Outcome, changed, draft::Draft, view};
+use crate::{
+    event::Action,
+    index,
+    membership::{self, MemberOperation},
+    profile,
+    render::stored_document,
+    store::{Commit, Expect, Record, ResourceKey, StoreError, Write},
+};
+
+/// A change of one resource, parted into document and members.
+pub(super) struct Change<'a> {
+    /// POST, PUT or PATCH, for the event.
+    pub action: Action,
+    /// From the resource as it is to the resource as it shall be.
+    pub decide: &'a (dyn Fn(&Resource) -> Result<Resource, Error> + Sync),
+    /// What happens to its members.
+    pub members: Vec<MemberOperation>,
+    /// `If-Match`.
+    pub condition: &'a Condition,
+}
+
+impl Operations {
+    /// Applies the operations of a PATCH body, all or none.
+    pub async fn modify(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        mut body: Value,
+        query: &Query,
+        condition: &Condition,
+    ) -> Result<Answer, Error> {
+        let tenant = context.caller.tenant();
+        let view = view(context, rt, query)?;
+        dialect::standardise_patch(&mut body, rt);
+        profile::check_patch_body(tenant, &body)?;
+        let operations = patch::parse(body)?;
+        profile::check_patch(tenant, rt, &operations)?;
+        let (operations, members) = membership::split(operations, rt)?;
+        let decide = |resource: &Resource| patched(resource, &operations, rt, context);
+        let change = Change { action: Action::Modify, decide: &decide, members, condition };
+        let (key, record) = self.change(context, rt, id, change).await?;
+        // A large group's body is what the client least wants back (RFC 7644 §3.5.2 allows 204,
+        // unless attributes are asked for).
+        if record.header.members > self.limits.patch_body_members
+            && query.attributes.is_empty()
+            && view.members(&record) > 0
+        {
+            return Ok(self.mention(context, Outcome::NoContent, &key, record.header.version));
+        }
+        self.show(context, Outcome::Ok, &key, record, &view).await
+    }
+
+    /// Reads, decides, commits; again when another writer was faster. Gives the resource as it is
+    /// afterwards. A change that changes nothing commits nothing.
+    pub(super) async fn change(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        change: Change<'_>,
+    ) -> Result<(ResourceKey, Record), Error> {
+        let mut attempts = 0;
+        loop {
+            let (key, record) = self.find(context, rt, id).await?;
+            change.condition.require(record.header.version)?;
+            let Some((commit, record)) = self.decide(context, rt, &key, record.clone(), &change).await? else {
+                return Ok((key, record));
+            };
+            attempts += 1;
+            match self.store.commit(commit).await {
+                Ok(committed) => {
+                    let header = committed.header.unwrap_or(record.header);
+                    return Ok((key, Record { header, ..record }));
+                }
+                Err(StoreError::Conflict(_)) if *change.condition != Condition::None => return Err(changed()),
+                Err(StoreError::Conflict(_)) if attempts < ATTEMPTS => {}
+                Err(error) => return Err(super::members::or_missing(error, &key)),
+            }
+        }
+    }
+
+    /// The commit that a change comes to, and the record with its new body; `None` when nothing
+    /// changes.
+    async fn decide(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        key: &ResourceKey,
+        record: Record,
+        change: &Change<'_>,
+    ) -> Result<Option<(Commit, Record)>, Error> {
+        let tenant = context.caller.tenant();
+        let old = stored_resource(&record)?;
+        let mut new = (change.decide)(&old)?;
+        self.passwords.seal(&mut new, old.document().get("password")).await?;
+        let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
+
+        let mut attributes = changed_attributes(old.document(), new.document());
+        let document_changes = !attributes.is_empty();
+        if !edges.is_empty() {
+            attributes.push(membership::MEMBERS.to_owned());
+        }
+        if attributes.is_empty() {
+            return Ok(None);
+        }
+        let mut commit = Commit::new(key.clone(), self.event(context, change.action, key, attributes));
+        let mut after = record.clone();
+        if document_changes {
+            let specs = tenant.index_specs(&rt.name);
+            let draft = Draft::new(key, &new, rt, specs)?;
+            let before: BTreeSet<_> = index::entries(key, old.document(), specs);
+            commit.writes.extend(index::difference(&before, &draft.entries));
+            commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
+            after.body = draft.body;
+        }
+        // Single members come and go whatever the version is: such changes never conflict. The rest
+        // was decided on what was read.
+        if document_changes || looked_at_all || *change.condition != Condition::None {
+            commit.expect.push(Expect::Version(key.clone(), record.header.version));
+        } else {
+            commit.expect.push(Expect::Present(key.clone()));
+        }
+        commit.writes.extend(edges);
+        Ok(Some((commit, after)))
+    }
+}
+
+fn patched(
+    resource: &Resource,
+    operations: &[Operation],
+    rt: &ResourceType,
+    context: &Context,
+) -> Result<Resource, Error> {
+    if operations.is_empty() {
+        return Ok(resource.clone());
+    }
+    let tenant = context.caller.tenant();
+    let modified = resource.modify(operations, rt, tenant.unknown())?;
+    profile::check_resource(tenant, rt, &modified)?;
+    Ok(modified)
+}
+
+/// The document as [`Resource`] knows it: without what the server keeps.
+pub(super) fn stored_resource(record: &Record) -> Result<Resource, Error> {
+    let mut document = stored_document(record)?;
+    document.shift_remove("id");
+    Ok(Resource::from_stored(document))
+}
+
+/// The names of the attributes that differ.
+fn changed_attributes(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
+    let differs = |name: &&String| old.get(*name) != new.get(*name);
+    let gone = old.keys().filter(|name| !new.contains_key(*name));
+    new.keys().filter(differs).chain(gone).cloned().collect()
+}

@@ -1,0 +1,232 @@
+//! Candidates, matches and pages: the walk through the resources of a query.
+
+use std::sync::Arc;
+
+use scim_protocol::{Error, ErrorKind, filter::BoundFilter, resource::project::Projection, schema::ResourceType};
+
+use super::{Context, Operations};
+use crate::{
+    membership::has_members,
+    plan::{Plan, Source},
+    render::{Renderer, View},
+    store::{IndexRange, IndexValue, Position, Record, ResourceId, ResourceKey, Start, TypeName},
+};
+
+/// How many candidates are read from the store at a time.
+const BATCH: usize = 256;
+
+/// One resource type of a query, with everything that is known before the store is asked.
+pub(super) struct Target {
+    pub rt: Arc<ResourceType>,
+    pub name: TypeName,
+    pub view: View,
+    pub filter: Option<BoundFilter>,
+    pub plan: Plan,
+}
+
+/// A resource that matches: where it stands in the walk, and what it is.
+pub(super) struct Match {
+    pub position: Position,
+    pub record: Record,
+}
+
+/// Some candidates in the order of the walk; `done` when there are none behind them.
+struct Candidates {
+    found: Vec<(Position, Option<Record>)>,
+    done: bool,
+}
+
+/// A walk over the matches of one target, from a position on. It reads in batches, counts what it
+/// looked at, and can stop and be resumed anywhere: its position is all of its state.
+pub(super) struct Walk<'a> {
+    operations: &'a Operations,
+    renderer: Renderer,
+    target: &'a Target,
+    filter_view: View,
+    after: Option<Position>,
+    done: bool,
+    /// Documents that this query looked at so far.
+    pub examined: u64,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(
+        operations: &'a Operations,
+        context: &Context,
+        target: &'a Target,
+        after: Option<Position>,
+        examined: u64,
+    ) -> Self {
+        Self {
+            operations,
+            renderer: operations.renderer(context),
+            filter_view: filter_view(target),
+            target,
+            after,
+            done: false,
+            examined,
+        }
+    }
+
+    /// The next matches; `None` at the end. A batch may be empty while the walk goes on.
+    pub async fn next(&mut self) -> Result<Option<Vec<Match>>, Error> {
+        if self.done {
+            return Ok(None);
+        }
+        let Candidates { found, done } = self.candidates().await?;
+        self.done = done;
+        if let Some((last, _)) = found.last() {
+            self.after = Some(last.clone());
+        }
+        let mut matches = Vec::with_capacity(found.len());
+        for (position, record) in found {
+            self.examined += 1;
+            let record = match record {
+                Some(record) => Some(record),
+                None => self.operations.store.get(&self.key(position.id)).await?,
+            };
+            // A resource that went since its index entry was read is not a match any more.
+            let Some(record) = record else { continue };
+            if self.holds(position.id, &record).await? {
+                matches.push(Match { position, record });
+            }
+        }
+        Ok(Some(matches))
+    }
+
+    /// Refuses to look at more documents than the limit says.
+    pub fn require_budget(&self) -> Result<(), Error> {
+        if self.spent() { Err(too_many(self.operations.limits.candidates)) } else { Ok(()) }
+    }
+
+    /// Whether the query has looked at as many documents as it may.
+    pub fn spent(&self) -> bool {
+        !self.done && self.examined >= self.operations.limits.candidates
+    }
+
+    /// The last candidate that was looked at.
+    pub fn position(&self) -> Option<&Position> {
+        self.after.as_ref()
+    }
+
+    async fn holds(&self, id: ResourceId, record: &Record) -> Result<bool, Error> {
+        let Some(filter) = &self.target.filter else { return Ok(true) };
+        let groups = self.operations.groups(&self.key(id), &self.filter_view).await?;
+        let document = self.renderer.document(&self.filter_view, id, record, &groups).await?;
+        Ok(filter.matches(&document))
+    }
+
+    async fn candidates(&self) -> Result<Candidates, Error> {
+        let store = &self.operations.store;
+        let tenant = self.renderer.tenant;
+        let after_id = self.after.as_ref().map(|position| position.id);
+        match &self.target.plan.source {
+            Source::Nothing => Ok(Candidates { found: Vec::new(), done: true }),
+            Source::All => {
+                let start = after_id.map_or(Start::Offset(0), Start::After);
+                let page = store.resources(tenant, &self.target.name, start, BATCH).await?;
+                let done = page.len() < BATCH;
+                let found = page.into_iter().map(|(id, record)| (by_id(id), Some(record))).collect();
+                Ok(Candidates { found, done })
+            }
+            Source::Index(range) => {
+                let page = store.index(range, self.after.as_ref(), BATCH).await?;
+                let done = page.len() < BATCH;
+                Ok(Candidates { found: page.into_iter().map(|position| (position, None)).collect(), done })
+            }
+            Source::MembersOf(group) => self.members_of(*group, after_id).await,
+            source @ (Source::Ids(_) | Source::GroupsOf(_) | Source::Union(_)) => {
+                let mut ids = self.ids(source).await?;
+                ids.sort_unstable();
+                ids.dedup();
+                let found = ids.into_iter().filter(|id| after_id.is_none_or(|after| *id > after));
+                Ok(Candidates { found: found.map(|id| (by_id(id), None)).collect(), done: true })
+            }
+        }
+    }
+
+    /// The ids that a narrow source finds.
+    async fn ids(&self, source: &Source) -> Result<Vec<ResourceId>, Error> {
+        let store = &self.operations.store;
+        Ok(match source {
+            Source::Ids(ids) => ids.clone(),
+            Source::GroupsOf(member) => {
+                let groups = store.groups_of(self.renderer.tenant, &[*member]).await?.pop().unwrap_or_default();
+                groups.into_iter().filter(|g| g.resource_type == self.target.name).map(|g| g.id).collect()
+            }
+            Source::Index(range) => self.index_ids(range).await?,
+            Source::Union(sources) => {
+                let mut all = Vec::new();
+                for source in sources {
+                    // Sources in a union are narrow ones: they hold no union themselves.
+                    all.extend(Box::pin(self.ids(source)).await?);
+                }
+                all
+            }
+            Source::Nothing | Source::All | Source::MembersOf(_) => Vec::new(),
+        })
+    }
+
+    async fn index_ids(&self, range: &IndexRange) -> Result<Vec<ResourceId>, Error> {
+        let most = self.operations.limits.candidates;
+        let limit = usize::try_from(most).unwrap_or(usize::MAX);
+        let found = self.operations.store.index(range, None, limit).await?;
+        if found.len() == limit { Err(too_many(most)) } else { Ok(found.into_iter().map(|p| p.id).collect()) }
+    }
+
+    async fn members_of(&self, group: ResourceId, after: Option<ResourceId>) -> Result<Candidates, Error> {
+        let types = self.operations.tenant_types(&self.renderer);
+        for name in types {
+            let key = ResourceKey { tenant: self.renderer.tenant, resource_type: name, id: group };
+            let page = self.operations.store.members(&key, after, BATCH, false).await?;
+            if page.is_empty() {
+                continue;
+            }
+            let done = page.len() < BATCH;
+            // Members of another type take part as positions, so that the walk gets past them.
+            let found = page.into_iter().map(|member| (by_id(member.id), None)).collect();
+            return Ok(Candidates { found, done });
+        }
+        Ok(Candidates { found: Vec::new(), done: true })
+    }
+
+    fn key(&self, id: ResourceId) -> ResourceKey {
+        ResourceKey { tenant: self.renderer.tenant, resource_type: self.target.name.clone(), id }
+    }
+}
+
+impl Operations {
+    fn tenant_types(&self, renderer: &Renderer) -> Vec<TypeName> {
+        renderer.endpoints.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// A view that holds whatever the filter looks at, and no edge that it does not.
+fn filter_view(target: &Target) -> View {
+    let mentions = |name: &str| target.filter.as_ref().is_some_and(|filter| filter.mentions(name));
+    let mut excluded = Vec::new();
+    if !mentions("groups") {
+        excluded.push("groups");
+    }
+    if has_members(&target.rt) && !mentions("members") {
+        excluded.push("members");
+    }
+    let projection = Projection::new(&[], &excluded, &target.rt).unwrap_or_default();
+    View::new(target.rt.clone(), projection, false)
+}
+
+/// The position of a resource in the order of ids.
+pub(super) fn by_id(id: ResourceId) -> Position {
+    Position { value: IndexValue(Vec::new()), id }
+}
+
+/// 400 `tooMany`, with the two ways out.
+pub(super) fn too_many(limit: u64) -> Error {
+    Error::new(
+        ErrorKind::TooMany,
+        format!(
+            "The query would have to look at more than {limit} resources. Filter by an indexed attribute \
+             (such as userName, externalId or emails.value), or walk with a cursor."
+        ),
+    )
+}

@@ -1,0 +1,347 @@
+//! Lists and searches (RFC 7644 §3.4.2–3, RFC 9865).
+//!
+//! Without a sort, resources come in the order of their ids, or of the index that finds them: an
+//! order in which a walk sees everything that stood throughout. `startIndex` counts matches from the
+//! first one on, and so costs more the farther it goes; a cursor goes on where the last page ended.
+
+use std::sync::Arc;
+
+use scim_protocol::{
+    Error, ErrorKind,
+    message::{ListEnvelope, Page, Query},
+    schema::ResourceType,
+};
+
+use super::{
+    Answer, Content, Context, Operations, Outcome,
+    page::{Match, Target, Walk, by_id, too_many},
+    view,
+};
+use crate::{
+    cursor::{Cursor, Fingerprint},
+    plan::{Plan, Scope, Source, plan},
+    profile,
+    render::{Out, STREAM_MEMBERS},
+    store::{Position, Start},
+};
+
+/// Counting matches of an exact plan reads keys only, so it may go on for longer.
+const COUNT_FACTOR: u64 = 10;
+
+/// What a query found: the resources of one page and what is said of the whole.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The target's ordinal, and the match.
+    pub matches: Vec<(usize, Match)>,
+    pub total: Option<u64>,
+    pub start: Option<u64>,
+    pub next: Option<Cursor>,
+    pub previous: Option<Cursor>,
+}
+
+impl Operations {
+    /// Answers a query over one resource type, or (from the root) over several.
+    pub async fn query(
+        &self,
+        context: &Context,
+        types: &[Arc<ResourceType>],
+        endpoint: &str,
+        query: &Query,
+    ) -> Result<Answer, Error> {
+        let tenant = context.caller.tenant();
+        profile::check_query(tenant, types, query)?;
+        let targets = self.targets(context, types, query)?;
+        let count = self.page_size(context, query.count);
+        let fingerprint = fingerprint(&tenant.id.to_string(), endpoint, query);
+        let found = match &query.page {
+            Page::Cursor(text) => {
+                let cursor = match text.as_deref() {
+                    None | Some("") => None,
+                    Some(text) => Some(self.sealer.open(text, fingerprint, query.count, self.clock.now())?),
+                };
+                let mut found = if query.sort_by.is_some() && !walks_sorted(&targets) {
+                    self.sorted_cursor(context, &targets, query, count, cursor).await?
+                } else {
+                    self.cursor_page(context, &targets, count, cursor).await?
+                };
+                if profile::hides_totals(tenant) {
+                    found.total = None;
+                }
+                found
+            }
+            page => {
+                let start = if let Page::Index { start } = page { *start } else { 1 };
+                if query.sort_by.is_some() && !walks_sorted(&targets) {
+                    self.sorted_index(context, &targets, query, start, count).await?
+                } else {
+                    self.index_page(context, &targets, start, count).await?
+                }
+            }
+        };
+        self.list(context, &targets, found, fingerprint, query.count).await
+    }
+
+    fn targets(&self, context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Result<Vec<Target>, Error> {
+        let tenant = context.caller.tenant();
+        let mut targets = Vec::with_capacity(types.len());
+        for rt in types {
+            let filter = match (&query.filter, types.len()) {
+                (None, _) => None,
+                (Some(filter), 1) => Some(filter.bind(rt)?),
+                (Some(filter), _) => Some(filter.bind_lenient(rt)?),
+            };
+            let name = rt.name.as_str().into();
+            let scope = Scope { tenant: tenant.id, resource_type: &name, specs: tenant.index_specs(&rt.name) };
+            let mut plan = plan(filter.as_ref(), scope);
+            if filter.is_none() && types.len() == 1 {
+                if let Some(source) = super::sort::source(query, rt, scope)? {
+                    plan = Plan { source, exact: true };
+                }
+            }
+            targets.push(Target { view: view(context, rt, query)?, rt: rt.clone(), name, filter, plan });
+        }
+        Ok(targets)
+    }
+
+    fn page_size(&self, context: &Context, asked: Option<u32>) -> usize {
+        let most = profile::max_page_size(context.caller.tenant()).unwrap_or(self.limits.max_page_size);
+        asked.unwrap_or(self.limits.page_size).min(most) as usize
+    }
+
+    async fn index_page(
+        &self,
+        context: &Context,
+        targets: &[Target],
+        start: u64,
+        count: usize,
+    ) -> Result<Found, Error> {
+        let mut found = Found { total: Some(0), start: Some(start), ..Found::default() };
+        let mut skip = start.saturating_sub(1);
+        let mut examined = 0;
+        for (ordinal, target) in targets.iter().enumerate() {
+            let wanted = count - found.matches.len();
+            let (total, matches) = if target.filter.is_none() && target.plan.source == Source::All {
+                self.unfiltered(target, context, skip, wanted).await?
+            } else {
+                self.filtered(target, context, skip, wanted, &mut examined).await?
+            };
+            skip = skip.saturating_sub(total);
+            found.total = found.total.map(|sum| sum + total);
+            found.matches.extend(matches.into_iter().map(|m| (ordinal, m)));
+        }
+        Ok(found)
+    }
+
+    /// Everything of a type: the total is a stored number, and the page is one run of documents.
+    async fn unfiltered(
+        &self,
+        target: &Target,
+        context: &Context,
+        skip: u64,
+        wanted: usize,
+    ) -> Result<(u64, Vec<Match>), Error> {
+        let tenant = context.caller.tenant().id;
+        let total = self.store.count(tenant, &target.name).await?;
+        if wanted == 0 || skip >= total {
+            return Ok((total, Vec::new()));
+        }
+        let page = self.store.resources(tenant, &target.name, Start::Offset(skip), wanted).await?;
+        Ok((total, page.into_iter().map(|(id, record)| Match { position: by_id(id), record }).collect()))
+    }
+
+    /// The matches of a filter, counted from the first one on.
+    async fn filtered(
+        &self,
+        target: &Target,
+        context: &Context,
+        skip: u64,
+        wanted: usize,
+        examined: &mut u64,
+    ) -> Result<(u64, Vec<Match>), Error> {
+        let counted = self.counted(target).await?;
+        let (mut total, mut matches) = (0, Vec::new());
+        let mut walk = Walk::new(self, context, target, None, *examined);
+        while let Some(batch) = walk.next().await? {
+            for found in batch {
+                if total >= skip && matches.len() < wanted {
+                    matches.push(found);
+                }
+                total += 1;
+            }
+            if counted.is_some() && matches.len() == wanted {
+                break;
+            }
+            walk.require_budget()?;
+        }
+        *examined = walk.examined;
+        Ok((counted.unwrap_or(total), matches))
+    }
+
+    /// The number of matches, where keys alone tell it and there are more than a few.
+    async fn counted(&self, target: &Target) -> Result<Option<u64>, Error> {
+        match &target.plan {
+            Plan { source: Source::Index(range), exact: true } => {
+                let limit = self.limits.candidates.saturating_mul(COUNT_FACTOR);
+                let count = self.store.index_count(range, limit).await?;
+                if count >= limit { Err(too_many(limit)) } else { Ok(Some(count)) }
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn cursor_page(
+        &self,
+        context: &Context,
+        targets: &[Target],
+        count: usize,
+        cursor: Option<Cursor>,
+    ) -> Result<Found, Error> {
+        if let Some(cursor) = &cursor
+            && cursor.backward
+        {
+            return self.page_before(context, targets, count, cursor).await;
+        }
+        let first = cursor.is_none();
+        let mut found = Found::default();
+        let mut ordinal = cursor.as_ref().map_or(0, |cursor| usize::from(cursor.type_ordinal));
+        let mut after = cursor.map(|cursor| cursor.position);
+        let mut examined = 0;
+        'types: while let Some(target) = targets.get(ordinal) {
+            let mut walk = Walk::new(self, context, target, after.take(), examined);
+            while let Some(batch) = walk.next().await? {
+                for one in batch {
+                    if found.matches.len() == count {
+                        found.next = found.matches.last().map(|(ordinal, last)| forward(*ordinal, &last.position));
+                        break 'types;
+                    }
+                    found.matches.push((ordinal, one));
+                }
+                if walk.spent() {
+                    found.next = walk.position().map(|position| forward(ordinal, position));
+                    break 'types;
+                }
+            }
+            examined = walk.examined;
+            ordinal += 1;
+        }
+        found.total = self.cursor_total(context, targets, &found, first).await?;
+        if let ([target], Some((_, item)), false) = (targets, found.matches.first(), first)
+            && natural(target)
+        {
+            found.previous = Some(Cursor { backward: true, ..forward(0, &item.position) });
+        }
+        Ok(found)
+    }
+
+    /// The page that ends before a position, in the order of ids.
+    async fn page_before(
+        &self,
+        context: &Context,
+        targets: &[Target],
+        count: usize,
+        cursor: &Cursor,
+    ) -> Result<Found, Error> {
+        let ([target], tenant) = (targets, context.caller.tenant().id) else { return Ok(Found::default()) };
+        let page = self.store.resources(tenant, &target.name, Start::Before(cursor.position.id), count).await?;
+        let mut found = Found { total: Some(self.store.count(tenant, &target.name).await?), ..Found::default() };
+        if let (Some((first, _)), Some((last, _))) = (page.first(), page.last()) {
+            found.next = Some(forward(0, &by_id(*last)));
+            if !self.store.resources(tenant, &target.name, Start::Before(*first), 1).await?.is_empty() {
+                found.previous = Some(Cursor { backward: true, ..forward(0, &by_id(*first)) });
+            }
+        }
+        found.matches = page.into_iter().map(|(id, record)| (0, Match { position: by_id(id), record })).collect();
+        Ok(found)
+    }
+
+    /// The total of a cursor walk, where it is known without a scan (RFC 9865 §2 lets it be left out).
+    async fn cursor_total(
+        &self,
+        context: &Context,
+        targets: &[Target],
+        found: &Found,
+        first: bool,
+    ) -> Result<Option<u64>, Error> {
+        if first && found.next.is_none() {
+            return Ok(Some(found.matches.len() as u64));
+        }
+        if targets.iter().any(|target| target.filter.is_some()) {
+            return Ok(None);
+        }
+        let mut total = 0;
+        for target in targets {
+            total += self.store.count(context.caller.tenant().id, &target.name).await?;
+        }
+        Ok(Some(total))
+    }
+
+    /// Writes the ListResponse.
+    async fn list(
+        &self,
+        context: &Context,
+        targets: &[Target],
+        found: Found,
+        fingerprint: Fingerprint,
+        count: Option<u32>,
+    ) -> Result<Answer, Error> {
+        let seal = |cursor: Option<Cursor>| {
+            let cursor = cursor.map(|cursor| Cursor { count, ..cursor });
+            cursor.map(|cursor| self.sealer.seal(&cursor, fingerprint, self.clock.now())).transpose()
+        };
+        let envelope = ListEnvelope {
+            total_results: found.total,
+            items_per_page: found.matches.len(),
+            start_index: found.start,
+            next_cursor: seal(found.next)?,
+            previous_cursor: seal(found.previous)?,
+        };
+        let mut out = Out::default();
+        out.text(&envelope.opening());
+
+        let members: u64 = found.matches.iter().map(|(ordinal, m)| targets[*ordinal].view.members(&m.record)).sum();
+        let views: Vec<_> = targets.iter().map(|target| target.view.clone()).collect();
+        let page = super::list::Listing { renderer: self.renderer(context), views, matches: found.matches };
+        let content = if members > STREAM_MEMBERS {
+            let (mut stream, pieces) = Out::stream();
+            stream.buffer = out.buffer;
+            tokio::spawn(async move {
+                let result = page.write(&mut stream).await;
+                stream.finish(result).await;
+            });
+            Content::Pieces(pieces)
+        } else {
+            page.write(&mut out).await?;
+            Content::Whole(out.buffer)
+        };
+        Ok(Answer::plain(Outcome::Ok, content))
+    }
+}
+
+/// Whether the plan itself gives the order that was asked for.
+fn walks_sorted(targets: &[Target]) -> bool {
+    matches!(targets, [target] if target.filter.is_none() && target.plan.exact && target.plan.source != Source::All)
+}
+
+/// Whether the walk is over everything in the order of ids.
+fn natural(target: &Target) -> bool {
+    target.filter.is_none() && target.plan.source == Source::All
+}
+
+pub(super) fn forward(ordinal: usize, position: &Position) -> Cursor {
+    let type_ordinal = u8::try_from(ordinal).unwrap_or(u8::MAX);
+    Cursor { type_ordinal, backward: false, position: position.clone(), count: None }
+}
+
+fn fingerprint(tenant: &str, endpoint: &str, query: &Query) -> Fingerprint {
+    let sort = query.sort_by.as_ref().map_or("", |path| path.as_str());
+    let order = if query.descending { "descending" } else { "ascending" };
+    let filter = query.filter_text.as_deref().unwrap_or_default();
+    let attributes = query.attributes.join(",");
+    let excluded = query.excluded_attributes.join(",");
+    Fingerprint::of([tenant, endpoint, filter, sort, order, attributes.as_str(), excluded.as_str()])
+}
+
+/// 400 for a `sortBy` that cannot be sorted by.
+pub(super) fn unsortable(detail: String) -> Error {
+    Error::new(ErrorKind::InvalidValue, detail)
+}

@@ -1,0 +1,49 @@
+//! PUT (RFC 7644 §3.5.1).
+
+use std::sync::Arc;
+
+use scim_protocol::{Error, Resource, dialect, message::Query, schema::ResourceType};
+use serde_json::Value;
+
+use super::{Answer, Condition, Context, Operations, Outcome, modify::Change, view};
+use crate::{
+    event::Action,
+    membership::{self, MEMBERS, MemberOperation},
+    profile,
+};
+
+impl Operations {
+    /// Replaces what a client may set by the body of a PUT. A group's members are part of it: a body
+    /// without members leaves the group empty, as with any attribute that is left out.
+    pub async fn replace(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        mut body: Value,
+        query: &Query,
+        condition: &Condition,
+    ) -> Result<Answer, Error> {
+        let tenant = context.caller.tenant();
+        let view = view(context, rt, query)?;
+        dialect::standardise_resource(&mut body, rt);
+        profile::check_body(tenant, rt, &body)?;
+        // Validated once without the stored resource, so that a wrong body is told before a 404 is
+        // looked for in vain, and the members are known.
+        let asserted = Resource::create(body.clone(), rt, tenant.unknown())?;
+        let members = match asserted.document().get(MEMBERS) {
+            _ if !membership::has_members(rt) => Vec::new(),
+            None => vec![MemberOperation::Clear],
+            Some(listed) => vec![MemberOperation::Clear, MemberOperation::Add(membership::values(listed)?)],
+        };
+        let decide = |stored: &Resource| {
+            let mut replaced = stored.replace(body.clone(), rt, tenant.unknown())?;
+            profile::check_resource(tenant, rt, &replaced)?;
+            replaced.take(MEMBERS);
+            Ok(replaced)
+        };
+        let change = Change { action: Action::Replace, decide: &decide, members, condition };
+        let (key, record) = self.change(context, rt, id, change).await?;
+        self.show(context, Outcome::Ok, &key, record, &view).await
+    }
+}

@@ -1,0 +1,251 @@
+//! `sortBy` and `sortOrder` (RFC 7644 §3.4.2.3).
+//!
+//! Where an index has the order already, the walk follows it. Else all matches are collected, their
+//! keys only, within the same bound as any other query that must look at everything.
+
+use std::cmp::Ordering;
+
+use scim_protocol::{
+    Error, Timestamp,
+    message::Query,
+    path::BoundPath,
+    schema::{ResourceType, Type},
+    value::fold,
+};
+use serde_json::{Map, Value};
+
+use super::{
+    Context, Operations,
+    page::{Match, Target, Walk},
+    query::{Found, forward, unsortable},
+};
+use crate::{
+    cursor::Cursor,
+    plan::{Scope, Source},
+    render::stored_document,
+    store::{IndexRange, IndexValue, LAST_MODIFIED, Position, ResourceKey, Values},
+};
+
+/// The index whose order is the one asked for: one in which every resource stands exactly once.
+pub(super) fn source(query: &Query, rt: &ResourceType, scope: Scope<'_>) -> Result<Option<Source>, Error> {
+    let Some(sort_by) = &query.sort_by else { return Ok(None) };
+    let path = key_path(sort_by.bind(rt).map_err(|error| unsortable(error.detail().to_owned()))?)?;
+    let name = path.to_string();
+    let attribute = if name == LAST_MODIFIED {
+        Some(LAST_MODIFIED.into())
+    } else {
+        let complete =
+            path.leaf().is_some_and(|leaf| leaf.required && !leaf.multi_valued) && path.sub_attribute.is_none();
+        scope.specs.iter().find(|spec| complete && *spec.path == *name).map(|spec| spec.path.clone())
+    };
+    Ok(attribute.map(|attribute| {
+        Source::Index(IndexRange {
+            tenant: scope.tenant,
+            resource_type: scope.resource_type.clone(),
+            attribute,
+            values: Values::All,
+            descending: query.descending,
+        })
+    }))
+}
+
+/// A match in the order asked for: its key, the target's ordinal, and the resource.
+struct Sorted {
+    key: IndexValue,
+    ordinal: usize,
+    position: Position,
+}
+
+impl Operations {
+    pub(super) async fn sorted_index(
+        &self,
+        context: &Context,
+        targets: &[Target],
+        query: &Query,
+        start: u64,
+        count: usize,
+    ) -> Result<Found, Error> {
+        let sorted = self.sorted(context, targets, query).await?;
+        let skip = usize::try_from(start.saturating_sub(1)).unwrap_or(usize::MAX);
+        let page = sorted.iter().skip(skip).take(count);
+        Ok(Found {
+            matches: self.read(context, targets, page).await?,
+            total: Some(sorted.len() as u64),
+            start: Some(start),
+            ..Found::default()
+        })
+    }
+
+    pub(super) async fn sorted_cursor(
+        &self,
+        context: &Context,
+        targets: &[Target],
+        query: &Query,
+        count: usize,
+        cursor: Option<Cursor>,
+    ) -> Result<Found, Error> {
+        let sorted = self.sorted(context, targets, query).await?;
+        let skip = cursor.map_or(0, |cursor| {
+            let at = |one: &Sorted| {
+                order(&one.key, one.position.id, &cursor.position.value, cursor.position.id, query.descending)
+            };
+            sorted.partition_point(|one| at(one) != Ordering::Greater)
+        });
+        let page: Vec<_> = sorted.iter().skip(skip).take(count).collect();
+        let more = sorted.len() > skip + page.len();
+        let next = page
+            .last()
+            .filter(|_| more)
+            .map(|last| forward(last.ordinal, &Position { value: last.key.clone(), id: last.position.id }));
+        Ok(Found {
+            matches: self.read(context, targets, page.into_iter()).await?,
+            total: Some(sorted.len() as u64),
+            next,
+            ..Found::default()
+        })
+    }
+
+    /// All matches, in order.
+    async fn sorted(&self, context: &Context, targets: &[Target], query: &Query) -> Result<Vec<Sorted>, Error> {
+        let Some(sort_by) = &query.sort_by else { return Ok(Vec::new()) };
+        let mut sorted = Vec::new();
+        let mut examined = 0;
+        let mut known = false;
+        for (ordinal, target) in targets.iter().enumerate() {
+            // Of several types, those without the attribute have no value for it.
+            let path = sort_by.bind(&target.rt).ok().map(key_path).transpose()?;
+            known |= path.is_some();
+            let mut walk = Walk::new(self, context, target, None, examined);
+            while let Some(batch) = walk.next().await? {
+                for found in batch {
+                    let key = self.sort_key(context, target, path.as_ref(), &found)?;
+                    sorted.push(Sorted { key, ordinal, position: found.position });
+                }
+                walk.require_budget()?;
+            }
+            examined = walk.examined;
+        }
+        if !known {
+            return Err(unsortable(format!(
+                "sortBy names \"{}\", which is no attribute of what is listed.",
+                sort_by.as_str()
+            )));
+        }
+        sorted.sort_by(|a, b| order(&a.key, a.position.id, &b.key, b.position.id, query.descending));
+        Ok(sorted)
+    }
+
+    fn sort_key(
+        &self,
+        context: &Context,
+        target: &Target,
+        path: Option<&BoundPath>,
+        found: &Match,
+    ) -> Result<IndexValue, Error> {
+        let Some(path) = path else { return Ok(absent()) };
+        let mut document = stored_document(&found.record)?;
+        if path.is_core("meta") {
+            let meta = self.renderer(context).meta_value(&target.rt, found.position.id, &found.record);
+            document.insert("meta".into(), meta);
+        }
+        Ok(key(&document, path))
+    }
+
+    async fn read<'a>(
+        &self,
+        context: &Context,
+        targets: &[Target],
+        page: impl Iterator<Item = &'a Sorted>,
+    ) -> Result<Vec<(usize, Match)>, Error> {
+        let mut matches = Vec::new();
+        for one in page {
+            let Some(target) = targets.get(one.ordinal) else { continue };
+            let key = ResourceKey {
+                tenant: context.caller.tenant().id,
+                resource_type: target.name.clone(),
+                id: one.position.id,
+            };
+            if let Some(record) = self.store.get(&key).await? {
+                matches.push((one.ordinal, Match { position: one.position.clone(), record }));
+            }
+        }
+        Ok(matches)
+    }
+}
+
+/// What is really compared: of a complex attribute its `value`.
+fn key_path(path: BoundPath) -> Result<BoundPath, Error> {
+    let Some(attribute) = &path.attribute else {
+        return Err(unsortable("sortBy names a whole extension; name one attribute.".to_owned()));
+    };
+    if !attribute.is_complex() || path.sub_attribute.is_some() {
+        return Ok(path);
+    }
+    match attribute.sub_attribute("value") {
+        Some(value) => Ok(BoundPath { sub_attribute: Some(value.clone()), ..path }),
+        None => Err(unsortable(format!(
+            "sortBy names the complex attribute {}; name one of its sub-attributes.",
+            attribute.name
+        ))),
+    }
+}
+
+/// The key of a document: bytes in the order of the attribute's type. Of a multi-valued attribute
+/// the primary value counts, or else the first.
+fn key(document: &Map<String, Value>, path: &BoundPath) -> IndexValue {
+    let object = match &path.extension {
+        Some(urn) => document.get(&**urn).and_then(Value::as_object),
+        None => Some(document),
+    };
+    let value = object.zip(path.attribute.as_ref()).and_then(|(object, attribute)| object.get(&attribute.name));
+    let value = match value {
+        Some(Value::Array(elements)) => {
+            let primary = elements.iter().find(|e| e.get("primary") == Some(&Value::Bool(true)));
+            primary.or_else(|| elements.first())
+        }
+        value => value,
+    };
+    let value = match &path.sub_attribute {
+        Some(sub) => value.and_then(|value| value.get(&sub.name)),
+        None => value,
+    };
+    let kind = path.leaf().map(|leaf| (leaf.kind, leaf.case_exact));
+    match (kind, value) {
+        (Some((Type::DateTime, _)), Some(Value::String(text))) => {
+            Timestamp::parse(text).map_or_else(absent, |at| present(IndexValue::instant(at).0))
+        }
+        (Some((_, true)), Some(Value::String(text))) => present(text.clone().into_bytes()),
+        (_, Some(Value::String(text))) => present(fold(text).into_bytes()),
+        (_, Some(Value::Bool(flag))) => present(vec![u8::from(*flag)]),
+        (_, Some(Value::Number(number))) => present(ordered(number.as_f64().unwrap_or_default())),
+        _ => absent(),
+    }
+}
+
+/// A resource without the value: last when ascending, first when descending.
+fn absent() -> IndexValue {
+    IndexValue(vec![0xFF])
+}
+
+fn present(mut bytes: Vec<u8>) -> IndexValue {
+    bytes.insert(0, 0);
+    IndexValue(bytes)
+}
+
+/// Bytes in the order of the numbers.
+fn ordered(number: f64) -> Vec<u8> {
+    let bits = number.to_bits();
+    let ordered = if bits >> 63 == 0 { bits | (1 << 63) } else { !bits };
+    ordered.to_be_bytes().to_vec()
+}
+
+fn order(
+    a: &IndexValue,
+    a_id: crate::store::ResourceId,
+    b: &IndexValue,
+    b_id: crate::store::ResourceId,
+    descending: bool,
+) -> Ordering {
+    let ascending = a.cmp(b).then(a_id.cmp(&b_id));
+    if descending { ascending.reverse() } else { ascending }
+}

@@ -1,0 +1,399 @@
+//! From stored records to the bytes of an answer.
+//!
+//! Stored bytes are served bytes: the visible part of a record is copied as it is, and what the
+//! document does not hold (`groups`, `members`, `meta`) is written behind it. Only an answer for
+//! which the client chose attributes is parsed, reduced and written anew.
+//!
+//! A group may have any number of members, so an answer may be long. A short one is one buffer; a
+//! long one is a stream of pieces, made while it is sent, and never stands in memory as a whole.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scim_protocol::{
+    resource::project::Projection,
+    schema::{Attribute, ResourceType},
+};
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+
+use crate::store::{Record, Reference, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName};
+
+/// How many members are read from the store at a time.
+const MEMBERS_PAGE: usize = 1000;
+/// When a piece of a stream is long enough to send.
+const PIECE_BYTES: usize = 64 * 1024;
+/// Answers with more members than this are streamed.
+pub const STREAM_MEMBERS: u64 = 2000;
+
+/// The rest of a stream cannot be made. The log holds the cause; the client sees the connection end
+/// (HTTP/1.1) or the stream reset (HTTP/2), so that it never takes half a document for a whole one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the response could not be completed")]
+pub struct Aborted;
+
+/// The pieces of a long answer.
+pub type Pieces = mpsc::Receiver<Result<Bytes, Aborted>>;
+
+/// Where an answer is written: a buffer, and for a long answer where full buffers go.
+#[derive(Default)]
+pub struct Out {
+    /// What is not yet sent.
+    pub buffer: Vec<u8>,
+    channel: Option<mpsc::Sender<Result<Bytes, Aborted>>>,
+}
+
+impl Out {
+    /// A stream, and its other end.
+    pub fn stream() -> (Self, Pieces) {
+        let (sender, receiver) = mpsc::channel(4);
+        (Self { buffer: Vec::with_capacity(PIECE_BYTES), channel: Some(sender) }, receiver)
+    }
+
+    /// Sends what is written, when it is enough. `Unavailable` when nobody reads any more.
+    async fn relieve(&mut self) -> Result<(), StoreError> {
+        if self.buffer.len() >= PIECE_BYTES { self.send().await } else { Ok(()) }
+    }
+
+    async fn send(&mut self) -> Result<(), StoreError> {
+        if let Some(channel) = &self.channel {
+            let piece = Bytes::from(std::mem::take(&mut self.buffer));
+            channel.send(Ok(piece)).await.map_err(|gone| StoreError::Unavailable(Box::new(gone)))?;
+        }
+        Ok(())
+    }
+
+    /// Ends a stream: the last piece, or the sign that it is not whole.
+    pub async fn finish(mut self, result: Result<(), StoreError>) {
+        match result {
+            Ok(()) => drop(self.send().await),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a streamed answer was cut off");
+                if let Some(channel) = &self.channel {
+                    drop(channel.send(Err(Aborted)).await);
+                }
+            }
+        }
+    }
+
+    /// Writes text as it is.
+    pub fn text(&mut self, text: &str) {
+        self.buffer.extend_from_slice(text.as_bytes());
+    }
+
+    /// Writes a JSON string.
+    pub fn string(&mut self, text: &str) {
+        // Writing to memory does not fail.
+        drop(serde_json::to_writer(&mut self.buffer, text));
+    }
+
+    /// Writes a number.
+    pub fn number(&mut self, number: u64) {
+        use std::io::Write;
+        drop(write!(self.buffer, "{number}"));
+    }
+}
+
+/// What a client gets to see of resources of one type.
+#[derive(Debug, Clone)]
+pub struct View {
+    resource_type: Arc<ResourceType>,
+    projection: Projection,
+    /// The stored bytes serve as they are.
+    verbatim: bool,
+    groups: bool,
+    members: Members,
+}
+
+/// Whether `members` are part of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Members {
+    /// The resource type has none, or they were not asked for.
+    Absent,
+    /// Written as an empty list, whoever is in it (Identity Center's group reads).
+    Empty,
+    Listed,
+}
+
+impl View {
+    /// What `attributes` and `excludedAttributes` leave of that type. `hide_members`: groups show
+    /// an empty list of members.
+    pub fn new(resource_type: Arc<ResourceType>, projection: Projection, hide_members: bool) -> Self {
+        let derived = |name: &str| resource_type.attribute(name).is_some() && projection.wants(name, &resource_type);
+        let groups = derived("groups");
+        let members = match (derived("members"), hide_members) {
+            (false, _) => Members::Absent,
+            (true, true) => Members::Empty,
+            (true, false) => Members::Listed,
+        };
+        let verbatim = match &projection {
+            Projection::Default => true,
+            Projection::Attributes(_) => false,
+            Projection::Excluded(paths) => paths
+                .iter()
+                .all(|path| path.sub_attribute.is_none() && (path.is_core("members") || path.is_core("groups"))),
+        };
+        Self { resource_type, projection, verbatim, groups, members }
+    }
+
+    /// Whether the answer lists the groups of a resource.
+    pub fn groups(&self) -> bool {
+        self.groups
+    }
+
+    /// How many members an answer with this record lists.
+    pub fn members(&self, record: &Record) -> u64 {
+        if self.members == Members::Listed { record.header.members } else { 0 }
+    }
+}
+
+/// Writes resources of one tenant under one base URL.
+#[derive(Clone)]
+pub struct Renderer {
+    /// Where members and their names are read.
+    pub store: Arc<dyn Store>,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The base URL without a slash at its end: `https://host/{tenant}/scim/v2`.
+    pub base: Arc<str>,
+    /// The endpoint of each resource type, for `$ref`.
+    pub endpoints: Arc<[(TypeName, String)]>,
+}
+
+impl Renderer {
+    /// The absolute URL of a resource.
+    pub fn location(&self, resource_type: &str, id: ResourceId) -> String {
+        format!("{}{}/{id}", self.base, self.endpoint(resource_type))
+    }
+
+    fn endpoint(&self, resource_type: &str) -> &str {
+        self.endpoints.iter().find(|(name, _)| name.as_str() == resource_type).map_or("", |(_, endpoint)| endpoint)
+    }
+
+    /// Writes one resource. `groups` are those that hold it, read before for a whole page.
+    pub async fn resource(
+        &self,
+        out: &mut Out,
+        view: &View,
+        id: ResourceId,
+        record: &Record,
+        groups: &[Reference],
+    ) -> Result<(), StoreError> {
+        if view.verbatim {
+            self.verbatim(out, view, id, record, groups).await
+        } else {
+            let document = self.document(view, id, record, groups).await?;
+            let projected = view.projection.apply(document, &view.resource_type);
+            serde_json::to_writer(&mut out.buffer, &projected)
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            out.relieve().await
+        }
+    }
+
+    async fn verbatim(
+        &self,
+        out: &mut Out,
+        view: &View,
+        id: ResourceId,
+        record: &Record,
+        groups: &[Reference],
+    ) -> Result<(), StoreError> {
+        let Some((b'}', open)) = record.body.visible.split_last() else {
+            return Err(StoreError::Corrupt(format!("the document of {id} is no object")));
+        };
+        out.buffer.extend_from_slice(open);
+        if view.groups && !groups.is_empty() {
+            out.text(",\"groups\":[");
+            for (i, group) in groups.iter().enumerate() {
+                self.reference(out, i, group, "direct");
+            }
+            out.text("]");
+        }
+        match view.members {
+            Members::Listed if record.header.members > 0 => self.members(out, view, id).await?,
+            Members::Empty => out.text(",\"members\":[]"),
+            Members::Listed | Members::Absent => {}
+        }
+        self.meta(out, view, id, record);
+        out.text("}");
+        out.relieve().await
+    }
+
+    async fn members(&self, out: &mut Out, view: &View, id: ResourceId) -> Result<(), StoreError> {
+        out.text(",\"members\":[");
+        let group = self.key(view, id);
+        let (mut after, mut written) = (None, 0);
+        loop {
+            let page = self.store.members(&group, after, MEMBERS_PAGE, true).await?;
+            for member in &page {
+                self.reference(out, written, member, member.resource_type.as_str());
+                written += 1;
+            }
+            out.relieve().await?;
+            match page.last() {
+                Some(last) if page.len() == MEMBERS_PAGE => after = Some(last.id),
+                _ => break,
+            }
+        }
+        out.text("]");
+        Ok(())
+    }
+
+    /// One element of `groups` or `members` (RFC 7643 §4.1.2 and §4.2).
+    fn reference(&self, out: &mut Out, ordinal: usize, to: &Reference, kind: &str) {
+        out.text(if ordinal == 0 { "{\"value\":\"" } else { ",{\"value\":\"" });
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let id: &str = to.id.0.hyphenated().encode_lower(&mut buffer);
+        out.text(id);
+        out.text("\",\"$ref\":\"");
+        out.text(&self.base);
+        out.text(self.endpoint(to.resource_type.as_str()));
+        out.text("/");
+        out.text(id);
+        out.text("\",\"type\":");
+        out.string(kind);
+        if let Ok(display) = std::str::from_utf8(&to.display)
+            && !display.is_empty()
+        {
+            out.text(",\"display\":");
+            out.string(display);
+        }
+        out.text("}");
+    }
+
+    /// `meta` (RFC 7643 §3.1), always last.
+    fn meta(&self, out: &mut Out, view: &View, id: ResourceId, record: &Record) {
+        use std::io::Write;
+        let header = &record.header;
+        out.text(",\"meta\":{\"resourceType\":");
+        out.string(&view.resource_type.name);
+        // Writing to memory does not fail; the base URL has no character that JSON escapes.
+        drop(write!(
+            out.buffer,
+            ",\"created\":\"{}\",\"lastModified\":\"{}\",\"location\":\"{}{}/{id}\",\"version\":\"W/\\\"{}\\\"\"}}",
+            header.created, header.last_modified, self.base, view.resource_type.endpoint, header.version
+        ));
+    }
+
+    /// The whole resource as a value, with everything that a filter or a projection may name.
+    pub async fn document(
+        &self,
+        view: &View,
+        id: ResourceId,
+        record: &Record,
+        groups: &[Reference],
+    ) -> Result<Map<String, Value>, StoreError> {
+        let mut document = stored_document(record)?;
+        if view.groups && !groups.is_empty() {
+            document.insert("groups".into(), groups.iter().map(|g| self.reference_value(g, "direct")).collect());
+        }
+        match view.members {
+            Members::Listed if record.header.members > 0 => {
+                let members = self.members_value(&self.key(view, id)).await?;
+                document.insert("members".into(), members);
+            }
+            Members::Empty => {
+                document.insert("members".into(), json!([]));
+            }
+            Members::Listed | Members::Absent => {}
+        }
+        document.insert("meta".into(), self.meta_value(&view.resource_type, id, record));
+        Ok(document)
+    }
+
+    /// All members of a group as a value, for a projection of their sub-attributes.
+    async fn members_value(&self, group: &ResourceKey) -> Result<Value, StoreError> {
+        let (mut after, mut all) = (None, Vec::new());
+        loop {
+            let page = self.store.members(group, after, MEMBERS_PAGE, true).await?;
+            all.extend(page.iter().map(|m| self.reference_value(m, m.resource_type.as_str())));
+            match page.last() {
+                Some(last) if page.len() == MEMBERS_PAGE => after = Some(last.id),
+                _ => return Ok(Value::Array(all)),
+            }
+        }
+    }
+
+    /// `meta` as a value.
+    pub fn meta_value(&self, resource_type: &ResourceType, id: ResourceId, record: &Record) -> Value {
+        json!({
+            "resourceType": resource_type.name,
+            "created": record.header.created.to_string(),
+            "lastModified": record.header.last_modified.to_string(),
+            "location": self.location(&resource_type.name, id),
+            "version": etag(record.header.version),
+        })
+    }
+
+    fn reference_value(&self, to: &Reference, kind: &str) -> Value {
+        let mut value = json!({
+            "value": to.id.to_string(),
+            "$ref": self.location(to.resource_type.as_str(), to.id),
+            "type": kind,
+        });
+        match std::str::from_utf8(&to.display) {
+            Ok(display) if !display.is_empty() => value["display"] = display.into(),
+            _ => {}
+        }
+        value
+    }
+
+    fn key(&self, view: &View, id: ResourceId) -> ResourceKey {
+        ResourceKey { tenant: self.tenant, resource_type: view.resource_type.name.as_str().into(), id }
+    }
+}
+
+/// The entity-tag of a version (RFC 7644 §3.14): weak, because `groups` is not covered by it.
+pub fn etag(version: u64) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// The stored document, hidden attributes included.
+pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError> {
+    let parse = |bytes: &[u8]| -> Result<Map<String, Value>, StoreError> {
+        serde_json::from_slice(bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+    };
+    let mut document = parse(&record.body.visible)?;
+    if !record.body.hidden.is_empty() {
+        for (name, value) in parse(&record.body.hidden)? {
+            // An extension may have both kinds of attributes: then they are put together again.
+            match (document.get_mut(&name), value) {
+                (Some(Value::Object(visible)), Value::Object(hidden)) => visible.extend(hidden),
+                (_, value) => {
+                    document.insert(name, value);
+                }
+            }
+        }
+    }
+    Ok(document)
+}
+
+/// Parts a document by `returned`: what is served by default, and what is not.
+pub fn split_returned(document: &Map<String, Value>, rt: &ResourceType) -> (Map<String, Value>, Map<String, Value>) {
+    use scim_protocol::schema::Returned;
+    let by_default = |attribute: Option<&Arc<Attribute>>| {
+        attribute.is_none_or(|a| matches!(a.returned, Returned::Always | Returned::Default))
+    };
+    let (mut visible, mut hidden) = (Map::new(), Map::new());
+    for (name, value) in document {
+        match (rt.extension(name), value) {
+            (Some(extension), Value::Object(attributes)) => {
+                let (shown, kept): (Map<_, _>, Map<_, _>) =
+                    attributes.clone().into_iter().partition(|(name, _)| by_default(extension.schema.attribute(name)));
+                if !shown.is_empty() {
+                    visible.insert(name.clone(), Value::Object(shown));
+                }
+                if !kept.is_empty() {
+                    hidden.insert(name.clone(), Value::Object(kept));
+                }
+            }
+            _ if by_default(rt.attribute(name)) => {
+                visible.insert(name.clone(), value.clone());
+            }
+            _ => {
+                hidden.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    (visible, hidden)
+}

@@ -1,0 +1,372 @@
+//! A commit in the making: what it reads is the tree as it will be, and nothing is written until
+//! everything is known to hold.
+
+use std::collections::{BTreeMap, HashMap};
+
+use scim_protocol::Timestamp;
+
+use super::{
+    key,
+    record::{self, Held},
+    tree::{Batch, Tree},
+};
+use crate::{
+    event::Event,
+    store::{
+        Body, Edge, Expect, Header, IndexEntry, IndexKey, IndexValue, LAST_MODIFIED, Record, ResourceId, ResourceKey,
+        StoreError, TenantId, TypeName, Write,
+    },
+};
+
+/// A resource that a draft touches.
+#[derive(Default)]
+struct Slot {
+    before: Option<Record>,
+    after: Option<Record>,
+    /// What the indexes hold of it.
+    held: Vec<Held>,
+    /// Whether it gets a new version.
+    changed: bool,
+    /// Whether `held` is not what is stored.
+    reindexed: bool,
+}
+
+/// A commit in the making.
+pub(super) struct Draft<'a> {
+    tree: &'a Tree,
+    changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    slots: HashMap<ResourceKey, Slot>,
+    /// Groups whose edges are to be swept when this is done.
+    pub dissolved: Vec<(TenantId, ResourceId)>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(tree: &'a Tree) -> Self {
+        Self { tree, changes: BTreeMap::new(), slots: HashMap::new(), dissolved: Vec::new() }
+    }
+
+    pub fn expect(&mut self, expect: &Expect) -> Result<(), StoreError> {
+        let (key, version) = match expect {
+            Expect::Present(key) => (key, None),
+            Expect::Version(key, version) => (key, Some(*version)),
+        };
+        match (&self.slot(key)?.after, version) {
+            (None, _) => Err(StoreError::Missing(key.clone())),
+            (Some(record), Some(version)) if record.header.version != version => Err(StoreError::Conflict(key.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn write(&mut self, write: &Write) -> Result<(), StoreError> {
+        match write {
+            Write::Delete(key) => self.delete(key),
+            Write::Index(entry) => self.index(entry),
+            Write::Join(edge) => self.join(edge),
+            Write::Leave(edge) => self.leave(edge),
+            Write::Put(key, body) => self.put(key, body),
+            Write::Unindex(entry) => self.unindex(entry),
+        }
+    }
+
+    /// Whether anything is different from before.
+    pub fn is_change(&self) -> bool {
+        self.slots.values().any(|slot| slot.changed || slot.reindexed)
+    }
+
+    /// How the resource stands now.
+    pub fn header(&mut self, key: &ResourceKey) -> Result<Option<Header>, StoreError> {
+        Ok(self.slot(key)?.after.as_ref().map(|record| record.header))
+    }
+
+    fn put(&mut self, key: &ResourceKey, body: &Body) -> Result<(), StoreError> {
+        if !self.exists(key)? && self.value(&key::sweep(key.tenant, key.id))?.is_some() {
+            // An id must not return, and its old members are not even swept away yet.
+            return Err(StoreError::Conflict(key.clone()));
+        }
+        let slot = self.slot(key)?;
+        slot.after.get_or_insert_default().body = body.clone();
+        slot.changed = true;
+        Ok(())
+    }
+
+    fn delete(&mut self, key: &ResourceKey) -> Result<(), StoreError> {
+        let slot = self.slot(key)?;
+        let Some(gone) = slot.after.take() else { return Err(StoreError::Missing(key.clone())) };
+        slot.changed = true;
+        if gone.header.members > 0 {
+            self.set(key::sweep(key.tenant, key.id), Vec::new());
+            self.dissolved.push((key.tenant, key.id));
+        }
+        for (group, group_type) in self.groups(key.tenant, key.id)? {
+            let group = ResourceKey { tenant: key.tenant, resource_type: group_type, id: group };
+            self.disconnect(&group, key.id)?;
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, edge: &Edge) -> Result<(), StoreError> {
+        let Edge { group, member } = edge;
+        if !self.exists(group)? {
+            return Err(StoreError::Missing(group.clone()));
+        }
+        if group.tenant != member.tenant || !self.exists(member)? {
+            return Err(StoreError::Missing(member.clone()));
+        }
+        let there = key::member(group.tenant, group.id, member.id);
+        if self.value(&there)?.is_some() {
+            return Ok(());
+        }
+        self.set(there, member.resource_type.as_str().into());
+        self.set(key::group(group.tenant, member.id, group.id), group.resource_type.as_str().into());
+        let slot = self.slot(group)?;
+        if let Some(record) = &mut slot.after {
+            record.header.members += 1;
+        }
+        slot.changed = true;
+        Ok(())
+    }
+
+    fn leave(&mut self, edge: &Edge) -> Result<(), StoreError> {
+        let Edge { group, member } = edge;
+        let there = key::member(group.tenant, group.id, member.id);
+        if self.exists(group)? && self.value(&there)?.is_some() {
+            self.disconnect(group, member.id)?;
+        }
+        Ok(())
+    }
+
+    /// Removes an edge that is there. The group changes, unless it is gone itself.
+    fn disconnect(&mut self, group: &ResourceKey, member: ResourceId) -> Result<(), StoreError> {
+        self.unset(key::member(group.tenant, group.id, member));
+        self.unset(key::group(group.tenant, member, group.id));
+        let slot = self.slot(group)?;
+        if let Some(record) = &mut slot.after {
+            record.header.members = record.header.members.saturating_sub(1);
+            slot.changed = true;
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
+        if entry.unique && self.is_taken(entry)? {
+            return Err(StoreError::Taken(entry.clone()));
+        }
+        let held = Held::of(entry);
+        let slot = self.slot(&owner(entry))?;
+        if slot.held.contains(&held) {
+            return Ok(());
+        }
+        slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
+        slot.held.push(held);
+        slot.reindexed = true;
+        self.enter(entry)
+    }
+
+    fn unindex(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
+        let Held { attribute, value, .. } = Held::of(entry);
+        let slot = self.slot(&owner(entry))?;
+        let place = slot.held.iter().position(|other| (&other.attribute, &other.value) == (&attribute, &value));
+        if let Some(place) = place {
+            slot.held.swap_remove(place);
+            slot.reindexed = true;
+            self.strike(entry)?;
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
+        // It may have been there as the other sort.
+        self.strike(entry)?;
+        self.set(key::index(&entry.key, entry.id), if entry.unique { vec![1] } else { Vec::new() });
+        if entry.unique {
+            self.set(key::unique(&entry.key), entry.id.0.as_bytes().to_vec());
+        }
+        Ok(())
+    }
+
+    fn strike(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
+        self.unset(key::index(&entry.key, entry.id));
+        let unique = key::unique(&entry.key);
+        if self.value(&unique)?.as_deref() == Some(entry.id.0.as_bytes()) {
+            self.unset(unique);
+        }
+        Ok(())
+    }
+
+    /// Whether another resource has the value, be it as a unique one or not.
+    fn is_taken(&self, entry: &IndexEntry) -> Result<bool, StoreError> {
+        let range = key::index_equal(&entry.key);
+        Ok(self.keys(range)?.iter().any(|key| key::last_id(key) != Some(entry.id)))
+    }
+
+    fn exists(&mut self, key: &ResourceKey) -> Result<bool, StoreError> {
+        match self.slots.get(key) {
+            Some(slot) => Ok(slot.after.is_some()),
+            None => self.tree.contains(&key::resource(key)),
+        }
+    }
+
+    fn slot(&mut self, key: &ResourceKey) -> Result<&mut Slot, StoreError> {
+        if !self.slots.contains_key(key) {
+            let slot = match self.tree.get(&key::resource(key))? {
+                None => Slot::default(),
+                Some(bytes) => {
+                    let (record, held) = record::decode_all(&bytes)?;
+                    Slot { before: Some(record.clone()), after: Some(record), held, ..Slot::default() }
+                }
+            };
+            self.slots.insert(key.clone(), slot);
+        }
+        Ok(self.slots.entry(key.clone()).or_default())
+    }
+
+    fn groups(&self, tenant: TenantId, member: ResourceId) -> Result<Vec<(ResourceId, TypeName)>, StoreError> {
+        let mut groups = Vec::new();
+        for key in self.keys(key::groups(tenant, member))? {
+            let (_, group) = key::parse_edge(&key).ok_or_else(|| StoreError::Corrupt("an edge's key".into()))?;
+            if let Some(name) = self.value(&key)? {
+                groups.push((group, type_name(&name)?));
+            }
+        }
+        Ok(groups)
+    }
+
+    /// The value of a key as it will be.
+    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.changes.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(self.tree.get(key)?.map(|value| value.to_vec())),
+        }
+    }
+
+    /// The keys of a run as they will be, in no order.
+    fn keys(&self, range: key::Range) -> Result<Vec<Vec<u8>>, StoreError> {
+        let changed = self.changes.range(range.start.clone()..range.end.clone());
+        let mut keys: Vec<_> = changed.filter(|(_, value)| value.is_some()).map(|(key, _)| key.clone()).collect();
+        for item in self.tree.scan(range) {
+            let (key, _) = item?;
+            if !self.changes.contains_key(&*key) {
+                keys.push(key.to_vec());
+            }
+        }
+        Ok(keys)
+    }
+
+    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.changes.insert(key, Some(value));
+    }
+
+    fn unset(&mut self, key: Vec<u8>) {
+        self.changes.insert(key, None);
+    }
+
+    /// Gives versions and times, and everything that the store itself keeps.
+    pub fn settle(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let mut slots = std::mem::take(&mut self.slots);
+        let mut counts: BTreeMap<(TenantId, TypeName), i64> = BTreeMap::new();
+        for (key, slot) in &mut slots {
+            self.settle_slot(key, slot, now)?;
+            let change = i64::from(slot.after.is_some()) - i64::from(slot.before.is_some());
+            if change != 0 {
+                *counts.entry((key.tenant, key.resource_type.clone())).or_default() += change;
+            }
+        }
+        self.slots = slots;
+        for ((tenant, resource_type), change) in counts {
+            let key = key::count(tenant, &resource_type);
+            let count = self.value(&key)?.map_or(Ok(0), |bytes| number(&bytes))?;
+            self.set(key, count.saturating_add_signed(change).to_be_bytes().to_vec());
+        }
+        Ok(())
+    }
+
+    fn settle_slot(&mut self, key: &ResourceKey, slot: &mut Slot, now: Timestamp) -> Result<(), StoreError> {
+        let before = slot.before.as_ref().map(|record| record.header);
+        let Some(record) = &mut slot.after else {
+            let left = std::mem::take(&mut slot.held);
+            if let Some(before) = before {
+                for held in left {
+                    self.strike(&held.entry(key))?;
+                }
+                self.unset(modified(key, before.last_modified));
+                self.unset(key::resource(key));
+            } else if !left.is_empty() {
+                return Err(StoreError::Missing(key.clone()));
+            }
+            return Ok(());
+        };
+        if slot.changed {
+            let header = &mut record.header;
+            header.version = before.map_or(0, |before| before.version) + 1;
+            header.created = before.map_or(now, |before| before.created);
+            header.last_modified = before.map_or(now, |before| before.last_modified.max(now));
+        }
+        if slot.changed || slot.reindexed {
+            let stored = record::encode(record, &slot.held);
+            let at = record.header.last_modified;
+            if let Some(before) = before.filter(|before| before.last_modified != at) {
+                self.unset(modified(key, before.last_modified));
+            }
+            self.set(modified(key, at), Vec::new());
+            self.set(key::resource(key), stored);
+        }
+        Ok(())
+    }
+
+    /// Adds the event, with the sequence and the instant that are its.
+    pub fn log(&mut self, tenant: TenantId, event: &Event) -> Result<(), StoreError> {
+        let stored = serde_json::to_vec(event).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        self.set(key::event(tenant, event.sequence), stored);
+        self.set(key::sequence(tenant), last_event(event.sequence, event.at()));
+        Ok(())
+    }
+
+    pub fn into_batch(self) -> Batch {
+        let mut batch = Batch::default();
+        for (key, value) in self.changes {
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.remove(key),
+            }
+        }
+        batch
+    }
+}
+
+/// Whose entry it is.
+fn owner(entry: &IndexEntry) -> ResourceKey {
+    let IndexKey { tenant, resource_type, .. } = &entry.key;
+    ResourceKey { tenant: *tenant, resource_type: resource_type.clone(), id: entry.id }
+}
+
+/// The entry of a resource in the index over `meta.lastModified`.
+pub(super) fn modified(key: &ResourceKey, at: Timestamp) -> Vec<u8> {
+    let place = IndexKey {
+        tenant: key.tenant,
+        resource_type: key.resource_type.clone(),
+        attribute: LAST_MODIFIED.into(),
+        value: IndexValue::instant(at),
+    };
+    key::index(&place, key.id)
+}
+
+pub(super) fn number(bytes: &[u8]) -> Result<u64, StoreError> {
+    bytes.try_into().map(u64::from_be_bytes).map_err(|_| StoreError::Corrupt("a number of the wrong length".into()))
+}
+
+pub(super) fn type_name(bytes: &[u8]) -> Result<TypeName, StoreError> {
+    let name = std::str::from_utf8(bytes).map_err(|_| StoreError::Corrupt("the name of a type".into()))?;
+    Ok(name.into())
+}
+
+/// The last sequence that a tenant has given, and when.
+pub(super) fn last_event(sequence: u64, at: Timestamp) -> Vec<u8> {
+    [sequence.to_be_bytes(), at.as_millis().to_be_bytes()].concat()
+}
+
+/// Reads what [`last_event`] wrote.
+pub(super) fn read_last_event(bytes: &[u8]) -> Result<(u64, Timestamp), StoreError> {
+    let (sequence, at) = bytes.split_at_checked(8).unwrap_or_default();
+    let at: [u8; 8] = at.try_into().map_err(|_| StoreError::Corrupt("the last event".into()))?;
+    Ok((number(sequence)?, Timestamp::from_millis(i64::from_be_bytes(at))))
+}

@@ -1,0 +1,217 @@
+//! Reading: each function is one method of the store, without the waiting.
+
+use std::collections::HashMap;
+
+use super::{
+    draft::{number, type_name},
+    key, record,
+    tree::Tree,
+};
+use crate::{
+    event::Event,
+    store::{
+        IndexKey, IndexRange, Position, Record, Reference, ResourceId, ResourceKey, Start, StoreError, TenantId,
+        TypeName,
+    },
+};
+
+/// How many memberships of resources that were not asked for are stepped over before it is cheaper
+/// to look for the next one that was.
+const STRIDE: usize = 16;
+
+pub(super) fn get(tree: &Tree, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
+    tree.get(&key::resource(key))?.map(|bytes| record::decode(&bytes)).transpose()
+}
+
+pub(super) fn lookup(tree: &Tree, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
+    let Some(id) = tree.get(&key::unique(key))? else { return Ok(None) };
+    key::last_id(&id).map(Some).ok_or_else(|| damaged("a unique entry"))
+}
+
+pub(super) fn resources(
+    tree: &Tree,
+    tenant: TenantId,
+    resource_type: &TypeName,
+    from: Start,
+    limit: usize,
+) -> Result<Vec<(ResourceId, Record)>, StoreError> {
+    let all = key::resources(tenant, resource_type);
+    let at = |id| key::resource(&ResourceKey { tenant, resource_type: resource_type.clone(), id });
+    let read = |item: Result<(sled::IVec, sled::IVec), StoreError>| {
+        let (key, bytes) = item?;
+        let id = key::last_id(&key).ok_or_else(|| damaged("a resource's key"))?;
+        Ok((id, record::decode(&bytes)?))
+    };
+    match from {
+        Start::After(id) => tree.scan(all.after(at(id))).take(limit).map(read).collect(),
+        Start::Before(id) => {
+            let mut page: Vec<_> =
+                tree.scan(all.before(at(id))).rev().take(limit).map(read).collect::<Result<_, _>>()?;
+            page.reverse();
+            Ok(page)
+        }
+        Start::Offset(offset) => {
+            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+            tree.scan(all).skip(offset).take(limit).map(read).collect()
+        }
+    }
+}
+
+pub(super) fn count(tree: &Tree, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
+    tree.get(&key::count(tenant, resource_type))?.map_or(Ok(0), |bytes| number(&bytes))
+}
+
+pub(super) fn index(
+    tree: &Tree,
+    range: &IndexRange,
+    after: Option<&Position>,
+    limit: usize,
+) -> Result<Vec<Position>, StoreError> {
+    let (keys, prefix) = key::index_range(range, after);
+    let read = |item: Result<(sled::IVec, sled::IVec), StoreError>| {
+        key::position(&item?.0, prefix).ok_or_else(|| damaged("an index entry"))
+    };
+    let entries = tree.scan(keys);
+    if range.descending {
+        entries.rev().take(limit).map(read).collect()
+    } else {
+        entries.take(limit).map(read).collect()
+    }
+}
+
+pub(super) fn index_count(tree: &Tree, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
+    let mut count = 0;
+    for item in tree.scan(key::index_range(range, None).0) {
+        if count >= limit {
+            break;
+        }
+        item?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+pub(super) fn members(
+    tree: &Tree,
+    group: &ResourceKey,
+    after: Option<ResourceId>,
+    limit: usize,
+    names: bool,
+) -> Result<Vec<Reference>, StoreError> {
+    let mut members = Vec::new();
+    // The edges of a deleted group outlive it for a while.
+    if !tree.contains(&key::resource(group))? {
+        return Ok(members);
+    }
+    let all = key::members(group.tenant, group.id);
+    let edges = match after {
+        Some(id) => all.after(key::member(group.tenant, group.id, id)),
+        None => all,
+    };
+    for item in tree.scan(edges) {
+        if members.len() >= limit {
+            break;
+        }
+        let (key, name) = item?;
+        let id = key::last_id(&key).ok_or_else(|| damaged("an edge's key"))?;
+        let member = ResourceKey { tenant: group.tenant, resource_type: type_name(&name)?, id };
+        if !names {
+            members.push(reference(member, bytes::Bytes::new()));
+        } else if let Some(bytes) = tree.get(&key::resource(&member))? {
+            members.push(reference(member, record::display(&bytes)?));
+        }
+    }
+    Ok(members)
+}
+
+pub(super) fn is_member(tree: &Tree, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError> {
+    Ok(tree.contains(&key::member(group.tenant, group.id, member))? && tree.contains(&key::resource(group))?)
+}
+
+fn reference(key: ResourceKey, display: bytes::Bytes) -> Reference {
+    Reference { resource_type: key.resource_type, id: key.id, display }
+}
+
+/// See [`crate::store::Store::groups_of`]. `None` when that takes more than `budget` steps.
+///
+/// One pass over the memberships from the first resource to the last. Those of resources between
+/// them that were not asked for are stepped over, and after a few of them leapt over: however sparse
+/// the ids are, there are never more probes than ids.
+pub(super) fn groups_of(
+    tree: &Tree,
+    tenant: TenantId,
+    members: &[ResourceId],
+    budget: usize,
+) -> Result<Option<Vec<Vec<Reference>>>, StoreError> {
+    let mut found = vec![Vec::new(); members.len()];
+    let mut names = Names { tree, tenant, known: HashMap::new() };
+    let mut steps = 0;
+    let mut offset = 0;
+    for ascending in members.chunk_by(|a, b| a < b) {
+        let mut at = 0;
+        'probe: while let (Some(&first), Some(&last)) = (ascending.get(at), ascending.last()) {
+            let mut idle = 0;
+            for item in tree.scan(key::groups_between(tenant, first, last)) {
+                steps += 1;
+                if steps > budget {
+                    return Ok(None);
+                }
+                let (key, name) = item?;
+                let (member, group) = key::parse_edge(&key).ok_or_else(|| damaged("an edge's key"))?;
+                while ascending.get(at).is_some_and(|wanted| *wanted < member) {
+                    at += 1;
+                }
+                if ascending.get(at) == Some(&member) {
+                    idle = 0;
+                    let reference = names.reference(group, &name)?;
+                    if let Some(groups) = found.get_mut(offset + at) {
+                        groups.extend(reference);
+                    }
+                } else {
+                    idle += 1;
+                    if idle > STRIDE {
+                        continue 'probe;
+                    }
+                }
+            }
+            break;
+        }
+        offset += ascending.len();
+    }
+    Ok(Some(found))
+}
+
+/// The display names of groups, each read once.
+struct Names<'a> {
+    tree: &'a Tree,
+    tenant: TenantId,
+    known: HashMap<ResourceId, Option<Reference>>,
+}
+
+impl Names<'_> {
+    /// The group, unless it is gone.
+    fn reference(&mut self, group: ResourceId, name: &[u8]) -> Result<Option<Reference>, StoreError> {
+        if let Some(known) = self.known.get(&group) {
+            return Ok(known.clone());
+        }
+        let key = ResourceKey { tenant: self.tenant, resource_type: type_name(name)?, id: group };
+        let found = match self.tree.get(&key::resource(&key))? {
+            Some(bytes) => Some(reference(key, record::display(&bytes)?)),
+            None => None,
+        };
+        self.known.insert(group, found.clone());
+        Ok(found)
+    }
+}
+
+pub(super) fn events(tree: &Tree, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+    tree.scan(key::events(tenant).after(key::event(tenant, after))).take(limit).map(|item| event(&item?.1)).collect()
+}
+
+pub(super) fn event(bytes: &[u8]) -> Result<Event, StoreError> {
+    serde_json::from_slice(bytes).map_err(|_| damaged("an event"))
+}
+
+pub(super) fn damaged(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("{what} cannot be decoded"))
+}

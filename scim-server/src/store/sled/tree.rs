@@ -1,0 +1,98 @@
+//! The only four things that are asked of sled: get, scan, apply a batch, flush.
+//!
+//! sled 0.34 applies a batch to one tree atomically, for readers and across a crash. Its `flush`
+//! hands the log to the device with `sync_file_range` on Linux, which survives the end of the process
+//! but promises nothing when the power fails; so the file is synced once more here, for the price of
+//! one `fdatasync` for each group of commits.
+
+use std::{fs::File, io, path::Path};
+
+use sled::{IVec, Mode};
+
+use super::{OpenError, key::Range};
+use crate::store::StoreError;
+
+/// A batch of changes that are made together.
+#[derive(Default)]
+pub(super) struct Batch {
+    inner: sled::Batch,
+    len: usize,
+}
+
+impl Batch {
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.inner.insert(key, value);
+        self.len += 1;
+    }
+
+    pub fn remove(&mut self, key: impl Into<IVec>) {
+        self.inner.remove(key);
+        self.len += 1;
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// An open tree.
+pub(super) struct Tree {
+    db: sled::Db,
+    file: File,
+}
+
+impl Tree {
+    /// Opens or makes the tree in a directory. `cache` is in bytes.
+    pub fn open(path: &Path, cache: u64) -> Result<Self, OpenError> {
+        let config = sled::Config::new()
+            .path(path)
+            .cache_capacity(cache)
+            .mode(Mode::HighThroughput)
+            // Every commit is flushed before it is acknowledged, so there is nothing left for a timer.
+            .flush_every_ms(None);
+        let db = config.open().map_err(|error| match error {
+            // sled names a held lock in no other way.
+            sled::Error::Io(io) if io.to_string().starts_with("could not acquire lock") => OpenError::InUse,
+            error => OpenError::Store(failure(error)),
+        })?;
+        let file = File::open(path.join("db")).map_err(|error| OpenError::Store(unavailable(error)))?;
+        Ok(Self { db, file })
+    }
+
+    pub fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        self.db.get(key).map_err(failure)
+    }
+
+    pub fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.get(key)?.is_some())
+    }
+
+    /// The keys of a run with their values, in order, from either end. It is not a snapshot: what is
+    /// written meanwhile may or may not be seen.
+    pub fn scan(&self, range: Range) -> impl DoubleEndedIterator<Item = Result<(IVec, IVec), StoreError>> + use<> {
+        // An empty run must not begin behind its end.
+        let end = range.end.max(range.start.clone());
+        self.db.range(range.start..end).map(|item| item.map_err(failure))
+    }
+
+    pub fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.db.apply_batch(batch.inner).map_err(failure)
+    }
+
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(failure)?;
+        self.file.sync_data().map_err(unavailable)
+    }
+}
+
+fn failure(error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Corruption { at, .. } => StoreError::Corrupt(format!("sled found damage at {at:?}")),
+        sled::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => StoreError::Corrupt(error.to_string()),
+        error => unavailable(error),
+    }
+}
+
+pub(super) fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Unavailable(cause.into())
+}

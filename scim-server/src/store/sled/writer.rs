@@ -1,0 +1,207 @@
+//! The one thread that writes.
+//!
+//! It takes commits from a bounded queue, checks and applies each, flushes once for all that were
+//! waiting, and only then answers them. sled applies batches one after the other in any case; a
+//! single writer makes "check, then apply" right without a lock, and one flush serves many callers.
+//!
+//! Between groups of commits it runs errands: whole pieces of work that want the store to stand
+//! still (an export, a check) or that are cut into steps (a load, an erasure). When nothing waits it
+//! sweeps what deleted groups have left.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use scim_protocol::Timestamp;
+use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
+
+use super::{
+    draft::{Draft, read_last_event},
+    key, sweep,
+    tree::{Batch, Tree, unavailable},
+};
+use crate::{
+    clock::Clock,
+    store::{Commit, Committed, ResourceId, StoreError, TenantId},
+};
+
+/// How many jobs may wait. A caller behind them waits for its turn.
+const QUEUE: usize = 4096;
+/// How many commits share one flush at most, so that the first does not wait for too many others.
+const GROUP: usize = 512;
+
+type Answer = oneshot::Sender<Result<Committed, StoreError>>;
+type Errand = Box<dyn FnOnce(&mut Writer) + Send>;
+
+/// What the writer is asked to do.
+pub(super) enum Job {
+    Commit(Box<Commit>, Answer),
+    Errand(Errand),
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// What only the writing thread has.
+pub(super) struct Writer {
+    tree: Arc<Tree>,
+    clock: Arc<dyn Clock>,
+    /// The newest instant given; no later one is earlier.
+    last: Timestamp,
+    /// Deleted groups whose edges are still there.
+    pub sweeps: VecDeque<(TenantId, ResourceId)>,
+    /// Whether something was applied that is not durable yet.
+    dirty: bool,
+    /// Set when a write failed: what is on disk is then unknown until the store is opened again.
+    broken: Arc<AtomicBool>,
+}
+
+/// Starts the thread. It ends when told to close, or when the last sender is gone and all is done.
+pub(super) fn start(
+    tree: Arc<Tree>,
+    clock: Arc<dyn Clock>,
+) -> Result<(mpsc::Sender<Job>, thread::JoinHandle<()>), StoreError> {
+    let sweeps = sweep::pending(&tree)?;
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let last = Timestamp::from_millis(i64::MIN);
+    let writer = Writer { tree, clock, last, sweeps, dirty: false, broken: Arc::default() };
+    let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver));
+    Ok((sender, thread.map_err(unavailable)?))
+}
+
+impl Writer {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(job) = self.next(&mut jobs) {
+            if let Some(closed) = self.group(job, &mut jobs) {
+                let outcome = self.flush();
+                // The answer says that the files are free, as far as this thread is concerned.
+                drop(self);
+                let _ = closed.send(outcome);
+                return;
+            }
+        }
+        if self.flush().is_err() {
+            tracing::error!("the last changes to the store could not be flushed");
+        }
+    }
+
+    /// The next job; sweeps while there is none.
+    fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        while !self.sweeps.is_empty() {
+            match jobs.try_recv() {
+                Ok(job) => return Some(job),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => sweep::step(self),
+            }
+        }
+        jobs.blocking_recv()
+    }
+
+    /// Does a job and those that wait behind it, up to a number; answers the commits when they are
+    /// durable. Gives back a request to close.
+    fn group(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<oneshot::Sender<Result<(), StoreError>>> {
+        let mut answers = Vec::new();
+        let mut job = Some(first);
+        while let Some(now) = job {
+            match now {
+                Job::Commit(commit, answer) => {
+                    let outcome = self.commit(*commit);
+                    answers.push((answer, outcome));
+                }
+                Job::Errand(errand) => {
+                    self.answer(&mut answers);
+                    errand(self);
+                }
+                Job::Close(closed) => {
+                    self.answer(&mut answers);
+                    return Some(closed);
+                }
+            }
+            job = if answers.len() < GROUP { jobs.try_recv().ok() } else { None };
+        }
+        self.answer(&mut answers);
+        None
+    }
+
+    fn answer(&mut self, answers: &mut Vec<(Answer, Result<Committed, StoreError>)>) {
+        let flushed = self.flush().is_ok();
+        for (answer, outcome) in answers.drain(..) {
+            // A caller that has gone away does not hear it; its commit stands.
+            let _ = answer.send(if flushed { outcome } else { Err(broken()) });
+        }
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<Committed, StoreError> {
+        let tree = Arc::clone(&self.tree);
+        let mut draft = Draft::new(&tree);
+        for expect in &commit.expect {
+            draft.expect(expect)?;
+        }
+        for write in &commit.writes {
+            draft.write(write)?;
+        }
+        let changed = draft.is_change();
+        // A note: an event that stands for itself.
+        let noted = commit.writes.is_empty() && commit.event.is_some();
+        if !changed && !noted {
+            return Ok(Committed { changed, header: draft.header(&commit.target)?, sequence: 0 });
+        }
+        let tenant = commit.target.tenant;
+        let stored = tree.get(&key::sequence(tenant))?;
+        let (before, latest) = stored.map_or(Ok((0, self.last)), |bytes| read_last_event(&bytes))?;
+        let now = self.clock.now().max(self.last).max(latest);
+        draft.settle(now)?;
+        let header = draft.header(&commit.target)?;
+        let mut sequence = 0;
+        if let Some(mut event) = commit.event {
+            sequence = before + 1;
+            event.sequence = sequence;
+            event.at = now.as_millis();
+            event.version = header.map_or(0, |header| header.version);
+            draft.log(tenant, &event)?;
+        }
+        let dissolved = std::mem::take(&mut draft.dissolved);
+        self.apply(draft.into_batch())?;
+        self.last = now;
+        self.sweeps.extend(dissolved);
+        Ok(Committed { changed, header, sequence })
+    }
+
+    /// The tree, for an errand that reads.
+    pub fn tree(&self) -> &Arc<Tree> {
+        &self.tree
+    }
+
+    /// Applies a batch. It is durable after the next [`Self::flush`].
+    pub fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(broken());
+        }
+        self.dirty = true;
+        self.tree.apply(batch).inspect_err(|error| self.fail(error))
+    }
+
+    /// Makes durable what was applied.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(broken());
+        }
+        if self.dirty {
+            self.tree.flush().inspect_err(|error| self.fail(error))?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+
+    fn fail(&self, error: &StoreError) {
+        tracing::error!(error = error as &dyn std::error::Error, "a write failed; the store takes no more of them");
+        self.broken.store(true, Ordering::Relaxed);
+    }
+}
+
+fn broken() -> StoreError {
+    unavailable("an earlier write failed, and the store must be opened again")
+}

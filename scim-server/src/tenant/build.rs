@@ -1,0 +1,152 @@
+//! From what was set for a tenant to what its requests need: its schemas, and what is indexed.
+
+use std::{collections::HashMap, sync::Arc};
+
+use scim_protocol::{
+    Error,
+    path::AttributePath,
+    schema::{Attribute, ResourceType, SchemaRegistry, Uniqueness},
+};
+
+use super::{IndexSpec, Profile, Settings, Tenant, record::TenantRecord};
+use crate::store::TypeName;
+
+impl Tenant {
+    /// The tenant that a record describes. `ErrorKind::InvalidValue` or `InvalidPath` when a schema
+    /// definition or an index names what does not exist.
+    pub fn build(record: &TenantRecord) -> Result<Arc<Self>, Error> {
+        let settings = record.settings.clone();
+        let registry = registry(&settings)?;
+        let mut indexes = HashMap::new();
+        for resource_type in registry.resource_types() {
+            indexes.insert(TypeName::from(resource_type.name.as_str()), index_specs(resource_type, &settings)?);
+        }
+        for name in settings.indexes.keys() {
+            if registry.resource_type(name).is_none() {
+                return Err(Error::value(format!("indexes: there is no resource type \"{name}\".")));
+            }
+        }
+        let (id, name, created, disabled) = (record.id, record.name.clone(), record.created, record.disabled);
+        Ok(Arc::new(Self { id, name, created, disabled, settings, registry, indexes }))
+    }
+}
+
+impl Settings {
+    /// Whether two groups may have one name.
+    fn groups_share_names(&self) -> bool {
+        self.duplicate_group_names && self.profile != Profile::IdentityCenter
+    }
+}
+
+fn registry(settings: &Settings) -> Result<SchemaRegistry, Error> {
+    let mut registry = SchemaRegistry::core();
+    if !settings.groups_share_names() {
+        registry = registry.with_uniqueness("Group", "displayName", Uniqueness::Server)?;
+    }
+    settings.schemas.iter().try_fold(registry, |registry, definition| registry.with_definition(definition))
+}
+
+/// What is indexed of a resource type: what its schemas call unique, what identity providers look
+/// resources up by, and what was set.
+fn index_specs(resource_type: &ResourceType, settings: &Settings) -> Result<Vec<IndexSpec>, Error> {
+    let strict = settings.profile == Profile::IdentityCenter;
+    let mut specs = vec![IndexSpec { path: Arc::from("externalId"), unique: strict, case_exact: true }];
+    for attribute in &resource_type.schema.attributes {
+        add_unique(&mut specs, "", attribute);
+    }
+    for extension in &resource_type.extensions {
+        for attribute in &extension.schema.attributes {
+            add_unique(&mut specs, &format!("{}:", extension.schema.id), attribute);
+        }
+    }
+    let folded = |path: &str, unique| IndexSpec { path: Arc::from(path), unique, case_exact: false };
+    match resource_type.name.as_str() {
+        "User" => {
+            add(&mut specs, folded("emails.value", strict));
+            add(&mut specs, folded("displayName", false));
+        }
+        "Group" => add(&mut specs, folded("displayName", false)),
+        _ => {}
+    }
+    for path in settings.indexes.get(&resource_type.name).into_iter().flatten() {
+        let bound = AttributePath::parse(path)?.bind(resource_type)?;
+        let leaf = bound.leaf().filter(|leaf| !leaf.is_complex());
+        let leaf = leaf.ok_or_else(|| {
+            Error::value(format!("indexes: \"{path}\" has no value of its own; name one of its sub-attributes."))
+        })?;
+        let case_exact = leaf.case_exact;
+        add(&mut specs, IndexSpec { path: bound.to_string().into(), unique: false, case_exact });
+    }
+    Ok(specs)
+}
+
+/// Adds the attribute and its sub-attributes where the schema says that they are unique.
+fn add_unique(specs: &mut Vec<IndexSpec>, prefix: &str, attribute: &Attribute) {
+    let subs = attribute.sub_attributes.iter().map(|sub| (format!("{prefix}{}.{}", attribute.name, sub.name), &**sub));
+    for (path, found) in [(format!("{prefix}{}", attribute.name), attribute)].into_iter().chain(subs) {
+        if found.uniqueness != Uniqueness::None && !found.is_complex() {
+            add(specs, IndexSpec { path: path.into(), unique: true, case_exact: found.case_exact });
+        }
+    }
+}
+
+/// Adds an index unless the attribute has one already.
+fn add(specs: &mut Vec<IndexSpec>, spec: IndexSpec) {
+    if specs.iter().all(|known| known.path != spec.path) {
+        specs.push(spec);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scim_protocol::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::TenantId;
+
+    /// The indexes of a resource type as words: `path`, `!` when unique, `=` when case counts.
+    fn indexes(settings: serde_json::Value, resource_type: &str) -> Result<Vec<String>, String> {
+        let settings = serde_json::from_value(settings).unwrap();
+        let id = TenantId::random([1; 16]);
+        let created = Timestamp::default();
+        let record =
+            TenantRecord { id, name: "t".to_owned(), disabled: false, deleting: false, settings, created, version: 1 };
+        let tenant = Tenant::build(&record).map_err(|error| error.detail().to_owned())?;
+        let mark = |set, mark: &'static str| if set { mark } else { "" };
+        let word = |spec: &IndexSpec| format!("{}{}{}", spec.path, mark(spec.unique, "!"), mark(spec.case_exact, "="));
+        Ok(tenant.index_specs(resource_type).iter().map(word).collect())
+    }
+
+    #[track_caller]
+    fn check(settings: serde_json::Value, resource_type: &str, expect: &[&str]) {
+        assert_eq!(indexes(settings, resource_type).unwrap(), expect);
+    }
+
+    #[test]
+    fn what_providers_look_up_is_indexed() {
+        check(json!({}), "User", &["externalId=", "userName!", "emails.value", "displayName"]);
+        check(json!({}), "Group", &["externalId=", "displayName!"]);
+        check(json!({"duplicate_group_names": true}), "Group", &["externalId=", "displayName"]);
+    }
+
+    #[test]
+    fn identity_center_wants_more_to_be_unique() {
+        let profile = json!({"profile": "identity-center", "duplicate_group_names": true});
+        check(profile.clone(), "User", &["externalId!=", "userName!", "emails.value!", "displayName"]);
+        check(profile, "Group", &["externalId!=", "displayName!"]);
+    }
+
+    #[test]
+    fn further_indexes_are_named_by_their_canonical_paths() {
+        let urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        let settings =
+            json!({"indexes": {"User": ["TITLE", "name.familyname", format!("{urn}:employeeNumber"), "userName"]}});
+        let number = format!("{urn}:employeeNumber");
+        let expect = ["externalId=", "userName!", "emails.value", "displayName", "title", "name.familyName", &number];
+        check(settings, "User", &expect);
+        assert!(indexes(json!({"indexes": {"User": ["shoeSize"]}}), "User").unwrap_err().contains("shoeSize"));
+        assert!(indexes(json!({"indexes": {"User": ["name"]}}), "User").unwrap_err().contains("sub-attributes"));
+        assert!(indexes(json!({"indexes": {"Car": ["title"]}}), "User").unwrap_err().contains("Car"));
+    }
+}

@@ -1,0 +1,170 @@
+//! The tenants of a store, as an administrator handles them.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Settings, Tenant,
+    record::{self, KIND, TenantRecord},
+};
+use crate::{
+    clock::Clock,
+    event::{Action, Event},
+    store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    token::{Issued, Ledger, LedgerError, Scopes},
+};
+
+/// Why a tenant was not made, changed or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// The name has characters that it may not have.
+    #[error("{0}")]
+    Name(String),
+    /// Another tenant has the name.
+    #[error(
+        "there is already a tenant {0:?}; choose another name, or use `token create --tenant {0}` for another token of it"
+    )]
+    Exists(String),
+    /// What was set cannot be meant.
+    #[error("the tenant's settings cannot be used: {0}")]
+    Settings(#[source] scim_protocol::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tenant still has tokens that work.
+    #[error(
+        "tenant {0:?} has live tokens, so an identity provider may still be writing to it; delete them with `token delete` first, or use --force"
+    )]
+    StillProvisioned(String),
+    /// A token could not be issued.
+    #[error(transparent)]
+    Token(#[from] LedgerError),
+    /// No tenant of that name or id.
+    #[error("there is no tenant {0:?}; `tenant list` shows those that there are")]
+    Unknown(String),
+}
+
+/// The tenants of a store.
+#[derive(Clone)]
+pub struct Directory {
+    store: Arc<dyn Store>,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    random: fn() -> [u8; 16],
+}
+
+impl Directory {
+    /// Tenants in that store; their ids are random.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let ledger = Ledger::new(Arc::clone(&store), Arc::clone(&clock));
+        Self { store, ledger, clock, random: rand::random }
+    }
+
+    /// The tokens of these tenants.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Every tenant, by name.
+    pub async fn list(&self) -> Result<Vec<TenantRecord>, StoreError> {
+        const PAGE: usize = 1000;
+        let kind = TypeName::from(KIND);
+        let mut tenants = Vec::new();
+        let mut from = Start::Offset(0);
+        loop {
+            let page = self.store.resources(TenantId::SYSTEM, &kind, from, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            from = Start::After(*last);
+            for (id, stored) in &page {
+                tenants.push(TenantRecord::from_record(*id, stored)?);
+            }
+        }
+        tenants.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(tenants)
+    }
+
+    /// A tenant by its name (in any case) or its id.
+    pub async fn find(&self, name_or_id: &str) -> Result<TenantRecord, DirectoryError> {
+        let unknown = || DirectoryError::Unknown(name_or_id.to_owned());
+        let id = match TenantId::parse(name_or_id) {
+            Some(tenant) => ResourceId(tenant.0),
+            None => self.store.lookup(&record::name_key(name_or_id)).await?.ok_or_else(unknown)?,
+        };
+        let stored = self.store.get(&record::key(TenantId(id.0))).await?.ok_or_else(unknown)?;
+        Ok(TenantRecord::from_record(id, &stored)?)
+    }
+
+    /// Makes a tenant; with a `lifetime`, also its first token, in the same commit.
+    pub async fn create(
+        &self,
+        name: &str,
+        settings: Settings,
+        lifetime: Option<Duration>,
+    ) -> Result<(TenantRecord, Option<Issued>), DirectoryError> {
+        record::check_name(name).map_err(DirectoryError::Name)?;
+        let (id, created) = (TenantId::random((self.random)()), self.clock.now());
+        let tenant =
+            TenantRecord { id, name: name.to_owned(), disabled: false, deleting: false, settings, created, version: 1 };
+        Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
+
+        let mut commit = Commit::new(tenant.key(), event(id, &["name", "settings"]));
+        commit.writes.push(Write::Put(tenant.key(), tenant.body()?));
+        commit.writes.extend(tenant.entries().into_iter().map(Write::Index));
+        let mut first = None;
+        if let Some(lifetime) = lifetime {
+            let (issued, token) = self.ledger.prepare(id, Scopes::ALL, lifetime).await?;
+            commit.writes.extend(token.writes);
+            first = Some(issued);
+        }
+        match self.store.commit(commit).await {
+            Ok(_) => Ok((tenant, first)),
+            Err(StoreError::Taken(_)) => Err(DirectoryError::Exists(name.to_owned())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Enables or disables a tenant. A disabled one keeps everything and answers 403.
+    pub async fn set_disabled(&self, tenant: TenantRecord, disabled: bool) -> Result<TenantRecord, DirectoryError> {
+        self.write(TenantRecord { disabled, ..tenant }, &["disabled"]).await
+    }
+
+    /// Gives a tenant other settings.
+    pub async fn set_settings(&self, tenant: TenantRecord, settings: Settings) -> Result<TenantRecord, DirectoryError> {
+        let tenant = TenantRecord { settings, ..tenant };
+        Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
+        self.write(tenant, &["settings"]).await
+    }
+
+    /// Closes a tenant for good, as the first half of its removal: from the moment at which the table
+    /// of those who may come in is read again, nobody comes in. Refused while it has live tokens,
+    /// unless `force`.
+    pub async fn close(&self, tenant: TenantRecord, force: bool) -> Result<TenantRecord, DirectoryError> {
+        if !force && !self.ledger.live(tenant.id).await?.is_empty() {
+            return Err(DirectoryError::StillProvisioned(tenant.name));
+        }
+        self.write(TenantRecord { disabled: true, deleting: true, ..tenant }, &["disabled"]).await
+    }
+
+    /// Removes a closed tenant with everything in it; returns how many resources went. It is emptied
+    /// first and forgotten last, so that deleting it again finishes what was interrupted.
+    pub async fn remove(&self, tenant: &TenantRecord) -> Result<u64, DirectoryError> {
+        let erased = self.store.erase(tenant.id).await?;
+        let mut commit = Commit::new(tenant.key(), event(tenant.id, &["deleted"]));
+        commit.writes = self.ledger.removal(tenant.id).await?;
+        commit.writes.extend(tenant.entries().into_iter().map(Write::Unindex));
+        commit.writes.push(Write::Delete(tenant.key()));
+        self.store.commit(commit).await?;
+        Ok(erased)
+    }
+
+    async fn write(&self, tenant: TenantRecord, attributes: &[&str]) -> Result<TenantRecord, DirectoryError> {
+        let mut commit = Commit::new(tenant.key(), event(tenant.id, attributes));
+        commit.expect.push(Expect::Version(tenant.key(), tenant.version));
+        commit.writes.push(Write::Put(tenant.key(), tenant.body()?));
+        let committed = self.store.commit(commit).await?;
+        Ok(TenantRecord { version: committed.header.map_or(tenant.version, |header| header.version), ..tenant })
+    }
+}
+
+fn event(tenant: TenantId, attributes: &[&str]) -> Event {
+    Event::administration(Action::Administer, KIND, ResourceId(tenant.0), attributes)
+}

@@ -1,0 +1,152 @@
+//! What is stored of a tenant: a record of the system's own tenant.
+
+use std::sync::Arc;
+
+use scim_protocol::{Timestamp, value::fold};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Settings;
+use crate::store::{
+    Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName,
+};
+
+/// The kind of record.
+pub const KIND: &str = "Tenant";
+
+impl TenantId {
+    /// From the first segment of a URL: only the canonical form (lower case, hyphens) names a
+    /// tenant, and none names the system's own.
+    pub fn parse(text: &str) -> Option<Self> {
+        let ResourceId(id) = ResourceId::parse(text)?;
+        (Self(id) != Self::SYSTEM).then_some(Self(id))
+    }
+
+    /// A new tenant's id: a UUIDv4, which tells nothing.
+    pub fn random(random: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(random).into_uuid())
+    }
+}
+
+/// A tenant as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TenantRecord {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name, unique in the store whatever its case.
+    pub name: String,
+    /// Whether it answers 403 to every request.
+    #[serde(default)]
+    pub disabled: bool,
+    /// Whether it is being deleted: a deletion that was interrupted is finished by another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleting: bool,
+    /// What an administrator set.
+    #[serde(default)]
+    pub settings: Settings,
+    /// When it was made: the record's own time, not part of the document.
+    #[serde(skip)]
+    pub created: Timestamp,
+    /// The record's version.
+    #[serde(skip)]
+    pub version: u64,
+}
+
+impl TenantRecord {
+    /// From its record.
+    pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
+        let tenant: Self = serde_json::from_slice(&record.body.visible)
+            .map_err(|error| StoreError::Corrupt(format!("tenant {id}: {error}")))?;
+        Ok(Self { id: TenantId(id.0), created: record.header.created, version: record.header.version, ..tenant })
+    }
+
+    /// As it is stored.
+    pub fn body(&self) -> Result<Body, StoreError> {
+        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Body { display: self.name.clone().into(), visible: visible.into(), hidden: bytes::Bytes::new() })
+    }
+
+    /// Where it is stored.
+    pub fn key(&self) -> ResourceKey {
+        key(self.id)
+    }
+
+    /// The index entries that belong to its record: its name, unique.
+    pub fn entries(&self) -> Vec<IndexEntry> {
+        vec![IndexEntry { key: name_key(&self.name), id: ResourceId(self.id.0), unique: true }]
+    }
+
+    /// The path of its base URL.
+    pub fn path(&self) -> String {
+        base_path(self.id)
+    }
+}
+
+/// The path of a tenant's base URL: `/{tenant_id}/scim/v2`.
+pub fn base_path(tenant: TenantId) -> String {
+    format!("/{tenant}/scim/v2")
+}
+
+/// Where the tenant with that id is stored.
+pub fn key(tenant: TenantId) -> ResourceKey {
+    let id = ResourceId(tenant.0);
+    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+}
+
+/// The index key of a name, in any case.
+pub fn name_key(name: &str) -> IndexKey {
+    IndexKey {
+        tenant: TenantId::SYSTEM,
+        resource_type: TypeName::from(KIND),
+        attribute: Arc::from("name"),
+        value: IndexValue(fold(name).into_bytes()),
+    }
+}
+
+/// Checks a tenant's name: 1 to 64 letters, digits, `-`, `_` and `.`, so that it can be typed in a
+/// shell and used as a file's name; and not the form of an id, so that both can stand in one place.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.chars().count() > 64 || name.starts_with(['-', '.']) || !name.chars().all(allowed) {
+        return Err(format!(
+            "{name:?} cannot be a tenant's name; use 1 to 64 letters, digits, '-', '_' and '.', the first a letter or digit"
+        ));
+    }
+    if Uuid::try_parse(name).is_ok() {
+        return Err(format!("{name:?} cannot be a tenant's name because it has the form of an id; choose a word"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, expect: bool) {
+        assert_eq!(check_name(name).is_ok(), expect, "{name}");
+    }
+
+    #[test]
+    fn names_are_words() {
+        check("acme", true);
+        check("Acme-2.eu_west", true);
+        check("Züri", true);
+        check("", false);
+        check("-acme", false);
+        check("..", false);
+        check("a/b", false);
+        check("a b", false);
+        check(&"a".repeat(65), false);
+        check("8f14e45f-ceea-467f-9a3a-1d2b3c4d5e6f", false);
+    }
+
+    #[test]
+    fn only_a_canonical_id_names_a_tenant() {
+        let id = "8f14e45f-ceea-467f-9a3a-1d2b3c4d5e6f";
+        assert_eq!(TenantId::parse(id).map(|id| id.to_string()).as_deref(), Some(id));
+        assert_eq!(TenantId::parse(&id.to_uppercase()), None);
+        assert_eq!(TenantId::parse(&id.replace('-', "")), None);
+        assert_eq!(TenantId::parse("00000000-0000-0000-0000-000000000000"), None);
+    }
+}

@@ -1,0 +1,224 @@
+//! What is stored of a token: a record of the system's own tenant.
+
+use std::sync::Arc;
+
+use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Scopes, secret::Digest};
+use crate::store::{
+    Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName,
+};
+
+/// The kind of record.
+pub const KIND: &str = "Token";
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// How many tokens of a tenant may live at once: one in use, one that replaces it.
+pub const SLOTS: u8 = 2;
+
+/// A token as it is stored; times other than `created` are milliseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Its id, by which people tell tokens apart: a UUIDv7.
+    pub id: ResourceId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The SHA-256 of its text.
+    #[serde(with = "hex")]
+    pub digest: Digest,
+    /// Which of the tenant's two places it has. The store holds a unique index entry for each
+    /// place, so that not even two administrators at once can issue a third token.
+    pub slot: u8,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it ends.
+    pub expires: i64,
+    /// When it was last used, as far as that is known: written down once a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<i64>,
+    /// When people were last reminded of its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminded: Option<i64>,
+    /// When it was issued: the record's own time, not part of the document.
+    #[serde(skip)]
+    pub created: Timestamp,
+}
+
+/// How near a token is to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It no longer lets anybody in.
+    Expired,
+    /// 90 days or less are left.
+    Expiring,
+    /// More than 90 days are left.
+    Valid,
+}
+
+impl Status {
+    /// The word that is shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Expiring => "expiring",
+            Self::Valid => "valid",
+        }
+    }
+}
+
+impl Token {
+    /// From its record.
+    pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
+        let token: Self = serde_json::from_slice(&record.body.visible)
+            .map_err(|error| StoreError::Corrupt(format!("token {id}: {error}")))?;
+        Ok(Self { id, created: record.header.created, ..token })
+    }
+
+    /// As it is stored. Its display name is its id.
+    pub fn body(&self) -> Result<Body, StoreError> {
+        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Body { display: self.id.to_string().into(), visible: visible.into(), hidden: bytes::Bytes::new() })
+    }
+
+    /// Where it is stored.
+    pub fn key(&self) -> ResourceKey {
+        key(self.id)
+    }
+
+    /// The index entries that belong to its record: its digest and its place, both unique.
+    pub fn entries(&self) -> Vec<IndexEntry> {
+        [digest_key(&self.digest), slot_key(self.tenant, self.slot)]
+            .into_iter()
+            .map(|key| IndexEntry { key, id: self.id, unique: true })
+            .collect()
+    }
+
+    /// When it ends.
+    pub fn expires(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires)
+    }
+
+    /// Whether it still lets its bearer in.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now.as_millis() < self.expires
+    }
+
+    /// How near it is to its end.
+    pub fn status(&self, now: Timestamp) -> Status {
+        match self.expires - now.as_millis() {
+            left if left <= 0 => Status::Expired,
+            left if left <= 90 * DAY => Status::Expiring,
+            _ => Status::Valid,
+        }
+    }
+}
+
+/// Where the token with that id is stored.
+pub fn key(id: ResourceId) -> ResourceKey {
+    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+}
+
+/// The index key of a digest.
+pub fn digest_key(digest: &Digest) -> IndexKey {
+    system_key("digest", digest.to_vec())
+}
+
+/// The index key of one of a tenant's places for tokens.
+pub fn slot_key(tenant: TenantId, slot: u8) -> IndexKey {
+    system_key("slot", [tenant.0.as_bytes().as_slice(), &[slot]].concat())
+}
+
+fn system_key(attribute: &str, value: Vec<u8>) -> IndexKey {
+    IndexKey {
+        tenant: TenantId::SYSTEM,
+        resource_type: TypeName::from(KIND),
+        attribute: Arc::from(attribute),
+        value: IndexValue(value),
+    }
+}
+
+/// A new token's id: a UUIDv7 of that instant, of as many random bytes as it has room for.
+pub fn new_id(now: Timestamp, random: [u8; 32]) -> ResourceId {
+    let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+    let mut tail = [0; 10];
+    tail.copy_from_slice(&random[..10]);
+    ResourceId(uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid())
+}
+
+/// Bytes as lower-case hexadecimal text.
+mod hex {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use super::Digest;
+
+    pub fn serialize<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(64);
+        for byte in digest {
+            let _ = write!(text, "{byte:02x}");
+        }
+        serializer.serialize_str(&text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut digest = Digest::default();
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(D::Error::custom("a digest is 64 hexadecimal digits"));
+        }
+        for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
+            let digits = text.get(at..at + 2).unwrap_or_default();
+            *byte = u8::from_str_radix(digits, 16).map_err(D::Error::custom)?;
+        }
+        Ok(digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn token() -> Token {
+        Token {
+            id: new_id(Timestamp::from_millis(1_700_000_000_000), [7; 32]),
+            tenant: TenantId(Uuid::from_u128(1)),
+            digest: *b"0123456789abcdef\x00\x01\xfe\xffghijklmnopqr",
+            slot: 1,
+            scopes: Scopes::ALL,
+            expires: 1_000 * DAY,
+            last_used: None,
+            reminded: None,
+            created: Timestamp::default(),
+        }
+    }
+
+    #[track_caller]
+    fn check(days_left_in_millis: i64, expect: Status) {
+        let now = Timestamp::from_millis(1_000 * DAY - days_left_in_millis);
+        assert_eq!(token().status(now), expect);
+        assert_eq!(token().is_live(now), expect != Status::Expired);
+    }
+
+    #[test]
+    fn status_follows_the_time_left() {
+        check(365 * DAY, Status::Valid);
+        check(90 * DAY + 1, Status::Valid);
+        check(90 * DAY, Status::Expiring);
+        check(1, Status::Expiring);
+        check(0, Status::Expired);
+        check(-1, Status::Expired);
+    }
+
+    #[test]
+    fn a_record_reads_back_as_the_same_token() {
+        let token = token();
+        let record = Record { body: token.body().unwrap(), ..Record::default() };
+        assert_eq!(Token::from_record(token.id, &record).unwrap(), token);
+        assert_eq!(token.id.0.get_version_num(), 7);
+    }
+}

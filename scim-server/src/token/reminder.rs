@@ -1,0 +1,98 @@
+//! When people are reminded that a token nears its end.
+//!
+//! The rhythm quickens: from 90 days before the end once a week, below 60 days twice a week, below
+//! 30 days three times a week, below 15 days every day, until the token is rotated and deleted, or
+//! has ended.
+
+use scim_protocol::Timestamp;
+
+use super::record::Token;
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+const WEEK: i64 = 7 * DAY;
+
+/// How long one reminder lasts when so many milliseconds are left; `None` when it is too early for
+/// one, or too late.
+fn interval(left: i64) -> Option<i64> {
+    match left {
+        i64::MIN..=0 => None,
+        left if left < 15 * DAY => Some(DAY),
+        left if left < 30 * DAY => Some(WEEK / 3),
+        left if left < 60 * DAY => Some(WEEK / 2),
+        left if left <= 90 * DAY => Some(WEEK),
+        _ => None,
+    }
+}
+
+/// Whether somebody must be reminded of this token now.
+pub fn is_due(token: &Token, now: Timestamp) -> bool {
+    interval(token.expires - now.as_millis())
+        .is_some_and(|interval| token.reminded.is_none_or(|last| now.as_millis() - last >= interval))
+}
+
+/// Days until the token ends, rounded up: what a reminder says.
+pub fn days_left(token: &Token, now: Timestamp) -> i64 {
+    let left = (token.expires - now.as_millis()).max(0);
+    left / DAY + i64::from(left % DAY != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        store::{ResourceId, TenantId},
+        token::Scopes,
+    };
+
+    const HOUR: i64 = DAY / 24;
+    const END: i64 = 400 * DAY;
+
+    fn token(reminded: Option<i64>) -> Token {
+        Token {
+            id: ResourceId(Uuid::nil()),
+            tenant: TenantId(Uuid::nil()),
+            digest: [0; 32],
+            slot: 0,
+            scopes: Scopes::ALL,
+            expires: END,
+            last_used: None,
+            reminded,
+            created: Timestamp::default(),
+        }
+    }
+
+    /// Looks every hour from one day before the end to another, and counts the reminders.
+    #[track_caller]
+    fn check(from_days_left: i64, to_days_left: i64, expect: usize) {
+        let mut token = token(None);
+        let mut reminders = 0;
+        let mut now = END - from_days_left * DAY;
+        while now < END - to_days_left * DAY {
+            if is_due(&token, Timestamp::from_millis(now)) {
+                reminders += 1;
+                token.reminded = Some(now);
+            }
+            now += HOUR;
+        }
+        assert_eq!(reminders, expect, "{from_days_left} to {to_days_left} days before the end");
+    }
+
+    #[test]
+    fn the_rhythm_quickens_towards_the_end() {
+        check(365, 91, 0);
+        check(90, 62, 4); // four weeks
+        check(59, 31, 8); // four weeks
+        check(29, 15, 6); // two weeks
+        check(14, 0, 14);
+        check(0, -30, 0);
+        check(365, -30, 5 + 8 + 7 + 15);
+    }
+
+    #[test]
+    fn days_are_rounded_up() {
+        let left = |millis| days_left(&token(None), Timestamp::from_millis(END - millis));
+        assert_eq!([left(DAY), left(DAY + 1), left(1), left(0), left(-DAY)], [1, 2, 1, 0, 0]);
+    }
+}

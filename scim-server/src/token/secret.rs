@@ -1,0 +1,194 @@
+//! The text of a token: `scim_`, 43 characters that are random, 6 that check them.
+//!
+//! The prefix lets secret scanners and people recognise a token that has leaked:
+//! `\bscim_[0-9A-Za-z]{49}\b`. The checksum (CRC-32 of what stands before it) tells a mistyped or
+//! truncated token from an unknown one without a look into the store. Everything behind the prefix
+//! is letters and digits, so that a double click selects the whole of it and no URL, shell or CSV
+//! changes it.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// What every token begins with.
+pub const PREFIX: &str = "scim_";
+
+/// How many characters of base 62 hold 256 random bits.
+const RANDOM: usize = 43;
+
+/// How many characters of base 62 hold a CRC-32.
+const CHECKSUM: usize = 6;
+
+/// How long a token is.
+pub const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What is stored of a token: the SHA-256 of its text. A token has 256 random bits, so that a slow
+/// password hash would add nothing but time to every request.
+pub type Digest = [u8; 32];
+
+/// A token as its owner knows it. Neither `Debug` nor `Display` shows it; [`Secret::reveal`] does,
+/// once, to whoever asked for it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The token made of these random bytes, which must come from the system's generator.
+    pub fn new(random: [u8; 32]) -> Self {
+        let mut text = String::with_capacity(LENGTH);
+        text.push_str(PREFIX);
+        push_base62(&mut text, random, RANDOM);
+        let sum = checksum(&text);
+        text.push_str(&sum);
+        Self(text)
+    }
+
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored of it.
+    pub fn digest(&self) -> Digest {
+        digest(&self.0)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("scim_…")
+    }
+}
+
+/// Why a text is not a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// It does not have the form of a token of this server at all.
+    #[error("this is not a token of this server: it does not begin with scim_, or is not {LENGTH} characters long")]
+    Form,
+    /// It has the form, and the checksum says that a character is wrong.
+    #[error("the token is mistyped or cut off: its checksum is wrong")]
+    Checksum,
+}
+
+/// The digest of a text that has the form and the checksum of a token. No look into the store.
+pub fn parse(text: &str) -> Result<Digest, Malformed> {
+    let body = text.strip_prefix(PREFIX).ok_or(Malformed::Form)?;
+    if text.len() != LENGTH || !body.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(Malformed::Form);
+    }
+    let (random, sum) = text.split_at(LENGTH - CHECKSUM);
+    if checksum_digits(random) != sum.as_bytes() {
+        return Err(Malformed::Checksum);
+    }
+    Ok(digest(text))
+}
+
+/// The digest of any text: equal texts, equal digests.
+pub fn digest(text: &str) -> Digest {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+fn checksum(text: &str) -> String {
+    checksum_digits(text).iter().map(|&digit| char::from(digit)).collect()
+}
+
+fn checksum_digits(text: &str) -> [u8; CHECKSUM] {
+    let mut rest = crc32fast::hash(text.as_bytes());
+    let mut digits = [b'0'; CHECKSUM];
+    for digit in digits.iter_mut().rev() {
+        *digit = base62_digit(rest % 62);
+        rest /= 62;
+    }
+    digits
+}
+
+/// Writes a 256-bit number in base 62 by long division, most significant digit first.
+fn push_base62(text: &mut String, mut number: [u8; 32], width: usize) {
+    let mut digits = vec![b'0'; width];
+    for digit in digits.iter_mut().rev() {
+        let mut remainder = 0_u32;
+        for byte in &mut number {
+            let dividend = remainder << 8 | u32::from(*byte);
+            // A remainder below 62 makes each quotient fit in a byte.
+            *byte = u8::try_from(dividend / 62).unwrap_or(u8::MAX);
+            remainder = dividend % 62;
+        }
+        *digit = base62_digit(remainder);
+    }
+    text.extend(digits.into_iter().map(char::from));
+}
+
+fn base62_digit(value: u32) -> u8 {
+    usize::try_from(value).ok().and_then(|index| DIGITS.get(index)).copied().unwrap_or(b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: Result<(), Malformed>) {
+        assert_eq!(parse(text).map(|_| ()), expect, "{text}");
+    }
+
+    fn sample() -> Secret {
+        Secret::new([0x5a; 32])
+    }
+
+    #[test]
+    fn a_new_token_has_the_documented_form() {
+        for random in [[0; 32], [0xff; 32], [0x5a; 32], *b"thirty-two bytes, all different."] {
+            let secret = Secret::new(random);
+            assert_eq!(secret.reveal().len(), LENGTH);
+            assert_eq!(LENGTH, 54);
+            assert_eq!(parse(secret.reveal()), Ok(secret.digest()));
+        }
+    }
+
+    #[test]
+    fn different_bytes_make_different_tokens() {
+        assert_ne!(Secret::new([0xff; 32]).reveal(), Secret::new([0xfe; 32]).reveal());
+        let mut last = [0xff; 32];
+        last[31] = 0xfe;
+        assert_ne!(Secret::new([0xff; 32]).reveal(), Secret::new(last).reveal());
+    }
+
+    #[test]
+    fn what_is_no_token_is_told_apart_from_what_is_mistyped() {
+        let good = sample();
+        let good = good.reveal();
+        check(good, Ok(()));
+        check("", Err(Malformed::Form));
+        check("scim_", Err(Malformed::Form));
+        check("eyJhbGciOiJIUzI1NiJ9.e30.x", Err(Malformed::Form));
+        check(&good[..LENGTH - 1], Err(Malformed::Form));
+        check(&format!("{good}0"), Err(Malformed::Form));
+        check(&good.replace("scim_", "SCIM_"), Err(Malformed::Form));
+        check(&format!("{}-{}", &good[..20], &good[21..]), Err(Malformed::Form));
+        check(&format!("{}é{}", &good[..20], &good[22..]), Err(Malformed::Form));
+    }
+
+    #[test]
+    fn every_single_wrong_character_is_noticed() {
+        let good = sample();
+        let good = good.reveal();
+        for at in PREFIX.len()..LENGTH {
+            let other = if good.as_bytes()[at] == b'x' { "y" } else { "x" };
+            check(&format!("{}{other}{}", &good[..at], &good[at + 1..]), Err(Malformed::Checksum));
+        }
+    }
+
+    #[test]
+    fn neither_debug_nor_display_shows_it() {
+        let shown = format!("{:?} {}", sample(), sample());
+        assert!(!shown.contains(&sample().reveal()[PREFIX.len()..PREFIX.len() + 4]), "{shown}");
+    }
+}

@@ -1,5 +1,7 @@
 //! The operations, one table a rule. Wire data of providers is in `tests/providers.rs`.
 
+#![allow(clippy::needless_pass_by_value, reason = "tables read best with values in place")]
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -20,6 +20,7 @@ pub mod operation;
 pub mod plan;
 pub mod profile;
 pub mod render;
+pub mod server;
 pub mod store;
 pub mod tenant;
 pub mod token;

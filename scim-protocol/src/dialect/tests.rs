@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "tables read best with values in place")]
+
 use std::collections::HashSet;
 
 use serde_json::{Value, json};

@@ -87,6 +87,7 @@ fn list_around_a_single_value(value: &mut Value, site: &Site) {
     }
     if let Value::Array(list) = value
         && list.len() <= 1
+        && !list.iter().any(Value::is_array)
     {
         *value = list.pop().unwrap_or(Value::Null);
     }

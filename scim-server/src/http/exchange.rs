@@ -181,7 +181,10 @@ impl Service {
         notes.operation = Operation::Discover;
         let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
         if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
-            return Err(Error::new(ErrorKind::Forbidden, "Discovery endpoints cannot be filtered. Leave the filter out."));
+            return Err(Error::new(
+                ErrorKind::Forbidden,
+                "Discovery endpoints cannot be filtered. Leave the filter out.",
+            ));
         }
         let (event, document) = match target {
             Target::ResourceTypes(name) => (
@@ -375,14 +378,14 @@ fn authorise(caller: &Caller, method: &Method, target: &Target<'_>) -> Result<()
     if allowed {
         return Ok(());
     }
-    Err(Error::new(
-        ErrorKind::Forbidden,
-        format!("The token does not have the {scope} scope. Use one that has it."),
-    ))
+    Err(Error::new(ErrorKind::Forbidden, format!("The token does not have the {scope} scope. Use one that has it.")))
 }
 
 fn known<'a>(rt: Option<&'a Arc<ResourceType>>, endpoint: &str) -> Result<&'a Arc<ResourceType>, Error> {
     rt.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("There is no endpoint {endpoint} here. GET /ResourceTypes lists those that exist."))
+        Error::new(
+            ErrorKind::NotFound,
+            format!("There is no endpoint {endpoint} here. GET /ResourceTypes lists those that exist."),
+        )
     })
 }

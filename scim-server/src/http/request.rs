@@ -36,7 +36,9 @@ pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<B
     match tokio::time::timeout(within, Limited::new(incoming, most).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err(Error::syntax("The body could not be read to its end. Send the request again.").with_source(error)),
+        Ok(Err(error)) => {
+            Err(Error::syntax("The body could not be read to its end. Send the request again.").with_source(error))
+        }
         Err(_) => Err(Error::syntax(format!(
             "The body did not arrive within {} seconds. Send it faster, or send less in one request.",
             within.as_secs()
@@ -61,7 +63,8 @@ pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
             Error::syntax("The request needs a body: a JSON object.")
         } else {
             // serde_json's own words can quote the body, so only the place is told.
-            Error::syntax(format!("The body is not JSON: it is wrong at line {line}, column {column}.")).with_source(error)
+            Error::syntax(format!("The body is not JSON: it is wrong at line {line}, column {column}."))
+                .with_source(error)
         }
     })
 }

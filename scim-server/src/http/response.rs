@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use hyper::{
     HeaderMap, Response, StatusCode,
-    header::{ALLOW, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{
+        ALLOW, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    },
 };
 use scim_protocol::{Error, ErrorKind};
 use serde_json::Value;
@@ -56,7 +58,8 @@ pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Respon
     let headers = response.headers_mut();
     match error.kind() {
         ErrorKind::Unauthorized => {
-            let challenge = if presented { "Bearer realm=\"scim\", error=\"invalid_token\"" } else { "Bearer realm=\"scim\"" };
+            let challenge =
+                if presented { "Bearer realm=\"scim\", error=\"invalid_token\"" } else { "Bearer realm=\"scim\"" };
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         ErrorKind::MethodNotAllowed(methods) => {

@@ -2,10 +2,8 @@
 
 use scim_protocol::{
     Error, ErrorKind,
-    discovery::{
-        self, AuthenticationScheme, Bulk, Features, Filter, Pagination, PaginationMethod, Supported,
-    },
-    message::{LIST_RESPONSE_SCHEMA},
+    discovery::{self, AuthenticationScheme, Bulk, Features, Filter, Pagination, PaginationMethod, Supported},
+    message::LIST_RESPONSE_SCHEMA,
 };
 use serde_json::{Value, json};
 
@@ -44,7 +42,9 @@ impl Operations {
     /// All resource types, or the one of that name.
     pub fn resource_types(&self, tenant: &Tenant, base: &str, name: Option<&str>) -> Result<Value, Error> {
         let Some(name) = name else {
-            return Ok(list(tenant.registry.resource_types().iter().map(|rt| discovery::resource_type(rt, base)).collect()));
+            return Ok(list(
+                tenant.registry.resource_types().iter().map(|rt| discovery::resource_type(rt, base)).collect(),
+            ));
         };
         let found = tenant.registry.resource_type(name);
         found.map(|rt| discovery::resource_type(rt, base)).ok_or_else(|| missing("resource type", name))

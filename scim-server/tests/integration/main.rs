@@ -11,5 +11,7 @@
     reason = "a test says that something is wrong by panicking, and a scenario is read from top to bottom"
 )]
 
+mod concurrency;
+mod crash;
 mod dialogue;
 mod server;

@@ -14,4 +14,5 @@
 mod concurrency;
 mod crash;
 mod dialogue;
+mod pitfalls;
 mod server;

@@ -329,6 +329,12 @@ impl Client {
         self.request("GET", path, &[], None).await
     }
 
+    /// The list of what satisfies a filter, under `/Users` or `/Groups`.
+    pub async fn find(&self, endpoint: &str, filter: &str) -> Response {
+        let filter = percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC);
+        self.get(&format!("{endpoint}?filter={filter}")).await
+    }
+
     /// POST.
     pub async fn post(&self, path: &str, body: &Value) -> Response {
         self.request("POST", path, &[], Some(body)).await
@@ -429,6 +435,13 @@ impl Response {
     /// A header's value; empty when there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The ids of the resources in a list, in its order.
+    #[track_caller]
+    pub fn ids(&self) -> Vec<String> {
+        let resources = self.json["Resources"].as_array().unwrap_or_else(|| panic!("not a list: {}", self.text));
+        resources.iter().filter_map(|one| one["id"].as_str().map(str::to_owned)).collect()
     }
 
     /// The `id` of the resource in the body.

@@ -91,7 +91,9 @@ fn check_schemas(schemas: Option<&Value>) -> Result<(), Error> {
     let is_patch_op = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_OP_SCHEMA));
     match schemas {
         Some(Value::Array(urns)) if urns.iter().any(is_patch_op) => Ok(()),
-        _ => Err(Error::syntax(format!("schemas does not name {PATCH_OP_SCHEMA}. Send \"schemas\": [\"{PATCH_OP_SCHEMA}\"]."))),
+        _ => Err(Error::syntax(format!(
+            "schemas does not name {PATCH_OP_SCHEMA}. Send \"schemas\": [\"{PATCH_OP_SCHEMA}\"]."
+        ))),
     }
 }
 

@@ -150,10 +150,7 @@ fn compared_ids(filter: &BoundFilter) -> Option<Vec<String>> {
 }
 
 /// Takes `members` out of the value of an operation without a path; `None` when nothing is left.
-fn without_members(
-    value: Value,
-    mut take: impl FnMut(Value) -> Result<(), Error>,
-) -> Result<Option<Value>, Error> {
+fn without_members(value: Value, mut take: impl FnMut(Value) -> Result<(), Error>) -> Result<Option<Value>, Error> {
     let Value::Object(mut object) = value else { return Ok(Some(value)) };
     let names: Vec<_> = object.keys().filter(|name| is_members(name)).cloned().collect();
     if names.is_empty() {

@@ -10,14 +10,17 @@ pub mod answer;
 pub mod bulk;
 pub mod create;
 pub mod delete;
+pub mod discover;
 pub mod draft;
+mod list;
 pub mod members;
 pub mod modify;
-pub mod page;
+mod page;
 pub mod password;
 pub mod query;
 pub mod replace;
 pub mod retrieve;
+mod sort;
 
 use std::sync::Arc;
 
@@ -126,6 +129,19 @@ impl Condition {
         }
     }
 
+    /// From the header's text: `*`, or entity-tags separated by commas, weak or strong.
+    pub fn parse(text: &str) -> Self {
+        if text.trim() == "*" {
+            return Self::Any;
+        }
+        let opaque = |tag: &str| {
+            let tag = tag.trim();
+            let tag = tag.strip_prefix("W/").or_else(|| tag.strip_prefix("w/")).unwrap_or(tag);
+            tag.trim_matches('"').to_owned()
+        };
+        Self::Tags(text.split(',').map(opaque).collect())
+    }
+
     fn require(&self, version: u64) -> Result<(), Error> {
         if self.names(version) == Some(false) {
             return Err(changed());
@@ -159,6 +175,11 @@ pub struct Operations {
 }
 
 impl Operations {
+    /// An id that no resource has had.
+    pub fn fresh_id(&self) -> ResourceId {
+        self.ids.next(&*self.clock)
+    }
+
     fn renderer(&self, context: &Context) -> Renderer {
         let tenant = context.caller.tenant();
         let endpoints =
@@ -230,6 +251,9 @@ fn taken(entry: &IndexEntry) -> Error {
     let kind = entry.key.resource_type.as_str();
     Error::new(
         ErrorKind::Uniqueness,
-        format!("Another {kind} has this {}. Use a different value, or change the resource that has it.", entry.key.attribute),
+        format!(
+            "Another {kind} has this {}. Use a different value, or change the resource that has it.",
+            entry.key.attribute
+        ),
     )
 }

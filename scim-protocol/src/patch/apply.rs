@@ -24,7 +24,7 @@ use crate::{
 /// The most list elements that the operations of one request may look at, all together. An
 /// operation looks at each element of its list, so a thousand operations on a list of thousands
 /// would otherwise be a way to keep a server busy.
-const MAX_ELEMENTS_VISITED: usize = 1_000_000;
+const MAX_ELEMENTS_VISITED: usize = 250_000;
 
 /// How `add` and `replace` differ is asked in few places; everything else they share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Editor<'_> {
                 let sub = target.path.sub_attribute.as_deref();
                 let filter = target.filter.as_ref().zip(path.filter.as_ref());
                 self.assign(urn, &Assignment { attribute, sub, filter, mode, unknown: self.unknown }, value)
-            },
+            }
         }
     }
 
@@ -111,12 +111,12 @@ impl Editor<'_> {
                     return Err(Error::syntax(format!(
                         "{key} is the core schema. Send its attributes by name, without an object around them."
                     )));
-                },
+                }
                 (Some(attribute), _) => {
                     let sub = path.sub_attribute.as_deref();
                     let whole = Assignment { attribute, sub, filter: None, mode, unknown: self.unknown };
                     self.assign(urn, &whole, value)?;
-                },
+                }
             }
         }
         Ok(())
@@ -131,7 +131,7 @@ impl Editor<'_> {
             _ => {
                 let detail = format!("{urn} must be an object. Send the extension's attributes in one object.");
                 return Err(Error::value(detail));
-            },
+            }
         };
         let schema = Arc::clone(&extension.schema);
         let at = Location::extension(urn);
@@ -187,7 +187,9 @@ fn visit(visited: &mut usize, container: &Map<String, Value>, attribute: &Attrib
         let name = &attribute.name;
         return Err(Error::new(
             ErrorKind::TooMany,
-            format!("The operations on {name} take too much work together. Send fewer operations, each with more values."),
+            format!(
+                "The operations on {name} take too much work together. Send fewer operations, each with more values."
+            ),
         ));
     }
     Ok(())
@@ -215,5 +217,9 @@ fn check_schemas(value: &Value) -> Result<(), Error> {
         Value::Array(urns) => urns.iter().all(Value::is_string),
         value => value.is_string(),
     };
-    if is_urns { Ok(()) } else { Err(Error::value("schemas must be a list of schema URNs. Send a JSON array of strings.")) }
+    if is_urns {
+        Ok(())
+    } else {
+        Err(Error::value("schemas must be a list of schema URNs. Send a JSON array of strings."))
+    }
 }

@@ -48,10 +48,14 @@ impl Assignment<'_> {
         if let Some(before) = before
             && !after.is_some_and(|after| same(attribute, &before, after))
         {
-            return Err(mutability(format!("{at} is immutable and already has another value. Leave the operation out.")));
+            return Err(mutability(format!(
+                "{at} is immutable and already has another value. Leave the operation out."
+            )));
         }
         if attribute.required && had_value && after.is_none() {
-            return Err(mutability(format!("{at} is required and cannot be unassigned. Replace it with another value.")));
+            return Err(mutability(format!(
+                "{at} is required and cannot be unassigned. Replace it with another value."
+            )));
         }
         Ok(())
     }
@@ -79,7 +83,7 @@ impl Assignment<'_> {
             Mode::Replace => {
                 *elements = given;
                 Ok((0..elements.len()).collect())
-            },
+            }
         }
     }
 
@@ -119,23 +123,23 @@ impl Assignment<'_> {
         let attribute = self.attribute;
         match (self.sub, value, &mut *element) {
             (Some(sub), value, Value::Object(object)) => {
-                let referred = referred(attribute, object);
+                let referred = object.get("value").cloned();
                 self.set_sub(object, sub, value, &at.name(&sub.name))?;
-                forget_other_reference(attribute, object, referred, &[&sub.name]);
+                forget_other_reference(attribute, object, referred.as_ref(), &[&sub.name]);
                 arrange(object, attribute);
-            },
+            }
             (None, Value::Null, element) => *element = Value::Null,
             (None, Value::Object(given), Value::Object(object)) => self.merge(object, given, at)?,
             (_, value, element) => {
                 *element = typed::element(value.clone(), attribute, at, self.unknown)?.unwrap_or(Value::Null);
-            },
+            }
         }
         Ok(())
     }
 
     /// Sets the sub-attributes that are given and leaves the others (RFC 7644 §3.5.2.3).
     fn merge(&self, object: &mut Map<String, Value>, given: &Map<String, Value>, at: &Location) -> Result<(), Error> {
-        let referred = referred(self.attribute, object);
+        let referred = object.get("value").cloned();
         let mut seen: Vec<&str> = Vec::with_capacity(given.len().min(self.attribute.sub_attributes.len()));
         for (key, value) in given {
             let Some(sub) = self.attribute.sub_attribute(key) else {
@@ -151,7 +155,7 @@ impl Assignment<'_> {
                 self.set_sub(object, sub, value, &at)?;
             }
         }
-        forget_other_reference(self.attribute, object, referred, &seen);
+        forget_other_reference(self.attribute, object, referred.as_ref(), &seen);
         arrange(object, self.attribute);
         Ok(())
     }
@@ -165,15 +169,12 @@ impl Assignment<'_> {
     ) -> Result<(), Error> {
         let old = object.get(&sub.name);
         let new = match (value, old) {
-            (Value::Array(_) | Value::Null, _) if !sub.multi_valued => {
-                typed::attribute(value.clone(), sub, at, self.unknown)?
-            },
             (value, Some(Value::Array(old))) if sub.multi_valued && self.mode == Mode::Add => {
                 let given = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
                 let mut list = old.clone();
                 append(&mut list, typed::elements(given, sub, at, self.unknown)?, sub);
                 Some(Value::Array(list))
-            },
+            }
             (value, _) => typed::attribute(value.clone(), sub, at, self.unknown)?,
         };
         // Whole elements of a list may be exchanged; inside one, or in the only value, what is
@@ -183,11 +184,11 @@ impl Assignment<'_> {
             (Some(old), Some(new)) if stays && same(sub, old, new) => return Ok(()),
             (Some(_), _) if stays => {
                 return Err(mutability(format!("{at} is immutable and already has another value. Leave it out.")));
-            },
+            }
             (Some(_), None) if sub.required => {
                 return Err(mutability(format!("{at} is required and cannot be unassigned. Send another value.")));
-            },
-            _ => {},
+            }
+            _ => {}
         }
         match new {
             Some(new) => object.insert(sub.name.clone(), new),
@@ -197,21 +198,15 @@ impl Assignment<'_> {
     }
 }
 
-/// The id in a reference, before it is edited.
-fn referred(attribute: &Attribute, object: &Map<String, Value>) -> Option<Value> {
-    if is_reference(attribute) { object.get("value").cloned() } else { None }
-}
-
 /// A reference with another `value` is another reference: its old `$ref` and display name, unless
 /// they were given with it, would describe the wrong resource.
 fn forget_other_reference(
     attribute: &Attribute,
     object: &mut Map<String, Value>,
-    referred: Option<Value>,
+    referred: Option<&Value>,
     given: &[&str],
 ) {
-    if referred.is_some() && object.get("value") != referred.as_ref() {
-        debug_assert!(is_reference(attribute));
+    if is_reference(attribute) && referred.is_some() && object.get("value") != referred {
         object.retain(|name, _| given.contains(&name.as_str()));
     }
 }

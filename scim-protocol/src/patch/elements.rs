@@ -66,7 +66,7 @@ pub(super) fn append(elements: &mut Vec<Value>, added: Vec<Value>, attribute: &A
             (Some(Value::Object(known)), Value::Object(element)) => {
                 known.extend(element);
                 arrange(known, attribute);
-            },
+            }
             (Some(known), element) => *known = element,
         }
     }
@@ -84,7 +84,7 @@ pub(super) fn value_key(attribute: &Attribute, element: &Value) -> Option<String
         Value::Object(object) => {
             let sub = attribute.sub_attribute("value")?;
             (object.get(&sub.name)?, &**sub)
-        },
+        }
         value => (value, attribute),
     };
     Some(comparable(value, definition))
@@ -159,7 +159,7 @@ fn describe(filter: &Filter, attribute: &Attribute, element: &mut Map<String, Va
                 Some(other) if other != value => None,
                 _ => Some(()),
             }
-        },
+        }
         _ => None,
     }
 }
@@ -168,6 +168,8 @@ fn describe(filter: &Filter, attribute: &Attribute, element: &mut Map<String, Va
 pub(super) fn no_target(at: &Location) -> Error {
     Error::new(
         ErrorKind::NoTarget,
-        format!("The filter on {at} selects none of its values. Read the resource, and send a filter that selects one."),
+        format!(
+            "The filter on {at} selects none of its values. Read the resource, and send a filter that selects one."
+        ),
     )
 }

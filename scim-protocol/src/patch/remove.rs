@@ -23,14 +23,16 @@ impl Editor<'_> {
         let urn = target.path.extension.as_deref();
         let filter = target.filter.as_ref();
         match (&target.path.attribute, urn) {
-            (None, None) => Err(mutability("The core schema cannot be removed. Name the attribute to remove.".to_owned())),
+            (None, None) => {
+                Err(mutability("The core schema cannot be removed. Name the attribute to remove.".to_owned()))
+            }
             (None, Some(urn)) => self.remove_extension(urn),
             (Some(_), _) if target.path.is_core("schemas") => self.remove_schemas(filter, value),
             (Some(attribute), _) => {
                 let sub = target.path.sub_attribute.as_deref();
                 let removal = Removal { attribute, sub, filter, listed: value, unknown: self.unknown };
                 self.edit(urn, attribute, |container, at| removal.run(container, at))
-            },
+            }
         }
     }
 
@@ -38,7 +40,9 @@ impl Editor<'_> {
         let Some(extension) = self.rt.extension(urn) else { return Ok(()) };
         let Some(Value::Object(content)) = self.document.get(&extension.schema.id) else { return Ok(()) };
         if extension.required {
-            return Err(mutability(format!("{urn} is required and cannot be removed. Replace its attributes instead.")));
+            return Err(mutability(format!(
+                "{urn} is required and cannot be removed. Replace its attributes instead."
+            )));
         }
         let is_set = |attribute: &&Attribute| content.contains_key(&attribute.name);
         let mut immutable = extension.schema.attributes.iter().map(|attribute| &**attribute).filter(is_set);
@@ -58,7 +62,10 @@ impl Editor<'_> {
             (None, None) => true,
         };
         if is_named(&self.rt.schema.id) {
-            return Err(mutability(format!("schemas must keep {}. Remove only URNs of extensions.", self.rt.schema.id)));
+            return Err(mutability(format!(
+                "schemas must keep {}. Remove only URNs of extensions.",
+                self.rt.schema.id
+            )));
         }
         let extensions: Vec<&str> = self.rt.extensions.iter().map(|extension| extension.schema.id.as_str()).collect();
         extensions.into_iter().filter(|urn| is_named(urn)).try_for_each(|urn| self.remove_extension(urn))
@@ -91,13 +98,13 @@ impl Removal<'_> {
             (Some(sub), _) => remove_sub(&mut elements, &chosen, sub, &at.name(&sub.name))?,
             (None, Some(listed)) if self.filter.is_none() && attribute.multi_valued => {
                 self.remove_listed(&mut elements, listed, at)?
-            },
+            }
             (None, _) => {
                 let chosen: HashSet<usize> = chosen.into_iter().collect();
                 let mut index = 0..;
                 elements.retain(|_| index.next().is_none_or(|index| !chosen.contains(&index)));
                 !chosen.is_empty()
-            },
+            }
         };
         put(container, attribute, elements);
         if changed && attribute.mutability == Mutability::Immutable {
@@ -133,7 +140,9 @@ fn remove_sub(elements: &mut [Value], chosen: &[usize], sub: &Attribute, at: &Lo
         }
         changed = true;
         if sub.mutability == Mutability::Immutable {
-            return Err(mutability(format!("{at} is immutable and cannot be removed. Remove the whole element instead.")));
+            return Err(mutability(format!(
+                "{at} is immutable and cannot be removed. Remove the whole element instead."
+            )));
         }
         if sub.required {
             return Err(mutability(format!("{at} is required and cannot be removed. Replace it with another value.")));

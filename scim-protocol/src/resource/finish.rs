@@ -65,9 +65,9 @@ fn move_over(
                 for (index, element) in elements.iter().enumerate() {
                     require_subs(element, attribute, &at.index(index))?;
                 }
-            },
+            }
             value if attribute.is_complex() => require_subs(value, attribute, at)?,
-            _ => {},
+            _ => {}
         }
         to.insert(attribute.name.clone(), value);
     }
@@ -101,7 +101,7 @@ fn require(value: Option<&Value>, attribute: &Attribute, at: &Location) -> Resul
         None => Err(Error::value(format!("{at} is required and has no value. Send one."))),
         Some(Value::String(text)) if text.trim().is_empty() => {
             Err(Error::value(format!("{at} is required and must not be empty. Send a value that is not blank.")))
-        },
+        }
         Some(_) => Ok(()),
     }
 }

@@ -8,8 +8,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use serde_json::{Map, Value};
@@ -74,7 +73,7 @@ pub(crate) fn element(
         Value::Object(given) if attribute.is_complex() => {
             let object = object(given, &attribute.sub_attributes, at, unknown)?;
             Ok(if object.is_empty() { None } else { Some(Value::Object(object)) })
-        },
+        }
         value => simple(value, attribute, at).map(Some),
     }
 }
@@ -120,23 +119,23 @@ pub(crate) fn unknown_attribute(at: &Location, unknown: Unknown) -> Result<(), E
 
 /// The refusal of one attribute in two spellings.
 pub(crate) fn given_twice(at: &Location) -> Error {
-    Error::syntax(format!("{at} is given more than once, in different case. Names are compared without case: send one."))
+    Error::syntax(format!(
+        "{at} is given more than once, in different case. Names are compared without case: send one."
+    ))
 }
 
 /// Whether two canonical values of an attribute are the same to this server: text is compared as
 /// `caseExact` says, everything else as JSON.
 pub(crate) fn same(attribute: &Attribute, a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(attribute, a, b))
-        },
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(attribute, a, b)),
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len()
                 && a.iter().all(|(name, a)| {
                     let sub = attribute.sub_attribute(name);
                     b.get(name).is_some_and(|b| sub.map_or(a == b, |sub| same(sub, a, b)))
                 })
-        },
+        }
         (Value::String(a), Value::String(b)) if !attribute.case_exact => a == b || fold(a) == fold(b),
         (a, b) => a == b,
     }
@@ -146,15 +145,16 @@ fn simple(value: Value, attribute: &Attribute, at: &Location) -> Result<Value, E
     let wrong = |what, send| Err(wrong_type(at, what, &value, send));
     match (attribute.kind, &value) {
         // A reference is a URI by the RFC; what providers send in profileUrl often is none.
-        (Type::String | Type::Reference, Value::String(_)) | (Type::Boolean, Value::Bool(_)) => Ok(value),
-        (Type::Decimal, Value::Number(_)) => Ok(value),
+        (Type::String | Type::Reference, Value::String(_))
+        | (Type::Boolean, Value::Bool(_))
+        | (Type::Decimal, Value::Number(_)) => Ok(value),
         // JSON with a fraction or an exponent is read as a float, which an integer must not have.
         (Type::Integer, Value::Number(number)) if !number.is_f64() => Ok(value),
         (Type::DateTime, Value::String(text)) if is_date_time(text) => Ok(value),
         (Type::Binary, Value::String(text)) if is_base64(text) => Ok(value),
         (Type::Binary, Value::String(_)) => {
             Err(Error::value(format!("{at} is not base64. Send base64 or base64url (RFC 4648 §4 or §5).")))
-        },
+        }
         (Type::DateTime, Value::String(_)) => Err(Error::value(format!(
             "{at} is not a date with a time. Send an xsd:dateTime such as 2011-05-13T04:42:34Z."
         ))),
@@ -210,11 +210,11 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(kind: Type, value: Value, expect: Result<(), &str>) {
+    fn check(kind: Type, value: &Value, expect: Result<(), &str>) {
         let attribute = Attribute { name: "x".to_owned(), kind, ..text() };
         let result = simple(value.clone(), &attribute, &Location::core("x"));
         match (result, expect) {
-            (Ok(kept), Ok(())) => assert_eq!(kept, value),
+            (Ok(kept), Ok(())) => assert_eq!(&kept, value),
             (Err(error), Err(part)) => assert!(error.detail().contains(part), "{}", error.detail()),
             (result, expect) => panic!("{value}: {result:?}, expected {expect:?}"),
         }
@@ -226,27 +226,27 @@ mod tests {
 
     #[test]
     fn each_type_takes_its_json_form() {
-        check(Type::String, json!("a"), Ok(()));
-        check(Type::String, json!(1), Err("x must be a string, but a number was sent"));
-        check(Type::Boolean, json!(true), Ok(()));
-        check(Type::Boolean, json!("true"), Err("Send true or false"));
-        check(Type::Integer, json!(-7), Ok(()));
-        check(Type::Integer, json!(1.0), Err("without fraction"));
-        check(Type::Integer, serde_json::from_str("1e2").unwrap(), Err("without fraction"));
-        check(Type::Decimal, json!(1.5), Ok(()));
-        check(Type::Decimal, json!("1.5"), Err("JSON number"));
-        check(Type::Reference, json!("BAPNQLJSRQGD"), Ok(()));
-        check(Type::DateTime, json!("2011-05-13T04:42:34Z"), Ok(()));
-        check(Type::DateTime, json!("2011-05-13T04:42:34.5+02:00"), Ok(()));
-        check(Type::DateTime, json!("2011-05-13"), Err("date with a time"));
-        check(Type::DateTime, json!("2011-05-13T04:42Z"), Err("date with a time"));
-        check(Type::DateTime, json!("2011-05-13T04:42:34Z[UTC]"), Err("date with a time"));
-        check(Type::Binary, json!("aGk="), Ok(()));
-        check(Type::Binary, json!("aGk"), Ok(()));
-        check(Type::Binary, json!("-_-_"), Ok(()));
-        check(Type::Binary, json!("+/-_"), Err("base64"));
-        check(Type::Binary, json!("a"), Err("base64"));
-        check(Type::Complex, json!("a"), Err("sub-attributes"));
+        check(Type::String, &json!("a"), Ok(()));
+        check(Type::String, &json!(1), Err("x must be a string, but a number was sent"));
+        check(Type::Boolean, &json!(true), Ok(()));
+        check(Type::Boolean, &json!("true"), Err("Send true or false"));
+        check(Type::Integer, &json!(-7), Ok(()));
+        check(Type::Integer, &json!(1.0), Err("without fraction"));
+        check(Type::Integer, &serde_json::from_str("1e2").unwrap(), Err("without fraction"));
+        check(Type::Decimal, &json!(1.5), Ok(()));
+        check(Type::Decimal, &json!("1.5"), Err("JSON number"));
+        check(Type::Reference, &json!("BAPNQLJSRQGD"), Ok(()));
+        check(Type::DateTime, &json!("2011-05-13T04:42:34Z"), Ok(()));
+        check(Type::DateTime, &json!("2011-05-13T04:42:34.5+02:00"), Ok(()));
+        check(Type::DateTime, &json!("2011-05-13"), Err("date with a time"));
+        check(Type::DateTime, &json!("2011-05-13T04:42Z"), Err("date with a time"));
+        check(Type::DateTime, &json!("2011-05-13T04:42:34Z[UTC]"), Err("date with a time"));
+        check(Type::Binary, &json!("aGk="), Ok(()));
+        check(Type::Binary, &json!("aGk"), Ok(()));
+        check(Type::Binary, &json!("-_-_"), Ok(()));
+        check(Type::Binary, &json!("+/-_"), Err("base64"));
+        check(Type::Binary, &json!("a"), Err("base64"));
+        check(Type::Complex, &json!("a"), Err("sub-attributes"));
     }
 
     #[test]

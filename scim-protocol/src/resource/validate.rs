@@ -86,7 +86,7 @@ fn read_extension(
         Value::Object(given) => {
             let object = typed::object(given, attributes, &Location::extension(urn), unknown)?;
             Ok(Some(Value::Object(object)))
-        },
+        }
         _ => Err(Error::syntax(format!("{urn} is not a JSON object. Send the extension's attributes as one object."))),
     }
 }
@@ -127,24 +127,26 @@ fn carry_over(
     match (attribute.mutability, new.get_mut(name)) {
         (Mutability::Immutable | Mutability::WriteOnly, None) => {
             new.insert(name.clone(), before.clone());
-        },
+        }
         (Mutability::Immutable, Some(after)) => {
             if !same(attribute, before, after) {
                 return Err(Error::new(
                     ErrorKind::Mutability,
-                    format!("{at} is immutable and already has another value. Leave it out, or send the value that it has."),
+                    format!(
+                        "{at} is immutable and already has another value. Leave it out, or send the value that it has."
+                    ),
                 ));
             }
             *after = before.clone();
-        },
+        }
         (Mutability::ReadWrite, Some(Value::Object(after))) => {
             if let Value::Object(before) = before {
                 for sub in &attribute.sub_attributes {
                     carry_over(before, after, sub, &at.name(&sub.name))?;
                 }
             }
-        },
-        _ => {},
+        }
+        _ => {}
     }
     Ok(())
 }

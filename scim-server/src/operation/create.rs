@@ -10,15 +10,16 @@ use crate::{
     event::Action,
     membership::MEMBERS,
     profile,
-    store::{Commit, Edge, Record, Write},
+    store::{Commit, Edge, Record, ResourceId, Write},
 };
 
 impl Operations {
-    /// Makes a resource from the body of a POST.
+    /// Makes a resource with a fresh id from the body of a POST.
     pub async fn create(
         &self,
         context: &Context,
         rt: &Arc<ResourceType>,
+        id: ResourceId,
         mut body: Value,
         query: &Query,
     ) -> Result<Answer, Error> {
@@ -33,7 +34,7 @@ impl Operations {
         let members = self.members_in(context, resource.take(MEMBERS)).await?;
         self.passwords.seal(&mut resource, None).await?;
 
-        let key = self.key(context, rt, self.ids.next(&*self.clock));
+        let key = self.key(context, rt, id);
         let draft = Draft::new(&key, &resource, rt, tenant.index_specs(&rt.name))?;
         let mut commit = Commit::new(key.clone(), self.event(context, Action::Create, &key, attributes));
         commit.writes.push(Write::Put(key.clone(), draft.body.clone()));

@@ -1,5 +1,7 @@
 //! The resources of a ListResponse.
 
+use scim_protocol::message::ListEnvelope;
+
 use crate::{
     render::{Out, Renderer, View},
     store::{ResourceId, StoreError},
@@ -28,7 +30,7 @@ impl Listing {
             let Some(view) = self.views.get(*ordinal) else { continue };
             self.renderer.resource(out, view, id, &found.record, of_this).await?;
         }
-        out.text("]}");
+        out.text(ListEnvelope::CLOSING);
         Ok(())
     }
 

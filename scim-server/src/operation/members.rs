@@ -179,7 +179,9 @@ impl Operations {
         if changes > most {
             return Err(Error::new(
                 ErrorKind::PayloadTooLarge,
-                format!("The request changes {changes} members; at most {most} can change at once. Send several PATCH requests."),
+                format!(
+                    "The request changes {changes} members; at most {most} can change at once. Send several PATCH requests."
+                ),
             ));
         }
         Ok(())

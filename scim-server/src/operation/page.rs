@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use scim_protocol::{
-    Error, ErrorKind,
-    filter::BoundFilter,
-    resource::project::Projection,
-    schema::ResourceType,
-};
+use scim_protocol::{Error, ErrorKind, filter::BoundFilter, resource::project::Projection, schema::ResourceType};
 
 use super::{Context, Operations};
 use crate::{

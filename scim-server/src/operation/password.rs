@@ -52,8 +52,8 @@ impl Hasher {
 fn hash_or_keep(password: &str, stored: Option<String>) -> Result<String, Error> {
     let argon2 = Argon2::default();
     if let Some(stored) = stored {
-        let same = PasswordHash::new(&stored)
-            .is_ok_and(|hash| argon2.verify_password(password.as_bytes(), &hash).is_ok());
+        let same =
+            PasswordHash::new(&stored).is_ok_and(|hash| argon2.verify_password(password.as_bytes(), &hash).is_ok());
         if same {
             return Ok(stored);
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use scim_protocol::{
     Error, ErrorKind,
-    message::{Page, Query},
+    message::{ListEnvelope, Page, Query},
     schema::ResourceType,
 };
 
@@ -108,7 +108,13 @@ impl Operations {
         asked.unwrap_or(self.limits.page_size).min(most) as usize
     }
 
-    async fn index_page(&self, context: &Context, targets: &[Target], start: u64, count: usize) -> Result<Found, Error> {
+    async fn index_page(
+        &self,
+        context: &Context,
+        targets: &[Target],
+        start: u64,
+        count: usize,
+    ) -> Result<Found, Error> {
         let mut found = Found { total: Some(0), start: Some(start), ..Found::default() };
         let mut skip = start.saturating_sub(1);
         let mut examined = 0;
@@ -278,28 +284,19 @@ impl Operations {
         fingerprint: Fingerprint,
         count: Option<u32>,
     ) -> Result<Answer, Error> {
+        let seal = |cursor: Option<Cursor>| {
+            let cursor = cursor.map(|cursor| Cursor { count, ..cursor });
+            cursor.map(|cursor| self.sealer.seal(&cursor, fingerprint, self.clock.now())).transpose()
+        };
+        let envelope = ListEnvelope {
+            total_results: found.total,
+            items_per_page: found.matches.len(),
+            start_index: found.start,
+            next_cursor: seal(found.next)?,
+            previous_cursor: seal(found.previous)?,
+        };
         let mut out = Out::default();
-        out.text("{\"schemas\":[\"urn:ietf:params:scim:api:messages:2.0:ListResponse\"]");
-        let numbers = [("totalResults", found.total), ("itemsPerPage", Some(found.matches.len() as u64)), ("startIndex", found.start)];
-        for (name, number) in numbers {
-            if let Some(number) = number {
-                out.text(",\"");
-                out.text(name);
-                out.text("\":");
-                out.number(number);
-            }
-        }
-        for (name, cursor) in [("previousCursor", &found.previous), ("nextCursor", &found.next)] {
-            if let Some(cursor) = cursor {
-                let cursor = Cursor { count, ..cursor.clone() };
-                out.text(",\"");
-                out.text(name);
-                out.text("\":\"");
-                out.text(&self.sealer.seal(&cursor, fingerprint, self.clock.now())?);
-                out.text("\"");
-            }
-        }
-        out.text(",\"Resources\":[");
+        out.text(&envelope.opening());
 
         let members: u64 = found.matches.iter().map(|(ordinal, m)| targets[*ordinal].view.members(&m.record)).sum();
         let views: Vec<_> = targets.iter().map(|target| target.view.clone()).collect();

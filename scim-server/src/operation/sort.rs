@@ -22,7 +22,7 @@ use super::{
 use crate::{
     cursor::Cursor,
     plan::{Scope, Source},
-    render::{View, stored_document},
+    render::stored_document,
     store::{IndexRange, IndexValue, LAST_MODIFIED, Position, ResourceKey, Values},
 };
 
@@ -34,7 +34,8 @@ pub(super) fn source(query: &Query, rt: &ResourceType, scope: Scope<'_>) -> Resu
     let attribute = if name == LAST_MODIFIED {
         Some(LAST_MODIFIED.into())
     } else {
-        let complete = path.leaf().is_some_and(|leaf| leaf.required && !leaf.multi_valued) && path.sub_attribute.is_none();
+        let complete =
+            path.leaf().is_some_and(|leaf| leaf.required && !leaf.multi_valued) && path.sub_attribute.is_none();
         scope.specs.iter().find(|spec| complete && *spec.path == *name).map(|spec| spec.path.clone())
     };
     Ok(attribute.map(|attribute| {
@@ -85,14 +86,17 @@ impl Operations {
     ) -> Result<Found, Error> {
         let sorted = self.sorted(context, targets, query).await?;
         let skip = cursor.map_or(0, |cursor| {
-            let at = |one: &Sorted| order(&one.key, one.position.id, &cursor.position.value, cursor.position.id, query.descending);
+            let at = |one: &Sorted| {
+                order(&one.key, one.position.id, &cursor.position.value, cursor.position.id, query.descending)
+            };
             sorted.partition_point(|one| at(one) != Ordering::Greater)
         });
         let page: Vec<_> = sorted.iter().skip(skip).take(count).collect();
         let more = sorted.len() > skip + page.len();
-        let next = page.last().filter(|_| more).map(|last| {
-            forward(last.ordinal, &Position { value: last.key.clone(), id: last.position.id })
-        });
+        let next = page
+            .last()
+            .filter(|_| more)
+            .map(|last| forward(last.ordinal, &Position { value: last.key.clone(), id: last.position.id }));
         Ok(Found {
             matches: self.read(context, targets, page.into_iter()).await?,
             total: Some(sorted.len() as u64),
@@ -122,7 +126,10 @@ impl Operations {
             examined = walk.examined;
         }
         if !known {
-            return Err(unsortable(format!("sortBy names \"{}\", which is no attribute of what is listed.", sort_by.as_str())));
+            return Err(unsortable(format!(
+                "sortBy names \"{}\", which is no attribute of what is listed.",
+                sort_by.as_str()
+            )));
         }
         sorted.sort_by(|a, b| order(&a.key, a.position.id, &b.key, b.position.id, query.descending));
         Ok(sorted)
@@ -176,7 +183,10 @@ fn key_path(path: BoundPath) -> Result<BoundPath, Error> {
     }
     match attribute.sub_attribute("value") {
         Some(value) => Ok(BoundPath { sub_attribute: Some(value.clone()), ..path }),
-        None => Err(unsortable(format!("sortBy names the complex attribute {}; name one of its sub-attributes.", attribute.name))),
+        None => Err(unsortable(format!(
+            "sortBy names the complex attribute {}; name one of its sub-attributes.",
+            attribute.name
+        ))),
     }
 }
 

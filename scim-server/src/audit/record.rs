@@ -1,0 +1,260 @@
+//! What one line of the audit log says, and how it is written.
+
+use std::{fmt, net::IpAddr};
+
+use scim_protocol::{Error, Timestamp};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::redact::{Message, Query, Redacted};
+
+/// One call. Everything is borrowed from the request that it tells of.
+#[derive(Debug, Clone)]
+pub struct AuditRecord<'a> {
+    /// When the call came in.
+    pub at: Timestamp,
+    /// What was called.
+    pub event: EventName<'a>,
+    /// The tenant of the URL, also where the token is not good for it.
+    pub tenant: Option<&'a str>,
+    /// The id of the token; `None` when nobody was authenticated.
+    pub token: Option<&'a str>,
+    /// Where the call came from.
+    pub source_address: IpAddr,
+    /// The `User-Agent` header.
+    pub user_agent: Option<&'a str>,
+    /// The host that the client asked for.
+    pub host: Option<&'a str>,
+    /// The resource in the URL.
+    pub id: Option<&'a str>,
+    /// The query of the URL, as it came.
+    pub query: Option<&'a str>,
+    /// The body of the request.
+    pub body: Document<'a>,
+    /// The body of the response; for writes.
+    pub response: Document<'a>,
+    /// Why the call failed.
+    pub error: Option<&'a Error>,
+    /// The id of the request, which the client was told.
+    pub request: Uuid,
+    /// An id of this line.
+    pub event_id: Uuid,
+}
+
+/// A body that is to be redacted.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Document<'a> {
+    /// There is none.
+    #[default]
+    None,
+    /// Already parsed.
+    Json(&'a Value),
+    /// As bytes. What is not JSON is hidden whole.
+    Bytes(&'a [u8]),
+}
+
+/// What was called: `CreateUser`, `ListGroups`, `PatchDevice`, `BulkRequest`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventName<'a> {
+    /// An operation on resources of one type, by the type's name.
+    Resource(Verb, &'a str),
+    /// A query over all resource types, or POST of `.search`.
+    SearchResources,
+    /// RFC 7644 §3.7.
+    BulkRequest,
+    /// GET of ServiceProviderConfig.
+    ServiceProviderConfig,
+    /// GET of all resource types.
+    ListResourceTypes,
+    /// GET of one of them.
+    GetResourceType,
+    /// GET of all schemas.
+    ListSchemas,
+    /// GET of one of them.
+    GetSchema,
+    /// No endpoint that exists.
+    Unknown,
+}
+
+/// What was done with a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// POST
+    Create,
+    /// GET by id
+    Get,
+    /// GET of the endpoint
+    List,
+    /// PUT
+    Put,
+    /// PATCH
+    Patch,
+    /// DELETE
+    Delete,
+}
+
+impl EventName<'_> {
+    /// Whether the call cannot have changed anything.
+    pub const fn is_read_only(self) -> bool {
+        !matches!(self, Self::Resource(Verb::Create | Verb::Put | Verb::Patch | Verb::Delete, _) | Self::BulkRequest)
+    }
+}
+
+impl fmt::Display for EventName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, resource_type) = match *self {
+            Self::Resource(verb, resource_type) => (verb, resource_type),
+            Self::SearchResources => return f.write_str("SearchResources"),
+            Self::BulkRequest => return f.write_str("BulkRequest"),
+            Self::ServiceProviderConfig => return f.write_str("ServiceProviderConfig"),
+            Self::ListResourceTypes => return f.write_str("ListResourceTypes"),
+            Self::GetResourceType => return f.write_str("GetResourceType"),
+            Self::ListSchemas => return f.write_str("ListSchemas"),
+            Self::GetSchema => return f.write_str("GetSchema"),
+            Self::Unknown => return f.write_str("UnknownRequest"),
+        };
+        let (verb, plural) = match verb {
+            Verb::Create => ("Create", ""),
+            Verb::Get => ("Get", ""),
+            Verb::List => ("List", "s"),
+            Verb::Put => ("Put", ""),
+            Verb::Patch => ("Patch", ""),
+            Verb::Delete => ("Delete", ""),
+        };
+        write!(f, "{verb}{resource_type}{plural}")
+    }
+}
+
+impl Serialize for EventName<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The version of the line's form. It grows when a field goes or changes its meaning.
+const EVENT_VERSION: &str = "1.0";
+
+/// The class of an error, as CloudTrail names it.
+fn error_code(status: u16) -> &'static str {
+    match status {
+        401 => "UnauthorizedException",
+        403 => "AccessDeniedException",
+        404 => "ResourceNotFoundException",
+        405 => "MethodNotAllowedException",
+        409 => "ConflictException",
+        412 => "PreconditionFailedException",
+        429 => "ThrottlingException",
+        503 => "ServiceUnavailableException",
+        500.. => "InternalServerException",
+        _ => "ValidationException",
+    }
+}
+
+impl Serialize for AuditRecord<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("eventVersion", EVENT_VERSION)?;
+        line.serialize_entry("userIdentity", &Identity(self))?;
+        line.serialize_entry("eventTime", &Text(self.at))?;
+        line.serialize_entry("eventSource", "scim-server")?;
+        line.serialize_entry("eventName", &self.event)?;
+        line.serialize_entry("sourceIPAddress", &Text(self.source_address))?;
+        if let Some(user_agent) = self.user_agent {
+            line.serialize_entry("userAgent", shortened(user_agent))?;
+        }
+        if let Some(error) = self.error {
+            line.serialize_entry("errorCode", error_code(error.kind().status()))?;
+            line.serialize_entry("errorMessage", &Text(Message(error.detail())))?;
+        }
+        line.serialize_entry("requestParameters", &Parameters(self))?;
+        line.serialize_entry("responseElements", &self.response)?;
+        line.serialize_entry("requestID", &Text(self.request.as_hyphenated()))?;
+        line.serialize_entry("eventID", &Text(self.event_id.as_hyphenated()))?;
+        line.serialize_entry("readOnly", &self.event.is_read_only())?;
+        line.serialize_entry("eventType", "ApiCall")?;
+        line.serialize_entry("managementEvent", &true)?;
+        line.serialize_entry("recipientAccountId", &self.tenant)?;
+        line.serialize_entry("eventCategory", "Management")?;
+        line.serialize_entry("tlsDetails", &Tls(self))?;
+        line.end()
+    }
+}
+
+/// Displayed straight into the line.
+struct Text<T>(T);
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+struct Identity<'a>(&'a AuditRecord<'a>);
+
+impl Serialize for Identity<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut identity = serializer.serialize_map(None)?;
+        identity.serialize_entry("type", if self.0.token.is_some() { "BearerToken" } else { "Anonymous" })?;
+        if let Some(tenant) = self.0.tenant {
+            identity.serialize_entry("accountId", tenant)?;
+        }
+        if let Some(token) = self.0.token {
+            identity.serialize_entry("accessKeyId", token)?;
+        }
+        identity.end()
+    }
+}
+
+struct Parameters<'a>(&'a AuditRecord<'a>);
+
+impl Serialize for Parameters<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let record = self.0;
+        let mut parameters = serializer.serialize_map(None)?;
+        if !matches!(record.body, Document::None) {
+            parameters.serialize_entry("httpBody", &record.body)?;
+        }
+        if let Some(tenant) = record.tenant {
+            parameters.serialize_entry("tenantId", tenant)?;
+        }
+        if let Some(id) = record.id {
+            parameters.serialize_entry("id", id)?;
+        }
+        if let Some(query) = record.query.filter(|query| !query.is_empty()) {
+            parameters.serialize_entry("query", &Query(query))?;
+        }
+        parameters.end()
+    }
+}
+
+struct Tls<'a>(&'a AuditRecord<'a>);
+
+impl Serialize for Tls<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tls = serializer.serialize_map(None)?;
+        if let Some(host) = self.0.host {
+            tls.serialize_entry("clientProvidedHostHeader", shortened(host))?;
+        }
+        tls.end()
+    }
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => serializer.serialize_none(),
+            Self::Json(value) => Redacted(value).serialize(serializer),
+            Self::Bytes(bytes) => match serde_json::from_slice::<Value>(bytes) {
+                Ok(value) => Redacted(&value).serialize(serializer),
+                Err(_) => serializer.serialize_str(super::HIDDEN),
+            },
+        }
+    }
+}
+
+/// A header may be as long as all headers together; a line needs not.
+fn shortened(text: &str) -> &str {
+    let end = (0..=256.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}

@@ -1,0 +1,30 @@
+//! How often one may ask: per address before authentication, per token after it.
+//!
+//! Both are governor's cell-rate algorithm: no window boundaries to game, a few words of memory for
+//! a key, and an exact answer to "when may I try again". Time is governor's clock, so that tests
+//! move it by hand.
+
+mod address;
+mod token;
+
+use std::time::Duration;
+
+pub use address::AddressLimit;
+pub use token::TokenLimit;
+
+/// Over a limit; whole seconds, at least one, until a further try makes sense. Goes into the
+/// `Retry-After` header of a 429 (RFC 6585 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryAfter(u32);
+
+impl RetryAfter {
+    /// The seconds.
+    pub fn seconds(self) -> u32 {
+        self.0
+    }
+
+    fn after(wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000);
+        Self(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
+    }
+}

@@ -1,0 +1,130 @@
+//! The limit of failed authentications per client address.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock, Reference},
+    state::keyed::DashMapStateStore,
+};
+
+use super::RetryAfter;
+
+/// Slows down whoever guesses tokens. Only failures count, so a provider that sends thousands of
+/// good requests from one address never meets it, and as long as nobody fails, looking costs one
+/// atomic read.
+///
+/// IPv6 addresses are counted by their /64, which is what one subscriber has to choose from.
+pub struct AddressLimit<C: Clock = DefaultClock> {
+    failures: RateLimiter<Source, DashMapStateStore<Source>, C, governor::middleware::NoOpMiddleware<C::Instant>>,
+    blocked: Mutex<HashMap<Source, C::Instant>>,
+    blocked_count: AtomicUsize,
+    since_sweep: AtomicUsize,
+    crowded: AtomicBool,
+    clock: C,
+}
+
+/// What is counted as one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Source {
+    Ipv4(u32),
+    Ipv6(u64),
+}
+
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::Ipv4(address.to_bits()),
+            IpAddr::V6(address) => Self::Ipv6(u64::try_from(address.to_bits() >> 64).unwrap_or_default()),
+        }
+    }
+}
+
+/// Addresses that are remembered at once: some ten megabytes. Failures of further ones are not
+/// counted: whoever has that many addresses is not slowed down by them, and a shared allowance would
+/// shut everyone out.
+const MAX_SOURCES: usize = 100_000;
+/// Failures between two sweeps.
+const SWEEP_EVERY: usize = 10_000;
+
+impl AddressLimit<DefaultClock> {
+    /// Allows `burst` failures at once and one more every `period`.
+    pub fn new(burst: NonZeroU32, period: Duration) -> Self {
+        Self::with_clock(burst, period, DefaultClock::default())
+    }
+}
+
+impl<C: Clock + Clone> AddressLimit<C> {
+    /// The same, on a clock of one's own.
+    pub fn with_clock(burst: NonZeroU32, period: Duration, clock: C) -> Self {
+        let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(burst)).allow_burst(burst);
+        Self {
+            failures: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
+            blocked: Mutex::default(),
+            blocked_count: AtomicUsize::new(0),
+            since_sweep: AtomicUsize::new(0),
+            crowded: AtomicBool::new(false),
+            clock,
+        }
+    }
+
+    /// Whether a request of this address may be looked at. Before authentication.
+    pub fn check(&self, address: IpAddr) -> Result<(), RetryAfter> {
+        if self.blocked_count.load(Relaxed) == 0 {
+            return Ok(());
+        }
+        let source = Source::from(address);
+        let now = self.clock.now();
+        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        match blocked.get(&source) {
+            Some(until) if *until > now => Err(RetryAfter::after(until.duration_since(now).into())),
+            Some(_) => {
+                blocked.remove(&source);
+                self.blocked_count.store(blocked.len(), Relaxed);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a failed authentication of this address.
+    pub fn failed(&self, address: IpAddr) {
+        if self.since_sweep.fetch_add(1, Relaxed) >= SWEEP_EVERY {
+            self.sweep();
+        }
+        if self.crowded.load(Relaxed) {
+            return;
+        }
+        let source = Source::from(address);
+        if let Err(not_until) = self.failures.check_key(&source) {
+            self.block(source, not_until.earliest_possible());
+        }
+    }
+
+    fn block(&self, source: Source, until: C::Instant) {
+        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        blocked.insert(source, until);
+        self.blocked_count.store(blocked.len(), Relaxed);
+    }
+
+    /// Forgets addresses that have their whole allowance again. Runs by itself after many
+    /// failures; a server may also call it now and then.
+    pub fn sweep(&self) {
+        self.since_sweep.store(0, Relaxed);
+        self.failures.retain_recent();
+        self.crowded.store(self.failures.len() >= MAX_SOURCES, Relaxed);
+        let now = self.clock.now();
+        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        blocked.retain(|_, until| *until > now);
+        self.blocked_count.store(blocked.len(), Relaxed);
+    }
+}

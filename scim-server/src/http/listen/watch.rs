@@ -1,0 +1,216 @@
+//! One connection under watch: is it moving, and until when may it not be.
+//!
+//! A timer for each request would cost more than serving it. Instead the connection counts what it
+//! does (requests, reads, writes), and one timer for the whole connection looks at the counts every
+//! `header` timeout. A client that sends its header byte by byte, one that never reads its answer,
+//! and one that merely went away all show as counts that stand still.
+
+use std::{
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::watch as channel,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::Phase;
+
+/// What a connection has done so far. The counts wrap; only whether they moved matters.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    running: AtomicU32,
+    requests: AtomicU32,
+    reads: AtomicU32,
+    writes: AtomicU32,
+    /// `reads` when a request last began or ended: more than that is the start of the next one.
+    reads_served: AtomicU32,
+}
+
+/// A request that is being served, until it is dropped.
+pub(super) struct Busy(Arc<Activity>);
+
+impl Activity {
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        self.running.fetch_add(1, Relaxed);
+        self.requests.fetch_add(1, Relaxed);
+        self.reads_served.store(self.reads.load(Relaxed), Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    fn snapshot(&self) -> (u32, u32) {
+        (self.requests.load(Relaxed), self.writes.load(Relaxed))
+    }
+
+    fn untouched(&self) -> bool {
+        self.reads.load(Relaxed) == 0
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.reads_served.store(self.0.reads.load(Relaxed), Relaxed);
+        self.0.running.fetch_sub(1, Relaxed);
+    }
+}
+
+/// How long a connection may stand still.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    /// In the middle of a request header; `None` where it cannot be told from other traffic, as in
+    /// HTTP/2.
+    pub(super) header: Option<Duration>,
+    /// Before the first request.
+    pub(super) first: Duration,
+    /// Between requests, and in the middle of a response that the client does not read.
+    pub(super) idle: Duration,
+}
+
+/// After a connection was asked to close, how long it has to do so in good order.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Runs a connection to its end, which comes when the client closes it, when it stands still for
+/// too long, or when the server shuts down.
+pub(super) async fn drive<C: GracefulConnection>(
+    connection: C,
+    activity: &Activity,
+    timeouts: Timeouts,
+    mut phase: channel::Receiver<Phase>,
+) -> Result<(), C::Error> {
+    let mut connection = pin!(connection);
+    let mut draining = false;
+    let mut stillness = Stillness::new(activity, timeouts);
+    loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => return result,
+            () = stillness.next() => {
+                if stillness.is_too_long() {
+                    connection.as_mut().graceful_shutdown();
+                    return timeout(FAREWELL, connection).await.unwrap_or(Ok(()));
+                }
+            }
+            // The sender outlives the connections, so an error cannot be.
+            _ = phase.changed() => {
+                if *phase.borrow_and_update() == Phase::Stop {
+                    return Ok(());
+                }
+                // hyper would wait for the first request of a connection that has sent nothing.
+                if activity.untouched() {
+                    return Ok(());
+                }
+                if !draining {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// For how long nothing has happened.
+struct Stillness<'a> {
+    activity: &'a Activity,
+    timeouts: Timeouts,
+    step: Duration,
+    next: Instant,
+    seen: (u32, u32),
+    since: Instant,
+}
+
+impl<'a> Stillness<'a> {
+    fn new(activity: &'a Activity, timeouts: Timeouts) -> Self {
+        let step = timeouts.first.min(timeouts.idle).max(Duration::from_millis(10));
+        let since = Instant::now();
+        Self { activity, timeouts, step, next: since + step, seen: activity.snapshot(), since }
+    }
+
+    async fn next(&mut self) {
+        sleep_until(self.next).await;
+        self.next += self.step;
+    }
+
+    /// Whether the connection must go.
+    fn is_too_long(&mut self) -> bool {
+        let now = self.activity.snapshot();
+        if now != self.seen || self.activity.running.load(Relaxed) > 0 {
+            self.seen = now;
+            self.since = Instant::now();
+            return false;
+        }
+        let begun = self.activity.reads.load(Relaxed) != self.activity.reads_served.load(Relaxed);
+        let limit = match self.timeouts.header {
+            _ if now.0 == 0 => self.timeouts.first,
+            Some(header) if begun => header,
+            _ => self.timeouts.idle,
+        };
+        self.since.elapsed() >= limit
+    }
+}
+
+/// A stream whose reads and writes are counted.
+#[derive(Debug)]
+pub(super) struct Watched<I> {
+    io: I,
+    activity: Arc<Activity>,
+}
+
+impl<I> Watched<I> {
+    pub(super) fn new(io: I, activity: Arc<Activity>) -> Self {
+        Self { io, activity }
+    }
+
+    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(result, Poll::Ready(Ok(1..))) {
+            self.activity.writes.fetch_add(1, Relaxed);
+        }
+        result
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.io).poll_read(cx, buffer);
+        if result.is_ready() {
+            self.activity.reads.fetch_add(1, Relaxed);
+        }
+        result
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.wrote(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.wrote(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,209 @@
+//! What the server counts, in the OpenMetrics text that Prometheus reads.
+//!
+//! The request path adds to atomics that exist from the start: it takes no lock, allocates nothing
+//! and looks nothing up by name. Names and labels come in only when somebody scrapes.
+
+mod histogram;
+mod requests;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64},
+};
+
+use prometheus_client::{
+    encoding::text,
+    metrics::{counter::Counter, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+use scim_protocol::Timestamp;
+
+pub use histogram::Histogram;
+pub use requests::{Operation, Requests};
+
+/// All counters of one server.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Requests by operation and status, and how long they took.
+    pub requests: Arc<Requests>,
+    /// Requests being served.
+    pub in_flight: Level,
+    /// Open connections.
+    pub connections: Level,
+    /// TLS handshakes that failed or took too long.
+    pub tls_failures: Counter,
+    /// Requests refused with 429, for their token.
+    pub rate_limited: Counter,
+    /// Requests refused with 429, for their address.
+    pub address_limited: Counter,
+    /// Requests without a token, or with one that is not good.
+    pub authentication_failures: Counter,
+    /// Operations inside bulk requests.
+    pub bulk_operations: Counter,
+    /// Audit records.
+    pub audit: Arc<AuditMetrics>,
+    /// The store's commits.
+    pub store: Arc<StoreMetrics>,
+    registry: Registry,
+}
+
+/// How the audit log keeps up.
+#[derive(Debug, Default)]
+pub struct AuditMetrics {
+    /// Records taken.
+    pub records: Counter,
+    /// Bytes that are taken and not written yet.
+    pub queued: Gauge<i64, AtomicI64>,
+    /// How often a request waited because the queue was full.
+    pub waits: Counter,
+    /// Writes that failed; they are tried again.
+    pub write_errors: Counter,
+}
+
+/// How the store commits.
+#[derive(Debug)]
+pub struct StoreMetrics {
+    /// Commits that were made.
+    pub commits: Counter,
+    /// Commits that were refused because another had been first; the operation starts again.
+    pub conflicts: Counter,
+    /// Commits that were refused because a unique value is taken.
+    pub taken: Counter,
+    /// Commits that were made durable together.
+    pub group_size: Arc<Histogram>,
+    /// How long making a group durable took.
+    pub flush_seconds: Arc<Histogram>,
+}
+
+/// A number of things that are going on. Each is a guard, so none is forgotten.
+#[derive(Debug, Clone, Default)]
+pub struct Level(Gauge<i64, AtomicI64>);
+
+/// One thing that goes on, until it is dropped.
+#[derive(Debug)]
+pub struct Entered(Gauge<i64, AtomicI64>);
+
+impl Level {
+    /// Counts one more, until the guard is dropped.
+    pub fn enter(&self) -> Entered {
+        self.0.inc();
+        Entered(self.0.clone())
+    }
+
+    /// How many there are.
+    pub fn now(&self) -> i64 {
+        self.0.get()
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// Counters at zero. `start` is when the process started.
+    pub fn new(start: Timestamp) -> Self {
+        let mut metrics = Self {
+            requests: Arc::default(),
+            in_flight: Level::default(),
+            connections: Level::default(),
+            tls_failures: Counter::default(),
+            rate_limited: Counter::default(),
+            address_limited: Counter::default(),
+            authentication_failures: Counter::default(),
+            bulk_operations: Counter::default(),
+            audit: Arc::default(),
+            store: Arc::default(),
+            registry: Registry::default(),
+        };
+        metrics.register_process(start);
+        metrics.register_http();
+        metrics.register_audit();
+        metrics.register_store();
+        metrics
+    }
+
+    /// The text of a scrape. Its media type is [`Metrics::MEDIA_TYPE`].
+    pub fn encode(&self) -> String {
+        let mut out = String::with_capacity(16 * 1024);
+        // Writing to a `String` cannot fail.
+        let _ = text::encode(&mut out, &self.registry);
+        out
+    }
+
+    /// The media type of [`Metrics::encode`].
+    pub const MEDIA_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    fn register_process(&mut self, start: Timestamp) {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit 53 bits for 285,000 years")]
+        gauge.set(start.as_millis() as f64 / 1000.0);
+        self.registry.register_with_unit("process_start_time", "When the process started", Unit::Seconds, gauge);
+    }
+
+    fn register_http(&mut self) {
+        let http = self.registry.sub_registry_with_prefix("scim");
+        http.register_collector(Box::new(Arc::clone(&self.requests)));
+        http.register("requests_in_flight", "Requests being served", self.in_flight.0.clone());
+        http.register("connections", "Open connections", self.connections.0.clone());
+        http.register("tls_failures", "TLS handshakes that failed or took too long", self.tls_failures.clone());
+        http.register("rate_limited", "Requests refused for the rate of their token", self.rate_limited.clone());
+        http.register(
+            "address_limited",
+            "Requests refused for too many failed authentications from their address",
+            self.address_limited.clone(),
+        );
+        http.register("authentication_failures", "Requests without a good token", self.authentication_failures.clone());
+        http.register("bulk_operations", "Operations inside bulk requests", self.bulk_operations.clone());
+    }
+
+    fn register_audit(&mut self) {
+        let audit = self.registry.sub_registry_with_prefix("scim_audit");
+        audit.register("records", "Audit records taken", self.audit.records.clone());
+        audit.register_with_unit("queue", "Audit log not written yet", Unit::Bytes, self.audit.queued.clone());
+        audit.register("waits", "Requests that waited for the audit log", self.audit.waits.clone());
+        audit.register("write_errors", "Writes of the audit log that failed", self.audit.write_errors.clone());
+    }
+
+    fn register_store(&mut self) {
+        let store = self.registry.sub_registry_with_prefix("scim_store");
+        store.register("commits", "Commits made", self.store.commits.clone());
+        store.register("conflicts", "Commits refused because another was first", self.store.conflicts.clone());
+        store.register("taken", "Commits refused because a unique value is taken", self.store.taken.clone());
+        store.register_collector(Box::new(histogram::Named {
+            name: "group_size",
+            help: "Commits made durable together",
+            unit: None,
+            histogram: Arc::clone(&self.store.group_size),
+        }));
+        store.register_collector(Box::new(histogram::Named {
+            name: "flush",
+            help: "Time to make a group of commits durable",
+            unit: Some(Unit::Seconds),
+            histogram: Arc::clone(&self.store.flush_seconds),
+        }));
+    }
+}
+
+impl StoreMetrics {
+    /// Notes that so many commits were made durable together, in so many seconds.
+    pub fn flushed(&self, commits: u64, took: std::time::Duration) {
+        self.commits.inc_by(commits);
+        self.group_size.observe(commits);
+        self.flush_seconds.observe_duration(took);
+    }
+}
+
+impl Default for StoreMetrics {
+    fn default() -> Self {
+        Self {
+            commits: Counter::default(),
+            conflicts: Counter::default(),
+            taken: Counter::default(),
+            group_size: Arc::new(Histogram::counts()),
+            flush_seconds: Arc::new(Histogram::durations()),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Bulk (RFC 7644 §3.7): many operations in one request, each with its own result.
+//!
+//! Operations run one by one, each its own commit, in an order in which what is referred to by
+//! `bulkId` exists before it is needed. Ids of resources to be created are chosen beforehand, so a
+//! reference can be resolved before its resource is there. Where groups refer to each other in a
+//! circle (§3.7.1), the first of them is made without the members that do not exist yet, and gets
+//! them at the end.
+
+use std::collections::{HashMap, HashSet};
+
+use scim_protocol::{
+    Error, ErrorKind,
+    message::{BulkMethod, BulkOperation, BulkRequest, BulkResult, Query, RefusedOperation},
+};
+use serde_json::{Value, json};
+
+use super::{Answer, Condition, Content, Context, Operations, Outcome};
+use crate::{membership::MEMBERS, render::etag, store::ResourceId};
+
+/// A bulk request on its way.
+struct Run {
+    /// The id that each POST's resource gets, by its `bulkId`.
+    ids: HashMap<String, ResourceId>,
+    /// The bulkIds whose resource is there.
+    made: HashSet<String>,
+    /// The bulkIds whose resource will not come.
+    failed: HashSet<String>,
+    /// Members to add when everything else is done: the group's path, the members' bulkIds.
+    later: Vec<(usize, String, Vec<String>)>,
+    results: Vec<Option<BulkResult>>,
+    errors: u32,
+}
+
+impl Operations {
+    /// Runs a bulk request and gives the bulk response.
+    pub async fn bulk(&self, context: &Context, request: BulkRequest) -> Result<Answer, Error> {
+        let most = self.limits.bulk_operations;
+        if request.operations.len() > most {
+            return Err(Error::new(
+                ErrorKind::PayloadTooLarge,
+                format!(
+                    "The request has {} operations; at most {most} are taken at once (maxOperations). Send several requests.",
+                    request.operations.len()
+                ),
+            ));
+        }
+        let fail_on_errors = request.fail_on_errors.unwrap_or(u32::MAX);
+        let mut pending = Vec::new();
+        let mut run = Run {
+            ids: HashMap::new(),
+            made: HashSet::new(),
+            failed: HashSet::new(),
+            later: Vec::new(),
+            results: request.operations.iter().map(|_| None).collect(),
+            errors: 0,
+        };
+        for (i, operation) in request.operations.into_iter().enumerate() {
+            match operation {
+                Ok(operation) => {
+                    if let (BulkMethod::Post, Some(bulk_id)) = (operation.method, &operation.bulk_id)
+                        && run.ids.insert(bulk_id.clone(), self.ids.next(&*self.clock)).is_some()
+                    {
+                        return Err(Error::syntax(format!(
+                            "Two operations have the bulkId \"{bulk_id}\". Give each POST its own."
+                        )));
+                    }
+                    pending.push((i, operation));
+                }
+                Err(refused) => run.refuse(i, refused),
+            }
+        }
+        while !pending.is_empty() && run.errors < fail_on_errors {
+            // The first operation whose references are settled; in a circle, simply the first.
+            let ready = pending.iter().position(|(_, operation)| run.settled(operation)).unwrap_or(0);
+            let (i, operation) = pending.remove(ready);
+            self.run(context, &mut run, i, operation).await;
+        }
+        self.add_later(context, &mut run).await;
+        let results: Vec<_> = run.results.into_iter().flatten().collect();
+        let body = serde_json::to_vec(&BulkResult::response(&results)).map_err(Error::internal)?;
+        Ok(Answer::plain(Outcome::Ok, Content::Whole(body)))
+    }
+
+    async fn run(&self, context: &Context, run: &mut Run, i: usize, mut operation: BulkOperation) {
+        let method = operation.method.as_str().to_owned();
+        let bulk_id = operation.bulk_id.clone();
+        let later = run.postpone(&mut operation);
+        let done = match run.resolve(&mut operation) {
+            Ok(()) => self.perform(context, run, operation).await,
+            Err(error) => Err(error),
+        };
+        let (result, location) = match done {
+            Ok(answer) => {
+                run.made.extend(bulk_id.clone());
+                let location = answer.location;
+                let version = answer.version.map(etag);
+                (
+                    BulkResult {
+                        method,
+                        bulk_id,
+                        version,
+                        location: location.clone(),
+                        status: status(answer.outcome),
+                        response: None,
+                    },
+                    location,
+                )
+            }
+            Err(error) => {
+                run.failed.extend(bulk_id.clone());
+                run.errors += 1;
+                (
+                    BulkResult {
+                        method,
+                        bulk_id,
+                        version: None,
+                        location: None,
+                        status: error.kind().status(),
+                        response: Some(error.body()),
+                    },
+                    None,
+                )
+            }
+        };
+        if let (Some(path), false) = (location, later.is_empty()) {
+            run.later.push((i, path, later));
+        }
+        if let Some(place) = run.results.get_mut(i) {
+            *place = Some(result);
+        }
+    }
+
+    async fn perform(&self, context: &Context, run: &Run, operation: BulkOperation) -> Result<Answer, Error> {
+        let BulkOperation { method, bulk_id, version, path, data } = operation;
+        let (endpoint, id) = match path.trim_start_matches('/').split_once('/') {
+            Some((endpoint, id)) => (endpoint, Some(id)),
+            None => (path.trim_start_matches('/'), None),
+        };
+        let registry = &context.caller.tenant().registry;
+        let rt = registry.endpoint(&format!("/{endpoint}")).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("The path \"{path}\" names no endpoint of this server."))
+        })?;
+        let data = data.unwrap_or_default();
+        let query = Query::default();
+        let condition = version.map_or(Condition::None, |version| Condition::parse(&version));
+        match (method, id) {
+            (BulkMethod::Post, None) => {
+                let id = bulk_id.and_then(|bulk_id| run.ids.get(&bulk_id).copied());
+                let id = id.unwrap_or_else(|| self.fresh_id());
+                self.create(context, rt, id, data, &query).await
+            }
+            (BulkMethod::Put, Some(id)) => self.replace(context, rt, id, data, &query, &condition).await,
+            (BulkMethod::Patch, Some(id)) => self.modify(context, rt, id, data, &query, &condition).await,
+            (BulkMethod::Delete, Some(id)) => {
+                let mut answer = self.delete(context, rt, id, &condition).await?;
+                answer.location = Some(format!("{}{}/{id}", context.base, rt.endpoint));
+                Ok(answer)
+            }
+            (method, _) => Err(Error::syntax(format!(
+                "{} does not go with the path \"{path}\": POST takes an endpoint (/Users), the others a resource (/Users/id).",
+                method.as_str()
+            ))),
+        }
+    }
+
+    /// Adds the members that did not exist yet when their group was made.
+    async fn add_later(&self, context: &Context, run: &mut Run) {
+        for (i, location, members) in std::mem::take(&mut run.later) {
+            let Some(path) = location.strip_prefix(&*context.base).and_then(|path| path.strip_prefix('/')) else {
+                continue;
+            };
+            let Some((endpoint, id)) = path.split_once('/') else { continue };
+            let values: Vec<Value> = members
+                .iter()
+                .filter(|member| run.made.contains(*member))
+                .filter_map(|member| run.ids.get(member))
+                .map(|id| json!({"value": id.to_string()}))
+                .collect();
+            let missing = values.len() < members.len();
+            let body = json!({"Operations": [{"op": "add", "path": MEMBERS, "value": values}]});
+            let added = match context.caller.tenant().registry.endpoint(&format!("/{endpoint}")) {
+                Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Condition::None).await,
+                None => continue,
+            };
+            let Some(Some(result)) = run.results.get_mut(i) else { continue };
+            match added {
+                Ok(answer) if !missing => result.version = answer.version.map(etag),
+                Ok(_) => result.fail(&unresolved(&members.join(", "))),
+                Err(error) => result.fail(&error),
+            }
+        }
+    }
+}
+
+/// An operation that turned out to have failed.
+trait Fail {
+    fn fail(&mut self, error: &Error);
+}
+
+impl Fail for BulkResult {
+    fn fail(&mut self, error: &Error) {
+        self.status = error.kind().status();
+        self.response = Some(error.body());
+    }
+}
+
+impl Run {
+    fn refuse(&mut self, i: usize, refused: RefusedOperation) {
+        self.errors += 1;
+        self.failed.extend(refused.bulk_id.clone());
+        if let Some(place) = self.results.get_mut(i) {
+            *place = Some(BulkResult {
+                method: refused.method.unwrap_or_default(),
+                bulk_id: refused.bulk_id,
+                version: None,
+                location: None,
+                status: refused.error.kind().status(),
+                response: Some(refused.error.body()),
+            });
+        }
+    }
+
+    /// Whether everything that the operation refers to is there, or will never be.
+    fn settled(&self, operation: &BulkOperation) -> bool {
+        let open = |id: &String| self.ids.contains_key(id) && !self.made.contains(id) && !self.failed.contains(id);
+        !operation.references().iter().any(open)
+    }
+
+    /// Takes out the members that do not exist yet: only where operations refer to each other in a
+    /// circle. Gives their bulkIds.
+    fn postpone(&self, operation: &mut BulkOperation) -> Vec<String> {
+        if operation.method != BulkMethod::Post || self.settled(operation) {
+            return Vec::new();
+        }
+        let Some(Value::Object(data)) = &mut operation.data else { return Vec::new() };
+        let Some((_, Value::Array(members))) = data.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(MEMBERS))
+        else {
+            return Vec::new();
+        };
+        let mut later = Vec::new();
+        members.retain(|member| {
+            let references = scim_protocol::message::references(member);
+            let open = references.iter().find(|id| self.ids.contains_key(*id) && !self.made.contains(*id));
+            later.extend(open.cloned());
+            open.is_none()
+        });
+        later
+    }
+
+    /// Puts ids in the place of bulkIds. An operation that refers to nothing that exists fails.
+    fn resolve(&self, operation: &mut BulkOperation) -> Result<(), Error> {
+        if let Some(unknown) =
+            operation.references().iter().find(|id| !self.ids.contains_key(*id) || self.failed.contains(*id))
+        {
+            return Err(unresolved(unknown));
+        }
+        operation.resolve(&|id| self.ids.get(id).map(ToString::to_string));
+        Ok(())
+    }
+}
+
+fn unresolved(bulk_id: &str) -> Error {
+    Error::value(format!("The bulkId \"{bulk_id}\" names no resource that a POST of this request created."))
+}
+
+/// The status of an operation's result (RFC 7644 §3.7.3).
+fn status(outcome: Outcome) -> u16 {
+    match outcome {
+        Outcome::Created => 201,
+        Outcome::Ok => 200,
+        Outcome::NoContent => 204,
+        Outcome::NotModified => 304,
+    }
+}

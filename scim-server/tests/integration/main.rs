@@ -11,5 +11,6 @@
     reason = "a test says that something is wrong by panicking, and a scenario is read from top to bottom"
 )]
 
+mod architecture;
 mod dialogue;
 mod server;

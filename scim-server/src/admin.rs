@@ -9,6 +9,7 @@ pub mod client;
 pub mod line;
 pub mod listen;
 pub mod place;
+pub mod provision;
 pub mod resources;
 pub mod tenants;
 pub mod transfer;

@@ -9,7 +9,7 @@ pub mod client;
 pub mod line;
 pub mod listen;
 pub mod place;
-mod provision;
+pub mod provision;
 pub mod resources;
 pub mod tenants;
 pub mod transfer;

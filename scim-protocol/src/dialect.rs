@@ -1,15 +1,193 @@
 //! What real providers send, turned into what the RFC says, by named rewrites.
+//!
+//! Entra ID writes booleans as strings, Okta and OneLogin leave things out, several clients send
+//! one value where a list belongs. Each such habit is one [`Rewrite`] in one table, [`rewrites`],
+//! with who sends it, an example of it, and why the rewrite is right. Everything behind this door
+//! sees standard requests only, and a reader can tell what is the standard and what is courtesy.
+//!
+//! The rewrites are always on: one Entra tenant sends both forms in one day, and none of them turns
+//! a valid standard request into another one. What is wrong in a way that no provider is known to
+//! send is left as it is, for validation to refuse.
 
-use serde_json::Value;
+mod message;
+mod operation;
+mod resource;
+mod value;
 
-use crate::schema::ResourceType;
+use serde_json::{Map, Value};
+
+use crate::{
+    path::Path,
+    schema::{Attribute, Mutability, ResourceType},
+};
+use value::Site;
+
+/// A deviation from the standard that is understood, and what it stands for.
+#[derive(Debug, Clone, Copy)]
+pub struct Rewrite {
+    /// A short name, for documentation and logs.
+    pub name: &'static str,
+    /// Who is known to send it.
+    pub sent_by: &'static [&'static str],
+    /// An example, as JSON: a whole PATCH body, one operation, or the body of a resource.
+    pub sent: &'static str,
+    /// The standard form of the example, as JSON.
+    pub standard: &'static str,
+    /// Why this is what the client means, in one sentence.
+    pub because: &'static str,
+    step: Step,
+}
+
+/// One operation of a PATCH, still as JSON.
+type Operation = Map<String, Value>;
+
+/// What a rewrite looks at.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// The body of a PATCH as a whole.
+    Message(fn(&mut Value)),
+    /// One operation; what is returned are operations to do right after it.
+    Operation(fn(&mut Operation, &ResourceType) -> Vec<Operation>),
+    /// The body of a POST or PUT as a whole.
+    Resource(fn(&mut Map<String, Value>, &ResourceType)),
+    /// The value of one attribute, in a PATCH or in the body of a resource.
+    Value(fn(&mut Value, &Site)),
+}
+
+/// All rewrites, in the order in which they are made: of the message, of each operation, of a
+/// resource's body, of each value. Documentation can be generated from it.
+pub fn rewrites() -> impl Iterator<Item = &'static Rewrite> {
+    [message::REWRITES, operation::REWRITES, resource::REWRITES, value::REWRITES].into_iter().flatten()
+}
 
 /// The body of a POST or PUT of a resource, rewritten into a standard one.
-pub fn standardise_resource(_body: &mut Value, _rt: &ResourceType) {
-    todo!()
+pub fn standardise_resource(body: &mut Value, rt: &ResourceType) {
+    if let Value::Object(body) = body {
+        for rewrite in rewrites() {
+            if let Step::Resource(apply) = rewrite.step {
+                apply(body, rt);
+            }
+        }
+        standardise_attributes(body, rt);
+    }
 }
 
-/// The body of a PATCH, rewritten into a standard one.
-pub fn standardise_patch(_body: &mut Value, _rt: &ResourceType) {
-    todo!()
+/// The body of a PATCH, rewritten into a standard one. Also takes the list of operations alone, as
+/// bulk requests carry it in `data`.
+pub fn standardise_patch(body: &mut Value, rt: &ResourceType) {
+    for rewrite in rewrites() {
+        if let Step::Message(apply) = rewrite.step {
+            apply(body);
+        }
+    }
+    let Some(Value::Array(operations)) = body.get_mut("Operations") else { return };
+    let mut standard = Vec::with_capacity(operations.len());
+    for operation in operations.drain(..) {
+        match operation {
+            Value::Object(operation) => standardise_operation(operation, rt, &mut standard),
+            other => standard.push(other),
+        }
+    }
+    *operations = standard;
 }
+
+fn standardise_operation(mut operation: Operation, rt: &ResourceType, standard: &mut Vec<Value>) {
+    let mut following = Vec::new();
+    for rewrite in rewrites() {
+        if let Step::Operation(apply) = rewrite.step {
+            following.extend(apply(&mut operation, rt));
+        }
+    }
+    // An operation all of whose keys went into others has nothing left to say.
+    let is_spent =
+        !following.is_empty() && operation.get("value").and_then(Value::as_object).is_some_and(Map::is_empty);
+    let first = if is_spent { None } else { Some(operation) };
+    for mut operation in first.into_iter().chain(following) {
+        standardise_operation_value(&mut operation, rt);
+        standard.push(Value::Object(operation));
+    }
+}
+
+fn standardise_operation_value(operation: &mut Operation, rt: &ResourceType) {
+    let path = operation.get("path").and_then(Value::as_str).map(Path::parse);
+    let is_remove = operation.get("op").and_then(Value::as_str) == Some("remove");
+    let Some(value) = operation.get_mut("value") else { return };
+    let target = match path {
+        None => {
+            if let Value::Object(attributes) = value {
+                standardise_attributes(attributes, rt);
+            }
+            return;
+        }
+        Some(path) => path.and_then(|path| path.bind(rt)),
+    };
+    // A path that names nothing is the engine's to refuse.
+    let Ok(target) = target else { return };
+    let path = &target.path;
+    match (&path.attribute, &path.sub_attribute, &path.extension) {
+        (Some(attribute), None, _) => {
+            let is_list = attribute.multi_valued && target.filter.is_none();
+            if is_remove && is_list && !value.is_array() && !value.is_null() {
+                // What to remove is always a list here, so that an empty item in it can never
+                // become "no list", which would mean all values.
+                *value = Value::Array(vec![value.take()]);
+            }
+            standardise_value(value, attribute, is_list);
+        }
+        (Some(_), Some(sub), _) => standardise_value(value, sub, sub.multi_valued),
+        (None, _, Some(urn)) => standardise_extension(value, urn, rt),
+        (None, _, None) => {}
+    }
+}
+
+fn standardise_attributes(attributes: &mut Map<String, Value>, rt: &ResourceType) {
+    for (name, value) in attributes {
+        if let Some(attribute) = rt.attribute(name) {
+            standardise_value(value, attribute, attribute.multi_valued);
+        } else {
+            standardise_extension(value, name, rt);
+        }
+    }
+}
+
+fn standardise_extension(value: &mut Value, urn: &str, rt: &ResourceType) {
+    if let (Some(extension), Value::Object(content)) = (rt.extension(urn), value) {
+        for (name, value) in content {
+            if let Some(attribute) = extension.schema.attribute(name) {
+                standardise_value(value, attribute, attribute.multi_valued);
+            }
+        }
+    }
+}
+
+/// Rewrites a value, then what is in it: the elements of a list, the sub-attributes of an object.
+/// The schema bounds the depth.
+fn standardise_value(value: &mut Value, attribute: &Attribute, is_list: bool) {
+    if attribute.mutability == Mutability::ReadOnly {
+        return;
+    }
+    let site = Site { attribute, is_list };
+    for rewrite in rewrites() {
+        if let Step::Value(apply) = rewrite.step {
+            apply(value, &site);
+        }
+    }
+    match value {
+        Value::Array(elements) if is_list => {
+            for element in elements {
+                standardise_value(element, attribute, false);
+            }
+        }
+        Value::Object(object) if attribute.is_complex() && !is_list => {
+            for (name, value) in object {
+                if let Some(sub) = attribute.sub_attribute(name) {
+                    standardise_value(value, sub, sub.multi_valued);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

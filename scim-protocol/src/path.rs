@@ -76,9 +76,10 @@ impl AttributePath {
 
     fn unknown(&self, rt: &ResourceType) -> Error {
         let name = behind_urn(self.as_str(), rt).map_or(self.as_str(), |(_, name)| name);
-        let known = attribute_names(rt);
-        let hint = match nearest(name, known.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean \"{near}\"?"),
+        let known = known_names(rt);
+        let near = nearest(name, known.iter().map(|(_, name)| name.as_str()));
+        let hint = match known.iter().find(|(_, name)| Some(name.as_str()) == near) {
+            Some((urn, name)) => format!("did you mean \"{urn}{name}\"?"),
             None => "see /Schemas for the attributes that there are.".to_owned(),
         };
         Error::new(ErrorKind::InvalidPath, format!("There is no attribute \"{self}\" in {}; {hint}", rt.name))
@@ -135,14 +136,20 @@ fn bind_name<'a>(
     Some(BoundPath { extension: extension.map(Arc::from), attribute: Some(Arc::clone(attribute)), sub_attribute })
 }
 
-fn attribute_names(rt: &ResourceType) -> Vec<String> {
-    let extensions = rt.extensions.iter().flat_map(|extension| &extension.schema.attributes);
-    let all = rt.schema.attributes.iter().chain(ResourceType::common_attributes()).chain(extensions);
-    all.flat_map(|attribute| {
-        let subs = attribute.sub_attributes.iter().map(|sub| format!("{}.{}", attribute.name, sub.name));
-        std::iter::once(attribute.name.clone()).chain(subs)
-    })
-    .collect()
+/// Every attribute and sub-attribute: the URN that its notation needs, and its name.
+fn known_names(rt: &ResourceType) -> Vec<(String, String)> {
+    let core = rt.schema.attributes.iter().chain(ResourceType::common_attributes());
+    let core = core.map(|attribute| (String::new(), attribute));
+    let extensions = rt.extensions.iter().flat_map(|Extension { schema, .. }| {
+        schema.attributes.iter().map(move |attribute| (format!("{}:", schema.id), attribute))
+    });
+    core.chain(extensions)
+        .flat_map(|(urn, attribute)| {
+            let subs = attribute.sub_attributes.iter().map(|sub| format!("{}.{}", attribute.name, sub.name));
+            let names: Vec<String> = std::iter::once(attribute.name.clone()).chain(subs).collect();
+            names.into_iter().map(move |name| (urn.clone(), name))
+        })
+        .collect()
 }
 
 /// The known name that was probably meant, when one is near enough for a slip of the finger.
@@ -254,3 +261,6 @@ pub struct BoundTarget {
     /// The filter over the elements of the attribute.
     pub filter: Option<BoundFilter>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,3 +75,6 @@ impl Resource {
         self.document.insert(attribute.to_owned(), value);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,3 +26,54 @@ pub fn fold_cow(text: &str) -> Cow<'_, str> {
     }
     Cow::Borrowed(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: &str) {
+        assert_eq!(fold(text), expect, "{text}");
+    }
+
+    #[test]
+    fn folds_case_and_composes() {
+        check("", "");
+        check("bjensen", "bjensen");
+        check("BJensen@Example.COM", "bjensen@example.com");
+        check("Ärzte", "ärzte");
+        check("A\u{308}rzte", "ärzte");
+        check("STRASSE", "strasse");
+        check("Straße", "strasse");
+        check("ΣΊΣΥΦΟΣ", "σίσυφοσ");
+        check("σίσυφος", "σίσυφοσ");
+        check("\u{212a}elvin", "kelvin");
+        // The order of combining marks does not count.
+        check("q\u{307}\u{323}", "q\u{323}\u{307}");
+        // Compatibility forms stay apart.
+        check("x²", "x²");
+    }
+
+    #[test]
+    fn every_character_folds_to_what_folds_to_itself() {
+        for c in '\0'..=char::MAX {
+            let folded = fold(c.encode_utf8(&mut [0; 4]));
+            assert_eq!(fold(&folded), folded, "{c:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn folding_twice_is_folding_once(text: String) {
+            let folded = fold(&text);
+            prop_assert_eq!(&fold(&folded), &folded);
+        }
+
+        #[test]
+        fn the_ascii_path_agrees_with_unicode(text in "[ -~]*") {
+            prop_assert_eq!(fold(&text), text.nfd().default_case_fold().nfc().collect::<String>());
+        }
+    }
+}

@@ -18,10 +18,11 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     clock::Clock,
-    store::{ResourceId, Store, StoreError, TenantId},
-    tenant::{Directory, Tenant, TenantRecord},
+    server,
+    store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError, TenantId},
+    tenant::{self, Directory, Tenant, TenantRecord},
     token::{
-        Caller, Scopes, Token, reminder,
+        self, Caller, Scopes, Token, reminder,
         secret::{self, Digest, Malformed},
     },
 };
@@ -246,3 +247,16 @@ fn unauthorized(refusal: Refusal) -> Error {
     )
     .with_source(refusal)
 }
+
+/// The index entries of one of the system's own records. None for a record of another kind.
+pub fn system_entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, StoreError> {
+    match key.resource_type.as_str() {
+        tenant::record::KIND => Ok(TenantRecord::from_record(key.id, record)?.entries()),
+        token::record::KIND => Ok(Token::from_record(key.id, record)?.entries()),
+        server::secret::KIND => Ok(server::secret::entries(key.id)),
+        _ => Ok(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

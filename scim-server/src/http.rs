@@ -1,7 +1,89 @@
 //! HTTP: the only part of the server that knows hyper, and the only one that turns an error into a
-//! response.
+//! response. The life of a request is in [`exchange`], every step in order.
 
 pub mod body;
+pub mod exchange;
 pub mod limit;
 pub mod listen;
+pub mod request;
+pub mod response;
+pub mod route;
 pub mod tls;
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use uuid::Uuid;
+
+use crate::{
+    access::Access,
+    audit::AuditLog,
+    clock::Clock,
+    metrics::Metrics,
+    operation::Operations,
+    tenant::{Profile, Tenant},
+};
+
+/// What may change while the server runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where clients reach the server.
+    pub public: request::Public,
+    /// Requests a second for each token, where neither the tenant nor its profile says otherwise; 0
+    /// is no limit.
+    pub rate_limit: u32,
+    /// The largest body, in bytes.
+    pub max_body: usize,
+    /// The largest body of a bulk request, in bytes.
+    pub bulk_max_body: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a query may be worked on.
+    pub request_timeout: Duration,
+}
+
+/// Requests a second for each token under the `identity-center` profile.
+const IDENTITY_CENTER_RATE: u32 = 20;
+
+/// Answers requests. Shared by all connections.
+pub struct Service {
+    /// What requests ask for.
+    pub operations: Arc<Operations>,
+    /// Who may ask.
+    pub access: Arc<Access>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where each call is recorded.
+    pub audit: Option<Arc<AuditLog>>,
+    /// Guesses at tokens, per address.
+    pub addresses: limit::AddressLimit,
+    /// Requests per token.
+    pub tokens: limit::TokenLimit,
+    /// What may change.
+    pub settings: ArcSwap<Settings>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Service {
+    fn rate(&self, tenant: &Tenant) -> u32 {
+        match (tenant.settings.rate_limit, tenant.settings.profile) {
+            (Some(rate), _) => rate,
+            (None, Profile::IdentityCenter) => IDENTITY_CENTER_RATE,
+            (None, Profile::Rfc) => self.settings.load().rate_limit,
+        }
+    }
+
+    /// An id for a request, in the order of time.
+    fn request_id(&self) -> Uuid {
+        let millis = u64::try_from(self.clock.now().as_millis()).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid()
+    }
+}
+
+/// The address to count failures for: the connection's, or the one that a trusted proxy names last.
+fn source(headers: &hyper::HeaderMap, peer: IpAddr, trust_forwarded: bool) -> IpAddr {
+    let name = hyper::header::HeaderName::from_static("x-forwarded-for");
+    let named = || request::text(headers, &name)?.rsplit(',').next()?.trim().parse().ok();
+    if trust_forwarded { named().unwrap_or(peer) } else { peer }
+}

@@ -6,8 +6,10 @@
 //! parses a document; only `http` turns an error into a response.
 
 pub mod access;
+pub mod admin;
 pub mod audit;
 pub mod clock;
+pub mod config;
 pub mod cursor;
 pub mod event;
 pub mod http;
@@ -19,6 +21,7 @@ pub mod operation;
 pub mod plan;
 pub mod profile;
 pub mod render;
+pub mod server;
 pub mod store;
 pub mod tenant;
 pub mod token;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use scim_protocol::{Error, Resource, message::Query, patch::Operation, schema::ResourceType};
+use scim_protocol::{Error, ErrorKind, Resource, message::Query, patch::Operation, schema::ResourceType};
 use serde_json::Value;
 
 use crate::tenant::{Profile, Tenant};
@@ -51,4 +51,39 @@ pub fn max_page_size(tenant: &Tenant) -> Option<u32> {
 /// Whether pages by cursor say nothing of the total.
 pub fn hides_totals(tenant: &Tenant) -> bool {
     tenant.settings.profile == Profile::IdentityCenter
+}
+
+/// Whether `/Bulk`, `/.search` and PUT of groups are offered.
+pub fn has_bulk(tenant: &Tenant) -> bool {
+    tenant.settings.profile != Profile::IdentityCenter
+}
+
+/// Whether passwords are taken.
+pub fn has_passwords(tenant: &Tenant) -> bool {
+    tenant.settings.profile != Profile::IdentityCenter
+}
+
+/// 501 where the profile has no `/.search`.
+pub fn require_search(tenant: &Tenant) -> Result<(), Error> {
+    offered(has_bulk(tenant), "/.search")
+}
+
+/// 501 where the profile has no `/Bulk`.
+pub fn require_bulk(tenant: &Tenant) -> Result<(), Error> {
+    offered(has_bulk(tenant), "/Bulk")
+}
+
+/// 501 where the profile has no PUT of groups.
+pub fn require_replace(tenant: &Tenant, rt: &ResourceType) -> Result<(), Error> {
+    offered(has_bulk(tenant) || rt.name != "Group", "PUT of groups")
+}
+
+fn offered(offered: bool, what: &str) -> Result<(), Error> {
+    if offered {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::NotImplemented,
+        format!("{what} is not offered under the identity-center profile of this tenant."),
+    ))
 }

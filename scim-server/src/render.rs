@@ -26,8 +26,10 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Answers with more members than this are streamed.
 pub const STREAM_MEMBERS: u64 = 2000;
 
-/// The rest of a stream cannot be made; the connection must be cut so that the client notices.
-#[derive(Debug, Clone, Copy)]
+/// The rest of a stream cannot be made. The log holds the cause; the client sees the connection end
+/// (HTTP/1.1) or the stream reset (HTTP/2), so that it never takes half a document for a whole one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the response could not be completed")]
 pub struct Aborted;
 
 /// The pieces of a long answer.

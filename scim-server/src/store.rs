@@ -9,7 +9,8 @@
 //! them: versions, times, member counts, the number of resources, and the index over
 //! `meta.lastModified`. Members are edges, in both directions, never part of a document.
 
-pub mod contract;
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod sled;
 
 use std::{fmt, sync::Arc};
@@ -194,7 +195,7 @@ pub const LAST_MODIFIED: &str = "meta.lastModified";
 impl IndexValue {
     /// How an instant is ordered in an index: eight bytes, big-endian, sign bit flipped.
     pub fn instant(at: Timestamp) -> Self {
-        let ordered = (at.as_millis() as u64) ^ (1 << 63);
+        let ordered = at.as_millis().cast_unsigned() ^ (1 << 63);
         Self(ordered.to_be_bytes().to_vec())
     }
 }
@@ -254,11 +255,13 @@ pub enum Write {
     /// The resource goes, with its index over `meta.lastModified`, its place in the groups that
     /// hold it (each such group changes) and, if it is a group, all its members: those edges are
     /// invisible at once and swept later in small steps. Its index entries must be removed by
-    /// `Unindex` writes in the same commit.
+    /// `Unindex` writes in the same commit. `Missing` when it is not there.
     Delete(ResourceKey),
-    /// An index entry comes. `Taken` when it is unique and another resource has the value.
+    /// An index entry comes. `Taken` when it is unique and another resource has the value, as a
+    /// unique one or not. The resource must exist when the commit is done (`Missing` otherwise).
     Index(IndexEntry),
-    /// A member comes. The member must exist (`Missing` otherwise). No change when it is there.
+    /// A member comes. Group and member must exist (`Missing` otherwise) and be of one tenant. No
+    /// change when it is there.
     Join(Edge),
     /// A member goes. No change when it is not there.
     Leave(Edge),
@@ -272,7 +275,8 @@ pub enum Write {
 ///
 /// The store gives each resource that is `Put`, and each group with a `Join` or `Leave` that changes
 /// something, one new version and the commit's instant as its last modification. A commit in which
-/// nothing changes (only joins of members and leaves of strangers) leaves no trace and no event.
+/// nothing changes (only joins of members and leaves of strangers) leaves no trace and no event. A
+/// commit without writes is a note: its event is recorded, and it counts as no change.
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// What happened; its target is the resource that the answer is about.

@@ -53,12 +53,14 @@ impl Scope<'_> {
             },
         };
         let found = found.map_err(|error| invalid(error.detail()))?;
-        match found.as_ref().and_then(BoundPath::leaf) {
-            Some(leaf) if leaf.returned == Returned::Never => {
-                Err(invalid(format!("{} is never returned, so it may not be filtered either.", leaf.name)))
+        if let Some(path) = &found {
+            let mut parts = path.attribute.iter().chain(&path.sub_attribute);
+            if let Some(never) = parts.find(|part| part.returned == Returned::Never) {
+                let name = &never.name;
+                return Err(invalid(format!("{name} is never returned, so it may not be filtered either.")));
             }
-            _ => Ok(found),
         }
+        Ok(found)
     }
 }
 
@@ -174,4 +176,119 @@ fn kind_name(kind: Type) -> &'static str {
 
 fn invalid(detail: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidFilter, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::SchemaRegistry;
+
+    #[track_caller]
+    fn check_error(filter: &str, detail: &str) {
+        let registry = SchemaRegistry::core();
+        let filter = Filter::parse(filter).unwrap();
+        let error = filter.bind(registry.resource_type("User").unwrap()).unwrap_err();
+        assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidFilter, detail), "{filter}");
+    }
+
+    #[test]
+    fn errors_say_what_to_change() {
+        check_error(r#"usrName eq "x""#, "There is no attribute \"usrName\" in User; did you mean \"userName\"?");
+        check_error(
+            r#"shoeSize eq "x""#,
+            "There is no attribute \"shoeSize\" in User; see /Schemas for the attributes that there are.",
+        );
+        check_error(
+            r#"emails[tpye eq "work"]"#,
+            "There is no sub-attribute \"tpye\" in emails; did you mean \"type\"?",
+        );
+        check_error(
+            r#"emails[userName eq "work"]"#,
+            "There is no sub-attribute \"userName\" in emails; it has value, display, type, primary.",
+        );
+        check_error(r#"password eq "x""#, "password is never returned, so it may not be filtered either.");
+        check_error("password pr", "password is never returned, so it may not be filtered either.");
+        check_error("active gt true", "active is a boolean (true or false), which gt cannot compare; use eq or ne.");
+        check_error(
+            r#"x509Certificates lt "MIID""#,
+            "x509Certificates.value is binary (base64 text), which lt cannot compare; use eq or ne.",
+        );
+        check_error(
+            r#"meta.created sw "2011-05-13T04:42:34Z""#,
+            "meta.created is a dateTime (such as \"2011-05-13T04:42:34Z\"), which sw cannot compare; use eq or ne.",
+        );
+        check_error(
+            r#"meta.created gt "yesterday""#,
+            "meta.created is a dateTime (such as \"2011-05-13T04:42:34Z\"), so it cannot be compared with \"yesterday\".",
+        );
+        check_error(
+            r#"active eq "yes""#,
+            "active is a boolean (true or false), so it cannot be compared with \"yes\".",
+        );
+        check_error("userName eq true", "userName is a string, so it cannot be compared with true.");
+        check_error("userName gt null", "userName cannot be compared with null by gt; use eq or ne.");
+        check_error(
+            r#"addresses eq "x""#,
+            "addresses is complex, so eq has nothing to compare; name a sub-attribute, or use pr.",
+        );
+        check_error(
+            r#"userName[value eq "x"]"#,
+            "userName has no elements to choose from; brackets can follow a complex or multi-valued attribute.",
+        );
+    }
+
+    #[track_caller]
+    fn check_operand(filter: &str, path: &str, expect: &Operand) {
+        let registry = SchemaRegistry::core();
+        let bound = Filter::parse(filter).unwrap().bind(registry.resource_type("User").unwrap()).unwrap();
+        let BoundFilter::Compare { path: found, operand, .. } = bound else { panic!("{filter}: {bound:?}") };
+        assert_eq!((found.to_string().as_str(), &operand), (path, expect), "{filter}");
+    }
+
+    #[test]
+    fn values_have_the_type_of_their_attribute() {
+        let text = |value: &str, case_exact| Operand::Text { value: value.to_owned(), case_exact };
+        check_operand(r#"USERNAME eq "Bjensen""#, "userName", &text("bjensen", false));
+        check_operand(r#"externalId eq "Bjensen""#, "externalId", &text("Bjensen", true));
+        check_operand(r#"userName eq "Straße""#, "userName", &text("strasse", false));
+        check_operand("externalId eq jyoung", "externalId", &text("jyoung", true));
+        check_operand(
+            "employeeNumber eq 701984",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+            &text("701984", false),
+        );
+        check_operand(
+            r#"manager eq "A1""#,
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+            &text("A1", true),
+        );
+        check_operand(r#"emails co "X""#, "emails.value", &text("x", false));
+        check_operand(r#"active eq "True""#, "active", &Operand::Boolean(true));
+        check_operand("active ne FALSE", "active", &Operand::Boolean(false));
+        check_operand("emails eq null", "emails", &Operand::Null);
+        check_operand(
+            "meta.created gt 1970-01-01T00:00:01Z",
+            "meta.created",
+            &Operand::DateTime(Timestamp::from_millis(1000)),
+        );
+    }
+
+    /// A search over all types does not fail because one of them lacks the attribute.
+    #[test]
+    fn unknown_attributes_may_count_as_unassigned() {
+        #[track_caller]
+        fn check(filter: &str, expect: bool) {
+            let registry = SchemaRegistry::core();
+            let bound = Filter::parse(filter).unwrap().bind_lenient(registry.resource_type("Group").unwrap()).unwrap();
+            assert_eq!(bound.matches(&serde_json::Map::new()), expect, "{filter}");
+        }
+        check(r#"userName eq "x""#, false);
+        check(r#"userName ne "x""#, true);
+        check("userName eq null", true);
+        check("userName ne null", false);
+        check("userName pr", false);
+        check(r#"not (userName eq "x")"#, true);
+        check(r#"emails[type eq "work"]"#, false);
+        check(r#"displayName eq "x" or userName pr"#, false);
+    }
 }

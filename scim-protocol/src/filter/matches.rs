@@ -221,4 +221,91 @@ mod tests {
             true,
         );
     }
+
+    #[test]
+    fn multi_valued_attributes_match_by_any_element() {
+        check(r#"emails.type eq "home""#, true);
+        check(r#"emails eq "BABS@jensen.org""#, true);
+        check(r#"emails.type eq "work" and emails.value eq "babs@jensen.org""#, true);
+        check(r#"emails[type eq "work" and value eq "babs@jensen.org"]"#, false);
+        check(r#"emails[type eq "home"].value eq "babs@jensen.org""#, true);
+        check(r#"emails[type eq "work"].value eq "babs@jensen.org""#, false);
+        check(r#"emails[primary eq "True"].value co "bjensen""#, true);
+        check("emails[not (type pr)]", true);
+        check(r#"emails[type eq "fax" or value sw "untyped"]"#, true);
+        check(r#"emails[type eq "fax"]"#, false);
+        check(r#"phoneNumbers[type eq "fax"]"#, false);
+        check("emails.primary eq true", true);
+        check("emails.primary eq false", false);
+        // A condition on the one value of a complex attribute.
+        check(r#"name[familyName sw "o'" and givenName pr]"#, true);
+    }
+
+    #[test]
+    fn ne_and_unassigned_attributes() {
+        check(r#"emails.type ne "work""#, true);
+        check(r#"not (emails.type eq "work")"#, false);
+        check(r#"ims.type ne "xmpp""#, false);
+        check(r#"nickName ne "Babs""#, true);
+        check(r#"nickName eq "Babs""#, false);
+        check(r#"not (nickName eq "Babs")"#, true);
+        check(r#"nickName gt "a""#, false);
+        check(r#"userName ne "BJENSEN@example.com""#, false);
+        check("nickName eq null", true);
+        check("nickName ne null", false);
+        check("title eq null", true);
+        check("userName ne null", true);
+        check("emails.type eq null", false);
+        check("photos.type eq null", true);
+        check("emails[type eq null]", true);
+        check(r#"emails[type ne "work" and type ne "home"]"#, true);
+    }
+
+    #[test]
+    fn presence() {
+        check("userName pr", true);
+        check("emails pr", true);
+        check("emails.primary pr", true);
+        check("emails.display pr", false);
+        check("name.middleName pr", false);
+        check("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User pr", true);
+        check("manager pr", true);
+        check("department pr", false);
+    }
+
+    #[test]
+    fn text_with_and_without_case() {
+        check(r#"externalId eq "bJensen""#, true);
+        check(r#"externalId eq "bjensen""#, false);
+        check(r#"externalId co "Jen""#, true);
+        check(r#"externalId sw "bj""#, false);
+        check(r#"userName ew ".COM""#, true);
+        check(r#"userName co """#, true);
+        check(r#"name.givenName eq "BÄRBEL""#, true);
+        check("name.givenName eq \"BA\\u0308RBEL\"", true);
+        check(r#"name.givenName sw "bär""#, true);
+        check(r#"userName gt "BJENSEN""#, true);
+        check(r#"userName lt "bjz""#, true);
+        check(r#"userName le "bjensen@example.com""#, true);
+        check("employeeNumber eq 701984", true);
+        check(r#"manager eq "26118915""#, true);
+    }
+
+    #[track_caller]
+    fn check_numbers(left: &Value, operator: CompareOperator, right: &Value, expect: bool) {
+        let Value::Number(number) = right else { unreachable!() };
+        assert_eq!(compare(left, operator, &Operand::Number(number.clone())), expect, "{left} {operator:?} {right}");
+    }
+
+    #[test]
+    fn numbers_compare_by_value() {
+        use CompareOperator::{Eq, Ge, Gt, Lt, Ne};
+        check_numbers(&json!(1), Eq, &json!(1.0), true);
+        check_numbers(&json!(-1), Lt, &json!(u64::MAX), true);
+        check_numbers(&json!(u64::MAX), Gt, &json!(i64::MAX), true);
+        check_numbers(&json!(9_007_199_254_740_993_i64), Eq, &json!(9_007_199_254_740_992_i64), false);
+        check_numbers(&json!(2.5), Ge, &json!(2), true);
+        check_numbers(&json!("2"), Eq, &json!(2), false);
+        check_numbers(&json!("2"), Ne, &json!(2), true);
+    }
 }

@@ -192,8 +192,10 @@ impl<'a> Parser<'a> {
         if !self.eat('.') {
             return Ok(None);
         }
+        let start = self.position;
         let name = self.take_while(|c| AttributePath::is_char(c) && c != '.' && c != ':');
         if AttributePath::parse(name).is_err() {
+            self.position = start;
             return Err(self.expected("a sub-attribute name"));
         }
         Ok(Some(name.to_owned()))
@@ -301,3 +303,6 @@ fn quote(text: &str) -> String {
         None => format!("\"{text}\""),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -237,7 +237,7 @@ mod tests {
 
     /// The operations as text: what was read, or why not.
     #[track_caller]
-    fn check(operations: Value, expect: &[&str]) {
+    fn check(operations: &Value, expect: &[&str]) {
         let request = BulkRequest::parse(json!({"schemas": [BULK_REQUEST_SCHEMA], "Operations": operations})).unwrap();
         let read: Vec<String> = request
             .operations
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn one_wrong_operation_leaves_the_others() {
         check(
-            json!([
+            &json!([
                 {"Method": "post", "PATH": "Users", "BulkId": "a", "Data": {}},
                 {"method": "POST", "path": "/Users", "data": {}},
                 {"method": "GET", "path": "/Users"},

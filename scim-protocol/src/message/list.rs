@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(envelope: &ListEnvelope, expect: Value) {
+    fn check(envelope: &ListEnvelope, expect: &Value) {
         let text = envelope.opening() + "{\"id\":\"1\"},{\"id\":\"2\"}" + ListEnvelope::CLOSING;
         let mut list: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(list["schemas"], json!([LIST_RESPONSE_SCHEMA]));
@@ -54,18 +54,18 @@ mod tests {
         let members = list.as_object_mut().unwrap();
         members.shift_remove("schemas");
         members.shift_remove("Resources");
-        assert_eq!(list, expect);
+        assert_eq!(&list, expect);
     }
 
     #[test]
     fn envelope_of_an_index_page_and_of_a_cursor_page() {
         check(
             &ListEnvelope { total_results: Some(7), items_per_page: 2, start_index: Some(3), ..Default::default() },
-            json!({"totalResults": 7, "itemsPerPage": 2, "startIndex": 3}),
+            &json!({"totalResults": 7, "itemsPerPage": 2, "startIndex": 3}),
         );
         check(
             &ListEnvelope { items_per_page: 2, next_cursor: Some("VZUTi".to_owned()), ..Default::default() },
-            json!({"itemsPerPage": 2, "nextCursor": "VZUTi"}),
+            &json!({"itemsPerPage": 2, "nextCursor": "VZUTi"}),
         );
     }
 }

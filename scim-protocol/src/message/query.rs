@@ -220,8 +220,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(pairs: &[(&str, &str)], expect: Query) {
-        assert_eq!(query(pairs).unwrap(), expect, "{pairs:?}");
+    fn check(pairs: &[(&str, &str)], expect: &Query) {
+        assert_eq!(&query(pairs).unwrap(), expect, "{pairs:?}");
     }
 
     #[track_caller]
@@ -236,19 +236,19 @@ mod tests {
 
     #[test]
     fn pages() {
-        check(&[], Query::default());
-        check(&[("startIndex", "1"), ("count", "10")], paged(Page::Index { start: 1 }, Some(10)));
-        check(&[("startIndex", "-5"), ("count", "-5")], paged(Page::Index { start: 1 }, Some(0)));
-        check(&[("startIndex", "0")], paged(Page::Index { start: 1 }, None));
-        check(&[("STARTINDEX", "7"), ("Count", "0")], paged(Page::Index { start: 7 }, Some(0)));
-        check(&[("count", "99999999999999999999")], paged(Page::Default, Some(u32::MAX)));
-        check(&[("cursor", "")], paged(Page::Cursor(None), None));
-        check(&[("cursor", "VZUTiy"), ("count", "10")], paged(Page::Cursor(Some("VZUTiy".to_owned())), Some(10)));
+        check(&[], &Query::default());
+        check(&[("startIndex", "1"), ("count", "10")], &paged(Page::Index { start: 1 }, Some(10)));
+        check(&[("startIndex", "-5"), ("count", "-5")], &paged(Page::Index { start: 1 }, Some(0)));
+        check(&[("startIndex", "0")], &paged(Page::Index { start: 1 }, None));
+        check(&[("STARTINDEX", "7"), ("Count", "0")], &paged(Page::Index { start: 7 }, Some(0)));
+        check(&[("count", "99999999999999999999")], &paged(Page::Default, Some(u32::MAX)));
+        check(&[("cursor", "")], &paged(Page::Cursor(None), None));
+        check(&[("cursor", "VZUTiy"), ("count", "10")], &paged(Page::Cursor(Some("VZUTiy".to_owned())), Some(10)));
     }
 
     #[test]
     fn what_is_unknown_is_ignored() {
-        check(&[("aadOptscim062020", ""), ("", ""), ("filters", "x")], Query::default());
+        check(&[("aadOptscim062020", ""), ("", ""), ("filters", "x")], &Query::default());
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
                 ("sortOrder", "Descending"),
                 ("attributes", "userName, emails.value,,name"),
             ],
-            Query {
+            &Query {
                 filter: Some(Filter::parse("title pr").unwrap()),
                 filter_text: Some("title pr".to_owned()),
                 sort_by: Some(AttributePath::parse("name.familyName").unwrap()),
@@ -271,7 +271,7 @@ mod tests {
         );
         check(
             &[("excludedAttributes", "members"), ("attributes", "")],
-            Query { excluded_attributes: vec!["members".to_owned()], ..Query::default() },
+            &Query { excluded_attributes: vec!["members".to_owned()], ..Query::default() },
         );
     }
 

@@ -120,11 +120,11 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_references(data: Value, expect_ids: &[&str], expect: Value) {
+    fn check_references(data: Value, expect_ids: &[&str], expect: &Value) {
         assert_eq!(references(&data), expect_ids, "{data}");
         let mut resolved = data;
         resolve(&mut resolved, &|id| (id != "unknown").then(|| format!("id-of-{id}")));
-        assert_eq!(resolved, expect);
+        assert_eq!(&resolved, expect);
     }
 
     #[test]
@@ -132,22 +132,22 @@ mod tests {
         check_references(
             json!({"members": [{"type": "User", "value": "bulkId:qwerty"}, {"value": "bulkId:qwerty"}]}),
             &["qwerty"],
-            json!({"members": [{"type": "User", "value": "id-of-qwerty"}, {"value": "id-of-qwerty"}]}),
+            &json!({"members": [{"type": "User", "value": "id-of-qwerty"}, {"value": "id-of-qwerty"}]}),
         );
         check_references(
             json!({"$ref": "https://example.com/v2/Users/bulkId:a", "value": "bulkId:unknown"}),
             &["a", "unknown"],
-            json!({"$ref": "https://example.com/v2/Users/id-of-a", "value": "bulkId:unknown"}),
+            &json!({"$ref": "https://example.com/v2/Users/id-of-a", "value": "bulkId:unknown"}),
         );
         check_references(
             json!({"Operations": [{"op": "remove", "path": "members[value eq \"bulkId:a\" or value eq \"bulkId:b\"]"}]}),
             &["a", "b"],
-            json!({"Operations": [{"op": "remove", "path": "members[value eq \"id-of-a\" or value eq \"id-of-b\"]"}]}),
+            &json!({"Operations": [{"op": "remove", "path": "members[value eq \"id-of-a\" or value eq \"id-of-b\"]"}]}),
         );
         check_references(
             json!({"displayName": "about bulkId:a and \"bulkId:b\""}),
             &[],
-            json!({"displayName": "about bulkId:a and \"bulkId:b\""}),
+            &json!({"displayName": "about bulkId:a and \"bulkId:b\""}),
         );
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 /// The most list elements that the operations of one request may look at, all together. An
 /// operation looks at each element of its list, so a thousand operations on a list of thousands
 /// would otherwise be a way to keep a server busy.
-const MAX_ELEMENTS_VISITED: usize = 1_000_000;
+const MAX_ELEMENTS_VISITED: usize = 250_000;
 
 /// How `add` and `replace` differ is asked in few places; everything else they share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

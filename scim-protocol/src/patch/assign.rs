@@ -123,9 +123,9 @@ impl Assignment<'_> {
         let attribute = self.attribute;
         match (self.sub, value, &mut *element) {
             (Some(sub), value, Value::Object(object)) => {
-                let referred = referred(attribute, object);
+                let referred = object.get("value").cloned();
                 self.set_sub(object, sub, value, &at.name(&sub.name))?;
-                forget_other_reference(attribute, object, referred, &[&sub.name]);
+                forget_other_reference(attribute, object, referred.as_ref(), &[&sub.name]);
                 arrange(object, attribute);
             }
             (None, Value::Null, element) => *element = Value::Null,
@@ -139,7 +139,7 @@ impl Assignment<'_> {
 
     /// Sets the sub-attributes that are given and leaves the others (RFC 7644 §3.5.2.3).
     fn merge(&self, object: &mut Map<String, Value>, given: &Map<String, Value>, at: &Location) -> Result<(), Error> {
-        let referred = referred(self.attribute, object);
+        let referred = object.get("value").cloned();
         let mut seen: Vec<&str> = Vec::with_capacity(given.len().min(self.attribute.sub_attributes.len()));
         for (key, value) in given {
             let Some(sub) = self.attribute.sub_attribute(key) else {
@@ -155,7 +155,7 @@ impl Assignment<'_> {
                 self.set_sub(object, sub, value, &at)?;
             }
         }
-        forget_other_reference(self.attribute, object, referred, &seen);
+        forget_other_reference(self.attribute, object, referred.as_ref(), &seen);
         arrange(object, self.attribute);
         Ok(())
     }
@@ -169,9 +169,6 @@ impl Assignment<'_> {
     ) -> Result<(), Error> {
         let old = object.get(&sub.name);
         let new = match (value, old) {
-            (Value::Array(_) | Value::Null, _) if !sub.multi_valued => {
-                typed::attribute(value.clone(), sub, at, self.unknown)?
-            }
             (value, Some(Value::Array(old))) if sub.multi_valued && self.mode == Mode::Add => {
                 let given = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
                 let mut list = old.clone();
@@ -201,21 +198,15 @@ impl Assignment<'_> {
     }
 }
 
-/// The id in a reference, before it is edited.
-fn referred(attribute: &Attribute, object: &Map<String, Value>) -> Option<Value> {
-    if is_reference(attribute) { object.get("value").cloned() } else { None }
-}
-
 /// A reference with another `value` is another reference: its old `$ref` and display name, unless
 /// they were given with it, would describe the wrong resource.
 fn forget_other_reference(
     attribute: &Attribute,
     object: &mut Map<String, Value>,
-    referred: Option<Value>,
+    referred: Option<&Value>,
     given: &[&str],
 ) {
-    if referred.is_some() && object.get("value") != referred.as_ref() {
-        debug_assert!(is_reference(attribute));
+    if is_reference(attribute) && referred.is_some() && object.get("value") != referred {
         object.retain(|name, _| given.contains(&name.as_str()));
     }
 }

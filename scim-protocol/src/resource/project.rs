@@ -109,8 +109,7 @@ impl Projection {
                 Returned::Never => false,
                 Returned::Default | Returned::Request => names.contains(&sub.name.as_str()),
             }),
-            (Self::Attributes(_), Named::Not) if !is_always => None,
-            (Self::Excluded(_), Named::Wholly) if !is_always => None,
+            (Self::Attributes(_), Named::Not) | (Self::Excluded(_), Named::Wholly) if !is_always => None,
             (Self::Excluded(_), Named::Partly(names)) if is_default => keep_subs(&|sub| {
                 by_default(sub) && (sub.returned == Returned::Always || !names.contains(&sub.name.as_str()))
             }),
@@ -124,10 +123,9 @@ impl Projection {
         let mut subs = Vec::new();
         for path in paths.iter().filter(|path| path.extension.as_deref() == extension) {
             match (&path.attribute, &path.sub_attribute) {
-                (None, _) => return Named::Wholly,
                 (Some(named), _) if named.name != attribute.name => {}
-                (Some(_), None) => return Named::Wholly,
                 (Some(_), Some(sub)) => subs.push(sub.name.as_str()),
+                (Some(_) | None, _) => return Named::Wholly,
             }
         }
         if subs.is_empty() { Named::Not } else { Named::Partly(subs) }
@@ -155,5 +153,130 @@ fn keep_subs(value: Value, attribute: &Attribute, keep: &dyn Fn(&Attribute) -> b
             if kept.is_empty() { None } else { Some(Value::Array(kept)) }
         }
         value => Some(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{ErrorKind, schema::SchemaRegistry};
+
+    const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+    const SECRET: &str = "urn:example:2.0:Secret";
+
+    fn user() -> ResourceType {
+        let secret = json!({"schema": {"id": SECRET, "name": "Secret", "attributes": [
+            {"name": "rare", "returned": "request"},
+            {"name": "firm", "returned": "always"},
+            {"name": "box", "type": "complex", "multiValued": true, "subAttributes": [
+                {"name": "key", "returned": "always"}, {"name": "content", "returned": "request"},
+                {"name": "code", "returned": "never"}, {"name": "label"}
+            ]}
+        ]}, "extends": "User"});
+        let registry = SchemaRegistry::core().with_definition(&secret).unwrap();
+        ResourceType::clone(registry.resource_type("User").unwrap())
+    }
+
+    fn whole() -> Map<String, Value> {
+        let document = json!({
+            "schemas": [CORE, ENT, SECRET], "id": "1", "userName": "b", "name": {"givenName": "B", "familyName": "J"},
+            "password": "hash", "emails": [{"value": "a", "type": "work"}, {"type": "home"}],
+            ENT: {"department": "d", "manager": {"value": "2"}},
+            SECRET: {"rare": "r", "firm": "f", "box": [{"key": "k", "content": "c", "code": "x", "label": "l"}]},
+            "meta": {"resourceType": "User", "version": "1"}, "gone": 1
+        });
+        document.as_object().cloned().unwrap()
+    }
+
+    /// `expect` without what is in every answer: `schemas`, `id` and the extension's `firm`.
+    #[track_caller]
+    fn check(attributes: &[&str], excluded: &[&str], mut expect: Value) {
+        let rt = user();
+        let answer = Projection::new(attributes, excluded, &rt).unwrap().apply(whole(), &rt);
+        let object = expect.as_object_mut().unwrap();
+        object.insert("schemas".to_owned(), json!([CORE, ENT, SECRET]));
+        object.insert("id".to_owned(), json!("1"));
+        object.entry(SECRET).or_insert_with(|| json!({}))["firm"] = json!("f");
+        assert_eq!(Value::Object(answer), expect);
+    }
+
+    fn default_without(keys: &[&str]) -> Value {
+        let mut document = whole();
+        for key in [&["password", "gone"], keys].concat() {
+            document.remove(key);
+        }
+        document[SECRET] = json!({"box": [{"key": "k", "label": "l"}]});
+        Value::Object(document)
+    }
+
+    #[test]
+    fn by_default() {
+        check(&[], &[], default_without(&[]));
+        check(&[""], &[" "], default_without(&[]));
+    }
+
+    #[test]
+    fn named_attributes() {
+        check(&["userName"], &[], json!({"userName": "b"}));
+        check(&[" username ", "nonsense"], &[], json!({"userName": "b"}));
+        check(&["nonsense"], &[], json!({}));
+        check(&["name.givenName"], &[], json!({"name": {"givenName": "B"}}));
+        check(&["emails"], &[], json!({"emails": [{"value": "a", "type": "work"}, {"type": "home"}]}));
+        check(&["emails.value"], &[], json!({"emails": [{"value": "a"}]}));
+        check(&["name.middleName"], &[], json!({}));
+        check(&["password"], &[], json!({}));
+        check(&["meta.version"], &[], json!({"meta": {"version": "1"}}));
+        check(&[&format!("{CORE}:userName")], &[], json!({"userName": "b"}));
+        check(&[ENT], &[], json!({ENT: {"department": "d", "manager": {"value": "2"}}}));
+        check(&[&format!("{ENT}:department")], &[], json!({ENT: {"department": "d"}}));
+    }
+
+    #[test]
+    fn excluded_attributes() {
+        check(&[], &["userName", "id", "schemas", "nonsense"], default_without(&["userName"]));
+        check(&[], &["meta"], default_without(&["meta"]));
+        let mut expect = default_without(&[]);
+        expect["emails"] = json!([{"value": "a"}]);
+        check(&[], &["emails.type"], expect);
+        check(&[], &[ENT], default_without(&[ENT]));
+        let mut expect = default_without(&[]);
+        expect[ENT] = json!({"manager": {"value": "2"}});
+        check(&[], &[&format!("{ENT}:department")], expect);
+    }
+
+    #[test]
+    fn returned_counts_in_sub_attributes() {
+        check(&[&format!("{SECRET}:rare")], &[], json!({SECRET: {"rare": "r"}}));
+        check(&[&format!("{SECRET}:box")], &[], json!({SECRET: {"box": [{"key": "k", "content": "c", "label": "l"}]}}));
+        check(&[&format!("{SECRET}:box.label")], &[], json!({SECRET: {"box": [{"key": "k", "label": "l"}]}}));
+        let mut expect = default_without(&[]);
+        expect[SECRET] = json!({"box": [{"key": "k"}]});
+        check(&[], &[&format!("{SECRET}:box.label"), &format!("{SECRET}:box.key")], expect);
+    }
+
+    #[test]
+    fn both_parameters_are_refused() {
+        let error = Projection::new(&["userName"], &["title"], &user()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidValue);
+    }
+
+    #[test]
+    fn wants_what_it_returns() {
+        let rt = user();
+        let check = |attributes: &[&str], excluded: &[&str], attribute, expect| {
+            let projection = Projection::new(attributes, excluded, &rt).unwrap();
+            assert_eq!(projection.wants(attribute, &rt), expect, "{attributes:?} {excluded:?} {attribute}");
+        };
+        check(&[], &[], "groups", true);
+        check(&[], &[], "password", false);
+        check(&[], &["groups"], "groups", false);
+        check(&[], &["groups.display"], "groups", true);
+        check(&["userName"], &[], "groups", false);
+        check(&["groups.value"], &[], "groups", true);
+        check(&["userName"], &[], "id", true);
+        check(&[], &[], "nonsense", false);
     }
 }

@@ -158,3 +158,147 @@ fn is_attribute_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema(attributes: &Value) -> Value {
+        json!({"id": "urn:example:2.0:Thing", "name": "Thing", "attributes": attributes})
+    }
+
+    fn device(name: &str, endpoint: &str) -> Value {
+        json!({
+            "schema": schema(&json!([{"name": "displayName"}])),
+            "resourceType": {"name": name, "endpoint": endpoint}
+        })
+    }
+
+    fn extension(attributes: &Value) -> Value {
+        json!({"schema": schema(attributes), "extends": "User"})
+    }
+
+    #[test]
+    fn a_new_resource_type() {
+        // RFC 9944 §3, shortened.
+        let registry = SchemaRegistry::core()
+            .with_definition(&json!({
+                "schema": {
+                    "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
+                    "id": "urn:ietf:params:scim:schemas:core:2.0:Device",
+                    "name": "Device",
+                    "attributes": [
+                        {"name": "displayName"},
+                        {"name": "active", "type": "boolean", "required": true},
+                        {"name": "groups", "type": "complex", "multiValued": true, "mutability": "readOnly",
+                         "subAttributes": [{"name": "value"}, {"name": "$ref", "type": "reference"}]}
+                    ],
+                    "meta": {"resourceType": "Schema"}
+                },
+                "resourceType": {"name": "Device", "endpoint": "/Devices", "description": "Things"}
+            }))
+            .unwrap();
+        let device = registry.endpoint("/Devices").unwrap();
+        assert_eq!((device.name.as_str(), device.description.as_str()), ("Device", "Things"));
+        assert!(device.attribute("ACTIVE").unwrap().required);
+        assert!(device.attribute("externalId").is_some());
+        assert_eq!(registry.schema("URN:ietf:params:scim:schemas:core:2.0:device").unwrap().name, "Device");
+        assert_eq!(registry.resource_types().len(), 3);
+    }
+
+    #[test]
+    fn an_extension() {
+        let mut definition = extension(&json!([{"name": "badge", "returned": "request"}]));
+        definition["required"] = true.into();
+        let core = SchemaRegistry::core();
+        let registry = core.with_definition(&definition).unwrap();
+        let user = registry.resource_type("User").unwrap();
+        assert!(user.extension("URN:example:2.0:thing").unwrap().required);
+        assert_eq!(user.extensions.len(), 2);
+        assert_eq!(core.resource_type("User").unwrap().extensions.len(), 1, "the old registry stays as it was");
+    }
+
+    #[track_caller]
+    fn check_error(definition: &Value, detail: &str) {
+        let error = SchemaRegistry::core().with_definition(definition).unwrap_err();
+        assert_eq!((error.kind(), error.detail()), (crate::ErrorKind::InvalidValue, detail), "{definition}");
+    }
+
+    #[test]
+    fn attributes_that_are_refused() {
+        check_error(
+            &extension(&json!([{"name": "a", "multivalued": true}])),
+            "The schema definition has the wrong form: unknown field `multivalued`, expected one of `name`, `type`, \
+             `subAttributes`, `multiValued`, `description`, `required`, `canonicalValues`, `caseExact`, `mutability`, \
+             `returned`, `uniqueness`, `referenceTypes`.",
+        );
+        check_error(
+            &extension(&json!([{"name": "1st"}])),
+            "The attribute name \"1st\" must be a letter followed by letters, digits, \"-\" and \"_\".",
+        );
+        check_error(
+            &extension(&json!([{"name": "a", "type": "complex", "subAttributes": [{"name": "b.c"}]}])),
+            "The attribute name \"a.b.c\" must be a letter followed by letters, digits, \"-\" and \"_\".",
+        );
+        check_error(
+            &extension(&json!([{"name": "badge"}, {"name": "Badge"}])),
+            "The attribute \"Badge\" is defined twice.",
+        );
+        check_error(
+            &extension(&json!([{"name": "a", "type": "complex", "subAttributes": [
+                {"name": "b", "type": "complex", "subAttributes": [{"name": "c"}]}
+            ]}])),
+            "The attribute \"a.b\" is complex inside a complex attribute; make it a simple one.",
+        );
+        check_error(
+            &extension(&json!([{"name": "a", "type": "complex"}])),
+            "The attribute \"a\" is complex; give it \"subAttributes\".",
+        );
+        check_error(
+            &extension(&json!([{"name": "a", "subAttributes": [{"name": "b"}]}])),
+            "The attribute \"a\" has \"subAttributes\"; make its \"type\" \"complex\".",
+        );
+        check_error(
+            &extension(&json!([])),
+            "The schema \"urn:example:2.0:Thing\" has no attributes; give it at least one.",
+        );
+    }
+
+    #[test]
+    fn names_that_are_taken_or_wrong() {
+        let mut taken = extension(&json!([{"name": "a"}]));
+        taken["schema"]["id"] = "urn:ietf:params:scim:schemas:core:2.0:group".into();
+        check_error(&taken, "There is a schema \"urn:ietf:params:scim:schemas:core:2.0:group\" already.");
+        taken["schema"]["id"] = "thing".into();
+        check_error(&taken, "The schema's id \"thing\" must be a URI, such as \"urn:example:2.0:User\".");
+        check_error(&device("user", "/Devices"), "There is a resource type \"user\" already.");
+        check_error(&device("Device", "/users"), "The endpoint \"/users\" is taken; choose another one.");
+        for endpoint in ["/Schemas", "/resourcetypes", "/ServiceProviderConfig", "/Bulk", "/Me"] {
+            check_error(
+                &device("Device", endpoint),
+                &format!("The endpoint \"{endpoint}\" is taken; choose another one."),
+            );
+        }
+        for endpoint in ["Devices", "/.search", "/", "/a/b", "/$x"] {
+            check_error(
+                &device("Device", endpoint),
+                &format!(
+                    "The endpoint \"{endpoint}\" must be a slash and a letter followed by letters, digits, \"-\" and \"_\"."
+                ),
+            );
+        }
+        let mut id = device("Device", "/Devices");
+        id["schema"]["attributes"][0]["name"] = "ID".into();
+        check_error(&id, "Every resource has the attribute \"id\"; leave it out of the schema.");
+        let mut nowhere = extension(&json!([{"name": "a"}]));
+        nowhere["extends"] = "Robot".into();
+        check_error(&nowhere, "\"extends\" names \"Robot\", which is not a resource type.");
+        nowhere["resourceType"] = json!({"name": "Robot", "endpoint": "/Robots"});
+        check_error(
+            &nowhere,
+            "A schema definition has either \"extends\", the resource type that it extends, or \"resourceType\", a new one.",
+        );
+    }
+}

@@ -147,3 +147,45 @@ impl SchemaRegistry {
         self.resource_types.iter().find(|resource_type| resource_type.endpoint == endpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn core_has_user_and_group() {
+        let registry = SchemaRegistry::core();
+        let user = registry.endpoint("/Users").unwrap();
+        assert_eq!(user.schema.id, core::USER);
+        assert!(user.extension(&core::ENTERPRISE_USER.to_uppercase()).is_some_and(|extension| !extension.required));
+        assert_eq!(registry.endpoint("/Groups").unwrap().name, "Group");
+        assert!(registry.endpoint("/groups").is_none());
+        assert!(registry.resource_type("user").is_none());
+        assert_eq!(registry.schemas().len(), 6);
+        assert_eq!(user.attribute("USERNAME").unwrap().name, "userName");
+        assert_eq!(user.attribute("externalid").unwrap().name, "externalId");
+        assert!(user.attribute("department").is_none());
+    }
+
+    #[test]
+    fn uniqueness_can_be_decided_by_the_tenant() {
+        let core = SchemaRegistry::core();
+        let registry = core.with_uniqueness("Group", "DISPLAYNAME", Uniqueness::Server).unwrap();
+        let of = |registry: &SchemaRegistry| {
+            let served = registry.schema(core::GROUP).unwrap().attribute("displayName").unwrap().uniqueness;
+            let used = registry.resource_type("Group").unwrap().attribute("displayName").unwrap().uniqueness;
+            assert_eq!(served, used);
+            used
+        };
+        assert_eq!((of(&core), of(&registry)), (Uniqueness::None, Uniqueness::Server));
+        let detail = |result: Result<SchemaRegistry, Error>| result.unwrap_err().detail().to_owned();
+        assert_eq!(
+            detail(core.with_uniqueness("Group", "name", Uniqueness::Server)),
+            "There is no attribute \"name\" in the core schema of Group."
+        );
+        assert_eq!(
+            detail(core.with_uniqueness("Robot", "name", Uniqueness::Server)),
+            "There is no resource type \"Robot\"."
+        );
+    }
+}

@@ -5,8 +5,7 @@
 //! reference-counted slice, handed to the connection without an allocation.
 
 use std::{
-    error::Error,
-    fmt, mem,
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -14,6 +13,8 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::mpsc;
+
+pub use crate::render::Aborted as StreamAborted;
 
 /// What a response carries.
 #[derive(Debug, Default)]
@@ -27,19 +28,6 @@ pub enum Body {
     /// breaks the connection off, so that no client takes half a document for a whole one.
     Stream(mpsc::Receiver<Result<Bytes, StreamAborted>>),
 }
-
-/// The rest of a streamed body cannot be had. The log holds the cause; the client sees the
-/// connection end (HTTP/1.1) or the stream reset (HTTP/2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamAborted;
-
-impl fmt::Display for StreamAborted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the response could not be completed")
-    }
-}
-
-impl Error for StreamAborted {}
 
 /// The writing end of a streamed body.
 pub type Sender = mpsc::Sender<Result<Bytes, StreamAborted>>;

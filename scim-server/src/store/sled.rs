@@ -8,11 +8,13 @@
 //! No type of sled leaves this module, and only what sled's next major version and its rivals can
 //! also do is asked of it ([`tree`]).
 
+mod check;
 mod draft;
 mod key;
 mod read;
 mod record;
 mod sweep;
+mod transfer;
 mod tree;
 mod writer;
 
@@ -24,6 +26,7 @@ use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
+    sweep::Step,
     tree::{Batch, Tree, unavailable},
     writer::{Job, Writer},
 };
@@ -88,19 +91,16 @@ impl SledStore {
     /// Like [`Self::open`], with options.
     pub fn open_with(path: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Self, OpenError> {
         let tree = Arc::new(Tree::open(path, options.cache)?);
-        match tree.get(&key::format())? {
-            Some(bytes) => {
-                let found = draft::number(&bytes)?;
-                if found > FORMAT {
-                    return Err(OpenError::Format { found });
-                }
+        if let Some(bytes) = tree.get(&key::format())? {
+            let found = draft::number(&bytes)?;
+            if found > FORMAT {
+                return Err(OpenError::Format { found });
             }
-            None => {
-                let mut batch = Batch::default();
-                batch.put(key::format(), FORMAT.to_be_bytes().to_vec());
-                tree.apply(batch)?;
-                tree.flush()?;
-            }
+        } else {
+            let mut batch = Batch::default();
+            batch.put(key::format(), FORMAT.to_be_bytes().to_vec());
+            tree.apply(batch)?;
+            tree.flush()?;
         }
         let (jobs, writer) = writer::start(Arc::clone(&tree), clock)?;
         Ok(Self { tree: ArcSwapOption::new(Some(tree)), jobs: Some(jobs), writer: Some(writer) })
@@ -139,6 +139,21 @@ impl SledStore {
             let _ = sender.send(work(writer));
         };
         self.send(Job::Errand(Box::new(errand)), answer).await
+    }
+
+    /// Repeats a step until it is done, letting others in between; says how many things went.
+    async fn in_steps(
+        &self,
+        step: impl Fn(&mut Writer) -> Result<Step, StoreError> + Copy + Send + 'static,
+    ) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        loop {
+            let took = self.errand(step).await?;
+            gone += took.gone;
+            if took.done {
+                return Ok(gone);
+            }
+        }
     }
 }
 
@@ -238,24 +253,32 @@ impl Store for SledStore {
         self.send(Job::Commit(Box::new(commit), sender), answer).await
     }
 
-    async fn erase(&self, _tenant: TenantId) -> Result<u64, StoreError> {
-        Err(unavailable("not implemented yet"))
+    async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        self.in_steps(move |writer| sweep::erase(writer, tenant)).await
     }
 
-    async fn export(&self, _tenant: Option<TenantId>, _sink: Sink<Item>) -> Result<(), StoreError> {
-        self.errand(|_| Err(unavailable("not implemented yet"))).await
+    async fn export(&self, tenant: Option<TenantId>, sink: Sink<Item>) -> Result<(), StoreError> {
+        self.errand(move |writer| transfer::export(writer.tree(), tenant, sink)).await
     }
 
-    async fn load(&self, _items: Vec<Item>) -> Result<(), StoreError> {
-        Err(unavailable("not implemented yet"))
+    async fn load(&self, items: Vec<Item>) -> Result<(), StoreError> {
+        for some in transfer::portions(items) {
+            self.errand(move |writer| transfer::load(writer, &some)).await?;
+        }
+        self.errand(Writer::flush).await
     }
 
-    async fn check(&self, _entries: EntriesOf, _repair: bool, _sink: Sink<Finding>) -> Result<(), StoreError> {
-        Err(unavailable("not implemented yet"))
+    async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError> {
+        self.errand(move |writer| check::run(writer, entries, repair, sink)).await
     }
 
-    async fn forget_events(&self, _before: Timestamp) -> Result<u64, StoreError> {
-        Err(unavailable("not implemented yet"))
+    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let tenants = self.read(usize::MAX, read::tenants).await?;
+        let mut gone = 0;
+        for tenant in tenants {
+            gone += self.in_steps(move |writer| sweep::forget(writer, tenant, before)).await?;
+        }
+        Ok(gone)
     }
 
     async fn close(&self) -> Result<(), StoreError> {
@@ -267,42 +290,43 @@ impl Store for SledStore {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::{
-        clock::SystemClock,
-        event::Action,
-        store::{Body, Write},
+        clock::ManualClock,
+        store::contract::{Open, contract},
     };
 
-    #[tokio::test]
-    async fn what_was_committed_is_there_after_a_drop() {
+    fn place() -> Open {
         let directory = tempfile::tempdir().unwrap();
-        let tenant = TenantId(uuid::Uuid::from_u128(1));
-        let key = ResourceKey { tenant, resource_type: "User".into(), id: ResourceId(uuid::Uuid::now_v7()) };
-        let store = SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap();
-        let event = Event {
-            sequence: 0,
-            at: 0,
-            actor: "admin".into(),
-            action: Action::Create,
-            resource_type: "User".into(),
-            target: key.id,
-            version: 0,
-            attributes: vec![],
-            request: "r".into(),
-        };
-        let mut commit = Commit::new(key.clone(), event);
-        commit.writes.push(Write::Put(key.clone(), Body { visible: "{}".into(), ..Body::default() }));
-        let done = store.commit(commit).await.unwrap();
-        assert_eq!((done.changed, done.sequence), (true, 1));
-        assert!(matches!(SledStore::open(directory.path(), Arc::new(SystemClock)), Err(OpenError::InUse)));
-        drop(store);
-        let store = SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap();
-        assert_eq!(store.get(&key).await.unwrap().map(|record| record.header), done.header);
-        assert_eq!(store.count(tenant, &key.resource_type).await.unwrap(), 1);
-        assert_eq!(store.events(tenant, 0, 10).await.unwrap().len(), 1);
+        Box::new(move |clock| {
+            let store: Arc<dyn Store> = Arc::new(SledStore::open(directory.path(), clock).unwrap());
+            std::future::ready(store).boxed()
+        })
+    }
+
+    contract!(place);
+
+    #[tokio::test]
+    async fn one_process_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || SledStore::open(directory.path(), Arc::new(ManualClock::default()));
+        let store = open().unwrap();
+        assert!(matches!(open(), Err(OpenError::InUse)));
         store.close().await.unwrap();
-        assert!(matches!(store.get(&key).await, Err(StoreError::Unavailable(_))));
-        SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap();
+        open().unwrap();
+    }
+
+    #[test]
+    fn a_newer_format_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Tree::open(directory.path(), Options::default().cache).unwrap();
+        let mut batch = Batch::default();
+        batch.put(key::format(), (FORMAT + 1).to_be_bytes().to_vec());
+        tree.apply(batch).unwrap();
+        drop(tree);
+        let outcome = SledStore::open(directory.path(), Arc::new(ManualClock::default()));
+        assert!(matches!(outcome, Err(OpenError::Format { found }) if found == FORMAT + 1));
     }
 }

@@ -134,17 +134,20 @@ impl Directory {
         self.write(tenant, &["settings"]).await
     }
 
-    /// Removes a tenant with everything in it; returns how many resources went. First it is closed,
-    /// then emptied, then forgotten: when this is interrupted, deleting it again finishes the work.
-    /// Refused while it has live tokens, unless `force`.
-    pub async fn delete(&self, tenant: TenantRecord, force: bool) -> Result<u64, DirectoryError> {
+    /// Closes a tenant for good, as the first half of its removal: from the moment at which the table
+    /// of those who may come in is read again, nobody comes in. Refused while it has live tokens,
+    /// unless `force`.
+    pub async fn close(&self, tenant: TenantRecord, force: bool) -> Result<TenantRecord, DirectoryError> {
         if !force && !self.ledger.live(tenant.id).await?.is_empty() {
             return Err(DirectoryError::StillProvisioned(tenant.name));
         }
-        let closed = TenantRecord { disabled: true, deleting: true, ..tenant };
-        let tenant = self.write(closed, &["disabled"]).await?;
-        let erased = self.store.erase(tenant.id).await?;
+        self.write(TenantRecord { disabled: true, deleting: true, ..tenant }, &["disabled"]).await
+    }
 
+    /// Removes a closed tenant with everything in it; returns how many resources went. It is emptied
+    /// first and forgotten last, so that deleting it again finishes what was interrupted.
+    pub async fn remove(&self, tenant: &TenantRecord) -> Result<u64, DirectoryError> {
+        let erased = self.store.erase(tenant.id).await?;
         let mut commit = Commit::new(tenant.key(), event(tenant.id, &["deleted"]));
         commit.writes = self.ledger.removal(tenant.id).await?;
         commit.writes.extend(tenant.entries().into_iter().map(Write::Unindex));

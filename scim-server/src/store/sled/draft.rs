@@ -26,9 +26,9 @@ struct Slot {
     /// What the indexes hold of it.
     held: Vec<Held>,
     /// Whether it gets a new version.
-    changed: bool,
-    /// Whether `held` is not what is stored.
-    reindexed: bool,
+    newer: bool,
+    /// Whether it is written again with the version that it has.
+    rewritten: bool,
 }
 
 /// A commit in the making.
@@ -70,7 +70,7 @@ impl<'a> Draft<'a> {
 
     /// Whether anything is different from before.
     pub fn is_change(&self) -> bool {
-        self.slots.values().any(|slot| slot.changed || slot.reindexed)
+        self.slots.values().any(|slot| slot.newer || slot.rewritten)
     }
 
     /// How the resource stands now.
@@ -85,14 +85,43 @@ impl<'a> Draft<'a> {
         }
         let slot = self.slot(key)?;
         slot.after.get_or_insert_default().body = body.clone();
-        slot.changed = true;
+        slot.newer = true;
+        Ok(())
+    }
+
+    /// Sets a resource with its version and times, and the entries that it is to have. How many
+    /// members it has is what the store knows.
+    pub fn restore(&mut self, key: &ResourceKey, record: &Record, entries: &[IndexEntry]) -> Result<(), StoreError> {
+        for held in self.slot(key)?.held.clone() {
+            let entry = held.entry(key);
+            if !entries.contains(&entry) {
+                self.unindex(&entry)?;
+            }
+        }
+        let slot = self.slot(key)?;
+        let members = slot.after.as_ref().map_or(0, |before| before.header.members);
+        slot.after = Some(Record { header: Header { members, ..record.header }, body: record.body.clone() });
+        slot.rewritten = true;
+        for entry in entries {
+            // Not as strict as a commit, which also refuses a value that another has as one of many:
+            // that may have come later, and then whoever is loaded first would decide.
+            let owner = if entry.unique { self.value(&key::unique(&entry.key))? } else { None };
+            if owner.is_some_and(|owner| owner != entry.id.0.as_bytes()) {
+                return Err(StoreError::Taken(entry.clone()));
+            }
+            self.enter(entry)?;
+        }
         Ok(())
     }
 
     fn delete(&mut self, key: &ResourceKey) -> Result<(), StoreError> {
         let slot = self.slot(key)?;
         let Some(gone) = slot.after.take() else { return Err(StoreError::Missing(key.clone())) };
-        slot.changed = true;
+        slot.newer = true;
+        // The caller names them, too; but what was forgotten must not stay behind.
+        for held in std::mem::take(&mut slot.held) {
+            self.strike(&held.entry(key))?;
+        }
         if gone.header.members > 0 {
             self.set(key::sweep(key.tenant, key.id), Vec::new());
             self.dissolved.push((key.tenant, key.id));
@@ -105,6 +134,14 @@ impl<'a> Draft<'a> {
     }
 
     fn join(&mut self, edge: &Edge) -> Result<(), StoreError> {
+        if self.connect(edge)? {
+            self.slot(&edge.group)?.newer = true;
+        }
+        Ok(())
+    }
+
+    /// Adds an edge; false when it is there already. The group keeps its version.
+    pub fn connect(&mut self, edge: &Edge) -> Result<bool, StoreError> {
         let Edge { group, member } = edge;
         if !self.exists(group)? {
             return Err(StoreError::Missing(group.clone()));
@@ -114,7 +151,7 @@ impl<'a> Draft<'a> {
         }
         let there = key::member(group.tenant, group.id, member.id);
         if self.value(&there)?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         self.set(there, member.resource_type.as_str().into());
         self.set(key::group(group.tenant, member.id, group.id), group.resource_type.as_str().into());
@@ -122,8 +159,8 @@ impl<'a> Draft<'a> {
         if let Some(record) = &mut slot.after {
             record.header.members += 1;
         }
-        slot.changed = true;
-        Ok(())
+        slot.rewritten = true;
+        Ok(true)
     }
 
     fn leave(&mut self, edge: &Edge) -> Result<(), StoreError> {
@@ -142,7 +179,7 @@ impl<'a> Draft<'a> {
         let slot = self.slot(group)?;
         if let Some(record) = &mut slot.after {
             record.header.members = record.header.members.saturating_sub(1);
-            slot.changed = true;
+            slot.newer = true;
         }
         Ok(())
     }
@@ -151,14 +188,6 @@ impl<'a> Draft<'a> {
         if entry.unique && self.is_taken(entry)? {
             return Err(StoreError::Taken(entry.clone()));
         }
-        let held = Held::of(entry);
-        let slot = self.slot(&owner(entry))?;
-        if slot.held.contains(&held) {
-            return Ok(());
-        }
-        slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
-        slot.held.push(held);
-        slot.reindexed = true;
         self.enter(entry)
     }
 
@@ -168,16 +197,24 @@ impl<'a> Draft<'a> {
         let place = slot.held.iter().position(|other| (&other.attribute, &other.value) == (&attribute, &value));
         if let Some(place) = place {
             slot.held.swap_remove(place);
-            slot.reindexed = true;
+            slot.rewritten = true;
             self.strike(entry)?;
         }
         Ok(())
     }
 
     fn enter(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
+        let held = Held::of(entry);
+        let slot = self.slot(&owner(entry))?;
+        if slot.held.contains(&held) {
+            return Ok(());
+        }
+        slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
+        slot.held.push(held);
+        slot.rewritten = true;
         // It may have been there as the other sort.
         self.strike(entry)?;
-        self.set(key::index(&entry.key, entry.id), if entry.unique { vec![1] } else { Vec::new() });
+        self.set(key::index(&entry.key, entry.id), key::mark(entry.unique));
         if entry.unique {
             self.set(key::unique(&entry.key), entry.id.0.as_bytes().to_vec());
         }
@@ -283,25 +320,22 @@ impl<'a> Draft<'a> {
     fn settle_slot(&mut self, key: &ResourceKey, slot: &mut Slot, now: Timestamp) -> Result<(), StoreError> {
         let before = slot.before.as_ref().map(|record| record.header);
         let Some(record) = &mut slot.after else {
-            let left = std::mem::take(&mut slot.held);
+            if !slot.held.is_empty() {
+                return Err(StoreError::Missing(key.clone()));
+            }
             if let Some(before) = before {
-                for held in left {
-                    self.strike(&held.entry(key))?;
-                }
                 self.unset(modified(key, before.last_modified));
                 self.unset(key::resource(key));
-            } else if !left.is_empty() {
-                return Err(StoreError::Missing(key.clone()));
             }
             return Ok(());
         };
-        if slot.changed {
+        if slot.newer {
             let header = &mut record.header;
             header.version = before.map_or(0, |before| before.version) + 1;
             header.created = before.map_or(now, |before| before.created);
             header.last_modified = before.map_or(now, |before| before.last_modified.max(now));
         }
-        if slot.changed || slot.reindexed {
+        if slot.newer || slot.rewritten {
             let stored = record::encode(record, &slot.held);
             let at = record.header.last_modified;
             if let Some(before) = before.filter(|before| before.last_modified != at) {
@@ -313,11 +347,17 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Adds the event, with the sequence and the instant that are its.
+    /// The last sequence that a tenant has given, and when.
+    pub fn last_event(&self, tenant: TenantId) -> Result<Option<(u64, Timestamp)>, StoreError> {
+        self.value(&key::sequence(tenant))?.map(|bytes| read_last_event(&bytes)).transpose()
+    }
+
+    /// Adds an event, with the sequence and the instant that are its.
     pub fn log(&mut self, tenant: TenantId, event: &Event) -> Result<(), StoreError> {
         let stored = serde_json::to_vec(event).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let last = self.last_event(tenant)?.unwrap_or((0, event.at()));
         self.set(key::event(tenant, event.sequence), stored);
-        self.set(key::sequence(tenant), last_event(event.sequence, event.at()));
+        self.set(key::sequence(tenant), last_event(last.0.max(event.sequence), last.1.max(event.at())));
         Ok(())
     }
 

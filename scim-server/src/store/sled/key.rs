@@ -185,6 +185,11 @@ pub(super) fn index(key: &IndexKey, id: ResourceId) -> Vec<u8> {
     with(index_value(key), id)
 }
 
+/// What is stored under the key of an index entry.
+pub(super) fn mark(unique: bool) -> Vec<u8> {
+    if unique { vec![1] } else { Vec::new() }
+}
+
 /// All entries with this value.
 pub(super) fn index_equal(key: &IndexKey) -> Range {
     Range::of(index_value(key))

@@ -204,6 +204,36 @@ impl Names<'_> {
     }
 }
 
+/// Every tenant that has anything, in order, with one probe each.
+pub(super) fn tenants(tree: &Tree) -> Result<Vec<TenantId>, StoreError> {
+    let mut tenants = Vec::new();
+    while let Some(item) = tree.scan(key::tenants_after(tenants.last().copied())).next() {
+        tenants.extend(key::tenant_of(&item?.0));
+    }
+    Ok(tenants)
+}
+
+/// The types of which a tenant has, or had, resources.
+pub(super) fn types(tree: &Tree, tenant: TenantId) -> Result<Vec<TypeName>, StoreError> {
+    tree.scan(key::counts(tenant)).map(|item| key::parse_count(&item?.0).ok_or_else(|| damaged("a count"))).collect()
+}
+
+/// The resource with that id, of whichever type.
+pub(super) fn find(
+    tree: &Tree,
+    tenant: TenantId,
+    types: &[TypeName],
+    id: ResourceId,
+) -> Result<Option<ResourceKey>, StoreError> {
+    for resource_type in types {
+        let key = ResourceKey { tenant, resource_type: resource_type.clone(), id };
+        if tree.contains(&key::resource(&key))? {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
 pub(super) fn events(tree: &Tree, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
     tree.scan(key::events(tenant).after(key::event(tenant, after))).take(limit).map(|item| event(&item?.1)).collect()
 }

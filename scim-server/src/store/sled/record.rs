@@ -87,6 +87,13 @@ pub(super) fn decode_all(bytes: &[u8]) -> Result<(Record, Vec<Held>), StoreError
     Ok((record, held))
 }
 
+/// What a check wants: everything but the body.
+pub(super) fn decode_held(bytes: &[u8]) -> Result<(Header, Vec<Held>), StoreError> {
+    let mut reader = Reader(bytes);
+    let (header, ..) = reader.parts().ok_or_else(damaged)?;
+    Ok((header, reader.held().ok_or_else(damaged)?))
+}
+
 /// What a reference wants: the display name alone.
 pub(super) fn display(bytes: &[u8]) -> Result<Bytes, StoreError> {
     let mut reader = Reader(bytes);
@@ -136,12 +143,18 @@ impl<'a> Reader<'a> {
         Some([self.length()?, self.length()?, self.length()?])
     }
 
-    /// The three parts are slices of one copy.
-    fn record(&mut self) -> Option<Record> {
+    /// The header; how long display name and visible part are; the body in one.
+    fn parts(&mut self) -> Option<(Header, [usize; 2], &'a [u8])> {
         let header = self.header()?;
         let [display, visible, hidden] = self.lengths()?;
-        let whole = display.checked_add(visible)?.checked_add(hidden)?;
-        let mut rest = Bytes::copy_from_slice(self.take(whole)?);
+        let body = self.take(display.checked_add(visible)?.checked_add(hidden)?)?;
+        Some((header, [display, visible], body))
+    }
+
+    /// The three parts of the body are slices of one copy.
+    fn record(&mut self) -> Option<Record> {
+        let (header, [display, visible], body) = self.parts()?;
+        let mut rest = Bytes::copy_from_slice(body);
         let body = Body { display: rest.split_to(display), visible: rest.split_to(visible), hidden: rest };
         Some(Record { header, body })
     }

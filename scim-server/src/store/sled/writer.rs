@@ -21,8 +21,8 @@ use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
 
 use super::{
-    draft::{Draft, read_last_event},
-    key, sweep,
+    draft::Draft,
+    sweep,
     tree::{Batch, Tree, unavailable},
 };
 use crate::{
@@ -150,8 +150,7 @@ impl Writer {
             return Ok(Committed { changed, header: draft.header(&commit.target)?, sequence: 0 });
         }
         let tenant = commit.target.tenant;
-        let stored = tree.get(&key::sequence(tenant))?;
-        let (before, latest) = stored.map_or(Ok((0, self.last)), |bytes| read_last_event(&bytes))?;
+        let (before, latest) = draft.last_event(tenant)?.unwrap_or((0, self.last));
         let now = self.clock.now().max(self.last).max(latest);
         draft.settle(now)?;
         let header = draft.header(&commit.target)?;

@@ -1,0 +1,209 @@
+//! Tenants, tokens and who may come in, on a real store with a clock that the test moves.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    clock::ManualClock,
+    store::sled::SledStore,
+    tenant::{DirectoryError, Settings},
+    token::{Issued, LedgerError, Status, ledger::LIFETIME},
+};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+struct World {
+    access: Access,
+    clock: ManualClock,
+    tenant: TenantRecord,
+    first: Issued,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Timestamp::from_millis(20_000 * DAY));
+        let store = Arc::new(SledStore::open(directory.path(), Arc::new(clock.clone())).unwrap());
+        let access = Access::load(store, Arc::new(clock.clone())).await.unwrap();
+        let (tenant, first) = access.directory().create("acme", Settings::default(), Some(LIFETIME)).await.unwrap();
+        access.reload().await.unwrap();
+        Self { access, clock, tenant, first: first.unwrap(), _directory: directory }
+    }
+
+    async fn issue(&self) -> Result<Issued, LedgerError> {
+        let issued = self.access.directory().ledger().issue(self.tenant.id, Scopes::ALL, LIFETIME).await;
+        self.access.reload().await.unwrap();
+        issued
+    }
+
+    /// The status and the source of the answer to such a header.
+    fn enter(&self, segment: &str, authorization: Option<&str>) -> (u16, String) {
+        match self.access.authenticate(segment, authorization, self.clock.now()) {
+            Ok(caller) => (200, caller.actor().to_string()),
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                (error.kind().status(), source)
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check(&self, segment: &str, authorization: Option<&str>, status: u16, expect: &str) {
+        let (found, source) = self.enter(segment, authorization);
+        assert_eq!(found, status, "{authorization:?}: {source}");
+        assert!(source.contains(expect), "{authorization:?}: {source}");
+    }
+
+    #[track_caller]
+    fn check_token(&self, issued: &Issued, status: u16) {
+        let header = format!("Bearer {}", issued.secret.reveal());
+        self.check(&self.tenant.id.to_string(), Some(&header), status, "");
+    }
+}
+
+#[tokio::test]
+async fn only_a_good_token_of_this_tenant_lets_in_and_the_answer_never_says_why_not() {
+    let world = World::new().await;
+    let (other, _) = world.access.directory().create("other", Settings::default(), None).await.unwrap();
+    world.access.reload().await.unwrap();
+    let (acme, other) = (world.tenant.id.to_string(), other.id.to_string());
+    let good = world.first.secret.reveal();
+    let id = world.first.token.id.to_string();
+    let stranger = secret::Secret::new([1; 32]);
+    let mistyped = format!("Bearer {}x", &good[..good.len() - 1]);
+
+    world.check(&acme, Some(&format!("Bearer {good}")), 200, &id);
+    world.check(&acme, Some(&format!("bEARER   {good}")), 200, &id);
+    world.check(&acme, None, 401, "no bearer token");
+    world.check(&acme, Some(""), 401, "no bearer token");
+    world.check(&acme, Some(good), 401, "no bearer token");
+    world.check(&acme, Some(&format!("Basic {good}")), 401, "no bearer token");
+    world.check(&acme, Some("Bearer nonsense"), 401, "not a token of this server");
+    world.check(&acme, Some(&mistyped), 401, "mistyped");
+    world.check(&acme, Some(&format!("Bearer {}", stranger.reveal())), 401, "not known");
+    world.check(&other, Some(&format!("Bearer {good}")), 401, "another tenant");
+    world.check(&acme.to_uppercase(), Some(&format!("Bearer {good}")), 401, "another tenant");
+    world.check("nowhere", Some(&format!("Bearer {good}")), 401, "another tenant");
+    world.check(&TenantId::SYSTEM.to_string(), Some(&format!("Bearer {good}")), 401, "another tenant");
+
+    let body = |authorization: Option<&str>, segment: &str| {
+        world.access.authenticate(segment, authorization, world.clock.now()).unwrap_err().body()
+    };
+    assert_eq!(body(None, &acme), body(Some(&format!("Bearer {good}")), &other));
+    assert_eq!(body(None, &acme), body(Some(&mistyped), "nowhere"));
+}
+
+#[tokio::test]
+async fn a_token_ends_and_revocation_takes_effect_at_once() {
+    let world = World::new().await;
+    let second = world.issue().await.unwrap();
+    world.check_token(&second, 200);
+    world.access.directory().ledger().revoke(world.tenant.id, second.token.id).await.unwrap();
+    world.access.reload().await.unwrap();
+    world.check_token(&second, 401);
+    world.check_token(&world.first, 200);
+
+    world.clock.advance(365 * DAY - 1);
+    world.check_token(&world.first, 200);
+    world.clock.advance(1);
+    world.check_token(&world.first, 401);
+}
+
+#[tokio::test]
+async fn at_most_two_tokens_live_and_an_expired_one_makes_room() {
+    let world = World::new().await;
+    let second = world.issue().await.unwrap();
+    assert!(matches!(world.issue().await, Err(LedgerError::Full)));
+    let ledger = world.access.directory().ledger();
+    assert!(matches!(ledger.rotate(world.tenant.id, LIFETIME, None).await, Err(LedgerError::Full)));
+
+    world.clock.advance(365 * DAY);
+    assert_eq!(ledger.live(world.tenant.id).await.unwrap().len(), 0);
+    assert_eq!(ledger.list(world.tenant.id).await.unwrap().len(), 2);
+    let third = world.issue().await.unwrap();
+    world.check_token(&third, 200);
+    world.check_token(&second, 401);
+    let statuses: Vec<_> =
+        ledger.list(world.tenant.id).await.unwrap().iter().map(|token| token.status(world.clock.now())).collect();
+    assert_eq!(statuses, [Status::Expired, Status::Valid]);
+}
+
+#[tokio::test]
+async fn two_administrators_at_once_cannot_issue_a_third_token() {
+    let world = World::new().await;
+    let ledger = world.access.directory().ledger();
+    let issue = || ledger.issue(world.tenant.id, Scopes::ALL, LIFETIME);
+    let outcomes = tokio::join!(issue(), issue(), issue());
+    let issued = [outcomes.0.is_ok(), outcomes.1.is_ok(), outcomes.2.is_ok()];
+    assert_eq!(issued.iter().filter(|ok| **ok).count(), 1, "{issued:?}");
+    assert_eq!(ledger.live(world.tenant.id).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn rotation_overlaps_and_may_end_by_itself() {
+    let world = World::new().await;
+    let ledger = world.access.directory().ledger();
+    let week = Duration::from_secs(7 * 86_400);
+    let (old, new) = ledger.rotate(world.tenant.id, LIFETIME, Some(week)).await.unwrap();
+    world.access.reload().await.unwrap();
+    assert_eq!(old.id, world.first.token.id);
+    world.check_token(&world.first, 200);
+    world.check_token(&new, 200);
+    world.clock.advance(7 * DAY);
+    world.check_token(&world.first, 401);
+    world.check_token(&new, 200);
+
+    let (_, third) = ledger.rotate(world.tenant.id, LIFETIME, None).await.unwrap();
+    world.access.reload().await.unwrap();
+    world.check_token(&third, 200);
+    world.check_token(&new, 200);
+}
+
+#[tokio::test]
+async fn a_disabled_tenant_answers_403_to_its_tokens_and_401_to_others() {
+    let world = World::new().await;
+    world.access.directory().set_disabled(world.tenant.clone(), true).await.unwrap();
+    world.access.reload().await.unwrap();
+    world.check_token(&world.first, 403);
+    world.check(&world.tenant.id.to_string(), None, 401, "");
+}
+
+#[tokio::test]
+async fn names_are_unique_whatever_their_case_and_removal_frees_them() {
+    let world = World::new().await;
+    let directory = world.access.directory();
+    let again = directory.create("ACME", Settings::default(), Some(LIFETIME)).await;
+    assert!(matches!(again, Err(DirectoryError::Exists(_))));
+    assert_eq!(directory.find("Acme").await.unwrap().id, world.tenant.id);
+    assert_eq!(directory.find(&world.tenant.id.to_string()).await.unwrap().name, "acme");
+    assert!(matches!(directory.find("nobody").await, Err(DirectoryError::Unknown(_))));
+    let refused = directory.close(world.tenant.clone(), false).await;
+    assert!(matches!(refused, Err(DirectoryError::StillProvisioned(_))));
+}
+
+#[tokio::test]
+async fn the_last_use_is_written_once_and_survives_a_reload() {
+    let world = World::new().await;
+    world.clock.advance(5_000);
+    world.check_token(&world.first, 200);
+    world.access.reload().await.unwrap();
+    let ledger = world.access.directory().ledger();
+    let stored = || async { ledger.list(world.tenant.id).await.unwrap().remove(0) };
+    assert_eq!(stored().await.last_used, None);
+    assert_eq!(world.access.last_used(&stored().await), Some(world.clock.now()));
+    world.access.flush_last_used().await.unwrap();
+    assert_eq!(stored().await.last_used, Some(world.clock.now().as_millis()));
+}
+
+#[tokio::test]
+async fn each_reminder_is_made_once() {
+    let world = World::new().await;
+    let remind = || world.access.reminders(world.clock.now());
+    assert_eq!(remind().await.unwrap().len(), 0);
+    world.clock.advance(275 * DAY);
+    assert_eq!(remind().await.unwrap().len(), 1);
+    assert_eq!(remind().await.unwrap().len(), 0);
+    world.clock.advance(7 * DAY);
+    assert_eq!(remind().await.unwrap().len(), 1);
+}

@@ -1,0 +1,299 @@
+//! What the server is told before it starts.
+//!
+//! [`setting`] is the table of all settings, [`layers`] finds the value of each (flag, then
+//! `SCIM_SERVER_*`, then file, then default), and [`Config`] is what they mean: parsed, checked
+//! against each other, with units gone.
+
+pub mod layers;
+pub mod setting;
+pub mod units;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use layers::{Given, Layers, Source};
+pub use setting::{SETTINGS, Setting};
+
+/// Why the settings cannot be used. Each names the place where the wrong one stands.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Two settings that cannot be together, or one that needs another.
+    #[error("{0}")]
+    Contradiction(String),
+    /// The file is not TOML, or has something in it that is no setting.
+    #[error("{}, line {line}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A value has the wrong form.
+    #[error("{at}: {reason}")]
+    Value {
+        /// Where it was said.
+        at: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// How log records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where the audit log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditTarget {
+    /// Appended to a file.
+    File(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
+/// Certificate and key, in PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Everything that `serve` can be told. See [`SETTINGS`] for what each means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The store's directory.
+    pub data: PathBuf,
+    /// Bytes of cache.
+    pub cache: u64,
+    /// How long events are kept; `None` for ever.
+    pub event_retention: Option<Duration>,
+    /// The tenant to make in an empty store.
+    pub first_tenant: Option<String>,
+    /// Where SCIM clients connect.
+    pub listen: SocketAddr,
+    /// HTTPS, when set.
+    pub tls: Option<TlsFiles>,
+    /// Where administrators connect.
+    pub admin_listen: SocketAddr,
+    /// The base of URLs given to clients, without a slash at the end.
+    pub public_url: Option<String>,
+    /// Whether `X-Forwarded-*` are believed.
+    pub trust_forwarded: bool,
+    /// Requests a second per token; `None` is no limit.
+    pub rate_limit: Option<u32>,
+    /// Failed authentications a minute per address; 0 is no limit.
+    pub address_rate_limit: u32,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Bytes of a body.
+    pub max_body: usize,
+    /// Time for the head of a request.
+    pub header_timeout: Duration,
+    /// Time for the body of a request.
+    pub body_timeout: Duration,
+    /// Time for the work on a request.
+    pub request_timeout: Duration,
+    /// Time for requests in flight when the server stops.
+    pub drain_timeout: Duration,
+    /// Resources on a page by default.
+    pub page_size: usize,
+    /// Resources on a page at most.
+    pub max_page_size: usize,
+    /// How long a cursor lives.
+    pub cursor_ttl: Duration,
+    /// Resources that an unindexed filter may look at.
+    pub candidates: usize,
+    /// Operations in a bulk request; 0 is no bulk.
+    pub bulk_max_operations: usize,
+    /// Bytes of a bulk request.
+    pub bulk_max_body: usize,
+    /// Members up to which a PATCH of a group is answered with the group.
+    pub patch_body_members: u64,
+    /// The audit log.
+    pub audit_log: Option<AuditTarget>,
+    /// The filter of the log.
+    pub log: String,
+    /// The form of the log.
+    pub log_format: LogFormat,
+}
+
+impl Config {
+    /// What all layers together mean.
+    pub fn read(given: &Given) -> Result<Self, ConfigError> {
+        Self::from_layers(&Layers::read(given)?)
+    }
+
+    /// Only the store's directory: all that most commands need.
+    pub fn data(given: &Given) -> Result<PathBuf, ConfigError> {
+        Layers::read(given)?.required("data", path)
+    }
+
+    fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
+        let config = Self {
+            data: layers.required("data", path)?,
+            cache: layers.required("cache", units::size)?,
+            event_retention: Some(layers.required("event_retention", units::duration)?).filter(|time| !time.is_zero()),
+            first_tenant: layers.optional("first_tenant", tenant_name)?,
+            listen: layers.required("listen", address)?,
+            tls: tls(layers.optional("tls_cert", path)?, layers.optional("tls_key", path)?)?,
+            admin_listen: layers.required("admin_listen", address)?,
+            public_url: layers.optional("public_url", url)?,
+            trust_forwarded: layers.required("trust_forwarded", switch)?,
+            rate_limit: Some(layers.required("rate_limit", number)?).filter(|rate| *rate > 0),
+            address_rate_limit: layers.required("address_rate_limit", number)?,
+            max_connections: layers.required("max_connections", positive)?,
+            max_body: layers.required("max_body", bytes)?,
+            header_timeout: layers.required("header_timeout", timeout)?,
+            body_timeout: layers.required("body_timeout", timeout)?,
+            request_timeout: layers.required("request_timeout", timeout)?,
+            drain_timeout: layers.required("drain_timeout", units::duration)?,
+            page_size: layers.required("page_size", positive)?,
+            max_page_size: layers.required("max_page_size", positive)?,
+            cursor_ttl: layers.required("cursor_ttl", timeout)?,
+            candidates: layers.required("candidates", positive)?,
+            bulk_max_operations: layers.required("bulk_max_operations", number)?,
+            bulk_max_body: layers.required("bulk_max_body", bytes)?,
+            patch_body_members: layers.required("patch_body_members", number)?,
+            audit_log: layers.optional("audit_log", audit_target)?,
+            log: layers.required("log", log_filter)?,
+            log_format: layers.required("log_format", log_format)?,
+        };
+        if config.page_size > config.max_page_size {
+            return Err(ConfigError::Contradiction(format!(
+                "page_size ({}) is larger than max_page_size ({}); lower the one or raise the other",
+                config.page_size, config.max_page_size
+            )));
+        }
+        Ok(config)
+    }
+
+    /// The settings in which another configuration differs that a running server cannot change.
+    pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let cert = |config: &Self| config.tls.as_ref().map(|files| files.cert.clone());
+        let key = |config: &Self| config.tls.as_ref().map(|files| files.key.clone());
+        let changed = [
+            ("data", self.data != other.data),
+            ("cache", self.cache != other.cache),
+            ("event_retention", self.event_retention != other.event_retention),
+            ("listen", self.listen != other.listen),
+            ("tls_cert", cert(self) != cert(other)),
+            ("tls_key", key(self) != key(other)),
+            ("admin_listen", self.admin_listen != other.admin_listen),
+            ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
+            ("max_connections", self.max_connections != other.max_connections),
+            ("header_timeout", self.header_timeout != other.header_timeout),
+            ("request_timeout", self.request_timeout != other.request_timeout),
+            ("drain_timeout", self.drain_timeout != other.drain_timeout),
+            ("page_size", self.page_size != other.page_size),
+            ("max_page_size", self.max_page_size != other.max_page_size),
+            ("cursor_ttl", self.cursor_ttl != other.cursor_ttl),
+            ("candidates", self.candidates != other.candidates),
+            ("bulk_max_operations", self.bulk_max_operations != other.bulk_max_operations),
+            ("patch_body_members", self.patch_body_members != other.patch_body_members),
+            ("audit_log", self.audit_log != other.audit_log),
+            ("log_format", self.log_format != other.log_format),
+        ];
+        changed.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.contains('\0') { Err("a path has no NUL in it".to_owned()) } else { Ok(Path::new(text).to_owned()) }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("{text:?} is not an address and a port; write it as 127.0.0.1:8080, [::1]:8080 or, for all addresses, 0.0.0.0:8080")
+    })
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a whole number, or too large"))
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match number(text)? {
+        0 => Err("0 would refuse everything; write a number from 1".to_owned()),
+        number => Ok(number),
+    }
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    let size = usize::try_from(units::size(text)?).map_err(|_| format!("{text:?} is more than this machine has"))?;
+    if size < 1024 { Err(format!("{text:?} is too small for any request; write at least 1KiB")) } else { Ok(size) }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let time = units::duration(text)?;
+    if time.is_zero() { Err("0 would refuse everything; write a duration such as 30s".to_owned()) } else { Ok(time) }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let good =
+        host.is_some_and(|host| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "?#\0".contains(c)));
+    if !good {
+        return Err(format!("{text:?} is not a base URL; write it as https://scim.example.com"));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn tenant_name(text: &str) -> Result<String, String> {
+    crate::tenant::record::check_name(text).map(|()| text.to_owned())
+}
+
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, ConfigError> {
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError::Contradiction("tls_cert needs tls_key: set both or neither".to_owned())),
+        (None, Some(_)) => Err(ConfigError::Contradiction("tls_key needs tls_cert: set both or neither".to_owned())),
+    }
+}
+
+fn audit_target(text: &str) -> Result<AuditTarget, String> {
+    if text == "-" { Ok(AuditTarget::Stdout) } else { path(text).map(AuditTarget::File) }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    match text.parse::<tracing_subscriber::filter::EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("{text:?} is not a log filter ({error}); write a level such as info or debug")),
+    }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "human" => Ok(LogFormat::Human),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is not a log format; write human or json")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Where settings come from: flag, then environment, then file, then default.
+//!
+//! A value is text until all layers have spoken, and is parsed once; an error names the layer that
+//! said it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    ConfigError,
+    setting::{self, SETTINGS, Setting},
+};
+
+/// Which layer a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The command line.
+    Flag(String),
+    /// The environment variable of that name.
+    Environment(String),
+    /// A line of the configuration file.
+    File(PathBuf, usize, &'static str),
+    /// Nobody said anything.
+    Default(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "--{flag}"),
+            Self::Environment(variable) => write!(f, "environment variable {variable}"),
+            Self::File(path, line, key) => write!(f, "{}, line {line}: {key}", path.display()),
+            Self::Default(key) => write!(f, "default of {key}"),
+        }
+    }
+}
+
+/// What flags and environment said, by key: it stays the same while the process lives.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    values: BTreeMap<&'static str, (String, Source)>,
+    /// The configuration file.
+    pub file: Option<PathBuf>,
+}
+
+impl Given {
+    /// Notes a value. A later one for the same key takes the place of an earlier one.
+    pub fn set(&mut self, setting: &'static Setting, value: String, source: Source) {
+        self.values.insert(setting.key, (value, source));
+    }
+}
+
+/// All layers, one value for each setting.
+#[derive(Debug)]
+pub struct Layers {
+    values: BTreeMap<&'static str, (String, Source)>,
+}
+
+impl Layers {
+    /// Reads the file, if one is named, and lays what was given over it.
+    pub fn read(given: &Given) -> Result<Self, ConfigError> {
+        let mut values = match &given.file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+                parse_file(path, &text)?
+            }
+            None => BTreeMap::new(),
+        };
+        values.extend(given.values.clone());
+        Ok(Self { values })
+    }
+
+    /// The value of a setting, parsed; `None` when it is empty, which is how a setting without a
+    /// default is left unset.
+    pub fn optional<T>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        let default = || (setting::find(key).map_or("", |setting| setting.default).to_owned(), Source::Default(key));
+        let (text, source) = self.values.get(key).cloned().unwrap_or_else(default);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        parse(&text).map(Some).map_err(|reason| ConfigError::Value { at: source.to_string(), reason })
+    }
+
+    /// The value of a setting that must have one.
+    pub fn required<T>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        self.optional(key, parse)?.ok_or_else(|| ConfigError::Value {
+            at: self.values.get(key).map_or_else(|| key.to_owned(), |(_, source)| source.to_string()),
+            reason: format!("{key} cannot be empty"),
+        })
+    }
+}
+
+/// Reads a configuration file: one table without others in it, whose keys are settings.
+fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String, Source)>, ConfigError> {
+    let line_of = |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
+    let wrong = |offset, reason: String| ConfigError::File { path: path.to_owned(), line: line_of(offset), reason };
+    let table = DeTable::parse(text).map_err(|error| {
+        wrong(error.span().map_or(0, |span| span.start), format!("this is not TOML: {}", error.message()))
+    })?;
+    let mut values = BTreeMap::new();
+    for (key, value) in table.get_ref() {
+        let offset = key.span().start;
+        let setting = setting::find(key.get_ref()).ok_or_else(|| wrong(offset, unknown_key(key.get_ref())))?;
+        let text = match value.get_ref() {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Boolean(value) => value.to_string(),
+            DeValue::Integer(value) if value.radix() == 10 => value.as_str().to_owned(),
+            other => {
+                let kind = other.type_str();
+                return Err(wrong(offset, format!("{} is a {kind}; write it as {}", setting.key, setting.value)));
+            }
+        };
+        values.insert(setting.key, (text, Source::File(path.to_owned(), line_of(offset), setting.key)));
+    }
+    Ok(values)
+}
+
+fn unknown_key(key: &str) -> String {
+    let known = SETTINGS.iter().map(|setting| setting.key);
+    let near = known.max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
+    format!("there is no setting {key:?}; did you mean {:?}?", near.unwrap_or_default())
+}

@@ -1,0 +1,186 @@
+//! The one table of settings: flags, environment variables, keys of the configuration file, the
+//! help text and the reference page are all made of it.
+
+/// One setting of `serve`.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its key in the configuration file: `admin_listen`.
+    pub key: &'static str,
+    /// Under which heading it is listed.
+    pub group: &'static str,
+    /// What its value looks like.
+    pub value: &'static str,
+    /// Its value unless something else is said; empty for none.
+    pub default: &'static str,
+    /// Whether SIGHUP applies a change to a running server.
+    pub live: bool,
+    /// What it does, in one or two sentences.
+    pub help: &'static str,
+}
+
+impl Setting {
+    /// Its flag, without the dashes in front: `admin-listen`.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// Its environment variable: `SCIM_SERVER_ADMIN_LISTEN`.
+    pub fn variable(&self) -> String {
+        format!("SCIM_SERVER_{}", self.key.to_uppercase())
+    }
+
+    /// Whether it is switched on by its flag alone.
+    pub fn is_switch(&self) -> bool {
+        self.value == SWITCH
+    }
+}
+
+/// The value of a setting that is on or off.
+pub const SWITCH: &str = "true|false";
+
+/// The setting with that key.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// A row of the table: key, form of the value, default, help.
+const fn fixed(
+    group: &'static str,
+    key: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { key, group, value, default, live: false, help }
+}
+
+/// The same for a setting that SIGHUP changes.
+const fn live(
+    group: &'static str,
+    key: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { key, group, value, default, live: true, help }
+}
+
+const STORE: &str = "Store";
+const NETWORK: &str = "Network";
+const LIMITS: &str = "Limits";
+const QUERIES: &str = "Queries and bulk";
+const LOGS: &str = "Logs";
+
+/// Every setting, in the order in which they are shown.
+pub const SETTINGS: &[Setting] = &[
+    fixed(STORE, "data", "DIR", "./data", "The directory of the store. One process at a time has it open."),
+    fixed(STORE, "cache", "SIZE", "64MiB", "How much memory the store may use for its cache."),
+    fixed(STORE, "event_retention", "DURATION", "90d", "How long the log of changes is kept; 0 keeps it for ever."),
+    fixed(
+        STORE,
+        "first_tenant",
+        "NAME",
+        "",
+        "When the store has no tenant yet, make one of this name, and print its endpoint, its token (this once) and a command to try it.",
+    ),
+    fixed(NETWORK, "listen", "ADDR:PORT", "127.0.0.1:8080", "Where SCIM clients connect. Port 0 takes a free one."),
+    fixed(
+        NETWORK,
+        "tls_cert",
+        "FILE",
+        "",
+        "Certificate chain in PEM form, leaf first. With tls_key it makes the server answer HTTPS only. SIGHUP reads both files again.",
+    ),
+    fixed(NETWORK, "tls_key", "FILE", "", "Private key of the certificate, in PEM form."),
+    fixed(
+        NETWORK,
+        "admin_listen",
+        "ADDR:PORT",
+        "127.0.0.1:0",
+        "Where administration, health and metrics are served. Keep it off the public address. The address in use is written to admin.addr in the data directory.",
+    ),
+    live(
+        NETWORK,
+        "public_url",
+        "URL",
+        "",
+        "The base of the URLs that are given to clients (meta.location), such as https://scim.example.com. Without it they are made from the request's Host.",
+    ),
+    live(
+        NETWORK,
+        "trust_forwarded",
+        SWITCH,
+        "false",
+        "Believe X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-For. Only behind a proxy that sets them itself.",
+    ),
+    live(
+        LIMITS,
+        "rate_limit",
+        "N",
+        "0",
+        "Requests a second for each token, where neither the tenant nor its profile (identity-center: 20) says otherwise; 0 is no limit.",
+    ),
+    fixed(
+        LIMITS,
+        "address_rate_limit",
+        "N",
+        "60",
+        "Failed authentications a minute from one address before it is refused for a while; 0 is no limit.",
+    ),
+    fixed(LIMITS, "max_connections", "N", "4096", "Connections at a time; more wait to be accepted."),
+    live(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),
+    fixed(LIMITS, "header_timeout", "DURATION", "10s", "How long a client may take to send the head of a request."),
+    live(LIMITS, "body_timeout", "DURATION", "30s", "How long a client may take to send the body of a request."),
+    fixed(LIMITS, "request_timeout", "DURATION", "60s", "How long the server works on one request."),
+    fixed(LIMITS, "drain_timeout", "DURATION", "30s", "How long SIGTERM waits for requests in flight."),
+    fixed(QUERIES, "page_size", "N", "100", "Resources on a page of a list when the client does not say."),
+    fixed(QUERIES, "max_page_size", "N", "1000", "The most resources on a page; a larger count is lowered to it."),
+    fixed(QUERIES, "cursor_ttl", "DURATION", "1h", "How long a cursor can be used (RFC 9865 cursorTimeout)."),
+    fixed(
+        QUERIES,
+        "candidates",
+        "N",
+        "100000",
+        "How many resources a filter without an index, or a sort, may look at before it is refused with tooMany.",
+    ),
+    fixed(QUERIES, "bulk_max_operations", "N", "1000", "The most operations in a bulk request; 0 turns bulk off."),
+    live(QUERIES, "bulk_max_body", "SIZE", "10MiB", "The largest body of a bulk request."),
+    fixed(
+        QUERIES,
+        "patch_body_members",
+        "N",
+        "100",
+        "A PATCH of a group with more members than this is answered with 204 and no body.",
+    ),
+    fixed(
+        LOGS,
+        "audit_log",
+        "FILE",
+        "",
+        "Where one JSON line is written for each call; - is standard output. SIGHUP opens the file again after it was moved away.",
+    ),
+    live(
+        LOGS,
+        "log",
+        "FILTER",
+        "info",
+        "What is logged to standard error: a level, or directives such as info,scim_server=debug.",
+    ),
+    fixed(LOGS, "log_format", "human|json", "human", "How it is logged."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_unique_and_each_says_what_it_is_for() {
+        let mut keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), SETTINGS.len());
+        for setting in SETTINGS {
+            assert!(setting.help.ends_with('.'), "{}", setting.key);
+        }
+    }
+}

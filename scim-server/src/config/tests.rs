@@ -1,0 +1,122 @@
+//! Tables for what configuration files, the environment and flags mean together.
+
+use super::*;
+
+/// The configuration of a file's text under what the environment and flags say.
+fn read(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("scim.toml");
+    std::fs::write(&path, file).unwrap();
+    let mut given = Given::default();
+    given.file = Some(path.clone());
+    for (key, value) in environment {
+        let setting = setting::find(key).unwrap();
+        given.set(setting, (*value).to_owned(), Source::Environment(setting.variable()));
+    }
+    for (key, value) in flags {
+        let setting = setting::find(key).unwrap();
+        given.set(setting, (*value).to_owned(), Source::Flag(setting.flag()));
+    }
+    Config::read(&given).map_err(|error| error.to_string().replace(&path.display().to_string(), "scim.toml"))
+}
+
+#[track_caller]
+fn check_refused(file: &str, expect: &str) {
+    assert_eq!(read(file, &[], &[]).map(|_| ()).unwrap_err(), expect);
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    let config = read("", &[], &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.page_size, 100);
+    assert_eq!(config.rate_limit, None);
+    assert_eq!(config.event_retention, Some(Duration::from_secs(90 * 86_400)));
+}
+
+#[test]
+fn flag_before_environment_before_file_before_default() {
+    let page = |file, environment: &[_], flags: &[_]| read(file, environment, flags).unwrap().page_size;
+    assert_eq!(page("", &[], &[]), 100);
+    assert_eq!(page("page_size = 20", &[], &[]), 20);
+    assert_eq!(page("page_size = 20", &[("page_size", "30")], &[]), 30);
+    assert_eq!(page("page_size = 20", &[("page_size", "30")], &[("page_size", "40")]), 40);
+    assert_eq!(page("page_size = 20", &[], &[("page_size", "40")]), 40);
+}
+
+#[test]
+fn values_have_units_and_types() {
+    let file = "# comment\nmax_body = \"2MiB\"\nrequest_timeout = \"1m30s\"\ntrust_forwarded = true\nrate_limit = 0\nevent_retention = \"0\"\npublic_url = \"https://scim.example.com/\"\naudit_log = \"-\"\n";
+    let config = read(file, &[], &[]).unwrap();
+    assert_eq!(config.max_body, 2 << 20);
+    assert_eq!(config.request_timeout, Duration::from_secs(90));
+    assert!(config.trust_forwarded);
+    assert_eq!(config.rate_limit, None);
+    assert_eq!(config.event_retention, None);
+    assert_eq!(config.public_url.as_deref(), Some("https://scim.example.com"));
+    assert_eq!(config.audit_log, Some(AuditTarget::Stdout));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line() {
+    check_refused(
+        "# one\n\npage_sise = 10",
+        "scim.toml, line 3: there is no setting \"page_sise\"; did you mean \"page_size\"?",
+    );
+    check_refused(
+        "admin-listen = \"x\"",
+        "scim.toml, line 1: there is no setting \"admin-listen\"; did you mean \"admin_listen\"?",
+    );
+    check_refused("[listen]\nport = 1", "scim.toml, line 1: listen is a table; write it as ADDR:PORT");
+    check_refused("page_size = 1.5", "scim.toml, line 1: page_size is a float; write it as N");
+    check_refused(
+        "log = \"info\"\nbody_timeout = 30",
+        "scim.toml, line 2: body_timeout: \"30\" is not a duration; write a number and a unit, such as 30s, 15m, 12h or 7d",
+    );
+    check_refused("page_size = 0", "scim.toml, line 1: page_size: 0 would refuse everything; write a number from 1");
+    check_refused(
+        "page_size = 2000",
+        "page_size (2000) is larger than max_page_size (1000); lower the one or raise the other",
+    );
+    check_refused("tls_cert = \"a.pem\"", "tls_cert needs tls_key: set both or neither");
+    check_refused("listen = \"\"", "scim.toml, line 1: listen: listen cannot be empty");
+}
+
+#[test]
+fn the_layer_that_said_it_is_named() {
+    let error = read("page_size = 5", &[("page_size", "x")], &[]).map(|_| ()).unwrap_err();
+    assert_eq!(error, "environment variable SCIM_SERVER_PAGE_SIZE: \"x\" is not a whole number, or too large");
+    let error = read("", &[], &[("listen", "8080")]).map(|_| ()).unwrap_err();
+    assert!(error.starts_with("--listen: \"8080\" is not an address and a port"), "{error}");
+}
+
+#[test]
+fn every_setting_of_the_table_is_read() {
+    for setting in SETTINGS {
+        let refused = read("", &[], &[(setting.key, "\0")]);
+        assert!(refused.is_err(), "{} takes anything, or nobody reads it", setting.key);
+    }
+}
+
+#[test]
+fn what_a_running_server_cannot_change_is_what_the_table_says() {
+    for setting in SETTINGS.iter().filter(|setting| setting.key != "first_tenant") {
+        let other = match setting.value {
+            "DIR" | "FILE" => "elsewhere",
+            "ADDR:PORT" => "127.0.0.1:99",
+            "URL" => "https://other.example.com",
+            "true|false" => "true",
+            "DURATION" => "99s",
+            "SIZE" => "99MiB",
+            "FILTER" => "debug",
+            "human|json" => "json",
+            _ => "107",
+        };
+        let tls = [("tls_cert", "c"), ("tls_key", "k")];
+        let before = read("", &[], &tls).unwrap();
+        let after = read("", &tls, &[(setting.key, other)]).unwrap();
+        assert_ne!(before, after, "{}", setting.key);
+        let expect: &[&str] = if setting.live { &[] } else { &[setting.key] };
+        assert_eq!(before.needs_restart(&after), expect, "{}", setting.key);
+    }
+}

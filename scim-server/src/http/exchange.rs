@@ -1,0 +1,420 @@
+//! The life of a request, every step in order.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::{
+    Method, Request, Response,
+    body::Incoming,
+    header::{AUTHORIZATION, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, USER_AGENT},
+    http::request::Parts,
+};
+use scim_protocol::{
+    Error, ErrorKind,
+    message::{BulkRequest, Query},
+    schema::ResourceType,
+};
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::{
+    Service,
+    body::Body,
+    listen::Peer,
+    request, response,
+    route::{Route, Target, route},
+    source,
+};
+use crate::{
+    audit::{AuditRecord, Document, EventName, Verb},
+    metrics::Operation,
+    operation::{Answer, Context},
+    profile,
+    tenant::Tenant,
+    token::Caller,
+};
+
+/// The header by which a client can name a request to an administrator.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What is learnt about a request on its way, for the audit log and the metrics.
+struct Notes {
+    operation: Operation,
+    event: Event,
+    caller: Option<Caller>,
+    id: Option<String>,
+    body: Bytes,
+}
+
+/// The call's name, owned.
+enum Event {
+    Resource(Verb, Arc<ResourceType>),
+    Other(EventName<'static>),
+}
+
+impl Notes {
+    fn new() -> Self {
+        let event = Event::Other(EventName::Unknown);
+        Self { operation: Operation::Unknown, event, caller: None, id: None, body: Bytes::new() }
+    }
+
+    /// Notes what the call is, also when it is refused later.
+    fn aim(&mut self, target: &Target<'_>, method: &Method, tenant: Option<&Tenant>) {
+        let listed = |one: EventName<'static>, all, name: bool| Event::Other(if name { one } else { all });
+        let of = |endpoint: &str, verb| {
+            let rt = tenant.and_then(|tenant| tenant.registry.endpoint(endpoint));
+            rt.map_or(Event::Other(EventName::Unknown), |rt| Event::Resource(verb, rt.clone()))
+        };
+        (self.operation, self.event) = match target {
+            Target::Resources(endpoint) if method == Method::POST => (Operation::Create, of(endpoint, Verb::Create)),
+            Target::Resources(endpoint) => (Operation::Query, of(endpoint, Verb::List)),
+            Target::Resource(endpoint, _) => {
+                let (operation, verb) = match *method {
+                    Method::PUT => (Operation::Replace, Verb::Put),
+                    Method::PATCH => (Operation::Modify, Verb::Patch),
+                    Method::DELETE => (Operation::Delete, Verb::Delete),
+                    _ => (Operation::Retrieve, Verb::Get),
+                };
+                (operation, of(endpoint, verb))
+            }
+            Target::Search(_) => (Operation::Search, Event::Other(EventName::SearchResources)),
+            Target::Root => (Operation::Query, Event::Other(EventName::SearchResources)),
+            Target::Bulk => (Operation::Bulk, Event::Other(EventName::BulkRequest)),
+            Target::Me => (Operation::Unknown, Event::Other(EventName::Unknown)),
+            Target::ResourceTypes(name) => {
+                (Operation::Discover, listed(EventName::GetResourceType, EventName::ListResourceTypes, name.is_some()))
+            }
+            Target::Schemas(urn) => {
+                (Operation::Discover, listed(EventName::GetSchema, EventName::ListSchemas, urn.is_some()))
+            }
+            Target::ServiceProviderConfig => (Operation::Discover, Event::Other(EventName::ServiceProviderConfig)),
+        };
+        if let Target::Resource(_, id) = target {
+            self.id = Some(id.to_string());
+        }
+    }
+
+    fn event(&self) -> EventName<'_> {
+        match &self.event {
+            Event::Resource(verb, rt) => EventName::Resource(*verb, &rt.name),
+            Event::Other(event) => *event,
+        }
+    }
+}
+
+/// Answers one request. A write goes on to its end, with its audit record, when the client
+/// disconnects; a read is dropped then.
+pub async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    let id = service.request_id();
+    let span = tracing::error_span!("request", %id);
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return service.exchange(request, peer, id).instrument(span).await;
+    }
+    let working = tokio::spawn(async move { service.exchange(request, peer, id).await }.instrument(span));
+    working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
+}
+
+impl Service {
+    async fn exchange(&self, request: Request<Incoming>, peer: Peer, id: Uuid) -> Response<Body> {
+        let started = Instant::now();
+        let at = self.clock.now();
+        let _in_flight = self.metrics.in_flight.enter();
+        let (parts, incoming) = request.into_parts();
+        let mut notes = Notes::new();
+        let outcome = self.perform(&parts, incoming, peer, id, &mut notes).await;
+        let (mut response, error) = match outcome {
+            Ok(response) => (response, None),
+            Err(error) => {
+                let presented = parts.headers.contains_key(AUTHORIZATION);
+                if error.kind().status() >= 500 {
+                    let cause = std::error::Error::source(&error);
+                    tracing::error!(status = error.kind().status(), cause, "{}", error.detail());
+                }
+                (response::error(&error, request::answer_type(&parts.headers), presented), Some(error))
+            }
+        };
+        let mut text = Uuid::encode_buffer();
+        if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        self.record(&parts, peer, id, at, &notes, &response, error.as_ref()).await;
+        self.metrics.requests.observe(notes.operation, response.status().as_u16(), started.elapsed());
+        response
+    }
+
+    /// From the address to the answer: limit, route, authenticate, authorise, limit, perform.
+    async fn perform(
+        &self,
+        parts: &Parts,
+        incoming: Incoming,
+        peer: Peer,
+        id: Uuid,
+        notes: &mut Notes,
+    ) -> Result<Response<Body>, Error> {
+        let address = source(&parts.headers, peer.address.ip(), self.settings.load().public.trust_forwarded);
+        self.addresses.check(address).map_err(|retry| {
+            self.metrics.address_limited.inc();
+            Error::new(
+                ErrorKind::TooManyRequests(retry.seconds()),
+                "Too many requests without a valid token came from this address. Wait, and check the token.",
+            )
+        })?;
+        let Route { tenant, target } = route(parts.uri.path())?;
+        let known = self.access.tenant(tenant);
+        if let Ok(target) = &target {
+            notes.aim(target, &parts.method, known.as_deref());
+        }
+        let discovery = target.as_ref().is_ok_and(Target::is_discovery);
+        let anonymous = discovery && !parts.headers.contains_key(AUTHORIZATION);
+        if anonymous
+            && let Some(known) = &known
+            && !known.settings.discovery_needs_token
+            && !known.disabled
+        {
+            let target = target?;
+            target.require(parts.method.as_str())?;
+            let base = self.settings.load().public.base(parts, peer, tenant)?;
+            return self.discover(parts, &target, known, &base);
+        }
+        let authorization = request::text(&parts.headers, &AUTHORIZATION);
+        let caller = self.access.authenticate(tenant, authorization, self.clock.now()).inspect_err(|error| {
+            self.metrics.authentication_failures.inc();
+            if error.kind() == ErrorKind::Unauthorized {
+                self.addresses.failed(address);
+            }
+        })?;
+        notes.caller = Some(caller.clone());
+        self.tokens.check(caller.actor(), self.rate(caller.tenant())).map_err(|retry| {
+            self.metrics.rate_limited.inc();
+            Error::new(
+                ErrorKind::TooManyRequests(retry.seconds()),
+                format!("The token has used up its requests. Try again in {} s.", retry.seconds()),
+            )
+        })?;
+        let target = target?;
+        let base = self.settings.load().public.base(parts, peer, tenant)?;
+        if discovery {
+            target.require(parts.method.as_str())?;
+            return self.discover(parts, &target, caller.tenant(), &base);
+        }
+        authorise(&caller, &parts.method, &target)?;
+        let mut buffer = Uuid::encode_buffer();
+        let request: &str = id.hyphenated().encode_lower(&mut buffer);
+        let context = Context { caller, base, request: request.into() };
+        let answer = self.operate(&context, &target, parts, incoming, notes).await?;
+        if notes.id.is_none() {
+            notes.id = answer.id.map(|id| id.to_string());
+        }
+        Ok(response::answer(answer, request::answer_type(&parts.headers)))
+    }
+
+    /// RFC 7644 §4. Query parameters are ignored but `filter`, which must not look as if it worked.
+    fn discover(
+        &self,
+        parts: &Parts,
+        target: &Target<'_>,
+        tenant: &Tenant,
+        base: &str,
+    ) -> Result<Response<Body>, Error> {
+        let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
+        if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
+            return Err(Error::new(
+                ErrorKind::Forbidden,
+                "Discovery endpoints cannot be filtered. Leave the filter out.",
+            ));
+        }
+        let document = match target {
+            Target::ResourceTypes(name) => self.operations.resource_types(tenant, base, name.as_deref()),
+            Target::Schemas(urn) => self.operations.schemas(tenant, base, urn.as_deref()),
+            _ => Ok(self.operations.service_provider_config(tenant, base)),
+        };
+        Ok(response::document(&document?, request::answer_type(&parts.headers)))
+    }
+
+    async fn operate(
+        &self,
+        context: &Context,
+        target: &Target<'_>,
+        parts: &Parts,
+        incoming: Incoming,
+        notes: &mut Notes,
+    ) -> Result<Answer, Error> {
+        let registry = &context.caller.tenant().registry;
+        match target {
+            Target::Resources(endpoint) => {
+                let rt = known(registry.endpoint(endpoint), endpoint)?;
+                target.require(parts.method.as_str())?;
+                self.collection(context, rt, endpoint, parts, incoming, notes).await
+            }
+            Target::Resource(endpoint, id) => {
+                let rt = known(registry.endpoint(endpoint), endpoint)?;
+                target.require(parts.method.as_str())?;
+                self.resource(context, rt, id, parts, incoming, notes).await
+            }
+            Target::Search(endpoint) => {
+                target.require(parts.method.as_str())?;
+                profile::require_search(context.caller.tenant())?;
+                let types = match endpoint {
+                    Some(endpoint) => std::slice::from_ref(known(registry.endpoint(endpoint), endpoint)?),
+                    None => registry.resource_types(),
+                };
+                let query = Query::from_search_request(self.body(parts, incoming, notes).await?)?;
+                self.query(context, types, endpoint.as_deref().unwrap_or_default(), &query).await
+            }
+            Target::Root => {
+                target.require(parts.method.as_str())?;
+                self.query(context, registry.resource_types(), "", &request::query(parts)?).await
+            }
+            Target::Bulk => {
+                target.require(parts.method.as_str())?;
+                profile::require_bulk(context.caller.tenant())?;
+                let bulk = BulkRequest::parse(self.body(parts, incoming, notes).await?)?;
+                self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
+                self.operations.bulk(context, bulk).await
+            }
+            Target::Me => Err(Error::new(
+                ErrorKind::NotImplemented,
+                "This server has no /Me: a bearer token belongs to a tenant, not to a user. Use /Users.",
+            )),
+            Target::ResourceTypes(_) | Target::Schemas(_) | Target::ServiceProviderConfig => {
+                Err(Error::internal("a discovery endpoint came to the operations"))
+            }
+        }
+    }
+
+    async fn collection(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        endpoint: &str,
+        parts: &Parts,
+        incoming: Incoming,
+        notes: &mut Notes,
+    ) -> Result<Answer, Error> {
+        if parts.method == Method::POST {
+            let query = request::query(parts)?;
+            let body = self.body(parts, incoming, notes).await?;
+            return self.operations.create(context, rt, self.operations.fresh_id(), body, &query).await;
+        }
+        self.query(context, std::slice::from_ref(rt), endpoint, &request::query(parts)?).await
+    }
+
+    /// A query is the one read whose work the client decides, so it has a deadline.
+    async fn query(
+        &self,
+        context: &Context,
+        types: &[Arc<ResourceType>],
+        endpoint: &str,
+        query: &Query,
+    ) -> Result<Answer, Error> {
+        let within = self.settings.load().request_timeout;
+        let answer = tokio::time::timeout(within, self.operations.query(context, types, endpoint, query)).await;
+        answer.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::TooMany,
+                format!(
+                    "The query took longer than {} s. Filter by an indexed attribute, or walk with a cursor.",
+                    within.as_secs()
+                ),
+            ))
+        })
+    }
+
+    async fn resource(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        parts: &Parts,
+        incoming: Incoming,
+        notes: &mut Notes,
+    ) -> Result<Answer, Error> {
+        let operations = &self.operations;
+        let if_match = request::condition(&parts.headers, &IF_MATCH);
+        match parts.method {
+            Method::PUT => {
+                profile::require_replace(context.caller.tenant(), rt)?;
+                let query = request::query(parts)?;
+                let body = self.body(parts, incoming, notes).await?;
+                operations.replace(context, rt, id, body, &query, &if_match).await
+            }
+            Method::PATCH => {
+                let query = request::query(parts)?;
+                let body = self.body(parts, incoming, notes).await?;
+                operations.modify(context, rt, id, body, &query, &if_match).await
+            }
+            Method::DELETE => operations.delete(context, rt, id, &if_match).await,
+            _ => {
+                let unless = request::condition(&parts.headers, &IF_NONE_MATCH);
+                operations.retrieve(context, rt, id, &request::query(parts)?, &unless).await
+            }
+        }
+    }
+
+    async fn body(&self, parts: &Parts, incoming: Incoming, notes: &mut Notes) -> Result<Value, Error> {
+        let settings = self.settings.load();
+        let bulk = matches!(notes.operation, Operation::Bulk);
+        let most = if bulk { settings.bulk_max_body } else { settings.max_body };
+        notes.body = request::body(incoming, most, settings.body_timeout).await?;
+        request::json(&parts.headers, &notes.body)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "everything that is known of the exchange goes into its record")]
+    async fn record(
+        &self,
+        parts: &Parts,
+        peer: Peer,
+        id: Uuid,
+        at: scim_protocol::Timestamp,
+        notes: &Notes,
+        response: &Response<Body>,
+        error: Option<&Error>,
+    ) {
+        let Some(audit) = &self.audit else { return };
+        let event = notes.event();
+        let tenant = parts.uri.path().split('/').nth(1);
+        let made = match response.body() {
+            Body::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
+            _ => Document::None,
+        };
+        let record = AuditRecord {
+            at,
+            event,
+            tenant,
+            token: notes.caller.as_ref().map(|caller| &**caller.actor()),
+            source_address: source(&parts.headers, peer.address.ip(), self.settings.load().public.trust_forwarded),
+            user_agent: request::text(&parts.headers, &USER_AGENT),
+            host: request::host(parts),
+            id: notes.id.as_deref(),
+            query: parts.uri.query(),
+            body: if notes.body.is_empty() { Document::None } else { Document::Bytes(&notes.body) },
+            response: made,
+            error,
+            request: id,
+            event_id: self.request_id(),
+        };
+        audit.record(&record).await;
+    }
+}
+
+/// 403 unless the token's scopes cover the method. A search only reads, whatever its method.
+fn authorise(caller: &Caller, method: &Method, target: &Target<'_>) -> Result<(), Error> {
+    let scopes = caller.scopes();
+    let reads = matches!(*method, Method::GET | Method::HEAD) || matches!(target, Target::Search(_));
+    let (allowed, scope) = if reads { (scopes.read, "read") } else { (scopes.write, "write") };
+    if allowed {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Forbidden, format!("The token does not have the {scope} scope. Use one that has it.")))
+}
+
+fn known<'a>(rt: Option<&'a Arc<ResourceType>>, endpoint: &str) -> Result<&'a Arc<ResourceType>, Error> {
+    rt.ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotFound,
+            format!("There is no endpoint {endpoint} here. GET /ResourceTypes lists those that exist."),
+        )
+    })
+}

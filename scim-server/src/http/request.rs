@@ -1,0 +1,205 @@
+//! From an HTTP request to typed values: the bounded body, the media type, the query, the base URL.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    HeaderMap,
+    body::{Body as _, Incoming},
+    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName},
+    http::{request::Parts, uri::Authority},
+};
+use percent_encoding::percent_decode_str;
+use scim_protocol::{Error, ErrorKind, message::Query};
+use serde_json::Value;
+
+use super::listen::Peer;
+use crate::operation::Condition;
+
+/// The media type of SCIM (RFC 7644 §8.1).
+pub const SCIM_JSON: &str = "application/scim+json";
+/// The other one that is taken and, where it is asked for, given.
+pub const JSON: &str = "application/json";
+
+/// The body as it came, at most so many bytes, within so long.
+pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<Bytes, Error> {
+    let too_large = || {
+        Error::new(
+            ErrorKind::PayloadTooLarge,
+            format!("The body is larger than {most} bytes (maxPayloadSize). Send less in one request."),
+        )
+    };
+    if incoming.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(within, Limited::new(incoming, most).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => {
+            Err(Error::syntax("The body could not be read to its end. Send the request again.").with_source(error))
+        }
+        Err(_) => Err(Error::syntax(format!(
+            "The body did not arrive within {} seconds. Send it faster, or send less in one request.",
+            within.as_secs()
+        ))),
+    }
+}
+
+/// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8).
+pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
+    if let Some(media_type) = text(headers, &CONTENT_TYPE)
+        && !is(media_type, SCIM_JSON)
+        && !is(media_type, JSON)
+    {
+        return Err(Error::new(
+            ErrorKind::UnsupportedMediaType,
+            format!("The Content-Type must be {SCIM_JSON} or {JSON}."),
+        ));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        if body.is_empty() {
+            Error::syntax("The request needs a body: a JSON object.")
+        } else {
+            // serde_json's own words can quote the body, so only the place is told.
+            Error::syntax(format!("The body is not JSON: it is wrong at line {line}, column {column}."))
+                .with_source(error)
+        }
+    })
+}
+
+/// Whether a media type with parameters is this one.
+fn is(media_type: &str, name: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(name)
+}
+
+/// The media type of the answer: `application/json` where only that is asked for, else SCIM's.
+pub fn answer_type(headers: &HeaderMap) -> &'static str {
+    let mut json = false;
+    for accept in headers.get_all(ACCEPT) {
+        for one in accept.to_str().unwrap_or_default().split(',') {
+            if is(one, SCIM_JSON) {
+                return SCIM_JSON;
+            }
+            json |= is(one, JSON);
+        }
+    }
+    if json { JSON } else { SCIM_JSON }
+}
+
+/// The parameters of a URL, decoded: `+` is a space, as forms and several providers write it.
+pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Error> {
+    let decode = |text: &str| -> Result<String, Error> {
+        let spaced = text.replace('+', " ");
+        let decoded = percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned);
+        decoded.map_err(|_| Error::value("The query of the URL is not UTF-8 once it is percent-decoded."))
+    };
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect()
+}
+
+/// The query of a URL as SCIM reads it.
+pub fn query(parts: &Parts) -> Result<Query, Error> {
+    match parts.uri.query() {
+        None | Some("") => Ok(Query::default()),
+        Some(query) => Query::from_pairs(pairs(query)?),
+    }
+}
+
+/// `If-Match` or `If-None-Match`.
+pub fn condition(headers: &HeaderMap, name: &HeaderName) -> Condition {
+    text(headers, name).map_or(Condition::None, Condition::parse)
+}
+
+/// A header's text; `None` when it is absent or not text.
+pub fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Where clients reach this server.
+#[derive(Debug, Clone, Default)]
+pub struct Public {
+    /// The configured scheme and authority, with any path in front of the tenant, without a slash
+    /// at its end: `https://scim.example.com`.
+    pub url: Option<Arc<str>>,
+    /// Whether `X-Forwarded-Proto` and `X-Forwarded-Host` of a proxy are believed.
+    pub trust_forwarded: bool,
+}
+
+impl Public {
+    /// The base URL of a tenant: from the configuration, else from the request.
+    pub fn base(&self, parts: &Parts, peer: Peer, tenant: &str) -> Result<Arc<str>, Error> {
+        if let Some(url) = &self.url {
+            return Ok(format!("{url}/{tenant}/scim/v2").into());
+        }
+        let forwarded = |name: &'static str| {
+            let name = HeaderName::from_static(name);
+            self.trust_forwarded.then(|| text(&parts.headers, &name)).flatten()
+        };
+        let scheme = match forwarded("x-forwarded-proto") {
+            Some("https") => "https",
+            Some("http") => "http",
+            _ if peer.tls => "https",
+            _ => "http",
+        };
+        let host = forwarded("x-forwarded-host").or_else(|| host(parts)).unwrap_or_default();
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
+        if host.is_empty() || !host.bytes().all(legal) {
+            return Err(Error::value("The Host header must name this server."));
+        }
+        Ok(format!("{scheme}://{host}/{tenant}/scim/v2").into())
+    }
+}
+
+/// The host that the client asked for: in HTTP/2 it is part of the URI.
+pub fn host(parts: &Parts) -> Option<&str> {
+    text(&parts.headers, &HOST).or_else(|| parts.uri.authority().map(Authority::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_pairs(query: &str, expect: &[(&str, &str)]) {
+        let found = pairs(query).unwrap();
+        let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(found, expect, "{query}");
+    }
+
+    #[test]
+    fn queries_are_decoded_as_providers_write_them() {
+        check_pairs("filter=userName+eq+%22a%2Bb%22&", &[("filter", "userName eq \"a+b\"")]);
+        check_pairs("cursor&count=10", &[("cursor", ""), ("count", "10")]);
+        check_pairs("aadOptscim062020", &[("aadOptscim062020", "")]);
+        check_pairs("filter=a=b", &[("filter", "a=b")]);
+    }
+
+    #[track_caller]
+    fn check_type(accept: Option<&'static str>, expect: &str) {
+        let mut headers = HeaderMap::new();
+        if let Some(accept) = accept {
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        }
+        assert_eq!(answer_type(&headers), expect, "{accept:?}");
+    }
+
+    #[test]
+    fn the_answer_has_the_type_that_was_asked_for() {
+        check_type(None, SCIM_JSON);
+        check_type(Some("*/*"), SCIM_JSON);
+        check_type(Some("application/json"), JSON);
+        check_type(Some("application/json; charset=utf-8, application/scim+json"), SCIM_JSON);
+        check_type(Some("text/html"), SCIM_JSON);
+    }
+}

@@ -1,0 +1,87 @@
+//! From an answer or an error to an HTTP response: the only place where errors become responses.
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    header::{
+        ALLOW, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    },
+};
+use scim_protocol::{Error, ErrorKind};
+use serde_json::Value;
+
+use super::body::Body;
+use crate::{
+    operation::{Answer, Content, Outcome},
+    render::etag,
+};
+
+/// The response to a request that did what it was asked to.
+pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
+    let status = match answer.outcome {
+        Outcome::Created => StatusCode::CREATED,
+        Outcome::NoContent => StatusCode::NO_CONTENT,
+        Outcome::NotModified => StatusCode::NOT_MODIFIED,
+        Outcome::Ok => StatusCode::OK,
+    };
+    let body = match answer.content {
+        Content::Nothing => Body::Empty,
+        Content::Pieces(pieces) => Body::Stream(pieces),
+        Content::Whole(bytes) => Body::Full(Bytes::from(bytes)),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if let Some(version) = answer.version {
+        insert(headers, ETAG, etag(version));
+    }
+    if let Some(location) = answer.location
+        && let Ok(location) = HeaderValue::try_from(location)
+    {
+        headers.insert(CONTENT_LOCATION, location.clone());
+        headers.insert(LOCATION, location);
+    }
+    with_type(response, media_type)
+}
+
+/// A discovery document.
+pub fn document(document: &Value, media_type: &'static str) -> Response<Body> {
+    with_type(Response::new(Body::from(document.to_string().into_bytes())), media_type)
+}
+
+/// The response to a request that failed (RFC 7644 §3.12). `presented` tells whether there was a
+/// token, since RFC 6750 §3 gives the reason only then.
+pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Response<Body> {
+    let mut response = Response::new(Body::from(error.body().to_string().into_bytes()));
+    let status = StatusCode::from_u16(error.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    match error.kind() {
+        ErrorKind::Unauthorized => {
+            let challenge =
+                if presented { "Bearer realm=\"scim\", error=\"invalid_token\"" } else { "Bearer realm=\"scim\"" };
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        ErrorKind::MethodNotAllowed(methods) => {
+            headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        ErrorKind::TooManyRequests(seconds) | ErrorKind::Unavailable(seconds) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        _ => {}
+    }
+    with_type(response, media_type)
+}
+
+fn with_type(mut response: Response<Body>, media_type: &'static str) -> Response<Body> {
+    if response.body().length() != Some(0) {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    response
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,189 @@
+//! From a method and a path to what is meant (RFC 7644 §3.2 tables 1 and 2). Pure.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+use scim_protocol::{Error, ErrorKind};
+
+/// What a URL names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// `/Bulk` (§3.7)
+    Bulk,
+    /// `/Me` (§3.11)
+    Me,
+    /// `/Users/{id}`: the endpoint with its slash, and the id
+    Resource(Cow<'a, str>, Cow<'a, str>),
+    /// `/ResourceTypes`, or one of them (§4)
+    ResourceTypes(Option<Cow<'a, str>>),
+    /// `/Users`: the endpoint with its slash
+    Resources(Cow<'a, str>),
+    /// the base URL itself: a query over everything (§3.4.2.1)
+    Root,
+    /// `/Schemas`, or one of them (§4)
+    Schemas(Option<Cow<'a, str>>),
+    /// `/.search` of an endpoint, or of the root (§3.4.3)
+    Search(Option<Cow<'a, str>>),
+    /// `/ServiceProviderConfig` (§4)
+    ServiceProviderConfig,
+}
+
+impl Target<'_> {
+    /// The methods that it takes, as an `Allow` header lists them. `/Me` takes none, and is answered
+    /// 501 for all of them.
+    pub const fn methods(&self) -> &'static str {
+        match self {
+            Self::Bulk | Self::Search(_) => "POST",
+            Self::Me => "",
+            Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
+            Self::ResourceTypes(_) | Self::Root | Self::Schemas(_) | Self::ServiceProviderConfig => "GET, HEAD",
+            Self::Resources(_) => "GET, HEAD, POST",
+        }
+    }
+
+    /// 405 unless the target takes the method.
+    pub fn require(&self, method: &str) -> Result<(), Error> {
+        if *self == Self::Me || self.methods().split(", ").any(|one| one == method) {
+            return Ok(());
+        }
+        let methods = self.methods();
+        Err(Error::new(
+            ErrorKind::MethodNotAllowed(methods),
+            format!("This endpoint does not take {method}. It takes {methods}."),
+        ))
+    }
+
+    /// Whether it describes the server itself, and may be read without a token.
+    pub const fn is_discovery(&self) -> bool {
+        matches!(self, Self::ResourceTypes(_) | Self::Schemas(_) | Self::ServiceProviderConfig)
+    }
+}
+
+/// A URL of this server: whose it is, and what it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route<'a> {
+    /// The first segment, as it was written.
+    pub tenant: &'a str,
+    /// What is named; an error when the tenant's part of the URL is right and the rest is not.
+    pub target: Result<Target<'a>, NoTarget>,
+}
+
+/// Why the rest of a URL names nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoTarget {
+    /// 404
+    Unknown,
+    /// Another protocol version (§3.13).
+    Version,
+}
+
+impl From<NoTarget> for Error {
+    fn from(error: NoTarget) -> Self {
+        match error {
+            NoTarget::Unknown => not_found(),
+            NoTarget::Version => Self::new(
+                ErrorKind::InvalidVers,
+                "This server speaks SCIM 2.0 only. Use the base URL that ends in /scim/v2.",
+            ),
+        }
+    }
+}
+
+/// Reads a path `/{tenant}/scim/v2/…`. A slash at the end does not count.
+pub fn route(path: &str) -> Result<Route<'_>, Error> {
+    let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(3, '/');
+    let (Some(tenant), Some("scim"), Some(rest)) = (segments.next(), segments.next(), segments.next()) else {
+        return Err(not_found());
+    };
+    let (version, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let target = match version {
+        "v2" => target(rest.strip_suffix('/').unwrap_or(rest)).ok_or(NoTarget::Unknown),
+        other if other.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) => {
+            Err(NoTarget::Version)
+        }
+        _ => Err(NoTarget::Unknown),
+    };
+    Ok(Route { tenant, target })
+}
+
+fn target(rest: &str) -> Option<Target<'_>> {
+    if rest.is_empty() {
+        return Some(Target::Root);
+    }
+    let (first, second) = match rest.split_once('/') {
+        Some((first, second)) => (first, Some(decode(second)?)),
+        None => (rest, None),
+    };
+    let first = decode(first)?;
+    Some(match (&*first, second) {
+        ("Bulk", None) => Target::Bulk,
+        ("Me", _) => Target::Me,
+        (".search", None) => Target::Search(None),
+        ("ServiceProviderConfig" | "ServiceProviderConfigs", None) => Target::ServiceProviderConfig,
+        ("Schemas", id) => Target::Schemas(id),
+        ("ResourceTypes", name) => Target::ResourceTypes(name),
+        (_, Some(second)) if second == ".search" => Target::Search(Some(endpoint(&first))),
+        (_, Some(id)) if !id.contains('/') => Target::Resource(endpoint(&first), id),
+        (_, Some(_)) => return None,
+        (_, None) => Target::Resources(endpoint(&first)),
+    })
+}
+
+fn endpoint(segment: &str) -> Cow<'static, str> {
+    Cow::Owned(format!("/{segment}"))
+}
+
+fn decode(segment: &str) -> Option<Cow<'_, str>> {
+    percent_decode_str(segment).decode_utf8().ok()
+}
+
+fn not_found() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "There is no such endpoint. The base URL is https://HOST/{tenant_id}/scim/v2, followed by /Users, /Groups or another endpoint of /ResourceTypes.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, expect: &str) {
+        let found = match route(path) {
+            Err(error) => format!("{}", error.kind().status()),
+            Ok(Route { tenant, target: Ok(target) }) => format!("{tenant} {target:?}"),
+            Ok(Route { tenant, target: Err(why) }) => format!("{tenant} {why:?}"),
+        };
+        assert_eq!(found, expect, "{path}");
+    }
+
+    #[test]
+    fn paths_name_their_targets() {
+        check("/t/scim/v2/Users", "t Resources(\"/Users\")");
+        check("/t/scim/v2/Users/", "t Resources(\"/Users\")");
+        check("/t/scim/v2/Users/2819c223", "t Resource(\"/Users\", \"2819c223\")");
+        check("/t/scim/v2/Users/.search", "t Search(Some(\"/Users\"))");
+        check("/t/scim/v2/.search", "t Search(None)");
+        check("/t/scim/v2", "t Root");
+        check("/t/scim/v2/", "t Root");
+        check("/t/scim/v2/Bulk", "t Bulk");
+        check("/t/scim/v2/Me", "t Me");
+        check("/t/scim/v2/Schemas/urn%3Aietf%3Ax", "t Schemas(Some(\"urn:ietf:x\"))");
+        check("/t/scim/v2/ResourceTypes/User", "t ResourceTypes(Some(\"User\"))");
+        check("/t/scim/v2/Users/a/b", "t Unknown");
+        check("/t/scim/v1/Users", "t Version");
+        check("/t/scim/Users", "t Unknown");
+        check("/t/other", "404");
+        check("/", "404");
+        check("", "404");
+    }
+
+    #[test]
+    fn each_target_says_which_methods_it_takes() {
+        assert!(Target::Resources("/Users".into()).require("POST").is_ok());
+        let error = Target::Schemas(None).require("POST").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MethodNotAllowed("GET, HEAD"));
+        assert!(Target::Me.require("PUT").is_ok());
+    }
+}

@@ -1,0 +1,76 @@
+//! What the server says of itself (RFC 7644 §4, RFC 7643 §5–7): always what this tenant has.
+
+use scim_protocol::{
+    Error, ErrorKind,
+    discovery::{self, AuthenticationScheme, Bulk, Features, Filter, Pagination, PaginationMethod, Supported},
+    message::LIST_RESPONSE_SCHEMA,
+};
+use serde_json::{Value, json};
+
+use super::Operations;
+use crate::{profile, tenant::Tenant};
+
+impl Operations {
+    /// The ServiceProviderConfig.
+    pub fn service_provider_config(&self, tenant: &Tenant, base: &str) -> Value {
+        let page = profile::max_page_size(tenant).unwrap_or(self.limits.max_page_size);
+        let features = Features {
+            documentation_uri: None,
+            patch: Supported { supported: true },
+            bulk: Bulk {
+                supported: profile::has_bulk(tenant),
+                max_operations: self.limits.bulk_operations as u64,
+                max_payload_size: self.limits.body_bytes as u64,
+            },
+            filter: Filter { supported: true, max_results: u64::from(page) },
+            change_password: Supported { supported: profile::has_passwords(tenant) },
+            sort: Supported { supported: true },
+            etag: Supported { supported: true },
+            authentication_schemes: vec![AuthenticationScheme::bearer_token()],
+            pagination: Some(Pagination {
+                cursor: true,
+                index: true,
+                default_pagination_method: PaginationMethod::Index,
+                default_page_size: self.limits.page_size.min(page),
+                max_page_size: page,
+                cursor_timeout: Some(self.limits.cursor_seconds),
+            }),
+        };
+        discovery::service_provider_config(&features, base)
+    }
+
+    /// All resource types, or the one of that name.
+    pub fn resource_types(&self, tenant: &Tenant, base: &str, name: Option<&str>) -> Result<Value, Error> {
+        let Some(name) = name else {
+            let all: Vec<_> =
+                tenant.registry.resource_types().iter().map(|rt| discovery::resource_type(rt, base)).collect();
+            return Ok(list(&all));
+        };
+        let found = tenant.registry.resource_type(name);
+        found.map(|rt| discovery::resource_type(rt, base)).ok_or_else(|| missing("resource type", name))
+    }
+
+    /// All schemas, or the one with that URN.
+    pub fn schemas(&self, tenant: &Tenant, base: &str, urn: Option<&str>) -> Result<Value, Error> {
+        let Some(urn) = urn else {
+            let all: Vec<_> = tenant.registry.schemas().iter().map(|schema| discovery::schema(schema, base)).collect();
+            return Ok(list(&all));
+        };
+        let found = tenant.registry.schema(urn);
+        found.map(|schema| discovery::schema(schema, base)).ok_or_else(|| missing("schema", urn))
+    }
+}
+
+fn list(resources: &[Value]) -> Value {
+    json!({
+        "schemas": [LIST_RESPONSE_SCHEMA],
+        "totalResults": resources.len(),
+        "itemsPerPage": resources.len(),
+        "startIndex": 1,
+        "Resources": resources,
+    })
+}
+
+fn missing(what: &str, name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("There is no {what} \"{name}\" here."))
+}

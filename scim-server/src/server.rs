@@ -1,0 +1,182 @@
+//! Everything put together: a store, who may use it, what they may ask, and the socket.
+
+mod chores;
+pub(crate) mod secret;
+
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::{
+    access::Access,
+    audit::{AuditError, AuditLog, Target},
+    clock::Clock,
+    config::{AuditTarget, Config},
+    cursor::Sealer,
+    http::{
+        Service, Settings, exchange,
+        limit::{AddressLimit, TokenLimit},
+        listen::{self, ConnectionLimits},
+        request::Public,
+        tls::{Tls, TlsError},
+    },
+    metrics::Metrics,
+    operation::{Limits, Operations, UuidV7, password::Hasher},
+    store::{Store, StoreError},
+};
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another address with --listen, or stop what uses it")]
+    Listen {
+        /// the address
+        address: SocketAddr,
+        /// what the operating system says
+        source: std::io::Error,
+    },
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A server that is bound and not yet serving.
+pub struct Server {
+    /// What it answers with.
+    pub service: Arc<Service>,
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    limits: ConnectionLimits,
+    event_retention: Option<Duration>,
+}
+
+impl Server {
+    /// Puts a server together on an open store, and binds its socket.
+    pub async fn bind(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new(clock.now()));
+        let tls = match &config.tls {
+            Some(files) => Some(Arc::new(Tls::load(&files.cert, &files.key)?)),
+            None => None,
+        };
+        let audit = match &config.audit_log {
+            None => None,
+            Some(AuditTarget::Stdout) => Some(Target::Stdout),
+            Some(AuditTarget::File(path)) => Some(Target::File { path: path.clone(), rotation: None }),
+        };
+        let audit = audit.map(|target| AuditLog::open(target, metrics.audit.clone())).transpose()?.map(Arc::new);
+        let access = Arc::new(Access::load(store.clone(), clock.clone()).await?);
+        let limits = limits(config);
+        let operations = Arc::new(Operations {
+            sealer: Sealer::new(&secret::cursors(&*store).await?, limits.cursor_seconds),
+            store,
+            clock: clock.clone(),
+            ids: Arc::new(UuidV7),
+            limits,
+            passwords: Hasher::default(),
+        });
+        let address = config.listen;
+        let listener = TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+        let service = Service {
+            operations,
+            access,
+            metrics,
+            audit,
+            addresses: address_limit(config.address_rate_limit),
+            tokens: TokenLimit::new(),
+            settings: ArcSwap::from_pointee(settings(config)),
+            clock,
+        };
+        Ok(Self {
+            service: Arc::new(service),
+            listener,
+            tls,
+            limits: connection_limits(config),
+            event_retention: config.event_retention,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Whether connections are encrypted.
+    pub fn tls(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref()
+    }
+
+    /// Serves until `shutdown` resolves, finishes what is under way, and writes down what is only in
+    /// memory. The store stays open.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
+        let (stop, stopped) = watch::channel(());
+        let chores = tokio::spawn(chores::run(self.service.clone(), self.event_retention, stopped));
+        let service = self.service.clone();
+        let handle = move |request, peer| exchange::handle(service.clone(), request, peer);
+        listen::serve(self.listener, self.tls, self.limits, self.service.metrics.clone(), handle, shutdown).await;
+        drop(stop);
+        if let Err(failed) = chores.await {
+            tracing::error!(%failed, "the periodic work ended badly");
+        }
+        if let Some(audit) = &self.service.audit {
+            audit.flush().await;
+        }
+        self.service.access.flush_last_used().await
+    }
+}
+
+impl Service {
+    /// Takes what may change while the server runs from a new configuration.
+    pub fn reconfigure(&self, config: &Config) {
+        self.settings.store(Arc::new(settings(config)));
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        public: Public { url: config.public_url.as_deref().map(Into::into), trust_forwarded: config.trust_forwarded },
+        rate_limit: config.rate_limit.unwrap_or(0),
+        max_body: config.max_body,
+        bulk_max_body: config.bulk_max_body,
+        body_timeout: config.body_timeout,
+        request_timeout: config.request_timeout,
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let page = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+    Limits {
+        page_size: page(config.page_size),
+        max_page_size: page(config.max_page_size),
+        candidates: config.candidates as u64,
+        patch_body_members: config.patch_body_members,
+        bulk_operations: config.bulk_max_operations,
+        body_bytes: config.bulk_max_body,
+        cursor_seconds: u32::try_from(config.cursor_ttl.as_secs()).unwrap_or(u32::MAX),
+        ..Limits::default()
+    }
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    ConnectionLimits {
+        max_connections: config.max_connections,
+        header_timeout: config.header_timeout,
+        drain_timeout: config.drain_timeout,
+        ..ConnectionLimits::default()
+    }
+}
+
+/// So many failures a minute, all at once or one after the other.
+fn address_limit(per_minute: u32) -> AddressLimit {
+    match NonZeroU32::new(per_minute) {
+        Some(burst) => AddressLimit::new(burst, Duration::from_secs(60) / per_minute),
+        None => AddressLimit::new(NonZeroU32::MAX, Duration::from_nanos(1)),
+    }
+}

@@ -6,6 +6,7 @@
 //! parses a document; only `http` turns an error into a response.
 
 pub mod access;
+pub mod admin;
 pub mod audit;
 pub mod clock;
 pub mod config;

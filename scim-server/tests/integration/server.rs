@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Options {
     /// `--profile` of the tenant.
     pub profile: Option<String>,
-    /// Settings of the tenant, set after it was made.
+    /// Settings of the tenant.
     pub settings: Option<Value>,
     /// Further arguments of `serve`.
     pub args: Vec<String>,
@@ -78,6 +78,11 @@ impl TestServer {
         if let Some(profile) = &options.profile {
             init.extend(["--profile", profile]);
         }
+        let file = directory.path().join("test-settings.json").to_string_lossy().into_owned();
+        if let Some(settings) = &options.settings {
+            std::fs::write(&file, settings.to_string()).expect("the settings file");
+            init.extend(["--settings", &file]);
+        }
         let made = stdout_json(&run(directory.path(), &init));
         let text = |key: &str| made[key].as_str().unwrap_or_else(|| panic!("init printed no {key}: {made}")).to_owned();
         let mut server = Self {
@@ -89,9 +94,6 @@ impl TestServer {
             log: Arc::default(),
             origin: String::new(),
         };
-        if let Some(settings) = server.options.settings.clone() {
-            server.apply_settings(&settings);
-        }
         server.launch();
         server
     }
@@ -179,13 +181,6 @@ impl TestServer {
     /// What the process has printed so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("the log").clone()
-    }
-
-    fn apply_settings(&self, settings: &Value) {
-        let file = self.scratch("settings.json");
-        std::fs::write(&file, settings.to_string()).expect("the settings file");
-        let output = self.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy()]);
-        assert!(output.status.success(), "tenant set failed: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 

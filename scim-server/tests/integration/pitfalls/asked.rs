@@ -345,7 +345,8 @@ async fn n17_a_group_in_a_group_is_the_same_in_list_and_get() {
 async fn n18_a_token_sees_one_tenant() {
     let server = TestServer::start();
     let other = server.run_json(&["tenant", "create", "other", "--json"]);
-    let token = other["token"].as_str().expect("a token");
+    let issued = server.run_json(&["token", "create", "--tenant", "other", "--json"]);
+    let token = issued["token"].as_str().expect("a token");
     let theirs = Client::new(&format!("{}{}", server.origin(), other["path"].as_str().expect("a path")), token);
     let ours = server.client();
     let user = ours.user("the.same.name").await;

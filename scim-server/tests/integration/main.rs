@@ -16,4 +16,5 @@ mod concurrency;
 mod crash;
 mod dialogue;
 mod pitfalls;
+mod scim2_tester;
 mod server;

@@ -38,11 +38,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// A tenant under this profile.
-    pub fn profile(name: &str) -> Self {
-        Self { profile: Some(name.to_owned()), ..Self::default() }
-    }
-
     /// A tenant with these settings.
     pub fn settings(settings: Value) -> Self {
         Self { settings: Some(settings), ..Self::default() }
@@ -133,11 +128,6 @@ impl TestServer {
         process.wait().expect("the killed process");
     }
 
-    /// Sends a signal by name: `HUP`, `TERM`.
-    pub fn signal(&self, name: &str) {
-        signal(self.process.as_ref().expect("a running server"), name);
-    }
-
     /// Runs another subcommand on the same data directory.
     pub fn run(&self, args: &[&str]) -> Output {
         run(self.data(), args)
@@ -151,11 +141,6 @@ impl TestServer {
     /// The data directory.
     pub fn data(&self) -> &Path {
         self.directory.path()
-    }
-
-    /// A path for a file of the test, beside the data.
-    pub fn scratch(&self, name: &str) -> PathBuf {
-        self.directory.path().join(format!("test-{name}"))
     }
 
     /// `http://127.0.0.1:PORT`.

@@ -1,3 +1,19 @@
-//! Tests of the whole program from outside, as its users see it.
+//! The one integration binary: the real server, started as a process, over real HTTP.
+//!
+//! One binary and not one per file, because each costs a link of the whole server. A new subject is
+//! a new module here.
 
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test says that something is wrong by panicking, and a scenario is read from top to bottom"
+)]
+
+mod architecture;
 mod cli;
+mod concurrency;
+mod crash;
+mod dialogue;
+mod server;

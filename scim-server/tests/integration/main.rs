@@ -16,4 +16,5 @@ mod cli;
 mod concurrency;
 mod crash;
 mod dialogue;
+mod pitfalls;
 mod server;

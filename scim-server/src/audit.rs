@@ -8,9 +8,11 @@
 //! ([`AuditLog`]): a read costs a request little more than a copy of its line.
 
 mod log;
+mod output;
 mod record;
 mod redact;
 
-pub use log::{AuditError, AuditLog, Rotation, Target};
+pub use log::AuditLog;
+pub use output::{AuditError, Rotation, Target};
 pub use record::{AuditRecord, Document, EventName, Verb};
 pub use redact::{HIDDEN, Redacted, redact};

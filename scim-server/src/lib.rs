@@ -6,7 +6,9 @@
 //! parses a document; only `http` turns an error into a response.
 
 pub mod access;
+pub mod admin;
 pub mod audit;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cursor;

@@ -66,3 +66,31 @@ impl Log {
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
     EnvFilter::builder().parse(filter).map_err(|source| LogError::Filter { filter: filter.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_filter_is_quoted() {
+        for (filter, good) in [("info", true), ("info,scim_server=debug", true), ("", true), ("scim=loud", false)] {
+            let parsed = parse(filter);
+            assert_eq!(parsed.is_ok(), good, "{filter}");
+            if let Err(error) = parsed {
+                assert!(error.to_string().contains(filter));
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_has_one_log_whose_filter_can_be_changed() {
+        let log = Log::start(Format::Json, "off").unwrap();
+        assert!(!tracing::enabled!(tracing::Level::ERROR));
+        log.refilter("error").unwrap();
+        assert!(tracing::enabled!(tracing::Level::ERROR));
+        assert!(log.refilter("scim=loud").is_err());
+        assert!(tracing::enabled!(tracing::Level::ERROR));
+        log.refilter("off").unwrap();
+        assert!(matches!(Log::start(Format::Text, "info"), Err(LogError::Twice)));
+    }
+}

@@ -207,3 +207,53 @@ impl Default for StoreMetrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_scrape_shows_what_was_counted_under_the_documented_names() {
+        let metrics = Metrics::new(Timestamp::from_millis(1_700_000_000_500));
+        metrics.requests.observe(Operation::Create, 201, Duration::from_micros(300));
+        metrics.requests.observe(Operation::Create, 409, Duration::from_millis(20));
+        metrics.requests.observe(Operation::Retrieve, 599, Duration::ZERO);
+        metrics.store.flushed(3, Duration::from_millis(4));
+        metrics.rate_limited.inc();
+        metrics.audit.queued.set(17);
+        let (_first, second) = (metrics.in_flight.enter(), metrics.in_flight.enter());
+        drop(second);
+        let text = metrics.encode();
+        for line in [
+            "process_start_time_seconds 1700000000.5",
+            "scim_requests_total{operation=\"create\",status=\"201\"} 1",
+            "scim_requests_total{operation=\"create\",status=\"409\"} 1",
+            "scim_requests_total{operation=\"retrieve\",status=\"other\"} 1",
+            "scim_request_duration_seconds_bucket{le=\"0.00025\",operation=\"create\"} 0",
+            "scim_request_duration_seconds_bucket{le=\"0.0005\",operation=\"create\"} 1",
+            "scim_request_duration_seconds_bucket{le=\"+Inf\",operation=\"create\"} 2",
+            "scim_request_duration_seconds_sum{operation=\"create\"} 0.0203",
+            "scim_requests_in_flight 1",
+            "scim_rate_limited_total 1",
+            "scim_audit_queue_bytes 17",
+            "scim_store_commits_total 3",
+            "scim_store_group_size_bucket{le=\"4.0\"} 1",
+            "scim_store_flush_seconds_count 1",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("operation=\"delete\""), "what never happened takes no room");
+    }
+
+    #[test]
+    fn every_operation_is_counted_under_itself() {
+        let metrics = Metrics::new(Timestamp::default());
+        for operation in Operation::ALL {
+            metrics.requests.observe(operation, 200, Duration::ZERO);
+            assert_eq!(metrics.requests.count(operation, 200), 1, "{}", operation.name());
+        }
+    }
+}

@@ -38,8 +38,10 @@ use crate::{
     token::Caller,
 };
 
-/// How often an operation is decided anew when other writers are faster.
-const ATTEMPTS: usize = 8;
+/// How often an operation is decided anew when other writers are faster. Each conflict means that
+/// one of them got its way, so this is how many may write to one resource at once before somebody
+/// is sent away: more than any provider has connections.
+const ATTEMPTS: usize = 64;
 
 /// Bounds on the work that one request may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +106,26 @@ pub struct Context {
     pub base: Arc<str>,
     /// The request's id, for the event.
     pub request: Arc<str>,
+}
+
+impl Context {
+    fn key(&self, rt: &ResourceType, id: ResourceId) -> ResourceKey {
+        ResourceKey { tenant: self.caller.tenant().id, resource_type: rt.name.as_str().into(), id }
+    }
+
+    fn event(&self, action: Action, key: &ResourceKey, attributes: Vec<String>) -> Event {
+        Event {
+            sequence: 0,
+            at: 0,
+            actor: self.caller.actor().to_string(),
+            action,
+            resource_type: key.resource_type.as_str().to_owned(),
+            target: key.id,
+            version: 0,
+            attributes,
+            request: self.request.to_string(),
+        }
+    }
 }
 
 /// What `If-Match` or `If-None-Match` says (RFC 7232 §3, RFC 7644 §3.14). Versions are compared
@@ -191,27 +213,9 @@ impl Operations {
     async fn find(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<(ResourceKey, Record), Error> {
         let missing = || Error::new(ErrorKind::NotFound, format!("There is no {} with the id \"{id}\".", rt.name));
         let id = ResourceId::parse(id).ok_or_else(missing)?;
-        let key = self.key(context, rt, id);
+        let key = context.key(rt, id);
         let record = self.store.get(&key).await?.ok_or_else(missing)?;
         Ok((key, record))
-    }
-
-    fn key(&self, context: &Context, rt: &ResourceType, id: ResourceId) -> ResourceKey {
-        ResourceKey { tenant: context.caller.tenant().id, resource_type: rt.name.as_str().into(), id }
-    }
-
-    fn event(&self, context: &Context, action: Action, key: &ResourceKey, attributes: Vec<String>) -> Event {
-        Event {
-            sequence: 0,
-            at: 0,
-            actor: context.caller.actor().to_string(),
-            action,
-            resource_type: key.resource_type.as_str().to_owned(),
-            target: key.id,
-            version: 0,
-            attributes,
-            request: context.request.to_string(),
-        }
     }
 }
 

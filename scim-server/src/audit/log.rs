@@ -7,10 +7,8 @@
 
 use std::{
     cell::RefCell,
-    fs::{File, OpenOptions},
-    io::{self, Write},
-    mem,
-    path::{Path, PathBuf},
+    fs::File,
+    io, mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -18,47 +16,11 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::AuditRecord;
+use super::{
+    AuditRecord,
+    output::{AuditError, Output, Target, open},
+};
 use crate::metrics::AuditMetrics;
-
-/// Where lines go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Standard output.
-    Stdout,
-    /// A file, appended to, readable by its owner only.
-    File {
-        /// which
-        path: PathBuf,
-        /// whether it is replaced when it has grown; logrotate and SIGHUP do as well
-        rotation: Option<Rotation>,
-    },
-}
-
-/// When a file is replaced: `audit.jsonl` becomes `audit.jsonl.1`, and so on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rotation {
-    /// At this size, in bytes. A file may be larger by what is written at once.
-    pub bytes: u64,
-    /// How many old files stay.
-    pub keep: u32,
-}
-
-/// Why there is no audit log.
-#[derive(Debug, thiserror::Error)]
-pub enum AuditError {
-    /// The file cannot be opened.
-    #[error("cannot open the audit log {}: {source}", path.display())]
-    Open {
-        /// which file
-        path: PathBuf,
-        /// what the operating system says
-        source: io::Error,
-    },
-    /// The writing thread cannot be started.
-    #[error("cannot start the audit log's thread: {0}")]
-    Thread(io::Error),
-}
 
 /// How many bytes may wait to be written: some ten thousand lines.
 const MAX_QUEUED: usize = 8 * 1024 * 1024;
@@ -111,10 +73,8 @@ thread_local! {
 impl AuditLog {
     /// Opens the target and starts its writer.
     pub fn open(target: Target, metrics: Arc<AuditMetrics>) -> Result<Self, AuditError> {
-        let output = match &target {
-            Target::Stdout => Output::Stdout(io::stdout()),
-            Target::File { path, rotation } => Output::file(path, *rotation)?,
-        };
+        let output = Output::open(&target)?;
+
         let shared =
             Arc::new(Shared { queue: Mutex::default(), work: Condvar::new(), written: Notify::new(), metrics });
         let writer = thread::Builder::new()
@@ -222,7 +182,7 @@ fn write_all(shared: &Shared, mut output: Output) {
             output.finish();
             return;
         }
-        let written = write_lines(shared, &mut output, &lines, closed);
+        let written = write_lines(shared, &mut output, &lines);
         lines.clear();
         lines.shrink_to(1024 * 1024);
         shared.queue().done += written;
@@ -236,12 +196,12 @@ fn write_all(shared: &Shared, mut output: Output) {
 
 /// Writes until everything is written. At the end of the process there is one try only: it must not
 /// hang on a disk that stays full.
-fn write_lines(shared: &Shared, output: &mut Output, mut lines: &[u8], last: bool) -> u64 {
-    let length = lines.len() as u64;
+fn write_lines(shared: &Shared, output: &mut Output, lines: &[u8]) -> u64 {
+    let mut rest = lines;
     let mut failed = false;
-    while !lines.is_empty() {
-        match output.write(lines) {
-            Ok(written) if written > 0 => lines = lines.get(written..).unwrap_or_default(),
+    while !rest.is_empty() {
+        match output.write(rest) {
+            Ok(written) if written > 0 => rest = rest.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => {
                 shared.metrics.write_errors.inc();
@@ -249,92 +209,198 @@ fn write_lines(shared: &Shared, output: &mut Output, mut lines: &[u8], last: boo
                     let error = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
                     tracing::error!(%error, "cannot write the audit log; trying again until it works");
                 }
-                if last {
-                    tracing::error!(bytes = lines.len(), "the end of the audit log is lost");
-                    return length;
-                }
-                thread::sleep(RETRY);
-                if let Some(file) = shared.queue().reopened.take() {
-                    output.replace(file);
+                if given_up(shared, output, &mut rest, lines) {
+                    break;
                 }
             }
         }
     }
-    if failed {
+    if failed && rest.is_empty() {
         tracing::info!("the audit log is written again");
     }
-    length
+    lines.len() as u64
 }
 
-/// An open target.
-enum Output {
-    Stdout(io::Stdout),
-    File { file: File, path: PathBuf, rotation: Option<Rotation>, size: u64 },
-}
-
-impl Output {
-    fn file(path: &Path, rotation: Option<Rotation>) -> Result<Self, AuditError> {
-        let file = open(path)?;
-        let size = file.metadata().map_or(0, |metadata| metadata.len());
-        Ok(Self::File { file, path: path.to_owned(), rotation, size })
+/// Waits until it is worth trying again. True when the process ends and will not.
+fn given_up<'a>(shared: &Shared, output: &mut Output, rest: &mut &'a [u8], lines: &'a [u8]) -> bool {
+    let mut queue = shared.queue();
+    if !queue.closed {
+        queue = shared.work.wait_timeout(queue, RETRY).unwrap_or_else(PoisonError::into_inner).0;
     }
+    if let Some(file) = queue.reopened.take() {
+        output.replace(file);
+        *rest = from_line_start(lines, rest);
+        return false;
+    }
+    if queue.closed {
+        tracing::error!(bytes = rest.len(), "the end of the audit log is lost");
+    }
+    queue.closed
+}
 
-    fn replace(&mut self, fresh: File) {
-        if let Self::File { file, size, .. } = self {
-            *size = fresh.metadata().map_or(0, |metadata| metadata.len());
-            *file = fresh;
+/// What is left to write, from the start of the line that was broken off: in a fresh file it is to
+/// be whole.
+fn from_line_start<'a>(lines: &'a [u8], rest: &'a [u8]) -> &'a [u8] {
+    let written = lines.len() - rest.len();
+    let start = lines.iter().take(written).rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    lines.get(start..).unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, fs, net::IpAddr, path::PathBuf};
+
+    use scim_protocol::Timestamp;
+    use serde_json::Value;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::audit::{Document, EventName, Rotation};
+
+    fn record(number: u128) -> AuditRecord<'static> {
+        AuditRecord {
+            at: Timestamp::from_millis(0),
+            event: EventName::BulkRequest,
+            tenant: Some("t"),
+            token: None,
+            source_address: IpAddr::from([192, 0, 2, 1]),
+            user_agent: Some("a \"quoted\"\nagent"),
+            host: None,
+            id: None,
+            query: None,
+            body: Document::None,
+            response: Document::None,
+            error: None,
+            request: Uuid::from_u128(number),
+            event_id: Uuid::nil(),
         }
     }
 
-    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Stdout(stdout) => stdout.write_all(lines).and_then(|()| stdout.flush()).map(|()| lines.len()),
-            Self::File { file, path, rotation, size } => {
-                if let Some(rotation) = rotation.filter(|rotation| *size >= rotation.bytes.max(1)) {
-                    rotate(path, rotation.keep)?;
-                    *file = open(path).map_err(|error| io::Error::other(error.to_string()))?;
-                    *size = 0;
-                }
-                let written = file.write(lines)?;
-                *size += written as u64;
-                Ok(written)
-            }
-        }
+    fn file(path: impl Into<PathBuf>) -> Target {
+        Target::File { path: path.into(), rotation: None }
     }
 
-    fn finish(&self) {
-        if let Self::File { file, .. } = self
-            && let Err(error) = file.sync_all()
+    fn numbers(text: &str) -> Vec<u128> {
+        let number = |line: &str| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            line["requestID"].as_str().unwrap().parse::<Uuid>().unwrap().as_u128()
+        };
+        text.lines().map(number).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn ten_thousand_lines_of_eight_tasks_are_all_there_and_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.jsonl");
+        let metrics = Arc::new(AuditMetrics::default());
+        let log = Arc::new(AuditLog::open(file(&path), Arc::clone(&metrics)).unwrap());
+        let tasks: Vec<_> = (0..8)
+            .map(|task| {
+                let log = Arc::clone(&log);
+                tokio::spawn(async move {
+                    for number in 0..1250 {
+                        log.record(&record(task * 1250 + number)).await;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        log.flush().await;
+        let found = numbers(&fs::read_to_string(&path).unwrap());
+        assert_eq!(found.len(), 10_000);
+        assert_eq!(found.into_iter().collect::<HashSet<_>>(), (0..10_000).collect());
+        assert_eq!((metrics.records.get(), metrics.queued.get()), (10_000, 0));
+    }
+
+    #[tokio::test]
+    async fn dropping_the_log_writes_what_is_left_for_its_owner_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.jsonl");
+        let log = AuditLog::open(file(&path), Arc::default()).unwrap();
+        log.record(&record(1)).await;
+        drop(log);
+        assert_eq!(numbers(&fs::read_to_string(&path).unwrap()), [1]);
+        #[cfg(unix)]
         {
-            tracing::error!(%error, "cannot flush the audit log");
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
-}
 
-/// Opens for appending; a new file is its owner's alone.
-fn open(path: &Path) -> Result<File, AuditError> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|source| AuditError::Open { path: path.to_owned(), source })
-}
-
-/// Moves `path` to `path.1`, `path.1` to `path.2`, and removes what is older than `keep`.
-fn rotate(path: &Path, keep: u32) -> io::Result<()> {
-    let numbered = |number: u32| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{number}"));
-        PathBuf::from(name)
-    };
-    if keep == 0 {
-        return std::fs::remove_file(path);
+    #[tokio::test]
+    async fn reopening_follows_the_name_and_loses_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, moved) = (directory.path().join("audit.jsonl"), directory.path().join("moved"));
+        let log = AuditLog::open(file(&path), Arc::default()).unwrap();
+        log.record(&record(1)).await;
+        log.flush().await;
+        fs::rename(&path, &moved).unwrap();
+        log.record(&record(2)).await;
+        log.flush().await;
+        log.reopen().unwrap();
+        log.record(&record(3)).await;
+        log.flush().await;
+        assert_eq!(numbers(&fs::read_to_string(&moved).unwrap()), [1, 2]);
+        assert_eq!(numbers(&fs::read_to_string(&path).unwrap()), [3]);
     }
-    for number in (1..keep).rev() {
-        match std::fs::rename(numbered(number), numbered(number + 1)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+
+    #[tokio::test]
+    async fn a_full_file_is_rotated_and_the_oldest_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.jsonl");
+        let target = Target::File { path: path.clone(), rotation: Some(Rotation { bytes: 1, keep: 2 }) };
+        let log = AuditLog::open(target, Arc::default()).unwrap();
+        for number in 1..=5 {
+            log.record(&record(number)).await;
+            log.flush().await;
+        }
+        let read = |name: &str| numbers(&fs::read_to_string(directory.path().join(name)).unwrap());
+        assert_eq!((read("audit.jsonl"), read("audit.jsonl.1"), read("audit.jsonl.2")), (vec![5], vec![4], vec![3]));
+        assert!(!directory.path().join("audit.jsonl.3").exists());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_full_disk_is_counted_and_nothing_is_dropped_in_silence() {
+        let metrics = Arc::new(AuditMetrics::default());
+        let log = AuditLog::open(file("/dev/full"), Arc::clone(&metrics)).unwrap();
+        log.record(&record(1)).await;
+        drop(log);
+        assert!(metrics.write_errors.get() > 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_full_queue_makes_requests_wait() {
+        let metrics = Arc::new(AuditMetrics::default());
+        let log = AuditLog::open(file("/dev/full"), Arc::clone(&metrics)).unwrap();
+        let body = (0..100).map(|number| ("a".repeat(200) + &number.to_string(), Value::Null)).collect::<Value>();
+        let large = AuditRecord { body: Document::Json(&body), ..record(1) };
+        let all = async {
+            for _ in 0..1000 {
+                log.record(&large).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(1), all).await.is_err());
+        assert_eq!(metrics.waits.get(), 1);
+        assert!(usize::try_from(metrics.queued.get()).unwrap() <= 2 * MAX_QUEUED);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_named() {
+        let error = AuditLog::open(file("/nowhere/audit.jsonl"), Arc::default()).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/audit.jsonl"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_line_starts_again_in_a_fresh_file() {
+        let lines = b"one\ntwo\nthree\n";
+        for (written, expect) in
+            [(0, "one\ntwo\nthree\n"), (2, "one\ntwo\nthree\n"), (4, "two\nthree\n"), (9, "three\n")]
+        {
+            assert_eq!(from_line_start(lines, &lines[written..]), expect.as_bytes(), "{written}");
         }
     }
-    std::fs::rename(path, numbered(1))
 }

@@ -32,6 +32,7 @@ use crate::{
     metrics::Operation,
     operation::{Answer, Context},
     profile,
+    tenant::Tenant,
     token::Caller,
 };
 
@@ -41,20 +42,64 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What is learnt about a request on its way, for the audit log and the metrics.
 struct Notes {
     operation: Operation,
-    verb: Option<Verb>,
-    resource_type: Option<Arc<ResourceType>>,
-    discovery: Option<EventName<'static>>,
+    event: Event,
     caller: Option<Caller>,
     id: Option<String>,
     body: Bytes,
 }
 
+/// The call's name, owned.
+enum Event {
+    Resource(Verb, Arc<ResourceType>),
+    Other(EventName<'static>),
+}
+
 impl Notes {
+    fn new() -> Self {
+        let event = Event::Other(EventName::Unknown);
+        Self { operation: Operation::Unknown, event, caller: None, id: None, body: Bytes::new() }
+    }
+
+    /// Notes what the call is, also when it is refused later.
+    fn aim(&mut self, target: &Target<'_>, method: &Method, tenant: Option<&Tenant>) {
+        let listed = |one: EventName<'static>, all, name: bool| Event::Other(if name { one } else { all });
+        let of = |endpoint: &str, verb| {
+            let rt = tenant.and_then(|tenant| tenant.registry.endpoint(endpoint));
+            rt.map_or(Event::Other(EventName::Unknown), |rt| Event::Resource(verb, rt.clone()))
+        };
+        (self.operation, self.event) = match target {
+            Target::Resources(endpoint) if method == Method::POST => (Operation::Create, of(endpoint, Verb::Create)),
+            Target::Resources(endpoint) => (Operation::Query, of(endpoint, Verb::List)),
+            Target::Resource(endpoint, _) => {
+                let (operation, verb) = match *method {
+                    Method::PUT => (Operation::Replace, Verb::Put),
+                    Method::PATCH => (Operation::Modify, Verb::Patch),
+                    Method::DELETE => (Operation::Delete, Verb::Delete),
+                    _ => (Operation::Retrieve, Verb::Get),
+                };
+                (operation, of(endpoint, verb))
+            }
+            Target::Search(_) => (Operation::Search, Event::Other(EventName::SearchResources)),
+            Target::Root => (Operation::Query, Event::Other(EventName::SearchResources)),
+            Target::Bulk => (Operation::Bulk, Event::Other(EventName::BulkRequest)),
+            Target::Me => (Operation::Unknown, Event::Other(EventName::Unknown)),
+            Target::ResourceTypes(name) => {
+                (Operation::Discover, listed(EventName::GetResourceType, EventName::ListResourceTypes, name.is_some()))
+            }
+            Target::Schemas(urn) => {
+                (Operation::Discover, listed(EventName::GetSchema, EventName::ListSchemas, urn.is_some()))
+            }
+            Target::ServiceProviderConfig => (Operation::Discover, Event::Other(EventName::ServiceProviderConfig)),
+        };
+        if let Target::Resource(_, id) = target {
+            self.id = Some(id.to_string());
+        }
+    }
+
     fn event(&self) -> EventName<'_> {
-        match (self.verb, &self.resource_type, self.discovery) {
-            (Some(verb), Some(rt), _) => EventName::Resource(verb, &rt.name),
-            (_, _, Some(event)) => event,
-            _ => EventName::Unknown,
+        match &self.event {
+            Event::Resource(verb, rt) => EventName::Resource(*verb, &rt.name),
+            Event::Other(event) => *event,
         }
     }
 }
@@ -77,15 +122,7 @@ impl Service {
         let at = self.clock.now();
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, incoming) = request.into_parts();
-        let mut notes = Notes {
-            operation: Operation::Unknown,
-            verb: None,
-            resource_type: None,
-            discovery: None,
-            caller: None,
-            id: None,
-            body: Bytes::new(),
-        };
+        let mut notes = Notes::new();
         let outcome = self.perform(&parts, incoming, peer, id, &mut notes).await;
         let (mut response, error) = match outcome {
             Ok(response) => (response, None),
@@ -125,17 +162,21 @@ impl Service {
             )
         })?;
         let Route { tenant, target } = route(parts.uri.path())?;
+        let known = self.access.tenant(tenant);
+        if let Ok(target) = &target {
+            notes.aim(target, &parts.method, known.as_deref());
+        }
         let discovery = target.as_ref().is_ok_and(Target::is_discovery);
         let anonymous = discovery && !parts.headers.contains_key(AUTHORIZATION);
         if anonymous
-            && let Some(known) = self.access.tenant(tenant)
+            && let Some(known) = &known
             && !known.settings.discovery_needs_token
             && !known.disabled
         {
             let target = target?;
             target.require(parts.method.as_str())?;
             let base = self.settings.load().public.base(parts, peer, tenant)?;
-            return self.discover(parts, &target, &known, &base, notes);
+            return self.discover(parts, &target, known, &base);
         }
         let authorization = request::text(&parts.headers, &AUTHORIZATION);
         let caller = self.access.authenticate(tenant, authorization, self.clock.now()).inspect_err(|error| {
@@ -156,7 +197,7 @@ impl Service {
         let base = self.settings.load().public.base(parts, peer, tenant)?;
         if discovery {
             target.require(parts.method.as_str())?;
-            return self.discover(parts, &target, caller.tenant(), &base, notes);
+            return self.discover(parts, &target, caller.tenant(), &base);
         }
         authorise(&caller, &parts.method, &target)?;
         let mut buffer = Uuid::encode_buffer();
@@ -174,11 +215,9 @@ impl Service {
         &self,
         parts: &Parts,
         target: &Target<'_>,
-        tenant: &crate::tenant::Tenant,
+        tenant: &Tenant,
         base: &str,
-        notes: &mut Notes,
     ) -> Result<Response<Body>, Error> {
-        notes.operation = Operation::Discover;
         let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
         if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
             return Err(Error::new(
@@ -186,18 +225,11 @@ impl Service {
                 "Discovery endpoints cannot be filtered. Leave the filter out.",
             ));
         }
-        let (event, document) = match target {
-            Target::ResourceTypes(name) => (
-                if name.is_some() { EventName::GetResourceType } else { EventName::ListResourceTypes },
-                self.operations.resource_types(tenant, base, name.as_deref()),
-            ),
-            Target::Schemas(urn) => (
-                if urn.is_some() { EventName::GetSchema } else { EventName::ListSchemas },
-                self.operations.schemas(tenant, base, urn.as_deref()),
-            ),
-            _ => (EventName::ServiceProviderConfig, Ok(self.operations.service_provider_config(tenant, base))),
+        let document = match target {
+            Target::ResourceTypes(name) => self.operations.resource_types(tenant, base, name.as_deref()),
+            Target::Schemas(urn) => self.operations.schemas(tenant, base, urn.as_deref()),
+            _ => Ok(self.operations.service_provider_config(tenant, base)),
         };
-        notes.discovery = Some(event);
         Ok(response::document(&document?, request::answer_type(&parts.headers)))
     }
 
@@ -219,31 +251,24 @@ impl Service {
             Target::Resource(endpoint, id) => {
                 let rt = known(registry.endpoint(endpoint), endpoint)?;
                 target.require(parts.method.as_str())?;
-                notes.id = Some(id.to_string());
                 self.resource(context, rt, id, parts, incoming, notes).await
             }
             Target::Search(endpoint) => {
                 target.require(parts.method.as_str())?;
-                notes.operation = Operation::Search;
-                notes.discovery = Some(EventName::SearchResources);
                 profile::require_search(context.caller.tenant())?;
                 let types = match endpoint {
                     Some(endpoint) => std::slice::from_ref(known(registry.endpoint(endpoint), endpoint)?),
                     None => registry.resource_types(),
                 };
                 let query = Query::from_search_request(self.body(parts, incoming, notes).await?)?;
-                self.operations.query(context, types, endpoint.as_deref().unwrap_or_default(), &query).await
+                self.query(context, types, endpoint.as_deref().unwrap_or_default(), &query).await
             }
             Target::Root => {
                 target.require(parts.method.as_str())?;
-                notes.operation = Operation::Query;
-                notes.discovery = Some(EventName::SearchResources);
-                self.operations.query(context, registry.resource_types(), "", &request::query(parts)?).await
+                self.query(context, registry.resource_types(), "", &request::query(parts)?).await
             }
             Target::Bulk => {
                 target.require(parts.method.as_str())?;
-                notes.operation = Operation::Bulk;
-                notes.discovery = Some(EventName::BulkRequest);
                 profile::require_bulk(context.caller.tenant())?;
                 let bulk = BulkRequest::parse(self.body(parts, incoming, notes).await?)?;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
@@ -268,15 +293,33 @@ impl Service {
         incoming: Incoming,
         notes: &mut Notes,
     ) -> Result<Answer, Error> {
-        notes.resource_type = Some(rt.clone());
         if parts.method == Method::POST {
-            notes.see(Operation::Create, Verb::Create);
             let query = request::query(parts)?;
             let body = self.body(parts, incoming, notes).await?;
             return self.operations.create(context, rt, self.operations.fresh_id(), body, &query).await;
         }
-        notes.see(Operation::Query, Verb::List);
-        self.operations.query(context, std::slice::from_ref(rt), endpoint, &request::query(parts)?).await
+        self.query(context, std::slice::from_ref(rt), endpoint, &request::query(parts)?).await
+    }
+
+    /// A query is the one read whose work the client decides, so it has a deadline.
+    async fn query(
+        &self,
+        context: &Context,
+        types: &[Arc<ResourceType>],
+        endpoint: &str,
+        query: &Query,
+    ) -> Result<Answer, Error> {
+        let within = self.settings.load().request_timeout;
+        let answer = tokio::time::timeout(within, self.operations.query(context, types, endpoint, query)).await;
+        answer.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::TooMany,
+                format!(
+                    "The query took longer than {} s. Filter by an indexed attribute, or walk with a cursor.",
+                    within.as_secs()
+                ),
+            ))
+        })
     }
 
     async fn resource(
@@ -288,29 +331,22 @@ impl Service {
         incoming: Incoming,
         notes: &mut Notes,
     ) -> Result<Answer, Error> {
-        notes.resource_type = Some(rt.clone());
         let operations = &self.operations;
         let if_match = request::condition(&parts.headers, &IF_MATCH);
         match parts.method {
             Method::PUT => {
-                notes.see(Operation::Replace, Verb::Put);
                 profile::require_replace(context.caller.tenant(), rt)?;
                 let query = request::query(parts)?;
                 let body = self.body(parts, incoming, notes).await?;
                 operations.replace(context, rt, id, body, &query, &if_match).await
             }
             Method::PATCH => {
-                notes.see(Operation::Modify, Verb::Patch);
                 let query = request::query(parts)?;
                 let body = self.body(parts, incoming, notes).await?;
                 operations.modify(context, rt, id, body, &query, &if_match).await
             }
-            Method::DELETE => {
-                notes.see(Operation::Delete, Verb::Delete);
-                operations.delete(context, rt, id, &if_match).await
-            }
+            Method::DELETE => operations.delete(context, rt, id, &if_match).await,
             _ => {
-                notes.see(Operation::Retrieve, Verb::Get);
                 let unless = request::condition(&parts.headers, &IF_NONE_MATCH);
                 operations.retrieve(context, rt, id, &request::query(parts)?, &unless).await
             }
@@ -360,13 +396,6 @@ impl Service {
             event_id: self.request_id(),
         };
         audit.record(&record).await;
-    }
-}
-
-impl Notes {
-    fn see(&mut self, operation: Operation, verb: Verb) {
-        self.operation = operation;
-        self.verb = Some(verb);
     }
 }
 

@@ -28,3 +28,15 @@ impl RetryAfter {
         Self(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_is_rounded_up_to_whole_seconds() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (59_500, 60)] {
+            assert_eq!(RetryAfter::after(Duration::from_millis(millis)).seconds(), seconds, "{millis}");
+        }
+    }
+}

@@ -25,6 +25,8 @@ use self::watch::{Activity, Watched};
 use super::{body::Body, tls::Tls};
 use crate::metrics::Metrics;
 
+#[cfg(test)]
+mod tests;
 pub mod watch;
 
 /// What one connection, and all of them together, may take.

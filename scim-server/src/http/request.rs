@@ -8,7 +8,7 @@ use hyper::{
     HeaderMap,
     body::{Body as _, Incoming},
     header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName},
-    http::request::Parts,
+    http::{request::Parts, uri::Authority},
 };
 use percent_encoding::percent_decode_str;
 use scim_protocol::{Error, ErrorKind, message::Query};
@@ -90,7 +90,7 @@ pub fn answer_type(headers: &HeaderMap) -> &'static str {
 }
 
 /// The parameters of a URL, decoded: `+` is a space, as forms and several providers write it.
-pub fn pairs(query: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Error> {
+pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Error> {
     let decode = |text: &str| -> Result<String, Error> {
         let spaced = text.replace('+', " ");
         let decoded = percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned);
@@ -101,7 +101,7 @@ pub fn pairs(query: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Error> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((Cow::Owned(decode(name)?), Cow::Owned(decode(value)?)))
+            Ok((decode(name)?, decode(value)?))
         })
         .collect()
 }
@@ -161,7 +161,7 @@ impl Public {
 
 /// The host that the client asked for: in HTTP/2 it is part of the URI.
 pub fn host(parts: &Parts) -> Option<&str> {
-    text(&parts.headers, &HOST).or_else(|| parts.uri.authority().map(|authority| authority.as_str()))
+    text(&parts.headers, &HOST).or_else(|| parts.uri.authority().map(Authority::as_str))
 }
 
 #[cfg(test)]
@@ -173,7 +173,7 @@ mod tests {
     #[track_caller]
     fn check_pairs(query: &str, expect: &[(&str, &str)]) {
         let found = pairs(query).unwrap();
-        let found: Vec<_> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(found, expect, "{query}");
     }
 

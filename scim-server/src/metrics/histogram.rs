@@ -78,7 +78,7 @@ impl Histogram {
             .bounds
             .iter()
             .map(|bound| *bound as f64 / self.scale)
-            .chain([f64::MAX])
+            .chain([f64::INFINITY])
             .zip(self.buckets.iter().map(|bucket| bucket.load(Relaxed)))
             .collect();
         let count = buckets.iter().map(|(_, count)| count).sum();

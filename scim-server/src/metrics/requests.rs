@@ -44,7 +44,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Create,
         Self::Retrieve,
         Self::Query,

@@ -1,8 +1,6 @@
 //! What an operation gives back: the outcome, where the resource is, and its bytes.
 
-use std::sync::Arc;
-
-use scim_protocol::{Error, schema::ResourceType};
+use scim_protocol::Error;
 
 use super::{Context, Operations};
 use crate::{
@@ -52,6 +50,19 @@ impl Answer {
     pub fn plain(outcome: Outcome, content: Content) -> Self {
         Self { outcome, id: None, location: None, version: None, content }
     }
+
+    /// The answer that names a resource without showing it.
+    pub(super) fn about(context: &Context, outcome: Outcome, key: &ResourceKey, version: u64) -> Self {
+        let rt = context.caller.tenant().registry.resource_type(key.resource_type.as_str());
+        let endpoint = rt.map_or("", |rt| rt.endpoint.as_str());
+        Self {
+            outcome,
+            id: Some(key.id),
+            location: Some(format!("{}{endpoint}/{}", context.base, key.id)),
+            version: Some(version),
+            content: Content::Nothing,
+        }
+    }
 }
 
 impl Operations {
@@ -64,7 +75,7 @@ impl Operations {
         record: Record,
         view: &View,
     ) -> Result<Answer, Error> {
-        let mut answer = self.mention(context, outcome, key, record.header.version);
+        let mut answer = Answer::about(context, outcome, key, record.header.version);
         let renderer = self.renderer(context);
         let groups = self.groups(key, view).await?;
         answer.content = if view.members(&record) > STREAM_MEMBERS {
@@ -84,33 +95,11 @@ impl Operations {
         Ok(answer)
     }
 
-    /// The answer that names a resource without showing it.
-    pub(super) fn mention(&self, context: &Context, outcome: Outcome, key: &ResourceKey, version: u64) -> Answer {
-        let endpoint = context
-            .caller
-            .tenant()
-            .registry
-            .resource_type(key.resource_type.as_str())
-            .map_or("", |rt| rt.endpoint.as_str());
-        Answer {
-            outcome,
-            id: Some(key.id),
-            location: Some(format!("{}{endpoint}/{}", context.base, key.id)),
-            version: Some(version),
-            content: Content::Nothing,
-        }
-    }
-
     pub(super) async fn groups(&self, key: &ResourceKey, view: &View) -> Result<Vec<crate::store::Reference>, Error> {
         if !view.groups() {
             return Ok(Vec::new());
         }
         let mut of_each = self.store.groups_of(key.tenant, &[key.id]).await?;
         Ok(of_each.pop().unwrap_or_default())
-    }
-
-    /// The index specifications and type of what a key names.
-    pub(super) fn resource_type(context: &Context, name: &str) -> Option<Arc<ResourceType>> {
-        context.caller.tenant().registry.resource_type(name).cloned()
     }
 }

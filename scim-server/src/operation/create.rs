@@ -34,9 +34,9 @@ impl Operations {
         let members = self.members_in(context, resource.take(MEMBERS)).await?;
         self.passwords.seal(&mut resource, None).await?;
 
-        let key = self.key(context, rt, id);
+        let key = context.key(rt, id);
         let draft = Draft::new(&key, &resource, rt, tenant.index_specs(&rt.name))?;
-        let mut commit = Commit::new(key.clone(), self.event(context, Action::Create, &key, attributes));
+        let mut commit = Commit::new(key.clone(), context.event(Action::Create, &key, attributes));
         commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
         commit.writes.extend(draft.entries.into_iter().map(Write::Index));
         commit.writes.extend(members.into_iter().map(|member| Write::Join(Edge { group: key.clone(), member })));

@@ -26,7 +26,7 @@ impl Operations {
             let (key, record) = self.find(context, rt, id).await?;
             condition.require(record.header.version)?;
             let entries = index::entries(&key, &stored_document(&record)?, specs);
-            let mut commit = Commit::new(key.clone(), self.event(context, Action::Delete, &key, Vec::new()));
+            let mut commit = Commit::new(key.clone(), context.event(Action::Delete, &key, Vec::new()));
             commit.expect.push(Expect::Version(key.clone(), record.header.version));
             commit.writes.extend(entries.into_iter().map(Write::Unindex));
             commit.writes.push(Write::Delete(key));

@@ -42,9 +42,9 @@ impl Operations {
     /// All resource types, or the one of that name.
     pub fn resource_types(&self, tenant: &Tenant, base: &str, name: Option<&str>) -> Result<Value, Error> {
         let Some(name) = name else {
-            return Ok(list(
-                tenant.registry.resource_types().iter().map(|rt| discovery::resource_type(rt, base)).collect(),
-            ));
+            let all: Vec<_> =
+                tenant.registry.resource_types().iter().map(|rt| discovery::resource_type(rt, base)).collect();
+            return Ok(list(&all));
         };
         let found = tenant.registry.resource_type(name);
         found.map(|rt| discovery::resource_type(rt, base)).ok_or_else(|| missing("resource type", name))
@@ -53,14 +53,15 @@ impl Operations {
     /// All schemas, or the one with that URN.
     pub fn schemas(&self, tenant: &Tenant, base: &str, urn: Option<&str>) -> Result<Value, Error> {
         let Some(urn) = urn else {
-            return Ok(list(tenant.registry.schemas().iter().map(|schema| discovery::schema(schema, base)).collect()));
+            let all: Vec<_> = tenant.registry.schemas().iter().map(|schema| discovery::schema(schema, base)).collect();
+            return Ok(list(&all));
         };
         let found = tenant.registry.schema(urn);
         found.map(|schema| discovery::schema(schema, base)).ok_or_else(|| missing("schema", urn))
     }
 }
 
-fn list(resources: Vec<Value>) -> Value {
+fn list(resources: &[Value]) -> Value {
     json!({
         "schemas": [LIST_RESPONSE_SCHEMA],
         "totalResults": resources.len(),

@@ -165,7 +165,7 @@ impl Operations {
         let tenant = context.caller.tenant();
         if let Some(id) = ResourceId::parse(id) {
             for rt in tenant.registry.resource_types() {
-                let key = self.key(context, rt, id);
+                let key = context.key(rt, id);
                 if self.store.get(&key).await?.is_some() {
                     return Ok(key);
                 }

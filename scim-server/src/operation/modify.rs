@@ -60,7 +60,7 @@ impl Operations {
             && query.attributes.is_empty()
             && view.members(&record) > 0
         {
-            return Ok(self.mention(context, Outcome::NoContent, &key, record.header.version));
+            return Ok(Answer::about(context, Outcome::NoContent, &key, record.header.version));
         }
         self.show(context, Outcome::Ok, &key, record, &view).await
     }
@@ -118,7 +118,7 @@ impl Operations {
         if attributes.is_empty() {
             return Ok(None);
         }
-        let mut commit = Commit::new(key.clone(), self.event(context, change.action, key, attributes));
+        let mut commit = Commit::new(key.clone(), context.event(change.action, key, attributes));
         let mut after = record.clone();
         if document_changes {
             let specs = tenant.index_specs(&rt.name);

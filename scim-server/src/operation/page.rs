@@ -175,9 +175,8 @@ impl<'a> Walk<'a> {
     }
 
     async fn members_of(&self, group: ResourceId, after: Option<ResourceId>) -> Result<Candidates, Error> {
-        let types = self.operations.tenant_types(&self.renderer);
-        for name in types {
-            let key = ResourceKey { tenant: self.renderer.tenant, resource_type: name, id: group };
+        for (name, _) in self.renderer.endpoints.iter() {
+            let key = ResourceKey { tenant: self.renderer.tenant, resource_type: name.clone(), id: group };
             let page = self.operations.store.members(&key, after, BATCH, false).await?;
             if page.is_empty() {
                 continue;
@@ -192,12 +191,6 @@ impl<'a> Walk<'a> {
 
     fn key(&self, id: ResourceId) -> ResourceKey {
         ResourceKey { tenant: self.renderer.tenant, resource_type: self.target.name.clone(), id }
-    }
-}
-
-impl Operations {
-    fn tenant_types(&self, renderer: &Renderer) -> Vec<TypeName> {
-        renderer.endpoints.iter().map(|(name, _)| name.clone()).collect()
     }
 }
 

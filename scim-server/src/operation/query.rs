@@ -50,7 +50,7 @@ impl Operations {
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
         profile::check_query(tenant, types, query)?;
-        let targets = self.targets(context, types, query)?;
+        let targets = targets(context, types, query)?;
         let count = self.page_size(context, query.count);
         let fingerprint = fingerprint(&tenant.id.to_string(), endpoint, query);
         let found = match &query.page {
@@ -79,28 +79,6 @@ impl Operations {
             }
         };
         self.list(context, &targets, found, fingerprint, query.count).await
-    }
-
-    fn targets(&self, context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Result<Vec<Target>, Error> {
-        let tenant = context.caller.tenant();
-        let mut targets = Vec::with_capacity(types.len());
-        for rt in types {
-            let filter = match (&query.filter, types.len()) {
-                (None, _) => None,
-                (Some(filter), 1) => Some(filter.bind(rt)?),
-                (Some(filter), _) => Some(filter.bind_lenient(rt)?),
-            };
-            let name = rt.name.as_str().into();
-            let scope = Scope { tenant: tenant.id, resource_type: &name, specs: tenant.index_specs(&rt.name) };
-            let mut plan = plan(filter.as_ref(), scope);
-            if filter.is_none() && types.len() == 1 {
-                if let Some(source) = super::sort::source(query, rt, scope)? {
-                    plan = Plan { source, exact: true };
-                }
-            }
-            targets.push(Target { view: view(context, rt, query)?, rt: rt.clone(), name, filter, plan });
-        }
-        Ok(targets)
     }
 
     fn page_size(&self, context: &Context, asked: Option<u32>) -> usize {
@@ -298,10 +276,10 @@ impl Operations {
         let mut out = Out::default();
         out.text(&envelope.opening());
 
-        let members: u64 = found.matches.iter().map(|(ordinal, m)| targets[*ordinal].view.members(&m.record)).sum();
+        let listed: u64 = found.matches.iter().map(|(ordinal, m)| targets[*ordinal].view.members(&m.record)).sum();
         let views: Vec<_> = targets.iter().map(|target| target.view.clone()).collect();
         let page = super::list::Listing { renderer: self.renderer(context), views, matches: found.matches };
-        let content = if members > STREAM_MEMBERS {
+        let body = if listed > STREAM_MEMBERS {
             let (mut stream, pieces) = Out::stream();
             stream.buffer = out.buffer;
             tokio::spawn(async move {
@@ -313,8 +291,32 @@ impl Operations {
             page.write(&mut out).await?;
             Content::Whole(out.buffer)
         };
-        Ok(Answer::plain(Outcome::Ok, content))
+        Ok(Answer::plain(Outcome::Ok, body))
     }
+}
+
+/// What the query means for each of the types.
+fn targets(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Result<Vec<Target>, Error> {
+    let tenant = context.caller.tenant();
+    let mut targets = Vec::with_capacity(types.len());
+    for rt in types {
+        let filter = match (&query.filter, types.len()) {
+            (None, _) => None,
+            (Some(filter), 1) => Some(filter.bind(rt)?),
+            (Some(filter), _) => Some(filter.bind_lenient(rt)?),
+        };
+        let name = rt.name.as_str().into();
+        let scope = Scope { tenant: tenant.id, resource_type: &name, specs: tenant.index_specs(&rt.name) };
+        let mut plan = plan(filter.as_ref(), scope);
+        if filter.is_none()
+            && types.len() == 1
+            && let Some(source) = super::sort::source(query, rt, scope)?
+        {
+            plan = Plan { source, exact: true };
+        }
+        targets.push(Target { view: view(context, rt, query)?, rt: rt.clone(), name, filter, plan });
+    }
+    Ok(targets)
 }
 
 /// Whether the plan itself gives the order that was asked for.

@@ -19,7 +19,7 @@ impl Operations {
         let view = view(context, rt, query)?;
         let (key, record) = self.find(context, rt, id).await?;
         if unless.names(record.header.version) == Some(true) {
-            return Ok(self.mention(context, Outcome::NotModified, &key, record.header.version));
+            return Ok(Answer::about(context, Outcome::NotModified, &key, record.header.version));
         }
         self.show(context, Outcome::Ok, &key, record, &view).await
     }

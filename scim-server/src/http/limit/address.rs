@@ -128,3 +128,68 @@ impl<C: Clock + Clone> AddressLimit<C> {
         self.blocked_count.store(blocked.len(), Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn limit(burst: u32) -> (FakeRelativeClock, AddressLimit<FakeRelativeClock>) {
+        let clock = FakeRelativeClock::default();
+        let limit = AddressLimit::with_clock(NonZeroU32::new(burst).unwrap(), Duration::from_secs(3), clock.clone());
+        (clock, limit)
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_failures_count_and_the_wait_is_told() {
+        let (clock, limit) = limit(2);
+        let (guesser, other) = (address("192.0.2.1"), address("192.0.2.2"));
+        for _ in 0..100 {
+            assert_eq!(limit.check(guesser), Ok(()));
+        }
+        for _ in 0..2 {
+            limit.failed(guesser);
+            assert_eq!(limit.check(guesser), Ok(()));
+        }
+        limit.failed(guesser);
+        assert_eq!(limit.check(guesser), Err(RetryAfter(3)));
+        assert_eq!(limit.check(other), Ok(()));
+        clock.advance(Duration::from_millis(1500));
+        assert_eq!(limit.check(guesser), Err(RetryAfter(2)));
+        clock.advance(Duration::from_millis(1501));
+        assert_eq!(limit.check(guesser), Ok(()));
+        assert_eq!(limit.blocked_count.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_client_and_a_mapped_address_is_ipv4() {
+        for (failing, checked, blocked) in [
+            ("2001:db8::1", "2001:db8::ffff:1", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+            ("192.0.2.1", "::ffff:192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+        ] {
+            let (_, limit) = limit(1);
+            limit.failed(address(failing));
+            limit.failed(address(failing));
+            assert_eq!(limit.check(address(checked)).is_err(), blocked, "{failing} {checked}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_addresses_stays_within_bounds() {
+        let (clock, limit) = limit(1);
+        for number in 0..u32::try_from(MAX_SOURCES).unwrap() * 2 {
+            limit.failed(IpAddr::from(number.to_be_bytes()));
+        }
+        assert!(limit.failures.len() <= MAX_SOURCES + SWEEP_EVERY, "{}", limit.failures.len());
+        clock.advance(Duration::from_secs(60));
+        limit.sweep();
+        assert!(limit.failures.is_empty());
+    }
+}

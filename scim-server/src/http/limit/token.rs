@@ -81,3 +81,53 @@ impl<C: Clock + Clone> TokenLimit<C> {
         known.get(&rate).map_or(fresh, Arc::clone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(limit: &TokenLimit<FakeRelativeClock>, key: &str, rate: u32, requests: u32, expect: u32) {
+        let key = Arc::from(key);
+        let let_through = (0..requests).filter(|_| limit.check(&key, rate).is_ok()).count();
+        assert_eq!(let_through, expect as usize, "{key} at {rate}");
+    }
+
+    #[test]
+    fn each_key_has_one_second_of_its_rate_at_once() {
+        let clock = FakeRelativeClock::default();
+        let limit = TokenLimit::with_clock(clock.clone());
+        check(&limit, "a", 20, 30, 20);
+        check(&limit, "b", 20, 5, 5);
+        check(&limit, "a", 0, 1000, 1000);
+        clock.advance(Duration::from_millis(500));
+        check(&limit, "a", 20, 30, 10);
+        assert_eq!(limit.check(&Arc::from("a"), 20).unwrap_err().seconds(), 1);
+    }
+
+    #[test]
+    fn a_new_rate_counts_at_once() {
+        let limit = TokenLimit::with_clock(FakeRelativeClock::default());
+        check(&limit, "a", 20, 30, 20);
+        check(&limit, "a", 5, 30, 5);
+        check(&limit, "a", 20, 1, 0);
+    }
+
+    #[test]
+    fn a_sweep_forgets_who_has_rested() {
+        let clock = FakeRelativeClock::default();
+        let limit = TokenLimit::with_clock(clock.clone());
+        check(&limit, "a", 20, 30, 20);
+        limit.sweep();
+        check(&limit, "a", 20, 1, 0);
+        clock.advance(Duration::from_secs(10));
+        limit.sweep();
+        limit.sweep();
+        assert!(limit.by_rate.load().is_empty());
+        check(&limit, "a", 20, 30, 20);
+    }
+}

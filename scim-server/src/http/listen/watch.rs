@@ -75,7 +75,8 @@ pub(super) struct Timeouts {
     pub(super) idle: Duration,
 }
 
-/// After a connection was asked to close, how long it has to do so in good order.
+/// How long the other side of HTTP/2 has to agree that the connection ends (RFC 9113 §6.8).
+/// HTTP/1.1 has nothing to agree on.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Runs a connection to its end, which comes when the client closes it, when it stands still for
@@ -96,7 +97,8 @@ pub(super) async fn drive<C: GracefulConnection>(
             () = stillness.next() => {
                 if stillness.is_too_long() {
                     connection.as_mut().graceful_shutdown();
-                    return timeout(FAREWELL, connection).await.unwrap_or(Ok(()));
+                    let farewell = if timeouts.header.is_some() { Duration::ZERO } else { FAREWELL };
+                    return timeout(farewell, connection).await.unwrap_or(Ok(()));
                 }
             }
             // The sender outlives the connections, so an error cannot be.
@@ -121,8 +123,13 @@ pub(super) async fn drive<C: GracefulConnection>(
 struct Stillness<'a> {
     activity: &'a Activity,
     timeouts: Timeouts,
+    /// Between two looks.
     step: Duration,
+    /// When the last look was due, and the next one is. Looks are counted by when they were due, so
+    /// that a late one does not make a deadline miss by a whole step.
+    at: Instant,
     next: Instant,
+    /// What the last look saw, and the first look that saw it.
     seen: (u32, u32),
     since: Instant,
 }
@@ -131,12 +138,13 @@ impl<'a> Stillness<'a> {
     fn new(activity: &'a Activity, timeouts: Timeouts) -> Self {
         let step = timeouts.first.min(timeouts.idle).max(Duration::from_millis(10));
         let since = Instant::now();
-        Self { activity, timeouts, step, next: since + step, seen: activity.snapshot(), since }
+        Self { activity, timeouts, step, at: since, next: since + step, seen: activity.snapshot(), since }
     }
 
     async fn next(&mut self) {
         sleep_until(self.next).await;
-        self.next += self.step;
+        self.at = self.next;
+        self.next = Instant::now().max(self.at + self.step);
     }
 
     /// Whether the connection must go.
@@ -144,7 +152,7 @@ impl<'a> Stillness<'a> {
         let now = self.activity.snapshot();
         if now != self.seen || self.activity.running.load(Relaxed) > 0 {
             self.seen = now;
-            self.since = Instant::now();
+            self.since = self.at;
             return false;
         }
         let begun = self.activity.reads.load(Relaxed) != self.activity.reads_served.load(Relaxed);
@@ -153,7 +161,7 @@ impl<'a> Stillness<'a> {
             Some(header) if begun => header,
             _ => self.timeouts.idle,
         };
-        self.since.elapsed() >= limit
+        self.at - self.since >= limit
     }
 }
 

@@ -1,0 +1,75 @@
+# `make` prints what there is to do.
+
+CARGO ?= cargo
+DATA ?= ./data
+LISTEN ?= 127.0.0.1:8080
+CYCLES ?= 30
+SECONDS ?= 60
+PYTHON ?= python3
+
+CARGO_DENY_VERSION := 0.20.2
+DENY := .tools/bin/cargo-deny
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check bench crash-test audit fuzz docs clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# A release build: it takes a minute longer once, and what a newcomer then tries is as fast as the
+# real thing (password hashing alone is a hundred times slower without optimisation).
+run: ## Build and start the server on loopback, store in ./data; the first start makes a tenant
+	$(CARGO) run --release --quiet -p scim-server -- serve --data $(DATA) --listen $(LISTEN) --first-tenant demo
+
+build: ## Build the optimised binary, target/release/scim-server
+	$(CARGO) build --release --locked
+
+test: python ## Run every test: unit, property, dialogues of the providers, crash, scim2-tester
+	$(CARGO) test --workspace --locked
+
+check: ## Formatting, lints and documentation, warnings denied
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+
+bench: ## Measure against a bare hyper server in the same run, and print a table
+	$(CARGO) bench --locked -p scim-server
+
+crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
+	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture
+
+audit: $(DENY) ## Licences, bans and sources of all dependencies; advisories where their database can be reached
+	$(DENY) --locked check licenses bans sources
+	@if $(DENY) --locked fetch db >/dev/null 2>&1; then \
+		$(DENY) --locked check --disable-fetch advisories; \
+	else \
+		echo "audit: the advisory database cannot be reached from here; advisories were NOT checked"; \
+	fi
+
+$(DENY):
+	$(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root .tools
+
+fuzz: ## Run each fuzz target for SECONDS (SECONDS=600); needs a nightly toolchain and cargo-fuzz
+	@for target in $$(cd fuzz && $(CARGO) +nightly fuzz list); do \
+		echo "fuzz: $$target"; \
+		(cd fuzz && $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(SECONDS)) || exit 1; \
+	done
+
+docs: ## Build the documentation of the code and write the generated reference pages
+	$(CARGO) doc --workspace --no-deps --locked
+	UPDATE=1 $(CARGO) test --locked -p scim-server reference
+
+clean: ## Remove what was built; the store in ./data stays
+	$(CARGO) clean
+	rm -rf .tools
+
+# scim2-tester is a Python program. The test makes a virtual environment for it under target/; here
+# only Python itself is seen to, since Debian ships it without the module that makes one.
+.PHONY: python
+python:
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y python3 python3-venv; \
+		else \
+			echo "make test needs python3 with venv: apt-get install python3 python3-venv"; exit 1; \
+		fi; }

@@ -1,0 +1,330 @@
+//! Administration: every command of the command line as a value, and the one function that does it.
+//!
+//! A command runs in one of two places. While a server has the store open, the command line sends
+//! the request to the server's own listener for administrators ([`listen`], [`client`]); else it
+//! opens the store and runs it itself. Both call [`execute`], so that each command is written once.
+
+pub mod archive;
+pub mod client;
+pub mod line;
+pub mod listen;
+pub mod place;
+pub mod provision;
+pub mod resources;
+pub mod tenants;
+pub mod transfer;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use scim_protocol::Error;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+pub use line::{Input, Line, Output};
+
+use crate::{
+    access::{Access, system_entries},
+    clock::Clock,
+    index,
+    render::stored_document,
+    store::{EntriesOf, Store, StoreError, TenantId},
+    tenant::{DirectoryError, Settings},
+    token::{Caller, LedgerError, Scopes},
+};
+
+/// One command. Its wire form is a JSON object whose `command` says which.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AdminRequest {
+    /// Compares documents, indexes, memberships and counts.
+    Check {
+        /// Put right what disagrees.
+        repair: bool,
+    },
+    /// Makes a user or group by hand.
+    Create {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// The body of a POST.
+        resource: Value,
+        /// Also while an identity provider provisions the tenant.
+        force: bool,
+    },
+    /// Removes a user or group by hand.
+    Delete {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Its id, `userName` or `displayName`.
+        name: String,
+        /// Also while an identity provider provisions the tenant.
+        force: bool,
+    },
+    /// Gives out everything, as lines of JSON.
+    Export {
+        /// Of this tenant; of all when absent.
+        tenant: Option<String>,
+    },
+    /// Takes in what was given out; the lines are the request's input.
+    Import {
+        /// Remove tenants of the same ids first, instead of refusing.
+        replace: bool,
+    },
+    /// Lists users or groups.
+    List {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Those that match, as RFC 7644 §3.4.2.2 writes it.
+        filter: Option<String>,
+        /// At most so many.
+        limit: Option<usize>,
+    },
+    /// Shows a user or group.
+    Show {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Its id, `userName` or `displayName`.
+        name: String,
+    },
+    /// Makes a tenant.
+    TenantCreate {
+        /// Its name.
+        name: String,
+        /// What is set for it.
+        settings: Box<Settings>,
+        /// With a token that lives so many seconds; without a token when absent.
+        token_seconds: Option<u64>,
+    },
+    /// Removes a tenant with everything in it.
+    TenantDelete {
+        /// Its name or id.
+        tenant: String,
+        /// Also while it has live tokens.
+        force: bool,
+    },
+    /// Disables or enables a tenant.
+    TenantDisable {
+        /// Its name or id.
+        tenant: String,
+        /// Which of the two.
+        disabled: bool,
+    },
+    /// Lists the tenants.
+    TenantList,
+    /// Changes what is set for a tenant.
+    TenantSet {
+        /// Its name or id.
+        tenant: String,
+        /// Only what changes: an object in the form of [`Settings`].
+        settings: serde_json::Map<String, Value>,
+    },
+    /// Shows a tenant.
+    TenantShow {
+        /// Its name or id.
+        tenant: String,
+    },
+    /// Issues a token.
+    TokenCreate {
+        /// For which tenant.
+        tenant: String,
+        /// What it may do.
+        scopes: Scopes,
+        /// How long it lives.
+        seconds: u64,
+    },
+    /// Revokes a token.
+    TokenDelete {
+        /// Of which tenant.
+        tenant: String,
+        /// The token's id.
+        id: String,
+    },
+    /// Lists the tokens of a tenant.
+    TokenList {
+        /// Of which tenant; of all when absent.
+        tenant: Option<String>,
+    },
+    /// Issues a second token that takes the place of the first.
+    TokenRotate {
+        /// For which tenant.
+        tenant: String,
+        /// How long it lives.
+        seconds: u64,
+        /// After how long the first ends; it lives on until it is deleted when absent.
+        overlap_seconds: Option<u64>,
+    },
+}
+
+impl AdminRequest {
+    /// What it is called, for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Check { .. } => "check",
+            Self::Create { .. } => "create",
+            Self::Delete { .. } => "delete",
+            Self::Export { .. } => "export",
+            Self::Import { .. } => "import",
+            Self::List { .. } => "list",
+            Self::Show { .. } => "show",
+            Self::TenantCreate { .. } => "tenant-create",
+            Self::TenantDelete { .. } => "tenant-delete",
+            Self::TenantDisable { .. } => "tenant-disable",
+            Self::TenantList => "tenant-list",
+            Self::TenantSet { .. } => "tenant-set",
+            Self::TenantShow { .. } => "tenant-show",
+            Self::TokenCreate { .. } => "token-create",
+            Self::TokenDelete { .. } => "token-delete",
+            Self::TokenList { .. } => "token-list",
+            Self::TokenRotate { .. } => "token-rotate",
+        }
+    }
+}
+
+/// Manual provisioning: what the operations of RFC 7644 do for an administrator.
+#[async_trait]
+pub trait Provision: Send + Sync + 'static {
+    /// A page of the resources that match, and the cursor of the next page if there is one.
+    async fn list(
+        &self,
+        caller: &Caller,
+        resource_type: &str,
+        filter: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Value>, Option<String>), Error>;
+
+    /// One resource by its id; `ErrorKind::NotFound` when there is none.
+    async fn show(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<Value, Error>;
+
+    /// Makes a resource from the body of a POST, and shows it.
+    async fn create(&self, caller: &Caller, resource_type: &str, body: Value) -> Result<Value, Error>;
+
+    /// Removes a resource.
+    async fn delete(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<(), Error>;
+}
+
+/// What commands work on.
+#[derive(Clone)]
+pub struct AdminContext {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Who may come in.
+    pub access: Arc<Access>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Users and groups.
+    pub provision: Arc<dyn Provision>,
+}
+
+/// Why a command failed. Each says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// About a tenant.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// About the input, which ended early or cannot be read.
+    #[error("cannot read the input: {0}")]
+    Input(#[from] std::io::Error),
+    /// About a token.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// For a reason that the sentence says.
+    #[error("{0}")]
+    Refused(String),
+    /// A user or group was refused.
+    #[error("{}", .0.detail())]
+    Scim(#[from] Error),
+    /// The store failed.
+    #[error("{0}{cause}", cause = cause(.0))]
+    Store(#[from] StoreError),
+    /// Nobody takes the output any more.
+    #[error("the output was closed before everything was written")]
+    Unread,
+}
+
+fn cause(error: &StoreError) -> String {
+    std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default()
+}
+
+/// Does what a request says. What it prints goes to `output` line by line; what it reads (an import)
+/// comes from `input`.
+pub async fn execute(
+    context: &AdminContext,
+    request: AdminRequest,
+    input: &mut Input,
+    output: &Output,
+) -> Result<(), AdminError> {
+    match request {
+        AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
+        AdminRequest::Export { tenant } => transfer::export(context, tenant.as_deref(), output).await,
+        AdminRequest::Import { replace } => transfer::import(context, replace, input, output).await,
+        AdminRequest::Create { tenant, resource_type, resource, force } => {
+            resources::create(context, &tenant, &resource_type, resource, force, output).await
+        }
+        AdminRequest::Delete { tenant, resource_type, name, force } => {
+            resources::delete(context, &tenant, &resource_type, &name, force, output).await
+        }
+        AdminRequest::List { tenant, resource_type, filter, limit } => {
+            resources::list(context, &tenant, &resource_type, filter.as_deref(), limit, output).await
+        }
+        AdminRequest::Show { tenant, resource_type, name } => {
+            resources::show(context, &tenant, &resource_type, &name, output).await
+        }
+        AdminRequest::TenantCreate { name, settings, token_seconds } => {
+            tenants::create(context, &name, *settings, token_seconds.map(Duration::from_secs), output).await
+        }
+        AdminRequest::TenantDelete { tenant, force } => tenants::delete(context, &tenant, force, output).await,
+        AdminRequest::TenantDisable { tenant, disabled } => tenants::disable(context, &tenant, disabled, output).await,
+        AdminRequest::TenantList => tenants::list(context, output).await,
+        AdminRequest::TenantSet { tenant, settings } => tenants::set(context, &tenant, settings, output).await,
+        AdminRequest::TenantShow { tenant } => tenants::show(context, &tenant, output).await,
+        AdminRequest::TokenCreate { tenant, scopes, seconds } => {
+            tenants::issue(context, &tenant, scopes, Duration::from_secs(seconds), output).await
+        }
+        AdminRequest::TokenDelete { tenant, id } => tenants::revoke(context, &tenant, &id, output).await,
+        AdminRequest::TokenList { tenant } => tenants::tokens(context, tenant.as_deref(), output).await,
+        AdminRequest::TokenRotate { tenant, seconds, overlap_seconds } => {
+            let overlap = overlap_seconds.map(Duration::from_secs);
+            tenants::rotate(context, &tenant, Duration::from_secs(seconds), overlap, output).await
+        }
+    }
+}
+
+impl AdminContext {
+    /// The index entries that any record should have: the system's own, and tenants' by the settings
+    /// that are in force when it is called.
+    pub fn entries_of(&self) -> EntriesOf {
+        let access = Arc::clone(&self.access);
+        Arc::new(move |key, record| {
+            if key.tenant == TenantId::SYSTEM {
+                return system_entries(key, record);
+            }
+            let unknown = || StoreError::Corrupt(format!("there is no tenant {}", key.tenant));
+            let tenant = access.tenant_of(key.tenant).ok_or_else(unknown)?;
+            let specs = tenant.index_specs(key.resource_type.as_str());
+            Ok(index::entries(key, &stored_document(record)?, specs).into_iter().collect())
+        })
+    }
+}
+
+/// Runs a request on a context of this process; its lines come out of the channel. The last is
+/// [`Line::Done`] or [`Line::Error`].
+pub fn start(context: AdminContext, request: AdminRequest, mut input: Input) -> mpsc::Receiver<Line> {
+    let (output, lines) = Output::new();
+    tokio::spawn(async move {
+        let last = match execute(&context, request, &mut input, &output).await {
+            Ok(()) => Line::Done,
+            Err(error) => Line::Error(error.to_string()),
+        };
+        let _ = output.line(last).await;
+    });
+    lines
+}

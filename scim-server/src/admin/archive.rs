@@ -1,0 +1,309 @@
+//! The form of an export: JSON Lines, one item each, and a last line that counts and checks them.
+//!
+//! ```text
+//! {"resource":{"tenant":"…","type":"User","id":"…","version":3,"created":"…","last_modified":"…",
+//!              "display":"…","visible":{…},"hidden":{…}}}
+//! {"members":{"tenant":"…","type":"Group","id":"…","members":[{"type":"User","id":"…"}]}}
+//! {"event":{"tenant":"…","sequence":1,"at":…,…}}
+//! {"end":{"items":3,"crc32":"…"}}
+//! ```
+//!
+//! Documents are carried as they are stored, byte for byte. Tenants and tokens are items too: of a
+//! token there is the digest, never the text. Index entries are computed anew when items are loaded.
+
+use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::AdminError;
+use crate::{
+    event::Event,
+    store::{Body, Header, Item, Record, ResourceId, ResourceKey, TenantId, TypeName},
+};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum Wire<'a> {
+    #[serde(borrow)]
+    Resource(ResourceLine<'a>),
+    Members(MembersLine),
+    Event(EventLine),
+    End(End),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResourceLine<'a> {
+    tenant: TenantId,
+    #[serde(rename = "type")]
+    resource_type: TypeName,
+    id: ResourceId,
+    version: u64,
+    created: String,
+    last_modified: String,
+    display: String,
+    #[serde(borrow)]
+    visible: &'a RawValue,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    hidden: Option<&'a RawValue>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MembersLine {
+    tenant: TenantId,
+    #[serde(rename = "type")]
+    resource_type: TypeName,
+    id: ResourceId,
+    members: Vec<MemberLine>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberLine {
+    #[serde(rename = "type")]
+    resource_type: TypeName,
+    id: ResourceId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EventLine {
+    tenant: TenantId,
+    #[serde(flatten)]
+    event: Event,
+}
+
+/// What the last line says of those before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// How many there are.
+    pub items: u64,
+    /// The CRC-32 of their bytes, each with its line feed, in hexadecimal.
+    pub crc32: String,
+}
+
+/// Counts and checks lines: what the last line is made of, and compared with.
+#[derive(Debug, Clone, Default)]
+pub struct Sum {
+    items: u64,
+    crc: crc32fast::Hasher,
+}
+
+impl Sum {
+    /// Takes in a line, given without its end.
+    pub fn add(&mut self, line: &str) {
+        self.items += 1;
+        self.crc.update(line.as_bytes());
+        self.crc.update(b"\n");
+    }
+
+    /// How many lines there were.
+    pub fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// What is said of the lines up to here.
+    pub fn end(&self) -> End {
+        End { items: self.items, crc32: format!("{:08x}", self.crc.clone().finalize()) }
+    }
+}
+
+/// A line that was read.
+#[derive(Debug, PartialEq)]
+pub enum Entry {
+    /// An item. A resource comes without its index entries.
+    Item(Item),
+    /// The last line.
+    End(End),
+}
+
+/// The line of an item. Fails where what is stored is not JSON.
+pub fn write(item: &Item) -> Result<String, serde_json::Error> {
+    match item {
+        Item::Resource(key, Record { header, body }, _) => {
+            let visible: &RawValue = serde_json::from_slice(&body.visible)?;
+            let hidden = if body.hidden.is_empty() { None } else { Some(serde_json::from_slice(&body.hidden)?) };
+            serde_json::to_string(&Wire::Resource(ResourceLine {
+                tenant: key.tenant,
+                resource_type: key.resource_type.clone(),
+                id: key.id,
+                version: header.version,
+                created: header.created.to_string(),
+                last_modified: header.last_modified.to_string(),
+                display: body.display().to_owned(),
+                visible,
+                hidden,
+            }))
+        }
+        Item::Members(group, members) => serde_json::to_string(&Wire::Members(MembersLine {
+            tenant: group.tenant,
+            resource_type: group.resource_type.clone(),
+            id: group.id,
+            members: members
+                .iter()
+                .map(|member| MemberLine { resource_type: member.resource_type.clone(), id: member.id })
+                .collect(),
+        })),
+        Item::Event(tenant, event) => {
+            serde_json::to_string(&Wire::Event(EventLine { tenant: *tenant, event: event.clone() }))
+        }
+    }
+}
+
+/// The last line.
+pub fn write_end(sum: &Sum) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Wire::End(sum.end()))
+}
+
+/// Reads a line. The error names what is wrong with it.
+pub fn read(line: &str) -> Result<Entry, String> {
+    let wire: Wire<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    Ok(match wire {
+        Wire::Resource(line) => Entry::Item(resource(line)?),
+        Wire::Members(line) => {
+            let member = |member: MemberLine| ResourceKey {
+                tenant: line.tenant,
+                resource_type: member.resource_type,
+                id: member.id,
+            };
+            let group = ResourceKey { tenant: line.tenant, resource_type: line.resource_type, id: line.id };
+            Entry::Item(Item::Members(group, line.members.into_iter().map(member).collect()))
+        }
+        Wire::Event(line) => Entry::Item(Item::Event(line.tenant, line.event)),
+        Wire::End(end) => Entry::End(end),
+    })
+}
+
+fn resource(line: ResourceLine<'_>) -> Result<Item, String> {
+    let instant = |text: &str| Timestamp::parse(text).ok_or_else(|| format!("{text:?} is not a point in time"));
+    let header = Header {
+        version: line.version,
+        created: instant(&line.created)?,
+        last_modified: instant(&line.last_modified)?,
+        members: 0,
+    };
+    let bytes = |raw: &RawValue| bytes::Bytes::copy_from_slice(raw.get().as_bytes());
+    let body = Body {
+        display: line.display.into(),
+        visible: bytes(line.visible),
+        hidden: line.hidden.map(bytes).unwrap_or_default(),
+    };
+    let key = ResourceKey { tenant: line.tenant, resource_type: line.resource_type, id: line.id };
+    Ok(Item::Resource(key, Record { header, body }, Vec::new()))
+}
+
+/// Checks that an export is whole: its last line is there, is the last, and agrees with the rest.
+/// Returns how many items it has.
+pub fn verify(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u64, AdminError> {
+    let mut sum = Sum::default();
+    let mut end = None;
+    for line in lines {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        if end.is_some() {
+            return Err(AdminError::Refused(
+                "the file has lines behind its last one; it was not written by `backup`".to_owned(),
+            ));
+        }
+        if line.starts_with("{\"end\":") {
+            let Ok(Entry::End(said)) = read(&line) else {
+                return Err(AdminError::Refused("the file's last line is damaged; use another backup".to_owned()));
+            };
+            end = Some(said);
+        } else {
+            sum.add(&line);
+        }
+    }
+    agree(&sum, end.as_ref())?;
+    Ok(sum.items())
+}
+
+/// Whether what the last line says is true.
+pub fn agree(sum: &Sum, end: Option<&End>) -> Result<(), AdminError> {
+    let Some(end) = end else {
+        return Err(AdminError::Refused(format!(
+            "the file ends after {} items without its last line: it was cut off; use another one",
+            sum.items()
+        )));
+    };
+    let found = sum.end();
+    if *end == found {
+        return Ok(());
+    }
+    Err(AdminError::Refused(format!(
+        "the file is damaged: it should have {} items with the checksum {}, and has {} with {}; use another one",
+        end.items, end.crc32, found.items, found.crc32
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::event::Action;
+
+    fn id(n: u128) -> ResourceId {
+        ResourceId(Uuid::from_u128(n))
+    }
+
+    fn key(kind: &str, n: u128) -> ResourceKey {
+        ResourceKey { tenant: TenantId(Uuid::from_u128(7)), resource_type: kind.into(), id: id(n) }
+    }
+
+    fn record(visible: &'static str, hidden: &'static str) -> Record {
+        let at = Timestamp::from_millis(1_305_261_754_001);
+        Record {
+            header: Header { version: 3, created: at, last_modified: at, members: 0 },
+            body: Body { display: "Bär".into(), visible: visible.into(), hidden: hidden.into() },
+        }
+    }
+
+    #[track_caller]
+    fn check(item: Item) {
+        let line = write(&item).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(read(&line), Ok(Entry::Item(item)));
+    }
+
+    #[test]
+    fn items_come_back_as_they_were() {
+        check(Item::Resource(key("User", 1), record("{\"b\":1.10,\"a\":1e3}", ""), vec![]));
+        check(Item::Resource(key("User", 1), record("{}", "{\"password\":\"$argon2id$\"}"), vec![]));
+        check(Item::Members(key("Group", 2), vec![key("User", 1), key("Group", 3)]));
+        let event =
+            Event { sequence: 9, at: 5, ..Event::administration(Action::Administer, "Token", id(4), &["created"]) };
+        check(Item::Event(TenantId::SYSTEM, event));
+    }
+
+    #[test]
+    fn what_is_stored_must_be_json() {
+        assert!(write(&Item::Resource(key("User", 1), record("{", ""), vec![])).is_err());
+    }
+
+    #[track_caller]
+    fn check_verify(text: &str, expect: Result<u64, &str>) {
+        let found = verify(text.lines().map(|line| Ok(line.to_owned()))).map_err(|error| error.to_string());
+        match expect {
+            Ok(items) => assert_eq!(found, Ok(items)),
+            Err(part) => assert!(found.as_ref().is_err_and(|message| message.contains(part)), "{found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_or_changed_is_refused() {
+        let item = write(&Item::Members(key("Group", 2), vec![])).unwrap();
+        let mut sum = Sum::default();
+        sum.add(&item);
+        let end = write_end(&sum).unwrap();
+        check_verify(&format!("{item}\n{end}\n"), Ok(1));
+        check_verify(&format!("{}\n", write_end(&Sum::default()).unwrap()), Ok(0));
+        check_verify("", Err("cut off"));
+        check_verify(&item, Err("cut off"));
+        check_verify(&format!("{item}\n{item}\n{end}"), Err("damaged"));
+        check_verify(&format!("{item}\n{end}\n{item}"), Err("behind its last one"));
+        check_verify(&format!("{item}\n{}", &end[..20]), Err("last line is damaged"));
+    }
+}

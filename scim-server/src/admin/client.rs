@@ -1,0 +1,124 @@
+//! The other end of [`super::listen`]: how the command line talks to a running server.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::{
+    Request, StatusCode,
+    body::{Frame, Incoming},
+    client::conn::http1,
+    header::{AUTHORIZATION, HOST},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, oneshot},
+};
+
+use super::{AdminError, AdminRequest, Input, Line, place::Place};
+
+/// A running server, seen from its data directory.
+#[derive(Debug)]
+pub struct Client {
+    stream: TcpStream,
+    address: SocketAddr,
+    token: String,
+}
+
+impl Client {
+    /// Connects to the server that runs on this data directory. `None` when none does, also when
+    /// one that was killed has left its address.
+    pub async fn connect(place: &Place) -> io::Result<Option<Self>> {
+        let Some(address) = place.address() else {
+            return Ok(None);
+        };
+        let connecting = tokio::time::timeout(Duration::from_secs(5), TcpStream::connect(address));
+        let Ok(Ok(stream)) = connecting.await else {
+            return Ok(None);
+        };
+        let token = place.token()?;
+        Ok(Some(Self { stream, address, token }))
+    }
+
+    /// Sends a command with its input; its lines come out of the channel.
+    pub async fn run(self, request: &AdminRequest, input: Input) -> Result<mpsc::Receiver<Line>, AdminError> {
+        let unreachable = |error: hyper::Error| {
+            AdminError::Refused(format!("the server at {} (admin.addr) does not answer: {error}", self.address))
+        };
+        let first = serde_json::to_string(request)
+            .map_err(|error| AdminError::Refused(format!("the command cannot be sent: {error}")))?;
+        let (broken, breakage) = oneshot::channel();
+        let body = StreamBody::new(frames(first, input, broken));
+        let request = Request::post("/admin")
+            .header(HOST, self.address.to_string())
+            .header(AUTHORIZATION, format!("Bearer {}", self.token))
+            .body(body)
+            .map_err(|error| AdminError::Refused(error.to_string()))?;
+
+        let (mut sender, connection) = http1::handshake(TokioIo::new(self.stream)).await.map_err(unreachable)?;
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await.map_err(unreachable)?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            let body = response.into_body().collect().await.map_err(unreachable)?.to_bytes();
+            let message = String::from_utf8_lossy(&body).trim().to_owned();
+            return Err(AdminError::Refused(format!("the running server refused the command: {message}")));
+        }
+        let (lines, output) = mpsc::channel(256);
+        tokio::spawn(async move {
+            // While the sender lives, the connection is kept open.
+            let _sender = sender;
+            receive(response.into_body(), &lines, breakage).await;
+        });
+        Ok(output)
+    }
+}
+
+/// The body: the command, then the lines of its input. When the input breaks, the body ends without
+/// an end, so that the server sees that it was cut off, and `broken` says why.
+fn frames(
+    first: String,
+    input: Input,
+    broken: oneshot::Sender<io::Error>,
+) -> impl futures_util::Stream<Item = Result<Frame<Bytes>, io::Error>> + Send + 'static {
+    let line = |text: String| Ok(Frame::data(Bytes::from(text + "\n")));
+    let first = futures_util::stream::once(async move { line(first) });
+    let rest = futures_util::stream::unfold((input, Some(broken)), move |(mut input, mut broken)| async move {
+        match input.recv().await? {
+            Ok(text) => Some((line(text), (input, broken))),
+            Err(error) => {
+                if let Some(broken) = broken.take() {
+                    let _ = broken.send(io::Error::new(error.kind(), error.to_string()));
+                }
+                Some((Err(error), (input, broken)))
+            }
+        }
+    });
+    first.chain(rest).boxed()
+}
+
+/// Passes on the lines of the answer. The last is always [`Line::Done`] or [`Line::Error`].
+async fn receive(mut body: Incoming, lines: &mpsc::Sender<Line>, mut breakage: oneshot::Receiver<io::Error>) {
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        let mut begin = 0;
+        while let Some(length) = rest.get(begin..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
+            let text = String::from_utf8_lossy(rest.get(begin..begin + length).unwrap_or_default());
+            let line = Line::decode(&text).unwrap_or_else(|error| Line::Error(error.to_string()));
+            begin += length + 1;
+            let last = matches!(line, Line::Done | Line::Error(_));
+            if lines.send(line).await.is_err() || last {
+                return;
+            }
+        }
+        rest.drain(..begin);
+    }
+    let why = breakage.try_recv().map_or_else(
+        |_| "the server stopped before the command was finished; look at its log, then try again".to_owned(),
+        |error| AdminError::Input(error).to_string(),
+    );
+    let _ = lines.send(Line::Error(why)).await;
+}

@@ -1,0 +1,157 @@
+//! The data directory: the store, and the two small files by which an administrator finds a server
+//! that is running on it.
+//!
+//! `store/` is the store, `admin.token` the secret that the server's listener for administrators
+//! asks for (readable by its owner only), and `admin.addr` the address of that listener, there only
+//! while a server runs.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use crate::token::{Secret, secret};
+
+/// A data directory.
+#[derive(Debug, Clone)]
+pub struct Place(PathBuf);
+
+/// Says where a server's listener for administrators is, until it is dropped.
+#[derive(Debug)]
+pub struct Announcement(PathBuf);
+
+impl Place {
+    /// The data directory at that path, which need not exist.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where the store is.
+    pub fn store(&self) -> PathBuf {
+        self.0.join("store")
+    }
+
+    /// Whether there is a store.
+    pub fn has_store(&self) -> bool {
+        self.store().is_dir()
+    }
+
+    /// Makes the directory, open to its owner only, and the administrators' token, where they are
+    /// not there yet.
+    pub fn prepare(&self) -> io::Result<()> {
+        if !self.0.is_dir() {
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true);
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(&self.0)?;
+        }
+        match write_private(&self.token_file(), Secret::new(rand::random()).reveal()) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// The administrators' token.
+    pub fn token(&self) -> io::Result<String> {
+        Ok(fs::read_to_string(self.token_file())?.trim().to_owned())
+    }
+
+    /// The digest of the administrators' token, to compare with.
+    pub fn token_digest(&self) -> io::Result<secret::Digest> {
+        Ok(secret::digest(&self.token()?))
+    }
+
+    /// Where a running server's listener for administrators says that it is.
+    pub fn address(&self) -> Option<SocketAddr> {
+        fs::read_to_string(self.address_file()).ok()?.trim().parse().ok()
+    }
+
+    /// Writes down where the listener is. Takes the place of what a server that was killed has left.
+    pub fn announce(&self, address: SocketAddr) -> io::Result<Announcement> {
+        let file = self.address_file();
+        let fresh = file.with_extension("addr.new");
+        match fs::remove_file(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        write_private(&fresh, &reachable(address).to_string())?;
+        fs::rename(&fresh, &file)?;
+        Ok(Announcement(file))
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.0.join("admin.token")
+    }
+
+    fn address_file(&self) -> PathBuf {
+        self.0.join("admin.addr")
+    }
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// An address to connect to: a listener on all addresses is reached through the loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Writes a new file that only its owner may read.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_once_and_is_its_owners_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new(directory.path().join("data"));
+        place.prepare().unwrap();
+        let token = place.token().unwrap();
+        place.prepare().unwrap();
+        assert_eq!(place.token().unwrap(), token);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&place.token_file()), 0o600);
+            assert_eq!(mode(place.path()), 0o700);
+        }
+    }
+
+    #[test]
+    fn the_address_is_there_while_it_is_announced() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new(directory.path());
+        assert_eq!(place.address(), None);
+        let announced = place.announce("0.0.0.0:4711".parse().unwrap()).unwrap();
+        assert_eq!(place.address(), "127.0.0.1:4711".parse().ok());
+        drop(announced);
+        assert_eq!(place.address(), None);
+    }
+}

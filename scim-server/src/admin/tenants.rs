@@ -1,0 +1,286 @@
+//! The commands about tenants and tokens, and how both are shown.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use scim_protocol::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{AdminContext, AdminError, Output};
+use crate::{
+    store::{Finding, ResourceId, TypeName},
+    tenant::{Directory, DirectoryError, Profile, Settings, Tenant, TenantRecord},
+    token::{Issued, Scopes, Status, Token, reminder},
+};
+
+/// A tenant as it is shown.
+#[derive(Serialize)]
+struct TenantView<'a> {
+    tenant_id: String,
+    tenant: &'a str,
+    path: String,
+    profile: Profile,
+    disabled: bool,
+    created: String,
+    users: u64,
+    groups: u64,
+    tokens: usize,
+    settings: &'a Settings,
+}
+
+/// A token as it is shown: never its text.
+#[derive(Serialize)]
+struct TokenView<'a> {
+    token_id: String,
+    tenant_id: String,
+    tenant: &'a str,
+    scopes: Scopes,
+    status: Status,
+    created: String,
+    expires: String,
+    days_left: i64,
+    last_used: Option<String>,
+}
+
+/// A token that was just issued, with everything that an identity provider must be told. This is
+/// the only time at which its text is shown.
+#[derive(Serialize)]
+struct IssuedView<'a> {
+    tenant_id: String,
+    tenant: &'a str,
+    path: String,
+    token_id: String,
+    token: &'a str,
+    expires: String,
+    scopes: Scopes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<Previous>,
+}
+
+/// The token that the new one takes the place of.
+#[derive(Serialize)]
+struct Previous {
+    token_id: String,
+    expires: String,
+}
+
+impl<'a> IssuedView<'a> {
+    fn new(tenant: &'a TenantRecord, issued: &'a Issued) -> Self {
+        Self {
+            tenant_id: tenant.id.to_string(),
+            tenant: &tenant.name,
+            path: tenant.path(),
+            token_id: issued.token.id.to_string(),
+            token: issued.secret.reveal(),
+            expires: issued.token.expires().to_string(),
+            scopes: issued.token.scopes,
+            previous: None,
+        }
+    }
+}
+
+impl AdminContext {
+    fn directory(&self) -> &Directory {
+        self.access.directory()
+    }
+
+    async fn show_tenant(&self, tenant: &TenantRecord, output: &Output) -> Result<(), AdminError> {
+        let count = async |kind: &str| self.store.count(tenant.id, &TypeName::from(kind)).await;
+        let view = TenantView {
+            tenant_id: tenant.id.to_string(),
+            tenant: &tenant.name,
+            path: tenant.path(),
+            profile: tenant.settings.profile,
+            disabled: tenant.disabled,
+            created: tenant.created.to_string(),
+            users: count("User").await?,
+            groups: count("Group").await?,
+            tokens: self.directory().ledger().live(tenant.id).await?.len(),
+            settings: &tenant.settings,
+        };
+        output.row(&view).await
+    }
+
+    fn token_view<'a>(&self, tenant: &'a str, token: &Token, now: Timestamp) -> TokenView<'a> {
+        TokenView {
+            token_id: token.id.to_string(),
+            tenant_id: token.tenant.to_string(),
+            tenant,
+            scopes: token.scopes,
+            status: token.status(now),
+            created: token.created.to_string(),
+            expires: token.expires().to_string(),
+            days_left: reminder::days_left(token, now),
+            last_used: self.access.last_used(token).map(|at| at.to_string()),
+        }
+    }
+}
+
+/// Makes a tenant, with a first token if one is asked for.
+pub(super) async fn create(
+    context: &AdminContext,
+    name: &str,
+    settings: Settings,
+    token: Option<Duration>,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let (tenant, first) = context.directory().create(name, settings, token).await?;
+    context.access.reload().await?;
+    match &first {
+        Some(issued) => output.row(&IssuedView::new(&tenant, issued)).await,
+        None => context.show_tenant(&tenant, output).await,
+    }
+}
+
+/// Lists the tenants by name.
+pub(super) async fn list(context: &AdminContext, output: &Output) -> Result<(), AdminError> {
+    for tenant in context.directory().list().await? {
+        context.show_tenant(&tenant, output).await?;
+    }
+    Ok(())
+}
+
+/// Shows a tenant.
+pub(super) async fn show(context: &AdminContext, tenant: &str, output: &Output) -> Result<(), AdminError> {
+    let tenant = context.directory().find(tenant).await?;
+    context.show_tenant(&tenant, output).await
+}
+
+/// Changes some of a tenant's settings.
+pub(super) async fn set(
+    context: &AdminContext,
+    tenant: &str,
+    changes: Map<String, Value>,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let tenant = context.directory().find(tenant).await?;
+    let unusable = |error: serde_json::Error| AdminError::Refused(format!("the settings cannot be used: {error}"));
+    let mut settings = serde_json::to_value(&tenant.settings).map_err(unusable)?;
+    if let Value::Object(settings) = &mut settings {
+        settings.extend(changes);
+    }
+    let settings: Settings = serde_json::from_value(settings).map_err(unusable)?;
+    let before = Tenant::build(&tenant)?;
+    let tenant = context.directory().set_settings(tenant, settings).await?;
+    context.access.reload().await?;
+    if Tenant::build(&tenant)?.indexes != before.indexes {
+        index_again(context).await?;
+    }
+    context.show_tenant(&tenant, output).await
+}
+
+/// Gives each resource the index entries that it should have now.
+async fn index_again(context: &AdminContext) -> Result<(), AdminError> {
+    let left = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&left);
+    let sink = move |finding: Finding| {
+        count.fetch_add(usize::from(!finding.repaired), Ordering::Relaxed);
+        true
+    };
+    context.store.check(context.entries_of(), true, Box::new(sink)).await?;
+    match left.load(Ordering::Relaxed) {
+        0 => Ok(()),
+        left => Err(AdminError::Refused(format!(
+            "the settings are in force, but {left} value(s) cannot be indexed, most likely because they are no longer unique; `check` lists them"
+        ))),
+    }
+}
+
+/// Disables or enables a tenant.
+pub(super) async fn disable(
+    context: &AdminContext,
+    tenant: &str,
+    disabled: bool,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let tenant = context.directory().find(tenant).await?;
+    let tenant = context.directory().set_disabled(tenant, disabled).await?;
+    context.access.reload().await?;
+    context.show_tenant(&tenant, output).await
+}
+
+/// Removes a tenant with everything in it.
+pub(super) async fn delete(
+    context: &AdminContext,
+    tenant: &str,
+    force: bool,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let tenant = context.directory().find(tenant).await?;
+    let tenant = context.directory().close(tenant, force).await?;
+    context.access.reload().await?;
+    let resources = context.directory().remove(&tenant).await?;
+    let deleted = serde_json::json!({
+        "tenant_id": tenant.id.to_string(), "tenant": tenant.name, "deleted": true, "resources": resources,
+    });
+    output.row(&deleted).await
+}
+
+/// Issues a token.
+pub(super) async fn issue(
+    context: &AdminContext,
+    tenant: &str,
+    scopes: Scopes,
+    lifetime: Duration,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let tenant = context.directory().find(tenant).await?;
+    let issued = context.directory().ledger().issue(tenant.id, scopes, lifetime).await?;
+    context.access.reload().await?;
+    output.row(&IssuedView::new(&tenant, &issued)).await
+}
+
+/// Lists the tokens of one tenant, or of all.
+pub(super) async fn tokens(context: &AdminContext, tenant: Option<&str>, output: &Output) -> Result<(), AdminError> {
+    let tenants = match tenant {
+        Some(tenant) => vec![context.directory().find(tenant).await?],
+        None => context.directory().list().await?,
+    };
+    let now = context.clock.now();
+    for tenant in tenants {
+        for token in context.directory().ledger().list(tenant.id).await? {
+            output.row(&context.token_view(&tenant.name, &token, now)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Issues a second token that takes the place of the first.
+pub(super) async fn rotate(
+    context: &AdminContext,
+    tenant: &str,
+    lifetime: Duration,
+    overlap: Option<Duration>,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let tenant = context.directory().find(tenant).await?;
+    let (old, issued) = context.directory().ledger().rotate(tenant.id, lifetime, overlap).await?;
+    context.access.reload().await?;
+    let previous = Previous { token_id: old.id.to_string(), expires: old.expires().to_string() };
+    output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(&tenant, &issued) }).await
+}
+
+/// Revokes a token.
+pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, output: &Output) -> Result<(), AdminError> {
+    let tenant = context.directory().find(tenant).await?;
+    let id = ResourceId::parse(id).ok_or_else(|| {
+        AdminError::Refused(format!(
+            "{id:?} is not a token's id; `token list` shows the ids (never pass a token itself)"
+        ))
+    })?;
+    let token = context.directory().ledger().revoke(tenant.id, id).await?;
+    context.access.reload().await?;
+    let deleted = serde_json::json!({"token_id": token.id.to_string(), "tenant": tenant.name, "deleted": true});
+    output.row(&deleted).await
+}
+
+/// A tenant that exists and has its own users and groups.
+pub(super) async fn find(context: &AdminContext, tenant: &str) -> Result<TenantRecord, DirectoryError> {
+    context.directory().find(tenant).await
+}

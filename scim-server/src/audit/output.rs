@@ -1,0 +1,139 @@
+//! The file behind the audit log: how it is opened, replaced and rotated.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// Where lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output.
+    Stdout,
+    /// A file, appended to, readable by its owner only.
+    File {
+        /// which
+        path: PathBuf,
+        /// whether it is replaced when it has grown; logrotate and SIGHUP do as well
+        rotation: Option<Rotation>,
+    },
+}
+
+/// When a file is replaced: `audit.jsonl` becomes `audit.jsonl.1`, and so on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    /// At this size, in bytes. A file may be larger by what is written at once.
+    pub bytes: u64,
+    /// How many old files stay.
+    pub keep: u32,
+}
+
+/// Why there is no audit log.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The file cannot be opened.
+    #[error("cannot open the audit log {}: {source}", path.display())]
+    Open {
+        /// which file
+        path: PathBuf,
+        /// what the operating system says
+        source: io::Error,
+    },
+    /// The writing thread cannot be started.
+    #[error("cannot start the audit log's thread: {0}")]
+    Thread(io::Error),
+}
+
+/// An open target.
+pub(super) enum Output {
+    Stdout(io::Stdout),
+    File {
+        file: File,
+        path: PathBuf,
+        rotation: Option<Rotation>,
+        size: u64,
+        /// The last write ended in the middle of a line.
+        broken: bool,
+    },
+}
+
+impl Output {
+    pub(super) fn open(target: &Target) -> Result<Self, AuditError> {
+        let (path, rotation) = match target {
+            Target::Stdout => return Ok(Self::Stdout(io::stdout())),
+            Target::File { path, rotation } => (path.clone(), *rotation),
+        };
+        let file = open(&path)?;
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        Ok(Self::File { file, path, rotation, size, broken: false })
+    }
+
+    /// Goes on in another file.
+    pub(super) fn replace(&mut self, fresh: File) {
+        if let Self::File { file, size, broken, .. } = self {
+            *size = fresh.metadata().map_or(0, |metadata| metadata.len());
+            *file = fresh;
+            *broken = false;
+        }
+    }
+
+    /// Writes lines, or as many bytes of them as go in, and says how many.
+    pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(stdout) => stdout.write_all(lines).and_then(|()| stdout.flush()).map(|()| lines.len()),
+            Self::File { file, path, rotation, size, broken } => {
+                if let Some(rotation) = rotation.filter(|rotation| *size >= rotation.bytes.max(1) && !*broken) {
+                    // A log that cannot be rotated grows on; the next try is at the next full size.
+                    *size = 0;
+                    match rotate(path, rotation.keep).map(|()| open(path)) {
+                        Ok(Ok(fresh)) => *file = fresh,
+                        Ok(Err(error)) => tracing::error!(%error, "cannot rotate the audit log"),
+                        Err(error) => tracing::error!(%error, path = %path.display(), "cannot rotate the audit log"),
+                    }
+                }
+                let written = file.write(lines)?;
+                *size += written as u64;
+                *broken = written < lines.len();
+                Ok(written)
+            }
+        }
+    }
+
+    /// Has the operating system put everything on the disk.
+    pub(super) fn finish(&self) {
+        if let Self::File { file, .. } = self
+            && let Err(error) = file.sync_all()
+        {
+            tracing::error!(%error, "cannot flush the audit log");
+        }
+    }
+}
+
+/// Opens for appending; a new file is its owner's alone.
+pub(super) fn open(path: &Path) -> Result<File, AuditError> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|source| AuditError::Open { path: path.to_owned(), source })
+}
+
+/// Moves `path` to `path.1`, `path.1` to `path.2`, and removes what is older than `keep`.
+fn rotate(path: &Path, keep: u32) -> io::Result<()> {
+    let numbered = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    };
+    if keep == 0 {
+        return std::fs::remove_file(path);
+    }
+    for number in (1..keep).rev() {
+        match std::fs::rename(numbered(number), numbered(number + 1)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    std::fs::rename(path, numbered(1))
+}

@@ -1,0 +1,18 @@
+//! The one integration binary: the real server, started as a process, over real HTTP.
+//!
+//! One binary and not one per file, because each costs a link of the whole server. A new subject is
+//! a new module here.
+
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test says that something is wrong by panicking, and a scenario is read from top to bottom"
+)]
+
+mod architecture;
+mod concurrency;
+mod crash;
+mod dialogue;
+mod server;

@@ -1,0 +1,439 @@
+//! The real program on a port of its own, and a small client for it.
+//!
+//! Nothing here is linked with the server: [`TestServer`] runs the binary that people run, reads the
+//! line that people read, and stops it with the signals that people send.
+
+use std::{
+    ffi::OsString,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{HeaderMap, Request, header};
+use hyper_util::{
+    client::legacy::{Client as HyperClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long a start or a stop may take before the test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a [`TestServer`] differs from the plainest one.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `--profile` of the tenant.
+    pub profile: Option<String>,
+    /// Settings of the tenant, set after it was made.
+    pub settings: Option<Value>,
+    /// Further arguments of `serve`.
+    pub args: Vec<String>,
+}
+
+impl Options {
+    /// A tenant under this profile.
+    pub fn profile(name: &str) -> Self {
+        Self { profile: Some(name.to_owned()), ..Self::default() }
+    }
+
+    /// A tenant with these settings.
+    pub fn settings(settings: Value) -> Self {
+        Self { settings: Some(settings), ..Self::default() }
+    }
+
+    /// A server with these arguments.
+    pub fn args(args: &[&str]) -> Self {
+        Self { args: args.iter().map(|arg| (*arg).to_owned()).collect(), ..Self::default() }
+    }
+}
+
+/// A running server with one tenant, on a data directory that goes with it.
+pub struct TestServer {
+    process: Option<Child>,
+    directory: TempDir,
+    options: Options,
+    log: Arc<Mutex<String>>,
+    origin: String,
+    path: String,
+    token: String,
+}
+
+impl TestServer {
+    /// The plainest server: an `rfc` tenant, every setting at its default.
+    pub fn start() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// A server as `options` say.
+    pub fn with(options: Options) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut init = vec!["init", "--tenant", "test", "--json"];
+        if let Some(profile) = &options.profile {
+            init.extend(["--profile", profile]);
+        }
+        let made = stdout_json(&run(directory.path(), &init));
+        let text = |key: &str| made[key].as_str().unwrap_or_else(|| panic!("init printed no {key}: {made}")).to_owned();
+        let mut server = Self {
+            process: None,
+            path: text("path"),
+            token: text("token"),
+            directory,
+            options,
+            log: Arc::default(),
+            origin: String::new(),
+        };
+        if let Some(settings) = server.options.settings.clone() {
+            server.apply_settings(&settings);
+        }
+        server.launch();
+        server
+    }
+
+    /// Starts the process on the store as it is: after [`Self::stop`] or [`Self::kill`].
+    pub fn launch(&mut self) {
+        assert!(self.process.is_none(), "the server runs already");
+        let mut command = command(self.data());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data()).args(&self.options.args);
+        let mut process =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("serve starts");
+        let (ready, wait) = mpsc::channel();
+        let output = process.stdout.take().expect("a piped stdout");
+        let errors = process.stderr.take().expect("a piped stderr");
+        follow(output, Arc::clone(&self.log), Some(ready));
+        follow(errors, Arc::clone(&self.log), None);
+        self.process = Some(process);
+        self.origin = wait
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|error| panic!("serve printed no ready line ({error}):\n{}", self.log()));
+    }
+
+    /// SIGTERM, and the exit status; panics when the server does not end in time.
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("a running server");
+        signal(&process, "TERM");
+        wait(&mut process).unwrap_or_else(|| {
+            let _ = process.kill();
+            panic!("SIGTERM did not end the server:\n{}", self.log())
+        })
+    }
+
+    /// SIGKILL: the process ends in the middle of whatever it does.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().expect("a running server");
+        process.kill().expect("SIGKILL");
+        process.wait().expect("the killed process");
+    }
+
+    /// Sends a signal by name: `HUP`, `TERM`.
+    pub fn signal(&self, name: &str) {
+        signal(self.process.as_ref().expect("a running server"), name);
+    }
+
+    /// Runs another subcommand on the same data directory.
+    pub fn run(&self, args: &[&str]) -> Output {
+        run(self.data(), args)
+    }
+
+    /// Runs another subcommand that prints JSON; panics when it fails.
+    pub fn run_json(&self, args: &[&str]) -> Value {
+        stdout_json(&self.run(args))
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A path for a file of the test, beside the data.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.directory.path().join(format!("test-{name}"))
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The tenant's base URL.
+    pub fn base(&self) -> String {
+        format!("{}{}", self.origin, self.path)
+    }
+
+    /// The tenant's first token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// A client with the tenant's token.
+    pub fn client(&self) -> Client {
+        Client::new(&self.base(), &self.token)
+    }
+
+    /// What the process has printed so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("the log").clone()
+    }
+
+    fn apply_settings(&self, settings: &Value) {
+        let file = self.scratch("settings.json");
+        std::fs::write(&file, settings.to_string()).expect("the settings file");
+        let output = self.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy()]);
+        assert!(output.status.success(), "tenant set failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        signal(&process, "TERM");
+        if wait(&mut process).is_none() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if thread::panicking() {
+            eprintln!("--- the server said ---\n{}", self.log());
+        }
+    }
+}
+
+/// The program itself, with the environment that a test wants: none of the caller's settings.
+fn command(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
+        command.env_remove(name);
+    }
+    command.current_dir(data);
+    command
+}
+
+fn is_setting(name: &OsString) -> bool {
+    name.to_string_lossy().starts_with("SCIM_SERVER_")
+}
+
+/// Runs a subcommand to its end.
+pub fn run(data: &Path, args: &[&str]) -> Output {
+    command(data).args(args).arg("--data").arg(data).stdin(Stdio::null()).output().expect("the program starts")
+}
+
+fn stdout_json(output: &Output) -> Value {
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}: {printed}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("not JSON ({error}): {printed}"))
+}
+
+fn signal(process: &Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &process.id().to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "kill -{name} failed");
+}
+
+fn wait(process: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Ok(Some(status)) = process.try_wait() {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+/// Copies a stream into the log, and gives the URL of the ready line to whoever waits for it.
+fn follow(stream: impl Read + Send + 'static, log: Arc<Mutex<String>>, mut ready: Option<mpsc::Sender<String>>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if line.contains("ready")
+                && let Some(url) = line.split_whitespace().find(|word| word.starts_with("http"))
+                && let Some(sender) = ready.take()
+            {
+                let _ = sender.send(url.trim_end_matches(['/', ',', '.']).to_owned());
+            }
+            let mut log = log.lock().expect("the log");
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+}
+
+/// An HTTP client that knows one tenant's base URL and token.
+#[derive(Clone)]
+pub struct Client {
+    http: HyperClient<HttpConnector, Full<Bytes>>,
+    base: String,
+    token: String,
+}
+
+impl Client {
+    /// A client of its own connections.
+    pub fn new(base: &str, token: &str) -> Self {
+        let http = HyperClient::builder(TokioExecutor::new()).build_http();
+        Self { http, base: base.to_owned(), token: token.to_owned() }
+    }
+
+    /// The same client with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
+    /// The `Authorization` header of this client.
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    /// One request with the tenant's token. `path` is below the base URL, or a whole URL.
+    pub async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Response {
+        let bearer = self.authorization();
+        let mut all = vec![("authorization", bearer.as_str())];
+        if body.is_some() {
+            all.push(("content-type", "application/scim+json"));
+        }
+        all.retain(|(name, _)| !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)));
+        all.extend(headers);
+        self.send(method, path, &all, body.map(Value::to_string)).await
+    }
+
+    /// One request exactly as given: no header is added but those that HTTP itself needs.
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Response {
+        self.try_send(method, path, headers, body).await.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// The same where the server may be gone: an error says that no answer came.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Result<Response, String> {
+        let uri = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) };
+        let mut request = Request::builder().method(method).uri(&uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request =
+            request.body(Full::from(body.unwrap_or_default())).map_err(|error| format!("not a request: {error}"))?;
+        let response = self.http.request(request).await.map_err(|error| format!("no answer: {error:?}"))?;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(|error| format!("no whole body: {error}"))?.to_bytes();
+        Ok(Response::new(parts.status.as_u16(), parts.headers, &body))
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Response {
+        self.request("GET", path, &[], None).await
+    }
+
+    /// POST.
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
+        self.request("POST", path, &[], Some(body)).await
+    }
+
+    /// PUT.
+    pub async fn put(&self, path: &str, body: &Value) -> Response {
+        self.request("PUT", path, &[], Some(body)).await
+    }
+
+    /// PATCH with these operations.
+    pub async fn patch(&self, path: &str, operations: &Value) -> Response {
+        self.request("PATCH", path, &[], Some(&patch_body(operations))).await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Response {
+        self.request("DELETE", path, &[], None).await
+    }
+
+    /// Creates a user that has nothing but a name, and gives its id.
+    pub async fn user(&self, name: &str) -> String {
+        let body = json!({"schemas": [USER], "userName": name});
+        self.post("/Users", &body).await.expect(201).id()
+    }
+
+    /// Creates a group with these members, and gives its id.
+    pub async fn group(&self, name: &str, members: &[String]) -> String {
+        let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
+        let body = json!({"schemas": [GROUP], "displayName": name, "members": members});
+        self.post("/Groups", &body).await.expect(201).id()
+    }
+
+    /// The ids of a group's members, in the order of the answer.
+    pub async fn members(&self, group: &str) -> Vec<String> {
+        let group = self.get(&format!("/Groups/{group}")).await.expect(200);
+        let members = group.json["members"].as_array().cloned().unwrap_or_default();
+        members.iter().filter_map(|member| member["value"].as_str().map(str::to_owned)).collect()
+    }
+}
+
+/// The schema of users.
+pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The enterprise extension of users.
+pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// The schema of groups.
+pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+
+/// A PATCH message with these operations.
+pub fn patch_body(operations: &Value) -> Value {
+    json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations})
+}
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as JSON; null when it is empty or not JSON.
+    pub json: Value,
+    /// The body as it came.
+    pub text: String,
+}
+
+impl Response {
+    fn new(status: u16, headers: HeaderMap, body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body).into_owned();
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self { status, headers, json, text }
+    }
+
+    /// The answer itself when it has this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// The answer itself when it is a well-formed SCIM error of this status and `scimType`.
+    #[track_caller]
+    pub fn expect_error(self, status: u16, scim_type: Option<&str>) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.json["status"], status.to_string(), "status is a string: {}", self.text);
+        assert_eq!(self.json["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:Error"]), "{}", self.text);
+        assert_eq!(self.json["scimType"].as_str(), scim_type, "{}", self.text);
+        assert!(self.json["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{}", self.text);
+        assert_eq!(self.media_type(), "application/scim+json");
+        self
+    }
+
+    /// The media type without its parameters.
+    pub fn media_type(&self) -> &str {
+        self.header(header::CONTENT_TYPE.as_str()).split(';').next().unwrap_or_default().trim()
+    }
+
+    /// A header's value; empty when there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The `id` of the resource in the body.
+    #[track_caller]
+    pub fn id(&self) -> String {
+        self.json["id"].as_str().unwrap_or_else(|| panic!("no id: {}", self.text)).to_owned()
+    }
+}

@@ -12,4 +12,5 @@
 )]
 
 mod dialogue;
+mod identity_center;
 mod server;

@@ -1,7 +1,7 @@
 //! Everything put together: a store, who may use it, what they may ask, and the socket.
 
 mod chores;
-mod secret;
+pub(crate) mod secret;
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -146,6 +146,7 @@ fn settings(config: &Config) -> Settings {
         max_body: config.max_body,
         bulk_max_body: config.bulk_max_body,
         body_timeout: config.body_timeout,
+        request_timeout: config.request_timeout,
     }
 }
 

@@ -122,7 +122,11 @@ impl Access {
 
     /// The tenant with that id, as it stands in a URL. For what needs no token.
     pub fn tenant(&self, segment: &str) -> Option<Arc<Tenant>> {
-        let id = TenantId::parse(segment)?;
+        self.tenant_of(TenantId::parse(segment)?)
+    }
+
+    /// The tenant with that id.
+    pub fn tenant_of(&self, id: TenantId) -> Option<Arc<Tenant>> {
         self.snapshot.load().tenants.get(&id).cloned()
     }
 

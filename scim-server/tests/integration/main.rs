@@ -12,5 +12,7 @@
 )]
 
 mod architecture;
+mod concurrency;
+mod crash;
 mod dialogue;
 mod server;

@@ -21,6 +21,7 @@ use crate::{
     admin::{AdminRequest, Input, Line, archive, line, place::Place},
     clock::{Clock, SystemClock},
     config::{Config, Given},
+    store::sled::Options,
 };
 
 /// Writes the rows of an export to a file, which is there only when it is whole; or to standard
@@ -81,7 +82,7 @@ pub(super) async fn restore(given: &Given, path: &Path, json: bool) -> Result<()
         fs::remove_dir_all(&partial).map_err(failed)?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Arc::new(open_store(&partial, &clock, None)?);
+    let store = Arc::new(open_store(&partial, &clock, Options::default())?);
     let session = Session::Open(context(store, clock).await?);
     let bar = bar_of(path);
     let input = read(path, bar.clone())?;

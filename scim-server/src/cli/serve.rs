@@ -26,7 +26,7 @@ use crate::{
     http::Service,
     log::{Format, Log},
     server::Server,
-    store::Store,
+    store::{Store, sled::Options},
     tenant::{Directory, Settings, TenantRecord},
     token::{Issued, ledger::LIFETIME},
 };
@@ -45,7 +45,7 @@ pub(super) async fn run(given: Given) -> Result<(), Failure> {
     let place = Place::new(&config.data);
     prepare(&place)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(open_store(&place.store(), &clock, Some(config.cache))?);
+    let store: Arc<dyn Store> = Arc::new(open_store(&place.store(), &clock, Options { cache: config.cache })?);
     let outcome = serve(given, config, log, &place, Arc::clone(&store), clock).await;
     store.close().await.map_err(failed)?;
     outcome

@@ -22,7 +22,7 @@ use crate::{
     operation::{Limits, Operations, UuidV7, password::Hasher},
     store::{
         Store,
-        sled::{OpenError, SledStore},
+        sled::{OpenError, Options, SledStore},
     },
 };
 
@@ -60,17 +60,29 @@ impl Session {
         Self::reach(&place).await
     }
 
+    /// Opens the store; if it is in use, finds the server that uses it. In this order, because the
+    /// lock of the store cannot be left behind by a server that was killed, and its address can.
     async fn reach(place: &Place) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        match SledStore::open(&place.store(), Arc::clone(&clock)) {
+            Ok(store) => {
+                // A log for what goes wrong only.
+                let _ = log::Log::start(log::Format::Text, "warn");
+                Ok(Self::Open(context(Arc::new(store), clock).await?))
+            }
+            Err(OpenError::InUse) => Self::find_server(place).await,
+            Err(error) => Err(unopened(&place.store(), &error)),
+        }
+    }
+
+    async fn find_server(place: &Place) -> Result<Self, Failure> {
         let client = Client::connect(place).await.map_err(|error| {
             Failure::Failed(format!(
                 "a server is running on {}, and its token cannot be read from admin.token there: {error}; run the command as the user that the server runs as",
                 place.path().display()
             ))
         })?;
-        match client {
-            Some(client) => Ok(Self::Running(client)),
-            None => Ok(Self::Open(open(&place.store()).await?)),
-        }
+        client.map(Self::Running).ok_or_else(|| unopened(&place.store(), &OpenError::InUse))
     }
 
     /// Starts a command.
@@ -128,15 +140,6 @@ pub(super) fn prepare(place: &Place) -> Result<(), Failure> {
     })
 }
 
-/// Opens the store in this process, for one command.
-async fn open(path: &Path) -> Result<AdminContext, Failure> {
-    // A process that runs one command has a log only for what goes wrong; it may have one already.
-    let _ = log::Log::start(log::Format::Text, "warn");
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(open_store(path, &clock, None)?);
-    context(store, clock).await
-}
-
 /// The context of commands on a store that this process has open.
 pub(super) async fn context(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<AdminContext, Failure> {
     let access = Access::load(Arc::clone(&store), Arc::clone(&clock)).await;
@@ -155,17 +158,17 @@ pub(super) async fn context(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Res
 }
 
 /// Opens a store, and says what to do when that fails.
-pub(super) fn open_store(path: &Path, clock: &Arc<dyn Clock>, cache: Option<u64>) -> Result<SledStore, Failure> {
-    let mut options = crate::store::sled::Options::default();
-    options.cache = cache.unwrap_or(options.cache);
-    SledStore::open_with(path, Arc::clone(clock), options).map_err(|error| {
-        Failure::Failed(match error {
-            OpenError::InUse => format!(
-                "another process has the store in {} open, and admin.addr there does not lead to it; wait until it has ended, or stop it",
-                path.display()
-            ),
-            error => format!("cannot open the store in {}: {error}", path.display()),
-        })
+pub(super) fn open_store(path: &Path, clock: &Arc<dyn Clock>, options: Options) -> Result<SledStore, Failure> {
+    SledStore::open_with(path, Arc::clone(clock), options).map_err(|error| unopened(path, &error))
+}
+
+fn unopened(path: &Path, error: &OpenError) -> Failure {
+    Failure::Failed(match error {
+        OpenError::InUse => format!(
+            "another process has the store in {} open, and admin.addr beside it does not lead to it; wait until it has ended, or stop it",
+            path.display()
+        ),
+        error => format!("cannot open the store in {}: {error}", path.display()),
     })
 }
 

@@ -12,7 +12,10 @@
 )]
 
 mod architecture;
+mod cli;
 mod concurrency;
 mod crash;
 mod dialogue;
+mod identity_center;
+mod pitfalls;
 mod server;

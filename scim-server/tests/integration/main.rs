@@ -16,4 +16,6 @@ mod cli;
 mod concurrency;
 mod crash;
 mod dialogue;
+mod identity_center;
+mod pitfalls;
 mod server;

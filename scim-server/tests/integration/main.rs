@@ -16,4 +16,5 @@ mod concurrency;
 mod crash;
 mod dialogue;
 mod identity_center;
+mod schemas;
 mod server;

@@ -18,4 +18,5 @@ mod crash;
 mod dialogue;
 mod identity_center;
 mod pitfalls;
+mod schemas;
 mod server;

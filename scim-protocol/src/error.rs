@@ -2,9 +2,13 @@
 //!
 //! RFC 7644 §3.12 tables 8 and 9; RFC 9865 §2.1 table 3 adds the cursor kinds.
 
+mod explanation;
+
 use std::fmt;
 
 use serde_json::{Value, json};
+
+pub use explanation::Explanation;
 
 /// The schema URI of an error body (RFC 7644 §3.12).
 pub const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
@@ -146,6 +150,12 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// The same error in other words.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
     }
 
     /// A fault of ours: the client learns nothing of `source`.

@@ -203,7 +203,8 @@ impl Service {
         let mut buffer = Uuid::encode_buffer();
         let request: &str = id.hyphenated().encode_lower(&mut buffer);
         let context = Context { caller, base, request: request.into() };
-        let answer = self.operate(&context, &target, parts, incoming, notes).await?;
+        let answer = self.operate(&context, &target, parts, incoming, notes).await;
+        let answer = answer.map_err(|error| profile::phrase(context.caller.tenant(), error))?;
         if notes.id.is_none() {
             notes.id = answer.id.map(|id| id.to_string());
         }
@@ -265,6 +266,7 @@ impl Service {
             }
             Target::Root => {
                 target.require(parts.method.as_str())?;
+                profile::require_search(context.caller.tenant())?;
                 self.query(context, registry.resource_types(), "", &request::query(parts)?).await
             }
             Target::Bulk => {

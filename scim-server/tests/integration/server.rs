@@ -143,6 +143,11 @@ impl TestServer {
         self.directory.path()
     }
 
+    /// A path for a file of the test, beside the data.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.directory.path().join(format!("test-{name}"))
+    }
+
     /// `http://127.0.0.1:PORT`.
     pub fn origin(&self) -> &str {
         &self.origin

@@ -16,6 +16,7 @@ mod cli;
 mod concurrency;
 mod crash;
 mod dialogue;
+mod docs;
 mod identity_center;
 mod pitfalls;
 mod server;

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 #[tokio::main]
 pub async fn serve() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    println!("{}", listener.local_addr().expect("an address"));
+    println!("bare hyper is ready on http://{}", listener.local_addr().expect("an address"));
     let answer = Arc::new(ArcSwap::from_pointee(Response::new(Bytes::new())));
     let mut http1 = http1::Builder::new();
     http1.timer(TokioTimer::new()).header_read_timeout(None).max_header_size(16 * 1024);

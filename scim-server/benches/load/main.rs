@@ -2,7 +2,7 @@
 //! bytes in the same run.
 //!
 //! The figures of two runs, let alone of two machines, cannot be compared; the ratios can. So server
-//! and yardstick are two processes of one program, take turns in short rounds, and meet the same
+//! and yardstick are two processes, take turns in short rounds, and meet the same
 //! client on the same processors. Every answer is checked: one wrong status, one page with too few
 //! resources or one member that is missing at the end fails the run.
 //!
@@ -26,8 +26,6 @@ mod process;
 mod report;
 mod scenario;
 
-use std::path::PathBuf;
-
 /// What is measured, and for how long.
 pub struct Options {
     pub sizes: Vec<usize>,
@@ -44,13 +42,10 @@ fn main() {
         let at = arguments.iter().position(|argument| argument == name)?;
         arguments.get(at + 1).cloned()
     };
-    let data = || PathBuf::from(value("--data").expect("--data"));
-    match value("--role").as_deref() {
-        Some("bare") => return bare::serve(),
-        Some("server") => return process::serve(data()),
-        _ => {}
-    }
     let given = |name: &str| arguments.iter().any(|argument| argument == name);
+    if given("--bare") {
+        return bare::serve();
+    }
     let full = given("--full") || std::env::var("BENCH").is_ok_and(|value| value == "full");
     let (sizes, groups, seconds, rounds) = if full {
         (vec![1_000, 100_000, 1_000_000], vec![10, 10_000, 100_000], 3.0, 3)

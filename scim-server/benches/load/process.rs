@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
@@ -11,9 +11,8 @@ use std::{
 
 use scim_server::{
     access::Access,
+    admin::place::Place,
     clock::{Clock, SystemClock},
-    config::{Config, Given, Source, setting},
-    server::Server,
     store::{Store, sled::SledStore},
     tenant::{Settings, TenantRecord},
 };
@@ -25,19 +24,27 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Starts this program again in another role, and waits until it says where it listens.
-    pub fn start(role: &str, data: &Path) -> Self {
-        let program = std::env::current_exe().expect("this program's path");
-        let mut child = Command::new(program)
-            .args(["--role", role, "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a process");
+    /// Starts the server on a data directory, as it is run: durable, with tokens, rate limit, audit log
+    /// and metrics.
+    pub fn server(data: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", "1000000"]);
+        Self::start(command.arg("--data").arg(data).arg("--audit-log").arg(data.join("audit.jsonl")))
+    }
+
+    /// Starts the yardstick: this program in its other role.
+    pub fn bare() -> Self {
+        Self::start(Command::new(std::env::current_exe().expect("this program's path")).arg("--bare"))
+    }
+
+    /// Starts a process, and waits until it says where it listens.
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("a process");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its output");
         BufReader::new(stdout).read_line(&mut line).expect("its address");
-        Self { child, address: line.trim().parse().expect("an address") }
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next());
+        Self { child, address: address.and_then(|text| text.parse().ok()).expect("an address") }
     }
 
     /// Asks it to stop, and waits until it has.
@@ -87,7 +94,9 @@ pub struct Endpoint {
 /// Makes tenants in a new store.
 pub async fn tenants(data: &Path, names: &[String]) -> Vec<Endpoint> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(SledStore::open(data, clock.clone()).expect("a store"));
+    let place = Place::new(data);
+    place.prepare().expect("a data directory");
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&place.store(), clock.clone()).expect("a store"));
     let access = Access::load(store.clone(), clock).await.expect("tenants");
     let mut endpoints = Vec::new();
     for name in names {
@@ -101,39 +110,10 @@ pub async fn tenants(data: &Path, names: &[String]) -> Vec<Endpoint> {
     endpoints
 }
 
-/// The server as it is run: durable, with tokens, rate limit, audit log and metrics.
-#[tokio::main]
-pub async fn serve(data: PathBuf) {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let mut given = Given::default();
-    let audit = data.join("audit.jsonl");
-    for (key, value) in [
-        ("data", data.to_string_lossy().as_ref()),
-        ("listen", "127.0.0.1:0"),
-        ("audit_log", audit.to_string_lossy().as_ref()),
-        ("rate_limit", "1000000"),
-    ] {
-        given.set(setting::find(key).expect("a setting"), value.into(), Source::Flag(key.into()));
-    }
-    let config = Config::read(&given).expect("a configuration");
-    let options = scim_server::store::sled::Options { cache: config.cache };
-    let store: Arc<dyn Store> = Arc::new(SledStore::open_with(&data, clock.clone(), options).expect("a store"));
-    let server = Server::bind(&config, store.clone(), clock).await.expect("a server");
-    println!("{}", server.address().expect("an address"));
-    let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("signals");
-    server
-        .run(async move {
-            let _ = end.recv().await;
-        })
-        .await
-        .expect("a clean end");
-    store.close().await.expect("a closed store");
-}
-
 /// How long a server takes from its start to its first answer.
 pub async fn opening(data: &Path, request: &[u8]) -> (Serving, f64) {
     let started = Instant::now();
-    let server = Serving::start("server", data);
+    let server = Serving::server(data);
     let mut connection = super::client::Connection::open(server.address).await.expect("a connection");
     let answer = connection.exchange(request).await.expect("an answer");
     assert_eq!(answer.status, 200, "the first answer after the start");

@@ -31,12 +31,11 @@ struct Bench {
 pub async fn run(options: Options) {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let data = directory.path().join("data");
-    std::fs::create_dir(&data).expect("a directory");
     let machine = process::machine();
     let names: Vec<_> = options.sizes.iter().map(|size| format!("users-{size}")).collect();
     let endpoints = process::tenants(&data, &names).await;
     let tenants: Vec<_> = endpoints.into_iter().zip(&options.sizes).map(|(e, size)| Tenant::new(e, *size)).collect();
-    let (server, bare) = (Serving::start("server", &data), Serving::start("bare", &data));
+    let (server, bare) = (Serving::server(&data), Serving::bare());
     let mut bench = Bench { options, server, bare, rows: Vec::new(), figures: Vec::new() };
     bench.say(&machine);
     bench.figure("durable write of 8 KiB, p50", process::flush_time(directory.path()) * 1e6, "µs");
@@ -53,7 +52,7 @@ pub async fn run(options: Options) {
     }
     bench.figure("memory", bench.server.memory("VmRSS") as f64 / f64::from(1 << 20), "MiB");
     bench.figure("memory at its highest", bench.server.memory("VmHWM") as f64 / f64::from(1 << 20), "MiB");
-    let disk = process::size(&data.join("db"));
+    let disk = process::size(&data.join("store/db"));
     bench.figure("store on disk", disk as f64 / f64::from(1 << 20), "MiB");
     bench.bare.kill();
     for (name, seconds) in reopen(&mut bench.server, &data, largest).await {

@@ -76,6 +76,7 @@ pub(super) async fn restore(given: &Given, path: &Path, json: bool) -> Result<()
     archive::verify(lines)?;
 
     session::prepare(&place)?;
+    let lock = session::lock_soon(&place).await?;
     let partial = place.store().with_extension("partial");
     let failed = |error: io::Error| Failure::Failed(format!("cannot write in {}: {error}", place.path().display()));
     if partial.exists() {
@@ -83,7 +84,7 @@ pub(super) async fn restore(given: &Given, path: &Path, json: bool) -> Result<()
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(open_store(&partial, &clock, Options::default())?);
-    let session = Session::Open(context(store, clock).await?);
+    let session = Session::Open(context(store, clock).await?, lock);
     let bar = bar_of(path);
     let input = read(path, bar.clone())?;
     load(session, false, input, json, &bar).await?;

@@ -19,4 +19,5 @@ mod dialogue;
 mod docs;
 mod identity_center;
 mod pitfalls;
+mod schemas;
 mod server;

@@ -42,8 +42,12 @@ pub fn check(rt: &ResourceType, operations: &[Operation]) -> Result<(), Error> {
             (GROUP, Operation::Add { path: None, value } | Operation::Replace { path: None, value }) => {
                 value.as_object().into_iter().flatten().try_for_each(|(name, _)| check_group_attribute(name))?;
             }
-            (GROUP, Operation::Remove { path, .. })
-            | (GROUP, Operation::Add { path: Some(path), .. } | Operation::Replace { path: Some(path), .. }) => {
+            (
+                GROUP,
+                Operation::Remove { path, .. }
+                | Operation::Add { path: Some(path), .. }
+                | Operation::Replace { path: Some(path), .. },
+            ) => {
                 check_group_path(path, rt)?;
             }
             _ => {}

@@ -128,10 +128,7 @@ impl Service {
             Ok(response) => (response, None),
             Err(error) => {
                 let presented = parts.headers.contains_key(AUTHORIZATION);
-                if error.kind().status() >= 500 {
-                    let cause = std::error::Error::source(&error);
-                    tracing::error!(status = error.kind().status(), cause, "{}", error.detail());
-                }
+                tell(&error);
                 (response::error(&error, request::answer_type(&parts.headers), presented), Some(error))
             }
         };
@@ -398,6 +395,19 @@ impl Service {
             event_id: self.request_id(),
         };
         audit.record(&record).await;
+    }
+}
+
+/// Tells the operator what the answer does not: the cause of a fault of ours, and why somebody was
+/// not let in.
+fn tell(error: &Error) {
+    let cause = std::error::Error::source(error);
+    match error.kind() {
+        ErrorKind::Internal | ErrorKind::Unavailable(_) => {
+            tracing::error!(status = error.kind().status(), cause, "{}", error.detail());
+        }
+        ErrorKind::Unauthorized => tracing::info!(cause, "a request was not let in"),
+        _ => {}
     }
 }
 

@@ -18,6 +18,7 @@ mod cli;
 mod concurrency;
 mod crash;
 mod dialogue;
+mod docs;
 mod identity_center;
 mod pitfalls;
 mod schemas;

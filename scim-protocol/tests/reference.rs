@@ -8,6 +8,7 @@ use serde_json::Value;
 
 /// Compares a page with what it should be, or writes it.
 #[track_caller]
+#[allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a switch of this test, and a test may fail")]
 fn check(file: &str, expect: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/reference").join(file);
     if env::var_os("UPDATE_DOCS").is_some() {

@@ -97,7 +97,7 @@ impl ErrorKind {
                 "Use a token with the scope that the detail names, have the tenant enabled, or leave the filter out.",
             ),
             Self::Sensitive => (
-                "A URL holds personal information that must not stand in a URL.",
+                "A URL holds personal information that must not stand in a URL. Kept because RFC 7644 defines it; scim-server refuses no URL for it.",
                 "Send the query as a POST to `/.search`.",
             ),
             Self::NotFound => (

@@ -162,7 +162,8 @@ struct Import<'a> {
 impl Import<'_> {
     async fn take(&mut self, item: Item) -> Result<(), AdminError> {
         match &item {
-            Item::Event(TenantId::SYSTEM, _) if !self.fresh => return Ok(()),
+            Item::Event(TenantId::SYSTEM, _) if self.fresh => {}
+            Item::Event(TenantId::SYSTEM, _) => return Ok(()),
             Item::Resource(key, record, _) if key.tenant == TenantId::SYSTEM => match key.resource_type.as_str() {
                 tenant::record::KIND => {
                     self.admit(&TenantRecord::from_record(key.id, record)?).await?;

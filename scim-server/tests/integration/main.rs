@@ -12,9 +12,11 @@
 )]
 
 mod architecture;
+mod cli;
 mod concurrency;
 mod crash;
 mod dialogue;
 mod identity_center;
+mod pitfalls;
 mod schemas;
 mod server;

@@ -307,7 +307,7 @@ fn any_commit() -> impl Strategy<Value = Commit> {
 
 /// A history begins with something in it, so that more than refusals happens.
 fn any_history() -> impl Strategy<Value = Vec<Commit>> {
-    prop::collection::vec(any_commit(), 1..40).prop_map(|commits| {
+    prop::collection::vec(any_commit(), 1..30).prop_map(|commits| {
         let keys = [user(1), user(2), group(1), group(2)];
         let made = keys.map(|key| commit(&key, [Write::Put(key.clone(), body("made", ""))]));
         made.into_iter().chain(commits).collect()

@@ -12,4 +12,5 @@
 )]
 
 mod dialogue;
+mod rfc;
 mod server;

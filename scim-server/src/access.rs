@@ -10,7 +10,6 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -19,6 +18,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     clock::Clock,
+    server,
     store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError, TenantId},
     tenant::{self, Directory, Tenant, TenantRecord},
     token::{
@@ -122,7 +122,11 @@ impl Access {
 
     /// The tenant with that id, as it stands in a URL. For what needs no token.
     pub fn tenant(&self, segment: &str) -> Option<Arc<Tenant>> {
-        let id = TenantId::parse(segment)?;
+        self.tenant_of(TenantId::parse(segment)?)
+    }
+
+    /// The tenant with that id.
+    pub fn tenant_of(&self, id: TenantId) -> Option<Arc<Tenant>> {
         self.snapshot.load().tenants.get(&id).cloned()
     }
 
@@ -248,37 +252,13 @@ fn unauthorized(refusal: Refusal) -> Error {
     .with_source(refusal)
 }
 
-/// The index entries of one of the system's own records: tenants and tokens. None for a record of
-/// another kind.
+/// The index entries of one of the system's own records. None for a record of another kind.
 pub fn system_entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, StoreError> {
     match key.resource_type.as_str() {
         tenant::record::KIND => Ok(TenantRecord::from_record(key.id, record)?.entries()),
         token::record::KIND => Ok(Token::from_record(key.id, record)?.entries()),
+        server::secret::KIND => Ok(server::secret::entries(key.id)),
         _ => Ok(Vec::new()),
-    }
-}
-
-/// Does what must be done from time to time while a server runs, until it is dropped: notes when
-/// tokens were last used (each minute), reminds of tokens that near their end, and forgets events
-/// older than `retention` (each hour). What fails is logged and tried again the next time.
-pub async fn upkeep(access: Arc<Access>, store: Arc<dyn Store>, clock: Arc<dyn Clock>, retention: Option<Duration>) {
-    const MINUTE: Duration = Duration::from_secs(60);
-    for minute in 0_u64.. {
-        let now = clock.now();
-        let mut outcomes = vec![("note the use of tokens", access.flush_last_used().await)];
-        if minute % 60 == 0 {
-            outcomes.push(("remind of tokens", access.reminders(now).await.map(drop)));
-            if let Some(before) = retention.and_then(|time| i64::try_from(time.as_millis()).ok()) {
-                let before = Timestamp::from_millis(now.as_millis().saturating_sub(before));
-                outcomes.push(("forget old events", store.forget_events(before).await.map(drop)));
-            }
-        }
-        for (what, outcome) in outcomes {
-            if let Err(error) = outcome {
-                tracing::error!(%error, "could not {what}; it is tried again");
-            }
-        }
-        tokio::time::sleep(MINUTE).await;
     }
 }
 

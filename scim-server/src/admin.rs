@@ -9,7 +9,7 @@ pub mod client;
 pub mod line;
 pub mod listen;
 pub mod place;
-mod provision;
+pub mod provision;
 pub mod resources;
 pub mod tenants;
 pub mod transfer;
@@ -27,6 +27,8 @@ pub use line::{Input, Line, Output};
 use crate::{
     access::{Access, system_entries},
     clock::Clock,
+    index,
+    render::stored_document,
     store::{EntriesOf, Store, StoreError, TenantId},
     tenant::{DirectoryError, Settings},
     token::{Caller, LedgerError, Scopes},
@@ -220,8 +222,6 @@ pub struct AdminContext {
     pub clock: Arc<dyn Clock>,
     /// Users and groups.
     pub provision: Arc<dyn Provision>,
-    /// The index entries of tenants' resources. Those of tenants and tokens are known here.
-    pub entries: EntriesOf,
 }
 
 /// Why a command failed. Each says what to do next.
@@ -299,14 +299,19 @@ pub async fn execute(
 }
 
 impl AdminContext {
-    /// The index entries of any record: the system's own and tenants' alike.
+    /// The index entries that any record should have: the system's own, and tenants' by the settings
+    /// that are in force when it is called.
     pub fn entries_of(&self) -> EntriesOf {
-        let entries = Arc::clone(&self.entries);
-        Arc::new(
-            move |key, record| {
-                if key.tenant == TenantId::SYSTEM { system_entries(key, record) } else { entries(key, record) }
-            },
-        )
+        let access = Arc::clone(&self.access);
+        Arc::new(move |key, record| {
+            if key.tenant == TenantId::SYSTEM {
+                return system_entries(key, record);
+            }
+            let unknown = || StoreError::Corrupt(format!("there is no tenant {}", key.tenant));
+            let tenant = access.tenant_of(key.tenant).ok_or_else(unknown)?;
+            let specs = tenant.index_specs(key.resource_type.as_str());
+            Ok(index::entries(key, &stored_document(record)?, specs).into_iter().collect())
+        })
     }
 }
 

@@ -100,7 +100,7 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether `X-Forwarded-*` are believed.
     pub trust_forwarded: bool,
-    /// Requests a second per token: 0 is no limit, `None` what the tenant says.
+    /// Requests a second per token; `None` is no limit.
     pub rate_limit: Option<u32>,
     /// Failed authentications a minute per address; 0 is no limit.
     pub address_rate_limit: u32,
@@ -160,7 +160,7 @@ impl Config {
             admin_listen: layers.required("admin_listen", address)?,
             public_url: layers.optional("public_url", url)?,
             trust_forwarded: layers.required("trust_forwarded", switch)?,
-            rate_limit: layers.optional("rate_limit", number)?,
+            rate_limit: Some(layers.required("rate_limit", number)?).filter(|rate| *rate > 0),
             address_rate_limit: layers.required("address_rate_limit", number)?,
             max_connections: layers.required("max_connections", positive)?,
             max_body: layers.required("max_body", bytes)?,
@@ -190,19 +190,19 @@ impl Config {
 
     /// The settings in which another configuration differs that a running server cannot change.
     pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let cert = |config: &Self| config.tls.as_ref().map(|files| files.cert.clone());
+        let key = |config: &Self| config.tls.as_ref().map(|files| files.key.clone());
         let changed = [
             ("data", self.data != other.data),
             ("cache", self.cache != other.cache),
             ("event_retention", self.event_retention != other.event_retention),
             ("listen", self.listen != other.listen),
-            ("tls_cert", self.tls.is_some() != other.tls.is_some()),
+            ("tls_cert", cert(self) != cert(other)),
+            ("tls_key", key(self) != key(other)),
             ("admin_listen", self.admin_listen != other.admin_listen),
-            ("public_url", self.public_url != other.public_url),
-            ("trust_forwarded", self.trust_forwarded != other.trust_forwarded),
+            ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
-            ("max_body", self.max_body != other.max_body),
             ("header_timeout", self.header_timeout != other.header_timeout),
-            ("body_timeout", self.body_timeout != other.body_timeout),
             ("request_timeout", self.request_timeout != other.request_timeout),
             ("drain_timeout", self.drain_timeout != other.drain_timeout),
             ("page_size", self.page_size != other.page_size),
@@ -210,8 +210,8 @@ impl Config {
             ("cursor_ttl", self.cursor_ttl != other.cursor_ttl),
             ("candidates", self.candidates != other.candidates),
             ("bulk_max_operations", self.bulk_max_operations != other.bulk_max_operations),
-            ("bulk_max_body", self.bulk_max_body != other.bulk_max_body),
             ("patch_body_members", self.patch_body_members != other.patch_body_members),
+            ("audit_log", self.audit_log != other.audit_log),
             ("log_format", self.log_format != other.log_format),
         ];
         changed.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `scim-server`. Everything is in the library; see [`scim_server::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scim_server::cli::main()
+}

@@ -1,7 +1,7 @@
 //! Everything put together: a store, who may use it, what they may ask, and the socket.
 
 mod chores;
-mod secret;
+pub(crate) mod secret;
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 

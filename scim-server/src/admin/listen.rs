@@ -3,7 +3,16 @@
 //! It has its own socket, which belongs on the loopback or a private network. `POST /admin` asks
 //! for the administrators' token; the others say nothing that would need one.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -23,7 +32,11 @@ use subtle::ConstantTimeEq as _;
 use tokio::{net::TcpListener, sync::mpsc};
 
 use super::{AdminContext, AdminRequest, Input, start};
-use crate::token::secret::{self, Digest};
+use crate::{
+    store::{TenantId, TypeName},
+    tenant,
+    token::secret::{self, Digest},
+};
 
 /// The longest line of input: a document, or the members of a group.
 const MAX_LINE: usize = 64 << 20;
@@ -42,8 +55,8 @@ pub struct Admin {
     pub context: AdminContext,
     /// The digest of the administrators' token.
     pub token: Digest,
-    /// Whether the server can answer SCIM requests now; else, why not.
-    pub ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Set when the server stops taking requests, so that balancers send them elsewhere.
+    pub stopping: AtomicBool,
     /// The metrics, in the text form of Prometheus/OpenMetrics, and that form's media type.
     pub metrics: Box<dyn Fn() -> (String, &'static str) + Send + Sync>,
 }
@@ -89,7 +102,7 @@ pub async fn serve(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<O
 async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> Answer {
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
-        (&Method::GET | &Method::HEAD, "/readyz") => match (admin.ready)() {
+        (&Method::GET | &Method::HEAD, "/readyz") => match ready(admin).await {
             Ok(()) => text(StatusCode::OK, "ready\n"),
             Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{reason}\n")),
         },
@@ -110,6 +123,16 @@ async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> 
         }
         _ => text(StatusCode::NOT_FOUND, "There are /healthz, /readyz, /metrics and /admin here.\n"),
     }
+}
+
+/// Whether the server answers SCIM requests now; else, why not.
+async fn ready(admin: &Admin) -> Result<(), String> {
+    if admin.stopping.load(Ordering::Relaxed) {
+        return Err("the server is stopping".to_owned());
+    }
+    let kind = TypeName::from(tenant::record::KIND);
+    let answered = admin.context.store.count(TenantId::SYSTEM, &kind).await;
+    answered.map(drop).map_err(|_| "the store does not answer".to_owned())
 }
 
 fn authorized(admin: &Admin, request: &Request<Incoming>) -> bool {

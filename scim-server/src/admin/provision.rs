@@ -1,10 +1,11 @@
-//! Manual provisioning by the same operations that requests go through.
+//! Manual provisioning by the operations of RFC 7644: the same validation, the same events.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use scim_protocol::{
-    Error, ErrorKind,
+    Error,
+    filter::Filter,
     message::{Page, Query},
     schema::ResourceType,
 };
@@ -17,6 +18,9 @@ use crate::{
     token::Caller,
 };
 
+/// Resources on a page of a list.
+const PAGE: u32 = 100;
+
 #[async_trait]
 impl Provision for Operations {
     async fn list(
@@ -26,51 +30,63 @@ impl Provision for Operations {
         filter: Option<&str>,
         cursor: Option<&str>,
     ) -> Result<(Vec<Value>, Option<String>), Error> {
-        let rt = known(caller, resource_type)?;
-        let filter = filter.map(|text| ("filter", text));
-        let query = Query::from_pairs(filter.into_iter().chain([("excludedAttributes", "members")]))?;
-        let query = Query { page: Page::Cursor(cursor.map(str::to_owned)), ..query };
-        let answer = self.query(&self.context(caller), std::slice::from_ref(&rt), &rt.endpoint, &query).await?;
-        let mut list = value(answer).await?;
-        let next = list["nextCursor"].as_str().map(str::to_owned);
-        match list["Resources"].take() {
-            Value::Array(resources) => Ok((resources, next)),
-            _ => Ok((Vec::new(), next)),
-        }
+        let rt = resource_type_of(caller, resource_type)?;
+        let query = Query {
+            filter: filter.map(Filter::parse).transpose()?,
+            filter_text: filter.map(str::to_owned),
+            page: Page::Cursor(cursor.map(str::to_owned)),
+            count: Some(PAGE),
+            ..Query::default()
+        };
+        let endpoint = rt.endpoint.clone();
+        let answer = self.query(&context(caller), &[rt], &endpoint, &query).await?;
+        let Value::Object(mut list) = document(answer).await? else {
+            return Ok((Vec::new(), None));
+        };
+        let next = list.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+        let resources = match list.shift_remove("Resources") {
+            Some(Value::Array(resources)) => resources,
+            _ => Vec::new(),
+        };
+        Ok((resources, next))
     }
 
     async fn show(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<Value, Error> {
-        let rt = known(caller, resource_type)?;
-        value(self.retrieve(&self.context(caller), &rt, id, &Query::default(), &Condition::None).await?).await
+        let rt = resource_type_of(caller, resource_type)?;
+        let answer = self.retrieve(&context(caller), &rt, id, &Query::default(), &Condition::None).await?;
+        document(answer).await
     }
 
     async fn create(&self, caller: &Caller, resource_type: &str, body: Value) -> Result<Value, Error> {
-        let rt = known(caller, resource_type)?;
-        let id = self.fresh_id();
-        value(Self::create(self, &self.context(caller), &rt, id, body, &Query::default()).await?).await
+        let rt = resource_type_of(caller, resource_type)?;
+        let answer =
+            Operations::create(self, &context(caller), &rt, self.ids.next(&*self.clock), body, &Query::default())
+                .await?;
+        document(answer).await
     }
 
     async fn delete(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<(), Error> {
-        let rt = known(caller, resource_type)?;
-        Self::delete(self, &self.context(caller), &rt, id, &Condition::None).await.map(drop)
+        let rt = resource_type_of(caller, resource_type)?;
+        Operations::delete(self, &context(caller), &rt, id, &Condition::None).await.map(drop)
     }
 }
 
-impl Operations {
-    /// An administrator's request has no URL, so what it shows has relative ones.
-    fn context(&self, caller: &Caller) -> Context {
-        let request = self.fresh_id().to_string();
-        Context { caller: caller.clone(), base: base_path(caller.tenant().id).into(), request: request.into() }
-    }
+/// No request came over HTTP: locations are paths, and the event names no request.
+fn context(caller: &Caller) -> Context {
+    Context { caller: caller.clone(), base: base_path(caller.tenant().id).into(), request: Arc::from("") }
 }
 
-fn known(caller: &Caller, resource_type: &str) -> Result<Arc<ResourceType>, Error> {
-    let found = caller.tenant().registry.resource_type(resource_type).cloned();
-    found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("The tenant has no resource type {resource_type}.")))
+fn resource_type_of(caller: &Caller, name: &str) -> Result<Arc<ResourceType>, Error> {
+    caller
+        .tenant()
+        .registry
+        .resource_type(name)
+        .cloned()
+        .ok_or_else(|| Error::value(format!("The tenant has no resource type \"{name}\".")))
 }
 
-/// The answer's body, whole.
-async fn value(answer: Answer) -> Result<Value, Error> {
+/// The JSON of an answer, however it is delivered.
+async fn document(answer: Answer) -> Result<Value, Error> {
     let bytes = match answer.content {
         Content::Nothing => return Ok(Value::Null),
         Content::Whole(bytes) => bytes,

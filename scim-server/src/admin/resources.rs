@@ -8,7 +8,7 @@ use crate::{store::ResourceId, token::Caller};
 
 async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, AdminError> {
     let record = tenants::find(context, tenant).await?;
-    let built = context.access.tenant(&record.id.to_string()).ok_or_else(|| {
+    let built = context.access.tenant_of(record.id).ok_or_else(|| {
         AdminError::Refused(format!("tenant {:?} is being deleted; finish with `tenant delete`", record.name))
     })?;
     Ok(Caller::administrator(built))

@@ -163,15 +163,16 @@ impl Import<'_> {
     async fn take(&mut self, item: Item) -> Result<(), AdminError> {
         match &item {
             Item::Event(TenantId::SYSTEM, _) if !self.fresh => return Ok(()),
-            Item::Resource(key, record, _) if key.tenant == TenantId::SYSTEM => {
-                if key.resource_type.as_str() == tenant::record::KIND {
+            Item::Resource(key, record, _) if key.tenant == TenantId::SYSTEM => match key.resource_type.as_str() {
+                tenant::record::KIND => {
                     self.admit(&TenantRecord::from_record(key.id, record)?).await?;
                     self.reload = true;
-                } else {
-                    let token = token::Token::from_record(key.id, record)?;
-                    self.require(token.tenant)?;
                 }
-            }
+                token::record::KIND => self.require(token::Token::from_record(key.id, record)?.tenant)?,
+                // What else the system keeps belongs to a whole store, not to its tenants.
+                _ if self.fresh => {}
+                _ => return Ok(()),
+            },
             Item::Resource(key, ..) | Item::Members(key, _) => {
                 self.require(key.tenant)?;
                 self.settle().await?;

@@ -84,14 +84,14 @@ pub const SETTINGS: &[Setting] = &[
         "When the store has no tenant yet, make one of this name, and print its endpoint, its token (this once) and a command to try it.",
     ),
     fixed(NETWORK, "listen", "ADDR:PORT", "127.0.0.1:8080", "Where SCIM clients connect. Port 0 takes a free one."),
-    live(
+    fixed(
         NETWORK,
         "tls_cert",
         "FILE",
         "",
-        "Certificate chain in PEM form, leaf first. With tls_key it makes the server answer HTTPS only.",
+        "Certificate chain in PEM form, leaf first. With tls_key it makes the server answer HTTPS only. SIGHUP reads both files again.",
     ),
-    live(NETWORK, "tls_key", "FILE", "", "Private key of the certificate, in PEM form."),
+    fixed(NETWORK, "tls_key", "FILE", "", "Private key of the certificate, in PEM form."),
     fixed(
         NETWORK,
         "admin_listen",
@@ -99,14 +99,14 @@ pub const SETTINGS: &[Setting] = &[
         "127.0.0.1:0",
         "Where administration, health and metrics are served. Keep it off the public address. The address in use is written to admin.addr in the data directory.",
     ),
-    fixed(
+    live(
         NETWORK,
         "public_url",
         "URL",
         "",
         "The base of the URLs that are given to clients (meta.location), such as https://scim.example.com. Without it they are made from the request's Host.",
     ),
-    fixed(
+    live(
         NETWORK,
         "trust_forwarded",
         SWITCH,
@@ -117,10 +117,10 @@ pub const SETTINGS: &[Setting] = &[
         LIMITS,
         "rate_limit",
         "N",
-        "",
-        "Requests a second that one token may make; 0 is no limit. Without it, what the tenant's profile says: no limit under rfc, 20 under identity-center.",
+        "0",
+        "Requests a second for each token, where neither the tenant nor its profile (identity-center: 20) says otherwise; 0 is no limit.",
     ),
-    live(
+    fixed(
         LIMITS,
         "address_rate_limit",
         "N",
@@ -128,9 +128,9 @@ pub const SETTINGS: &[Setting] = &[
         "Failed authentications a minute from one address before it is refused for a while; 0 is no limit.",
     ),
     fixed(LIMITS, "max_connections", "N", "4096", "Connections at a time; more wait to be accepted."),
-    fixed(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),
+    live(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),
     fixed(LIMITS, "header_timeout", "DURATION", "10s", "How long a client may take to send the head of a request."),
-    fixed(LIMITS, "body_timeout", "DURATION", "30s", "How long a client may take to send the body of a request."),
+    live(LIMITS, "body_timeout", "DURATION", "30s", "How long a client may take to send the body of a request."),
     fixed(LIMITS, "request_timeout", "DURATION", "60s", "How long the server works on one request."),
     fixed(LIMITS, "drain_timeout", "DURATION", "30s", "How long SIGTERM waits for requests in flight."),
     fixed(QUERIES, "page_size", "N", "100", "Resources on a page of a list when the client does not say."),
@@ -144,7 +144,7 @@ pub const SETTINGS: &[Setting] = &[
         "How many resources a filter without an index, or a sort, may look at before it is refused with tooMany.",
     ),
     fixed(QUERIES, "bulk_max_operations", "N", "1000", "The most operations in a bulk request; 0 turns bulk off."),
-    fixed(QUERIES, "bulk_max_body", "SIZE", "10MiB", "The largest body of a bulk request."),
+    live(QUERIES, "bulk_max_body", "SIZE", "10MiB", "The largest body of a bulk request."),
     fixed(
         QUERIES,
         "patch_body_members",
@@ -152,7 +152,7 @@ pub const SETTINGS: &[Setting] = &[
         "100",
         "A PATCH of a group with more members than this is answered with 204 and no body.",
     ),
-    live(
+    fixed(
         LOGS,
         "audit_log",
         "FILE",

@@ -51,7 +51,7 @@ fn values_have_units_and_types() {
     assert_eq!(config.max_body, 2 << 20);
     assert_eq!(config.request_timeout, Duration::from_secs(90));
     assert!(config.trust_forwarded);
-    assert_eq!(config.rate_limit, Some(0));
+    assert_eq!(config.rate_limit, None);
     assert_eq!(config.event_retention, None);
     assert_eq!(config.public_url.as_deref(), Some("https://scim.example.com"));
     assert_eq!(config.audit_log, Some(AuditTarget::Stdout));

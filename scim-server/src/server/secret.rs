@@ -10,7 +10,7 @@ use crate::store::{
 };
 
 /// The kind of record that secrets are.
-const KIND: &str = "Secret";
+pub const KIND: &str = "Secret";
 /// Which of them seals cursors.
 const CURSORS: ResourceId = ResourceId(Uuid::from_u128(1));
 
@@ -30,17 +30,22 @@ pub async fn cursors(store: &dyn Store) -> Result<[u8; 32], StoreError> {
     Err(StoreError::Corrupt("the key of cursors was written and is not there".into()))
 }
 
-fn making(key: ResourceKey, secret: [u8; 32]) -> Commit {
-    let hidden = json!({"key": BASE64.encode(secret)}).to_string();
-    let body = Body { display: Bytes::new(), visible: Bytes::from_static(b"{}"), hidden: hidden.into() };
-    let name = IndexKey {
-        tenant: key.tenant,
-        resource_type: key.resource_type.clone(),
+/// The index entries of a secret's record: its name, unique.
+pub fn entries(id: ResourceId) -> Vec<IndexEntry> {
+    let key = IndexKey {
+        tenant: TenantId::SYSTEM,
+        resource_type: KIND.into(),
         attribute: "name".into(),
         value: IndexValue(b"cursors".to_vec()),
     };
+    vec![IndexEntry { key, id, unique: true }]
+}
+
+fn making(key: ResourceKey, secret: [u8; 32]) -> Commit {
+    let hidden = json!({"key": BASE64.encode(secret)}).to_string();
+    let body = Body { display: Bytes::new(), visible: Bytes::from_static(b"{}"), hidden: hidden.into() };
     let mut commit = Commit::bookkeeping(KIND.into(), CURSORS);
-    commit.writes.push(Write::Index(IndexEntry { key: name, id: CURSORS, unique: true }));
+    commit.writes.extend(entries(CURSORS).into_iter().map(Write::Index));
     commit.writes.push(Write::Put(key, body));
     commit
 }

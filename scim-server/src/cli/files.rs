@@ -1,0 +1,188 @@
+//! Export, import, backup and restore: lines between a command and a file, and how far they are.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+
+use super::{
+    Failure,
+    session::{self, Session, context, open_store},
+    show::{Printer, Show},
+};
+use crate::{
+    admin::{AdminRequest, Input, Line, archive, line, place::Place},
+    clock::{Clock, SystemClock},
+    config::{Config, Given},
+};
+
+/// Writes the rows of an export to a file, which is there only when it is whole; or to standard
+/// output.
+pub(super) async fn export(session: Session, request: AdminRequest, path: &Path) -> Result<(), Failure> {
+    let mut running = session.start(request, line::nothing()).await?;
+    let mut file = Target::open(path)?;
+    let bar = ProgressBar::new_spinner().with_style(style("{spinner} {human_pos} lines  {per_sec}  {elapsed}"));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    while let Some(line) = running.next().await? {
+        if let Line::Row(row) = line {
+            file.write(&row)?;
+            bar.inc(1);
+        }
+    }
+    running.close().await?;
+    bar.finish_and_clear();
+    file.finish()
+}
+
+/// Sends the lines of a file, or of standard input, to an import.
+pub(super) async fn import(session: Session, replace: bool, path: &Path, json: bool) -> Result<(), Failure> {
+    let bar = bar_of(path);
+    let input = read(path, bar.clone())?;
+    load(session, replace, input, json, &bar).await
+}
+
+async fn load(session: Session, replace: bool, input: Input, json: bool, bar: &ProgressBar) -> Result<(), Failure> {
+    let mut running = session.start(AdminRequest::Import { replace }, input).await?;
+    let mut printer = Printer::new(Show::Imported, json);
+    while let Some(line) = running.next().await? {
+        if let Line::Row(row) = line {
+            bar.finish_and_clear();
+            printer.row(&row)?;
+        }
+    }
+    running.close().await?;
+    printer.finish()
+}
+
+/// Makes a store from a backup. The file is read twice: once to see that it is whole, once to load
+/// it, into a directory that becomes the store only at the end.
+pub(super) async fn restore(given: &Given, path: &Path, json: bool) -> Result<(), Failure> {
+    let place = Place::new(Config::data(given)?);
+    if place.has_store() {
+        return Err(Failure::Failed(format!(
+            "there is a store in {} already; restore into another directory, or use `import`",
+            place.path().display()
+        )));
+    }
+    let lines = BufReader::new(File::open(path).map_err(|error| unreadable(path, &error))?).lines();
+    archive::verify(lines)?;
+
+    session::prepare(&place)?;
+    let partial = place.store().with_extension("partial");
+    let failed = |error: io::Error| Failure::Failed(format!("cannot write in {}: {error}", place.path().display()));
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(failed)?;
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = Arc::new(open_store(&partial, &clock, None)?);
+    let session = Session::Open(context(store, clock).await?);
+    let bar = bar_of(path);
+    let input = read(path, bar.clone())?;
+    load(session, false, input, json, &bar).await?;
+    fs::rename(&partial, place.store()).map_err(failed)
+}
+
+/// The JSON object in a file, or on standard input.
+pub(super) fn object(path: &Path) -> Result<Map<String, Value>, Failure> {
+    let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
+    let text = text.map_err(|error| unreadable(path, &error))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::Failed(format!("{} is not a JSON object: {error}", path.display())))
+}
+
+/// The lines of a file, read on a thread of their own as fast as they are taken.
+fn read(path: &Path, bar: ProgressBar) -> Result<Input, Failure> {
+    let source: Box<dyn BufRead + Send> = if path == Path::new("-") {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        Box::new(BufReader::new(File::open(path).map_err(|error| unreadable(path, &error))?))
+    };
+    let (sender, input) = mpsc::channel(256);
+    std::thread::spawn(move || {
+        for line in source.lines() {
+            bar.inc(line.as_ref().map_or(0, |line| line.len() as u64 + 1));
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(input)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::Failed(format!("cannot read {}: {error}", path.display()))
+}
+
+fn bar_of(path: &Path) -> ProgressBar {
+    match fs::metadata(path) {
+        Ok(file) if file.is_file() => {
+            ProgressBar::new(file.len()).with_style(style("{wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}"))
+        }
+        _ => ProgressBar::new_spinner().with_style(style("{spinner} {bytes}  {bytes_per_sec}  {elapsed}")),
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// Where an export goes.
+enum Target {
+    /// A file under another name, and the name that it gets when it is whole.
+    File(BufWriter<File>, PathBuf, PathBuf),
+    /// Standard output.
+    Stdout(BufWriter<io::Stdout>),
+}
+
+impl Target {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout(BufWriter::new(io::stdout())));
+        }
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&partial).map_err(|error| unwritable(path, &error))?;
+        Ok(Self::File(BufWriter::new(file), partial, path.to_owned()))
+    }
+
+    fn write(&mut self, line: &str) -> Result<(), Failure> {
+        match self {
+            Self::File(file, _, path) => writeln!(file, "{line}").map_err(|error| unwritable(path, &error)),
+            Self::Stdout(out) => writeln!(out, "{line}").map_err(|error| broken(&error)),
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::File(mut file, partial, path) => file
+                .flush()
+                .and_then(|()| file.get_ref().sync_all())
+                .and_then(|()| fs::rename(&partial, &path))
+                .map_err(|error| unwritable(&path, &error)),
+            Self::Stdout(mut out) => out.flush().map_err(|error| broken(&error)),
+        }
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::Failed(format!("cannot write {}: {error}", path.display()))
+}
+
+fn broken(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Closed,
+        _ => Failure::Failed(format!("cannot write to standard output: {error}")),
+    }
+}

@@ -1,0 +1,243 @@
+//! What each command does: the request that it makes, and how the answer is shown.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Failure,
+    command::{
+        Command, Common, GroupCommand, Init, ListArguments, MakeArguments, Named, ProfileName, TenantCommand,
+        TenantSettings, TokenCommand, UserCommand, WhichArguments,
+    },
+    files, reference, serve,
+    session::{self, Session},
+    settings::AllSettings,
+    show::{self, Show},
+};
+use crate::{
+    admin::AdminRequest,
+    tenant::{Profile, Settings},
+    token::Scopes,
+};
+
+impl Command {
+    /// Does it.
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Init(init) => init.run().await,
+            Self::Serve(AllSettings(given)) => serve::run(given).await,
+            Self::Tenant(command) => command.run().await,
+            Self::Token(command) => command.run().await,
+            Self::User(command) => command.run().await,
+            Self::Group(command) => command.run().await,
+            Self::Check(check) => {
+                let show = Show::Findings { repair: check.repair };
+                check.common.run(AdminRequest::Check { repair: check.repair }, show).await
+            }
+            Self::Export(export) => {
+                let session = Session::open(&export.settings.0).await?;
+                files::export(session, AdminRequest::Export { tenant: export.tenant }, &export.file).await
+            }
+            Self::Import(import) => {
+                let session = Session::open(&import.common.settings.0).await?;
+                files::import(session, import.replace, &import.file, import.common.json).await
+            }
+            Self::Backup(backup) => {
+                let session = Session::open(&backup.settings.0).await?;
+                files::export(session, AdminRequest::Export { tenant: None }, &backup.file).await
+            }
+            Self::Restore(restore) => {
+                files::restore(&restore.common.settings.0, &restore.file, restore.common.json).await
+            }
+            Self::Reference { page } => show::write(&reference::page(page)),
+        }
+    }
+}
+
+impl Common {
+    async fn run(self, request: AdminRequest, show: Show) -> Result<(), Failure> {
+        let session = Session::open(&self.settings.0).await?;
+        session::run(session, request, show, self.json).await
+    }
+}
+
+impl Init {
+    async fn run(self) -> Result<(), Failure> {
+        let settings = Box::new(self.settings.read()?.build()?);
+        let token_seconds = Some(self.lifetime.lifetime.as_secs());
+        let request = AdminRequest::TenantCreate { name: self.tenant, settings, token_seconds };
+        let session = Session::create(&self.common.settings.0).await?;
+        session::run(session, request, Show::Issued, self.common.json).await
+    }
+}
+
+impl TenantCommand {
+    async fn run(self) -> Result<(), Failure> {
+        let (common, request, show) = match self {
+            Self::Create { name, settings, common } => {
+                let settings = Box::new(settings.read()?.build()?);
+                let request = AdminRequest::TenantCreate { name: name.text(), settings, token_seconds: None };
+                (common, request, Show::Tenant)
+            }
+            Self::List { common } => (common, AdminRequest::TenantList, Show::Tenants),
+            Self::Show { name, common } => (common, AdminRequest::TenantShow { tenant: name.text() }, Show::Tenant),
+            Self::Set { name, settings, common } => {
+                let request = AdminRequest::TenantSet { tenant: name.text(), settings: settings.read()?.0 };
+                (common, request, Show::Tenant)
+            }
+            Self::Disable { name, common } => {
+                (common, AdminRequest::TenantDisable { tenant: name.text(), disabled: true }, Show::Tenant)
+            }
+            Self::Enable { name, common } => {
+                (common, AdminRequest::TenantDisable { tenant: name.text(), disabled: false }, Show::Tenant)
+            }
+            Self::Delete { name, force, yes, common } => {
+                let tenant = name.text();
+                if !yes {
+                    session::confirm(&tenant)?;
+                }
+                (common, AdminRequest::TenantDelete { tenant, force }, Show::Deleted)
+            }
+        };
+        common.run(request, show).await
+    }
+}
+
+impl TokenCommand {
+    async fn run(self) -> Result<(), Failure> {
+        let (common, request, show) = match self {
+            Self::Create { tenant, scopes, lifetime, common } => {
+                let scopes = Scopes::parse(scopes.iter().map(String::as_str)).map_err(Failure::Usage)?;
+                let seconds = lifetime.lifetime.as_secs();
+                (common, AdminRequest::TokenCreate { tenant, scopes, seconds }, Show::Issued)
+            }
+            Self::List { tenant, common } => (common, AdminRequest::TokenList { tenant }, Show::Tokens),
+            Self::Rotate { tenant, overlap, lifetime, common } => {
+                let overlap_seconds = overlap.map(|overlap| overlap.as_secs());
+                let seconds = lifetime.lifetime.as_secs();
+                (common, AdminRequest::TokenRotate { tenant, seconds, overlap_seconds }, Show::Issued)
+            }
+            Self::Delete { tenant, id, token_id, common } => {
+                let id = id.or(token_id).unwrap_or_default();
+                (common, AdminRequest::TokenDelete { tenant, id }, Show::Deleted)
+            }
+        };
+        common.run(request, show).await
+    }
+}
+
+impl UserCommand {
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::List(list) => list.run("User", Show::Users).await,
+            Self::Show(which) => which.show("User").await,
+            Self::Delete { which, force } => which.delete("User", force).await,
+            Self::Create { user_name, given_name, family_name, display_name, email, make } => {
+                let mut user = make.document()?;
+                set(&mut user, "userName", user_name);
+                set(&mut user, "displayName", display_name);
+                if given_name.is_some() || family_name.is_some() {
+                    let mut name = Map::new();
+                    set(&mut name, "givenName", given_name);
+                    set(&mut name, "familyName", family_name);
+                    user.insert("name".to_owned(), name.into());
+                }
+                if let Some(email) = email {
+                    let emails = json!([{"value": email, "type": "work", "primary": true}]);
+                    user.insert("emails".to_owned(), emails);
+                }
+                make.run("User", user).await
+            }
+        }
+    }
+}
+
+impl GroupCommand {
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::List(list) => list.run("Group", Show::Groups).await,
+            Self::Show(which) => which.show("Group").await,
+            Self::Delete { which, force } => which.delete("Group", force).await,
+            Self::Create { display_name, members, make } => {
+                let mut group = make.document()?;
+                set(&mut group, "displayName", display_name);
+                if !members.is_empty() {
+                    let members: Value = members.iter().map(|id| json!({"value": id})).collect();
+                    group.insert("members".to_owned(), members);
+                }
+                make.run("Group", group).await
+            }
+        }
+    }
+}
+
+impl ListArguments {
+    async fn run(self, resource_type: &str, show: Show) -> Result<(), Failure> {
+        let Self { tenant, filter, limit, common } = self;
+        let resource_type = resource_type.to_owned();
+        common.run(AdminRequest::List { tenant, resource_type, filter, limit }, show).await
+    }
+}
+
+impl WhichArguments {
+    async fn show(self, resource_type: &str) -> Result<(), Failure> {
+        let Self { tenant, name, common } = self;
+        common.run(AdminRequest::Show { tenant, resource_type: resource_type.to_owned(), name }, Show::Document).await
+    }
+
+    async fn delete(self, resource_type: &str, force: bool) -> Result<(), Failure> {
+        let Self { tenant, name, common } = self;
+        let request = AdminRequest::Delete { tenant, resource_type: resource_type.to_owned(), name, force };
+        common.run(request, Show::Deleted).await
+    }
+}
+
+impl MakeArguments {
+    fn document(&self) -> Result<Map<String, Value>, Failure> {
+        self.file.as_deref().map_or_else(|| Ok(Map::new()), files::object)
+    }
+
+    async fn run(self, resource_type: &str, mut document: Map<String, Value>) -> Result<(), Failure> {
+        let urn = format!("urn:ietf:params:scim:schemas:core:2.0:{resource_type}");
+        document.entry("schemas").or_insert_with(|| json!([urn]));
+        let Self { tenant, force, common, .. } = self;
+        let resource_type = resource_type.to_owned();
+        let request = AdminRequest::Create { tenant, resource_type, resource: document.into(), force };
+        common.run(request, Show::Document).await
+    }
+}
+
+/// Settings as they were given: only what was named.
+struct Changes(Map<String, Value>);
+
+impl TenantSettings {
+    fn read(&self) -> Result<Changes, Failure> {
+        let mut changes = self.settings.as_deref().map_or_else(|| Ok(Map::new()), files::object)?;
+        if let Some(profile) = self.profile {
+            let profile = match profile {
+                ProfileName::Rfc => Profile::Rfc,
+                ProfileName::IdentityCenter => Profile::IdentityCenter,
+            };
+            changes.insert("profile".to_owned(), json!(profile));
+        }
+        Ok(Changes(changes))
+    }
+}
+
+impl Changes {
+    fn build(self) -> Result<Settings, Failure> {
+        serde_json::from_value(self.0.into())
+            .map_err(|error| Failure::Usage(format!("the tenant's settings cannot be used: {error}")))
+    }
+}
+
+fn set(object: &mut Map<String, Value>, name: &str, value: Option<String>) {
+    if let Some(value) = value {
+        object.insert(name.to_owned(), value.into());
+    }
+}
+
+impl Named {
+    fn text(self) -> String {
+        self.name.or(self.tenant).unwrap_or_default()
+    }
+}

@@ -1,0 +1,237 @@
+//! `serve`: a server from its settings to its end.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::{net::TcpListener, sync::watch};
+
+use super::{
+    Failure,
+    session::{open_store, prepare},
+    show::write,
+};
+use crate::{
+    admin::{
+        AdminContext,
+        listen::{self, Admin},
+        place::Place,
+    },
+    clock::{Clock, SystemClock},
+    config::{Config, Given, LogFormat},
+    http::Service,
+    log::{Format, Log},
+    server::Server,
+    store::Store,
+    tenant::{Directory, Settings, TenantRecord},
+    token::{Issued, ledger::LIFETIME},
+};
+
+/// The media type of the metrics (OpenMetrics 1.0).
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Serves until SIGTERM or SIGINT, and then until the requests in flight are answered.
+pub(super) async fn run(given: Given) -> Result<(), Failure> {
+    let config = Config::read(&given)?;
+    let format = match config.log_format {
+        LogFormat::Human => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    let log = Log::start(format, &config.log).map_err(failed)?;
+    let place = Place::new(&config.data);
+    prepare(&place)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store: Arc<dyn Store> = Arc::new(open_store(&place.store(), &clock, Some(config.cache))?);
+    let outcome = serve(given, config, log, &place, Arc::clone(&store), clock).await;
+    store.close().await.map_err(failed)?;
+    outcome
+}
+
+async fn serve(
+    given: Given,
+    config: Config,
+    log: Log,
+    place: &Place,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+) -> Result<(), Failure> {
+    let first = match &config.first_tenant {
+        Some(name) => first_tenant(name, &store, &clock).await?,
+        None => None,
+    };
+    let server = Server::bind(&config, Arc::clone(&store), Arc::clone(&clock)).await.map_err(failed)?;
+    let address = server.address().map_err(failed)?;
+    let (listener, admin) = admin(&config, place, &server.service).await?;
+    let admin_address = listener.local_addr().map_err(failed)?;
+    let announcement = place.announce(admin_address).map_err(failed)?;
+
+    let url = url(&config, address);
+    write(&format!("scim-server is ready on {url} (administration on {admin_address})\n"))?;
+    if let Some((tenant, issued)) = &first {
+        write(&welcome(&url, tenant, issued))?;
+    }
+
+    let (stop, stopped) = watch::channel(false);
+    let administration = tokio::spawn(listen::serve(listener, Arc::clone(&admin), until(stopped)));
+    let reload =
+        Reload { given, started: config, log, tls: server.tls().cloned(), service: Arc::clone(&server.service) };
+    let reloading = tokio::spawn(on_hangup(reload));
+    let outcome = server
+        .run(async {
+            termination().await;
+            admin.stopping.store(true, Ordering::Relaxed);
+            tracing::info!("stopping: requests in flight are finished");
+        })
+        .await
+        .map_err(failed);
+    reloading.abort();
+    stop.send_replace(true);
+    let _ = administration.await;
+    drop(announcement);
+    tracing::info!("stopped");
+    outcome
+}
+
+/// The tenant of an empty store, with its token.
+async fn first_tenant(
+    name: &str,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<(TenantRecord, Issued)>, Failure> {
+    let directory = Directory::new(Arc::clone(store), Arc::clone(clock));
+    if !directory.list().await.map_err(failed)?.is_empty() {
+        return Ok(None);
+    }
+    let (tenant, issued) = directory.create(name, Settings::default(), Some(LIFETIME)).await.map_err(failed)?;
+    Ok(issued.map(|issued| (tenant, issued)))
+}
+
+fn welcome(url: &str, tenant: &TenantRecord, issued: &Issued) -> String {
+    let (name, path, token) = (&tenant.name, tenant.path(), issued.secret.reveal());
+    format!(
+        "\nTenant {name:?} is made. Its token is shown this once:\n\n  Endpoint  {url}{path}\n  Token     {token}\n\nTry it:\n\n  curl -H 'Authorization: Bearer {token}' '{url}{path}/Users'\n\n"
+    )
+}
+
+/// The base URL for people: what is set, or the address that is listened on.
+fn url(config: &Config, address: SocketAddr) -> String {
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"))
+}
+
+async fn admin(config: &Config, place: &Place, service: &Arc<Service>) -> Result<(TcpListener, Arc<Admin>), Failure> {
+    let listener = TcpListener::bind(config.admin_listen).await.map_err(|error| {
+        Failure::Failed(format!(
+            "cannot listen on {}: {error}; choose another address with --admin-listen",
+            config.admin_listen
+        ))
+    })?;
+    if !config.admin_listen.ip().is_loopback() {
+        tracing::warn!(address = %config.admin_listen, "administration is not on the loopback: keep others away from it, it has no TLS");
+    }
+    let context = AdminContext {
+        store: Arc::clone(&service.operations.store),
+        access: Arc::clone(&service.access),
+        clock: Arc::clone(&service.clock),
+        provision: service.operations.clone(),
+    };
+    let metrics = Arc::clone(&service.metrics);
+    let admin = Admin {
+        context,
+        token: place.token_digest().map_err(failed)?,
+        stopping: AtomicBool::new(false),
+        metrics: Box::new(move || (metrics.encode(), OPEN_METRICS)),
+    };
+    Ok((listener, Arc::new(admin)))
+}
+
+/// What SIGHUP needs.
+struct Reload {
+    given: Given,
+    started: Config,
+    log: Log,
+    tls: Option<Arc<crate::http::tls::Tls>>,
+    service: Arc<Service>,
+}
+
+impl Reload {
+    /// Reads everything again. What cannot be read stays as it was.
+    fn run(&self) {
+        match Config::read(&self.given) {
+            Ok(config) => {
+                for key in self.started.needs_restart(&config) {
+                    tracing::warn!(key, "this setting has changed and needs a restart to take effect");
+                }
+                report("the log filter", self.log.refilter(&config.log));
+                self.service.reconfigure(&config);
+            }
+            Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+        }
+        if let Some(tls) = &self.tls {
+            report("the certificate", tls.reload());
+        }
+        if let Some(audit) = &self.service.audit {
+            report("the audit log", audit.reopen());
+        }
+        tracing::info!("configuration, certificate and audit log were read again");
+    }
+}
+
+fn report<E: std::fmt::Display>(what: &str, outcome: Result<(), E>) {
+    if let Err(error) = outcome {
+        tracing::error!(%error, "{what} stays as it was");
+    }
+}
+
+#[cfg(unix)]
+async fn on_hangup(reload: Reload) {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangup) => {
+            while hangup.recv().await.is_some() {
+                reload.run();
+            }
+        }
+        Err(error) => tracing::error!(%error, "SIGHUP cannot be received"),
+    }
+}
+
+#[cfg(not(unix))]
+async fn on_hangup(_: Reload) {
+    std::future::pending().await
+}
+
+/// Resolves when the process is told to end.
+#[cfg(unix)]
+async fn termination() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "SIGTERM cannot be received");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn termination() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::Failed(error.to_string())
+}

@@ -1,0 +1,295 @@
+//! How rows are shown: as tables and lines for people, as JSON for programs.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+use super::Failure;
+
+/// How a command's rows are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Show {
+    /// That something is gone.
+    Deleted,
+    /// One JSON document, also for people.
+    Document,
+    /// What a check found.
+    Findings {
+        /// Whether it was to be repaired.
+        repair: bool,
+    },
+    /// A list of groups.
+    Groups,
+    /// What an import brought.
+    Imported,
+    /// A token that was just issued, or a tenant with one.
+    Issued,
+    /// One tenant.
+    Tenant,
+    /// A list of tenants.
+    Tenants,
+    /// A list of tokens.
+    Tokens,
+    /// A list of users.
+    Users,
+}
+
+/// The columns of a list or the lines about one thing: a heading, and where in the row it is.
+type Columns = &'static [(&'static str, &'static str)];
+
+impl Show {
+    fn is_list(self) -> bool {
+        matches!(self, Self::Findings { .. } | Self::Groups | Self::Tenants | Self::Tokens | Self::Users)
+    }
+
+    fn columns(self) -> Columns {
+        match self {
+            Self::Groups => &[("ID", "/id"), ("DISPLAY NAME", "/displayName"), ("EXTERNAL ID", "/externalId")],
+            Self::Issued => &[
+                ("Tenant", "/tenant"),
+                ("Tenant id", "/tenant_id"),
+                ("Path", "/path"),
+                ("Token id", "/token_id"),
+                ("Token", "/token"),
+                ("Scopes", "/scopes"),
+                ("Expires", "/expires"),
+                ("Old token", "/previous/token_id"),
+                ("It expires", "/previous/expires"),
+            ],
+            Self::Tenant => &[
+                ("Tenant", "/tenant"),
+                ("Tenant id", "/tenant_id"),
+                ("Path", "/path"),
+                ("Profile", "/profile"),
+                ("Disabled", "/disabled"),
+                ("Created", "/created"),
+                ("Users", "/users"),
+                ("Groups", "/groups"),
+                ("Live tokens", "/tokens"),
+                ("Settings", "/settings"),
+            ],
+            Self::Tenants => &[
+                ("TENANT", "/tenant"),
+                ("ID", "/tenant_id"),
+                ("PROFILE", "/profile"),
+                ("DISABLED", "/disabled"),
+                ("USERS", "/users"),
+                ("GROUPS", "/groups"),
+                ("TOKENS", "/tokens"),
+            ],
+            Self::Tokens => &[
+                ("TENANT", "/tenant"),
+                ("TOKEN ID", "/token_id"),
+                ("STATUS", "/status"),
+                ("SCOPES", "/scopes"),
+                ("CREATED", "/created"),
+                ("EXPIRES", "/expires"),
+                ("LAST USED", "/last_used"),
+            ],
+            Self::Users => {
+                &[("ID", "/id"), ("USER NAME", "/userName"), ("DISPLAY NAME", "/displayName"), ("ACTIVE", "/active")]
+            }
+            Self::Deleted | Self::Document | Self::Findings { .. } | Self::Imported => &[],
+        }
+    }
+}
+
+/// Shows rows as they come.
+pub(super) struct Printer {
+    show: Show,
+    json: bool,
+    rows: usize,
+    /// Findings that were not repaired.
+    left: usize,
+    table: Vec<Vec<String>>,
+}
+
+impl Printer {
+    /// Shows rows in that way; as JSON when a program reads them.
+    pub fn new(show: Show, json: bool) -> Self {
+        let headings = if show.is_list() {
+            show.columns().iter().map(|(heading, _)| (*heading).to_owned()).collect()
+        } else {
+            Vec::new()
+        };
+        Self { show, json, rows: 0, left: 0, table: vec![headings] }
+    }
+
+    /// Shows a row, or keeps it until the width of its column is known.
+    pub fn row(&mut self, text: &str) -> Result<(), Failure> {
+        let row: Value = serde_json::from_str(text)
+            .map_err(|error| Failure::Failed(format!("the answer cannot be read: {error}")))?;
+        self.rows += 1;
+        self.left += usize::from(row.get("repaired") == Some(&Value::Bool(false)));
+        if self.json {
+            let before = match (self.show.is_list(), self.rows) {
+                (false, _) => "",
+                (true, 1) => "[\n",
+                (true, _) => ",\n",
+            };
+            return write(&format!("{before}{text}"));
+        }
+        match self.show {
+            Show::Deleted => write(&deleted(&row)),
+            Show::Document => write(&format!("{row:#}\n")),
+            Show::Findings { .. } => write(&finding(&row)),
+            Show::Imported => write(&imported(&row)),
+            Show::Issued => write(&format!("{}\n{ONCE}\n", lines(&row, self.show.columns()))),
+            Show::Tenant => write(&lines(&row, self.show.columns())),
+            Show::Groups | Show::Tenants | Show::Tokens | Show::Users => {
+                self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
+                Ok(())
+            }
+        }
+    }
+
+    /// Shows what was kept. A check fails when something is still wrong.
+    pub fn finish(self) -> Result<(), Failure> {
+        if self.json {
+            write(match (self.show.is_list(), self.rows) {
+                (true, 0) => "[]\n",
+                (true, _) => "\n]\n",
+                (false, _) => "\n",
+            })?;
+        } else if let Show::Findings { repair } = self.show {
+            write(&summary(self.rows, self.left, repair))?;
+        } else if self.show.is_list() {
+            write(&table(&self.table))?;
+        }
+        match (self.show, self.left) {
+            (Show::Findings { .. }, 1..) => {
+                Err(Failure::Failed(format!("{} fault(s) are left in the store", self.left)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+const ONCE: &str =
+    "The token is shown this once. Give it to the identity provider together with the URL of this server and the path.";
+
+fn deleted(row: &Value) -> String {
+    let text = |name: &str| row.get(name).map(|value| cell(Some(value))).unwrap_or_default();
+    match (row.get("token_id"), row.get("resources")) {
+        (Some(_), _) => format!("Token {} of tenant {} is revoked.\n", text("token_id"), text("tenant")),
+        (_, Some(_)) => format!("Tenant {} is deleted, with {} resources.\n", text("tenant"), text("resources")),
+        _ => format!("{} is deleted.\n", text("id")),
+    }
+}
+
+fn imported(row: &Value) -> String {
+    let text = |name: &str| row.get(name).map(|value| cell(Some(value))).unwrap_or_default();
+    format!("Brought in {} tenant(s) with {} resources.\n", text("tenants"), text("resources"))
+}
+
+fn finding(row: &Value) -> String {
+    let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
+    let repaired = if row.get("repaired") == Some(&Value::Bool(true)) { " (repaired)" } else { "" };
+    format!("{}: {}{repaired}\n", text("kind"), text("detail"))
+}
+
+fn summary(found: usize, left: usize, repair: bool) -> String {
+    match (found, left) {
+        (0, _) => "Documents, indexes, memberships and counts agree.\n".to_owned(),
+        (found, 0) => format!("{found} fault(s) found and repaired.\n"),
+        (found, _) if !repair => format!("{found} fault(s) found. `check --repair` puts them right.\n"),
+        (found, left) => {
+            format!("{found} fault(s) found, {left} of them beyond repair: restore a backup, or export and import.\n")
+        }
+    }
+}
+
+/// What a value looks like in a table.
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
+        Some(Value::Array(words)) => words.iter().map(|word| cell(Some(word))).collect::<Vec<_>>().join(","),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// One line for each column that the row has.
+fn lines(row: &Value, columns: Columns) -> String {
+    let present: Vec<Vec<String>> = columns
+        .iter()
+        .filter(|(_, at)| row.pointer(at).is_some())
+        .map(|(heading, at)| vec![(*heading).to_owned(), cell(row.pointer(at))])
+        .collect();
+    table(&present)
+}
+
+/// Rows in aligned columns, two spaces apart.
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column| rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Writes to standard output.
+pub(super) fn write(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Failure::Closed
+        } else {
+            Failure::Failed(format!("cannot write to standard output: {error}"))
+        }
+    })
+}
+
+/// Says why a command failed, on standard error.
+pub(super) fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "scim-server: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [("ID", "NAME"), ("1", "Zoë"), ("22222", "")];
+        let rows = rows.map(|(id, name)| vec![id.to_owned(), name.to_owned()]);
+        assert_eq!(table(&rows), "ID     NAME\n1      Zoë\n22222\n");
+    }
+
+    #[test]
+    fn lines_are_only_of_what_is_there() {
+        let row = json!({"tenant": "acme", "tenant_id": "1", "scopes": ["read", "write"], "previous": null});
+        assert_eq!(lines(&row, Show::Issued.columns()), "Tenant     acme\nTenant id  1\nScopes     read,write\n");
+    }
+
+    #[track_caller]
+    fn check_cell(value: Value, expect: &str) {
+        assert_eq!(cell(Some(&value)), expect);
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        check_cell(json!("a\u{1b}[31mb\n"), "a?[31mb?");
+        check_cell(json!(null), "-");
+        check_cell(json!(true), "true");
+    }
+
+    #[test]
+    fn a_check_says_what_to_do_next() {
+        assert!(summary(0, 0, false).contains("agree"));
+        assert!(summary(2, 2, false).contains("--repair"));
+        assert!(summary(2, 0, true).contains("repaired"));
+        assert!(summary(2, 1, true).contains("beyond repair"));
+    }
+}

@@ -11,6 +11,7 @@
 
 mod message;
 mod operation;
+mod resource;
 mod value;
 
 use serde_json::{Map, Value};
@@ -47,19 +48,26 @@ enum Step {
     Message(fn(&mut Value)),
     /// One operation; what is returned are operations to do right after it.
     Operation(fn(&mut Operation, &ResourceType) -> Vec<Operation>),
+    /// The body of a POST or PUT as a whole.
+    Resource(fn(&mut Map<String, Value>, &ResourceType)),
     /// The value of one attribute, in a PATCH or in the body of a resource.
     Value(fn(&mut Value, &Site)),
 }
 
-/// All rewrites, in the order in which they are made: of the message, of each operation, of each
-/// value. Documentation can be generated from it.
+/// All rewrites, in the order in which they are made: of the message, of each operation, of a
+/// resource's body, of each value. Documentation can be generated from it.
 pub fn rewrites() -> impl Iterator<Item = &'static Rewrite> {
-    [message::REWRITES, operation::REWRITES, value::REWRITES].into_iter().flatten()
+    [message::REWRITES, operation::REWRITES, resource::REWRITES, value::REWRITES].into_iter().flatten()
 }
 
 /// The body of a POST or PUT of a resource, rewritten into a standard one.
 pub fn standardise_resource(body: &mut Value, rt: &ResourceType) {
     if let Value::Object(body) = body {
+        for rewrite in rewrites() {
+            if let Step::Resource(apply) = rewrite.step {
+                apply(body, rt);
+            }
+        }
         standardise_attributes(body, rt);
     }
 }

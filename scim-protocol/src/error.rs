@@ -2,9 +2,13 @@
 //!
 //! RFC 7644 §3.12 tables 8 and 9; RFC 9865 §2.1 table 3 adds the cursor kinds.
 
+mod explanation;
+
 use std::fmt;
 
 use serde_json::{Value, json};
+
+pub use explanation::Explanation;
 
 /// The schema URI of an error body (RFC 7644 §3.12).
 pub const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";

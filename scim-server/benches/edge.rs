@@ -1,6 +1,8 @@
 //! What the edge of the server costs a request: the connection, against hyper by itself; the audit
 //! line; the limits; the counters.
 
+#![allow(clippy::unwrap_used, reason = "a bench that cannot run may stop")]
+
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,

@@ -38,6 +38,8 @@ pub struct Settings {
     pub bulk_max_body: usize,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
+    /// How long a query may be worked on.
+    pub request_timeout: Duration,
 }
 
 /// Requests a second for each token under the `identity-center` profile.

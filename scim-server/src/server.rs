@@ -146,6 +146,7 @@ fn settings(config: &Config) -> Settings {
         max_body: config.max_body,
         bulk_max_body: config.bulk_max_body,
         body_timeout: config.body_timeout,
+        request_timeout: config.request_timeout,
     }
 }
 

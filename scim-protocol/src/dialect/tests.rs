@@ -236,3 +236,22 @@ fn values_are_rewritten_inside_values() {
         assert_eq!(body["loginCount"], number);
     }
 }
+
+#[track_caller]
+fn check_resource(sent: Value, standard: Value) {
+    let mut body = sent;
+    standardise_resource(&mut body, &resource_type("User"));
+    assert_eq!(body, standard);
+}
+
+#[test]
+fn strays_find_their_extension() {
+    check_resource(json!({"manager": "26118915"}), json!({ENT: {"manager": {"value": "26118915"}}}));
+    check_resource(
+        json!({"Department": "a", ENT: {"costCenter": "b"}}),
+        json!({ENT: {"costCenter": "b", "Department": "a"}}),
+    );
+    check_resource(json!({"department": "a", ENT: {"department": "b"}}), json!({ENT: {"department": "b"}}));
+    check_resource(json!({"department": null, "manager": null}), json!({}));
+    check_resource(json!({"nobodysAttribute": "a"}), json!({"nobodysAttribute": "a"}));
+}

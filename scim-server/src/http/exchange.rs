@@ -261,11 +261,11 @@ impl Service {
                     None => registry.resource_types(),
                 };
                 let query = Query::from_search_request(self.body(parts, incoming, notes).await?)?;
-                self.operations.query(context, types, endpoint.as_deref().unwrap_or_default(), &query).await
+                self.query(context, types, endpoint.as_deref().unwrap_or_default(), &query).await
             }
             Target::Root => {
                 target.require(parts.method.as_str())?;
-                self.operations.query(context, registry.resource_types(), "", &request::query(parts)?).await
+                self.query(context, registry.resource_types(), "", &request::query(parts)?).await
             }
             Target::Bulk => {
                 target.require(parts.method.as_str())?;
@@ -298,7 +298,28 @@ impl Service {
             let body = self.body(parts, incoming, notes).await?;
             return self.operations.create(context, rt, self.operations.fresh_id(), body, &query).await;
         }
-        self.operations.query(context, std::slice::from_ref(rt), endpoint, &request::query(parts)?).await
+        self.query(context, std::slice::from_ref(rt), endpoint, &request::query(parts)?).await
+    }
+
+    /// A query is the one read whose work the client decides, so it has a deadline.
+    async fn query(
+        &self,
+        context: &Context,
+        types: &[Arc<ResourceType>],
+        endpoint: &str,
+        query: &Query,
+    ) -> Result<Answer, Error> {
+        let within = self.settings.load().request_timeout;
+        let answer = tokio::time::timeout(within, self.operations.query(context, types, endpoint, query)).await;
+        answer.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::TooMany,
+                format!(
+                    "The query took longer than {} s. Filter by an indexed attribute, or walk with a cursor.",
+                    within.as_secs()
+                ),
+            ))
+        })
     }
 
     async fn resource(

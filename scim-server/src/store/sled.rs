@@ -290,42 +290,43 @@ impl Store for SledStore {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::{
-        clock::SystemClock,
-        event::Action,
-        store::{Body, Write},
+        clock::ManualClock,
+        store::contract::{Open, contract},
     };
 
-    #[tokio::test]
-    async fn what_was_committed_is_there_after_a_drop() {
+    fn place() -> Open {
         let directory = tempfile::tempdir().unwrap();
-        let tenant = TenantId(uuid::Uuid::from_u128(1));
-        let key = ResourceKey { tenant, resource_type: "User".into(), id: ResourceId(uuid::Uuid::now_v7()) };
-        let store = SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap();
-        let event = Event {
-            sequence: 0,
-            at: 0,
-            actor: "admin".into(),
-            action: Action::Create,
-            resource_type: "User".into(),
-            target: key.id,
-            version: 0,
-            attributes: vec![],
-            request: "r".into(),
-        };
-        let mut commit = Commit::new(key.clone(), event);
-        commit.writes.push(Write::Put(key.clone(), Body { visible: "{}".into(), ..Body::default() }));
-        let done = store.commit(commit).await.unwrap();
-        assert_eq!((done.changed, done.sequence), (true, 1));
-        assert!(matches!(SledStore::open(directory.path(), Arc::new(SystemClock)), Err(OpenError::InUse)));
-        drop(store);
-        let store = SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap();
-        assert_eq!(store.get(&key).await.unwrap().map(|record| record.header), done.header);
-        assert_eq!(store.count(tenant, &key.resource_type).await.unwrap(), 1);
-        assert_eq!(store.events(tenant, 0, 10).await.unwrap().len(), 1);
+        Box::new(move |clock| {
+            let store: Arc<dyn Store> = Arc::new(SledStore::open(directory.path(), clock).unwrap());
+            std::future::ready(store).boxed()
+        })
+    }
+
+    contract!(place);
+
+    #[tokio::test]
+    async fn one_process_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || SledStore::open(directory.path(), Arc::new(ManualClock::default()));
+        let store = open().unwrap();
+        assert!(matches!(open(), Err(OpenError::InUse)));
         store.close().await.unwrap();
-        assert!(matches!(store.get(&key).await, Err(StoreError::Unavailable(_))));
-        SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap();
+        open().unwrap();
+    }
+
+    #[test]
+    fn a_newer_format_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Tree::open(directory.path(), Options::default().cache).unwrap();
+        let mut batch = Batch::default();
+        batch.put(key::format(), (FORMAT + 1).to_be_bytes().to_vec());
+        tree.apply(batch).unwrap();
+        drop(tree);
+        let outcome = SledStore::open(directory.path(), Arc::new(ManualClock::default()));
+        assert!(matches!(outcome, Err(OpenError::Format { found }) if found == FORMAT + 1));
     }
 }

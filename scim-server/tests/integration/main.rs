@@ -11,6 +11,9 @@
     reason = "a test says that something is wrong by panicking, and a scenario is read from top to bottom"
 )]
 
+mod architecture;
+mod concurrency;
+mod crash;
 mod dialogue;
 mod rfc;
 mod server;

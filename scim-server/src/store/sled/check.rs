@@ -137,3 +137,137 @@ impl Check<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use scim_protocol::Timestamp;
+
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        store::{
+            Commit, Finding, Item, Record, ResourceKey, Store, Write,
+            contract::{TENANT, body, commit, entries_of, entry, group, id, join, user},
+            sled::{
+                Options, SledStore,
+                draft::{last_event, modified},
+                record,
+            },
+        },
+    };
+
+    /// Two users with entries, in a group that is in another group.
+    fn commits() -> Vec<Commit> {
+        let mut commits = Vec::new();
+        for number in [1, 2] {
+            let body = body("User", &format!("userName=user{number} title~clerk"));
+            let entries = entries_of(&user(number), &body).into_iter().map(Write::Index);
+            commits.push(commit(&user(number), entries.chain([Write::Put(user(number), body)])));
+        }
+        for number in [1, 2] {
+            commits.push(commit(&group(number), [Write::Put(group(number), body("Group", ""))]));
+        }
+        let edges = [join(&group(1), &user(1)), join(&group(1), &user(2)), join(&group(2), &group(1))];
+        commits.push(commit(&group(1), edges));
+        commits
+    }
+
+    async fn check_store(store: &SledStore, repair: bool) -> Vec<Finding> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let entries: EntriesOf = Arc::new(|key: &ResourceKey, record: &Record| Ok(entries_of(key, &record.body)));
+        store.check(entries, repair, Box::new(move |finding| sender.send(finding).is_ok())).await.unwrap();
+        receiver.into_iter().collect()
+    }
+
+    async fn export(store: &SledStore) -> Vec<Item> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        store.export(None, Box::new(move |item| sender.send(item).is_ok())).await.unwrap();
+        receiver.into_iter().collect()
+    }
+
+    /// Damages a sound store, expects these findings, and that repairing makes it what it was.
+    #[track_caller]
+    fn check(damage: impl Fn(&mut Batch), expect: &[&str]) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let directory = tempfile::tempdir().unwrap();
+            let open = || SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
+            let store = open();
+            for commit in commits() {
+                store.commit(commit).await.unwrap();
+            }
+            let sound = export(&store).await;
+            drop(store);
+            let tree = Tree::open(directory.path(), Options::default().cache).unwrap();
+            let mut batch = Batch::default();
+            damage(&mut batch);
+            tree.apply(batch).unwrap();
+            tree.flush().unwrap();
+            drop(tree);
+
+            let store = open();
+            let found = check_store(&store, false).await;
+            let kinds: Vec<_> = found.iter().map(|finding| finding.kind.as_str()).collect();
+            assert_eq!(kinds, expect, "{found:?}");
+            let repaired = check_store(&store, true).await;
+            if repaired.iter().all(|finding| finding.repaired) {
+                assert_eq!(check_store(&store, false).await, []);
+                assert_eq!(export(&store).await, sound);
+            }
+        });
+    }
+
+    #[test]
+    fn damage_is_found_and_repaired() {
+        let name = || entry(&user(1), "userName", "user1", true);
+        let title = || entry(&user(1), "title", "clerk", false);
+        check(|_| (), &[]);
+        check(|batch| batch.remove(key::index(&title().key, id(1))), &["index-missing"]);
+        check(|batch| batch.put(key::index(&title().key, id(1)), key::mark(true)), &["index-missing", "index-stray"]);
+        check(|batch| batch.put(key::index(&title().key, id(9)), key::mark(false)), &["index-stray"]);
+        check(|batch| batch.remove(key::unique(&name().key)), &["unique-missing"]);
+        check(|batch| batch.put(key::unique(&title().key), id(1).0.as_bytes().to_vec()), &["unique-stray"]);
+        check(
+            |batch| batch.put(key::unique(&name().key), id(9).0.as_bytes().to_vec()),
+            &["unique-missing", "unique-stray"],
+        );
+        check(|batch| batch.remove(modified(&user(1), Timestamp::default())), &["index-missing"]);
+    }
+
+    #[test]
+    fn damaged_edges_are_found_and_repaired() {
+        let (staff, member) = (group(1).id, user(1).id);
+        check(|batch| batch.remove(key::group(TENANT, member, staff)), &["edge-one-way"]);
+        check(|batch| batch.put(key::group(TENANT, id(2), group(2).id), "Group".into()), &["edge-one-way"]);
+        check(
+            |batch| {
+                batch.put(key::member(TENANT, staff, id(9)), "User".into());
+                batch.put(key::group(TENANT, id(9), staff), "Group".into());
+            },
+            &["edge-dangling", "members-wrong"],
+        );
+        check(|batch| batch.put(key::member(TENANT, id(8), member), "User".into()), &["edge-dangling"]);
+    }
+
+    #[test]
+    fn damaged_numbers_are_found_and_repaired() {
+        let users = || key::count(TENANT, &"User".into());
+        check(|batch| batch.put(users(), 7_u64.to_be_bytes().to_vec()), &["count-wrong"]);
+        check(|batch| batch.remove(users()), &["count-wrong"]);
+        check(|batch| batch.put(key::sequence(TENANT), last_event(2, Timestamp::default())), &["sequence-wrong"]);
+    }
+
+    #[test]
+    fn what_cannot_be_repaired_is_told() {
+        check(|batch| batch.remove(key::event(TENANT, 2)), &["event-missing"]);
+        check(|batch| batch.put(key::event(TENANT, 2), b"{".to_vec()), &["event-unreadable"]);
+        check(|batch| batch.put(key::resource(&user(1)), b"?".to_vec()), &["record-unreadable"]);
+        let twin = Record { body: body("User", "userName=user2 title~clerk"), ..Record::default() };
+        check(
+            |batch| batch.put(key::resource(&user(1)), record::encode(&twin, &[])),
+            &["index-missing", "unique-twice", "index-stray", "index-stray", "unique-stray"],
+        );
+    }
+}

@@ -102,13 +102,26 @@ impl<'a> Draft<'a> {
         let members = slot.after.as_ref().map_or(0, |before| before.header.members);
         slot.after = Some(Record { header: Header { members, ..record.header }, body: record.body.clone() });
         slot.rewritten = true;
-        entries.iter().try_for_each(|entry| self.index(entry))
+        for entry in entries {
+            // Not as strict as a commit, which also refuses a value that another has as one of many:
+            // that may have come later, and then whoever is loaded first would decide.
+            let owner = if entry.unique { self.value(&key::unique(&entry.key))? } else { None };
+            if owner.is_some_and(|owner| owner != entry.id.0.as_bytes()) {
+                return Err(StoreError::Taken(entry.clone()));
+            }
+            self.enter(entry)?;
+        }
+        Ok(())
     }
 
     fn delete(&mut self, key: &ResourceKey) -> Result<(), StoreError> {
         let slot = self.slot(key)?;
         let Some(gone) = slot.after.take() else { return Err(StoreError::Missing(key.clone())) };
         slot.newer = true;
+        // The caller names them, too; but what was forgotten must not stay behind.
+        for held in std::mem::take(&mut slot.held) {
+            self.strike(&held.entry(key))?;
+        }
         if gone.header.members > 0 {
             self.set(key::sweep(key.tenant, key.id), Vec::new());
             self.dissolved.push((key.tenant, key.id));
@@ -175,14 +188,6 @@ impl<'a> Draft<'a> {
         if entry.unique && self.is_taken(entry)? {
             return Err(StoreError::Taken(entry.clone()));
         }
-        let held = Held::of(entry);
-        let slot = self.slot(&owner(entry))?;
-        if slot.held.contains(&held) {
-            return Ok(());
-        }
-        slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
-        slot.held.push(held);
-        slot.rewritten = true;
         self.enter(entry)
     }
 
@@ -199,6 +204,14 @@ impl<'a> Draft<'a> {
     }
 
     fn enter(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
+        let held = Held::of(entry);
+        let slot = self.slot(&owner(entry))?;
+        if slot.held.contains(&held) {
+            return Ok(());
+        }
+        slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
+        slot.held.push(held);
+        slot.rewritten = true;
         // It may have been there as the other sort.
         self.strike(entry)?;
         self.set(key::index(&entry.key, entry.id), key::mark(entry.unique));
@@ -307,15 +320,12 @@ impl<'a> Draft<'a> {
     fn settle_slot(&mut self, key: &ResourceKey, slot: &mut Slot, now: Timestamp) -> Result<(), StoreError> {
         let before = slot.before.as_ref().map(|record| record.header);
         let Some(record) = &mut slot.after else {
-            let left = std::mem::take(&mut slot.held);
+            if !slot.held.is_empty() {
+                return Err(StoreError::Missing(key.clone()));
+            }
             if let Some(before) = before {
-                for held in left {
-                    self.strike(&held.entry(key))?;
-                }
                 self.unset(modified(key, before.last_modified));
                 self.unset(key::resource(key));
-            } else if !left.is_empty() {
-                return Err(StoreError::Missing(key.clone()));
             }
             return Ok(());
         };

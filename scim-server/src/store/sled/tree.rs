@@ -5,12 +5,17 @@
 //! but promises nothing when the power fails; so the file is synced once more here, for the price of
 //! one `fdatasync` for each group of commits.
 
-use std::{fs::File, io, path::Path};
+use std::{fs::File, io, path::Path, thread, time::Duration};
 
 use sled::{IVec, Mode};
 
 use super::{OpenError, key::Range};
 use crate::store::StoreError;
+
+/// How long an opening waits for the one before to let go of the lock: sled's own threads hold it for
+/// a moment after the last handle is dropped, and a restarted server overlaps with its predecessor.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A batch of changes that are made together.
 #[derive(Default)]
@@ -50,11 +55,18 @@ impl Tree {
             .mode(Mode::HighThroughput)
             // Every commit is flushed before it is acknowledged, so there is nothing left for a timer.
             .flush_every_ms(None);
-        let db = config.open().map_err(|error| match error {
-            // sled names a held lock in no other way.
-            sled::Error::Io(io) if io.to_string().starts_with("could not acquire lock") => OpenError::InUse,
-            error => OpenError::Store(failure(error)),
-        })?;
+        let mut patience = PATIENCE;
+        let db = loop {
+            match config.open() {
+                Ok(db) => break db,
+                // sled names a held lock in no other way.
+                Err(sled::Error::Io(io)) if io.to_string().starts_with("could not acquire lock") => {
+                    patience = patience.checked_sub(PAUSE).ok_or(OpenError::InUse)?;
+                    thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(OpenError::Store(failure(error))),
+            }
+        };
         let file = File::open(path.join("db")).map_err(|error| OpenError::Store(unavailable(error)))?;
         Ok(Self { db, file })
     }

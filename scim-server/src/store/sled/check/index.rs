@@ -8,20 +8,13 @@ use crate::store::{
 
 impl Check<'_> {
     pub(super) fn index(&mut self, tenant: TenantId) -> Result<(), StoreError> {
-        let mut before: Option<(IndexKey, bool)> = None;
         for item in self.tree().scan(key::all_index(tenant)) {
             let (key, mark) = item?;
             let Some((place, id)) = key::parse_index(&key) else {
                 self.fault("index-stray", format!("{tenant}: an entry's key"), |repairs| repairs.remove(key))?;
                 continue;
             };
-            let unique = !mark.is_empty();
-            if self.belongs(&place, id, unique)? {
-                if before.as_ref().is_some_and(|(same, other)| *same == place && (unique || *other)) {
-                    self.report("unique-twice", name(&place, id));
-                }
-                before = Some((place, unique));
-            } else {
+            if !self.belongs(&place, id, !mark.is_empty())? {
                 self.fault("index-stray", name(&place, id), |repairs| repairs.remove(key))?;
             }
             if self.ended {

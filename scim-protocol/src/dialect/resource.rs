@@ -1,0 +1,46 @@
+//! Rewrites of the body of a POST or PUT as a whole.
+
+use serde_json::{Map, Value};
+
+use super::{Rewrite, Step};
+use crate::schema::ResourceType;
+
+pub(super) const REWRITES: &[Rewrite] = &[Rewrite {
+    name: "extension-attributes-among-the-core-ones",
+    sent_by: &["Entra ID"],
+    sent: r#"{"userName":"jyoung","department":"Tours"}"#,
+    standard: r#"{"userName":"jyoung","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Tours"}}"#,
+    because: "Older examples of Entra ID put department and manager beside userName; the name says which extension is meant.",
+    step: Step::Resource(extension_attributes_among_the_core_ones),
+}];
+
+/// Moves what only one extension defines to where it belongs. What stands there already stays, and a
+/// name that two extensions define is nobody's.
+fn extension_attributes_among_the_core_ones(body: &mut Map<String, Value>, rt: &ResourceType) {
+    let strays: Vec<_> = body.keys().filter_map(|name| Some((name.clone(), home(name, rt)?))).collect();
+    for (name, urn) in strays {
+        let Some(value) = body.shift_remove(&name) else { continue };
+        let key = body.keys().find(|key| key.eq_ignore_ascii_case(&urn)).cloned().unwrap_or(urn);
+        // Null says that there is no value; an extension is not made for that.
+        if value.is_null() && !body.contains_key(&key) {
+            continue;
+        }
+        if let Value::Object(extension) = body.entry(key).or_insert_with(|| Value::Object(Map::new()))
+            && !extension.keys().any(|there| there.eq_ignore_ascii_case(&name))
+        {
+            extension.insert(name, value);
+        }
+    }
+}
+
+/// The one extension that defines an attribute which the core schema does not.
+fn home(name: &str, rt: &ResourceType) -> Option<String> {
+    if rt.attribute(name).is_some() || rt.extension(name).is_some() {
+        return None;
+    }
+    let mut homes = rt.extensions.iter().filter(|extension| extension.schema.attribute(name).is_some());
+    match (homes.next(), homes.next()) {
+        (Some(only), None) => Some(only.schema.id.clone()),
+        _ => None,
+    }
+}

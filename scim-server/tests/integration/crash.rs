@@ -1,0 +1,190 @@
+//! SIGKILL under load, again and again: what was acknowledged is there, what was not is whole or
+//! absent, and the store's own check finds nothing.
+//!
+//! `CYCLES` says how often (30 unless it is set; `make crash-test CYCLES=1000`). A cycle is short:
+//! the moment of the kill is what differs between cycles, not what comes before it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::server::{Client, Options, Response, TestServer, USER, patch_body};
+
+/// Clients that write at the same time.
+const WRITERS: usize = 8;
+
+/// What one writer was told, and what it does not know.
+#[derive(Debug, Default)]
+struct Ledger {
+    /// Users that exist for certain, with the title that was last acknowledged.
+    users: BTreeMap<String, String>,
+    /// Users that do not exist for certain.
+    deleted: BTreeSet<String>,
+    /// Members of the writer's group, for certain.
+    members: BTreeSet<String>,
+    /// Users under way when the server died: what they are now, nobody knows.
+    unknown: BTreeSet<String>,
+    /// Titles under way: the old one or this one.
+    maybe: BTreeMap<String, String>,
+    /// Counts up, so that no name is used twice.
+    next: usize,
+}
+
+/// One writer: its group, its ledger, its endless work.
+struct Writer {
+    name: String,
+    group: String,
+    ledger: Ledger,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_acknowledged_is_lost() {
+    let cycles: u32 = std::env::var("CYCLES").map_or(30, |cycles| cycles.parse().expect("CYCLES is a number"));
+    let mut server = TestServer::with(Options::args(&["--log", "warn"]));
+    let mut writers = Vec::new();
+    for n in 0..WRITERS {
+        let name = format!("writer-{n}");
+        let group = server.client().group(&name, &[]).await;
+        writers.push(Writer { name, group, ledger: Ledger::default() });
+    }
+    let mut acknowledged = 0;
+    for cycle in 1..=cycles {
+        acknowledged += kill_under_load(&mut server, &mut writers, cycle).await;
+        let check = server.run(&["check"]);
+        assert!(check.status.success(), "cycle {cycle}: {}", String::from_utf8_lossy(&check.stdout));
+        server.launch();
+        let client = server.client();
+        join_all(writers.iter_mut().map(|writer| writer.verify(&client, cycle))).await;
+    }
+    println!("{cycles} cycles, {acknowledged} acknowledged writes, none lost");
+    assert!(acknowledged > u64::from(cycles), "the load was no load");
+}
+
+/// Lets everybody write, kills the server in the middle of it, and counts what was acknowledged.
+async fn kill_under_load(server: &mut TestServer, writers: &mut [Writer], cycle: u32) -> u64 {
+    let dead = AtomicBool::new(false);
+    let client = server.client();
+    // Another moment in each cycle, spread over a fifth of a second.
+    let deadline = Instant::now() + Duration::from_millis(200 + u64::from(cycle) * 37 % 200);
+    let work = join_all(writers.iter_mut().map(|writer| writer.write(&client, &dead)));
+    let killer = async {
+        while Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        server.kill();
+        dead.store(true, Ordering::Relaxed);
+    };
+    let (counts, ()) = tokio::join!(work, killer);
+    counts.iter().sum()
+}
+
+impl Writer {
+    /// Writes until no answer comes any more; how many writes were acknowledged.
+    async fn write(&mut self, client: &Client, dead: &AtomicBool) -> u64 {
+        let mut acknowledged = 0;
+        while !dead.load(Ordering::Relaxed) {
+            match self.round(client).await {
+                Ok(count) => acknowledged += count,
+                Err(NoAnswer) => break,
+            }
+        }
+        acknowledged
+    }
+
+    /// Creates a user, adds it to the group, changes it, and sometimes takes it away again.
+    async fn round(&mut self, client: &Client) -> Result<u64, NoAnswer> {
+        let ledger = &mut self.ledger;
+        ledger.next += 1;
+        let name = format!("{}-{}", self.name, ledger.next);
+        let body = json!({"schemas": [USER], "userName": name, "title": "made", "emails": [{"value": format!("{name}@example.com")}]});
+        // Not acknowledged: the user may be there or not, and nobody knows its id.
+        let user = answered(client, "POST", "/Users", Some(body.to_string())).await?.expect(201).id();
+        ledger.users.insert(user.clone(), "made".to_owned());
+
+        let group = format!("/Groups/{}?attributes=id", self.group);
+        let member = json!([{"op": "add", "path": "members", "value": [{"value": user}]}]);
+        ledger.unknown.insert(user.clone());
+        answered(client, "PATCH", &group, Some(patch_body(&member).to_string())).await?.expect(200);
+        ledger.unknown.remove(&user);
+        ledger.members.insert(user.clone());
+
+        let path = format!("/Users/{user}");
+        let change = json!([{"op": "replace", "path": "title", "value": "changed"}]);
+        ledger.maybe.insert(user.clone(), "changed".to_owned());
+        answered(client, "PATCH", &path, Some(patch_body(&change).to_string())).await?.expect(200);
+        ledger.maybe.remove(&user);
+        ledger.users.insert(user.clone(), "changed".to_owned());
+
+        if ledger.next % 3 != 0 {
+            return Ok(3);
+        }
+        ledger.members.remove(&user);
+        ledger.users.remove(&user);
+        ledger.unknown.insert(user.clone());
+        answered(client, "DELETE", &path, None).await?.expect(204);
+        ledger.unknown.remove(&user);
+        ledger.deleted.insert(user);
+        Ok(4)
+    }
+
+    /// Compares what is there with what was acknowledged, and takes what is there as the truth about
+    /// what was under way.
+    async fn verify(&mut self, client: &Client, cycle: u32) {
+        let name = &self.name;
+        let ledger = &mut self.ledger;
+        let members: BTreeSet<_> = client.members(&self.group).await.into_iter().collect();
+        let lost: Vec<_> = ledger.members.difference(&members).collect();
+        assert!(lost.is_empty(), "cycle {cycle}, {name}: acknowledged members are gone: {lost:?}");
+        for member in members.difference(&ledger.members) {
+            assert!(ledger.unknown.contains(member), "cycle {cycle}, {name}: {member} is a member and nobody said so");
+        }
+        for (user, title) in &mut ledger.users {
+            let found = client.get(&format!("/Users/{user}")).await;
+            assert_eq!(found.status, 200, "cycle {cycle}, {name}: the acknowledged user {user} is gone");
+            let now = found.json["title"].as_str().unwrap_or_default();
+            let could_be = ledger.maybe.get(user).is_some_and(|maybe| maybe == now);
+            assert!(now == title || could_be, "cycle {cycle}, {name}: {user} has title {now:?} and not {title:?}");
+            now.clone_into(title);
+            whole(client, &found).await;
+        }
+        for user in &ledger.deleted {
+            let found = client.get(&format!("/Users/{user}")).await;
+            assert_eq!(found.status, 404, "cycle {cycle}, {name}: the deleted user {user} is back");
+        }
+        for user in std::mem::take(&mut ledger.unknown) {
+            match client.get(&format!("/Users/{user}")).await {
+                found if found.status == 200 => whole(client, &found).await,
+                found => assert_eq!(found.status, 404, "{}", found.text),
+            }
+        }
+        // From here on only what the next cycle does counts: else a thousand cycles take for ever.
+        *ledger = Ledger { members, next: ledger.next, ..Ledger::default() };
+    }
+}
+
+/// A user is found by each of its indexes, and says which groups it is in.
+async fn whole(client: &Client, user: &Response) {
+    let id = user.id();
+    for (attribute, value) in [("userName", &user.json["userName"]), ("emails.value", &user.json["emails"][0]["value"])]
+    {
+        let value = value.as_str().unwrap_or_else(|| panic!("half a user: {}", user.text));
+        let list =
+            client.get(&format!("/Users?attributes=id&filter={attribute}%20eq%20%22{value}%22")).await.expect(200);
+        assert_eq!(list.json["Resources"][0]["id"], id.as_str(), "{attribute} {value}: {}", list.text);
+    }
+}
+
+/// The server died before it answered.
+#[derive(Debug)]
+struct NoAnswer;
+
+async fn answered(client: &Client, method: &str, path: &str, body: Option<String>) -> Result<Response, NoAnswer> {
+    let bearer = client.authorization();
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/scim+json")];
+    client.try_send(method, path, &headers, body).await.map_err(|_| NoAnswer)
+}

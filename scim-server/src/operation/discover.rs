@@ -18,7 +18,7 @@ impl Operations {
             documentation_uri: None,
             patch: Supported { supported: true },
             bulk: Bulk {
-                supported: profile::has_bulk(tenant),
+                supported: profile::has_bulk(tenant) && self.limits.bulk_operations > 0,
                 max_operations: self.limits.bulk_operations as u64,
                 max_payload_size: self.limits.body_bytes as u64,
             },

@@ -215,7 +215,7 @@ async fn operations_that_are_refused() {
         (json!({"op": "remove", "path": "groups"}), "mutability", "groups"),
         (json!({"op": "remove", "path": "meta.created"}), "mutability", "meta"),
         (json!({"op": "remove", "path": "schemas"}), "mutability", "schemas"),
-        (json!({"op": "remove", "path": USER}), "mutability", "schema"),
+        (json!({"op": "remove", "path": USER}), "invalidPath", USER),
         (json!({"op": "replace", "path": "id", "value": "x"}), "mutability", "id"),
         (json!({"op": "replace", "path": "meta.version", "value": "x"}), "mutability", "meta.version"),
         (json!({"op": "add", "path": "groups", "value": [{"value": "x"}]}), "mutability", "groups"),

@@ -214,7 +214,7 @@ async fn precedence_and_brackets() {
         (r#"not (emails[type eq "work"])"#, "\\"),
         (r#"emails[type eq "work"] and not (emails[primary eq true])"#, "J"),
         (r#"emails[type eq "work" and (primary eq true or value sw "jsmith")]"#, "bJ"),
-        (r#"emails[primary pr]"#, "b"),
+        ("emails[primary pr]", "b"),
         (r#"name[familyName co "malley" and givenName pr]"#, "b"),
         (r#"urn:ietf:params:scim:schemas:core:2.0:User:emails[type eq "home"]"#, "b"),
         (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager[value eq "26118915"]"#, "b"),
@@ -285,9 +285,7 @@ async fn filters_that_are_refused() {
         (&deep(40), "nesting"),
         (&long, "longer"),
     ] {
-        for path in [filtered("/Users", filter), filtered("/Users", &format!("{filter} "))] {
-            tenant.refused("GET", &path, &Value::Null, 400, "invalidFilter", if filter == long { "longer" } else { words }).await;
-        }
+        tenant.refused("GET", &filtered("/Users", filter), &Value::Null, 400, "invalidFilter", words).await;
         tenant.refused("POST", "/Users/.search", &json!({"filter": filter}), 400, "invalidFilter", words).await;
     }
     tenant.ok("GET", &filtered("/Users", &deep(20)), &Value::Null, 200, &json!({"totalResults": 1})).await;
@@ -301,7 +299,7 @@ async fn queries_over_all_types() {
     let tenant = directory().await;
     for (filter, expect) in [
         ("", vec!["bjensen", "Jsmith", "back\\slash", "Tour Guides"]),
-        (r#"(meta.resourceType eq User) or (meta.resourceType eq Group)"#, vec!["bjensen", "Jsmith", "back\\slash", "Tour Guides"]),
+        ("(meta.resourceType eq User) or (meta.resourceType eq Group)", vec!["bjensen", "Jsmith", "back\\slash", "Tour Guides"]),
         (r#"meta.resourceType eq "Group""#, vec!["Tour Guides"]),
         (r#"userName eq "bjensen""#, vec!["bjensen"]),
         (r#"displayName eq "tour guides""#, vec!["Tour Guides"]),
@@ -433,18 +431,27 @@ async fn what_changed_since() {
 /// index, or the client walks.
 #[tokio::test]
 async fn a_question_that_costs_too_much() {
-    static SMALL: Shared = Shared::new(&["--candidates", "5"]);
+    static SMALL: Shared = Shared::new(&["--candidates", "300"]);
     let tenant = SMALL.tenant();
-    tenant.users((0..12).map(|i| format!("u{i:02}"))).await;
-    tenant.refused("GET", &filtered("/Users", "nickName pr"), &Value::Null, 400, "tooMany", "5").await;
-    tenant.refused("GET", &query("/Users", &[("sortBy", "nickName")]), &Value::Null, 400, "tooMany", "5").await;
-    for filter in ["userName eq \"u07\"", "userName eq \"u07\" and nickName eq null"] {
-        assert_eq!(tenant.names(&filtered("/Users", filter)).await, ["u07"]);
+    let create = |i| json!({"method": "POST", "path": "/Users", "bulkId": format!("{i}"), "data": {"userName": format!("u{i:03}")}});
+    let operations: Vec<_> = (0..600).map(create).collect();
+    tenant.post("/Bulk", &json!({"Operations": operations})).await.expect(200);
+    for path in [
+        filtered("/Users", "nickName pr"),
+        filtered("/Users", "not (userName eq \"u007\")"),
+        filtered("/Users", "userName eq \"u007\" or nickName pr"),
+        query("/Users", &[("sortBy", "nickName")]),
+        query("/Users", &[("sortBy", "nickName"), ("cursor", "")]),
+    ] {
+        tenant.refused("GET", &path, &Value::Null, 400, "tooMany", "300").await;
     }
-    assert_eq!(tenant.names(&query("/Users", &[("sortBy", "userName")])).await.len(), 12);
+    for filter in ["userName eq \"u007\"", "userName eq \"u007\" and nickName eq null", "userName sw \"u007\""] {
+        assert_eq!(tenant.names(&filtered("/Users", filter)).await, ["u007"]);
+    }
+    tenant.ok("GET", &query("/Users", &[("sortBy", "userName")]), &Value::Null, 200, &json!({"totalResults": 600})).await;
     let (mut found, mut cursor) = (Vec::new(), String::new());
     for _ in 0..20 {
-        let page = query("/Users", &[("filter", "userName ew \"1\""), ("cursor", &cursor)]);
+        let page = query("/Users", &[("filter", "userName ew \"77\""), ("cursor", &cursor)]);
         let list = tenant.get(&page).await.expect(200).json;
         found.extend(names(&list));
         match list["nextCursor"].as_str() {
@@ -452,5 +459,6 @@ async fn a_question_that_costs_too_much() {
             None => break,
         }
     }
-    assert_eq!(found, ["u01", "u11"], "a walk goes on where a page ended early");
+    let expect: Vec<_> = (0..6).map(|hundred| format!("u{hundred}77")).collect();
+    assert_eq!(found, expect, "a walk goes on where a page ended early");
 }

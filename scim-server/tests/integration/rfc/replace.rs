@@ -107,7 +107,7 @@ async fn bodies_that_are_refused() {
         (json!({}), 400, "invalidValue", "userName"),
         (json!({"userName": null}), 400, "invalidValue", "userName"),
         (json!({"userName": "Taken"}), 409, "uniqueness", "userName"),
-        (json!({"userName": "a", "active": []}), 400, "invalidValue", "active"),
+        (json!({"userName": "a", "active": {}}), 400, "invalidValue", "active"),
         (json!({"userName": "a", "schemas": {}}), 400, "invalidSyntax", "schemas"),
         (json!([]), 400, "invalidSyntax", "object"),
     ] {

@@ -50,12 +50,14 @@ enum Step {
     Operation(fn(&mut Operation, &ResourceType) -> Vec<Operation>),
     /// The body of a POST or PUT as a whole.
     Resource(fn(&mut Map<String, Value>, &ResourceType)),
+    /// The object of an extension's attributes, in a PATCH or in the body of a resource.
+    Extension(fn(&mut Map<String, Value>)),
     /// The value of one attribute, in a PATCH or in the body of a resource.
     Value(fn(&mut Value, &Site)),
 }
 
 /// All rewrites, in the order in which they are made: of the message, of each operation, of a
-/// resource's body, of each value. Documentation can be generated from it.
+/// resource's body, of each extension, of each value. Documentation can be generated from it.
 pub fn rewrites() -> impl Iterator<Item = &'static Rewrite> {
     [message::REWRITES, operation::REWRITES, resource::REWRITES, value::REWRITES].into_iter().flatten()
 }
@@ -152,6 +154,11 @@ fn standardise_attributes(attributes: &mut Map<String, Value>, rt: &ResourceType
 
 fn standardise_extension(value: &mut Value, urn: &str, rt: &ResourceType) {
     if let (Some(extension), Value::Object(content)) = (rt.extension(urn), value) {
+        for rewrite in rewrites() {
+            if let Step::Extension(apply) = rewrite.step {
+                apply(content);
+            }
+        }
         for (name, value) in content {
             if let Some(attribute) = extension.schema.attribute(name) {
                 standardise_value(value, attribute, attribute.multi_valued);

@@ -152,6 +152,12 @@ impl Error {
         self
     }
 
+    /// The same error in other words.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
     /// A fault of ours: the client learns nothing of `source`.
     pub fn internal(source: impl Into<Source>) -> Self {
         Self::new(ErrorKind::Internal, "The server failed to process the request. Try again later; if it happens again, give the administrator the request id of this response.")

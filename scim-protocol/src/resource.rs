@@ -6,6 +6,7 @@ pub mod project;
 pub(crate) mod typed;
 pub mod validate;
 
+pub use finish::{Missing, RequiredMissing};
 use serde_json::{Map, Value};
 
 use crate::{Error, patch::Operation, schema::ResourceType};

@@ -16,7 +16,7 @@ mod show;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 use crate::{admin::AdminError, config::ConfigError};
 use command::Command;
@@ -59,6 +59,11 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())
     }
+}
+
+/// The command line as data, for whoever wants to hold something against it.
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the command line of this process and does what it says.

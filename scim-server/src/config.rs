@@ -204,7 +204,6 @@ impl Config {
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
             ("header_timeout", self.header_timeout != other.header_timeout),
-            ("request_timeout", self.request_timeout != other.request_timeout),
             ("drain_timeout", self.drain_timeout != other.drain_timeout),
             ("page_size", self.page_size != other.page_size),
             ("max_page_size", self.max_page_size != other.max_page_size),

@@ -35,9 +35,9 @@ use crate::{
     clock::Clock,
     cursor::Sealer,
     event::{Action, Event},
+    profile,
     render::{Renderer, View},
     store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError},
-    tenant::Profile,
     token::Caller,
 };
 
@@ -241,8 +241,8 @@ pub fn view(context: &Context, rt: &Arc<ResourceType>, query: &Query) -> Result<
     let attributes: Vec<&str> = query.attributes.iter().map(String::as_str).collect();
     let excluded: Vec<&str> = query.excluded_attributes.iter().map(String::as_str).collect();
     let projection = Projection::new(&attributes, &excluded, rt)?;
-    let hide_members = context.caller.tenant().settings.profile == Profile::IdentityCenter;
-    Ok(View::new(rt.clone(), projection, hide_members))
+    let tenant = context.caller.tenant();
+    Ok(View::new(rt.clone(), projection, profile::hides_members(tenant)).with_max_groups(profile::max_groups(tenant)))
 }
 
 /// The only translation of what the store says into what a client is told.
@@ -258,7 +258,7 @@ impl From<StoreError> for Error {
                 let kind = key.resource_type.as_str();
                 Self::new(ErrorKind::NotFound, format!("There is no {kind} with the id \"{}\".", key.id))
             }
-            StoreError::Taken(entry) => taken(&entry),
+            StoreError::Taken(entry) => taken(&entry).with_source(StoreError::Taken(entry)),
             StoreError::Unavailable(source) => Self::new(
                 ErrorKind::Unavailable(5),
                 "The store cannot answer now. Repeat the request in a few seconds.",

@@ -1,71 +1,120 @@
 //! What a tenant's profile adds to the RFCs. Under `rfc` nothing; under `identity-center` the
 //! constraints, quotas and texts of the system that the profile is named after.
+//!
+//! The operations ask these functions at fixed places and never look at the profile themselves, so
+//! that what a profile means can be read here, and the RFC's own behaviour without it.
+
+mod identity_center;
 
 use std::sync::Arc;
 
-use scim_protocol::{Error, ErrorKind, Resource, message::Query, patch::Operation, schema::ResourceType};
+use scim_protocol::{
+    Error, ErrorKind, Resource,
+    message::Query,
+    patch::Operation,
+    schema::{ResourceType, SchemaRegistry},
+};
 use serde_json::Value;
 
-use crate::tenant::{Profile, Tenant};
+use crate::{
+    membership::MemberOperation,
+    store::ResourceKey,
+    tenant::{Profile, Tenant},
+};
+
+impl Tenant {
+    fn is_identity_center(&self) -> bool {
+        self.settings.profile == Profile::IdentityCenter
+    }
+}
+
+/// The schemas that a tenant begins with.
+pub fn registry(profile: Profile) -> Result<SchemaRegistry, Error> {
+    match profile {
+        Profile::Rfc => Ok(SchemaRegistry::core()),
+        Profile::IdentityCenter => identity_center::schema::registry(),
+    }
+}
 
 /// Checks a body before it is read as a resource.
-pub fn check_body(_tenant: &Tenant, _rt: &ResourceType, _body: &Value) -> Result<(), Error> {
-    Ok(())
+pub fn check_body(tenant: &Tenant, rt: &ResourceType, body: &Value) -> Result<(), Error> {
+    if tenant.is_identity_center() { identity_center::resource::check_body(rt, body) } else { Ok(()) }
 }
 
 /// Checks a resource that is about to be stored.
-pub fn check_resource(_tenant: &Tenant, _rt: &ResourceType, _resource: &Resource) -> Result<(), Error> {
-    Ok(())
+pub fn check_resource(tenant: &Tenant, rt: &ResourceType, resource: &Resource) -> Result<(), Error> {
+    if tenant.is_identity_center() { identity_center::resource::check(rt, resource.document()) } else { Ok(()) }
 }
 
 /// Checks a PATCH body before it is read as operations.
-pub fn check_patch_body(_tenant: &Tenant, _body: &Value) -> Result<(), Error> {
-    Ok(())
+pub fn check_patch_body(tenant: &Tenant, body: &Value) -> Result<(), Error> {
+    if tenant.is_identity_center() { identity_center::patch::check_body(body) } else { Ok(()) }
 }
 
 /// Checks the operations of a PATCH.
-pub fn check_patch(_tenant: &Tenant, _rt: &ResourceType, _operations: &[Operation]) -> Result<(), Error> {
-    Ok(())
+pub fn check_patch(tenant: &Tenant, rt: &ResourceType, operations: &[Operation]) -> Result<(), Error> {
+    if tenant.is_identity_center() { identity_center::patch::check(rt, operations) } else { Ok(()) }
+}
+
+/// Checks what a PATCH does to the members of a group.
+pub fn check_member_operations(tenant: &Tenant, operations: &[MemberOperation]) -> Result<(), Error> {
+    if tenant.is_identity_center() { identity_center::patch::check_members(operations) } else { Ok(()) }
+}
+
+/// Checks how many members a new group has.
+pub fn check_member_count(tenant: &Tenant, count: usize) -> Result<(), Error> {
+    if tenant.is_identity_center() { identity_center::patch::check_member_count(count) } else { Ok(()) }
+}
+
+/// Checks what a group is to have as its member.
+pub fn check_member(tenant: &Tenant, member: &ResourceKey) -> Result<(), Error> {
+    if tenant.is_identity_center() { identity_center::resource::check_member(member) } else { Ok(()) }
 }
 
 /// Checks a query.
-pub fn check_query(_tenant: &Tenant, _types: &[Arc<ResourceType>], _query: &Query) -> Result<(), Error> {
-    Ok(())
+pub fn check_query(tenant: &Tenant, types: &[Arc<ResourceType>], query: &Query) -> Result<(), Error> {
+    if tenant.is_identity_center() { identity_center::filter::check(types, query) } else { Ok(()) }
 }
 
-/// How many resources of one type a tenant may have.
-pub fn quota(tenant: &Tenant) -> Option<u64> {
-    (tenant.settings.profile == Profile::IdentityCenter).then_some(100_000)
-}
-
-/// Refuses one more resource than the quota.
-pub fn check_quota(_rt: &ResourceType, _count: u64, _quota: u64) -> Result<(), Error> {
-    Ok(())
+/// How many resources of a type a tenant may have: what was set for it, or else the profile's quota.
+pub fn quota(tenant: &Tenant, rt: &ResourceType) -> Option<u64> {
+    let of_profile = if tenant.is_identity_center() { identity_center::quota(rt) } else { None };
+    tenant.settings.quotas.get(&rt.name).copied().or(of_profile)
 }
 
 /// The most resources on a page, where the profile says so.
 pub fn max_page_size(tenant: &Tenant) -> Option<u32> {
-    (tenant.settings.profile == Profile::IdentityCenter).then_some(100)
+    tenant.is_identity_center().then_some(identity_center::PAGE)
 }
 
 /// Whether pages by cursor say nothing of the total.
 pub fn hides_totals(tenant: &Tenant) -> bool {
-    tenant.settings.profile == Profile::IdentityCenter
+    tenant.is_identity_center()
 }
 
-/// Whether `/Bulk`, `/.search` and PUT of groups are offered.
+/// Whether groups are shown with an empty list of members.
+pub fn hides_members(tenant: &Tenant) -> bool {
+    tenant.is_identity_center()
+}
+
+/// The most groups that are shown, and looked at, of one user.
+pub fn max_groups(tenant: &Tenant) -> usize {
+    if tenant.is_identity_center() { identity_center::GROUPS_OF_A_USER } else { usize::MAX }
+}
+
+/// Whether there is `/Bulk`.
 pub fn has_bulk(tenant: &Tenant) -> bool {
-    tenant.settings.profile != Profile::IdentityCenter
+    !tenant.is_identity_center()
 }
 
 /// Whether passwords are taken.
 pub fn has_passwords(tenant: &Tenant) -> bool {
-    tenant.settings.profile != Profile::IdentityCenter
+    !tenant.is_identity_center()
 }
 
-/// 501 where the profile has no `/.search`.
+/// 501 where the profile has no `/.search`, and no query of the base URL.
 pub fn require_search(tenant: &Tenant) -> Result<(), Error> {
-    offered(has_bulk(tenant), "/.search")
+    offered(!tenant.is_identity_center(), "A search over several resource types, and /.search,")
 }
 
 /// 501 where the profile has no `/Bulk`.
@@ -75,7 +124,7 @@ pub fn require_bulk(tenant: &Tenant) -> Result<(), Error> {
 
 /// 501 where the profile has no PUT of groups.
 pub fn require_replace(tenant: &Tenant, rt: &ResourceType) -> Result<(), Error> {
-    offered(has_bulk(tenant) || rt.name != "Group", "PUT of groups")
+    offered(!tenant.is_identity_center() || rt.name != "Group", "PUT of groups")
 }
 
 fn offered(offered: bool, what: &str) -> Result<(), Error> {
@@ -86,4 +135,10 @@ fn offered(offered: bool, what: &str) -> Result<(), Error> {
         ErrorKind::NotImplemented,
         format!("{what} is not offered under the identity-center profile of this tenant."),
     ))
+}
+
+/// An error in the profile's own words. What went wrong is told by the error's kind and source, so
+/// that everything behind this door words its errors without knowing of profiles.
+pub fn phrase(tenant: &Tenant, error: Error) -> Error {
+    if tenant.is_identity_center() { identity_center::wording::phrase(error) } else { error }
 }

@@ -102,6 +102,7 @@ pub struct View {
     /// The stored bytes serve as they are.
     verbatim: bool,
     groups: bool,
+    max_groups: usize,
     members: Members,
 }
 
@@ -134,7 +135,13 @@ impl View {
                 .all(|path| path.sub_attribute.is_none() && (path.is_core("members") || path.is_core("groups"))),
         };
         let verbatim = verbatim && !hides_sub_attributes(&resource_type);
-        Self { resource_type, projection, verbatim, groups, members }
+        Self { resource_type, projection, verbatim, groups, max_groups: usize::MAX, members }
+    }
+
+    /// The same view, which shows no more than so many groups of a resource.
+    #[must_use]
+    pub fn with_max_groups(self, max_groups: usize) -> Self {
+        Self { max_groups, ..self }
     }
 
     /// Whether the answer lists the groups of a resource.
@@ -205,7 +212,7 @@ impl Renderer {
         out.buffer.extend_from_slice(open);
         if view.groups && !groups.is_empty() {
             out.text(",\"groups\":[");
-            for (i, group) in groups.iter().enumerate() {
+            for (i, group) in groups.iter().take(view.max_groups).enumerate() {
                 self.reference(out, i, group, "direct");
             }
             out.text("]");
@@ -286,7 +293,8 @@ impl Renderer {
     ) -> Result<Map<String, Value>, StoreError> {
         let mut document = stored_document(record)?;
         if view.groups && !groups.is_empty() {
-            document.insert("groups".into(), groups.iter().map(|g| self.reference_value(g, "direct")).collect());
+            let shown = groups.iter().take(view.max_groups);
+            document.insert("groups".into(), shown.map(|g| self.reference_value(g, "direct")).collect());
         }
         match view.members {
             Members::Listed if record.header.members > 0 => {

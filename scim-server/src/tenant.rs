@@ -53,6 +53,9 @@ pub struct Settings {
     pub duplicate_group_names: bool,
     /// Requests a second per token; 0 is no limit; absent is the profile's default.
     pub rate_limit: Option<u32>,
+    /// How many resources there may be, by resource type: `{"User": 500}`; absent is the profile's
+    /// quota.
+    pub quotas: HashMap<String, u64>,
     /// Schema definitions beyond the core ones, in the form of
     /// [`SchemaRegistry::with_definition`].
     pub schemas: Vec<serde_json::Value>,

@@ -1,18 +1,28 @@
-//! Rewrites of the body of a POST or PUT as a whole.
+//! Rewrites of the body of a POST or PUT as a whole, and of an extension in it or in a PATCH.
 
 use serde_json::{Map, Value};
 
 use super::{Rewrite, Step};
 use crate::schema::ResourceType;
 
-pub(super) const REWRITES: &[Rewrite] = &[Rewrite {
-    name: "extension-attributes-among-the-core-ones",
-    sent_by: &["Entra ID"],
-    sent: r#"{"userName":"jyoung","department":"Tours"}"#,
-    standard: r#"{"userName":"jyoung","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Tours"}}"#,
-    because: "Older examples of Entra ID put department and manager beside userName; the name says which extension is meant.",
-    step: Step::Resource(extension_attributes_among_the_core_ones),
-}];
+pub(super) const REWRITES: &[Rewrite] = &[
+    Rewrite {
+        name: "extension-attributes-among-the-core-ones",
+        sent_by: &["Entra ID"],
+        sent: r#"{"userName":"jyoung","department":"Tours"}"#,
+        standard: r#"{"userName":"jyoung","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Tours"}}"#,
+        because: "Older examples of Entra ID put department and manager beside userName; the name says which extension is meant.",
+        step: Step::Resource(extension_attributes_among_the_core_ones),
+    },
+    Rewrite {
+        name: "schemas-inside-an-extension",
+        sent_by: &["scim2-models"],
+        sent: r#"{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User","value":{"schemas":["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"department":"Tours"}}"#,
+        standard: r#"{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User","value":{"department":"Tours"}}"#,
+        because: "The extension is named by its path or key already, and has no such attribute.",
+        step: Step::Extension(schemas_inside_an_extension),
+    },
+];
 
 /// Moves what only one extension defines to where it belongs. What stands there already stays, and a
 /// name that two extensions define is nobody's.
@@ -31,6 +41,10 @@ fn extension_attributes_among_the_core_ones(body: &mut Map<String, Value>, rt: &
             extension.insert(name, value);
         }
     }
+}
+
+fn schemas_inside_an_extension(extension: &mut Map<String, Value>) {
+    extension.shift_remove("schemas");
 }
 
 /// The one extension that defines an attribute which the core schema does not.

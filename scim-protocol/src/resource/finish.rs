@@ -2,7 +2,7 @@
 //! there, at most one element is primary, `schemas` says what is present, and the order is the
 //! schema's.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -12,16 +12,76 @@ use crate::{
     schema::{Attribute, Mutability, ResourceType, Type},
 };
 
+/// A required attribute without a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Its canonical path: `name.familyName`, `emails[0].value`.
+    pub attribute: String,
+    /// There is a value, and it is blank text.
+    pub is_blank: bool,
+}
+
+/// Everything that is required and missing: the source of the error that says so, for servers that
+/// word it differently.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequiredMissing(pub Vec<Missing>);
+
+impl RequiredMissing {
+    fn note(&mut self, value: Option<&Value>, attribute: &Attribute, at: &Location) {
+        if !attribute.required || attribute.mutability == Mutability::ReadOnly {
+            return;
+        }
+        match value {
+            // Of a complex attribute, what must be in it is what a client has to send.
+            None if attribute.sub_attributes.iter().any(|sub| sub.required) => {
+                attribute.sub_attributes.iter().for_each(|sub| self.note(None, sub, &at.name(&sub.name)));
+            }
+            None => self.0.push(Missing { attribute: at.to_string(), is_blank: false }),
+            Some(Value::String(text)) if text.trim().is_empty() => {
+                self.0.push(Missing { attribute: at.to_string(), is_blank: true });
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn note_subs(&mut self, element: &Value, attribute: &Attribute, at: &Location) {
+        if let Value::Object(object) = element {
+            for sub in &attribute.sub_attributes {
+                self.note(object.get(&sub.name), sub, &at.name(&sub.name));
+            }
+        }
+    }
+
+    fn into_result(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::value(self.to_string()).with_source(self)) }
+    }
+}
+
+impl std::error::Error for RequiredMissing {}
+
+impl fmt::Display for RequiredMissing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, Missing { attribute, is_blank }) in self.0.iter().enumerate() {
+            f.write_str(if position == 0 { "" } else { " " })?;
+            let (lack, send) =
+                if *is_blank { ("must not be empty", "a value that is not blank") } else { ("has no value", "one") };
+            write!(f, "{attribute} is required and {lack}. Send {send}.")?;
+        }
+        Ok(())
+    }
+}
+
 /// Checks a document of canonical names and typed values, and puts it in order.
 pub(crate) fn finish(mut document: Map<String, Value>, rt: &ResourceType) -> Result<Map<String, Value>, Error> {
     let mut ordered = Map::new();
+    let mut missing = RequiredMissing::default();
     document.remove("schemas");
     ordered.insert("schemas".to_owned(), Value::Null);
     for attribute in ResourceType::common_attributes().iter().chain(&rt.schema.attributes) {
         if attribute.name == "schemas" {
             continue;
         }
-        move_over(&mut document, &mut ordered, attribute, &Location::core(&attribute.name))?;
+        move_over(&mut document, &mut ordered, attribute, &Location::core(&attribute.name), &mut missing)?;
     }
     let mut schemas = vec![Value::from(rt.schema.id.as_str())];
     for extension in &rt.extensions {
@@ -32,7 +92,7 @@ pub(crate) fn finish(mut document: Map<String, Value>, rt: &ResourceType) -> Res
         {
             let at = Location::extension(&schema.id);
             for attribute in &schema.attributes {
-                move_over(&mut given, &mut content, attribute, &at.name(&attribute.name))?;
+                move_over(&mut given, &mut content, attribute, &at.name(&attribute.name), &mut missing)?;
             }
             content.append(&mut given);
         }
@@ -44,6 +104,7 @@ pub(crate) fn finish(mut document: Map<String, Value>, rt: &ResourceType) -> Res
             return Err(Error::value(format!("{urn} is required. Send an object under that key with its attributes.")));
         }
     }
+    missing.into_result()?;
     ordered.insert("schemas".to_owned(), Value::Array(schemas));
     // Attributes of a schema that was taken away after they were stored are not ours to delete.
     ordered.append(&mut document);
@@ -55,18 +116,19 @@ fn move_over(
     to: &mut Map<String, Value>,
     attribute: &Arc<Attribute>,
     at: &Location,
+    missing: &mut RequiredMissing,
 ) -> Result<(), Error> {
     let value = from.remove(&attribute.name).filter(|value| !is_unassigned(value));
-    require(value.as_ref(), attribute, at)?;
+    missing.note(value.as_ref(), attribute, at);
     if let Some(value) = value {
         match &value {
             Value::Array(elements) if attribute.is_complex() => {
                 check_primary(elements, attribute, at)?;
                 for (index, element) in elements.iter().enumerate() {
-                    require_subs(element, attribute, &at.index(index))?;
+                    missing.note_subs(element, attribute, &at.index(index));
                 }
             }
-            value if attribute.is_complex() => require_subs(value, attribute, at)?,
+            value if attribute.is_complex() => missing.note_subs(value, attribute, at),
             _ => {}
         }
         to.insert(attribute.name.clone(), value);
@@ -81,28 +143,6 @@ pub(crate) fn is_unassigned(value: &Value) -> bool {
         Value::Array(list) => list.is_empty(),
         Value::Object(object) => object.is_empty(),
         _ => false,
-    }
-}
-
-fn require_subs(element: &Value, attribute: &Attribute, at: &Location) -> Result<(), Error> {
-    if let Value::Object(object) = element {
-        for sub in &attribute.sub_attributes {
-            require(object.get(&sub.name), sub, &at.name(&sub.name))?;
-        }
-    }
-    Ok(())
-}
-
-fn require(value: Option<&Value>, attribute: &Attribute, at: &Location) -> Result<(), Error> {
-    if !attribute.required || attribute.mutability == Mutability::ReadOnly {
-        return Ok(());
-    }
-    match value {
-        None => Err(Error::value(format!("{at} is required and has no value. Send one."))),
-        Some(Value::String(text)) if text.trim().is_empty() => {
-            Err(Error::value(format!("{at} is required and must not be empty. Send a value that is not blank.")))
-        }
-        Some(_) => Ok(()),
     }
 }
 

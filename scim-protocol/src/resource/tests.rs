@@ -1,5 +1,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "tables read best with values in place")]
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -121,6 +123,10 @@ fn values_that_are_wrong_are_named() {
         "emails[1].primary is true, and so is that of an earlier element",
     );
     refuse_value(json!({"userName": "b", BADGE: {"serial": "1"}}), "urn:example:2.0:Badge:number is required");
+    refuse_value(
+        json!({BADGE: {"serial": "1"}}),
+        "userName is required and has no value. Send one. urn:example:2.0:Badge:number is required",
+    );
     refuse_value(json!({"userName": "b", BADGE: {"number": 1.5}}), "Badge:number must be an integer");
     refuse_value(
         json!({"userName": "b", "x509Certificates": [{"value": "%"}]}),
@@ -220,4 +226,31 @@ fn put_of_what_was_read_changes_nothing() {
     body.insert("id".to_owned(), json!("1"));
     body.insert("meta".to_owned(), json!({"resourceType": "User"}));
     assert_eq!(old.replace(Value::Object(body), &user(), Unknown::Refuse).unwrap(), old);
+}
+
+#[test]
+fn an_error_carries_what_is_missing() {
+    let registry = SchemaRegistry::core().with_core_schema("User", |schema| {
+        for name in ["name", "displayName"] {
+            let attribute = schema.attributes.iter_mut().find(|attribute| attribute.name == name).unwrap();
+            let attribute = Arc::make_mut(attribute);
+            attribute.required = true;
+            for sub in attribute.sub_attributes.iter_mut().filter(|sub| sub.name.ends_with("Name")).take(2) {
+                Arc::make_mut(sub).required = true;
+            }
+        }
+    });
+    let registry = registry.unwrap();
+    let check = |body: Value, expect: &[(&str, bool)]| {
+        let error = Resource::create(body, registry.resource_type("User").unwrap(), Unknown::Ignore).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().downcast_ref::<RequiredMissing>().unwrap();
+        let found: Vec<_> = source.0.iter().map(|missing| (missing.attribute.as_str(), missing.is_blank)).collect();
+        assert_eq!(found, expect);
+    };
+    // Of a complex attribute, its required sub-attributes are missing.
+    check(
+        json!({"userName": " "}),
+        &[("userName", true), ("name.familyName", false), ("name.givenName", false), ("displayName", false)],
+    );
+    check(json!({"userName": "b", "displayName": "B", "name": {"givenName": "B"}}), &[("name.familyName", false)]);
 }

@@ -101,22 +101,36 @@ impl SchemaRegistry {
     /// two groups may have one name is a decision of each tenant. `ErrorKind::InvalidValue` when
     /// there is no such resource type or attribute.
     pub fn with_uniqueness(&self, resource_type: &str, attribute: &str, uniqueness: Uniqueness) -> Result<Self, Error> {
+        let mut known = false;
+        let registry = self.with_core_schema(resource_type, |schema| {
+            let found = schema.attributes.iter_mut().find(|found| found.name.eq_ignore_ascii_case(attribute));
+            if let Some(found) = found {
+                Arc::make_mut(found).uniqueness = uniqueness;
+                known = true;
+            }
+        })?;
+        if known {
+            return Ok(registry);
+        }
+        Err(Error::value(format!("There is no attribute \"{attribute}\" in the core schema of {resource_type}.")))
+    }
+
+    /// This registry with the core schema of a resource type changed: for a server that has less
+    /// than the RFC's schema, or requires more. `ErrorKind::InvalidValue` when there is no such
+    /// resource type.
+    pub fn with_core_schema(&self, resource_type: &str, change: impl FnOnce(&mut Schema)) -> Result<Self, Error> {
         let old = self
             .resource_type(resource_type)
             .ok_or_else(|| Error::value(format!("There is no resource type \"{resource_type}\".")))?;
         let mut schema = Schema::clone(&old.schema);
-        let found =
-            schema.attributes.iter_mut().find(|found| found.name.eq_ignore_ascii_case(attribute)).ok_or_else(|| {
-                Error::value(format!("There is no attribute \"{attribute}\" in the core schema of {resource_type}."))
-            })?;
-        Arc::make_mut(found).uniqueness = uniqueness;
+        change(&mut schema);
         let schema = Arc::new(schema);
 
         let mut registry = self.clone();
-        for known in registry.schemas.iter_mut().filter(|known| known.id == schema.id) {
+        for known in registry.schemas.iter_mut().filter(|known| known.id == old.schema.id) {
             *known = Arc::clone(&schema);
         }
-        for known in registry.resource_types.iter_mut().filter(|known| known.schema.id == schema.id) {
+        for known in registry.resource_types.iter_mut().filter(|known| known.schema.id == old.schema.id) {
             Arc::make_mut(known).schema = Arc::clone(&schema);
         }
         Ok(registry)

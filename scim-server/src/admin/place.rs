@@ -1,12 +1,12 @@
 //! The data directory: the store, and the two small files by which an administrator finds a server
 //! that is running on it.
 //!
-//! `store/` is the store, `admin.token` the secret that the server's listener for administrators
+//! `store/` is the store, `lock` is held by the process that has it open, `admin.token` is the secret that the server's listener for administrators
 //! asks for (readable by its owner only), and `admin.addr` the address of that listener, there only
 //! while a server runs.
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -17,6 +17,11 @@ use crate::token::{Secret, secret};
 /// A data directory.
 #[derive(Debug, Clone)]
 pub struct Place(PathBuf);
+
+/// That this process may open the store. Given up when it is dropped, or when the process ends in
+/// whatever way: unlike the address of a listener it cannot be left behind.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held, not used")] File);
 
 /// Says where a server's listener for administrators is, until it is dropped.
 #[derive(Debug)]
@@ -41,6 +46,20 @@ impl Place {
     /// Whether there is a store.
     pub fn has_store(&self) -> bool {
         self.store().is_dir()
+    }
+
+    /// Takes the lock of the data directory. `None` while another process has it.
+    pub fn lock(&self) -> io::Result<Option<Lock>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(self.0.join("lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// Makes the directory, open to its owner only, and the administrators' token, where they are
@@ -142,6 +161,17 @@ mod tests {
             assert_eq!(mode(&place.token_file()), 0o600);
             assert_eq!(mode(place.path()), 0o700);
         }
+    }
+
+    #[test]
+    fn one_process_at_a_time_has_the_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new(directory.path());
+        let lock = place.lock().unwrap();
+        assert!(lock.is_some());
+        assert!(place.lock().unwrap().is_none());
+        drop(lock);
+        assert!(place.lock().unwrap().is_some());
     }
 
     #[test]

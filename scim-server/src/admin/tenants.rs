@@ -58,7 +58,9 @@ struct IssuedView<'a> {
     token_id: String,
     token: &'a str,
     expires: String,
-    scopes: Scopes,
+    /// Not said of a tenant's first token, which may do everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<Scopes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<Previous>,
 }
@@ -79,7 +81,7 @@ impl<'a> IssuedView<'a> {
             token_id: issued.token.id.to_string(),
             token: issued.secret.reveal(),
             expires: issued.token.expires().to_string(),
-            scopes: issued.token.scopes,
+            scopes: Some(issued.token.scopes),
             previous: None,
         }
     }
@@ -133,7 +135,7 @@ pub(super) async fn create(
     let (tenant, first) = context.directory().create(name, settings, token).await?;
     context.access.reload().await?;
     match &first {
-        Some(issued) => output.row(&IssuedView::new(&tenant, issued)).await,
+        Some(issued) => output.row(&IssuedView { scopes: None, ..IssuedView::new(&tenant, issued) }).await,
         None => context.show_tenant(&tenant, output).await,
     }
 }

@@ -109,39 +109,22 @@ pub(super) async fn import(
         tenants: HashSet::new(),
         reload: false,
         batch: Vec::new(),
+        loaded: 0,
         resources: 0,
     };
-    let mut sum = archive::Sum::default();
-    let mut end = None;
-    while let Some(line) = input.recv().await {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
+    match import.run(input, output).await {
+        Ok(items) => {
+            context.access.reload().await?;
+            output.row(&json!({"tenants": import.tenants.len(), "resources": import.resources, "items": items})).await
         }
-        let number = sum.items() + 1;
-        if end.is_some() {
-            return Err(AdminError::Refused("there are lines behind the last one of the export".to_owned()));
+        Err(error) if import.loaded > 0 => {
+            context.access.reload().await?;
+            Err(AdminError::Refused(format!(
+                "{error}. What came before was imported; import a whole file with --replace, or delete the tenant"
+            )))
         }
-        let entry = archive::read(&line).map_err(|reason| {
-            AdminError::Refused(format!(
-                "line {number} is not a line of an export: {reason}; nothing behind it was imported"
-            ))
-        })?;
-        match entry {
-            archive::Entry::End(said) => end = Some(said),
-            archive::Entry::Item(item) => {
-                sum.add(&line);
-                import.take(item).await?;
-            }
-        }
-        if number % BATCH as u64 == 0 {
-            output.line(Line::Progress(number)).await?;
-        }
+        Err(error) => Err(error),
     }
-    import.flush().await?;
-    archive::agree(&sum, end.as_ref())?;
-    context.access.reload().await?;
-    output.row(&json!({"tenants": import.tenants.len(), "resources": import.resources, "items": sum.items()})).await
 }
 
 /// An import on its way.
@@ -156,13 +139,47 @@ struct Import<'a> {
     /// Whether a tenant came whose settings must be known before its resources are indexed.
     reload: bool,
     batch: Vec<Item>,
+    /// How many items are in the store already.
+    loaded: usize,
     resources: u64,
 }
 
 impl Import<'_> {
+    /// Takes all lines; returns how many items there were.
+    async fn run(&mut self, input: &mut Input, output: &Output) -> Result<u64, AdminError> {
+        let mut sum = archive::Sum::default();
+        let mut end = None;
+        while let Some(line) = input.recv().await {
+            let line = line?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            if end.is_some() {
+                return Err(AdminError::Refused("there are lines behind the last one of the export".to_owned()));
+            }
+            let number = sum.items() + 1;
+            let entry = archive::read(&line)
+                .map_err(|reason| AdminError::Refused(format!("line {number} is not a line of an export: {reason}")))?;
+            match entry {
+                archive::Entry::End(said) => end = Some(said),
+                archive::Entry::Item(item) => {
+                    sum.add(&line);
+                    self.take(item).await?;
+                }
+            }
+            if number.is_multiple_of(BATCH as u64) {
+                output.line(Line::Progress(number)).await?;
+            }
+        }
+        archive::agree(&sum, end.as_ref())?;
+        self.flush().await?;
+        Ok(sum.items())
+    }
+
     async fn take(&mut self, item: Item) -> Result<(), AdminError> {
         match &item {
-            Item::Event(TenantId::SYSTEM, _) if !self.fresh => return Ok(()),
+            Item::Event(TenantId::SYSTEM, _) if self.fresh => {}
+            Item::Event(TenantId::SYSTEM, _) => return Ok(()),
             Item::Resource(key, record, _) if key.tenant == TenantId::SYSTEM => match key.resource_type.as_str() {
                 tenant::record::KIND => {
                     self.admit(&TenantRecord::from_record(key.id, record)?).await?;
@@ -242,6 +259,7 @@ impl Import<'_> {
         if batch.is_empty() {
             return Ok(());
         }
+        self.loaded += batch.len();
         Ok(self.context.store.load(batch).await?)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::redact::{Message, Query, Redacted};
+use super::redact::{HIDDEN, Message, Query, Redacted};
 
 /// One call. Everything is borrowed from the request that it tells of.
 #[derive(Debug, Clone)]
@@ -174,7 +174,7 @@ impl Serialize for AuditRecord<'_> {
         line.serialize_entry("readOnly", &self.event.is_read_only())?;
         line.serialize_entry("eventType", "ApiCall")?;
         line.serialize_entry("managementEvent", &true)?;
-        line.serialize_entry("recipientAccountId", &self.tenant)?;
+        line.serialize_entry("recipientAccountId", &self.tenant.map(known_id))?;
         line.serialize_entry("eventCategory", "Management")?;
         line.serialize_entry("tlsDetails", &Tls(self))?;
         line.end()
@@ -197,7 +197,7 @@ impl Serialize for Identity<'_> {
         let mut identity = serializer.serialize_map(None)?;
         identity.serialize_entry("type", if self.0.token.is_some() { "BearerToken" } else { "Anonymous" })?;
         if let Some(tenant) = self.0.tenant {
-            identity.serialize_entry("accountId", tenant)?;
+            identity.serialize_entry("accountId", known_id(tenant))?;
         }
         if let Some(token) = self.0.token {
             identity.serialize_entry("accessKeyId", token)?;
@@ -216,10 +216,10 @@ impl Serialize for Parameters<'_> {
             parameters.serialize_entry("httpBody", &record.body)?;
         }
         if let Some(tenant) = record.tenant {
-            parameters.serialize_entry("tenantId", tenant)?;
+            parameters.serialize_entry("tenantId", known_id(tenant))?;
         }
         if let Some(id) = record.id {
-            parameters.serialize_entry("id", id)?;
+            parameters.serialize_entry("id", known_id(id))?;
         }
         if let Some(query) = record.query.filter(|query| !query.is_empty()) {
             parameters.serialize_entry("query", &Query(query))?;
@@ -247,10 +247,15 @@ impl Serialize for Document<'_> {
             Self::Json(value) => Redacted(value).serialize(serializer),
             Self::Bytes(bytes) => match serde_json::from_slice::<Value>(bytes) {
                 Ok(value) => Redacted(&value).serialize(serializer),
-                Err(_) => serializer.serialize_str(super::HIDDEN),
+                Err(_) => serializer.serialize_str(HIDDEN),
             },
         }
     }
+}
+
+/// An id from a URL. Ours are UUIDs; anything else in its place may be a name.
+fn known_id(text: &str) -> &str {
+    if Uuid::try_parse(text).is_ok() { text } else { HIDDEN }
 }
 
 /// A header may be as long as all headers together; a line needs not.
@@ -333,7 +338,7 @@ mod tests {
         .unwrap();
         assert_eq!(line["userIdentity"]["type"], "Anonymous");
         assert_eq!(line["errorCode"], "ConflictException");
-        assert_eq!(line["requestParameters"]["httpBody"]["userName"], super::super::HIDDEN);
+        assert_eq!(line["requestParameters"]["httpBody"]["userName"], HIDDEN);
         assert_eq!(line["readOnly"], false);
         assert!(!line.to_string().contains("bjensen"), "{line}");
     }
@@ -341,7 +346,15 @@ mod tests {
     #[test]
     fn a_body_that_is_not_json_is_hidden_whole() {
         let line = serde_json::to_value(AuditRecord { body: Document::Bytes(b"bjensen"), ..record() }).unwrap();
-        assert_eq!(line["requestParameters"]["httpBody"], super::super::HIDDEN);
+        assert_eq!(line["requestParameters"]["httpBody"], HIDDEN);
+    }
+
+    #[test]
+    fn a_name_in_the_place_of_an_id_is_hidden() {
+        let line =
+            serde_json::to_value(AuditRecord { tenant: Some("bjensen"), id: Some("bjensen"), ..record() }).unwrap();
+        assert_eq!(line["requestParameters"], json!({"tenantId": HIDDEN, "id": HIDDEN}));
+        assert!(!line.to_string().contains("bjensen"), "{line}");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::{
     admin::{AdminRequest, Input, Line, archive, line, place::Place},
     clock::{Clock, SystemClock},
     config::{Config, Given},
+    store::sled::Options,
 };
 
 /// Writes the rows of an export to a file, which is there only when it is whole; or to standard
@@ -75,14 +76,15 @@ pub(super) async fn restore(given: &Given, path: &Path, json: bool) -> Result<()
     archive::verify(lines)?;
 
     session::prepare(&place)?;
+    let lock = session::lock_soon(&place).await?;
     let partial = place.store().with_extension("partial");
     let failed = |error: io::Error| Failure::Failed(format!("cannot write in {}: {error}", place.path().display()));
     if partial.exists() {
         fs::remove_dir_all(&partial).map_err(failed)?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Arc::new(open_store(&partial, &clock, None)?);
-    let session = Session::Open(context(store, clock).await?);
+    let store = Arc::new(open_store(&partial, &clock, Options::default())?);
+    let session = Session::Open(context(store, clock).await?, lock);
     let bar = bar_of(path);
     let input = read(path, bar.clone())?;
     load(session, false, input, json, &bar).await?;

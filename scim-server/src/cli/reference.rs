@@ -114,6 +114,7 @@ mod tests {
 
     /// Compares a page with the file, or writes it when `UPDATE_DOCS` is set.
     #[track_caller]
+    #[allow(clippy::disallowed_methods, reason = "a switch of this test, not of the program")]
     fn check(wanted: Page, file: &str) {
         let path = format!("{}/../docs/reference/{file}", env!("CARGO_MANIFEST_DIR"));
         let text = page(wanted);

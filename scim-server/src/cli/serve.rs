@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     Failure,
-    session::{open_store, prepare},
+    session::{lock_soon, open_store, prepare},
     show::write,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     http::Service,
     log::{Format, Log},
     server::Server,
-    store::Store,
+    store::{Store, sled::Options},
     tenant::{Directory, Settings, TenantRecord},
     token::{Issued, ledger::LIFETIME},
 };
@@ -44,8 +44,9 @@ pub(super) async fn run(given: Given) -> Result<(), Failure> {
     let log = Log::start(format, &config.log).map_err(failed)?;
     let place = Place::new(&config.data);
     prepare(&place)?;
+    let _lock = lock_soon(&place).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(open_store(&place.store(), &clock, Some(config.cache))?);
+    let store: Arc<dyn Store> = Arc::new(open_store(&place.store(), &clock, Options { cache: config.cache })?);
     let outcome = serve(given, config, log, &place, Arc::clone(&store), clock).await;
     store.close().await.map_err(failed)?;
     outcome

@@ -4,6 +4,7 @@ use std::{
     io::{BufRead as _, IsTerminal as _, Write as _},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -14,7 +15,12 @@ use super::{
 };
 use crate::{
     access::Access,
-    admin::{self, AdminContext, AdminRequest, Input, Line, client::Client, line, place::Place},
+    admin::{
+        self, AdminContext, AdminRequest, Input, Line,
+        client::Client,
+        line,
+        place::{Lock, Place},
+    },
     clock::{Clock, SystemClock},
     config::{Config, Given},
     cursor::Sealer,
@@ -22,22 +28,26 @@ use crate::{
     operation::{Limits, Operations, UuidV7, password::Hasher},
     store::{
         Store,
-        sled::{OpenError, SledStore},
+        sled::{Options, SledStore},
     },
 };
+
+/// How often, and how long between two tries, a command waits for another that has the store open.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A store, reached in one of two ways.
 pub(super) enum Session {
     /// Through the server that runs on it.
     Running(Client),
     /// In this process.
-    Open(AdminContext),
+    Open(AdminContext, Lock),
 }
 
 /// The lines of a command on its way, and the store to close behind it.
 pub(super) struct Running {
     lines: mpsc::Receiver<Line>,
-    store: Option<Arc<dyn Store>>,
+    store: Option<(Arc<dyn Store>, Lock)>,
 }
 
 impl Session {
@@ -60,25 +70,31 @@ impl Session {
         Self::reach(&place).await
     }
 
+    /// Opens the store; while another process has it open, asks that process if it is a server, and
+    /// waits a little if it is another command.
     async fn reach(place: &Place) -> Result<Self, Failure> {
-        let client = Client::connect(place).await.map_err(|error| {
-            Failure::Failed(format!(
-                "a server is running on {}, and its token cannot be read from admin.token there: {error}; run the command as the user that the server runs as",
-                place.path().display()
-            ))
-        })?;
-        match client {
-            Some(client) => Ok(Self::Running(client)),
-            None => Ok(Self::Open(open(&place.store()).await?)),
+        for _ in 0..TRIES {
+            if let Some(lock) = lock(place)? {
+                // A log for what goes wrong only.
+                let _ = log::Log::start(log::Format::Text, "warn");
+                let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+                let store = Arc::new(open_store(&place.store(), &clock, Options::default())?);
+                return Ok(Self::Open(context(store, clock).await?, lock));
+            }
+            if let Some(client) = find_server(place).await? {
+                return Ok(Self::Running(client));
+            }
+            tokio::time::sleep(PAUSE).await;
         }
+        Err(Failure::Failed(in_use(place)))
     }
 
     /// Starts a command.
     pub async fn start(self, request: AdminRequest, input: Input) -> Result<Running, Failure> {
         match self {
             Self::Running(client) => Ok(Running { lines: client.run(&request, input).await?, store: None }),
-            Self::Open(context) => {
-                let store = Some(Arc::clone(&context.store));
+            Self::Open(context, lock) => {
+                let store = Some((Arc::clone(&context.store), lock));
                 Ok(Running { lines: admin::start(context, request, input), store })
             }
         }
@@ -99,7 +115,7 @@ impl Running {
     /// Closes the store, if it was opened for this.
     pub async fn close(self) -> Result<(), Failure> {
         match self.store {
-            Some(store) => store.close().await.map_err(|error| Failure::Failed(error.to_string())),
+            Some((store, _lock)) => store.close().await.map_err(|error| Failure::Failed(error.to_string())),
             None => Ok(()),
         }
     }
@@ -128,15 +144,6 @@ pub(super) fn prepare(place: &Place) -> Result<(), Failure> {
     })
 }
 
-/// Opens the store in this process, for one command.
-async fn open(path: &Path) -> Result<AdminContext, Failure> {
-    // A process that runs one command has a log only for what goes wrong; it may have one already.
-    let _ = log::Log::start(log::Format::Text, "warn");
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(open_store(path, &clock, None)?);
-    context(store, clock).await
-}
-
 /// The context of commands on a store that this process has open.
 pub(super) async fn context(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<AdminContext, Failure> {
     let access = Access::load(Arc::clone(&store), Arc::clone(&clock)).await;
@@ -154,19 +161,48 @@ pub(super) async fn context(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Res
     Ok(AdminContext { store, access, clock, provision })
 }
 
-/// Opens a store, and says what to do when that fails.
-pub(super) fn open_store(path: &Path, clock: &Arc<dyn Clock>, cache: Option<u64>) -> Result<SledStore, Failure> {
-    let mut options = crate::store::sled::Options::default();
-    options.cache = cache.unwrap_or(options.cache);
-    SledStore::open_with(path, Arc::clone(clock), options).map_err(|error| {
-        Failure::Failed(match error {
-            OpenError::InUse => format!(
-                "another process has the store in {} open, and admin.addr there does not lead to it; wait until it has ended, or stop it",
-                path.display()
-            ),
-            error => format!("cannot open the store in {}: {error}", path.display()),
-        })
+async fn find_server(place: &Place) -> Result<Option<Client>, Failure> {
+    Client::connect(place).await.map_err(|error| {
+        Failure::Failed(format!(
+            "a server is running on {}, and its token cannot be read from admin.token there: {error}; run the command as the user that the server runs as",
+            place.path().display()
+        ))
     })
+}
+
+/// Takes the lock of the data directory, if no other process has it.
+fn lock(place: &Place) -> Result<Option<Lock>, Failure> {
+    place.lock().map_err(|error| {
+        Failure::Failed(format!(
+            "cannot lock {}: {error}; run the command as the user that owns the directory",
+            place.path().display()
+        ))
+    })
+}
+
+/// Takes the lock of the data directory, waiting a moment for a predecessor that is about to end.
+pub(super) async fn lock_soon(place: &Place) -> Result<Lock, Failure> {
+    for _ in 0..20 {
+        if let Some(lock) = lock(place)? {
+            return Ok(lock);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(Failure::Failed(in_use(place)))
+}
+
+/// What to say when another process has the store open.
+fn in_use(place: &Place) -> String {
+    format!(
+        "another process has the store in {} open, and admin.addr there does not lead to it; wait until it has ended, or stop it",
+        place.path().display()
+    )
+}
+
+/// Opens a store, and says what to do when that fails. The caller has the lock of the directory.
+pub(super) fn open_store(path: &Path, clock: &Arc<dyn Clock>, options: Options) -> Result<SledStore, Failure> {
+    SledStore::open_with(path, Arc::clone(clock), options)
+        .map_err(|error| Failure::Failed(format!("cannot open the store in {}: {error}", path.display())))
 }
 
 /// On a terminal, has the tenant's name typed again before it is deleted.

@@ -274,15 +274,15 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_cell(value: Value, expect: &str) {
-        assert_eq!(cell(Some(&value)), expect);
+    fn check_cell(value: &Value, expect: &str) {
+        assert_eq!(cell(Some(value)), expect);
     }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        check_cell(json!("a\u{1b}[31mb\n"), "a?[31mb?");
-        check_cell(json!(null), "-");
-        check_cell(json!(true), "true");
+        check_cell(&json!("a\u{1b}[31mb\n"), "a?[31mb?");
+        check_cell(&json!(null), "-");
+        check_cell(&json!(true), "true");
     }
 
     #[test]

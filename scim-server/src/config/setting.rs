@@ -131,7 +131,7 @@ pub const SETTINGS: &[Setting] = &[
     live(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),
     fixed(LIMITS, "header_timeout", "DURATION", "10s", "How long a client may take to send the head of a request."),
     live(LIMITS, "body_timeout", "DURATION", "30s", "How long a client may take to send the body of a request."),
-    fixed(LIMITS, "request_timeout", "DURATION", "60s", "How long the server works on one request."),
+    live(LIMITS, "request_timeout", "DURATION", "60s", "How long the server works on one request."),
     fixed(LIMITS, "drain_timeout", "DURATION", "30s", "How long SIGTERM waits for requests in flight."),
     fixed(QUERIES, "page_size", "N", "100", "Resources on a page of a list when the client does not say."),
     fixed(QUERIES, "max_page_size", "N", "1000", "The most resources on a page; a larger count is lowered to it."),

@@ -129,7 +129,7 @@ impl Service {
             Ok(response) => (response, None),
             Err(error) => {
                 let presented = parts.headers.contains_key(AUTHORIZATION);
-                log(&error);
+                tell(&error);
                 (response::error(&error, request::answer_type(&parts.headers), presented), Some(error))
             }
         };
@@ -202,7 +202,8 @@ impl Service {
         let mut buffer = Uuid::encode_buffer();
         let request: &str = id.hyphenated().encode_lower(&mut buffer);
         let context = Context { caller, base, request: request.into() };
-        let answer = self.operate(&context, &target, parts, incoming, notes).await?;
+        let answer = self.operate(&context, &target, parts, incoming, notes).await;
+        let answer = answer.map_err(|error| profile::phrase(context.caller.tenant(), error))?;
         if notes.id.is_none() {
             notes.id = answer.id.map(|id| id.to_string());
         }
@@ -264,6 +265,7 @@ impl Service {
             }
             Target::Root => {
                 target.require(parts.method.as_str())?;
+                profile::require_search(context.caller.tenant())?;
                 self.query(context, registry.resource_types(), "", &request::query(parts)?).await
             }
             Target::Bulk => {
@@ -399,14 +401,15 @@ impl Service {
     }
 }
 
-/// What an administrator wants to know of an error without asking: faults of ours, and why a token is
-/// not good, which the client is not told.
-fn log(error: &Error) {
+/// Tells the operator what the answer does not: the cause of a fault of ours, and why somebody was
+/// not let in.
+fn tell(error: &Error) {
     let cause = std::error::Error::source(error);
     match error.kind() {
-        ErrorKind::NotImplemented => {}
-        ErrorKind::Unauthorized => tracing::info!(cause, "a request without a good token was refused"),
-        kind if kind.status() >= 500 => tracing::error!(status = kind.status(), cause, "{}", error.detail()),
+        ErrorKind::Internal | ErrorKind::Unavailable(_) => {
+            tracing::error!(status = error.kind().status(), cause, "{}", error.detail());
+        }
+        ErrorKind::Unauthorized => tracing::info!(cause, "a request was not let in"),
         _ => {}
     }
 }

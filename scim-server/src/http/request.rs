@@ -59,13 +59,13 @@ pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
     }
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        if body.is_empty() {
-            Error::syntax("The request needs a body: a JSON object.")
+        // serde_json's own words can quote the body, so only the place is told.
+        let detail = if body.is_empty() {
+            "The request needs a body: a JSON object.".to_owned()
         } else {
-            // serde_json's own words can quote the body, so only the place is told.
-            Error::syntax(format!("The body is not JSON: it is wrong at line {line}, column {column}."))
-                .with_source(error)
-        }
+            format!("The body is not JSON: it is wrong at line {line}, column {column}.")
+        };
+        Error::syntax(detail).with_source(error)
     })
 }
 

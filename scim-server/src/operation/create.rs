@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scim_protocol::{Error, Resource, dialect, message::Query, schema::ResourceType};
+use scim_protocol::{Error, ErrorKind, Resource, dialect, message::Query, schema::ResourceType};
 use serde_json::Value;
 
 use super::{Answer, Context, Operations, Outcome, draft::Draft, view};
@@ -46,11 +46,20 @@ impl Operations {
         self.show(context, Outcome::Created, &key, Record { header, body: draft.body }, &view).await
     }
 
-    /// Refuses one more resource where the profile sets a quota.
+    /// Refuses one more resource than the quota. Creations that run at the same moment may pass it
+    /// together: it bounds what a tenant costs, and is no invariant.
     async fn check_quota(&self, context: &Context, rt: &ResourceType) -> Result<(), Error> {
         let tenant = context.caller.tenant();
-        let Some(quota) = profile::quota(tenant) else { return Ok(()) };
-        let count = self.store.count(tenant.id, &rt.name.as_str().into()).await?;
-        profile::check_quota(rt, count, quota)
+        let Some(quota) = profile::quota(tenant, rt) else { return Ok(()) };
+        if self.store.count(tenant.id, &rt.name.as_str().into()).await? < quota {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Forbidden,
+            format!(
+                "The tenant has as many {name} resources as its quota allows: {quota}. Delete some, or ask the administrator to raise quotas.{name}.",
+                name = rt.name
+            ),
+        ))
     }
 }

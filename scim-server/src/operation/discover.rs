@@ -14,13 +14,14 @@ impl Operations {
     /// The ServiceProviderConfig.
     pub fn service_provider_config(&self, tenant: &Tenant, base: &str) -> Value {
         let page = profile::max_page_size(tenant).unwrap_or(self.limits.max_page_size);
+        let bulk = profile::has_bulk(tenant) && self.limits.bulk_operations > 0;
         let features = Features {
             documentation_uri: None,
             patch: Supported { supported: true },
             bulk: Bulk {
-                supported: profile::has_bulk(tenant) && self.limits.bulk_operations > 0,
-                max_operations: self.limits.bulk_operations as u64,
-                max_payload_size: self.limits.body_bytes as u64,
+                supported: bulk,
+                max_operations: if bulk { self.limits.bulk_operations as u64 } else { 0 },
+                max_payload_size: if bulk { self.limits.body_bytes as u64 } else { 0 },
             },
             filter: Filter { supported: true, max_results: u64::from(page) },
             change_password: Supported { supported: profile::has_passwords(tenant) },

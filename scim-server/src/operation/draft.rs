@@ -49,11 +49,13 @@ fn with_id(visible: Map<String, Value>, key: &ResourceKey) -> Map<String, Value>
     document
 }
 
-/// How the resource is called where another refers to it.
+/// How the resource is called where another refers to it; empty when nobody named it. A userName is
+/// no substitute: it identifies, and clients compare the members that they sent with those that
+/// come back.
 fn display(document: &Map<String, Value>) -> &str {
     let named = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let formatted = || document.get("name").and_then(|name| name.get("formatted")).and_then(Value::as_str);
-    named("displayName").or_else(formatted).or_else(|| named("userName")).unwrap_or_default()
+    named("displayName").or_else(formatted).unwrap_or_default()
 }
 
 fn bytes(document: &Map<String, Value>) -> Result<Bytes, Error> {

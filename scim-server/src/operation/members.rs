@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Context, Operations};
 use crate::{
     membership::{self, MemberOperation},
+    profile,
     store::{Edge, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
@@ -38,7 +39,9 @@ impl Operations {
         let Some(listed) = listed else { return Ok(Vec::new()) };
         let mut keys = Vec::new();
         let mut seen = std::collections::HashSet::new();
-        for id in membership::values(&listed)? {
+        let named = membership::values(&listed)?;
+        profile::check_member_count(context.caller.tenant(), named.len())?;
+        for id in named {
             let key = self.member(context, &id).await?;
             if seen.insert(key.id) {
                 keys.push(key);
@@ -167,6 +170,7 @@ impl Operations {
             for rt in tenant.registry.resource_types() {
                 let key = context.key(rt, id);
                 if self.store.get(&key).await?.is_some() {
+                    profile::check_member(tenant, &key)?;
                     return Ok(key);
                 }
             }

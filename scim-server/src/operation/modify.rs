@@ -51,6 +51,7 @@ impl Operations {
         let operations = patch::parse(body)?;
         profile::check_patch(tenant, rt, &operations)?;
         let (operations, members) = membership::split(operations, rt)?;
+        profile::check_member_operations(tenant, &members)?;
         let decide = |resource: &Resource| patched(resource, &operations, rt, context);
         let change = Change { action: Action::Modify, decide: &decide, members, condition };
         let (key, record) = self.change(context, rt, id, change).await?;

@@ -10,6 +10,7 @@
 
 mod check;
 mod draft;
+mod ground;
 mod key;
 mod read;
 mod record;

@@ -9,7 +9,7 @@ use scim_protocol::{
 };
 
 use super::{IndexSpec, Profile, Settings, Tenant, record::TenantRecord};
-use crate::store::TypeName;
+use crate::{profile, store::TypeName};
 
 impl Tenant {
     /// The tenant that a record describes. `ErrorKind::InvalidValue` or `InvalidPath` when a schema
@@ -21,9 +21,10 @@ impl Tenant {
         for resource_type in registry.resource_types() {
             indexes.insert(TypeName::from(resource_type.name.as_str()), index_specs(resource_type, &settings)?);
         }
-        for name in settings.indexes.keys() {
+        let named = settings.indexes.keys().map(|name| ("indexes", name));
+        for (setting, name) in named.chain(settings.quotas.keys().map(|name| ("quotas", name))) {
             if registry.resource_type(name).is_none() {
-                return Err(Error::value(format!("indexes: there is no resource type \"{name}\".")));
+                return Err(Error::value(format!("{setting}: there is no resource type \"{name}\".")));
             }
         }
         let (id, name, created, disabled) = (record.id, record.name.clone(), record.created, record.disabled);
@@ -39,7 +40,7 @@ impl Settings {
 }
 
 fn registry(settings: &Settings) -> Result<SchemaRegistry, Error> {
-    let mut registry = SchemaRegistry::core();
+    let mut registry = profile::registry(settings.profile)?;
     if !settings.groups_share_names() {
         registry = registry.with_uniqueness("Group", "displayName", Uniqueness::Server)?;
     }

@@ -31,18 +31,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Options {
     /// `--profile` of the tenant.
     pub profile: Option<String>,
-    /// Settings of the tenant, set after it was made.
+    /// Settings of the tenant.
     pub settings: Option<Value>,
     /// Further arguments of `serve`.
     pub args: Vec<String>,
 }
 
 impl Options {
-    /// A tenant under this profile.
-    pub fn profile(name: &str) -> Self {
-        Self { profile: Some(name.to_owned()), ..Self::default() }
-    }
-
     /// A tenant with these settings.
     pub fn settings(settings: Value) -> Self {
         Self { settings: Some(settings), ..Self::default() }
@@ -78,6 +73,11 @@ impl TestServer {
         if let Some(profile) = &options.profile {
             init.extend(["--profile", profile]);
         }
+        let file = directory.path().join("test-settings.json").to_string_lossy().into_owned();
+        if let Some(settings) = &options.settings {
+            std::fs::write(&file, settings.to_string()).expect("the settings file");
+            init.extend(["--settings", &file]);
+        }
         let made = stdout_json(&run(directory.path(), &init));
         let text = |key: &str| made[key].as_str().unwrap_or_else(|| panic!("init printed no {key}: {made}")).to_owned();
         let mut server = Self {
@@ -89,9 +89,6 @@ impl TestServer {
             log: Arc::default(),
             origin: String::new(),
         };
-        if let Some(settings) = server.options.settings.clone() {
-            server.apply_settings(&settings);
-        }
         server.launch();
         server
     }
@@ -129,11 +126,6 @@ impl TestServer {
         let mut process = self.process.take().expect("a running server");
         process.kill().expect("SIGKILL");
         process.wait().expect("the killed process");
-    }
-
-    /// Sends a signal by name: `HUP`, `TERM`.
-    pub fn signal(&self, name: &str) {
-        signal(self.process.as_ref().expect("a running server"), name);
     }
 
     /// Runs another subcommand on the same data directory.
@@ -179,13 +171,6 @@ impl TestServer {
     /// What the process has printed so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("the log").clone()
-    }
-
-    fn apply_settings(&self, settings: &Value) {
-        let file = self.scratch("settings.json");
-        std::fs::write(&file, settings.to_string()).expect("the settings file");
-        let output = self.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy()]);
-        assert!(output.status.success(), "tenant set failed: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -329,6 +314,12 @@ impl Client {
         self.request("GET", path, &[], None).await
     }
 
+    /// The list of what satisfies a filter, under `/Users` or `/Groups`.
+    pub async fn find(&self, endpoint: &str, filter: &str) -> Response {
+        let filter = percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC);
+        self.get(&format!("{endpoint}?filter={filter}")).await
+    }
+
     /// POST.
     pub async fn post(&self, path: &str, body: &Value) -> Response {
         self.request("POST", path, &[], Some(body)).await
@@ -429,6 +420,13 @@ impl Response {
     /// A header's value; empty when there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The ids of the resources in a list, in its order.
+    #[track_caller]
+    pub fn ids(&self) -> Vec<String> {
+        let resources = self.json["Resources"].as_array().unwrap_or_else(|| panic!("not a list: {}", self.text));
+        resources.iter().filter_map(|one| one["id"].as_str().map(str::to_owned)).collect()
     }
 
     /// The `id` of the resource in the body.

@@ -240,15 +240,15 @@ mod tests {
     fn damaged_edges_are_found_and_repaired() {
         let (staff, member) = (group(1).id, user(1).id);
         check(|batch| batch.remove(key::group(TENANT, member, staff)), &["edge-one-way"]);
-        check(|batch| batch.put(key::group(TENANT, id(2), group(2).id), "Group".into()), &["edge-one-way"]);
+        check(|batch| batch.put(key::group(TENANT, id(2), group(2).id), "Group"), &["edge-one-way"]);
         check(
             |batch| {
-                batch.put(key::member(TENANT, staff, id(9)), "User".into());
-                batch.put(key::group(TENANT, id(9), staff), "Group".into());
+                batch.put(key::member(TENANT, staff, id(9)), "User");
+                batch.put(key::group(TENANT, id(9), staff), "Group");
             },
             &["edge-dangling", "members-wrong"],
         );
-        check(|batch| batch.put(key::member(TENANT, id(8), member), "User".into()), &["edge-dangling"]);
+        check(|batch| batch.put(key::member(TENANT, id(8), member), "User"), &["edge-dangling"]);
     }
 
     #[test]

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use scim_protocol::Timestamp;
+use sled::IVec;
 
 use super::{
+    ground::{Changes, Ground},
     key,
     record::{self, Held},
-    tree::{Batch, Tree},
 };
 use crate::{
     event::Event,
@@ -33,16 +34,16 @@ struct Slot {
 
 /// A commit in the making.
 pub(super) struct Draft<'a> {
-    tree: &'a Tree,
-    changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    ground: &'a Ground,
+    changes: Changes,
     slots: HashMap<ResourceKey, Slot>,
     /// Groups whose edges are to be swept when this is done.
     pub dissolved: Vec<(TenantId, ResourceId)>,
 }
 
 impl<'a> Draft<'a> {
-    pub fn new(tree: &'a Tree) -> Self {
-        Self { tree, changes: BTreeMap::new(), slots: HashMap::new(), dissolved: Vec::new() }
+    pub fn new(ground: &'a Ground) -> Self {
+        Self { ground, changes: Changes::new(), slots: HashMap::new(), dissolved: Vec::new() }
     }
 
     pub fn expect(&mut self, expect: &Expect) -> Result<(), StoreError> {
@@ -123,7 +124,7 @@ impl<'a> Draft<'a> {
             self.strike(&held.entry(key))?;
         }
         if gone.header.members > 0 {
-            self.set(key::sweep(key.tenant, key.id), Vec::new());
+            self.set(key::sweep(key.tenant, key.id), &[]);
             self.dissolved.push((key.tenant, key.id));
         }
         for (group, group_type) in self.groups(key.tenant, key.id)? {
@@ -153,8 +154,8 @@ impl<'a> Draft<'a> {
         if self.value(&there)?.is_some() {
             return Ok(false);
         }
-        self.set(there, member.resource_type.as_str().into());
-        self.set(key::group(group.tenant, member.id, group.id), group.resource_type.as_str().into());
+        self.set(there, member.resource_type.as_str());
+        self.set(key::group(group.tenant, member.id, group.id), group.resource_type.as_str());
         let slot = self.slot(group)?;
         if let Some(record) = &mut slot.after {
             record.header.members += 1;
@@ -216,7 +217,7 @@ impl<'a> Draft<'a> {
         self.strike(entry)?;
         self.set(key::index(&entry.key, entry.id), key::mark(entry.unique));
         if entry.unique {
-            self.set(key::unique(&entry.key), entry.id.0.as_bytes().to_vec());
+            self.set(key::unique(&entry.key), entry.id.0.as_bytes());
         }
         Ok(())
     }
@@ -233,19 +234,19 @@ impl<'a> Draft<'a> {
     /// Whether another resource has the value, be it as a unique one or not.
     fn is_taken(&self, entry: &IndexEntry) -> Result<bool, StoreError> {
         let range = key::index_equal(&entry.key);
-        Ok(self.keys(range)?.iter().any(|key| key::last_id(key) != Some(entry.id)))
+        Ok(self.ground.keys(range, &self.changes)?.iter().any(|key| key::last_id(key) != Some(entry.id)))
     }
 
     fn exists(&mut self, key: &ResourceKey) -> Result<bool, StoreError> {
         match self.slots.get(key) {
             Some(slot) => Ok(slot.after.is_some()),
-            None => self.tree.contains(&key::resource(key)),
+            None => Ok(self.ground.value(&key::resource(key))?.is_some()),
         }
     }
 
     fn slot(&mut self, key: &ResourceKey) -> Result<&mut Slot, StoreError> {
         if !self.slots.contains_key(key) {
-            let slot = match self.tree.get(&key::resource(key))? {
+            let slot = match self.ground.value(&key::resource(key))? {
                 None => Slot::default(),
                 Some(bytes) => {
                     let (record, held) = record::decode_all(&bytes)?;
@@ -259,7 +260,7 @@ impl<'a> Draft<'a> {
 
     fn groups(&self, tenant: TenantId, member: ResourceId) -> Result<Vec<(ResourceId, TypeName)>, StoreError> {
         let mut groups = Vec::new();
-        for key in self.keys(key::groups(tenant, member))? {
+        for key in self.ground.keys(key::groups(tenant, member), &self.changes)? {
             let (_, group) = key::parse_edge(&key).ok_or_else(|| StoreError::Corrupt("an edge's key".into()))?;
             if let Some(name) = self.value(&key)? {
                 groups.push((group, type_name(&name)?));
@@ -269,28 +270,15 @@ impl<'a> Draft<'a> {
     }
 
     /// The value of a key as it will be.
-    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    fn value(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         match self.changes.get(key) {
             Some(value) => Ok(value.clone()),
-            None => Ok(self.tree.get(key)?.map(|value| value.to_vec())),
+            None => self.ground.value(key),
         }
     }
 
-    /// The keys of a run as they will be, in no order.
-    fn keys(&self, range: key::Range) -> Result<Vec<Vec<u8>>, StoreError> {
-        let changed = self.changes.range(range.start.clone()..range.end.clone());
-        let mut keys: Vec<_> = changed.filter(|(_, value)| value.is_some()).map(|(key, _)| key.clone()).collect();
-        for item in self.tree.scan(range) {
-            let (key, _) = item?;
-            if !self.changes.contains_key(&*key) {
-                keys.push(key.to_vec());
-            }
-        }
-        Ok(keys)
-    }
-
-    fn set(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.changes.insert(key, Some(value));
+    fn set(&mut self, key: Vec<u8>, value: impl Into<IVec>) {
+        self.changes.insert(key, Some(value.into()));
     }
 
     fn unset(&mut self, key: Vec<u8>) {
@@ -312,7 +300,7 @@ impl<'a> Draft<'a> {
         for ((tenant, resource_type), change) in counts {
             let key = key::count(tenant, &resource_type);
             let count = self.value(&key)?.map_or(Ok(0), |bytes| number(&bytes))?;
-            self.set(key, count.saturating_add_signed(change).to_be_bytes().to_vec());
+            self.set(key, count.saturating_add_signed(change).to_be_bytes().as_slice());
         }
         Ok(())
     }
@@ -341,7 +329,7 @@ impl<'a> Draft<'a> {
             if let Some(before) = before.filter(|before| before.last_modified != at) {
                 self.unset(modified(key, before.last_modified));
             }
-            self.set(modified(key, at), Vec::new());
+            self.set(modified(key, at), &[]);
             self.set(key::resource(key), stored);
         }
         Ok(())
@@ -361,15 +349,8 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    pub fn into_batch(self) -> Batch {
-        let mut batch = Batch::default();
-        for (key, value) in self.changes {
-            match value {
-                Some(value) => batch.put(key, value),
-                None => batch.remove(key),
-            }
-        }
-        batch
+    pub fn into_changes(self) -> Changes {
+        self.changes
     }
 }
 

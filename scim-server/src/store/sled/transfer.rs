@@ -113,8 +113,7 @@ pub(super) fn load(writer: &mut Writer, items: &[Item]) -> Result<(), StoreError
             sweep::finish(writer, key.tenant, key.id)?;
         }
     }
-    let tree = writer.tree().clone();
-    let mut draft = Draft::new(&tree);
+    let mut draft = Draft::new(writer.ground());
     for item in items {
         match item {
             Item::Resource(key, record, entries) => draft.restore(key, record, entries)?,
@@ -128,5 +127,6 @@ pub(super) fn load(writer: &mut Writer, items: &[Item]) -> Result<(), StoreError
     }
     // Nothing here gets a new version, and so nothing this instant.
     draft.settle(Timestamp::default())?;
-    writer.apply(draft.into_batch())
+    let changes = draft.into_changes();
+    writer.add(changes)
 }

@@ -25,7 +25,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    pub fn put(&mut self, key: Vec<u8>, value: impl Into<IVec>) {
         self.inner.insert(key, value);
         self.len += 1;
     }

@@ -8,20 +8,14 @@
 //! still (an export, a check) or that are cut into steps (a load, an erasure). When nothing waits it
 //! sweeps what deleted groups have left.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
+use std::{collections::VecDeque, sync::Arc, thread};
 
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
 
 use super::{
     draft::Draft,
+    ground::{Changes, Ground},
     sweep,
     tree::{Batch, Tree, unavailable},
 };
@@ -34,6 +28,9 @@ use crate::{
 const QUEUE: usize = 4096;
 /// How many commits share one flush at most, so that the first does not wait for too many others.
 const GROUP: usize = 512;
+/// How many keys change in one batch before no further commit is added to it: readers wait while a
+/// batch is applied.
+const BATCH: usize = 1000;
 
 type Answer = oneshot::Sender<Result<Committed, StoreError>>;
 type Errand = Box<dyn FnOnce(&mut Writer) + Send>;
@@ -47,7 +44,7 @@ pub(super) enum Job {
 
 /// What only the writing thread has.
 pub(super) struct Writer {
-    tree: Arc<Tree>,
+    ground: Ground,
     clock: Arc<dyn Clock>,
     /// The newest instant given; no later one is earlier.
     last: Timestamp,
@@ -56,7 +53,7 @@ pub(super) struct Writer {
     /// Whether something was applied that is not durable yet.
     dirty: bool,
     /// Set when a write failed: what is on disk is then unknown until the store is opened again.
-    broken: Arc<AtomicBool>,
+    broken: bool,
 }
 
 /// Starts the thread. It ends when told to close, or when the last sender is gone and all is done.
@@ -67,7 +64,7 @@ pub(super) fn start(
     let sweeps = sweep::pending(&tree)?;
     let (sender, receiver) = mpsc::channel(QUEUE);
     let last = Timestamp::from_millis(i64::MIN);
-    let writer = Writer { tree, clock, last, sweeps, dirty: false, broken: Arc::default() };
+    let writer = Writer { ground: Ground::new(tree), clock, last, sweeps, dirty: false, broken: false };
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver));
     Ok((sender, thread.map_err(unavailable)?))
 }
@@ -120,7 +117,8 @@ impl Writer {
                     return Some(closed);
                 }
             }
-            job = if answers.len() < GROUP { jobs.try_recv().ok() } else { None };
+            let room = answers.len() < GROUP && self.ground.pending() < BATCH;
+            job = if room { jobs.try_recv().ok() } else { None };
         }
         self.answer(&mut answers);
         None
@@ -135,8 +133,7 @@ impl Writer {
     }
 
     fn commit(&mut self, commit: Commit) -> Result<Committed, StoreError> {
-        let tree = Arc::clone(&self.tree);
-        let mut draft = Draft::new(&tree);
+        let mut draft = Draft::new(&self.ground);
         for expect in &commit.expect {
             draft.expect(expect)?;
         }
@@ -163,41 +160,58 @@ impl Writer {
             draft.log(tenant, &event)?;
         }
         let dissolved = std::mem::take(&mut draft.dissolved);
-        self.apply(draft.into_batch())?;
+        let drafted = draft.into_changes();
+        self.ground.add(drafted);
         self.last = now;
         self.sweeps.extend(dissolved);
         Ok(Committed { changed, header, sequence })
     }
 
-    /// The tree, for an errand that reads.
+    /// The tree, for an errand that reads. Nothing is pending when an errand begins.
     pub fn tree(&self) -> &Arc<Tree> {
-        &self.tree
+        &self.ground.tree
+    }
+
+    /// What an errand's draft stands on.
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    /// Applies what an errand has drafted. It is durable after the next [`Self::flush`].
+    pub fn add(&mut self, changes: Changes) -> Result<(), StoreError> {
+        self.ground.add(changes);
+        let batch = self.ground.take();
+        self.apply(batch)
     }
 
     /// Applies a batch. It is durable after the next [`Self::flush`].
     pub fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
-        if self.broken.load(Ordering::Relaxed) {
+        if self.broken {
             return Err(broken());
         }
         self.dirty = true;
-        self.tree.apply(batch).inspect_err(|error| self.fail(error))
+        self.ground.tree.apply(batch).inspect_err(|error| self.fail(error))
     }
 
-    /// Makes durable what was applied.
+    /// Applies what is pending, and makes durable what was applied.
     pub fn flush(&mut self) -> Result<(), StoreError> {
-        if self.broken.load(Ordering::Relaxed) {
+        if self.broken {
             return Err(broken());
         }
+        if self.ground.pending() > 0 {
+            let batch = self.ground.take();
+            self.apply(batch)?;
+        }
         if self.dirty {
-            self.tree.flush().inspect_err(|error| self.fail(error))?;
+            self.ground.tree.flush().inspect_err(|error| self.fail(error))?;
             self.dirty = false;
         }
         Ok(())
     }
 
-    fn fail(&self, error: &StoreError) {
+    fn fail(&mut self, error: &StoreError) {
         tracing::error!(error = error as &dyn std::error::Error, "a write failed; the store takes no more of them");
-        self.broken.store(true, Ordering::Relaxed);
+        self.broken = true;
     }
 }
 

@@ -38,7 +38,7 @@ impl Check<'_> {
             {
                 let detail = format!("{tenant}: {member} does not know that it is a member of {group}");
                 self.fault("edge-one-way", detail, |repairs| {
-                    repairs.put(key::group(tenant, member, group), owner.resource_type.as_str().into());
+                    repairs.put(key::group(tenant, member, group), owner.resource_type.as_str());
                 })?;
             }
             if self.ended {

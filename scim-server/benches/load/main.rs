@@ -1,0 +1,66 @@
+//! `make bench`: what the server does in a second, beside a bare hyper server that answers the same
+//! bytes in the same run.
+//!
+//! The figures of two runs, let alone of two machines, cannot be compared; the ratios can. So server
+//! and yardstick are two processes, take turns in short rounds, and meet the same
+//! client on the same processors. Every answer is checked: one wrong status, one page with too few
+//! resources or one member that is missing at the end fails the run.
+//!
+//! `--full` (or `BENCH=full`) fills the store with 1,000,000 users, `--seconds` and `--rounds` say
+//! how long each operation is measured, `--only TEXT` picks operations by name, `--json` prints JSON.
+#![allow(
+    missing_docs,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a program that measures, and stops at the first thing that is not as it should be"
+)]
+
+mod bare;
+mod client;
+mod people;
+mod process;
+mod report;
+mod scenario;
+
+/// What is measured, and for how long.
+pub struct Options {
+    pub sizes: Vec<usize>,
+    pub groups: Vec<usize>,
+    pub seconds: f64,
+    pub rounds: usize,
+    pub only: Option<String>,
+    pub json: bool,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let value = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).cloned()
+    };
+    let given = |name: &str| arguments.iter().any(|argument| argument == name);
+    if given("--bare") {
+        return bare::serve();
+    }
+    let full = given("--full") || std::env::var("BENCH").is_ok_and(|value| value == "full");
+    let (sizes, groups, seconds, rounds) = if full {
+        (vec![1_000, 100_000, 1_000_000], vec![10, 10_000, 100_000], 3.0, 3)
+    } else {
+        (vec![1_000, 20_000, 100_000], vec![10, 100_000], 1.0, 2)
+    };
+    let number = |text: String| text.replace(',', "").parse::<usize>().expect("a number");
+    let options = Options {
+        sizes: value("--users").map_or(sizes, |list| list.split('+').map(|size| number(size.to_owned())).collect()),
+        groups: value("--members").map_or(groups, |list| list.split('+').map(|size| number(size.to_owned())).collect()),
+        seconds: value("--seconds").map_or(seconds, |text| text.parse().expect("seconds")),
+        rounds: value("--rounds").map_or(rounds, number),
+        only: value("--only"),
+        json: given("--json"),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(scenario::run(options));
+}

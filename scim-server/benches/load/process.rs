@@ -1,0 +1,166 @@
+//! The two processes that are compared, and what the operating system says of them.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use scim_server::{
+    access::Access,
+    admin::place::Place,
+    clock::{Clock, SystemClock},
+    store::{Store, sled::SledStore},
+    tenant::{Settings, TenantRecord},
+};
+
+/// A process that serves.
+pub struct Serving {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Serving {
+    /// Starts the server on a data directory, as it is run: durable, with tokens, rate limit, audit log
+    /// and metrics.
+    pub fn server(data: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", "1000000"]);
+        Self::start(command.arg("--data").arg(data).arg("--audit-log").arg(data.join("audit.jsonl")))
+    }
+
+    /// Starts the yardstick: this program in its other role.
+    pub fn bare() -> Self {
+        Self::start(Command::new(std::env::current_exe().expect("this program's path")).arg("--bare"))
+    }
+
+    /// Starts a process, and waits until it says where it listens.
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("a process");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("its output");
+        BufReader::new(stdout).read_line(&mut line).expect("its address");
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next());
+        Self { child, address: address.and_then(|text| text.parse().ok()).expect("an address") }
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(&mut self) {
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let _ = self.child.wait();
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// The processor time that it has used, in seconds.
+    pub fn processor(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // Behind the name, which may hold anything, user and system time are the 12th and 13th field.
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
+        fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+    }
+
+    /// A line of `/proc/PID/status`, in bytes.
+    pub fn memory(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() * 1024
+    }
+}
+
+impl Drop for Serving {
+    /// A run that fails leaves no process behind.
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// How to reach one tenant.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The path of its base URL.
+    pub path: String,
+    pub token: String,
+}
+
+/// Makes tenants in a new store.
+pub async fn tenants(data: &Path, names: &[String]) -> Vec<Endpoint> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let place = Place::new(data);
+    place.prepare().expect("a data directory");
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&place.store(), clock.clone()).expect("a store"));
+    let access = Access::load(store.clone(), clock).await.expect("tenants");
+    let mut endpoints = Vec::new();
+    for name in names {
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        let made = access.directory().create(name, Settings::default(), Some(year)).await;
+        let (tenant, issued): (TenantRecord, _) = made.expect("a tenant");
+        let token = issued.expect("a token").secret.reveal().to_string();
+        endpoints.push(Endpoint { path: tenant.path(), token });
+    }
+    store.close().await.expect("a closed store");
+    endpoints
+}
+
+/// How long a server takes from its start to its first answer.
+pub async fn opening(data: &Path, request: &[u8]) -> (Serving, f64) {
+    let started = Instant::now();
+    let server = Serving::server(data);
+    let mut connection = super::client::Connection::open(server.address).await.expect("a connection");
+    let answer = connection.exchange(request).await.expect("an answer");
+    assert_eq!(answer.status, 200, "the first answer after the start");
+    (server, started.elapsed().as_secs_f64())
+}
+
+/// The size of a file, in bytes.
+pub fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// What the figures were measured on.
+pub fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_once(':').map_or(String::new(), |(_, value)| value.trim().to_owned())
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kilobytes = field(&read("/proc/meminfo"), "MemTotal");
+    let gigabytes = kilobytes.trim_end_matches(" kB").parse::<u64>().unwrap_or_default() >> 20;
+    let output = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output();
+        output.map_or(String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    format!(
+        "{cores} cores of {}, {gigabytes} GiB, Linux {}, commit {}",
+        field(&read("/proc/cpuinfo"), "model name"),
+        read("/proc/sys/kernel/osrelease").trim(),
+        output("git", &["describe", "--always", "--dirty"]),
+    )
+}
+
+/// How long it takes this disk to make eight kilobytes durable at the end of a file: the median in
+/// seconds. No durable write of anything can take less.
+pub fn flush_time(directory: &Path) -> f64 {
+    use std::io::Write;
+    let path = directory.join("flush");
+    let mut file = std::fs::File::create(&path).expect("a file");
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        let started = Instant::now();
+        file.write_all(&[7; 8192]).expect("a write");
+        file.sync_data().expect("a flush");
+        times.push(started.elapsed().as_secs_f64());
+    }
+    let _ = std::fs::remove_file(path);
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}

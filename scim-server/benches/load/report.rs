@@ -1,0 +1,121 @@
+//! What was measured, as a table for people or as JSON for programs.
+
+use serde_json::{Value, json};
+
+use super::client::Run;
+
+/// One operation on data of one size, beside the yardstick.
+pub struct Row {
+    pub operation: String,
+    /// Users in the tenant, or members of the group.
+    pub size: usize,
+    /// Requests a second: the median of the rounds.
+    pub rate: f64,
+    /// The same of the bare server.
+    pub bare: f64,
+    /// Seconds, over all rounds.
+    pub median: f64,
+    pub slowest_percent: f64,
+    /// Seconds of processor time for each request, of the server and of the bare server.
+    pub processor: f64,
+    pub bare_processor: f64,
+}
+
+impl Row {
+    pub fn new(operation: &str, size: usize, server: &[Run], bare: &[Run]) -> Self {
+        let mut latencies: Vec<u64> = server.iter().flat_map(|run| run.latencies.iter().copied()).collect();
+        latencies.sort_unstable();
+        let at = |part: f64| {
+            let place = (latencies.len() as f64 * part) as usize;
+            latencies.get(place.min(latencies.len().saturating_sub(1))).map_or(0.0, |nanos| *nanos as f64 / 1e9)
+        };
+        let (median, slowest_percent) = (at(0.5), at(0.99));
+        Self {
+            operation: operation.to_owned(),
+            size,
+            rate: rate(server),
+            bare: rate(bare),
+            median,
+            slowest_percent,
+            processor: processor(server),
+            bare_processor: processor(bare),
+        }
+    }
+
+    fn ratio(&self) -> Option<f64> {
+        (self.bare > 0.0).then(|| self.rate / self.bare)
+    }
+
+    /// The row as a line of the table.
+    pub fn line(&self) -> String {
+        let size = thousands(self.size as f64);
+        let (rate, bare) = (thousands(self.rate), thousands(self.bare));
+        let (median, slowest) = (self.median * 1e3, self.slowest_percent * 1e3);
+        let ratio = self.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}"));
+        let (used, bare_used) = (self.processor * 1e6, self.bare_processor * 1e6);
+        let line = format!("{:<34}{size:>10}{rate:>10}{median:>9.2}{slowest:>9.2}{used:>8.0}", self.operation);
+        if self.bare > 0.0 { format!("{line}{bare:>11}{bare_used:>9.0}{ratio:>7}") } else { line }
+    }
+}
+
+/// The line above the rows.
+pub fn heading() -> String {
+    let [operation, size, rate, median, slowest] = ["operation", "size", "req/s", "p50 ms", "p99 ms"];
+    let [used, bare, bare_used, ratio] = ["cpu µs", "bare/s", "cpu µs", "ratio"];
+    format!("{operation:<34}{size:>10}{rate:>10}{median:>9}{slowest:>9}{used:>8}{bare:>11}{bare_used:>9}{ratio:>7}")
+}
+
+/// The median rate of several rounds.
+fn rate(runs: &[Run]) -> f64 {
+    let mut rates: Vec<f64> = runs.iter().map(Run::rate).collect();
+    rates.sort_by(f64::total_cmp);
+    let middle = rates.len() / 2;
+    match rates.len() {
+        0 => 0.0,
+        n if n % 2 == 0 => (rates[middle - 1] + rates[middle]) / 2.0,
+        _ => rates[middle],
+    }
+}
+
+fn processor(runs: &[Run]) -> f64 {
+    let requests: usize = runs.iter().map(|run| run.latencies.len()).sum();
+    runs.iter().map(|run| run.processor).sum::<f64>() / requests.max(1) as f64
+}
+
+fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A figure that is no rate: memory, a time.
+pub struct Figure {
+    pub name: String,
+    pub value: f64,
+    pub unit: &'static str,
+}
+
+/// Everything, for programs.
+pub fn json(machine: &str, rows: &[Row], figures: &[Figure]) -> Value {
+    let rows = rows.iter().map(|row| {
+        json!({
+            "operation": row.operation,
+            "size": row.size,
+            "requestsPerSecond": row.rate,
+            "barePerSecond": row.bare,
+            "ratio": row.ratio(),
+            "processorSeconds": row.processor,
+            "bareProcessorSeconds": row.bare_processor,
+            "p50Seconds": row.median,
+            "p99Seconds": row.slowest_percent,
+        })
+    });
+    let figures = figures.iter().map(|figure| json!({"name": figure.name, "value": figure.value, "unit": figure.unit}));
+    json!({"machine": machine, "rows": rows.collect::<Value>(), "figures": figures.collect::<Value>()})
+}

@@ -1,0 +1,122 @@
+//! What a user or group must look like.
+
+use scim_protocol::{Error, schema::ResourceType};
+use serde_json::{Map, Value};
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+use super::{
+    GROUP, USER,
+    schema::UNSUPPORTED,
+    wording::{self, Constraint},
+};
+use crate::store::ResourceKey;
+
+/// Attributes of users that take one value, although they are lists.
+const SINGLE: [&str; 4] = ["emails", "addresses", "phoneNumbers", "roles"];
+/// Names of users beside the `userName`, and in the last two of them also of groups.
+const NAMES: [&str; 7] = [
+    "name.formatted",
+    "name.familyName",
+    "name.givenName",
+    "name.middleName",
+    "name.honorificPrefix",
+    "name.honorificSuffix",
+    "displayName",
+];
+
+/// Refuses attributes of users that are not supported, when they say something. Dropping them would
+/// let the client believe that a password was set.
+pub fn check_body(rt: &ResourceType, body: &Value) -> Result<(), Error> {
+    let Value::Object(attributes) = body else { return Ok(()) };
+    if rt.name != USER {
+        return Ok(());
+    }
+    for (name, value) in attributes {
+        let unsupported = UNSUPPORTED.iter().find(|unsupported| unsupported.eq_ignore_ascii_case(name));
+        if let Some(unsupported) = unsupported.filter(|_| !is_unassigned(value)) {
+            return Err(Error::value(format!(
+                "{unsupported} is not supported under the identity-center profile of this tenant. Leave it out of what is sent."
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn is_unassigned(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(elements) => elements.iter().all(Value::is_null),
+        Value::Object(object) => object.is_empty(),
+        _ => false,
+    }
+}
+
+/// Checks a document that is valid by its schema: the characters of names, and lists of one.
+pub fn check(rt: &ResourceType, document: &Map<String, Value>) -> Result<(), Error> {
+    match rt.name.as_str() {
+        USER => {
+            wording::violations(&[user_name(document), names(document, &NAMES)].concat())?;
+            SINGLE.iter().try_for_each(|name| check_single(document, name))?;
+            check_primary(document)
+        }
+        GROUP => wording::violations(&names(document, &["displayName"])),
+        _ => Ok(()),
+    }
+}
+
+fn user_name(document: &Map<String, Value>) -> Vec<(String, Constraint)> {
+    let name = text(document, "userName").filter(|name| !name.chars().all(is_visible));
+    name.map(|_| ("userName".to_owned(), Constraint::UserNameCharacters)).into_iter().collect()
+}
+
+fn names(document: &Map<String, Value>, paths: &[&str]) -> Vec<(String, Constraint)> {
+    let allowed = |c| is_visible(c) || matches!(c, '\t' | '\n' | '\r' | ' ' | '\u{a0}');
+    let wrong = |path: &&&str| text(document, path).is_some_and(|name| !name.chars().all(allowed));
+    paths.iter().filter(wrong).map(|path| ((*path).to_owned(), Constraint::NameCharacters)).collect()
+}
+
+fn text<'a>(document: &'a Map<String, Value>, path: &str) -> Option<&'a str> {
+    match path.split_once('.') {
+        None => document.get(path)?.as_str(),
+        Some((attribute, sub)) => document.get(attribute)?.get(sub)?.as_str(),
+    }
+}
+
+/// Letters, marks, symbols, numbers and punctuation: `[\p{L}\p{M}\p{S}\p{N}\p{P}]`.
+fn is_visible(c: char) -> bool {
+    c.is_ascii_graphic()
+        || matches!(
+            c.general_category_group(),
+            GeneralCategoryGroup::Letter
+                | GeneralCategoryGroup::Mark
+                | GeneralCategoryGroup::Symbol
+                | GeneralCategoryGroup::Number
+                | GeneralCategoryGroup::Punctuation
+        )
+}
+
+fn check_single(document: &Map<String, Value>, name: &str) -> Result<(), Error> {
+    match document.get(name) {
+        Some(Value::Array(elements)) if elements.len() > 1 => Err(wording::too_long(name)),
+        _ => Ok(()),
+    }
+}
+
+fn check_primary(document: &Map<String, Value>) -> Result<(), Error> {
+    let Some(Value::Array(emails)) = document.get("emails") else { return Ok(()) };
+    if emails.iter().all(|email| email.get("primary") == Some(&Value::Bool(true))) {
+        return Ok(());
+    }
+    Err(Error::value("emails[0].primary must be true: the only email address of a user is the primary one."))
+}
+
+/// Groups hold users only.
+pub fn check_member(member: &ResourceKey) -> Result<(), Error> {
+    if member.resource_type.as_str() != GROUP {
+        return Ok(());
+    }
+    Err(Error::value(format!(
+        "members names the group \"{}\". Nested groups are not supported under the identity-center profile of this tenant: name its users instead.",
+        member.id
+    )))
+}

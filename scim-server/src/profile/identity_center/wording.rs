@@ -1,0 +1,126 @@
+//! The texts that people search for when provisioning fails. A text with a number or a name in it
+//! stands alone; the general ones are followed by what exactly is wrong and what to do.
+
+use std::error::Error as _;
+
+use scim_protocol::{Error, ErrorKind, resource::RequiredMissing};
+
+use super::GROUP;
+use crate::store::StoreError;
+
+/// A `remove` says nothing of what goes.
+pub const MISSING_PATH: &str = "Missing path in PATCH request";
+const DUPLICATE: &str = "Refused to create a new, duplicate resource";
+const DUPLICATE_GROUP: &str = "Duplicate GroupDisplayName";
+const INVALID_FILTER: &str = "Invalid Filter format";
+const INVALID_JSON: &str = "Invalid JSON from RequestBody";
+const UNPARSABLE: &str = "Request is unparsable, syntactically incorrect, or violates schema";
+
+/// What a value must satisfy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Constraint {
+    /// It is there.
+    NotNull,
+    /// It is not empty.
+    Length,
+    /// The characters of names, spaces among them.
+    NameCharacters,
+    /// The characters of user names: no white space.
+    UserNameCharacters,
+}
+
+impl Constraint {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::NotNull => "Member must not be null",
+            Self::Length => "Member must have length greater than or equal to 1",
+            Self::NameCharacters => {
+                r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r]+"
+            }
+            Self::UserNameCharacters => r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+",
+        }
+    }
+
+    fn of_characters(attribute: &str) -> Self {
+        if attribute == "userName" { Self::UserNameCharacters } else { Self::NameCharacters }
+    }
+}
+
+/// Marks an error whose text must stay as it is.
+#[derive(Debug, thiserror::Error)]
+#[error("a constraint of the identity-center profile")]
+struct Exact;
+
+/// An error with exactly this text.
+pub fn exact(kind: ErrorKind, text: impl Into<String>) -> Error {
+    Error::new(kind, text).with_source(Exact)
+}
+
+/// A list has more than its one value.
+pub fn too_long(attribute: &str) -> Error {
+    exact(ErrorKind::InvalidValue, format!("List attribute {attribute} exceeds allowed limit of 1"))
+}
+
+/// 400 with all of these violations in one text, or nothing when there are none.
+pub fn violations(found: &[(String, Constraint)]) -> Result<(), Error> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    let each = found.iter().map(|(attribute, constraint)| {
+        format!("Value at '{attribute}' failed to satisfy constraint: {}", constraint.text())
+    });
+    let errors = if found.len() == 1 { "error" } else { "errors" };
+    let text = format!("{} validation {errors} detected: {}", found.len(), each.collect::<Vec<_>>().join("; "));
+    Err(exact(ErrorKind::InvalidValue, text))
+}
+
+/// The error in the profile's words.
+pub fn phrase(error: Error) -> Error {
+    if let Some(missing) = error.source().and_then(|source| source.downcast_ref()) {
+        return required(missing);
+    }
+    let beginning = match (error.kind(), error.source()) {
+        (_, Some(source)) if source.is::<Exact>() => return error,
+        (ErrorKind::Uniqueness, source) => match source.and_then(|source| source.downcast_ref()) {
+            Some(StoreError::Taken(entry))
+                if entry.key.resource_type.as_str() == GROUP && *entry.key.attribute == *"displayName" =>
+            {
+                DUPLICATE_GROUP
+            }
+            _ => DUPLICATE,
+        },
+        (ErrorKind::InvalidFilter, _) => INVALID_FILTER,
+        (ErrorKind::InvalidSyntax, Some(source)) if source.is::<serde_json::Error>() => INVALID_JSON,
+        (
+            ErrorKind::InvalidSyntax
+            | ErrorKind::InvalidValue
+            | ErrorKind::InvalidPath
+            | ErrorKind::NoTarget
+            | ErrorKind::Mutability,
+            _,
+        ) => UNPARSABLE,
+        _ => return error,
+    };
+    let detail = format!("{beginning}. {}", error.detail());
+    error.with_detail(detail)
+}
+
+fn required(missing: &RequiredMissing) -> Error {
+    let found: Vec<_> = missing
+        .0
+        .iter()
+        .flat_map(|missing| {
+            let attribute = &missing.attribute;
+            let constraints = if missing.is_blank {
+                vec![Constraint::Length, Constraint::of_characters(attribute)]
+            } else {
+                vec![Constraint::NotNull]
+            };
+            constraints.into_iter().map(|constraint| (attribute.clone(), constraint))
+        })
+        .collect();
+    match violations(&found) {
+        Err(error) => error,
+        Ok(()) => Error::value(missing.to_string()),
+    }
+}

@@ -1,0 +1,469 @@
+//! The constraints of the `identity-center` profile, one by one: a request, the status, and the text
+//! that people search for. The same requests to an `rfc` tenant meet none of them.
+
+use serde_json::{Value, json};
+
+use crate::server::{Client, ENTERPRISE, GROUP, Options, Response, TestServer, USER, patch_body};
+
+const UNPARSABLE: &str = "Request is unparsable, syntactically incorrect, or violates schema. ";
+const PATTERN: &str = r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r]+";
+
+/// A server with a tenant under the profile, not throttled, with a few more settings.
+fn server(more: &Value) -> TestServer {
+    let mut settings = json!({"profile": "identity-center", "rate_limit": 0});
+    settings.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+    TestServer::with(Options::settings(settings))
+}
+
+/// All that is required of a user, changed by a merge.
+fn user(name: &str, changes: &Value) -> Value {
+    let mut body = json!({
+        "schemas": [USER], "userName": name, "displayName": "B J", "name": {"givenName": "B", "familyName": "J"}
+    });
+    merge(&mut body, changes);
+    body
+}
+
+fn merge(into: &mut Value, changes: &Value) {
+    match (into, changes) {
+        (Value::Object(into), Value::Object(changes)) => {
+            for (name, value) in changes {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, changes) => *into = changes.clone(),
+    }
+}
+
+async fn made(client: &Client, name: &str, changes: &Value) -> String {
+    client.post("/Users", &user(name, changes)).await.expect(201).id()
+}
+
+/// The answer is this error, with exactly this detail, or one that begins so when `detail` ends in
+/// a space.
+#[track_caller]
+fn check(response: Response, status: u16, detail: &str) {
+    let response = response.expect(status);
+    let found = response.json["detail"].as_str().unwrap_or_default();
+    let holds = if detail.ends_with(' ') { found.starts_with(detail) } else { found == detail };
+    assert!(holds, "expected {detail}, got {found}");
+}
+
+fn violations(each: &[(&str, &str)]) -> String {
+    let texts: Vec<_> =
+        each.iter().map(|(at, why)| format!("Value at '{at}' failed to satisfy constraint: {why}")).collect();
+    let plural = if each.len() == 1 { "" } else { "s" };
+    format!("{} validation error{plural} detected: {}", each.len(), texts.join("; "))
+}
+
+#[tokio::test]
+async fn what_a_user_must_have() {
+    let (server, null, length) =
+        (server(&json!({})), "Member must not be null", "Member must have length greater than or equal to 1");
+    let client = server.client();
+    let user_name = r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+";
+    let rows: &[(Value, &[(&str, &str)])] = &[
+        (json!({"userName": null}), &[("userName", null)]),
+        (json!({"userName": ""}), &[("userName", length), ("userName", user_name)]),
+        (json!({"userName": "b jensen"}), &[("userName", user_name)]),
+        (json!({"displayName": null}), &[("displayName", null)]),
+        (json!({"displayName": ""}), &[("displayName", length), ("displayName", PATTERN)]),
+        (json!({"displayName": "a\u{7}"}), &[("displayName", PATTERN)]),
+        (json!({"displayName": "a\u{200b}b"}), &[("displayName", PATTERN)]),
+        (json!({"name": {"familyName": null}}), &[("name.familyName", null)]),
+        (json!({"name": {"familyName": ""}}), &[("name.familyName", length), ("name.familyName", PATTERN)]),
+        (json!({"name": {"givenName": null}}), &[("name.givenName", null)]),
+        (json!({"name": {"givenName": "\u{0}"}}), &[("name.givenName", PATTERN)]),
+        (json!({"name": {"middleName": "\u{1b}"}}), &[("name.middleName", PATTERN)]),
+        (json!({"name": null}), &[("name.familyName", null), ("name.givenName", null)]),
+        (
+            json!({"name": {"givenName": ""}, "displayName": null}),
+            &[("name.givenName", length), ("name.givenName", PATTERN), ("displayName", null)],
+        ),
+    ];
+    for (changes, expect) in rows {
+        check(client.post("/Users", &user("bjensen", changes)).await, 400, &violations(expect));
+    }
+    let id =
+        made(&client, "bjensen", &json!({"name": {"familyName": "Ó Briain-σ 3rd\u{a0}€", "middleName": ""}})).await;
+    for (operation, expect) in [
+        (
+            json!({"op": "replace", "path": "name.familyName", "value": ""}),
+            violations(&[("name.familyName", length), ("name.familyName", PATTERN)]),
+        ),
+        (
+            json!({"op": "remove", "path": "displayName"}),
+            format!("{UNPARSABLE}Operations[0]: displayName is required and cannot be removed. "),
+        ),
+        (
+            json!({"op": "replace", "path": "name.givenName", "value": "\n\u{2}"}),
+            violations(&[("name.givenName", PATTERN)]),
+        ),
+    ] {
+        check(client.patch(&format!("/Users/{id}"), &json!([operation])).await, 400, &expect);
+    }
+    check(
+        client.put(&format!("/Users/{id}"), &user("bjensen", &json!({"displayName": null}))).await,
+        400,
+        &violations(&[("displayName", null)]),
+    );
+    check(client.post("/Groups", &json!({"schemas": [GROUP]})).await, 400, &violations(&[("displayName", null)]));
+    check(
+        client.post("/Groups", &json!({"schemas": [GROUP], "displayName": "\u{3}"})).await,
+        400,
+        &violations(&[("displayName", PATTERN)]),
+    );
+}
+
+#[tokio::test]
+async fn lists_of_one_and_what_is_not_supported() {
+    let server = server(&json!({}));
+    let client = server.client();
+    let two = |name: &str| json!({ name: [{"type": "work", "locality": "A", "value": "a", "primary": true}, {"type": "home", "locality": "B", "value": "b"}] });
+    for name in ["emails", "addresses", "phoneNumbers", "roles"] {
+        let expect = format!("List attribute {name} exceeds allowed limit of 1");
+        check(client.post("/Users", &user("b", &two(name))).await, 400, &expect);
+    }
+    let not_primary = format!("{UNPARSABLE}emails[0].primary must be true: ");
+    for email in [json!({"value": "b@example.com"}), json!({"value": "b@example.com", "primary": false})] {
+        check(client.post("/Users", &user("b", &json!({"emails": [email]}))).await, 400, &not_primary);
+    }
+    for (name, value) in [
+        ("password", json!("t1meMa$heen")),
+        ("ims", json!([{"value": "b"}])),
+        ("photos", json!([{"value": "https://example.com/b.png"}])),
+        ("x509Certificates", json!([{"value": "MIID"}])),
+        ("entitlements", json!([{"value": "b"}])),
+        ("PASSWORD", json!("x")),
+    ] {
+        let canonical = if name == "PASSWORD" { "password" } else { name };
+        let expect = format!("{UNPARSABLE}{canonical} is not supported under the identity-center profile ");
+        check(client.post("/Users", &user("b", &json!({ name: value }))).await, 400, &expect);
+    }
+    // What says nothing is no reason to refuse, and display is dropped: it is decoration.
+    let id = made(
+        &client,
+        "b",
+        &json!({
+            "password": null, "photos": [], "entitlements": [null],
+            "emails": [{"value": "b@example.com", "display": "B", "primary": true}],
+            "phoneNumbers": [{"value": "1", "display": "one"}]
+        }),
+    )
+    .await;
+    let shown = client.get(&format!("/Users/{id}")).await.expect(200).json;
+    assert_eq!(shown["emails"], json!([{"value": "b@example.com", "primary": true}]));
+    assert_eq!(shown["phoneNumbers"], json!([{"value": "1"}]));
+
+    let path = format!("/Users/{id}");
+    check(
+        client.patch(&path, &json!([{"op": "add", "value": {"photos": [{"value": "x"}]}}])).await,
+        400,
+        &format!("{UNPARSABLE}photos is not supported "),
+    );
+    check(
+        client.patch(&path, &json!([{"op": "add", "path": "emails", "value": [{"value": "c@example.com"}]}])).await,
+        400,
+        "List attribute emails exceeds allowed limit of 1",
+    );
+    let changed = [{ json!({"op": "replace", "path": "emails[type eq \"work\"].value", "value": "c@example.com"}) }];
+    check(client.patch(&path, &json!(changed)).await, 400, "List attribute emails exceeds allowed limit of 1");
+    let replaced = json!([{"op": "replace", "path": "emails[primary eq true].value", "value": "c@example.com"}]);
+    assert_eq!(client.patch(&path, &replaced).await.expect(200).json["emails"][0]["value"], "c@example.com");
+}
+
+#[tokio::test]
+async fn values_that_are_taken() {
+    let server = server(&json!({}));
+    let client = server.client();
+    let email = json!([{"value": "b@example.com", "primary": true}]);
+    let first = made(&client, "b", &json!({"externalId": "1", "emails": email})).await;
+    let other = made(&client, "c", &json!({"externalId": "2"})).await;
+    let duplicate =
+        |attribute: &str| format!("Refused to create a new, duplicate resource. Another User has this {attribute}. ");
+    for (changes, attribute) in [
+        (json!({"userName": "B"}), "userName"),
+        (json!({"externalId": "1"}), "externalId"),
+        (json!({"emails": [{"value": "B@example.com", "primary": true}]}), "emails.value"),
+    ] {
+        check(client.post("/Users", &user("d", &changes)).await, 409, &duplicate(attribute));
+        check(client.put(&format!("/Users/{other}"), &user("c", &changes)).await, 409, &duplicate(attribute));
+        check(
+            client.patch(&format!("/Users/{other}"), &json!([{"op": "replace", "value": changes}])).await,
+            409,
+            &duplicate(attribute),
+        );
+    }
+    // A value that is given up can be taken.
+    client.delete(&format!("/Users/{first}")).await.expect(204);
+    client.get(&format!("/Users/{first}")).await.expect(404);
+    made(&client, "b", &json!({"externalId": "1", "emails": email})).await;
+
+    client.post("/Groups", &json!({"displayName": "Guides", "externalId": "g"})).await.expect(201);
+    let name = "Duplicate GroupDisplayName. Another Group has this displayName. ";
+    check(client.post("/Groups", &json!({"displayName": "GUIDES"})).await, 409, name);
+    check(
+        client.post("/Groups", &json!({"displayName": "Other", "externalId": "g"})).await,
+        409,
+        "Refused to create a new, duplicate resource. Another Group has this externalId. ",
+    );
+    let group = client.group("Other", &[]).await;
+    let rename = json!([{"op": "replace", "path": "displayName", "value": "Guides"}]);
+    check(client.patch(&format!("/Groups/{group}"), &rename).await, 409, name);
+}
+
+#[tokio::test]
+async fn requests_that_cannot_be_read() {
+    let server = server(&json!({}));
+    let client = server.client();
+    let bearer = client.authorization();
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/scim+json")];
+    for body in ["{\"userName\": ", "", "userName=b"] {
+        let answer = client.send("POST", "/Users", &headers, Some(body.to_owned())).await;
+        check(answer, 400, "Invalid JSON from RequestBody. ");
+    }
+    for (body, detail) in [
+        (json!([]), "The body is not a JSON object. "),
+        (user("b", &json!({"active": "perhaps"})), "active must be a boolean"),
+        (user("b", &json!({"emails": 1})), "emails[0] must be a complex attribute"),
+    ] {
+        let answer = client.post("/Users", &body).await;
+        assert!(answer.json["detail"].as_str().is_some_and(|found| found.contains(detail)), "{}", answer.text);
+        check(answer, 400, UNPARSABLE);
+    }
+    let id = made(&client, "b", &json!({})).await;
+    let path = format!("/Users/{id}");
+    check(client.patch(&path, &json!([{"op": "remove"}])).await, 400, "Missing path in PATCH request");
+    check(client.patch(&path, &json!([{"op": "Remove", "value": "x"}])).await, 400, "Missing path in PATCH request");
+    for operation in [
+        json!({"op": "remove", "path": "userName"}),
+        json!({"op": "remove", "path": "active"}),
+        json!({"op": "remove", "path": "urn:ietf:params:scim:schemas:core:2.0:User:ACTIVE"}),
+    ] {
+        let expect = format!("{UNPARSABLE}The remove operation is not supported for ");
+        check(client.patch(&path, &json!([operation])).await, 400, &expect);
+    }
+    for operation in [
+        json!({"op": "add", "path": "title"}),
+        json!({"op": "replace", "path": "shoeSize", "value": 1}),
+        json!({"op": "increase", "path": "title", "value": 1}),
+    ] {
+        check(client.patch(&path, &json!([operation])).await, 400, UNPARSABLE);
+    }
+    check(client.get("/Users?count=ten").await, 400, UNPARSABLE);
+}
+
+#[tokio::test]
+async fn changes_of_groups() {
+    let server = server(&json!({}));
+    let client = server.client();
+    let user = made(&client, "b", &json!({})).await;
+    let group = client.post("/Groups", &json!({"displayName": "Guides", "members": [{"value": user}]})).await;
+    let group = group.expect(201);
+    assert_eq!(group.json["members"], json!([]));
+    let (id, path) = (group.id(), format!("/Groups/{}", group.id()));
+
+    let all = format!("{UNPARSABLE}The members of a group cannot be replaced or removed all at once. ");
+    for operation in [
+        json!({"op": "replace", "path": "members", "value": [{"value": user}]}),
+        json!({"op": "replace", "path": "members", "value": []}),
+        json!({"op": "replace", "value": {"members": [{"value": user}]}}),
+        json!({"op": "remove", "path": "members"}),
+        json!({"op": "remove", "path": "members[type eq \"User\"]"}),
+    ] {
+        check(client.patch(&path, &json!([operation])).await, 400, &all);
+    }
+    for operation in [
+        json!({"op": "add", "path": "meta.version", "value": "x"}),
+        json!({"op": "add", "value": {"displayName": "x", "description": "y"}}),
+    ] {
+        check(client.patch(&path, &json!([operation])).await, 400, UNPARSABLE);
+    }
+    check(
+        client.patch(&path, &json!([{"op": "add", "path": "members", "value": [{"value": id}]}])).await,
+        400,
+        &format!("{UNPARSABLE}members names the group \"{id}\". Nested groups are not supported "),
+    );
+    let nested = json!({"displayName": "Outer", "members": [{"value": id}]});
+    check(client.post("/Groups", &nested).await, 400, &format!("{UNPARSABLE}members names the group "));
+
+    let ids = |count: usize| json!(vec![json!({"value": user}); count]);
+    let too_many = format!("{UNPARSABLE}The request changes 101 members, and 100 is the most. ");
+    check(client.patch(&path, &json!([{"op": "add", "path": "members", "value": ids(101)}])).await, 400, &too_many);
+    let both = json!([
+        {"op": "add", "path": "members", "value": ids(50)}, {"op": "remove", "path": "members", "value": ids(51)}
+    ]);
+    check(client.patch(&path, &both).await, 400, &too_many);
+    let outsiders: Vec<_> = (0..101).map(|n| json!({"value": n.to_string()})).collect();
+    check(client.post("/Groups", &json!({"displayName": "Many", "members": outsiders})).await, 400, &too_many);
+    let allowed = json!([{"op": "add", "path": "members", "value": ids(100)}]);
+    assert_eq!(client.patch(&path, &allowed).await.expect(200).json["members"], json!([]));
+
+    // What Okta, Entra ID and others send.
+    for operations in [
+        json!([{"op": "replace", "value": {"id": id, "displayName": "Tour Guides"}}]),
+        json!([{"op": "replace", "path": "externalId", "value": "g-1"}]),
+        json!([{"op": "remove", "path": format!("members[value eq \"{user}\"]")}]),
+        json!([{"op": "add", "path": "members", "value": [{"value": user, "display": "b"}]}]),
+        json!([{"op": "remove", "path": "members", "value": [{"value": user}]}]),
+    ] {
+        client.patch(&path, &operations).await.expect(200);
+    }
+    let shown = client.get(&path).await.expect(200).json;
+    assert_eq!((&shown["displayName"], &shown["externalId"]), (&json!("Tour Guides"), &json!("g-1")));
+}
+
+#[tokio::test]
+async fn filters_and_pages() {
+    let server = server(&json!({}));
+    let client = server.client();
+    let boss = made(&client, "boss", &json!({})).await;
+    let id = made(&client, "b", &json!({"externalId": "1", ENTERPRISE: {"manager": {"value": boss}}})).await;
+    let guides = json!({"displayName": "Guides", "externalId": "g", "members": [{"value": id}]});
+    let group = client.post("/Groups", &guides).await.expect(201).id();
+    let found = async |endpoint: &str, filter: &str| {
+        let filter: String = filter.replace(' ', "%20").replace('"', "%22");
+        client.get(&format!("{endpoint}?filter={filter}")).await
+    };
+    for (endpoint, filter, expect) in [
+        ("/Users", "userName eq \"B\"".to_owned(), &id),
+        ("/Users", "externalId eq \"1\"".to_owned(), &id),
+        ("/Users", format!("groups.value eq \"{group}\""), &id),
+        ("/Users", format!("id eq \"{id}\" and manager eq \"{boss}\""), &id),
+        ("/Users", format!("manager eq \"{boss}\" and id eq \"{id}\""), &id),
+        ("/Groups", "displayName eq \"guides\"".to_owned(), &group),
+        ("/Groups", "externalId eq \"g\"".to_owned(), &group),
+        ("/Groups", format!("id eq \"{group}\" and members eq \"{id}\""), &group),
+        ("/Groups", format!("members eq \"{id}\" and id eq \"{group}\""), &group),
+    ] {
+        let list = found(endpoint, &filter).await.expect(200).json;
+        assert_eq!((&list["totalResults"], &list["Resources"][0]["id"]), (&json!(1), &json!(expect)), "{filter}");
+    }
+    for (endpoint, filter) in [
+        ("/Users", "userName sw \"b\""),
+        ("/Users", "userName eq \"b\" or externalId eq \"1\""),
+        ("/Users", "displayName eq \"B J\""),
+        ("/Users", "emails.value eq \"b@example.com\""),
+        ("/Users", "photos pr"),
+        ("/Users", "userName eq"),
+        ("/Users", ""),
+        ("/Groups", "displayName co \"u\""),
+        ("/Groups", "id eq \"1\""),
+    ] {
+        check(found(endpoint, filter).await, 400, "Invalid Filter format. ");
+    }
+    for number in 0..100 {
+        made(&client, &format!("user{number}"), &json!({})).await;
+    }
+    let page = client.get("/Users?count=500").await.expect(200).json;
+    assert_eq!((&page["totalResults"], &page["itemsPerPage"]), (&json!(102), &json!(100)));
+    let page = client.get("/Users?cursor&count=100").await.expect(200).json;
+    assert_eq!((&page["itemsPerPage"], page.get("totalResults"), page.get("startIndex")), (&json!(100), None, None));
+    let next = page["nextCursor"].as_str().expect("a cursor").to_owned();
+    let page = client.get(&format!("/Users?cursor={next}&count=100")).await.expect(200).json;
+    let seen = (&page["itemsPerPage"], page.get("totalResults"), page.get("nextCursor"));
+    assert_eq!(seen, (&json!(2), None, None));
+}
+
+#[tokio::test]
+async fn quotas() {
+    let server = server(&json!({"quotas": {"User": 2, "Group": 1}}));
+    let client = server.client();
+    let first = made(&client, "a", &json!({})).await;
+    made(&client, "b", &json!({})).await;
+    let full = "The tenant has as many User resources as its quota allows: 2. ";
+    check(client.post("/Users", &user("c", &json!({}))).await, 403, full);
+    client.group("Guides", &[]).await;
+    check(client.post("/Groups", &json!({"displayName": "More"})).await, 403, "The tenant has as many Group ");
+    client.delete(&format!("/Users/{first}")).await.expect(204);
+    made(&client, "c", &json!({})).await;
+}
+
+#[tokio::test]
+async fn no_more_than_a_thousand_groups_of_a_user() {
+    let server = server(&json!({}));
+    let client = server.client();
+    let user = made(&client, "b", &json!({})).await;
+    let groups: Vec<_> = (0..1001).map(|number| format!("group{number}")).collect();
+    for some in groups.chunks(50) {
+        let members = [user.clone()];
+        let made = some.iter().map(|name| client.group(name, &members));
+        futures_util::future::join_all(made).await;
+    }
+    let shown = |answer: Response| answer.expect(200).json;
+    let one = shown(client.get(&format!("/Users/{user}")).await);
+    assert_eq!(one["groups"].as_array().map(Vec::len), Some(1000));
+    let list = shown(client.get("/Users?attributes=groups.value").await);
+    assert_eq!(list["Resources"][0]["groups"].as_array().map(Vec::len), Some(1000));
+}
+
+#[tokio::test]
+async fn what_is_not_offered_and_what_is_declared() {
+    let server = server(&json!({}));
+    let client = server.client();
+    let group = client.group("Guides", &[]).await;
+    for (method, path) in [
+        ("POST", "/Bulk".to_owned()),
+        ("POST", "/.search".to_owned()),
+        ("POST", "/Users/.search".to_owned()),
+        ("GET", "/Me".to_owned()),
+        ("GET", String::new()),
+        ("PUT", format!("/Groups/{group}")),
+    ] {
+        let answer = client.request(method, &path, &[], Some(&json!({"displayName": "x"}))).await;
+        answer.expect_error(501, None);
+    }
+    let config = client.get("/ServiceProviderConfig").await.expect(200).json;
+    assert_eq!(config["bulk"], json!({"supported": false, "maxOperations": 0, "maxPayloadSize": 0}));
+    assert_eq!(config["changePassword"], json!({"supported": false}));
+    assert_eq!(config["filter"], json!({"supported": true, "maxResults": 100}));
+    assert_eq!(config["pagination"]["maxPageSize"], 100);
+
+    let schema = client.get(&format!("/Schemas/{USER}")).await.expect(200).json;
+    let attribute = |name: &str| {
+        schema["attributes"].as_array().and_then(|all| all.iter().find(|attribute| attribute["name"] == name))
+    };
+    for name in ["password", "ims", "photos", "x509Certificates", "entitlements"] {
+        assert_eq!(attribute(name), None);
+    }
+    for name in ["userName", "name", "displayName"] {
+        assert_eq!(attribute(name).map(|attribute| &attribute["required"]), Some(&json!(true)), "{name}");
+    }
+    let emails = attribute("emails").map(|emails| emails["subAttributes"].to_string()).unwrap_or_default();
+    assert!(!emails.contains("display"), "{emails}");
+}
+
+/// What the profile refuses, an `rfc` tenant takes.
+#[tokio::test]
+async fn an_rfc_tenant_has_none_of_it() {
+    let server = TestServer::start();
+    let client = server.client();
+    let body = json!({
+        "schemas": [USER], "userName": "b jensen", "displayName": "a\u{200b}b", "externalId": "1", "password": "t1meMa$heen",
+        "photos": [{"value": "https://example.com/b.png"}], "ims": [{"value": "b"}], "entitlements": [{"value": "b"}],
+        "emails": [{"value": "b@example.com", "display": "B"}, {"value": "c@example.com"}],
+        "phoneNumbers": [{"value": "1"}, {"value": "2"}]
+    });
+    let user = client.post("/Users", &body).await.expect(201);
+    assert_eq!(user.json["emails"][0]["display"], "B");
+    let same = json!({"schemas": [USER], "userName": "c", "externalId": "1", "emails": [{"value": "b@example.com"}]});
+    client.post("/Users", &same).await.expect(201);
+
+    let inner = client.group("Inner", &[user.id()]).await;
+    let group = client.group("Outer", &[inner.clone(), user.id()]).await;
+    assert_eq!(client.members(&group).await.len(), 2);
+    let path = format!("/Groups/{group}");
+    let everyone = json!([{"op": "replace", "path": "members", "value": [{"value": inner}]}]);
+    client.patch(&path, &everyone).await.expect(200);
+    client.patch(&path, &json!([{"op": "remove", "path": "members"}])).await.expect(200);
+    client.put(&path, &json!({"schemas": [GROUP], "displayName": "Outermost"})).await.expect(200);
+    client.patch(&format!("/Users/{}", user.id()), &json!([{"op": "remove", "path": "externalId"}])).await.expect(200);
+
+    let found = client.get("/Users?filter=userName%20sw%20%22b%22%20and%20not%20(title%20pr)").await.expect(200);
+    assert_eq!(found.json["totalResults"], 1);
+    assert!(client.get("/Users?cursor&count=1").await.expect(200).json.get("totalResults").is_some());
+    client.post("/.search", &json!({"filter": "displayName pr"})).await.expect(200);
+    client.post("/Bulk", &json!({"Operations": []})).await.expect(200);
+    let refused = client.request("PATCH", &path, &[], Some(&patch_body(&json!([{"op": "remove"}])))).await;
+    refused.expect_error(400, Some("noTarget"));
+}

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use scim_protocol::{
     resource::project::Projection,
-    schema::{Attribute, ResourceType},
+    schema::{Attribute, ResourceType, Returned},
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -134,6 +134,7 @@ impl View {
                 .iter()
                 .all(|path| path.sub_attribute.is_none() && (path.is_core("members") || path.is_core("groups"))),
         };
+        let verbatim = verbatim && !hides_sub_attributes(&resource_type);
         Self { resource_type, projection, verbatim, groups, max_groups: usize::MAX, members }
     }
 
@@ -376,9 +377,16 @@ pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError
     Ok(document)
 }
 
+/// Whether a resource type has sub-attributes that are not returned by default: the visible part of
+/// a record holds whole attributes, so they must be taken out when it is written.
+fn hides_sub_attributes(rt: &ResourceType) -> bool {
+    let extended = rt.extensions.iter().flat_map(|extension| &extension.schema.attributes);
+    let mut subs = rt.schema.attributes.iter().chain(extended).flat_map(|attribute| &attribute.sub_attributes);
+    subs.any(|sub| matches!(sub.returned, Returned::Never | Returned::Request))
+}
+
 /// Parts a document by `returned`: what is served by default, and what is not.
 pub fn split_returned(document: &Map<String, Value>, rt: &ResourceType) -> (Map<String, Value>, Map<String, Value>) {
-    use scim_protocol::schema::Returned;
     let by_default = |attribute: Option<&Arc<Attribute>>| {
         attribute.is_none_or(|a| matches!(a.returned, Returned::Always | Returned::Default))
     };

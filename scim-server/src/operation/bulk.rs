@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use scim_protocol::{
     Error, ErrorKind,
     message::{BulkMethod, BulkOperation, BulkRequest, BulkResult, Query, RefusedOperation},
+    patch::PATCH_OP_SCHEMA,
 };
 use serde_json::{Value, json};
 
@@ -32,6 +33,14 @@ struct Run {
 }
 
 impl Operations {
+    /// 501 where the server was started without bulk.
+    pub fn require_bulk(&self) -> Result<(), Error> {
+        if self.limits.bulk_operations > 0 {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NotImplemented, "This server has /Bulk turned off. Send the operations one by one."))
+    }
+
     /// Runs a bulk request and gives the bulk response.
     pub async fn bulk(&self, context: &Context, request: BulkRequest) -> Result<Answer, Error> {
         let most = self.limits.bulk_operations;
@@ -85,7 +94,9 @@ impl Operations {
         let method = operation.method.as_str().to_owned();
         let bulk_id = operation.bulk_id.clone();
         let later = run.postpone(&mut operation);
-        let done = match run.resolve(&mut operation) {
+        let resolved = run.resolve(&mut operation);
+        let target = target_of(context, &operation).filter(|_| resolved.is_ok());
+        let done = match resolved {
             Ok(()) => self.perform(context, run, operation).await,
             Err(error) => Err(error),
         };
@@ -114,7 +125,7 @@ impl Operations {
                         method,
                         bulk_id,
                         version: None,
-                        location: None,
+                        location: target,
                         status: error.kind().status(),
                         response: Some(error.body()),
                     },
@@ -177,7 +188,8 @@ impl Operations {
                 .map(|id| json!({"value": id.to_string()}))
                 .collect();
             let missing = values.len() < members.len();
-            let body = json!({"Operations": [{"op": "add", "path": MEMBERS, "value": values}]});
+            let operations = json!([{"op": "add", "path": MEMBERS, "value": values}]);
+            let body = json!({"schemas": [PATCH_OP_SCHEMA], "Operations": operations});
             let added = match context.caller.tenant().registry.endpoint(&format!("/{endpoint}")) {
                 Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Condition::None).await,
                 None => continue,
@@ -207,7 +219,8 @@ impl Fail for BulkResult {
 impl Run {
     fn refuse(&mut self, i: usize, refused: RefusedOperation) {
         self.errors += 1;
-        self.failed.extend(refused.bulk_id.clone());
+        // A bulkId that is given twice means the first operation that has it.
+        self.failed.extend(refused.bulk_id.clone().filter(|id| !self.ids.contains_key(id)));
         if let Some(place) = self.results.get_mut(i) {
             *place = Some(BulkResult {
                 method: refused.method.unwrap_or_default(),
@@ -257,6 +270,14 @@ impl Run {
         operation.resolve(&|id| self.ids.get(id).map(ToString::to_string));
         Ok(())
     }
+}
+
+/// The URL of the resource that an operation names: its result has it also when it fails, unless it
+/// is a POST (RFC 7644 §3.7.3).
+fn target_of(context: &Context, operation: &BulkOperation) -> Option<String> {
+    let (endpoint, id) = operation.path.trim_start_matches('/').split_once('/')?;
+    let rt = context.caller.tenant().registry.endpoint(&format!("/{endpoint}"))?;
+    (operation.method != BulkMethod::Post).then(|| format!("{}{}/{id}", context.base, rt.endpoint))
 }
 
 fn unresolved(bulk_id: &str) -> Error {

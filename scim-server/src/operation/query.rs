@@ -179,6 +179,11 @@ impl Operations {
         {
             return self.page_before(context, targets, count, cursor).await;
         }
+        if count == 0 {
+            // Only the total is asked for (RFC 9865 §2).
+            let counted = self.index_page(context, targets, 1, 0).await?;
+            return Ok(Found { total: counted.total, ..Found::default() });
+        }
         let first = cursor.is_none();
         let mut found = Found::default();
         let mut ordinal = cursor.as_ref().map_or(0, |cursor| usize::from(cursor.type_ordinal));

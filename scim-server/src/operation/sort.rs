@@ -9,7 +9,7 @@ use scim_protocol::{
     Error, Timestamp,
     message::Query,
     path::BoundPath,
-    schema::{ResourceType, Type},
+    schema::{ResourceType, Returned, Type},
     value::fold,
 };
 use serde_json::{Map, Value};
@@ -175,6 +175,10 @@ impl Operations {
 
 /// What is really compared: of a complex attribute its `value`.
 fn key_path(path: BoundPath) -> Result<BoundPath, Error> {
+    let parts = path.attribute.iter().chain(&path.sub_attribute);
+    if let Some(never) = parts.into_iter().find(|part| part.returned == Returned::Never) {
+        return Err(unsortable(format!("{} is never returned, so it may not be sorted by either.", never.name)));
+    }
     let Some(attribute) = &path.attribute else {
         return Err(unsortable("sortBy names a whole extension; name one attribute.".to_owned()));
     };

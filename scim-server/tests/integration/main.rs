@@ -21,6 +21,7 @@ mod dialogue;
 mod docs;
 mod identity_center;
 mod pitfalls;
+mod rfc;
 mod schemas;
 mod scim2_tester;
 mod server;

@@ -221,9 +221,8 @@ impl Operations {
 
     fn renderer(&self, context: &Context) -> Renderer {
         let tenant = context.caller.tenant();
-        let endpoints =
-            tenant.registry.resource_types().iter().map(|rt| (rt.name.as_str().into(), rt.endpoint.clone())).collect();
-        Renderer { store: self.store.clone(), tenant: tenant.id, base: context.base.clone(), endpoints }
+        let (base, endpoints) = (context.base.clone(), tenant.endpoints.clone());
+        Renderer { store: self.store.clone(), tenant: tenant.id, base, endpoints }
     }
 
     /// The resource with that id, or 404.

@@ -23,6 +23,8 @@ use crate::store::{Record, Reference, ResourceId, ResourceKey, Store, StoreError
 const MEMBERS_PAGE: usize = 1000;
 /// When a piece of a stream is long enough to send.
 const PIECE_BYTES: usize = 64 * 1024;
+/// About how long `meta` and what else stands behind a document is, so that a buffer need not grow.
+pub const META_BYTES: usize = 512;
 /// Answers with more members than this are streamed.
 pub const STREAM_MEMBERS: u64 = 2000;
 

@@ -30,7 +30,8 @@ pub(super) struct Match {
     pub record: Record,
 }
 
-/// Some candidates in the order of the walk; `done` when there are none behind them.
+/// Some candidates in the order of the walk, without a record where there is none any more; `done`
+/// when there are none behind them.
 struct Candidates {
     found: Vec<(Position, Option<Record>)>,
     done: bool,
@@ -43,6 +44,8 @@ pub(super) struct Walk<'a> {
     renderer: Renderer,
     target: &'a Target,
     filter_view: View,
+    /// How many candidates are read at a time.
+    batch: usize,
     after: Option<Position>,
     done: bool,
     /// Documents that this query looked at so far.
@@ -62,10 +65,19 @@ impl<'a> Walk<'a> {
             renderer: operations.renderer(context),
             filter_view: filter_view(target),
             target,
+            batch: BATCH,
             after,
             done: false,
             examined,
         }
+    }
+
+    /// Where every candidate matches, reads no more of them at a time than are wanted.
+    pub fn wanting(mut self, matches: usize) -> Self {
+        if self.target.plan.exact {
+            self.batch = matches.clamp(1, BATCH);
+        }
+        self
     }
 
     /// The next matches; `None` at the end. A batch may be empty while the walk goes on.
@@ -81,11 +93,6 @@ impl<'a> Walk<'a> {
         let mut matches = Vec::with_capacity(found.len());
         for (position, record) in found {
             self.examined += 1;
-            let record = match record {
-                Some(record) => Some(record),
-                None => self.operations.store.get(&self.key(position.id)).await?,
-            };
-            // A resource that went since its index entry was read is not a match any more.
             let Some(record) = record else { continue };
             if self.holds(position.id, &record).await? {
                 matches.push(Match { position, record });
@@ -104,13 +111,20 @@ impl<'a> Walk<'a> {
         !self.done && self.examined >= self.operations.limits.candidates
     }
 
+    /// Whether nothing is left behind what was looked at.
+    pub fn done(&self) -> bool {
+        self.done
+    }
+
     /// The last candidate that was looked at.
     pub fn position(&self) -> Option<&Position> {
         self.after.as_ref()
     }
 
+    /// Whether a candidate matches. Where the plan says all that the filter says, it does: the store
+    /// has looked whether the record has the value by which it was found.
     async fn holds(&self, id: ResourceId, record: &Record) -> Result<bool, Error> {
-        let Some(filter) = &self.target.filter else { return Ok(true) };
+        let Some(filter) = self.target.filter.as_ref().filter(|_| !self.target.plan.exact) else { return Ok(true) };
         let groups = self.operations.groups(&self.key(id), &self.filter_view).await?;
         let document = self.renderer.document(&self.filter_view, id, record, &groups).await?;
         Ok(filter.matches(&document))
@@ -124,23 +138,23 @@ impl<'a> Walk<'a> {
             Source::Nothing => Ok(Candidates { found: Vec::new(), done: true }),
             Source::All => {
                 let start = after_id.map_or(Start::Offset(0), Start::After);
-                let page = store.resources(tenant, &self.target.name, start, BATCH).await?;
-                let done = page.len() < BATCH;
+                let page = store.resources(tenant, &self.target.name, start, self.batch).await?;
+                let done = page.len() < self.batch;
                 let found = page.into_iter().map(|(id, record)| (by_id(id), Some(record))).collect();
                 Ok(Candidates { found, done })
             }
             Source::Index(range) => {
-                let page = store.index(range, self.after.as_ref(), BATCH).await?;
-                let done = page.len() < BATCH;
-                Ok(Candidates { found: page.into_iter().map(|position| (position, None)).collect(), done })
+                let found = store.indexed(range, self.after.as_ref(), self.batch).await?;
+                let done = found.len() < self.batch;
+                Ok(Candidates { found, done })
             }
             Source::MembersOf(group) => self.members_of(*group, after_id).await,
             source @ (Source::Ids(_) | Source::GroupsOf(_) | Source::Union(_)) => {
                 let mut ids = self.ids(source).await?;
                 ids.sort_unstable();
                 ids.dedup();
-                let found = ids.into_iter().filter(|id| after_id.is_none_or(|after| *id > after));
-                Ok(Candidates { found: found.map(|id| (by_id(id), None)).collect(), done: true })
+                ids.retain(|id| after_id.is_none_or(|after| *id > after));
+                Ok(Candidates { found: self.records(ids).await?, done: true })
             }
         }
     }
@@ -177,16 +191,24 @@ impl<'a> Walk<'a> {
     async fn members_of(&self, group: ResourceId, after: Option<ResourceId>) -> Result<Candidates, Error> {
         for (name, _) in self.renderer.endpoints.iter() {
             let key = ResourceKey { tenant: self.renderer.tenant, resource_type: name.clone(), id: group };
-            let page = self.operations.store.members(&key, after, BATCH, false).await?;
+            let page = self.operations.store.members(&key, after, self.batch, false).await?;
             if page.is_empty() {
                 continue;
             }
-            let done = page.len() < BATCH;
+            let done = page.len() < self.batch;
             // Members of another type take part as positions, so that the walk gets past them.
-            let found = page.into_iter().map(|member| (by_id(member.id), None)).collect();
+            let found = self.records(page.into_iter().map(|member| member.id).collect()).await?;
             return Ok(Candidates { found, done });
         }
         Ok(Candidates { found: Vec::new(), done: true })
+    }
+
+    async fn records(&self, ids: Vec<ResourceId>) -> Result<Vec<(Position, Option<Record>)>, Error> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.push((by_id(id), self.operations.store.get(&self.key(id)).await?));
+        }
+        Ok(found)
     }
 
     fn key(&self, id: ResourceId) -> ResourceKey {

@@ -217,6 +217,16 @@ impl Store for SledStore {
         self.read(limit, move |tree| read::index(tree, &range, after.as_ref(), limit)).await
     }
 
+    async fn indexed(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<(Position, Option<Record>)>, StoreError> {
+        let (range, after) = (range.clone(), after.cloned());
+        self.read(limit, move |tree| read::indexed(tree, &range, after.as_ref(), limit)).await
+    }
+
     async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
         let range = range.clone();
         let steps = usize::try_from(limit).unwrap_or(usize::MAX);

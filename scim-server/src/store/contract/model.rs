@@ -246,6 +246,12 @@ async fn agree_on_index(stage: &Stage, model: &Model, name: &str, attribute: &st
             let expect = model.positions(&range);
             assert_eq!(stage.store.index(&range, None, 99).await.unwrap(), expect, "{range:?}");
             assert_eq!(stage.store.index_count(&range, 99).await.unwrap(), expect.len() as u64);
+            let indexed = stage.store.indexed(&range, None, 99).await.unwrap();
+            for (position, (at, record)) in expect.iter().zip(&indexed) {
+                let key = ResourceKey { tenant: TENANT, resource_type: name.into(), id: at.id };
+                assert_eq!((position, record), (at, &stage.store.get(&key).await.unwrap()));
+            }
+            assert_eq!(indexed.len(), expect.len());
             for (place, position) in expect.iter().enumerate() {
                 assert_eq!(stage.store.index(&range, Some(position), 99).await.unwrap(), expect[place + 1..]);
             }

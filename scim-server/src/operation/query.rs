@@ -61,6 +61,9 @@ impl Operations {
                 };
                 let mut found = if query.sort_by.is_some() && !walks_sorted(&targets) {
                     self.sorted_cursor(context, &targets, query, count, cursor).await?
+                } else if count == 0 {
+                    // Nothing is walked over, so nothing comes next: only the total is asked for.
+                    Found { start: None, ..self.index_page(context, &targets, 1, 0).await? }
                 } else {
                     self.cursor_page(context, &targets, count, cursor).await?
                 };
@@ -136,7 +139,7 @@ impl Operations {
         wanted: usize,
         examined: &mut u64,
     ) -> Result<(u64, Vec<Match>), Error> {
-        let counted = self.counted(target).await?;
+        let counted = self.counted(context, target).await?;
         let (mut total, mut matches) = (0, Vec::new());
         let mut walk = Walk::new(self, context, target, None, *examined);
         while let Some(batch) = walk.next().await? {
@@ -156,8 +159,10 @@ impl Operations {
     }
 
     /// The number of matches, where keys alone tell it and there are more than a few.
-    async fn counted(&self, target: &Target) -> Result<Option<u64>, Error> {
+    async fn counted(&self, context: &Context, target: &Target) -> Result<Option<u64>, Error> {
         match &target.plan {
+            // An index that is walked over for its order has every resource in it.
+            _ if target.filter.is_none() => Ok(Some(self.store.count(context.caller.tenant().id, &target.name).await?)),
             Plan { source: Source::Index(range), exact: true } => {
                 let limit = self.limits.candidates.saturating_mul(COUNT_FACTOR);
                 let count = self.store.index_count(range, limit).await?;

@@ -18,5 +18,6 @@ mod crash;
 mod dialogue;
 mod identity_center;
 mod pitfalls;
+mod queries;
 mod schemas;
 mod server;

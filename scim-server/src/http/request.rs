@@ -114,9 +114,14 @@ pub fn query(parts: &Parts) -> Result<Query, Error> {
     }
 }
 
-/// `If-Match` or `If-None-Match`.
+/// `If-Match` or `If-None-Match`, on however many lines. What cannot be read names no version, so
+/// that a write is never done as if there were no condition.
 pub fn condition(headers: &HeaderMap, name: &HeaderName) -> Condition {
-    text(headers, name).map_or(Condition::None, Condition::parse)
+    if !headers.contains_key(name) {
+        return Condition::None;
+    }
+    let lines: Vec<_> = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or_default()).collect();
+    Condition::parse(&lines.join(","))
 }
 
 /// A header's text; `None` when it is absent or not text.

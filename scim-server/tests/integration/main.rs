@@ -21,3 +21,4 @@ mod pitfalls;
 mod queries;
 mod schemas;
 mod server;
+mod writes;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use scim_protocol::{
+    path::BoundPath,
     resource::project::Projection,
     schema::{Attribute, ResourceType, Returned},
 };
@@ -130,13 +131,14 @@ impl View {
             (true, false) => Members::Listed,
         };
         let verbatim = match &projection {
-            Projection::Default => true,
+            Projection::Default => is_stored_as_served(&resource_type),
             Projection::Attributes(_) => false,
-            Projection::Excluded(paths) => paths
-                .iter()
-                .all(|path| path.sub_attribute.is_none() && (path.is_core("members") || path.is_core("groups"))),
+            Projection::Excluded(paths) => {
+                let outside = |path: &BoundPath| path.is_core("members") || path.is_core("groups");
+                paths.iter().all(|path| path.sub_attribute.is_none() && outside(path))
+                    && is_stored_as_served(&resource_type)
+            }
         };
-        let verbatim = verbatim && !hides_sub_attributes(&resource_type);
         Self { resource_type, projection, verbatim, groups, max_groups: usize::MAX, members }
     }
 
@@ -379,19 +381,23 @@ pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError
     Ok(document)
 }
 
-/// Whether a resource type has sub-attributes that are not returned by default: the visible part of
-/// a record holds whole attributes, so they must be taken out when it is written.
-fn hides_sub_attributes(rt: &ResourceType) -> bool {
-    let extended = rt.extensions.iter().flat_map(|extension| &extension.schema.attributes);
-    let mut subs = rt.schema.attributes.iter().chain(extended).flat_map(|attribute| &attribute.sub_attributes);
-    subs.any(|sub| matches!(sub.returned, Returned::Never | Returned::Request))
+/// Whether the visible part of a record has nothing in it that is not served by default. Documents
+/// are parted by whole attributes, so a schema with a sub-attribute that is returned on request only,
+/// or never, needs the slower way.
+fn is_stored_as_served(rt: &ResourceType) -> bool {
+    let extensions = rt.extensions.iter().flat_map(|extension| &extension.schema.attributes);
+    rt.schema.attributes.iter().chain(extensions).all(|attribute| {
+        !is_served_by_default(attribute) || attribute.sub_attributes.iter().all(|sub| is_served_by_default(sub))
+    })
+}
+
+fn is_served_by_default(attribute: &Attribute) -> bool {
+    matches!(attribute.returned, Returned::Always | Returned::Default)
 }
 
 /// Parts a document by `returned`: what is served by default, and what is not.
 pub fn split_returned(document: &Map<String, Value>, rt: &ResourceType) -> (Map<String, Value>, Map<String, Value>) {
-    let by_default = |attribute: Option<&Arc<Attribute>>| {
-        attribute.is_none_or(|a| matches!(a.returned, Returned::Always | Returned::Default))
-    };
+    let by_default = |attribute: Option<&Arc<Attribute>>| attribute.is_none_or(|a| is_served_by_default(a));
     let (mut visible, mut hidden) = (Map::new(), Map::new());
     for (name, value) in document {
         match (rt.extension(name), value) {

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use scim_protocol::{Error, ErrorKind, filter::BoundFilter, resource::project::Projection, schema::ResourceType};
+use serde_json::{Map, Value};
 
 use super::{Context, Operations};
 use crate::{
+    index,
     membership::has_members,
     plan::{Plan, Source},
     render::{Renderer, View},
-    store::{IndexRange, IndexValue, Position, Record, ResourceId, ResourceKey, Start, TypeName},
+    store::{IndexRange, IndexValue, Position, Record, ResourceId, ResourceKey, Start, TypeName, Values},
+    tenant::IndexSpec,
 };
 
 /// How many candidates are read from the store at a time.
@@ -46,6 +49,8 @@ pub(super) struct Walk<'a> {
     filter_view: View,
     /// How many candidates are read at a time.
     batch: usize,
+    /// The prefix that is walked over, and the index: one resource may have several such values.
+    prefix: Option<(IndexSpec, IndexValue)>,
     after: Option<Position>,
     done: bool,
     /// Documents that this query looked at so far.
@@ -64,6 +69,7 @@ impl<'a> Walk<'a> {
             operations,
             renderer: operations.renderer(context),
             filter_view: filter_view(target),
+            prefix: prefix(context, target),
             target,
             batch: BATCH,
             after,
@@ -94,7 +100,7 @@ impl<'a> Walk<'a> {
         for (position, record) in found {
             self.examined += 1;
             let Some(record) = record else { continue };
-            if self.holds(position.id, &record).await? {
+            if self.holds(&position, &record).await? {
                 matches.push(Match { position, record });
             }
         }
@@ -123,11 +129,27 @@ impl<'a> Walk<'a> {
 
     /// Whether a candidate matches. Where the plan says all that the filter says, it does: the store
     /// has looked whether the record has the value by which it was found.
-    async fn holds(&self, id: ResourceId, record: &Record) -> Result<bool, Error> {
+    async fn holds(&self, position: &Position, record: &Record) -> Result<bool, Error> {
         let Some(filter) = self.target.filter.as_ref().filter(|_| !self.target.plan.exact) else { return Ok(true) };
-        let groups = self.operations.groups(&self.key(id), &self.filter_view).await?;
-        let document = self.renderer.document(&self.filter_view, id, record, &groups).await?;
-        Ok(filter.matches(&document))
+        let groups = self.operations.groups(&self.key(position.id), &self.filter_view).await?;
+        let document = self.renderer.document(&self.filter_view, position.id, record, &groups).await?;
+        Ok(filter.matches(&document) && self.is_first(position, &document))
+    }
+
+    /// Whether a walk over a prefix meets the resource here for the first time: at the smallest of
+    /// its values with that prefix. The walk remembers nothing, so that it can be resumed.
+    fn is_first(&self, position: &Position, document: &Map<String, Value>) -> bool {
+        let Some((spec, prefix)) = &self.prefix else { return true };
+        let mut first: Option<IndexValue> = None;
+        index::each_value(document, &spec.path, &mut |value| {
+            let value = value.as_str().map(|text| index::text_value(text, spec.case_exact));
+            if let Some(value) = value.filter(|value| value.0.starts_with(&prefix.0))
+                && first.as_ref().is_none_or(|first| value < *first)
+            {
+                first = Some(value);
+            }
+        });
+        first.is_none_or(|first| first == position.value)
     }
 
     async fn candidates(&self) -> Result<Candidates, Error> {
@@ -214,6 +236,15 @@ impl<'a> Walk<'a> {
     fn key(&self, id: ResourceId) -> ResourceKey {
         ResourceKey { tenant: self.renderer.tenant, resource_type: self.target.name.clone(), id }
     }
+}
+
+/// The prefix that the target's plan walks over.
+fn prefix(context: &Context, target: &Target) -> Option<(IndexSpec, IndexValue)> {
+    let Source::Index(IndexRange { attribute, values: Values::Prefix(prefix), .. }) = &target.plan.source else {
+        return None;
+    };
+    let spec = context.caller.tenant().index_specs(&target.rt.name).iter().find(|spec| spec.path == *attribute)?;
+    Some((spec.clone(), prefix.clone()))
 }
 
 /// A view that holds whatever the filter looks at, and no edge that it does not.

@@ -61,6 +61,9 @@ impl Operations {
                 };
                 let mut found = if query.sort_by.is_some() && !walks_sorted(&targets) {
                     self.sorted_cursor(context, &targets, query, count, cursor).await?
+                } else if count == 0 {
+                    // Nothing is walked over, so nothing comes next: only the total is asked for.
+                    Found { start: None, ..self.index_page(context, &targets, 1, 0).await? }
                 } else {
                     self.cursor_page(context, &targets, count, cursor).await?
                 };

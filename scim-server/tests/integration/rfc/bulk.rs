@@ -119,7 +119,8 @@ async fn references() {
         {"method": "DELETE", "path": "/Users/bulkId:v"}
     ]);
     let created = json!({"status": "201"});
-    let expect = json!([created, {"status": "200", "method": "PATCH"}, created, created, created, created, {"status": "204"}]);
+    let expect =
+        json!([created, {"status": "200", "method": "PATCH"}, created, created, created, created, {"status": "204"}]);
     let results = check(&tenant, &message(&operations), &expect).await;
     let mut members = tenant.members(&id_of(&results[0])).await;
     members.sort_unstable();
@@ -136,8 +137,7 @@ async fn circles() {
     let names = |count: usize| (0..count).map(|i| format!("c{count}.{i}")).collect::<Vec<_>>();
     for count in [1, 2, 3, 5] {
         let names = names(count);
-        let operations: Vec<_> =
-            (0..count).map(|i| group(&names[i], &names[i], &[&names[(i + 1) % count]])).collect();
+        let operations: Vec<_> = (0..count).map(|i| group(&names[i], &names[i], &[&names[(i + 1) % count]])).collect();
         let expect: Vec<_> = (0..count).map(|_| json!({"status": "201"})).collect();
         let results = check(&tenant, &message(&json!(operations)), &json!(expect)).await;
         for i in 0..count {
@@ -162,7 +162,12 @@ async fn errors_of_single_operations() {
         (json!({"method": "POST", "path": "/Users", "bulkId": "x", "data": {}}), 400, "invalidValue", "userName"),
         (json!({"method": "POST", "path": "/Users", "data": {"userName": "n"}}), 400, "invalidSyntax", "bulkId"),
         (json!({"method": "POST", "path": "/Users", "bulkId": "x"}), 400, "invalidSyntax", "data"),
-        (json!({"method": "POST", "path": path, "bulkId": "x", "data": {"userName": "n"}}), 400, "invalidSyntax", "path"),
+        (
+            json!({"method": "POST", "path": path, "bulkId": "x", "data": {"userName": "n"}}),
+            400,
+            "invalidSyntax",
+            "path",
+        ),
         (json!({"method": "POST", "path": "/Things", "bulkId": "x", "data": {}}), 404, "", "/Things"),
         (json!({"method": "POST", "path": "/Bulk", "bulkId": "x", "data": {}}), 404, "", "/Bulk"),
         (json!({"method": "POST", "bulkId": "x", "data": {}}), 400, "invalidSyntax", "path"),
@@ -200,9 +205,13 @@ async fn errors_of_single_operations() {
         let results = check(&tenant, &message(&json!([operation, good])), &expect).await;
         // §3.7.3: the location is there but where a POST failed.
         let method = operation["method"].as_str().unwrap_or("POST");
-        let names_one = operation["path"].as_str().is_some_and(|path| path.matches('/').count() == 2 && !path.contains("bulkId"));
+        let names_one =
+            operation["path"].as_str().is_some_and(|path| path.matches('/').count() == 2 && !path.contains("bulkId"));
         if matches!(method, "PUT" | "PATCH" | "DELETE") && names_one {
-            assert_eq!(results[0]["location"], format!("{}{}", tenant.base(), operation["path"].as_str().unwrap_or_default()));
+            assert_eq!(
+                results[0]["location"],
+                format!("{}{}", tenant.base(), operation["path"].as_str().unwrap_or_default())
+            );
         } else {
             assert_eq!(results[0].get("location"), None, "{operation}");
         }
@@ -228,7 +237,8 @@ async fn failures_spread_to_what_refers_to_them() {
     tenant.ok("GET", "/Groups", &Value::Null, 200, &json!({"totalResults": 0})).await;
     // The same `bulkId` twice: the second operation is refused.
     let twice = json!([create("c", "c"), create("c", "d"), group("h", "h", &["c"])]);
-    let results = check(&tenant, &message(&twice), &json!([{"status": "201"}, {"status": "400"}, {"status": "201"}])).await;
+    let results =
+        check(&tenant, &message(&twice), &json!([{"status": "201"}, {"status": "400"}, {"status": "201"}])).await;
     assert_eq!(tenant.members(&id_of(&results[2])).await, [id_of(&results[0])]);
 }
 
@@ -237,15 +247,28 @@ async fn failures_spread_to_what_refers_to_them() {
 async fn fail_on_errors() {
     let tenant = SERVER.tenant();
     tenant.user("taken").await;
-    for (limit, expect) in [(json!(1), "201 409"), (json!(2), "201 409 201 409"), (json!(3), "201 409 201 409 201"), (Value::Null, "201 409 201 409 201")] {
+    for (limit, expect) in [
+        (json!(1), "201 409"),
+        (json!(2), "201 409 201 409"),
+        (json!(3), "201 409 201 409 201"),
+        (Value::Null, "201 409 201 409 201"),
+    ] {
         let run = limit.to_string();
         let mut body = message(&json!([
-            create("1", &format!("a{run}")), create("2", "taken"), create("3", &format!("b{run}")), create("4", "taken"), create("5", &format!("c{run}"))
+            create("1", &format!("a{run}")),
+            create("2", "taken"),
+            create("3", &format!("b{run}")),
+            create("4", "taken"),
+            create("5", &format!("c{run}"))
         ]));
         body["failOnErrors"] = limit;
         let answer = tenant.post("/Bulk", &body).await.expect(200);
-        let statuses: Vec<_> =
-            answer.json["Operations"].as_array().expect("results").iter().map(|one| one["status"].as_str().unwrap_or_default()).collect();
+        let statuses: Vec<_> = answer.json["Operations"]
+            .as_array()
+            .expect("results")
+            .iter()
+            .map(|one| one["status"].as_str().unwrap_or_default())
+            .collect();
         assert_eq!(statuses.join(" "), expect, "{run}");
         let left = tenant.names(&super::filtered("/Users", &format!("userName eq \"c{run}\""))).await;
         assert_eq!(left.len(), usize::from(statuses.len() == 5), "what was left undone was not done");

@@ -98,7 +98,8 @@ async fn every_attribute_comes_back_as_it_was_sent() {
 
     let nested = tenant.group("Inner", &[]).await;
     let members = vec![created.id(), nested];
-    let sent = json!({"schemas": [GROUP], "externalId": "g-1", "displayName": "Tour Guides", "members": values(&members)});
+    let sent =
+        json!({"schemas": [GROUP], "externalId": "g-1", "displayName": "Tour Guides", "members": values(&members)});
     let group = tenant.post("/Groups", &sent).await.expect(201);
     let read = tenant.get(&format!("/Groups/{}", group.id())).await.expect(200);
     assert_eq!(without(&read.json, &["id", "meta", "members"]), without(&sent, &["members"]));
@@ -145,8 +146,14 @@ async fn what_a_body_may_say_in_other_ways() {
     let tenant = SERVER.tenant();
     let rows = [
         // Names in any case (RFC 7643 §2.1), at each level.
-        (json!({"NICKNAME": "Babs", "name": {"FamilyName": "J"}}), json!({"nickName": "Babs", "name": {"familyName": "J"}})),
-        (json!({"Emails": [{"VALUE": "a@b.c", "Type": "work"}]}), json!({"emails": [{"value": "a@b.c", "type": "work"}]})),
+        (
+            json!({"NICKNAME": "Babs", "name": {"FamilyName": "J"}}),
+            json!({"nickName": "Babs", "name": {"familyName": "J"}}),
+        ),
+        (
+            json!({"Emails": [{"VALUE": "a@b.c", "Type": "work"}]}),
+            json!({"emails": [{"value": "a@b.c", "type": "work"}]}),
+        ),
         (json!({ENTERPRISE.to_uppercase(): {"DEPARTMENT": "d"}}), json!({ENTERPRISE: {"department": "d"}})),
         // `schemas` follows from the content.
         (json!({"schemas": []}), json!({"schemas": [USER]})),
@@ -156,18 +163,30 @@ async fn what_a_body_may_say_in_other_ways() {
         (json!({"schemas": [USER, "urn:example:unknown"]}), json!({"schemas": [USER]})),
         (json!({"schemas": [USER], ENTERPRISE: {"costCenter": "1"}}), json!({"schemas": [USER, ENTERPRISE]})),
         // What no schema has is ignored.
-        (json!({"favouriteColour": "red", "name": {"clan": "x", "givenName": "B"}}), json!({"favouriteColour": "*absent*", "name": {"$exact": {"givenName": "B"}}})),
+        (
+            json!({"favouriteColour": "red", "name": {"clan": "x", "givenName": "B"}}),
+            json!({"favouriteColour": "*absent*", "name": {"$exact": {"givenName": "B"}}}),
+        ),
         (json!({"urn:example:unknown": {"a": 1}}), json!({"urn:example:unknown": "*absent*"})),
         // What the server sets is ignored.
-        (json!({"id": "mine", "meta": {"location": "x", "created": "x"}}), json!({"id": {"$not": "mine"}, "meta": {"location": {"$not": "x"}}})),
+        (
+            json!({"id": "mine", "meta": {"location": "x", "created": "x"}}),
+            json!({"id": {"$not": "mine"}, "meta": {"location": {"$not": "x"}}}),
+        ),
         (json!({"groups": [{"value": "x"}]}), json!({"groups": "*absent*"})),
         (
             json!({ENTERPRISE: {"manager": {"value": "m", "displayName": "Boss"}}}),
             json!({ENTERPRISE: {"manager": {"$exact": {"value": "m"}}}}),
         ),
         // Null, an empty list and an empty object are no value (RFC 7643 §2.5).
-        (json!({"nickName": null, "emails": [], "name": {}}), json!({"nickName": "*absent*", "emails": "*absent*", "name": "*absent*"})),
-        (json!({"emails": [null, {}, {"value": "a@b.c", "type": null}]}), json!({"emails": {"$exact": [{"value": "a@b.c"}]}})),
+        (
+            json!({"nickName": null, "emails": [], "name": {}}),
+            json!({"nickName": "*absent*", "emails": "*absent*", "name": "*absent*"}),
+        ),
+        (
+            json!({"emails": [null, {}, {"value": "a@b.c", "type": null}]}),
+            json!({"emails": {"$exact": [{"value": "a@b.c"}]}}),
+        ),
         (json!({"name": {"givenName": null}}), json!({"name": "*absent*"})),
         (json!({ENTERPRISE: {}}), json!({"schemas": [USER], ENTERPRISE: "*absent*"})),
         (json!({ENTERPRISE: null}), json!({ENTERPRISE: "*absent*"})),
@@ -257,10 +276,14 @@ async fn names_are_unique() {
 async fn members_are_a_set_of_users_and_groups() {
     let tenant = SERVER.tenant();
     let user = tenant.user("a").await;
-    let body = json!({"displayName": "g", "members": [{"value": user}, {"VALUE": user, "display": "other", "type": "Group"}]});
+    let body =
+        json!({"displayName": "g", "members": [{"value": user}, {"VALUE": user, "display": "other", "type": "Group"}]});
     let group = tenant.post("/Groups", &body).await.expect(201);
     assert_eq!(group.json["members"].as_array().map(Vec::len), Some(1));
-    assert_eq!((&group.json["members"][0]["type"], &group.json["members"][0]["display"]), (&json!("User"), &json!("a")));
+    assert_eq!(
+        (&group.json["members"][0]["type"], &group.json["members"][0]["display"]),
+        (&json!("User"), &json!("a"))
+    );
     let empty = tenant.post("/Groups", &json!({"displayName": "e", "members": []})).await.expect(201);
     assert_eq!(empty.json.get("members"), None);
 }
@@ -319,7 +342,12 @@ async fn a_password_is_never_seen_again() {
         let changed = hidden(tenant.patch(&path, &json!([operation])).await.expect(200));
         assert_ne!(changed.header("etag"), created.header("etag"));
     }
-    hidden(tenant.request("PATCH", &path, &[], Some(&patch_body(&json!([{"op": "remove", "path": "password"}])))).await.expect(200));
+    hidden(
+        tenant
+            .request("PATCH", &path, &[], Some(&patch_body(&json!([{"op": "remove", "path": "password"}]))))
+            .await
+            .expect(200),
+    );
 
     // In filters and sorts, of a GET and of a search.
     for filter in [
@@ -329,9 +357,14 @@ async fn a_password_is_never_seen_again() {
         format!("userName eq \"a\" or password co \"{SECRET}\""),
         format!("{USER}:password eq \"{SECRET}\""),
     ] {
-        let answer = tenant.refused("GET", &filtered("/Users", &filter), &Value::Null, 400, "invalidFilter", "password").await;
+        let answer =
+            tenant.refused("GET", &filtered("/Users", &filter), &Value::Null, 400, "invalidFilter", "password").await;
         hidden(answer);
-        hidden(tenant.refused("POST", "/Users/.search", &json!({"filter": filter}), 400, "invalidFilter", "password").await);
+        hidden(
+            tenant
+                .refused("POST", "/Users/.search", &json!({"filter": filter}), 400, "invalidFilter", "password")
+                .await,
+        );
     }
     hidden(tenant.get(&query("/Users", &[("sortBy", "password")])).await.expect_error(400, Some("invalidValue")));
     let bulk = json!({"Operations": [
@@ -340,7 +373,9 @@ async fn a_password_is_never_seen_again() {
     ]});
     assert!(!tenant.post("/Bulk", &bulk).await.expect(200).text.contains(SECRET));
     // Wrong bodies do not come back in the detail.
-    for body in [json!({"userName": "c", "password": [SECRET, SECRET]}), json!({"userName": "c", "password": {"x": SECRET}})] {
+    for body in
+        [json!({"userName": "c", "password": [SECRET, SECRET]}), json!({"userName": "c", "password": {"x": SECRET}})]
+    {
         hidden(tenant.post("/Users", &body).await.expect_error(400, Some("invalidValue")));
     }
     nowhere(&tenant, SECRET);

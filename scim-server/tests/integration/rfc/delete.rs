@@ -24,7 +24,9 @@ async fn what_is_deleted_is_gone() {
     ] {
         tenant.refused(method, &path, &body, 404, "", &id).await;
     }
-    for filter in ["userName eq \"a\"", "externalId eq \"e\"", "emails.value eq \"a@example.com\"", &format!("id eq \"{id}\"")] {
+    for filter in
+        ["userName eq \"a\"", "externalId eq \"e\"", "emails.value eq \"a@example.com\"", &format!("id eq \"{id}\"")]
+    {
         tenant.ok("GET", &filtered("/Users", filter), &Value::Null, 200, &json!({"totalResults": 0})).await;
     }
     assert_eq!(tenant.names("/Users").await, ["b"]);
@@ -41,7 +43,8 @@ async fn a_deleted_user_leaves_its_groups() {
     let both = tenant.group("both", &ids).await;
     let only = tenant.group("only", &ids[..1]).await;
     let other = tenant.group("other", &ids[1..]).await;
-    let version = async |group: &str| tenant.get(&format!("/Groups/{group}")).await.expect(200).header("etag").to_owned();
+    let version =
+        async |group: &str| tenant.get(&format!("/Groups/{group}")).await.expect(200).header("etag").to_owned();
     let before = [version(&both).await, version(&only).await, version(&other).await];
     tenant.delete(&format!("/Users/{}", ids[0])).await.expect(204);
     assert_eq!(tenant.members(&both).await, ids[1..]);
@@ -63,7 +66,8 @@ async fn a_deleted_group_leaves_its_members_and_its_groups() {
     let names = async || {
         let user = tenant.get(&format!("/Users/{user}")).await.expect(200).json;
         let groups = user["groups"].as_array().cloned().unwrap_or_default();
-        let mut names: Vec<_> = groups.iter().map(|group| group["display"].as_str().unwrap_or_default().to_owned()).collect();
+        let mut names: Vec<_> =
+            groups.iter().map(|group| group["display"].as_str().unwrap_or_default().to_owned()).collect();
         names.sort_unstable();
         names
     };

@@ -75,8 +75,15 @@ async fn schemas() {
     assert_eq!(ids, [USER, ENTERPRISE, GROUP, META[0], META[1], META[2]]);
     for schema in schemas {
         let id = schema["id"].as_str().expect("an id");
-        assert_eq!(schema["meta"], json!({"resourceType": "Schema", "location": format!("{}/Schemas/{id}", tenant.base())}));
-        for path in [format!("/Schemas/{id}"), format!("/Schemas/{}", id.to_uppercase()), format!("/Schemas/{}", id.replace(':', "%3A"))] {
+        assert_eq!(
+            schema["meta"],
+            json!({"resourceType": "Schema", "location": format!("{}/Schemas/{id}", tenant.base())})
+        );
+        for path in [
+            format!("/Schemas/{id}"),
+            format!("/Schemas/{}", id.to_uppercase()),
+            format!("/Schemas/{}", id.replace(':', "%3A")),
+        ] {
             assert_eq!(&tenant.get(&path).await.expect(200).json, schema, "{path}");
         }
         let location = schema["meta"]["location"].as_str().expect("a location");
@@ -98,10 +105,20 @@ fn check_attributes(attributes: &[Value], outer: bool) {
         for name in ["multiValued", "required"] {
             assert!(attribute[name].is_boolean(), "{name} of {attribute}");
         }
-        assert!(["readOnly", "readWrite", "immutable", "writeOnly"].contains(&text(attribute, "mutability").as_str()), "{attribute}");
-        assert!(["always", "never", "default", "request"].contains(&text(attribute, "returned").as_str()), "{attribute}");
+        assert!(
+            ["readOnly", "readWrite", "immutable", "writeOnly"].contains(&text(attribute, "mutability").as_str()),
+            "{attribute}"
+        );
+        assert!(
+            ["always", "never", "default", "request"].contains(&text(attribute, "returned").as_str()),
+            "{attribute}"
+        );
         assert!(!text(attribute, "name").is_empty() && !text(attribute, "description").is_empty(), "{attribute}");
-        assert_eq!(attribute["caseExact"].is_boolean(), ["string", "reference", "binary"].contains(&kind.as_str()), "{attribute}");
+        assert_eq!(
+            attribute["caseExact"].is_boolean(),
+            ["string", "reference", "binary"].contains(&kind.as_str()),
+            "{attribute}"
+        );
         assert_eq!(attribute["uniqueness"].is_string(), kind != "complex", "{attribute}");
         assert_eq!(attribute["referenceTypes"].is_array(), kind == "reference", "{attribute}");
         assert_eq!(attribute["subAttributes"].is_array(), kind == "complex", "{attribute}");
@@ -118,8 +135,16 @@ async fn discovery_needs_no_token_unless_the_tenant_says_so() {
     let closed = SERVER.tenant_with(&json!({"discovery_needs_token": true}));
     let nobody = "00000000-0000-4000-8000-000000000000";
     let origin = tenant.server.origin().to_owned();
-    let send = async |client: &Client, path: &str, headers: &[(&str, &str)]| client.send("GET", path, headers, None).await;
-    for path in ["/ServiceProviderConfig", "/ServiceProviderConfigs", "/Schemas", "/ResourceTypes", "/ResourceTypes/User", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User"] {
+    let send =
+        async |client: &Client, path: &str, headers: &[(&str, &str)]| client.send("GET", path, headers, None).await;
+    for path in [
+        "/ServiceProviderConfig",
+        "/ServiceProviderConfigs",
+        "/Schemas",
+        "/ResourceTypes",
+        "/ResourceTypes/User",
+        "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User",
+    ] {
         let with = tenant.get(path).await.expect(200);
         assert_eq!(send(&tenant, path, &[]).await.expect(200).json, with.json, "{path}");
         // A wrong token is wrong, also where none is needed.
@@ -198,9 +223,18 @@ async fn the_configuration_is_true() {
     let user = tenant.post("/Users", &json!({"userName": "a", "password": "one-one-one"})).await.expect(201);
     let path = format!("/Users/{}", user.id());
     // changePassword, patch, etag, sort, filter, bulk.
-    let changed = tenant.patch(&path, &json!([{"op": "replace", "path": "password", "value": "two-two-two"}])).await.expect(200);
+    let changed =
+        tenant.patch(&path, &json!([{"op": "replace", "path": "password", "value": "two-two-two"}])).await.expect(200);
     assert_ne!(changed.header("etag"), user.header("etag"));
-    tenant.ok("GET", &query("/Users", &[("sortBy", "userName"), ("filter", "userName pr")]), &Value::Null, 200, &json!({"totalResults": 1})).await;
+    tenant
+        .ok(
+            "GET",
+            &query("/Users", &[("sortBy", "userName"), ("filter", "userName pr")]),
+            &Value::Null,
+            200,
+            &json!({"totalResults": 1}),
+        )
+        .await;
     let bulk = json!({"Operations": [{"method": "DELETE", "path": path}]});
     tenant.ok("POST", "/Bulk", &bulk, 200, &json!({"Operations": [{"status": "204"}]})).await;
 }

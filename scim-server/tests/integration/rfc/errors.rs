@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{Shared, filtered, raw};
 use crate::server::{USER, patch_body};
 
-static SERVER: Shared = Shared::new(&["--max-body", "8KiB", "--bulk-max-body", "16KiB", "--body-timeout", "1s", "--header-timeout", "2s"]);
+static SERVER: Shared =
+    Shared::new(&["--max-body", "8KiB", "--bulk-max-body", "16KiB", "--body-timeout", "1s", "--header-timeout", "2s"]);
 
 /// Every status and `scimType` that a client can bring about, each with the body of §3.12.
 #[tokio::test]
@@ -95,11 +96,19 @@ async fn media_types_of_answers() {
     ] {
         let headers = [("accept", accept)];
         assert_eq!(tenant.request("GET", "/Users", &headers, None).await.expect(200).media_type(), expect, "{accept}");
-        assert_eq!(tenant.request("GET", "/Schemas", &headers, None).await.expect(200).media_type(), expect, "{accept}");
+        assert_eq!(
+            tenant.request("GET", "/Schemas", &headers, None).await.expect(200).media_type(),
+            expect,
+            "{accept}"
+        );
         let missing = tenant.request("GET", "/Users/x", &headers, None).await.expect(404);
         assert_eq!(missing.media_type(), expect, "{accept}");
         let name = json!({"userName": format!("u{accept}")});
-        assert_eq!(tenant.request("POST", "/Users", &headers, Some(&name)).await.expect(201).media_type(), expect, "{accept}");
+        assert_eq!(
+            tenant.request("POST", "/Users", &headers, Some(&name)).await.expect(201).media_type(),
+            expect,
+            "{accept}"
+        );
     }
 }
 
@@ -108,7 +117,9 @@ async fn media_types_of_answers() {
 async fn bodies_that_are_not_json() {
     let tenant = SERVER.tenant();
     let authorization = tenant.authorization();
-    let deep = |open: &str, close: &str| format!("{{\"userName\":\"deep\",\"x\":{}1{}}}", open.repeat(1500), close.repeat(1500));
+    let deep = |open: &str, close: &str| {
+        format!("{{\"userName\":\"deep\",\"x\":{}1{}}}", open.repeat(1500), close.repeat(1500))
+    };
     for (body, words) in [
         (String::new(), "body"),
         (" ".to_owned(), "line 1"),
@@ -165,13 +176,25 @@ async fn requests_as_bytes() {
         ("old version", get("GET BASE/Users HTTP/1.0", ""), &[200]),
         ("body that is not UTF-8", post("Content-Length: 16\r\n", b"{\"userName\":\"\xff\"}"), &[400]),
         ("overlong UTF-8", post("Content-Length: 17\r\n", b"{\"userName\":\"\xc0\xaf\"}"), &[400]),
-        ("chunks", post("Transfer-Encoding: chunked\r\n", b"6\r\n{\"user\r\n9\r\nName\":\"c\"\r\n1\r\n}\r\n0\r\n\r\n"), &[201]),
+        (
+            "chunks",
+            post("Transfer-Encoding: chunked\r\n", b"6\r\n{\"user\r\n9\r\nName\":\"c\"\r\n1\r\n}\r\n0\r\n\r\n"),
+            &[201],
+        ),
         ("both lengths", post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", b"0\r\n\r\n"), &[400]),
         ("two lengths", post("Content-Length: 5\r\nContent-Length: 6\r\n", b"{    }"), &[400]),
         ("no number", post("Content-Length: many\r\n", b"{}"), &[400]),
         ("negative", post("Content-Length: -1\r\n", b"{}"), &[400]),
         ("much promised", post("Content-Length: 999999999999\r\n", b"{}"), &[413]),
-        ("endless chunks", post("Transfer-Encoding: chunked\r\n", &[b"2000\r\n", "x".repeat(0x2000).as_bytes(), b"\r\n2000\r\n", "x".repeat(0x2000).as_bytes(), b"\r\n"].concat()), &[413]),
+        (
+            "endless chunks",
+            post(
+                "Transfer-Encoding: chunked\r\n",
+                &[b"2000\r\n", "x".repeat(0x2000).as_bytes(), b"\r\n2000\r\n", "x".repeat(0x2000).as_bytes(), b"\r\n"]
+                    .concat(),
+            ),
+            &[413],
+        ),
         ("body that never comes", post("Content-Length: 100\r\n", b"{"), &[400, 408]),
         ("compressed", post("Content-Encoding: gzip\r\nContent-Length: 2\r\n", b"\x1f\x8b"), &[400, 415]),
         ("expectation", post("Expect: 100-continue\r\nContent-Length: 16\r\n", b"{\"userName\":\"e\"}"), &[201, 100]),
@@ -179,7 +202,17 @@ async fn requests_as_bytes() {
         ("many headers", get("GET BASE/Users HTTP/1.1", &"X-Many: 1\r\n".repeat(200)), &[431]),
         ("long target", get(&format!("GET BASE/Users?x={long} HTTP/1.1"), ""), &[414, 431]),
         ("header that is not text", get("GET BASE/Users HTTP/1.1", "X-Odd: \u{7f}\r\n"), &[200, 400]),
-        ("user agent that is not text", [get("GET BASE/Users HTTP/1.1", "User-Agent: ").split_last_chunk::<2>().map_or(&[][..], |(head, _)| head), b"\xff\xfe\r\n\r\n"].concat(), &[200]),
+        (
+            "user agent that is not text",
+            [
+                get("GET BASE/Users HTTP/1.1", "User-Agent: ")
+                    .split_last_chunk::<2>()
+                    .map_or(&[][..], |(head, _)| head),
+                b"\xff\xfe\r\n\r\n",
+            ]
+            .concat(),
+            &[200],
+        ),
         ("target that is not UTF-8", get("GET BASE/Users?filter=%ff%fe HTTP/1.1", ""), &[400]),
         ("id that is not UTF-8", get("GET BASE/Users/%ff%fe HTTP/1.1", ""), &[404]),
         ("half an escape", get("GET BASE/Users/%4 HTTP/1.1", ""), &[404]),
@@ -191,8 +224,20 @@ async fn requests_as_bytes() {
         ("no HTTP", b"hello\r\n\r\n".to_vec(), &[400]),
         ("nothing", b"\r\n\r\n\r\n".to_vec(), &[0, 400]),
         ("NUL", b"GET /\0 HTTP/1.1\r\n\r\n".to_vec(), &[400]),
-        ("no host", format!("GET /{}/scim/v2/Users HTTP/1.1\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n", tenant.id, tenant.token).into_bytes(), &[400]),
-        ("odd host", bytes(&tenant, "GET BASE/Users HTTP/1.1", "", b"").to_vec().iter().copied().collect::<Vec<_>>(), &[200]),
+        (
+            "no host",
+            format!(
+                "GET /{}/scim/v2/Users HTTP/1.1\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+                tenant.id, tenant.token
+            )
+            .into_bytes(),
+            &[400],
+        ),
+        (
+            "odd host",
+            bytes(&tenant, "GET BASE/Users HTTP/1.1", "", b"").to_vec().iter().copied().collect::<Vec<_>>(),
+            &[200],
+        ),
     ];
     for (what, request, statuses) in rows {
         let server = tenant.server.clone();
@@ -236,7 +281,10 @@ async fn behind_a_proxy() {
     let created = tenant.post("/Users", &json!({"userName": "a"})).await;
     if created.status == 201 {
         let location = format!("https://id.example.com/base/{}/scim/v2/Users/{}", tenant.id, created.id());
-        assert_eq!((created.header("location"), &created.json["meta"]["location"]), (location.as_str(), &json!(location)));
+        assert_eq!(
+            (created.header("location"), &created.json["meta"]["location"]),
+            (location.as_str(), &json!(location))
+        );
     } else {
         panic!("{}", created.text);
     }
@@ -277,4 +325,3 @@ async fn sizes() {
     let bulk = json!({"Operations": [{"method": "POST", "path": "/Users", "bulkId": "1", "data": of(12_000, "c")}]});
     tenant.ok("POST", "/Bulk", &bulk, 200, &json!({"Operations": [{"status": "201"}]})).await;
 }
-

@@ -54,7 +54,11 @@ async fn health_readiness_and_metrics() {
         tenant.get(&format!("{}{path}", tenant.server.origin())).await.expect_error(404, None);
     }
     let before = get("/metrics").await.expect(200);
-    assert!(before.header("content-type").starts_with("application/openmetrics-text"), "{}", before.header("content-type"));
+    assert!(
+        before.header("content-type").starts_with("application/openmetrics-text"),
+        "{}",
+        before.header("content-type")
+    );
     assert!(before.text.ends_with("# EOF\n"), "{}", before.text);
     tenant.user("a").await;
     tenant.get("/Users/x").await.expect(404);
@@ -113,9 +117,12 @@ async fn request_ids() {
 #[tokio::test]
 async fn the_audit_log() {
     let tenant = SERVER.tenant();
-    let user = tenant.post("/Users", &json!({"userName": "barbara.jensen", "emails": [{"value": "barbara@example.com"}]})).await;
+    let user = tenant
+        .post("/Users", &json!({"userName": "barbara.jensen", "emails": [{"value": "barbara@example.com"}]}))
+        .await;
     let path = format!("/Users/{}", user.id());
-    let group = tenant.post("/Groups", &json!({"displayName": "Secret Society", "members": [{"value": user.id()}]})).await;
+    let group =
+        tenant.post("/Groups", &json!({"displayName": "Secret Society", "members": [{"value": user.id()}]})).await;
     let patch = patch_body(&json!([{"op": "replace", "path": "nickName", "value": "Barbarella"}]));
     tenant.request("PATCH", &path, &[], Some(&patch)).await.expect(200);
     tenant.put(&path, &json!({"userName": "barbara.jensen"})).await.expect(200);
@@ -123,15 +130,34 @@ async fn the_audit_log() {
     tenant.get(&query("/Users", &[("filter", "userName eq \"barbara.jensen\"")])).await.expect(200);
     tenant.post("/.search", &json!({"filter": "userName eq \"barbara.jensen\""})).await.expect(200);
     tenant.post("/Users", &json!({"userName": "barbara.jensen"})).await.expect(409);
-    tenant.post("/Bulk", &json!({"Operations": [{"method": "DELETE", "path": format!("/Groups/{}", group.id())}]})).await.expect(200);
+    tenant
+        .post("/Bulk", &json!({"Operations": [{"method": "DELETE", "path": format!("/Groups/{}", group.id())}]}))
+        .await
+        .expect(200);
     tenant.delete(&path).await.expect(204);
     tenant.get(&path).await.expect(404);
     tenant.request("DELETE", "/Users", &[], None).await.expect(405);
     tenant.send("GET", "/Users", &[], None).await.expect(401);
-    tenant.send("POST", "/Users", &[("authorization", "Bearer scim_wrong")], Some("{\"userName\":\"barbara.jensen\"}".to_owned())).await.expect(401);
+    tenant
+        .send(
+            "POST",
+            "/Users",
+            &[("authorization", "Bearer scim_wrong")],
+            Some("{\"userName\":\"barbara.jensen\"}".to_owned()),
+        )
+        .await
+        .expect(401);
     tenant.send("GET", "/Schemas", &[], None).await.expect(200);
     tenant.get("/Nothing/barbara.jensen").await.expect(404);
-    tenant.send("POST", "/Users", &[("authorization", &tenant.authorization())], Some("{\"userName\": barbara.jensen".to_owned())).await.expect(400);
+    tenant
+        .send(
+            "POST",
+            "/Users",
+            &[("authorization", &tenant.authorization())],
+            Some("{\"userName\": barbara.jensen".to_owned()),
+        )
+        .await
+        .expect(400);
     let expect = [
         ("CreateUser", "", false),
         ("CreateGroup", "", false),

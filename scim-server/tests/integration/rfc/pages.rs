@@ -49,7 +49,9 @@ async fn index_pages() {
             parameters.push(("count", count));
         }
         // The same from every plan: all, a scan, an index, and sorted.
-        for (filter, sort_by) in [("", ""), ("userName co \"u\"", ""), ("userName sw \"u\"", ""), ("", "userName"), ("", "nickName")] {
+        for (filter, sort_by) in
+            [("", ""), ("userName co \"u\"", ""), ("userName sw \"u\"", ""), ("", "userName"), ("", "nickName")]
+        {
             let mut all = parameters.clone();
             all.extend([("filter", filter), ("sortBy", sort_by)].into_iter().filter(|(_, value)| !value.is_empty()));
             let list = tenant.get(&query("/Users", &all)).await.expect(200).json;
@@ -85,10 +87,13 @@ async fn totals_are_exact() {
             assert!(list["Resources"].is_array(), "{path}");
         }
     }
-    let id = tenant.get("/Users?count=1").await.expect(200).json["Resources"][0]["id"].as_str().expect("an id").to_owned();
+    let id =
+        tenant.get("/Users?count=1").await.expect(200).json["Resources"][0]["id"].as_str().expect("an id").to_owned();
     tenant.delete(&format!("/Users/{id}")).await.expect(204);
     tenant.ok("GET", "/Users?count=0", &Value::Null, 200, &json!({"totalResults": 9})).await;
-    tenant.ok("GET", "/?startIndex=9&count=5", &Value::Null, 200, &json!({"totalResults": 10, "itemsPerPage": 2})).await;
+    tenant
+        .ok("GET", "/?startIndex=9&count=5", &Value::Null, 200, &json!({"totalResults": 10, "itemsPerPage": 2}))
+        .await;
 }
 
 #[tokio::test]
@@ -138,10 +143,18 @@ async fn cursor_walks() {
         ("/Users", vec![("count", "60")], "u0 u1 u2 u3 u4 u5|u6 u7 u8 u9"),
         ("/Users", vec![("count", "3")], "u0 u1 u2|u3 u4 u5|u6 u7 u8|u9"),
         ("/Users", vec![("count", "4"), ("filter", "userName ge \"u3\"")], "u3 u4 u5 u6|u7 u8 u9"),
-        ("/Users", vec![("count", "4"), ("filter", "userName sw \"u\" and userName ne \"u1\"")], "u0 u2 u3 u4|u5 u6 u7 u8|u9"),
+        (
+            "/Users",
+            vec![("count", "4"), ("filter", "userName sw \"u\" and userName ne \"u1\"")],
+            "u0 u2 u3 u4|u5 u6 u7 u8|u9",
+        ),
         ("/Users", vec![("count", "6"), ("filter", "userName eq \"u3\"")], "u3"),
         ("/Users", vec![("filter", "title pr")], ""),
-        ("/Users", vec![("count", "4"), ("sortBy", "userName"), ("sortOrder", "descending")], "u9 u8 u7 u6|u5 u4 u3 u2|u1 u0"),
+        (
+            "/Users",
+            vec![("count", "4"), ("sortBy", "userName"), ("sortOrder", "descending")],
+            "u9 u8 u7 u6|u5 u4 u3 u2|u1 u0",
+        ),
         ("/Users", vec![("count", "5"), ("sortBy", "title")], "u0 u1 u2 u3 u4|u5 u6 u7 u8 u9"),
         ("/Users", vec![("count", "5"), ("sortBy", "meta.lastModified")], "u0 u1 u2 u3 u4|u5 u6 u7 u8 u9"),
         ("/Users", vec![("count", "2"), ("sortBy", "userName"), ("filter", "userName lt \"u3\"")], "u0 u1|u2"),

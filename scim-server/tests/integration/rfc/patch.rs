@@ -49,21 +49,33 @@ async fn add() {
     let rows = [
         // The target does not exist.
         (json!({"path": "title", "value": "VP"}), json!({"title": "VP"})),
-        (json!({"path": "name.middleName", "value": "J"}), json!({"name": {"middleName": "J", "givenName": "Barbara"}})),
+        (
+            json!({"path": "name.middleName", "value": "J"}),
+            json!({"name": {"middleName": "J", "givenName": "Barbara"}}),
+        ),
         (json!({"path": "phoneNumbers", "value": [{"value": "1"}]}), json!({"phoneNumbers": [{"value": "1"}]})),
         // A complex attribute: a set of sub-attributes.
-        (json!({"path": "name", "value": {"middleName": "J"}}), json!({"name": {"$exact": {"familyName": "Jensen", "givenName": "Barbara", "middleName": "J"}}})),
+        (
+            json!({"path": "name", "value": {"middleName": "J"}}),
+            json!({"name": {"$exact": {"familyName": "Jensen", "givenName": "Barbara", "middleName": "J"}}}),
+        ),
         // No path: a set of attributes.
         (
             json!({"value": {"title": "VP", "emails": [{"value": "babs@jensen.org", "type": "home"}], "name": {"givenName": "B"}}}),
             json!({"title": "VP", "emails": {"$length": 3}, "name": {"$exact": {"familyName": "Jensen", "givenName": "B"}}}),
         ),
-        (json!({"value": {"name.givenName": "B", format!("{ENTERPRISE}:department"): "D"}}), json!({"name": {"givenName": "B"}, ENTERPRISE: {"department": "D"}})),
+        (
+            json!({"value": {"name.givenName": "B", format!("{ENTERPRISE}:department"): "D"}}),
+            json!({"name": {"givenName": "B"}, ENTERPRISE: {"department": "D"}}),
+        ),
         // A multi-valued attribute gets one more; a single element needs no list.
         (json!({"path": "emails", "value": [{"value": "x@y.z", "type": "other"}]}), json!({"emails": {"$length": 3}})),
         (json!({"path": "emails", "value": {"value": "x@y.z", "type": "other"}}), json!({"emails": {"$length": 3}})),
         // One that is there already is no second one.
-        (json!({"path": "emails", "value": [{"value": "home@example.com", "type": "home"}]}), json!({"emails": {"$length": 2}})),
+        (
+            json!({"path": "emails", "value": [{"value": "home@example.com", "type": "home"}]}),
+            json!({"emails": {"$length": 2}}),
+        ),
         // A single value is replaced.
         (json!({"path": "nickName", "value": "Barb"}), json!({"nickName": "Barb"})),
         (json!({"path": "NICKNAME", "value": "Barb"}), json!({"nickName": "Barb"})),
@@ -78,18 +90,36 @@ async fn add() {
             json!({"emails": [{"value": "work@example.com", "primary": false}, {"value": "home@example.com", "primary": true}]}),
         ),
         // The elements that a filter selects.
-        (json!({"path": "emails[type eq \"home\"]", "value": {"display": "Home"}}), json!({"emails": [{"display": "*absent*"}, {"display": "Home", "value": "home@example.com"}]})),
-        (json!({"path": "emails[type eq \"home\"].display", "value": "Home"}), json!({"emails": [{"display": "*absent*"}, {"display": "Home"}]})),
+        (
+            json!({"path": "emails[type eq \"home\"]", "value": {"display": "Home"}}),
+            json!({"emails": [{"display": "*absent*"}, {"display": "Home", "value": "home@example.com"}]}),
+        ),
+        (
+            json!({"path": "emails[type eq \"home\"].display", "value": "Home"}),
+            json!({"emails": [{"display": "*absent*"}, {"display": "Home"}]}),
+        ),
         // The extension, by its attributes and as a whole.
-        (json!({"path": format!("{ENTERPRISE}:costCenter"), "value": "1"}), json!({ENTERPRISE: {"costCenter": "1", "department": "Tours"}})),
-        (json!({"path": ENTERPRISE, "value": {"costCenter": "1"}}), json!({ENTERPRISE: {"costCenter": "1", "department": "Tours"}})),
-        (json!({"path": format!("{ENTERPRISE}:manager"), "value": {"value": "m2"}}), json!({ENTERPRISE: {"manager": {"$exact": {"value": "m2"}}}})),
+        (
+            json!({"path": format!("{ENTERPRISE}:costCenter"), "value": "1"}),
+            json!({ENTERPRISE: {"costCenter": "1", "department": "Tours"}}),
+        ),
+        (
+            json!({"path": ENTERPRISE, "value": {"costCenter": "1"}}),
+            json!({ENTERPRISE: {"costCenter": "1", "department": "Tours"}}),
+        ),
+        (
+            json!({"path": format!("{ENTERPRISE}:manager"), "value": {"value": "m2"}}),
+            json!({ENTERPRISE: {"manager": {"$exact": {"value": "m2"}}}}),
+        ),
         (json!({"path": format!("{USER}:title"), "value": "VP"}), json!({"title": "VP"})),
         // Nothing is no value.
         (json!({"path": "nickName", "value": null}), json!({"nickName": "*absent*"})),
         (json!({"path": "emails", "value": []}), json!({"emails": {"$length": 2}})),
         // What is unknown or the server's, inside a value.
-        (json!({"value": {"favouriteColour": "red", "id": "mine", "title": "VP"}}), json!({"favouriteColour": "*absent*", "id": {"$not": "mine"}, "title": "VP"})),
+        (
+            json!({"value": {"favouriteColour": "red", "id": "mine", "title": "VP"}}),
+            json!({"favouriteColour": "*absent*", "id": {"$not": "mine"}, "title": "VP"}),
+        ),
     ];
     for (i, (mut operation, expect)) in rows.into_iter().enumerate() {
         operation["op"] = "add".into();
@@ -109,12 +139,21 @@ async fn remove() {
         ("emails[type eq \"home\"]", json!({"emails": [{"value": "work@example.com"}]})),
         ("emails[type eq \"home\" and value ew \"example.com\"]", json!({"emails": [{"value": "work@example.com"}]})),
         ("emails[value ew \"@example.com\"]", json!({"emails": "*absent*"})),
-        ("emails[type eq \"home\"].type", json!({"emails": [{"type": "work"}, {"$exact": {"value": "home@example.com"}}]})),
+        (
+            "emails[type eq \"home\"].type",
+            json!({"emails": [{"type": "work"}, {"$exact": {"value": "home@example.com"}}]}),
+        ),
         ("emails.type", json!({"emails": [{"type": "*absent*"}, {"type": "*absent*"}]})),
         ("title", json!({"title": "*absent*"})),
         ("phoneNumbers", json!({"phoneNumbers": "*absent*"})),
-        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", json!({ENTERPRISE: {"$exact": {"department": "Tours"}}})),
-        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", json!({ENTERPRISE: {"department": "*absent*"}})),
+        (
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
+            json!({ENTERPRISE: {"$exact": {"department": "Tours"}}}),
+        ),
+        (
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+            json!({ENTERPRISE: {"department": "*absent*"}}),
+        ),
         (ENTERPRISE, json!({ENTERPRISE: "*absent*", "schemas": {"$exact": [USER]}})),
     ]
     .into_iter()
@@ -139,7 +178,10 @@ async fn replace() {
         (json!({"path": "title", "value": "VP"}), json!({"title": "VP"})),
         (json!({"path": "name.middleName", "value": "J"}), json!({"name": {"middleName": "J"}})),
         // A complex attribute: only the sub-attributes that are named.
-        (json!({"path": "name", "value": {"givenName": "B"}}), json!({"name": {"$exact": {"familyName": "Jensen", "givenName": "B"}}})),
+        (
+            json!({"path": "name", "value": {"givenName": "B"}}),
+            json!({"name": {"$exact": {"familyName": "Jensen", "givenName": "B"}}}),
+        ),
         // A multi-valued one: all of it.
         (json!({"path": "emails", "value": [{"value": "x@y.z"}]}), json!({"emails": {"$exact": [{"value": "x@y.z"}]}})),
         (json!({"path": "emails", "value": []}), json!({"emails": "*absent*"})),
@@ -149,14 +191,23 @@ async fn replace() {
             json!({"path": "emails[type eq \"work\"]", "value": {"value": "new@example.com", "type": "work", "primary": true}}),
             json!({"emails": [{"value": "new@example.com", "type": "work"}, {"value": "home@example.com"}]}),
         ),
-        (json!({"path": "emails[type eq \"work\"].value", "value": "new@example.com"}), json!({"emails": [{"value": "new@example.com", "type": "work", "primary": true}, {"value": "home@example.com"}]})),
-        (json!({"path": "emails[primary eq true].type", "value": "boss"}), json!({"emails": [{"type": "boss"}, {"type": "home"}]})),
+        (
+            json!({"path": "emails[type eq \"work\"].value", "value": "new@example.com"}),
+            json!({"emails": [{"value": "new@example.com", "type": "work", "primary": true}, {"value": "home@example.com"}]}),
+        ),
+        (
+            json!({"path": "emails[primary eq true].type", "value": "boss"}),
+            json!({"emails": [{"type": "boss"}, {"type": "home"}]}),
+        ),
         (
             json!({"path": "emails[type eq \"home\"].primary", "value": true}),
             json!({"emails": [{"primary": false}, {"primary": true}]}),
         ),
         (json!({"path": "emails.display", "value": "x"}), json!({"emails": [{"display": "x"}, {"display": "x"}]})),
-        (json!({"path": format!("{ENTERPRISE}:department"), "value": "D"}), json!({ENTERPRISE: {"department": "D", "manager": {"value": "m1"}}})),
+        (
+            json!({"path": format!("{ENTERPRISE}:department"), "value": "D"}),
+            json!({ENTERPRISE: {"department": "D", "manager": {"value": "m1"}}}),
+        ),
         (json!({"path": "active", "value": false}), json!({"active": false})),
         (json!({"path": "userName", "value": "renamed"}), json!({"userName": "renamed"})),
     ];
@@ -240,7 +291,11 @@ async fn operations_that_are_refused() {
         (json!({"op": "add", "value": "x"}), "invalidValue", "path"),
         (json!({"op": "add", "path": "active", "value": "perhaps"}), "invalidValue", "active"),
         (json!({"op": "add", "path": "emails", "value": [{"value": 7}]}), "invalidValue", "emails"),
-        (json!({"op": "add", "path": "emails", "value": [{"value": "a", "primary": true}, {"value": "b", "primary": true}]}), "", ""),
+        (
+            json!({"op": "add", "path": "emails", "value": [{"value": "a", "primary": true}, {"value": "b", "primary": true}]}),
+            "",
+            "",
+        ),
         (json!({"op": "move", "path": "title", "value": "x"}), "invalidSyntax", "op"),
         (json!({"path": "title", "value": "x"}), "invalidSyntax", "op"),
         (json!("add"), "invalidSyntax", "object"),
@@ -338,12 +393,24 @@ async fn members() {
         (one("remove", "members", json!([{"value": a}])), "b"),
         (json!([{"op": "remove", "path": format!("members[value eq \"{c}\"]")}]), "ab"),
         // In order (§3.5.2.2's second example, and RFC 7644 figure 8).
-        (json!([{"op": "remove", "path": format!("members[value eq \"{a}\"]")}, {"op": "add", "path": "members", "value": [{"value": c}]}]), "bc"),
+        (
+            json!([{"op": "remove", "path": format!("members[value eq \"{a}\"]")}, {"op": "add", "path": "members", "value": [{"value": c}]}]),
+            "bc",
+        ),
         (json!([{"op": "remove", "path": "members"}, {"op": "add", "path": "members", "value": [{"value": c}]}]), "c"),
         (json!([{"op": "add", "path": "members", "value": [{"value": c}]}, {"op": "remove", "path": "members"}]), ""),
-        (json!([{"op": "add", "path": "members", "value": [{"value": c}]}, {"op": "remove", "path": format!("members[value eq \"{c}\"]")}]), "ab"),
-        (json!([{"op": "add", "path": "members", "value": [{"value": c}]}, {"op": "remove", "path": "members[display eq \"c\"]"}]), "ab"),
-        (json!([{"op": "replace", "path": "displayName", "value": "n"}, {"op": "add", "path": "members", "value": [{"value": c}]}]), "abc"),
+        (
+            json!([{"op": "add", "path": "members", "value": [{"value": c}]}, {"op": "remove", "path": format!("members[value eq \"{c}\"]")}]),
+            "ab",
+        ),
+        (
+            json!([{"op": "add", "path": "members", "value": [{"value": c}]}, {"op": "remove", "path": "members[display eq \"c\"]"}]),
+            "ab",
+        ),
+        (
+            json!([{"op": "replace", "path": "displayName", "value": "n"}, {"op": "add", "path": "members", "value": [{"value": c}]}]),
+            "abc",
+        ),
     ];
     for (i, (operations, expect)) in rows.into_iter().enumerate() {
         let group = tenant.group(&format!("g{i}"), &ids[..2]).await;
@@ -351,7 +418,8 @@ async fn members() {
         let answer = tenant.patch(&format!("/Groups/{group}"), &operations).await;
         assert!(matches!(answer.status, 200 | 204), "{operations}: {}", answer.text);
         let members = tenant.members(&group).await;
-        let found: String = "abcd".chars().zip(&ids).filter(|(_, id)| members.contains(id)).map(|(name, _)| name).collect();
+        let found: String =
+            "abcd".chars().zip(&ids).filter(|(_, id)| members.contains(id)).map(|(name, _)| name).collect();
         assert_eq!((found.as_str(), members.len()), (expect, expect.len()), "{operations}");
         let after = tenant.get(&format!("/Groups/{group}")).await.expect(200);
         assert_eq!(before.header("etag") == after.header("etag"), expect == "ab", "{operations}");
@@ -361,7 +429,11 @@ async fn members() {
         (json!({"op": "add", "path": "members", "value": [{"value": c}, {"value": NOBODY}]}), "invalidValue", NOBODY),
         (json!({"op": "add", "path": "members", "value": [{"display": "x"}]}), "invalidValue", "value"),
         (json!({"op": "add", "path": "members", "value": 7}), "invalidValue", "members"),
-        (json!({"op": "replace", "path": format!("members[value eq \"{a}\"].value"), "value": c}), "mutability", "immutable"),
+        (
+            json!({"op": "replace", "path": format!("members[value eq \"{a}\"].value"), "value": c}),
+            "mutability",
+            "immutable",
+        ),
         (json!({"op": "remove", "path": "members.display"}), "mutability", "immutable"),
         (json!({"op": "remove", "path": "displayName"}), "mutability", "displayName"),
         (json!({"op": "replace", "path": "displayName", "value": ""}), "invalidValue", "displayName"),
@@ -413,21 +485,39 @@ async fn the_examples_of_the_rfc() {
     let james = tenant.user("james").await;
     let group = tenant.group("Tour Guides", &[]).await;
     let group = format!("/Groups/{group}");
-    let member = json!([{"display": "Babs Jensen", "$ref": format!("https://example.com/v2/Users/{babs}"), "value": babs}]);
+    let member =
+        json!([{"display": "Babs Jensen", "$ref": format!("https://example.com/v2/Users/{babs}"), "value": babs}]);
     tenant.patch(&group, &json!([{"op": "add", "path": "members", "value": member}])).await.expect(200);
     let both = json!([
         {"display": "Babs Jensen", "$ref": "https://example.com/v2/Users/1", "value": babs},
         {"display": "James Smith", "$ref": "https://example.com/v2/Users/2", "value": james}
     ]);
-    tenant.ok("PATCH", &group, &patch_body(&json!([{"op": "replace", "path": "members", "value": both}])), 200, &json!({"members": {"$length": 2}})).await;
+    tenant
+        .ok(
+            "PATCH",
+            &group,
+            &patch_body(&json!([{"op": "replace", "path": "members", "value": both}])),
+            200,
+            &json!({"members": {"$length": 2}}),
+        )
+        .await;
     let one = json!([{"op": "remove", "path": format!("members[value eq \"{babs}\"]")}]);
     tenant.ok("PATCH", &group, &patch_body(&one), 200, &json!({"members": [{"value": james}]})).await;
     let all = json!([{"op": "remove", "path": "members"}]);
     tenant.ok("PATCH", &group, &patch_body(&all), 200, &json!({"members": "*absent*"})).await;
 
     let user = format!("/Users/{babs}");
-    let add = json!([{"op": "add", "value": {"emails": [{"value": "babs@jensen.org", "type": "home"}], "nickname": "Babs"}}]);
-    tenant.ok("PATCH", &user, &patch_body(&add), 200, &json!({"emails": [{"value": "babs@jensen.org"}], "nickName": "Babs"})).await;
+    let add =
+        json!([{"op": "add", "value": {"emails": [{"value": "babs@jensen.org", "type": "home"}], "nickname": "Babs"}}]);
+    tenant
+        .ok(
+            "PATCH",
+            &user,
+            &patch_body(&add),
+            200,
+            &json!({"emails": [{"value": "babs@jensen.org"}], "nickName": "Babs"}),
+        )
+        .await;
     let remove = json!([{"op": "remove", "path": "emails[type eq \"home\" and value ew \"jensen.org\"]"}]);
     tenant.ok("PATCH", &user, &patch_body(&remove), 200, &json!({"emails": "*absent*"})).await;
     let address = json!({"type": "work", "streetAddress": "911 Universal City Plaza", "locality": "Hollywood", "region": "CA", "postalCode": "91608", "country": "US", "formatted": "911 Universal City Plaza\nHollywood, CA 91608 US", "primary": true});
@@ -435,8 +525,17 @@ async fn the_examples_of_the_rfc() {
     tenant.put(&user, &body).await.expect(200);
     let replace = json!([{"op": "replace", "path": "addresses[type eq \"work\"]", "value": address}]);
     tenant.ok("PATCH", &user, &patch_body(&replace), 200, &json!({"addresses": {"$exact": [address]}})).await;
-    let street = json!([{"op": "replace", "path": "addresses[type eq \"work\"].streetAddress", "value": "1010 Broadway Ave"}]);
-    tenant.ok("PATCH", &user, &patch_body(&street), 200, &json!({"addresses": [{"streetAddress": "1010 Broadway Ave", "region": "CA"}]})).await;
+    let street =
+        json!([{"op": "replace", "path": "addresses[type eq \"work\"].streetAddress", "value": "1010 Broadway Ave"}]);
+    tenant
+        .ok(
+            "PATCH",
+            &user,
+            &patch_body(&street),
+            200,
+            &json!({"addresses": [{"streetAddress": "1010 Broadway Ave", "region": "CA"}]}),
+        )
+        .await;
     let several = json!([{"op": "replace", "value": {
         "emails": [
             {"value": "bjensen@example.com", "type": "work", "primary": true},
@@ -444,5 +543,13 @@ async fn the_examples_of_the_rfc() {
         ],
         "nickname": "Babs"
     }}]);
-    tenant.ok("PATCH", &user, &patch_body(&several), 200, &json!({"emails": {"$length": 2}, "nickName": "Babs", "addresses": {"$length": 1}})).await;
+    tenant
+        .ok(
+            "PATCH",
+            &user,
+            &patch_body(&several),
+            200,
+            &json!({"emails": {"$length": 2}, "nickName": "Babs", "addresses": {"$length": 1}}),
+        )
+        .await;
 }

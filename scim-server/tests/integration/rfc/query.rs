@@ -299,7 +299,10 @@ async fn queries_over_all_types() {
     let tenant = directory().await;
     for (filter, expect) in [
         ("", vec!["bjensen", "Jsmith", "back\\slash", "Tour Guides"]),
-        ("(meta.resourceType eq User) or (meta.resourceType eq Group)", vec!["bjensen", "Jsmith", "back\\slash", "Tour Guides"]),
+        (
+            "(meta.resourceType eq User) or (meta.resourceType eq Group)",
+            vec!["bjensen", "Jsmith", "back\\slash", "Tour Guides"],
+        ),
         (r#"meta.resourceType eq "Group""#, vec!["Tour Guides"]),
         (r#"userName eq "bjensen""#, vec!["bjensen"]),
         (r#"displayName eq "tour guides""#, vec!["Tour Guides"]),
@@ -365,7 +368,8 @@ async fn members_and_groups_in_filters() {
 async fn everything_together() {
     let tenant = SERVER.tenant();
     for (i, name) in ["e", "c", "a", "d", "b", "x"].into_iter().enumerate() {
-        let body = json!({"userName": name, "title": if name == "x" { "other" } else { "same" }, "nickName": i.to_string()});
+        let body =
+            json!({"userName": name, "title": if name == "x" { "other" } else { "same" }, "nickName": i.to_string()});
         tenant.post("/Users", &body).await.expect(201);
     }
     let path = query(
@@ -389,7 +393,9 @@ async fn everything_together() {
     let found = tenant.ok("POST", "/Users/.search", &search, 200, &expect).await;
     assert_eq!(found.json["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:ListResponse"]));
     tenant.ok("POST", "/.search", &search, 200, &expect).await;
-    tenant.ok("POST", "/Groups/.search", &json!({}), 200, &json!({"totalResults": 0, "Resources": {"$exact": []}})).await;
+    tenant
+        .ok("POST", "/Groups/.search", &json!({}), 200, &json!({"totalResults": 0, "Resources": {"$exact": []}}))
+        .await;
     for (body, scim_type, words) in [
         (json!([]), "invalidSyntax", "object"),
         (json!({"schemas": ["urn:x"]}), "invalidSyntax", "SearchRequest"),
@@ -448,7 +454,9 @@ async fn a_question_that_costs_too_much() {
     for filter in ["userName eq \"u007\"", "userName eq \"u007\" and nickName eq null", "userName sw \"u007\""] {
         assert_eq!(tenant.names(&filtered("/Users", filter)).await, ["u007"]);
     }
-    tenant.ok("GET", &query("/Users", &[("sortBy", "userName")]), &Value::Null, 200, &json!({"totalResults": 600})).await;
+    tenant
+        .ok("GET", &query("/Users", &[("sortBy", "userName")]), &Value::Null, 200, &json!({"totalResults": 600}))
+        .await;
     let (mut found, mut cursor) = (Vec::new(), String::new());
     for _ in 0..20 {
         let page = query("/Users", &[("filter", "userName ew \"77\""), ("cursor", &cursor)]);

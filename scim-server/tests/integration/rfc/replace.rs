@@ -36,7 +36,10 @@ async fn what_is_left_out_is_cleared() {
             json!({"userName": "bjensen", "name": {"givenName": "B"}, ENTERPRISE: {"costCenter": "2"}}),
             json!({"schemas": [USER, ENTERPRISE], "userName": "bjensen", "name": {"givenName": "B"}, ENTERPRISE: {"costCenter": "2"}}),
         ),
-        (json!({"userName": "bjensen", "name": null, "emails": [], "nickName": "x"}), json!({"schemas": [USER], "userName": "bjensen", "nickName": "x"})),
+        (
+            json!({"userName": "bjensen", "name": null, "emails": [], "nickName": "x"}),
+            json!({"schemas": [USER], "userName": "bjensen", "nickName": "x"}),
+        ),
         (json!({"USERNAME": "BJENSEN"}), json!({"schemas": [USER], "userName": "BJENSEN"})),
         (json!({"userName": "other"}), json!({"schemas": [USER], "userName": "other"})),
     ] {
@@ -46,7 +49,10 @@ async fn what_is_left_out_is_cleared() {
         assert_eq!(answer.header("etag"), read.header("etag"));
         let mut left = read.json.as_object().expect("an object").clone();
         let meta = left.shift_remove("meta").expect("meta");
-        assert_eq!((left.shift_remove("id"), &meta["created"]), (Some(created.id().into()), &created.json["meta"]["created"]));
+        assert_eq!(
+            (left.shift_remove("id"), &meta["created"]),
+            (Some(created.id().into()), &created.json["meta"]["created"])
+        );
         assert_eq!(Value::Object(left), expect, "{body}");
     }
     // The old name is free again, and the index knows the new one.
@@ -152,7 +158,23 @@ async fn an_answer_may_be_reduced() {
     let tenant = SERVER.tenant();
     let path = format!("/Users/{}", tenant.user("a").await);
     let body = json!({"userName": "a", "nickName": "n"});
-    tenant.ok("PUT", &format!("{path}?attributes=nickName"), &body, 200, &json!({"nickName": "n", "userName": "*absent*"})).await;
-    tenant.ok("PUT", &format!("{path}?excludedAttributes=nickName"), &body, 200, &json!({"nickName": "*absent*", "userName": "a"})).await;
+    tenant
+        .ok(
+            "PUT",
+            &format!("{path}?attributes=nickName"),
+            &body,
+            200,
+            &json!({"nickName": "n", "userName": "*absent*"}),
+        )
+        .await;
+    tenant
+        .ok(
+            "PUT",
+            &format!("{path}?excludedAttributes=nickName"),
+            &body,
+            200,
+            &json!({"nickName": "*absent*", "userName": "a"}),
+        )
+        .await;
     tenant.ok("GET", &path, &Value::Null, 200, &json!({"nickName": "n"})).await;
 }

@@ -76,7 +76,14 @@ async fn what_does_not_exist_is_not_found() {
             tenant.refused(method, &format!("/Users/{id}"), &body, 404, "", "").await;
         }
     }
-    for path in ["/Groups/nonsense", &format!("/Groups/{user}"), "/Nothing", "/Nothing/1", "/users", &format!("/Users/{user}/emails")] {
+    for path in [
+        "/Groups/nonsense",
+        &format!("/Groups/{user}"),
+        "/Nothing",
+        "/Nothing/1",
+        "/users",
+        &format!("/Users/{user}/emails"),
+    ] {
         tenant.refused("GET", path, &Value::Null, 404, "", "").await;
     }
     other.refused("GET", &format!("/Users/{user}"), &Value::Null, 404, "", "").await;
@@ -108,8 +115,14 @@ async fn attributes_by_name() {
         ("emails.primary", json!({"emails": [{"primary": true}]})),
         ("urn:ietf:params:scim:schemas:core:2.0:User:userName", json!({"userName": "bjensen"})),
         ("urn:ietf:params:scim:schemas:core:2.0:User:name.familyName", json!({"name": {"familyName": "Jensen"}})),
-        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", json!({ENTERPRISE: {"department": "Tours"}})),
-        ("URN:IETF:PARAMS:SCIM:SCHEMAS:EXTENSION:ENTERPRISE:2.0:USER:DEPARTMENT", json!({ENTERPRISE: {"department": "Tours"}})),
+        (
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+            json!({ENTERPRISE: {"department": "Tours"}}),
+        ),
+        (
+            "URN:IETF:PARAMS:SCIM:SCHEMAS:EXTENSION:ENTERPRISE:2.0:USER:DEPARTMENT",
+            json!({ENTERPRISE: {"department": "Tours"}}),
+        ),
         (ENTERPRISE, json!({ENTERPRISE: {"department": "Tours", "employeeNumber": "701984"}})),
         ("meta.resourceType", json!({"meta": {"resourceType": "User"}})),
         ("groups", json!({})),
@@ -131,7 +144,10 @@ fn check(document: &Value, asked: &str, expect: &Value) {
     let mut rest = document.as_object().expect("an object").clone();
     assert!(rest.shift_remove("id").is_some_and(|id| id.is_string()), "{asked}: {document}");
     let schemas = rest.shift_remove("schemas");
-    assert!(schemas.is_some_and(|urns| urns.as_array().is_some_and(|urns| urns.contains(&json!(USER)))), "{asked}: {document}");
+    assert!(
+        schemas.is_some_and(|urns| urns.as_array().is_some_and(|urns| urns.contains(&json!(USER)))),
+        "{asked}: {document}"
+    );
     assert_eq!(&Value::Object(rest), expect, "{asked}");
 }
 
@@ -186,9 +202,18 @@ async fn returned_always_by_default_on_request_never() {
             vec![("attributes", BADGE)],
             json!({"number": "7", "colour": "red", "history": "lost twice", "door": [{"value": "north", "secret": "s"}]}),
         ),
-        (vec![("attributes", "urn:example:scim:2.0:Badge:door.secret")], json!({"number": "7", "door": [{"secret": "s"}]})),
-        (vec![("excludedAttributes", "urn:example:scim:2.0:Badge:number")], json!({"number": "7", "colour": "red", "door": door})),
-        (vec![("excludedAttributes", "urn:example:scim:2.0:Badge:colour,urn:example:scim:2.0:Badge:door")], json!({"number": "7"})),
+        (
+            vec![("attributes", "urn:example:scim:2.0:Badge:door.secret")],
+            json!({"number": "7", "door": [{"secret": "s"}]}),
+        ),
+        (
+            vec![("excludedAttributes", "urn:example:scim:2.0:Badge:number")],
+            json!({"number": "7", "colour": "red", "door": door}),
+        ),
+        (
+            vec![("excludedAttributes", "urn:example:scim:2.0:Badge:colour,urn:example:scim:2.0:Badge:door")],
+            json!({"number": "7"}),
+        ),
         (vec![("excludedAttributes", BADGE)], json!({"number": "7"})),
         (vec![("excludedAttributes", "userName")], json!({"number": "7", "colour": "red", "door": door})),
     ] {
@@ -207,9 +232,15 @@ async fn members_of_a_group_by_name() {
     for (parameters, expect) in [
         (vec![("excludedAttributes", "members")], json!({"displayName": "g", "members": "*absent*", "meta": "*any*"})),
         (vec![("attributes", "displayName")], json!({"displayName": "g", "members": "*absent*", "meta": "*absent*"})),
-        (vec![("attributes", "members.value")], json!({"displayName": "*absent*", "members": {"$exact": [{"value": user}]}})),
+        (
+            vec![("attributes", "members.value")],
+            json!({"displayName": "*absent*", "members": {"$exact": [{"value": user}]}}),
+        ),
         (vec![("attributes", "members")], json!({"members": [{"value": user, "display": "a", "type": "User"}]})),
-        (vec![("excludedAttributes", "members.display,members.$ref")], json!({"members": {"$exact": [{"value": user, "type": "User"}]}})),
+        (
+            vec![("excludedAttributes", "members.display,members.$ref")],
+            json!({"members": {"$exact": [{"value": user, "type": "User"}]}}),
+        ),
     ] {
         let read = tenant.ok("GET", &query(&path, &parameters), &Value::Null, 200, &expect).await;
         assert_eq!(read.json["schemas"], json!([GROUP]));

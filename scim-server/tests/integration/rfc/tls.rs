@@ -140,8 +140,16 @@ async fn plain_http_is_not_spoken_and_a_wrong_pair_does_not_start() {
     let data = tempfile::tempdir().expect("a directory");
     let path = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
     for (arguments, status, words) in [
-        (vec!["serve", "--listen", "127.0.0.1:0", "--tls-cert", &path("cert.pem"), "--tls-key", &path("key.pem")], 1, "key.pem"),
-        (vec!["serve", "--listen", "127.0.0.1:0", "--tls-cert", &path("none.pem"), "--tls-key", &path("key.pem")], 1, "none.pem"),
+        (
+            vec!["serve", "--listen", "127.0.0.1:0", "--tls-cert", &path("cert.pem"), "--tls-key", &path("key.pem")],
+            1,
+            "key.pem",
+        ),
+        (
+            vec!["serve", "--listen", "127.0.0.1:0", "--tls-cert", &path("none.pem"), "--tls-key", &path("key.pem")],
+            1,
+            "none.pem",
+        ),
         (vec!["serve", "--listen", "127.0.0.1:0", "--tls-cert", &path("cert.pem")], 2, "tls_key"),
     ] {
         let output = crate::server::run(data.path(), &arguments);

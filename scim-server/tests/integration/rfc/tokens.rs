@@ -74,7 +74,9 @@ async fn what_is_no_good_token() {
     }
     details.dedup();
     assert_eq!(details.len(), 1, "the answer tells nothing: {details:?}");
-    for authorization in [format!("bearer {token}"), format!("BEARER {token}"), format!("Bearer   {token}"), format!(" Bearer {token} ")] {
+    for authorization in
+        [format!("bearer {token}"), format!("BEARER {token}"), format!("Bearer   {token}"), format!(" Bearer {token} ")]
+    {
         with(&tenant, &authorization).await.expect(200);
     }
 }

@@ -27,7 +27,10 @@ async fn every_answer_about_a_resource_has_its_version() {
     }
     assert!(versions.iter().all(|version| version.starts_with("W/\"") && version.ends_with('"')), "{versions:?}");
     let list = tenant.get("/Users").await.expect(200);
-    assert_eq!((list.json["Resources"][0]["meta"]["version"].as_str(), list.header("etag")), (versions.last().map(String::as_str), ""));
+    assert_eq!(
+        (list.json["Resources"][0]["meta"]["version"].as_str(), list.header("etag")),
+        (versions.last().map(String::as_str), "")
+    );
 }
 
 /// The present version is 2: for each `If-Match` whether a write goes through.
@@ -62,11 +65,20 @@ async fn if_match() {
             };
             let answer = tenant.request(method, &path, &[("if-match", condition)], body.as_ref()).await;
             if passes {
-                assert_eq!(answer.status, if method == "DELETE" { 204 } else { 200 }, "{method} {condition}: {}", answer.text);
+                assert_eq!(
+                    answer.status,
+                    if method == "DELETE" { 204 } else { 200 },
+                    "{method} {condition}: {}",
+                    answer.text
+                );
             } else {
                 answer.expect_error(412, None);
                 let read = tenant.get(&path).await.expect(200);
-                assert_eq!((&read.json["title"], read.header("etag")), (&json!("old"), "W/\"2\""), "{method} {condition}");
+                assert_eq!(
+                    (&read.json["title"], read.header("etag")),
+                    (&json!("old"), "W/\"2\""),
+                    "{method} {condition}"
+                );
             }
         }
     }

@@ -57,7 +57,8 @@ fuzz: ## Run each fuzz target for SECONDS (SECONDS=600); needs a nightly toolcha
 
 docs: ## Build the documentation of the code and write the generated reference pages
 	$(CARGO) doc --workspace --no-deps --locked
-	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server reference
+	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-protocol --test reference
+	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --lib reference
 
 clean: ## Remove what was built; the store in ./data stays
 	$(CARGO) clean

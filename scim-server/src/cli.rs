@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and what it does.
 //!
-//! A command is parsed into an [`AdminRequest`] and a way to show what comes back; [`session`] runs
+//! A command is parsed into an [`AdminRequest`] and a way to show what comes back; a session runs
 //! it on the running server or on the store itself. Exit codes: 0 done, 1 failed, 2 wrong usage.
 //!
 //! [`AdminRequest`]: crate::admin::AdminRequest

@@ -4,11 +4,13 @@
 //! a new module here.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::panic,
     clippy::too_many_lines,
-    reason = "a test says that something is wrong by panicking, and a scenario is read from top to bottom"
+    reason = "a test says that something is wrong by panicking, is told by its environment how long to run, and is read \
+              from top to bottom"
 )]
 
 mod architecture;
@@ -20,4 +22,5 @@ mod docs;
 mod identity_center;
 mod pitfalls;
 mod schemas;
+mod scim2_tester;
 mod server;

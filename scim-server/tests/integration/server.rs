@@ -38,11 +38,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// A tenant under this profile.
-    pub fn profile(name: &str) -> Self {
-        Self { profile: Some(name.to_owned()), ..Self::default() }
-    }
-
     /// A tenant with these settings.
     pub fn settings(settings: Value) -> Self {
         Self { settings: Some(settings), ..Self::default() }
@@ -131,11 +126,6 @@ impl TestServer {
         let mut process = self.process.take().expect("a running server");
         process.kill().expect("SIGKILL");
         process.wait().expect("the killed process");
-    }
-
-    /// Sends a signal by name: `HUP`, `TERM`.
-    pub fn signal(&self, name: &str) {
-        signal(self.process.as_ref().expect("a running server"), name);
     }
 
     /// Runs another subcommand on the same data directory.

@@ -169,13 +169,13 @@ async fn n09_a_path_may_begin_with_its_urn() {
     let server = TestServer::start();
     let client = server.client();
     let path = format!("/Users/{}", client.user("urn").await);
-    let patch = json!([
+    let operations = json!([
         {"op": "add", "path": format!("{ENTERPRISE}:employeeNumber"), "value": "7"},
         {"op": "add", "path": format!("{USER}:name.givenName"), "value": "Barbara"},
         {"op": "add", "path": format!("{USER}:emails[type eq \"work\"].value"), "value": "b@example.com"},
         {"op": "add", "value": {ENTERPRISE: {"costCenter": "4130"}}},
     ]);
-    let user = client.patch(&path, &patch).await.expect(200);
+    let user = client.patch(&path, &operations).await.expect(200);
     assert_eq!(user.json[ENTERPRISE], json!({"employeeNumber": "7", "costCenter": "4130"}));
     assert_eq!(user.json["name"]["givenName"], "Barbara");
     for filter in [
@@ -403,10 +403,10 @@ async fn n21_what_was_sent_comes_back_and_repeating_it_changes_nothing() {
     let path = format!("/Users/{}", created.id());
     let again = client.put(&path, &sent).await.expect(200);
     assert_eq!(again.json["meta"], created.json["meta"], "the same PUT is no change");
-    let patch = json!([{"op": "Replace", "path": "active", "value": "True"},
+    let operations = json!([{"op": "Replace", "path": "active", "value": "True"},
         {"op": "replace", "path": "emails[type eq \"Work\"].value", "value": "B@Example.com"},
         {"op": "replace", "value": {"name.familyName": "Jensen"}}]);
-    let again = client.patch(&path, &patch).await.expect(200);
+    let again = client.patch(&path, &operations).await.expect(200);
     assert_eq!(again.json, created.json, "a PATCH of what is there is no change");
 }
 

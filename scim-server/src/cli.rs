@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and what it does.
 //!
-//! A command is parsed into an [`AdminRequest`] and a way to show what comes back; [`session`] runs
+//! A command is parsed into an [`AdminRequest`] and a way to show what comes back; a session runs
 //! it on the running server or on the store itself. Exit codes: 0 done, 1 failed, 2 wrong usage.
 //!
 //! [`AdminRequest`]: crate::admin::AdminRequest
@@ -17,7 +17,7 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 use crate::{admin::AdminError, config::ConfigError};
 use command::Command;
@@ -60,6 +60,11 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())
     }
+}
+
+/// The command line as data, for whoever wants to hold something against it.
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the command line of this process and does what it says.

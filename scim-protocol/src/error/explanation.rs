@@ -93,8 +93,8 @@ impl ErrorKind {
                 "Compare base URL and token with what was issued; issue a new token if in doubt.",
             ),
             Self::Forbidden => (
-                "The token is good and may not do this: its scopes do not cover the method, its tenant is disabled, or a discovery endpoint was given a `filter`.",
-                "Use a token with the scope that the detail names, have the tenant enabled, or leave the filter out.",
+                "The token is good and may not do this: its scopes do not cover the method, its tenant is disabled or has as many resources as its quota allows, or a discovery endpoint was given a `filter`.",
+                "The detail says which. Use a token with the scope that it names, have the tenant enabled or its quota raised, or leave the filter out.",
             ),
             Self::Sensitive => (
                 "A URL holds personal information that must not stand in a URL. Kept because RFC 7644 defines it; scim-server refuses no URL for it.",

@@ -23,7 +23,8 @@ use super::{
     Service,
     body::Body,
     listen::Peer,
-    request, response,
+    request,
+    response::{self, InsufficientScope},
     route::{Route, Target, route},
     source,
 };
@@ -128,10 +129,7 @@ impl Service {
             Ok(response) => (response, None),
             Err(error) => {
                 let presented = parts.headers.contains_key(AUTHORIZATION);
-                if error.kind().status() >= 500 {
-                    let cause = std::error::Error::source(&error);
-                    tracing::error!(status = error.kind().status(), cause, "{}", error.detail());
-                }
+                tell(&error);
                 (response::error(&error, request::answer_type(&parts.headers), presented), Some(error))
             }
         };
@@ -140,6 +138,7 @@ impl Service {
             response.headers_mut().insert(REQUEST_ID, value);
         }
         self.record(&parts, peer, id, at, &notes, &response, error.as_ref()).await;
+        tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
         self.metrics.requests.observe(notes.operation, response.status().as_u16(), started.elapsed());
         response
     }
@@ -272,6 +271,7 @@ impl Service {
             Target::Bulk => {
                 target.require(parts.method.as_str())?;
                 profile::require_bulk(context.caller.tenant())?;
+                self.operations.require_bulk()?;
                 let bulk = BulkRequest::parse(self.body(parts, incoming, notes).await?)?;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 self.operations.bulk(context, bulk).await
@@ -401,6 +401,19 @@ impl Service {
     }
 }
 
+/// Tells the operator what the answer does not: the cause of a fault of ours, and why somebody was
+/// not let in.
+fn tell(error: &Error) {
+    let cause = std::error::Error::source(error);
+    match error.kind() {
+        ErrorKind::Internal | ErrorKind::Unavailable(_) => {
+            tracing::error!(status = error.kind().status(), cause, "{}", error.detail());
+        }
+        ErrorKind::Unauthorized => tracing::info!(cause, "a request was not let in"),
+        _ => {}
+    }
+}
+
 /// 403 unless the token's scopes cover the method. A search only reads, whatever its method.
 fn authorise(caller: &Caller, method: &Method, target: &Target<'_>) -> Result<(), Error> {
     let scopes = caller.scopes();
@@ -409,7 +422,8 @@ fn authorise(caller: &Caller, method: &Method, target: &Target<'_>) -> Result<()
     if allowed {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Forbidden, format!("The token does not have the {scope} scope. Use one that has it.")))
+    let detail = format!("The token does not have the {scope} scope. Use one that has it.");
+    Err(Error::new(ErrorKind::Forbidden, detail).with_source(InsufficientScope(scope)))
 }
 
 fn known<'a>(rt: Option<&'a Arc<ResourceType>>, endpoint: &str) -> Result<&'a Arc<ResourceType>, Error> {

@@ -2,7 +2,7 @@
 //! identity providers. What was built and tuned for that system finds the same limits here, and the
 //! same texts to search for.
 //!
-//! `docs/decisions/0101-identity-center-profile.md` says what is refused, what is dropped, and what
+//! `docs/decisions/0015-identity-center-attributes.md` says what is refused, what is dropped, and what
 //! is offered beyond that system, with the reasons.
 
 pub mod filter;

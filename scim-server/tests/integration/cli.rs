@@ -406,8 +406,8 @@ fn an_empty_store_gets_its_first_tenant_when_it_is_served() {
     assert_eq!(server.terminate(), Some(0));
 
     let mut again = Server::start(&world, &["--first-tenant", "default"]);
-    let told = Command::new("kill").arg(again.child.id().to_string()).status().unwrap();
-    assert!(told.success());
+    let killed = Command::new("kill").arg(again.child.id().to_string()).status().unwrap();
+    assert!(killed.success());
     let mut rest = String::new();
     again.more.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "", "the token is shown once");

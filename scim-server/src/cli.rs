@@ -13,6 +13,7 @@ mod serve;
 mod session;
 mod settings;
 mod show;
+mod signals;
 
 use std::process::ExitCode;
 

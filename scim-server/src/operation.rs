@@ -22,7 +22,10 @@ pub mod replace;
 pub mod retrieve;
 mod sort;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use scim_protocol::{Error, ErrorKind, message::Query, resource::project::Projection, schema::ResourceType};
 
@@ -86,14 +89,28 @@ pub trait Ids: Send + Sync + 'static {
 }
 
 /// UUIDv7: the order of ids is the order of creation, and nobody can guess one.
+///
+/// The twelve bits behind the milliseconds count on within one (RFC 9562 §6.2, method 1), so that
+/// the order holds for resources that are made at once, as by a bulk request. The rest is random.
 #[derive(Debug, Default)]
-pub struct UuidV7;
+pub struct UuidV7 {
+    /// The milliseconds and the counter of the last id, as one number.
+    last: AtomicU64,
+}
+
+/// Bits of the counter.
+const COUNTER_BITS: u32 = 12;
 
 impl Ids for UuidV7 {
     fn next(&self, clock: &dyn Clock) -> ResourceId {
         let millis = u64::try_from(clock.now().as_millis()).unwrap_or_default();
-        let random: [u8; 10] = rand::random();
-        ResourceId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+        let after = |last: u64| (last + 1).max(millis << COUNTER_BITS);
+        let last = self.last.fetch_update(Relaxed, Relaxed, |last| Some(after(last)));
+        let now = after(last.unwrap_or_else(|last| last));
+        let mut random: [u8; 10] = rand::random();
+        let [high, low, ..] = &mut random;
+        [*high, *low] = u16::try_from(now & ((1 << COUNTER_BITS) - 1)).unwrap_or_default().to_be_bytes();
+        ResourceId(uuid::Builder::from_unix_timestamp_millis(now >> COUNTER_BITS, &random).into_uuid())
     }
 }
 
@@ -204,9 +221,8 @@ impl Operations {
 
     fn renderer(&self, context: &Context) -> Renderer {
         let tenant = context.caller.tenant();
-        let endpoints =
-            tenant.registry.resource_types().iter().map(|rt| (rt.name.as_str().into(), rt.endpoint.clone())).collect();
-        Renderer { store: self.store.clone(), tenant: tenant.id, base: context.base.clone(), endpoints }
+        let (base, endpoints) = (context.base.clone(), tenant.endpoints.clone());
+        Renderer { store: self.store.clone(), tenant: tenant.id, base, endpoints }
     }
 
     /// The resource with that id, or 404.
@@ -260,4 +276,25 @@ fn taken(entry: &IndexEntry) -> Error {
             entry.key.attribute
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use scim_protocol::Timestamp;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    #[test]
+    fn ids_grow_within_a_millisecond_and_when_the_clock_goes_back() {
+        let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
+        let ids = UuidV7::default();
+        let mut made: Vec<_> = (0..5000).map(|_| ids.next(&clock)).collect();
+        clock.advance(-10);
+        made.push(ids.next(&clock));
+        clock.advance(1000);
+        made.push(ids.next(&clock));
+        assert!(made.is_sorted_by(|a, b| a < b));
+        assert!(made.iter().all(|id| id.0.get_version_num() == 7));
+    }
 }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use scim_protocol::{
+    path::BoundPath,
     resource::project::Projection,
-    schema::{Attribute, ResourceType},
+    schema::{Attribute, ResourceType, Returned},
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -23,6 +24,8 @@ use crate::store::{Record, Reference, ResourceId, ResourceKey, Store, StoreError
 const MEMBERS_PAGE: usize = 1000;
 /// When a piece of a stream is long enough to send.
 const PIECE_BYTES: usize = 64 * 1024;
+/// About how long `meta` and what else stands behind a document is, so that a buffer need not grow.
+pub const META_BYTES: usize = 512;
 /// Answers with more members than this are streamed.
 pub const STREAM_MEMBERS: u64 = 2000;
 
@@ -128,11 +131,13 @@ impl View {
             (true, false) => Members::Listed,
         };
         let verbatim = match &projection {
-            Projection::Default => true,
+            Projection::Default => is_stored_as_served(&resource_type),
             Projection::Attributes(_) => false,
-            Projection::Excluded(paths) => paths
-                .iter()
-                .all(|path| path.sub_attribute.is_none() && (path.is_core("members") || path.is_core("groups"))),
+            Projection::Excluded(paths) => {
+                let outside = |path: &BoundPath| path.is_core("members") || path.is_core("groups");
+                paths.iter().all(|path| path.sub_attribute.is_none() && outside(path))
+                    && is_stored_as_served(&resource_type)
+            }
         };
         Self { resource_type, projection, verbatim, groups, max_groups: usize::MAX, members }
     }
@@ -376,12 +381,23 @@ pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError
     Ok(document)
 }
 
+/// Whether the visible part of a record has nothing in it that is not served by default. Documents
+/// are parted by whole attributes, so a schema with a sub-attribute that is returned on request only,
+/// or never, needs the slower way.
+fn is_stored_as_served(rt: &ResourceType) -> bool {
+    let extensions = rt.extensions.iter().flat_map(|extension| &extension.schema.attributes);
+    rt.schema.attributes.iter().chain(extensions).all(|attribute| {
+        !is_served_by_default(attribute) || attribute.sub_attributes.iter().all(|sub| is_served_by_default(sub))
+    })
+}
+
+fn is_served_by_default(attribute: &Attribute) -> bool {
+    matches!(attribute.returned, Returned::Always | Returned::Default)
+}
+
 /// Parts a document by `returned`: what is served by default, and what is not.
 pub fn split_returned(document: &Map<String, Value>, rt: &ResourceType) -> (Map<String, Value>, Map<String, Value>) {
-    use scim_protocol::schema::Returned;
-    let by_default = |attribute: Option<&Arc<Attribute>>| {
-        attribute.is_none_or(|a| matches!(a.returned, Returned::Always | Returned::Default))
-    };
+    let by_default = |attribute: Option<&Arc<Attribute>>| attribute.is_none_or(|a| is_served_by_default(a));
     let (mut visible, mut hidden) = (Map::new(), Map::new());
     for (name, value) in document {
         match (rt.extension(name), value) {

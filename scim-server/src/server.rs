@@ -78,7 +78,7 @@ impl Server {
             sealer: Sealer::new(&secret::cursors(&*store).await?, limits.cursor_seconds),
             store,
             clock: clock.clone(),
-            ids: Arc::new(UuidV7),
+            ids: Arc::new(UuidV7::default()),
             limits,
             passwords: Hasher::default(),
         });

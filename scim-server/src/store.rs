@@ -394,6 +394,15 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Position>, StoreError>;
 
+    /// The same with the resources. Each record was found to have the value of its position; `None`
+    /// where the resource has lost it, or is gone, since the position was read.
+    async fn indexed(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<(Position, Option<Record>)>, StoreError>;
+
     /// How many positions the range has; stops counting at `limit`.
     async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError>;
 

@@ -80,6 +80,8 @@ pub struct Tenant {
     pub registry: SchemaRegistry,
     /// What is indexed, by resource type.
     pub indexes: HashMap<TypeName, Vec<IndexSpec>>,
+    /// The endpoint of each resource type, as it stands in URLs.
+    pub endpoints: Arc<[(TypeName, String)]>,
 }
 
 impl Tenant {

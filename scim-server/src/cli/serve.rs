@@ -14,6 +14,7 @@ use super::{
     Failure,
     session::{lock_soon, open_store, prepare},
     show::write,
+    signals::{Hangup, Termination},
 };
 use crate::{
     admin::{
@@ -70,6 +71,7 @@ async fn serve(
     let admin_address = listener.local_addr().map_err(failed)?;
     let announcement = place.announce(admin_address).map_err(failed)?;
 
+    let (termination, hangup) = (Termination::listen().map_err(failed)?, Hangup::listen().map_err(failed)?);
     let url = url(&config, address);
     write(&format!("scim-server is ready on {url} (administration on {admin_address})\n"))?;
     if let Some((tenant, issued)) = &first {
@@ -80,10 +82,10 @@ async fn serve(
     let administration = tokio::spawn(listen::serve(listener, Arc::clone(&admin), until(stopped)));
     let reload =
         Reload { given, started: config, log, tls: server.tls().cloned(), service: Arc::clone(&server.service) };
-    let reloading = tokio::spawn(on_hangup(reload));
+    let reloading = tokio::spawn(on_hangup(hangup, reload));
     let outcome = server
         .run(async {
-            termination().await;
+            termination.told().await;
             admin.stopping.store(true, Ordering::Relaxed);
             tracing::info!("stopping: requests in flight are finished");
         })
@@ -188,45 +190,11 @@ fn report<E: std::fmt::Display>(what: &str, outcome: Result<(), E>) {
     }
 }
 
-#[cfg(unix)]
-async fn on_hangup(reload: Reload) {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::hangup()) {
-        Ok(mut hangup) => {
-            while hangup.recv().await.is_some() {
-                reload.run();
-            }
-        }
-        Err(error) => tracing::error!(%error, "SIGHUP cannot be received"),
+async fn on_hangup(mut hangup: Hangup, reload: Reload) {
+    loop {
+        hangup.told().await;
+        reload.run();
     }
-}
-
-#[cfg(not(unix))]
-async fn on_hangup(_: Reload) {
-    std::future::pending().await
-}
-
-/// Resolves when the process is told to end.
-#[cfg(unix)]
-async fn termination() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "SIGTERM cannot be received");
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
-}
-
-#[cfg(not(unix))]
-async fn termination() {
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

@@ -152,7 +152,7 @@ pub(super) async fn context(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Res
     let provision = Arc::new(Operations {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
-        ids: Arc::new(UuidV7),
+        ids: Arc::new(UuidV7::default()),
         // These cursors do not outlive the process.
         sealer: Sealer::new(&rand::random(), limits.cursor_seconds),
         limits,

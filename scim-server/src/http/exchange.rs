@@ -23,7 +23,8 @@ use super::{
     Service,
     body::Body,
     listen::Peer,
-    request, response,
+    request,
+    response::{self, InsufficientScope},
     route::{Route, Target, route},
     source,
 };
@@ -137,6 +138,7 @@ impl Service {
             response.headers_mut().insert(REQUEST_ID, value);
         }
         self.record(&parts, peer, id, at, &notes, &response, error.as_ref()).await;
+        tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
         self.metrics.requests.observe(notes.operation, response.status().as_u16(), started.elapsed());
         response
     }
@@ -269,6 +271,7 @@ impl Service {
             Target::Bulk => {
                 target.require(parts.method.as_str())?;
                 profile::require_bulk(context.caller.tenant())?;
+                self.operations.require_bulk()?;
                 let bulk = BulkRequest::parse(self.body(parts, incoming, notes).await?)?;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 self.operations.bulk(context, bulk).await
@@ -419,7 +422,8 @@ fn authorise(caller: &Caller, method: &Method, target: &Target<'_>) -> Result<()
     if allowed {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Forbidden, format!("The token does not have the {scope} scope. Use one that has it.")))
+    let detail = format!("The token does not have the {scope} scope. Use one that has it.");
+    Err(Error::new(ErrorKind::Forbidden, detail).with_source(InsufficientScope(scope)))
 }
 
 fn known<'a>(rt: Option<&'a Arc<ResourceType>>, endpoint: &str) -> Result<&'a Arc<ResourceType>, Error> {

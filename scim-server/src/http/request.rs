@@ -114,9 +114,11 @@ pub fn query(parts: &Parts) -> Result<Query, Error> {
     }
 }
 
-/// `If-Match` or `If-None-Match`.
+/// `If-Match` or `If-None-Match`. Several lines are one list (RFC 9110 §5.3); what is not text names no
+/// version.
 pub fn condition(headers: &HeaderMap, name: &HeaderName) -> Condition {
-    text(headers, name).map_or(Condition::None, Condition::parse)
+    let lines: Vec<_> = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or_default()).collect();
+    if lines.is_empty() { Condition::None } else { Condition::parse(&lines.join(",")) }
 }
 
 /// A header's text; `None` when it is absent or not text.

@@ -49,6 +49,12 @@ pub fn document(document: &Value, media_type: &'static str) -> Response<Body> {
     with_type(Response::new(Body::from(document.to_string().into_bytes())), media_type)
 }
 
+/// Why a good token does not do: the scope that the request needs. As the source of an error it
+/// becomes part of the challenge (RFC 6750 §3.1).
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the token lacks the scope {0}")]
+pub struct InsufficientScope(pub &'static str);
+
 /// The response to a request that failed (RFC 7644 §3.12). `presented` tells whether there was a
 /// token, since RFC 6750 §3 gives the reason only then.
 pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Response<Body> {
@@ -61,6 +67,12 @@ pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Respon
             let challenge =
                 if presented { "Bearer realm=\"scim\", error=\"invalid_token\"" } else { "Bearer realm=\"scim\"" };
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        ErrorKind::Forbidden => {
+            if let Some(InsufficientScope(scope)) = std::error::Error::source(error).and_then(|e| e.downcast_ref()) {
+                let challenge = format!("Bearer realm=\"scim\", error=\"insufficient_scope\", scope=\"{scope}\"");
+                insert(headers, WWW_AUTHENTICATE, challenge);
+            }
         }
         ErrorKind::MethodNotAllowed(methods) => {
             headers.insert(ALLOW, HeaderValue::from_static(methods));

@@ -89,13 +89,15 @@ impl From<NoTarget> for Error {
     }
 }
 
-/// Reads a path `/{tenant}/scim/v2/…`. A slash at the end does not count.
+/// Reads a path `/{tenant}/scim/v2/…`. A slash too many at the end, or behind the base URL, where
+/// people paste the URL with one and providers add theirs, does not count.
 pub fn route(path: &str) -> Result<Route<'_>, Error> {
     let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(3, '/');
     let (Some(tenant), Some("scim"), Some(rest)) = (segments.next(), segments.next(), segments.next()) else {
         return Err(not_found());
     };
     let (version, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let rest = rest.trim_start_matches('/');
     let target = match version {
         "v2" => target(rest.strip_suffix('/').unwrap_or(rest)).ok_or(NoTarget::Unknown),
         other if other.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) => {
@@ -171,6 +173,8 @@ mod tests {
         check("/t/scim/v2/Me", "t Me");
         check("/t/scim/v2/Schemas/urn%3Aietf%3Ax", "t Schemas(Some(\"urn:ietf:x\"))");
         check("/t/scim/v2/ResourceTypes/User", "t ResourceTypes(Some(\"User\"))");
+        check("/t/scim/v2//Users", "t Resources(\"/Users\")");
+        check("/t/scim/v2//", "t Root");
         check("/t/scim/v2/Users/a/b", "t Unknown");
         check("/t/scim/v1/Users", "t Version");
         check("/t/scim/Users", "t Unknown");

@@ -4,7 +4,7 @@ use scim_protocol::Error;
 
 use super::{Context, Operations};
 use crate::{
-    render::{Out, Pieces, STREAM_MEMBERS, View},
+    render::{META_BYTES, Out, Pieces, STREAM_MEMBERS, View},
     store::{Record, ResourceId, ResourceKey},
 };
 
@@ -88,7 +88,7 @@ impl Operations {
             Content::Pieces(pieces)
         } else {
             let mut out = Out::default();
-            out.buffer.reserve(record.body.visible.len() + 512);
+            out.buffer.reserve(record.body.visible.len() + META_BYTES);
             renderer.resource(&mut out, view, key.id, &record, &groups).await?;
             Content::Whole(out.buffer)
         };

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use scim_protocol::{
     Error, ErrorKind,
     message::{BulkMethod, BulkOperation, BulkRequest, BulkResult, Query, RefusedOperation},
+    patch::PATCH_OP_SCHEMA,
 };
 use serde_json::{Value, json};
 
@@ -32,6 +33,14 @@ struct Run {
 }
 
 impl Operations {
+    /// 501 where the server was started without bulk.
+    pub fn require_bulk(&self) -> Result<(), Error> {
+        if self.limits.bulk_operations > 0 {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NotImplemented, "This server has /Bulk turned off. Send the operations one by one."))
+    }
+
     /// Runs a bulk request and gives the bulk response.
     pub async fn bulk(&self, context: &Context, request: BulkRequest) -> Result<Answer, Error> {
         let most = self.limits.bulk_operations;
@@ -55,25 +64,24 @@ impl Operations {
             errors: 0,
         };
         for (i, operation) in request.operations.into_iter().enumerate() {
-            match operation {
-                Ok(operation) => {
-                    if let (BulkMethod::Post, Some(bulk_id)) = (operation.method, &operation.bulk_id)
-                        && run.ids.insert(bulk_id.clone(), self.ids.next(&*self.clock)).is_some()
-                    {
-                        return Err(Error::syntax(format!(
-                            "Two operations have the bulkId \"{bulk_id}\". Give each POST its own."
-                        )));
-                    }
-                    pending.push((i, operation));
-                }
-                Err(refused) => run.refuse(i, refused),
+            if let Ok(BulkOperation { method: BulkMethod::Post, bulk_id: Some(bulk_id), .. }) = &operation
+                && run.ids.insert(bulk_id.clone(), self.ids.next(&*self.clock)).is_some()
+            {
+                return Err(Error::syntax(format!(
+                    "Two operations have the bulkId \"{bulk_id}\". Give each POST its own."
+                )));
             }
+            let references = operation.as_ref().map_or_else(|_| Vec::new(), BulkOperation::references);
+            pending.push(Pending { i, operation, references });
         }
         while !pending.is_empty() && run.errors < fail_on_errors {
             // The first operation whose references are settled; in a circle, simply the first.
-            let ready = pending.iter().position(|(_, operation)| run.settled(operation)).unwrap_or(0);
-            let (i, operation) = pending.remove(ready);
-            self.run(context, &mut run, i, operation).await;
+            let ready = pending.iter().position(|one| run.settled(&one.references)).unwrap_or(0);
+            let Pending { i, operation, references } = pending.remove(ready);
+            match operation {
+                Ok(operation) => self.run(context, &mut run, i, operation, &references).await,
+                Err(refused) => run.refuse(i, refused),
+            }
         }
         self.add_later(context, &mut run).await;
         let results: Vec<_> = run.results.into_iter().flatten().collect();
@@ -81,49 +89,46 @@ impl Operations {
         Ok(Answer::plain(Outcome::Ok, Content::Whole(body)))
     }
 
-    async fn run(&self, context: &Context, run: &mut Run, i: usize, mut operation: BulkOperation) {
-        let method = operation.method.as_str().to_owned();
-        let bulk_id = operation.bulk_id.clone();
-        let later = run.postpone(&mut operation);
-        let done = match run.resolve(&mut operation) {
+    async fn run(
+        &self,
+        context: &Context,
+        run: &mut Run,
+        i: usize,
+        mut operation: BulkOperation,
+        references: &[String],
+    ) {
+        let (method, bulk_id) = (operation.method, operation.bulk_id.clone());
+        let later = if run.settled(references) { Vec::new() } else { run.postpone(&mut operation) };
+        let resolved = run.resolve(&mut operation);
+        // What failed is named too, unless it was to be made (RFC 7644 §3.7.3).
+        let target = target_of(context, &operation).filter(|_| resolved.is_ok());
+        let done = match resolved {
             Ok(()) => self.perform(context, run, operation).await,
             Err(error) => Err(error),
         };
-        let (result, location) = match done {
+        let mut result = BulkResult {
+            method: method.as_str().to_owned(),
+            bulk_id: bulk_id.clone(),
+            version: None,
+            location: target,
+            status: 0,
+            response: None,
+        };
+        match done {
             Ok(answer) => {
-                run.made.extend(bulk_id.clone());
-                let location = answer.location;
-                let version = answer.version.map(etag);
-                (
-                    BulkResult {
-                        method,
-                        bulk_id,
-                        version,
-                        location: location.clone(),
-                        status: status(answer.outcome),
-                        response: None,
-                    },
-                    location,
-                )
+                run.made.extend(bulk_id);
+                result.status = status(answer.outcome);
+                result.version = answer.version.map(etag);
+                result.location = answer.location;
+                if let (Some(path), false) = (&result.location, later.is_empty()) {
+                    run.later.push((i, path.clone(), later));
+                }
             }
             Err(error) => {
-                run.failed.extend(bulk_id.clone());
+                run.failed.extend(bulk_id);
                 run.errors += 1;
-                (
-                    BulkResult {
-                        method,
-                        bulk_id,
-                        version: None,
-                        location: None,
-                        status: error.kind().status(),
-                        response: Some(error.body()),
-                    },
-                    None,
-                )
+                result.fail(&error);
             }
-        };
-        if let (Some(path), false) = (location, later.is_empty()) {
-            run.later.push((i, path, later));
         }
         if let Some(place) = run.results.get_mut(i) {
             *place = Some(result);
@@ -132,10 +137,8 @@ impl Operations {
 
     async fn perform(&self, context: &Context, run: &Run, operation: BulkOperation) -> Result<Answer, Error> {
         let BulkOperation { method, bulk_id, version, path, data } = operation;
-        let (endpoint, id) = match path.trim_start_matches('/').split_once('/') {
-            Some((endpoint, id)) => (endpoint, Some(id)),
-            None => (path.trim_start_matches('/'), None),
-        };
+        let plain = path.trim_matches('/');
+        let (endpoint, id) = plain.split_once('/').map_or((plain, None), |(endpoint, id)| (endpoint, Some(id)));
         let registry = &context.caller.tenant().registry;
         let rt = registry.endpoint(&format!("/{endpoint}")).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("The path \"{path}\" names no endpoint of this server."))
@@ -177,7 +180,8 @@ impl Operations {
                 .map(|id| json!({"value": id.to_string()}))
                 .collect();
             let missing = values.len() < members.len();
-            let body = json!({"Operations": [{"op": "add", "path": MEMBERS, "value": values}]});
+            let operations = json!([{"op": "add", "path": MEMBERS, "value": values}]);
+            let body = json!({"schemas": [PATCH_OP_SCHEMA], "Operations": operations});
             let added = match context.caller.tenant().registry.endpoint(&format!("/{endpoint}")) {
                 Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Condition::None).await,
                 None => continue,
@@ -190,6 +194,14 @@ impl Operations {
             }
         }
     }
+}
+
+/// An operation that is still to be done.
+struct Pending {
+    i: usize,
+    operation: Result<BulkOperation, RefusedOperation>,
+    /// The bulkIds that it refers to, found once: each step asks them of everything that waits.
+    references: Vec<String>,
 }
 
 /// An operation that turned out to have failed.
@@ -207,7 +219,8 @@ impl Fail for BulkResult {
 impl Run {
     fn refuse(&mut self, i: usize, refused: RefusedOperation) {
         self.errors += 1;
-        self.failed.extend(refused.bulk_id.clone());
+        // A bulkId that is given twice means the first operation that has it.
+        self.failed.extend(refused.bulk_id.clone().filter(|id| !self.ids.contains_key(id)));
         if let Some(place) = self.results.get_mut(i) {
             *place = Some(BulkResult {
                 method: refused.method.unwrap_or_default(),
@@ -220,16 +233,16 @@ impl Run {
         }
     }
 
-    /// Whether everything that the operation refers to is there, or will never be.
-    fn settled(&self, operation: &BulkOperation) -> bool {
+    /// Whether everything that an operation refers to is there, or will never be.
+    fn settled(&self, references: &[String]) -> bool {
         let open = |id: &String| self.ids.contains_key(id) && !self.made.contains(id) && !self.failed.contains(id);
-        !operation.references().iter().any(open)
+        !references.iter().any(open)
     }
 
     /// Takes out the members that do not exist yet: only where operations refer to each other in a
     /// circle. Gives their bulkIds.
     fn postpone(&self, operation: &mut BulkOperation) -> Vec<String> {
-        if operation.method != BulkMethod::Post || self.settled(operation) {
+        if operation.method != BulkMethod::Post {
             return Vec::new();
         }
         let Some(Value::Object(data)) = &mut operation.data else { return Vec::new() };
@@ -257,6 +270,14 @@ impl Run {
         operation.resolve(&|id| self.ids.get(id).map(ToString::to_string));
         Ok(())
     }
+}
+
+/// The URL of the resource that an operation names: its result has it also when it fails, unless it
+/// is a POST (RFC 7644 §3.7.3).
+fn target_of(context: &Context, operation: &BulkOperation) -> Option<String> {
+    let (endpoint, id) = operation.path.trim_start_matches('/').split_once('/')?;
+    let rt = context.caller.tenant().registry.endpoint(&format!("/{endpoint}"))?;
+    (operation.method != BulkMethod::Post).then(|| format!("{}{}/{id}", context.base, rt.endpoint))
 }
 
 fn unresolved(bulk_id: &str) -> Error {

@@ -14,7 +14,7 @@ impl Operations {
     /// The ServiceProviderConfig.
     pub fn service_provider_config(&self, tenant: &Tenant, base: &str) -> Value {
         let page = profile::max_page_size(tenant).unwrap_or(self.limits.max_page_size);
-        let bulk = profile::has_bulk(tenant);
+        let bulk = profile::has_bulk(tenant) && self.limits.bulk_operations > 0;
         let features = Features {
             documentation_uri: None,
             patch: Supported { supported: true },

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use scim_protocol::{Error, ErrorKind, filter::BoundFilter, resource::project::Projection, schema::ResourceType};
+use serde_json::{Map, Value};
 
 use super::{Context, Operations};
 use crate::{
+    index,
     membership::has_members,
     plan::{Plan, Source},
     render::{Renderer, View},
-    store::{IndexRange, IndexValue, Position, Record, ResourceId, ResourceKey, Start, TypeName},
+    store::{IndexRange, IndexValue, Position, Record, ResourceId, ResourceKey, Start, TypeName, Values},
+    tenant::IndexSpec,
 };
 
 /// How many candidates are read from the store at a time.
@@ -30,7 +33,8 @@ pub(super) struct Match {
     pub record: Record,
 }
 
-/// Some candidates in the order of the walk; `done` when there are none behind them.
+/// Some candidates in the order of the walk, without a record where there is none any more; `done`
+/// when there are none behind them.
 struct Candidates {
     found: Vec<(Position, Option<Record>)>,
     done: bool,
@@ -43,6 +47,10 @@ pub(super) struct Walk<'a> {
     renderer: Renderer,
     target: &'a Target,
     filter_view: View,
+    /// How many candidates are read at a time.
+    batch: usize,
+    /// The prefix that is walked over, and the index: one resource may have several such values.
+    prefix: Option<(IndexSpec, IndexValue)>,
     after: Option<Position>,
     done: bool,
     /// Documents that this query looked at so far.
@@ -61,11 +69,21 @@ impl<'a> Walk<'a> {
             operations,
             renderer: operations.renderer(context),
             filter_view: filter_view(target),
+            prefix: prefix(context, target),
             target,
+            batch: BATCH,
             after,
             done: false,
             examined,
         }
+    }
+
+    /// Where every candidate matches, reads no more of them at a time than are wanted.
+    pub fn wanting(mut self, matches: usize) -> Self {
+        if self.target.plan.exact {
+            self.batch = matches.clamp(1, BATCH);
+        }
+        self
     }
 
     /// The next matches; `None` at the end. A batch may be empty while the walk goes on.
@@ -81,13 +99,8 @@ impl<'a> Walk<'a> {
         let mut matches = Vec::with_capacity(found.len());
         for (position, record) in found {
             self.examined += 1;
-            let record = match record {
-                Some(record) => Some(record),
-                None => self.operations.store.get(&self.key(position.id)).await?,
-            };
-            // A resource that went since its index entry was read is not a match any more.
             let Some(record) = record else { continue };
-            if self.holds(position.id, &record).await? {
+            if self.holds(&position, &record).await? {
                 matches.push(Match { position, record });
             }
         }
@@ -104,16 +117,39 @@ impl<'a> Walk<'a> {
         !self.done && self.examined >= self.operations.limits.candidates
     }
 
+    /// Whether nothing is left behind what was looked at.
+    pub fn done(&self) -> bool {
+        self.done
+    }
+
     /// The last candidate that was looked at.
     pub fn position(&self) -> Option<&Position> {
         self.after.as_ref()
     }
 
-    async fn holds(&self, id: ResourceId, record: &Record) -> Result<bool, Error> {
-        let Some(filter) = &self.target.filter else { return Ok(true) };
-        let groups = self.operations.groups(&self.key(id), &self.filter_view).await?;
-        let document = self.renderer.document(&self.filter_view, id, record, &groups).await?;
-        Ok(filter.matches(&document))
+    /// Whether a candidate matches. Where the plan says all that the filter says, it does: the store
+    /// has looked whether the record has the value by which it was found.
+    async fn holds(&self, position: &Position, record: &Record) -> Result<bool, Error> {
+        let Some(filter) = self.target.filter.as_ref().filter(|_| !self.target.plan.exact) else { return Ok(true) };
+        let groups = self.operations.groups(&self.key(position.id), &self.filter_view).await?;
+        let document = self.renderer.document(&self.filter_view, position.id, record, &groups).await?;
+        Ok(filter.matches(&document) && self.is_first(position, &document))
+    }
+
+    /// Whether a walk over a prefix meets the resource here for the first time: at the smallest of
+    /// its values with that prefix. The walk remembers nothing, so that it can be resumed.
+    fn is_first(&self, position: &Position, document: &Map<String, Value>) -> bool {
+        let Some((spec, prefix)) = &self.prefix else { return true };
+        let mut first: Option<IndexValue> = None;
+        index::each_value(document, &spec.path, &mut |value| {
+            let value = value.as_str().map(|text| index::text_value(text, spec.case_exact));
+            if let Some(value) = value.filter(|value| value.0.starts_with(&prefix.0))
+                && first.as_ref().is_none_or(|first| value < *first)
+            {
+                first = Some(value);
+            }
+        });
+        first.is_none_or(|first| first == position.value)
     }
 
     async fn candidates(&self) -> Result<Candidates, Error> {
@@ -124,23 +160,23 @@ impl<'a> Walk<'a> {
             Source::Nothing => Ok(Candidates { found: Vec::new(), done: true }),
             Source::All => {
                 let start = after_id.map_or(Start::Offset(0), Start::After);
-                let page = store.resources(tenant, &self.target.name, start, BATCH).await?;
-                let done = page.len() < BATCH;
+                let page = store.resources(tenant, &self.target.name, start, self.batch).await?;
+                let done = page.len() < self.batch;
                 let found = page.into_iter().map(|(id, record)| (by_id(id), Some(record))).collect();
                 Ok(Candidates { found, done })
             }
             Source::Index(range) => {
-                let page = store.index(range, self.after.as_ref(), BATCH).await?;
-                let done = page.len() < BATCH;
-                Ok(Candidates { found: page.into_iter().map(|position| (position, None)).collect(), done })
+                let found = store.indexed(range, self.after.as_ref(), self.batch).await?;
+                let done = found.len() < self.batch;
+                Ok(Candidates { found, done })
             }
             Source::MembersOf(group) => self.members_of(*group, after_id).await,
             source @ (Source::Ids(_) | Source::GroupsOf(_) | Source::Union(_)) => {
                 let mut ids = self.ids(source).await?;
                 ids.sort_unstable();
                 ids.dedup();
-                let found = ids.into_iter().filter(|id| after_id.is_none_or(|after| *id > after));
-                Ok(Candidates { found: found.map(|id| (by_id(id), None)).collect(), done: true })
+                ids.retain(|id| after_id.is_none_or(|after| *id > after));
+                Ok(Candidates { found: self.records(ids).await?, done: true })
             }
         }
     }
@@ -177,21 +213,38 @@ impl<'a> Walk<'a> {
     async fn members_of(&self, group: ResourceId, after: Option<ResourceId>) -> Result<Candidates, Error> {
         for (name, _) in self.renderer.endpoints.iter() {
             let key = ResourceKey { tenant: self.renderer.tenant, resource_type: name.clone(), id: group };
-            let page = self.operations.store.members(&key, after, BATCH, false).await?;
+            let page = self.operations.store.members(&key, after, self.batch, false).await?;
             if page.is_empty() {
                 continue;
             }
-            let done = page.len() < BATCH;
+            let done = page.len() < self.batch;
             // Members of another type take part as positions, so that the walk gets past them.
-            let found = page.into_iter().map(|member| (by_id(member.id), None)).collect();
+            let found = self.records(page.into_iter().map(|member| member.id).collect()).await?;
             return Ok(Candidates { found, done });
         }
         Ok(Candidates { found: Vec::new(), done: true })
     }
 
+    async fn records(&self, ids: Vec<ResourceId>) -> Result<Vec<(Position, Option<Record>)>, Error> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.push((by_id(id), self.operations.store.get(&self.key(id)).await?));
+        }
+        Ok(found)
+    }
+
     fn key(&self, id: ResourceId) -> ResourceKey {
         ResourceKey { tenant: self.renderer.tenant, resource_type: self.target.name.clone(), id }
     }
+}
+
+/// The prefix that the target's plan walks over.
+fn prefix(context: &Context, target: &Target) -> Option<(IndexSpec, IndexValue)> {
+    let Source::Index(IndexRange { attribute, values: Values::Prefix(prefix), .. }) = &target.plan.source else {
+        return None;
+    };
+    let spec = context.caller.tenant().index_specs(&target.rt.name).iter().find(|spec| spec.path == *attribute)?;
+    Some((spec.clone(), prefix.clone()))
 }
 
 /// A view that holds whatever the filter looks at, and no edge that it does not.

@@ -21,7 +21,7 @@ use crate::{
     cursor::{Cursor, Fingerprint},
     plan::{Plan, Scope, Source, plan},
     profile,
-    render::{Out, STREAM_MEMBERS},
+    render::{META_BYTES, Out, STREAM_MEMBERS},
     store::{Position, Start},
 };
 
@@ -61,6 +61,9 @@ impl Operations {
                 };
                 let mut found = if query.sort_by.is_some() && !walks_sorted(&targets) {
                     self.sorted_cursor(context, &targets, query, count, cursor).await?
+                } else if count == 0 {
+                    // Nothing is walked over, so nothing comes next: only the total is asked for.
+                    Found { start: None, ..self.index_page(context, &targets, 1, 0).await? }
                 } else {
                     self.cursor_page(context, &targets, count, cursor).await?
                 };
@@ -136,9 +139,9 @@ impl Operations {
         wanted: usize,
         examined: &mut u64,
     ) -> Result<(u64, Vec<Match>), Error> {
-        let counted = self.counted(target).await?;
         let (mut total, mut matches) = (0, Vec::new());
-        let mut walk = Walk::new(self, context, target, None, *examined);
+        let enough = usize::try_from(skip).unwrap_or(usize::MAX).saturating_add(wanted).saturating_add(1);
+        let mut walk = Walk::new(self, context, target, None, *examined).wanting(enough);
         while let Some(batch) = walk.next().await? {
             for found in batch {
                 if total >= skip && matches.len() < wanted {
@@ -146,18 +149,26 @@ impl Operations {
                 }
                 total += 1;
             }
-            if counted.is_some() && matches.len() == wanted {
+            if matches.len() == wanted
+                && !walk.done()
+                && let Some(counted) = self.counted(context, target).await?
+            {
+                total = counted;
                 break;
             }
             walk.require_budget()?;
         }
         *examined = walk.examined;
-        Ok((counted.unwrap_or(total), matches))
+        Ok((total, matches))
     }
 
-    /// The number of matches, where keys alone tell it and there are more than a few.
-    async fn counted(&self, target: &Target) -> Result<Option<u64>, Error> {
+    /// The number of matches, where keys alone tell it.
+    async fn counted(&self, context: &Context, target: &Target) -> Result<Option<u64>, Error> {
         match &target.plan {
+            // An index in whose order everything is listed has each resource once.
+            Plan { source: Source::Index(_), exact: true } if target.filter.is_none() => {
+                Ok(Some(self.store.count(context.caller.tenant().id, &target.name).await?))
+            }
             Plan { source: Source::Index(range), exact: true } => {
                 let limit = self.limits.candidates.saturating_mul(COUNT_FACTOR);
                 let count = self.store.index_count(range, limit).await?;
@@ -179,13 +190,19 @@ impl Operations {
         {
             return self.page_before(context, targets, count, cursor).await;
         }
+        if count == 0 {
+            // Only the total is asked for (RFC 9865 §2).
+            let counted = self.index_page(context, targets, 1, 0).await?;
+            return Ok(Found { total: counted.total, ..Found::default() });
+        }
         let first = cursor.is_none();
         let mut found = Found::default();
         let mut ordinal = cursor.as_ref().map_or(0, |cursor| usize::from(cursor.type_ordinal));
         let mut after = cursor.map(|cursor| cursor.position);
         let mut examined = 0;
         'types: while let Some(target) = targets.get(ordinal) {
-            let mut walk = Walk::new(self, context, target, after.take(), examined);
+            let mut walk =
+                Walk::new(self, context, target, after.take(), examined).wanting(count - found.matches.len() + 1);
             while let Some(batch) = walk.next().await? {
                 for one in batch {
                     if found.matches.len() == count {
@@ -274,6 +291,8 @@ impl Operations {
             previous_cursor: seal(found.previous)?,
         };
         let mut out = Out::default();
+        let documents: usize = found.matches.iter().map(|(_, m)| m.record.body.visible.len() + META_BYTES).sum();
+        out.buffer.reserve(documents + META_BYTES);
         out.text(&envelope.opening());
 
         let listed: u64 = found.matches.iter().map(|(ordinal, m)| targets[*ordinal].view.members(&m.record)).sum();

@@ -9,8 +9,7 @@ use scim_protocol::{
     Error, Timestamp,
     message::Query,
     path::BoundPath,
-    schema::{ResourceType, Type},
-    value::fold,
+    schema::{ResourceType, Returned, Type},
 };
 use serde_json::{Map, Value};
 
@@ -21,6 +20,7 @@ use super::{
 };
 use crate::{
     cursor::Cursor,
+    index::text_value,
     plan::{Scope, Source},
     render::stored_document,
     store::{IndexRange, IndexValue, LAST_MODIFIED, Position, ResourceKey, Values},
@@ -34,8 +34,9 @@ pub(super) fn source(query: &Query, rt: &ResourceType, scope: Scope<'_>) -> Resu
     let attribute = if name == LAST_MODIFIED {
         Some(LAST_MODIFIED.into())
     } else {
-        let complete =
-            path.leaf().is_some_and(|leaf| leaf.required && !leaf.multi_valued) && path.sub_attribute.is_none();
+        // An index holds text, in which 10 comes before 9.
+        let complete = path.leaf().is_some_and(|leaf| leaf.required && !leaf.multi_valued && leaf.kind.is_text())
+            && path.sub_attribute.is_none();
         scope.specs.iter().find(|spec| complete && *spec.path == *name).map(|spec| spec.path.clone())
     };
     Ok(attribute.map(|attribute| {
@@ -175,9 +176,17 @@ impl Operations {
 
 /// What is really compared: of a complex attribute its `value`.
 fn key_path(path: BoundPath) -> Result<BoundPath, Error> {
+    let parts = path.attribute.iter().chain(&path.sub_attribute);
+    if let Some(never) = parts.into_iter().find(|part| part.returned == Returned::Never) {
+        return Err(unsortable(format!("{} is never returned, so it may not be sorted by either.", never.name)));
+    }
     let Some(attribute) = &path.attribute else {
         return Err(unsortable("sortBy names a whole extension; name one attribute.".to_owned()));
     };
+    let mut parts = path.attribute.iter().chain(&path.sub_attribute);
+    if parts.any(|part| part.returned == Returned::Never) {
+        return Err(unsortable(format!("sortBy names {path}, which is never returned: its order would tell of it.")));
+    }
     if !attribute.is_complex() || path.sub_attribute.is_some() {
         return Ok(path);
     }
@@ -190,7 +199,7 @@ fn key_path(path: BoundPath) -> Result<BoundPath, Error> {
     }
 }
 
-/// The key of a document: bytes in the order of the attribute's type. Of a multi-valued attribute
+/// The key of a document: bytes in the order of the attribute's type, short enough for a cursor. Of a multi-valued attribute
 /// the primary value counts, or else the first.
 fn key(document: &Map<String, Value>, path: &BoundPath) -> IndexValue {
     let object = match &path.extension {
@@ -214,8 +223,7 @@ fn key(document: &Map<String, Value>, path: &BoundPath) -> IndexValue {
         (Some((Type::DateTime, _)), Some(Value::String(text))) => {
             Timestamp::parse(text).map_or_else(absent, |at| present(IndexValue::instant(at).0))
         }
-        (Some((_, true)), Some(Value::String(text))) => present(text.clone().into_bytes()),
-        (_, Some(Value::String(text))) => present(fold(text).into_bytes()),
+        (Some((_, case_exact)), Some(Value::String(text))) => present(text_value(text, case_exact).0),
         (_, Some(Value::Bool(flag))) => present(vec![u8::from(*flag)]),
         (_, Some(Value::Number(number))) => present(ordered(number.as_f64().unwrap_or_default())),
         _ => absent(),

@@ -44,6 +44,10 @@ const FORMAT: u64 = 1;
 /// A scan of more entries than this leaves the thread that asked for it.
 const INLINE: usize = 256;
 
+/// How many memberships of a page are read where they are asked for: a hundred users in ten groups
+/// each.
+const MEMBERSHIPS: usize = 1024;
+
 /// How the store is to be opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -213,6 +217,16 @@ impl Store for SledStore {
         self.read(limit, move |tree| read::index(tree, &range, after.as_ref(), limit)).await
     }
 
+    async fn indexed(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<(Position, Option<Record>)>, StoreError> {
+        let (range, after) = (range.clone(), after.cloned());
+        self.read(limit, move |tree| read::indexed(tree, &range, after.as_ref(), limit)).await
+    }
+
     async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
         let range = range.clone();
         let steps = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -236,7 +250,7 @@ impl Store for SledStore {
 
     async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError> {
         let quick =
-            if members.len() > INLINE { None } else { read::groups_of(&*self.tree()?, tenant, members, INLINE)? };
+            if members.len() > INLINE { None } else { read::groups_of(&*self.tree()?, tenant, members, MEMBERSHIPS)? };
         if let Some(groups) = quick {
             return Ok(groups);
         }

@@ -27,8 +27,10 @@ impl Tenant {
                 return Err(Error::value(format!("{setting}: there is no resource type \"{name}\".")));
             }
         }
+        let endpoint = |rt: &Arc<ResourceType>| (TypeName::from(rt.name.as_str()), rt.endpoint.clone());
+        let endpoints = registry.resource_types().iter().map(endpoint).collect();
         let (id, name, created, disabled) = (record.id, record.name.clone(), record.created, record.disabled);
-        Ok(Arc::new(Self { id, name, created, disabled, settings, registry, indexes }))
+        Ok(Arc::new(Self { id, name, created, disabled, settings, registry, indexes, endpoints }))
     }
 }
 

@@ -291,7 +291,8 @@ fn populated() -> World {
     let (world, _) = World::with_tenant("acme");
     let mut member = String::new();
     for name in ["bjensen", "mandy"] {
-        let user = world.json(&["user", "create", "--tenant", "acme", "--user-name", name, "--force"]);
+        let user =
+            world.json(&["user", "create", "--tenant", "acme", "--user-name", name, "--display-name", name, "--force"]);
         user["id"].as_str().unwrap().clone_into(&mut member);
     }
     world.json(&["group", "create", "--tenant", "acme", "--display-name", "g", "--member", &member, "--force"]);

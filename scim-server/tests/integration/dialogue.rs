@@ -4,7 +4,7 @@
 //! between one provider and one fresh tenant: later steps use what earlier ones made.
 
 mod data;
-mod matching;
+pub mod matching;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 

@@ -433,6 +433,32 @@ async fn what_is_not_offered_and_what_is_declared() {
     assert!(!emails.contains("display"), "{emails}");
 }
 
+/// The texts are also what people search the audit log for.
+#[tokio::test]
+async fn the_audit_log_has_the_same_texts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("audit.log");
+    let mut server = TestServer::with(Options {
+        profile: Some("identity-center".to_owned()),
+        args: vec!["--audit-log".to_owned(), file.to_string_lossy().into_owned()],
+        ..Options::default()
+    });
+    let client = server.client();
+    client.post("/Users", &user("b", &json!({"name": {"familyName": ""}}))).await.expect(400);
+    made(&client, "b", &json!({})).await;
+    client.post("/Users", &user("b", &json!({}))).await.expect(409);
+    assert!(server.stop().success());
+    let log = std::fs::read_to_string(&file).expect("the audit log");
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let length = "Member must have length greater than or equal to 1";
+    assert_eq!(lines[0]["errorCode"], "ValidationException");
+    assert_eq!(lines[0]["errorMessage"], violations(&[("name.familyName", length), ("name.familyName", PATTERN)]));
+    assert_eq!((&lines[1]["eventName"], lines[1].get("errorCode")), (&json!("CreateUser"), None));
+    assert_eq!(lines[2]["errorCode"], "ConflictException");
+    let message = lines[2]["errorMessage"].as_str().unwrap_or_default();
+    assert!(message.starts_with("Refused to create a new, duplicate resource. "), "{message}");
+}
+
 /// What the profile refuses, an `rfc` tenant takes.
 #[tokio::test]
 async fn an_rfc_tenant_has_none_of_it() {

@@ -213,6 +213,30 @@ async fn an_extension_that_is_required() {
     assert_eq!((&schema["id"], &schema["attributes"][0]["type"]), (&json!(BADGE), &json!("integer")));
 }
 
+/// `returned` counts in sub-attributes too, also where a stored document is served as it is.
+#[tokio::test]
+async fn a_sub_attribute_that_is_not_returned() {
+    let lock = "urn:example:params:scim:schemas:extension:lock:2.0:User";
+    let server = server(json!({"schemas": [{"extends": "User", "schema": {"id": lock, "name": "Lock", "attributes": [
+        {"name": "lock", "type": "complex", "subAttributes": [
+            {"name": "code", "mutability": "writeOnly", "returned": "never"},
+            {"name": "note", "returned": "request"}, {"name": "state"}
+        ]}
+    ]}}]}));
+    let client = server.client();
+    let body =
+        json!({"schemas": [USER], "userName": "b", lock: {"lock": {"code": "1234", "note": "n", "state": "shut"}}});
+    let made = client.post("/Users", &body).await.expect(201);
+    let path = format!("/Users/{}", made.id());
+    let shown = json!({"lock": {"state": "shut"}});
+    assert_eq!(made.json[lock], shown);
+    assert_eq!(client.get(&path).await.expect(200).json[lock], shown);
+    assert_eq!(client.get("/Users").await.expect(200).json["Resources"][0][lock], shown);
+    assert_eq!(client.get(&format!("{path}?excludedAttributes=groups")).await.expect(200).json[lock], shown);
+    let named = client.get(&format!("{path}?attributes={lock}:lock.note")).await.expect(200);
+    assert_eq!(named.json[lock], json!({"lock": {"note": "n"}}));
+}
+
 #[tokio::test]
 async fn a_resource_type_of_its_own() {
     let server = server(json!({"schemas": [device()]}));

@@ -9,6 +9,23 @@
 //! of any size is checked in constant memory. Edges come first, since repairing them changes the
 //! numbers of members that documents are compared with; then documents; then what may have nothing
 //! that belongs to it.
+//!
+//! | Finding | What is wrong |
+//! | --- | --- |
+//! | `edge-dangling` | a group or a member that does not exist |
+//! | `edge-one-way` | only one of the two ends knows of it |
+//! | `members-wrong` | a group has another number of members than it says |
+//! | `count-wrong` | there are not as many resources of a type as are counted |
+//! | `index-missing` | a resource is not found by a value that it has |
+//! | `index-stale` | a resource is entered with a value that its document does not have |
+//! | `index-stray` | an entry of a resource that does not know of it, or does not exist |
+//! | `unique-missing`, `unique-stray` | the same, of the place that says who has a unique value |
+//! | `unique-twice` * | two resources have a unique value |
+//! | `sequence-wrong` | the next event would be numbered like one that there is |
+//! | `event-missing` *, `event-unreadable` * | the log of events has a gap |
+//! | `record-unreadable` *, `document-unreadable` * | a resource cannot be decoded |
+//!
+//! What is marked * cannot be put right from what is stored.
 
 mod edges;
 mod index;

@@ -233,8 +233,8 @@ impl<'a> Draft<'a> {
 
     /// Whether another resource has the value, be it as a unique one or not.
     fn is_taken(&self, entry: &IndexEntry) -> Result<bool, StoreError> {
-        let range = key::index_equal(&entry.key);
-        Ok(self.ground.keys(range, &self.changes)?.iter().any(|key| key::last_id(key) != Some(entry.id)))
+        let another = |key: &[u8]| key::last_id(key) != Some(entry.id);
+        self.ground.any(key::index_equal(&entry.key), &self.changes, another)
     }
 
     fn exists(&mut self, key: &ResourceKey) -> Result<bool, StoreError> {
@@ -259,8 +259,13 @@ impl<'a> Draft<'a> {
     }
 
     fn groups(&self, tenant: TenantId, member: ResourceId) -> Result<Vec<(ResourceId, TypeName)>, StoreError> {
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        self.ground.any(key::groups(tenant, member), &self.changes, |key| {
+            keys.push(key.to_vec());
+            false
+        })?;
         let mut groups = Vec::new();
-        for key in self.ground.keys(key::groups(tenant, member), &self.changes)? {
+        for key in keys {
             let (_, group) = key::parse_edge(&key).ok_or_else(|| StoreError::Corrupt("an edge's key".into()))?;
             if let Some(name) = self.value(&key)? {
                 groups.push((group, type_name(&name)?));

@@ -36,23 +36,26 @@ impl Ground {
         }
     }
 
-    /// The keys of a run that is not empty by its bounds, under further changes, in no order.
-    pub fn keys(&self, range: Range, over: &Changes) -> Result<Vec<Vec<u8>>, StoreError> {
+    /// Shows each key of a run, under further changes, in no order, until one is what was sought.
+    pub fn any(&self, range: Range, over: &Changes, mut sought: impl FnMut(&[u8]) -> bool) -> Result<bool, StoreError> {
         let bounds = || range.start.clone()..range.end.clone();
-        let mut keys: Vec<_> =
-            over.range(bounds()).filter(|(_, value)| value.is_some()).map(|(key, _)| key.clone()).collect();
+        for (key, value) in over.range(bounds()) {
+            if value.is_some() && sought(key) {
+                return Ok(true);
+            }
+        }
         for (key, value) in self.pending.range(bounds()) {
-            if value.is_some() && !over.contains_key(key) {
-                keys.push(key.clone());
+            if value.is_some() && !over.contains_key(key) && sought(key) {
+                return Ok(true);
             }
         }
         for item in self.tree.scan(range) {
             let (key, _) = item?;
-            if !over.contains_key(&*key) && !self.pending.contains_key(&*key) {
-                keys.push(key.to_vec());
+            if !over.contains_key(&*key) && !self.pending.contains_key(&*key) && sought(&key) {
+                return Ok(true);
             }
         }
-        Ok(keys)
+        Ok(false)
     }
 
     /// Adds the changes of a commit.

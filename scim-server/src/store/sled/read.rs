@@ -79,6 +79,29 @@ pub(super) fn index(
     }
 }
 
+pub(super) fn indexed(
+    tree: &Tree,
+    range: &IndexRange,
+    after: Option<&Position>,
+    limit: usize,
+) -> Result<Vec<(Position, Option<Record>)>, StoreError> {
+    let mut key = ResourceKey {
+        tenant: range.tenant,
+        resource_type: range.resource_type.clone(),
+        id: ResourceId(uuid::Uuid::nil()),
+    };
+    let with_record = |position: Position| {
+        key.id = position.id;
+        let bytes = tree.get(&key::resource(&key))?;
+        let record = match &bytes {
+            Some(bytes) if record::holds(bytes, &range.attribute, &position.value)? => Some(record::decode(bytes)?),
+            _ => None,
+        };
+        Ok((position, record))
+    };
+    index(tree, range, after, limit)?.into_iter().map(with_record).collect()
+}
+
 pub(super) fn index_count(tree: &Tree, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
     let mut count = 0;
     for item in tree.scan(key::index_range(range, None).0) {

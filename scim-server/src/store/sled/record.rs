@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use scim_protocol::Timestamp;
 
-use crate::store::{Body, Header, IndexEntry, IndexKey, IndexValue, Record, ResourceKey, StoreError};
+use crate::store::{Body, Header, IndexEntry, IndexKey, IndexValue, LAST_MODIFIED, Record, ResourceKey, StoreError};
 
 const LAYOUT: u8 = 1;
 
@@ -87,6 +87,22 @@ pub(super) fn decode_all(bytes: &[u8]) -> Result<(Record, Vec<Held>), StoreError
     Ok((record, held))
 }
 
+/// What a reader of an index wants to know: whether the resource still has that value.
+pub(super) fn holds(bytes: &[u8], attribute: &str, value: &IndexValue) -> Result<bool, StoreError> {
+    let mut reader = Reader(bytes);
+    let (header, ..) = reader.parts().ok_or_else(damaged)?;
+    if attribute == LAST_MODIFIED {
+        return Ok(IndexValue::instant(header.last_modified) == *value);
+    }
+    for _ in 0..reader.length().ok_or_else(damaged)? {
+        let (_, held_attribute, held_value) = reader.entry().ok_or_else(damaged)?;
+        if (held_attribute, held_value) == (attribute, value.0.as_slice()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What a check wants: everything but the body.
 pub(super) fn decode_held(bytes: &[u8]) -> Result<(Header, Vec<Held>), StoreError> {
     let mut reader = Reader(bytes);
@@ -159,16 +175,21 @@ impl<'a> Reader<'a> {
         Some(Record { header, body })
     }
 
+    /// Whether an entry is unique, its attribute and its value.
+    fn entry(&mut self) -> Option<(bool, &'a str, &'a [u8])> {
+        let unique = self.byte()? != 0;
+        let length = self.length()?;
+        let attribute = std::str::from_utf8(self.take(length)?).ok()?;
+        let length = self.length()?;
+        Some((unique, attribute, self.take(length)?))
+    }
+
     fn held(&mut self) -> Option<Vec<Held>> {
         let count = self.length()?;
         let mut held = Vec::with_capacity(count.min(64));
         for _ in 0..count {
-            let unique = self.byte()? != 0;
-            let length = self.length()?;
-            let attribute = std::str::from_utf8(self.take(length)?).ok()?.into();
-            let length = self.length()?;
-            let value = IndexValue(self.take(length)?.to_vec());
-            held.push(Held { attribute, value, unique });
+            let (unique, attribute, value) = self.entry()?;
+            held.push(Held { attribute: attribute.into(), value: IndexValue(value.to_vec()), unique });
         }
         self.0.is_empty().then_some(held)
     }

@@ -12,8 +12,12 @@ use super::{
 };
 use crate::store::{Edge, Item, ResourceKey, Sink, StoreError, TenantId};
 
-/// How many members go into one item, and how many resources, members and events into one batch.
-const PORTION: usize = 1000;
+/// How many members go into one item.
+const MEMBERS: usize = 1000;
+
+/// How many resources, members and events are loaded in one batch. Readers wait while it is applied,
+/// and what sled replaces in it cannot be freed before its end.
+const PORTION: usize = 200;
 
 /// Gives every item of a tenant, or of each tenant in turn.
 pub(super) fn export(tree: &Tree, tenant: Option<TenantId>, mut sink: Sink<Item>) -> Result<(), StoreError> {
@@ -59,7 +63,7 @@ fn export_members(tree: &Tree, tenant: TenantId, sink: &mut Sink<Item>) -> Resul
             let (key, name) = item?;
             let id = key::last_id(&key).ok_or_else(|| damaged("an edge's key"))?;
             members.push(ResourceKey { tenant, resource_type: type_name(&name)?, id });
-            if members.len() == PORTION && !sink(Item::Members(group.clone(), std::mem::take(&mut members))) {
+            if members.len() == MEMBERS && !sink(Item::Members(group.clone(), std::mem::take(&mut members))) {
                 return Ok(false);
             }
         }

@@ -2,15 +2,27 @@
 //!
 //! sled 0.34 applies a batch to one tree atomically, for readers and across a crash. Its `flush`
 //! hands the log to the device with `sync_file_range` on Linux, which survives the end of the process
-//! but promises nothing when the power fails; so the file is synced once more here, for the price of
-//! one `fdatasync` for each group of commits.
+//! but promises nothing when the power fails, and pages too large for the log are files that it does
+//! not sync at all; so both are synced once more here, for the price of one `fdatasync` for each
+//! group of commits.
 
-use std::{fs::File, io, path::Path, thread, time::Duration};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicI64, Ordering},
+    thread,
+    time::Duration,
+};
 
 use sled::{IVec, Mode};
 
 use super::{OpenError, key::Range};
 use crate::store::StoreError;
+
+/// How large a piece of the log is, in bytes. A page larger than a quarter of it becomes a file of its
+/// own, which is slow; a page holds up to sixteen resources.
+const SEGMENT: usize = 4 << 20;
 
 /// How long an opening waits for the one before to let go of the lock: sled's own threads hold it for
 /// a moment after the last handle is dropped, and a restarted server overlaps with its predecessor.
@@ -44,6 +56,10 @@ impl Batch {
 pub(super) struct Tree {
     db: sled::Db,
     file: File,
+    /// Where sled puts pages that are too large for its log.
+    blobs: PathBuf,
+    /// The newest of them that is durable; they are named by rising numbers.
+    synced: AtomicI64,
 }
 
 impl Tree {
@@ -53,6 +69,7 @@ impl Tree {
             .path(path)
             .cache_capacity(cache)
             .mode(Mode::HighThroughput)
+            .segment_size(SEGMENT)
             // Every commit is flushed before it is acknowledged, so there is nothing left for a timer.
             .flush_every_ms(None);
         let mut patience = PATIENCE;
@@ -67,8 +84,10 @@ impl Tree {
                 Err(error) => return Err(OpenError::Store(failure(error))),
             }
         };
-        let file = File::open(path.join("db")).map_err(|error| OpenError::Store(unavailable(error)))?;
-        Ok(Self { db, file })
+        let file = File::open(path.join("db")).map_err(unavailable)?;
+        // The names of the files must be as durable as what is in them.
+        sync_directory(path).map_err(unavailable)?;
+        Ok(Self { db, file, blobs: path.join("blobs"), synced: AtomicI64::new(i64::MIN) })
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
@@ -91,10 +110,45 @@ impl Tree {
         self.db.apply_batch(batch.inner).map_err(failure)
     }
 
+    /// Makes everything durable that was applied.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.db.flush().map_err(failure)?;
-        self.file.sync_data().map_err(unavailable)
+        self.sync_blobs().and_then(|()| self.file.sync_data()).map_err(unavailable)
     }
+
+    fn sync_blobs(&self) -> io::Result<()> {
+        let before = self.synced.load(Ordering::Relaxed);
+        let mut newest = before;
+        for entry in fs::read_dir(&self.blobs)? {
+            let name = entry?.file_name();
+            let Some(number) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            if number > before {
+                match File::open(self.blobs.join(name)) {
+                    Ok(blob) => blob.sync_all()?,
+                    // Already replaced by a newer page, and removed.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+                newest = newest.max(number);
+            }
+        }
+        if newest > before {
+            sync_directory(&self.blobs)?;
+            self.synced.store(newest, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Elsewhere a directory cannot be opened, and its entries are the file system's own care.
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn failure(error: sled::Error) -> StoreError {
@@ -107,4 +161,24 @@ fn failure(error: sled::Error) -> StoreError {
 
 pub(super) fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
     StoreError::Unavailable(cause.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_for_the_log_is_kept_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let large = vec![7; 2 * SEGMENT];
+        let tree = Tree::open(directory.path(), 1 << 20).unwrap();
+        let mut batch = Batch::default();
+        batch.put(b"large".to_vec(), large.clone());
+        tree.apply(batch).unwrap();
+        tree.flush().unwrap();
+        assert!(tree.synced.load(Ordering::Relaxed) > i64::MIN);
+        drop(tree);
+        let tree = Tree::open(directory.path(), 1 << 20).unwrap();
+        assert_eq!(tree.get(b"large").unwrap().unwrap(), large);
+    }
 }

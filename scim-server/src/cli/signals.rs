@@ -1,0 +1,79 @@
+//! What the operating system tells the process.
+//!
+//! Each signal is asked for before anybody is told that the server is ready: until it is, SIGTERM
+//! and SIGHUP end the process at once, with whatever is under way.
+
+#[cfg(unix)]
+mod system {
+    use std::io;
+
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    /// SIGTERM and SIGINT.
+    pub struct Termination(Signal, Signal);
+
+    /// SIGHUP.
+    pub struct Hangup(Signal);
+
+    impl Termination {
+        pub fn listen() -> io::Result<Self> {
+            Ok(Self(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+        }
+
+        /// Resolves when the process is told to end.
+        pub async fn told(mut self) {
+            tokio::select! {
+                _ = self.0.recv() => {}
+                _ = self.1.recv() => {}
+            }
+        }
+    }
+
+    impl Hangup {
+        pub fn listen() -> io::Result<Self> {
+            Ok(Self(signal(SignalKind::hangup())?))
+        }
+
+        /// Resolves each time when the process is told to read its files again.
+        pub async fn told(&mut self) {
+            if self.0.recv().await.is_none() {
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use std::io;
+
+    /// Control-C.
+    pub struct Termination;
+
+    /// There is no such signal here.
+    pub struct Hangup;
+
+    impl Termination {
+        pub fn listen() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        /// Resolves when the process is told to end.
+        pub async fn told(self) {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+
+    impl Hangup {
+        pub fn listen() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        /// Never resolves.
+        pub async fn told(&mut self) {
+            std::future::pending().await
+        }
+    }
+}
+
+pub(super) use system::{Hangup, Termination};

@@ -1,0 +1,314 @@
+//! The server as a process: how it says that it is ready, what it tells its operators, and how it ends.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::{Shared, Tenant, query};
+use crate::server::{Options, Response, TestServer, patch_body};
+
+static SERVER: Shared = Shared::new(&["--audit-log", "audit.jsonl", "--log", "debug"]);
+
+fn admin(server: &TestServer) -> String {
+    let address = fs::read_to_string(server.data().join("admin.addr")).expect("admin.addr");
+    format!("http://{}", address.trim())
+}
+
+/// The audit records of a tenant, once there are as many as `wanted`.
+async fn audit(tenant: &Tenant, wanted: usize) -> Vec<Value> {
+    let mut records = Vec::new();
+    for _ in 0..200 {
+        let text = fs::read_to_string(tenant.server.data().join("audit.jsonl")).unwrap_or_default();
+        let lines = text.lines().filter(|line| line.contains(&tenant.id));
+        records = lines.map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+        if records.len() >= wanted {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    records
+}
+
+#[tokio::test]
+async fn health_readiness_and_metrics() {
+    let tenant = SERVER.tenant();
+    let base = admin(&tenant.server);
+    let get = async |path: &str| tenant.send("GET", &format!("{base}{path}"), &[], None).await;
+    for (path, text) in [("/healthz", "ok"), ("/readyz", "ready")] {
+        let answer = get(path).await.expect(200);
+        assert_eq!(answer.text.trim(), text);
+    }
+    assert_eq!(get("/nothing").await.status, 404);
+    assert_eq!(tenant.send("POST", &format!("{base}/healthz"), &[], None).await.status, 405);
+    for authorization in ["", "Bearer wrong", &tenant.authorization()] {
+        let headers = [("authorization", authorization)];
+        assert_eq!(tenant.send("POST", &format!("{base}/admin"), &headers, Some("{}".to_owned())).await.status, 401);
+    }
+    // None of this is on the public socket.
+    for path in ["/healthz", "/readyz", "/metrics", "/admin"] {
+        tenant.get(&format!("{}{path}", tenant.server.origin())).await.expect_error(404, None);
+    }
+    let before = get("/metrics").await.expect(200);
+    assert!(
+        before.header("content-type").starts_with("application/openmetrics-text"),
+        "{}",
+        before.header("content-type")
+    );
+    assert!(before.text.ends_with("# EOF\n"), "{}", before.text);
+    tenant.user("a").await;
+    tenant.get("/Users/x").await.expect(404);
+    tenant.send("GET", "/Users", &[], None).await.expect(401);
+    let after = get("/metrics").await.expect(200);
+    let sum = |text: &str, words: &[&str]| -> f64 {
+        let lines = text.lines().filter(|line| !line.starts_with('#') && words.iter().all(|word| line.contains(word)));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    };
+    for (words, least) in [
+        (&["scim_requests_total", "create"][..], 1.0),
+        (&["scim_requests_total", "404"], 1.0),
+        (&["scim_authentication_failures_total"], 1.0),
+        (&["scim_store_commits_total"], 1.0),
+        (&["scim_audit_records_total"], 3.0),
+    ] {
+        let (before, after) = (sum(&before.text, words), sum(&after.text, words));
+        assert!(after - before >= least, "{words:?}: {before} {after}");
+    }
+    assert!(!after.text.contains(&tenant.token) && !after.text.contains(&tenant.id), "no tenant is named");
+}
+
+/// One id in the answer, the audit record and the log.
+#[tokio::test]
+async fn request_ids() {
+    let tenant = SERVER.tenant();
+    let mut ids = Vec::new();
+    for answer in [
+        tenant.get("/Users").await,
+        tenant.get("/Users/x").await,
+        tenant.post("/Users", &json!({"userName": "a"})).await,
+        tenant.send("GET", "/Users", &[("x-request-id", "mine")], None).await,
+        tenant.get("/ServiceProviderConfig").await,
+    ] {
+        let id = answer.header("x-request-id").to_owned();
+        assert_eq!(id.len(), 36, "{id}");
+        ids.push(id);
+    }
+    let records = audit(&tenant, ids.len()).await;
+    let recorded: Vec<_> = records.iter().map(|record| record["requestID"].as_str().unwrap_or_default()).collect();
+    assert_eq!(recorded, ids);
+    for id in &ids {
+        for _ in 0..100 {
+            if tenant.server.log().contains(id.as_str()) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(tenant.server.log().contains(id.as_str()), "{id} is in the log");
+    }
+    let missing = tenant.get(&format!("{}/", tenant.server.origin())).await.expect_error(404, None);
+    assert_eq!(missing.header("x-request-id").len(), 36, "whatever is answered has one");
+}
+
+/// Every call is one record, also one that was refused; and no record says who.
+#[tokio::test]
+async fn the_audit_log() {
+    let tenant = SERVER.tenant();
+    let user = tenant
+        .post("/Users", &json!({"userName": "barbara.jensen", "emails": [{"value": "barbara@example.com"}]}))
+        .await;
+    let path = format!("/Users/{}", user.id());
+    let group =
+        tenant.post("/Groups", &json!({"displayName": "Secret Society", "members": [{"value": user.id()}]})).await;
+    let patch = patch_body(&json!([{"op": "replace", "path": "nickName", "value": "Barbarella"}]));
+    tenant.request("PATCH", &path, &[], Some(&patch)).await.expect(200);
+    tenant.put(&path, &json!({"userName": "barbara.jensen"})).await.expect(200);
+    tenant.get(&path).await.expect(200);
+    tenant.get(&query("/Users", &[("filter", "userName eq \"barbara.jensen\"")])).await.expect(200);
+    tenant.post("/.search", &json!({"filter": "userName eq \"barbara.jensen\""})).await.expect(200);
+    tenant.post("/Users", &json!({"userName": "barbara.jensen"})).await.expect(409);
+    tenant
+        .post("/Bulk", &json!({"Operations": [{"method": "DELETE", "path": format!("/Groups/{}", group.id())}]}))
+        .await
+        .expect(200);
+    tenant.delete(&path).await.expect(204);
+    tenant.get(&path).await.expect(404);
+    tenant.request("DELETE", "/Users", &[], None).await.expect(405);
+    tenant.send("GET", "/Users", &[], None).await.expect(401);
+    tenant
+        .send(
+            "POST",
+            "/Users",
+            &[("authorization", "Bearer scim_wrong")],
+            Some("{\"userName\":\"barbara.jensen\"}".to_owned()),
+        )
+        .await
+        .expect(401);
+    tenant.send("GET", "/Schemas", &[], None).await.expect(200);
+    tenant.get("/Nothing/barbara.jensen").await.expect(404);
+    tenant
+        .send(
+            "POST",
+            "/Users",
+            &[("authorization", &tenant.authorization())],
+            Some("{\"userName\": barbara.jensen".to_owned()),
+        )
+        .await
+        .expect(400);
+    let expect = [
+        ("CreateUser", "", false),
+        ("CreateGroup", "", false),
+        ("PatchUser", "", false),
+        ("PutUser", "", false),
+        ("GetUser", "", true),
+        ("ListUsers", "", true),
+        ("SearchResources", "", true),
+        ("CreateUser", "ConflictException", false),
+        ("BulkRequest", "", false),
+        ("DeleteUser", "", false),
+        ("GetUser", "ResourceNotFoundException", true),
+        ("ListUsers", "MethodNotAllowedException", true),
+        ("ListUsers", "UnauthorizedException", true),
+        ("CreateUser", "UnauthorizedException", false),
+        ("ListSchemas", "", true),
+        ("UnknownRequest", "ResourceNotFoundException", true),
+        ("CreateUser", "ValidationException", false),
+    ];
+    let records = audit(&tenant, expect.len()).await;
+    let found: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let text = |name: &str| record[name].as_str().unwrap_or_default();
+            (text("eventName"), text("errorCode"), record["readOnly"] == true)
+        })
+        .collect();
+    assert_eq!(found, expect);
+    for (record, (_, code, _)) in records.iter().zip(expect) {
+        let anonymous = code == "UnauthorizedException" || record["eventName"] == "ListSchemas";
+        assert_eq!(record["userIdentity"]["type"], if anonymous { "Anonymous" } else { "BearerToken" }, "{record}");
+        assert_eq!(record["recipientAccountId"], tenant.id.as_str());
+        assert_eq!(record["sourceIPAddress"], "127.0.0.1");
+        let line = record.to_string();
+        for secret in ["arbar", "Secret Society", "scim_", tenant.token.as_str()] {
+            assert!(!line.contains(secret), "{secret} is in {line}");
+        }
+    }
+    assert_eq!(records[0]["responseElements"]["id"], user.id());
+    assert_eq!(records[4]["requestParameters"]["id"], user.id());
+}
+
+/// SIGHUP opens the audit log again, after it was moved away.
+#[tokio::test]
+async fn the_audit_log_is_rotated_by_a_signal() {
+    let server = TestServer::with(Options::args(&["--audit-log", "audit.jsonl"]));
+    let client = server.client();
+    client.user("a").await;
+    let (file, moved) = (server.data().join("audit.jsonl"), server.data().join("audit.jsonl.1"));
+    fs::rename(&file, &moved).expect("the file is moved");
+    client.user("b").await;
+    server.signal("HUP");
+    for _ in 0..200 {
+        if file.exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    client.user("c").await;
+    let lines = |path: &std::path::Path| fs::read_to_string(path).expect("the file").lines().count();
+    assert_eq!((lines(&moved), lines(&file)), (2, 1));
+}
+
+/// SIGTERM: what is under way is finished, nothing new is begun, the exit code is 0, and everything that
+/// was answered is there afterwards.
+#[tokio::test]
+async fn a_stop_waits_for_requests_in_flight() {
+    let mut server = TestServer::start();
+    let before = server.client().user("before").await;
+    let address = server.origin().trim_start_matches("http://").to_owned();
+    let body = json!({"userName": "slow"}).to_string();
+    let (first, rest) = body.split_at(5);
+    let mut slow = TcpStream::connect(&address).expect("a connection");
+    let path = server.base().trim_start_matches("http://").split_once('/').expect("a path").1.to_owned();
+    let head = format!(
+        "POST /{path}/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{first}",
+        server.token(),
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).expect("the head is sent");
+    let idle = TcpStream::connect(&address).expect("a connection");
+    // The request must be there before the signal is.
+    let base = admin(&server);
+    let in_flight = async || {
+        let metrics = server.client().send("GET", &format!("{base}/metrics"), &[], None).await;
+        metrics.text.lines().any(|line| line.starts_with("scim_requests_in_flight 1"))
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !in_flight().await {
+        assert!(Instant::now() < deadline, "the request does not arrive");
+    }
+    server.signal("TERM");
+    while TcpStream::connect(&address).is_ok() {
+        assert!(Instant::now() < deadline, "new connections are still taken");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    slow.write_all(rest.as_bytes()).expect("the rest is sent");
+    slow.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).expect("the answer, and then the end");
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    drop(idle);
+    assert_eq!(server.stop().code(), Some(0));
+    assert!(!server.data().join("admin.addr").exists(), "nobody is told of a listener that is gone");
+
+    server.launch();
+    let client = server.client();
+    client.get(&format!("/Users/{before}")).await.expect(200);
+    let list = client.get(&query("/Users", &[("filter", "userName eq \"slow\"")])).await.expect(200);
+    assert_eq!(list.json["totalResults"], 1, "what was answered is durable");
+    // Idle connections do not keep the server.
+    let started = Instant::now();
+    assert_eq!(server.stop().code(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+/// A request that does not end is cut off when the drain is over.
+#[tokio::test]
+async fn a_stop_does_not_wait_for_ever() {
+    let mut server = TestServer::with(Options::args(&["--drain-timeout", "300ms"]));
+    let mut stuck = TcpStream::connect(server.origin().trim_start_matches("http://")).expect("a connection");
+    let path = server.base().trim_start_matches("http://").split_once('/').expect("a path").1.to_owned();
+    let head = format!(
+        "POST /{path}/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Length: 100\r\n\r\n{{",
+        server.token()
+    );
+    stuck.write_all(head.as_bytes()).expect("the head is sent");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let started = Instant::now();
+    assert_eq!(server.stop().code(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+}
+
+/// Commands and mistakes at the start: exit codes, and a sentence that says what to do.
+#[tokio::test]
+async fn starts_that_fail() {
+    let server = TestServer::start();
+    let address = server.origin().trim_start_matches("http://").to_owned();
+    let empty = tempfile::tempdir().expect("a directory");
+    let check = |data: &std::path::Path, arguments: &[&str], code: i32, words: &str| {
+        let output = crate::server::run(data, arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    };
+    check(server.data(), &["serve", "--listen", "127.0.0.1:0"], 1, "");
+    check(empty.path(), &["serve", "--listen", &address], 1, "--listen");
+    check(empty.path(), &["serve", "--listen", "nowhere"], 2, "--listen");
+    check(empty.path(), &["serve", "--page-size", "20", "--max-page-size", "10"], 2, "page_size");
+    check(empty.path(), &["serve", "--nothing"], 2, "--nothing");
+    check(server.data(), &["token", "create", "--tenant", "nobody"], 1, "nobody");
+    let answer: Response = server.client().get("/Users").await;
+    answer.expect(200);
+}

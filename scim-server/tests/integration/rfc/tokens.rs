@@ -1,0 +1,195 @@
+//! Bearer tokens (RFC 6750) and limits of requests (RFC 6585 §4).
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{Shared, Tenant, query};
+use crate::server::{Response, patch_body};
+
+/// Many failures come from one address here.
+static SERVER: Shared = Shared::new(&["--address-rate-limit", "0"]);
+static GUARDED: Shared = Shared::new(&["--address-rate-limit", "5"]);
+
+fn issue(tenant: &Tenant, arguments: &[&str]) -> (String, String) {
+    let mut all = vec!["token", "create", "--tenant", &tenant.name, "--json"];
+    all.extend(arguments);
+    let issued = tenant.server.run_json(&all);
+    let text = |name: &str| issued[name].as_str().unwrap_or_else(|| panic!("no {name}: {issued}")).to_owned();
+    (text("token"), text("token_id"))
+}
+
+async fn with(tenant: &Tenant, authorization: &str) -> Response {
+    tenant.send("GET", "/Users", &[("authorization", authorization)], None).await
+}
+
+/// RFC 6750 §3: what is presented, and whether the challenge says that it is wrong.
+#[tokio::test]
+async fn what_is_no_good_token() {
+    let tenant = SERVER.tenant();
+    let other = SERVER.tenant();
+    let token = tenant.token.as_str();
+    let mut flipped = token.to_owned();
+    let last = flipped.pop();
+    flipped.push(if last == Some('a') { 'b' } else { 'a' });
+    let mut details = Vec::new();
+    for authorization in [
+        String::new(),
+        "Bearer".to_owned(),
+        "Bearer ".to_owned(),
+        token.to_owned(),
+        format!("Basic {token}"),
+        format!("Token {token}"),
+        format!("Bearer{token}"),
+        format!("Bearer \"{token}\""),
+        format!("Bearer {token} {token}"),
+        format!("Bearer {token}, Bearer {token}"),
+        format!("Bearer {flipped}"),
+        format!("Bearer {}", &token[..token.len() - 1]),
+        format!("Bearer {token}x"),
+        format!("Bearer {}", token.to_uppercase()),
+        format!("Bearer {}", "x".repeat(5000)),
+        "Bearer null".to_owned(),
+        "Bearer scim_".to_owned(),
+        format!("Bearer {}", other.token),
+    ] {
+        let answer = with(&tenant, &authorization).await.expect_error(401, None);
+        let challenge = answer.header("www-authenticate").to_owned();
+        assert_eq!(challenge, "Bearer realm=\"scim\", error=\"invalid_token\"", "{authorization}");
+        details.push(answer.json["detail"].clone());
+    }
+    // RFC 6750 §3.1: no error code where nothing was presented.
+    let answer = tenant.send("GET", "/Users", &[], None).await.expect_error(401, None);
+    assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"scim\"");
+    details.push(answer.json["detail"].clone());
+    // Neither in the URL nor in a form (RFC 6750 §2.2, §2.3: not supported).
+    for path in [query("/Users", &[("access_token", token)]), format!("/Users?authorization=Bearer%20{token}")] {
+        tenant.send("GET", &path, &[], None).await.expect_error(401, None);
+    }
+    // A tenant that is not there, and one that is another's, look the same.
+    for segment in ["00000000-0000-4000-8000-000000000000", &tenant.id.to_uppercase(), "nonsense", &other.id] {
+        let path = format!("{}/{segment}/scim/v2/Users", tenant.server.origin());
+        let answer = tenant.get(&path).await.expect_error(401, None);
+        details.push(answer.json["detail"].clone());
+    }
+    details.dedup();
+    assert_eq!(details.len(), 1, "the answer tells nothing: {details:?}");
+    for authorization in
+        [format!("bearer {token}"), format!("BEARER {token}"), format!("Bearer   {token}"), format!(" Bearer {token} ")]
+    {
+        with(&tenant, &authorization).await.expect(200);
+    }
+}
+
+/// RFC 6750 §3.1 `insufficient_scope`: each call with a token of one scope.
+#[tokio::test]
+async fn scopes() {
+    let tenant = SERVER.tenant();
+    let user = format!("/Users/{}", tenant.user("a").await);
+    let (reader, _) = issue(&tenant, &["--scope", "read"]);
+    let (writer, _) = issue(&tenant, &["--scope", "write"]);
+    let patch = patch_body(&json!([{"op": "add", "path": "title", "value": "x"}]));
+    for (method, path, body, scope) in [
+        ("GET", "/Users", Value::Null, "read"),
+        ("GET", &user, Value::Null, "read"),
+        ("GET", "/", Value::Null, "read"),
+        ("POST", "/Users/.search", json!({}), "read"),
+        ("POST", "/.search", json!({}), "read"),
+        ("POST", "/Users", json!({"userName": "b"}), "write"),
+        ("POST", "/Bulk", json!({"Operations": []}), "write"),
+        ("PATCH", &user, patch, "write"),
+        ("PUT", &user, json!({"userName": "a"}), "write"),
+        ("DELETE", &user, Value::Null, "write"),
+    ] {
+        let (good, bad) = if scope == "read" { (&reader, &writer) } else { (&writer, &reader) };
+        let body = Some(&body).filter(|body| !body.is_null());
+        let refused = tenant.with_token(bad).request(method, path, &[], body).await.expect_error(403, None);
+        let challenge = format!("Bearer realm=\"scim\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        assert_eq!(refused.header("www-authenticate"), challenge, "{method} {path}");
+        assert!(refused.json["detail"].as_str().is_some_and(|detail| detail.contains(scope)));
+        let done = tenant.with_token(good).request(method, path, &[], body).await;
+        assert!(done.status < 300, "{method} {path}: {}", done.text);
+    }
+    for token in [&reader, &writer] {
+        tenant.with_token(token).get("/ServiceProviderConfig").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn tokens_end() {
+    let tenant = SERVER.tenant();
+    // Revoked by a command, while the server serves: from the next request on.
+    let (token, id) = issue(&tenant, &[]);
+    let client = tenant.with_token(&token);
+    client.get("/Users").await.expect(200);
+    let deleted = tenant.server.run(&["token", "delete", "--tenant", &tenant.name, &id]);
+    assert!(deleted.status.success(), "{}", String::from_utf8_lossy(&deleted.stderr));
+    client.get("/Users").await.expect_error(401, None);
+    tenant.get("/Users").await.expect(200);
+    // Expired.
+    let (brief, _) = issue(&tenant, &["--lifetime", "1s"]);
+    tenant.with_token(&brief).get("/Users").await.expect(200);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let answer = tenant.with_token(&brief).get("/Users").await.expect_error(401, None);
+    assert!(answer.header("www-authenticate").contains("invalid_token"));
+    // Rotated: both are good for a while, then only the new one.
+    let rotated = tenant.server.run_json(&["token", "rotate", "--tenant", &tenant.name, "--overlap", "2s", "--json"]);
+    let new = tenant.with_token(rotated["token"].as_str().unwrap_or_else(|| panic!("no token: {rotated}")));
+    new.get("/Users").await.expect(200);
+    tenant.get("/Users").await.expect(200);
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    new.get("/Users").await.expect(200);
+    tenant.get("/Users").await.expect_error(401, None);
+}
+
+#[tokio::test]
+async fn a_deleted_tenant_answers_as_if_it_never_was() {
+    let tenant = SERVER.tenant();
+    let user = tenant.user("a").await;
+    let done = tenant.server.run(&["tenant", "delete", &tenant.name, "--force", "--yes"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    for path in ["/Users", &format!("/Users/{user}"), "/ServiceProviderConfig"] {
+        tenant.get(path).await.expect_error(401, None);
+    }
+}
+
+/// Guesses are slowed down, per address; a whole number of seconds is told (RFC 9110 §10.2.3).
+#[tokio::test]
+async fn guessing_is_slowed_down() {
+    let tenant = GUARDED.tenant();
+    for _ in 0..5 {
+        with(&tenant, "Bearer scim_guess").await.expect_error(401, None);
+        tenant.get("/Users").await.expect(200);
+    }
+    let mut last = with(&tenant, "Bearer scim_guess").await;
+    if last.status == 401 {
+        last = with(&tenant, "Bearer scim_guess").await;
+    }
+    let limited = last.expect_error(429, None);
+    let wait: u32 = limited.header("retry-after").parse().expect("whole seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    // It is the address that is refused, before anything is looked at.
+    tenant.get("/Users").await.expect_error(429, None);
+}
+
+#[tokio::test]
+async fn requests_of_a_token_are_limited() {
+    let tenant = SERVER.tenant_with(&json!({"rate_limit": 5}));
+    let (other, _) = issue(&tenant, &[]);
+    let started = Instant::now();
+    let mut answers = Vec::new();
+    for _ in 0..40 {
+        answers.push(tenant.get("/Users").await);
+    }
+    let seconds = started.elapsed().as_secs() + 1;
+    let limited: Vec<_> = answers.into_iter().filter(|answer| answer.status != 200).collect();
+    assert!(limited.len() as u64 >= 40_u64.saturating_sub(5 * (seconds + 1)), "{} in {seconds} s", limited.len());
+    for answer in limited {
+        let answer = answer.expect_error(429, None);
+        assert_eq!(answer.header("retry-after"), "1", "whole seconds");
+    }
+    // Each token for itself, and it passes.
+    tenant.with_token(&other).get("/Users").await.expect(200);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    tenant.get("/Users").await.expect(200);
+}

@@ -47,7 +47,7 @@ fn pages() -> Vec<Page> {
             let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if entry.is_dir() && !ELSEWHERE.contains(&name.as_str()) {
                 folders.push(entry);
-            } else if name.ends_with(".md") {
+            } else if entry.extension().is_some_and(|extension| extension == "md") {
                 let text = fs::read_to_string(&entry).expect("a page");
                 found.push(Page { path: entry.strip_prefix(&root).expect("below the root").to_owned(), text });
             }

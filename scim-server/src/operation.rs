@@ -13,6 +13,7 @@ pub mod delete;
 pub mod discover;
 pub mod draft;
 mod list;
+mod member_filter;
 pub mod members;
 pub mod modify;
 mod page;

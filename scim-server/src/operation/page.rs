@@ -5,7 +5,10 @@ use std::sync::Arc;
 use scim_protocol::{Error, ErrorKind, filter::BoundFilter, resource::project::Projection, schema::ResourceType};
 use serde_json::{Map, Value};
 
-use super::{Context, Operations};
+use super::{
+    Context, Operations,
+    member_filter::{MemberFilter, needs_members},
+};
 use crate::{
     index,
     membership::has_members,
@@ -49,6 +52,8 @@ pub(super) struct Walk<'a> {
     filter_view: View,
     /// How many candidates are read at a time.
     batch: usize,
+    /// The single members that the filter asks for.
+    members: Option<MemberFilter>,
     /// The prefix that is walked over, and the index: one resource may have several such values.
     prefix: Option<(IndexSpec, IndexValue)>,
     after: Option<Position>,
@@ -69,6 +74,7 @@ impl<'a> Walk<'a> {
             operations,
             renderer: operations.renderer(context),
             filter_view: filter_view(target),
+            members: target.filter.as_ref().map(MemberFilter::of).filter(|members| !members.is_empty()),
             prefix: prefix(context, target),
             target,
             batch: BATCH,
@@ -131,9 +137,14 @@ impl<'a> Walk<'a> {
     /// has looked whether the record has the value by which it was found.
     async fn holds(&self, position: &Position, record: &Record) -> Result<bool, Error> {
         let Some(filter) = self.target.filter.as_ref().filter(|_| !self.target.plan.exact) else { return Ok(true) };
-        let groups = self.operations.groups(&self.key(position.id), &self.filter_view).await?;
+        let key = self.key(position.id);
+        let groups = self.operations.groups(&key, &self.filter_view).await?;
         let document = self.renderer.document(&self.filter_view, position.id, record, &groups).await?;
-        Ok(filter.matches(&document) && self.is_first(position, &document))
+        let matches = match &self.members {
+            None => filter.matches(&document),
+            Some(members) => members.settle(filter, &*self.operations.store, &key).await?.matches(&document),
+        };
+        Ok(matches && self.is_first(position, &document))
     }
 
     /// Whether a walk over a prefix meets the resource here for the first time: at the smallest of
@@ -254,7 +265,7 @@ fn filter_view(target: &Target) -> View {
     if !mentions("groups") {
         excluded.push("groups");
     }
-    if has_members(&target.rt) && !mentions("members") {
+    if has_members(&target.rt) && !target.filter.as_ref().is_some_and(needs_members) {
         excluded.push("members");
     }
     let projection = Projection::new(&[], &excluded, &target.rt).unwrap_or_default();

@@ -128,6 +128,11 @@ impl TestServer {
         process.wait().expect("the killed process");
     }
 
+    /// Sends a signal by name: `HUP`, `TERM`.
+    pub fn signal(&self, name: &str) {
+        signal(self.process.as_ref().expect("a running server"), name);
+    }
+
     /// Runs another subcommand on the same data directory.
     pub fn run(&self, args: &[&str]) -> Output {
         run(self.data(), args)

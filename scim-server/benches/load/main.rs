@@ -16,6 +16,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::similar_names,
     reason = "a program that measures, and stops at the first thing that is not as it should be"
 )]
 

@@ -72,7 +72,7 @@ fn rate(runs: &[Run]) -> f64 {
     let middle = rates.len() / 2;
     match rates.len() {
         0 => 0.0,
-        n if n % 2 == 0 => (rates[middle - 1] + rates[middle]) / 2.0,
+        n if n % 2 == 0 => f64::midpoint(rates[middle - 1], rates[middle]),
         _ => rates[middle],
     }
 }

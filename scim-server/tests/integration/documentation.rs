@@ -140,7 +140,7 @@ fn each_command_that_is_shown_exists_with_its_flags() {
             let command = command.trim_start_matches("sudo ").trim_start_matches("exec ");
             let command = command.split([';', '|', '>', '&', '#']).next().unwrap_or_default();
             let mut words = command.split_whitespace();
-            if !words.next().is_some_and(|program| program.rsplit('/').next() == Some("scim-server")) {
+            if words.next().is_none_or(|program| program.rsplit('/').next() != Some("scim-server")) {
                 continue;
             }
             let words: Vec<_> = words.collect();

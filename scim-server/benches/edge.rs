@@ -102,7 +102,7 @@ fn user() -> Value {
     })
 }
 
-fn record<'a>(body: Document<'a>) -> AuditRecord<'a> {
+fn record(body: Document<'_>) -> AuditRecord<'_> {
     AuditRecord {
         at: Timestamp::from_millis(1_700_000_000_000),
         event: EventName::Resource(Verb::Get, "User"),

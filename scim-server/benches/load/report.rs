@@ -72,7 +72,7 @@ fn rate(runs: &[Run]) -> f64 {
     let middle = rates.len() / 2;
     match rates.len() {
         0 => 0.0,
-        n if n % 2 == 0 => (rates[middle - 1] + rates[middle]) / 2.0,
+        n if n.is_multiple_of(2) => rates[middle - 1].midpoint(rates[middle]),
         _ => rates[middle],
     }
 }

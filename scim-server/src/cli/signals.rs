@@ -37,7 +37,7 @@ mod system {
         /// Resolves each time when the process is told to read its files again.
         pub async fn told(&mut self) {
             if self.0.recv().await.is_none() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }
@@ -71,7 +71,7 @@ mod system {
 
         /// Never resolves.
         pub async fn told(&mut self) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

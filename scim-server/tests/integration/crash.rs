@@ -120,7 +120,7 @@ impl Writer {
         ledger.maybe.remove(&user);
         ledger.users.insert(user.clone(), "changed".to_owned());
 
-        if ledger.next % 3 != 0 {
+        if !ledger.next.is_multiple_of(3) {
             return Ok(3);
         }
         ledger.members.remove(&user);

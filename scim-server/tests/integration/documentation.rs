@@ -22,7 +22,7 @@ fn pages() -> Vec<PathBuf> {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_dir() && !name.starts_with('.') && name != "target" && name != "data" {
                 directories.push(path);
-            } else if name.ends_with(".md") {
+            } else if path.extension().is_some_and(|extension| extension == "md") {
                 pages.push(path);
             }
         }
@@ -140,7 +140,7 @@ fn each_command_that_is_shown_exists_with_its_flags() {
             let command = command.trim_start_matches("sudo ").trim_start_matches("exec ");
             let command = command.split([';', '|', '>', '&', '#']).next().unwrap_or_default();
             let mut words = command.split_whitespace();
-            if !words.next().is_some_and(|program| program.rsplit('/').next() == Some("scim-server")) {
+            if words.next().is_none_or(|program| program.rsplit('/').next() != Some("scim-server")) {
                 continue;
             }
             let words: Vec<_> = words.collect();

@@ -105,6 +105,11 @@ impl Drop for Entered {
 impl Metrics {
     /// Counters at zero. `start` is when the process started.
     pub fn new(start: Timestamp) -> Self {
+        Self::with_store(start, Arc::default())
+    }
+
+    /// The same with what a store counts.
+    pub fn with_store(start: Timestamp, store: Arc<StoreMetrics>) -> Self {
         let mut metrics = Self {
             requests: Arc::default(),
             in_flight: Level::default(),
@@ -115,7 +120,7 @@ impl Metrics {
             authentication_failures: Counter::default(),
             bulk_operations: Counter::default(),
             audit: Arc::default(),
-            store: Arc::default(),
+            store,
             registry: Registry::default(),
         };
         metrics.register_process(start);

@@ -61,7 +61,7 @@ pub struct Server {
 impl Server {
     /// Puts a server together on an open store, and binds its socket.
     pub async fn bind(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::new(clock.now()));
+        let metrics = Arc::new(Metrics::with_store(clock.now(), store.metrics()));
         let tls = match &config.tls {
             Some(files) => Some(Arc::new(Tls::load(&files.cert, &files.key)?)),
             None => None,

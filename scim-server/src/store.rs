@@ -21,7 +21,7 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::event::Event;
+use crate::{event::Event, metrics::StoreMetrics};
 
 /// A tenant's identifier: the first segment of its base URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -367,6 +367,9 @@ pub type Sink<T> = Box<dyn FnMut(T) -> bool + Send>;
 /// throughout, once, in order.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// What it counts, for the metrics of the server that it belongs to.
+    fn metrics(&self) -> Arc<StoreMetrics>;
+
     /// One resource.
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError>;
 

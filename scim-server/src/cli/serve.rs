@@ -73,7 +73,8 @@ async fn serve(
 
     let (termination, hangup) = (Termination::listen().map_err(failed)?, Hangup::listen().map_err(failed)?);
     let url = url(&config, address);
-    write(&format!("scim-server is ready on {url} (administration on {admin_address})\n"))?;
+    let listening = if config.public_url.is_some() { format!("listening on {address}, ") } else { String::new() };
+    write(&format!("scim-server is ready on {url} ({listening}administration on {admin_address})\n"))?;
     if let Some((tenant, issued)) = &first {
         write(&welcome(&url, tenant, issued))?;
     }

@@ -35,7 +35,7 @@ use super::{
     Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Position, Record, Reference, ResourceId,
     ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
 };
-use crate::{clock::Clock, event::Event};
+use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
 /// The version of the layout of keys and values. An older store may be read by a newer program, but
 /// never the other way round.
@@ -85,6 +85,7 @@ pub struct SledStore {
     /// Taken only when the store is dropped, which ends the writer.
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<thread::JoinHandle<()>>,
+    metrics: Arc<StoreMetrics>,
 }
 
 impl SledStore {
@@ -107,8 +108,9 @@ impl SledStore {
             tree.apply(batch)?;
             tree.flush()?;
         }
-        let (jobs, writer) = writer::start(Arc::clone(&tree), clock)?;
-        Ok(Self { tree: ArcSwapOption::new(Some(tree)), jobs: Some(jobs), writer: Some(writer) })
+        let metrics = Arc::<StoreMetrics>::default();
+        let (jobs, writer) = writer::start(Arc::clone(&tree), clock, Arc::clone(&metrics))?;
+        Ok(Self { tree: ArcSwapOption::new(Some(tree)), jobs: Some(jobs), writer: Some(writer), metrics })
     }
 
     fn tree(&self) -> Result<Arc<Tree>, StoreError> {
@@ -180,6 +182,10 @@ fn closed() -> StoreError {
 
 #[async_trait]
 impl Store for SledStore {
+    fn metrics(&self) -> Arc<StoreMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
         read::get(&*self.tree()?, key)
     }

@@ -9,6 +9,7 @@ mod create;
 mod delete;
 mod discover;
 mod errors;
+mod members;
 mod operation;
 mod pages;
 mod patch;
@@ -148,11 +149,12 @@ impl Tenant {
         names(&self.ok("GET", path, &Value::Null, 200, &Value::Null).await.json)
     }
 
-    /// As many users as names, without anything else; gives their ids.
+    /// A user for each of these names, which is also displayed; gives their ids.
     pub async fn users(&self, names: impl IntoIterator<Item = String>) -> Vec<String> {
         let mut ids = Vec::new();
         for name in names {
-            ids.push(self.user(&name).await);
+            let body = json!({"userName": name, "displayName": name});
+            ids.push(self.post("/Users", &body).await.expect(201).id());
         }
         ids
     }

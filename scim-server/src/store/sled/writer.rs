@@ -8,7 +8,7 @@
 //! still (an export, a check) or that are cut into steps (a load, an erasure). When nothing waits it
 //! sweeps what deleted groups have left.
 
-use std::{collections::VecDeque, sync::Arc, thread};
+use std::{collections::VecDeque, sync::Arc, thread, time::Instant};
 
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    metrics::StoreMetrics,
     store::{Commit, Committed, ResourceId, StoreError, TenantId},
 };
 
@@ -54,17 +55,19 @@ pub(super) struct Writer {
     dirty: bool,
     /// Set when a write failed: what is on disk is then unknown until the store is opened again.
     broken: bool,
+    metrics: Arc<StoreMetrics>,
 }
 
 /// Starts the thread. It ends when told to close, or when the last sender is gone and all is done.
 pub(super) fn start(
     tree: Arc<Tree>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<StoreMetrics>,
 ) -> Result<(mpsc::Sender<Job>, thread::JoinHandle<()>), StoreError> {
     let sweeps = sweep::pending(&tree)?;
     let (sender, receiver) = mpsc::channel(QUEUE);
     let last = Timestamp::from_millis(i64::MIN);
-    let writer = Writer { ground: Ground::new(tree), clock, last, sweeps, dirty: false, broken: false };
+    let writer = Writer { ground: Ground::new(tree), clock, last, sweeps, dirty: false, broken: false, metrics };
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver));
     Ok((sender, thread.map_err(unavailable)?))
 }
@@ -106,6 +109,11 @@ impl Writer {
             match now {
                 Job::Commit(commit, answer) => {
                     let outcome = self.commit(*commit);
+                    match &outcome {
+                        Err(StoreError::Conflict(_)) => drop(self.metrics.conflicts.inc()),
+                        Err(StoreError::Taken(_)) => drop(self.metrics.taken.inc()),
+                        _ => {}
+                    }
                     answers.push((answer, outcome));
                 }
                 Job::Errand(errand) => {
@@ -125,7 +133,13 @@ impl Writer {
     }
 
     fn answer(&mut self, answers: &mut Vec<(Answer, Result<Committed, StoreError>)>) {
+        let begun = Instant::now();
+        let changes = answers.iter().filter(|(_, outcome)| outcome.as_ref().is_ok_and(|committed| committed.changed));
+        let changes = changes.count() as u64;
         let flushed = self.flush().is_ok();
+        if flushed && changes > 0 {
+            self.metrics.flushed(changes, begun.elapsed());
+        }
         for (answer, outcome) in answers.drain(..) {
             // A caller that has gone away does not hear it; its commit stands.
             let _ = answer.send(if flushed { outcome } else { Err(broken()) });

@@ -156,7 +156,7 @@ async fn errors_of_single_operations() {
     let tenant = SERVER.tenant();
     let user = tenant.user("taken").await;
     let path = format!("/Users/{user}");
-    let patch = |value: Value| json!({"method": "PATCH", "path": path, "data": [value]});
+    let change = |value: Value| json!({"method": "PATCH", "path": path, "data": [value]});
     for (i, (operation, status, scim_type, words)) in [
         (create("x", "TAKEN"), 409, "uniqueness", "userName"),
         (json!({"method": "POST", "path": "/Users", "bulkId": "x", "data": {}}), 400, "invalidValue", "userName"),
@@ -181,10 +181,10 @@ async fn errors_of_single_operations() {
         (json!({"method": "DELETE", "path": format!("/Groups/{user}")}), 404, "", &user),
         (json!({"method": "DELETE", "path": path, "version": "W/\"99\""}), 412, "", "If-Match"),
         (json!({"method": "PUT", "path": path, "version": "W/\"99\"", "data": {"userName": "n"}}), 412, "", "If-Match"),
-        (patch(json!({"op": "remove"})), 400, "noTarget", "path"),
-        (patch(json!({"op": "replace", "path": "nothing", "value": 1})), 400, "invalidPath", "nothing"),
-        (patch(json!({"op": "replace", "path": "id", "value": "x"})), 400, "mutability", "id"),
-        (patch(json!({"op": "remove", "path": "emails[type eq \"x\"]"})), 400, "noTarget", "emails"),
+        (change(json!({"op": "remove"})), 400, "noTarget", "path"),
+        (change(json!({"op": "replace", "path": "nothing", "value": 1})), 400, "invalidPath", "nothing"),
+        (change(json!({"op": "replace", "path": "id", "value": "x"})), 400, "mutability", "id"),
+        (change(json!({"op": "remove", "path": "emails[type eq \"x\"]"})), 400, "noTarget", "emails"),
         (group("x", "unresolved", &["nowhere"]), 400, "invalidValue", "nowhere"),
         (json!({"method": "DELETE", "path": "/Users/bulkId:nowhere"}), 400, "invalidValue", "nowhere"),
     ]

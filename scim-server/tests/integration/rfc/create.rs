@@ -242,7 +242,7 @@ async fn bodies_that_are_refused() {
         (json!({"schemas": [GROUP]}), "displayName"),
         (json!({"displayName": "never", "members": [{"value": nobody}]}), nobody),
         (json!({"displayName": "never", "members": [{"value": "nonsense"}]}), "nonsense"),
-        (json!({"displayName": "never", "members": [{"display": "x"}]}), "value"),
+        (json!({"displayName": "never", "members": [{"type": "User"}]}), "value"),
         (json!({"displayName": "never", "members": [7]}), "members"),
     ] {
         tenant.refused("POST", "/Groups", &body, 400, "invalidValue", words).await;
@@ -275,7 +275,7 @@ async fn names_are_unique() {
 #[tokio::test]
 async fn members_are_a_set_of_users_and_groups() {
     let tenant = SERVER.tenant();
-    let user = tenant.user("a").await;
+    let user = tenant.users(["a".to_owned()]).await.remove(0);
     let body =
         json!({"displayName": "g", "members": [{"value": user}, {"VALUE": user, "display": "other", "type": "Group"}]});
     let group = tenant.post("/Groups", &body).await.expect(201);

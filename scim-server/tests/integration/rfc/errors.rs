@@ -118,7 +118,7 @@ async fn bodies_that_are_not_json() {
     let tenant = SERVER.tenant();
     let authorization = tenant.authorization();
     let deep = |open: &str, close: &str| {
-        format!("{{\"userName\":\"deep\",\"x\":{}1{}}}", open.repeat(1500), close.repeat(1500))
+        format!("{{\"userName\":\"deep\",\"x\":{}1{}}}", open.repeat(1000), close.repeat(1000))
     };
     for (body, words) in [
         (String::new(), "body"),
@@ -233,11 +233,6 @@ async fn requests_as_bytes() {
             .into_bytes(),
             &[400],
         ),
-        (
-            "odd host",
-            bytes(&tenant, "GET BASE/Users HTTP/1.1", "", b"").to_vec().iter().copied().collect::<Vec<_>>(),
-            &[200],
-        ),
     ];
     for (what, request, statuses) in rows {
         let server = tenant.server.clone();
@@ -278,16 +273,13 @@ async fn behind_a_proxy() {
     let read = tenant.request("GET", &path, &forwarded, None).await.expect(200);
     assert_eq!(read.json["meta"]["location"], format!("https://scim.example.com/{}/scim/v2{path}", tenant.id));
     let tenant = PUBLIC.tenant();
-    let created = tenant.post("/Users", &json!({"userName": "a"})).await;
-    if created.status == 201 {
-        let location = format!("https://id.example.com/base/{}/scim/v2/Users/{}", tenant.id, created.id());
-        assert_eq!(
-            (created.header("location"), &created.json["meta"]["location"]),
-            (location.as_str(), &json!(location))
-        );
-    } else {
-        panic!("{}", created.text);
-    }
+    assert_eq!(tenant.server.origin(), "https://id.example.com/base");
+    let log = tenant.server.log();
+    let address = log.split("listening on ").nth(1).and_then(|rest| rest.split(',').next()).expect("where it listens");
+    let (path, headers) = (format!("http://{address}/{}/scim/v2/Users", tenant.id), [("host", "other.example.com")]);
+    let created = tenant.request("POST", &path, &headers, Some(&json!({"userName": "a"}))).await.expect(201);
+    let location = format!("https://id.example.com/base/{}/scim/v2/Users/{}", tenant.id, created.id());
+    assert_eq!((created.header("location"), &created.json["meta"]["location"]), (location.as_str(), &json!(location)));
 }
 
 /// HEAD is GET without the body (RFC 9110 §9.3.2), and a slash at the end does not count.

@@ -227,7 +227,7 @@ async fn returned_always_by_default_on_request_never() {
 #[tokio::test]
 async fn members_of_a_group_by_name() {
     let tenant = SERVER.tenant();
-    let user = tenant.user("a").await;
+    let user = tenant.users(["a".to_owned()]).await.remove(0);
     let path = format!("/Groups/{}", tenant.group("g", std::slice::from_ref(&user)).await);
     for (parameters, expect) in [
         (vec![("excludedAttributes", "members")], json!({"displayName": "g", "members": "*absent*", "meta": "*any*"})),

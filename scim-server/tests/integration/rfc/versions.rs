@@ -144,7 +144,7 @@ async fn versions_and_membership() {
     let joined = version(&group_path).await;
     assert_ne!(joined, of_group);
     // A rename shows in the group; its version stays, for a display name is the member's own.
-    tenant.ok("PUT", &user_path, &json!({"userName": "b"}), 200, &Value::Null).await;
+    tenant.ok("PUT", &user_path, &json!({"userName": "b", "displayName": "b"}), 200, &Value::Null).await;
     assert_eq!(version(&group_path).await, joined);
     tenant.ok("GET", &group_path, &Value::Null, 200, &json!({"members": [{"display": "b"}]})).await;
 }

@@ -201,7 +201,6 @@ impl Config {
             ("tls_key", key(self) != key(other)),
             ("admin_listen", self.admin_listen != other.admin_listen),
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
-            ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
             ("header_timeout", self.header_timeout != other.header_timeout),
             ("drain_timeout", self.drain_timeout != other.drain_timeout),

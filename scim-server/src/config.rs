@@ -211,7 +211,6 @@ impl Config {
             ("bulk_max_operations", self.bulk_max_operations != other.bulk_max_operations),
             ("patch_body_members", self.patch_body_members != other.patch_body_members),
             ("audit_log", self.audit_log != other.audit_log),
-            ("audit_log", self.audit_log != other.audit_log),
             ("log_format", self.log_format != other.log_format),
         ];
         changed.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()

@@ -71,6 +71,8 @@ async fn malformed_input_is_the_fault_of_who_sent_it() {
     for path in ["/Users/%00", "/Users/%FF", "/Users/a%2Fb", "/%2e%2e/Users", "/Groups/x/members"] {
         client.get(path).await.expect_error(404, None);
     }
+    // A base URL pasted with a slash at its end gives a URL with two.
+    client.get("//Users").await.expect(200);
     client.get("/Users").await.expect(200);
 }
 

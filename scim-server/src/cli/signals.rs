@@ -71,7 +71,7 @@ mod system {
 
         /// Never resolves.
         pub async fn told(&mut self) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -25,7 +25,7 @@ async fn walk(client: &Client, query: &str) -> Vec<String> {
         let page = client.get(&format!("/Users?{query}&cursor={cursor}")).await.expect(200);
         all.extend(names(&page).into_iter().map(str::to_owned));
         match page.json["nextCursor"].as_str() {
-            Some(next) => cursor = next.to_owned(),
+            Some(next) => next.clone_into(&mut cursor),
             None => return all,
         }
     }

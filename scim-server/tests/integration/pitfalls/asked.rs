@@ -330,8 +330,8 @@ async fn n17_a_group_in_a_group_is_the_same_in_list_and_get() {
     let server = TestServer::start();
     let client = server.client();
     let user = client.user("leaf").await;
-    let inner = client.group("inner", &[user.clone()]).await;
-    let outer = client.group("outer", &[inner.clone()]).await;
+    let inner = client.group("inner", std::slice::from_ref(&user)).await;
+    let outer = client.group("outer", std::slice::from_ref(&inner)).await;
     let get = client.get(&format!("/Groups/{outer}")).await.expect(200);
     assert_eq!(get.json["members"][0]["type"], "Group", "{}", get.text);
     assert_eq!(get.json["members"][0]["display"], "inner");

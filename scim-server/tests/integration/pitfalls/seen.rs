@@ -290,7 +290,7 @@ async fn a_restart_keeps_everything() {
     let mut server = TestServer::start();
     let client = server.client();
     let user = client.user("durable").await;
-    let group = client.group("durable", &[user.clone()]).await;
+    let group = client.group("durable", std::slice::from_ref(&user)).await;
     let before = client.get(&format!("/Users/{user}")).await.expect(200);
     assert!(server.stop().success(), "SIGTERM ends the server with 0");
     server.launch();

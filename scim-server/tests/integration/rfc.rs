@@ -13,6 +13,7 @@ mod members;
 mod operation;
 mod pages;
 mod patch;
+mod plans;
 mod query;
 mod replace;
 mod retrieve;

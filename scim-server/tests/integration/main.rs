@@ -19,6 +19,7 @@ mod concurrency;
 mod crash;
 mod dialogue;
 mod docs;
+mod documentation;
 mod identity_center;
 mod pitfalls;
 mod queries;

@@ -96,7 +96,7 @@ impl TestServer {
     /// Starts the process on the store as it is: after [`Self::stop`] or [`Self::kill`].
     pub fn launch(&mut self) {
         assert!(self.process.is_none(), "the server runs already");
-        let mut command = command(self.data());
+        let mut command = program(self.data());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data()).args(&self.options.args);
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("serve starts");
@@ -194,7 +194,7 @@ impl Drop for TestServer {
 }
 
 /// The program itself, with the environment that a test wants: none of the caller's settings.
-fn command(data: &Path) -> Command {
+pub fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
         command.env_remove(name);
@@ -209,7 +209,7 @@ fn is_setting(name: &OsString) -> bool {
 
 /// Runs a subcommand to its end.
 pub fn run(data: &Path, args: &[&str]) -> Output {
-    command(data).args(args).arg("--data").arg(data).stdin(Stdio::null()).output().expect("the program starts")
+    program(data).args(args).arg("--data").arg(data).stdin(Stdio::null()).output().expect("the program starts")
 }
 
 fn stdout_json(output: &Output) -> Value {

@@ -9,6 +9,7 @@ mod create;
 mod delete;
 mod discover;
 mod errors;
+mod large;
 mod members;
 mod operation;
 mod pages;

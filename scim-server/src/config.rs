@@ -201,7 +201,6 @@ impl Config {
             ("tls_key", key(self) != key(other)),
             ("admin_listen", self.admin_listen != other.admin_listen),
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
-            ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
             ("header_timeout", self.header_timeout != other.header_timeout),
             ("drain_timeout", self.drain_timeout != other.drain_timeout),
@@ -211,7 +210,6 @@ impl Config {
             ("candidates", self.candidates != other.candidates),
             ("bulk_max_operations", self.bulk_max_operations != other.bulk_max_operations),
             ("patch_body_members", self.patch_body_members != other.patch_body_members),
-            ("audit_log", self.audit_log != other.audit_log),
             ("audit_log", self.audit_log != other.audit_log),
             ("log_format", self.log_format != other.log_format),
         ];

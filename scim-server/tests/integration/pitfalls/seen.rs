@@ -68,9 +68,11 @@ async fn malformed_input_is_the_fault_of_who_sent_it() {
         let answer = client.get(&format!("/Users?{query}")).await;
         assert!([200, 400].contains(&answer.status), "{query}: {} {}", answer.status, answer.text);
     }
-    for path in ["/Users/%00", "/Users/%FF", "/Users/a%2Fb", "/%2e%2e/Users", "//Users", "/Groups/x/members"] {
+    for path in ["/Users/%00", "/Users/%FF", "/Users/a%2Fb", "/%2e%2e/Users", "/Groups/x/members"] {
         client.get(path).await.expect_error(404, None);
     }
+    // A base URL pasted with a slash at its end gives a URL with two.
+    client.get("//Users").await.expect(200);
     client.get("/Users").await.expect(200);
 }
 

@@ -8,7 +8,7 @@ use super::{Shared, Tenant, filtered, names, query};
 use crate::server::Response;
 
 static SERVER: Shared = Shared::new(&["--page-size", "4", "--max-page-size", "6"]);
-static HASTY: Shared = Shared::new(&["--cursor-ttl", "1s"]);
+static HASTY: Shared = Shared::new(&["--cursor-ttl", "3s"]);
 
 async fn filled(names: &str) -> Tenant {
     let tenant = SERVER.tenant();
@@ -326,7 +326,7 @@ async fn cursors_expire() {
     let list = tenant.get("/Users?cursor&count=1").await.expect(200).json;
     let next = query("/Users", &[("cursor", list["nextCursor"].as_str().expect("a cursor")), ("count", "1")]);
     assert_eq!(tenant.names(&next).await, ["b"]);
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    tokio::time::sleep(Duration::from_millis(3200)).await;
     tenant.refused("GET", &next, &Value::Null, 400, "expiredCursor", "expired").await;
-    tenant.ok("GET", "/ServiceProviderConfig", &Value::Null, 200, &json!({"pagination": {"cursorTimeout": 1}})).await;
+    tenant.ok("GET", "/ServiceProviderConfig", &Value::Null, 200, &json!({"pagination": {"cursorTimeout": 3}})).await;
 }

@@ -71,8 +71,8 @@ async fn every_type_has_its_order() {
     ] {
         let mut expect: Vec<_> = expect.split(' ').collect();
         for order in ["ascending", "descending", "Ascending", "DESCENDING"] {
-            // Who has no value comes first when descending, and last otherwise.
-            if order.eq_ignore_ascii_case("descending") != (expect.first() == Some(&"dora")) {
+            let descends = order.eq_ignore_ascii_case("descending");
+            if descends != (expect.first() == Some(&"dora")) {
                 expect.reverse();
             }
             let parameters = [("sortBy", sort_by), ("sortOrder", order)];

@@ -1,6 +1,6 @@
 //! Recursive descent over the grammar of RFC 7644 figure 1, and of figure 7 for PATCH paths.
 //!
-//! Both grammars share attribute notation and brackets, so one [`Parser`] reads them. It is lenient
+//! Both grammars share attribute notation and brackets, so one parser reads them. It is lenient
 //! where that costs nothing: a value may be a bare word (RFC 7644 §3.4.2.1 itself prints
 //! `meta.resourceType eq User`), white space may repeat or be missing beside quotes, parentheses and
 //! brackets, and `emails[type eq "work"].value eq "a@b"`, which Entra sends, means that one

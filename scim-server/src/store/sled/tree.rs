@@ -215,4 +215,23 @@ mod tests {
         let tree = Tree::open(directory.path(), 1 << 20).unwrap();
         assert_eq!(tree.get(b"large").unwrap().unwrap(), large);
     }
+
+    #[test]
+    fn only_a_long_run_is_followed_by_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Tree::open(directory.path(), 1 << 20).unwrap();
+        let mut batch = Batch::default();
+        batch.put(b"key".to_vec(), vec![7; 1000]);
+        assert_eq!(batch.bytes, 1003);
+        tree.apply(batch).unwrap();
+        tree.flush().unwrap();
+        assert!(tree.restart().0.is_none());
+        tree.written.fetch_add(LONG, Ordering::Relaxed);
+        let restart = tree.restart();
+        assert!(restart.0.is_some());
+        drop(tree);
+        restart.run();
+        let snapshots = fs::read_dir(directory.path()).unwrap().flatten();
+        assert!(snapshots.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("snap.")));
+    }
 }

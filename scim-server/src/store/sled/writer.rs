@@ -8,7 +8,7 @@
 //! still (an export, a check) or that are cut into steps (a load, an erasure). When nothing waits it
 //! sweeps what deleted groups have left.
 
-use std::{collections::VecDeque, sync::Arc, thread};
+use std::{collections::VecDeque, sync::Arc, thread, time::Duration};
 
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
@@ -31,6 +31,9 @@ const GROUP: usize = 512;
 /// How many keys change in one batch before no further commit is added to it: readers wait while a
 /// batch is applied.
 const BATCH: usize = 256;
+
+/// How long nothing is written between two steps of a sweep, for the sake of those who read.
+const PAUSE: Duration = Duration::from_millis(1);
 
 type Answer = oneshot::Sender<Result<Committed, StoreError>>;
 type Errand = Box<dyn FnOnce(&mut Writer) + Send>;
@@ -93,7 +96,10 @@ impl Writer {
             match jobs.try_recv() {
                 Ok(job) => return Some(job),
                 Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) => sweep::step(self),
+                Err(TryRecvError::Empty) => {
+                    sweep::step(self);
+                    thread::sleep(PAUSE);
+                }
             }
         }
         jobs.blocking_recv()

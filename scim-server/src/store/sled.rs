@@ -17,6 +17,7 @@ mod record;
 mod sweep;
 mod transfer;
 mod tree;
+mod value;
 mod writer;
 
 use std::{path::Path, sync::Arc, thread};
@@ -97,7 +98,7 @@ impl SledStore {
     pub fn open_with(path: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Self, OpenError> {
         let tree = Arc::new(Tree::open(path, options.cache)?);
         if let Some(bytes) = tree.get(&key::format())? {
-            let found = draft::number(&bytes)?;
+            let found = value::number(&bytes)?;
             if found > FORMAT {
                 return Err(OpenError::Format { found });
             }

@@ -296,12 +296,14 @@ impl Store for SledStore {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use futures_util::FutureExt;
 
     use super::*;
     use crate::{
         clock::ManualClock,
-        store::contract::{Open, contract},
+        store::contract::{Open, commit, contract, put, user},
     };
 
     fn place() -> Open {
@@ -322,6 +324,23 @@ mod tests {
         assert!(matches!(open(), Err(OpenError::InUse)));
         store.close().await.unwrap();
         open().unwrap();
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_flush_nothing_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
+        let write = |number| store.commit(commit(&user(number), [put(&user(number))]));
+        write(1).await.unwrap();
+        store.tree().unwrap().failing.store(true, Ordering::Relaxed);
+        assert!(matches!(write(2).await, Err(StoreError::Unavailable(_))));
+        store.tree().unwrap().failing.store(false, Ordering::Relaxed);
+        assert!(matches!(write(3).await, Err(StoreError::Unavailable(_))), "what is on the disk is not known");
+        assert!(store.get(&user(1)).await.unwrap().is_some());
+        assert!(store.get(&user(3)).await.unwrap().is_none());
+        drop(store);
+        let store = SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
+        assert!(store.get(&user(1)).await.unwrap().is_some());
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub(super) struct Tree {
     written: AtomicU64,
     path: PathBuf,
     cache: u64,
+    /// Lets a flush fail.
+    #[cfg(test)]
+    pub failing: std::sync::atomic::AtomicBool,
 }
 
 impl Tree {
@@ -97,8 +100,17 @@ impl Tree {
         let file = File::open(path.join("db")).map_err(unavailable)?;
         // The names of the files must be as durable as what is in them.
         sync_directory(path).map_err(unavailable)?;
-        let (blobs, path) = (path.join("blobs"), path.to_owned());
-        Ok(Self { db, file, blobs, synced: AtomicI64::new(i64::MIN), written: AtomicU64::new(0), path, cache })
+        Ok(Self {
+            db,
+            file,
+            blobs: path.join("blobs"),
+            synced: AtomicI64::new(i64::MIN),
+            written: AtomicU64::new(0),
+            path: path.to_owned(),
+            cache,
+            #[cfg(test)]
+            failing: false.into(),
+        })
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
@@ -130,6 +142,10 @@ impl Tree {
 
     /// Makes everything durable that was applied.
     pub fn flush(&self) -> Result<(), StoreError> {
+        #[cfg(test)]
+        if self.failing.load(Ordering::Relaxed) {
+            return Err(unavailable("a disk that fails"));
+        }
         self.db.flush().map_err(failure)?;
         self.sync_blobs().and_then(|()| self.file.sync_data()).map_err(unavailable)
     }

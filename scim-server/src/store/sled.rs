@@ -89,7 +89,9 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the store in a directory, or makes one there. Blocks while it reads what is needed.
+    /// Opens the store in a directory, or makes one there. Blocks while sled reads what was written
+    /// since it was opened last (or closed, after a long run): moments, unless the process was killed
+    /// soon after gigabytes were loaded.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Self::open_with(path, clock, Options::default())
     }

@@ -17,6 +17,7 @@ mod record;
 mod sweep;
 mod transfer;
 mod tree;
+mod value;
 mod writer;
 
 use std::{path::Path, sync::Arc, thread};
@@ -89,7 +90,9 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the store in a directory, or makes one there. Blocks while it reads what is needed.
+    /// Opens the store in a directory, or makes one there. Blocks while sled reads what was written
+    /// since it was opened last (or closed, after a long run): moments, unless the process was killed
+    /// soon after gigabytes were loaded.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Self::open_with(path, clock, Options::default())
     }
@@ -98,7 +101,7 @@ impl SledStore {
     pub fn open_with(path: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Self, OpenError> {
         let tree = Arc::new(Tree::open(path, options.cache)?);
         if let Some(bytes) = tree.get(&key::format())? {
-            let found = draft::number(&bytes)?;
+            let found = value::number(&bytes)?;
             if found > FORMAT {
                 return Err(OpenError::Format { found });
             }
@@ -311,12 +314,14 @@ impl Store for SledStore {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use futures_util::FutureExt;
 
     use super::*;
     use crate::{
         clock::ManualClock,
-        store::contract::{Open, contract},
+        store::contract::{Open, commit, contract, put, user},
     };
 
     fn place() -> Open {
@@ -337,6 +342,23 @@ mod tests {
         assert!(matches!(open(), Err(OpenError::InUse)));
         store.close().await.unwrap();
         open().unwrap();
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_flush_nothing_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
+        let write = |number| store.commit(commit(&user(number), [put(&user(number))]));
+        write(1).await.unwrap();
+        store.tree().unwrap().failing.store(true, Ordering::Relaxed);
+        assert!(matches!(write(2).await, Err(StoreError::Unavailable(_))));
+        store.tree().unwrap().failing.store(false, Ordering::Relaxed);
+        assert!(matches!(write(3).await, Err(StoreError::Unavailable(_))), "what is on the disk is not known");
+        assert!(store.get(&user(1)).await.unwrap().is_some());
+        assert!(store.get(&user(3)).await.unwrap().is_none());
+        drop(store);
+        let store = SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
+        assert!(store.get(&user(1)).await.unwrap().is_some());
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod resources;
 use super::{
     key, read,
     tree::{Batch, Tree},
+    value::{last_event, read_last_event},
     writer::Writer,
 };
 use crate::store::{EntriesOf, Finding, Sink, StoreError, TenantId};
@@ -142,11 +143,11 @@ impl Check<'_> {
         }
         let Some((sequence, at)) = last else { return Ok(()) };
         let stored = self.tree().get(&key::sequence(tenant))?;
-        let given = stored.and_then(|bytes| super::draft::read_last_event(&bytes).ok());
+        let given = stored.and_then(|bytes| read_last_event(&bytes).ok());
         if given.is_none_or(|(given, _)| given < sequence) {
             let detail = format!("{tenant}: the last event is {sequence}, but the next would not be behind it");
             self.fault("sequence-wrong", detail, |repairs| {
-                repairs.put(key::sequence(tenant), super::draft::last_event(sequence, at));
+                repairs.put(key::sequence(tenant), last_event(sequence, at));
             })?;
         } else if let Some((given, _)) = given.filter(|(given, _)| *given > sequence) {
             self.report("event-missing", format!("{tenant}: events {} to {given}", sequence + 1));
@@ -167,11 +168,7 @@ mod tests {
         store::{
             Commit, Finding, Item, Record, ResourceKey, Store, Write,
             contract::{TENANT, body, commit, entries_of, entry, group, id, join, user},
-            sled::{
-                Options, SledStore,
-                draft::{last_event, modified},
-                record,
-            },
+            sled::{Options, SledStore, draft::modified, record},
         },
     };
 

@@ -10,6 +10,7 @@ use super::{
     ground::{Changes, Ground},
     key,
     record::{self, Held},
+    value::{last_event, number, read_last_event, type_name},
 };
 use crate::{
     event::Event,
@@ -374,25 +375,4 @@ pub(super) fn modified(key: &ResourceKey, at: Timestamp) -> Vec<u8> {
         value: IndexValue::instant(at),
     };
     key::index(&place, key.id)
-}
-
-pub(super) fn number(bytes: &[u8]) -> Result<u64, StoreError> {
-    bytes.try_into().map(u64::from_be_bytes).map_err(|_| StoreError::Corrupt("a number of the wrong length".into()))
-}
-
-pub(super) fn type_name(bytes: &[u8]) -> Result<TypeName, StoreError> {
-    let name = std::str::from_utf8(bytes).map_err(|_| StoreError::Corrupt("the name of a type".into()))?;
-    Ok(name.into())
-}
-
-/// The last sequence that a tenant has given, and when.
-pub(super) fn last_event(sequence: u64, at: Timestamp) -> Vec<u8> {
-    [sequence.to_be_bytes(), at.as_millis().to_be_bytes()].concat()
-}
-
-/// Reads what [`last_event`] wrote.
-pub(super) fn read_last_event(bytes: &[u8]) -> Result<(u64, Timestamp), StoreError> {
-    let (sequence, at) = bytes.split_at_checked(8).unwrap_or_default();
-    let at: [u8; 8] = at.try_into().map_err(|_| StoreError::Corrupt("the last event".into()))?;
-    Ok((number(sequence)?, Timestamp::from_millis(i64::from_be_bytes(at))))
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
-    draft::{number, type_name},
     key, record,
     tree::Tree,
+    value::{number, type_name},
 };
 use crate::{
     event::Event,

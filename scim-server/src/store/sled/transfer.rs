@@ -3,11 +3,12 @@
 use scim_protocol::Timestamp;
 
 use super::{
-    draft::{Draft, type_name},
+    draft::Draft,
     key,
     read::{self, damaged},
     record, sweep,
     tree::Tree,
+    value::type_name,
     writer::Writer,
 };
 use crate::store::{Edge, Item, ResourceKey, Sink, StoreError, TenantId};

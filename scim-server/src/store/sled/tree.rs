@@ -10,7 +10,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
     thread,
     time::Duration,
 };
@@ -24,6 +24,9 @@ use crate::store::StoreError;
 /// own, which is slow; a page holds up to sixteen resources.
 const SEGMENT: usize = 4 << 20;
 
+/// After how many bytes of keys and values a run counts as long.
+const LONG: u64 = 64 << 20;
+
 /// How long an opening waits for the one before to let go of the lock: sled's own threads hold it for
 /// a moment after the last handle is dropped, and a restarted server overlaps with its predecessor.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -34,10 +37,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Batch {
     inner: sled::Batch,
     len: usize,
+    bytes: u64,
 }
 
 impl Batch {
     pub fn put(&mut self, key: Vec<u8>, value: impl Into<IVec>) {
+        let value = value.into();
+        self.bytes += (key.len() + value.len()) as u64;
         self.inner.insert(key, value);
         self.len += 1;
     }
@@ -60,6 +66,13 @@ pub(super) struct Tree {
     blobs: PathBuf,
     /// The newest of them that is durable; they are named by rising numbers.
     synced: AtomicI64,
+    /// How many bytes of keys and values were written since it was opened.
+    written: AtomicU64,
+    path: PathBuf,
+    cache: u64,
+    /// Lets a flush fail.
+    #[cfg(test)]
+    pub failing: std::sync::atomic::AtomicBool,
 }
 
 impl Tree {
@@ -87,7 +100,17 @@ impl Tree {
         let file = File::open(path.join("db")).map_err(unavailable)?;
         // The names of the files must be as durable as what is in them.
         sync_directory(path).map_err(unavailable)?;
-        Ok(Self { db, file, blobs: path.join("blobs"), synced: AtomicI64::new(i64::MIN) })
+        Ok(Self {
+            db,
+            file,
+            blobs: path.join("blobs"),
+            synced: AtomicI64::new(i64::MIN),
+            written: AtomicU64::new(0),
+            path: path.to_owned(),
+            cache,
+            #[cfg(test)]
+            failing: false.into(),
+        })
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
@@ -107,11 +130,22 @@ impl Tree {
     }
 
     pub fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.written.fetch_add(batch.bytes, Ordering::Relaxed);
         self.db.apply_batch(batch.inner).map_err(failure)
+    }
+
+    /// What is left to do when the tree was dropped.
+    pub fn restart(&self) -> Restart {
+        let long = self.written.load(Ordering::Relaxed) > LONG;
+        Restart(long.then(|| (self.path.clone(), self.cache)))
     }
 
     /// Makes everything durable that was applied.
     pub fn flush(&self) -> Result<(), StoreError> {
+        #[cfg(test)]
+        if self.failing.load(Ordering::Relaxed) {
+            return Err(unavailable("a disk that fails"));
+        }
         self.db.flush().map_err(failure)?;
         self.sync_blobs().and_then(|()| self.file.sync_data()).map_err(unavailable)
     }
@@ -137,6 +171,22 @@ impl Tree {
             self.synced.store(newest, Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+/// Opens a tree once more after a long run.
+///
+/// sled remembers where everything is as of its last opening, and reads all of the log since then
+/// when it is opened again. That is better done by who stops than by who starts.
+pub(super) struct Restart(Option<(PathBuf, u64)>);
+
+impl Restart {
+    pub fn run(self) {
+        if let Self(Some((path, cache))) = self
+            && let Err(error) = Tree::open(&path, cache)
+        {
+            tracing::info!(error = &error as &dyn std::error::Error, "the next start will take longer");
+        }
     }
 }
 
@@ -180,5 +230,24 @@ mod tests {
         drop(tree);
         let tree = Tree::open(directory.path(), 1 << 20).unwrap();
         assert_eq!(tree.get(b"large").unwrap().unwrap(), large);
+    }
+
+    #[test]
+    fn only_a_long_run_is_followed_by_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Tree::open(directory.path(), 1 << 20).unwrap();
+        let mut batch = Batch::default();
+        batch.put(b"key".to_vec(), vec![7; 1000]);
+        assert_eq!(batch.bytes, 1003);
+        tree.apply(batch).unwrap();
+        tree.flush().unwrap();
+        assert!(tree.restart().0.is_none());
+        tree.written.fetch_add(LONG, Ordering::Relaxed);
+        let restart = tree.restart();
+        assert!(restart.0.is_some());
+        drop(tree);
+        restart.run();
+        let snapshots = fs::read_dir(directory.path()).unwrap().flatten();
+        assert!(snapshots.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("snap.")));
     }
 }

@@ -8,7 +8,12 @@
 //! still (an export, a check) or that are cut into steps (a load, an erasure). When nothing waits it
 //! sweeps what deleted groups have left.
 
-use std::{collections::VecDeque, sync::Arc, thread, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
@@ -31,7 +36,10 @@ const QUEUE: usize = 4096;
 const GROUP: usize = 512;
 /// How many keys change in one batch before no further commit is added to it: readers wait while a
 /// batch is applied.
-const BATCH: usize = 1000;
+const BATCH: usize = 256;
+
+/// How long nothing is written between two steps of a sweep, for the sake of those who read.
+const PAUSE: Duration = Duration::from_millis(1);
 
 type Answer = oneshot::Sender<Result<Committed, StoreError>>;
 type Errand = Box<dyn FnOnce(&mut Writer) + Send>;
@@ -77,8 +85,10 @@ impl Writer {
         while let Some(job) = self.next(&mut jobs) {
             if let Some(closed) = self.group(job, &mut jobs) {
                 let outcome = self.flush();
-                // The answer says that the files are free, as far as this thread is concerned.
+                let restart = self.ground.tree.restart();
+                // sled lets go of the files when the last who has the tree does.
                 drop(self);
+                restart.run();
                 let _ = closed.send(outcome);
                 return;
             }
@@ -94,7 +104,10 @@ impl Writer {
             match jobs.try_recv() {
                 Ok(job) => return Some(job),
                 Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) => sweep::step(self),
+                Err(TryRecvError::Empty) => {
+                    sweep::step(self);
+                    thread::sleep(PAUSE);
+                }
             }
         }
         jobs.blocking_recv()
@@ -115,6 +128,10 @@ impl Writer {
                         _ => {}
                     }
                     answers.push((answer, outcome));
+                    if self.ground.pending() >= BATCH && self.apply_pending().is_err() {
+                        // Nobody in this group will hear anything else.
+                        break;
+                    }
                 }
                 Job::Errand(errand) => {
                     self.answer(&mut answers);
@@ -125,8 +142,7 @@ impl Writer {
                     return Some(closed);
                 }
             }
-            let room = answers.len() < GROUP && self.ground.pending() < BATCH;
-            job = if room { jobs.try_recv().ok() } else { None };
+            job = if answers.len() < GROUP { jobs.try_recv().ok() } else { None };
         }
         self.answer(&mut answers);
         None
@@ -194,6 +210,13 @@ impl Writer {
     /// Applies what an errand has drafted. It is durable after the next [`Self::flush`].
     pub fn add(&mut self, changes: Changes) -> Result<(), StoreError> {
         self.ground.add(changes);
+        self.apply_pending()
+    }
+
+    fn apply_pending(&mut self) -> Result<(), StoreError> {
+        if self.ground.pending() == 0 {
+            return Ok(());
+        }
         let batch = self.ground.take();
         self.apply(batch)
     }
@@ -212,10 +235,7 @@ impl Writer {
         if self.broken {
             return Err(broken());
         }
-        if self.ground.pending() > 0 {
-            let batch = self.ground.take();
-            self.apply(batch)?;
-        }
+        self.apply_pending()?;
         if self.dirty {
             self.ground.tree.flush().inspect_err(|error| self.fail(error))?;
             self.dirty = false;

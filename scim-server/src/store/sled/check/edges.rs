@@ -4,9 +4,9 @@ use super::Check;
 use crate::store::{
     ResourceId, ResourceKey, StoreError, TenantId,
     sled::{
-        draft::type_name,
         key,
         read::{self, damaged},
+        value::type_name,
     },
 };
 

@@ -7,9 +7,10 @@ use super::Check;
 use crate::store::{
     Record, ResourceKey, StoreError, TenantId, TypeName,
     sled::{
-        draft::{modified, number},
+        draft::modified,
         key, read,
         record::{self, Held},
+        value::number,
     },
 };
 

@@ -30,7 +30,7 @@ test: python ## Run every test: unit, property, dialogues of the providers, cras
 check: ## Formatting, lints and documentation, warnings denied
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
 
 bench: ## Measure against a bare hyper server in the same run, and print a table
 	$(CARGO) bench --locked -p scim-server
@@ -56,7 +56,7 @@ fuzz: ## Run each fuzz target for SECONDS (SECONDS=600); needs a nightly toolcha
 	done
 
 docs: ## Build the documentation of the code and write the generated reference pages
-	$(CARGO) doc --workspace --no-deps --locked
+	$(CARGO) doc --workspace --no-deps --document-private-items --locked
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-protocol --test reference
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --lib reference
 

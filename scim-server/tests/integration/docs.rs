@@ -181,6 +181,40 @@ fn commands_are_accepted_by_the_command_line() {
     assert!(seen > 20, "only {seen} commands were found");
 }
 
+/// In blocks and in the middle of sentences.
+#[test]
+fn make_has_the_targets_that_are_named() {
+    let makefile = fs::read_to_string(repository().join("Makefile")).expect("the Makefile");
+    let targets: BTreeSet<_> = makefile.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+    let mut named = BTreeSet::new();
+    for page in pages() {
+        let spans = page.prose().flat_map(|line| line.split('`').skip(1).step_by(2));
+        for command in page.commands().into_iter().chain(spans.map(str::to_owned)) {
+            if let Some(target) = command.strip_prefix("make ").and_then(|rest| rest.split_whitespace().next()) {
+                assert!(targets.contains(target), "{}: make {target}", page.path.display());
+                named.insert(target.to_owned());
+            }
+        }
+    }
+    for target in ["run", "test", "check", "bench", "crash-test", "audit", "fuzz"] {
+        assert!(named.contains(target), "no page names make {target}");
+    }
+}
+
+/// The first thing that anybody types.
+#[test]
+fn make_run_starts_the_server_with_arguments_that_it_takes() {
+    let makefile = fs::read_to_string(repository().join("Makefile")).expect("the Makefile");
+    let recipe = makefile.lines().find_map(|line| line.split_once("-- serve ")).expect("the recipe of make run");
+    let arguments = words(recipe.1).into_iter().map(|word| match word.as_str() {
+        "$(DATA)" => "./data".to_owned(),
+        "$(LISTEN)" => "127.0.0.1:8080".to_owned(),
+        _ => word,
+    });
+    let command = ["scim-server".to_owned(), "serve".to_owned()].into_iter().chain(arguments);
+    assert!(cli::definition().try_get_matches_from(command).is_ok(), "{}", recipe.1);
+}
+
 /// Every long flag of every command.
 fn flags() -> BTreeSet<String> {
     let mut found: BTreeSet<_> = SETTINGS.iter().map(config::Setting::flag).collect();

@@ -19,7 +19,6 @@ mod concurrency;
 mod crash;
 mod dialogue;
 mod docs;
-mod documentation;
 mod identity_center;
 mod pitfalls;
 mod queries;

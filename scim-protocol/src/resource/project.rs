@@ -10,6 +10,10 @@ use crate::{
     schema::{Attribute, ResourceType, Returned},
 };
 
+/// The most names in `attributes` or `excludedAttributes`: each is looked up in every schema, so a
+/// request must not bring any number of them.
+pub const MAX_NAMES: usize = 200;
+
 /// What the client asked to see.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Projection {
@@ -37,6 +41,11 @@ impl Projection {
     /// commas). Both together: 400 `invalidValue`. Names that no schema knows are ignored, since a
     /// client may ask one question of several resource types.
     pub fn new(attributes: &[&str], excluded: &[&str], rt: &ResourceType) -> Result<Self, Error> {
+        if attributes.len().max(excluded.len()) > MAX_NAMES {
+            return Err(Error::value(format!(
+                "attributes and excludedAttributes take at most {MAX_NAMES} names. Name a whole attribute in place of its sub-attributes."
+            )));
+        }
         let is_given = |names: &[&str]| names.iter().any(|name| !name.trim().is_empty());
         match (is_given(attributes), is_given(excluded)) {
             (false, false) => Ok(Self::Default),
@@ -161,11 +170,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
     use crate::{ErrorKind, schema::SchemaRegistry};
 
     const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
     const SECRET: &str = "urn:example:2.0:Secret";
+
+    #[test]
+    fn the_number_of_names_has_a_bound() {
+        let registry = SchemaRegistry::core();
+        let rt = registry.resource_type("User").unwrap();
+        let names = vec!["userName"; MAX_NAMES + 1];
+        assert!(Projection::new(&names[1..], &[], rt).is_ok());
+        for refused in [Projection::new(&names, &[], rt), Projection::new(&[], &names, rt)] {
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidValue);
+        }
+    }
 
     fn user() -> ResourceType {
         let secret = json!({"schema": {"id": SECRET, "name": "Secret", "attributes": [

@@ -1,0 +1,218 @@
+//! A plan becomes requests.
+//!
+//! Actions come in the order of [`plan::order`], and those of one place in it are sent together, so
+//! many at a time as the target may have. Before the next place begins the last is done: members
+//! exist before they join, and everybody has joined before anybody leaves. What was done is
+//! remembered at once, so that a run that is killed is continued and not repeated.
+//!
+//! An object's failure is a [`Problem`] and stops nothing else; what depends on it is left out.
+
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    plan::{self, Action, Digest, Known, Plan, ResourceId, Step, Written},
+    problem::{Code, Problem},
+    source::{Kind, SourceId},
+    state::{State, StateError},
+    target::{TargetError, Writer},
+};
+
+/// How requests are sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Requests at a time.
+    pub concurrency: usize,
+    /// Membership changes in a request.
+    pub members_per_request: usize,
+}
+
+/// What came of a plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Requests that changed something.
+    pub writes: usize,
+    /// What failed.
+    pub problems: Vec<Problem>,
+}
+
+/// What an action did to the target, to be remembered.
+enum Done {
+    Became(ResourceId, Vec<SourceId>, Option<Digest>),
+    Says(Digest),
+    Joined(Vec<SourceId>),
+    Left(Vec<SourceId>),
+    Deactivated,
+    Deleted,
+}
+
+/// Does everything that is in the plan. `progress` is told of each action that is done.
+pub async fn apply(
+    plan: &Plan,
+    writer: &Writer,
+    state: &State,
+    known: &mut Known,
+    pace: Pace,
+    progress: &(dyn Fn() + Send + Sync),
+) -> Result<Outcome, StateError> {
+    let mut outcome = Outcome::default();
+    for actions in plan.actions.chunk_by(|one, next| plan::order(one) == plan::order(next)) {
+        let ids: &Known = known;
+        let mut results = stream::iter(actions)
+            .map(|action| async move { (action, perform(action, writer, ids, pace).await) })
+            .buffer_unordered(pace.concurrency.max(1));
+        let mut done = Vec::new();
+        while let Some((action, result)) = results.next().await {
+            progress();
+            outcome.writes += result.writes;
+            outcome.problems.extend(result.problem);
+            for effect in result.effects {
+                // Written at once for what could not be found again; the rest follows in order.
+                if let Done::Became(resource, ..) = &effect {
+                    let written = fresh(action, resource.clone());
+                    state.write(action.subject.id, &written)?;
+                }
+                done.push((action, effect));
+            }
+        }
+        drop(results);
+        for (action, effect) in done {
+            remember(action, effect, state, known)?;
+        }
+    }
+    state.flush().await?;
+    Ok(outcome)
+}
+
+fn fresh(action: &Action, resource: ResourceId) -> Written {
+    Written {
+        resource,
+        kind: action.subject.kind,
+        name: action.subject.name.clone(),
+        digest: None,
+        members: Vec::new(),
+    }
+}
+
+/// Brings what is known in line with what was done.
+fn remember(action: &Action, effect: Done, state: &State, known: &mut Known) -> Result<(), StateError> {
+    let id = action.subject.id;
+    if matches!(effect, Done::Deleted) {
+        known.remove(&id);
+        return state.forget(id);
+    }
+    if let Done::Became(resource, members, digest) = effect {
+        let written = Written { digest, members, ..fresh(action, resource) };
+        state.write(id, &written)?;
+        known.insert(id, written);
+        return Ok(());
+    }
+    let Some(written) = known.get_mut(&id) else { return Ok(()) };
+    match effect {
+        Done::Says(digest) => {
+            written.digest = Some(digest);
+            written.name.clone_from(&action.subject.name);
+        }
+        Done::Joined(members) => {
+            written.members.extend(members);
+            written.members.sort_unstable();
+            written.members.dedup();
+        }
+        Done::Left(mut members) => {
+            members.sort_unstable();
+            written.members.retain(|member| members.binary_search(member).is_err());
+        }
+        // The document is no longer what the digest says.
+        Done::Deactivated => written.digest = None,
+        Done::Became(..) | Done::Deleted => {}
+    }
+    state.write(id, written)
+}
+
+#[derive(Default)]
+struct Performed {
+    writes: usize,
+    effects: Vec<Done>,
+    problem: Option<Problem>,
+}
+
+async fn perform(action: &Action, writer: &Writer, known: &Known, pace: Pace) -> Performed {
+    let mut performed = Performed::default();
+    if let Err(error) = requests(action, writer, known, pace, &mut performed).await {
+        performed.problem = Some(problem(action, &error));
+    }
+    performed
+}
+
+async fn requests(
+    action: &Action,
+    writer: &Writer,
+    known: &Known,
+    pace: Pace,
+    performed: &mut Performed,
+) -> Result<(), TargetError> {
+    let kind = action.subject.kind;
+    match &action.step {
+        Step::Create { document, digest } => {
+            let resource = writer.create(kind, document).await?;
+            performed.writes += 1;
+            performed.effects.push(Done::Became(resource, Vec::new(), Some(digest.clone())));
+            return Ok(());
+        }
+        Step::Adopt { resource, members, .. } => {
+            performed.effects.push(Done::Became(resource.clone(), members.clone(), None));
+            return Ok(());
+        }
+        Step::Confirm { digest } => {
+            performed.effects.push(Done::Says(digest.clone()));
+            return Ok(());
+        }
+        _ => {}
+    }
+    // Its creation failed, and that was told; or it was never ours.
+    let Some(written) = known.get(&action.subject.id) else { return Ok(()) };
+    let resource = &written.resource;
+    match &action.step {
+        Step::Modify { changes, digest } => {
+            writer.modify(kind, resource, changes).await?;
+            performed.writes += 1;
+            performed.effects.push(Done::Says(digest.clone()));
+        }
+        Step::Join { members } | Step::Leave { members } => {
+            let there: Vec<_> = members.iter().filter_map(|id| Some((*id, known.get(id)?.resource.clone()))).collect();
+            for part in there.chunks(pace.members_per_request.max(1)) {
+                let (ids, resources): (Vec<_>, Vec<_>) = part.iter().cloned().unzip();
+                if matches!(action.step, Step::Join { .. }) {
+                    writer.join(resource, &resources).await?;
+                    performed.effects.push(Done::Joined(ids));
+                } else {
+                    writer.leave(resource, &resources).await?;
+                    performed.effects.push(Done::Left(ids));
+                }
+                performed.writes += 1;
+            }
+        }
+        Step::Deactivate => {
+            let new = Some(serde_json::Value::Bool(false));
+            let change = plan::AttributeChange { path: "active".to_owned(), old: None, new };
+            writer.modify(Kind::User, resource, &[change]).await?;
+            performed.writes += 1;
+            performed.effects.push(Done::Deactivated);
+        }
+        Step::Delete { .. } => {
+            writer.delete(kind, resource).await?;
+            performed.writes += 1;
+            performed.effects.push(Done::Deleted);
+        }
+        Step::Create { .. } | Step::Adopt { .. } | Step::Confirm { .. } => {}
+    }
+    Ok(())
+}
+
+fn problem(action: &Action, error: &TargetError) -> Problem {
+    let code = match error.status() {
+        Some(409) => Code::ConflictError,
+        Some(429 | 503) | None => Code::TargetUnavailable,
+        Some(_) => Code::TargetRefused,
+    };
+    Problem { code, subject: Some(action.subject.clone()), message: error.to_string() }
+}

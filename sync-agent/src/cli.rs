@@ -1,0 +1,45 @@
+//! The command line. Each command has its place in `cli/`; here they are only named and told apart.
+
+pub mod once;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, global = true, default_value = "sync-agent.toml", value_name = "FILE")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what a run would do, object by object, without doing it.
+    Plan {
+        /// Write the plan as JSON in place of words.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Do it once.
+    Apply,
+}
+
+/// The program. Exit code 0: done; 1: done, but some objects have problems; 2: nothing could be done.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info");
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    let outcome = match arguments.command {
+        Command::Plan { json } => once::plan(&arguments.config, json),
+        Command::Apply => once::apply(&arguments.config),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,312 @@
+//! The configuration file as it is written.
+//!
+//! Every key that is not here is refused, with the nearest one that is. Samples of the documentation
+//! are compiled into the tests of this module.
+
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawConfig {
+    /// The directory.
+    pub source: RawSource,
+    /// The SCIM server.
+    pub target: RawTarget,
+    /// Who is meant.
+    pub scope: RawScope,
+    /// What they become.
+    #[serde(default)]
+    pub mapping: RawMapping,
+    /// Where the agent remembers.
+    #[serde(default)]
+    pub state: RawState,
+}
+
+/// `[source]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawSource {
+    /// Servers, in order of preference: `ldaps://host[:port]`, `ldap://…`, `ldapi://%2Fpath`.
+    pub urls: Vec<String>,
+    /// The kind of directory.
+    pub flavour: RawFlavour,
+    /// How to bind.
+    pub bind: RawBind,
+    /// TLS.
+    #[serde(default)]
+    pub tls: RawTls,
+    /// Base DNs for users and groups alike.
+    #[serde(default)]
+    pub bases: Vec<String>,
+    /// What is special to users.
+    #[serde(default)]
+    pub users: RawSearch,
+    /// What is special to groups.
+    #[serde(default)]
+    pub groups: RawSearch,
+    /// DN of an entry that must always be readable; the account itself by default.
+    pub canary: Option<String>,
+    /// Entries a page.
+    #[serde(default = "page_size")]
+    pub page_size: NonZeroU32,
+    /// Seconds that one operation may take.
+    #[serde(default = "timeout_seconds")]
+    pub timeout_seconds: NonZeroU64,
+}
+
+/// `source.flavour`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawFlavour {
+    /// Active Directory or Samba.
+    ActiveDirectory,
+    /// OpenLDAP.
+    #[serde(rename = "openldap")]
+    OpenLdap,
+}
+
+/// `[source.bind]`: `account` with a password, or `external = true`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum RawBind {
+    /// Name and password.
+    Simple(RawSimple),
+    /// SASL EXTERNAL.
+    External(RawExternal),
+}
+
+/// A simple bind.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawSimple {
+    /// DN, UPN or `DOMAIN\name`.
+    pub account: String,
+    /// The file whose first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// The environment variable that holds it.
+    pub password_env: Option<String>,
+    /// The explicit word for a password on an unprotected connection.
+    #[serde(default)]
+    pub allow_plain_text: bool,
+}
+
+/// A bind by certificate or socket.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawExternal {
+    /// `true`.
+    pub external: bool,
+}
+
+/// `[source.tls]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawTls {
+    /// StartTLS on `ldap://`.
+    #[serde(default)]
+    pub start_tls: bool,
+    /// Authorities, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Certificate of the agent, PEM.
+    pub client_cert: Option<PathBuf>,
+    /// Its key, PEM.
+    pub client_key: Option<PathBuf>,
+}
+
+/// `[source.users]` and `[source.groups]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawSearch {
+    /// Base DNs in place of `source.bases`.
+    pub bases: Option<Vec<String>>,
+    /// Filter in place of the flavour's.
+    pub filter: Option<String>,
+}
+
+/// `[target]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawTarget {
+    /// Base URL, with the path before `/Users`.
+    pub url: String,
+    /// The file whose first line is the bearer token.
+    pub token_file: Option<PathBuf>,
+    /// The environment variable that holds it.
+    pub token_env: Option<String>,
+    /// Authorities, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Requests at a time.
+    #[serde(default = "concurrency")]
+    pub concurrency: NonZeroUsize,
+    /// Membership changes in one request.
+    #[serde(default = "members_per_request")]
+    pub members_per_request: NonZeroUsize,
+    /// Seconds that one request may take.
+    #[serde(default = "timeout_seconds")]
+    pub timeout_seconds: NonZeroU64,
+}
+
+/// `[scope]`: names, DNs, ids, or `*`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawScope {
+    /// Users.
+    #[serde(default)]
+    pub users: Vec<String>,
+    /// Groups, with all who are within.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// A group whose members are the scope.
+    pub parent_group: Option<String>,
+    /// Users and groups that are never in scope.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// How nested groups appear.
+    #[serde(default)]
+    pub membership: RawNesting,
+}
+
+/// `scope.membership`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawNesting {
+    /// Every user through all levels.
+    #[default]
+    Flattened,
+    /// Groups as members of groups.
+    Nested,
+}
+
+/// `[mapping]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawMapping {
+    /// Rules for users.
+    #[serde(default)]
+    pub user: BTreeMap<String, RawExpression>,
+    /// Rules for groups.
+    #[serde(default)]
+    pub group: BTreeMap<String, RawExpression>,
+}
+
+/// One expression, or several of which the first with a value counts.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum RawExpression {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl RawExpression {
+    /// The alternatives.
+    pub fn alternatives(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several,
+        }
+    }
+}
+
+/// `[state]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawState {
+    /// The folder.
+    pub directory: PathBuf,
+}
+
+impl Default for RawState {
+    fn default() -> Self {
+        Self { directory: PathBuf::from("state") }
+    }
+}
+
+fn page_size() -> NonZeroU32 {
+    const { NonZeroU32::new(500).unwrap() }
+}
+
+fn timeout_seconds() -> NonZeroU64 {
+    const { NonZeroU64::new(60).unwrap() }
+}
+
+fn concurrency() -> NonZeroUsize {
+    const { NonZeroUsize::new(8).unwrap() }
+}
+
+fn members_per_request() -> NonZeroUsize {
+    const { NonZeroUsize::new(1000).unwrap() }
+}
+
+/// Reads the text of a file.
+pub fn parse(path: &Path, text: &str) -> Result<RawConfig, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        let line = text.get(..offset).unwrap_or_default().matches('\n').count() + 1;
+        ConfigError::File { path: path.to_owned(), line, reason: in_words(error.message()) }
+    })
+}
+
+/// An unknown key with its nearest neighbour; anything else as the parser says it.
+fn in_words(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let (Some(unknown), true) = (quoted.next(), message.starts_with("unknown field")) else {
+        return message.trim_end().to_owned();
+    };
+    let near = quoted.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
+    match near {
+        Some(near) => format!("there is no setting {unknown:?} here; did you mean {near:?}?"),
+        None => format!("there is no setting {unknown:?} here"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = r#"
+[source]
+urls = ["ldaps://dc1.corp.example.test"]
+flavour = "active-directory"
+bases = ["DC=corp,DC=example,DC=test"]
+bind = { account = "CN=svc-sync,DC=corp,DC=example,DC=test", password_env = "LDAP_PASSWORD" }
+
+[target]
+url = "https://scim.example.test/scim/v2"
+token_file = "token"
+
+[scope]
+groups = ["Staff"]
+
+[mapping.user]
+"nickName" = "${givenName}"
+"displayName" = ["${displayName}", "${cn}"]
+"#;
+
+    #[test]
+    fn a_sample_is_read() {
+        let raw = parse(Path::new("sync-agent.toml"), SAMPLE).unwrap();
+        assert_eq!(raw.mapping.user.len(), 2);
+        assert_eq!(raw.source.page_size.get(), 500);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line_and_its_neighbour() {
+        let text = SAMPLE.replace("token_file", "token_fle");
+        let error = parse(Path::new("sync-agent.toml"), &text).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "sync-agent.toml, line 10: there is no setting \"token_fle\" here; did you mean \"token_file\"?"
+        );
+    }
+}

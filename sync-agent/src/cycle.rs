@@ -1,0 +1,82 @@
+//! One run, from observing the directory to saving what was done.
+//!
+//! [`prepare`] is all that a dry run does: it reads both sides and writes to neither, and moves no
+//! watermark. [`run`] goes on and applies the plan. The daemon, with its schedule and its graceful
+//! stop, has its place in `daemon.rs` and calls these two.
+
+use crate::{
+    apply::{self, Outcome, Pace},
+    clock::Clock,
+    config::Config,
+    mapping, plan,
+    plan::{Known, Plan},
+    population::{Finished, Intake, Population},
+    scope,
+    source::{self, DirectoryError},
+    state::{State, StateError},
+    target::{Reader, TargetError},
+};
+
+/// Why a run ended before its end. Nothing was written, or what was written is remembered.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    /// The directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The target.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// A run up to the point where it would begin to write.
+pub struct Prepared {
+    /// What it would do.
+    pub plan: Plan,
+    /// What was known when the plan was made.
+    pub known: Known,
+    /// The directory as it was read.
+    pub population: Population,
+    /// The target.
+    pub target: Reader,
+}
+
+/// Observes, maps, looks and plans.
+pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock) -> Result<Prepared, CycleError> {
+    let target = Reader::new(&config.target)?;
+    let capabilities = target.capabilities().await?;
+    let known = state.known()?;
+    let finished = observe(config).await?;
+    let selection = scope::select(&finished.population, &config.scope);
+    let desired = mapping::map(&finished.population, &selection, &config.mapping, clock.now());
+    let held = target.look(&desired, &known, &capabilities).await?;
+    let plan = plan::make(plan::Question { desired: &desired, known: &known, held: &held });
+    Ok(Prepared { plan, known, population: finished.population, target })
+}
+
+/// Reads the directory. A reading that does not end well leaves nothing behind.
+async fn observe(config: &Config) -> Result<Finished, DirectoryError> {
+    let mut directory = source::open(&config.source, config.mapping.attributes()).await?;
+    tracing::info!(server = directory.server(), "reading the directory");
+    let mut intake = Intake::new(Population::default());
+    let reading = directory.read(None, &mut |change| intake.take(change)).await?;
+    let finished = intake.finish(reading.coverage);
+    tracing::info!(entries = finished.population.len(), "the directory was read");
+    Ok(finished)
+}
+
+/// Applies what was prepared.
+pub async fn run(
+    config: &Config,
+    state: &State,
+    mut prepared: Prepared,
+    progress: &(dyn Fn() + Send + Sync),
+) -> Result<Outcome, CycleError> {
+    let pace = Pace { concurrency: config.target.concurrency, members_per_request: config.target.members_per_request };
+    let writer = prepared.target.writer();
+    let mut outcome = apply::apply(&prepared.plan, &writer, state, &mut prepared.known, pace, progress).await?;
+    outcome.problems.splice(0..0, prepared.plan.problems);
+    Ok(outcome)
+}

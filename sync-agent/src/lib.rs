@@ -1,0 +1,37 @@
+//! Pulls a part of an LDAP directory or of Active Directory into a SCIM server.
+//!
+//! One run is one line, and [`cycle`] is where it stands as code:
+//!
+//! ```text
+//! observe ──▶ scope ──▶ map ──▶ look ──▶ plan ──▶ apply ──▶ save
+//! source      scope     mapping  target   plan     apply     state
+//! Population  Selection Snapshot Holdings Plan     Outcome   Written
+//! ```
+//!
+//! - [`source`] reads a directory. It yields a [`population::Population`] only when every search
+//!   ended with proof that it was whole: a cut answer is an error and never a smaller directory.
+//! - [`scope`] says who of the population is meant, through which chain, and who is in which group.
+//! - [`mapping`] turns each of them into the resource that the target should hold.
+//! - [`target`] is the SCIM server: what it can do, what it holds, and how it is written.
+//! - [`plan`] compares. It is pure: it holds no connection, so a plan cannot write.
+//! - [`apply`] turns a plan into requests, in an order in which nobody is without a group in between.
+//! - [`state`] remembers what was written. It is a cache: losing it costs one full run.
+//!
+//! Invariants: nothing but [`source`] speaks LDAP; nothing but [`target`] speaks HTTP; nothing but
+//! [`apply`] writes to the target; identity is a [`source::SourceId`] and never a name or a DN; what
+//! is not seen is not gone unless a [`source::Proof`] says so.
+
+pub mod apply;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod cycle;
+pub mod dn;
+pub mod mapping;
+pub mod plan;
+pub mod population;
+pub mod problem;
+pub mod scope;
+pub mod source;
+pub mod state;
+pub mod target;

@@ -1,0 +1,7 @@
+//! The program `sync-agent`. Everything is in the library; see [`sync_agent::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sync_agent::cli::main()
+}

@@ -1,0 +1,165 @@
+//! Turns entries into the resources that the target should hold.
+//!
+//! Pure: a population, a selection and a [`Mapping`] go in, a [`Snapshot`] comes out. A mapping is a
+//! list of rules, each an [`expression::Expression`] over attributes of the entry and a
+//! [`slot::Slot`] of the resource that takes its value. [`active`] reads the many ways in which
+//! directories say that an account may not be used.
+
+pub mod active;
+pub mod defaults;
+pub mod expression;
+pub mod slot;
+
+use std::collections::BTreeMap;
+
+use scim_protocol::Timestamp;
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    plan::Digest,
+    population::{Observed, Population},
+    problem::{Code, Problem, Subject},
+    scope::Selection,
+    source::{Kind, SourceId},
+};
+
+use expression::Expression;
+use slot::Slot;
+
+/// What one attribute of the resource is made from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Where the value goes.
+    pub slot: Slot,
+    /// What it is.
+    pub expression: Expression,
+}
+
+/// The rules for users and those for groups.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mapping {
+    /// `[mapping.user]`, over the defaults.
+    pub user: Vec<Rule>,
+    /// `[mapping.group]`, over the defaults.
+    pub group: Vec<Rule>,
+}
+
+impl Mapping {
+    /// The rules of a kind.
+    pub fn of(&self, kind: Kind) -> &[Rule] {
+        match kind {
+            Kind::User => &self.user,
+            Kind::Group => &self.group,
+        }
+    }
+
+    /// The attributes that the rules read, in lower case, without repetition.
+    pub fn attributes(&self) -> Vec<String> {
+        let rules = self.user.iter().chain(&self.group);
+        let mut names: Vec<String> = rules.flat_map(|rule| rule.expression.attributes()).map(str::to_owned).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// The resource that the target should hold for one object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Desired {
+    /// The object.
+    pub subject: Subject,
+    /// Its attributes. One that is mapped and has no value stands there as `null`: it is removed
+    /// where the target has it. What is not mapped is not mentioned, and not touched.
+    pub document: Map<String, Value>,
+    /// Attributes whose value is the resource of another object, by path: `manager`. They are set
+    /// when that resource is there, and count in the digest.
+    pub references: BTreeMap<String, SourceId>,
+    /// The members of a group, sorted.
+    pub members: Vec<SourceId>,
+}
+
+impl Desired {
+    /// Digest of everything but the members, which are compared one by one.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Sha256::new();
+        hasher.update(Value::Object(self.document.clone()).to_string());
+        for (path, id) in &self.references {
+            hasher.update([0]);
+            hasher.update(path);
+            hasher.update(id.as_bytes());
+        }
+        let digest = hasher.finalize();
+        Digest(digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+    }
+}
+
+/// Everything that the target should hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// The resources, by source.
+    pub resources: BTreeMap<SourceId, Desired>,
+    /// Objects that cannot be mapped, and what the scope reported.
+    pub problems: Vec<Problem>,
+}
+
+/// Maps everything that is in scope. `now` decides which accounts have expired.
+pub fn map(population: &Population, selection: &Selection, mapping: &Mapping, now: Timestamp) -> Snapshot {
+    let mut snapshot = Snapshot { problems: selection.problems.clone(), ..Snapshot::default() };
+    let users = selection.users.keys().map(|id| (*id, &[][..]));
+    let groups = selection.groups.iter().map(|(id, chosen)| (*id, chosen.members.as_slice()));
+    for (id, members) in users.chain(groups) {
+        let Some(observed) = population.get(id) else { continue };
+        match resource(observed, mapping.of(observed.entry.kind), now) {
+            Ok(mut desired) => {
+                desired.members = members.to_vec();
+                snapshot.resources.insert(id, desired);
+            }
+            Err(problem) => snapshot.problems.push(problem),
+        }
+    }
+    let there: std::collections::BTreeSet<SourceId> = snapshot.resources.keys().copied().collect();
+    for desired in snapshot.resources.values_mut() {
+        desired.members.retain(|member| there.contains(member));
+    }
+    snapshot
+}
+
+/// The resource for one entry, without members.
+pub fn resource(observed: &Observed, rules: &[Rule], now: Timestamp) -> Result<Desired, Problem> {
+    let entry = &observed.entry;
+    let mut document = Map::new();
+    document.insert("schemas".to_owned(), Value::Null);
+    document.insert("externalId".to_owned(), json!(entry.id.to_string()));
+    for rule in rules {
+        rule.slot.put(&mut document, rule.expression.evaluate(entry));
+    }
+    if entry.kind == Kind::User && !document.contains_key("active") {
+        document.insert("active".to_owned(), json!(active::is_active(entry.attributes(), now)));
+    }
+    document.insert("schemas".to_owned(), schemas(entry.kind, &document));
+    let naming = entry.kind.naming_attribute();
+    let subject = |name: &str| Subject { id: entry.id, kind: entry.kind, name: name.to_owned() };
+    match document.get(naming).and_then(Value::as_str) {
+        Some(name) => {
+            Ok(Desired { subject: subject(name), document, references: BTreeMap::new(), members: Vec::new() })
+        }
+        None => Err(Problem {
+            code: Code::MissingAttribute,
+            subject: Some(subject(entry.dn.as_str())),
+            message: format!(
+                "the mapping gives it no {naming}: none of the attributes that [mapping.{}] names has a value; add a fallback",
+                entry.kind
+            ),
+        }),
+    }
+}
+
+fn schemas(kind: Kind, document: &Map<String, Value>) -> Value {
+    let core = match kind {
+        Kind::User => "urn:ietf:params:scim:schemas:core:2.0:User",
+        Kind::Group => "urn:ietf:params:scim:schemas:core:2.0:Group",
+    };
+    let extensions = document.keys().filter(|name| name.starts_with("urn:")).map(String::as_str);
+    std::iter::once(core).chain(extensions).collect()
+}

@@ -1,0 +1,58 @@
+//! Whether an account may be used.
+
+use scim_protocol::Timestamp;
+
+use crate::source::Attributes;
+
+/// The attributes that [`is_active`] reads.
+pub const ATTRIBUTES: [&str; 3] = ["userAccountControl", "accountExpires", "pwdAccountLockedTime"];
+
+/// ADS_UF_ACCOUNTDISABLE ([MS-ADTS] 2.2.16).
+const DISABLED: i64 = 0x2;
+
+/// Milliseconds from 1601 to 1970.
+const NT_EPOCH: i64 = 11_644_473_600_000;
+
+/// Whether an account may be used at this moment. What is not there says nothing against it.
+///
+/// - `userAccountControl` (Active Directory): the disabled bit.
+/// - `accountExpires` (Active Directory): 100 ns since 1601; 0 and the largest number mean never.
+/// - `pwdAccountLockedTime` (OpenLDAP's password policy): any value locks the account.
+pub fn is_active(attributes: &Attributes, now: Timestamp) -> bool {
+    let number = |name| attributes.text(name).and_then(|text| text.parse::<i64>().ok());
+    let disabled = number("userAccountControl").is_some_and(|flags| flags & DISABLED != 0);
+    let expired = number("accountExpires")
+        .filter(|ticks| !matches!(*ticks, 0 | i64::MAX))
+        .is_some_and(|ticks| ticks / 10_000 - NT_EPOCH <= now.as_millis());
+    let locked = attributes.text("pwdAccountLockedTime").is_some();
+    !disabled && !expired && !locked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(attributes: &[(&str, &str)], expect: bool) {
+        let mut given = Attributes::default();
+        for (name, value) in attributes {
+            given.extend(name, [value.as_bytes().to_vec()]);
+        }
+        let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+        assert_eq!(is_active(&given, now), expect, "{attributes:?}");
+    }
+
+    #[test]
+    fn every_way_of_saying_no() {
+        check(&[], true);
+        check(&[("userAccountControl", "512")], true);
+        check(&[("userAccountControl", "514")], false);
+        check(&[("userAccountControl", "-2147483134")], false);
+        check(&[("accountExpires", "0")], true);
+        check(&[("accountExpires", "9223372036854775807")], true);
+        // 2026-01-01T00:00:00Z, and a second after it.
+        check(&[("accountExpires", "134116992000000000")], false);
+        check(&[("accountExpires", "134116992010000000")], true);
+        check(&[("pwdAccountLockedTime", "000001010000Z")], false);
+    }
+}

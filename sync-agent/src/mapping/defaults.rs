@@ -1,0 +1,48 @@
+//! What is mapped where the configuration says nothing.
+
+use crate::config::Flavour;
+
+/// A slot and its alternatives.
+pub type Default = (&'static str, &'static [&'static str]);
+
+/// Users of Active Directory, as the reference profile has it.
+const AD_USER: &[Default] = &[
+    ("userName", &["${userPrincipalName}", "${sAMAccountName}@${domain}"]),
+    ("displayName", &["${displayName}"]),
+    ("name.givenName", &["${givenName}"]),
+    ("name.familyName", &["${sn}"]),
+    ("name.middleName", &["${initials}"]),
+    ("emails[work,primary].value", &["${mail}"]),
+];
+
+/// Groups of Active Directory, as the reference profile has it. SCIM's group has no description.
+const AD_GROUP: &[Default] = &[("displayName", &["${sAMAccountName}@${associatedDomain}"])];
+
+/// Users of a directory with `inetOrgPerson` (RFC 2798).
+const LDAP_USER: &[Default] = &[
+    ("userName", &["${uid}"]),
+    ("displayName", &["${displayName}", "${cn}"]),
+    ("name.givenName", &["${givenName}"]),
+    ("name.familyName", &["${sn}"]),
+    ("name.middleName", &["${initials}"]),
+    ("emails[work,primary].value", &["${mail}"]),
+];
+
+/// Groups of such a directory (RFC 4519).
+const LDAP_GROUP: &[Default] = &[("displayName", &["${cn}"])];
+
+/// The default rules for users.
+pub const fn user(flavour: Flavour) -> &'static [Default] {
+    match flavour {
+        Flavour::ActiveDirectory => AD_USER,
+        Flavour::OpenLdap => LDAP_USER,
+    }
+}
+
+/// The default rules for groups.
+pub const fn group(flavour: Flavour) -> &'static [Default] {
+    match flavour {
+        Flavour::ActiveDirectory => AD_GROUP,
+        Flavour::OpenLdap => LDAP_GROUP,
+    }
+}

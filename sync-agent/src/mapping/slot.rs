@@ -1,0 +1,153 @@
+//! Where in a resource a value goes.
+//!
+//! Written as SCIM paths are, with the tags of a multi-valued element in brackets: `userName`,
+//! `name.givenName`, `emails[work,primary].value`, `urn:ietf:…:enterprise:2.0:User:department`.
+
+use serde_json::{Map, Value, json};
+
+/// A place in a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    schema: Option<String>,
+    attribute: String,
+    element: Option<Element>,
+    sub_attribute: Option<String>,
+}
+
+/// Which element of a multi-valued attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Element {
+    kind: Option<String>,
+    primary: bool,
+}
+
+impl Slot {
+    /// Parses the path.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (schema, rest) = match text.rsplit_once(':') {
+            Some((schema, rest)) if text.starts_with("urn:") => (Some(schema.to_owned()), rest),
+            _ => (None, text),
+        };
+        // A version such as 2.0 stands before the last colon; what follows has no dot but one.
+        let (head, sub_attribute) = match rest.split_once('.') {
+            Some((head, sub)) => (head, Some(sub.to_owned())),
+            None => (rest, None),
+        };
+        let (attribute, element) = match head.strip_suffix(']').and_then(|head| head.split_once('[')) {
+            Some((attribute, tags)) => (attribute, Some(element(tags))),
+            None => (head, None),
+        };
+        let good =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "$-_".contains(c));
+        if !good(attribute) || sub_attribute.as_deref().is_some_and(|name| !good(name)) {
+            return Err(format!(
+                "{text:?} is no place in a resource; write it as userName, name.givenName or emails[work,primary].value"
+            ));
+        }
+        if element.is_some() && sub_attribute.is_none() {
+            return Err(format!("{text:?} names an element and nothing in it; write {text}.value"));
+        }
+        Ok(Self { schema, attribute: attribute.to_owned(), element, sub_attribute })
+    }
+
+    /// Puts a value into the document. Without a value the attribute is named and `null`.
+    pub fn put(&self, document: &mut Map<String, Value>, value: Option<String>) {
+        let value = value.map_or(Value::Null, Value::String);
+        let document = match &self.schema {
+            Some(schema) => match object(document, schema) {
+                Some(inner) => inner,
+                None => return,
+            },
+            None => document,
+        };
+        match (&self.element, &self.sub_attribute) {
+            (None, None) => {
+                document.insert(self.attribute.clone(), value);
+            }
+            (None, Some(sub)) => {
+                if let Some(inner) = object(document, &self.attribute) {
+                    inner.insert(sub.clone(), value);
+                }
+            }
+            (Some(element), Some(sub)) => {
+                let values = document.entry(self.attribute.clone()).or_insert(Value::Null);
+                if !value.is_null() {
+                    element.put(values, sub, value);
+                }
+            }
+            (Some(_), None) => {}
+        }
+    }
+}
+
+impl Element {
+    fn put(&self, values: &mut Value, sub: &str, value: Value) {
+        if !values.is_array() {
+            *values = json!([]);
+        }
+        let Value::Array(values) = values else { return };
+        let mine = values.iter_mut().find(|element| {
+            element.get("type").and_then(Value::as_str) == self.kind.as_deref()
+                && (element.get("primary") == Some(&Value::Bool(true))) == self.primary
+        });
+        if let Some(Value::Object(element)) = mine {
+            element.insert(sub.to_owned(), value);
+            return;
+        }
+        let mut element = Map::from_iter([(sub.to_owned(), value)]);
+        if let Some(kind) = &self.kind {
+            element.insert("type".to_owned(), json!(kind));
+        }
+        if self.primary {
+            element.insert("primary".to_owned(), json!(true));
+        }
+        values.push(Value::Object(element));
+    }
+}
+
+fn element(tags: &str) -> Element {
+    tags.split(',').map(str::trim).fold(Element::default(), |element, tag| match tag {
+        "primary" => Element { primary: true, ..element },
+        kind => Element { kind: Some(kind.to_owned()), ..element },
+    })
+}
+
+fn object<'a>(document: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<String, Value>> {
+    document.entry(name.to_owned()).or_insert_with(|| json!({})).as_object_mut()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(slots: &[(&str, Option<&str>)], expect: Value) {
+        let mut document = Map::new();
+        for (slot, value) in slots {
+            Slot::parse(slot).unwrap().put(&mut document, value.map(str::to_owned));
+        }
+        assert_eq!(Value::Object(document), expect);
+    }
+
+    #[test]
+    fn values_find_their_place() {
+        check(&[("userName", Some("a"))], json!({"userName": "a"}));
+        check(
+            &[("name.givenName", Some("A")), ("name.familyName", None)],
+            json!({"name": {"givenName": "A", "familyName": null}}),
+        );
+        check(&[("emails[primary].value", None)], json!({"emails": null}));
+        check(
+            &[("emails[work,primary].value", Some("a@x")), ("emails[home].value", Some("b@x"))],
+            json!({"emails": [{"value": "a@x", "type": "work", "primary": true}, {"value": "b@x", "type": "home"}]}),
+        );
+        check(&[("urn:a:b:2.0:User:department", Some("x"))], json!({"urn:a:b:2.0:User": {"department": "x"}}));
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused() {
+        for text in ["", "a b", "name.", "emails[work]", ".x", "a.b.c"] {
+            assert!(Slot::parse(text).is_err(), "{text}");
+        }
+    }
+}

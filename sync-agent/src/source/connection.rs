@@ -1,0 +1,108 @@
+//! A connection to the first server of the list that answers: TLS, then bind.
+//!
+//! A server that cannot be reached is passed over; one that refuses the bind ends the search for
+//! one, since the next would refuse it too and failed binds lock accounts.
+
+use std::sync::Arc;
+
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapResult};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+
+use super::{DirectoryError, search::in_words};
+use crate::config::{Bind, SourceSettings, Tls};
+
+/// A bound connection. Dropped at the end of a cycle.
+pub struct Connection {
+    /// The library's handle.
+    pub ldap: Ldap,
+    /// The server.
+    pub url: String,
+}
+
+impl Connection {
+    /// Connects to the first server that answers, and binds.
+    pub async fn open(settings: &SourceSettings) -> Result<Self, DirectoryError> {
+        let tls = Arc::new(client_config(&settings.tls)?);
+        let mut failures = Vec::new();
+        for url in &settings.urls {
+            let connect = LdapConnSettings::new()
+                .set_conn_timeout(settings.timeout)
+                .set_starttls(settings.tls.start_tls && url.starts_with("ldap://"))
+                .set_config(Arc::clone(&tls));
+            match LdapConnAsync::with_settings(connect, url).await {
+                Ok((connection, mut ldap)) => {
+                    tokio::spawn(async move {
+                        if let Err(error) = connection.drive().await {
+                            tracing::debug!(%error, "the connection to the directory ended");
+                        }
+                    });
+                    bind(&mut ldap, url, settings).await?;
+                    return Ok(Self { ldap, url: url.clone() });
+                }
+                Err(error) => {
+                    tracing::warn!(%url, %error, "the directory server cannot be reached; trying the next");
+                    failures.push(format!("{url}: {error}"));
+                }
+            }
+        }
+        Err(DirectoryError::Unreachable(failures))
+    }
+}
+
+async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(), DirectoryError> {
+    ldap.with_timeout(settings.timeout);
+    let (account, answer) = match &settings.bind {
+        Bind::Simple { account, password } => (account.as_str(), ldap.simple_bind(account, password.expose()).await),
+        Bind::External => ("the external identity", ldap.sasl_external_bind().await),
+    };
+    let lost =
+        |error: ldap3::LdapError| DirectoryError::Lost { during: "the bind".to_owned(), reason: error.to_string() };
+    let LdapResult { rc, text, .. } = answer.map_err(lost)?;
+    if rc == 0 {
+        return Ok(());
+    }
+    Err(DirectoryError::Bind { url: url.to_owned(), account: account.to_owned(), reason: in_words(rc, &text) })
+}
+
+/// TLS with the authorities of the file, or else those of the system.
+pub fn client_config(tls: &Tls) -> Result<ClientConfig, DirectoryError> {
+    let roots = roots(tls.ca_file.as_deref())?;
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| DirectoryError::Settings(format!("TLS cannot be set up: {error}")))?
+        .with_root_certificates(roots);
+    let Some((cert, key)) = &tls.client else { return Ok(builder.with_no_client_auth()) };
+    let unreadable = |path: &std::path::Path, error: &dyn std::fmt::Display| {
+        DirectoryError::Settings(format!("cannot read {}: {error}", path.display()))
+    };
+    let chain = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable(cert, &error))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
+    builder
+        .with_client_auth_cert(chain, private)
+        .map_err(|error| DirectoryError::Settings(format!("the client certificate cannot be used: {error}")))
+}
+
+/// The authorities to trust: those of a PEM file, or the system's.
+pub fn roots(file: Option<&std::path::Path>) -> Result<RootCertStore, DirectoryError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = file {
+        let unreadable = |error: &dyn std::fmt::Display| {
+            DirectoryError::Settings(format!("cannot read certificates from {}: {error}", path.display()))
+        };
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
+            roots.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
+        }
+        if roots.is_empty() {
+            return Err(unreadable(&"there is no certificate in it"));
+        }
+    } else {
+        // One unreadable certificate of the system must not take all others with it.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    Ok(roots)
+}

@@ -1,0 +1,199 @@
+//! An entry, and the identity that outlives its names.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::dn::Dn;
+
+/// The identity of an entry: `objectGUID` the way Active Directory's tools print it, or `entryUUID`.
+/// Becomes `externalId`. Renames, moves and changes of case leave it as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SourceId(Uuid);
+
+impl SourceId {
+    /// From the 16 bytes of `objectGUID`, whose first three fields are little-endian ([MS-DTYP] 2.3.4).
+    pub fn from_object_guid(bytes: &[u8]) -> Option<Self> {
+        Some(Self(Uuid::from_bytes_le(bytes.try_into().ok()?)))
+    }
+
+    /// From the text of `entryUUID` (RFC 4530), or of an id that was printed before.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text.trim()).ok().map(Self)
+    }
+
+    /// The bytes as `objectGUID` holds them: for search filters.
+    pub fn to_object_guid(self) -> [u8; 16] {
+        self.0.to_bytes_le()
+    }
+
+    /// The bytes in the order in which the text shows them: for keys.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// From the bytes of [`Self::as_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(Uuid::from_bytes(bytes.try_into().ok()?)))
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.as_hyphenated())
+    }
+}
+
+/// What an entry is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A person's account.
+    User,
+    /// A group.
+    Group,
+}
+
+impl Kind {
+    /// The SCIM endpoint of this kind (RFC 7644 §3.2).
+    pub const fn endpoint(self) -> &'static str {
+        match self {
+            Self::User => "Users",
+            Self::Group => "Groups",
+        }
+    }
+
+    /// The SCIM attribute that names one: unique at most targets.
+    pub const fn naming_attribute(self) -> &'static str {
+        match self {
+            Self::User => "userName",
+            Self::Group => "displayName",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "user",
+            Self::Group => "group",
+        })
+    }
+}
+
+/// An entry as it was read: its attributes are bytes, since a directory does not say which are text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its identity.
+    pub id: SourceId,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name at the moment.
+    pub dn: Dn,
+    attributes: Attributes,
+    /// The direct members as the directory wrote them, until
+    /// [`Intake`](crate::population::Intake) resolves them. Only groups have any.
+    #[serde(skip)]
+    pub members: Vec<Member>,
+}
+
+/// How a group names one of its members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Member {
+    /// By name, as the server wrote it: `member`, `uniqueMember`.
+    Dn(String),
+    /// By login: `memberUid` of a POSIX group (RFC 2307).
+    Uid(String),
+}
+
+/// The attributes of an entry, by name in lower case (names are case-insensitive, RFC 4512 §2.5).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Attributes(BTreeMap<String, Vec<Vec<u8>>>);
+
+impl Attributes {
+    /// Adds values to an attribute; without values it is named and empty.
+    pub fn extend(&mut self, name: &str, values: impl IntoIterator<Item = Vec<u8>>) {
+        self.0.entry(name.to_ascii_lowercase()).or_default().extend(values);
+    }
+
+    /// Takes an attribute out.
+    pub fn take(&mut self, name: &str) -> Vec<Vec<u8>> {
+        self.0.remove(&name.to_ascii_lowercase()).unwrap_or_default()
+    }
+
+    /// The values of an attribute, as bytes, in the order of the server.
+    pub fn bytes(&self, name: &str) -> &[Vec<u8>] {
+        self.0.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The values that are text. A value that is not UTF-8 is left out, and so is an empty one,
+    /// which for SCIM is no value (RFC 7643 §2.5).
+    pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.bytes(name).iter().filter_map(|value| std::str::from_utf8(value).ok()).filter(|value| !value.is_empty())
+    }
+
+    /// The first value that is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.texts(name).next()
+    }
+
+    /// All attributes, names in lower case.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Vec<u8>])> {
+        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+}
+
+impl Entry {
+    /// An entry.
+    pub fn new(id: SourceId, kind: Kind, dn: Dn, attributes: Attributes) -> Self {
+        Self { id, kind, dn, attributes, members: Vec::new() }
+    }
+
+    /// Its attributes.
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Its attributes, for the reader that is not yet done with them.
+    pub(in crate::source) const fn attributes_mut(&mut self) -> &mut Attributes {
+        &mut self.attributes
+    }
+
+    /// Takes over the attributes that an amendment names, and its name.
+    pub fn amend(&mut self, amendment: Self) {
+        self.dn = amendment.dn;
+        for (name, values) in amendment.attributes.0 {
+            if values.is_empty() {
+                self.attributes.0.remove(&name);
+            } else {
+                self.attributes.0.insert(name, values);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guid_is_printed_the_way_active_directory_does() {
+        let id = SourceId::from_object_guid(b"ABCDEFGHIJKLMNOP").unwrap();
+        assert_eq!(id.to_string(), "44434241-4645-4847-494a-4b4c4d4e4f50");
+        assert_eq!(&id.to_object_guid(), b"ABCDEFGHIJKLMNOP");
+        assert_eq!(SourceId::parse(&id.to_string()), Some(id));
+        assert_eq!(SourceId::from_object_guid(b"short"), None);
+    }
+
+    #[test]
+    fn names_of_attributes_have_no_case_and_empty_values_are_none() {
+        let mut attributes = Attributes::default();
+        attributes.extend("givenName", [b"Ada".to_vec(), Vec::new(), vec![0xff]]);
+        assert_eq!(attributes.texts("GIVENNAME").collect::<Vec<_>>(), ["Ada"]);
+        assert_eq!(attributes.bytes("givenname").len(), 3);
+        assert_eq!(attributes.text("sn"), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! The program under test, with a configuration for one directory and one server.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+use crate::{directory::TestDirectory, server::TestServer};
+
+/// An agent with a state of its own.
+pub struct TestAgent {
+    folder: TempDir,
+}
+
+/// What a run of the program gave.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it reported.
+    pub stderr: String,
+}
+
+impl TestAgent {
+    /// Bound with the account that a careful administrator gives; `more` is further TOML.
+    pub fn new(directory: &TestDirectory, server: &TestServer, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+        write("password", directory.get("SYNC_PASSWORD"));
+        let text = format!(
+            r#"
+[source]
+urls = ["{url}"]
+flavour = "{flavour}"
+bind = {{ account = "{account}", password_file = "password" }}
+tls = {{ ca_file = "{ca}" }}
+users = {{ bases = ["{base}"] }}
+groups = {{ bases = ["{groups}"] }}
+
+[target]
+url = "{target}"
+token_file = "{token}"
+
+{more}
+"#,
+            url = directory.get("LDAPS_URL"),
+            flavour = directory.software().flavour(),
+            account = directory.get("SYNC_DN"),
+            ca = directory.get("LDAP_CA"),
+            base = directory.get("BASE_DN"),
+            groups = directory.get("GROUPS_DN"),
+            target = server.base(),
+            token = server.token_file().display(),
+        );
+        write("sync-agent.toml", &text);
+        Self { folder }
+    }
+
+    /// Runs a subcommand to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_sync-agent"))
+            .arg("--config")
+            .arg(self.folder.path().join("sync-agent.toml"))
+            .args(arguments)
+            .output()
+            .expect("the program starts");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        Ran { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Forgets everything, as when a disk is lost.
+    pub fn lose_state(&self) {
+        std::fs::remove_dir_all(self.state()).expect("the state");
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+}

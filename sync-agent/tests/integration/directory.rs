@@ -1,0 +1,115 @@
+//! A throwaway directory: started by the script that people can use too, gone with the value.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Which directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Software {
+    /// OpenLDAP.
+    OpenLdap,
+    /// A Samba Active Directory domain controller.
+    Samba,
+}
+
+impl Software {
+    /// The `flavour` of the configuration.
+    pub const fn flavour(self) -> &'static str {
+        match self {
+            Self::OpenLdap => "openldap",
+            Self::Samba => "active-directory",
+        }
+    }
+
+    const fn script(self) -> &'static str {
+        match self {
+            Self::OpenLdap => "openldap.sh",
+            Self::Samba => "samba-ad.sh",
+        }
+    }
+}
+
+/// A running directory.
+pub struct TestDirectory {
+    software: Software,
+    folder: TempDir,
+    env: BTreeMap<String, String>,
+}
+
+impl TestDirectory {
+    /// Starts an empty one.
+    pub fn start(software: Software) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut command = Command::new(script(software.script()));
+        command.arg("start").arg(folder.path().join("d"));
+        if software == Software::Samba {
+            // A domain is provisioned once for all tests, then copied.
+            command.env("TEMPLATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("samba-template"));
+        }
+        let printed = run(&mut command);
+        let env = printed.lines().filter_map(|line| line.split_once('='));
+        Self { software, env: env.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(), folder }
+    }
+
+    /// Fills it with the odd population, so many plain users and groups, and says what a sync should find.
+    pub fn fill(&self, users: usize, groups: usize) -> Value {
+        let mut command = self.seed("fill");
+        command.args(["--users", &users.to_string(), "--groups", &groups.to_string()]);
+        run(&mut command);
+        let text = std::fs::read_to_string(self.path().join("seed.json")).expect("seed.json");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Makes one change by name, see `seed.py`.
+    #[allow(dead_code, reason = "the incremental tests change directories")]
+    pub fn change(&self, arguments: &[&str]) {
+        run(self.seed("change").args(arguments));
+    }
+
+    /// A value that the script printed: `LDAPS_URL`, `SYNC_DN`.
+    #[track_caller]
+    pub fn get(&self, name: &str) -> &str {
+        self.env.get(name).unwrap_or_else(|| panic!("the script printed no {name}"))
+    }
+
+    /// Which directory it is.
+    pub const fn software(&self) -> Software {
+        self.software
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("d")
+    }
+
+    fn seed(&self, what: &str) -> Command {
+        let mut command = Command::new("/usr/bin/python3");
+        command.arg(script("seed.py")).arg(what).arg(self.path());
+        command
+    }
+}
+
+impl Drop for TestDirectory {
+    fn drop(&mut self) {
+        let script = script(self.software.script());
+        let _ = Command::new(script).arg("destroy").arg(self.path()).stdout(Stdio::null()).status();
+    }
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/directories").join(name)
+}
+
+#[track_caller]
+fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().expect("the script starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
+    String::from_utf8(output.stdout).expect("text")
+}

@@ -1,0 +1,109 @@
+//! A full run against each real directory: everybody arrives, groups hold whom they should, and the
+//! second run writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::{
+    agent::TestAgent,
+    directory::{Software, TestDirectory},
+    server::TestServer,
+};
+
+const EVERYTHING: &str = r#"
+[scope]
+users = ["*"]
+groups = ["*"]
+"#;
+
+/// The names of groups in the population repeat; their descriptions do not.
+const BY_DESCRIPTION: &str = r#"
+[mapping.group]
+displayName = ["${description}", "${cn}"]
+"#;
+
+#[test]
+fn openldap() {
+    check(Software::OpenLdap, &format!("{EVERYTHING}{BY_DESCRIPTION}"));
+}
+
+#[test]
+fn samba() {
+    check(Software::Samba, EVERYTHING);
+}
+
+#[track_caller]
+fn check(software: Software, more: &str) {
+    let directory = TestDirectory::start(software);
+    let seed = directory.fill(30, 5);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, more);
+
+    let planned = agent.run(&["plan"]);
+    assert_eq!(planned.code, Some(0), "{planned:?}");
+    assert!(planned.stdout.contains("+ create user"), "{planned:?}");
+    assert!(server.all("Users").is_empty(), "a plan writes nothing");
+
+    let first = agent.run(&["apply"]);
+    assert!(matches!(first.code, Some(0 | 1)), "{first:?}");
+    same_users(&seed, &server);
+    same_groups(&seed, &server);
+
+    assert_eq!(writes(&agent), 0, "nothing has changed");
+    agent.lose_state();
+    assert_eq!(writes(&agent), 0, "everything is adopted");
+    same_groups(&seed, &server);
+}
+
+/// How many writes another run sends.
+#[track_caller]
+fn writes(agent: &TestAgent) -> usize {
+    let ran = agent.run(&["apply"]);
+    let number = ran.stdout.split_once(" writes").and_then(|(number, _)| number.trim().parse().ok());
+    number.unwrap_or_else(|| panic!("no number of writes: {ran:?}"))
+}
+
+#[track_caller]
+fn same_users(seed: &Value, server: &TestServer) {
+    let users = server.all("Users");
+    let by_id: BTreeMap<&str, &Value> = users.iter().map(|user| (text(user, "externalId"), user)).collect();
+    for (login, expect) in seed["users"].as_object().expect("users") {
+        let user = by_id.get(text(expect, "id")).unwrap_or_else(|| panic!("{login} did not arrive"));
+        let expired = expect["traits"].as_array().is_some_and(|traits| traits.contains(&"expired".into()));
+        let active = expect["active"] == true && !(expired && login == "expired" && is_ad(seed));
+        assert_eq!(user["active"], active, "{login}");
+        assert_eq!(user["name"]["givenName"], expect["givenName"], "{login}");
+        assert_eq!(user["name"]["familyName"], expect["familyName"], "{login}");
+        assert_eq!(user["emails"][0]["value"], expect["mail"], "{login}");
+        if let Some(name) = expect["userName"].as_str() {
+            assert_eq!(user["userName"], name, "{login}");
+        }
+    }
+}
+
+/// Only Active Directory's population has security identifiers.
+fn is_ad(seed: &Value) -> bool {
+    seed["users"]["flat"].is_null() && seed["users"]["no.mail"]["sid"].is_string()
+}
+
+#[track_caller]
+fn same_groups(seed: &Value, server: &TestServer) {
+    let (users, groups) = (server.all("Users"), server.all("Groups"));
+    let source: BTreeMap<&str, &str> = users.iter().map(|user| (text(user, "id"), text(user, "externalId"))).collect();
+    let by_id: BTreeMap<&str, &Value> = groups.iter().map(|group| (text(group, "externalId"), group)).collect();
+    for (name, expect) in seed["groups"].as_object().expect("groups") {
+        let group = by_id.get(text(expect, "id")).unwrap_or_else(|| panic!("the group {name} did not arrive"));
+        let members = group["members"].as_array().into_iter().flatten();
+        let members: BTreeSet<&str> = members.map(|member| source[text(member, "value")]).collect();
+        let effective = expect["effective"].as_array().expect("effective").iter();
+        let effective: BTreeSet<&str> =
+            effective.map(|login| text(&seed["users"][login.as_str().expect("a login")], "id")).collect();
+        assert_eq!(members, effective, "members of {name}");
+    }
+}
+
+#[track_caller]
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}"))
+}

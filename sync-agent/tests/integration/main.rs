@@ -1,0 +1,17 @@
+//! The one integration binary: real directories, the real server, the real agent.
+//!
+//! [`directory`] starts OpenLDAP or a Samba domain by the scripts in `tests/directories`, [`server`]
+//! the program `scim-server`, [`agent`] the program under test. A new subject is a new module here.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    reason = "a test says that something is wrong by panicking, and finds programs through its environment"
+)]
+
+mod agent;
+mod directory;
+mod full;
+mod server;

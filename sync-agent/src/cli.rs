@@ -33,7 +33,12 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info");
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .init();
     let outcome = match arguments.command {
         Command::Plan { json } => once::plan(&arguments.config, json),
         Command::Apply => once::apply(&arguments.config),

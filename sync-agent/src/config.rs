@@ -164,8 +164,8 @@ impl Config {
     fn from_raw(raw: RawConfig, folder: &Path) -> Result<Self, ConfigError> {
         let source = source(raw.source, folder)?;
         let mapping = Mapping {
-            user: rules("mapping.user", defaults::user(source.flavour), raw.mapping.user)?,
-            group: rules("mapping.group", defaults::group(source.flavour), raw.mapping.group)?,
+            user: rules("mapping.user", defaults::user(source.flavour), &raw.mapping.user)?,
+            group: rules("mapping.group", defaults::group(source.flavour), &raw.mapping.group)?,
         };
         Ok(Self {
             target: target(raw.target, folder)?,
@@ -307,7 +307,7 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
 fn rules(
     section: &str,
     defaults: &[defaults::Default],
-    raw: BTreeMap<String, raw::RawExpression>,
+    raw: &BTreeMap<String, raw::RawExpression>,
 ) -> Result<Vec<Rule>, ConfigError> {
     let kept = defaults.iter().filter(|(slot, _)| !raw.contains_key(*slot));
     let kept = kept.map(|(slot, alternatives)| rule(section, slot, alternatives));

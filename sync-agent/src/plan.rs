@@ -300,12 +300,20 @@ fn sources_of_resources(question: Question<'_>) -> HashMap<&ResourceId, SourceId
     known.chain(adopted).collect()
 }
 
+/// Whether this is known, was looked for, and is no longer at the target.
+fn is_lost(id: SourceId, question: Question<'_>) -> bool {
+    let written = question.known.get(&id).filter(|_| question.held.was_looked_for(id));
+    written.is_some_and(|written| question.held.get(&written.resource).is_none())
+}
+
 fn plan_one(desired: &Desired, question: Question<'_>, sources: &HashMap<&ResourceId, SourceId>, plan: &mut Plan) {
     let mut act = |reason, step| plan.actions.push(Action { subject: desired.subject.clone(), reason, step });
     let digest = desired.digest();
     let known = question.known.get(&desired.subject.id);
     let unchanged = known.is_some_and(|written| written.digest.as_ref() == Some(&digest));
     let mut members_now: Vec<SourceId> = known.map(|written| written.members.clone()).unwrap_or_default();
+    // Somebody who was lost and is made again has lost the memberships too.
+    members_now.retain(|member| !is_lost(*member, question));
     let held = match known {
         Some(written) => question.held.get(&written.resource),
         None => question.held.candidate(desired).map(|(held, by)| {

@@ -59,13 +59,13 @@ impl State {
     pub fn known(&self) -> Result<Known, StateError> {
         let damaged = |reason: &str| StateError::Record(reason.to_owned());
         let mut known = Known::new();
-        for record in self.written.iter() {
+        for record in &self.written {
             let (key, value) = record?;
             let id = SourceId::from_bytes(&key).ok_or_else(|| damaged("a key is no id"))?;
             let written: Written = serde_json::from_slice(&value).map_err(|error| damaged(&error.to_string()))?;
             known.insert(id, written);
         }
-        for record in self.members.iter() {
+        for record in &self.members {
             let (key, value) = record?;
             let id = SourceId::from_bytes(&key).ok_or_else(|| damaged("a key is no id"))?;
             if let Some(written) = known.get_mut(&id) {

@@ -169,7 +169,9 @@ impl Reader {
         let answer = self.http.get(&format!("/{}?filter={}", kind.endpoint(), http::segment(&filter))).await?;
         let found = answer.resources()?;
         let any = !found.is_empty();
-        found.into_iter().for_each(|held| holdings.add(kind, held));
+        for held in found {
+            holdings.add(kind, held);
+        }
         Ok(any)
     }
 
@@ -183,7 +185,9 @@ impl Reader {
             let found = answer.resources()?;
             start += found.len();
             let done = found.is_empty() || total.is_some_and(|total| start > total);
-            found.into_iter().for_each(|held| holdings.add(kind, held));
+            for held in found {
+                holdings.add(kind, held);
+            }
             if done {
                 return Ok(());
             }

@@ -1,6 +1,6 @@
 //! `plan` and `apply`: one run, told to the terminal.
 
-use std::{path::Path, process::ExitCode};
+use std::{io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 
@@ -11,12 +11,12 @@ pub fn plan(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     let state = State::open(&config.state)?;
     let plan = runtime()?.block_on(cycle::prepare(&config, &state, &SystemClock))?.plan;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&plan)?);
-    } else {
-        println!("{plan}");
+    let text = if json { serde_json::to_string_pretty(&plan)? } else { plan.to_string() };
+    match writeln!(std::io::stdout(), "{text}") {
+        // Whoever reads has seen enough, as with `| head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        written => written.map(|()| ExitCode::SUCCESS).context("cannot print the plan"),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Does it once.

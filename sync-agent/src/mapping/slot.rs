@@ -121,27 +121,27 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(slots: &[(&str, Option<&str>)], expect: Value) {
+    fn check(slots: &[(&str, Option<&str>)], expect: &Value) {
         let mut document = Map::new();
         for (slot, value) in slots {
             Slot::parse(slot).unwrap().put(&mut document, value.map(str::to_owned));
         }
-        assert_eq!(Value::Object(document), expect);
+        assert_eq!(Value::Object(document), *expect);
     }
 
     #[test]
     fn values_find_their_place() {
-        check(&[("userName", Some("a"))], json!({"userName": "a"}));
+        check(&[("userName", Some("a"))], &json!({"userName": "a"}));
         check(
             &[("name.givenName", Some("A")), ("name.familyName", None)],
-            json!({"name": {"givenName": "A", "familyName": null}}),
+            &json!({"name": {"givenName": "A", "familyName": null}}),
         );
-        check(&[("emails[primary].value", None)], json!({"emails": null}));
+        check(&[("emails[primary].value", None)], &json!({"emails": null}));
         check(
             &[("emails[work,primary].value", Some("a@x")), ("emails[home].value", Some("b@x"))],
-            json!({"emails": [{"value": "a@x", "type": "work", "primary": true}, {"value": "b@x", "type": "home"}]}),
+            &json!({"emails": [{"value": "a@x", "type": "work", "primary": true}, {"value": "b@x", "type": "home"}]}),
         );
-        check(&[("urn:a:b:2.0:User:department", Some("x"))], json!({"urn:a:b:2.0:User": {"department": "x"}}));
+        check(&[("urn:a:b:2.0:User:department", Some("x"))], &json!({"urn:a:b:2.0:User": {"department": "x"}}));
     }
 
     #[test]

@@ -85,9 +85,10 @@ impl<S: Shape> Reader<S> {
             let shape = &self.shape;
             let mut take = |raw: RawEntry| {
                 let dn = raw.dn.clone();
-                match shape.entry(kind, raw) {
-                    Some(entry) => sink(Change::Upsert(entry)),
-                    None => tracing::warn!(%dn, "an entry has no identity that can be read; it is left out"),
+                if let Some(entry) = shape.entry(kind, raw) {
+                    sink(Change::Upsert(entry));
+                } else {
+                    tracing::warn!(%dn, "an entry has no identity that can be read; it is left out");
                 }
             };
             match search::search(&mut self.connection.ldap, &search, &mut take).await? {

@@ -28,6 +28,13 @@ impl<'a> Line<'a> {
         drop(write!(self.0, "\"{text}\""));
     }
 
+    /// A string that is known to hold nothing that JSON escapes.
+    pub fn verbatim(&mut self, text: &str) {
+        self.0.push(b'"');
+        self.raw(text);
+        self.0.push(b'"');
+    }
+
     /// A string.
     pub fn string(&mut self, text: &str) {
         drop(serde_json::to_writer(&mut *self.0, text));

@@ -167,7 +167,7 @@ impl AuditRecord<'_> {
         }
         if let Some(error) = self.error {
             line.raw(r#","errorCode":"#);
-            line.plain(error_code(error.kind().status()));
+            line.verbatim(error_code(error.kind().status()));
             line.raw(r#","errorMessage":"#);
             line.escaped(&Message(error.detail()));
         }
@@ -186,7 +186,7 @@ impl AuditRecord<'_> {
         line.raw(if self.event.is_read_only() { "true" } else { "false" });
         line.raw(r#","eventType":"ApiCall","managementEvent":true,"recipientAccountId":"#);
         match self.tenant {
-            Some(tenant) => line.plain(known_id(tenant)),
+            Some(tenant) => line.verbatim(known_id(tenant)),
             None => line.raw("null"),
         }
         line.raw(r#","eventCategory":"Management","tlsDetails":{"#);
@@ -201,7 +201,7 @@ impl AuditRecord<'_> {
         line.raw(if self.token.is_some() { r#"{"type":"BearerToken""# } else { r#"{"type":"Anonymous""# });
         if let Some(tenant) = self.tenant {
             line.raw(r#","accountId":"#);
-            line.plain(known_id(tenant));
+            line.verbatim(known_id(tenant));
         }
         if let Some(token) = self.token {
             line.raw(r#","accessKeyId":"#);
@@ -222,7 +222,7 @@ impl AuditRecord<'_> {
             if let Some(id) = id {
                 line.raw(comma);
                 line.raw(key);
-                line.plain(known_id(id));
+                line.verbatim(known_id(id));
                 comma = ",";
             }
         }

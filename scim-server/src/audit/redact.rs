@@ -27,7 +27,7 @@ pub(super) fn document(line: &mut Line<'_>, bytes: &[u8]) {
     let read = Under { line, rule: Rule::Hide, before: "" }.deserialize(&mut document).and_then(|()| document.end());
     if read.is_err() {
         line.truncate(before);
-        line.string(HIDDEN);
+        line.verbatim(HIDDEN);
     }
 }
 
@@ -82,7 +82,7 @@ impl Rule {
             Self::Expression => return line.escaped(&Expression(text)),
             Self::Message => return line.escaped(&Message(text)),
         };
-        line.string(if keep { text } else { HIDDEN });
+        if keep { line.string(text) } else { line.verbatim(HIDDEN) }
     }
 }
 
@@ -96,7 +96,7 @@ struct Under<'a, 'b> {
 
 impl Under<'_, '_> {
     fn number(self, number: impl fmt::Display) {
-        if self.rule == Rule::Keep { self.line.display(number) } else { self.line.string(HIDDEN) }
+        if self.rule == Rule::Keep { self.line.display(number) } else { self.line.verbatim(HIDDEN) }
     }
 }
 
@@ -217,9 +217,14 @@ fn write_key(line: &mut Line<'_>, first: bool, key: &str) {
         line.raw(",");
     }
     if key.len() <= 256 && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$') {
-        line.escaped(&Expression(key));
+        // Nearly every key is a plain name.
+        if key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":._-$".contains(&byte)) {
+            line.verbatim(key);
+        } else {
+            line.escaped(&Expression(key));
+        }
     } else {
-        line.string(HIDDEN);
+        line.verbatim(HIDDEN);
     }
     line.raw(":");
 }

@@ -7,6 +7,7 @@
 //! A record borrows everything from the request and is written straight into a buffer
 //! ([`AuditLog`]): a read costs a request little more than a copy of its line.
 
+mod line;
 mod log;
 mod output;
 mod record;
@@ -15,4 +16,4 @@ mod redact;
 pub use log::AuditLog;
 pub use output::{AuditError, Rotation, Target};
 pub use record::{AuditRecord, Document, EventName, Verb};
-pub use redact::{HIDDEN, Redacted, redact};
+pub use redact::HIDDEN;

@@ -3,11 +3,12 @@
 use std::{fmt, net::IpAddr};
 
 use scim_protocol::{Error, Timestamp};
-use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::redact::{HIDDEN, Message, Query, Redacted};
+use super::{
+    line::Line,
+    redact::{self, HIDDEN, Message},
+};
 
 /// One call. Everything is borrowed from the request that it tells of.
 #[derive(Debug, Clone)]
@@ -48,9 +49,7 @@ pub enum Document<'a> {
     /// There is none.
     #[default]
     None,
-    /// Already parsed.
-    Json(&'a Value),
-    /// As bytes. What is not JSON is hidden whole.
+    /// What is not JSON is hidden whole.
     Bytes(&'a [u8]),
 }
 
@@ -101,6 +100,13 @@ impl EventName<'_> {
     }
 }
 
+impl EventName<'_> {
+    /// Only the name of a resource type may hold what JSON escapes.
+    fn write(self, line: &mut Line<'_>) {
+        if matches!(self, Self::Resource(..)) { line.escaped(&self) } else { line.plain(self) }
+    }
+}
+
 impl fmt::Display for EventName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (verb, resource_type) = match *self {
@@ -126,15 +132,6 @@ impl fmt::Display for EventName<'_> {
     }
 }
 
-impl Serialize for EventName<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// The version of the line's form. It grows when a field goes or changes its meaning.
-const EVENT_VERSION: &str = "1.0";
-
 /// The class of an error, as CloudTrail names it.
 fn error_code(status: u16) -> &'static str {
     match status {
@@ -151,105 +148,90 @@ fn error_code(status: u16) -> &'static str {
     }
 }
 
-impl Serialize for AuditRecord<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut line = serializer.serialize_map(None)?;
-        line.serialize_entry("eventVersion", EVENT_VERSION)?;
-        line.serialize_entry("userIdentity", &Identity(self))?;
-        line.serialize_entry("eventTime", &Text(self.at))?;
-        line.serialize_entry("eventSource", "scim-server")?;
-        line.serialize_entry("eventName", &self.event)?;
-        line.serialize_entry("sourceIPAddress", &Text(self.source_address))?;
+impl AuditRecord<'_> {
+    /// Writes the record, without the line's end. `eventVersion` grows when a field goes or changes
+    /// its meaning.
+    pub fn write(&self, buffer: &mut Vec<u8>) {
+        let line = &mut Line::new(buffer);
+        line.raw(r#"{"eventVersion":"1.0","userIdentity":"#);
+        self.identity(line);
+        line.raw(r#","eventTime":"#);
+        line.plain(self.at);
+        line.raw(r#","eventSource":"scim-server","eventName":"#);
+        self.event.write(line);
+        line.raw(r#","sourceIPAddress":"#);
+        line.plain(self.source_address);
         if let Some(user_agent) = self.user_agent {
-            line.serialize_entry("userAgent", shortened(user_agent))?;
+            line.raw(r#","userAgent":"#);
+            line.string(shortened(user_agent));
         }
         if let Some(error) = self.error {
-            line.serialize_entry("errorCode", error_code(error.kind().status()))?;
-            line.serialize_entry("errorMessage", &Text(Message(error.detail())))?;
+            line.raw(r#","errorCode":"#);
+            line.verbatim(error_code(error.kind().status()));
+            line.raw(r#","errorMessage":"#);
+            line.escaped(&Message(error.detail()));
         }
-        line.serialize_entry("requestParameters", &Parameters(self))?;
-        line.serialize_entry("responseElements", &self.response)?;
-        line.serialize_entry("requestID", &Text(self.request.as_hyphenated()))?;
-        line.serialize_entry("eventID", &Text(self.event_id.as_hyphenated()))?;
-        line.serialize_entry("readOnly", &self.event.is_read_only())?;
-        line.serialize_entry("eventType", "ApiCall")?;
-        line.serialize_entry("managementEvent", &true)?;
-        line.serialize_entry("recipientAccountId", &self.tenant.map(known_id))?;
-        line.serialize_entry("eventCategory", "Management")?;
-        line.serialize_entry("tlsDetails", &Tls(self))?;
-        line.end()
+        line.raw(r#","requestParameters":"#);
+        self.parameters(line);
+        line.raw(r#","responseElements":"#);
+        match self.response {
+            Document::None => line.raw("null"),
+            Document::Bytes(bytes) => redact::document(line, bytes),
+        }
+        line.raw(r#","requestID":"#);
+        line.plain(self.request.as_hyphenated());
+        line.raw(r#","eventID":"#);
+        line.plain(self.event_id.as_hyphenated());
+        line.raw(r#","readOnly":"#);
+        line.raw(if self.event.is_read_only() { "true" } else { "false" });
+        line.raw(r#","eventType":"ApiCall","managementEvent":true,"recipientAccountId":"#);
+        match self.tenant {
+            Some(tenant) => line.verbatim(known_id(tenant)),
+            None => line.raw("null"),
+        }
+        line.raw(r#","eventCategory":"Management","tlsDetails":{"#);
+        if let Some(host) = self.host {
+            line.raw(r#""clientProvidedHostHeader":"#);
+            line.string(shortened(host));
+        }
+        line.raw("}}");
     }
-}
 
-/// Displayed straight into the line.
-struct Text<T>(T);
-
-impl<T: fmt::Display> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+    fn identity(&self, line: &mut Line<'_>) {
+        line.raw(if self.token.is_some() { r#"{"type":"BearerToken""# } else { r#"{"type":"Anonymous""# });
+        if let Some(tenant) = self.tenant {
+            line.raw(r#","accountId":"#);
+            line.verbatim(known_id(tenant));
+        }
+        if let Some(token) = self.token {
+            line.raw(r#","accessKeyId":"#);
+            line.string(token);
+        }
+        line.raw("}");
     }
-}
 
-struct Identity<'a>(&'a AuditRecord<'a>);
-
-impl Serialize for Identity<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut identity = serializer.serialize_map(None)?;
-        identity.serialize_entry("type", if self.0.token.is_some() { "BearerToken" } else { "Anonymous" })?;
-        if let Some(tenant) = self.0.tenant {
-            identity.serialize_entry("accountId", known_id(tenant))?;
+    fn parameters(&self, line: &mut Line<'_>) {
+        let mut comma = "";
+        line.raw("{");
+        if let Document::Bytes(body) = self.body {
+            line.raw(r#""httpBody":"#);
+            redact::document(line, body);
+            comma = ",";
         }
-        if let Some(token) = self.0.token {
-            identity.serialize_entry("accessKeyId", token)?;
+        for (key, id) in [(r#""tenantId":"#, self.tenant), (r#""id":"#, self.id)] {
+            if let Some(id) = id {
+                line.raw(comma);
+                line.raw(key);
+                line.verbatim(known_id(id));
+                comma = ",";
+            }
         }
-        identity.end()
-    }
-}
-
-struct Parameters<'a>(&'a AuditRecord<'a>);
-
-impl Serialize for Parameters<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let record = self.0;
-        let mut parameters = serializer.serialize_map(None)?;
-        if !matches!(record.body, Document::None) {
-            parameters.serialize_entry("httpBody", &record.body)?;
+        if let Some(query) = self.query.filter(|query| !query.is_empty()) {
+            line.raw(comma);
+            line.raw(r#""query":"#);
+            redact::query(line, query);
         }
-        if let Some(tenant) = record.tenant {
-            parameters.serialize_entry("tenantId", known_id(tenant))?;
-        }
-        if let Some(id) = record.id {
-            parameters.serialize_entry("id", known_id(id))?;
-        }
-        if let Some(query) = record.query.filter(|query| !query.is_empty()) {
-            parameters.serialize_entry("query", &Query(query))?;
-        }
-        parameters.end()
-    }
-}
-
-struct Tls<'a>(&'a AuditRecord<'a>);
-
-impl Serialize for Tls<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut tls = serializer.serialize_map(None)?;
-        if let Some(host) = self.0.host {
-            tls.serialize_entry("clientProvidedHostHeader", shortened(host))?;
-        }
-        tls.end()
-    }
-}
-
-impl Serialize for Document<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::None => serializer.serialize_none(),
-            Self::Json(value) => Redacted(value).serialize(serializer),
-            Self::Bytes(bytes) => match serde_json::from_slice::<Value>(bytes) {
-                Ok(value) => Redacted(&value).serialize(serializer),
-                Err(_) => serializer.serialize_str(HIDDEN),
-            },
-        }
+        line.raw("}");
     }
 }
 
@@ -267,9 +249,15 @@ fn shortened(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use scim_protocol::ErrorKind;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    fn written(record: &AuditRecord<'_>) -> Value {
+        let mut line = Vec::new();
+        record.write(&mut line);
+        serde_json::from_slice(&line).unwrap()
+    }
 
     fn record<'a>() -> AuditRecord<'a> {
         AuditRecord {
@@ -292,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_read_has_every_field_and_no_body() {
-        let line = serde_json::to_value(record()).unwrap();
+        let line = written(&record());
         let expect = json!({
             "eventVersion": "1.0",
             "userIdentity": {
@@ -325,17 +313,16 @@ mod tests {
     #[test]
     fn a_refused_write_names_its_error_and_hides_its_body() {
         let error = Error::new(ErrorKind::Uniqueness, "userName \"bjensen\" is taken.");
-        let body = json!({"userName": "bjensen"});
-        let line = serde_json::to_value(AuditRecord {
+        let body = json!({"userName": "bjensen"}).to_string();
+        let line = written(&AuditRecord {
             event: EventName::Resource(Verb::Create, "User"),
             token: None,
             id: None,
-            body: Document::Json(&body),
+            body: Document::Bytes(body.as_bytes()),
             response: Document::Bytes(b"{\"detail\":\"userName \\\"bjensen\\\" is taken.\"}"),
             error: Some(&error),
             ..record()
-        })
-        .unwrap();
+        });
         assert_eq!(line["userIdentity"]["type"], "Anonymous");
         assert_eq!(line["errorCode"], "ConflictException");
         assert_eq!(line["requestParameters"]["httpBody"]["userName"], HIDDEN);
@@ -345,14 +332,13 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_json_is_hidden_whole() {
-        let line = serde_json::to_value(AuditRecord { body: Document::Bytes(b"bjensen"), ..record() }).unwrap();
+        let line = written(&AuditRecord { body: Document::Bytes(b"bjensen"), ..record() });
         assert_eq!(line["requestParameters"]["httpBody"], HIDDEN);
     }
 
     #[test]
     fn a_name_in_the_place_of_an_id_is_hidden() {
-        let line =
-            serde_json::to_value(AuditRecord { tenant: Some("bjensen"), id: Some("bjensen"), ..record() }).unwrap();
+        let line = written(&AuditRecord { tenant: Some("bjensen"), id: Some("bjensen"), ..record() });
         assert_eq!(line["requestParameters"], json!({"tenantId": HIDDEN, "id": HIDDEN}));
         assert!(!line.to_string().contains("bjensen"), "{line}");
     }

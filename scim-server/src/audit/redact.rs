@@ -8,12 +8,10 @@
 use std::fmt::{self, Write as _};
 
 use percent_encoding::percent_decode_str;
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap, SerializeSeq},
-};
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use uuid::Uuid;
+
+use super::line::Line;
 
 /// What stands in the place of a hidden value.
 pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
@@ -21,19 +19,15 @@ pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// The longest list that is written whole: a line stays readable when ten thousand members change.
 const MAX_ELEMENTS: usize = 100;
 
-/// The document with every value hidden that could name a person.
-pub fn redact(document: &Value) -> Value {
-    // Strings into memory: neither can fail.
-    serde_json::to_value(Redacted(document)).unwrap_or(Value::Null)
-}
-
-/// A document that hides such values while it is written, so that nothing is copied.
-#[derive(Debug, Clone, Copy)]
-pub struct Redacted<'a>(pub &'a Value);
-
-impl Serialize for Redacted<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Under { value: self.0, rule: Rule::Hide }.serialize(serializer)
+/// Writes a JSON document with every value hidden that could name a person. What is not JSON is
+/// hidden whole. The document is read and written in one pass and never stands in memory.
+pub(super) fn document(line: &mut Line<'_>, bytes: &[u8]) {
+    let before = line.len();
+    let mut document = serde_json::Deserializer::from_slice(bytes);
+    let read = Under { line, rule: Rule::Hide, before: "" }.deserialize(&mut document).and_then(|()| document.end());
+    if read.is_err() {
+        line.truncate(before);
+        line.verbatim(HIDDEN);
     }
 }
 
@@ -78,68 +72,161 @@ impl Rule {
         RULES.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map_or(Self::Hide, |(_, rule)| *rule)
     }
 
-    fn write<S: Serializer>(self, text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    fn write(self, line: &mut Line<'_>, text: &str) {
         let keep = match self {
             Self::Hide => false,
             Self::Keep => true,
             Self::Id => Uuid::try_parse(text).is_ok(),
             Self::Urn => text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:")),
             Self::Word(words) => words.iter().any(|word| word.eq_ignore_ascii_case(text)),
-            Self::Expression => return serializer.collect_str(&Expression(text)),
-            Self::Message => return serializer.collect_str(&Message(text)),
+            Self::Expression => return line.escaped(&Expression(text)),
+            Self::Message => return line.escaped(&Message(text)),
         };
-        serializer.serialize_str(if keep { text } else { HIDDEN })
+        if keep { line.string(text) } else { line.verbatim(HIDDEN) }
     }
 }
 
-struct Under<'a> {
-    value: &'a Value,
+/// The value that comes next, under that rule. What it visits it writes.
+struct Under<'a, 'b> {
+    line: &'a mut Line<'b>,
     rule: Rule,
+    /// The comma before it, when there is something to come.
+    before: &'static str,
 }
 
-impl Serialize for Under<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.value {
-            Value::Null => serializer.serialize_unit(),
-            Value::Bool(value) => serializer.serialize_bool(*value),
-            Value::Number(number) if self.rule == Rule::Keep => number.serialize(serializer),
-            Value::Number(_) => serializer.serialize_str(HIDDEN),
-            Value::String(text) => self.rule.write(text, serializer),
-            Value::Array(elements) => {
-                let mut list = serializer.serialize_seq(None)?;
-                for value in elements.iter().take(MAX_ELEMENTS) {
-                    list.serialize_element(&Under { value, rule: self.rule })?;
-                }
-                if let Some(more @ 1..) = elements.len().checked_sub(MAX_ELEMENTS) {
-                    list.serialize_element(&format_args!("and {more} more"))?;
-                }
-                list.end()
-            }
-            Value::Object(members) => {
-                let mut map = serializer.serialize_map(None)?;
-                for (key, value) in members {
-                    let rule = if self.rule == Rule::Keep { Rule::Keep } else { Rule::of(key) };
-                    map.serialize_key(&Key(key))?;
-                    map.serialize_value(&Under { value, rule })?;
-                }
-                map.end()
-            }
-        }
+impl Under<'_, '_> {
+    fn number(self, number: impl fmt::Display) {
+        if self.rule == Rule::Keep { self.line.display(number) } else { self.line.verbatim(HIDDEN) }
     }
 }
 
-/// A key. Attribute names and URNs stay, also with a value filter, as Entra writes them; a key that
-/// is neither may be data in the wrong place.
-struct Key<'a>(&'a str);
+impl<'de> DeserializeSeed<'de> for Under<'_, '_> {
+    type Value = ();
 
-impl Serialize for Key<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.len() <= 256 && self.0.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$') {
-            serializer.collect_str(&Expression(self.0))
+    fn deserialize<D: Deserializer<'de>>(self, document: D) -> Result<(), D::Error> {
+        self.line.raw(self.before);
+        document.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Under<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.line.raw("null");
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.line.display(value);
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.number(value);
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.number(value);
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.number(value);
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.rule.write(self.line, text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        let Under { line, rule, .. } = self;
+        line.raw("[");
+        let mut written = 0;
+        while written < MAX_ELEMENTS {
+            let before = if written == 0 { "" } else { "," };
+            if elements.next_element_seed(Under { line, rule, before })?.is_none() {
+                break;
+            }
+            written += 1;
+        }
+        let mut left_out = 0;
+        while written == MAX_ELEMENTS && elements.next_element::<IgnoredAny>()?.is_some() {
+            left_out += 1;
+        }
+        if left_out > 0 {
+            line.raw(",");
+            line.escaped(&format_args!("and {left_out} more"));
+        }
+        line.raw("]");
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let Under { line, rule, .. } = self;
+        line.raw("{");
+        let mut first = true;
+        while let Some(own) = members.next_key_seed(Key { line, first })? {
+            first = false;
+            let rule = if rule == Rule::Keep { Rule::Keep } else { own };
+            members.next_value_seed(Under { line, rule, before: "" })?;
+        }
+        line.raw("}");
+        Ok(())
+    }
+}
+
+/// The key that comes next. Written with its colon, and answers the rule for its value.
+struct Key<'a, 'b> {
+    line: &'a mut Line<'b>,
+    first: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_, '_> {
+    type Value = Rule;
+
+    fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<Rule, D::Error> {
+        key.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_, '_> {
+    type Value = Rule;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Rule, E> {
+        write_key(self.line, self.first, key);
+        Ok(Rule::of(key))
+    }
+}
+
+/// A key and its colon. Attribute names and URNs stay, also with a value filter, as Entra writes
+/// them; a key that is neither may be data in the wrong place.
+fn write_key(line: &mut Line<'_>, first: bool, key: &str) {
+    if !first {
+        line.raw(",");
+    }
+    if key.len() <= 256 && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$') {
+        // Nearly every key is a plain name.
+        if key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":._-$".contains(&byte)) {
+            line.verbatim(key);
         } else {
-            serializer.serialize_str(HIDDEN)
+            line.escaped(&Expression(key));
         }
+    } else {
+        line.verbatim(HIDDEN);
     }
+    line.raw(":");
 }
 
 /// A filter or path, whose literals are hidden: `emails[type eq "work"].value` becomes
@@ -171,25 +258,20 @@ impl fmt::Display for Message<'_> {
 }
 
 /// The query of a URL, as an object of its parameters.
-pub(super) struct Query<'a>(pub(super) &'a str);
-
-impl Serialize for Query<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for pair in self.0.split('&').filter(|pair| !pair.is_empty()).take(MAX_ELEMENTS) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            map.serialize_key(&Key(name))?;
-            let number = value.len() <= 20 && value.parse::<i64>().is_ok();
-            if number && (name.eq_ignore_ascii_case("count") || name.eq_ignore_ascii_case("startIndex")) {
-                map.serialize_value(value)?;
-            } else {
-                let spaced = value.replace('+', " ");
-                let text = percent_decode_str(&spaced).decode_utf8_lossy();
-                map.serialize_value(&Under { value: &Value::from(text), rule: Rule::of(name) })?;
-            }
+pub(super) fn query(line: &mut Line<'_>, query: &str) {
+    line.raw("{");
+    for (at, pair) in query.split('&').filter(|pair| !pair.is_empty()).take(MAX_ELEMENTS).enumerate() {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        write_key(line, at == 0, name);
+        let number = value.len() <= 20 && value.parse::<i64>().is_ok();
+        if number && (name.eq_ignore_ascii_case("count") || name.eq_ignore_ascii_case("startIndex")) {
+            line.string(value);
+        } else {
+            let spaced = value.replace('+', " ");
+            Rule::of(name).write(line, &percent_decode_str(&spaced).decode_utf8_lossy());
         }
-        map.end()
     }
+    line.raw("}");
 }
 
 /// Splits text at its quotes.

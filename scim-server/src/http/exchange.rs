@@ -16,7 +16,6 @@ use scim_protocol::{
 };
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
@@ -30,6 +29,7 @@ use super::{
 };
 use crate::{
     audit::{AuditRecord, Document, EventName, Verb},
+    log,
     metrics::Operation,
     operation::{Answer, Context},
     profile,
@@ -109,11 +109,10 @@ impl Notes {
 /// disconnects; a read is dropped then.
 pub async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
     let id = service.request_id();
-    let span = tracing::error_span!("request", %id);
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return service.exchange(request, peer, id).instrument(span).await;
+        return log::within(id, service.exchange(request, peer, id)).await;
     }
-    let working = tokio::spawn(async move { service.exchange(request, peer, id).await }.instrument(span));
+    let working = tokio::spawn(log::within(id, async move { service.exchange(request, peer, id).await }));
     working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
 }
 

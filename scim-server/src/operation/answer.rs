@@ -4,6 +4,7 @@ use scim_protocol::Error;
 
 use super::{Context, Operations};
 use crate::{
+    log,
     render::{META_BYTES, Out, Pieces, STREAM_MEMBERS, View},
     store::{Record, ResourceId, ResourceKey},
 };
@@ -81,10 +82,10 @@ impl Operations {
         answer.content = if view.members(&record) > STREAM_MEMBERS {
             let (mut out, pieces) = Out::stream();
             let (view, id) = (view.clone(), key.id);
-            tokio::spawn(async move {
+            tokio::spawn(log::within_same(async move {
                 let result = renderer.resource(&mut out, &view, id, &record, &groups).await;
                 out.finish(result).await;
-            });
+            }));
             Content::Pieces(pieces)
         } else {
             let mut out = Out::default();

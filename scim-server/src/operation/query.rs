@@ -301,10 +301,10 @@ impl Operations {
         let body = if listed > STREAM_MEMBERS {
             let (mut stream, pieces) = Out::stream();
             stream.buffer = out.buffer;
-            tokio::spawn(async move {
+            tokio::spawn(crate::log::within_same(async move {
                 let result = page.write(&mut stream).await;
                 stream.finish(result).await;
-            });
+            }));
             Content::Pieces(pieces)
         } else {
             page.write(&mut out).await?;

@@ -1,0 +1,57 @@
+//! A line while it is written.
+//!
+//! Keys and punctuation are literals of this program and go in as they are; serde_json escapes what
+//! is not. A record has some twenty keys, and escaping them again in each line was most of its cost.
+
+use std::{fmt, io::Write as _};
+
+/// JSON text in a buffer. Writing to memory cannot fail.
+pub(super) struct Line<'a>(&'a mut Vec<u8>);
+
+impl<'a> Line<'a> {
+    pub fn new(buffer: &'a mut Vec<u8>) -> Self {
+        Self(buffer)
+    }
+
+    /// JSON as it is.
+    pub fn raw(&mut self, json: &str) {
+        self.0.extend_from_slice(json.as_bytes());
+    }
+
+    /// What displays itself as JSON: a number or a boolean.
+    pub fn display(&mut self, value: impl fmt::Display) {
+        drop(write!(self.0, "{value}"));
+    }
+
+    /// A string of characters of which JSON escapes none, as in an id, a time or an address.
+    pub fn plain(&mut self, text: impl fmt::Display) {
+        drop(write!(self.0, "\"{text}\""));
+    }
+
+    /// A string that is known to hold nothing that JSON escapes.
+    pub fn verbatim(&mut self, text: &str) {
+        self.0.push(b'"');
+        self.raw(text);
+        self.0.push(b'"');
+    }
+
+    /// A string.
+    pub fn string(&mut self, text: &str) {
+        drop(serde_json::to_writer(&mut *self.0, text));
+    }
+
+    /// What displays itself, as a string.
+    pub fn escaped(&mut self, text: &dyn fmt::Display) {
+        self.string(&text.to_string());
+    }
+
+    /// How much is written.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes back what was written behind that length.
+    pub fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+}

@@ -1,0 +1,23 @@
+//! The table of cases: one file for each section of an RFC.
+
+use crate::case::{Area, Case};
+
+mod rfc7644_3_3_create;
+mod rfc7644_3_4_1_retrieve;
+mod rfc7644_3_4_2_2_filter;
+mod rfc7644_3_5_2_modify;
+mod rfc7644_4_discovery;
+
+/// All areas, in the order of reports.
+pub const AREAS: &[Area] = &[
+    rfc7644_4_discovery::AREA,
+    rfc7644_3_3_create::AREA,
+    rfc7644_3_4_1_retrieve::AREA,
+    rfc7644_3_4_2_2_filter::AREA,
+    rfc7644_3_5_2_modify::AREA,
+];
+
+/// All cases, each with its area.
+pub fn all() -> impl Iterator<Item = (&'static Area, &'static Case)> {
+    AREAS.iter().flat_map(|area| area.cases.iter().map(move |case| (area, case)))
+}

@@ -98,6 +98,37 @@ pub fn unassigned(document: &Value, pointer: &str) -> Outcome {
     }
 }
 
+/// Demands that a document holds what is expected: the members of objects that are named, the
+/// elements of arrays in any order. Null and `[]` stand for what is unassigned.
+pub fn holds(document: &Value, expect: &Value) -> Outcome {
+    difference(document, expect, "").map_or(Ok(()), |why| Err(Stop::Unmet(why)))
+}
+
+fn difference(got: &Value, expect: &Value, pointer: &str) -> Option<String> {
+    match (got, expect) {
+        (_, Value::Null) => unassigned(got, "")
+            .err()
+            .map(|_| format!("Expected {} to be unassigned; it is {}.", place(pointer), brief(got))),
+        (Value::Null, Value::Array(elements)) if elements.is_empty() => None,
+        // What has no members may be absent: only what is expected of the members counts.
+        (Value::Null, Value::Object(expect)) if expect.values().all(Value::is_null) => None,
+        (Value::Object(got), Value::Object(expect)) => expect.iter().find_map(|(name, expect)| {
+            let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+            difference(got.get(name).unwrap_or(&Value::Null), expect, &pointer)
+        }),
+        (Value::Array(got), Value::Array(wanted)) => {
+            let has = |wanted: &Value| got.iter().any(|one| difference(one, wanted, "").is_none());
+            (got.len() != wanted.len() || !wanted.iter().all(has)).then(|| {
+                let got = Value::Array(got.clone());
+                format!("Expected {} to hold {}; it is {}.", place(pointer), brief(expect), brief(&got))
+            })
+        }
+        (Value::Null, _) => Some(format!("Expected {} to be {}; it is unassigned.", place(pointer), brief(expect))),
+        _ if got == expect => None,
+        _ => Some(format!("Expected {} to be {}; it is {}.", place(pointer), brief(expect), brief(got))),
+    }
+}
+
 /// Demands a text that is not empty at a JSON pointer, and gives it.
 pub fn text<'a>(document: &'a Value, pointer: &str) -> Result<&'a str, Stop> {
     match document.pointer(pointer) {
@@ -155,6 +186,18 @@ mod tests {
         assert_eq!(judge(Level::Should, unmet()).0, Verdict::Warn);
         assert_eq!(judge(Level::May, unmet()).0, Verdict::Skip);
         assert_eq!(judge(Level::Must, Ok(())).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn documents_hold_parts_in_any_order() {
+        let user = json!({"id": "1", "emails": [{"value": "a", "primary": false}, {"value": "b"}], "title": null});
+        assert_eq!(
+            holds(&user, &json!({"emails": [{"value": "b"}, {"value": "a"}], "title": null, "roles": []})),
+            Ok(())
+        );
+        let why = "Expected emails to hold [{\"value\":\"a\"}]; it is [{\"value\":\"a\",\"primary\":false},{\"value\":\"b\"}].";
+        assert_eq!(holds(&user, &json!({"emails": [{"value": "a"}]})), Err(Stop::Unmet(why.to_owned())));
+        assert!(holds(&user, &json!({"name": {"givenName": "x"}})).is_err());
     }
 
     #[test]

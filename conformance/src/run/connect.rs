@@ -32,7 +32,7 @@ pub async fn connect(url: &str, settings: &Settings, run: &str) -> Result<Arc<Se
     if !base.starts_with("http://") && !base.starts_with("https://") {
         return Err(CannotRun(format!("--url must begin with https:// or http://, and \"{url}\" does not.")));
     }
-    let client = Client::new(settings)?;
+    let client = Client::new(base, settings)?;
     let config = get(&client, base, "/ServiceProviderConfig").await?;
     let types = get(&client, base, "/ResourceTypes").await?;
     let schemas = get(&client, base, "/Schemas").await?;

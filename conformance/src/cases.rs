@@ -2,10 +2,13 @@
 
 use crate::case::{Area, Case};
 
+mod rfc6750_bearer;
 mod rfc7644_3_3_create;
 mod rfc7644_3_4_1_retrieve;
 mod rfc7644_3_4_2_2_filter;
+mod rfc7644_3_5_1_replace;
 mod rfc7644_3_5_2_modify;
+mod rfc7644_3_6_delete;
 mod rfc7644_4_discovery;
 
 /// All areas, in the order of reports.
@@ -14,7 +17,10 @@ pub const AREAS: &[Area] = &[
     rfc7644_3_3_create::AREA,
     rfc7644_3_4_1_retrieve::AREA,
     rfc7644_3_4_2_2_filter::AREA,
+    rfc7644_3_5_1_replace::AREA,
     rfc7644_3_5_2_modify::AREA,
+    rfc7644_3_6_delete::AREA,
+    rfc6750_bearer::AREA,
 ];
 
 /// All cases, each with its area.

@@ -119,7 +119,7 @@ impl Service {
         let mut state = self.state();
         state.require_unique(&resource, rt, None)?;
         let now = state.now();
-        let id = format!("{:08x}-0000-4000-8000-000000000000", state.ticks);
+        let id = format!("{:08x}-abcd-4000-8000-000000000000", state.ticks);
         let stored = Stored { rt: rt.name.clone(), id, resource, version: 1, created: now, modified: now };
         state.stored.push(stored.clone());
         let location = self.location(&stored, rt);

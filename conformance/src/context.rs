@@ -178,6 +178,16 @@ impl Context {
         Ok(answer.object().map_err(as_error)?.clone())
     }
 
+    /// The endpoint of users: `/Users`, unless the server's resource types say otherwise.
+    pub fn users(&self) -> String {
+        self.endpoint("User")
+    }
+
+    /// The endpoint of a resource type, by name.
+    pub fn endpoint(&self, resource_type: &str) -> String {
+        self.discovery().endpoint(resource_type).unwrap_or_else(|| format!("/{resource_type}s"))
+    }
+
     /// A draft of a user.
     pub fn user(&self) -> Draft<'_> {
         self.draft("User")
@@ -190,7 +200,7 @@ impl Context {
 
     /// A draft of a resource of that type, by name.
     pub fn draft(&self, resource_type: &str) -> Draft<'_> {
-        let endpoint = self.discovery().endpoint(resource_type).unwrap_or_else(|| format!("/{resource_type}s"));
+        let endpoint = self.endpoint(resource_type);
         Draft { scim: self, endpoint, body: draft::body(self.discovery(), resource_type, &self.fresh_name()) }
     }
 

@@ -63,12 +63,12 @@ const CASES: &[Case] = &[
 ];
 
 async fn refused(scim: &Context, authorization: &str) -> Outcome {
-    scim.get("/Users").anonymous().header("authorization", authorization).await?.status(401)?;
+    scim.get(scim.users()).anonymous().header("authorization", authorization).await?.status(401)?;
     Ok(())
 }
 
 async fn challenge(scim: &Context, authorization: &str) -> Outcome {
-    let answer = scim.get("/Users").anonymous().header("authorization", authorization).await?;
+    let answer = scim.get(scim.users()).anonymous().header("authorization", authorization).await?;
     let challenge = answer.status(401)?.header("www-authenticate").unwrap_or_default();
     let is_bearer = challenge.to_ascii_lowercase().contains("bearer");
     ensure!(is_bearer, "Expected a WWW-Authenticate header with Bearer; it is \"{challenge}\".");
@@ -76,7 +76,7 @@ async fn challenge(scim: &Context, authorization: &str) -> Outcome {
 }
 
 async fn code(scim: &Context, authorization: &str, expect: bool) -> Outcome {
-    let answer = scim.get("/Users").anonymous().header("authorization", authorization).await?;
+    let answer = scim.get(scim.users()).anonymous().header("authorization", authorization).await?;
     let challenge = answer.header("www-authenticate").unwrap_or_default();
     if expect {
         ensure!(challenge.contains("invalid_token"), "Expected error=\"invalid_token\"; it is \"{challenge}\".");
@@ -97,7 +97,7 @@ async fn write(scim: &Context) -> Outcome {
 }
 
 async fn error_body(scim: &Context) -> Outcome {
-    let answer = scim.get("/Users").anonymous().await?;
+    let answer = scim.get(scim.users()).anonymous().await?;
     let schemas = &answer.status(401)?.object()?["schemas"];
     ensure!(schemas[0] == crate::exchange::ERROR, "Expected an error of SCIM; its schemas are {schemas}.");
     Ok(())
@@ -106,6 +106,6 @@ async fn error_body(scim: &Context) -> Outcome {
 async fn scheme_case(scim: &Context) -> Outcome {
     let Some(token) = scim.token() else { return Err(Stop::Skip("The run has no token.".to_owned())) };
     let lower = format!("bearer {token}");
-    scim.get("/Users").query("count", 1).header("authorization", &lower).await?.status(200)?;
+    scim.get(scim.users()).query("count", 1).header("authorization", &lower).await?.status(200)?;
     Ok(())
 }

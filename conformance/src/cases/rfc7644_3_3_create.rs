@@ -297,7 +297,7 @@ async fn name_case(scim: &Context) -> Outcome {
 async fn null(scim: &Context) -> Outcome {
     let mut body = scim.user().body().clone();
     body["nickName"] = Value::Null;
-    let answer = scim.post("/Users", &body).await?;
+    let answer = scim.post(scim.users(), &body).await?;
     unassigned(answer.status(201)?.object()?, "/nickName")
 }
 
@@ -311,14 +311,14 @@ async fn password(scim: &Context) -> Outcome {
     let answer = scim.user().with(json!({"password": "Correct-horse-7"})).post().await?;
     let made = answer.status(201)?.object()?;
     unassigned(made, "/password")?;
-    let path = format!("/Users/{}", text(made, "/id")?);
+    let path = format!("{}/{}", scim.users(), text(made, "/id")?);
     unassigned(scim.get(path).query("attributes", "password").await?.object()?, "/password")
 }
 
 async fn found(scim: &Context) -> Outcome {
     let draft = scim.user();
     let user = draft.create().await?;
-    let found = scim.get("/Users").filter(format!("userName eq \"{}\"", draft.name())).await?.resources()?;
+    let found = scim.get(scim.users()).filter(format!("userName eq \"{}\"", draft.name())).await?.resources()?;
     ensure!(found.len() == 1, "Expected one user with that userName; there are {}.", found.len());
     equals(found.first().unwrap_or(&Value::Null), "/id", user.id)
 }

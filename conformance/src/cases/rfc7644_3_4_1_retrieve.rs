@@ -34,6 +34,6 @@ async fn known(scim: &Context) -> Outcome {
 }
 
 async fn unknown(scim: &Context) -> Outcome {
-    scim.get(format!("/Users/{}", scim.fresh_name())).await?.status(404)?;
+    scim.get(format!("{}/{}", scim.users(), scim.fresh_name())).await?.status(404)?;
     Ok(())
 }

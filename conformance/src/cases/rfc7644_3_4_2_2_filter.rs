@@ -439,7 +439,7 @@ async fn finds(scim: &Context, filter: &str, expect: &str) -> Outcome {
 async fn ask(scim: &Context, filter: &str) -> Result<Vec<&'static str>, Stop> {
     let people = scim.people().await?;
     let filter = format!("userName sw \"{}\" and ({filter})", scim.people_mark());
-    let answer = scim.get("/Users").filter(&filter).query("count", 100).await?;
+    let answer = scim.get(scim.users()).filter(&filter).query("count", 100).await?;
     let resources = answer.resources()?;
     let found: BTreeSet<_> = resources.iter().filter_map(|one| one["id"].as_str()).collect();
     ensure!(found.len() == resources.len(), "Expected each resource once; the filter {filter} finds some twice.");
@@ -451,7 +451,7 @@ async fn ask(scim: &Context, filter: &str) -> Result<Vec<&'static str>, Stop> {
 
 /// As [`finds`], for square brackets, which a server may leave out by refusing them.
 async fn value_path(scim: &Context, filter: &str, expect: &str) -> Outcome {
-    let answer = scim.get("/Users").filter(filter).query("count", 1).await?;
+    let answer = scim.get(scim.users()).filter(filter).query("count", 1).await?;
     if answer.status == 400 && answer.json()["scimType"] == "invalidFilter" {
         return Err(Stop::Skip("The server has no filters with square brackets, which are optional.".to_owned()));
     }
@@ -460,7 +460,7 @@ async fn value_path(scim: &Context, filter: &str, expect: &str) -> Outcome {
 
 /// Demands that a filter is refused as invalid.
 async fn invalid(scim: &Context, filter: &str) -> Outcome {
-    scim.get("/Users").filter(filter).await?.error(400, Some("invalidFilter"))?;
+    scim.get(scim.users()).filter(filter).await?.error(400, Some("invalidFilter"))?;
     Ok(())
 }
 

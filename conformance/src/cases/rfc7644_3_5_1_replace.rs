@@ -194,7 +194,7 @@ async fn without_required(scim: &Context) -> Outcome {
 
 async fn unknown(scim: &Context) -> Outcome {
     let draft = scim.user();
-    scim.put(format!("/Users/{}", scim.fresh_name()), draft.body()).await?.status(404)?;
+    scim.put(format!("{}/{}", scim.users(), scim.fresh_name()), draft.body()).await?.status(404)?;
     Ok(())
 }
 

@@ -221,7 +221,7 @@ async fn without_operations(scim: &Context) -> Outcome {
 }
 
 async fn unknown(scim: &Context) -> Outcome {
-    let path = format!("/Users/{}", scim.fresh_name());
+    let path = format!("{}/{}", scim.users(), scim.fresh_name());
     scim.patch(path, &json!([{"op": "add", "path": "nickName", "value": "x"}])).await?.status(404)?;
     Ok(())
 }

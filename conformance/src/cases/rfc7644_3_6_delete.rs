@@ -70,14 +70,14 @@ async fn gone(scim: &Context, method: &str) -> Outcome {
 }
 
 async fn unknown(scim: &Context) -> Outcome {
-    scim.delete(format!("/Users/{}", scim.fresh_name())).await?.status(404)?;
+    scim.delete(format!("{}/{}", scim.users(), scim.fresh_name())).await?.status(404)?;
     Ok(())
 }
 
 async fn not_found(scim: &Context) -> Outcome {
     let draft = scim.user();
     scim.delete(draft.create().await?.path).await?.success()?;
-    let found = scim.get("/Users").filter(format!("userName eq \"{}\"", draft.name())).await?.resources()?;
+    let found = scim.get(scim.users()).filter(format!("userName eq \"{}\"", draft.name())).await?.resources()?;
     ensure!(found.is_empty(), "Expected the deleted user not to be found; it is.");
     Ok(())
 }

@@ -12,3 +12,4 @@
 mod broken;
 mod cases;
 mod faults;
+mod scim_server;

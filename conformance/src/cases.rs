@@ -7,6 +7,9 @@ mod rfc7644_3_3_create;
 mod rfc7644_3_4_1_retrieve;
 mod rfc7644_3_4_2_2_filter;
 mod rfc7644_3_5_1_replace;
+mod rfc7644_3_5_2_1_add;
+mod rfc7644_3_5_2_2_remove;
+mod rfc7644_3_5_2_3_replace;
 mod rfc7644_3_5_2_modify;
 mod rfc7644_3_6_delete;
 mod rfc7644_4_discovery;
@@ -19,6 +22,9 @@ pub const AREAS: &[Area] = &[
     rfc7644_3_4_2_2_filter::AREA,
     rfc7644_3_5_1_replace::AREA,
     rfc7644_3_5_2_modify::AREA,
+    rfc7644_3_5_2_1_add::AREA,
+    rfc7644_3_5_2_2_remove::AREA,
+    rfc7644_3_5_2_3_replace::AREA,
     rfc7644_3_6_delete::AREA,
     rfc6750_bearer::AREA,
 ];

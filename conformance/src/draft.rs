@@ -85,12 +85,12 @@ fn sample(attribute: &Value, mark: &str, depth: usize) -> Value {
 pub fn lay_over(body: &mut Value, more: Value) {
     let (Value::Object(members), Value::Object(more)) = (body, more) else { return };
     for (name, value) in more {
-        if name.starts_with("urn:") && value.is_object() {
-            if let Some(Value::Array(schemas)) = members.get_mut("schemas") {
-                if !schemas.iter().any(|one| one.as_str() == Some(&name)) {
-                    schemas.push(json!(name));
-                }
-            }
+        if name.starts_with("urn:")
+            && value.is_object()
+            && let Some(Value::Array(schemas)) = members.get_mut("schemas")
+            && !schemas.iter().any(|one| one.as_str() == Some(&name))
+        {
+            schemas.push(json!(name));
         }
         if value.is_null() {
             members.shift_remove(&name);

@@ -144,7 +144,7 @@ pub fn place(pointer: &str) -> String {
     for step in pointer.split('/').skip(1) {
         let step = step.replace("~1", "/").replace("~0", "~");
         if step.bytes().all(|byte| byte.is_ascii_digit()) {
-            place.push_str(&format!("[{step}]"));
+            place.extend(["[", &step, "]"]);
         } else {
             let separator = if place.is_empty() {
                 ""

@@ -194,7 +194,7 @@ const CASES: &[Case] = &[
         "filter-and",
         SECTION,
         "and finds what fits both conditions.",
-        run!(finds, r#"title pr and active eq true"#, "Ada Dora"),
+        run!(finds, "title pr and active eq true", "Ada Dora"),
     )
     .needs(&[Filter, Attribute("User", "title"), Attribute("User", "active")]),
     Case::must(
@@ -297,7 +297,7 @@ const CASES: &[Case] = &[
         "filter-extension-pr",
         "RFC 7644 §3.10",
         "pr works with an extension's attribute.",
-        run!(finds, r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department pr"#, "Ada Bert Dora"),
+        run!(finds, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department pr", "Ada Bert Dora"),
     )
     .needs(DEPARTMENT),
     Case::must(

@@ -1,6 +1,7 @@
 //! One request in the making. Awaiting it sends it.
 
 use std::{
+    fmt,
     future::{Future, IntoFuture},
     pin::Pin,
 };
@@ -39,16 +40,16 @@ impl<'a> Call<'a> {
     }
 
     /// A query parameter; name and value are encoded here.
-    pub fn query(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
         let value = value.to_string();
         let separator = if self.query.is_empty() { "" } else { "&" };
         let (name, value) = (utf8_percent_encode(name, UNRESERVED), utf8_percent_encode(&value, UNRESERVED));
-        self.query.push_str(&format!("{separator}{name}={value}"));
+        self.query.extend([separator, &name.to_string(), "=", &value.to_string()]);
         self
     }
 
     /// A filter.
-    pub fn filter(self, filter: impl ToString) -> Self {
+    pub fn filter(self, filter: impl fmt::Display) -> Self {
         self.query("filter", filter)
     }
 

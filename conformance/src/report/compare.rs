@@ -18,11 +18,10 @@ pub fn compare(before: &Report, after: &Report) -> (String, bool) {
             same += 1;
             continue;
         }
-        let is_worse = match (was, finding.verdict) {
-            (_, Verdict::Fail) => true,
-            (Some(Verdict::Pass), Verdict::Error | Verdict::Warn) => true,
-            _ => false,
-        };
+        let is_worse = matches!(
+            (was, finding.verdict),
+            (_, Verdict::Fail) | (Some(Verdict::Pass), Verdict::Error | Verdict::Warn)
+        );
         worse |= is_worse;
         let sign = if is_worse { "worse" } else { "     " };
         let was = was.map_or("new", Verdict::word);

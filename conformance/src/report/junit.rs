@@ -23,7 +23,9 @@ pub(super) fn render(report: &Report) -> String {
             escape(area),
             findings.len()
         );
-        findings.iter().for_each(|finding| case(&mut out, finding));
+        for finding in findings {
+            case(&mut out, finding);
+        }
         out.push_str("  </testsuite>\n");
     }
     out + "</testsuites>\n"

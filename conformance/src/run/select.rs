@@ -61,7 +61,9 @@ fn fits(pattern: &str, id: &str) -> bool {
 }
 
 fn has_tag(area: &Area, case: &Case, tag: &str) -> bool {
-    area.tag == tag || case.tags.contains(&tag)
+    // `modify` takes the areas modify-add, modify-remove and modify-replace with it.
+    let is_within = area.tag.strip_prefix(tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    is_within || case.tags.contains(&tag)
 }
 
 #[cfg(test)]
@@ -72,7 +74,7 @@ mod tests {
     fn a_misspelt_id_is_no_empty_run() {
         let only = |id: &str| Selection { only: vec![id.to_owned()], ..Selection::default() };
         assert_eq!(only("modify-nothing").cases().err(), Some(Unknown("modify-nothing".to_owned())));
-        assert!(only("modify-*").cases().unwrap().iter().all(|(area, _)| area.tag == "modify"));
+        assert!(only("modify-*").cases().unwrap().iter().all(|(area, _)| area.tag.starts_with("modify")));
     }
 
     #[test]

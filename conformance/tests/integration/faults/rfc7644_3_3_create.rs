@@ -52,7 +52,7 @@ pub fn faults() -> Faults {
             "create-duplicate",
             on("POST /Users").gives(|asked, answer| {
                 if answer.status == 409 {
-                    made(asked, answer)
+                    made(asked, answer);
                 }
             }),
         ),
@@ -60,7 +60,7 @@ pub fn faults() -> Faults {
             "create-duplicate-case",
             on("POST /Users").gives(|asked, answer| {
                 if answer.status == 409 {
-                    made(asked, answer)
+                    made(asked, answer);
                 }
             }),
         ),
@@ -68,7 +68,7 @@ pub fn faults() -> Faults {
             "create-without-required",
             post().gives(|asked, answer| {
                 if answer.status == 400 {
-                    made(asked, answer)
+                    made(asked, answer);
                 }
             }),
         ),
@@ -76,7 +76,7 @@ pub fn faults() -> Faults {
             "create-not-json",
             post().gives(|_, answer| {
                 if answer.status == 400 {
-                    answer.status = 500
+                    answer.status = 500;
                 }
             }),
         ),

@@ -22,6 +22,8 @@ use super::{Answer, Request};
 
 /// The largest body that is read.
 const MOST_BODY: usize = 64 * 1024 * 1024;
+/// How often a request that was limited is sent again.
+const MOST_RETRIES: usize = 5;
 
 /// How to reach the server.
 #[derive(Debug, Clone)]
@@ -85,8 +87,23 @@ impl Client {
         self.token.as_deref()
     }
 
-    /// Sends a request and reads the whole answer. An answer with an error status is an answer.
+    /// Sends a request and reads the whole answer. An answer with an error status is an answer, but
+    /// 429 with a `Retry-After` in seconds is waited out, for a while: a server may limit its clients.
     pub async fn send(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
+        for _ in 0..MOST_RETRIES {
+            let answer = self.send_once(Arc::clone(&request)).await?;
+            let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
+            match wait {
+                Some(wait) if answer.status == 429 && Duration::from_secs(wait) <= self.timeout => {
+                    tokio::time::sleep(Duration::from_secs(wait.max(1))).await;
+                }
+                _ => return Ok(answer),
+            }
+        }
+        self.send_once(request).await
+    }
+
+    async fn send_once(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
         let seconds = self.timeout.as_secs();
         match tokio::time::timeout(self.timeout, self.exchange(Arc::clone(&request))).await {
             Ok(answer) => answer,

@@ -29,6 +29,8 @@ const BASE: &str = "/scim/v2";
 pub struct BrokenServer {
     /// The base URL.
     pub url: String,
+    /// What is on it.
+    pub service: Arc<Service>,
     fault: Arc<Mutex<Option<Arc<Fault>>>>,
 }
 
@@ -45,14 +47,15 @@ impl BrokenServer {
         let service = Arc::new(make(url.clone()));
         let fault: Arc<Mutex<Option<Arc<Fault>>>> = Arc::default();
         let switch = Arc::clone(&fault);
+        let served = Arc::clone(&service);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (service, switch) = (Arc::clone(&service), Arc::clone(&switch));
+                let (service, switch) = (Arc::clone(&served), Arc::clone(&switch));
                 let answer = service_fn(move |request| answer(Arc::clone(&service), Arc::clone(&switch), request));
                 tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
             }
         });
-        Self { url, fault }
+        Self { url, service, fault }
     }
 
     /// From now on it has this fault.

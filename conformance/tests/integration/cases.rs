@@ -15,9 +15,10 @@ use conformance::{
     verdict::Verdict,
 };
 use futures_util::{StreamExt, stream};
+use serde_json::json;
 
 use crate::{
-    broken::{BrokenServer, Fault, TOKEN},
+    broken::{BrokenServer, Fault, Service, TOKEN},
     faults,
 };
 
@@ -45,6 +46,24 @@ async fn a_server_that_conforms_passes_every_case() {
     let others = others(&findings, &[Verdict::Pass]);
     assert!(others.is_empty(), "{others:#?}");
     assert_eq!(run::remove_all(&server).await, Vec::<String>::new());
+    assert!(broken.service.is_empty(), "something stays on the server");
+}
+
+/// A server that demands of each user what no RFC knows is no worse a server.
+#[tokio::test]
+async fn required_attributes_that_nobody_knows_get_values() {
+    let badge = json!({"extends": "User", "required": true, "schema": {
+        "id": "urn:example:params:scim:schemas:2.0:Badge", "name": "Badge", "attributes": [
+            {"name": "colour", "type": "string", "required": true, "canonicalValues": ["red"]},
+            {"name": "number", "type": "integer", "required": true},
+            {"name": "doors", "type": "complex", "multiValued": true, "required": true,
+             "subAttributes": [{"name": "value", "type": "string", "required": true}]}]}});
+    let broken = BrokenServer::with(|base| Service::new(base).with_definition(&badge)).await;
+    let server = reach(&broken).await;
+    let cases: Vec<_> = cases::all().collect();
+    let findings = run::examine(&server, &cases, 4, |_| {}).await;
+    let others = others(&findings, &[Verdict::Pass]);
+    assert!(others.is_empty(), "{others:#?}");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ fn merges() -> Fault {
         if let Some(members) = value.as_object_mut() {
             members.retain(|name, _| !matches!(name.as_str(), "id" | "meta" | "schemas"));
         }
-        asked.method = "PATCH".to_owned();
+        "PATCH".clone_into(&mut asked.method);
         asked.body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
             "Operations": [{"op": "add", "value": value}]})
         .to_string();

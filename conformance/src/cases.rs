@@ -3,6 +3,7 @@
 use crate::case::{Area, Case};
 
 mod rfc6750_bearer;
+mod rfc7644_3_14_versions;
 mod rfc7644_3_3_create;
 mod rfc7644_3_4_1_retrieve;
 mod rfc7644_3_4_2_2_filter;
@@ -12,6 +13,7 @@ mod rfc7644_3_5_2_2_remove;
 mod rfc7644_3_5_2_3_replace;
 mod rfc7644_3_5_2_modify;
 mod rfc7644_3_6_delete;
+mod rfc7644_3_8_media_types;
 mod rfc7644_4_discovery;
 
 /// All areas, in the order of reports.
@@ -26,6 +28,8 @@ pub const AREAS: &[Area] = &[
     rfc7644_3_5_2_2_remove::AREA,
     rfc7644_3_5_2_3_replace::AREA,
     rfc7644_3_6_delete::AREA,
+    rfc7644_3_8_media_types::AREA,
+    rfc7644_3_14_versions::AREA,
     rfc6750_bearer::AREA,
 ];
 

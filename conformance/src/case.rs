@@ -1,0 +1,189 @@
+//! What a case is.
+//!
+//! A case is one sentence of an RFC, in our own words, and a function that finds out whether a
+//! server keeps it. Everything else (running, listing, explaining, reporting, the reference page)
+//! follows from the table in [`crate::cases`].
+
+use std::{fmt, future::Future, pin::Pin};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::{context::Context, discovery::Discovery, verdict::Outcome};
+
+/// How strongly the RFC asks (RFC 2119).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Not kept: the server does not conform.
+    Must,
+    /// Not kept: a warning.
+    Should,
+    /// Not kept: nothing to say.
+    May,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::May => "MAY",
+        })
+    }
+}
+
+/// What a server must declare for a case to apply to it. What is not declared is skipped; what is
+/// declared and not done is a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// An attribute that clients may write, by resource type and path: `emails.type`, or with the
+    /// URN of an extension, `urn:…:User:department`.
+    Attribute(&'static str, &'static str),
+    /// `bulk.supported`
+    Bulk,
+    /// `changePassword.supported`
+    ChangePassword,
+    /// `pagination.cursor` (RFC 9865 §4)
+    Cursor,
+    /// `etag.supported`
+    Etag,
+    /// `filter.supported`
+    Filter,
+    /// `patch.supported`
+    Patch,
+    /// `sort.supported`
+    Sort,
+    /// A resource type, by name.
+    Type(&'static str),
+}
+
+impl Need {
+    /// Nothing when the server declares it, else the reason why the case does not apply.
+    pub fn missing(self, discovery: &Discovery) -> Option<String> {
+        let supported = |feature: &str| {
+            let declared = discovery.supports(feature);
+            (!declared).then(|| format!("The server does not declare {feature} in /ServiceProviderConfig."))
+        };
+        match self {
+            Self::Attribute(resource_type, path) => {
+                let attribute = discovery.attribute(resource_type, path);
+                let writable = attribute.is_some_and(|attribute| attribute["mutability"] != "readOnly");
+                (!writable).then(|| format!("The server's schemas have no {resource_type} attribute {path} to write."))
+            }
+            Self::Bulk => supported("bulk"),
+            Self::ChangePassword => supported("changePassword"),
+            Self::Cursor => (discovery.config()["pagination"]["cursor"] != true)
+                .then(|| "The server does not declare pagination.cursor in /ServiceProviderConfig.".to_owned()),
+            Self::Etag => supported("etag"),
+            Self::Filter => supported("filter"),
+            Self::Patch => supported("patch"),
+            Self::Sort => supported("sort"),
+            Self::Type(name) => {
+                discovery.endpoint(name).is_none().then(|| format!("The server has no resource type {name}."))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attribute(resource_type, path) => write!(f, "{resource_type} attribute {path}"),
+            Self::Bulk => f.write_str("bulk"),
+            Self::ChangePassword => f.write_str("changePassword"),
+            Self::Cursor => f.write_str("pagination.cursor"),
+            Self::Etag => f.write_str("etag"),
+            Self::Filter => f.write_str("filter"),
+            Self::Patch => f.write_str("patch"),
+            Self::Sort => f.write_str("sort"),
+            Self::Type(name) => write!(f, "resource type {name}"),
+        }
+    }
+}
+
+/// The running of a case.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// One requirement and how it is examined.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// Short and lasting: the area's tag, and what is demanded: `modify-add-appends`.
+    pub id: &'static str,
+    /// Where it is written: `RFC 7644 §3.5.2.1`.
+    pub section: &'static str,
+    /// How strongly.
+    pub level: Level,
+    /// The requirement in our own words, one sentence.
+    pub requirement: &'static str,
+    /// What the server must declare.
+    pub needs: &'static [Need],
+    /// What else it can be selected by, beside its area.
+    pub tags: &'static [&'static str],
+    /// Finds out.
+    pub run: for<'a> fn(&'a Context) -> Running<'a>,
+}
+
+impl Case {
+    /// A requirement that a server has to keep.
+    pub const fn must(
+        id: &'static str,
+        section: &'static str,
+        requirement: &'static str,
+        run: for<'a> fn(&'a Context) -> Running<'a>,
+    ) -> Self {
+        Self { id, section, level: Level::Must, requirement, needs: &[], tags: &[], run }
+    }
+
+    /// A recommendation.
+    pub const fn should(
+        id: &'static str,
+        section: &'static str,
+        requirement: &'static str,
+        run: for<'a> fn(&'a Context) -> Running<'a>,
+    ) -> Self {
+        Self { level: Level::Should, ..Self::must(id, section, requirement, run) }
+    }
+
+    /// Something that a server may do; noted when it does.
+    pub const fn may(
+        id: &'static str,
+        section: &'static str,
+        requirement: &'static str,
+        run: for<'a> fn(&'a Context) -> Running<'a>,
+    ) -> Self {
+        Self { level: Level::May, ..Self::must(id, section, requirement, run) }
+    }
+
+    /// Applies only to servers that declare these.
+    #[must_use]
+    pub const fn needs(self, needs: &'static [Need]) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// Further words to select it by.
+    #[must_use]
+    pub const fn tags(self, tags: &'static [&'static str]) -> Self {
+        Self { tags, ..self }
+    }
+}
+
+/// The function of a case, from an async function that takes the [`Context`] and, where several
+/// cases share it, what tells them apart: `run!(read)`, `run!(finds, "userName eq \"{a}\"")`.
+#[macro_export]
+macro_rules! run {
+    ($function:path $(, $argument:expr)* $(,)?) => {
+        |scim| Box::pin($function(scim $(, $argument)*))
+    };
+}
+
+/// The cases of one file: a section of an RFC.
+#[derive(Debug, Clone, Copy)]
+pub struct Area {
+    /// What its cases are selected by; each of their ids begins with it.
+    pub tag: &'static str,
+    /// The heading in reports and on the reference page.
+    pub title: &'static str,
+    /// In the RFC's order.
+    pub cases: &'static [Case],
+}

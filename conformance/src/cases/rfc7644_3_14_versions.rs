@@ -1,0 +1,135 @@
+//! Versions: ETag, If-Match and If-None-Match.
+
+use serde_json::json;
+
+use crate::{
+    case::{
+        Area, Case,
+        Need::{self, Attribute, Etag, Patch, Type},
+    },
+    context::{Context, Resource},
+    ensure, run,
+    verdict::{Outcome, Stop, equals},
+};
+
+/// The cases.
+pub const AREA: Area = Area { tag: "version", title: "Versions (RFC 7644 §3.14)", cases: CASES };
+
+const SECTION: &str = "RFC 7644 §3.14";
+const USERS: &[Need] = &[Etag, Type("User")];
+const NICK: &[Need] = &[Etag, Patch, Attribute("User", "nickName")];
+const STALE: &str = "W/\"no-version-of-this-resource\"";
+
+const CASES: &[Case] = &[
+    Case::must(
+        "version-header",
+        SECTION,
+        "The answer to a GET has the resource's version in an ETag header.",
+        run!(header),
+    )
+    .needs(USERS),
+    Case::should("version-meta", SECTION, "meta.version is the version in the ETag header.", run!(meta)).needs(USERS),
+    Case::must("version-changes", SECTION, "A change gives the resource another version.", run!(changes)).needs(NICK),
+    Case::must(
+        "version-not-modified",
+        SECTION,
+        "A GET with If-None-Match and the version is answered 304.",
+        run!(not_modified),
+    )
+    .needs(USERS),
+    Case::must(
+        "version-modified",
+        SECTION,
+        "A GET with If-None-Match and another version has the resource.",
+        run!(modified),
+    )
+    .needs(USERS),
+    Case::must("version-patch-match", SECTION, "A PATCH with If-Match and the version is done.", run!(current))
+        .needs(NICK),
+    Case::must(
+        "version-patch-stale",
+        "RFC 7644 §3.12",
+        "A PATCH with If-Match and another version is refused with 412.",
+        run!(stale, "PATCH"),
+    )
+    .needs(NICK),
+    Case::must(
+        "version-put-stale",
+        "RFC 7644 §3.12",
+        "A PUT with If-Match and another version is refused with 412.",
+        run!(stale, "PUT"),
+    )
+    .needs(USERS),
+    Case::must(
+        "version-delete-stale",
+        "RFC 7644 §3.12",
+        "A DELETE with If-Match and another version is refused with 412.",
+        run!(stale, "DELETE"),
+    )
+    .needs(USERS),
+];
+
+/// The version of a resource as a GET has it.
+async fn version(scim: &Context, resource: &Resource) -> Result<String, Stop> {
+    let answer = scim.get(&resource.path).await?;
+    let version = answer.status(200)?.header("etag").map(str::to_owned);
+    version.ok_or_else(|| Stop::Unmet("Expected an ETag header; there is none.".to_owned()))
+}
+
+async fn header(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    let version = version(scim, &user).await?;
+    let is_tag = version.trim_start_matches("W/").len() > 2 && version.ends_with('"');
+    ensure!(is_tag, "Expected an entity tag in quotes; it is {version}.");
+    Ok(())
+}
+
+async fn meta(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    let answer = scim.get(&user.path).await?;
+    equals(answer.object()?, "/meta/version", answer.header("etag").unwrap_or_default())
+}
+
+async fn changes(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    let before = version(scim, &user).await?;
+    scim.modified(&user, json!([{"op": "add", "path": "nickName", "value": "Babs"}])).await?;
+    let after = version(scim, &user).await?;
+    ensure!(before != after, "Expected another version after the change; it is {after} still.");
+    Ok(())
+}
+
+async fn not_modified(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    let version = version(scim, &user).await?;
+    scim.get(&user.path).header("if-none-match", &version).await?.status(304)?;
+    Ok(())
+}
+
+async fn modified(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    let answer = scim.get(&user.path).header("if-none-match", STALE).await?;
+    equals(answer.status(200)?.object()?, "/id", user.id)
+}
+
+async fn current(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    let version = version(scim, &user).await?;
+    let operations = json!([{"op": "add", "path": "nickName", "value": "Babs"}]);
+    scim.patch(&user.path, &operations).header("if-match", &version).await?.success()?;
+    equals(&scim.read(&user).await?, "/nickName", "Babs")
+}
+
+/// Demands 412 to this method with another version, and that nothing changes.
+async fn stale(scim: &Context, method: &str) -> Outcome {
+    let draft = scim.user();
+    let user = draft.create().await?;
+    let before = scim.read(&user).await?;
+    let call = match method {
+        "PATCH" => scim.patch(&user.path, &json!([{"op": "add", "path": "nickName", "value": "Babs"}])),
+        "PUT" => scim.put(&user.path, draft.body()),
+        other => scim.call(other, &user.path),
+    };
+    call.header("if-match", STALE).await?.status(412)?;
+    equals(&scim.read(&user).await?, "", before)
+}

@@ -1,0 +1,133 @@
+//! PATCH with the operation `replace`.
+
+use serde_json::json;
+
+use super::rfc7644_3_5_2_modify::{DEPARTMENT, changes, home, refuses, replace, work};
+use crate::{
+    case::{
+        Area, Case,
+        Need::{self, Attribute, Patch},
+    },
+    discovery::ENTERPRISE,
+    run,
+};
+
+/// The cases.
+pub const AREA: Area = Area { tag: "modify-replace", title: "PATCH: replace (RFC 7644 §3.5.2.3)", cases: CASES };
+
+const SECTION: &str = "RFC 7644 §3.5.2.3";
+const NICK: &[Need] = &[Patch, Attribute("User", "nickName")];
+const TITLE: &[Need] = &[Patch, Attribute("User", "title"), Attribute("User", "nickName")];
+const NAME: &[Need] = &[Patch, Attribute("User", "name.familyName"), Attribute("User", "name.givenName")];
+const EMAILS: &[Need] = &[Patch, Attribute("User", "emails.type"), Attribute("User", "emails.primary")];
+const ENTERPRISE_USER: &[Need] = &[Patch, Attribute("User", DEPARTMENT)];
+
+const CASES: &[Case] = &[
+    Case::must(
+        "modify-replace-single",
+        SECTION,
+        "A replace of a single-valued attribute replaces its value.",
+        run!(changes, json!({"nickName": "Ann"}), replace("nickName", json!("Babs")), json!({"nickName": "Babs"})),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-replace-absent",
+        SECTION,
+        "A replace of an attribute that has no value adds it.",
+        run!(changes, json!({}), replace("nickName", json!("Babs")), json!({"nickName": "Babs"})),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-replace-without-path",
+        SECTION,
+        "A replace without a path replaces the attributes in its value and no others.",
+        run!(
+            changes,
+            json!({"nickName": "Ann", "title": "Boss"}),
+            replace("", json!({"nickName": "Babs"})),
+            json!({"nickName": "Babs", "title": "Boss"})
+        ),
+    )
+    .needs(TITLE),
+    Case::must(
+        "modify-replace-multi-valued",
+        SECTION,
+        "A replace of a multi-valued attribute replaces all its values.",
+        run!(changes, json!({"emails": [work()]}), replace("emails", json!([home()])), json!({"emails": [home()]})),
+    )
+    .needs(EMAILS),
+    Case::must(
+        "modify-replace-complex",
+        SECTION,
+        "A replace of a complex attribute leaves the sub-attributes that it does not name alone.",
+        run!(
+            changes,
+            json!({"name": {"familyName": "Quill", "givenName": "Ada"}}),
+            replace("name", json!({"givenName": "Eve"})),
+            json!({"name": {"familyName": "Quill", "givenName": "Eve"}})
+        ),
+    )
+    .needs(NAME),
+    Case::must(
+        "modify-replace-sub-attribute",
+        SECTION,
+        "A replace of a sub-attribute leaves the other sub-attributes alone.",
+        run!(
+            changes,
+            json!({"name": {"familyName": "Quill", "givenName": "Ada"}}),
+            replace("name.givenName", json!("Eve")),
+            json!({"name": {"familyName": "Quill", "givenName": "Eve"}})
+        ),
+    )
+    .needs(NAME),
+    Case::must(
+        "modify-replace-element",
+        SECTION,
+        "A replace with a value filter replaces the values that match, and no others.",
+        run!(
+            changes,
+            json!({"emails": [work(), home()]}),
+            replace("emails[type eq \"work\"]", json!({"value": "new@example.com", "type": "work"})),
+            json!({"emails": [{"value": "new@example.com", "type": "work"}, home()]})
+        ),
+    )
+    .needs(EMAILS),
+    Case::must(
+        "modify-replace-element-sub-attribute",
+        SECTION,
+        "A replace with a value filter and a sub-attribute replaces it in the values that match.",
+        run!(
+            changes,
+            json!({"emails": [work(), home()]}),
+            replace("emails[type eq \"work\"].value", json!("new@example.com")),
+            json!({"emails": [{"value": "new@example.com", "type": "work"}, home()]})
+        ),
+    )
+    .needs(EMAILS),
+    Case::must(
+        "modify-replace-no-match",
+        SECTION,
+        "A replace whose value filter matches nothing is refused with 400 noTarget.",
+        run!(refuses, replace("emails[value sw \"nobody\"].value", json!("x@example.com")), "noTarget"),
+    )
+    .needs(EMAILS),
+    Case::must(
+        "modify-replace-extension",
+        SECTION,
+        "A replace of an extension's attribute replaces its value.",
+        run!(
+            changes,
+            json!({ENTERPRISE: {"department": "Sales"}}),
+            replace(DEPARTMENT, json!("Support")),
+            json!({ENTERPRISE: {"department": "Support"}})
+        ),
+    )
+    .needs(ENTERPRISE_USER),
+    Case::must(
+        "modify-replace-read-only",
+        "RFC 7644 §3.5.2",
+        "A replace of a read-only attribute is refused with 400 mutability.",
+        run!(refuses, replace("id", json!("x")), "mutability"),
+    )
+    .needs(NICK),
+];

@@ -1,0 +1,248 @@
+//! Modifying with PATCH: what holds for every operation. The operations have files of their own.
+//!
+//! Most cases are data: a user as it is made, operations, and what must hold afterwards.
+
+use serde_json::{Value, json};
+
+use crate::{
+    case::{
+        Area, Case,
+        Need::{self, Attribute, Patch},
+    },
+    context::{Context, PATCH_OP},
+    ensure, run,
+    verdict::{Outcome, equals, holds},
+};
+
+/// The cases.
+pub const AREA: Area = Area { tag: "modify", title: "Modify with PATCH (RFC 7644 §3.5.2)", cases: CASES };
+
+const SECTION: &str = "RFC 7644 §3.5.2";
+const NICK: &[Need] = &[Patch, Attribute("User", "nickName")];
+const TITLE: &[Need] = &[Patch, Attribute("User", "title"), Attribute("User", "nickName")];
+const NAME: &[Need] = &[Patch, Attribute("User", "name.familyName"), Attribute("User", "name.givenName")];
+const EMAILS: &[Need] = &[Patch, Attribute("User", "emails.type"), Attribute("User", "emails.primary")];
+
+const CASES: &[Case] = &[
+    Case::must(
+        "modify-path-urn",
+        "RFC 7644 §3.10",
+        "A path may name a core attribute with its schema's URN.",
+        run!(
+            changes,
+            json!({}),
+            add("urn:ietf:params:scim:schemas:core:2.0:User:nickName", json!("Babs")),
+            json!({"nickName": "Babs"})
+        ),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-path-case",
+        "RFC 7643 §2.1",
+        "Attribute names in a path are taken in any case.",
+        run!(changes, json!({"nickName": "Ann"}), replace("NICKNAME", json!("Babs")), json!({"nickName": "Babs"})),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-path-unknown",
+        SECTION,
+        "An operation whose path is no path is refused with 400.",
+        run!(invalid, replace("emails[type eq", json!("x"))),
+    )
+    .needs(EMAILS),
+    Case::must(
+        "modify-primary",
+        SECTION,
+        "When an operation makes a value primary, the value that was primary is primary no more.",
+        run!(primary),
+    )
+    .needs(EMAILS),
+    Case::must(
+        "modify-in-order",
+        SECTION,
+        "Operations are applied in the order of the request.",
+        run!(changes, json!({}), one_after_another(), json!({"nickName": "Babs"})),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-atomic",
+        SECTION,
+        "When one operation fails, none of the request's operations has an effect.",
+        run!(atomic),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-status",
+        SECTION,
+        "A PATCH that succeeds is answered 200 with the resource, or 204.",
+        run!(status),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-attributes",
+        SECTION,
+        "A PATCH with the parameter attributes is answered 200 with those attributes.",
+        run!(attributes),
+    )
+    .needs(TITLE),
+    Case::must(
+        "modify-unknown-op",
+        SECTION,
+        "An operation that is not add, remove or replace is refused with 400.",
+        run!(invalid, json!([{"op": "rename", "path": "nickName", "value": "x"}])),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-without-operations",
+        SECTION,
+        "A PATCH without Operations is refused with 400.",
+        run!(without_operations),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-unknown-resource",
+        "RFC 7644 §3.12",
+        "A PATCH of a resource that is not there is answered 404.",
+        run!(unknown),
+    )
+    .needs(NICK),
+    Case::must(
+        "modify-wrong-type",
+        "RFC 7643 §2.3",
+        "A value of another type than the attribute's is refused with 400.",
+        run!(invalid, replace("name", json!(7))),
+    )
+    .needs(NAME),
+    Case::must(
+        "modify-last-modified",
+        "RFC 7643 §3.1",
+        "A PATCH that changes the resource moves meta.lastModified on, or leaves it no older.",
+        run!(later),
+    )
+    .needs(NICK),
+];
+
+/// `department`, as paths and needs name it.
+pub(super) const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+
+/// An `add` as a whole list of operations; an empty path is left out.
+pub(super) fn add(path: &str, value: Value) -> Value {
+    operation("add", path, Some(value))
+}
+
+/// A `remove`, likewise.
+pub(super) fn remove(path: &str) -> Value {
+    operation("remove", path, None)
+}
+
+/// A `replace`, likewise.
+pub(super) fn replace(path: &str, value: Value) -> Value {
+    operation("replace", path, Some(value))
+}
+
+/// Three operations whose order decides what is left.
+fn one_after_another() -> Value {
+    let lists = [add("nickName", json!("Ann")), remove("nickName"), add("nickName", json!("Babs"))];
+    lists.iter().filter_map(|list| list.get(0).cloned()).collect()
+}
+
+fn operation(op: &str, path: &str, value: Option<Value>) -> Value {
+    let mut operation = json!({"op": op});
+    if !path.is_empty() {
+        operation["path"] = json!(path);
+    }
+    if let Some(value) = value {
+        operation["value"] = value;
+    }
+    json!([operation])
+}
+
+pub(super) fn work() -> Value {
+    json!({"value": "work@example.com", "type": "work"})
+}
+
+pub(super) fn home() -> Value {
+    json!({"value": "home@example.com", "type": "home"})
+}
+
+/// Demands that the operations turn a user as `start` into one that holds `expect`.
+pub(super) async fn changes(scim: &Context, start: Value, operations: Value, expect: Value) -> Outcome {
+    let user = scim.user().with(start).create().await?;
+    holds(&scim.modified(&user, operations).await?, &expect)
+}
+
+/// Demands that the operations are refused with 400 and this `scimType`, and have no effect.
+pub(super) async fn refuses(scim: &Context, operations: Value, scim_type: &str) -> Outcome {
+    let user = scim.user().create().await?;
+    let before = scim.read(&user).await?;
+    scim.patch(&user.path, &operations).await?.error(400, Some(scim_type))?;
+    equals(&scim.read(&user).await?, "", before)
+}
+
+/// Demands that the operations are refused with 400.
+pub(super) async fn invalid(scim: &Context, operations: Value) -> Outcome {
+    let user = scim.user().create().await?;
+    scim.patch(&user.path, &operations).await?.status(400)?;
+    Ok(())
+}
+
+async fn primary(scim: &Context) -> Outcome {
+    let (mut first, mut second) = (work(), home());
+    first["primary"] = json!(true);
+    second["primary"] = json!(true);
+    let user = scim.user().with(json!({"emails": [first]})).create().await?;
+    let user = scim.modified(&user, json!([{"op": "add", "path": "emails", "value": [second]}])).await?;
+    let emails = user["emails"].as_array().cloned().unwrap_or_default();
+    let primary: Vec<_> = emails.iter().filter(|one| one["primary"] == true).map(|one| &one["value"]).collect();
+    ensure!(primary == ["home@example.com"], "Expected home@example.com alone to be primary; it is {primary:?}.");
+    Ok(())
+}
+
+async fn atomic(scim: &Context) -> Outcome {
+    let user = scim.user().with(json!({"nickName": "Ann"})).create().await?;
+    let operations =
+        json!([{"op": "replace", "path": "nickName", "value": "Babs"}, {"op": "replace", "path": "id", "value": "x"}]);
+    scim.patch(&user.path, &operations).await?.refused()?;
+    equals(&scim.read(&user).await?, "/nickName", "Ann")
+}
+
+async fn status(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    let answer = scim.patch(&user.path, &json!([{"op": "add", "path": "nickName", "value": "Babs"}])).await?;
+    if answer.status_in(&[200, 204])?.status == 200 {
+        return equals(answer.object()?, "/nickName", "Babs");
+    }
+    ensure!(answer.body.is_empty(), "Expected no body with 204; there is one.");
+    Ok(())
+}
+
+async fn attributes(scim: &Context) -> Outcome {
+    let user = scim.user().with(json!({"title": "Boss"})).create().await?;
+    let operations = json!([{"op": "add", "path": "nickName", "value": "Babs"}]);
+    let answer = scim.patch(&user.path, &operations).query("attributes", "nickName").await?;
+    holds(answer.status(200)?.object()?, &json!({"id": user.id, "nickName": "Babs", "title": null}))
+}
+
+async fn without_operations(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    scim.call("PATCH", &user.path).json(&json!({"schemas": [PATCH_OP]})).await?.status(400)?;
+    Ok(())
+}
+
+async fn unknown(scim: &Context) -> Outcome {
+    let path = format!("{}/{}", scim.users(), scim.fresh_name());
+    scim.patch(path, &json!([{"op": "add", "path": "nickName", "value": "x"}])).await?.status(404)?;
+    Ok(())
+}
+
+async fn later(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    let before = scim.read(&user).await?["meta"]["lastModified"].as_str().unwrap_or_default().to_owned();
+    let after = scim.modified(&user, json!([{"op": "add", "path": "nickName", "value": "Babs"}])).await?;
+    let after = after["meta"]["lastModified"].as_str().unwrap_or_default();
+    ensure!(
+        !after.is_empty() && after >= before.as_str(),
+        "Expected lastModified from {before} on; it is \"{after}\"."
+    );
+    Ok(())
+}

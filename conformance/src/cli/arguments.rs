@@ -1,0 +1,116 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{case::Level, report::Format, run::Selection};
+
+/// Judges any SCIM 2.0 server by RFC 7643, 7644, 6750 and 9865.
+#[derive(Debug, Parser)]
+#[command(
+    name = "scim-conformance",
+    version,
+    after_help = "\
+Start with:
+  scim-conformance run --url https://example.com/scim/v2 --token-file token.txt
+and look closer with:
+  scim-conformance run … --report html --out report.html"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Examine a server. Exit code 0: it conforms; 1: a MUST is not kept; 2: could not be run
+    Run(Run),
+    /// Show the cases with their requirements
+    List {
+        #[command(flatten)]
+        selection: Choice,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what one case demands, and where it is written
+    Explain {
+        /// As `list` shows it
+        id: String,
+    },
+    /// Show what changed between two reports. Exit code 1: something got worse
+    Compare {
+        /// A report made with --report json
+        before: PathBuf,
+        /// A later one
+        after: PathBuf,
+    },
+    /// Remove what an interrupted run left on a server, found by its marked names
+    Clean(Connection),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Connection {
+    /// The base URL, to which /Users is added
+    #[arg(long, value_name = "BASE")]
+    pub url: String,
+    /// A file that holds the bearer token
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Certificates to trust beside those of the system, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Seconds that one request may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
+    pub selection: Choice,
+    /// Cases at a time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub concurrency: u16,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub report: Format,
+    /// Write the report there and not to standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write each case's requests and answers into a file of its own there; the token is hidden
+    #[arg(long, value_name = "DIR")]
+    pub transcript: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Choice {
+    /// Only these cases; `modify-*` takes all that begin so
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    only: Vec<String>,
+    /// All but these cases
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// MUST alone, MUST and SHOULD, or all
+    #[arg(long, value_enum)]
+    level: Option<Level>,
+    /// Only cases of these areas, or with these tags
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    tag: Vec<String>,
+}
+
+impl From<Choice> for Selection {
+    fn from(choice: Choice) -> Self {
+        Self { only: choice.only, skip: choice.skip, level: choice.level, tags: choice.tag }
+    }
+}
+
+impl Choice {
+    pub(super) fn selection(&self) -> Selection {
+        let Self { only, skip, level, tag } = self;
+        Selection { only: only.clone(), skip: skip.clone(), level: *level, tags: tag.clone() }
+    }
+}

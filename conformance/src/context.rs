@@ -1,0 +1,287 @@
+//! What a case is given: requests, drafts of resources, and what the server declares.
+//!
+//! A case says `scim.post("/Users").json(body).await?` when the answer is what it examines, and
+//! `scim.user().create().await?` when it only needs a user: the first gives whatever came, the second
+//! a resource or [`Stop::Error`], since a case whose setting could not be made knows nothing of its
+//! requirement.
+
+mod call;
+mod population;
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
+
+pub use call::Call;
+pub use population::{PEOPLE, Person};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::{
+    discovery::Discovery,
+    draft,
+    exchange::{Answer, Client, Exchange, Request},
+    ledger::Ledger,
+    verdict::Stop,
+};
+
+/// The start of the name of everything that is made, by which leftovers are found.
+pub const MARK: &str = "scim-conformance";
+/// The URN of a PATCH body (RFC 7644 §3.5.2).
+pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+/// The server under examination, shared by all cases of a run.
+#[derive(Debug)]
+pub struct Server {
+    base: String,
+    client: Client,
+    discovery: Discovery,
+    mark: String,
+    counter: AtomicU32,
+    ledger: Ledger,
+    population: OnceCell<Result<Vec<Resource>, Stop>>,
+}
+
+impl Server {
+    /// `base` without a slash at its end; `run` sets this run's names apart from those of others.
+    pub fn new(base: &str, client: Client, discovery: Discovery, run: &str) -> Self {
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            client,
+            discovery,
+            mark: format!("{MARK}-{run}"),
+            counter: AtomicU32::new(0),
+            ledger: Ledger::default(),
+            population: OnceCell::new(),
+        }
+    }
+
+    /// What the server declares.
+    pub fn discovery(&self) -> &Discovery {
+        &self.discovery
+    }
+
+    /// Everything made and not yet removed.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The base URL.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The start of the names of this run.
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
+}
+
+/// One case's view of the server.
+#[derive(Debug)]
+pub struct Context {
+    server: Arc<Server>,
+    ledger: Ledger,
+    exchanges: Mutex<Vec<Exchange>>,
+}
+
+/// A resource that is on the server.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Below the base URL: `/Users/2819c223`.
+    pub path: String,
+    /// Its id.
+    pub id: String,
+    /// As the answer to its creation has it.
+    pub body: Value,
+    /// The `ETag` of that answer.
+    pub etag: Option<String>,
+}
+
+/// A resource that is not yet on the server.
+#[derive(Debug, Clone)]
+pub struct Draft<'a> {
+    scim: &'a Context,
+    endpoint: String,
+    body: Value,
+}
+
+impl Context {
+    /// A fresh view, without exchanges.
+    pub fn new(server: Arc<Server>) -> Self {
+        Self { server, ledger: Ledger::default(), exchanges: Mutex::default() }
+    }
+
+    /// What the server declares.
+    pub fn discovery(&self) -> &Discovery {
+        &self.server.discovery
+    }
+
+    /// The base URL, without a slash at its end.
+    pub fn base(&self) -> &str {
+        &self.server.base
+    }
+
+    /// The token of the run.
+    pub fn token(&self) -> Option<&str> {
+        self.server.client.token()
+    }
+
+    /// A name that nothing else has, marked as ours.
+    pub fn fresh_name(&self) -> String {
+        let number = self.server.counter.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number}", self.server.mark)
+    }
+
+    /// A request. `path` is below the base URL; a whole URL is taken where it is on the same server.
+    pub fn call(&self, method: &str, path: impl Into<String>) -> Call<'_> {
+        Call::new(self, method, path.into())
+    }
+
+    /// A GET.
+    pub fn get(&self, path: impl Into<String>) -> Call<'_> {
+        self.call("GET", path)
+    }
+
+    /// A POST.
+    pub fn post(&self, path: impl Into<String>, body: &Value) -> Call<'_> {
+        self.call("POST", path).json(body)
+    }
+
+    /// A PUT.
+    pub fn put(&self, path: impl Into<String>, body: &Value) -> Call<'_> {
+        self.call("PUT", path).json(body)
+    }
+
+    /// A PATCH with these operations.
+    pub fn patch(&self, path: impl Into<String>, operations: &Value) -> Call<'_> {
+        self.call("PATCH", path).json(&json!({"schemas": [PATCH_OP], "Operations": operations}))
+    }
+
+    /// A DELETE.
+    pub fn delete(&self, path: impl Into<String>) -> Call<'_> {
+        self.call("DELETE", path)
+    }
+
+    /// A PATCH that has to succeed, and the resource as it is read afterwards: with 200 and with 204
+    /// it is the state that counts.
+    pub async fn modified(&self, resource: &Resource, operations: Value) -> Result<Value, Stop> {
+        self.patch(&resource.path, &operations).await?.status_in(&[200, 204])?;
+        self.read(resource).await
+    }
+
+    /// The resource as it is now. Not readable: the case cannot go on.
+    pub async fn read(&self, resource: &Resource) -> Result<Value, Stop> {
+        let answer = self.get(&resource.path).await?;
+        answer.status(200).map_err(as_error)?;
+        Ok(answer.object().map_err(as_error)?.clone())
+    }
+
+    /// The endpoint of users: `/Users`, unless the server's resource types say otherwise.
+    pub fn users(&self) -> String {
+        self.endpoint("User")
+    }
+
+    /// The endpoint of a resource type, by name.
+    pub fn endpoint(&self, resource_type: &str) -> String {
+        self.discovery().endpoint(resource_type).unwrap_or_else(|| format!("/{resource_type}s"))
+    }
+
+    /// A draft of a user.
+    pub fn user(&self) -> Draft<'_> {
+        self.draft("User")
+    }
+
+    /// A draft of a group.
+    pub fn group(&self) -> Draft<'_> {
+        self.draft("Group")
+    }
+
+    /// A draft of a resource of that type, by name.
+    pub fn draft(&self, resource_type: &str) -> Draft<'_> {
+        let endpoint = self.endpoint(resource_type);
+        Draft { scim: self, endpoint, body: draft::body(self.discovery(), resource_type, &self.fresh_name()) }
+    }
+
+    /// Users that queries may ask for, made once for all cases and changed by none: see [`PEOPLE`].
+    pub async fn people(&self) -> Result<&[Resource], Stop> {
+        let made = self.server.population.get_or_init(|| population::make(&self.server)).await;
+        made.as_deref().map_err(Stop::clone)
+    }
+
+    /// The start of the userNames and addresses of [`PEOPLE`].
+    pub fn people_mark(&self) -> String {
+        format!("{}-people", self.server.mark)
+    }
+
+    /// Sends, and keeps what was sent and what came.
+    async fn send(&self, request: Request) -> Result<Answer, Stop> {
+        let request = Arc::new(request);
+        let sent = self.server.client.send(Arc::clone(&request)).await;
+        if let Ok(answer) = &sent {
+            self.ledger.note(&self.server.base, &request, answer);
+            self.server.ledger.note(&self.server.base, &request, answer);
+        }
+        let record = Exchange::record(&request, sent.as_ref(), self.token());
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        sent.map_err(|error| Stop::Error(error.to_string()))
+    }
+
+    /// The exchanges so far, in order, taken out.
+    pub fn take_exchanges(&self) -> Vec<Exchange> {
+        std::mem::take(&mut *self.exchanges.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Removes what this case made. What cannot be removed stays in the run's ledger.
+    pub async fn remove(&self) {
+        for path in self.ledger.take() {
+            // Whether DELETE works is for the cases about it; what is left is named at the end.
+            let _ = self.delete(path).await;
+        }
+    }
+}
+
+impl Draft<'_> {
+    /// With more attributes: members of objects are merged, null takes one away.
+    #[must_use]
+    pub fn with(mut self, more: Value) -> Self {
+        draft::lay_over(&mut self.body, more);
+        self
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+
+    /// The name by which it can be found: `userName` or `displayName`.
+    pub fn name(&self) -> &str {
+        self.body["userName"].as_str().or_else(|| self.body["displayName"].as_str()).unwrap_or_default()
+    }
+
+    /// The POST, for cases about creating.
+    pub fn post(&self) -> Call<'_> {
+        self.scim.post(&self.endpoint, &self.body)
+    }
+
+    /// Makes it, for cases about something else: without it the case cannot be run.
+    pub async fn create(&self) -> Result<Resource, Stop> {
+        let answer = self.post().await?;
+        answer.status(201).map_err(as_error)?;
+        let body = answer.object().map_err(as_error)?.clone();
+        let Some(id) = body["id"].as_str().map(str::to_owned) else {
+            return Err(Stop::Error(format!("The answer to {} has no id.", answer.asked())));
+        };
+        let etag = answer.header("etag").or_else(|| body["meta"]["version"].as_str()).map(str::to_owned);
+        Ok(Resource { path: format!("{}/{id}", self.endpoint), id, body, etag })
+    }
+}
+
+/// What a case needed and did not get: nothing is known of its own requirement.
+pub fn as_error(stop: Stop) -> Stop {
+    match stop {
+        Stop::Unmet(why) => Stop::Error(format!("The case could not be prepared. {why}")),
+        other => other,
+    }
+}

@@ -1,0 +1,103 @@
+//! The people that queries ask for.
+//!
+//! They are made once a run, since a hundred filter cases with people of their own would be four
+//! hundred users; no case changes them. Attributes that a server's schemas do not have are left out
+//! of them: cases that ask for those attributes need them and are skipped.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::{Context, Resource, Server};
+use crate::{discovery::ENTERPRISE, verdict::Stop};
+
+/// One of the people.
+#[derive(Debug, Clone, Copy)]
+pub struct Person {
+    /// `name.givenName`; the userName is the run's mark, `-` and this in lower case.
+    pub given: &'static str,
+    /// `name.familyName`
+    pub family: &'static str,
+    /// `title`; absent where empty.
+    pub title: &'static str,
+    /// `active`
+    pub active: bool,
+    /// The value and type of `emails`, behind the run's mark.
+    pub emails: &'static [(&'static str, &'static str)],
+    /// `department` of the enterprise extension; absent where empty.
+    pub department: &'static str,
+}
+
+/// Who is there. The first letters are apart, so that orders are plain.
+pub const PEOPLE: [Person; 4] = [
+    Person {
+        given: "Ada",
+        family: "Quill",
+        title: "Engineer",
+        active: true,
+        emails: &[("ada@work.example", "work"), ("ada@home.example", "home")],
+        department: "Sales",
+    },
+    Person {
+        given: "Bert",
+        family: "Quartz",
+        title: "Chief Engineer",
+        active: false,
+        emails: &[("bert@work.example", "work")],
+        department: "Support",
+    },
+    Person {
+        given: "Cleo",
+        family: "Reed",
+        title: "",
+        active: true,
+        emails: &[("cleo@home.example", "home")],
+        department: "",
+    },
+    Person { given: "Dora", family: "Stone", title: "Tour Guide", active: true, emails: &[], department: "Sales" },
+];
+
+impl Person {
+    /// The attributes of this person that the server has.
+    fn attributes(&self, scim: &Context, mark: &str) -> Value {
+        let discovery = scim.discovery();
+        let has = |path: &str| discovery.attribute("User", path).is_some();
+        let mut body = Map::new();
+        body.insert("userName".to_owned(), json!(self.user_name(mark)));
+        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        if has("name.familyName") {
+            put("name", json!({"givenName": self.given, "familyName": self.family}));
+        }
+        if has("title") && !self.title.is_empty() {
+            put("title", json!(self.title));
+        }
+        if has("active") {
+            put("active", json!(self.active));
+        }
+        if has("emails.type") && !self.emails.is_empty() {
+            let emails =
+                self.emails.iter().map(|(value, kind)| json!({"value": format!("{mark}-{value}"), "type": kind}));
+            put("emails", emails.collect());
+        }
+        if has(&format!("{ENTERPRISE}:department")) && !self.department.is_empty() {
+            put(ENTERPRISE, json!({"department": self.department}));
+        }
+        Value::Object(body)
+    }
+
+    /// The `userName` in a run with that mark.
+    pub fn user_name(&self, mark: &str) -> String {
+        format!("{mark}-{}@example.com", self.given.to_lowercase())
+    }
+}
+
+/// Makes them. Their exchanges are no case's evidence.
+pub(super) async fn make(server: &Arc<Server>) -> Result<Vec<Resource>, Stop> {
+    let scim = Context::new(Arc::clone(server));
+    let mark = scim.people_mark();
+    let mut people = Vec::new();
+    for person in PEOPLE {
+        people.push(scim.user().with(person.attributes(&scim, &mark)).create().await?);
+    }
+    Ok(people)
+}

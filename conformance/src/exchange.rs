@@ -1,0 +1,283 @@
+//! Raw HTTP: what was sent, what came back, and nothing hidden but the token.
+//!
+//! Answers are read as they are: no redirect is followed, no status is an error, and a body that is
+//! not JSON is kept as text, since a proxy's error page is evidence too.
+
+mod client;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use client::{Client, NotSent, Settings};
+use hyper::HeaderMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::verdict::{Stop, shorten};
+
+/// The media type of SCIM (RFC 7644 §8.1).
+pub const SCIM_JSON: &str = "application/scim+json";
+/// The URN of error messages (RFC 7644 §3.12).
+pub const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+/// A request as it is sent.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// Names in lower case. The `Authorization` header of the run is not among them.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<String>,
+    /// Without the token.
+    pub anonymous: bool,
+}
+
+impl Request {
+    /// What stands behind the base URL.
+    pub fn path<'a>(&'a self, base: &str) -> &'a str {
+        self.url.strip_prefix(base).unwrap_or(&self.url)
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, with bytes that are not UTF-8 replaced.
+    pub body: String,
+    request: Arc<Request>,
+    json: Option<Value>,
+}
+
+impl Answer {
+    /// From its parts; the body is read as JSON where it is JSON.
+    pub fn new(request: Arc<Request>, status: u16, headers: HeaderMap, body: String) -> Self {
+        let json = serde_json::from_str(&body).ok();
+        Self { status, headers, body, request, json }
+    }
+
+    /// `METHOD URL`, for sentences.
+    pub fn asked(&self) -> String {
+        format!("{} {}", self.request.method, self.request.url)
+    }
+
+    /// A header, where it is there and readable.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON; null when it is none.
+    pub fn json(&self) -> &Value {
+        self.json.as_ref().unwrap_or(&Value::Null)
+    }
+
+    /// Demands a status.
+    pub fn status(&self, expect: u16) -> Result<&Self, Stop> {
+        self.status_in(&[expect])
+    }
+
+    /// Demands one of several statuses.
+    pub fn status_in(&self, expect: &[u16]) -> Result<&Self, Stop> {
+        if expect.contains(&self.status) {
+            return Ok(self);
+        }
+        let expect: Vec<_> = expect.iter().map(u16::to_string).collect();
+        Err(Stop::Unmet(format!(
+            "Expected status {} to {}; got {}{}.",
+            expect.join(" or "),
+            self.asked(),
+            self.status,
+            self.detail()
+        )))
+    }
+
+    /// Demands a success.
+    pub fn success(&self) -> Result<&Self, Stop> {
+        if (200..300).contains(&self.status) {
+            return Ok(self);
+        }
+        Err(Stop::Unmet(format!("Expected {} to succeed; got {}{}.", self.asked(), self.status, self.detail())))
+    }
+
+    /// Demands a refusal by the client's fault, and not by a breakdown of the server.
+    pub fn refused(&self) -> Result<&Self, Stop> {
+        if (400..500).contains(&self.status) {
+            return Ok(self);
+        }
+        Err(Stop::Unmet(format!("Expected {} to be refused with a 4xx status; got {}.", self.asked(), self.status)))
+    }
+
+    /// Demands a JSON object and gives it.
+    pub fn object(&self) -> Result<&Value, Stop> {
+        match &self.json {
+            Some(json) if json.is_object() => Ok(json),
+            _ => Err(Stop::Unmet(format!("Expected a JSON object from {}; got {}.", self.asked(), self.kind()))),
+        }
+    }
+
+    /// Demands a list (`ListResponse`, RFC 7644 §3.4.2) and gives its resources.
+    pub fn resources(&self) -> Result<Vec<Value>, Stop> {
+        self.status(200)?;
+        match &self.object()?["Resources"] {
+            Value::Array(resources) => Ok(resources.clone()),
+            Value::Null => Ok(Vec::new()),
+            _ => Err(Stop::Unmet(format!("Expected Resources from {} to be an array.", self.asked()))),
+        }
+    }
+
+    /// Demands an error with this status and, where the RFC names one, this `scimType`.
+    pub fn error(&self, status: u16, scim_type: Option<&str>) -> Result<&Self, Stop> {
+        self.status(status)?;
+        match scim_type {
+            Some(expect) if self.json()["scimType"] != expect => Err(Stop::Unmet(format!(
+                "Expected scimType \"{expect}\" in the error of {}; got {}.",
+                self.asked(),
+                self.json()["scimType"]
+            ))),
+            _ => Ok(self),
+        }
+    }
+
+    /// What kind of body this is, for people who put the wrong URL in.
+    pub fn kind(&self) -> String {
+        let start = self.body.trim_start();
+        let is_html = start.get(..1) == Some("<") && start.to_ascii_lowercase().contains("<html");
+        match (is_html, start.is_empty()) {
+            (true, _) => format!("an HTML page ({}), perhaps of a proxy or of a login form", title(start)),
+            (_, true) => format!("an empty body with status {}", self.status),
+            _ => format!("status {} and \"{}\"", self.status, shorten(start, 80)),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self.json()["detail"].as_str() {
+            Some(detail) => format!(" ({})", shorten(detail.trim_end_matches('.'), 200)),
+            None if self.json.is_none() && !self.body.trim().is_empty() => format!(" with {}", self.kind()),
+            None => String::new(),
+        }
+    }
+}
+
+/// The title of an HTML page.
+fn title(page: &str) -> String {
+    let lower = page.to_ascii_lowercase();
+    let title = lower.find("<title>").and_then(|start| {
+        let rest = page.get(start + "<title>".len()..)?;
+        rest.get(..rest.find('<')?)
+    });
+    title.map_or_else(|| "without a title".to_owned(), |title| format!("\"{}\"", shorten(title.trim(), 80)))
+}
+
+/// One request and what became of it, as it stands in reports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// What was sent.
+    pub request: Sent,
+    /// What came, or why nothing came.
+    pub answer: Received,
+}
+
+/// A request in a report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The method.
+    pub method: String,
+    /// The URL.
+    pub url: String,
+    /// The headers; the token is hidden.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// An answer in a report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Received {
+    /// It came.
+    Answer {
+        /// The status code.
+        status: u16,
+        /// The headers.
+        headers: BTreeMap<String, String>,
+        /// The body.
+        body: String,
+    },
+    /// It did not.
+    Nothing {
+        /// Why.
+        error: String,
+    },
+}
+
+/// The most of a body that a report keeps.
+const MOST_BODY: usize = 16 * 1024;
+
+impl Exchange {
+    /// What is written down of an exchange. `secret` is hidden wherever it appears.
+    pub fn record(request: &Request, answer: Result<&Answer, &NotSent>, secret: Option<&str>) -> Self {
+        let hide = |text: &str| {
+            let text = shorten(text, MOST_BODY);
+            secret
+                .filter(|secret| !secret.is_empty())
+                .map_or_else(|| text.clone(), |secret| text.replace(secret, "***"))
+        };
+        let mut headers: BTreeMap<_, _> =
+            request.headers.iter().map(|(name, value)| (name.clone(), hide(value))).collect();
+        if !request.anonymous && secret.is_some() && !headers.contains_key("authorization") {
+            headers.insert("authorization".to_owned(), "Bearer ***".to_owned());
+        }
+        let sent = Sent {
+            method: request.method.clone(),
+            url: hide(&request.url),
+            headers,
+            body: request.body.as_deref().map(hide),
+        };
+        let received = match answer {
+            Ok(answer) => Received::Answer {
+                status: answer.status,
+                headers: answer
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), hide(&String::from_utf8_lossy(value.as_bytes()))))
+                    .collect(),
+                body: hide(&answer.body),
+            },
+            Err(error) => Received::Nothing { error: hide(&error.to_string()) },
+        };
+        Self { request: sent, answer: received }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let request = Request { method: "GET".to_owned(), url: "http://x/Users".to_owned(), ..Request::default() };
+        Answer::new(Arc::new(request), status, HeaderMap::new(), body.to_owned())
+    }
+
+    #[test]
+    fn a_page_is_told_from_json() {
+        let page = answer(502, "<!doctype html><html><title>Bad gateway</title></html>");
+        let Err(Stop::Unmet(why)) = page.status(200) else { panic!("a 502 is no 200") };
+        assert!(why.contains("an HTML page (\"Bad gateway\")"), "{why}");
+        assert!(answer(200, "{\"Resources\": []}").resources().is_ok());
+        assert!(answer(200, "[]").object().is_err());
+    }
+
+    #[test]
+    fn the_token_is_hidden_wherever_it_is() {
+        let request = Request { url: "http://x/?t=s3cret".to_owned(), ..Request::default() };
+        let record = Exchange::record(&request, Ok(&answer(400, "no s3cret here")), Some("s3cret"));
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(!text.contains("s3cret") && text.contains("Bearer ***"), "{text}");
+    }
+}

@@ -1,0 +1,161 @@
+//! The connection: hyper with rustls, a deadline for each request, and errors that say what to do.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Method, Uri,
+    header::{HeaderName, HeaderValue},
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client as HyperClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+use super::{Answer, Request};
+
+/// The largest body that is read.
+const MOST_BODY: usize = 64 * 1024 * 1024;
+/// How often a request that was limited is sent again.
+const MOST_RETRIES: usize = 5;
+
+/// How to reach the server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The bearer token.
+    pub token: Option<String>,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// PEM certificates to trust beside those of the system.
+    pub ca: Option<Vec<u8>>,
+}
+
+/// A connection pool to one server.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    token: Option<String>,
+    timeout: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotSent(pub String);
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for NotSent {}
+
+impl Client {
+    /// A client for a server at that base URL. Errors: `ca` holds no certificate.
+    pub fn new(base: &str, settings: &Settings) -> Result<Self, NotSent> {
+        let mut roots = RootCertStore::empty();
+        // Reading the system's takes longer than a whole run against a server without TLS.
+        if base.starts_with("https:") {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        if let Some(pem) = &settings.ca {
+            let given: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+            let given = given.map_err(|error| NotSent(format!("The CA file is not PEM: {error}.")))?;
+            if roots.add_parsable_certificates(given).0 == 0 {
+                return Err(NotSent("The CA file holds no certificate.".to_owned()));
+            }
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| NotSent(format!("TLS cannot be set up: {error}.")))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        let inner = HyperClient::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { inner, token: settings.token.clone(), timeout: settings.timeout })
+    }
+
+    /// The token, which reports hide.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Sends a request and reads the whole answer. An answer with an error status is an answer, but
+    /// 429 with a `Retry-After` in seconds is waited out, for a while: a server may limit its clients.
+    pub async fn send(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
+        for _ in 0..MOST_RETRIES {
+            let answer = self.send_once(Arc::clone(&request)).await?;
+            let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
+            match wait {
+                Some(wait) if answer.status == 429 && Duration::from_secs(wait) <= self.timeout => {
+                    tokio::time::sleep(Duration::from_secs(wait.max(1))).await;
+                }
+                _ => return Ok(answer),
+            }
+        }
+        self.send_once(request).await
+    }
+
+    async fn send_once(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
+        let seconds = self.timeout.as_secs();
+        match tokio::time::timeout(self.timeout, self.exchange(Arc::clone(&request))).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                Err(NotSent(format!("No answer to {} {} within {seconds} s (--timeout).", request.method, request.url)))
+            }
+        }
+    }
+
+    async fn exchange(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
+        let about = |what: &str, error: &dyn fmt::Display| {
+            NotSent(format!("{} {}: {what}: {error}.", request.method, request.url))
+        };
+        let uri: Uri = request.url.parse().map_err(|error| about("this is no URL", &error))?;
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| about("no method", &error))?;
+        let body = request.body.clone().map(Bytes::from).unwrap_or_default();
+        let mut message = hyper::Request::builder().method(method).uri(uri);
+        for (name, value) in &request.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| about("no header name", &error))?;
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| about("no header", &error))?;
+            message = message.header(name, value);
+        }
+        let own = request.headers.iter().any(|(name, _)| name == "authorization");
+        if let (false, false, Some(token)) = (request.anonymous, own, &self.token) {
+            message = message.header("authorization", format!("Bearer {token}"));
+        }
+        let message = message.body(Full::new(body)).map_err(|error| about("this cannot be sent", &error))?;
+        let answer = self.inner.request(message).await.map_err(|error| about("no answer", &Chain(&error)))?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, MOST_BODY).collect().await;
+        let body = body.map_err(|error| about("the answer broke off", &error))?.to_bytes();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok(Answer::new(request, head.status.as_u16(), head.headers, body))
+    }
+}
+
+/// An error with its causes, so that "connection refused" and "unknown issuer" are seen.
+struct Chain<'a>(&'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut said = self.0.to_string();
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            let words = error.to_string();
+            if !said.contains(&words) {
+                write!(f, ": {words}")?;
+            }
+            said = words;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

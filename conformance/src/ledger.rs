@@ -1,0 +1,75 @@
+//! What was made on the server and is to be removed again.
+//!
+//! The ledger is kept where requests are sent and not where cases are written: whatever an answer
+//! says was created is in it, also where a case expected a refusal.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+
+use crate::exchange::{Answer, Request};
+
+/// Paths below the base URL, as `/Users/2819c223`.
+#[derive(Debug, Default)]
+pub struct Ledger(Mutex<BTreeSet<String>>);
+
+impl Ledger {
+    /// Notes what an answer says of resources made and removed. `base` is the server's base URL.
+    pub fn note(&self, base: &str, request: &Request, answer: &Answer) {
+        let path = request.path(base);
+        let mut made = self.lock();
+        match (request.method.as_str(), answer.status) {
+            ("DELETE", 200..=299 | 404) => {
+                made.remove(path);
+            }
+            ("POST", 201) if !path.starts_with("/Bulk") => made.extend(created(base, path, answer)),
+            ("POST", 200..=299) if path.starts_with("/Bulk") => {
+                for operation in answer.json()["Operations"].as_array().into_iter().flatten() {
+                    let Some(location) = operation["location"].as_str() else { continue };
+                    let location = location.strip_prefix(base).unwrap_or(location).to_owned();
+                    match (operation["method"].as_str(), status_of(operation)) {
+                        (Some("POST"), Some(201)) => made.insert(location),
+                        (Some("DELETE"), Some(200..=299 | 404)) => made.remove(&location),
+                        _ => false,
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes out everything that is noted: groups first, since they refer to users.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.lock()).into_iter().collect()
+    }
+
+    /// Puts entries in, as when a case hands over what it could not remove.
+    pub fn extend(&self, paths: impl IntoIterator<Item = String>) {
+        self.lock().extend(paths);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // A set of strings is whole after any panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn created(base: &str, path: &str, answer: &Answer) -> Option<String> {
+    let endpoint = path.split('?').next()?.trim_end_matches('/');
+    let by_id = || answer.json()["id"].as_str().map(|id| format!("{endpoint}/{id}"));
+    let by_location = || answer.header("location")?.strip_prefix(base).map(str::to_owned);
+    by_id().or_else(by_location)
+}
+
+/// The status of a bulk operation, which real servers also write as a number.
+pub fn status_of(operation: &Value) -> Option<u16> {
+    match &operation["status"] {
+        Value::String(text) => text.parse().ok(),
+        // SCIM 1.1 and early drafts: {"status": {"code": "201"}}.
+        Value::Object(status) => status.get("code")?.as_str()?.parse().ok(),
+        number => number.as_u64().and_then(|number| u16::try_from(number).ok()),
+    }
+}

@@ -1,0 +1,81 @@
+//! One run: reach the server, examine it, leave nothing behind.
+
+mod clean;
+mod connect;
+mod select;
+
+use std::sync::Arc;
+
+pub use clean::{clean, remove_all};
+pub use connect::{CannotRun, connect};
+use futures_util::{StreamExt, stream};
+pub use select::{Selection, Unknown};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    case::{Area, Case, Level},
+    context::{Context, Server},
+    exchange::Exchange,
+    verdict::{Stop, Verdict, judge},
+};
+
+/// What one case found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The case.
+    pub id: String,
+    /// The heading it stands under.
+    pub area: String,
+    /// Where the requirement is written.
+    pub section: String,
+    /// How strongly.
+    pub level: Level,
+    /// The requirement.
+    pub requirement: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// For every verdict but a pass: what was expected and what came, or why nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The requests and answers that led to it, in order.
+    pub evidence: Vec<Exchange>,
+}
+
+/// Examines the server with these cases, `concurrency` at a time, and gives the findings in the
+/// cases' order. `done` is told of each as it comes. Dropping the future stops the run; what was made
+/// is in the server's ledger.
+pub async fn examine(
+    server: &Arc<Server>,
+    cases: &[(&'static Area, &'static Case)],
+    concurrency: usize,
+    done: impl Fn(&Finding),
+) -> Vec<Finding> {
+    let findings = stream::iter(cases).map(|(area, case)| async {
+        let finding = judge_case(server, area, case).await;
+        done(&finding);
+        finding
+    });
+    findings.buffered(concurrency.max(1)).collect().await
+}
+
+async fn judge_case(server: &Arc<Server>, area: &Area, case: &Case) -> Finding {
+    let scim = Context::new(Arc::clone(server));
+    let missing = case.needs.iter().find_map(|need| need.missing(server.discovery()));
+    let outcome = match missing {
+        Some(why) => Err(Stop::Skip(why)),
+        None => (case.run)(&scim).await,
+    };
+    let evidence = scim.take_exchanges();
+    scim.remove().await;
+    let (verdict, reason) = judge(case.level, outcome);
+    Finding {
+        id: case.id.to_owned(),
+        area: area.title.to_owned(),
+        section: case.section.to_owned(),
+        level: case.level,
+        requirement: case.requirement.to_owned(),
+        verdict,
+        reason,
+        evidence,
+    }
+}

@@ -1,0 +1,67 @@
+//! The first requests of a run: is there a SCIM server, does it take the token, what does it declare?
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    context::Server,
+    discovery::Discovery,
+    exchange::{Answer, Client, NotSent, Request, SCIM_JSON, Settings},
+};
+
+/// Why nothing could be examined. Says what to change.
+#[derive(Debug)]
+pub struct CannotRun(pub String);
+
+impl fmt::Display for CannotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CannotRun {}
+
+impl From<NotSent> for CannotRun {
+    fn from(error: NotSent) -> Self {
+        Self(error.0)
+    }
+}
+
+/// Reads the discovery documents at `url`. `run` marks the names of everything that this run makes.
+pub async fn connect(url: &str, settings: &Settings, run: &str) -> Result<Arc<Server>, CannotRun> {
+    let base = url.trim_end_matches('/');
+    if !base.starts_with("http://") && !base.starts_with("https://") {
+        return Err(CannotRun(format!("--url must begin with https:// or http://, and \"{url}\" does not.")));
+    }
+    let client = Client::new(base, settings)?;
+    let config = get(&client, base, "/ServiceProviderConfig").await?;
+    let types = get(&client, base, "/ResourceTypes").await?;
+    let schemas = get(&client, base, "/Schemas").await?;
+    let usable = |answer: &Answer| (answer.status == 200 && answer.json().is_object()).then(|| answer.json().clone());
+    let found = usable(&config);
+    let discovery = Discovery::new(found.clone(), usable(&types).as_ref(), usable(&schemas).as_ref());
+    let users = discovery.endpoint("User").unwrap_or_else(|| "/Users".to_owned());
+    let probe = get(&client, base, &format!("{users}?count=1")).await?;
+    match probe.status {
+        401 | 403 => {
+            let status = probe.status;
+            let given = settings.token.is_some();
+            let hint = if given { "Is the token right, and for this URL?" } else { "Give one with --token-file." };
+            return Err(CannotRun(format!("The server refuses the token: {status} to {}. {hint}", probe.asked())));
+        }
+        _ if found.is_none() && !probe.json().is_object() => {
+            return Err(CannotRun(format!(
+                "There is no SCIM server at {base}: {} gave {}. The URL must be the base URL, to which /Users is added.",
+                config.asked(),
+                config.kind()
+            )));
+        }
+        _ => {}
+    }
+    Ok(Arc::new(Server::new(base, client, discovery, run)))
+}
+
+async fn get(client: &Client, base: &str, path: &str) -> Result<Answer, NotSent> {
+    let headers = vec![("accept".to_owned(), SCIM_JSON.to_owned())];
+    let request = Request { method: "GET".to_owned(), url: format!("{base}{path}"), headers, ..Request::default() };
+    client.send(Arc::new(request)).await
+}

@@ -1,0 +1,114 @@
+//! Each case passes on a server that conforms, and fails on the one with its fault.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use conformance::{
+    case::{Area, Case, Level},
+    cases,
+    context::Server,
+    exchange::Settings,
+    run::{self, Finding},
+    verdict::Verdict,
+};
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
+use crate::{
+    broken::{BrokenServer, Fault, Service, TOKEN},
+    faults,
+};
+
+/// A server that is reached, with everything that the run knows of it.
+pub async fn reach(server: &BrokenServer) -> Arc<Server> {
+    let settings = Settings { token: Some(TOKEN.to_owned()), timeout: Duration::from_secs(30), ca: None };
+    run::connect(&server.url, &settings, "0a1b2c").await.expect("a SCIM server")
+}
+
+/// The findings that are not these verdicts, as text.
+fn others(findings: &[Finding], fine: &[Verdict]) -> Vec<String> {
+    let others = findings.iter().filter(|finding| !fine.contains(&finding.verdict));
+    others
+        .map(|one| format!("{} {}: {}", one.verdict.word(), one.id, one.reason.as_deref().unwrap_or_default()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_server_that_conforms_passes_every_case() {
+    let broken = BrokenServer::start().await;
+    let server = reach(&broken).await;
+    let cases: Vec<_> = cases::all().collect();
+    let findings = run::examine(&server, &cases, 4, |_| {}).await;
+    // Not even a skip: the server offers everything, so a case that is skipped here is never shown to work.
+    let others = others(&findings, &[Verdict::Pass]);
+    assert!(others.is_empty(), "{others:#?}");
+    assert_eq!(run::remove_all(&server).await, Vec::<String>::new());
+    assert!(broken.service.is_empty(), "something stays on the server");
+}
+
+/// A server that demands of each user what no RFC knows is no worse a server.
+#[tokio::test]
+async fn required_attributes_that_nobody_knows_get_values() {
+    let badge = json!({"extends": "User", "required": true, "schema": {
+        "id": "urn:example:params:scim:schemas:2.0:Badge", "name": "Badge", "attributes": [
+            {"name": "colour", "type": "string", "required": true, "canonicalValues": ["red"]},
+            {"name": "number", "type": "integer", "required": true},
+            {"name": "doors", "type": "complex", "multiValued": true, "required": true,
+             "subAttributes": [{"name": "value", "type": "string", "required": true}]}]}});
+    let broken = BrokenServer::with(|base| Service::new(base).with_definition(&badge)).await;
+    let server = reach(&broken).await;
+    let cases: Vec<_> = cases::all().collect();
+    let findings = run::examine(&server, &cases, 4, |_| {}).await;
+    let others = others(&findings, &[Verdict::Pass]);
+    assert!(others.is_empty(), "{others:#?}");
+}
+
+#[tokio::test]
+async fn each_case_fails_by_its_fault() {
+    let mut faults: HashMap<_, _> = HashMap::new();
+    for (id, fault) in faults::all() {
+        assert!(cases::all().any(|(_, case)| case.id == id), "there is a fault for \"{id}\", which is no case");
+        assert!(faults.insert(id, fault).is_none(), "there are two faults for {id}");
+    }
+    let pairs: Vec<_> = cases::all().map(|(area, case)| (area, case, faults.remove(case.id))).collect();
+    let problems = stream::iter(pairs).map(|(area, case, fault)| async move {
+        match fault {
+            None => Some(format!("{}: there is no fault that makes it fail", case.id)),
+            Some(fault) => survives(area, case, fault).await,
+        }
+    });
+    let problems: Vec<_> = problems.buffered(4).filter_map(|problem| async { problem }).collect().await;
+    assert!(problems.is_empty(), "{} of {} cases: {problems:#?}", problems.len(), cases::all().count());
+}
+
+/// What is wrong when a case does not fail on a server with its fault.
+async fn survives(area: &'static Area, case: &'static Case, fault: Fault) -> Option<String> {
+    let broken = BrokenServer::start().await;
+    let server = reach(&broken).await;
+    broken.break_with(fault);
+    let finding = run::examine(&server, &[(area, case)], 1, |_| {}).await.pop()?;
+    let expect = match case.level {
+        Level::Must => Verdict::Fail,
+        Level::Should => Verdict::Warn,
+        Level::May => Verdict::Skip,
+    };
+    if finding.verdict == expect {
+        return None;
+    }
+    let reason = finding.reason.unwrap_or_default();
+    Some(format!("{}: expected {}, got {} {reason}", case.id, expect.word(), finding.verdict.word()))
+}
+
+#[test]
+fn the_table_is_in_order() {
+    let mut seen = HashSet::new();
+    for (area, case) in cases::all() {
+        assert!(case.id.starts_with(&format!("{}-", area.tag)), "{} must begin with {}-", case.id, area.tag);
+        assert!(seen.insert(case.id), "two cases are called {}", case.id);
+        assert!(case.section.starts_with("RFC ") && case.section.contains('§'), "{}: {}", case.id, case.section);
+        assert!(case.requirement.ends_with('.') && case.requirement.len() > 20, "{}: one whole sentence", case.id);
+    }
+}

@@ -1,0 +1,7 @@
+//! Faults for the cases of the same name.
+
+use super::Faults;
+
+pub fn faults() -> Faults {
+    Vec::new()
+}

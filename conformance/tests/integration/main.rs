@@ -1,0 +1,16 @@
+//! The one integration binary: the judge against servers that conform, servers that do not, and the
+//! real one.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test says that something is wrong by panicking, is told by its environment what to do, and may be one long table"
+)]
+
+mod broken;
+mod cases;
+mod faults;
+mod scim_server;

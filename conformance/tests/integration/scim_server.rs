@@ -1,0 +1,95 @@
+//! The program, as people run it, against this project's own server, as people run that.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use conformance::{report::Report, verdict::Verdict};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A running scim-server with one tenant; it ends with the test.
+struct ScimServer {
+    process: Child,
+    directory: TempDir,
+    url: String,
+}
+
+impl Drop for ScimServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The server's program stands beside this test's; it is built when it is not there yet.
+fn server_program() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_scim-conformance")).with_file_name("scim-server");
+    if !program.exists() {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let built = Command::new(cargo).args(["build", "--quiet", "-p", "scim-server"]).status();
+        assert!(built.expect("cargo").success(), "scim-server does not build");
+    }
+    program
+}
+
+impl ScimServer {
+    fn start(profile: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let run = |args: &[&str]| {
+            let mut command = Command::new(server_program());
+            command.args(args).arg("--data").arg(directory.path());
+            command
+        };
+        let made = run(&["init", "--tenant", "test", "--json", "--profile", profile]).output().expect("init runs");
+        let made: Value = serde_json::from_slice(&made.stdout).expect("what init made");
+        let text = |name: &str| made[name].as_str().expect("a text").to_owned();
+        std::fs::write(directory.path().join("token"), text("token")).expect("the token file");
+        let mut process = run(&["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("serve runs");
+        let mut ready = String::new();
+        BufReader::new(process.stdout.take().expect("its output")).read_line(&mut ready).expect("a line");
+        let origin = ready.split_whitespace().find(|word| word.starts_with("http")).expect("the address").to_owned();
+        Self { url: format!("{origin}{}", text("path")), process, directory }
+    }
+
+    fn conformance(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scim-conformance"));
+        let (command, rest) = (command.arg(args[0]), &args[1..]);
+        command.args(["--url", &self.url, "--token-file"]).arg(self.directory.path().join("token")).args(rest);
+        command.output().expect("scim-conformance runs")
+    }
+}
+
+#[test]
+fn our_server_conforms_and_nothing_stays_on_it() {
+    let server = ScimServer::start("rfc");
+    let output = server.conformance(&["run", "--report", "json"]);
+    let report: Report = serde_json::from_slice(&output.stdout).expect("a report");
+    let wrong: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|one| matches!(one.verdict, Verdict::Error | Verdict::Fail | Verdict::Warn))
+        .map(|one| format!("{} {}: {}", one.verdict.word(), one.id, one.reason.as_deref().unwrap_or_default()))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(output.status.code(), Some(0));
+    let cleaned = server.conformance(&["clean"]);
+    assert_eq!(String::from_utf8_lossy(&cleaned.stdout), "0 removed, 0 left.\n");
+}
+
+#[test]
+fn the_token_is_in_no_report() {
+    let server = ScimServer::start("rfc");
+    let token = std::fs::read_to_string(server.directory.path().join("token")).expect("the token");
+    for report in ["json", "html", "junit", "text"] {
+        let output = server.conformance(&["run", "--report", report, "--tag", "auth"]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(!text.is_empty() && !text.contains(&token), "the {report} report holds the token");
+    }
+}

@@ -47,10 +47,8 @@ impl Scope<'_> {
     fn find(self, path: &AttributePath) -> Result<Option<BoundPath>, Error> {
         let found = match self {
             Self::Element(of) => in_element(path, of).map(Some),
-            Self::Resource(rt, unknown) => match path.bind(rt) {
-                Err(_) if unknown == Unknown::Unassigned => Ok(None),
-                found => found.map(Some),
-            },
+            Self::Resource(rt, Unknown::Unassigned) => Ok(path.find(rt)),
+            Self::Resource(rt, Unknown::Refused) => path.bind(rt).map(Some),
         };
         let found = found.map_err(|error| invalid(error.detail()))?;
         if let Some(path) = &found {

@@ -275,8 +275,9 @@ pub enum Write {
 ///
 /// The store gives each resource that is `Put`, and each group with a `Join` or `Leave` that changes
 /// something, one new version and the commit's instant as its last modification. A commit in which
-/// nothing changes (only joins of members and leaves of strangers) leaves no trace and no event. A
-/// commit without writes is a note: its event is recorded, and it counts as no change.
+/// nothing changes (only joins of members and leaves of strangers, and index entries that are
+/// afterwards as they were before) leaves no trace and no event. A commit without writes is a note:
+/// its event is recorded, and it counts as no change.
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// What happened; its target is the resource that the answer is about.

@@ -55,6 +55,7 @@ macro_rules! contract {
             indexes::pages_follow_each_other,
             indexes::last_modified_is_kept_by_the_store,
             indexes::an_entry_needs_its_resource,
+            indexes::entries_that_come_and_go_are_no_change,
             listing::pages_go_both_ways,
             listing::events_follow_each_other,
             membership::edges_are_seen_from_both_sides,

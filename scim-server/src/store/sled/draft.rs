@@ -31,6 +31,8 @@ struct Slot {
     newer: bool,
     /// Whether it is written again with the version that it has.
     rewritten: bool,
+    /// Whether index entries of it came or went, and perhaps came back.
+    reindexed: bool,
 }
 
 /// A commit in the making.
@@ -71,8 +73,23 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether anything is different from before.
-    pub fn is_change(&self) -> bool {
-        self.slots.values().any(|slot| slot.newer || slot.rewritten)
+    pub fn is_change(&self) -> Result<bool, StoreError> {
+        if self.slots.values().any(|slot| slot.newer || slot.rewritten) {
+            return Ok(true);
+        }
+        for (key, slot) in self.slots.iter().filter(|(_, slot)| slot.reindexed) {
+            let mut before = match self.ground.value(&key::resource(key))? {
+                Some(bytes) => record::decode_all(&bytes)?.1,
+                None => Vec::new(),
+            };
+            let mut after = slot.held.clone();
+            before.sort();
+            after.sort();
+            if before != after {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// How the resource stands now.
@@ -199,7 +216,7 @@ impl<'a> Draft<'a> {
         let place = slot.held.iter().position(|other| (&other.attribute, &other.value) == (&attribute, &value));
         if let Some(place) = place {
             slot.held.swap_remove(place);
-            slot.rewritten = true;
+            slot.reindexed = true;
             self.strike(entry)?;
         }
         Ok(())
@@ -213,7 +230,7 @@ impl<'a> Draft<'a> {
         }
         slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
         slot.held.push(held);
-        slot.rewritten = true;
+        slot.reindexed = true;
         // It may have been there as the other sort.
         self.strike(entry)?;
         self.set(key::index(&entry.key, entry.id), key::mark(entry.unique));
@@ -329,7 +346,7 @@ impl<'a> Draft<'a> {
             header.created = before.map_or(now, |before| before.created);
             header.last_modified = before.map_or(now, |before| before.last_modified.max(now));
         }
-        if slot.newer || slot.rewritten {
+        if slot.newer || slot.rewritten || slot.reindexed {
             let stored = record::encode(record, &slot.held);
             let at = record.header.last_modified;
             if let Some(before) = before.filter(|before| before.last_modified != at) {

@@ -35,7 +35,7 @@ impl AttributePath {
             return wrong("a name begins with a letter");
         }
         if let Some(odd) = text.chars().find(|&c| !Self::is_char(c)) {
-            return wrong(&format!("the character {odd:?} cannot be part of a name"));
+            return wrong(&format!("the character \"{}\" cannot be part of a name", odd.escape_debug()));
         }
         if text.ends_with(['.', ':']) {
             return wrong("a name must follow the last character");

@@ -101,7 +101,7 @@ impl Editor<'_> {
                 continue;
             };
             if !seen.insert(path.to_string()) {
-                return Err(given_twice(&Location::core(key)));
+                return Err(given_twice(&Location::core(&path.to_string())));
             }
             if is_read_only(&path) || path.is_core("schemas") {
                 continue;
@@ -111,7 +111,7 @@ impl Editor<'_> {
                 (None, Some(urn)) => self.set_extension(urn, value, mode)?,
                 (None, None) => {
                     return Err(Error::syntax(format!(
-                        "{key} is the core schema. Send its attributes by name, without an object around them."
+                        "\"{key}\" is the core schema. Send its attributes by name, without an object around them."
                     )));
                 }
                 (Some(attribute), _) => {

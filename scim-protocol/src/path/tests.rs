@@ -99,7 +99,7 @@ fn what_is_unknown_has_a_hint() {
     );
     check_error("urn:unknown:2.0:User:x", &unknown("urn:unknown:2.0:User:x", see));
     check_error("", "\"\" names no attribute: a name begins with a letter.");
-    check_error("a b", "\"a b\" names no attribute: the character ' ' cannot be part of a name.");
+    check_error("a b", "\"a b\" names no attribute: the character \" \" cannot be part of a name.");
     check_error("name.", "\"name.\" names no attribute: a name must follow the last character.");
     check_error(&"x".repeat(513), "An attribute's name is longer than 512 bytes.");
 }

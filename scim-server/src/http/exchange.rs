@@ -430,7 +430,7 @@ fn known<'a>(rt: Option<&'a Arc<ResourceType>>, endpoint: &str) -> Result<&'a Ar
     rt.ok_or_else(|| {
         Error::new(
             ErrorKind::NotFound,
-            format!("There is no endpoint {endpoint} here. GET /ResourceTypes lists those that exist."),
+            format!("There is no endpoint \"{endpoint}\" here. GET /ResourceTypes lists those that exist."),
         )
     })
 }

@@ -102,7 +102,7 @@ pub struct Config {
     pub trust_forwarded: bool,
     /// Requests a second per token; `None` is no limit.
     pub rate_limit: Option<u32>,
-    /// Failed authentications a minute per address; 0 is no limit.
+    /// Failed authentications, and requests without a token, a minute per address; 0 is no limit.
     pub address_rate_limit: u32,
     /// Connections at a time.
     pub max_connections: usize,

@@ -57,6 +57,9 @@ pub struct Service {
     pub audit: Option<Arc<AuditLog>>,
     /// Guesses at tokens, per address.
     pub addresses: limit::AddressLimit,
+    /// Requests without a token, per address: apart, so that whoever reads discovery documents does
+    /// not use up what keeps good tokens of the same address going.
+    pub anonymous: limit::AddressLimit,
     /// Requests per token.
     pub tokens: limit::TokenLimit,
     /// What may change.

@@ -90,6 +90,7 @@ impl Server {
             metrics,
             audit,
             addresses: address_limit(config.address_rate_limit),
+            anonymous: address_limit(config.address_rate_limit),
             tokens: TokenLimit::new(),
             settings: ArcSwap::from_pointee(settings(config)),
             clock,

@@ -125,7 +125,7 @@ pub const SETTINGS: &[Setting] = &[
         "address_rate_limit",
         "N",
         "60",
-        "Failed authentications a minute from one address before it is refused for a while; 0 is no limit.",
+        "Failed authentications a minute from one address before it is refused for a while, and as many requests for discovery without a token; 0 is no limit.",
     ),
     fixed(LIMITS, "max_connections", "N", "4096", "Connections at a time; more wait to be accepted."),
     live(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),

@@ -25,6 +25,7 @@ pub async fn run(service: Arc<Service>, event_retention: Option<Duration>, mut s
             _ = stopped.changed() => return,
         }
         service.addresses.sweep();
+        service.anonymous.sweep();
         service.tokens.sweep();
         tell("noting when tokens were used", service.access.flush_last_used().await);
         if minute % HOUR == 0 {

@@ -185,6 +185,23 @@ async fn guessing_is_slowed_down() {
     tenant.get("/Users").await.expect_error(429, None);
 }
 
+/// So are requests for discovery without a token; what comes with one goes on.
+#[tokio::test]
+async fn discovery_without_a_token_is_slowed_down() {
+    let tenant = Shared::new(&["--address-rate-limit", "5"]).tenant();
+    let mut statuses = Vec::new();
+    for path in ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"].into_iter().cycle().take(12) {
+        statuses.push(tenant.send("GET", path, &[], None).await.status);
+    }
+    assert_eq!(statuses[..5], [200; 5]);
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+    let limited = tenant.send("GET", "/Schemas", &[], None).await.expect_error(429, None);
+    let wait: u32 = limited.header("retry-after").parse().expect("whole seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    tenant.get("/Users").await.expect(200);
+    tenant.get("/Schemas").await.expect(200);
+}
+
 #[tokio::test]
 async fn requests_of_a_token_are_limited() {
     let tenant = SERVER.tenant_with(&json!({"rate_limit": 5}));

@@ -11,6 +11,7 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+mod discreet;
 pub mod sled;
 
 use std::{fmt, sync::Arc};
@@ -92,7 +93,7 @@ pub struct ResourceKey {
 }
 
 /// What the client sees of a resource, in the form in which it is served.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Body {
     /// How the resource is called where another refers to it (`display` of a member). UTF-8.
     pub display: Bytes,
@@ -133,7 +134,7 @@ pub struct Record {
 }
 
 /// A value as an index holds it: order-preserving bytes, made by [`crate::index`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexValue(pub Vec<u8>);
 
 /// One value of one indexed attribute.
@@ -221,7 +222,7 @@ pub enum Start {
 }
 
 /// A resource that another refers to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reference {
     /// Its type.
     pub resource_type: TypeName,

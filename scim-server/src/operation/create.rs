@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Answer, Context, Operations, Outcome, draft::Draft, view};
 use crate::{
     event::Action,
-    membership::MEMBERS,
+    membership::{self, MEMBERS},
     profile,
     store::{Commit, Edge, Record, ResourceId, Write},
 };
@@ -27,6 +27,7 @@ impl Operations {
         let view = view(context, rt, query)?;
         dialect::standardise_resource(&mut body, rt);
         profile::check_body(tenant, rt, &body)?;
+        membership::require_values(&body, rt)?;
         let mut resource = Resource::create(body, rt, tenant.unknown())?;
         profile::check_resource(tenant, rt, &resource)?;
         self.check_quota(context, rt).await?;

@@ -100,7 +100,7 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether `X-Forwarded-*` are believed.
     pub trust_forwarded: bool,
-    /// Requests a second per token; `None` is no limit.
+    /// Requests a second per token, of `rfc` tenants without a rate of their own; `None` is no limit.
     pub rate_limit: Option<u32>,
     /// Failed authentications, and requests without a token, a minute per address; 0 is no limit.
     pub address_rate_limit: u32,
@@ -112,7 +112,7 @@ pub struct Config {
     pub header_timeout: Duration,
     /// Time for the body of a request.
     pub body_timeout: Duration,
-    /// Time for the work on a request.
+    /// Time for the work on a query.
     pub request_timeout: Duration,
     /// Time for requests in flight when the server stops.
     pub drain_timeout: Duration,

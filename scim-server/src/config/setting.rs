@@ -118,7 +118,7 @@ pub const SETTINGS: &[Setting] = &[
         "rate_limit",
         "N",
         "0",
-        "Requests a second for each token, where neither the tenant nor its profile (identity-center: 20) says otherwise; 0 is no limit.",
+        "Requests a second for each token of the tenants under the rfc profile that have no rate_limit of their own; 0 is no limit. A tenant under identity-center has its own, or 20, whatever stands here.",
     ),
     fixed(
         LIMITS,
@@ -131,7 +131,13 @@ pub const SETTINGS: &[Setting] = &[
     live(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),
     fixed(LIMITS, "header_timeout", "DURATION", "10s", "How long a client may take to send the head of a request."),
     live(LIMITS, "body_timeout", "DURATION", "30s", "How long a client may take to send the body of a request."),
-    live(LIMITS, "request_timeout", "DURATION", "60s", "How long the server works on one request."),
+    live(
+        LIMITS,
+        "request_timeout",
+        "DURATION",
+        "60s",
+        "How long the server works on one query (a list or a search) before it is refused with tooMany. Other requests have bounds of size and are finished.",
+    ),
     fixed(LIMITS, "drain_timeout", "DURATION", "30s", "How long SIGTERM waits for requests in flight."),
     fixed(QUERIES, "page_size", "N", "100", "Resources on a page of a list when the client does not say."),
     fixed(QUERIES, "max_page_size", "N", "1000", "The most resources on a page; a larger count is lowered to it."),

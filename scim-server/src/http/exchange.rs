@@ -182,7 +182,7 @@ impl Service {
             }
         })?;
         notes.caller = Some(caller.clone());
-        self.tokens.check(caller.actor(), self.rate(caller.tenant())).map_err(|retry| {
+        self.take_turn(&caller).map_err(|retry| {
             self.metrics.rate_limited.inc();
             Error::new(
                 ErrorKind::TooManyRequests(retry.seconds()),

@@ -165,6 +165,14 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Where one JSON line is written for each call; - is standard output. SIGHUP opens the file again after it was moved away.",
     ),
+    fixed(
+        LOGS,
+        "audit_log_size",
+        "SIZE",
+        "0",
+        "The size at which the file of audit_log is moved to one with .1 behind its name, that one to .2 and so on, and a new one is begun; 0 leaves that to others.",
+    ),
+    fixed(LOGS, "audit_log_keep", "N", "10", "How many moved files of audit_log stay when audit_log_size is set."),
     live(
         LOGS,
         "log",

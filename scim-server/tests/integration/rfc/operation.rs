@@ -273,6 +273,26 @@ async fn no_error_in_the_audit_log_repeats_what_was_sent() {
     }
 }
 
+/// A file that has grown is moved away by the server itself, when it is told at which size.
+#[tokio::test]
+async fn the_audit_log_is_rotated_by_size() {
+    let args = ["--audit-log", "audit.jsonl", "--audit-log-size", "2KiB", "--audit-log-keep", "2"];
+    let mut server = TestServer::with(Options::args(&args));
+    let client = server.client();
+    for _ in 0..60 {
+        client.get("/Users/x").await.expect(404);
+    }
+    assert!(server.stop().success());
+    let lines = |name: &str| {
+        let text = fs::read_to_string(server.data().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        text.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object())).count()
+    };
+    // Some lines are written at once, so that sizes are not exact.
+    assert!(lines("audit.jsonl.1") > 1 && lines("audit.jsonl.2") > 1);
+    assert!(lines("audit.jsonl") + lines("audit.jsonl.1") + lines("audit.jsonl.2") < 60);
+    assert!(!server.data().join("audit.jsonl.3").exists());
+}
+
 /// SIGHUP opens the audit log again, after it was moved away.
 #[tokio::test]
 async fn the_audit_log_is_rotated_by_a_signal() {

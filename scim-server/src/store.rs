@@ -244,6 +244,8 @@ pub struct Edge {
 /// What must still be so when a commit is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expect {
+    /// The tenant has fewer resources of the type than this. Else [`StoreError::Full`].
+    Fewer(TenantId, TypeName, u64),
     /// The resource exists. Else [`StoreError::Missing`].
     Present(ResourceKey),
     /// The resource has this version. Else [`StoreError::Conflict`], or `Missing` when it is gone.
@@ -324,6 +326,14 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// There are as many resources of the type as there may be.
+    #[error("there are {limit} resources of type {} already", .resource_type.as_str())]
+    Full {
+        /// Of which type.
+        resource_type: TypeName,
+        /// How many there may be.
+        limit: u64,
+    },
     /// The resource is not there.
     #[error("{0:?} does not exist")]
     Missing(ResourceKey),

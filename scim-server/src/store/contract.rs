@@ -44,6 +44,7 @@ macro_rules! contract {
             commits::bookkeeping_has_no_event,
             commits::a_deleted_resource_is_gone_from_everywhere,
             commits::one_of_many_rivals_wins,
+            commits::no_more_come_than_there_is_room_for,
             commits::a_commit_outlives_its_caller,
             commits::tenants_do_not_meet,
             commits::a_closed_store_is_unavailable,

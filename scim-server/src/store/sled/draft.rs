@@ -51,6 +51,12 @@ impl<'a> Draft<'a> {
 
     pub fn expect(&mut self, expect: &Expect) -> Result<(), StoreError> {
         let (key, version) = match expect {
+            Expect::Fewer(tenant, resource_type, limit) => {
+                if self.count(*tenant, resource_type)? < *limit {
+                    return Ok(());
+                }
+                return Err(StoreError::Full { resource_type: resource_type.clone(), limit: *limit });
+            }
             Expect::Present(key) => (key, None),
             Expect::Version(key, version) => (key, Some(*version)),
         };
@@ -321,9 +327,8 @@ impl<'a> Draft<'a> {
         }
         self.slots = slots;
         for ((tenant, resource_type), change) in counts {
-            let key = key::count(tenant, &resource_type);
-            let count = self.value(&key)?.map_or(Ok(0), |bytes| number(&bytes))?;
-            self.set(key, count.saturating_add_signed(change).to_be_bytes().as_slice());
+            let count = self.count(tenant, &resource_type)?;
+            self.set(key::count(tenant, &resource_type), count.saturating_add_signed(change).to_be_bytes().as_slice());
         }
         Ok(())
     }
@@ -356,6 +361,10 @@ impl<'a> Draft<'a> {
             self.set(key::resource(key), stored);
         }
         Ok(())
+    }
+
+    fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
+        self.value(&key::count(tenant, resource_type))?.map_or(Ok(0), |bytes| number(&bytes))
     }
 
     /// The last sequence that a tenant has given, and when.

@@ -121,10 +121,10 @@ fn standardise_operation_value(operation: &mut Operation, rt: &ResourceType) {
             }
             return;
         }
-        Some(path) => path.and_then(|path| path.bind(rt)),
+        Some(path) => path.ok().and_then(|path| path.find(rt)),
     };
     // A path that names nothing is the engine's to refuse.
-    let Ok(target) = target else { return };
+    let Some(target) = target else { return };
     let path = &target.path;
     match (&path.attribute, &path.sub_attribute, &path.extension) {
         (Some(attribute), None, _) => {

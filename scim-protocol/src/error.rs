@@ -132,6 +132,9 @@ pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error that a client is told of: its kind, a `detail` that names the attribute and says what
 /// to change, and, for the log only, the cause.
+///
+/// What a client sent stands in a detail between double quotes, and nowhere else: whoever writes
+/// details into a log can then hide it there.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,

@@ -211,6 +211,16 @@ impl BoundFilter {
         matches::matches_element(self, element)
     }
 
+    /// How many comparisons it takes at most to try the filter on one element.
+    pub(crate) fn terms(&self) -> usize {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().map(Self::terms).sum(),
+            Self::Not(inner) => inner.terms(),
+            Self::Compare { .. } | Self::Present(_) => 1,
+            Self::ValuePath { filter, .. } => filter.terms(),
+        }
+    }
+
     /// Whether the filter looks at this core attribute anywhere, by canonical name.
     pub fn mentions(&self, attribute: &str) -> bool {
         match self {

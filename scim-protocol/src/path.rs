@@ -35,7 +35,7 @@ impl AttributePath {
             return wrong("a name begins with a letter");
         }
         if let Some(odd) = text.chars().find(|&c| !Self::is_char(c)) {
-            return wrong(&format!("the character {odd:?} cannot be part of a name"));
+            return wrong(&format!("the character \"{}\" cannot be part of a name", odd.escape_debug()));
         }
         if text.ends_with(['.', ':']) {
             return wrong("a name must follow the last character");
@@ -54,24 +54,32 @@ impl AttributePath {
         &self.0
     }
 
-    /// Finds the attribute in the schemas of a resource type. `ErrorKind::InvalidPath` when there
-    /// is none.
+    /// Finds the attribute in the schemas of a resource type.
     ///
     /// In this order: a whole extension by its URN; a name behind a URN (and `:`, or `.` as old
     /// Entra jobs write); a core or common attribute; an attribute that exactly one extension has,
     /// since providers write `manager` and `department` without the URN.
-    pub fn bind(&self, rt: &ResourceType) -> Result<BoundPath, Error> {
+    ///
+    /// For those to whom an unknown name is no error: it costs a fraction of what [`Self::bind`]
+    /// spends on the words for one.
+    pub fn find(&self, rt: &ResourceType) -> Option<BoundPath> {
         let text = self.as_str();
         if let Some(extension) = rt.extension(text) {
             let extension = Some(Arc::from(extension.schema.id.as_str()));
-            return Ok(BoundPath { extension, attribute: None, sub_attribute: None });
+            return Some(BoundPath { extension, attribute: None, sub_attribute: None });
         }
-        let bound = match behind_urn(text, rt) {
+        match behind_urn(text, rt) {
             Some((None, name)) => in_core(name, rt),
             Some((Some(extension), name)) => in_extension(name, &extension.schema),
             None => in_core(text, rt).or_else(|| in_one_extension(text, rt)),
-        };
-        bound.ok_or_else(|| self.unknown(rt))
+        }
+    }
+
+    /// As [`Self::find`], with `ErrorKind::InvalidPath` when there is no such attribute. The error
+    /// compares the name with all that there are, to say which was meant: for a caller that reports
+    /// it, and so stops at the first.
+    pub fn bind(&self, rt: &ResourceType) -> Result<BoundPath, Error> {
+        self.find(rt).ok_or_else(|| self.unknown(rt))
     }
 
     fn unknown(&self, rt: &ResourceType) -> Error {
@@ -152,8 +160,11 @@ fn known_names(rt: &ResourceType) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The known name that was probably meant, when one is near enough for a slip of the finger.
+/// The known name that was probably meant, when one is near enough for a slip of the finger. Of a
+/// long name only the beginning is compared, so that its length costs nothing.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    #[cfg(test)]
+    tests::SEARCHES.with(|searches| searches.set(searches.get() + 1));
     let name: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
     let allowed = (name.len() / 3).min(3);
     known
@@ -219,7 +230,17 @@ impl Path {
     /// attribute; of a multi-valued attribute without sub-attributes, `value` is the element itself.
     /// A filter over a complex attribute with one value is a condition on that value.
     pub fn bind(&self, rt: &ResourceType) -> Result<BoundTarget, Error> {
-        let mut path = self.attribute.bind(rt)?;
+        self.bind_behind(self.attribute.bind(rt)?)
+    }
+
+    /// As [`Self::bind`], for those to whom a path that names nothing is no error.
+    pub fn find(&self, rt: &ResourceType) -> Option<BoundTarget> {
+        self.bind_behind(self.attribute.find(rt)?).ok()
+    }
+
+    /// Resolves what stands behind the attribute. What it says of an unknown name looks only at the
+    /// few sub-attributes of one attribute.
+    fn bind_behind(&self, mut path: BoundPath) -> Result<BoundTarget, Error> {
         let filter = match &self.filter {
             Some(filter) => Some(bind_element(filter, &path)?),
             None => None,

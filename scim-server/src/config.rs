@@ -17,6 +17,8 @@ use std::{
 pub use layers::{Given, Layers, Source};
 pub use setting::{SETTINGS, Setting};
 
+use crate::audit::Rotation;
+
 /// Why the settings cannot be used. Each names the place where the wrong one stands.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -100,9 +102,9 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether `X-Forwarded-*` are believed.
     pub trust_forwarded: bool,
-    /// Requests a second per token; `None` is no limit.
+    /// Requests a second per token, of `rfc` tenants without a rate of their own; `None` is no limit.
     pub rate_limit: Option<u32>,
-    /// Failed authentications a minute per address; 0 is no limit.
+    /// Failed authentications, and requests without a token, a minute per address; 0 is no limit.
     pub address_rate_limit: u32,
     /// Connections at a time.
     pub max_connections: usize,
@@ -112,7 +114,7 @@ pub struct Config {
     pub header_timeout: Duration,
     /// Time for the body of a request.
     pub body_timeout: Duration,
-    /// Time for the work on a request.
+    /// Time for the work on a query.
     pub request_timeout: Duration,
     /// Time for requests in flight when the server stops.
     pub drain_timeout: Duration,
@@ -132,6 +134,8 @@ pub struct Config {
     pub patch_body_members: u64,
     /// The audit log.
     pub audit_log: Option<AuditTarget>,
+    /// When the audit log's file is replaced by a new one.
+    pub audit_rotation: Option<Rotation>,
     /// The filter of the log.
     pub log: String,
     /// The form of the log.
@@ -176,9 +180,18 @@ impl Config {
             bulk_max_body: layers.required("bulk_max_body", bytes)?,
             patch_body_members: layers.required("patch_body_members", number)?,
             audit_log: layers.optional("audit_log", audit_target)?,
+            audit_rotation: rotation(
+                layers.required("audit_log_size", units::size)?,
+                layers.required("audit_log_keep", number)?,
+            ),
             log: layers.required("log", log_filter)?,
             log_format: layers.required("log_format", log_format)?,
         };
+        if config.audit_rotation.is_some() && !matches!(config.audit_log, Some(AuditTarget::File(_))) {
+            return Err(ConfigError::Contradiction(
+                "audit_log_size needs audit_log to be a file: set audit_log, or leave audit_log_size at 0".to_owned(),
+            ));
+        }
         if config.page_size > config.max_page_size {
             return Err(ConfigError::Contradiction(format!(
                 "page_size ({}) is larger than max_page_size ({}); lower the one or raise the other",
@@ -192,6 +205,8 @@ impl Config {
     pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
         let cert = |config: &Self| config.tls.as_ref().map(|files| files.cert.clone());
         let key = |config: &Self| config.tls.as_ref().map(|files| files.key.clone());
+        let bytes = |config: &Self| config.audit_rotation.map(|rotation| rotation.bytes);
+        let keep = |config: &Self| config.audit_rotation.map(|rotation| rotation.keep);
         let changed = [
             ("data", self.data != other.data),
             ("cache", self.cache != other.cache),
@@ -211,6 +226,8 @@ impl Config {
             ("bulk_max_operations", self.bulk_max_operations != other.bulk_max_operations),
             ("patch_body_members", self.patch_body_members != other.patch_body_members),
             ("audit_log", self.audit_log != other.audit_log),
+            ("audit_log_size", bytes(self) != bytes(other)),
+            ("audit_log_keep", keep(self) != keep(other)),
             ("log_format", self.log_format != other.log_format),
         ];
         changed.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
@@ -273,6 +290,10 @@ fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, 
         (Some(_), None) => Err(ConfigError::Contradiction("tls_cert needs tls_key: set both or neither".to_owned())),
         (None, Some(_)) => Err(ConfigError::Contradiction("tls_key needs tls_cert: set both or neither".to_owned())),
     }
+}
+
+fn rotation(bytes: u64, keep: u32) -> Option<Rotation> {
+    (bytes > 0).then_some(Rotation { bytes, keep })
 }
 
 fn audit_target(text: &str) -> Result<AuditTarget, String> {

@@ -15,13 +15,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use uuid::Uuid;
 
+use self::limit::RetryAfter;
 use crate::{
-    access::Access,
-    audit::AuditLog,
-    clock::Clock,
-    metrics::Metrics,
-    operation::Operations,
-    tenant::{Profile, Tenant},
+    access::Access, audit::AuditLog, clock::Clock, metrics::Metrics, operation::Operations, tenant::Profile,
+    token::Caller,
 };
 
 /// What may change while the server runs.
@@ -29,8 +26,7 @@ use crate::{
 pub struct Settings {
     /// Where clients reach the server.
     pub public: request::Public,
-    /// Requests a second for each token, where neither the tenant nor its profile says otherwise; 0
-    /// is no limit.
+    /// Requests a second for each token of `rfc` tenants without a rate of their own; 0 is no limit.
     pub rate_limit: u32,
     /// The largest body, in bytes.
     pub max_body: usize,
@@ -42,7 +38,7 @@ pub struct Settings {
     pub request_timeout: Duration,
 }
 
-/// Requests a second for each token under the `identity-center` profile.
+/// Requests a second of a tenant under the `identity-center` profile.
 const IDENTITY_CENTER_RATE: u32 = 20;
 
 /// Answers requests. Shared by all connections.
@@ -57,6 +53,9 @@ pub struct Service {
     pub audit: Option<Arc<AuditLog>>,
     /// Guesses at tokens, per address.
     pub addresses: limit::AddressLimit,
+    /// Requests without a token, per address: apart, so that whoever reads discovery documents does
+    /// not use up what keeps good tokens of the same address going.
+    pub anonymous: limit::AddressLimit,
     /// Requests per token.
     pub tokens: limit::TokenLimit,
     /// What may change.
@@ -66,11 +65,17 @@ pub struct Service {
 }
 
 impl Service {
-    fn rate(&self, tenant: &Tenant) -> u32 {
-        match (tenant.settings.rate_limit, tenant.settings.profile) {
-            (Some(rate), _) => rate,
-            (None, Profile::IdentityCenter) => IDENTITY_CENTER_RATE,
-            (None, Profile::Rfc) => self.settings.load().rate_limit,
+    /// Takes one request off what the caller may ask for. Under `identity-center` all tokens of a
+    /// tenant share one rate, as they do in the system that it is modelled on; else each has its own.
+    fn take_turn(&self, caller: &Caller) -> Result<(), RetryAfter> {
+        let tenant = caller.tenant();
+        let set = tenant.settings.rate_limit;
+        match tenant.settings.profile {
+            Profile::IdentityCenter => {
+                let together = Arc::from(tenant.id.to_string());
+                self.tokens.check(&together, set.unwrap_or(IDENTITY_CENTER_RATE))
+            }
+            Profile::Rfc => self.tokens.check(caller.actor(), set.unwrap_or_else(|| self.settings.load().rate_limit)),
         }
     }
 

@@ -93,6 +93,15 @@ pub fn split(operations: Vec<Operation>, rt: &ResourceType) -> Result<(Vec<Opera
     Ok((document, members))
 }
 
+/// Refuses the body of a POST or PUT in which a member has no id. Validation would drop what the
+/// server does not take from clients, a `display` alone, and leave a group without the member whom
+/// somebody believes to be in it.
+pub fn require_values(body: &Value, rt: &ResourceType) -> Result<(), Error> {
+    let Value::Object(body) = body else { return Ok(()) };
+    let mut listed = body.iter().filter(|(name, _)| has_members(rt) && is_members(name));
+    listed.try_for_each(|(_, listed)| values(listed).map(drop))
+}
+
 /// The ids in a list of members: objects with `value`, or (some clients) plain strings.
 pub fn values(listed: &Value) -> Result<Vec<String>, Error> {
     let one = |element: &Value| match element {

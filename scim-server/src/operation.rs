@@ -254,6 +254,7 @@ impl From<StoreError> for Error {
                 "The resource is being changed by many requests at once. Repeat the request.",
             ),
             StoreError::Corrupt(cause) => Self::internal(cause),
+            StoreError::Full { resource_type, limit } => full(resource_type.as_str(), limit),
             StoreError::Missing(key) => {
                 let kind = key.resource_type.as_str();
                 Self::new(ErrorKind::NotFound, format!("There is no {kind} with the id \"{}\".", key.id))
@@ -266,6 +267,16 @@ impl From<StoreError> for Error {
             .with_source(source),
         }
     }
+}
+
+/// One more resource than the tenant's quota.
+fn full(name: &str, quota: u64) -> Error {
+    Error::new(
+        ErrorKind::Forbidden,
+        format!(
+            "The tenant has as many {name} resources as its quota allows: {quota}. Delete some, or ask the administrator to raise quotas.{name}."
+        ),
+    )
 }
 
 fn taken(entry: &IndexEntry) -> Error {

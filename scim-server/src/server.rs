@@ -69,7 +69,7 @@ impl Server {
         let audit = match &config.audit_log {
             None => None,
             Some(AuditTarget::Stdout) => Some(Target::Stdout),
-            Some(AuditTarget::File(path)) => Some(Target::File { path: path.clone(), rotation: None }),
+            Some(AuditTarget::File(path)) => Some(Target::File { path: path.clone(), rotation: config.audit_rotation }),
         };
         let audit = audit.map(|target| AuditLog::open(target, metrics.audit.clone())).transpose()?.map(Arc::new);
         let access = Arc::new(Access::load(store.clone(), clock.clone()).await?);
@@ -90,6 +90,7 @@ impl Server {
             metrics,
             audit,
             addresses: address_limit(config.address_rate_limit),
+            anonymous: address_limit(config.address_rate_limit),
             tokens: TokenLimit::new(),
             settings: ArcSwap::from_pointee(settings(config)),
             clock,

@@ -11,6 +11,7 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+mod discreet;
 pub mod sled;
 
 use std::{fmt, sync::Arc};
@@ -92,7 +93,7 @@ pub struct ResourceKey {
 }
 
 /// What the client sees of a resource, in the form in which it is served.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Body {
     /// How the resource is called where another refers to it (`display` of a member). UTF-8.
     pub display: Bytes,
@@ -133,7 +134,7 @@ pub struct Record {
 }
 
 /// A value as an index holds it: order-preserving bytes, made by [`crate::index`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexValue(pub Vec<u8>);
 
 /// One value of one indexed attribute.
@@ -221,7 +222,7 @@ pub enum Start {
 }
 
 /// A resource that another refers to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reference {
     /// Its type.
     pub resource_type: TypeName,
@@ -243,6 +244,8 @@ pub struct Edge {
 /// What must still be so when a commit is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expect {
+    /// The tenant has fewer resources of the type than this. Else [`StoreError::Full`].
+    Fewer(TenantId, TypeName, u64),
     /// The resource exists. Else [`StoreError::Missing`].
     Present(ResourceKey),
     /// The resource has this version. Else [`StoreError::Conflict`], or `Missing` when it is gone.
@@ -275,8 +278,9 @@ pub enum Write {
 ///
 /// The store gives each resource that is `Put`, and each group with a `Join` or `Leave` that changes
 /// something, one new version and the commit's instant as its last modification. A commit in which
-/// nothing changes (only joins of members and leaves of strangers) leaves no trace and no event. A
-/// commit without writes is a note: its event is recorded, and it counts as no change.
+/// nothing changes (only joins of members and leaves of strangers, and index entries that are
+/// afterwards as they were before) leaves no trace and no event. A commit without writes is a note:
+/// its event is recorded, and it counts as no change.
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// What happened; its target is the resource that the answer is about.
@@ -322,6 +326,14 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// There are as many resources of the type as there may be.
+    #[error("there are {limit} resources of type {} already", .resource_type.as_str())]
+    Full {
+        /// Of which type.
+        resource_type: TypeName,
+        /// How many there may be.
+        limit: u64,
+    },
     /// The resource is not there.
     #[error("{0:?} does not exist")]
     Missing(ResourceKey),

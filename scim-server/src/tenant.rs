@@ -51,7 +51,8 @@ pub struct Settings {
     pub discovery_needs_token: bool,
     /// Two groups may have the same `displayName` (never under `identity-center`).
     pub duplicate_group_names: bool,
-    /// Requests a second per token; 0 is no limit; absent is the profile's default.
+    /// Requests a second, of each token under `rfc`, of all together under `identity-center`; 0 is no
+    /// limit; absent is the profile's default.
     pub rate_limit: Option<u32>,
     /// How many resources there may be, by resource type: `{"User": 500}`; absent is the profile's
     /// quota.

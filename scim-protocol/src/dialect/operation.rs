@@ -77,7 +77,7 @@ fn op_in_any_case(operation: &mut Operation, _: &ResourceType) -> Vec<Operation>
 fn false_left_out(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation> {
     let sets = matches!(op(operation), Some("add" | "replace"));
     if sets && !operation.contains_key("value") {
-        let target = path(operation).and_then(|path| path.bind(rt).ok());
+        let target = path(operation).and_then(|path| path.find(rt));
         let leaf = target.as_ref().and_then(|target| target.path.leaf());
         if leaf.is_some_and(|leaf| leaf.kind == Type::Boolean) {
             operation.insert("value".to_owned(), Value::Bool(false));
@@ -88,7 +88,7 @@ fn false_left_out(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation
 
 fn remove_of_a_single_value_with_value(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation> {
     if op(operation) == Some("remove") && operation.contains_key("value") {
-        let target = path(operation).and_then(|path| path.bind(rt).ok());
+        let target = path(operation).and_then(|path| path.find(rt));
         let is_list = |attribute: &Attribute| attribute.multi_valued;
         let chooses_from_list = target.as_ref().is_none_or(|target| {
             let whole = target.filter.is_none() && target.path.sub_attribute.is_none();
@@ -108,8 +108,8 @@ fn add_of_a_selected_member(operation: &mut Operation, rt: &ResourceType) -> Vec
         && let Some(Filter::Compare { path: name, operator: CompareOperator::Eq, value: id }) = &path.filter
         && name.as_str().eq_ignore_ascii_case("value")
         && path
-            .bind(rt)
-            .is_ok_and(|target| target.path.attribute.is_some_and(|list| list.sub_attribute("$ref").is_some()))
+            .find(rt)
+            .is_some_and(|target| target.path.attribute.is_some_and(|list| list.sub_attribute("$ref").is_some()))
     {
         let members = match operation.shift_remove("value") {
             Some(Value::Array(members)) if !members.is_empty() => Value::Array(members),
@@ -138,7 +138,7 @@ fn paths_as_keys(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation>
     let mut names = Map::with_capacity(attributes.len());
     for (key, value) in std::mem::take(attributes) {
         let is_name = rt.attribute(&key).is_some() || rt.extension(&key).is_some();
-        if !is_name && Path::parse(&key).is_ok_and(|path| path.bind(rt).is_ok()) {
+        if !is_name && Path::parse(&key).is_ok_and(|path| path.find(rt).is_some()) {
             following.push(Map::from_iter([
                 ("op".to_owned(), Value::from(op.as_str())),
                 ("path".to_owned(), Value::from(key)),

@@ -25,11 +25,21 @@ pub(super) const REWRITES: &[Rewrite] = &[
 ];
 
 /// Moves what only one extension defines to where it belongs. What stands there already stays, and a
-/// name that two extensions define is nobody's.
+/// name that two extensions define is nobody's. Of one name in many spellings the first is moved, so
+/// that the work for each stray is done as often as there are attributes, not keys in the body.
 fn extension_attributes_among_the_core_ones(body: &mut Map<String, Value>, rt: &ResourceType) {
-    let strays: Vec<_> = body.keys().filter_map(|name| Some((name.clone(), home(name, rt)?))).collect();
-    for (name, urn) in strays {
-        let Some(value) = body.shift_remove(&name) else { continue };
+    if !body.keys().any(|name| home(name, rt).is_some()) {
+        return;
+    }
+    let mut strays: Vec<(String, String, Value)> = Vec::new();
+    for (name, value) in std::mem::take(body) {
+        match home(&name, rt) {
+            None => _ = body.insert(name, value),
+            Some(_) if strays.iter().any(|(stray, ..)| stray.eq_ignore_ascii_case(&name)) => {}
+            Some(urn) => strays.push((name, urn, value)),
+        }
+    }
+    for (name, urn, value) in strays {
         let key = body.keys().find(|key| key.eq_ignore_ascii_case(&urn)).cloned().unwrap_or(urn);
         // Null says that there is no value; an extension is not made for that.
         if value.is_null() && !body.contains_key(&key) {

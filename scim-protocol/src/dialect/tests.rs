@@ -253,5 +253,9 @@ fn strays_find_their_extension() {
     );
     check_resource(json!({"department": "a", ENT: {"department": "b"}}), json!({ENT: {"department": "b"}}));
     check_resource(json!({"department": null, "manager": null}), json!({}));
+    check_resource(
+        json!({"DEPARTMENT": "a", "title": "t", "Department": "b", "department": "c"}),
+        json!({"title": "t", ENT: {"DEPARTMENT": "a"}}),
+    );
     check_resource(json!({"nobodysAttribute": "a"}), json!({"nobodysAttribute": "a"}));
 }

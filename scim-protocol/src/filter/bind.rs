@@ -47,10 +47,8 @@ impl Scope<'_> {
     fn find(self, path: &AttributePath) -> Result<Option<BoundPath>, Error> {
         let found = match self {
             Self::Element(of) => in_element(path, of).map(Some),
-            Self::Resource(rt, unknown) => match path.bind(rt) {
-                Err(_) if unknown == Unknown::Unassigned => Ok(None),
-                found => found.map(Some),
-            },
+            Self::Resource(rt, Unknown::Unassigned) => Ok(path.find(rt)),
+            Self::Resource(rt, Unknown::Refused) => path.bind(rt).map(Some),
         };
         let found = found.map_err(|error| invalid(error.detail()))?;
         if let Some(path) = &found {
@@ -152,8 +150,12 @@ fn operand(leaf: &Attribute, value: &Value, path: &BoundPath) -> Result<Operand,
         (kind, Value::Number(number)) if kind.is_text() => Some(text_operand(leaf, &number.to_string())),
         _ => None,
     };
-    operand
-        .ok_or_else(|| invalid(format!("{path} is {}, so it cannot be compared with {value}.", kind_name(leaf.kind))))
+    operand.ok_or_else(|| {
+        // In quotes, as all that a client sent; text has its own.
+        let quote = if value.is_string() { "" } else { "\"" };
+        let kind = kind_name(leaf.kind);
+        invalid(format!("{path} is {kind}, so it cannot be compared with {quote}{value}{quote}."))
+    })
 }
 
 fn text_operand(leaf: &Attribute, text: &str) -> Operand {
@@ -225,7 +227,11 @@ mod tests {
             r#"active eq "yes""#,
             "active is a boolean (true or false), so it cannot be compared with \"yes\".",
         );
-        check_error("userName eq true", "userName is a string, so it cannot be compared with true.");
+        check_error("userName eq true", "userName is a string, so it cannot be compared with \"true\".");
+        check_error(
+            "active eq 701984",
+            "active is a boolean (true or false), so it cannot be compared with \"701984\".",
+        );
         check_error("userName gt null", "userName cannot be compared with null by gt; use eq or ne.");
         check_error(
             r#"addresses eq "x""#,

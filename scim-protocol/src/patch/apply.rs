@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::{MAX_OPERATIONS, Operation, assign::Assignment, at, too_many};
 use crate::{
     Error, ErrorKind, Resource,
+    filter::BoundFilter,
     path::{AttributePath, BoundPath, Path},
     resource::{
         Unknown,
@@ -21,9 +22,10 @@ use crate::{
     schema::{Attribute, Mutability, ResourceType},
 };
 
-/// The most list elements that the operations of one request may look at, all together. An
-/// operation looks at each element of its list, so a thousand operations on a list of thousands
-/// would otherwise be a way to keep a server busy.
+/// The most list elements that the operations of one request may look at, all together, one counted
+/// once for each term of the filter that is tried on it. An operation looks at each element of its
+/// list, so a thousand operations on a list of thousands, or a hundred with filters of a thousand
+/// terms, would otherwise be a way to keep a server busy.
 const MAX_ELEMENTS_VISITED: usize = 250_000;
 
 /// How `add` and `replace` differ is asked in few places; everything else they share.
@@ -94,12 +96,12 @@ impl Editor<'_> {
         };
         let mut seen = HashSet::new();
         for (key, value) in given {
-            let Some(path) = AttributePath::parse(key).and_then(|path| path.bind(self.rt)).ok() else {
+            let Some(path) = AttributePath::parse(key).ok().and_then(|path| path.find(self.rt)) else {
                 unknown_attribute(&Location::core(key), self.unknown)?;
                 continue;
             };
             if !seen.insert(path.to_string()) {
-                return Err(given_twice(&Location::core(key)));
+                return Err(given_twice(&Location::core(&path.to_string())));
             }
             if is_read_only(&path) || path.is_core("schemas") {
                 continue;
@@ -109,7 +111,7 @@ impl Editor<'_> {
                 (None, Some(urn)) => self.set_extension(urn, value, mode)?,
                 (None, None) => {
                     return Err(Error::syntax(format!(
-                        "{key} is the core schema. Send its attributes by name, without an object around them."
+                        "\"{key}\" is the core schema. Send its attributes by name, without an object around them."
                     )));
                 }
                 (Some(attribute), _) => {
@@ -153,26 +155,29 @@ impl Editor<'_> {
     }
 
     fn assign(&mut self, urn: Option<&str>, assignment: &Assignment, value: &Value) -> Result<(), Error> {
-        self.edit(urn, assignment.attribute, |container, at| assignment.run(container, value, at))
+        let filter = assignment.filter.map(|(bound, _)| bound);
+        self.edit(urn, assignment.attribute, filter, |container, at| assignment.run(container, value, at))
     }
 
     /// Lets `change` edit the object that holds the attribute: the document, or the content of an
-    /// extension.
+    /// extension. `filter` is what `change` will try on each element.
     pub(super) fn edit(
         &mut self,
         urn: Option<&str>,
         attribute: &Attribute,
+        filter: Option<&BoundFilter>,
         change: impl FnOnce(&mut Map<String, Value>, &Location) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let terms = filter.map_or(1, BoundFilter::terms).max(1);
         let Some(urn) = urn else {
-            visit(&mut self.visited, &self.document, attribute)?;
+            visit(&mut self.visited, &self.document, attribute, terms)?;
             return change(&mut self.document, &Location::core(&attribute.name));
         };
         let mut content = match self.document.remove(urn) {
             Some(Value::Object(content)) => content,
             _ => Map::new(),
         };
-        visit(&mut self.visited, &content, attribute)?;
+        visit(&mut self.visited, &content, attribute, terms)?;
         change(&mut content, &Location::extension(urn).name(&attribute.name))?;
         if !content.is_empty() {
             self.document.insert(urn.to_owned(), Value::Object(content));
@@ -181,8 +186,13 @@ impl Editor<'_> {
     }
 }
 
-fn visit(visited: &mut usize, container: &Map<String, Value>, attribute: &Attribute) -> Result<(), Error> {
-    *visited += container.get(&attribute.name).and_then(Value::as_array).map_or(0, Vec::len);
+fn visit(
+    visited: &mut usize,
+    container: &Map<String, Value>,
+    attribute: &Attribute,
+    terms: usize,
+) -> Result<(), Error> {
+    *visited += container.get(&attribute.name).and_then(Value::as_array).map_or(0, Vec::len) * terms;
     if *visited > MAX_ELEMENTS_VISITED {
         let name = &attribute.name;
         return Err(Error::new(

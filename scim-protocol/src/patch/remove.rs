@@ -31,7 +31,7 @@ impl Editor<'_> {
             (Some(attribute), _) => {
                 let sub = target.path.sub_attribute.as_deref();
                 let removal = Removal { attribute, sub, filter, listed: value, unknown: self.unknown };
-                self.edit(urn, attribute, |container, at| removal.run(container, at))
+                self.edit(urn, attribute, filter, |container, at| removal.run(container, at))
             }
         }
     }

@@ -409,5 +409,11 @@ fn what_no_schema_knows_is_ignored_or_refused() {
 fn too_much_work_is_refused() {
     let emails: Vec<Value> = (0..2000).map(|n| json!({"value": format!("{n}@x.org")})).collect();
     let operations = vec![json!({"op": "add", "path": "emails", "value": [{"value": "0@x.org"}]}); 126];
-    refuse(user(json!({"emails": emails})), operations.into(), ErrorKind::TooMany, "too much work");
+    let before = user(json!({"emails": emails}));
+    refuse(before.clone(), operations.into(), ErrorKind::TooMany, "too much work");
+    // The terms of a filter are tried on each element.
+    let terms = vec!["value eq \"x\""; 130].join(" or ");
+    let by_filter = |op: &str| json!([{"op": op, "path": format!("emails[{terms}]"), "value": {"display": "x"}}]);
+    refuse(before.clone(), by_filter("replace"), ErrorKind::TooMany, "too much work");
+    refuse(before, by_filter("remove"), ErrorKind::TooMany, "too much work");
 }

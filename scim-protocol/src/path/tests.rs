@@ -1,9 +1,23 @@
 //! Names and PATCH paths in tables.
 
+use std::cell::Cell;
+
 use serde_json::json;
 
 use super::*;
 use crate::schema::SchemaRegistry;
+
+thread_local! {
+    /// How often this thread has looked for the name that was meant.
+    pub(super) static SEARCHES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How often `work` looks for the name that was meant.
+fn searches(work: impl FnOnce()) -> usize {
+    let before = SEARCHES.get();
+    work();
+    SEARCHES.get() - before
+}
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -85,7 +99,7 @@ fn what_is_unknown_has_a_hint() {
     );
     check_error("urn:unknown:2.0:User:x", &unknown("urn:unknown:2.0:User:x", see));
     check_error("", "\"\" names no attribute: a name begins with a letter.");
-    check_error("a b", "\"a b\" names no attribute: the character ' ' cannot be part of a name.");
+    check_error("a b", "\"a b\" names no attribute: the character \" \" cannot be part of a name.");
     check_error("name.", "\"name.\" names no attribute: a name must follow the last character.");
     check_error(&"x".repeat(513), "An attribute's name is longer than 512 bytes.");
 }
@@ -174,4 +188,51 @@ fn wrong_patch_paths() {
         InvalidPath,
         "There is no sub-attribute \"value\" in urn:example:2.0:User:badges; it has none.",
     );
+}
+
+#[test]
+fn nobody_looks_for_what_was_meant_unless_it_is_told() {
+    use crate::{
+        Resource,
+        dialect::{standardise_patch, standardise_resource},
+        patch,
+        resource::{Unknown, project::Projection},
+    };
+
+    let rt = user();
+    let resource = Resource::create(json!({"userName": "b"}), &rt, Unknown::Ignore).unwrap();
+    let names: Vec<String> = (0..200).map(|n| format!("unknown{n}")).collect();
+    let object: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), json!(1))).collect();
+    let operation = |path: &str| json!({"op": "replace", "path": path, "value": 1});
+    let listed: Vec<&str> = names.iter().map(String::as_str).collect();
+
+    let ignored = searches(|| {
+        Projection::new(&listed, &[], &rt).unwrap();
+        Projection::new(&[], &listed, &rt).unwrap();
+        let filter = Filter::parse(&format!("{} pr", names.join(" pr or "))).unwrap();
+        filter.bind_lenient(&rt).unwrap();
+        standardise_resource(&mut object.clone().into(), &rt);
+        let mut body = json!({"Operations": [{"op": "add", "value": object}]});
+        standardise_patch(&mut body, &rt);
+        resource.modify(&patch::parse(body).unwrap(), &rt, Unknown::Ignore).unwrap();
+        let mut body = json!({"Operations": names.iter().map(|name| operation(name)).collect::<Vec<_>>()});
+        standardise_patch(&mut body, &rt);
+    });
+    assert_eq!(ignored, 0);
+
+    let told = searches(|| {
+        let filter = Filter::parse(&format!("{} pr", names.join(" pr or "))).unwrap();
+        filter.bind(&rt).unwrap_err();
+    });
+    assert_eq!(told, 1, "the first that is unknown ends it");
+}
+
+#[test]
+fn a_long_name_is_compared_at_its_beginning() {
+    let long = "x".repeat(1 << 20);
+    assert_eq!(nearest(&long, ["userName", &"x".repeat(64)].into_iter()), Some("x".repeat(64).as_str()));
+    let error = AttributePath::parse(&long).unwrap_err();
+    assert!(error.detail().len() < 100, "{}", error.detail());
+    let error = Path::parse(&long).unwrap_err();
+    assert!(error.detail().len() < 200, "{}", error.detail());
 }

@@ -142,7 +142,7 @@ impl Projection {
 }
 
 fn bind(names: &[&str], rt: &ResourceType) -> Vec<BoundPath> {
-    names.iter().filter_map(|name| AttributePath::parse(name.trim()).ok()?.bind(rt).ok()).collect()
+    names.iter().filter_map(|name| AttributePath::parse(name.trim()).ok()?.find(rt)).collect()
 }
 
 /// The value without the sub-attributes that are not to be kept; `None` when nothing is left.

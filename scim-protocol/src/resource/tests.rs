@@ -153,12 +153,12 @@ fn shapes_that_are_wrong_are_syntax_errors() {
 #[test]
 fn what_no_schema_knows_is_dropped_or_refused() {
     for (body, part) in [
-        (json!({"userName": "b", "shoeSize": 1}), "shoeSize is not an attribute"),
-        (json!({"userName": "b", "department": "x"}), "department is not an attribute"),
-        (json!({"userName": "b", "urn:x": {"a": 1}}), "urn:x is not an attribute"),
-        (json!({"userName": "b", ENT: {"shoeSize": 1}}), "User:shoeSize is not an attribute"),
-        (json!({"userName": "b", "emails": [{"shoeSize": 1}]}), "emails[0].shoeSize is not an attribute"),
-        (json!({"userName": "b", "schemas": ["urn:old"]}), "schemas names urn:old"),
+        (json!({"userName": "b", "shoeSize": 1}), "\"shoeSize\" is not an attribute"),
+        (json!({"userName": "b", "department": "x"}), "\"department\" is not an attribute"),
+        (json!({"userName": "b", "urn:x": {"a": 1}}), "\"urn:x\" is not an attribute"),
+        (json!({"userName": "b", ENT: {"shoeSize": 1}}), "User:shoeSize\" is not an attribute"),
+        (json!({"userName": "b", "emails": [{"shoeSize": 1}]}), "\"emails[0].shoeSize\" is not an attribute"),
+        (json!({"userName": "b", "schemas": ["urn:old"]}), "schemas names \"urn:old\""),
     ] {
         check(body.clone(), json!({"schemas": [U], "userName": "b"}));
         refuse(body, Unknown::Refuse, ErrorKind::InvalidSyntax, part);

@@ -112,7 +112,7 @@ pub(crate) fn unknown_attribute(at: &Location, unknown: Unknown) -> Result<(), E
     match unknown {
         Unknown::Ignore => Ok(()),
         Unknown::Refuse => Err(Error::syntax(format!(
-            "{at} is not an attribute of this resource type. Leave it out, or send a name that /Schemas lists."
+            "\"{at}\" is not an attribute of this resource type. Leave it out, or send a name that /Schemas lists."
         ))),
     }
 }

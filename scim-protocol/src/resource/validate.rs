@@ -106,7 +106,7 @@ fn check_schemas(value: &Value, rt: &ResourceType, unknown: Unknown) -> Result<(
         let known = rt.schema.id.eq_ignore_ascii_case(urn) || rt.extension(urn).is_some();
         if !known && unknown == Unknown::Refuse {
             return Err(Error::syntax(format!(
-                "schemas names {urn}, which {} does not have. Send only URNs that /ResourceTypes/{} lists.",
+                "schemas names \"{urn}\", which {} does not have. Send only URNs that /ResourceTypes/{} lists.",
                 rt.name, rt.name
             )));
         }

@@ -79,6 +79,12 @@ fn what_is_wrong_is_named_with_its_line() {
         "page_size (2000) is larger than max_page_size (1000); lower the one or raise the other",
     );
     check_refused("tls_cert = \"a.pem\"", "tls_cert needs tls_key: set both or neither");
+    for target in ["", "audit_log = \"-\"\n"] {
+        check_refused(
+            &format!("{target}audit_log_size = \"1MiB\""),
+            "audit_log_size needs audit_log to be a file: set audit_log, or leave audit_log_size at 0",
+        );
+    }
     check_refused("listen = \"\"", "scim.toml, line 1: listen: listen cannot be empty");
 }
 
@@ -112,9 +118,10 @@ fn what_a_running_server_cannot_change_is_what_the_table_says() {
             "human|json" => "json",
             _ => "107",
         };
-        let tls = [("tls_cert", "c"), ("tls_key", "k")];
-        let before = read("", &[], &tls).unwrap();
-        let after = read("", &tls, &[(setting.key, other)]).unwrap();
+        // Without which others cannot be set.
+        let base = [("tls_cert", "c"), ("tls_key", "k"), ("audit_log", "a"), ("audit_log_size", "1MiB")];
+        let before = read("", &[], &base).unwrap();
+        let after = read("", &base, &[(setting.key, other)]).unwrap();
         assert_ne!(before, after, "{}", setting.key);
         let expect: &[&str] = if setting.live { &[] } else { &[setting.key] };
         assert_eq!(before.needs_restart(&after), expect, "{}", setting.key);

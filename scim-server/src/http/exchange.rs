@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::{
     Service,
     body::Body,
+    limit::RetryAfter,
     listen::Peer,
     request,
     response::{self, InsufficientScope},
@@ -152,13 +153,7 @@ impl Service {
         notes: &mut Notes,
     ) -> Result<Response<Body>, Error> {
         let address = source(&parts.headers, peer.address.ip(), self.settings.load().public.trust_forwarded);
-        self.addresses.check(address).map_err(|retry| {
-            self.metrics.address_limited.inc();
-            Error::new(
-                ErrorKind::TooManyRequests(retry.seconds()),
-                "Too many requests without a valid token came from this address. Wait, and check the token.",
-            )
-        })?;
+        self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
         let Route { tenant, target } = route(parts.uri.path())?;
         let known = self.access.tenant(tenant);
         if let Ok(target) = &target {
@@ -171,6 +166,8 @@ impl Service {
             && !known.settings.discovery_needs_token
             && !known.disabled
         {
+            self.anonymous.check(address).map_err(|retry| self.slow_down(retry))?;
+            self.anonymous.count(address);
             let target = target?;
             target.require(parts.method.as_str())?;
             let base = self.settings.load().public.base(parts, peer, tenant)?;
@@ -180,11 +177,11 @@ impl Service {
         let caller = self.access.authenticate(tenant, authorization, self.clock.now()).inspect_err(|error| {
             self.metrics.authentication_failures.inc();
             if error.kind() == ErrorKind::Unauthorized {
-                self.addresses.failed(address);
+                self.addresses.count(address);
             }
         })?;
         notes.caller = Some(caller.clone());
-        self.tokens.check(caller.actor(), self.rate(caller.tenant())).map_err(|retry| {
+        self.take_turn(&caller).map_err(|retry| {
             self.metrics.rate_limited.inc();
             Error::new(
                 ErrorKind::TooManyRequests(retry.seconds()),
@@ -207,6 +204,15 @@ impl Service {
             notes.id = answer.id.map(|id| id.to_string());
         }
         Ok(response::answer(answer, request::answer_type(&parts.headers)))
+    }
+
+    /// 429 for an address that asks too often without a good token.
+    fn slow_down(&self, retry: RetryAfter) -> Error {
+        self.metrics.address_limited.inc();
+        Error::new(
+            ErrorKind::TooManyRequests(retry.seconds()),
+            "Too many requests without a valid token came from this address. Wait, and check the token.",
+        )
     }
 
     /// RFC 7644 §4. Query parameters are ignored but `filter`, which must not look as if it worked.
@@ -429,7 +435,7 @@ fn known<'a>(rt: Option<&'a Arc<ResourceType>>, endpoint: &str) -> Result<&'a Ar
     rt.ok_or_else(|| {
         Error::new(
             ErrorKind::NotFound,
-            format!("There is no endpoint {endpoint} here. GET /ResourceTypes lists those that exist."),
+            format!("There is no endpoint \"{endpoint}\" here. GET /ResourceTypes lists those that exist."),
         )
     })
 }

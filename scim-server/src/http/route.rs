@@ -49,7 +49,7 @@ impl Target<'_> {
         let methods = self.methods();
         Err(Error::new(
             ErrorKind::MethodNotAllowed(methods),
-            format!("This endpoint does not take {method}. It takes {methods}."),
+            format!("This endpoint does not take \"{method}\". It takes {methods}."),
         ))
     }
 

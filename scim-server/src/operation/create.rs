@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use scim_protocol::{Error, ErrorKind, Resource, dialect, message::Query, schema::ResourceType};
+use scim_protocol::{Error, Resource, dialect, message::Query, schema::ResourceType};
 use serde_json::Value;
 
 use super::{Answer, Context, Operations, Outcome, draft::Draft, view};
 use crate::{
     event::Action,
-    membership::MEMBERS,
+    membership::{self, MEMBERS},
     profile,
-    store::{Commit, Edge, Record, ResourceId, Write},
+    store::{Commit, Edge, Expect, Record, ResourceId, StoreError, TypeName, Write},
 };
 
 impl Operations {
@@ -27,9 +27,11 @@ impl Operations {
         let view = view(context, rt, query)?;
         dialect::standardise_resource(&mut body, rt);
         profile::check_body(tenant, rt, &body)?;
+        membership::require_values(&body, rt)?;
         let mut resource = Resource::create(body, rt, tenant.unknown())?;
         profile::check_resource(tenant, rt, &resource)?;
-        self.check_quota(context, rt).await?;
+        let (name, quota) = (TypeName::from(&*rt.name), profile::quota(tenant, rt));
+        self.check_quota(context, &name, quota).await?;
         let attributes = resource.document().keys().cloned().collect();
         let members = self.members_in(context, resource.take(MEMBERS)).await?;
         self.passwords.seal(&mut resource, None).await?;
@@ -37,6 +39,7 @@ impl Operations {
         let key = context.key(rt, id);
         let draft = Draft::new(&key, &resource, rt, tenant.index_specs(&rt.name))?;
         let mut commit = Commit::new(key.clone(), context.event(Action::Create, &key, attributes));
+        commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.id, name, quota)));
         commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
         commit.writes.extend(draft.entries.into_iter().map(Write::Index));
         commit.writes.extend(members.into_iter().map(|member| Write::Join(Edge { group: key.clone(), member })));
@@ -46,20 +49,14 @@ impl Operations {
         self.show(context, Outcome::Created, &key, Record { header, body: draft.body }, &view).await
     }
 
-    /// Refuses one more resource than the quota. Creations that run at the same moment may pass it
-    /// together: it bounds what a tenant costs, and is no invariant.
-    async fn check_quota(&self, context: &Context, rt: &ResourceType) -> Result<(), Error> {
-        let tenant = context.caller.tenant();
-        let Some(quota) = profile::quota(tenant, rt) else { return Ok(()) };
-        if self.store.count(tenant.id, &rt.name.as_str().into()).await? < quota {
-            return Ok(());
+    /// Refuses one more resource than the quota, before any work is done for it. It is the commit that
+    /// holds the quota: creations that run at the same moment each find room here.
+    async fn check_quota(&self, context: &Context, name: &TypeName, quota: Option<u64>) -> Result<(), Error> {
+        match quota {
+            Some(limit) if self.store.count(context.caller.tenant().id, name).await? >= limit => {
+                Err(StoreError::Full { resource_type: name.clone(), limit }.into())
+            }
+            _ => Ok(()),
         }
-        Err(Error::new(
-            ErrorKind::Forbidden,
-            format!(
-                "The tenant has as many {name} resources as its quota allows: {quota}. Delete some, or ask the administrator to raise quotas.{name}.",
-                name = rt.name
-            ),
-        ))
     }
 }

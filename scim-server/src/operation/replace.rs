@@ -28,6 +28,7 @@ impl Operations {
         let view = view(context, rt, query)?;
         dialect::standardise_resource(&mut body, rt);
         profile::check_body(tenant, rt, &body)?;
+        membership::require_values(&body, rt)?;
         // Validated once without the stored resource, so that a wrong body is told before a 404 is
         // looked for in vain, and the members are known.
         let asserted = Resource::create(body.clone(), rt, tenant.unknown())?;

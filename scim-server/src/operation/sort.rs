@@ -114,7 +114,7 @@ impl Operations {
         let mut known = false;
         for (ordinal, target) in targets.iter().enumerate() {
             // Of several types, those without the attribute have no value for it.
-            let path = sort_by.bind(&target.rt).ok().map(key_path).transpose()?;
+            let path = sort_by.find(&target.rt).map(key_path).transpose()?;
             known |= path.is_some();
             let mut walk = Walk::new(self, context, target, None, examined);
             while let Some(batch) = walk.next().await? {

@@ -14,9 +14,15 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Minutes between two looks at which tokens need a reminder and which events are old.
 const HOUR: u64 = 60;
 
+/// At once: finishes the removal of tenants that a process before this one began.
+///
 /// Each minute: writes down when tokens were last used, and forgets who is within the rate limits.
 /// Each hour, and at once: reminds of tokens that end soon, and forgets old events.
 pub async fn run(service: Arc<Service>, event_retention: Option<Duration>, mut stopped: watch::Receiver<()>) {
+    tokio::select! {
+        () = finish_removals(&service) => {}
+        _ = stopped.changed() => return,
+    }
     let mut minutes = interval(MINUTE);
     minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for minute in 0_u64.. {
@@ -25,6 +31,7 @@ pub async fn run(service: Arc<Service>, event_retention: Option<Duration>, mut s
             _ = stopped.changed() => return,
         }
         service.addresses.sweep();
+        service.anonymous.sweep();
         service.tokens.sweep();
         tell("noting when tokens were used", service.access.flush_last_used().await);
         if minute % HOUR == 0 {
@@ -35,6 +42,20 @@ pub async fn run(service: Arc<Service>, event_retention: Option<Duration>, mut s
                 let before = Timestamp::from_millis(now.as_millis().saturating_sub(age));
                 tell("forgetting old events", service.operations.store.forget_events(before).await.map(drop));
             }
+        }
+    }
+}
+
+async fn finish_removals(service: &Service) {
+    match service.access.directory().finish_removals().await {
+        Ok(removed) => {
+            for tenant in removed {
+                tracing::info!(tenant, "removed a tenant whose deletion was cut off");
+            }
+        }
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "a tenant whose deletion was cut off is not removed; the next start tries again");
         }
     }
 }

@@ -152,8 +152,22 @@ impl Directory {
         commit.writes = self.ledger.removal(tenant.id).await?;
         commit.writes.extend(tenant.entries().into_iter().map(Write::Unindex));
         commit.writes.push(Write::Delete(tenant.key()));
-        self.store.commit(commit).await?;
-        Ok(erased)
+        match self.store.commit(commit).await {
+            // Somebody else has finished it.
+            Err(StoreError::Missing(key)) if key == tenant.key() => Ok(erased),
+            done => Ok(done.map(|_| erased)?),
+        }
+    }
+
+    /// Removes the tenants whose removal was begun and never finished, because the process ended in
+    /// the middle of it. Gives their names. To be called when a server starts.
+    pub async fn finish_removals(&self) -> Result<Vec<String>, DirectoryError> {
+        let mut removed = Vec::new();
+        for tenant in self.list().await?.into_iter().filter(|tenant| tenant.deleting) {
+            self.remove(&tenant).await?;
+            removed.push(tenant.name);
+        }
+        Ok(removed)
     }
 
     async fn write(&self, tenant: TenantRecord, attributes: &[&str]) -> Result<TenantRecord, DirectoryError> {
@@ -167,4 +181,45 @@ impl Directory {
 
 fn event(tenant: TenantId, attributes: &[&str]) -> Event {
     Event::administration(Action::Administer, KIND, ResourceId(tenant.0), attributes)
+}
+
+#[cfg(test)]
+mod tests {
+    use scim_protocol::Timestamp;
+
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        store::{Body, ResourceKey, sled::SledStore},
+    };
+
+    #[tokio::test]
+    async fn a_removal_that_was_cut_off_is_finished() {
+        let place = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(place.path(), Arc::clone(&clock)).unwrap());
+        let directory = Directory::new(Arc::clone(&store), Arc::clone(&clock));
+        let lifetime = Some(Duration::from_secs(60));
+        let (doomed, _) = directory.create("doomed", Settings::default(), lifetime).await.unwrap();
+        directory.create("kept", Settings::default(), lifetime).await.unwrap();
+        let user = ResourceKey { tenant: doomed.id, resource_type: "User".into(), id: ResourceId(doomed.id.0) };
+        let mut commit = Commit::new(user.clone(), event(doomed.id, &[]));
+        commit.writes.push(Write::Put(user.clone(), Body::default()));
+        store.commit(commit).await.unwrap();
+        // The process ends between the mark and the end of the work.
+        let closed = directory.close(doomed.clone(), true).await.unwrap();
+        store.close().await.unwrap();
+
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(place.path(), Arc::clone(&clock)).unwrap());
+        let directory = Directory::new(Arc::clone(&store), clock);
+        assert_eq!(directory.finish_removals().await.unwrap(), ["doomed"]);
+        let left: Vec<_> = directory.list().await.unwrap().into_iter().map(|tenant| tenant.name).collect();
+        assert_eq!(left, ["kept"]);
+        assert_eq!(store.get(&user).await.unwrap(), None);
+        assert!(directory.ledger().all().await.unwrap().iter().all(|token| token.tenant != doomed.id));
+        assert_eq!(directory.finish_removals().await.unwrap(), [""; 0]);
+        // Two who do it at once are no trouble to each other.
+        assert_eq!(directory.remove(&closed).await.unwrap(), 0);
+        directory.create("doomed", Settings::default(), None).await.unwrap();
+    }
 }

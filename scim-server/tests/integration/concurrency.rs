@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::server::{Client, GROUP, TestServer, USER};
+use crate::server::{Client, GROUP, Options, TestServer, USER};
 
 /// Connections at a time. Each client has connections of its own.
 const CONNECTIONS: usize = 32;
@@ -179,4 +179,21 @@ async fn a_deleted_user_is_in_no_group() {
     }
     let held = clients[0].get(&format!("/Groups?filter=members.value%20eq%20%22{user}%22")).await.expect(200);
     assert_eq!(held.json["totalResults"], 0, "{}", held.text);
+}
+
+/// Of many creations at the same moment as many find room as there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_quota_is_never_passed() {
+    let server = TestServer::with(Options::settings(json!({"quotas": {"User": 5}})));
+    let clients = clients(&server);
+    let bodies: Vec<_> =
+        (0..clients.len()).map(|n| json!({"schemas": [USER], "userName": format!("user-{n}")})).collect();
+    let answers = join_all(clients.iter().zip(&bodies).map(|(client, body)| client.post("/Users", body))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 5);
+    for refused in answers.into_iter().filter(|answer| answer.status != 201) {
+        let refused = refused.expect_error(403, None);
+        assert!(refused.text.contains("quota allows: 5."), "{}", refused.text);
+    }
+    let found = clients[0].get("/Users?count=0").await.expect(200);
+    assert_eq!(found.json["totalResults"], 5);
 }

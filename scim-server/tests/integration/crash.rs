@@ -6,11 +6,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
+use scim_server::{
+    clock::SystemClock,
+    store::{Store, sled::SledStore},
+    tenant::directory::Directory,
+};
 use serde_json::json;
 
 use crate::server::{Client, Options, Response, TestServer, USER, patch_body};
@@ -187,4 +195,34 @@ async fn answered(client: &Client, method: &str, path: &str, body: Option<String
     let bearer = client.authorization();
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/scim+json")];
     client.try_send(method, path, &headers, body).await.map_err(|_| NoAnswer)
+}
+
+/// The mark that a tenant is being deleted is the first thing that a deletion writes; the next start
+/// does the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_was_cut_off_is_finished() {
+    let mut server = TestServer::start();
+    for name in ["a", "b", "c"] {
+        server.client().user(name).await;
+    }
+    assert!(server.stop().success());
+    let store = SledStore::open(&server.data().join("store"), Arc::new(SystemClock)).expect("the store");
+    let store: Arc<dyn Store> = Arc::new(store);
+    let directory = Directory::new(Arc::clone(&store), Arc::new(SystemClock));
+    let tenant = directory.find("test").await.expect("the tenant");
+    directory.close(tenant, true).await.expect("the mark");
+    store.close().await.expect("a clean end");
+
+    server.launch();
+    server.client().get("/Users").await.expect(401);
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !server.log().contains("deletion was cut off") && Instant::now() < patience {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let listed = server.run(&["tenant", "list", "--json"]);
+    assert_eq!(String::from_utf8_lossy(&listed.stdout).trim(), "[]");
+    let exported = server.run(&["export"]);
+    let exported = String::from_utf8_lossy(&exported.stdout).into_owned();
+    assert!(exported.lines().all(|line| !line.contains("userName")), "{exported}");
+    assert!(server.run(&["check"]).status.success());
 }

@@ -1,7 +1,7 @@
 //! The protocol, section by section, held against the real server over HTTP.
 //!
 //! Each module is named after what it holds: a section of RFC 7644 (create, retrieve, query, …), RFC
-//! 9865 (pages), RFC 6750 (tokens), or the server as a process (tls, operation). The tests of a
+//! 9865 (pages), RFC 6750 (tokens), RFC 9113 (streams), or the server as a process (tls, operation). The tests of a
 //! module share one server, and each has a tenant of its own on it, so that totals are exact.
 
 mod bulk;
@@ -19,6 +19,7 @@ mod query;
 mod replace;
 mod retrieve;
 mod sort;
+mod streams;
 mod tls;
 mod tokens;
 mod versions;

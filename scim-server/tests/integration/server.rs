@@ -111,6 +111,11 @@ impl TestServer {
             .unwrap_or_else(|error| panic!("serve printed no ready line ({error}):\n{}", self.log()));
     }
 
+    /// The id of the running process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a running server").id()
+    }
+
     /// SIGTERM, and the exit status; panics when the server does not end in time.
     pub fn stop(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("a running server");

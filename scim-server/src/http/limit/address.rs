@@ -1,4 +1,4 @@
-//! The limit of failed authentications per client address.
+//! The limit of requests without a good token per client address.
 
 use std::{
     collections::HashMap,
@@ -19,13 +19,13 @@ use governor::{
 
 use super::RetryAfter;
 
-/// Slows down whoever guesses tokens. Only failures count, so a provider that sends thousands of
-/// good requests from one address never meets it, and as long as nobody fails, looking costs one
-/// atomic read.
+/// Slows down whoever guesses tokens, or asks much without one. Only what is counted by
+/// [`Self::count`] is limited, so a provider that sends thousands of good requests from one address
+/// never meets it, and as long as nobody is over the limit, looking costs one atomic read.
 ///
 /// IPv6 addresses are counted by their /64, which is what one subscriber has to choose from.
 pub struct AddressLimit<C: Clock = DefaultClock> {
-    failures: RateLimiter<Source, DashMapStateStore<Source>, C, governor::middleware::NoOpMiddleware<C::Instant>>,
+    counted: RateLimiter<Source, DashMapStateStore<Source>, C, governor::middleware::NoOpMiddleware<C::Instant>>,
     blocked: Mutex<HashMap<Source, C::Instant>>,
     blocked_count: AtomicUsize,
     since_sweep: AtomicUsize,
@@ -49,15 +49,15 @@ impl From<IpAddr> for Source {
     }
 }
 
-/// Addresses that are remembered at once: some ten megabytes. Failures of further ones are not
+/// Addresses that are remembered at once: some ten megabytes. Requests of further ones are not
 /// counted: whoever has that many addresses is not slowed down by them, and a shared allowance would
 /// shut everyone out.
 const MAX_SOURCES: usize = 100_000;
-/// Failures between two sweeps.
+/// Counted requests between two sweeps.
 const SWEEP_EVERY: usize = 10_000;
 
 impl AddressLimit<DefaultClock> {
-    /// Allows `burst` failures at once and one more every `period`.
+    /// Allows `burst` of them at once and one more every `period`.
     pub fn new(burst: NonZeroU32, period: Duration) -> Self {
         Self::with_clock(burst, period, DefaultClock::default())
     }
@@ -68,7 +68,7 @@ impl<C: Clock + Clone> AddressLimit<C> {
     pub fn with_clock(burst: NonZeroU32, period: Duration, clock: C) -> Self {
         let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(burst)).allow_burst(burst);
         Self {
-            failures: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
+            counted: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()),
             blocked: Mutex::default(),
             blocked_count: AtomicUsize::new(0),
             since_sweep: AtomicUsize::new(0),
@@ -96,8 +96,8 @@ impl<C: Clock + Clone> AddressLimit<C> {
         }
     }
 
-    /// Counts a failed authentication of this address.
-    pub fn failed(&self, address: IpAddr) {
+    /// Counts a request of this address: a failed authentication, or one without a token.
+    pub fn count(&self, address: IpAddr) {
         if self.since_sweep.fetch_add(1, Relaxed) >= SWEEP_EVERY {
             self.sweep();
         }
@@ -105,7 +105,7 @@ impl<C: Clock + Clone> AddressLimit<C> {
             return;
         }
         let source = Source::from(address);
-        if let Err(not_until) = self.failures.check_key(&source) {
+        if let Err(not_until) = self.counted.check_key(&source) {
             self.block(source, not_until.earliest_possible());
         }
     }
@@ -117,11 +117,11 @@ impl<C: Clock + Clone> AddressLimit<C> {
     }
 
     /// Forgets addresses that have their whole allowance again. Runs by itself after many
-    /// failures; a server may also call it now and then.
+    /// requests; a server may also call it now and then.
     pub fn sweep(&self) {
         self.since_sweep.store(0, Relaxed);
-        self.failures.retain_recent();
-        self.crowded.store(self.failures.len() >= MAX_SOURCES, Relaxed);
+        self.counted.retain_recent();
+        self.crowded.store(self.counted.len() >= MAX_SOURCES, Relaxed);
         let now = self.clock.now();
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         blocked.retain(|_, until| *until > now);
@@ -146,17 +146,17 @@ mod tests {
     }
 
     #[test]
-    fn only_failures_count_and_the_wait_is_told() {
+    fn only_what_is_counted_counts_and_the_wait_is_told() {
         let (clock, limit) = limit(2);
         let (guesser, other) = (address("192.0.2.1"), address("192.0.2.2"));
         for _ in 0..100 {
             assert_eq!(limit.check(guesser), Ok(()));
         }
         for _ in 0..2 {
-            limit.failed(guesser);
+            limit.count(guesser);
             assert_eq!(limit.check(guesser), Ok(()));
         }
-        limit.failed(guesser);
+        limit.count(guesser);
         assert_eq!(limit.check(guesser), Err(RetryAfter(3)));
         assert_eq!(limit.check(other), Ok(()));
         clock.advance(Duration::from_millis(1500));
@@ -175,8 +175,8 @@ mod tests {
             ("192.0.2.1", "192.0.2.2", false),
         ] {
             let (_, limit) = limit(1);
-            limit.failed(address(failing));
-            limit.failed(address(failing));
+            limit.count(address(failing));
+            limit.count(address(failing));
             assert_eq!(limit.check(address(checked)).is_err(), blocked, "{failing} {checked}");
         }
     }
@@ -185,11 +185,11 @@ mod tests {
     fn a_flood_of_addresses_stays_within_bounds() {
         let (clock, limit) = limit(1);
         for number in 0..u32::try_from(MAX_SOURCES).unwrap() * 2 {
-            limit.failed(IpAddr::from(number.to_be_bytes()));
+            limit.count(IpAddr::from(number.to_be_bytes()));
         }
-        assert!(limit.failures.len() <= MAX_SOURCES + SWEEP_EVERY, "{}", limit.failures.len());
+        assert!(limit.counted.len() <= MAX_SOURCES + SWEEP_EVERY, "{}", limit.counted.len());
         clock.advance(Duration::from_secs(60));
         limit.sweep();
-        assert!(limit.failures.is_empty());
+        assert!(limit.counted.is_empty());
     }
 }

@@ -85,7 +85,7 @@ fn check_group_path(path: &Path, rt: &ResourceType) -> Result<(), Error> {
 fn not_of_a_group(name: &str) -> Error {
     Error::new(
         ErrorKind::InvalidPath,
-        format!("{name} of a group cannot be changed. Only displayName, members and externalId can."),
+        format!("\"{name}\" of a group cannot be changed. Only displayName, members and externalId can."),
     )
 }
 

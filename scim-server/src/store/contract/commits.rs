@@ -142,6 +142,20 @@ pub(crate) async fn one_of_many_rivals_wins(stage: Stage) {
     assert_eq!((refused, stage.header(&user(1)).await.unwrap().version), (19, 2));
 }
 
+pub(crate) async fn no_more_come_than_there_is_room_for(stage: Stage) {
+    let new = |number| {
+        let room = Expect::Fewer(TENANT, "User".into(), 5);
+        stage.store.commit(expecting(commit(&user(number), [put(&user(number))]), room))
+    };
+    stage.put(&group(1)).await;
+    let outcomes = join_all((1..=20).map(new)).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 5);
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Err(StoreError::Full { limit: 5, .. }))).count(), 15);
+    assert_eq!(stage.store.count(TENANT, &"User".into()).await.unwrap(), 5);
+    stage.write(&user(1), [Write::Delete(user(1))]).await.unwrap();
+    new(21).await.unwrap();
+}
+
 pub(crate) async fn a_commit_outlives_its_caller(stage: Stage) {
     let mut caller = Box::pin(stage.store.commit(commit(&user(1), [put(&user(1))])));
     assert!(caller.as_mut().now_or_never().is_none());

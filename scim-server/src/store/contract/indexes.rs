@@ -156,3 +156,29 @@ pub(crate) async fn an_entry_needs_its_resource(stage: Stage) {
     stage.write(&user(1), [title, put(&user(1))]).await.unwrap();
     assert_eq!(stage.store.index_count(&range("title", Values::All, false), 9).await.unwrap(), 1);
 }
+
+pub(crate) async fn entries_that_come_and_go_are_no_change(stage: Stage) {
+    let name = |unique| entry(&user(1), "userName", "anna", unique);
+    let (come, go) = (|unique| Write::Index(name(unique)), |unique| Write::Unindex(name(unique)));
+    let header = stage.put(&user(1)).await;
+    let change = async |writes: Vec<Write>| {
+        let before = stage.export(None).await;
+        let done = stage.write(&user(1), writes.clone()).await.unwrap();
+        assert_eq!(done.header, Some(header));
+        assert_eq!(stage.export(None).await != before, done.changed, "{writes:?}");
+        assert_eq!(done.sequence > 0, done.changed, "{writes:?}");
+        done.changed
+    };
+    assert!(!change(vec![come(true), go(true)]).await);
+    assert!(!change(vec![come(true), come(false), go(true)]).await);
+    assert_eq!(stage.store.lookup(&name(true).key).await.unwrap(), None);
+    assert!(change(vec![come(true)]).await);
+    assert!(!change(vec![come(true)]).await);
+    assert!(!change(vec![go(true), come(true)]).await);
+    assert!(!change(vec![come(false), come(true)]).await);
+    assert_eq!(stage.store.lookup(&name(true).key).await.unwrap(), Some(user(1).id));
+    assert!(change(vec![go(true), come(false)]).await);
+    // Of a resource that does not exist, too.
+    let stranger = || entry(&user(2), "userName", "bert", true);
+    assert!(!change(vec![Write::Index(stranger()), Write::Unindex(stranger())]).await);
+}

@@ -74,7 +74,17 @@ impl Model {
     }
 
     fn expect(&self, expect: &Expect) -> Result<(), StoreError> {
-        let (Expect::Present(key) | Expect::Version(key, _)) = expect;
+        let key = match expect {
+            Expect::Fewer(_, name, limit) => {
+                let count = self.resources.keys().filter(|key| key.resource_type == *name).count() as u64;
+                return if count < *limit {
+                    Ok(())
+                } else {
+                    Err(StoreError::Full { resource_type: name.clone(), limit: *limit })
+                };
+            }
+            Expect::Present(key) | Expect::Version(key, _) => key,
+        };
         let Some(record) = self.resources.get(key) else { return Err(StoreError::Missing(key.clone())) };
         match expect {
             Expect::Version(_, version) if *version != record.header.version => Err(StoreError::Conflict(key.clone())),
@@ -302,6 +312,7 @@ fn any_commit() -> impl Strategy<Value = Commit> {
     let expect = prop_oneof![
         any_key().prop_map(Expect::Present),
         (any_key(), 1..4_u64).prop_map(|(key, version)| Expect::Version(key, version)),
+        (any_key(), 1..5_u64).prop_map(|(key, limit)| Expect::Fewer(TENANT, key.resource_type, limit)),
     ];
     let expect = prop::collection::vec(expect, 0..2);
     (any_key(), prop::collection::vec(any_write(), 0..4), expect).prop_map(|(target, writes, expect)| {

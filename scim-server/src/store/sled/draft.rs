@@ -31,6 +31,8 @@ struct Slot {
     newer: bool,
     /// Whether it is written again with the version that it has.
     rewritten: bool,
+    /// Whether index entries of it came or went, and perhaps came back.
+    reindexed: bool,
 }
 
 /// A commit in the making.
@@ -49,6 +51,12 @@ impl<'a> Draft<'a> {
 
     pub fn expect(&mut self, expect: &Expect) -> Result<(), StoreError> {
         let (key, version) = match expect {
+            Expect::Fewer(tenant, resource_type, limit) => {
+                if self.count(*tenant, resource_type)? < *limit {
+                    return Ok(());
+                }
+                return Err(StoreError::Full { resource_type: resource_type.clone(), limit: *limit });
+            }
             Expect::Present(key) => (key, None),
             Expect::Version(key, version) => (key, Some(*version)),
         };
@@ -71,8 +79,23 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether anything is different from before.
-    pub fn is_change(&self) -> bool {
-        self.slots.values().any(|slot| slot.newer || slot.rewritten)
+    pub fn is_change(&self) -> Result<bool, StoreError> {
+        if self.slots.values().any(|slot| slot.newer || slot.rewritten) {
+            return Ok(true);
+        }
+        for (key, slot) in self.slots.iter().filter(|(_, slot)| slot.reindexed) {
+            let mut before = match self.ground.value(&key::resource(key))? {
+                Some(bytes) => record::decode_all(&bytes)?.1,
+                None => Vec::new(),
+            };
+            let mut after = slot.held.clone();
+            before.sort();
+            after.sort();
+            if before != after {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// How the resource stands now.
@@ -199,7 +222,7 @@ impl<'a> Draft<'a> {
         let place = slot.held.iter().position(|other| (&other.attribute, &other.value) == (&attribute, &value));
         if let Some(place) = place {
             slot.held.swap_remove(place);
-            slot.rewritten = true;
+            slot.reindexed = true;
             self.strike(entry)?;
         }
         Ok(())
@@ -213,7 +236,7 @@ impl<'a> Draft<'a> {
         }
         slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
         slot.held.push(held);
-        slot.rewritten = true;
+        slot.reindexed = true;
         // It may have been there as the other sort.
         self.strike(entry)?;
         self.set(key::index(&entry.key, entry.id), key::mark(entry.unique));
@@ -304,9 +327,8 @@ impl<'a> Draft<'a> {
         }
         self.slots = slots;
         for ((tenant, resource_type), change) in counts {
-            let key = key::count(tenant, &resource_type);
-            let count = self.value(&key)?.map_or(Ok(0), |bytes| number(&bytes))?;
-            self.set(key, count.saturating_add_signed(change).to_be_bytes().as_slice());
+            let count = self.count(tenant, &resource_type)?;
+            self.set(key::count(tenant, &resource_type), count.saturating_add_signed(change).to_be_bytes().as_slice());
         }
         Ok(())
     }
@@ -329,7 +351,7 @@ impl<'a> Draft<'a> {
             header.created = before.map_or(now, |before| before.created);
             header.last_modified = before.map_or(now, |before| before.last_modified.max(now));
         }
-        if slot.newer || slot.rewritten {
+        if slot.newer || slot.rewritten || slot.reindexed {
             let stored = record::encode(record, &slot.held);
             let at = record.header.last_modified;
             if let Some(before) = before.filter(|before| before.last_modified != at) {
@@ -339,6 +361,10 @@ impl<'a> Draft<'a> {
             self.set(key::resource(key), stored);
         }
         Ok(())
+    }
+
+    fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
+        self.value(&key::count(tenant, resource_type))?.map_or(Ok(0), |bytes| number(&bytes))
     }
 
     /// The last sequence that a tenant has given, and when.

@@ -170,7 +170,7 @@ impl Writer {
         for write in &commit.writes {
             draft.write(write)?;
         }
-        let changed = draft.is_change();
+        let changed = draft.is_change()?;
         // A note: an event that stands for itself.
         let noted = commit.writes.is_empty() && commit.event.is_some();
         if !changed && !noted {

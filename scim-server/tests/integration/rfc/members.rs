@@ -117,3 +117,30 @@ async fn the_answer_to_a_change_of_a_large_group() {
     let body = patch_body(&json!([{"op": "add", "path": "title", "value": "x"}]));
     tenant.ok("PATCH", &user, &body, 200, &json!({"title": "x", "userName": "*absent*"})).await;
 }
+
+/// A member is named by its id: whatever the verb, one without it is refused, and not left out.
+#[tokio::test]
+async fn a_member_without_a_value_is_refused_by_every_verb() {
+    let tenant = SERVER.tenant();
+    let ids = tenant.users(["a".to_owned()]).await;
+    let group = format!("/Groups/{}", tenant.group("g", &ids).await);
+    for member in [json!({"display": "b"}), json!({"value": "", "display": "b"}), json!({"value": null}), json!({})] {
+        let members = json!([{"value": ids[0]}, member]);
+        let body = json!({"schemas": [GROUP], "displayName": "h", "members": members});
+        let add = patch_body(&json!([{"op": "add", "path": "members", "value": members}]));
+        let replace = patch_body(&json!([{"op": "replace", "value": {"members": members}}]));
+        let bulk = json!({"Operations": [{"method": "POST", "path": "/Groups", "bulkId": "1", "data": body}]});
+        for (method, path, body) in [
+            ("POST", "/Groups", &body),
+            ("PUT", &*group, &body),
+            ("PATCH", &*group, &add),
+            ("PATCH", &*group, &replace),
+        ] {
+            tenant.refused(method, path, body, 400, "invalidValue", "value").await;
+        }
+        let answer = tenant.post("/Bulk", &bulk).await.expect(200);
+        assert_eq!(answer.json["Operations"][0]["status"], "400", "{}", answer.text);
+    }
+    let found = tenant.get(&group).await.expect(200);
+    assert_eq!((&found.json["displayName"], &found.json["members"].as_array().map(Vec::len)), (&json!("g"), &Some(1)));
+}

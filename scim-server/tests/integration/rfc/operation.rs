@@ -200,6 +200,99 @@ async fn the_audit_log() {
     assert_eq!(records[4]["requestParameters"]["id"], user.id());
 }
 
+/// What a client sent stands in quotes in the detail of each error, where the audit log hides it: a
+/// name in each place that an error may speak of.
+#[tokio::test]
+async fn no_error_in_the_audit_log_repeats_what_was_sent() {
+    const NAME: &str = "jane-oneill";
+    const URN: &str = "urn:jane-oneill";
+    let tenant = SERVER.tenant_with(&json!({"strict": true}));
+    let user = format!("/Users/{}", tenant.post("/Users", &json!({"userName": "a"})).await.expect(201).id());
+    let create = |body: Value| ("POST", "/Users".to_owned(), body);
+    let patch = |operation: Value| ("PATCH", user.clone(), patch_body(&json!([operation])));
+    let list = |name: &str, value: &str| ("GET", query("/Users", &[(name, value)]), Value::Null);
+    let bulk = |operation: Value| ("POST", "/Bulk".to_owned(), json!({"Operations": [operation]}));
+    let requests = [
+        create(json!({"userName": "b", NAME: 1})),
+        create(json!({"userName": "b", "name": {NAME: 1}})),
+        create(json!({"userName": "b", "emails": [{NAME: 1}]})),
+        create(json!({"userName": "b", "schemas": [URN]})),
+        create(json!({"userName": [NAME]})),
+        create(json!({"userName": "b", "active": NAME, "emails": NAME})),
+        create(json!({"userName": "b", "meta": NAME, "profileUrl": {NAME: NAME}})),
+        patch(json!({"op": NAME, "path": "title", "value": NAME})),
+        patch(json!({"op": "add", "path": NAME, "value": 1})),
+        patch(json!({"op": "add", "path": format!("name.{NAME}"), "value": 1})),
+        patch(json!({"op": "add", "path": format!("{NAME} {NAME}"), "value": 1})),
+        patch(json!({"op": "add", "path": format!("emails[{NAME} eq 1]"), "value": 1})),
+        patch(json!({"op": "add", "path": format!("emails[type {NAME} 1]"), "value": 1})),
+        patch(json!({"op": "add", "path": format!("emails[type eq 1].{NAME}"), "value": 1})),
+        patch(json!({"op": "replace", "path": format!("emails[type eq \"{NAME}\"]"), "value": 1})),
+        patch(json!({"op": "add", "value": {NAME: 1}})),
+        patch(json!({"op": "add", "value": {format!("name.{NAME}"): 1}})),
+        patch(json!({"op": "add", "value": NAME})),
+        list("filter", NAME),
+        list("filter", &format!("{NAME} eq 1")),
+        list("filter", &format!("userName {NAME} 1")),
+        list("filter", &format!("active eq {NAME}")),
+        list("filter", &format!("active eq \"{NAME}\"")),
+        list("filter", &format!("userName eq \"a\" {NAME}")),
+        list("filter", &format!("emails[{NAME} pr]")),
+        list("filter", &format!("({NAME} pr")),
+        list("sortBy", NAME),
+        list("sortBy", &format!("1{NAME}")),
+        list("sortOrder", NAME),
+        list("count", NAME),
+        list("startIndex", NAME),
+        list("cursor", NAME),
+        ("GET", format!("/{NAME}"), Value::Null),
+        ("GET", format!("/Users/{NAME}"), Value::Null),
+        ("GET", format!("/Users/{NAME}/{NAME}"), Value::Null),
+        ("GET", format!("/Schemas/{URN}"), Value::Null),
+        ("GET", format!("/ResourceTypes/{NAME}"), Value::Null),
+        ("JANE-ONEILL", "/Users".to_owned(), Value::Null),
+        ("POST", "/Groups".to_owned(), json!({"displayName": "g", "members": [{"value": NAME}]})),
+        ("POST", "/.search".to_owned(), json!({"schemas": [URN]})),
+        ("POST", "/.search".to_owned(), json!({"sortBy": NAME})),
+        bulk(json!({"method": NAME, "path": "/Users"})),
+        bulk(json!({"method": "POST", "path": format!("/{NAME}"), "bulkId": NAME, "data": {}})),
+        bulk(json!({"method": "POST", "path": format!("/Users/{NAME}"), "bulkId": NAME, "data": {}})),
+        bulk(json!({"method": "DELETE", "path": format!("/Users/bulkId:{NAME}")})),
+    ];
+    for (method, path, body) in &requests {
+        let answer = tenant.request(method, path, &[], Some(body).filter(|body| !body.is_null())).await;
+        let operations = answer.json["Operations"].as_array().cloned().unwrap_or_default();
+        let refused = answer.status >= 400 || operations.iter().all(|one| one["status"].as_str() >= Some("400"));
+        assert!(refused, "{method} {path} {body}: {}", answer.text);
+    }
+    let records = audit(&tenant, requests.len() + 1).await;
+    assert_eq!(records.len(), requests.len() + 1);
+    for (record, (method, path, body)) in records.iter().skip(1).zip(&requests) {
+        let told = format!("{} {}", record["errorMessage"], record["responseElements"]);
+        assert!(!told.to_lowercase().contains("oneill"), "{method} {path} {body}: {told}");
+    }
+}
+
+/// A file that has grown is moved away by the server itself, when it is told at which size.
+#[tokio::test]
+async fn the_audit_log_is_rotated_by_size() {
+    let args = ["--audit-log", "audit.jsonl", "--audit-log-size", "2KiB", "--audit-log-keep", "2"];
+    let mut server = TestServer::with(Options::args(&args));
+    let client = server.client();
+    for _ in 0..60 {
+        client.get("/Users/x").await.expect(404);
+    }
+    assert!(server.stop().success());
+    let lines = |name: &str| {
+        let text = fs::read_to_string(server.data().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        text.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object())).count()
+    };
+    // Some lines are written at once, so that sizes are not exact.
+    assert!(lines("audit.jsonl.1") > 1 && lines("audit.jsonl.2") > 1);
+    assert!(lines("audit.jsonl") + lines("audit.jsonl.1") + lines("audit.jsonl.2") < 60);
+    assert!(!server.data().join("audit.jsonl.3").exists());
+}
+
 /// SIGHUP opens the audit log again, after it was moved away.
 #[tokio::test]
 async fn the_audit_log_is_rotated_by_a_signal() {

@@ -185,6 +185,23 @@ async fn guessing_is_slowed_down() {
     tenant.get("/Users").await.expect_error(429, None);
 }
 
+/// So are requests for discovery without a token; what comes with one goes on.
+#[tokio::test]
+async fn discovery_without_a_token_is_slowed_down() {
+    let tenant = Shared::new(&["--address-rate-limit", "5"]).tenant();
+    let mut statuses = Vec::new();
+    for path in ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"].into_iter().cycle().take(12) {
+        statuses.push(tenant.send("GET", path, &[], None).await.status);
+    }
+    assert_eq!(statuses[..5], [200; 5]);
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+    let limited = tenant.send("GET", "/Schemas", &[], None).await.expect_error(429, None);
+    let wait: u32 = limited.header("retry-after").parse().expect("whole seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    tenant.get("/Users").await.expect(200);
+    tenant.get("/Schemas").await.expect(200);
+}
+
 #[tokio::test]
 async fn requests_of_a_token_are_limited() {
     let tenant = SERVER.tenant_with(&json!({"rate_limit": 5}));
@@ -201,8 +218,26 @@ async fn requests_of_a_token_are_limited() {
         let answer = answer.expect_error(429, None);
         assert_eq!(answer.header("retry-after"), "1", "whole seconds");
     }
-    // Each token for itself, and it passes.
+    // Each token for itself under rfc, and it passes.
     tenant.with_token(&other).get("/Users").await.expect(200);
     tokio::time::sleep(Duration::from_millis(1100)).await;
     tenant.get("/Users").await.expect(200);
+}
+
+/// Under identity-center the tokens of a tenant share one rate.
+#[tokio::test]
+async fn requests_of_a_tenant_are_limited_together_under_identity_center() {
+    let tenant = SERVER.tenant_with(&json!({"profile": "identity-center", "rate_limit": 1}));
+    let (other, _) = issue(&tenant, &[]);
+    let other = tenant.with_token(&other);
+    let mut answers = Vec::new();
+    // More than once only where a request takes a second.
+    while answers.len() < 10 && answers.last() != Some(&(200, 429)) {
+        if !answers.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+        }
+        let status = async |client: &crate::server::Client| client.get("/Users?count=1").await.status;
+        answers.push((status(&tenant).await, status(&other).await));
+    }
+    assert_eq!(answers.last(), Some(&(200, 429)), "what one token used is gone for the other: {answers:?}");
 }

@@ -4,7 +4,7 @@
 //! used, for a judge that reads with the eyes of one implementation would find its mistakes right.
 //!
 //! Reading order: [`case`] (what a case is, and the one table of them in [`cases`]), [`context`]
-//! (what a case is given), [`exchange`] (HTTP, kept as evidence), [`verdict`], [`run`], [`report`].
+//! (what a case is given), [`exchange`] (HTTP, kept as evidence), [`verdict`], [`mod@run`], [`report`].
 //! [`discovery`] is what the server says of itself; [`draft`] makes resources that its schemas
 //! accept; [`ledger`] sees to it that none of them stays.
 

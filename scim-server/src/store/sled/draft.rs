@@ -234,11 +234,14 @@ impl<'a> Draft<'a> {
         if slot.held.contains(&held) {
             return Ok(());
         }
+        let others = slot.held.len();
         slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
+        let was_of_the_other_sort = slot.held.len() < others;
         slot.held.push(held);
         slot.reindexed = true;
-        // It may have been there as the other sort.
-        self.strike(entry)?;
+        if was_of_the_other_sort {
+            self.strike(entry)?;
+        }
         self.set(key::index(&entry.key, entry.id), key::mark(entry.unique));
         if entry.unique {
             self.set(key::unique(&entry.key), entry.id.0.as_bytes());

@@ -26,7 +26,7 @@ const CASES: &[Case] = &[
         "type-string",
         "RFC 7643 §2.3.1",
         "A string comes back as a string.",
-        run!(keeps, "string", json!("A b ")),
+        run!(keeps, "string", json!("A b")),
     )
     .needs(USERS),
     Case::must(

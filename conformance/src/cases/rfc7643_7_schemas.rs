@@ -93,12 +93,6 @@ const CASES: &[Case] = &[
     .needs(USERS),
     Case::must("schema-password", "RFC 7643 §4.1.1", "password is write-only and never returned.", run!(password))
         .needs(USERS),
-    Case::must(
-        "schema-common",
-        "RFC 7643 §3.1",
-        "Where a schema lists id, the characteristics are those of the RFC: read-only, caseExact, always returned.",
-        run!(common),
-    ),
 ];
 
 /// The schemas as they are now.
@@ -313,16 +307,5 @@ async fn password(scim: &Context) -> Outcome {
     let (mutability, returned) = (&password["mutability"], &password["returned"]);
     let fits = mutability == "writeOnly" && returned == "never";
     ensure!(fits, "Expected password to be writeOnly and returned never; it is {mutability} and {returned}.");
-    Ok(())
-}
-
-async fn common(scim: &Context) -> Outcome {
-    for schema in all(scim).await? {
-        let urn = schema["id"].as_str().unwrap_or_default();
-        let is_resource = scim.discovery().resource_types().iter().any(|one| one["schema"] == urn);
-        let Some(id) = named(&schema["attributes"], "id").filter(|_| is_resource) else { continue };
-        let fits = id["mutability"] == "readOnly" && id["caseExact"] == true && id["returned"] == "always";
-        ensure!(fits, "Expected id of {urn} to be readOnly, caseExact and returned always; it is {id}.");
-    }
     Ok(())
 }

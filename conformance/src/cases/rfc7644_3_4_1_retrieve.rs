@@ -187,7 +187,11 @@ async fn every_type(scim: &Context) -> Outcome {
     for (name, one) in made(scim).await? {
         let answer = scim.get(&one.path).await?;
         equals(answer.status(200)?.object()?, "/id", one.id.clone())?;
-        scim.delete(&one.path).await?.status(204)?;
+        let deleted = scim.delete(&one.path).await?;
+        if [403, 405, 501].contains(&deleted.status) {
+            continue;
+        }
+        deleted.status(204)?;
         let status = scim.get(&one.path).await?.status;
         ensure!(status == 404, "Expected 404 to a GET of a {name} after its DELETE; got {status}.");
     }

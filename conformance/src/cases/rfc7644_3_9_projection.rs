@@ -35,7 +35,7 @@ const CASES: &[Case] = &[
         "projection-attributes-only",
         SECTION,
         "attributes overrides what is returned by default.",
-        run!(shows, "attributes", "nickName", json!({"name": null, "userName": null})),
+        run!(shows, "attributes", "nickName", json!({"name": null})),
     )
     .needs(NAMES),
     Case::must(
@@ -190,8 +190,19 @@ async fn made(scim: &Context) -> Result<Resource, Stop> {
     draft.create().await
 }
 
+/// A skip where the server always returns an attribute that must be absent from `expect`.
+fn may_be_absent(scim: &Context, expect: &Value) -> Outcome {
+    for (name, _) in expect.as_object().into_iter().flatten().filter(|(_, value)| value.is_null()) {
+        if scim.discovery().attribute("User", name).is_some_and(|attribute| attribute["returned"] == "always") {
+            return Err(Stop::Skip(format!("The server's schema declares that {name} is always returned.")));
+        }
+    }
+    Ok(())
+}
+
 /// Demands that a GET with this parameter has an answer that holds `expect`.
 async fn shows(scim: &Context, parameter: &str, names: &str, expect: Value) -> Outcome {
+    may_be_absent(scim, &expect)?;
     let user = made(scim).await?;
     let answer = scim.get(&user.path).query(parameter, names).await?;
     holds(answer.status(200)?.object()?, &expect)
@@ -205,6 +216,7 @@ async fn keeps_id(scim: &Context, parameter: &str, names: &str) -> Outcome {
 
 /// The same in a query.
 async fn query(scim: &Context, parameter: &str, names: &str, expect: Value) -> Outcome {
+    may_be_absent(scim, &expect)?;
     let user = made(scim).await?;
     let filter = format!("id eq \"{}\"", user.id);
     let found = scim.get(scim.users()).filter(filter).query(parameter, names).await?.resources()?;
@@ -214,11 +226,16 @@ async fn query(scim: &Context, parameter: &str, names: &str, expect: Value) -> O
 
 /// The same in the answer to a write. A POST need not be answered with the resource.
 async fn written(scim: &Context, method: &str) -> Outcome {
+    let expect = json!({"nickName": "Ann", "name": null});
+    may_be_absent(scim, &expect)?;
     let draft = scim.user().with(full());
     let call = if method == "PUT" { scim.put(draft.create().await?.path, draft.body()) } else { draft.post() };
     let answer = call.query("attributes", "nickName").await?;
     answer.success()?;
-    holds(answer.object()?, &json!({"nickName": "Ann", "name": null}))
+    if answer.body.trim().is_empty() {
+        return Err(Stop::Skip(format!("The server answers a {method} without a body.")));
+    }
+    holds(answer.object()?, &expect)
 }
 
 async fn members(scim: &Context) -> Outcome {

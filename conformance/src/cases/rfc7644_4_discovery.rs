@@ -305,7 +305,12 @@ async fn types_endpoint(scim: &Context) -> Outcome {
         let name = one["name"].as_str().unwrap_or_default();
         let answer = scim.get(scim.endpoint(name)).query("count", 1).await?;
         let too_many = answer.status == 400 && answer.json()["scimType"] == "tooMany";
-        ensure!(too_many || answer.status == 200, "Expected {name} at {}; got {}.", scim.endpoint(name), answer.status);
+        ensure!(
+            too_many || [200, 403].contains(&answer.status),
+            "Expected {name} at {}; got {}.",
+            scim.endpoint(name),
+            answer.status
+        );
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use crate::{
-    broken::{BrokenServer, Fault, Service, TOKEN},
+    broken::{BrokenServer, Fault, Service, TOKEN, fault::on},
     faults,
 };
 
@@ -64,6 +64,44 @@ async fn required_attributes_that_nobody_knows_get_values() {
     let findings = run::examine(&server, &cases, 4, |_| {}).await;
     let others = others(&findings, &[Verdict::Pass]);
     assert!(others.is_empty(), "{others:#?}");
+}
+
+/// What a server does not declare is skipped, with a reason, and nothing else is found wrong.
+#[tokio::test]
+async fn a_server_that_declares_little_is_not_accused() {
+    let broken = BrokenServer::start().await;
+    broken.break_with(on("GET **").gives(|asked, answer| {
+        let Some(body) = &mut answer.body else { return };
+        match asked.path.as_str() {
+            "/ServiceProviderConfig" => {
+                for feature in ["patch", "bulk", "filter", "changePassword", "sort", "etag"] {
+                    body[feature]["supported"] = json!(false);
+                }
+                body["pagination"] = json!({"cursor": false, "index": false});
+            }
+            "/ResourceTypes" => {
+                let Some(types) = body["Resources"].as_array_mut() else { return };
+                types.truncate(1);
+                types[0]["schemaExtensions"] = json!([]);
+                body["totalResults"] = json!(1);
+            }
+            "/Schemas" => {
+                let Some(schemas) = body["Resources"].as_array_mut() else { return };
+                schemas.truncate(1);
+                schemas[0]["attributes"] = json!([schemas[0]["attributes"][0]]);
+                body["totalResults"] = json!(1);
+            }
+            _ => {}
+        }
+    }));
+    let server = reach(&broken).await;
+    let cases: Vec<_> = cases::all().collect();
+    let findings = run::examine(&server, &cases, 4, |_| {}).await;
+    let others = others(&findings, &[Verdict::Pass, Verdict::Skip]);
+    assert!(others.is_empty(), "{others:#?}");
+    let skipped = findings.iter().filter(|one| one.verdict == Verdict::Skip);
+    assert!(skipped.clone().all(|one| one.reason.as_ref().is_some_and(|why| why.len() > 20)));
+    assert!(skipped.count() > 200, "most cases need what this server does not declare");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ fn says(name: &'static str, value: serde_json::Value) -> Fault {
 
 pub fn faults() -> Faults {
     vec![
-        ("type-string", on("POST /Users").reads("\"A b \"", "\"A b\""), "to be \"A b \"; it is \"A b\""),
+        ("type-string", post().reads("\"A b\"", "\"A\""), "to be \"A b\"; it is \"A\""),
         ("type-boolean", says("valid", json!("false")), "User:valid to be false; it is \"false\""),
         ("type-decimal", says("weight", json!("2.5")), "User:weight to be 2.5; it is \"2.5\""),
         ("type-integer", says("number", json!("-7")), "User:number to be -7; it is \"-7\""),

@@ -81,10 +81,5 @@ pub fn faults() -> Faults {
             }),
             "password to be writeOnly and returned never",
         ),
-        (
-            "schema-common",
-            schemas().says("/Resources/0/attributes/0", json!({"name": "id", "type": "string", "caseExact": false})),
-            "to be readOnly, caseExact and returned always",
-        ),
     ]
 }

@@ -1,4 +1,5 @@
-//! The table of cases: one file for each section of an RFC.
+//! The table of cases: one file for each section of an RFC, and beside them what several share:
+//! [`attributes`], [`every_type`] and [`time`].
 
 use crate::case::{Area, Case};
 

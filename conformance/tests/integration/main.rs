@@ -13,4 +13,5 @@
 mod broken;
 mod cases;
 mod faults;
+mod profiles;
 mod scim_server;

@@ -11,10 +11,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A running scim-server with one tenant; it ends with the test.
-struct ScimServer {
+pub struct ScimServer {
     process: Child,
     directory: TempDir,
-    url: String,
+    pub url: String,
 }
 
 impl Drop for ScimServer {
@@ -36,7 +36,7 @@ fn server_program() -> PathBuf {
 }
 
 impl ScimServer {
-    fn start(profile: &str) -> Self {
+    pub fn start(profile: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let run = |args: &[&str]| {
             let mut command = Command::new(server_program());
@@ -58,11 +58,28 @@ impl ScimServer {
         Self { url: format!("{origin}{}", text("path")), process, directory }
     }
 
-    fn conformance(&self, args: &[&str]) -> Output {
+    /// The token, in a file.
+    pub fn token_file(&self) -> PathBuf {
+        self.directory.path().join("token")
+    }
+
+    /// A command of the program against this server, to be started.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scim-conformance"));
-        let (command, rest) = (command.arg(args[0]), &args[1..]);
-        command.args(["--url", &self.url, "--token-file"]).arg(self.directory.path().join("token")).args(rest);
-        command.output().expect("scim-conformance runs")
+        command.args(&args[..1]).args(["--url", &self.url, "--token-file"]).arg(self.token_file()).args(&args[1..]);
+        command
+    }
+
+    pub fn conformance(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("scim-conformance runs")
+    }
+
+    /// What a run with these arguments finds.
+    #[track_caller]
+    pub fn report(&self, args: &[&str]) -> Report {
+        let output = self.conformance(&[&["run", "--report", "json"], args].concat());
+        let read = serde_json::from_slice(&output.stdout);
+        read.unwrap_or_else(|_| panic!("no report but {}", String::from_utf8_lossy(&output.stderr)))
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) fn chosen(
                 let reported = steps.iter().filter(|(_, choice)| *choice == profile::Choice::Report);
                 takes.extend(reported.map(|(id, _)| *id));
             }
-            Err(error) => unknown = unknown.or(Some(error)),
+            Err(error) => unknown = unknown.filter(Unknown::is_near).or(Some(error)),
         }
     }
     match unknown {

@@ -35,6 +35,11 @@ impl Unknown {
         let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.8);
         Self { word: word.to_owned(), nearest: best.map(|(_, one)| one.to_owned()) }
     }
+
+    /// Whether something like it is known.
+    pub fn is_near(&self) -> bool {
+        self.nearest.is_some()
+    }
 }
 
 impl fmt::Display for Unknown {

@@ -14,4 +14,6 @@ mod broken;
 mod cases;
 mod faults;
 mod profiles;
+mod program;
 mod scim_server;
+mod trouble;

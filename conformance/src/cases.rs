@@ -2,6 +2,7 @@
 
 use crate::case::{Area, Case};
 
+mod attributes;
 mod rfc6750_bearer;
 mod rfc7643_2_characteristics;
 mod rfc7643_7_schemas;
@@ -26,6 +27,7 @@ mod rfc7644_3_8_media_types;
 mod rfc7644_3_9_projection;
 mod rfc7644_4_discovery;
 mod rfc9865_cursor;
+mod time;
 
 /// All areas, in the order of reports.
 pub const AREAS: &[Area] = &[

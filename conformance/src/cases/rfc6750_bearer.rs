@@ -13,9 +13,9 @@ pub const AREA: Area = Area { tag: "auth", title: "Bearer tokens (RFC 6750, RFC 
 const USERS: &[crate::case::Need] = &[Type("User")];
 
 const CASES: &[Case] = &[
-    Case::must("auth-no-token", "RFC 7644 §3.12", "A request without a token is answered 401.", run!(refused, ""))
+    Case::should("auth-no-token", "RFC 7644 §3.12", "A request without a token is answered 401.", run!(refused, ""))
         .needs(USERS),
-    Case::must(
+    Case::should(
         "auth-wrong-token",
         "RFC 6750 §3.1",
         "A token that the server does not know is answered 401.",

@@ -18,7 +18,7 @@ const CASES: &[Case] = &[
         run!(known),
     )
     .needs(&[Type("User")]),
-    Case::must(
+    Case::should(
         "retrieve-unknown",
         "RFC 7644 §3.12",
         "A GET of a resource that is not there is answered 404.",

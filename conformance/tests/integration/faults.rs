@@ -24,8 +24,9 @@ mod rfc9865_cursor;
 
 use crate::broken::Fault;
 
-/// Case ids and faults.
-pub type Faults = Vec<(&'static str, Fault)>;
+/// Case ids, faults, and what the case has to say of the fault: a part of its sentence, so that no
+/// case fails for another reason than the one it is about.
+pub type Faults = Vec<(&'static str, Fault, &'static str)>;
 
 /// All of them.
 pub fn all() -> Faults {

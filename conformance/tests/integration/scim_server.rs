@@ -7,8 +7,10 @@ use std::{
 };
 
 use conformance::{report::Report, verdict::Verdict};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::broken::schemas;
 
 /// A running scim-server with one tenant; it ends with the test.
 pub struct ScimServer {
@@ -47,6 +49,13 @@ impl ScimServer {
         let made: Value = serde_json::from_slice(&made.stdout).expect("what init made");
         let text = |name: &str| made[name].as_str().expect("a text").to_owned();
         std::fs::write(directory.path().join("token"), text("token")).expect("the token file");
+        let settings = directory.path().join("settings.json");
+        let definitions = json!({"schemas": [schemas::kit(), schemas::device()]});
+        std::fs::write(&settings, definitions.to_string()).expect("the settings file");
+        let file = settings.to_str().expect("a path in UTF-8");
+        let set = run(&["tenant", "set", "test", "--settings", file]).output();
+        let set = set.expect("tenant set runs");
+        assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
         let mut process = run(&["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -83,15 +92,20 @@ impl ScimServer {
     }
 }
 
+/// Where our server departs from the letter on purpose: it makes the value that a replace with a
+/// filter does not find, since Entra ID counts on it.
+const DELIBERATE: [&str; 1] = ["modify-replace-no-match-eq"];
+
 #[test]
 fn our_server_conforms_and_nothing_stays_on_it() {
     let server = ScimServer::start("rfc");
     let output = server.conformance(&["run", "--report", "json"]);
     let report: Report = serde_json::from_slice(&output.stdout).expect("a report");
+    let deliberate = |id: &str| DELIBERATE.contains(&id);
     let wrong: Vec<_> = report
         .findings
         .iter()
-        .filter(|one| matches!(one.verdict, Verdict::Error | Verdict::Fail | Verdict::Warn))
+        .filter(|one| (one.verdict != Verdict::Pass) != deliberate(&one.id))
         .map(|one| format!("{} {}: {}", one.verdict.word(), one.id, one.reason.as_deref().unwrap_or_default()))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod catalogue;
+pub mod reference;
 mod session;
 
 use std::{fs, io::Write, path::Path, process::ExitCode};

@@ -11,8 +11,11 @@
 )]
 
 mod broken;
+mod browser;
 mod cases;
+mod docs;
 mod faults;
+mod identity_center;
 mod profiles;
 mod program;
 mod scim_server;

@@ -15,7 +15,11 @@ const store = () => {
         return all.get(id);
     };
     return {
-        egress: resource => resource.id ? known(resource.id) : [...all.values()],
+        // The library leaves filtering to the application, with a filter that can be applied.
+        egress: resource => {
+            if (resource.id) return known(resource.id);
+            return resource.filter ? resource.filter.match([...all.values()]) : [...all.values()];
+        },
         ingress: (resource, instance) => {
             const old = resource.id ? known(resource.id) : undefined;
             const name = one => (one.userName ?? one.displayName)?.toLowerCase();
@@ -25,8 +29,13 @@ const store = () => {
                 }
             }
             const now = new Date();
-            const {schemas, meta, ...attributes} = JSON.parse(JSON.stringify(instance));
+            const {meta, ...attributes} = JSON.parse(JSON.stringify(instance));
             const id = old?.id ?? randomUUID();
+            if (old) {
+                const {id: _, meta: __, ...before} = old;
+                const {id: ___, ...after} = attributes;
+                if (JSON.stringify(before) === JSON.stringify(after)) return old;
+            }
             const stored = {...attributes, id, meta: {created: old?.meta.created ?? now, lastModified: now}};
             all.set(id, stored);
             return stored;
@@ -46,7 +55,8 @@ const app = express();
 app.use("/scim", new SCIMMYRouters({
     type: "bearer",
     handler: request => {
-        if (request.header("Authorization") !== `Bearer ${token}`) throw new Error("The token is missing or wrong.");
+        const [scheme, given] = (request.header("Authorization") ?? "").split(" ");
+        if (scheme.toLowerCase() !== "bearer" || given !== token) throw new Error("The token is missing or wrong.");
         return "conformance";
     },
     baseUri: request => `${request.protocol}://${request.get("host")}`,

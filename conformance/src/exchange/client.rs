@@ -32,6 +32,8 @@ use super::{Answer, Request};
 const MOST_BODY: usize = 16 * 1024 * 1024;
 /// How often a request that was limited is sent again.
 const MOST_RETRIES: usize = 5;
+/// How long a connection is kept for another request.
+const MOST_IDLE: Duration = Duration::from_secs(1);
 /// After so many requests in a row without an answer in time, the server is taken for dead: a run
 /// would else wait out the timeout hundreds of times.
 const MOST_SILENCE: u32 = 5;
@@ -91,7 +93,8 @@ impl Client {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        let inner = HyperClient::builder(TokioExecutor::new()).build(connector);
+        // Servers close idle connections after a few seconds, and a request that meets this is lost.
+        let inner = HyperClient::builder(TokioExecutor::new()).pool_idle_timeout(MOST_IDLE).build(connector);
         Ok(Self { inner, token: settings.token.clone(), timeout: settings.timeout, silence: Arc::default() })
     }
 

@@ -20,6 +20,7 @@ const DEVIATIONS: &[Deviation] = &[
         constraint: "A user has at most one email, address, telephone number and role, and the email is primary.",
         cases: &[
             (Error, "attribute-empty-list-put"),
+            (Error, "attribute-case-exact-filter"),
             (Error, "create-multi-valued"),
             (Error, "replace-multi-valued"),
             (Fail, "modify-primary"),

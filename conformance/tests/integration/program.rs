@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use conformance::report::Report;
+use conformance::{context::Context, exchange::Settings, report::Report, run};
 use serde_json::Value;
 
 use crate::scim_server::ScimServer;
@@ -128,17 +128,14 @@ fn start_and_wait(server: &ScimServer) -> std::process::Child {
 
 /// Whether something that the program made is on the server.
 fn leftovers(server: &ScimServer) -> bool {
-    let list = Command::new("curl")
-        .args(["-sS", "-G", "-H"])
-        .arg(format!(
-            "Authorization: Bearer {}",
-            std::fs::read_to_string(server.token_file()).expect("the token").trim()
-        ))
-        .args(["--data-urlencode", "filter=userName sw \"scim-conformance\"", &format!("{}/Users", server.url)])
-        .output()
-        .expect("curl runs");
-    let list: Value = serde_json::from_slice(&list.stdout).expect("a list");
-    list["totalResults"] != 0
+    let token = std::fs::read_to_string(server.token_file()).expect("the token").trim().to_owned();
+    let settings = Settings { token: Some(token), timeout: Duration::from_secs(30), ca: None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let scim = Context::new(run::connect(&server.url, &settings, "looker").await.expect("a SCIM server"));
+        let list = scim.get("/Users").filter("userName sw \"scim-conformance\"").await.expect("a list");
+        list.json()["totalResults"] != 0
+    })
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::case::{Area, Case};
 
 mod attributes;
+mod every_type;
 mod rfc6750_bearer;
 mod rfc7643_2_characteristics;
 mod rfc7643_7_schemas;

@@ -30,13 +30,7 @@ const CASES: &[Case] = &[
         run!(put_collection),
     )
     .needs(USERS),
-    Case::must(
-        "method-put",
-        "RFC 7644 §3.5",
-        "Resources can be replaced with PUT.",
-        run!(put),
-    )
-    .needs(USERS),
+    Case::must("method-put", "RFC 7644 §3.5", "Resources can be replaced with PUT.", run!(put)).needs(USERS),
     Case::should(
         "method-post-resource",
         STATUS,
@@ -68,13 +62,8 @@ const CASES: &[Case] = &[
         "A POST at /Schemas is answered 405: schemas are read-only.",
         run!(refused, "POST", "/Schemas"),
     ),
-    Case::should(
-        "method-get-bulk",
-        STATUS,
-        "A GET at /Bulk is answered 405.",
-        run!(refused, "GET", "/Bulk"),
-    )
-    .needs(&[Need::Bulk]),
+    Case::should("method-get-bulk", STATUS, "A GET at /Bulk is answered 405.", run!(refused, "GET", "/Bulk"))
+        .needs(&[Need::Bulk]),
     Case::should(
         "method-unknown",
         STATUS,
@@ -82,12 +71,7 @@ const CASES: &[Case] = &[
         run!(refused, "BREW", "a user"),
     )
     .needs(USERS),
-    Case::must(
-        "method-allow",
-        "RFC 7231 §6.5.5",
-        "An answer 405 has an Allow header.",
-        run!(allow),
-    ),
+    Case::must("method-allow", "RFC 7231 §6.5.5", "An answer 405 has an Allow header.", run!(allow)),
     Case::should(
         "method-me",
         "RFC 7644 §3.11",

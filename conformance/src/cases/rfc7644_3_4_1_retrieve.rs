@@ -20,13 +20,8 @@ const SECTION: &str = "RFC 7644 §3.4.1";
 const USERS: &[Need] = &[Type("User")];
 
 const CASES: &[Case] = &[
-    Case::must(
-        "retrieve-known",
-        SECTION,
-        "A GET of a resource is answered 200 with the resource.",
-        run!(known),
-    )
-    .needs(USERS),
+    Case::must("retrieve-known", SECTION, "A GET of a resource is answered 200 with the resource.", run!(known))
+        .needs(USERS),
     Case::must("retrieve-group", SECTION, "A GET of a group is answered 200 with the group.", run!(group))
         .needs(&[Type("Group")]),
     Case::must(

@@ -73,20 +73,9 @@ const CASES: &[Case] = &[
         run!(sorted, "title", "descending", "Cleo Dora Ada Bert"),
     )
     .needs(TITLE),
-    Case::must(
-        "sort-time",
-        SECTION,
-        "Dates with times are sorted by their order in time.",
-        run!(by_time),
-    )
-    .needs(NAME),
-    Case::must(
-        "sort-extension",
-        SECTION,
-        "Resources are sorted by an attribute of an extension.",
-        run!(by_department),
-    )
-    .needs(&[Sort, Filter, Attribute("User", DEPARTMENT)]),
+    Case::must("sort-time", SECTION, "Dates with times are sorted by their order in time.", run!(by_time)).needs(NAME),
+    Case::must("sort-extension", SECTION, "Resources are sorted by an attribute of an extension.", run!(by_department))
+        .needs(&[Sort, Filter, Attribute("User", DEPARTMENT)]),
     Case::must(
         "sort-case-insensitive",
         SECTION,
@@ -115,13 +104,8 @@ const CASES: &[Case] = &[
         run!(by_email, false),
     )
     .needs(EMAILS),
-    Case::must(
-        "sort-pages",
-        "RFC 7644 §3.4.2.4",
-        "The pages of a sorted result are parts of one order.",
-        run!(pages),
-    )
-    .needs(NAME),
+    Case::must("sort-pages", "RFC 7644 §3.4.2.4", "The pages of a sorted result are parts of one order.", run!(pages))
+        .needs(NAME),
 ];
 
 /// A query for the people, sorted.
@@ -134,7 +118,9 @@ async fn people<'a>(scim: &'a Context, by: &str, order: &str) -> Result<Call<'a>
 /// The given names of the people in a list, in its order.
 async fn names(scim: &Context, resources: &[Value]) -> Result<Vec<&'static str>, Stop> {
     let people = scim.people().await?;
-    let name = |one: &Value| people.iter().zip(PEOPLE).find(|(known, _)| one["id"] == known.id).map(|(_, person)| person.given);
+    let name = |one: &Value| {
+        people.iter().zip(PEOPLE).find(|(known, _)| one["id"] == known.id).map(|(_, person)| person.given)
+    };
     Ok(resources.iter().filter_map(name).collect())
 }
 
@@ -173,7 +159,10 @@ async fn in_order(scim: &Context, made: &[Resource], by: &str, expect: &[usize])
     let found = scim.get(scim.users()).filter(any.join(" or ")).query("sortBy", by).await?.resources()?;
     let position = |one: &Value| made.iter().position(|known| one["id"] == known.id);
     let found: Vec<_> = found.iter().filter_map(position).collect();
-    ensure!(found == expect, "Expected sortBy={by} to give the users of this case in the order {expect:?}; it gives {found:?}.");
+    ensure!(
+        found == expect,
+        "Expected sortBy={by} to give the users of this case in the order {expect:?}; it gives {found:?}."
+    );
     Ok(())
 }
 

@@ -60,34 +60,14 @@ const CASES: &[Case] = &[
         run!(beyond),
     )
     .needs(NEEDS),
-    Case::must(
-        "page-start-counts-from-one",
-        SECTION,
-        "startIndex=2 leaves out the first result.",
-        run!(second),
-    )
-    .needs(NEEDS),
-    Case::should(
-        "page-all",
-        SECTION,
-        "While nothing changes, the pages together have each result once.",
-        run!(all),
-    )
-    .needs(NEEDS),
-    Case::must(
-        "page-most",
-        "RFC 7643 §5",
-        "No more resources are returned than filter.maxResults says.",
-        run!(most),
-    )
-    .needs(NEEDS),
-    Case::should(
-        "page-count-text",
-        "RFC 7644 §3.12",
-        "A count that is no number is refused with 400.",
-        run!(text),
-    )
-    .needs(NEEDS),
+    Case::must("page-start-counts-from-one", SECTION, "startIndex=2 leaves out the first result.", run!(second))
+        .needs(NEEDS),
+    Case::should("page-all", SECTION, "While nothing changes, the pages together have each result once.", run!(all))
+        .needs(NEEDS),
+    Case::must("page-most", "RFC 7643 §5", "No more resources are returned than filter.maxResults says.", run!(most))
+        .needs(NEEDS),
+    Case::should("page-count-text", "RFC 7644 §3.12", "A count that is no number is refused with 400.", run!(text))
+        .needs(NEEDS),
 ];
 
 /// A query for the four people.

@@ -26,13 +26,8 @@ pub(super) const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListRespons
 
 const CASES: &[Case] = &[
     Case::must("query-schemas", SECTION, "A list is identified as a ListResponse.", run!(schemas)).needs(USERS),
-    Case::must(
-        "query-total",
-        SECTION,
-        "A list says in totalResults how many resources there are.",
-        run!(total),
-    )
-    .needs(USERS),
+    Case::must("query-total", SECTION, "A list says in totalResults how many resources there are.", run!(total))
+        .needs(USERS),
     Case::must(
         "query-nothing",
         SECTION,
@@ -64,13 +59,8 @@ const CASES: &[Case] = &[
     )
     .needs(USERS),
     Case::must("query-groups", SECTION, "Groups are found by a query at their endpoint.", run!(groups)).needs(GROUPS),
-    Case::must(
-        "query-members",
-        "RFC 7644 §3.4.2.2",
-        "Groups are found by the id of a member.",
-        run!(members),
-    )
-    .needs(MEMBERS),
+    Case::must("query-members", "RFC 7644 §3.4.2.2", "Groups are found by the id of a member.", run!(members))
+        .needs(MEMBERS),
     Case::must(
         "query-external-id",
         "RFC 7643 §3.1",
@@ -170,7 +160,12 @@ async fn ids(scim: &Context, path: &str, filter: &str) -> Result<Vec<String>, St
 /// Demands that a query finds exactly this.
 async fn finds(scim: &Context, path: &str, filter: &str, expect: &[&str]) -> Outcome {
     let found = ids(scim, path, filter).await?;
-    ensure!(found == expect, "Expected the filter {filter} at {path} to find [{}]; it finds [{}].", expect.join(", "), found.join(", "));
+    ensure!(
+        found == expect,
+        "Expected the filter {filter} at {path} to find [{}]; it finds [{}].",
+        expect.join(", "),
+        found.join(", ")
+    );
     Ok(())
 }
 
@@ -211,7 +206,9 @@ async fn root(scim: &Context, filter: &str) -> Result<Vec<Value>, Stop> {
 
 async fn root_type(scim: &Context) -> Outcome {
     let (user, group) = (scim.user().create().await?, scim.group().create().await?);
-    let found = root(scim, &format!("meta.resourceType eq \"Group\" and (id eq \"{}\" or id eq \"{}\")", user.id, group.id)).await?;
+    let found =
+        root(scim, &format!("meta.resourceType eq \"Group\" and (id eq \"{}\" or id eq \"{}\")", user.id, group.id))
+            .await?;
     let ids: Vec<_> = found.iter().filter_map(|one| one["id"].as_str()).collect();
     ensure!(ids == [group.id.as_str()], "Expected the base URL to find the group alone; it finds {}.", ids.join(", "));
     Ok(())

@@ -31,13 +31,8 @@ const CASES: &[Case] = &[
     )
     .needs(USERS),
     Case::must("search-list", SECTION, "A search is answered with a ListResponse.", run!(list)).needs(USERS),
-    Case::must(
-        "search-filter",
-        SECTION,
-        "A search finds what its filter asks for, and nothing else.",
-        run!(filter),
-    )
-    .needs(USERS),
+    Case::must("search-filter", SECTION, "A search finds what its filter asks for, and nothing else.", run!(filter))
+        .needs(USERS),
     Case::must("search-attributes", SECTION, "A search returns the attributes that it asks for.", run!(attributes))
         .needs(NAMES),
     Case::must(
@@ -47,12 +42,17 @@ const CASES: &[Case] = &[
         run!(excluded),
     )
     .needs(NAMES),
-    Case::must("search-sort", SECTION, "A search is sorted as it asks.", run!(sort))
-        .needs(&[Filter, Sort, Attribute("User", "userName")]),
-    Case::must("search-count", SECTION, "A search returns no more resources than its count.", run!(count))
-        .needs(USERS),
-    Case::must("search-start", SECTION, "A search begins where its startIndex says.", run!(start))
-        .needs(&[Type("User"), Filter, Need::IndexPages]),
+    Case::must("search-sort", SECTION, "A search is sorted as it asks.", run!(sort)).needs(&[
+        Filter,
+        Sort,
+        Attribute("User", "userName"),
+    ]),
+    Case::must("search-count", SECTION, "A search returns no more resources than its count.", run!(count)).needs(USERS),
+    Case::must("search-start", SECTION, "A search begins where its startIndex says.", run!(start)).needs(&[
+        Type("User"),
+        Filter,
+        Need::IndexPages,
+    ]),
     Case::must("search-makes-nothing", SECTION, "A POST to .search makes no resource.", run!(makes_nothing))
         .needs(USERS),
     Case::must(
@@ -86,7 +86,8 @@ async fn ask(scim: &Context, more: Value) -> Result<Value, Stop> {
 /// The given names of the people in a list, in its order.
 async fn names(scim: &Context, list: &Value) -> Result<String, Stop> {
     let people = scim.people().await?;
-    let name = |one: &Value| people.iter().zip(PEOPLE).find(|(known, _)| one["id"] == known.id).map(|(_, who)| who.given);
+    let name =
+        |one: &Value| people.iter().zip(PEOPLE).find(|(known, _)| one["id"] == known.id).map(|(_, who)| who.given);
     let resources = list["Resources"].as_array().into_iter().flatten();
     Ok(resources.filter_map(name).collect::<Vec<_>>().join(" "))
 }

@@ -36,13 +36,8 @@ const CASES: &[Case] = &[
         run!(sizes),
     )
     .needs(&[Cursor]),
-    Case::must(
-        "cursor-config-default",
-        CONFIG,
-        "pagination.defaultPaginationMethod is cursor or index.",
-        run!(method),
-    )
-    .needs(&[Cursor]),
+    Case::must("cursor-config-default", CONFIG, "pagination.defaultPaginationMethod is cursor or index.", run!(method))
+        .needs(&[Cursor]),
     Case::must(
         "cursor-next",
         SECTION,
@@ -59,35 +54,13 @@ const CASES: &[Case] = &[
     .needs(NEEDS),
     Case::must("cursor-whole", SECTION, "A result on one page has no nextCursor.", run!(whole)).needs(NEEDS),
     Case::must("cursor-count", SECTION, "No page has more resources than count says.", run!(count)).needs(NEEDS),
-    Case::must(
-        "cursor-count-zero",
-        SECTION,
-        "count=0 returns no resources.",
-        run!(no_resources, 0),
-    )
-    .needs(NEEDS),
+    Case::must("cursor-count-zero", SECTION, "count=0 returns no resources.", run!(no_resources, 0)).needs(NEEDS),
     Case::must("cursor-count-negative", SECTION, "A negative count means 0.", run!(no_resources, -3)).needs(NEEDS),
-    Case::must(
-        "cursor-characters",
-        SECTION,
-        "A cursor has only letters, digits, -, ., _ and ~.",
-        run!(characters),
-    )
-    .needs(NEEDS),
-    Case::must(
-        "cursor-previous",
-        SECTION,
-        "The first page has no previousCursor.",
-        run!(previous),
-    )
-    .needs(NEEDS),
-    Case::should(
-        "cursor-total",
-        SECTION,
-        "totalResults is the number of results on all pages.",
-        run!(total),
-    )
-    .needs(NEEDS),
+    Case::must("cursor-characters", SECTION, "A cursor has only letters, digits, -, ., _ and ~.", run!(characters))
+        .needs(NEEDS),
+    Case::must("cursor-previous", SECTION, "The first page has no previousCursor.", run!(previous)).needs(NEEDS),
+    Case::should("cursor-total", SECTION, "totalResults is the number of results on all pages.", run!(total))
+        .needs(NEEDS),
     Case::should(
         "cursor-invalid",
         ERRORS,
@@ -102,13 +75,8 @@ const CASES: &[Case] = &[
         run!(other_count),
     )
     .needs(NEEDS),
-    Case::should(
-        "cursor-sorted",
-        "RFC 9865 §2.2",
-        "Pages by cursor are sorted where sortBy is given.",
-        run!(sorted),
-    )
-    .needs(&[Cursor, Filter, Sort, Attribute("User", "userName")]),
+    Case::should("cursor-sorted", "RFC 9865 §2.2", "Pages by cursor are sorted where sortBy is given.", run!(sorted))
+        .needs(&[Cursor, Filter, Sort, Attribute("User", "userName")]),
     Case::must(
         "cursor-search",
         "RFC 9865 §3",

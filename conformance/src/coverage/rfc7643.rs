@@ -78,17 +78,25 @@ const LINES: &[Line] = &[
     must(
         "§3",
         "`schemas` is in every resource, names no URI twice, and only schemas of the resource's type.",
-        &["create-schemas", "schema-common", "modify-add-schemas"],
+        &["create-schemas", "schema-common", "modify-add-schemas", "retrieve-schemas*", "query-resource-schemas"],
     ),
     must(
         "§3.1",
         "Common attributes are in every resource; `id` and `meta` come from the server.",
-        &["create-meta-ignored", "create-id-ignored", "replace-meta-ignored", "schema-common"],
+        &["create-meta-ignored", "create-id-ignored", "replace-meta-ignored", "schema-common", "retrieve-meta"],
     ),
-    must("§3.1", "`id` is there, is not empty, and is unique among all resources.", &["create-id", "create-id-unique"]),
-    must("§3.1", "`id` is stable and cannot be changed by a client.", &["replace-id-stays", "create-id-ignored"]),
+    must(
+        "§3.1",
+        "`id` is there, is not empty, and is unique among all resources.",
+        &["create-id", "create-id-unique", "query-resource-id"],
+    ),
+    must(
+        "§3.1",
+        "`id` is stable and cannot be changed by a client.",
+        &["replace-id-stays", "create-id-ignored", "retrieve-id-stays"],
+    ),
     must("§3.1", "`bulkId` is in no id.", &["create-id-reserved"]),
-    must("§3.1", "`externalId` is the client's, and kept.", &["create-external-id"]),
+    must("§3.1", "`externalId` is the client's, and kept.", &["create-external-id", "query-external-id*"]),
     hidden("§3.1", "`externalId` is scoped to the client that set it.", "a run has one client"),
     must("§3.1", "`meta.resourceType` is the name of the resource's type.", &["create-resource-type"]),
     must("§3.1", "`meta.created` is a dateTime and stays.", &["create-times", "replace-created-stays"]),
@@ -157,7 +165,7 @@ const LINES: &[Line] = &[
     ),
     must(
         "§4.1.2",
-        "`groups` of a user follows from the groups' members and is read-only.",
+        "`groups` of a user is read-only, and what it names are groups' ids.",
         &["create-user-groups", "attribute-read-only-post", "attribute-read-only-put", "attribute-read-only-patch"],
     ),
     hidden(
@@ -177,7 +185,7 @@ const LINES: &[Line] = &[
         &["discovery-config-features", "discovery-config"],
     ),
     must("§5", "The configuration states the limits of bulk.", &["discovery-config-bulk"]),
-    must("§5", "The configuration states the most results of a filter.", &["discovery-config-filter"]),
+    must("§5", "The configuration states the most results of a filter.", &["discovery-config-filter", "page-most"]),
     must(
         "§5",
         "Each authentication scheme has a type, a name and a description.",

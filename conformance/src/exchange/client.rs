@@ -107,7 +107,7 @@ impl Client {
     /// 429 with a `Retry-After` in seconds is waited out, for a while: a server may limit its clients.
     pub async fn send(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
         for _ in 0..MOST_RETRIES {
-            let answer = self.send_once(Arc::clone(&request)).await?;
+            let answer = self.send_anew(&request).await?;
             let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
             match wait {
                 Some(wait) if answer.status == 429 && Duration::from_secs(wait) <= self.timeout => {
@@ -117,6 +117,19 @@ impl Client {
             }
         }
         self.send_once(request).await
+    }
+
+    /// A server may close a connection just when the next request goes out on it. What may be sent twice
+    /// without harm (RFC 9110 §9.2.2) is sent once more.
+    async fn send_anew(&self, request: &Arc<Request>) -> Result<Answer, NotSent> {
+        let first = self.send_once(Arc::clone(request)).await;
+        let may_repeat = matches!(request.method.as_str(), "GET" | "PUT" | "DELETE");
+        match &first {
+            Err(NotSent(why)) if may_repeat && why.contains("Connection reset by peer") => {
+                self.send_once(Arc::clone(request)).await
+            }
+            _ => first,
+        }
     }
 
     async fn send_once(&self, request: Arc<Request>) -> Result<Answer, NotSent> {

@@ -25,7 +25,11 @@ pub fn faults() -> Faults {
             "the first page without startIndex",
         ),
         ("page-start-beyond", users().asks("startIndex", "100", "1"), "no resources behind the last; there are 2"),
-        ("page-start-counts-from-one", users().asks("startIndex", "2", "3"), "one result less from startIndex=2 on than 4; there are 2"),
+        (
+            "page-start-counts-from-one",
+            users().asks("startIndex", "2", "3"),
+            "one result less from startIndex=2 on than 4; there are 2",
+        ),
         ("page-all", users().ignores("startIndex"), "they have 1 of them"),
         (
             "page-most",

@@ -30,7 +30,11 @@ pub fn faults() -> Faults {
             }),
             "to find []",
         ),
-        ("query-root-type", on("GET /").asks("filter", "meta.resourceType eq \"Group\"", "id pr"), "to find the group alone"),
+        (
+            "query-root-type",
+            on("GET /").asks("filter", "meta.resourceType eq \"Group\"", "id pr"),
+            "to find the group alone",
+        ),
         ("query-root-foreign-attribute", on("GET /").ignores("filter"), "to find the user alone"),
         ("query-every-type", on("GET /Devices").asks("filter", "eq", "ne"), "at /Devices to find"),
     ]

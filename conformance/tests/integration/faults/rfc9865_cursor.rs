@@ -16,8 +16,16 @@ fn config() -> On {
 pub fn faults() -> Faults {
     vec![
         ("cursor-config", config().says("/pagination/index", json!("yes")), "pagination.index to be true or false"),
-        ("cursor-config-sizes", config().says("/pagination/maxPageSize", json!(0)), "pagination.maxPageSize to be a positive integer"),
-        ("cursor-config-default", config().says("/pagination/defaultPaginationMethod", json!("offset")), "to be cursor or index; it is \"offset\""),
+        (
+            "cursor-config-sizes",
+            config().says("/pagination/maxPageSize", json!(0)),
+            "pagination.maxPageSize to be a positive integer",
+        ),
+        (
+            "cursor-config-default",
+            config().says("/pagination/defaultPaginationMethod", json!("offset")),
+            "to be cursor or index; it is \"offset\"",
+        ),
         ("cursor-next", users().omits("/nextCursor"), "nextCursor to be a string; it is absent"),
         (
             "cursor-last",

@@ -138,16 +138,13 @@ impl Client {
             return Err(NotSent(format!("The server has stopped answering, so {asked} was not sent.")));
         }
         let seconds = self.timeout.as_secs();
-        match tokio::time::timeout(self.timeout, self.exchange(Arc::clone(&request))).await {
-            Ok(answer) => {
-                self.silence.store(0, Ordering::Relaxed);
-                answer
-            }
-            Err(_) => {
-                self.silence.fetch_add(1, Ordering::Relaxed);
-                Err(NotSent(format!("No answer to {} {} within {seconds} s (--timeout).", request.method, request.url)))
-            }
+        let sent = tokio::time::timeout(self.timeout, self.exchange(Arc::clone(&request))).await;
+        if let Ok(answer) = sent {
+            self.silence.store(0, Ordering::Relaxed);
+            return answer;
         }
+        self.silence.fetch_add(1, Ordering::Relaxed);
+        Err(NotSent(format!("No answer to {} {} within {seconds} s (--timeout).", request.method, request.url)))
     }
 
     async fn exchange(&self, request: Arc<Request>) -> Result<Answer, NotSent> {

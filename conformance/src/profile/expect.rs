@@ -43,9 +43,9 @@ fn at(got: Option<&Value>, wanted: &Value, pointer: &str) -> Option<String> {
                 complain("a number")
             }
         }
-        Value::Object(members) => match special(got, members, pointer) {
-            Some(result) => result,
-            None => members.iter().find_map(|(name, wanted)| {
+        Value::Object(members) => match members.iter().next() {
+            Some((form, operand)) if FORMS.contains(&form.as_str()) => special(got, form, operand, pointer),
+            _ => members.iter().find_map(|(name, wanted)| {
                 let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
                 at(got.and_then(|got| got.get(name)), wanted, &pointer)
             }),
@@ -60,26 +60,21 @@ fn at(got: Option<&Value>, wanted: &Value, pointer: &str) -> Option<String> {
     }
 }
 
-/// The forms with a `$`: an outer `None` means that it is an ordinary object.
-fn special(got: Option<&Value>, members: &serde_json::Map<String, Value>, pointer: &str) -> Option<Option<String>> {
-    let (name, operand) = members.iter().next()?;
-    let got_words = || got.map_or_else(|| "absent".to_owned(), brief);
-    let unmet = |needed: String| Some(format!("Needed {} {needed}; it is {}.", place(pointer), got_words()));
-    Some(match (name.as_str(), operand) {
-        ("$has", Value::Array(wanted)) => {
-            let elements = got.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-            if has_all(elements, wanted) { None } else { unmet(format!("to hold {}", brief(operand))) }
-        }
-        ("$least", least) => {
-            let enough = got.and_then(Value::as_f64) >= least.as_f64();
-            if enough { None } else { unmet(format!("to be at least {least}")) }
-        }
-        ("$not", wanted) => match at(got, wanted, pointer) {
-            Some(_) => None,
-            None => unmet(format!("not to be {}", brief(wanted))),
-        },
-        _ => return None,
-    })
+/// The forms with a `$`. `$ref` is none: it is the name of an attribute.
+const FORMS: [&str; 3] = ["$has", "$least", "$not"];
+
+fn special(got: Option<&Value>, form: &str, operand: &Value, pointer: &str) -> Option<String> {
+    let unmet = |needed: String| {
+        let got = got.map_or_else(|| "absent".to_owned(), brief);
+        Some(format!("Needed {} {needed}; it is {got}.", place(pointer)))
+    };
+    let elements = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    match form {
+        "$has" if !has_all(&elements(got), &elements(Some(operand))) => unmet(format!("to hold {}", brief(operand))),
+        "$least" if got.and_then(Value::as_f64) < operand.as_f64() => unmet(format!("to be at least {operand}")),
+        "$not" if at(got, operand, pointer).is_none() => unmet(format!("not to be {}", brief(operand))),
+        _ => None,
+    }
 }
 
 fn has_all(elements: &[Value], wanted: &[Value]) -> bool {

@@ -54,7 +54,7 @@ fn faults() -> Vec<(&'static str, Fault)> {
             "okta-users-duplicate",
             on("POST /Users").gives(|_, answer| {
                 if answer.status == 409 {
-                    answer.status = 400
+                    answer.status = 400;
                 }
             }),
         ),

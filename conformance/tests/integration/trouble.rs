@@ -186,27 +186,23 @@ fn the_server_dies_in_mid_run() {
         dying.url.trim_start_matches("http://").split('/').next().expect("an address").parse().expect("an address");
     let requests = std::sync::atomic::AtomicUsize::new(0);
     let proxy = listen(move |mut stream| {
-        loop {
-            let asked = head(&mut stream);
-            let length = asked.to_ascii_lowercase();
-            let length =
-                length.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
-            let mut body = vec![0; length.unwrap_or(0)];
-            if asked.is_empty() || stream.read_exact(&mut body).is_err() {
-                return;
-            }
-            if requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 30 {
-                std::thread::sleep(Duration::from_secs(60));
-                return;
-            }
-            let Ok(mut server) = TcpStream::connect(origin) else { return };
-            let asked = asked.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-            let _ = server.write_all(asked.as_bytes()).and_then(|()| server.write_all(&body));
-            let mut answer = Vec::new();
-            let _ = server.read_to_end(&mut answer);
-            let _ = stream.write_all(&answer);
+        let asked = head(&mut stream);
+        let length = asked.to_ascii_lowercase();
+        let length = length.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        if asked.is_empty() || stream.read_exact(&mut body).is_err() {
             return;
         }
+        if requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 30 {
+            std::thread::sleep(Duration::from_secs(60));
+            return;
+        }
+        let Ok(mut server) = TcpStream::connect(origin) else { return };
+        let asked = asked.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+        let _ = server.write_all(asked.as_bytes()).and_then(|()| server.write_all(&body));
+        let mut answer = Vec::new();
+        let _ = server.read_to_end(&mut answer);
+        let _ = stream.write_all(&answer);
     });
     let url = dying.url.replace(&origin.to_string(), &proxy.to_string());
     let token = dying.token_file();

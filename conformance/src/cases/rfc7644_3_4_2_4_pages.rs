@@ -89,7 +89,7 @@ fn ids(list: &Value) -> Vec<&str> {
 async fn count(scim: &Context) -> Outcome {
     let found = page(scim, 1, 2).await?;
     let found = ids(&found).len();
-    ensure!((1..=2).contains(&found), "Expected no more than 2 resources with count=2, and some; there are {found}.");
+    ensure!(found <= 2, "Expected no more than 2 resources with count=2; there are {found}.");
     Ok(())
 }
 
@@ -114,18 +114,14 @@ async fn no_resources(scim: &Context, count: i64) -> Outcome {
 }
 
 async fn from_the_start(scim: &Context, start: i64) -> Outcome {
-    let (list, first) = (page(scim, start, 2).await?, page(scim, 1, 2).await?);
-    let (got, expect) = (ids(&list), ids(&first));
-    ensure!(got == expect, "Expected startIndex={start} to give what 1 gives; it gives [{}].", got.join(", "));
-    Ok(())
+    equals(&page(scim, start, 2).await?, "/startIndex", 1)
 }
 
 async fn default_start(scim: &Context) -> Outcome {
     let answer = people(scim).await?.query("count", 2).await?;
-    let first = page(scim, 1, 2).await?;
-    let (got, expect) = (ids(answer.status(200)?.object()?), ids(&first));
-    ensure!(got == expect, "Expected the first page without startIndex; it gives [{}].", got.join(", "));
-    Ok(())
+    let list = answer.status(200)?.object()?;
+    // A server whose default method is the cursor begins with the first too, and does not say so.
+    if list["startIndex"].is_null() && !list["nextCursor"].is_null() { Ok(()) } else { equals(list, "/startIndex", 1) }
 }
 
 async fn beyond(scim: &Context) -> Outcome {
@@ -138,6 +134,9 @@ async fn beyond(scim: &Context) -> Outcome {
 async fn second(scim: &Context) -> Outcome {
     let (all, rest) = (page(scim, 1, 100).await?, page(scim, 2, 100).await?);
     let (all, rest) = (ids(&all).len(), ids(&rest).len());
+    if all < 4 {
+        return Err(Stop::Skip("The server's pages are smaller than the result.".to_owned()));
+    }
     ensure!(rest + 1 == all, "Expected one result less from startIndex=2 on than {all}; there are {rest}.");
     Ok(())
 }

@@ -141,7 +141,7 @@ async fn sort(scim: &Context) -> Outcome {
 async fn count(scim: &Context) -> Outcome {
     let list = ask(scim, json!({"count": 2})).await?;
     let found = list["Resources"].as_array().map_or(0, Vec::len);
-    ensure!((1..=2).contains(&found), "Expected no more than 2 resources with count 2, and some; there are {found}.");
+    ensure!(found <= 2, "Expected no more than 2 resources with count 2; there are {found}.");
     equals(&list, "/totalResults", 4)
 }
 

@@ -268,7 +268,7 @@ impl State {
                     Some(urn) => document.get(urn)?.get(&attribute.name)?,
                     None => document.get(&attribute.name)?,
                 };
-                value.as_str().map(fold)
+                value.as_str().map(|text| fold(&narrow(text)))
             };
             let Some(value) = key(resource).filter(|_| attribute.uniqueness != Uniqueness::None) else { continue };
             let others = self.stored.iter().filter(|one| one.rt == rt.name && Some(one.id.as_str()) != own);
@@ -281,6 +281,15 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Fullwidth letters of ASCII as ordinary ones, as PRECIS has it for userName (RFC 7613 §3.2.2).
+fn narrow(text: &str) -> String {
+    let narrow = |letter: char| match letter {
+        '\u{ff01}'..='\u{ff5e}' => u32::from(letter).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(letter),
+        other => other,
+    };
+    text.chars().map(narrow).collect()
 }
 
 /// What is returned on request is also in the answer to the write that names it (RFC 7643 §7).

@@ -33,7 +33,6 @@ pub fn faults() -> Faults {
         ("sort-time", backwards(users()), "the youngest first"),
         ("sort-extension", backwards(users()), "to give Ada and Dora, Bert, Cleo"),
         ("sort-case-insensitive", users().asks("sortBy", "nickName", "meta.created"), "in the order [1, 0, 2]"),
-        ("sort-case-exact", users().asks("sortBy", "code", "number"), "in the order [2, 1, 0]"),
         ("sort-primary", users().ignores("sortBy"), "in the order [1, 0]"),
         ("sort-first-value", backwards(users()), "in the order [0, 1]"),
         ("sort-pages", backwards(users()), "Expected two pages by name.familyName"),

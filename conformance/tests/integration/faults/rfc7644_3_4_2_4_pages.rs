@@ -17,12 +17,12 @@ pub fn faults() -> Faults {
         ("page-start", users().says("/startIndex", json!(1)), "startIndex to be 3; it is 1"),
         ("page-count-zero", users().asks("count", "0", "100"), "no resources with count=0; there are 4"),
         ("page-count-negative", users().asks("count", "-1", "1"), "no resources with count=-1; there are 1"),
-        ("page-start-zero", users().asks("startIndex", "0", "2"), "startIndex=0 to give what 1 gives"),
-        ("page-start-negative", users().asks("startIndex", "-5", "5"), "startIndex=-5 to give what 1 gives"),
+        ("page-start-zero", users().asks("startIndex", "0", "2"), "startIndex to be 1; it is 2"),
+        ("page-start-negative", users().asks("startIndex", "-5", "5"), "startIndex to be 1; it is 5"),
         (
             "page-start-default",
             users().lacking("startIndex").takes(|asked| asked.query.push(("startIndex".to_owned(), "2".to_owned()))),
-            "the first page without startIndex",
+            "startIndex to be 1; it is 2",
         ),
         ("page-start-beyond", users().asks("startIndex", "100", "1"), "no resources behind the last; there are 2"),
         (

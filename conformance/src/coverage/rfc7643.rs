@@ -27,19 +27,42 @@ const LINES: &[Line] = &[
         &["schema-stated"],
     ),
     must("§2.3", "Each attribute has one of the defined data types.", &["schema-attribute-type"]),
-    must("§2.3.1", "Texts keep every Unicode character.", &["create-unicode"]),
-    must("§2.3.2", "A boolean is true or false, without quotes, and has no order.", &["filter-boolean-*"]),
-    must("§2.3.4", "An integer has no fraction and no exponent.", &["modify-wrong-type"]),
-    must("§2.3.5", "A dateTime is an xsd:dateTime with date and time.", &["create-times"]),
-    hidden(
-        "§2.3.6",
-        "A binary value is base64.",
-        "no attribute of the core schemas is binary but x509Certificates, whose values a server may refuse for reasons of its own",
+    must(
+        "§2.3.1",
+        "Texts keep every Unicode character.",
+        &[
+            "create-unicode",
+            "text-right-to-left",
+            "text-supplementary",
+            "text-escaped",
+            "text-quotes",
+            "text-patch",
+            "text-group",
+            "type-string",
+            "type-wrong-string",
+        ],
     ),
+    must(
+        "§2.3.2",
+        "A boolean is true or false, without quotes, and has no order.",
+        &["filter-boolean-*", "type-boolean", "type-wrong-boolean"],
+    ),
+    must("§2.3.3", "A decimal is a number.", &["type-decimal", "type-wrong-decimal"]),
+    must(
+        "§2.3.4",
+        "An integer has no fraction and no exponent.",
+        &["modify-wrong-type", "type-integer*", "type-wrong-integer"],
+    ),
+    must(
+        "§2.3.5",
+        "A dateTime is an xsd:dateTime with date and time.",
+        &["create-times", "type-date-*", "type-wrong-date-time"],
+    ),
+    must("§2.3.6", "A binary value is base64.", &["type-binary"]),
     must(
         "§2.3.7",
         "A reference is an absolute or relative URI, and the attribute says what it may refer to.",
-        &["schema-reference-types"],
+        &["schema-reference-types", "type-reference"],
     ),
     must(
         "§2.3.7",
@@ -52,7 +75,11 @@ const LINES: &[Line] = &[
         "a server may resolve them, and a client cannot know what it stores",
     ),
     must("§2.3.8", "A complex attribute does not hold complex attributes.", &["schema-complex-nested"]),
-    should("§2.3.8", "A complex attribute has sub-attributes.", &["schema-complex-sub-attributes"]),
+    should(
+        "§2.3.8",
+        "A complex attribute has sub-attributes.",
+        &["schema-complex-sub-attributes", "type-wrong-complex"],
+    ),
     hidden(
         "§2.3.8",
         "The order of sub-attributes means nothing.",
@@ -62,7 +89,7 @@ const LINES: &[Line] = &[
     must(
         "§2.4",
         "A multi-valued attribute takes and gives several values.",
-        &["create-multi-valued", "replace-multi-valued"],
+        &["create-multi-valued", "replace-multi-valued", "type-list", "type-list-for-one"],
     ),
     hidden_should(
         "§2.4",
@@ -125,6 +152,7 @@ const LINES: &[Line] = &[
             "create-duplicate",
             "create-duplicate-case",
             "create-without-required",
+            "error-patch-duplicate-kept",
         ],
     ),
     hidden_should(

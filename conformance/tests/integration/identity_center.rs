@@ -5,7 +5,10 @@ use std::fmt::Write;
 
 use conformance::verdict::Verdict;
 
-use crate::{docs, scim_server::ScimServer};
+use crate::{
+    docs,
+    scim_server::{DEPARTURES, ScimServer},
+};
 
 /// A constraint, and what the cases say of it. `error`: the case cannot prepare what it needs.
 struct Deviation {
@@ -20,6 +23,7 @@ const DEVIATIONS: &[Deviation] = &[
         constraint: "A user has at most one email, address, telephone number and role, and the email is primary",
         cases: &[
             (Error, "attribute-empty-list-put"),
+            (Error, "type-list"),
             (Error, "create-multi-valued"),
             (Error, "replace-multi-valued"),
             (Fail, "modify-primary"),
@@ -47,6 +51,7 @@ const DEVIATIONS: &[Deviation] = &[
             (Error, "page-*"),
             (Error, "cursor-*"),
             (Error, "search-*"),
+            (Error, "projection-*"),
         ],
     },
     Deviation {
@@ -55,19 +60,16 @@ const DEVIATIONS: &[Deviation] = &[
             (Error, "attribute-case-exact-filter"),
             (Fail, "query-every-type"),
             (Fail, "query-members"),
-            (Fail, "sort-case-exact"),
-            (Fail, "sort-case-insensitive"),
+            (Fail, "sort-case-*"),
+            (Fail, "text-filter*"),
         ],
     },
     Deviation { constraint: "Groups are read without their members", cases: &[(Fail, "create-group-members")] },
+    Deviation { constraint: "Queries by POST are not offered", cases: &[(Warn, "search-offered")] },
     Deviation { constraint: "Groups are not replaced by PUT", cases: &[(Fail, "replace-members")] },
     Deviation {
         constraint: "A name with givenName and familyName is required",
         cases: &[(Fail, "modify-remove-sub-attribute"), (Fail, "modify-remove-complex")],
-    },
-    Deviation {
-        constraint: "A value that an operation would make has no primary, so it is refused with another scimType",
-        cases: &[(Warn, "modify-replace-no-match-eq")],
     },
 ];
 
@@ -103,6 +105,8 @@ fn the_profile_deviates_where_the_page_says() {
         .iter()
         .filter(|one| !matches!(one.verdict, Verdict::Pass | Verdict::Skip))
         .map(|one| (one.verdict, one.id.as_str()))
+        // What the server departs from under every profile is not this profile's.
+        .filter(|(_, id)| !DEPARTURES.iter().any(|(departure, _)| departure == id))
         .collect();
     let listed: Vec<_> = DEVIATIONS.iter().flat_map(|one| one.cases).collect();
     let missing: Vec<_> = found.iter().filter(|one| !listed.iter().any(|case| is_of(case, **one))).collect();

@@ -94,7 +94,7 @@ impl ScimServer {
 
 /// Where our server departs from the letter, and why. Nothing else may, and what is no longer so must
 /// go from here.
-const DEPARTURES: [(&str, &str); 3] = [
+pub const DEPARTURES: [(&str, &str); 3] = [
     (
         "modify-replace-no-match-eq",
         "on purpose: it makes the value that the filter does not find, since Entra ID counts on it",

@@ -25,3 +25,17 @@ fn the_pages_are_up_to_date() {
     check("conformance-cases.md", &reference::cases());
     check("conformance-coverage.md", &coverage::page());
 }
+
+/// Flags in the guide are flags of the program.
+#[test]
+fn flags_that_are_named_exist() {
+    let reference = reference::command_line();
+    for page in ["conformance.md", "conformance-peers.md"] {
+        let text = fs::read_to_string(path("../guide").join(page)).expect("the page");
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        for flag in words.filter(|word| word.starts_with("--") && word.len() > 3 && !word.starts_with("---")) {
+            let is_known = reference.contains(&format!("`{flag} ")) || reference.contains(&format!("`{flag}`"));
+            assert!(is_known || flag == "--path", "{page}: there is no flag {flag}");
+        }
+    }
+}

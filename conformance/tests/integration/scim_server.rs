@@ -13,10 +13,10 @@ use tempfile::TempDir;
 use crate::broken::schemas;
 
 /// A running scim-server with one tenant; it ends with the test.
-struct ScimServer {
+pub struct ScimServer {
     process: Child,
     directory: TempDir,
-    url: String,
+    pub url: String,
 }
 
 impl Drop for ScimServer {
@@ -38,7 +38,7 @@ fn server_program() -> PathBuf {
 }
 
 impl ScimServer {
-    fn start(profile: &str) -> Self {
+    pub fn start(profile: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let run = |args: &[&str]| {
             let mut command = Command::new(server_program());
@@ -67,17 +67,34 @@ impl ScimServer {
         Self { url: format!("{origin}{}", text("path")), process, directory }
     }
 
-    fn conformance(&self, args: &[&str]) -> Output {
+    /// The token, in a file.
+    pub fn token_file(&self) -> PathBuf {
+        self.directory.path().join("token")
+    }
+
+    /// A command of the program against this server, to be started.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scim-conformance"));
-        let (command, rest) = (command.arg(args[0]), &args[1..]);
-        command.args(["--url", &self.url, "--token-file"]).arg(self.directory.path().join("token")).args(rest);
-        command.output().expect("scim-conformance runs")
+        command.args(&args[..1]).args(["--url", &self.url, "--token-file"]).arg(self.token_file()).args(&args[1..]);
+        command
+    }
+
+    pub fn conformance(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("scim-conformance runs")
+    }
+
+    /// What a run with these arguments finds.
+    #[track_caller]
+    pub fn report(&self, args: &[&str]) -> Report {
+        let output = self.conformance(&[&["run", "--report", "json"], args].concat());
+        let read = serde_json::from_slice(&output.stdout);
+        read.unwrap_or_else(|_| panic!("no report but {}", String::from_utf8_lossy(&output.stderr)))
     }
 }
 
 /// Where our server departs from the letter, and why. Nothing else may, and what is no longer so must
 /// go from here.
-const DEPARTURES: [(&str, &str); 1] = [(
+pub const DEPARTURES: [(&str, &str); 1] = [(
     "modify-replace-no-match-eq",
     "on purpose: it makes the value that the filter does not find, since Entra ID counts on it",
 )];

@@ -29,6 +29,8 @@ async fn what_is_no_good_token() {
     let tenant = SERVER.tenant();
     let other = SERVER.tenant();
     let token = tenant.token.as_str();
+    let (revoked, id) = issue(&tenant, &[]);
+    assert!(tenant.server.run(&["token", "delete", "--tenant", &tenant.name, &id]).status.success());
     let mut flipped = token.to_owned();
     let last = flipped.pop();
     flipped.push(if last == Some('a') { 'b' } else { 'a' });
@@ -52,6 +54,7 @@ async fn what_is_no_good_token() {
         "Bearer null".to_owned(),
         "Bearer scim_".to_owned(),
         format!("Bearer {}", other.token),
+        format!("Bearer {revoked}"),
     ] {
         let answer = with(&tenant, &authorization).await.expect_error(401, None);
         let challenge = answer.header("www-authenticate").to_owned();
@@ -78,7 +81,7 @@ async fn what_is_no_good_token() {
     for why in ["no bearer token", "is not known here", "belongs to another tenant"] {
         assert!(tenant.server.log().contains(why), "{why} is in the log");
     }
-    for secret in [token, &flipped, &other.token] {
+    for secret in [token, &flipped, &other.token, &revoked] {
         assert!(!tenant.server.log().contains(secret), "a token is in the log");
     }
     for authorization in

@@ -4,6 +4,7 @@
 //! not JSON is kept as text, since a proxy's error page is evidence too.
 
 mod client;
+mod connection;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -33,7 +33,7 @@ const CASES: &[Case] = &[
         "filter-eq",
         SECTION,
         "eq finds the resources whose value is the same.",
-        run!(finds, r#"userName eq "{mark}-ada@example.com""#, "Ada"),
+        run!(finds_alone, r#"userName eq "{mark}-ada@example.com""#, "Ada"),
     )
     .needs(NAME),
     Case::must(
@@ -286,7 +286,11 @@ const CASES: &[Case] = &[
         "filter-urn",
         "RFC 7644 §3.10",
         "A core attribute may be named with its schema's URN.",
-        run!(finds, r#"urn:ietf:params:scim:schemas:core:2.0:User:userName eq "{mark}-cleo@example.com""#, "Cleo"),
+        run!(
+            finds_alone,
+            r#"urn:ietf:params:scim:schemas:core:2.0:User:userName eq "{mark}-cleo@example.com""#,
+            "Cleo"
+        ),
     )
     .needs(NAME),
     Case::must(
@@ -315,7 +319,7 @@ const CASES: &[Case] = &[
         "filter-escape",
         SECTION,
         "A quote in a value is written with a backslash, as in JSON.",
-        run!(finds, r#"userName eq "a\"b""#, ""),
+        run!(finds_alone, r#"userName eq "a\"b""#, ""),
     )
     .needs(NAME),
     Case::must(
@@ -330,21 +334,21 @@ const CASES: &[Case] = &[
         "filter-any-value",
         SECTION,
         "A condition on a multi-valued attribute fits when any value fits.",
-        run!(finds, r#"emails.type eq "home""#, "Ada Cleo"),
+        run!(finds_any, r#"emails.type eq "home""#, "Ada Cleo"),
     )
     .needs(EMAILS),
     Case::must(
         "filter-any-value-value",
         SECTION,
         "The value sub-attribute of a multi-valued attribute can be compared.",
-        run!(finds, r#"emails.value eq "{mark}-bert@work.example""#, "Bert"),
+        run!(finds_alone, r#"emails.value eq "{mark}-bert@work.example""#, "Bert"),
     )
     .needs(EMAILS),
     Case::should(
         "filter-default-sub-attribute",
         SECTION,
         "A multi-valued attribute without a sub-attribute is compared by its value.",
-        run!(finds, r#"emails co "home.example""#, "Ada Cleo"),
+        run!(finds_any, r#"emails co "home.example""#, "Ada Cleo"),
     )
     .needs(EMAILS),
     Case::must(
@@ -412,7 +416,7 @@ const CASES: &[Case] = &[
         "filter-nobody",
         "RFC 7644 §3.4.2",
         "A filter that nothing fits is answered 200 with no resources.",
-        run!(finds, r#"userName eq "nobody""#, ""),
+        run!(finds_alone, r#"userName eq "nobody""#, ""),
     )
     .needs(NAME),
 ];
@@ -420,25 +424,46 @@ const CASES: &[Case] = &[
 /// Demands that a filter finds exactly these of the people. `{mark}` in it stands for the start of
 /// their userNames; all other users are left out by a second condition.
 async fn finds(scim: &Context, filter: &str, expect: &str) -> Outcome {
+    let mark = scim.people_mark();
+    let filter = filter.replace("{mark}", &mark);
+    let found = ask(scim, &format!("userName sw \"{mark}\" and ({filter})")).await?;
+    expected(&filter, expect, &found)
+}
+
+/// As [`finds`], for filters that nobody else can fit: these are asked as they stand, so that a server
+/// that knows nothing but `eq` is not accused of what it can do.
+async fn finds_alone(scim: &Context, filter: &str, expect: &str) -> Outcome {
     let filter = filter.replace("{mark}", &scim.people_mark());
-    let wanted: Vec<_> = expect.split_whitespace().collect();
     let found = ask(scim, &filter).await?;
+    expected(&filter, expect, &found)
+}
+
+fn expected(filter: &str, expect: &str, found: &[&str]) -> Outcome {
+    let wanted: Vec<_> = expect.split_whitespace().collect();
     let names = |names: &[&str]| if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
-    ensure!(found == wanted, "Expected the filter {filter} to find {}; it finds {}.", names(&wanted), names(&found));
+    ensure!(found == wanted, "Expected the filter {filter} to find {}; it finds {}.", names(&wanted), names(found));
     Ok(())
+}
+
+/// As [`finds`], where the second email of one of the people counts.
+async fn finds_any(scim: &Context, filter: &str, expect: &str) -> Outcome {
+    let ada = scim.people().await?.first();
+    if ada.and_then(|ada| ada.body["emails"].as_array()).is_some_and(|emails| emails.len() == 1) {
+        return Err(Stop::Skip("The server refuses a second email, which create-multi-valued is about.".to_owned()));
+    }
+    finds(scim, filter, expect).await
 }
 
 /// The given names of the people whom a filter finds, in their order.
 async fn ask(scim: &Context, filter: &str) -> Result<Vec<&'static str>, Stop> {
     let people = scim.people().await?;
-    let filter = format!("userName sw \"{}\" and ({filter})", scim.people_mark());
-    let answer = scim.get(scim.users()).filter(&filter).query("count", 100).await?;
+    let answer = scim.get(scim.users()).filter(filter).query("count", 100).await?;
     let resources = answer.resources()?;
     let found: BTreeSet<_> = resources.iter().filter_map(|one| one["id"].as_str()).collect();
     ensure!(found.len() == resources.len(), "Expected each resource once; the filter {filter} finds some twice.");
     let known = people.iter().zip(PEOPLE).filter(|(one, _)| found.contains(one.id.as_str()));
     let names: Vec<_> = known.map(|(_, person)| person.given).collect();
-    ensure!(names.len() == found.len(), "Expected {filter} to find only what userName sw finds; it finds others.");
+    ensure!(names.len() == found.len(), "Expected {filter} to find only people of this run; it finds others.");
     Ok(names)
 }
 
@@ -448,7 +473,7 @@ async fn value_path(scim: &Context, filter: &str, expect: &str) -> Outcome {
     if answer.status == 400 && answer.json()["scimType"] == "invalidFilter" {
         return Err(Stop::Skip("The server has no filters with square brackets, which are optional.".to_owned()));
     }
-    finds(scim, filter, expect).await
+    finds_any(scim, filter, expect).await
 }
 
 /// Demands that a filter is refused, and not answered with other resources than it asks for.
@@ -465,7 +490,7 @@ async fn invalid(scim: &Context, filter: &str) -> Outcome {
 
 async fn by_id(scim: &Context) -> Outcome {
     let Some(ada) = scim.people().await?.first() else { return Ok(()) };
-    finds(scim, &format!("id eq \"{}\"", ada.id), "Ada").await
+    finds_alone(scim, &format!("id eq \"{}\"", ada.id), "Ada").await
 }
 
 /// Demands that a time is found to be before another that is an hour later, and whose text is less
@@ -474,7 +499,8 @@ async fn offset(scim: &Context) -> Outcome {
     let Some(ada) = scim.people().await?.first() else { return Ok(()) };
     let created = time_at(&ada.body, "/meta/created").map_err(as_error)?;
     let later = (created + SignedDuration::from_hours(1)).display_with_offset(jiff::tz::offset(-12));
-    let found = ask(scim, &format!("meta.created lt \"{later}\"")).await?;
+    let mark = scim.people_mark();
+    let found = ask(scim, &format!("userName sw \"{mark}\" and (meta.created lt \"{later}\")")).await?;
     ensure!(found.contains(&"Ada"), "Expected a user made at {created} to be found before {later}; it is not.");
     Ok(())
 }
@@ -484,7 +510,7 @@ async fn folded(scim: &Context) -> Outcome {
         return Err(Stop::Skip("The server's schema declares userName caseExact.".to_owned()));
     }
     let name = format!("{}-ADA@EXAMPLE.COM", scim.people_mark().to_uppercase());
-    finds(scim, &format!("userName eq \"{name}\""), "Ada").await
+    finds_alone(scim, &format!("userName eq \"{name}\""), "Ada").await
 }
 
 async fn exact(scim: &Context) -> Outcome {
@@ -493,5 +519,5 @@ async fn exact(scim: &Context) -> Outcome {
     if upper == ada.id {
         return Err(Stop::Skip("The server's ids have no letters in lower case.".to_owned()));
     }
-    finds(scim, &format!("id eq \"{upper}\""), "").await
+    finds_alone(scim, &format!("id eq \"{upper}\""), "").await
 }

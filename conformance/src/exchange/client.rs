@@ -17,16 +17,13 @@ use hyper::{
     header::{HeaderName, HeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client as HyperClient, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-use super::{Answer, Request};
+use super::{Answer, Request, connection::Connector};
 
 /// The largest body that is read.
 const MOST_BODY: usize = 16 * 1024 * 1024;
@@ -52,7 +49,7 @@ pub struct Settings {
 /// A connection pool to one server.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    inner: HyperClient<HttpsConnector<Connector>, Full<Bytes>>,
     token: Option<String>,
     timeout: Duration,
     /// Requests without an answer in time since the last answer.
@@ -92,7 +89,8 @@ impl Client {
             .map_err(|error| NotSent(format!("TLS cannot be set up: {error}.")))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+        let connector = https.wrap_connector(Connector::new());
         // Servers close idle connections after a few seconds, and a request that meets this is lost.
         let inner = HyperClient::builder(TokioExecutor::new()).pool_idle_timeout(MOST_IDLE).build(connector);
         Ok(Self { inner, token: settings.token.clone(), timeout: settings.timeout, silence: Arc::default() })

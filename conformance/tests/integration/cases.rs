@@ -104,6 +104,24 @@ async fn a_server_that_declares_little_is_not_accused() {
     assert!(skipped.count() > 200, "most cases need what this server does not declare");
 }
 
+/// A server that takes one email of a user breaks one requirement, and not a hundred.
+#[tokio::test]
+async fn a_server_that_takes_one_email_is_accused_once() {
+    let broken = BrokenServer::start().await;
+    broken.break_with(on("* **").takes(|asked| {
+        if asked.json()["emails"].as_array().is_some_and(|emails| emails.len() > 1) {
+            asked.body = asked.body.replace("\"emails\":[", "\"emails\":[\"one too many\",");
+        }
+    }));
+    let server = reach(&broken).await;
+    let cases: Vec<_> = cases::all().collect();
+    let findings = run::examine(&server, &cases, 4, |_| {}).await;
+    let others = others(&findings, &[Verdict::Pass, Verdict::Skip]);
+    assert!(matches!(&others[..], [one] if one.starts_with("fail create-multi-valued: ")), "{others:#?}");
+    let skipped = findings.iter().filter(|one| one.verdict == Verdict::Skip);
+    assert!(skipped.clone().count() < 25, "{:#?}", skipped.map(|one| &one.id).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn each_case_fails_by_its_fault() {
     let mut faults: HashMap<_, _> = HashMap::new();

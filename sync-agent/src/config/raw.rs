@@ -17,6 +17,9 @@ use super::ConfigError;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawConfig {
+    /// What this synchronisation is called in the error log.
+    #[serde(default = "name")]
+    pub name: String,
     /// The directory.
     pub source: RawSource,
     /// The SCIM server.
@@ -26,6 +29,12 @@ pub struct RawConfig {
     /// What they become.
     #[serde(default)]
     pub mapping: RawMapping,
+    /// When the daemon runs.
+    #[serde(default)]
+    pub schedule: RawSchedule,
+    /// Where the daemon is asked.
+    #[serde(default)]
+    pub service: RawService,
     /// Where the agent remembers.
     #[serde(default)]
     pub state: RawState,
@@ -144,15 +153,33 @@ pub struct RawTarget {
     pub token_env: Option<String>,
     /// Authorities, PEM.
     pub ca_file: Option<PathBuf>,
+    /// What kind of target.
+    #[serde(default)]
+    pub profile: RawTargetProfile,
     /// Requests at a time.
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroUsize,
-    /// Membership changes in one request.
-    #[serde(default = "members_per_request")]
-    pub members_per_request: NonZeroUsize,
+    /// Requests a second; as the profile says by default.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Membership changes in one request; as the profile says by default.
+    pub members_per_request: Option<NonZeroUsize>,
+    /// Seconds during which one request is tried again.
+    #[serde(default = "patience_seconds")]
+    pub patience_seconds: u64,
     /// Seconds that one request may take.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU64,
+}
+
+/// `target.profile`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawTargetProfile {
+    /// What the RFCs say.
+    #[default]
+    Standard,
+    /// AWS IAM Identity Center.
+    IdentityCenter,
 }
 
 /// `[scope]`: names, DNs, ids, or `*`.
@@ -218,6 +245,40 @@ impl RawExpression {
     }
 }
 
+/// `[schedule]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSchedule {
+    /// Seconds from the start of one cycle to that of the next.
+    pub interval_seconds: NonZeroU64,
+    /// Up to so many seconds are added to each pause, at random.
+    pub jitter_seconds: u64,
+    /// Seconds from one full reconciliation to the next.
+    pub full_interval_seconds: NonZeroU64,
+}
+
+impl Default for RawSchedule {
+    fn default() -> Self {
+        Self {
+            interval_seconds: const { NonZeroU64::new(3600).unwrap() },
+            jitter_seconds: 300,
+            full_interval_seconds: const { NonZeroU64::new(86_400).unwrap() },
+        }
+    }
+}
+
+/// `[service]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawService {
+    /// Address and port of `/metrics` and `/healthz`; none without it.
+    pub listen: Option<std::net::SocketAddr>,
+    /// The control socket.
+    pub socket: Option<PathBuf>,
+    /// The error log.
+    pub error_log: Option<PathBuf>,
+}
+
 /// `[state]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -232,6 +293,10 @@ impl Default for RawState {
     }
 }
 
+fn name() -> String {
+    "default".to_owned()
+}
+
 fn page_size() -> NonZeroU32 {
     const { NonZeroU32::new(500).unwrap() }
 }
@@ -244,8 +309,8 @@ fn concurrency() -> NonZeroUsize {
     const { NonZeroUsize::new(8).unwrap() }
 }
 
-fn members_per_request() -> NonZeroUsize {
-    const { NonZeroUsize::new(1000).unwrap() }
+const fn patience_seconds() -> u64 {
+    120
 }
 
 /// Reads the text of a file.

@@ -24,9 +24,19 @@ enum Command {
         /// Write the plan as JSON in place of words.
         #[arg(long)]
         json: bool,
+        /// Compare everything on both sides, and not only what has changed.
+        #[arg(long)]
+        full: bool,
     },
     /// Do it once.
-    Apply,
+    Apply {
+        /// Print what was done as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Compare everything on both sides, and not only what has changed.
+        #[arg(long)]
+        full: bool,
+    },
 }
 
 /// The program. Exit code 0: done; 1: done, but some objects have problems; 2: nothing could be done.
@@ -40,8 +50,8 @@ pub fn main() -> ExitCode {
         .without_time()
         .init();
     let outcome = match arguments.command {
-        Command::Plan { json } => once::plan(&arguments.config, json),
-        Command::Apply => once::apply(&arguments.config),
+        Command::Plan { json, full } => once::plan(&arguments.config, json, full),
+        Command::Apply { json, full } => once::apply(&arguments.config, json, full),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -31,6 +31,7 @@ pub mod mapping;
 pub mod plan;
 pub mod population;
 pub mod problem;
+mod reference;
 pub mod scope;
 pub mod source;
 pub mod state;

@@ -13,5 +13,7 @@
 
 mod agent;
 mod directory;
+mod faults;
 mod full;
+mod proxy;
 mod server;

@@ -37,6 +37,9 @@ pub enum CycleError {
     /// The state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// It was told to stop before it had begun to write.
+    #[error("the run was told to stop; nothing was written")]
+    Stopped,
 }
 
 /// How much is compared.
@@ -68,6 +71,8 @@ pub struct Manner<'a> {
     pub extent: Extent,
     /// Whether objects in quarantine wait for their time.
     pub patient: bool,
+    /// Whether what it finds was missed by the one before.
+    pub counts_drift: bool,
     /// Becomes true when the cycle should end early.
     pub stop: watch::Receiver<bool>,
     /// Told of the number of actions before the first, and then of each that is done.
@@ -160,7 +165,11 @@ pub async fn complete(
     let full = manner.extent == Extent::Everything;
     let mut record = CycleRecord::new(started, full);
     let result = async {
-        let mut prepared = prepare(config, state, clock, manner.extent).await?;
+        let mut stop = manner.stop.clone();
+        let mut prepared = tokio::select! {
+            prepared = prepare(config, state, clock, manner.extent) => prepared?,
+            _ = stop.wait_for(|stop| *stop) => return Err(CycleError::Stopped),
+        };
         let outcome = run(config, state, &mut prepared, clock, manner).await?;
         Ok::<_, CycleError>((prepared, outcome))
     };
@@ -171,6 +180,7 @@ pub async fn complete(
             record.problems = outcome.problems.len() + outcome.waiting.len();
             record.held_back = prepared.plan.held_back.iter().map(|held| held.actions.len()).sum();
             record.changed = prepared.plan.actions.iter().filter(|action| action.writes()).count();
+            record.drift = manner.counts_drift.then_some(record.changed);
             record.failure = outcome.stopped;
             if full && record.failure.is_none() {
                 state.set_last_full(started)?;
@@ -178,6 +188,10 @@ pub async fn complete(
             let due = state.settle(&outcome.problems, &prepared.plan, &outcome.waiting, clock.now())?;
             let sids = sids(&prepared.population, &due);
             (outcome.problems, due, prepared.plan, sids)
+        }
+        Err(error @ CycleError::Stopped) => {
+            record.failure = Some(error.to_string());
+            (Vec::new(), Vec::new(), Plan::default(), BTreeMap::new())
         }
         Err(error) => {
             let problem = Problem::from(&error);
@@ -194,6 +208,28 @@ pub async fn complete(
         due.iter().map(|problem| route.record(problem, now, |id| sids.get(&id).cloned())).collect();
     write_log(config.errors.clone(), records).await;
     Ok(Completed { record, problems, plan })
+}
+
+/// One object now: its attributes, and its memberships. `name` is a login, a name, a DN or an id.
+pub async fn one(
+    config: &Config,
+    state: &State,
+    clock: &dyn Clock,
+    name: &str,
+    stop: watch::Receiver<bool>,
+) -> Result<String, CycleError> {
+    let mut prepared = prepare(config, state, clock, Extent::Changes).await?;
+    let selector = scope::Selector::parse(name);
+    let found =
+        prepared.population.iter().find(|observed| selector.matches(observed)).map(|observed| observed.entry.id);
+    let named = || prepared.known.iter().find(|(_, written)| written.name == name).map(|(id, _)| *id);
+    let Some(id) = found.or_else(named) else {
+        return Ok(format!("nobody in the directory is called {name:?}, as far as the agent may read"));
+    };
+    prepared.plan = prepared.plan.only(id);
+    let manner = Manner { extent: Extent::Changes, patient: false, counts_drift: false, stop, progress: &|_| {} };
+    let outcome = run(config, state, &mut prepared, clock, &manner).await?;
+    Ok(crate::daemon::told_of(id, &prepared.plan, &outcome))
 }
 
 /// An error log that cannot be written does not end the cycle, whose work is done.

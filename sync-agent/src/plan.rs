@@ -272,6 +272,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What it does to one object: its own actions, and its joining and leaving of groups.
+    pub fn only(mut self, id: SourceId) -> Self {
+        self.held_back.clear();
+        self.problems.retain(|problem| problem.subject.as_ref().is_some_and(|subject| subject.id == id));
+        self.actions.retain_mut(|action| match &mut action.step {
+            _ if action.subject.id == id => true,
+            Step::Join { members } | Step::Leave { members } => {
+                members.retain(|member| *member == id);
+                !members.is_empty()
+            }
+            _ => false,
+        });
+        self
+    }
+
     /// Whether applying it would send no write.
     pub fn writes_nothing(&self) -> bool {
         self.actions.iter().all(|action| matches!(action.step, Step::Adopt { .. } | Step::Confirm { .. }))

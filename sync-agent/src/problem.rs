@@ -7,7 +7,7 @@
 
 pub mod log;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -173,7 +173,7 @@ impl From<&CycleError> for Problem {
             CycleError::Target(error) if error.may_pass() => Code::TargetUnavailable,
             CycleError::Target(error) if error.status().is_some() => Code::TargetRefused,
             CycleError::Target(_) => Code::TargetStrange,
-            CycleError::State(_) => Code::StateError,
+            CycleError::State(_) | CycleError::Stopped => Code::StateError,
         };
         Self { code, subject: None, message: error.to_string() }
     }
@@ -203,10 +203,9 @@ pub fn page() -> String {
         } else {
             "No object is kept out by it."
         };
-        text.push_str(&format!(
-            "\n## {}\n\n{}\n\n**What to do:** {}\n\n{kept}\n",
-            about.name, about.meaning, about.remedy
-        ));
+        // Writing to a `String` cannot fail.
+        let _ =
+            write!(text, "\n## {}\n\n{}\n\n**What to do:** {}\n\n{kept}\n", about.name, about.meaning, about.remedy);
     }
     text
 }

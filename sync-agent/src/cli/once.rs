@@ -47,7 +47,8 @@ pub fn apply(config: &Path, json: bool, full: bool) -> anyhow::Result<ExitCode> 
             }
             std::future::pending::<()>().await;
         });
-        let manner = Manner { extent: extent(full), patient: false, stop: stopped, progress: &progress };
+        let manner =
+            Manner { extent: extent(full), patient: false, counts_drift: false, stop: stopped, progress: &progress };
         cycle::complete(&config, &state, &SystemClock, &manner).await
     })?;
     bar.finish_and_clear();

@@ -7,6 +7,7 @@ use crate::config::TargetProfile;
 
 /// What the server can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a word of the ServiceProviderConfig")]
 pub struct Capabilities {
     /// PATCH; without it resources are replaced.
     pub patch: bool,

@@ -124,7 +124,9 @@ impl Reader {
             });
             each.buffer_unordered(self.concurrency).try_collect::<()>().await?;
             let mut holdings = lock(&holdings);
-            all.iter().for_each(|desired| holdings.looked_for(desired.subject.id));
+            for desired in all {
+                holdings.looked_for(desired.subject.id);
+            }
         }
         Ok(holdings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }

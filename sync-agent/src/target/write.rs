@@ -83,7 +83,9 @@ impl Writer {
         if !self.capabilities.patch {
             return self
                 .replace(kind, id, |document, _| {
-                    changes.iter().for_each(|change| set(document, &change.path, change.new.clone()));
+                    for change in changes {
+                        set(document, &change.path, change.new.clone());
+                    }
                 })
                 .await;
         }

@@ -12,6 +12,7 @@
 )]
 
 mod agent;
+mod daemon;
 mod directory;
 mod faults;
 mod full;

@@ -32,6 +32,8 @@ pub enum Fault {
     DropAfter,
     /// The server does it, the test is told, and no answer ever comes.
     Hang,
+    /// The same, but the connection is dropped after a second.
+    HangThenDrop,
 }
 
 /// A running proxy.
@@ -120,7 +122,7 @@ async fn pass(
             }
             return Ok(response);
         }
-        Fault::None | Fault::DropAfter | Fault::Hang => {}
+        Fault::None | Fault::DropAfter | Fault::Hang | Fault::HangThenDrop => {}
     }
     let (mut head, body) = request.into_parts();
     head.uri = format!("{}{}", shared.origin, head.uri).parse()?;
@@ -134,6 +136,11 @@ async fn pass(
             let _ = shared.tell.lock().expect("the sender").send(());
             let never: Infallible = std::future::pending().await;
             match never {}
+        }
+        Fault::HangThenDrop => {
+            let _ = shared.tell.lock().expect("the sender").send(());
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            Err("dropped".into())
         }
         _ => {
             let mut response = Response::new(Full::new(body));

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod errors;
 pub mod once;
+pub mod reference;
 pub mod service;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -57,7 +58,7 @@ enum Command {
     },
     /// Run as a daemon, cycle by cycle.
     ///
-    /// Hourly by default, see [schedule]. SIGTERM ends it in good order, also in mid-cycle; SIGHUP
+    /// Hourly by default, as `[schedule]` says. SIGTERM ends it in good order, also in mid-cycle; SIGHUP
     /// reads the configuration again.
     Run,
     /// Say how it stands: the last cycles, the next, what is quarantined and why.

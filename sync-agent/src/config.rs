@@ -5,6 +5,7 @@
 //! filled in. Nothing behind this module checks a setting again.
 
 pub mod raw;
+pub mod reference;
 pub mod secret;
 
 use std::{

@@ -17,7 +17,7 @@ use super::ConfigError;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawConfig {
-    /// What this synchronisation is called in the error log.
+    /// What this synchronisation is called in the error log: `default` unless it says otherwise.
     #[serde(default = "name")]
     pub name: String,
     /// The directory.
@@ -64,10 +64,10 @@ pub struct RawSource {
     pub groups: RawSearch,
     /// DN of an entry that must always be readable; the account itself by default.
     pub canary: Option<String>,
-    /// Entries a page.
+    /// Entries a page: 500 by default.
     #[serde(default = "page_size")]
     pub page_size: NonZeroU32,
-    /// Seconds that one operation may take.
+    /// Seconds that one operation may take: 60 by default.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU64,
 }
@@ -93,7 +93,7 @@ pub enum RawBind {
     External(RawExternal),
 }
 
-/// A simple bind.
+/// `[source.bind]`, with a password.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSimple {
@@ -108,7 +108,7 @@ pub struct RawSimple {
     pub allow_plain_text: bool,
 }
 
-/// A bind by certificate or socket.
+/// `[source.bind]`, by client certificate or socket.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawExternal {
@@ -153,20 +153,20 @@ pub struct RawTarget {
     pub token_env: Option<String>,
     /// Authorities, PEM.
     pub ca_file: Option<PathBuf>,
-    /// What kind of target.
+    /// What kind of target: `standard` by default.
     #[serde(default)]
     pub profile: RawTargetProfile,
-    /// Requests at a time.
+    /// Requests at a time: 8 by default.
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroUsize,
-    /// Requests a second; as the profile says by default.
+    /// Requests a second: any number by default, 20 with the profile `identity-center`.
     pub requests_per_second: Option<NonZeroU32>,
-    /// Membership changes in one request; as the profile says by default.
+    /// Membership changes in one request: 1,000 by default, 100 with the profile `identity-center`.
     pub members_per_request: Option<NonZeroUsize>,
-    /// Seconds during which one request is tried again.
+    /// Seconds during which one request is tried again while the target is busy or away: 120 by default.
     #[serde(default = "patience_seconds")]
     pub patience_seconds: u64,
-    /// Seconds that one request may take.
+    /// Seconds that one request may take: 60 by default.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU64,
 }
@@ -197,7 +197,7 @@ pub struct RawScope {
     /// Users and groups that are never in scope.
     #[serde(default)]
     pub exclude: Vec<String>,
-    /// How nested groups appear.
+    /// How nested groups appear: `flattened` by default.
     #[serde(default)]
     pub membership: RawNesting,
 }
@@ -249,11 +249,11 @@ impl RawExpression {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawSchedule {
-    /// Seconds from the start of one cycle to that of the next.
+    /// Seconds from the start of one cycle to that of the next: 3,600 by default.
     pub interval_seconds: NonZeroU64,
-    /// Up to so many seconds are added to each pause, at random.
+    /// Up to so many seconds are added to each pause, at random: 300 by default.
     pub jitter_seconds: u64,
-    /// Seconds from one full reconciliation to the next.
+    /// Seconds from one full reconciliation to the next: 86,400 by default.
     pub full_interval_seconds: NonZeroU64,
 }
 
@@ -273,17 +273,17 @@ impl Default for RawSchedule {
 pub struct RawService {
     /// Address and port of `/metrics` and `/healthz`; none without it.
     pub listen: Option<std::net::SocketAddr>,
-    /// The control socket.
+    /// The control socket: `control.sock` in the folder of the state by default.
     pub socket: Option<PathBuf>,
-    /// The error log.
+    /// The error log: `sync-errors.jsonl` beside the configuration by default.
     pub error_log: Option<PathBuf>,
 }
 
 /// `[state]`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RawState {
-    /// The folder.
+    /// The folder in which the agent remembers: `state` beside the configuration by default.
     pub directory: PathBuf,
 }
 

@@ -70,8 +70,11 @@ impl Stage {
     fn start(sizes: &Sizes) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let printed = output(Command::new(script("openldap.sh")).arg("start").arg(folder.path().join("ldap")));
-        let env: BTreeMap<_, _> =
-            printed.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let env: BTreeMap<_, _> = printed
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect();
         let server = Path::new(env!("CARGO_BIN_EXE_sync-agent")).with_file_name("scim-server");
         let data = folder.path().join("data");
         let made = output(Command::new(&server).args(["init", "--tenant", "bench", "--json", "--data"]).arg(&data));
@@ -175,7 +178,7 @@ impl Stage {
         let seconds = start.elapsed().as_secs_f64();
         let printed = fs::read_to_string(self.folder.path().join("out.json")).expect("its output");
         let done: Value = serde_json::from_str(&printed).expect("JSON");
-        let (writes, problems) = (&done["cycle"]["writes"], &done["cycle"]["problems"]);
+        let (writes, problems) = (done["cycle"]["writes"].to_string(), done["cycle"]["problems"].to_string());
         println!("| {what:<34} | {seconds:>8.2} s | {writes:>8} | {problems:>8} | {:>6} MiB |", peak / 1024);
     }
 }

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-struct Arguments {
+pub(crate) struct Arguments {
     /// The configuration file.
     #[arg(long, short, global = true, default_value = "sync-agent.toml", value_name = "FILE")]
     config: PathBuf,

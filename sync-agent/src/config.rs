@@ -5,16 +5,19 @@
 //! filled in. Nothing behind this module checks a setting again.
 
 pub mod raw;
+pub mod reference;
 pub mod secret;
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use raw::{RawConfig, RawFlavour, RawNesting};
-pub use secret::Secret;
+use raw::{RawConfig, RawFlavour, RawNesting, RawTargetProfile};
+pub use secret::{Secret, Token};
 
 use crate::{
     dn::Dn,
@@ -125,21 +128,38 @@ pub struct SourceSettings {
 pub struct TargetSettings {
     /// The base URL, without a slash at the end.
     pub url: String,
+    /// What is known of the server beyond what it says.
+    pub profile: TargetProfile,
     /// The bearer token.
-    pub token: Secret,
+    pub token: Token,
     /// Authorities to trust in place of the system's, PEM.
     pub ca_file: Option<PathBuf>,
     /// Requests at a time.
     pub concurrency: usize,
+    /// Requests a second; any number without a limit.
+    pub requests_per_second: Option<NonZeroU32>,
     /// Membership changes in one request.
     pub members_per_request: usize,
     /// How long one request may take.
     pub timeout: Duration,
+    /// How long one request is tried again while the target is busy or away.
+    pub patience: Duration,
+}
+
+/// A target that takes other things than the RFCs say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetProfile {
+    /// None of them.
+    Standard,
+    /// AWS IAM Identity Center.
+    IdentityCenter,
 }
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What this synchronisation is called in the error log.
+    pub name: String,
     /// The directory.
     pub source: SourceSettings,
     /// The SCIM server.
@@ -148,8 +168,27 @@ pub struct Config {
     pub scope: Scope,
     /// What they become.
     pub mapping: Mapping,
+    /// When the daemon runs.
+    pub schedule: Schedule,
     /// Where the agent remembers.
     pub state: PathBuf,
+    /// Address and port of `/metrics` and `/healthz`.
+    pub listen: Option<SocketAddr>,
+    /// The control socket.
+    pub socket: PathBuf,
+    /// The error log.
+    pub errors: PathBuf,
+}
+
+/// `[schedule]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// From the start of one cycle to that of the next.
+    pub interval: Duration,
+    /// Up to so much is added to each pause.
+    pub jitter: Duration,
+    /// From one full reconciliation to the next.
+    pub full_interval: Duration,
 }
 
 impl Config {
@@ -168,7 +207,16 @@ impl Config {
             group: rules("mapping.group", defaults::group(source.flavour), &raw.mapping.group)?,
         };
         Ok(Self {
+            name: raw.name,
             target: target(raw.target, folder)?,
+            schedule: Schedule {
+                interval: Duration::from_secs(raw.schedule.interval_seconds.get()),
+                jitter: Duration::from_secs(raw.schedule.jitter_seconds),
+                full_interval: Duration::from_secs(raw.schedule.full_interval_seconds.get()),
+            },
+            listen: raw.service.listen,
+            socket: folder.join(raw.service.socket.unwrap_or_else(|| raw.state.directory.join("control.sock"))),
+            errors: folder.join(raw.service.error_log.unwrap_or_else(|| "sync-errors.jsonl".into())),
             scope: scope(raw.scope)?,
             mapping,
             state: folder.join(raw.state.directory),
@@ -273,12 +321,24 @@ fn target(raw: raw::RawTarget, folder: &Path) -> Result<TargetSettings, ConfigEr
     if host.is_none_or(str::is_empty) {
         return Err(wrong("target.url", format!("{:?} is no http or https URL", raw.url)));
     }
+    // 20 requests a second is what that service takes of all clients together; 100 members a request.
+    let (profile, rate, members) = match raw.profile {
+        RawTargetProfile::Standard => (TargetProfile::Standard, None, 1000),
+        RawTargetProfile::IdentityCenter => (TargetProfile::IdentityCenter, NonZeroU32::new(20), 100),
+    };
+    let members = raw.members_per_request.map_or(members, NonZeroUsize::get);
+    if profile == TargetProfile::IdentityCenter && members > 100 {
+        return Err(wrong("target.members_per_request", "is at most 100 with the profile identity-center"));
+    }
     Ok(TargetSettings {
+        profile,
+        requests_per_second: raw.requests_per_second.or(rate),
+        patience: Duration::from_secs(raw.patience_seconds),
         url: raw.url.trim_end_matches('/').to_owned(),
-        token: secret::read("target", "token", raw.token_file, raw.token_env, folder)?,
+        token: Token::read("target", raw.token_file, raw.token_env, folder)?,
         ca_file: raw.ca_file.map(|path| folder.join(path)),
         concurrency: raw.concurrency.get(),
-        members_per_request: raw.members_per_request.get(),
+        members_per_request: members,
         timeout: Duration::from_secs(raw.timeout_seconds.get()),
     })
 }

@@ -16,6 +16,7 @@
 //! - [`plan`] compares. It is pure: it holds no connection, so a plan cannot write.
 //! - [`apply`] turns a plan into requests, in an order in which nobody is without a group in between.
 //! - [`state`] remembers what was written. It is a cache: losing it costs one full run.
+//! - [`daemon`] runs cycles on a schedule and answers who asks; [`status`] is how it stands.
 //!
 //! Invariants: nothing but [`source`] speaks LDAP; nothing but [`target`] speaks HTTP; nothing but
 //! [`apply`] writes to the target; identity is a [`source::SourceId`] and never a name or a DN; what
@@ -26,12 +27,15 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cycle;
+pub mod daemon;
 pub mod dn;
 pub mod mapping;
 pub mod plan;
 pub mod population;
 pub mod problem;
+mod reference;
 pub mod scope;
 pub mod source;
 pub mod state;
+pub mod status;
 pub mod target;

@@ -113,6 +113,16 @@ impl Holdings {
         self.by_resource.get(resource)
     }
 
+    /// Those of the resources that were not shown.
+    pub fn missing<'a>(&self, resources: impl Iterator<Item = &'a ResourceId>) -> Vec<ResourceId> {
+        resources.filter(|resource| !self.by_resource.contains_key(resource)).cloned().collect()
+    }
+
+    /// All that was shown.
+    pub fn into_all(self) -> Vec<Held> {
+        self.by_resource.into_values().collect()
+    }
+
     /// The resource to adopt for a desired one: by `externalId`, then by name.
     pub fn candidate(&self, desired: &Desired) -> Option<(&Held, AdoptedBy)> {
         let kind = desired.subject.kind;
@@ -142,6 +152,13 @@ pub struct Action {
     pub reason: Reason,
     /// What.
     pub step: Step,
+}
+
+impl Action {
+    /// Whether it sends a write.
+    pub fn writes(&self) -> bool {
+        !matches!(self.step, Step::Adopt { .. } | Step::Confirm { .. })
+    }
 }
 
 /// What is done to the target. References between objects are by source: the resources of some are
@@ -196,6 +213,16 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// The state of the object that this would bring about, where it is about its attributes.
+    pub fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Create { digest, .. } | Self::Modify { digest, .. } | Self::Confirm { digest } => Some(digest),
+            _ => None,
+        }
+    }
+}
+
 /// Why an action is in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -245,6 +272,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What it does to one object: its own actions, and its joining and leaving of groups.
+    pub fn only(mut self, id: SourceId) -> Self {
+        self.held_back.clear();
+        self.problems.retain(|problem| problem.subject.as_ref().is_some_and(|subject| subject.id == id));
+        self.actions.retain_mut(|action| match &mut action.step {
+            _ if action.subject.id == id => true,
+            Step::Join { members } | Step::Leave { members } => {
+                members.retain(|member| *member == id);
+                !members.is_empty()
+            }
+            _ => false,
+        });
+        self
+    }
+
     /// Whether applying it would send no write.
     pub fn writes_nothing(&self) -> bool {
         self.actions.iter().all(|action| matches!(action.step, Step::Adopt { .. } | Step::Confirm { .. }))

@@ -12,6 +12,9 @@
 )]
 
 mod agent;
+mod daemon;
 mod directory;
+mod faults;
 mod full;
+mod proxy;
 mod server;

@@ -10,9 +10,11 @@ use crate::{
     config::Config,
     mapping, plan,
     plan::{Known, Plan},
-    population::{Finished, Intake, Population},
     scope,
-    source::{self, DirectoryError},
+    source::{
+        self, DirectoryError,
+        observation::{self, Observation, Question},
+    },
     state::{State, StateError},
     target::{Reader, TargetError},
 };
@@ -37,8 +39,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// What was known when the plan was made.
     pub known: Known,
-    /// The directory as it was read.
-    pub population: Population,
+    /// The directory as it was read; kept by [`run`], and by nothing else.
+    pub observation: Observation,
     /// The target.
     pub target: Reader,
 }
@@ -48,23 +50,23 @@ pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock) -> Resul
     let target = Reader::new(&config.target)?;
     let capabilities = target.capabilities().await?;
     let known = state.known()?;
-    let finished = observe(config).await?;
-    let selection = scope::select(&finished.population, &config.scope);
-    let desired = mapping::map(&finished.population, &selection, &config.mapping, clock.now());
+    let observation = observe(config, state, &known).await?;
+    let selection = scope::select(&observation.population, &config.scope);
+    let desired = mapping::map(&observation.population, &selection, &config.mapping, clock.now());
     let held = target.look(&desired, &known, &capabilities).await?;
     let plan = plan::make(plan::Question { desired: &desired, known: &known, held: &held });
-    Ok(Prepared { plan, known, population: finished.population, target })
+    Ok(Prepared { plan, known, observation, target })
 }
 
-/// Reads the directory. A reading that does not end well leaves nothing behind.
-async fn observe(config: &Config) -> Result<Finished, DirectoryError> {
+/// Reads the directory, continuing where the last run ended.
+async fn observe(config: &Config, state: &State, known: &Known) -> Result<Observation, CycleError> {
     let mut directory = source::open(&config.source, config.mapping.attributes()).await?;
     tracing::info!(server = directory.server(), "reading the directory");
-    let mut intake = Intake::new(Population::default());
-    let reading = directory.read(None, &mut |change| intake.take(change)).await?;
-    let finished = intake.finish(reading.coverage);
-    tracing::info!(entries = finished.population.len(), "the directory was read");
-    Ok(finished)
+    let known = known.keys().copied().collect();
+    let question = Question { canary: &config.source.canary, known: &known, everything: false };
+    let observation = observation::observe(&mut *directory, state.kept()?, &question).await?;
+    tracing::info!(entries = observation.population.len(), "the directory was read");
+    Ok(observation)
 }
 
 /// Applies what was prepared.
@@ -77,6 +79,8 @@ pub async fn run(
     let pace = Pace { concurrency: config.target.concurrency, members_per_request: config.target.members_per_request };
     let writer = prepared.target.writer();
     let mut outcome = apply::apply(&prepared.plan, &writer, state, &mut prepared.known, pace, progress).await?;
-    outcome.problems.splice(0..0, prepared.plan.problems);
+    outcome.problems.splice(0..0, prepared.plan.problems.into_iter().chain(prepared.observation.problems.clone()));
+    state.keep(&prepared.observation)?;
+    state.flush().await?;
     Ok(outcome)
 }

@@ -34,6 +34,12 @@ pub enum Code {
     /// A member that is neither a user nor a group we read: a computer, a contact, a foreign
     /// principal, or a name that leads nowhere.
     UnresolvedMember,
+    /// An entry whose identity the account may not read.
+    EntryWithoutId,
+    /// A reference to another server was not followed.
+    ReferralNotFollowed,
+    /// An entry that is no longer seen, and of which nobody can say what became of it.
+    AbsenceUnproved,
     /// The mapping gives no value to an attribute without which the target takes no resource.
     MissingAttribute,
     /// A name in the scope that no entry has.

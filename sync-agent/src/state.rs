@@ -7,6 +7,8 @@
 //! One tree for each subject: `written` and `members` (by source id). The population as last read
 //! with its watermark, the quarantine, the pending approval and the pause have theirs beside them.
 
+pub mod source;
+
 use std::path::Path;
 
 use crate::{

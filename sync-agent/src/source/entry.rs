@@ -1,6 +1,9 @@
 //! An entry, and the identity that outlives its names.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -155,6 +158,14 @@ impl Attributes {
         self.texts(name).next()
     }
 
+    /// Whether both have the same values, in whatever order.
+    pub fn same_values(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Vec<Vec<u8>>, &Vec<Vec<u8>>)| {
+            a == b || a.len() == b.len() && a.iter().collect::<BTreeSet<_>>() == b.iter().collect()
+        };
+        self.0.keys().eq(other.0.keys()) && self.0.values().zip(other.0.values()).all(same)
+    }
+
     /// All attributes, names in lower case.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[Vec<u8>])> {
         self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
@@ -171,23 +182,22 @@ impl Entry {
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
     }
+}
 
-    /// Its attributes, for the reader that is not yet done with them.
-    pub(in crate::source) const fn attributes_mut(&mut self) -> &mut Attributes {
-        &mut self.attributes
+impl Member {
+    /// From the value of `member`.
+    pub(in crate::source) fn named(value: Vec<u8>) -> Self {
+        Self::Dn(text(value))
     }
 
-    /// Takes over the attributes that an amendment names, and its name.
-    pub fn amend(&mut self, amendment: Self) {
-        self.dn = amendment.dn;
-        for (name, values) in amendment.attributes.0 {
-            if values.is_empty() {
-                self.attributes.0.remove(&name);
-            } else {
-                self.attributes.0.insert(name, values);
-            }
-        }
+    /// From the value of `memberUid`.
+    pub(in crate::source) fn login(value: Vec<u8>) -> Self {
+        Self::Uid(text(value))
     }
+}
+
+fn text(value: Vec<u8>) -> String {
+    String::from_utf8(value).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[cfg(test)]

@@ -5,16 +5,16 @@
 //! be written the way tools print them (`objectGUID: 6f9619ff-…`, `objectSid: S-1-5-21-…`), so that a
 //! fixture can be read and written by people; base64 is taken too.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, Key, Kind, Reading, Sink, SourceId, Watermark,
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Reading, Sink, SourceId, Watermark,
     search::RawEntry, shape,
 };
-use crate::{config::Flavour, source::Attributes};
+use crate::{config::Flavour, dn::Dn, source::Attributes};
 
 /// A file that is read as a directory.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +40,7 @@ impl Ldif {
         for (line, raw) in records(text)? {
             let Some(kind) = Kind::of(&raw.attributes) else { continue };
             let dn = raw.dn.clone();
-            let entry = shape(flavour).entry(kind, raw);
+            let entry = shape::of(flavour).entry(kind, raw);
             entries.push(entry.ok_or_else(|| format!("line {line}: {dn} has no identity that can be read"))?);
         }
         Ok(Self { entries, name: "ldif".to_owned() })
@@ -51,7 +51,23 @@ impl Ldif {
 impl Directory for Ldif {
     async fn read(&mut self, _since: Option<&Watermark>, sink: &mut Sink<'_>) -> Result<Reading, DirectoryError> {
         self.entries.iter().cloned().map(Change::Upsert).for_each(sink);
-        Ok(Reading { coverage: Coverage::Everything, watermark: None })
+        Ok(Reading { coverage: Coverage::Everything, watermark: None, problems: Vec::new() })
+    }
+
+    async fn again(&mut self, ids: &BTreeSet<SourceId>, sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
+        for id in ids {
+            let found = self.entries.iter().find(|entry| entry.id == *id);
+            sink(found.cloned().map_or(Change::Missing(*id), Change::Upsert));
+        }
+        Ok(())
+    }
+
+    async fn holders(&mut self, _held: &[HeldAs], _sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
+        Ok(())
+    }
+
+    async fn outside(&mut self, _dn: &Dn) -> Result<Option<Entry>, DirectoryError> {
+        Ok(None)
     }
 
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {

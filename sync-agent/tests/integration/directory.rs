@@ -67,7 +67,6 @@ impl TestDirectory {
     }
 
     /// Makes one change by name, see `seed.py`.
-    #[allow(dead_code, reason = "the incremental tests change directories")]
     pub fn change(&self, arguments: &[&str]) {
         run(self.seed("change").args(arguments));
     }
@@ -112,4 +111,42 @@ fn run(command: &mut Command) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
     String::from_utf8(output.stdout).expect("text")
+}
+
+/// The proxy that adds Microsoft's limits and faults to a directory.
+pub struct Proxy {
+    process: std::process::Child,
+    port: u16,
+}
+
+impl Proxy {
+    /// Starts it with these options, see `ad-limits.py`.
+    pub fn start(directory: &TestDirectory, options: &[&str]) -> Self {
+        let mut process = Command::new("/usr/bin/python3")
+            .arg(script("ad-limits.py"))
+            .arg(directory.path())
+            .args(options)
+            .arg("--stdin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the proxy starts");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("a piped stdout");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
+        let port = line.trim().strip_prefix("ready ").and_then(|port| port.parse().ok());
+        Self { process, port: port.unwrap_or_else(|| panic!("the proxy said {line:?}")) }
+    }
+
+    /// Its TLS port.
+    pub fn url(&self) -> String {
+        format!("ldaps://127.0.0.1:{}", self.port + 1)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

@@ -15,3 +15,4 @@ mod agent;
 mod directory;
 mod full;
 mod server;
+mod source;

@@ -68,6 +68,17 @@ pub enum Flavour {
     Generic,
 }
 
+impl std::fmt::Display for Flavour {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ActiveDirectory => "active-directory",
+            Self::OpenLdap => "openldap",
+            Self::Ds389 => "389ds",
+            Self::Generic => "generic",
+        })
+    }
+}
+
 /// What is done with references to other servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]

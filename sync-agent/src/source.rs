@@ -11,6 +11,7 @@
 //! - [`shape`]: how each kind of directory writes entries ([`active_directory`], [`openldap`]).
 //! - [`reader`]: reads everything, some entries again, or one; [`ranges`] and [`referral`] help it.
 //! - [`changes`]: what changed since a watermark, by the mechanism that the directory has.
+//! - [`watch`]: rings when something changed. [`rights`]: what the account may do, for `check`.
 //! - [`observation`]: all of these in their order: the directory as it is now, and how far that is sure.
 //! - [`ldif`]: a file as a directory, for plan snapshots and dry runs.
 
@@ -26,9 +27,11 @@ pub mod openldap;
 pub mod ranges;
 pub mod reader;
 pub mod referral;
+pub mod rights;
 pub mod root_dse;
 pub mod search;
 pub mod shape;
+pub mod watch;
 
 use std::collections::BTreeSet;
 

@@ -131,6 +131,7 @@ impl Reader {
     pub(in crate::source) fn fingerprint(&self) -> String {
         let mut digest = Sha256::new();
         digest.update(self.root.server().unwrap_or(&self.connection.url));
+        digest.update(format!("\0{}", self.flavour));
         for place in self.places() {
             digest.update(format!("\0{}\0{}\0{}\0", place.kind, place.base, place.filter));
             digest.update(self.attributes(place.kind).join("\0"));
@@ -154,13 +155,10 @@ impl Reader {
     ) -> Result<(), DirectoryError> {
         let attributes = self.attributes(place.kind);
         let search = Search {
-            base: &place.base,
             scope: place.scope,
             filter: &place.filter,
-            attributes: &attributes,
             page_size: Some(self.settings.page_size),
-            controls: &[],
-            timeout: self.settings.timeout,
+            ..Search::one(&place.base, &attributes, self.settings.timeout)
         };
         let (shape, newest, problems) = (self.shape, &mut self.newest, &mut self.problems);
         let mut partial = Vec::new();

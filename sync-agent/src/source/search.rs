@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use ldap3::{
-    Ldap, LdapError, ResultEntry, Scope, SearchStream,
+    Ldap, LdapError, ResultEntry, Scope, SearchOptions, SearchStream,
     adapters::{Adapter, PagedResults},
     asn1::StructureTag,
     controls::{Control, RawControl},
@@ -38,6 +38,8 @@ pub struct Search<'a> {
     pub attributes: &'a [String],
     /// Entries a page; `None` for a search of one entry.
     pub page_size: Option<i32>,
+    /// At most so many entries, after which the server ends with result 4; 0 for all.
+    pub size_limit: i32,
     /// Request controls.
     pub controls: &'a [RawControl],
     /// How long the server may be silent.
@@ -53,6 +55,7 @@ impl<'a> Search<'a> {
             filter: "(objectClass=*)",
             attributes,
             page_size: None,
+            size_limit: 0,
             controls: &[],
             timeout,
         }
@@ -199,6 +202,9 @@ async fn open(
 ) -> Result<SearchStream<'static, String, Vec<String>>, DirectoryError> {
     let paging: Vec<Box<dyn Adapter<'static, String, Vec<String>>>> =
         search.page_size.into_iter().map(|size| Box::new(PagedResults::new(size)) as Box<_>).collect();
+    if search.size_limit > 0 {
+        ldap.with_search_options(SearchOptions::new().sizelimit(search.size_limit));
+    }
     if !search.controls.is_empty() {
         ldap.with_controls(search.controls.to_vec());
     }

@@ -45,6 +45,11 @@ pub struct TestDirectory {
 impl TestDirectory {
     /// Starts an empty one.
     pub fn start(software: Software) -> Self {
+        Self::start_with(software, &[])
+    }
+
+    /// Starts one with settings of its script.
+    pub fn start_with(software: Software, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new(script(software.script()));
         command.arg("start").arg(folder.path().join("d"));
@@ -52,7 +57,7 @@ impl TestDirectory {
             // A domain is provisioned once for all tests, then copied.
             command.env("TEMPLATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("samba-template"));
         }
-        let printed = run(&mut command);
+        let printed = run(command.envs(settings.iter().copied()));
         let env = printed.lines().filter_map(|line| line.split_once('='));
         Self { software, env: env.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(), folder }
     }

@@ -226,10 +226,13 @@ impl Intake {
         names.into_iter().collect()
     }
 
-    /// Names of members that lead to nobody who was read.
-    pub fn unresolved(&self) -> Vec<Dn> {
+    /// Names of members that lead to nobody who will be in the population.
+    pub fn unresolved(&self, coverage: Coverage) -> Vec<Dn> {
+        let missing = self.missing(coverage);
         let read = self.upserts.values().map(|taken| &taken.entry.dn);
-        let known: HashSet<&Dn> = read.chain(self.before.iter().map(|observed| &observed.entry.dn)).collect();
+        let kept = self.before.iter().map(|observed| &observed.entry);
+        let kept = kept.filter(|entry| self.holds(entry.id, &missing, coverage)).map(|entry| &entry.dn);
+        let known: HashSet<&Dn> = read.chain(kept).collect();
         let names = self.names.keys().filter_map(|name| match name {
             MemberName::Dn(dn) if !known.contains(dn) => Some(dn.clone()),
             _ => None,

@@ -147,16 +147,20 @@ async fn take(
         }
         directory.holders(&held, &mut |change| intake.take(change)).await?;
     }
-    outsiders(directory, intake).await?;
+    outsiders(directory, intake, coverage).await?;
     let departed = departed(directory, intake, coverage, question, &mut reading.problems).await?;
     Ok((reading, departed))
 }
 
 /// Members outside of the bases, and theirs.
-async fn outsiders(directory: &mut dyn Directory, intake: &mut Intake) -> Result<(), DirectoryError> {
+async fn outsiders(
+    directory: &mut dyn Directory,
+    intake: &mut Intake,
+    coverage: Coverage,
+) -> Result<(), DirectoryError> {
     let mut asked = HashSet::new();
     loop {
-        let open: Vec<_> = intake.unresolved().into_iter().filter(|dn| !asked.contains(dn)).collect();
+        let open: Vec<_> = intake.unresolved(coverage).into_iter().filter(|dn| !asked.contains(dn)).collect();
         if open.is_empty() {
             return Ok(());
         }

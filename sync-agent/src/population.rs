@@ -228,6 +228,9 @@ impl Intake {
 
     /// Names of members that lead to nobody who will be in the population.
     pub fn unresolved(&self, coverage: Coverage) -> Vec<Dn> {
+        if self.names.is_empty() {
+            return Vec::new();
+        }
         let missing = self.missing(coverage);
         let read = self.upserts.values().map(|taken| &taken.entry.dn);
         let kept = self.before.iter().map(|observed| &observed.entry);
@@ -243,6 +246,10 @@ impl Intake {
     /// The population after the reading. Call it only with the [`Coverage`] of a finished one, and
     /// when those of [`Self::missing`] that may still be there were taken as [`Change::Present`].
     pub fn finish(mut self, coverage: Coverage) -> Finished {
+        if coverage == Coverage::Changes && self.is_empty() {
+            let (deleted, changed, matters) = Default::default();
+            return Finished { population: self.before, deleted, changed, matters };
+        }
         let missing = self.missing(coverage);
         let before = std::mem::take(&mut self.before.entries);
         let mut changed = BTreeSet::new();

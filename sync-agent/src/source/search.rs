@@ -257,14 +257,14 @@ pub fn in_words(code: u32, said: &str) -> String {
 fn entry(tag: StructureTag) -> Option<RawEntry> {
     let mut inner = parts(tag)?.into_iter();
     let dn = String::from_utf8(octets(inner.next()?)?).ok()?;
-    let mut attributes = Attributes::default();
+    let mut attributes = Vec::new();
     for attribute in parts(inner.next()?)? {
         let mut inner = parts(attribute)?.into_iter();
         let name = String::from_utf8(octets(inner.next()?)?).ok()?;
         let values = parts(inner.next()?)?.into_iter().map(octets).collect::<Option<Vec<_>>>()?;
-        attributes.extend(&name, values);
+        attributes.push((name, values));
     }
-    Some(RawEntry { dn, attributes })
+    Some(RawEntry { dn, attributes: Attributes::new(&attributes) })
 }
 
 /// SearchResultReference (RFC 4511 §4.5.3): a sequence of URIs.

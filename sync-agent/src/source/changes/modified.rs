@@ -36,7 +36,8 @@ pub async fn changes(reader: &mut Reader, since: &str, sink: &mut Sink<'_>) -> R
                 modified.clone_into(&mut newest);
             }
             let container = Kind::of(&raw.attributes).is_none() && is_container(&raw.attributes);
-            if container && modified > since && raw.attributes.text("createTimestamp") != Some(modified) {
+            let old = raw.attributes.text("createTimestamp").is_none_or(|created| created <= since);
+            if container && modified > since && old {
                 renamed = Some(raw.dn);
             } else if !container && let Some(id) = shape.id(&raw) {
                 changed.insert(id);

@@ -94,17 +94,26 @@ async fn containers(reader: &mut Reader, cookie: &[u8]) -> Result<(), DirectoryE
     for base in bases {
         let filter = format!("(|{})", super::CONTAINERS);
         let place = Place { kind: Kind::User, base, scope: Scope::Subtree, filter };
-        let attributes = ["createTimestamp", "modifyTimestamp"].map(str::to_owned).to_vec();
-        let refresh = refresh(reader, cookie, &place, attributes).await?;
-        let renamed = refresh
-            .changed
-            .into_iter()
-            .find(|raw| raw.attributes.text("createTimestamp") != raw.attributes.text("modifyTimestamp"));
-        if let Some(raw) = renamed {
+        let refresh = refresh(reader, cookie, &place, vec!["createTimestamp".to_owned()]).await?;
+        let old = |raw: &RawEntry| {
+            let created = raw.attributes.text("createTimestamp").and_then(|created| created.get(..SECOND));
+            created.zip(second(cookie)).is_none_or(|(created, seen)| created <= seen)
+        };
+        if let Some(raw) = refresh.changed.into_iter().find(old) {
             return Err(super::container(&raw.dn));
         }
     }
     Ok(())
+}
+
+/// Digits of a generalized time up to its second.
+const SECOND: usize = 14;
+
+/// The second up to which a cookie of OpenLDAP has seen changes: `rid=000,csn=20261122081500.1Z#…`,
+/// or the last of several.
+fn second(cookie: &[u8]) -> Option<&str> {
+    let (_, numbers) = std::str::from_utf8(cookie).ok()?.split_once("csn=")?;
+    numbers.split(';').filter_map(|number| number.get(..SECOND)).max()
 }
 
 /// What one search reported.
@@ -267,5 +276,24 @@ impl Done {
             }
         }
         Some(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_of_a_cookie() {
+        assert_eq!(second(b"rid=000,csn=20261122081500.123456Z#000000#000#000000"), Some("20261122081500"));
+        assert_eq!(second(b"rid=1,sid=2,csn=20250101000000.1Z#0;20260101000000.1Z#1"), Some("20260101000000"));
+        assert_eq!(second(b"nonsense"), None);
+    }
+
+    #[test]
+    fn malformed_controls_are_none() {
+        assert!(State::parse(&[0x30, 0x03, 0x0a, 0x01, 0x01]).is_none());
+        assert!(Done::parse(&[0x04]).is_none());
+        assert!(Done::parse(&[0x30, 0x00]).is_some_and(|done| done.cookie.is_none() && !done.refresh_deletes));
     }
 }

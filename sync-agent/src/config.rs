@@ -18,6 +18,7 @@ use std::{
 
 use raw::{RawConfig, RawFlavour, RawNesting, RawTargetProfile};
 pub use secret::{Secret, Token};
+use serde::Deserialize;
 
 use crate::{
     dn::Dn,
@@ -62,8 +63,36 @@ pub enum ConfigError {
 pub enum Flavour {
     /// Microsoft's Active Directory, or Samba's.
     ActiveDirectory,
-    /// OpenLDAP, and others with `entryUUID` and groups of names.
+    /// OpenLDAP.
     OpenLdap,
+    /// 389 Directory Server.
+    Ds389,
+    /// Any other with `entryUUID` (RFC 4530) and groups of names.
+    Generic,
+}
+
+impl std::fmt::Display for Flavour {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ActiveDirectory => "active-directory",
+            Self::OpenLdap => "openldap",
+            Self::Ds389 => "389ds",
+            Self::Generic => "generic",
+        })
+    }
+}
+
+/// What is done with references to other servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Referrals {
+    /// Each is reported, and not followed.
+    #[default]
+    Report,
+    /// Followed, with the same account. What is read then has no watermark: each reading is full.
+    Follow,
+    /// The reading ends with an error.
+    Refuse,
 }
 
 /// How the agent proves who it is.
@@ -78,6 +107,9 @@ pub enum Bind {
     },
     /// By client certificate or by the socket's peer (RFC 4422 appendix A).
     External,
+    /// By Kerberos ticket (RFC 4752).
+    #[cfg(feature = "gssapi")]
+    Gssapi,
 }
 
 /// How connections to the directory are protected.
@@ -96,8 +128,8 @@ pub struct Tls {
 pub struct SearchSettings {
     /// The bases, none within another.
     pub bases: Vec<Dn>,
-    /// The filter (RFC 4515).
-    pub filter: String,
+    /// The filter (RFC 4515); `None` for that of the flavour.
+    pub filter: Option<String>,
 }
 
 /// `[source]`.
@@ -105,8 +137,10 @@ pub struct SearchSettings {
 pub struct SourceSettings {
     /// Servers, in order of preference.
     pub urls: Vec<String>,
-    /// The kind of directory.
-    pub flavour: Flavour,
+    /// The kind of directory; `None` to ask the server.
+    pub flavour: Option<Flavour>,
+    /// What is done with references.
+    pub referrals: Referrals,
     /// How to bind.
     pub bind: Bind,
     /// How connections are protected.
@@ -203,8 +237,8 @@ impl Config {
     fn from_raw(raw: RawConfig, folder: &Path) -> Result<Self, ConfigError> {
         let source = source(raw.source, folder)?;
         let mapping = Mapping {
-            user: rules("mapping.user", defaults::user(source.flavour), &raw.mapping.user)?,
-            group: rules("mapping.group", defaults::group(source.flavour), &raw.mapping.group)?,
+            user: rules("mapping.user", &by_flavour(source.flavour, defaults::user), &raw.mapping.user)?,
+            group: rules("mapping.group", &by_flavour(source.flavour, defaults::group), &raw.mapping.group)?,
         };
         Ok(Self {
             name: raw.name,
@@ -230,10 +264,12 @@ fn wrong(setting: &str, reason: impl Into<String>) -> ConfigError {
 }
 
 fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigError> {
-    let flavour = match raw.flavour {
+    let flavour = raw.flavour.map(|flavour| match flavour {
         RawFlavour::ActiveDirectory => Flavour::ActiveDirectory,
         RawFlavour::OpenLdap => Flavour::OpenLdap,
-    };
+        RawFlavour::Ds389 => Flavour::Ds389,
+        RawFlavour::Generic => Flavour::Generic,
+    });
     if raw.urls.is_empty() {
         return Err(wrong("source.urls", "names no server; write for example [\"ldaps://dc1.corp.example.test\"]"));
     }
@@ -255,7 +291,15 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
             let password = secret::read("source.bind", "password", simple.password_file, simple.password_env, folder)?;
             Bind::Simple { account: simple.account, password }
         }
-        raw::RawBind::External(_) => Bind::External,
+        raw::RawBind::External(raw::RawExternal { external: true }) => Bind::External,
+        raw::RawBind::External(_) => {
+            return Err(wrong("source.bind", "external = false says nothing; name an account instead"));
+        }
+        #[cfg(feature = "gssapi")]
+        raw::RawBind::Gssapi(raw::RawGssapi { gssapi: true }) => Bind::Gssapi,
+        raw::RawBind::Gssapi(_) => {
+            return Err(wrong("source.bind", "gssapi = true needs a program that was built with the feature gssapi"));
+        }
     };
     let canary = match (raw.canary, &bind) {
         (Some(dn), _) => Key::Dn(dn_of("source.canary", &dn)?),
@@ -265,18 +309,17 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
                 "is needed where the account is not a DN: name an entry that must always be readable",
             )
         })?),
-        (None, Bind::External) => {
+        (None, _) => {
             return Err(wrong(
                 "source.canary",
-                "is needed with an external bind: name an entry that must always be readable",
+                "is needed with a bind that names no account: name an entry that must always be readable",
             ));
         }
     };
-    let (user_filter, group_filter) = crate::source::full::default_filters(flavour);
     let join = |path: PathBuf| folder.join(path);
     Ok(SourceSettings {
-        users: search("source.users", raw.users, &raw.bases, user_filter)?,
-        groups: search("source.groups", raw.groups, &raw.bases, group_filter)?,
+        users: search("source.users", raw.users, &raw.bases)?,
+        groups: search("source.groups", raw.groups, &raw.bases)?,
         tls: Tls {
             start_tls: raw.tls.start_tls,
             ca_file: raw.tls.ca_file.map(join),
@@ -288,6 +331,7 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
         },
         urls: raw.urls,
         flavour,
+        referrals: raw.referrals,
         bind,
         canary,
         page_size: i32::try_from(raw.page_size.get()).map_err(|_| wrong("source.page_size", "is too large"))?,
@@ -295,7 +339,7 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
     })
 }
 
-fn search(setting: &str, raw: raw::RawSearch, bases: &[String], filter: &str) -> Result<SearchSettings, ConfigError> {
+fn search(setting: &str, raw: raw::RawSearch, bases: &[String]) -> Result<SearchSettings, ConfigError> {
     let bases = raw.bases.as_deref().unwrap_or(bases);
     if bases.is_empty() {
         return Err(wrong(&format!("{setting}.bases"), "is empty, and so is source.bases; name at least one base DN"));
@@ -309,7 +353,7 @@ fn search(setting: &str, raw: raw::RawSearch, bases: &[String], filter: &str) ->
             outer.push(base);
         }
     }
-    Ok(SearchSettings { bases: outer, filter: raw.filter.unwrap_or_else(|| filter.to_owned()) })
+    Ok(SearchSettings { bases: outer, filter: raw.filter })
 }
 
 fn dn_of(setting: &str, text: &str) -> Result<Dn, ConfigError> {
@@ -363,10 +407,30 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
     })
 }
 
+/// The defaults of a flavour. Where the server is to be asked for it, both kinds of defaults hold,
+/// one after the other: a directory has the attributes of its own kind only.
+fn by_flavour(
+    flavour: Option<Flavour>,
+    defaults: impl Fn(Flavour) -> &'static [defaults::Default],
+) -> Vec<(&'static str, Vec<&'static str>)> {
+    let flavours = flavour.map_or_else(|| vec![Flavour::ActiveDirectory, Flavour::OpenLdap], |flavour| vec![flavour]);
+    let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (slot, alternatives) in flavours.into_iter().flat_map(defaults) {
+        match merged.iter_mut().find(|(known, _)| known == slot) {
+            Some((_, known)) => {
+                let more: Vec<&str> = alternatives.iter().copied().filter(|one| !known.contains(one)).collect();
+                known.extend(more);
+            }
+            None => merged.push((slot, alternatives.to_vec())),
+        }
+    }
+    merged
+}
+
 /// The default rules, each replaced by the one for the same slot where the file has one.
 fn rules(
     section: &str,
-    defaults: &[defaults::Default],
+    defaults: &[(&str, Vec<&str>)],
     raw: &BTreeMap<String, raw::RawExpression>,
 ) -> Result<Vec<Rule>, ConfigError> {
     let kept = defaults.iter().filter(|(slot, _)| !raw.contains_key(*slot));

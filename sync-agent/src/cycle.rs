@@ -14,13 +14,16 @@ use crate::{
     config::Config,
     mapping, plan,
     plan::{Known, Plan},
-    population::{Finished, Intake, Population},
+    population::Population,
     problem::{
         Problem,
         log::{self, Record, Route},
     },
     scope,
-    source::{self, DirectoryError, SourceId},
+    source::{
+        self, DirectoryError, SourceId,
+        observation::{self, Observation, Question},
+    },
     state::{CycleRecord, State, StateError},
     target::{Capabilities, Depth, Reader, TargetError, profile},
 };
@@ -57,8 +60,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// What was known when the plan was made.
     pub known: Known,
-    /// The directory as it was read.
-    pub population: Population,
+    /// The directory as it was read; kept by [`run`], and by nothing else.
+    pub observation: Observation,
     /// The target.
     pub target: Reader,
     /// What it can do.
@@ -108,9 +111,9 @@ pub async fn prepare(
     let target = Reader::new(&config.target)?;
     let capabilities = target.capabilities().await?;
     let known = state.known()?;
-    let finished = observe(config).await?;
-    let selection = scope::select(&finished.population, &config.scope);
-    let mut desired = mapping::map(&finished.population, &selection, &config.mapping, clock.now());
+    let observation = observe(config, state, &known, extent).await?;
+    let selection = scope::select(&observation.population, &config.scope);
+    let mut desired = mapping::map(&observation.population, &selection, &config.mapping, clock.now());
     profile::fit(&mut desired, config.target.profile);
     let depth = match extent {
         Extent::Changes => Depth::Needed,
@@ -118,18 +121,18 @@ pub async fn prepare(
     };
     let held = target.look(&desired, &known, &capabilities, depth).await?;
     let plan = plan::make(plan::Question { desired: &desired, known: &known, held: &held });
-    Ok(Prepared { plan, known, population: finished.population, target, capabilities })
+    Ok(Prepared { plan, known, observation, target, capabilities })
 }
 
-/// Reads the directory. A reading that does not end well leaves nothing behind.
-async fn observe(config: &Config) -> Result<Finished, DirectoryError> {
+/// Reads the directory, continuing where the last run ended.
+async fn observe(config: &Config, state: &State, known: &Known, extent: Extent) -> Result<Observation, CycleError> {
     let mut directory = source::open(&config.source, config.mapping.attributes()).await?;
     tracing::info!(server = directory.server(), "reading the directory");
-    let mut intake = Intake::new(Population::default());
-    let reading = directory.read(None, &mut |change| intake.take(change)).await?;
-    let finished = intake.finish(reading.coverage);
-    tracing::info!(entries = finished.population.len(), "the directory was read");
-    Ok(finished)
+    let known = known.keys().copied().collect();
+    let question = Question { canary: &config.source.canary, known: &known, everything: extent == Extent::Everything };
+    let observation = observation::observe(&mut *directory, state.kept()?, &question).await?;
+    tracing::info!(entries = observation.population.len(), "the directory was read");
+    Ok(observation)
 }
 
 /// Applies what was prepared.
@@ -150,7 +153,9 @@ pub async fn run(
     (manner.progress)(Progress::Planned(prepared.plan.actions.len()));
     let progress = || (manner.progress)(Progress::Done);
     let mut outcome = apply::apply(&prepared.plan, &writer, state, &mut prepared.known, pace, &progress).await?;
-    outcome.problems.splice(0..0, prepared.plan.problems.iter().cloned());
+    let problems = prepared.plan.problems.iter().chain(&prepared.observation.problems);
+    outcome.problems.splice(0..0, problems.cloned());
+    state.keep(&prepared.observation)?;
     Ok(outcome)
 }
 
@@ -175,7 +180,7 @@ pub async fn complete(
     };
     let (problems, due, plan, sids) = match result.await {
         Ok((prepared, outcome)) => {
-            record.entries = prepared.population.len();
+            record.entries = prepared.observation.population.len();
             record.writes = outcome.writes;
             record.problems = outcome.problems.len() + outcome.waiting.len();
             record.held_back = prepared.plan.held_back.iter().map(|held| held.actions.len()).sum();
@@ -186,7 +191,7 @@ pub async fn complete(
                 state.set_last_full(started)?;
             }
             let due = state.settle(&outcome.problems, &prepared.plan, &outcome.waiting, clock.now())?;
-            let sids = sids(&prepared.population, &due);
+            let sids = sids(&prepared.observation.population, &due);
             (outcome.problems, due, prepared.plan, sids)
         }
         Err(error @ CycleError::Stopped) => {
@@ -221,7 +226,7 @@ pub async fn one(
     let mut prepared = prepare(config, state, clock, Extent::Changes).await?;
     let selector = scope::Selector::parse(name);
     let found =
-        prepared.population.iter().find(|observed| selector.matches(observed)).map(|observed| observed.entry.id);
+        prepared.observation.population.iter().find(|observed| selector.matches(observed)).map(|observed| observed.entry.id);
     let named = || prepared.known.iter().find(|(_, written)| written.name == name).map(|(id, _)| *id);
     let Some(id) = found.or_else(named) else {
         return Ok(format!("nobody in the directory is called {name:?}, as far as the agent may read"));

@@ -83,10 +83,13 @@ codes! {
     DirectoryIncomplete reports
         "A search ended with something other than success: a limit, a busy server, a missing right. What it had returned is not used, and nobody is removed."
         "The message has the search and the result. For limits raise those of the agent's account; for rights see the page of your directory in the guide.";
-    UnreadableEntry blocks
-        "An entry has no identity that can be read, or an attribute that cannot be understood."
-        "Let the agent's account read `objectGUID` or `entryUUID` of the entry.";
-    AbsenceUnproven reports
+    EntryWithoutId reports
+        "An entry has no identity that the account may read. It is left out."
+        "Let the agent's account read `objectGUID`, `entryUUID` or `nsUniqueId` of the entry.";
+    ReferralNotFollowed reports
+        "The directory referred to another server, which was not asked. What stands there is not read."
+        "Set `source.referrals` to `follow`, or name bases that do not reach into another server's part; `refuse` ends such a run.";
+    AbsenceUnproved reports
         "An object is no longer seen, and nothing proves that it was deleted. It is left as it is."
         "Look whether the account may still read it. If it was deleted, let the account read deleted objects, or wait for the next full reconciliation.";
     ScopeNotFound reports

@@ -11,6 +11,8 @@
 pub mod quarantine;
 pub mod record;
 
+pub mod source;
+
 use std::path::Path;
 
 use crate::{

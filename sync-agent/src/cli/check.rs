@@ -12,7 +12,10 @@ use super::once::runtime;
 use crate::{
     clock::{Clock as _, SystemClock},
     config::{Config, TargetProfile},
-    source::{self, DirectoryError, Kind},
+    source::{
+        DirectoryError, Kind,
+        rights::{self, Rights},
+    },
     target::{Reader, TargetError, expiry},
 };
 
@@ -90,47 +93,46 @@ async fn directory(config: &Config) -> Vec<Finding> {
 }
 
 async fn try_directory(config: &Config, findings: &mut Vec<Finding>) -> Result<(), DirectoryError> {
-    let mut directory = source::open(&config.source, config.mapping.attributes()).await?;
-    let server = directory.server().to_owned();
-    findings.push(good(format!("{server}: connected and bound")));
-    if server.starts_with("ldap://") && !config.source.tls.start_tls {
+    let rights = rights::examine(&config.source, config.mapping.attributes()).await?;
+    let Rights { server, flavour, users, groups, .. } = &rights;
+    findings.push(good(format!("{server}: connected and bound; read as {flavour}")));
+    if !rights.tls {
         findings.push(less("the connection to the directory is not protected by TLS"));
     }
-    findings.push(match directory.find(&config.source.canary).await? {
-        Some(entry) => good(format!("the canary {} is readable", entry.dn)),
-        None => bad("the canary cannot be read: without it no deletion can be proved; correct source.canary"),
+    findings.push(match rights.canary {
+        true => good("the canary is readable: absence can be proved"),
+        false => bad("the canary cannot be read: without it no deletion can be proved; correct source.canary"),
     });
-    let (mut users, mut groups, mut told, mut uac) = (0_usize, 0_usize, 0_usize, 0_usize);
-    let reading = directory
-        .read(None, &mut |change| {
-            if let source::Change::Upsert(entry) = change {
-                match entry.kind {
-                    Kind::Group => groups += 1,
-                    Kind::User => users += 1,
-                }
-                if entry.kind == Kind::User {
-                    uac += usize::from(entry.attributes().text("useraccountcontrol").is_some());
-                }
-                told += entry.members.len();
+    findings.push(match (users, groups, rights.groups_with_members) {
+        (0, ..) => bad("no user is readable: look at source.users.bases, the filter, and the rights of the account"),
+        (_, 0, _) => less("users are readable, and no group"),
+        (_, _, 0) => less("users and groups are readable, and no group shows a member"),
+        _ => good("users and groups are readable, with members"),
+    });
+    for (attribute, seen) in &rights.account_state {
+        findings.push(match (*attribute, seen) {
+            ("userAccountControl", 0) => {
+                bad("userAccountControl cannot be read: disabled accounts could not be told from enabled ones")
             }
-        })
-        .await?;
-    findings.push(match (users, groups) {
-        (0, _) => bad("no user is readable: look at source.users.bases, the filter, and the rights of the account"),
-        (_, 0) => less(format!("{users} users are readable, and no group")),
-        _ => good(format!("{users} users and {groups} groups are readable, with {told} direct memberships")),
-    });
-    if config.source.flavour == crate::config::Flavour::ActiveDirectory && users > 0 {
-        findings.push(match uac {
-            0 => bad("userAccountControl cannot be read: disabled accounts could not be told from enabled ones"),
-            _ if uac < users => less(format!("userAccountControl can be read of {uac} of {users} users")),
-            _ => good("userAccountControl can be read: disabled accounts are known"),
+            ("userAccountControl", seen) if seen < users => {
+                less(format!("userAccountControl can be read of {seen} of {users} users"))
+            }
+            ("userAccountControl", _) => good("userAccountControl can be read: disabled accounts are known"),
+            // An account that is not locked has none, so nothing can be said from its absence.
+            (_, 0) => less(format!("{attribute} was seen of no user: either none is locked, or it cannot be read")),
+            _ => good(format!("{attribute} can be read: locked accounts are known")),
         });
     }
-    findings.push(match reading.watermark {
-        Some(_) => good("the directory can say what has changed: runs read changes only"),
-        None => less("the directory cannot say what has changed: each run reads everything"),
+    findings.push(match (rights.mechanism, rights.sees_deletions) {
+        (None, _) => less("the directory cannot say what has changed: each run reads everything"),
+        (Some(mechanism), true) => good(format!("changes are followed by {mechanism}, deletions at once")),
+        (Some(mechanism), false) => {
+            less(format!("changes are followed by {mechanism}; deletions are found by the full reconciliation"))
+        }
     });
+    if rights.deleted_objects == Some(false) {
+        findings.push(less("the account sees no deleted objects; the guide says which right shows them"));
+    }
     Ok(())
 }
 

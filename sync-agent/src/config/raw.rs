@@ -46,8 +46,11 @@ pub struct RawConfig {
 pub struct RawSource {
     /// Servers, in order of preference: `ldaps://host[:port]`, `ldap://…`, `ldapi://%2Fpath`.
     pub urls: Vec<String>,
-    /// The kind of directory.
-    pub flavour: RawFlavour,
+    /// The kind of directory; the server is asked where this is not said.
+    pub flavour: Option<RawFlavour>,
+    /// What is done with references to other servers.
+    #[serde(default)]
+    pub referrals: super::Referrals,
     /// How to bind.
     pub bind: RawBind,
     /// TLS.
@@ -81,6 +84,11 @@ pub enum RawFlavour {
     /// OpenLDAP.
     #[serde(rename = "openldap")]
     OpenLdap,
+    /// 389 Directory Server.
+    #[serde(rename = "389ds")]
+    Ds389,
+    /// Any other LDAP directory.
+    Generic,
 }
 
 /// `[source.bind]`: `account` with a password, or `external = true`.
@@ -91,6 +99,8 @@ pub enum RawBind {
     Simple(RawSimple),
     /// SASL EXTERNAL.
     External(RawExternal),
+    /// Kerberos.
+    Gssapi(RawGssapi),
 }
 
 /// `[source.bind]`, with a password.
@@ -114,6 +124,14 @@ pub struct RawSimple {
 pub struct RawExternal {
     /// `true`.
     pub external: bool,
+}
+
+/// A bind by Kerberos ticket.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawGssapi {
+    /// `true`.
+    pub gssapi: bool,
 }
 
 /// `[source.tls]`.

@@ -35,7 +35,7 @@ const LDAP_GROUP: &[Default] = &[("displayName", &["${cn}"])];
 pub const fn user(flavour: Flavour) -> &'static [Default] {
     match flavour {
         Flavour::ActiveDirectory => AD_USER,
-        Flavour::OpenLdap => LDAP_USER,
+        Flavour::OpenLdap | Flavour::Ds389 | Flavour::Generic => LDAP_USER,
     }
 }
 
@@ -43,6 +43,6 @@ pub const fn user(flavour: Flavour) -> &'static [Default] {
 pub const fn group(flavour: Flavour) -> &'static [Default] {
     match flavour {
         Flavour::ActiveDirectory => AD_GROUP,
-        Flavour::OpenLdap => LDAP_GROUP,
+        Flavour::OpenLdap | Flavour::Ds389 | Flavour::Generic => LDAP_GROUP,
     }
 }

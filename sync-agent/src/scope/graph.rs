@@ -20,7 +20,7 @@ impl Graph {
             population.of(Kind::Group).map(|group| (group.entry.id, group.members.clone())).collect();
         let sids: BTreeMap<&[u8], SourceId> = population
             .of(Kind::Group)
-            .filter_map(|group| Some((group.entry.attributes().bytes("objectSid").first()?.as_slice(), group.entry.id)))
+            .filter_map(|group| Some((*group.entry.attributes().bytes("objectSid").first()?, group.entry.id)))
             .collect();
         for user in population.of(Kind::User) {
             let group = primary_group(&user.entry).and_then(|sid| sids.get(sid.as_slice()));
@@ -63,7 +63,7 @@ impl Graph {
 /// ([MS-ADTS] 3.1.1.4.5). A SID is two bytes, an authority of six, and parts of four bytes each.
 fn primary_group(user: &Entry) -> Option<Vec<u8>> {
     let rid: u32 = user.attributes().text("primaryGroupID")?.parse().ok()?;
-    let sid = user.attributes().bytes("objectSid").first()?;
+    let sid = user.attributes().bytes("objectSid").first().copied()?;
     let domain = sid.get(..sid.len().checked_sub(4)?)?;
     Some([domain, &rid.to_le_bytes()].concat())
 }

@@ -104,3 +104,19 @@ pub fn same_groups(seed: &Value, server: &TestServer) {
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}"))
 }
+
+#[test]
+fn a_dry_run_moves_nothing() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(5, 1);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, &format!("{EVERYTHING}{BY_DESCRIPTION}"));
+    writes(&agent);
+    directory.change(&["mail", "u000001", "new@example.test"]);
+    for _ in 0..2 {
+        let planned = agent.run(&["plan"]);
+        assert!(planned.stdout.contains("new@example.test"), "{planned:?}");
+    }
+    assert_eq!(writes(&agent), 1);
+    assert_eq!(writes(&agent), 0);
+}

@@ -119,7 +119,7 @@ pub fn main() -> ExitCode {
         Command::Pause { reason } => service::pause(&arguments.config, reason),
         Command::Resume => service::resume(&arguments.config),
         Command::RunNow { full } => service::run_now(&arguments.config, full),
-        Command::SyncOne { name } => service::sync_one(&arguments.config, name),
+        Command::SyncOne { name } => service::sync_one(&arguments.config, &name),
         Command::Errors { last, json } => errors::errors(&arguments.config, last, json),
     };
     outcome.unwrap_or_else(|error| {

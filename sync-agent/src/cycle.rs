@@ -229,7 +229,15 @@ pub async fn one(
     prepared.plan = prepared.plan.only(id);
     let manner = Manner { extent: Extent::Changes, patient: false, counts_drift: false, stop, progress: &|_| {} };
     let outcome = run(config, state, &mut prepared, clock, &manner).await?;
-    Ok(crate::daemon::told_of(id, &prepared.plan, &outcome))
+    let actions = prepared.plan.actions.iter().map(ToString::to_string);
+    let problems = outcome.problems.iter().map(|problem| format!("! {problem}"));
+    let mut told: Vec<String> = actions.chain(problems).collect();
+    told.push(if told.is_empty() {
+        format!("{id} is as it should be, or not in scope")
+    } else {
+        format!("{} writes", outcome.writes)
+    });
+    Ok(told.join("\n"))
 }
 
 /// An error log that cannot be written does not end the cycle, whose work is done.

@@ -18,3 +18,4 @@ mod faults;
 mod full;
 mod proxy;
 mod server;
+mod targets;

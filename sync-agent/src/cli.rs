@@ -100,7 +100,7 @@ enum Command {
     },
 }
 
-/// The program. Exit code 0: done; 1: done, but some objects have problems; 2: nothing could be done.
+/// The program. Exit code 0: done; 1: done, but some objects have problems; 2: it could not begin, or ended early.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info");

@@ -4,7 +4,10 @@
 //! watermark. [`run`] goes on and applies the plan. [`complete`] is a whole cycle as the daemon and
 //! `apply` do it: with its record in the state, the quarantine and the error log.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use tokio::sync::watch;
 
@@ -179,7 +182,7 @@ pub async fn complete(
             record.writes = outcome.writes;
             record.problems = outcome.problems.len() + outcome.waiting.len();
             record.held_back = prepared.plan.held_back.iter().map(|held| held.actions.len()).sum();
-            record.changed = prepared.plan.actions.iter().filter(|action| action.writes()).count();
+            record.changed = changed(&prepared.plan, &outcome);
             record.drift = manner.counts_drift.then_some(record.changed);
             record.failure = outcome.stopped;
             if full && record.failure.is_none() {
@@ -208,6 +211,14 @@ pub async fn complete(
         due.iter().map(|problem| route.record(problem, now, |id| sids.get(&id).cloned())).collect();
     write_log(config.errors.clone(), records).await;
     Ok(Completed { record, problems, plan })
+}
+
+/// Objects that were not as they should be. Those that fail in each run are not news.
+fn changed(plan: &Plan, outcome: &Outcome) -> usize {
+    let failed = outcome.problems.iter().filter_map(|problem| problem.subject.as_ref()).map(|subject| subject.id);
+    let known: BTreeSet<SourceId> = failed.chain(outcome.waiting.iter().copied()).collect();
+    let written = plan.actions.iter().filter(|action| action.writes()).map(|action| action.subject.id);
+    written.filter(|id| !known.contains(id)).collect::<BTreeSet<_>>().len()
 }
 
 /// One object now: its attributes, and its memberships. `name` is a login, a name, a DN or an id.

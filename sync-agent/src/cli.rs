@@ -100,7 +100,7 @@ enum Command {
     },
 }
 
-/// The program. Exit code 0: done; 1: done, but some objects have problems; 2: nothing could be done.
+/// The program. Exit code 0: done; 1: done, but some objects have problems; 2: it could not begin, or ended early.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info");
@@ -119,7 +119,7 @@ pub fn main() -> ExitCode {
         Command::Pause { reason } => service::pause(&arguments.config, reason),
         Command::Resume => service::resume(&arguments.config),
         Command::RunNow { full } => service::run_now(&arguments.config, full),
-        Command::SyncOne { name } => service::sync_one(&arguments.config, name),
+        Command::SyncOne { name } => service::sync_one(&arguments.config, &name),
         Command::Errors { last, json } => errors::errors(&arguments.config, last, json),
     };
     outcome.unwrap_or_else(|error| {

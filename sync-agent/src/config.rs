@@ -240,9 +240,16 @@ impl Config {
             user: rules("mapping.user", &by_flavour(source.flavour, defaults::user), &raw.mapping.user)?,
             group: rules("mapping.group", &by_flavour(source.flavour, defaults::group), &raw.mapping.group)?,
         };
+        let target = target(raw.target, folder)?;
+        if target.profile == TargetProfile::IdentityCenter && matches!(raw.scope.membership, RawNesting::Nested) {
+            return Err(wrong(
+                "scope.membership",
+                "is flattened with the profile identity-center, which has no groups in groups",
+            ));
+        }
         Ok(Self {
             name: raw.name,
-            target: target(raw.target, folder)?,
+            target,
             schedule: Schedule {
                 interval: Duration::from_secs(raw.schedule.interval_seconds.get()),
                 jitter: Duration::from_secs(raw.schedule.jitter_seconds),

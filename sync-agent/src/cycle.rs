@@ -4,7 +4,10 @@
 //! watermark. [`run`] goes on and applies the plan. [`complete`] is a whole cycle as the daemon and
 //! `apply` do it: with its record in the state, the quarantine and the error log.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use tokio::sync::watch;
 
@@ -184,7 +187,7 @@ pub async fn complete(
             record.writes = outcome.writes;
             record.problems = outcome.problems.len() + outcome.waiting.len();
             record.held_back = prepared.plan.held_back.iter().map(|held| held.actions.len()).sum();
-            record.changed = prepared.plan.actions.iter().filter(|action| action.writes()).count();
+            record.changed = changed(&prepared.plan, &outcome);
             record.drift = manner.counts_drift.then_some(record.changed);
             record.failure = outcome.stopped;
             if full && record.failure.is_none() {
@@ -215,6 +218,14 @@ pub async fn complete(
     Ok(Completed { record, problems, plan })
 }
 
+/// Objects that were not as they should be. Those that fail in each run are not news.
+fn changed(plan: &Plan, outcome: &Outcome) -> usize {
+    let failed = outcome.problems.iter().filter_map(|problem| problem.subject.as_ref()).map(|subject| subject.id);
+    let known: BTreeSet<SourceId> = failed.chain(outcome.waiting.iter().copied()).collect();
+    let written = plan.actions.iter().filter(|action| action.writes()).map(|action| action.subject.id);
+    written.filter(|id| !known.contains(id)).collect::<BTreeSet<_>>().len()
+}
+
 /// One object now: its attributes, and its memberships. `name` is a login, a name, a DN or an id.
 pub async fn one(
     config: &Config,
@@ -234,7 +245,15 @@ pub async fn one(
     prepared.plan = prepared.plan.only(id);
     let manner = Manner { extent: Extent::Changes, patient: false, counts_drift: false, stop, progress: &|_| {} };
     let outcome = run(config, state, &mut prepared, clock, &manner).await?;
-    Ok(crate::daemon::told_of(id, &prepared.plan, &outcome))
+    let actions = prepared.plan.actions.iter().map(ToString::to_string);
+    let problems = outcome.problems.iter().map(|problem| format!("! {problem}"));
+    let mut told: Vec<String> = actions.chain(problems).collect();
+    told.push(if told.is_empty() {
+        format!("{id} is as it should be, or not in scope")
+    } else {
+        format!("{} writes", outcome.writes)
+    });
+    Ok(told.join("\n"))
 }
 
 /// An error log that cannot be written does not end the cycle, whose work is done.

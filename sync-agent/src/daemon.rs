@@ -29,7 +29,6 @@ use crate::{
     clock::Clock,
     config::Config,
     cycle::{self, Completed, Extent, Manner, Progress},
-    source::SourceId,
     state::{State, StateError},
 };
 
@@ -267,18 +266,17 @@ impl Daemon {
         let completed = completed?;
         let record = &completed.record;
         shared.metrics.cycle(record, &completed.problems, &shared.state.quarantine()?);
-        match &record.failure {
-            Some(failure) => {
-                tracing::error!(full = record.full, writes = record.writes, "the cycle ended early: {failure}")
-            }
-            None => tracing::info!(
+        if let Some(failure) = &record.failure {
+            tracing::error!(full = record.full, writes = record.writes, "the cycle ended early: {failure}");
+        } else {
+            tracing::info!(
                 full = record.full,
                 writes = record.writes,
                 problems = record.problems,
                 held_back = record.held_back,
                 millis = record.millis,
                 "the cycle ended"
-            ),
+            );
         }
         Ok(completed)
     }
@@ -297,14 +295,4 @@ impl Daemon {
         }
         Ok(())
     }
-}
-
-/// What `sync-one` says of an object: its actions, and what came of them.
-pub fn told_of(id: SourceId, plan: &crate::plan::Plan, outcome: &crate::apply::Outcome) -> String {
-    if plan.actions.is_empty() {
-        return format!("{id} is as it should be");
-    }
-    let problems = outcome.problems.iter().map(|problem| format!("! {problem}\n"));
-    let actions: String = plan.actions.iter().map(|action| format!("{action}\n")).collect();
-    format!("{actions}{}{} writes", problems.collect::<String>(), outcome.writes)
 }

@@ -273,6 +273,7 @@ pub struct Plan {
 
 impl Plan {
     /// What it does to one object: its own actions, and its joining and leaving of groups.
+    #[must_use]
     pub fn only(mut self, id: SourceId) -> Self {
         self.held_back.clear();
         self.problems.retain(|problem| problem.subject.as_ref().is_some_and(|subject| subject.id == id));

@@ -170,18 +170,18 @@ async fn try_target(config: &Config, now: Timestamp, findings: &mut Vec<Finding>
         }
         Some(end) => good(format!("the token ends at {end}")),
     });
-    findings.push(match capabilities.patch {
-        true => good("PATCH: only what changes is sent"),
-        false => less("no PATCH: resources are replaced whole, large groups too"),
+    findings.push(if capabilities.patch {
+        good("PATCH: only what changes is sent")
+    } else {
+        less("no PATCH: resources are replaced whole, large groups too")
     });
-    findings.push(match capabilities.filter {
-        true => good("filters: single objects are found without listing"),
-        false => less("no filters: objects are found by listing all of them"),
+    findings.push(if capabilities.filter {
+        good("filters: single objects are found without listing")
+    } else {
+        less("no filters: objects are found by listing all of them")
     });
-    findings.push(match capabilities.cursor {
-        true => good(format!("lists by cursor, {} resources a page", capabilities.page)),
-        false => good(format!("lists by position, {} resources a page", capabilities.page)),
-    });
+    let way = if capabilities.cursor { "cursor" } else { "position" };
+    findings.push(good(format!("lists by {way}, {} resources a page", capabilities.page)));
     if config.target.profile == TargetProfile::IdentityCenter {
         findings.push(good(format!(
             "profile identity-center: {} membership changes a request, one value of each list",

@@ -11,7 +11,7 @@ pub fn page() -> String {
          <!-- Made of the program's own help; a test compares it. -->\n\n\
          `sync-agent [--config FILE] COMMAND`. The configuration is `sync-agent.toml` in the current folder\n\
          unless `--config` names another file.\n\n\
-         Exit codes: 0 done; 1 done, but some objects have problems; 2 nothing could be done. While a daemon\n\
+         Exit codes: 0 done; 1 done, but some objects have problems; 2 it could not begin, or ended early. While a daemon\n\
          runs, `status`, `pause`, `resume`, `run-now` and `sync-one` ask it through its socket; else they open\n\
          the state themselves.\n",
     );

@@ -67,12 +67,12 @@ pub fn run_now(config: &Path, full: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// One object, now.
-pub fn sync_one(config: &Path, name: String) -> anyhow::Result<ExitCode> {
+pub fn sync_one(config: &Path, name: &str) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
-    let request = Request::SyncOne { name: name.clone() };
+    let request = Request::SyncOne { name: name.to_owned() };
     ask_or(&config, &request, |state| {
         let (_stop, stopped) = watch::channel(false);
-        Ok(runtime()?.block_on(cycle::one(&config, state, &SystemClock, &name, stopped))?)
+        Ok(runtime()?.block_on(cycle::one(&config, state, &SystemClock, name, stopped))?)
     })
 }
 

@@ -1,6 +1,7 @@
 //! The daemon as it is run: cycles that come by themselves, commands that ask it, signals.
 
 use std::{
+    io::{Read as _, Write as _},
     process::{Child, Command},
     time::{Duration, Instant},
 };
@@ -56,6 +57,15 @@ fn until(what: &str, mut is: impl FnMut() -> bool) {
     }
 }
 
+/// What is answered, head and body.
+fn get(address: std::net::SocketAddr, path: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
 fn status(agent: &TestAgent) -> Value {
     serde_json::from_str(&agent.run(&["status", "--json"]).stdout).unwrap_or_default()
 }
@@ -69,11 +79,19 @@ fn it_runs_answers_and_stops() {
     let directory = TestDirectory::start(Software::OpenLdap);
     let seed = directory.fill(10, 2);
     let server = TestServer::start();
-    let agent = TestAgent::new(&directory, &server, &format!("{EVERYTHING}{BY_DESCRIPTION}{EVERY_SECOND}"));
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let listen = format!("[service]\nlisten = \"{free}\"\n");
+    let agent = TestAgent::new(&directory, &server, &format!("{EVERYTHING}{BY_DESCRIPTION}{EVERY_SECOND}{listen}"));
     let daemon = Daemon::start(&agent);
     until("a cycle", || status(&agent)["daemon"] == true && cycles(&agent) > 0);
     same_users(Software::OpenLdap, &seed, &server);
     same_groups(&seed, &server);
+
+    let metrics = get(free, "/metrics");
+    for line in ["sync_agent_cycles_total{result=\"ok\"}", "sync_agent_paused 0", "sync_agent_quarantined_objects 0"] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    assert!(get(free, "/healthz").ends_with("ok\n"));
 
     let second = agent.run(&["apply"]);
     assert_eq!(second.code, Some(2), "{second:?}");
@@ -160,7 +178,8 @@ fn check_errors_and_conflicts_are_told_in_words() {
     assert!(message.contains("is taken: resource") && message.contains("belongs to"), "{message}");
     let log = std::fs::read_to_string(agent.file("sync-errors.jsonl")).expect("the log");
     let records: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let record = records.iter().find(|record| record["error"]["error_code"] == "ConflictError").expect("a record");
+    let is_conflict = |record: &&Value| record["error"]["error_code"] == "ConflictError";
+    let record = records.iter().find(is_conflict).expect("a record");
     assert_eq!(record["source_entity_type"], "GROUP");
     assert_eq!(record["source_entity_id"], conflict["subject"]["id"]);
     assert!(!log.contains(directory.get("SYNC_PASSWORD")));

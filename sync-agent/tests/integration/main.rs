@@ -19,3 +19,4 @@ mod full;
 mod proxy;
 mod server;
 mod source;
+mod targets;

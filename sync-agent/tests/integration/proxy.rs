@@ -26,6 +26,8 @@ pub enum Fault {
     None,
     /// It is refused with this status, and `Retry-After` where there is a number.
     Status(u16, Option<u32>),
+    /// The server answers that it can do nothing beyond the least (RFC 7643 §5).
+    CanDoLittle,
     /// The connection is dropped before the server sees the request.
     DropBefore,
     /// The server does it, and the connection is dropped before the answer.
@@ -111,7 +113,12 @@ async fn pass(
 ) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
     let number = shared.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let write = (request.method() != Method::GET).then(|| shared.writes.fetch_add(1, Ordering::SeqCst) + 1);
-    let fault = (shared.faults)(number, write);
+    let mut fault = (shared.faults)(number, write);
+    if fault == Fault::CanDoLittle && !request.uri().path().ends_with("/ServiceProviderConfig") {
+        // It has no PATCH and no filters, whoever asks.
+        let asks = request.uri().query().is_some_and(|query| query.contains("filter=") || query.contains("cursor="));
+        fault = if request.method() == Method::PATCH || asks { Fault::Status(501, None) } else { Fault::None };
+    }
     match fault {
         Fault::DropBefore => return Err("dropped".into()),
         Fault::Status(status, after) => {
@@ -122,7 +129,7 @@ async fn pass(
             }
             return Ok(response);
         }
-        Fault::None | Fault::DropAfter | Fault::Hang | Fault::HangThenDrop => {}
+        Fault::None | Fault::CanDoLittle | Fault::DropAfter | Fault::Hang | Fault::HangThenDrop => {}
     }
     let (mut head, body) = request.into_parts();
     head.uri = format!("{}{}", shared.origin, head.uri).parse()?;
@@ -132,6 +139,9 @@ async fn pass(
     let body = body.collect().await?.to_bytes();
     match fault {
         Fault::DropAfter => Err("dropped".into()),
+        Fault::CanDoLittle => Ok(Response::new(Full::from(
+            r#"{"patch": {"supported": false}, "filter": {"supported": false, "maxResults": 40}}"#,
+        ))),
         Fault::Hang => {
             let _ = shared.tell.lock().expect("the sender").send(());
             let never: Infallible = std::future::pending().await;

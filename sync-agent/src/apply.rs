@@ -8,9 +8,10 @@
 //! An object's failure is a [`Problem`] and stops nothing else; what depends on it is left out.
 
 use futures_util::{StreamExt, stream};
+use serde_json::json;
 
 use crate::{
-    plan::{self, Action, Digest, Known, Plan, ResourceId, Step, Written},
+    plan::{self, Action, AttributeChange, Digest, Known, Plan, ResourceId, Step, Written, departure::Left},
     problem::{Code, Problem},
     source::{Kind, SourceId},
     state::{State, StateError},
@@ -41,6 +42,8 @@ enum Done {
     Says(Digest),
     Joined(Vec<SourceId>),
     Left(Vec<SourceId>),
+    Remembers(Option<Left>),
+    Named(String),
     Deactivated,
     Deleted,
 }
@@ -89,6 +92,7 @@ fn fresh(action: &Action, resource: ResourceId) -> Written {
         kind: action.subject.kind,
         name: action.subject.name.clone(),
         digest: None,
+        left: None,
         members: Vec::new(),
     }
 }
@@ -122,7 +126,15 @@ fn remember(action: &Action, effect: Done, state: &State, known: &mut Known) -> 
             written.members.retain(|member| members.binary_search(member).is_err());
         }
         // The document is no longer what the digest says.
-        Done::Deactivated => written.digest = None,
+        Done::Deactivated => {
+            written.digest = None;
+            written.left.iter_mut().for_each(|left| left.deactivated = true);
+        }
+        Done::Remembers(left) => written.left = left,
+        Done::Named(name) => {
+            written.digest = None;
+            written.name = name;
+        }
         Done::Became(..) | Done::Deleted => {}
     }
     state.write(id, written)
@@ -177,6 +189,33 @@ async fn requests(
             performed.writes += 1;
             performed.effects.push(Done::Says(digest.clone()));
         }
+        Step::Remember { left } => performed.effects.push(Done::Remembers(left.clone())),
+        Step::Release { old, new } => {
+            let path = kind.naming_attribute().to_owned();
+            let change = AttributeChange { path, old: Some(json!(old)), new: Some(json!(new)) };
+            writer.modify(kind, resource, &[change]).await?;
+            performed.writes += 1;
+            performed.effects.push(Done::Named(new.clone()));
+        }
+        Step::Refer { references, digest } => {
+            // One whose making failed is left out, and the digest with it: the next run looks again.
+            let there =
+                references.iter().filter_map(|reference| Some((reference, &known.get(&reference.to)?.resource)));
+            let changes: Vec<AttributeChange> = there
+                .map(|(reference, resource)| AttributeChange {
+                    path: reference.path.clone(),
+                    old: reference.old.clone(),
+                    new: Some(json!({"value": resource})),
+                })
+                .collect();
+            if !changes.is_empty() {
+                writer.modify(kind, resource, &changes).await?;
+                performed.writes += 1;
+            }
+            if changes.len() == references.len() {
+                performed.effects.push(Done::Says(digest.clone()));
+            }
+        }
         Step::Join { members } | Step::Leave { members } => {
             let there: Vec<_> = members.iter().filter_map(|id| Some((*id, known.get(id)?.resource.clone()))).collect();
             for part in there.chunks(pace.members_per_request.max(1)) {
@@ -192,8 +231,8 @@ async fn requests(
             }
         }
         Step::Deactivate => {
-            let new = Some(serde_json::Value::Bool(false));
-            let change = plan::AttributeChange { path: "active".to_owned(), old: None, new };
+            let new = Some(json!(false));
+            let change = AttributeChange { path: "active".to_owned(), old: None, new };
             writer.modify(Kind::User, resource, &[change]).await?;
             performed.writes += 1;
             performed.effects.push(Done::Deactivated);

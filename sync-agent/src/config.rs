@@ -5,6 +5,7 @@
 //! filled in. Nothing behind this module checks a setting again.
 
 pub mod raw;
+pub mod safety;
 pub mod secret;
 
 use std::{
@@ -148,6 +149,8 @@ pub struct Config {
     pub scope: Scope,
     /// What they become.
     pub mapping: Mapping,
+    /// Times of grace, and limits on losses.
+    pub safety: crate::plan::safety::Safety,
     /// Where the agent remembers.
     pub state: PathBuf,
 }
@@ -171,6 +174,7 @@ impl Config {
             target: target(raw.target, folder)?,
             scope: scope(raw.scope)?,
             mapping,
+            safety: safety::safety(&raw.safety)?,
             state: folder.join(raw.state.directory),
             source,
         })

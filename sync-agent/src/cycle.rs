@@ -9,10 +9,13 @@ use crate::{
     clock::Clock,
     config::Config,
     mapping, plan,
-    plan::{Known, Plan},
+    plan::{Known, Plan, departure},
     population::{Finished, Intake, Population},
     scope,
-    source::{self, DirectoryError},
+    source::{
+        self, DirectoryError, SourceId,
+        absence::{self, Verdict},
+    },
     state::{State, StateError},
     target::{Reader, TargetError},
 };
@@ -48,23 +51,39 @@ pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock) -> Resul
     let target = Reader::new(&config.target)?;
     let capabilities = target.capabilities().await?;
     let known = state.known()?;
-    let finished = observe(config).await?;
+    let (finished, verdicts) = observe(config, &known).await?;
     let selection = scope::select(&finished.population, &config.scope);
     let desired = mapping::map(&finished.population, &selection, &config.mapping, clock.now());
     let held = target.look(&desired, &known, &capabilities).await?;
-    let plan = plan::make(plan::Question { desired: &desired, known: &known, held: &held });
+    let departures =
+        departure::departures(&known, &finished.population, &|id| desired.wants(id), &finished.deleted, &verdicts);
+    let plan = plan::make(plan::Question {
+        desired: &desired,
+        departures: &departures,
+        known: &known,
+        held: &held,
+        safety: &config.safety,
+        approved: &state.approved()?,
+        now: clock.now(),
+    });
     Ok(Prepared { plan, known, population: finished.population, target })
 }
 
-/// Reads the directory. A reading that does not end well leaves nothing behind.
-async fn observe(config: &Config) -> Result<Finished, DirectoryError> {
+/// Reads the directory. A reading that does not end well leaves nothing behind. Of what was written
+/// and is not there, it asks what became.
+async fn observe(config: &Config, known: &Known) -> Result<(Finished, Vec<(SourceId, Verdict)>), DirectoryError> {
     let mut directory = source::open(&config.source, config.mapping.attributes()).await?;
     tracing::info!(server = directory.server(), "reading the directory");
     let mut intake = Intake::new(Population::default());
     let reading = directory.read(None, &mut |change| intake.take(change)).await?;
     let finished = intake.finish(reading.coverage);
     tracing::info!(entries = finished.population.len(), "the directory was read");
-    Ok(finished)
+    let candidates = departure::candidates(known, &finished.population, &finished.deleted);
+    let verdicts = match candidates.as_slice() {
+        [] => Vec::new(),
+        _ => absence::examine(&mut *directory, &config.source.canary, candidates).await?,
+    };
+    Ok((finished, verdicts))
 }
 
 /// Applies what was prepared.
@@ -72,11 +91,14 @@ pub async fn run(
     config: &Config,
     state: &State,
     mut prepared: Prepared,
+    clock: &dyn Clock,
     progress: &(dyn Fn() + Send + Sync),
 ) -> Result<Outcome, CycleError> {
     let pace = Pace { concurrency: config.target.concurrency, members_per_request: config.target.members_per_request };
     let writer = prepared.target.writer();
     let mut outcome = apply::apply(&prepared.plan, &writer, state, &mut prepared.known, pace, progress).await?;
+    state.keep_held_back(&prepared.plan.held_back, clock.now())?;
+    state.flush().await?;
     outcome.problems.splice(0..0, prepared.plan.problems);
     Ok(outcome)
 }

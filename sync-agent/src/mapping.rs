@@ -10,7 +10,7 @@ pub mod defaults;
 pub mod expression;
 pub mod slot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scim_protocol::Timestamp;
 use serde_json::{Map, Value, json};
@@ -99,8 +99,17 @@ impl Desired {
 pub struct Snapshot {
     /// The resources, by source.
     pub resources: BTreeMap<SourceId, Desired>,
+    /// Objects that are in scope and cannot be mapped. What was written for them stays as it is.
+    pub unmapped: BTreeSet<SourceId>,
     /// Objects that cannot be mapped, and what the scope reported.
     pub problems: Vec<Problem>,
+}
+
+impl Snapshot {
+    /// Whether an object is in scope, be it possible to map it or not.
+    pub fn wants(&self, id: SourceId) -> bool {
+        self.resources.contains_key(&id) || self.unmapped.contains(&id)
+    }
 }
 
 /// Maps everything that is in scope. `now` decides which accounts have expired.
@@ -115,12 +124,11 @@ pub fn map(population: &Population, selection: &Selection, mapping: &Mapping, no
                 desired.members = members.to_vec();
                 snapshot.resources.insert(id, desired);
             }
-            Err(problem) => snapshot.problems.push(problem),
+            Err(problem) => {
+                snapshot.problems.push(problem);
+                snapshot.unmapped.insert(id);
+            }
         }
-    }
-    let there: std::collections::BTreeSet<SourceId> = snapshot.resources.keys().copied().collect();
-    for desired in snapshot.resources.values_mut() {
-        desired.members.retain(|member| there.contains(member));
     }
     snapshot
 }

@@ -38,6 +38,8 @@ pub enum Code {
     MissingAttribute,
     /// A name in the scope that no entry has.
     ScopeNotFound,
+    /// An object was not seen, and nothing proves that it is gone.
+    AbsenceNotProved,
     /// The target has another resource of the same unique value.
     ConflictError,
     /// The target refused the request.

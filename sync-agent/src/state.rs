@@ -7,6 +7,8 @@
 //! One tree for each subject: `written` and `members` (by source id). The population as last read
 //! with its watermark, the quarantine, the pending approval and the pause have theirs beside them.
 
+pub mod held;
+
 use std::path::Path;
 
 use crate::{
@@ -43,6 +45,7 @@ pub struct State {
     db: sled::Db,
     written: sled::Tree,
     members: sled::Tree,
+    held: sled::Tree,
 }
 
 impl State {
@@ -52,7 +55,12 @@ impl State {
             .path(path)
             .open()
             .map_err(|source| StateError::Open { path: path.display().to_string(), source })?;
-        Ok(Self { written: db.open_tree("written")?, members: db.open_tree("members")?, db })
+        Ok(Self {
+            written: db.open_tree("written")?,
+            members: db.open_tree("members")?,
+            held: db.open_tree("held")?,
+            db,
+        })
     }
 
     /// Everything that was written.

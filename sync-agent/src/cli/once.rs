@@ -26,7 +26,7 @@ pub fn apply(config: &Path) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
         let prepared = cycle::prepare(&config, &state, &SystemClock).await?;
         let bar = indicatif::ProgressBar::new(prepared.plan.actions.len() as u64);
-        let outcome = cycle::run(&config, &state, prepared, &|| bar.inc(1)).await?;
+        let outcome = cycle::run(&config, &state, prepared, &SystemClock, &|| bar.inc(1)).await?;
         bar.finish_and_clear();
         for problem in &outcome.problems {
             eprintln!("! {problem}");

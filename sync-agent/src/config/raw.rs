@@ -26,6 +26,9 @@ pub struct RawConfig {
     /// What they become.
     #[serde(default)]
     pub mapping: RawMapping,
+    /// Times of grace, and limits on losses.
+    #[serde(default)]
+    pub safety: super::safety::RawSafety,
     /// Where the agent remembers.
     #[serde(default)]
     pub state: RawState,

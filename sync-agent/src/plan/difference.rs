@@ -49,6 +49,15 @@ fn compare(prefix: &str, desired: &Map<String, Value>, held: &Map<String, Value>
     }
 }
 
+/// What a document holds at a path of the form that [`AttributeChange`] has; `None` for nothing.
+pub fn at<'a>(document: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    let inner = match path.rsplit_once(':') {
+        Some((schema, attribute)) if path.starts_with("urn:") => document.get(schema)?.get(attribute),
+        _ => document.get(path),
+    };
+    inner.filter(|value| !is_empty(value))
+}
+
 /// The document as it is sent when a resource is made: without what has no value.
 pub fn without_empty(document: &Map<String, Value>) -> Map<String, Value> {
     match stripped(&Value::Object(document.clone())) {

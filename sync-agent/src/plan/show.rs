@@ -8,7 +8,9 @@ use super::{Action, AdoptedBy, Plan, Step};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for action in self.actions.iter().filter(|action| !matches!(action.step, Step::Confirm { .. })) {
+        for action in
+            self.actions.iter().filter(|action| !matches!(action.step, Step::Confirm { .. } | Step::Remember { .. }))
+        {
             writeln!(f, "{action}")?;
         }
         for held in &self.held_back {
@@ -47,6 +49,16 @@ impl fmt::Display for Action {
                 })
             }
             Step::Confirm { .. } => write!(f, "  {subject} is as it should be"),
+            Step::Remember { left: Some(left) } => write!(f, "  {subject}: {reason}, since {}", left.since),
+            Step::Remember { left: None } => write!(f, "  {subject}: {reason}"),
+            Step::Release { old, new } => write!(f, "~ release {subject}: {reason}\n    {old:?} -> {new:?}"),
+            Step::Refer { references, .. } => {
+                write!(f, "~ refer {subject}: {reason}")?;
+                let words = |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), Value::to_string);
+                references.iter().try_for_each(|one| {
+                    write!(f, "\n    {}: {} -> the resource of {}", one.path, words(&one.old), one.to)
+                })
+            }
             Step::Join { members } => write!(f, "> join {subject}: {} members, {reason}", members.len()),
             Step::Leave { members } => write!(f, "< leave {subject}: {} members, {reason}", members.len()),
             Step::Deactivate => write!(f, "- deactivate {subject}: {reason}"),
@@ -74,8 +86,8 @@ impl Counts {
             match &action.step {
                 Step::Create { .. } => counts.create += 1,
                 Step::Adopt { .. } => counts.adopt += 1,
-                Step::Modify { .. } => counts.modify += 1,
-                Step::Confirm { .. } => {}
+                Step::Modify { .. } | Step::Release { .. } | Step::Refer { .. } => counts.modify += 1,
+                Step::Confirm { .. } | Step::Remember { .. } => {}
                 Step::Join { members } => counts.join += members.len(),
                 Step::Leave { members } => counts.leave += members.len(),
                 Step::Deactivate => counts.deactivate += 1,

@@ -9,13 +9,14 @@
 //! - [`connection`]: servers in order of preference, TLS, bind. [`search`]: the one way to search.
 //! - [`active_directory`], [`openldap`]: how each kind of directory is read and what is special
 //!   there. What is common to both (a full read by paged searches) is in [`full`].
-//! - LDIF files as a directory, for plan snapshots and dry runs, have their place in `source/ldif.rs`.
+//! - [`ldif`]: a file as a directory, for plan snapshots and dry runs.
 
 pub mod absence;
 pub mod active_directory;
 pub mod connection;
 pub mod entry;
 pub mod full;
+pub mod ldif;
 pub mod openldap;
 pub mod search;
 
@@ -40,6 +41,14 @@ pub async fn open(settings: &SourceSettings, mapped: Vec<String>) -> Result<Box<
         }
         Flavour::OpenLdap => Box::new(full::Reader { connection, settings, mapped, shape: openldap::OpenLdap }),
     })
+}
+
+/// How the entries of a kind of directory are written.
+pub(in crate::source) fn shape(flavour: Flavour) -> &'static dyn full::Shape {
+    match flavour {
+        Flavour::ActiveDirectory => &active_directory::ActiveDirectory,
+        Flavour::OpenLdap => &openldap::OpenLdap,
+    }
 }
 
 /// Why a directory could not be read. Nothing that was read before the error may be used.

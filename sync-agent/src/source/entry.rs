@@ -57,6 +57,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind of an entry by its object classes; `None` for a computer, a contact, a foreign
+    /// principal or a container.
+    pub fn of(attributes: &Attributes) -> Option<Self> {
+        let mut kind = None;
+        for class in attributes.texts("objectClass") {
+            match class.to_ascii_lowercase().as_str() {
+                "computer" | "contact" | "foreignsecurityprincipal" => return None,
+                "group" | "groupofnames" | "groupofuniquenames" | "posixgroup" => kind = Some(Self::Group),
+                "user" | "inetorgperson" => kind = kind.or(Some(Self::User)),
+                _ => {}
+            }
+        }
+        kind
+    }
+
     /// The SCIM endpoint of this kind (RFC 7644 §3.2).
     pub const fn endpoint(self) -> &'static str {
         match self {

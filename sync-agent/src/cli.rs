@@ -1,10 +1,13 @@
 //! The command line. Each command has its place in `cli/`; here they are only named and told apart.
 
+pub mod approve;
 pub mod once;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+
+use crate::state::held::Decision;
 
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
 #[derive(Debug, Parser)]
@@ -27,6 +30,10 @@ enum Command {
     },
     /// Do it once.
     Apply,
+    /// Have done what a limit of [safety] held back: exactly that, in the next run.
+    Approve,
+    /// Leave undone what a limit of [safety] held back, and do not ask again about the same.
+    Reject,
 }
 
 /// The program. Exit code 0: done; 1: done, but some objects have problems; 2: nothing could be done.
@@ -42,6 +49,8 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Plan { json } => once::plan(&arguments.config, json),
         Command::Apply => once::apply(&arguments.config),
+        Command::Approve => approve::decide(&arguments.config, Decision::Approved),
+        Command::Reject => approve::decide(&arguments.config, Decision::Rejected),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -103,6 +103,12 @@ impl State {
         Ok(())
     }
 
+    /// Makes all of it durable, for a command that does nothing else.
+    pub fn save(&self) -> Result<(), StateError> {
+        self.db.flush()?;
+        Ok(())
+    }
+
     /// Makes all of it durable.
     pub async fn flush(&self) -> Result<(), StateError> {
         self.db.flush_async().await?;

@@ -82,3 +82,41 @@ impl State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        plan::{Action, Reason, Step, safety::Loss},
+        problem::Subject,
+        source::{Kind, SourceId},
+    };
+
+    fn held(n: u32) -> Vec<HeldBack> {
+        let id = SourceId::parse(&format!("00000000-0000-4000-8000-{n:012}")).unwrap();
+        let subject = Subject { id, kind: Kind::User, name: format!("u{n}") };
+        let action = Action { subject, reason: Reason::OutOfScope, step: Step::Deactivate };
+        vec![HeldBack { loss: Loss::UsersDeactivated, because: format!("{n}"), actions: vec![action] }]
+    }
+
+    #[test]
+    fn a_decision_is_about_the_same_losses_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let at = Timestamp::from_millis;
+        assert_eq!(state.decide(Decision::Approved).unwrap(), None);
+        state.keep_held_back(&held(1), at(1)).unwrap();
+        assert_eq!(state.approved().unwrap(), []);
+        state.decide(Decision::Approved).unwrap();
+        assert_eq!(state.approved().unwrap(), held(1));
+        state.keep_held_back(&held(1), at(2)).unwrap();
+        let pending = state.pending().unwrap().unwrap();
+        assert_eq!((pending.since, pending.decision), (at(1), Decision::Approved));
+        state.keep_held_back(&held(2), at(3)).unwrap();
+        assert_eq!(state.pending().unwrap().unwrap().decision, Decision::Open);
+        state.decide(Decision::Rejected).unwrap();
+        assert_eq!(state.approved().unwrap(), []);
+        state.keep_held_back(&[], at(4)).unwrap();
+        assert_eq!(state.pending().unwrap(), None);
+    }
+}

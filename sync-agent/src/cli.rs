@@ -27,9 +27,21 @@ enum Command {
         /// Write the plan as JSON in place of words.
         #[arg(long)]
         json: bool,
+        /// Show every action, and not only some of each kind.
+        #[arg(long, short)]
+        verbose: bool,
+        /// Save the plan, to have exactly it done by `apply FILE`.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Do it once.
-    Apply,
+    ///
+    /// With a file that `plan --out` has saved exactly that plan is done; it is refused when the
+    /// directory or the target has moved since.
+    Apply {
+        /// A saved plan.
+        file: Option<PathBuf>,
+    },
     /// Have done what a limit of [safety] held back: exactly that, in the next run.
     Approve,
     /// Leave undone what a limit of [safety] held back, and do not ask again about the same.
@@ -47,8 +59,11 @@ pub fn main() -> ExitCode {
         .without_time()
         .init();
     let outcome = match arguments.command {
-        Command::Plan { json } => once::plan(&arguments.config, json),
-        Command::Apply => once::apply(&arguments.config),
+        Command::Plan { json, verbose, out } => {
+            let form = if json { once::Form::Json } else { once::Form::Words { verbose } };
+            once::plan(&arguments.config, form, out.as_deref())
+        }
+        Command::Apply { file } => once::apply(&arguments.config, file.as_deref()),
         Command::Approve => approve::decide(&arguments.config, Decision::Approved),
         Command::Reject => approve::decide(&arguments.config, Decision::Rejected),
     };

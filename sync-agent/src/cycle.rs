@@ -4,12 +4,20 @@
 //! watermark. [`run`] goes on and applies the plan. The daemon, with its schedule and its graceful
 //! stop, has its place in `daemon.rs` and calls these two.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
 use crate::{
     apply::{self, Outcome, Pace},
     clock::Clock,
     config::Config,
-    mapping, plan,
-    plan::{Known, Plan, departure},
+    mapping,
+    mapping::Snapshot,
+    plan,
+    plan::{
+        Held, Known, Plan,
+        departure::{self, Departures},
+        file::Basis,
+    },
     population::{Finished, Intake, Population},
     scope,
     source::{
@@ -42,6 +50,10 @@ pub struct Prepared {
     pub known: Known,
     /// The directory as it was read.
     pub population: Population,
+    /// What the target should hold.
+    pub desired: Snapshot,
+    /// What became of what is no longer desired.
+    pub departures: Departures,
     /// The target.
     pub target: Reader,
 }
@@ -66,7 +78,19 @@ pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock) -> Resul
         approved: &state.approved()?,
         now: clock.now(),
     });
-    Ok(Prepared { plan, known, population: finished.population, target })
+    Ok(Prepared { plan, known, population: finished.population, desired, departures, target })
+}
+
+/// What a prepared plan was made from, for a plan file: looks at every resource that it touches.
+pub async fn basis(config: &Config, prepared: &Prepared) -> Result<Basis, CycleError> {
+    let Prepared { plan, known, desired, departures, target, .. } = prepared;
+    let touched = plan::file::touched(plan, known);
+    let held: Vec<Option<Held>> = stream::iter(touched)
+        .map(|(kind, resource)| async move { target.retrieve(kind, &resource).await })
+        .buffered(config.target.concurrency.max(1))
+        .try_collect()
+        .await?;
+    Ok(Basis::new(desired, departures, known, &config.target.url, plan, &held))
 }
 
 /// Reads the directory. A reading that does not end well leaves nothing behind. Of what was written

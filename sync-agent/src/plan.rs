@@ -2,15 +2,16 @@
 //!
 //! [`make`] compares what the target should hold ([`Snapshot`]), what the agent wrote last
 //! ([`Known`]) and what the target holds of it ([`Holdings`]). Its types have no way to write. A
-//! [`Plan`] prints itself as the dry run and is serialised as the plan file; it holds each write with
-//! its reason and the old value.
+//! [`Plan`] holds each write with its reason and the old value.
 //!
 //! [`object`] plans one object that is desired, [`names`] who must give up a name before, and
 //! [`departure`] what becomes of one that is no longer desired; [`difference`] compares documents;
-//! [`safety`] holds back what goes beyond the limits; [`show`] is the dry run.
+//! [`safety`] holds back what goes beyond the limits; [`show`] is the dry run in words, and [`file`](mod@file)
+//! the plan to be applied later.
 
 pub mod departure;
 pub mod difference;
+pub mod file;
 pub mod holdings;
 pub mod names;
 pub mod object;
@@ -231,9 +232,8 @@ pub struct Plan {
     pub upcoming: Vec<Upcoming>,
     /// What cannot be done, or only in part.
     pub problems: Vec<Problem>,
-    /// Digest of configuration, source and target that the plan was made for: `apply FILE` refuses
-    /// when it has changed. Empty in a plan that is applied at once.
-    pub basis: String,
+    /// The names of members that join or leave, for people.
+    pub names: BTreeMap<SourceId, String>,
 }
 
 impl Step {
@@ -277,7 +277,27 @@ pub fn make(question: Question<'_>) -> Plan {
     departure::plan_all(question, &mut plan);
     plan.actions.sort_by_key(order);
     safety::limit(question, &mut plan);
+    plan.names = names_of_members(&plan, question);
     plan
+}
+
+fn names_of_members(plan: &Plan, question: Question<'_>) -> BTreeMap<SourceId, String> {
+    let held_back = plan.held_back.iter().flat_map(|held| &held.actions);
+    let members = plan.actions.iter().chain(held_back).filter_map(|action| match &action.step {
+        Step::Join { members } | Step::Leave { members } => Some(members),
+        _ => None,
+    });
+    let mut names = BTreeMap::new();
+    for id in members.flatten() {
+        let name = || {
+            let desired = question.desired.resources.get(id).map(|desired| &desired.subject.name);
+            desired.or_else(|| question.known.get(id).map(|written| &written.name)).cloned()
+        };
+        if !names.contains_key(id) {
+            names.extend(name().map(|name| (*id, name)));
+        }
+    }
+    names
 }
 
 /// The place of an action in the order of writes. Names are free before they are taken; users are

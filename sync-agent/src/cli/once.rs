@@ -4,14 +4,45 @@ use std::{io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 
-use crate::{clock::SystemClock, config::Config, cycle, state::State};
+use crate::{
+    clock::{Clock as _, SystemClock},
+    config::Config,
+    cycle,
+    plan::file::PlanFile,
+    state::State,
+};
 
-/// Prints what a run would do.
-pub fn plan(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
+/// How a plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For programs.
+    Json,
+    /// For people.
+    Words {
+        /// With every action.
+        verbose: bool,
+    },
+}
+
+/// Prints what a run would do, and saves it where that is wanted.
+pub fn plan(config: &Path, form: Form, out: Option<&Path>) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     let state = State::open(&config.state)?;
-    let plan = runtime()?.block_on(cycle::prepare(&config, &state, &SystemClock))?.plan;
-    let text = if json { serde_json::to_string_pretty(&plan)? } else { plan.to_string() };
+    let plan = runtime()?.block_on(async {
+        let prepared = cycle::prepare(&config, &state, &SystemClock).await?;
+        if let Some(path) = out {
+            let basis = cycle::basis(&config, &prepared).await?;
+            let file = PlanFile::new(prepared.plan, basis, SystemClock.now());
+            file.write(path)?;
+            return anyhow::Ok(file.plan);
+        }
+        Ok(prepared.plan)
+    })?;
+    let text = match form {
+        Form::Json => serde_json::to_string_pretty(&plan)?,
+        Form::Words { verbose: true } => plan.in_full().to_string(),
+        Form::Words { verbose: false } => plan.to_string(),
+    };
     match writeln!(std::io::stdout(), "{text}") {
         // Whoever reads has seen enough, as with `| head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
@@ -19,12 +50,17 @@ pub fn plan(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Does it once.
-pub fn apply(config: &Path) -> anyhow::Result<ExitCode> {
+/// Does it once: what there is to do now, or exactly what a file says.
+pub fn apply(config: &Path, file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let file = file.map(PlanFile::read).transpose()?;
     let config = Config::read(config)?;
     let state = State::open(&config.state)?;
     runtime()?.block_on(async {
-        let prepared = cycle::prepare(&config, &state, &SystemClock).await?;
+        let mut prepared = cycle::prepare(&config, &state, &SystemClock).await?;
+        if let Some(file) = file {
+            let now = cycle::basis(&config, &prepared).await?;
+            prepared.plan = file.check(&now)?;
+        }
         let bar = indicatif::ProgressBar::new(prepared.plan.actions.len() as u64);
         let outcome = cycle::run(&config, &state, prepared, &SystemClock, &|| bar.inc(1)).await?;
         bar.finish_and_clear();

@@ -17,4 +17,5 @@ mod departures;
 mod directory;
 mod full;
 mod model;
+mod saved_plan;
 mod server;

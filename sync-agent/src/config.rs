@@ -167,7 +167,12 @@ impl Config {
     fn from_raw(raw: RawConfig, folder: &Path) -> Result<Self, ConfigError> {
         let source = source(raw.source, folder)?;
         let mapping = Mapping {
-            user: rules("mapping.user", defaults::user(source.flavour), &raw.mapping.user)?,
+            user: rules(
+                "mapping.user",
+                &[defaults::user(source.flavour), if raw.mapping.enterprise { defaults::ENTERPRISE } else { &[] }]
+                    .concat(),
+                &raw.mapping.user,
+            )?,
             group: rules("mapping.group", defaults::group(source.flavour), &raw.mapping.group)?,
         };
         Ok(Self {
@@ -321,5 +326,6 @@ fn rules(
 
 fn rule<T: AsRef<str>>(section: &str, slot: &str, alternatives: &[T]) -> Result<Rule, ConfigError> {
     let at = |reason| wrong(&format!("{section}.{slot}"), reason);
-    Ok(Rule { slot: Slot::parse(slot).map_err(at)?, expression: Expression::parse(alternatives).map_err(at)? })
+    let expression = Expression::parse(alternatives).map_err(|error| at(error.to_string()))?;
+    Ok(Rule { slot: Slot::parse(slot).map_err(at)?, expression })
 }

@@ -193,6 +193,9 @@ pub enum RawNesting {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawMapping {
+    /// Whether the enterprise attributes are mapped too, `manager` among them.
+    #[serde(default)]
+    pub enterprise: bool,
     /// Rules for users.
     #[serde(default)]
     pub user: BTreeMap<String, RawExpression>,

@@ -26,10 +26,14 @@ pub struct Names {
 /// Plans the releases, and finds the conflicts.
 pub(super) fn settle(question: Question<'_>, plan: &mut Plan) -> Names {
     let mut names = Names::default();
+    refuse_duplicates(question, &mut names, plan);
     let mut holders: HashMap<(Kind, String), SourceId> = HashMap::new();
     let mut released = BTreeSet::new();
     let changed = question.desired.resources.values().filter(|desired| takes_another_name(desired, question));
     for desired in changed {
+        if names.conflicts.contains(&desired.subject.id) {
+            continue;
+        }
         if holders.is_empty() {
             holders.extend(question.known.iter().map(|(id, written)| ((written.kind, fold(&written.name)), *id)));
         }
@@ -61,6 +65,37 @@ pub(super) fn settle(question: Question<'_>, plan: &mut Plan) -> Names {
         }
     }
     names
+}
+
+/// Two users with one name: whoever has it at the target keeps it, the others are refused, in one
+/// record that names all.
+fn refuse_duplicates(question: Question<'_>, names: &mut Names, plan: &mut Plan) {
+    let mut by_name: HashMap<String, Vec<&Desired>> = HashMap::new();
+    for desired in question.desired.resources.values().filter(|desired| desired.subject.kind == Kind::User) {
+        by_name.entry(fold(&desired.subject.name)).or_default().push(desired);
+    }
+    let mut shared: Vec<Vec<&Desired>> = by_name.into_values().filter(|sharing| sharing.len() > 1).collect();
+    shared.sort_unstable_by_key(|sharing| sharing.first().map(|desired| desired.subject.id));
+    for sharing in shared {
+        let holder = sharing.iter().find(|desired| !takes_another_name(desired, question));
+        let refused = sharing.iter().filter(|desired| holder.is_none_or(|holder| holder.subject != desired.subject));
+        names.conflicts.extend(refused.clone().map(|desired| desired.subject.id));
+        let Some(first) = refused.clone().next() else { continue };
+        let others = sharing.iter().filter(|other| other.subject != first.subject);
+        let others: Vec<String> = others.map(|other| other.subject.to_string()).collect();
+        let keeps = holder.map_or_else(
+            || "none of them is written".to_owned(),
+            |holder| format!("{} has it at the target and keeps it, the rest is not written", holder.subject),
+        );
+        plan.problems.push(Problem {
+            code: Code::ConflictError,
+            subject: Some(first.subject.clone()),
+            message: format!(
+                "it shares its userName with {}; {keeps}. Change it in the directory, or map it from an attribute that differs",
+                others.join(" and ")
+            ),
+        });
+    }
 }
 
 /// Whether its name is not the one that was written for it.

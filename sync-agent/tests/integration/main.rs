@@ -17,5 +17,6 @@ mod departures;
 mod directory;
 mod full;
 mod model;
+mod references;
 mod saved_plan;
 mod server;

@@ -156,6 +156,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// The attributes of the directory that are read, in lower case, without repetition.
+    pub fn attributes(&self) -> Vec<String> {
+        let mut names = self.mapping.attributes();
+        names.extend(self.scope.attributes());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Reads the file. Paths in it are relative to its folder.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
@@ -299,12 +308,15 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
             "names nobody; name users, groups or a parent_group, or write groups = [\"*\"] for every group that the source reads",
         ));
     }
-    let selectors = |lines: Vec<String>| lines.iter().map(|line| Selector::parse(line)).collect();
+    let selector = |setting: &str, line: &str| Selector::parse(line).map_err(|reason| wrong(setting, reason));
+    let selectors = |setting: &str, lines: Vec<String>| -> Result<Vec<Selector>, ConfigError> {
+        lines.iter().map(|line| selector(setting, line)).collect()
+    };
     Ok(Scope {
-        users: selectors(raw.users),
-        groups: selectors(raw.groups),
-        parent: raw.parent_group.as_deref().map(Selector::parse),
-        exclude: selectors(raw.exclude),
+        users: selectors("scope.users", raw.users)?,
+        groups: selectors("scope.groups", raw.groups)?,
+        parent: raw.parent_group.as_deref().map(|line| selector("scope.parent_group", line)).transpose()?,
+        exclude: selectors("scope.exclude", raw.exclude)?,
         nesting: match raw.membership {
             RawNesting::Flattened => Nesting::Flattened,
             RawNesting::Nested => Nesting::Nested,

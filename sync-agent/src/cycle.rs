@@ -96,7 +96,7 @@ pub async fn basis(config: &Config, prepared: &Prepared) -> Result<Basis, CycleE
 /// Reads the directory. A reading that does not end well leaves nothing behind. Of what was written
 /// and is not there, it asks what became.
 async fn observe(config: &Config, known: &Known) -> Result<(Finished, Vec<(SourceId, Verdict)>), DirectoryError> {
-    let mut directory = source::open(&config.source, config.mapping.attributes()).await?;
+    let mut directory = source::open(&config.source, config.attributes()).await?;
     tracing::info!(server = directory.server(), "reading the directory");
     let mut intake = Intake::new(Population::default());
     let reading = directory.read(None, &mut |change| intake.take(change)).await?;

@@ -19,4 +19,5 @@ mod full;
 mod model;
 mod references;
 mod saved_plan;
+mod scoping;
 mod server;

@@ -102,6 +102,14 @@ fn remember(action: &Action, effect: Done, state: &State, known: &mut Known) -> 
     let id = action.subject.id;
     if matches!(effect, Done::Deleted) {
         known.remove(&id);
+        // The target has taken it out of its groups; were it remembered as a member, it would not
+        // join again if it came back.
+        for (group, written) in known.iter_mut() {
+            if let Ok(at) = written.members.binary_search(&id) {
+                written.members.remove(at);
+                state.write(*group, written)?;
+            }
+        }
         return state.forget(id);
     }
     if let Done::Became(resource, members, digest) = effect {

@@ -174,10 +174,10 @@ pub(super) fn hold_back(plan: &mut Plan, known: &Known, safety: &Safety, approve
     let mut gate =
         Gate { known, safety, nothing, approved: losses_of(approved), held: BTreeMap::new(), of_groups: Vec::new() };
     gate.close(&actions);
-    let staying = gate.staying(&actions);
+    let (staying, going) = gate.removed(&actions);
     for action in actions {
         match &action.step {
-            Step::Leave { members } => plan.actions.extend(gate.leave(&action, members, &staying)),
+            Step::Leave { members } => plan.actions.extend(gate.leave(&action, members, &staying, &going)),
             _ => plan.actions.extend(gate.pass(action)),
         }
     }
@@ -218,10 +218,15 @@ impl Gate<'_> {
         actions.iter().flat_map(losses).filter(|one| !self.approved.contains(one))
     }
 
-    /// Users whose removal is held back: they stay in their groups too.
-    fn staying(&self, actions: &[Action]) -> BTreeSet<SourceId> {
+    /// Users whose removal is held back, who stay in their groups too; and users whose removal passes,
+    /// who leave theirs whatever the limit of the group.
+    fn removed(&self, actions: &[Action]) -> (BTreeSet<SourceId>, BTreeSet<SourceId>) {
         let closed = self.held.contains_key(&Loss::UsersRemoved);
-        self.open(actions).filter(|one| closed && one.0 == Loss::UsersRemoved).map(|one| one.1).collect()
+        let removed = actions.iter().flat_map(losses).filter(|one| one.0 == Loss::UsersRemoved);
+        let (staying, going): (Vec<OneLoss>, Vec<OneLoss>) =
+            removed.partition(|one| closed && !self.approved.contains(one));
+        let ids = |losses: Vec<OneLoss>| losses.into_iter().map(|one| one.1).collect();
+        (ids(staying), ids(going))
     }
 
     /// Why so many cannot pass, if they cannot.
@@ -247,13 +252,20 @@ impl Gate<'_> {
     }
 
     /// Who may leave a group.
-    fn leave(&mut self, action: &Action, members: &[SourceId], staying: &BTreeSet<SourceId>) -> Option<Action> {
+    fn leave(
+        &mut self,
+        action: &Action,
+        members: &[SourceId],
+        staying: &BTreeSet<SourceId>,
+        going: &BTreeSet<SourceId>,
+    ) -> Option<Action> {
         let id = action.subject.id;
         let some = |members| Action { step: Step::Leave { members }, ..action.clone() };
         let (stay, rest): (Vec<SourceId>, Vec<SourceId>) =
             members.iter().copied().partition(|member| staying.contains(member));
-        let (mut passing, open): (Vec<SourceId>, Vec<SourceId>) =
-            rest.into_iter().partition(|member| self.approved.contains(&(Loss::MembersRemoved, id, Some(*member))));
+        let (mut passing, open): (Vec<SourceId>, Vec<SourceId>) = rest.into_iter().partition(|member| {
+            going.contains(member) || self.approved.contains(&(Loss::MembersRemoved, id, Some(*member)))
+        });
         if let (false, Some(held)) = (stay.is_empty(), self.held.get_mut(&Loss::UsersRemoved)) {
             held.actions.push(some(stay));
         }

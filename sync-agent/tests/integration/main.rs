@@ -17,6 +17,8 @@ mod departures;
 mod directory;
 mod full;
 mod model;
+mod plans;
+mod properties;
 mod references;
 mod saved_plan;
 mod scoping;

@@ -18,7 +18,7 @@ use sync_agent::{
     },
     population::{Finished, Intake, Population},
     scope,
-    source::{Directory as _, Key, Kind, SourceId, absence, ldif::Ldif},
+    source::{Change, Coverage, Directory as _, Key, Kind, SourceId, absence, ldif::Ldif},
 };
 
 /// A resource of the target in memory.
@@ -127,6 +127,29 @@ token_file = "secret"
             &verdicts,
         );
         self.make(&desired, &departures)
+    }
+
+    /// What an incremental reading makes of what was read before, when the directory went from one
+    /// state to another.
+    pub fn continued(&self, before: Population, old: &str, new: &str) -> Population {
+        let entries = |ldif| {
+            let mut entries = BTreeMap::new();
+            let mut take = |change| {
+                if let Change::Upsert(entry) = change {
+                    entries.insert(entry.id, entry);
+                }
+            };
+            block_on(self.directory(ldif, true).read(None, &mut take)).expect("a reading");
+            entries
+        };
+        let old = entries(old);
+        let mut intake = Intake::new(before);
+        for (id, entry) in entries(new) {
+            if old.get(&id) != Some(&entry) {
+                intake.take(Change::Upsert(entry));
+            }
+        }
+        intake.finish(Coverage::Changes).population
     }
 
     /// What the target should hold.
@@ -245,6 +268,7 @@ token_file = "secret"
             Step::Delete { .. } => {
                 let resource = self.known.remove(&id).expect("what is deleted is ours").resource;
                 self.target.remove(&resource).expect("what is deleted is there");
+                self.known.values_mut().for_each(|written| written.members.retain(|member| *member != id));
                 for group in self.target.values_mut() {
                     group.members.retain(|member| *member != resource);
                 }
@@ -320,6 +344,9 @@ token_file = "secret"
             let manager = "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/manager/value";
             if let Some(value) = document.pointer_mut(manager) {
                 *value = json!(external(&ResourceId(value.as_str().unwrap_or_default().to_owned())));
+            }
+            if let Value::Object(document) = &mut document {
+                document.retain(|_, value| value.as_object().is_none_or(|inner| !inner.is_empty()));
             }
             (document["externalId"].as_str().unwrap_or_default().to_owned(), document)
         });

@@ -1,13 +1,15 @@
 //! The command line. Each command has its place in `cli/`; here they are only named and told apart.
 
 pub mod approve;
+pub mod explain;
 pub mod once;
+pub mod scope;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::state::held::Decision;
+use crate::{config::edit::List, state::held::Decision};
 
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
 #[derive(Debug, Parser)]
@@ -46,6 +48,58 @@ enum Command {
     Approve,
     /// Leave undone what a limit of [safety] held back, and do not ask again about the same.
     Reject,
+    /// Say why a user or group is in scope or not, what it becomes, and what the next run would do.
+    Explain {
+        /// A login, a common name, a DN or an id.
+        name: String,
+        /// Write JSON in place of words.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show or change who is meant, in the configuration file.
+    #[command(subcommand)]
+    Scope(ScopeCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ScopeCommand {
+    /// Show the lists.
+    List,
+    /// Add to a list. A running agent takes it up when it is started again.
+    Add {
+        /// To which.
+        #[arg(value_enum)]
+        list: ScopeList,
+        /// A login or name, a DN, an id, a filter in parentheses, or * for all.
+        #[arg(required = true)]
+        lines: Vec<String>,
+    },
+    /// Take out of every list. Users who leave the scope are deactivated after a time of grace.
+    Remove {
+        /// As the list has it.
+        #[arg(required = true)]
+        lines: Vec<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ScopeList {
+    /// A user.
+    User,
+    /// A group, with all who are within.
+    Group,
+    /// A user or group that is never in scope.
+    Exclude,
+}
+
+impl From<ScopeList> for List {
+    fn from(list: ScopeList) -> Self {
+        match list {
+            ScopeList::User => Self::Users,
+            ScopeList::Group => Self::Groups,
+            ScopeList::Exclude => Self::Exclude,
+        }
+    }
 }
 
 /// The program. Exit code 0: done; 1: done, but some objects have problems; 2: nothing could be done.
@@ -65,6 +119,15 @@ pub fn main() -> ExitCode {
         }
         Command::Apply { file } => once::apply(&arguments.config, file.as_deref()),
         Command::Approve => approve::decide(&arguments.config, Decision::Approved),
+        Command::Explain { name, json } => once::explain(&arguments.config, &name, json),
+        Command::Scope(command) => {
+            let told = match command {
+                ScopeCommand::List => scope::list(&arguments.config),
+                ScopeCommand::Add { list, lines } => scope::add(&arguments.config, list.into(), &lines),
+                ScopeCommand::Remove { lines } => scope::remove(&arguments.config, &lines),
+            };
+            told.map_err(anyhow::Error::from).and_then(|told| once::print(&told))
+        }
         Command::Reject => approve::decide(&arguments.config, Decision::Rejected),
     };
     outcome.unwrap_or_else(|error| {

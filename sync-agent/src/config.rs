@@ -4,6 +4,7 @@
 //! [`Config`] is what it means: URLs, names, filters and mappings parsed, secrets read, defaults
 //! filled in. Nothing behind this module checks a setting again.
 
+pub mod edit;
 pub mod raw;
 pub mod safety;
 pub mod secret;
@@ -30,6 +31,14 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file cannot be replaced.
+    #[error("cannot write {}: {source}", path.display())]
+    Unwritable {
         /// The file.
         path: PathBuf,
         /// Why.

@@ -251,7 +251,9 @@ impl<'a> Lines<'a> {
         for (n, selector) in selectors.iter().enumerate() {
             if let Selector::Name { text, dn } = selector {
                 lines.by_name.entry(fold_cow(text)).or_default().push(n);
-                dn.iter().for_each(|dn| lines.by_dn.entry(dn).or_default().push(n));
+                if let Some(dn) = dn {
+                    lines.by_dn.entry(dn).or_default().push(n);
+                }
             } else {
                 lines.others.push((n, selector));
             }

@@ -4,6 +4,7 @@ use std::{io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 
+use super::explain;
 use crate::{
     clock::{Clock as _, SystemClock},
     config::Config,
@@ -43,10 +44,23 @@ pub fn plan(config: &Path, form: Form, out: Option<&Path>) -> anyhow::Result<Exi
         Form::Words { verbose: true } => plan.in_full().to_string(),
         Form::Words { verbose: false } => plan.to_string(),
     };
+    print(&text)
+}
+
+/// Says why somebody is at the target, or is not.
+pub fn explain(config: &Path, name: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let config = Config::read(config)?;
+    let state = State::open(&config.state)?;
+    let explanations = runtime()?.block_on(explain::explain(&config, &state, &SystemClock, name))?;
+    print(&explain::told(&explanations, json)?)
+}
+
+/// Prints what was asked for.
+pub fn print(text: &str) -> anyhow::Result<ExitCode> {
     match writeln!(std::io::stdout(), "{text}") {
         // Whoever reads has seen enough, as with `| head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => written.map(|()| ExitCode::SUCCESS).context("cannot print the plan"),
+        written => written.map(|()| ExitCode::SUCCESS).context("cannot print"),
     }
 }
 
@@ -62,13 +76,17 @@ pub fn apply(config: &Path, file: Option<&Path>) -> anyhow::Result<ExitCode> {
             prepared.plan = file.check(&now)?;
         }
         let bar = indicatif::ProgressBar::new(prepared.plan.actions.len() as u64);
+        let held_back: Vec<String> = prepared.plan.held_back.iter().map(|held| held.because.clone()).collect();
         let outcome = cycle::run(&config, &state, prepared, &SystemClock, &|| bar.inc(1)).await?;
         bar.finish_and_clear();
         for problem in &outcome.problems {
             eprintln!("! {problem}");
         }
+        for because in &held_back {
+            eprintln!("held back: {because}; `sync-agent approve` or `sync-agent reject`");
+        }
         println!("{} writes, {} problems", outcome.writes, outcome.problems.len());
-        Ok(if outcome.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        Ok(if outcome.problems.is_empty() && held_back.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
     })
 }
 

@@ -5,6 +5,8 @@
 //! enterprise extension (RFC 7643 §4.3) may be called `enterprise`: `enterprise.department`. With the
 //! tag `*` every value of the source becomes an element: `phoneNumbers[*,work].value`.
 
+use std::fmt;
+
 use serde_json::{Map, Value, json};
 
 /// A place in a resource.
@@ -138,6 +140,23 @@ impl Slot {
     }
 }
 
+impl fmt::Display for Slot {
+    /// As the configuration writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.schema.as_deref() {
+            Some(ENTERPRISE) => f.write_str("enterprise.")?,
+            Some(schema) => write!(f, "{schema}:")?,
+            None => {}
+        }
+        f.write_str(&self.attribute)?;
+        if let Some(Element { kind, primary, every }) = &self.element {
+            let tags = [every.then_some("*"), kind.as_deref(), primary.then_some("primary")];
+            write!(f, "[{}]", tags.into_iter().flatten().collect::<Vec<_>>().join(","))?;
+        }
+        self.sub_attribute.iter().try_for_each(|sub| write!(f, ".{sub}"))
+    }
+}
+
 impl Element {
     fn put(&self, values: &mut Value, sub: &str, value: Value) {
         if !values.is_array() {
@@ -210,6 +229,14 @@ mod tests {
         check(&[("active", Some("TRUE"))], &json!({"active": true}));
         check(&[("enterprise.division", Some("x"))], &json!({ENTERPRISE: {"division": "x"}}));
         check(&[("urn:a:b:2.0:User:department", Some("x"))], &json!({"urn:a:b:2.0:User": {"department": "x"}}));
+    }
+
+    #[test]
+    fn a_place_is_told_as_it_was_written() {
+        for text in ["userName", "name.givenName", "emails[*,work,primary].value", "enterprise.manager", "urn:a:b:c.d"]
+        {
+            assert_eq!(Slot::parse(text).unwrap().to_string(), text);
+        }
     }
 
     #[test]

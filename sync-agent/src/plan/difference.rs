@@ -41,6 +41,8 @@ fn compare(prefix: &str, desired: &Map<String, Value>, held: &Map<String, Value>
         match (new, old) {
             (Value::Object(new), Some(Value::Object(old))) => compare(&path, new, old, changes),
             (new, None) if is_empty(new) => {}
+            // A schema's URN alone is no path: each attribute of the extension has its own.
+            (Value::Object(new), None) if name.starts_with("urn:") => compare(&path, new, &Map::new(), changes),
             (new, Some(old)) if says(old, new) => {}
             (new, old) => {
                 let new = Some(stripped(new)).filter(|new| !is_empty(new));
@@ -152,6 +154,11 @@ mod tests {
             json!({urn: {"department": "x"}}),
             json!({urn: {"department": "y"}}),
             &json!([["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", "y", "x"]]),
+        );
+        check(
+            json!({urn: {"department": "x", "division": null}}),
+            json!({}),
+            &json!([["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", null, "x"]]),
         );
         check(
             json!({"name": {"givenName": "C", "middleName": null}}),

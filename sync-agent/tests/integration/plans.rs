@@ -4,7 +4,10 @@
 //! snapshots are the specification of the behaviour; read them when you wonder what the agent does.
 
 use serde_json::json;
-use sync_agent::plan::Plan;
+use sync_agent::{
+    explain::{self, Facts},
+    plan::Plan,
+};
 
 use crate::model::World;
 
@@ -151,4 +154,23 @@ fn what_the_target_has_already() {
 #[test]
 fn two_of_one_name() {
     changed("conflict", &with("userPrincipalName: charles@", "userPrincipalName: ADA@"));
+}
+
+#[test]
+fn explained() {
+    let mut world = settled(STAFF);
+    world.run(CORP);
+    let ldif = with("department: Engines", "department: Sales");
+    let population = world.population(&ldif);
+    let plan = world.plan(&ldif);
+    for (label, name) in
+        [("a user", "ada"), ("a group", "CN=Sales,OU=Groups,DC=corp,DC=test"), ("nobody in scope", "svc-sync")]
+    {
+        let found = explain::find(&population, name).expect("a name");
+        let [observed] = found.as_slice() else { panic!("{name} means {} entries", found.len()) };
+        let facts =
+            Facts { config: &world.config, population: &population, known: &world.known, plan: &plan, now: world.now };
+        let explanation = explain::explain(observed, facts, None);
+        insta::assert_snapshot!(format!("explained, {label}"), explanation.to_string());
+    }
 }

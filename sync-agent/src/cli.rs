@@ -1,14 +1,19 @@
 //! The command line. Each command has its place in `cli/`; here they are only named and told apart.
 
+pub mod approve;
 pub mod check;
 pub mod errors;
+pub mod explain;
 pub mod once;
 pub mod reference;
+pub mod scope;
 pub mod service;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+
+use crate::{config::edit::List, state::held::Decision};
 
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
 #[derive(Debug, Parser)]
@@ -43,12 +48,21 @@ enum Command {
         /// Compare everything on both sides, and not only what has changed.
         #[arg(long)]
         full: bool,
+        /// Show every action, and not only some of each kind.
+        #[arg(long, short)]
+        verbose: bool,
+        /// Save the plan, to have exactly it done by `apply FILE`.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Do it once.
     ///
-    /// Objects that failed before are tried again at once. Ends with exit code 1 if some objects
-    /// have problems; all others are done.
+    /// Objects that failed before are tried again at once. With a file that `plan --out` has saved
+    /// exactly that plan is done; it is refused when the directory or the target has moved since.
+    /// Ends with exit code 1 if some objects have problems; all others are done.
     Apply {
+        /// A saved plan.
+        file: Option<PathBuf>,
         /// Print what was done as JSON.
         #[arg(long)]
         json: bool,
@@ -98,6 +112,62 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Have done what a limit of [safety] held back: exactly that, in the next run.
+    Approve,
+    /// Leave undone what a limit of [safety] held back, and do not ask again about the same.
+    Reject,
+    /// Say why a user or group is in scope or not, what it becomes, and what the next run would do.
+    Explain {
+        /// A login, a common name, a DN or an id.
+        name: String,
+        /// Write JSON in place of words.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show or change who is meant, in the configuration file.
+    #[command(subcommand)]
+    Scope(ScopeCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ScopeCommand {
+    /// Show the lists.
+    List,
+    /// Add to a list. A running agent takes it up when it is started again.
+    Add {
+        /// To which.
+        #[arg(value_enum)]
+        list: ScopeList,
+        /// A login or name, a DN, an id, a filter in parentheses, or * for all.
+        #[arg(required = true)]
+        lines: Vec<String>,
+    },
+    /// Take out of every list. Users who leave the scope are deactivated after a time of grace.
+    Remove {
+        /// As the list has it.
+        #[arg(required = true)]
+        lines: Vec<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ScopeList {
+    /// A user.
+    User,
+    /// A group, with all who are within.
+    Group,
+    /// A user or group that is never in scope.
+    Exclude,
+}
+
+impl From<ScopeList> for List {
+    fn from(list: ScopeList) -> Self {
+        match list {
+            ScopeList::User => Self::Users,
+            ScopeList::Group => Self::Groups,
+            ScopeList::Exclude => Self::Exclude,
+        }
+    }
 }
 
 /// The program. Exit code 0: done; 1: done, but some objects have problems; 2: it could not begin, or ended early.
@@ -112,8 +182,11 @@ pub fn main() -> ExitCode {
         .init();
     let outcome = match arguments.command {
         Command::Check { json } => check::check(&arguments.config, json),
-        Command::Plan { json, full } => once::plan(&arguments.config, json, full),
-        Command::Apply { json, full } => once::apply(&arguments.config, json, full),
+        Command::Plan { json, full, verbose, out } => {
+            let form = if json { once::Form::Json } else { once::Form::Words { verbose } };
+            once::plan(&arguments.config, form, full, out.as_deref())
+        }
+        Command::Apply { file, json, full } => once::apply(&arguments.config, file.as_deref(), json, full),
         Command::Run => service::run(&arguments.config),
         Command::Status { json } => service::status(&arguments.config, json),
         Command::Pause { reason } => service::pause(&arguments.config, reason),
@@ -121,6 +194,17 @@ pub fn main() -> ExitCode {
         Command::RunNow { full } => service::run_now(&arguments.config, full),
         Command::SyncOne { name } => service::sync_one(&arguments.config, &name),
         Command::Errors { last, json } => errors::errors(&arguments.config, last, json),
+        Command::Approve => approve::decide(&arguments.config, Decision::Approved),
+        Command::Reject => approve::decide(&arguments.config, Decision::Rejected),
+        Command::Explain { name, json } => explain::explain(&arguments.config, &name, json),
+        Command::Scope(command) => {
+            let told = match command {
+                ScopeCommand::List => scope::list(&arguments.config),
+                ScopeCommand::Add { list, lines } => scope::add(&arguments.config, list.into(), &lines),
+                ScopeCommand::Remove { lines } => scope::remove(&arguments.config, &lines),
+            };
+            told.map_err(anyhow::Error::from).and_then(|told| once::print(&told))
+        }
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

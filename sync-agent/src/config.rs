@@ -4,8 +4,10 @@
 //! [`Config`] is what it means: URLs, names, filters and mappings parsed, secrets read, defaults
 //! filled in. Nothing behind this module checks a setting again.
 
+pub mod edit;
 pub mod raw;
 pub mod reference;
+pub mod safety;
 pub mod secret;
 
 use std::{
@@ -33,6 +35,14 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file cannot be replaced.
+    #[error("cannot write {}: {source}", path.display())]
+    Unwritable {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -204,6 +214,8 @@ pub struct Config {
     pub mapping: Mapping,
     /// When the daemon runs.
     pub schedule: Schedule,
+    /// Times of grace, and limits on losses.
+    pub safety: crate::plan::safety::Safety,
     /// Where the agent remembers.
     pub state: PathBuf,
     /// Address and port of `/metrics` and `/healthz`.
@@ -223,9 +235,20 @@ pub struct Schedule {
     pub jitter: Duration,
     /// From one full reconciliation to the next.
     pub full_interval: Duration,
+    /// How long after the directory said that something changed a cycle begins; `None` for not to ask.
+    pub follow: Option<Duration>,
 }
 
 impl Config {
+    /// The attributes of the directory that are read, in lower case, without repetition.
+    pub fn attributes(&self) -> Vec<String> {
+        let mut names = self.mapping.attributes();
+        names.extend(self.scope.attributes());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Reads the file. Paths in it are relative to its folder.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
@@ -237,7 +260,13 @@ impl Config {
     fn from_raw(raw: RawConfig, folder: &Path) -> Result<Self, ConfigError> {
         let source = source(raw.source, folder)?;
         let mapping = Mapping {
-            user: rules("mapping.user", &by_flavour(source.flavour, defaults::user), &raw.mapping.user)?,
+            user: {
+                let mut defaults = by_flavour(source.flavour, defaults::user);
+                if raw.mapping.enterprise {
+                    defaults.extend(defaults::ENTERPRISE.iter().map(|(slot, rules)| (*slot, rules.to_vec())));
+                }
+                rules("mapping.user", &defaults, &raw.mapping.user)?
+            },
             group: rules("mapping.group", &by_flavour(source.flavour, defaults::group), &raw.mapping.group)?,
         };
         let target = target(raw.target, folder)?;
@@ -254,12 +283,14 @@ impl Config {
                 interval: Duration::from_secs(raw.schedule.interval_seconds.get()),
                 jitter: Duration::from_secs(raw.schedule.jitter_seconds),
                 full_interval: Duration::from_secs(raw.schedule.full_interval_seconds.get()),
+                follow: Some(raw.schedule.follow_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
             },
             listen: raw.service.listen,
             socket: folder.join(raw.service.socket.unwrap_or_else(|| raw.state.directory.join("control.sock"))),
             errors: folder.join(raw.service.error_log.unwrap_or_else(|| "sync-errors.jsonl".into())),
             scope: scope(raw.scope)?,
             mapping,
+            safety: safety::safety(&raw.safety)?,
             state: folder.join(raw.state.directory),
             source,
         })
@@ -401,12 +432,15 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
             "names nobody; name users, groups or a parent_group, or write groups = [\"*\"] for every group that the source reads",
         ));
     }
-    let selectors = |lines: Vec<String>| lines.iter().map(|line| Selector::parse(line)).collect();
+    let selector = |setting: &str, line: &str| Selector::parse(line).map_err(|reason| wrong(setting, reason));
+    let selectors = |setting: &str, lines: Vec<String>| -> Result<Vec<Selector>, ConfigError> {
+        lines.iter().map(|line| selector(setting, line)).collect()
+    };
     Ok(Scope {
-        users: selectors(raw.users),
-        groups: selectors(raw.groups),
-        parent: raw.parent_group.as_deref().map(Selector::parse),
-        exclude: selectors(raw.exclude),
+        users: selectors("scope.users", raw.users)?,
+        groups: selectors("scope.groups", raw.groups)?,
+        parent: raw.parent_group.as_deref().map(|line| selector("scope.parent_group", line)).transpose()?,
+        exclude: selectors("scope.exclude", raw.exclude)?,
         nesting: match raw.membership {
             RawNesting::Flattened => Nesting::Flattened,
             RawNesting::Nested => Nesting::Nested,
@@ -448,5 +482,6 @@ fn rules(
 
 fn rule<T: AsRef<str>>(section: &str, slot: &str, alternatives: &[T]) -> Result<Rule, ConfigError> {
     let at = |reason| wrong(&format!("{section}.{slot}"), reason);
-    Ok(Rule { slot: Slot::parse(slot).map_err(at)?, expression: Expression::parse(alternatives).map_err(at)? })
+    let expression = Expression::parse(alternatives).map_err(|error| at(error.to_string()))?;
+    Ok(Rule { slot: Slot::parse(slot).map_err(at)?, expression })
 }

@@ -1,12 +1,14 @@
 //! The daemon: cycle by cycle, until it is told to stop.
 //!
-//! One task runs cycles, one after the other. Beside it stand [`control`], a local socket on which
+//! One task runs cycles, one after the other: when one is due, and when [`bell`] says that something
+//! changed. Beside it stand [`control`], a local socket on which
 //! the program's own commands ask, and [`listen`], HTTP for health and metrics. They never touch the
 //! directory or the target: they read the state, change the pause, or hand the first task a [`Job`].
 //!
 //! SIGTERM and SIGINT end it in good order: what was begun is finished and remembered, nothing more
 //! is begun. SIGHUP reads the configuration again; one that cannot be read changes nothing.
 
+pub mod bell;
 pub mod control;
 pub mod listen;
 pub mod metrics;
@@ -28,18 +30,29 @@ use tokio::{
 use crate::{
     clock::Clock,
     config::Config,
-    cycle::{self, Completed, Extent, Manner, Progress},
-    state::{State, StateError},
+    cycle::{
+        self, Extent, Manner, Progress,
+        whole::{self, Completed},
+    },
+    explain,
+    plan::departure,
+    state::{Pause, State, StateError},
 };
 
+use bell::Bell;
 use metrics::Metrics;
+
+/// Where the words go that say what came of a job, or why nothing did.
+pub type Answer = oneshot::Sender<Result<String, String>>;
 
 /// What somebody asks the daemon to do between two cycles.
 pub enum Job {
     /// A cycle now.
-    Run(Extent, oneshot::Sender<String>),
+    Run(Extent, Answer),
     /// One object now.
-    One(String, oneshot::Sender<String>),
+    One(String, Answer),
+    /// Why somebody is at the target or is not, in words or as JSON. Writes nothing.
+    Explain(String, bool, Answer),
 }
 
 /// What is going on, for whoever asks.
@@ -77,8 +90,8 @@ impl Shared {
         Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Hands the cycles' task a job, and waits for what came of it.
-    pub async fn ask(&self, job: impl FnOnce(oneshot::Sender<String>) -> Job) -> Option<String> {
+    /// Hands the cycles' task a job, and waits for what came of it. `None` when the daemon is stopping.
+    pub async fn ask(&self, job: impl FnOnce(Answer) -> Job) -> Option<Result<String, String>> {
         let (answer, answered) = oneshot::channel();
         self.jobs.send(job(answer)).await.ok()?;
         answered.await.ok()
@@ -136,7 +149,7 @@ pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         None => None,
     };
     tracing::info!(socket = %config.socket.display(), "ready");
-    let mut daemon = Daemon { path: path.to_owned(), shared, signals, asked, stop };
+    let mut daemon = Daemon { path: path.to_owned(), shared, signals, asked, stop, bell: Bell::default(), outlasted: None };
     let result = daemon.cycles().await;
     daemon.stop.send_replace(true);
     control.await?;
@@ -167,6 +180,9 @@ struct Daemon {
     signals: Signals,
     asked: mpsc::Receiver<Job>,
     stop: watch::Sender<bool>,
+    bell: Bell,
+    /// When a pause that outlasts the time of grace is next acted upon.
+    outlasted: Option<Timestamp>,
 }
 
 impl Daemon {
@@ -176,22 +192,49 @@ impl Daemon {
             let next = schedule::next(config.schedule, self.shared.state.cycles()?.first(), now, rand::random());
             self.shared.live().next_run = Some(next);
             self.shared.metrics.next_run(next);
+            if let Some(pause) = self.shared.state.pause()? {
+                self.paused(&config, &pause).await?;
+                continue;
+            }
+            let watermark = self.shared.state.watermark()?;
             tokio::select! {
                 told = self.signals.told() => self.obey(&told),
                 Some(job) = self.asked.recv() => self.job(job).await?,
                 () = tokio::time::sleep(schedule::until(next, now)) => {
-                    if self.shared.state.pause()?.is_some() {
-                        // Asked again after the interval, without a record: nothing was done.
-                        tokio::select! {
-                            told = self.signals.told() => self.obey(&told),
-                            Some(job) = self.asked.recv() => self.job(job).await?,
-                            () = tokio::time::sleep(schedule::WHILE_PAUSED) => {}
-                        }
-                        continue;
+                    // Somebody may have paused it meanwhile.
+                    if self.shared.state.pause()?.is_none() {
+                        self.due().await?;
                     }
-                    self.due().await?;
+                }
+                () = self.bell.rung(&config, watermark.as_ref()) => {
+                    if self.shared.state.pause()?.is_none() {
+                        self.cycle(Extent::Changes).await?;
+                    }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// A moment of a pause. Whoever asks is answered; and a pause that is longer than the time of grace
+    /// is acted upon, as it was announced.
+    async fn paused(&mut self, config: &Config, pause: &Pause) -> anyhow::Result<()> {
+        let now = self.shared.clock.now();
+        if now >= departure::end_of_pause(pause.since, &config.safety) && self.outlasted.is_none_or(|next| now >= next) {
+            self.outlasted = Some(schedule::plus(now, config.schedule.interval));
+            let manner =
+                Manner { extent: Extent::Changes, patient: true, exactly: None, stop: self.stop.subscribe(), progress: &|_| {} };
+            match whole::outlast(config, &self.shared.state, self.shared.clock.as_ref(), pause, &manner).await {
+                Ok(0) => {}
+                Ok(writes) => tracing::warn!(writes, "the pause is longer than the time of grace; users were deactivated"),
+                Err(error) => tracing::error!(%error, "the pause is longer than the time of grace, and users cannot be deactivated"),
+            }
+        }
+        // Asked again soon, without a record: nothing was done.
+        tokio::select! {
+            told = self.signals.told() => self.obey(&told),
+            Some(job) = self.asked.recv() => self.job(job).await?,
+            () = tokio::time::sleep(schedule::WHILE_PAUSED) => {}
         }
         Ok(())
     }
@@ -220,30 +263,16 @@ impl Daemon {
         }
     }
 
-    /// The cycle that is due. Before a full one stands an ordinary one: what the full one then still
-    /// finds is what ordinary ones miss.
+    /// The cycle that is due.
     async fn due(&mut self) -> Result<(), StateError> {
-        let full = schedule::is_full_due(
-            self.shared.config().schedule,
-            self.shared.state.last_full()?,
-            self.shared.clock.now(),
-        );
-        let first = self.shared.state.last_full()?.is_none();
-        if !full {
-            self.cycle(Extent::Changes, false).await?;
-            return Ok(());
-        }
-        if !first && self.cycle(Extent::Changes, false).await?.record.failure.is_some() {
-            return Ok(());
-        }
-        if !*self.stop.borrow() {
-            self.cycle(Extent::Everything, !first).await?;
-        }
+        let shared = &self.shared;
+        let full = schedule::is_full_due(shared.config().schedule, shared.state.last_full()?, shared.clock.now());
+        self.cycle(if full { Extent::Everything } else { Extent::Changes }).await?;
         Ok(())
     }
 
     /// A cycle, during which signals are obeyed.
-    async fn cycle(&mut self, extent: Extent, counts_drift: bool) -> Result<Completed, StateError> {
+    async fn cycle(&mut self, extent: Extent) -> Result<Completed, StateError> {
         let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
         let progress = |progress| {
             let mut live = shared.live();
@@ -252,9 +281,9 @@ impl Daemon {
                 Progress::Done => live.progress.0 += 1,
             }
         };
-        let manner = Manner { extent, patient: true, counts_drift, stop: self.stop.subscribe(), progress: &progress };
+        let manner = Manner { extent, patient: true, exactly: None, stop: self.stop.subscribe(), progress: &progress };
         shared.live().running_since = Some(shared.clock.now());
-        let cycle = cycle::complete(&config, &shared.state, shared.clock.as_ref(), &manner);
+        let cycle = whole::complete(&config, &shared.state, shared.clock.as_ref(), &manner);
         tokio::pin!(cycle);
         let completed = loop {
             tokio::select! {
@@ -285,12 +314,18 @@ impl Daemon {
         // Whoever asked may have gone; the work is done all the same.
         match job {
             Job::Run(extent, answer) => {
-                let _ = answer.send(self.cycle(extent, false).await?.record.to_string());
+                let _ = answer.send(Ok(self.cycle(extent).await?.record.to_string()));
             }
             Job::One(name, answer) => {
                 let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
                 let one = cycle::one(&config, &shared.state, shared.clock.as_ref(), &name, self.stop.subscribe());
-                let _ = answer.send(one.await.unwrap_or_else(|error| format!("error: {error}")));
+                let _ = answer.send(one.await.map_err(|error| error.to_string()));
+            }
+            Job::Explain(name, json, answer) => {
+                let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
+                let found = explain::look(&config, &shared.state, shared.clock.as_ref(), &name).await;
+                let told = found.and_then(|found| explain::told(&found, json));
+                let _ = answer.send(told.map_err(|error| error.to_string()));
             }
         }
         Ok(())

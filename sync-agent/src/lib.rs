@@ -15,6 +15,7 @@
 //! - [`target`] is the SCIM server: what it can do, what it holds, and how it is written.
 //! - [`plan`] compares. It is pure: it holds no connection, so a plan cannot write.
 //! - [`apply`] turns a plan into requests, in an order in which nobody is without a group in between.
+//! - [`explain`] says of one object why all of this came out as it did.
 //! - [`state`] remembers what was written. It is a cache: losing it costs one full run.
 //! - [`daemon`] runs cycles on a schedule and answers who asks; [`status`] is how it stands.
 //!
@@ -29,6 +30,7 @@ pub mod config;
 pub mod cycle;
 pub mod daemon;
 pub mod dn;
+pub mod explain;
 pub mod mapping;
 pub mod plan;
 pub mod population;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cycle::CycleError,
+    plan::file::PlanFileError,
     source::{DirectoryError, Kind, SourceId},
 };
 
@@ -119,6 +120,12 @@ codes! {
     TargetUnavailable blocks
         "The target could not be reached, was busy for too long, or gave no answer in time."
         "Look at the target. The next cycle tries again; nothing is written twice.";
+    PlanOutdated reports
+        "What a saved plan was made from has changed since. It was not applied, and nothing was written."
+        "Make the plan again with `sync-agent plan --out FILE`, read it, and apply that.";
+    ProgramFault reports
+        "The program met a fault of its own, or of a library that reads what came from outside. The run ended; what was written is remembered."
+        "The next cycle goes on. Report the message with what stands before it in the log.";
     StateError reports
         "The state of the agent cannot be read or written."
         "Look at the disk. A damaged state may be deleted: the next run then compares everything.";
@@ -176,6 +183,9 @@ impl From<&CycleError> for Problem {
             CycleError::Target(error) if error.may_pass() => Code::TargetUnavailable,
             CycleError::Target(error) if error.status().is_some() => Code::TargetRefused,
             CycleError::Target(_) => Code::TargetStrange,
+            CycleError::Plan(PlanFileError::Moved { .. }) => Code::PlanOutdated,
+            CycleError::Plan(_) | CycleError::Name(_) => Code::ConfigurationError,
+            CycleError::Fault(_) => Code::ProgramFault,
             CycleError::State(_) | CycleError::Stopped => Code::StateError,
         };
         Self { code, subject: None, message: error.to_string() }

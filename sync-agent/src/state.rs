@@ -5,13 +5,15 @@
 //! here can be deleted. No secret is in it.
 //!
 //! One tree for each subject: `written` (by source id), `members` (one key for each membership, group
-//! before member), `quarantine` ([`quarantine`]), and `agent` ([`record`]: past cycles, the pause).
+//! before member), `quarantine` ([`quarantine`]), and `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval). What was read
+//! of the directory is in [`source`].
 //! One process at a time has it open: sled's lock keeps a second agent out.
 
+pub mod held;
 pub mod quarantine;
 pub mod record;
-
 pub mod source;
+
 
 use std::path::Path;
 
@@ -162,6 +164,12 @@ impl State {
         Ok(())
     }
 
+    /// Makes all of it durable, for a command that does nothing else.
+    pub fn save(&self) -> Result<(), StateError> {
+        self.db.flush()?;
+        Ok(())
+    }
+
     /// Makes all of it durable.
     pub async fn flush(&self) -> Result<(), StateError> {
         self.db.flush_async().await?;
@@ -195,6 +203,7 @@ mod tests {
             kind: Kind::Group,
             name: "g".to_owned(),
             digest: None,
+            left: None,
             members: members.iter().map(|last| id(*last)).collect(),
         };
         state.write(id(1), &written(&[3, 4])).unwrap();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::Config,
     daemon::Live,
+    plan::departure,
     state::{CycleRecord, Pause, Quarantined, State, StateError},
 };
 
@@ -38,9 +39,11 @@ pub struct Status {
     pub next_run: Option<Timestamp>,
     /// The pause.
     pub pause: Option<Pause>,
+    /// When the pause has lasted so long that users are made inactive.
+    pub pause_ends: Option<Timestamp>,
     /// When everything was last compared.
     pub last_full: Option<Timestamp>,
-    /// How far the directory has been read, where it can continue from there.
+    /// By what the next reading continues; `None` where it reads everything.
     pub watermark: Option<String>,
     /// The last cycles, the newest first.
     pub cycles: Vec<CycleRecord>,
@@ -60,11 +63,12 @@ impl Status {
             running_since: live.and_then(|live| live.running_since),
             progress: live.map(|live| live.progress).unwrap_or_default(),
             next_run: live.and_then(|live| live.next_run),
+            pause_ends: state.pause()?.map(|pause| departure::end_of_pause(pause.since, &config.safety)),
             pause: state.pause()?,
             last_full: state.last_full()?,
-            watermark: None,
+            watermark: state.watermark()?.map(|watermark| watermark.mark.mechanism().to_owned()),
             cycles: state.cycles()?,
-            held_back: Vec::new(),
+            held_back: state.pending()?.map(|pending| pending.because()).unwrap_or_default(),
             quarantine: state.quarantine()?.0.into_values().collect(),
         })
     }
@@ -103,6 +107,9 @@ impl fmt::Display for Status {
         if let Some(pause) = &self.pause {
             let reason = if pause.reason.is_empty() { String::new() } else { format!(" ({})", pause.reason) };
             writeln!(f, "paused since {}{reason}; `sync-agent resume` ends it", pause.since)?;
+            if let Some(at) = self.pause_ends {
+                writeln!(f, "  a pause that lasts until {at} makes the users inactive")?;
+            }
         }
         match (self.running_since, self.next_run) {
             (Some(since), _) => {
@@ -112,7 +119,7 @@ impl fmt::Display for Status {
             _ => {}
         }
         writeln!(f, "last full reconciliation: {}", or_never(self.last_full))?;
-        writeln!(f, "watermark: {}", self.watermark.as_deref().unwrap_or("none; each run reads everything"))?;
+        writeln!(f, "changes are followed by: {}", self.watermark.as_deref().unwrap_or("nothing; the next run reads everything"))?;
         match self.drift() {
             Some(0) => writeln!(f, "drift: 0")?,
             Some(drift) => writeln!(f, "drift: {drift} objects were missed by incremental runs; this should be 0")?,

@@ -2,8 +2,10 @@
 
 use std::sync::{PoisonError, RwLock};
 
+use serde_json::json;
+
 use crate::{
-    plan::{Action, AttributeChange, Known, ResourceId, Step, Written},
+    plan::{Action, AttributeChange, Digest, Known, Reference, ResourceId, Step, Written},
     source::SourceId,
     state::{State, StateError},
     target::{TargetError, Writer},
@@ -40,7 +42,14 @@ impl Work<'_> {
     pub async fn perform(&self, action: &Action) -> Result<Performed, StateError> {
         let mut performed = Performed::default();
         let (subject, kind) = (&action.subject, action.subject.kind);
-        let fresh = |resource, digest, members| Written { resource, kind, name: subject.name.clone(), digest, members };
+        let fresh = |resource, digest, members| Written {
+            resource,
+            kind,
+            name: subject.name.clone(),
+            digest,
+            left: None,
+            members,
+        };
         match &action.step {
             Step::Create { document, digest } => match self.writer.create(kind, document).await {
                 Ok(made) => {
@@ -54,6 +63,7 @@ impl Work<'_> {
                 self.remember(subject.id, fresh(resource.clone(), None, members.clone()))?;
             }
             Step::Confirm { digest } => self.change(subject.id, |written| written.digest = Some(digest.clone()))?,
+            Step::Remember { left } => self.change(subject.id, |written| written.left.clone_from(left))?,
             _ => self.perform_on_known(action, &mut performed).await?,
         }
         Ok(performed)
@@ -66,14 +76,21 @@ impl Work<'_> {
         let result = match &action.step {
             Step::Modify { changes, .. } => self.writer.modify(kind, &resource, changes).await,
             Step::Deactivate => {
-                let new = Some(serde_json::Value::Bool(false));
-                let change = AttributeChange { path: "active".to_owned(), old: None, new };
+                let change = AttributeChange { path: "active".to_owned(), old: None, new: Some(json!(false)) };
                 self.writer.modify(kind, &resource, &[change]).await
+            }
+            Step::Release { old, new } => {
+                let path = kind.naming_attribute().to_owned();
+                let change = AttributeChange { path, old: Some(json!(old)), new: Some(json!(new)) };
+                self.writer.modify(kind, &resource, &[change]).await
+            }
+            Step::Refer { references, digest } => {
+                return self.refer(action, &resource, references, digest, performed).await;
             }
             Step::Delete { .. } => self.writer.delete(kind, &resource).await,
             Step::Join { members } => return self.members(id, &resource, members, Way::In, performed).await,
             Step::Leave { members } => return self.members(id, &resource, members, Way::Out, performed).await,
-            Step::Create { .. } | Step::Adopt { .. } | Step::Confirm { .. } => return Ok(()),
+            Step::Create { .. } | Step::Adopt { .. } | Step::Confirm { .. } | Step::Remember { .. } => return Ok(()),
         };
         if let Err(error) = result {
             return self.failed(id, error, performed);
@@ -85,10 +102,48 @@ impl Work<'_> {
                 written.name.clone_from(&action.subject.name);
             }),
             // The document is no longer what the digest says.
-            Step::Deactivate => self.change(id, |written| written.digest = None),
+            Step::Deactivate => self.change(id, |written| {
+                written.digest = None;
+                written.left.iter_mut().for_each(|left| left.deactivated = true);
+            }),
+            Step::Release { new, .. } => self.change(id, |written| {
+                written.digest = None;
+                written.name.clone_from(new);
+            }),
             Step::Delete { .. } => self.forget(id),
             _ => Ok(()),
         }
+    }
+
+    /// References to other resources. One that is not there, since making it failed, is left out, and
+    /// the digest with it: the next run looks again.
+    async fn refer(
+        &self,
+        action: &Action,
+        resource: &ResourceId,
+        references: &[Reference],
+        digest: &Digest,
+        performed: &mut Performed,
+    ) -> Result<(), StateError> {
+        let id = action.subject.id;
+        let there = references.iter().filter_map(|reference| Some((reference, self.resource(reference.to)?)));
+        let changes: Vec<AttributeChange> = there
+            .map(|(reference, to)| AttributeChange {
+                path: reference.path.clone(),
+                old: reference.old.clone(),
+                new: Some(json!({"value": to})),
+            })
+            .collect();
+        if !changes.is_empty() {
+            if let Err(error) = self.writer.modify(action.subject.kind, resource, &changes).await {
+                return self.failed(id, error, performed);
+            }
+            performed.writes += 1;
+        }
+        if changes.len() == references.len() {
+            self.change(id, |written| written.digest = Some(digest.clone()))?;
+        }
+        Ok(())
     }
 
     /// Members join or leave, so many in a request as the target takes. A request that is refused is
@@ -165,9 +220,18 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// The target has taken it out of its groups; were it remembered as a member, it would not join
+    /// again if it came back.
     fn forget(&self, id: SourceId) -> Result<(), StateError> {
         self.state.forget(id)?;
-        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.remove(&id);
+        for (group, written) in known.iter_mut() {
+            if let Ok(at) = written.members.binary_search(&id) {
+                written.members.remove(at);
+                self.state.leave(*group, &[id])?;
+            }
+        }
         Ok(())
     }
 

@@ -93,7 +93,7 @@ async fn directory(config: &Config) -> Vec<Finding> {
 }
 
 async fn try_directory(config: &Config, findings: &mut Vec<Finding>) -> Result<(), DirectoryError> {
-    let rights = rights::examine(&config.source, config.mapping.attributes()).await?;
+    let rights = rights::examine(&config.source, config.attributes()).await?;
     let Rights { server, flavour, users, groups, .. } = &rights;
     findings.push(good(format!("{server}: connected and bound; read as {flavour}")));
     if !rights.tls {

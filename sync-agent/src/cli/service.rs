@@ -1,12 +1,12 @@
 //! The daemon, and the commands that ask it: `run`, `status`, `pause`, `resume`, `run-now`,
-//! `sync-one`. Where no daemon runs they open the state themselves.
+//! `sync-one`; [`super::approve`] and [`super::explain`] ask it too. Where no daemon runs they open the state themselves.
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::bail;
 use tokio::sync::watch;
 
-use super::once::runtime;
+use super::once::{print, runtime};
 use crate::{
     clock::{Clock as _, SystemClock},
     config::Config,
@@ -45,51 +45,54 @@ pub fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
 pub fn pause(config: &Path, reason: String) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     let request = Request::Pause { reason: reason.clone() };
-    ask_or(&config, &request, |state| {
+    printed(ask_or(&config, &request, |state| {
         state.set_pause(Some(&Pause { since: SystemClock.now(), reason }))?;
         Ok(status::PAUSED.to_owned())
-    })
+    }))
 }
 
 /// Cycles again.
 pub fn resume(config: &Path) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
-    ask_or(&config, &Request::Resume, |state| {
+    printed(ask_or(&config, &Request::Resume, |state| {
         state.set_pause(None)?;
         Ok(status::RESUMED.to_owned())
-    })
+    }))
 }
 
 /// A cycle of the daemon, now.
 pub fn run_now(config: &Path, full: bool) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
-    ask_or(&config, &Request::RunNow { full }, |_| bail!("no daemon runs; `sync-agent apply` does it once"))
+    printed(ask_or(&config, &Request::RunNow { full }, |_| bail!("no daemon runs; `sync-agent apply` does it once")))
 }
 
 /// One object, now.
 pub fn sync_one(config: &Path, name: &str) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     let request = Request::SyncOne { name: name.to_owned() };
-    ask_or(&config, &request, |state| {
+    printed(ask_or(&config, &request, |state| {
         let (_stop, stopped) = watch::channel(false);
         Ok(runtime()?.block_on(cycle::one(&config, state, &SystemClock, name, stopped))?)
-    })
+    }))
 }
 
 /// Asks the daemon, or else does it on the state.
-fn ask_or(
+pub(super) fn ask_or(
     config: &Config,
     request: &Request,
     alone: impl FnOnce(&State) -> anyhow::Result<String>,
-) -> anyhow::Result<ExitCode> {
-    let text = match reach(config, request)? {
-        Reached::Daemon(Response::Done(text)) => text,
+) -> anyhow::Result<String> {
+    match reach(config, request)? {
+        Reached::Daemon(Response::Done(text)) => Ok(text),
         Reached::Daemon(Response::Refused(text)) => bail!("{text}"),
         Reached::Daemon(Response::Status(_)) => bail!("the daemon answered something else; is it of another version?"),
-        Reached::State(state) => alone(&state)?,
-    };
-    println!("{text}");
-    Ok(ExitCode::SUCCESS)
+        Reached::State(state) => alone(&state),
+    }
+}
+
+/// Prints what was answered.
+pub(super) fn printed(answer: anyhow::Result<String>) -> anyhow::Result<ExitCode> {
+    print(&answer?)
 }
 
 /// Who answers.

@@ -35,6 +35,9 @@ pub struct RawConfig {
     /// Where the daemon is asked.
     #[serde(default)]
     pub service: RawService,
+    /// Times of grace, and limits on losses.
+    #[serde(default)]
+    pub safety: super::safety::RawSafety,
     /// Where the agent remembers.
     #[serde(default)]
     pub state: RawState,
@@ -235,6 +238,9 @@ pub enum RawNesting {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawMapping {
+    /// Whether the enterprise attributes are mapped too, `manager` among them.
+    #[serde(default)]
+    pub enterprise: bool,
     /// Rules for users.
     #[serde(default)]
     pub user: BTreeMap<String, RawExpression>,
@@ -273,6 +279,9 @@ pub struct RawSchedule {
     pub jitter_seconds: u64,
     /// Seconds from one full reconciliation to the next: 86,400 by default.
     pub full_interval_seconds: NonZeroU64,
+    /// Where the directory says at once that something changed, a cycle begins so many seconds later:
+    /// 10 by default. 0 leaves it to the interval.
+    pub follow_seconds: u64,
 }
 
 impl Default for RawSchedule {
@@ -281,6 +290,7 @@ impl Default for RawSchedule {
             interval_seconds: const { NonZeroU64::new(3600).unwrap() },
             jitter_seconds: 300,
             full_interval_seconds: const { NonZeroU64::new(86_400).unwrap() },
+            follow_seconds: 10,
         }
     }
 }

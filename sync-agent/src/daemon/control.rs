@@ -22,7 +22,10 @@ use tokio::{
 use super::{Job, Shared};
 use crate::{
     cycle::Extent,
-    state::Pause,
+    state::{
+        Pause,
+        held::{self, Decision},
+    },
     status::{self, Status},
 };
 
@@ -51,6 +54,18 @@ pub enum Request {
     SyncOne {
         /// Its login, name, DN or id.
         name: String,
+    },
+    /// What was held back may be done, or not.
+    Decide {
+        /// Which.
+        decision: Decision,
+    },
+    /// Why somebody is at the target, or is not.
+    Explain {
+        /// A login, name, DN or id.
+        name: String,
+        /// Whether as JSON.
+        json: bool,
     },
 }
 
@@ -128,7 +143,11 @@ async fn answer(stream: UnixStream, shared: &Shared) -> anyhow::Result<()> {
 }
 
 async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> {
-    let gone = || Response::Refused("the daemon is stopping".to_owned());
+    let answered = |answer: Option<Result<String, String>>| match answer {
+        Some(Ok(text)) => Response::Done(text),
+        Some(Err(text)) => Response::Refused(text),
+        None => Response::Refused("the daemon is stopping".to_owned()),
+    };
     Ok(match request {
         Request::Status => {
             let live = shared.live().clone();
@@ -152,10 +171,18 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
         }
         Request::RunNow { full } => {
             let extent = if full { Extent::Everything } else { Extent::Changes };
-            shared.ask(|answer| Job::Run(extent, answer)).await.map_or_else(gone, Response::Done)
+            answered(shared.ask(|answer| Job::Run(extent, answer)).await)
+        }
+        Request::Decide { decision } => {
+            let decided = shared.state.decide(decision)?;
+            shared.state.flush().await?;
+            Response::Done(held::told(decided.as_ref()))
+        }
+        Request::Explain { name, json } => {
+            answered(shared.ask(|answer| Job::Explain(name, json, answer)).await)
         }
         Request::SyncOne { name } => {
-            shared.ask(|answer| Job::One(name, answer)).await.map_or_else(gone, Response::Done)
+            answered(shared.ask(|answer| Job::One(name, answer)).await)
         }
     })
 }

@@ -36,7 +36,8 @@ pub fn until(then: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(then.as_millis() - now.as_millis()).unwrap_or(0))
 }
 
-fn plus(at: Timestamp, duration: Duration) -> Timestamp {
+/// So much later.
+pub fn plus(at: Timestamp, duration: Duration) -> Timestamp {
     let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     Timestamp::from_millis(at.as_millis().saturating_add(millis))
 }
@@ -49,6 +50,7 @@ mod tests {
         interval: Duration::from_secs(3600),
         jitter: Duration::from_secs(600),
         full_interval: Duration::from_secs(86_400),
+        follow: None,
     };
 
     fn at(seconds: i64) -> Timestamp {

@@ -1,6 +1,6 @@
 //! Who is in which group: direct members, primary groups, and everybody within.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::{
     population::Population,
@@ -34,6 +34,29 @@ impl Graph {
     /// The direct members of a group.
     pub fn direct(&self, group: SourceId) -> &[SourceId] {
         self.groups.get(&group).map_or(&[], Vec::as_slice)
+    }
+
+    /// The shortest way from a group to somebody within it, both ends included.
+    pub fn path(&self, from: SourceId, to: SourceId) -> Option<Vec<SourceId>> {
+        let mut before: HashMap<SourceId, SourceId> = HashMap::new();
+        let mut open = VecDeque::from([from]);
+        while let Some(group) = open.pop_front() {
+            for &member in self.direct(group) {
+                if member != from && !before.contains_key(&member) {
+                    before.insert(member, group);
+                    open.push_back(member);
+                }
+            }
+            if before.contains_key(&to) {
+                let mut path = vec![to];
+                while let Some(outer) = path.last().and_then(|last| before.get(last)) {
+                    path.push(*outer);
+                }
+                path.reverse();
+                return Some(path);
+            }
+        }
+        None
     }
 
     /// Whether this is a group.

@@ -97,7 +97,7 @@ impl State {
         self.put("last-full", &at)
     }
 
-    fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StateError> {
+    pub(super) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StateError> {
         let value = self.agent.get(key)?;
         value
             .map(|value| serde_json::from_slice(&value))
@@ -105,7 +105,7 @@ impl State {
             .map_err(|error| StateError::Record(error.to_string()))
     }
 
-    fn put<T: Serialize>(&self, key: &str, value: &T) -> Result<(), StateError> {
+    pub(super) fn put<T: Serialize>(&self, key: &str, value: &T) -> Result<(), StateError> {
         let value = serde_json::to_vec(value).map_err(|error| StateError::Record(error.to_string()))?;
         self.agent.insert(key, value)?;
         Ok(())

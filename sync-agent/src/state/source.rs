@@ -40,6 +40,12 @@ impl State {
         Ok(Some(Kept { population, watermark }))
     }
 
+    /// Where the next reading continues.
+    pub fn watermark(&self) -> Result<Option<Watermark>, StateError> {
+        let (_, marks) = self.source_trees()?;
+        Ok(marks.get(WATERMARK)?.and_then(|mark| postcard::from_bytes(&mark).ok()))
+    }
+
     /// Keeps an observation that continued what [`Self::kept`] gave. Call it when the writes of the
     /// run are done.
     pub fn keep(&self, observation: &Observation) -> Result<(), StateError> {

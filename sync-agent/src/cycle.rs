@@ -199,8 +199,12 @@ pub async fn one(
 ) -> Result<String, CycleError> {
     let mut prepared = prepare(config, state, clock, Extent::Changes).await?;
     let selector = scope::Selector::parse(name).map_err(CycleError::Name)?;
-    let found =
-        prepared.observation.population.iter().find(|observed| selector.matches(observed)).map(|observed| observed.entry.id);
+    let found = prepared
+        .observation
+        .population
+        .iter()
+        .find(|observed| selector.matches(observed))
+        .map(|observed| observed.entry.id);
     let named = || prepared.known.iter().find(|(_, written)| written.name == name).map(|(id, _)| *id);
     let Some(id) = found.or_else(named) else {
         return Ok(format!("nobody in the directory is called {name:?}, as far as the agent may read"));

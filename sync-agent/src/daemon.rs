@@ -149,7 +149,8 @@ pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         None => None,
     };
     tracing::info!(socket = %config.socket.display(), "ready");
-    let mut daemon = Daemon { path: path.to_owned(), shared, signals, asked, stop, bell: Bell::default(), outlasted: None };
+    let mut daemon =
+        Daemon { path: path.to_owned(), shared, signals, asked, stop, bell: Bell::default(), outlasted: None };
     let result = daemon.cycles().await;
     daemon.stop.send_replace(true);
     control.await?;
@@ -220,14 +221,24 @@ impl Daemon {
     /// is acted upon, as it was announced.
     async fn paused(&mut self, config: &Config, pause: &Pause) -> anyhow::Result<()> {
         let now = self.shared.clock.now();
-        if now >= departure::end_of_pause(pause.since, &config.safety) && self.outlasted.is_none_or(|next| now >= next) {
+        if now >= departure::end_of_pause(pause.since, &config.safety) && self.outlasted.is_none_or(|next| now >= next)
+        {
             self.outlasted = Some(schedule::plus(now, config.schedule.interval));
-            let manner =
-                Manner { extent: Extent::Changes, patient: true, exactly: None, stop: self.stop.subscribe(), progress: &|_| {} };
+            let manner = Manner {
+                extent: Extent::Changes,
+                patient: true,
+                exactly: None,
+                stop: self.stop.subscribe(),
+                progress: &|_| {},
+            };
             match whole::outlast(config, &self.shared.state, self.shared.clock.as_ref(), pause, &manner).await {
                 Ok(0) => {}
-                Ok(writes) => tracing::warn!(writes, "the pause is longer than the time of grace; users were deactivated"),
-                Err(error) => tracing::error!(%error, "the pause is longer than the time of grace, and users cannot be deactivated"),
+                Ok(writes) => {
+                    tracing::warn!(writes, "the pause is longer than the time of grace; users were deactivated")
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the pause is longer than the time of grace, and users cannot be deactivated")
+                }
             }
         }
         // Asked again soon, without a record: nothing was done.

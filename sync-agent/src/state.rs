@@ -14,7 +14,6 @@ pub mod quarantine;
 pub mod record;
 pub mod source;
 
-
 use std::path::Path;
 
 use crate::{

@@ -119,7 +119,11 @@ impl fmt::Display for Status {
             _ => {}
         }
         writeln!(f, "last full reconciliation: {}", or_never(self.last_full))?;
-        writeln!(f, "changes are followed by: {}", self.watermark.as_deref().unwrap_or("nothing; the next run reads everything"))?;
+        writeln!(
+            f,
+            "changes are followed by: {}",
+            self.watermark.as_deref().unwrap_or("nothing; the next run reads everything")
+        )?;
         match self.drift() {
             Some(0) => writeln!(f, "drift: 0")?,
             Some(drift) => writeln!(f, "drift: {drift} objects were missed by incremental runs; this should be 0")?,

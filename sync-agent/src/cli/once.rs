@@ -81,13 +81,8 @@ pub fn apply(config: &Path, file: Option<&Path>, json: bool, full: bool) -> anyh
             }
             std::future::pending::<()>().await;
         });
-        let manner = Manner {
-            extent: extent(full),
-            patient: false,
-            exactly: file.as_ref(),
-            stop: stopped,
-            progress: &progress,
-        };
+        let manner =
+            Manner { extent: extent(full), patient: false, exactly: file.as_ref(), stop: stopped, progress: &progress };
         whole::complete(&config, &state, &SystemClock, &manner).await
     })?;
     bar.finish_and_clear();

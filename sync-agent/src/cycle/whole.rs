@@ -165,7 +165,9 @@ fn limits_exceeded(state: &State, plan: &Plan) -> Result<Vec<Problem>, StateErro
     let problem = |because| Problem {
         code: Code::LimitExceeded,
         subject: None,
-        message: format!("held back: {because}; look with `sync-agent plan`, then `sync-agent approve` or `sync-agent reject`"),
+        message: format!(
+            "held back: {because}; look with `sync-agent plan`, then `sync-agent approve` or `sync-agent reject`"
+        ),
     };
     Ok(plan.held_back.iter().map(|held| problem(&held.because)).collect())
 }

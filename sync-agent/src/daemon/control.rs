@@ -178,11 +178,7 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
             shared.state.flush().await?;
             Response::Done(held::told(decided.as_ref()))
         }
-        Request::Explain { name, json } => {
-            answered(shared.ask(|answer| Job::Explain(name, json, answer)).await)
-        }
-        Request::SyncOne { name } => {
-            answered(shared.ask(|answer| Job::One(name, answer)).await)
-        }
+        Request::Explain { name, json } => answered(shared.ask(|answer| Job::Explain(name, json, answer)).await),
+        Request::SyncOne { name } => answered(shared.ask(|answer| Job::One(name, answer)).await),
     })
 }

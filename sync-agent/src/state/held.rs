@@ -9,9 +9,7 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{State, StateError};
-use crate::{
-    plan::safety::{self, HeldBack},
-};
+use crate::plan::safety::{self, HeldBack};
 
 /// What was held back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -204,8 +204,10 @@ fn follow(software: Software, account: Account, mechanism: &str) {
         directory.change(change);
         follower.follows(&change.join(" "));
     }
+    // A container that is made in the second up to which was read may be one that was renamed.
     directory.change(&["move", "u000007", "Moved"]);
-    follower.follows("move");
+    follower.observe();
+    follower.same_as_full("move");
 
     // A member of a group, which does not change when its member is deleted.
     let gone = id(&seed, "users", "u000008");

@@ -112,9 +112,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Have done what a limit of [safety] held back: exactly that, in the next run.
+    /// Have done what a limit of `[safety]` held back: exactly that, in the next run.
     Approve,
-    /// Leave undone what a limit of [safety] held back, and do not ask again about the same.
+    /// Leave undone what a limit of `[safety]` held back, and do not ask again about the same.
     Reject,
     /// Say why a user or group is in scope or not, what it becomes, and what the next run would do.
     Explain {

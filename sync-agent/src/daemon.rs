@@ -234,10 +234,10 @@ impl Daemon {
             match whole::outlast(config, &self.shared.state, self.shared.clock.as_ref(), pause, &manner).await {
                 Ok(0) => {}
                 Ok(writes) => {
-                    tracing::warn!(writes, "the pause is longer than the time of grace; users were deactivated")
+                    tracing::warn!(writes, "the pause is longer than the time of grace; users were deactivated");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the pause is longer than the time of grace, and users cannot be deactivated")
+                    tracing::error!(%error, "the pause is longer than the time of grace, and users cannot be deactivated");
                 }
             }
         }

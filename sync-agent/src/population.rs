@@ -24,7 +24,8 @@ pub struct Observed {
     pub entry: Entry,
     /// Direct members that are in the population, sorted, each once.
     pub members: Vec<SourceId>,
-    /// Direct members that are not, as the directory writes them, sorted.
+    /// Direct members that are not, as the directory writes them and with what they are where that is
+    /// known, sorted: for people.
     pub unresolved: Vec<String>,
     /// It stands outside of the bases, and is here because a group holds it.
     pub outside: bool,
@@ -103,6 +104,8 @@ pub struct Intake {
     swept: Vec<(Kind, Dn)>,
     deleted: BTreeMap<SourceId, Proof>,
     names: HashMap<MemberName, u32>,
+    /// Members that are neither users nor groups, and what they are.
+    others: HashMap<Dn, &'static str>,
 }
 
 #[derive(Debug)]
@@ -148,6 +151,11 @@ impl Intake {
         if !self.upserts.contains_key(&entry.id) {
             self.upsert(entry, true);
         }
+    }
+
+    /// Notes what a member is that is neither a user nor a group.
+    pub fn is_other(&mut self, member: Dn, what: &'static str) {
+        self.others.insert(member, what);
     }
 
     fn upsert(&mut self, mut entry: Entry, outside: bool) {
@@ -334,7 +342,10 @@ impl Intake {
             };
             if let Some(slot) = resolved.get_mut(number as usize) {
                 *slot = found.copied().ok_or_else(|| match name {
-                    MemberName::Dn(dn) => dn.as_str().to_owned(),
+                    MemberName::Dn(dn) => match self.others.get(&dn) {
+                        Some(what) => format!("{} ({what})", dn.as_str()),
+                        None => dn.as_str().to_owned(),
+                    },
                     MemberName::Uid(text) | MemberName::Broken(text) => text,
                 });
             }

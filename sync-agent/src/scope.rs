@@ -288,7 +288,7 @@ fn unresolved(population: &Population, group: SourceId) -> Option<Problem> {
         code: Code::UnresolvedMember,
         subject: Some(Subject { id: group, kind: Kind::Group, name: observed.entry.dn.to_string() }),
         message: format!(
-            "its member {first:?}{more} is no user or group beneath the bases; it is left out. Add its base to the source if it should be there"
+            "its member {first:?}{more} is no user or group that can be read; it is left out. Let the account read it, if it should be there"
         ),
     })
 }

@@ -202,6 +202,17 @@ pub enum Key {
     Dn(Dn),
 }
 
+/// What a member is that is not among what was read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outside {
+    /// A user or a group.
+    Member(Entry),
+    /// Something else, in words: a computer.
+    Other(&'static str),
+    /// It is not there, or not to be read: this proves nothing.
+    Unknown,
+}
+
 /// Takes what a reading says, one change at a time. It must be quick: the reading waits.
 pub type Sink<'a> = dyn FnMut(Change) + Send + 'a;
 
@@ -226,9 +237,8 @@ pub trait Directory: Send {
     /// members appears, or gets another name, and the group does not follow.
     async fn holders(&mut self, held: &[HeldAs], sink: &mut Sink<'_>) -> Result<(), DirectoryError>;
 
-    /// A member that stands outside of the bases. `None` where it is no user or group, or not to be
-    /// read: this proves nothing.
-    async fn outside(&mut self, dn: &Dn) -> Result<Option<Entry>, DirectoryError>;
+    /// A member that is not among what was read: it stands outside of the bases, or is something else.
+    async fn outside(&mut self, dn: &Dn) -> Result<Outside, DirectoryError>;
 
     /// The server that is being read, for people: `ldaps://dc1.corp.example.test`.
     fn server(&self) -> &str;

@@ -99,9 +99,10 @@ async fn try_directory(config: &Config, findings: &mut Vec<Finding>) -> Result<(
     if !rights.tls {
         findings.push(less("the connection to the directory is not protected by TLS"));
     }
-    findings.push(match rights.canary {
-        true => good("the canary is readable: absence can be proved"),
-        false => bad("the canary cannot be read: without it no deletion can be proved; correct source.canary"),
+    findings.push(if rights.canary {
+        good("the canary is readable: absence can be proved")
+    } else {
+        bad("the canary cannot be read: without it no deletion can be proved; correct source.canary")
     });
     findings.push(match (users, groups, rights.groups_with_members) {
         (0, ..) => bad("no user is readable: look at source.users.bases, the filter, and the rights of the account"),

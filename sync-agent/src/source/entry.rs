@@ -72,6 +72,17 @@ impl Kind {
         kind
     }
 
+    /// What an entry is that is neither a user nor a group, for people.
+    pub fn other(attributes: &Attributes) -> &'static str {
+        let is = |name: &str| attributes.texts("objectClass").any(|class| class.eq_ignore_ascii_case(name));
+        match () {
+            () if is("computer") => "a computer",
+            () if is("contact") => "a contact",
+            () if is("foreignSecurityPrincipal") => "a principal of another domain",
+            () => "neither a user nor a group",
+        }
+    }
+
     /// The SCIM endpoint of this kind (RFC 7644 §3.2).
     pub const fn endpoint(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Reading, Sink, SourceId, Watermark,
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Watermark,
     search::RawEntry, shape,
 };
 use crate::{config::Flavour, dn::Dn, source::Attributes};
@@ -66,8 +66,8 @@ impl Directory for Ldif {
         Ok(())
     }
 
-    async fn outside(&mut self, _dn: &Dn) -> Result<Option<Entry>, DirectoryError> {
-        Ok(None)
+    async fn outside(&mut self, _dn: &Dn) -> Result<Outside, DirectoryError> {
+        Ok(Outside::Unknown)
     }
 
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{
-    Coverage, Directory, DirectoryError, Key, Reading, SourceId, Watermark,
+    Coverage, Directory, DirectoryError, Key, Outside, Reading, SourceId, Watermark,
     absence::{self, Verdict},
 };
 use crate::{
@@ -165,8 +165,10 @@ async fn outsiders(
             return Ok(());
         }
         for dn in open {
-            if let Some(entry) = directory.outside(&dn).await? {
-                intake.take_outside(entry);
+            match directory.outside(&dn).await? {
+                Outside::Member(entry) => intake.take_outside(entry),
+                Outside::Other(what) => intake.is_other(dn.clone(), what),
+                Outside::Unknown => {}
             }
             asked.insert(dn);
         }

@@ -11,7 +11,8 @@ use ldap3::Scope;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Reading, Sink, SourceId, Watermark, changes,
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Watermark,
+    changes,
     connection::Connection,
     ranges, referral,
     root_dse::RootDse,
@@ -338,19 +339,20 @@ impl Directory for Reader {
         Ok(())
     }
 
-    async fn outside(&mut self, dn: &Dn) -> Result<Option<Entry>, DirectoryError> {
+    async fn outside(&mut self, dn: &Dn) -> Result<Outside, DirectoryError> {
         let raw = match self.lookup(&Key::Dn(dn.clone())).await {
             // In another domain, no DN to this server, or not for this account: not ours to know.
             Err(DirectoryError::Search { code: 10 | 34 | 50, .. }) => None,
             other => other?,
         };
-        let Some(mut raw) = raw else { return Ok(None) };
-        let kind = Kind::of(&raw.attributes);
-        raw.attributes.take("objectClass");
-        match kind {
-            Some(kind) => self.whole(kind, raw).await,
-            None => Ok(None),
+        let Some(mut raw) = raw else { return Ok(Outside::Unknown) };
+        let Some(kind) = Kind::of(&raw.attributes) else { return Ok(Outside::Other(Kind::other(&raw.attributes))) };
+        let settings = self.search_settings(kind);
+        if settings.filter.is_some() && settings.bases.iter().any(|base| dn.is_within(base)) {
+            return Ok(Outside::Other("left out by the filter"));
         }
+        raw.attributes.take("objectClass");
+        Ok(self.whole(kind, raw).await?.map_or(Outside::Unknown, Outside::Member))
     }
 
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {

@@ -116,7 +116,8 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
 const fn states(flavour: Flavour) -> [&'static str; 1] {
     match flavour {
         Flavour::ActiveDirectory => ["userAccountControl"],
-        _ => ["pwdAccountLockedTime"],
+        Flavour::Ds389 => ["nsAccountLock"],
+        Flavour::OpenLdap | Flavour::Generic => ["pwdAccountLockedTime"],
     }
 }
 

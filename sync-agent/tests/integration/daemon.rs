@@ -196,3 +196,57 @@ fn check_errors_and_conflicts_are_told_in_words() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(agent.run(&["errors"]).stdout.contains("InvalidDirectoryCredentials"));
 }
+
+/// No cycle comes by itself within the test: only the first, and those that the directory asks for.
+const FOLLOWS: &str = "
+[schedule]
+interval_seconds = 86400
+follow_seconds = 1
+";
+
+#[test]
+fn a_change_in_openldap_arrives_by_itself() {
+    follows(Software::OpenLdap, &format!("{EVERYTHING}{BY_DESCRIPTION}{FOLLOWS}"));
+}
+
+#[test]
+fn a_change_in_active_directory_arrives_by_itself() {
+    follows(Software::Samba, &format!("{EVERYTHING}{FOLLOWS}"));
+}
+
+#[track_caller]
+fn follows(software: Software, more: &str) {
+    let directory = TestDirectory::start(software);
+    let seed = directory.fill(10, 2);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, more);
+    let daemon = Daemon::start(&agent);
+    until("a cycle", || status(&agent)["daemon"] == true && cycles(&agent) > 0);
+    let user = seed["users"]["u000003"]["id"].as_str().expect("an id").to_owned();
+    let mail = |server: &TestServer| {
+        let all = server.all("Users");
+        all.into_iter().find(|found| found["externalId"] == *user).map(|found| found["emails"][0]["value"].clone())
+    };
+    // The first may come while the daemon does not listen yet: a ring that is lost is no change lost.
+    let mut n = 0;
+    until("the change", || {
+        n += 1;
+        let address = format!("new{n}@corp.example.test");
+        directory.change(&["mail", "u000003", &address]);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(10) {
+            if mail(&server) == Some(address.clone().into()) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        false
+    });
+    let explained = agent.run(&["explain", "u000003"]);
+    assert!(explained.stdout.contains("In scope: yes"), "{explained:?}");
+    let nobody = agent.run(&["explain", "nobody"]);
+    assert_eq!(nobody.code, Some(2), "{nobody:?}");
+    assert!(agent.run(&["approve"]).stdout.contains("Nothing is held back."));
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends(), Some(0));
+}

@@ -42,7 +42,10 @@ fn check(software: Software, more: &str) {
     let seed = directory.fill(30, 5);
     let server = TestServer::start();
     let agent = TestAgent::new(&directory, &server, more);
-    agent.run(&["apply"]);
+    let first = agent.run(&["apply"]);
+    if software == Software::Samba {
+        assert!(first.stderr.contains("(a computer)") || first.stderr.contains("(a contact)"), "{first:?}");
+    }
     unchanged(&agent, "the first run");
 
     let member = seed["groups"]["team-00001"]["users"][0].as_str().expect("a member");

@@ -220,7 +220,7 @@ pub enum Info {
 }
 
 impl Info {
-    /// From an intermediate message (RFC 4511 §4.13): a name [0] and a value [1].
+    /// From an intermediate message (RFC 4511 §4.13): a name `[0]` and a value `[1]`.
     pub fn parse(tag: StructureTag) -> Option<Self> {
         let (mut name, mut value) = (None, None);
         for part in ber::parts(tag)? {

@@ -133,7 +133,7 @@ enum Command {
 enum ScopeCommand {
     /// Show the lists.
     List,
-    /// Add to a list. A running agent takes it up when it is started again.
+    /// Add to a list. A running daemon takes it up at SIGHUP.
     Add {
         /// To which.
         #[arg(value_enum)]

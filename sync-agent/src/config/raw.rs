@@ -51,7 +51,7 @@ pub struct RawSource {
     pub urls: Vec<String>,
     /// The kind of directory; the server is asked where this is not said.
     pub flavour: Option<RawFlavour>,
-    /// What is done with references to other servers.
+    /// What is done with references to other servers: `report` by default.
     #[serde(default)]
     pub referrals: super::Referrals,
     /// How to bind.

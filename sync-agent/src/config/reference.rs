@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 /// The files whose types make the configuration, each beginning with `Raw`.
-const SOURCES: &[&str] = &[include_str!("raw.rs")];
+const SOURCES: &[&str] = &[include_str!("raw.rs"), include_str!("safety.rs")];
 
 /// A type that is written in the file: a struct with its keys, or an enum with its words.
 #[derive(Debug)]
@@ -110,16 +110,17 @@ fn word(name: &str) -> String {
 /// What a type is to somebody who writes the file.
 fn form(kind: &str, types: &[Described<'_>]) -> String {
     let inner = kind.strip_prefix("Option<").and_then(|kind| kind.strip_suffix('>')).unwrap_or(kind);
-    match inner {
+    match inner.rsplit("::").next().unwrap_or(inner) {
+        "Referrals" => "`report`, `follow` or `refuse`".to_owned(),
+        "SocketAddr" => "address:port".to_owned(),
         "String" => "text".to_owned(),
         "PathBuf" => "path".to_owned(),
         "bool" => "true or false".to_owned(),
         "Vec<String>" | "Option<Vec<String>>" => "list of texts".to_owned(),
-        "std::net::SocketAddr" | "SocketAddr" => "address:port".to_owned(),
         kind if kind.starts_with("BTreeMap<String, RawExpression") => "table of expressions".to_owned(),
         kind if kind.starts_with("NonZero") => "number from 1".to_owned(),
         kind if ["u32", "u64", "usize"].contains(&kind) => "number".to_owned(),
-        "f64" => "number from 0 to 1".to_owned(),
+        "f64" => "number from 0 to 100".to_owned(),
         kind => match types.iter().find(|described| described.name == kind) {
             Some(described) => {
                 let title = described.doc.trim_end_matches('.');

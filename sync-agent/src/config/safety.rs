@@ -10,16 +10,16 @@ use crate::plan::{
     safety::{Limit, Safety},
 };
 
-/// `[safety]` as it is written. What is left out has its default.
+/// `[safety]`: times of grace, and limits on losses.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSafety {
-    /// Days from leaving the scope to `active: false`.
+    /// Days from leaving the scope to `active: false`: 28 by default.
     pub out_of_scope_days: Option<u32>,
-    /// What becomes of what is deleted in the directory.
+    /// What becomes of what is deleted in the directory: `delete` by default.
     #[serde(default)]
     pub on_deletion: RawOnDeletion,
-    /// With `deactivate-first`: days until it is deleted.
+    /// With `deactivate-first`: days until it is deleted, 30 by default.
     pub delete_after_days: Option<u32>,
     /// Users deleted in one run.
     #[serde(default)]
@@ -50,11 +50,11 @@ pub enum RawOnDeletion {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawLimit {
-    /// At most so many.
+    /// At most so many: 500 by default.
     pub number: Option<usize>,
-    /// At most this share of what was last written.
+    /// At most this share of what was last written, in percent: 10 by default.
     pub percent: Option<f64>,
-    /// So many pass whatever their share is.
+    /// So many pass whatever their share is, as long as the number allows it: 5 by default.
     pub always: Option<usize>,
 }
 

@@ -6,12 +6,15 @@ LISTEN ?= 127.0.0.1:8080
 CYCLES ?= 30
 SECONDS ?= 60
 PYTHON ?= python3
+USERS ?= 1000
+GROUPS ?= 50
+MEMBERS ?= 200
 
 CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean
+.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,10 +24,14 @@ help: ## Print this list
 run: ## Build and start the server on loopback, store in ./data; the first start makes a tenant
 	$(CARGO) run --release --quiet -p scim-server -- serve --data $(DATA) --listen $(LISTEN) --first-tenant demo
 
-build: ## Build the optimised binary, target/release/scim-server
+demo: directories ## Start a throwaway directory, the server and the agent; change people, and see it arrive
+	$(CARGO) build --release --quiet --locked -p scim-server -p sync-agent
+	sync-agent/dist/demo.sh
+
+build: ## Build the optimised binaries, target/release/scim-server and target/release/sync-agent
 	$(CARGO) build --release --locked
 
-test: python chromium ## Run every test: unit, property, dialogues of the providers, conformance, crash, scim2-tester
+test: python chromium directories ## Run every test: unit, property, dialogues, conformance, directories, crash, scim2-tester
 	$(CARGO) test --workspace --locked
 
 check: ## Formatting, lints and documentation, warnings denied
@@ -40,6 +47,10 @@ conformance: ## Start the server, judge it by the RFCs and as each provider woul
 
 conformance-peers: ## Judge servers that were not written here: scim2-server (PyPI), scimmy-routers (npm)
 	@CARGO="$(CARGO)" conformance/peers/run.sh
+
+bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USERS=100000 GROUPS=1000 MEMBERS=1000)
+	$(CARGO) build --release --quiet --locked -p scim-server
+	$(CARGO) bench --locked -p sync-agent --bench sync -- --users $(USERS) --groups $(GROUPS) --members $(MEMBERS)
 
 crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
 	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture
@@ -72,6 +83,7 @@ docs: ## Build the documentation of the code and write the generated reference p
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-protocol --test reference
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --lib reference
 	UPDATE_DOCS=1 $(CARGO) test --locked -p conformance --test integration -- docs identity_center
+	UPDATE_DOCS=1 $(CARGO) test --locked -p sync-agent --lib up_to_date
 
 clean: ## Remove what was built; the store in ./data stays
 	$(CARGO) clean
@@ -97,3 +109,14 @@ chromium:
 		else \
 			echo "make test needs a browser: apt-get install chromium"; exit 1; \
 		fi; }
+
+# The directories that sync-agent is tested against: each script installs Debian's packages where they
+# are missing and the user may, when it first starts one. Here it is only said what is needed.
+.PHONY: directories
+directories:
+	@for program in slapd samba ldapsearch; do \
+		PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing="$$missing $$program"; \
+	done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then \
+		echo "the tests of sync-agent need$$missing: apt-get install slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools python3-samba python3-markdown python3-dnspython openssl"; exit 1; \
+	fi

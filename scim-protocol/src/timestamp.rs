@@ -34,6 +34,21 @@ impl Timestamp {
     }
 }
 
+impl serde::Serialize for Timestamp {
+    /// As its text.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    /// From an xsd:dateTime.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format_args!("{text:?} is no date with a time")))
+    }
+}
+
 /// Milliseconds in a day.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 

@@ -2,28 +2,50 @@
 //!
 //! Actions come in the order of [`plan::order`], and those of one place in it are sent together, so
 //! many at a time as the target may have. Before the next place begins the last is done: members
-//! exist before they join, and everybody has joined before anybody leaves. What was done is
-//! remembered at once, so that a run that is killed is continued and not repeated.
+//! exist before they join, and everybody has joined before anybody leaves. What each request did is
+//! remembered before the next of the same object is sent, so that a run that is killed is continued
+//! and not repeated.
 //!
-//! An object's failure is a [`Problem`] and stops nothing else; what depends on it is left out.
+//! An object's failure is one [`Problem`] and stops nothing else; the rest of that object's actions
+//! is left out, and what depends on it too. A conflict is tried once more at the end: the name may
+//! have been freed by this very plan. Only a target that answers nobody ends the run.
+
+mod perform;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError, RwLock},
+};
 
 use futures_util::{StreamExt, stream};
+use scim_protocol::Timestamp;
+use tokio::sync::watch;
 
 use crate::{
-    plan::{self, Action, Digest, Known, Plan, ResourceId, Step, Written},
+    plan::{self, Action, Known, Plan, Step},
     problem::{Code, Problem},
-    source::{Kind, SourceId},
-    state::{State, StateError},
+    source::SourceId,
+    state::{Quarantine, State, StateError},
     target::{TargetError, Writer},
 };
 
+use perform::{Performed, Work};
+
+/// After so many failures in a row that are about the target as a whole, nothing more is sent.
+const ENOUGH: usize = 3;
+
 /// How requests are sent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Pace {
     /// Requests at a time.
     pub concurrency: usize,
     /// Membership changes in a request.
     pub members_per_request: usize,
+    /// Objects in quarantine are left alone until their next try is due at this time; `None` tries
+    /// all of them now.
+    pub waits_for: Option<Timestamp>,
+    /// Becomes true when the run should end: what was begun is finished, nothing more is.
+    pub stop: watch::Receiver<bool>,
 }
 
 /// What came of a plan.
@@ -33,16 +55,17 @@ pub struct Outcome {
     pub writes: usize,
     /// What failed.
     pub problems: Vec<Problem>,
+    /// Objects that were left alone because they are in quarantine.
+    pub waiting: BTreeSet<SourceId>,
+    /// Why the run ended before its end, in words.
+    pub stopped: Option<String>,
 }
 
-/// What an action did to the target, to be remembered.
-enum Done {
-    Became(ResourceId, Vec<SourceId>, Option<Digest>),
-    Says(Digest),
-    Joined(Vec<SourceId>),
-    Left(Vec<SourceId>),
-    Deactivated,
-    Deleted,
+impl Outcome {
+    /// Whether all that could be done was done, and nothing is left.
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty() && self.waiting.is_empty() && self.stopped.is_none()
+    }
 }
 
 /// Does everything that is in the plan. `progress` is told of each action that is done.
@@ -54,165 +77,177 @@ pub async fn apply(
     pace: Pace,
     progress: &(dyn Fn() + Send + Sync),
 ) -> Result<Outcome, StateError> {
-    let mut outcome = Outcome::default();
+    let quarantine = state.quarantine()?;
+    let work = Work { writer, state, known: RwLock::new(known), members_per_request: pace.members_per_request.max(1) };
+    let run = Run { work, pace, quarantine, progress, sum: Mutex::default() };
     for actions in plan.actions.chunk_by(|one, next| plan::order(one) == plan::order(next)) {
-        let ids: &Known = known;
-        let mut results = stream::iter(actions)
-            .map(|action| async move { (action, perform(action, writer, ids, pace).await) })
-            .buffer_unordered(pace.concurrency.max(1));
-        let mut done = Vec::new();
-        while let Some((action, result)) = results.next().await {
-            progress();
-            outcome.writes += result.writes;
-            outcome.problems.extend(result.problem);
-            for effect in result.effects {
-                // Written at once for what could not be found again; the rest follows in order.
-                if let Done::Became(resource, ..) = &effect {
-                    let written = fresh(action, resource.clone());
-                    state.write(action.subject.id, &written)?;
-                }
-                done.push((action, effect));
-            }
-        }
-        drop(results);
-        for (action, effect) in done {
-            remember(action, effect, state, known)?;
-        }
+        run.together(actions.iter(), Turn::First).await?;
+    }
+    let again = std::mem::take(&mut run.sum().again);
+    for actions in again.chunk_by(|one, next| plan::order(one) == plan::order(next)) {
+        run.together(actions.iter(), Turn::Last).await?;
     }
     state.flush().await?;
-    Ok(outcome)
+    let sum = run.sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(sum.outcome)
 }
 
-fn fresh(action: &Action, resource: ResourceId) -> Written {
-    Written {
-        resource,
-        kind: action.subject.kind,
-        name: action.subject.name.clone(),
-        digest: None,
-        members: Vec::new(),
-    }
+/// Whether an action may be tried once more in this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    First,
+    Last,
 }
 
-/// Brings what is known in line with what was done.
-fn remember(action: &Action, effect: Done, state: &State, known: &mut Known) -> Result<(), StateError> {
-    let id = action.subject.id;
-    if matches!(effect, Done::Deleted) {
-        known.remove(&id);
-        return state.forget(id);
-    }
-    if let Done::Became(resource, members, digest) = effect {
-        let written = Written { digest, members, ..fresh(action, resource) };
-        state.write(id, &written)?;
-        known.insert(id, written);
-        return Ok(());
-    }
-    let Some(written) = known.get_mut(&id) else { return Ok(()) };
-    match effect {
-        Done::Says(digest) => {
-            written.digest = Some(digest);
-            written.name.clone_from(&action.subject.name);
-        }
-        Done::Joined(members) => {
-            written.members.extend(members);
-            written.members.sort_unstable();
-            written.members.dedup();
-        }
-        Done::Left(mut members) => {
-            members.sort_unstable();
-            written.members.retain(|member| members.binary_search(member).is_err());
-        }
-        // The document is no longer what the digest says.
-        Done::Deactivated => written.digest = None,
-        Done::Became(..) | Done::Deleted => {}
-    }
-    state.write(id, written)
+/// One run, shared by all that are under way.
+struct Run<'a> {
+    work: Work<'a>,
+    pace: Pace,
+    quarantine: Quarantine,
+    progress: &'a (dyn Fn() + Send + Sync),
+    sum: Mutex<Sum>,
 }
 
 #[derive(Default)]
-struct Performed {
-    writes: usize,
-    effects: Vec<Done>,
-    problem: Option<Problem>,
+struct Sum {
+    outcome: Outcome,
+    /// Objects that failed in this run.
+    failed: BTreeSet<SourceId>,
+    /// Conflicts, and joins that wait for who is in conflict.
+    again: Vec<Action>,
+    /// Failures in a row that are about the target as a whole.
+    in_a_row: usize,
 }
 
-async fn perform(action: &Action, writer: &Writer, known: &Known, pace: Pace) -> Performed {
-    let mut performed = Performed::default();
-    if let Err(error) = requests(action, writer, known, pace, &mut performed).await {
-        performed.problem = Some(problem(action, &error));
+impl Run<'_> {
+    fn sum(&self) -> std::sync::MutexGuard<'_, Sum> {
+        self.sum.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    performed
-}
 
-async fn requests(
-    action: &Action,
-    writer: &Writer,
-    known: &Known,
-    pace: Pace,
-    performed: &mut Performed,
-) -> Result<(), TargetError> {
-    let kind = action.subject.kind;
-    match &action.step {
-        Step::Create { document, digest } => {
-            let resource = writer.create(kind, document).await?;
-            performed.writes += 1;
-            performed.effects.push(Done::Became(resource, Vec::new(), Some(digest.clone())));
-            return Ok(());
-        }
-        Step::Adopt { resource, members, .. } => {
-            performed.effects.push(Done::Became(resource.clone(), members.clone(), None));
-            return Ok(());
-        }
-        Step::Confirm { digest } => {
-            performed.effects.push(Done::Says(digest.clone()));
-            return Ok(());
-        }
-        _ => {}
-    }
-    // Its creation failed, and that was told; or it was never ours.
-    let Some(written) = known.get(&action.subject.id) else { return Ok(()) };
-    let resource = &written.resource;
-    match &action.step {
-        Step::Modify { changes, digest } => {
-            writer.modify(kind, resource, changes).await?;
-            performed.writes += 1;
-            performed.effects.push(Done::Says(digest.clone()));
-        }
-        Step::Join { members } | Step::Leave { members } => {
-            let there: Vec<_> = members.iter().filter_map(|id| Some((*id, known.get(id)?.resource.clone()))).collect();
-            for part in there.chunks(pace.members_per_request.max(1)) {
-                let (ids, resources): (Vec<_>, Vec<_>) = part.iter().cloned().unzip();
-                if matches!(action.step, Step::Join { .. }) {
-                    writer.join(resource, &resources).await?;
-                    performed.effects.push(Done::Joined(ids));
-                } else {
-                    writer.leave(resource, &resources).await?;
-                    performed.effects.push(Done::Left(ids));
+    /// Does actions whose order among each other does not matter.
+    async fn together(&self, actions: impl Iterator<Item = &Action>, turn: Turn) -> Result<(), StateError> {
+        let due = actions.take_while(|_| !self.is_over());
+        let mut results = stream::iter(due)
+            .map(|action| async move {
+                if self.is_left_out(action) {
+                    return Ok(());
                 }
-                performed.writes += 1;
-            }
+                let performed = self.work.perform(action).await?;
+                self.count(action, performed, turn).await
+            })
+            .buffer_unordered(self.pace.concurrency.max(1));
+        while let Some(result) = results.next().await {
+            (self.progress)();
+            result?;
         }
-        Step::Deactivate => {
-            let new = Some(serde_json::Value::Bool(false));
-            let change = plan::AttributeChange { path: "active".to_owned(), old: None, new };
-            writer.modify(Kind::User, resource, &[change]).await?;
-            performed.writes += 1;
-            performed.effects.push(Done::Deactivated);
-        }
-        Step::Delete { .. } => {
-            writer.delete(kind, resource).await?;
-            performed.writes += 1;
-            performed.effects.push(Done::Deleted);
-        }
-        Step::Create { .. } | Step::Adopt { .. } | Step::Confirm { .. } => {}
+        Ok(())
     }
-    Ok(())
-}
 
-fn problem(action: &Action, error: &TargetError) -> Problem {
-    let code = match error.status() {
-        Some(409) => Code::ConflictError,
-        Some(429 | 503) | None => Code::TargetUnavailable,
-        Some(_) => Code::TargetRefused,
-    };
-    Problem { code, subject: Some(action.subject.clone()), message: error.to_string() }
+    /// Whether nothing more is begun.
+    fn is_over(&self) -> bool {
+        let mut sum = self.sum();
+        if *self.pace.stop.borrow() && sum.outcome.stopped.is_none() {
+            sum.outcome.stopped = Some("the run was told to stop; the next one goes on".to_owned());
+        }
+        sum.outcome.stopped.is_some()
+    }
+
+    /// Whether this object failed before: in this run, or in one before and is not due yet. One whose
+    /// desired state has changed since is tried at once.
+    fn is_left_out(&self, action: &Action) -> bool {
+        let id = action.subject.id;
+        let mut sum = self.sum();
+        if sum.failed.contains(&id) || sum.outcome.waiting.contains(&id) {
+            return true;
+        }
+        let Some(now) = self.pace.waits_for else { return false };
+        let waits = self.quarantine.blocks(id, action.step.digest(), now);
+        if waits {
+            sum.outcome.waiting.insert(id);
+        }
+        waits
+    }
+
+    /// Adds up what came of an action.
+    async fn count(&self, action: &Action, performed: Performed, turn: Turn) -> Result<(), StateError> {
+        let Performed { writes, missing, failure } = performed;
+        let conflict = failure.as_ref().is_some_and(|error| error.status() == Some(409));
+        if conflict && turn == Turn::First {
+            let mut sum = self.sum();
+            sum.outcome.writes += writes;
+            sum.in_a_row = 0;
+            sum.again.push(action.clone());
+            return Ok(());
+        }
+        let problem = match &failure {
+            Some(error) => Some(self.problem(action, error).await),
+            None => None,
+        };
+        let mut sum = self.sum();
+        sum.outcome.writes += writes;
+        if turn == Turn::First && !missing.is_empty() {
+            sum.again.push(Action { step: Step::Join { members: missing }, ..action.clone() });
+        }
+        match (failure, problem) {
+            (Some(error), Some(problem)) if error.is_general() => {
+                sum.in_a_row += 1;
+                if sum.in_a_row >= ENOUGH || error.status() == Some(401) {
+                    let message = format!("{}; nothing more was sent", problem.message);
+                    if sum.outcome.stopped.replace(message.clone()).is_none() {
+                        sum.outcome.problems.push(Problem { code: problem.code, subject: None, message });
+                    }
+                } else {
+                    sum.failed.insert(action.subject.id);
+                    sum.outcome.problems.push(problem);
+                }
+            }
+            (_, Some(problem)) => {
+                sum.in_a_row = 0;
+                sum.failed.insert(action.subject.id);
+                sum.outcome.problems.push(problem);
+            }
+            _ => sum.in_a_row = 0,
+        }
+        Ok(())
+    }
+
+    /// The record of a failure, in words that say what to change.
+    async fn problem(&self, action: &Action, error: &TargetError) -> Problem {
+        let subject = &action.subject;
+        let code = match error.status() {
+            Some(409) => Code::ConflictError,
+            Some(401) => Code::InvalidTargetCredentials,
+            _ if error.is_general() => Code::TargetUnavailable,
+            Some(_) => Code::TargetRefused,
+            None => Code::TargetStrange,
+        };
+        let mut message = error.to_string();
+        if code == Code::ConflictError {
+            let naming = subject.kind.naming_attribute();
+            let rival = self.work.writer.rival(subject.kind, &subject.name).await;
+            let ours = rival.as_ref().and_then(|rival| self.work.owner(&rival.resource));
+            let who = match (&rival, ours) {
+                (Some(rival), Some((id, name))) => format!(
+                    "resource {} has it, which belongs to {name:?} ({id}) in the directory: give one of the two another {naming}",
+                    rival.resource
+                ),
+                (Some(rival), None) => format!(
+                    "resource {}{} has it, which this agent did not make: rename or delete it at the target, or give {:?} ({}) another {naming}",
+                    rival.resource,
+                    match rival.document.get("externalId").and_then(serde_json::Value::as_str) {
+                        Some(external) => format!(" with the externalId {external:?}"),
+                        None => String::new(),
+                    },
+                    subject.name,
+                    subject.id
+                ),
+                (None, _) => format!(
+                    "no resource with this {naming} can be seen; another unique value is taken, perhaps the mail address of {:?} ({})",
+                    subject.name, subject.id
+                ),
+            };
+            message = format!("{naming} {:?} is taken: {who}. {message}", subject.name);
+        }
+        Problem { code, subject: Some(subject.clone()), message }
+    }
 }

@@ -1,15 +1,24 @@
 //! The command line. Each command has its place in `cli/`; here they are only named and told apart.
 
+pub mod approve;
+pub mod check;
+pub mod errors;
+pub mod explain;
 pub mod once;
+pub mod reference;
+pub mod scope;
+pub mod service;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+use crate::{config::edit::List, state::held::Decision};
+
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-struct Arguments {
+pub(crate) struct Arguments {
     /// The configuration file.
     #[arg(long, short, global = true, default_value = "sync-agent.toml", value_name = "FILE")]
     config: PathBuf,
@@ -19,17 +28,149 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try both sides, and say what works and what does not.
+    ///
+    /// Connects, binds, reads every user and group once, asks the target what it can do. Writes
+    /// nothing. Exit code 1 if something must be changed.
+    Check {
+        /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what a run would do, object by object, without doing it.
+    ///
+    /// Each line is one action with its reason; changes show the old and the new value. Nothing is
+    /// written, and no mark is moved: the next run sees the same.
     Plan {
         /// Write the plan as JSON in place of words.
         #[arg(long)]
         json: bool,
+        /// Compare everything on both sides, and not only what has changed.
+        #[arg(long)]
+        full: bool,
+        /// Show every action, and not only some of each kind.
+        #[arg(long, short)]
+        verbose: bool,
+        /// Save the plan, to have exactly it done by `apply FILE`.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Do it once.
-    Apply,
+    ///
+    /// Objects that failed before are tried again at once. With a file that `plan --out` has saved
+    /// exactly that plan is done; it is refused when the directory or the target has moved since.
+    /// Ends with exit code 1 if some objects have problems; all others are done.
+    Apply {
+        /// A saved plan.
+        file: Option<PathBuf>,
+        /// Print what was done as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Compare everything on both sides, and not only what has changed.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Run as a daemon, cycle by cycle.
+    ///
+    /// Hourly by default, as `[schedule]` says. SIGTERM ends it in good order, also in mid-cycle; SIGHUP
+    /// reads the configuration again.
+    Run,
+    /// Say how it stands: the last cycles, the next, what is quarantined and why.
+    Status {
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop writing until `resume`.
+    ///
+    /// What changes in the directory meanwhile arrives afterwards. A pause longer than the time of
+    /// grace counts as leaving the scope.
+    Pause {
+        /// Why, for whoever reads the status.
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
+        reason: String,
+    },
+    /// End a pause.
+    Resume,
+    /// Let the running daemon begin a cycle now, and wait for its end.
+    RunNow {
+        /// Compare everything on both sides, and not only what has changed.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Bring one user or group to the target now, with its memberships.
+    SyncOne {
+        /// A login, a name, a DN, or the objectGUID or entryUUID.
+        name: String,
+    },
+    /// Show the last records of the error log, and what to do about them.
+    Errors {
+        /// So many of them.
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        last: usize,
+        /// Print the records as they are, one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have done what a limit of `[safety]` held back: exactly that, in the next run.
+    Approve,
+    /// Leave undone what a limit of `[safety]` held back, and do not ask again about the same.
+    Reject,
+    /// Say why a user or group is in scope or not, what it becomes, and what the next run would do.
+    Explain {
+        /// A login, a common name, a DN or an id.
+        name: String,
+        /// Write JSON in place of words.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show or change who is meant, in the configuration file.
+    #[command(subcommand)]
+    Scope(ScopeCommand),
 }
 
-/// The program. Exit code 0: done; 1: done, but some objects have problems; 2: nothing could be done.
+#[derive(Debug, Subcommand)]
+enum ScopeCommand {
+    /// Show the lists.
+    List,
+    /// Add to a list. A running daemon takes it up at SIGHUP.
+    Add {
+        /// To which.
+        #[arg(value_enum)]
+        list: ScopeList,
+        /// A login or name, a DN, an id, a filter in parentheses, or * for all.
+        #[arg(required = true)]
+        lines: Vec<String>,
+    },
+    /// Take out of every list. Users who leave the scope are deactivated after a time of grace.
+    Remove {
+        /// As the list has it.
+        #[arg(required = true)]
+        lines: Vec<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ScopeList {
+    /// A user.
+    User,
+    /// A group, with all who are within.
+    Group,
+    /// A user or group that is never in scope.
+    Exclude,
+}
+
+impl From<ScopeList> for List {
+    fn from(list: ScopeList) -> Self {
+        match list {
+            ScopeList::User => Self::Users,
+            ScopeList::Group => Self::Groups,
+            ScopeList::Exclude => Self::Exclude,
+        }
+    }
+}
+
+/// The program. Exit code 0: done; 1: done, but some objects have problems; 2: it could not begin, or ended early.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info");
@@ -40,8 +181,30 @@ pub fn main() -> ExitCode {
         .without_time()
         .init();
     let outcome = match arguments.command {
-        Command::Plan { json } => once::plan(&arguments.config, json),
-        Command::Apply => once::apply(&arguments.config),
+        Command::Check { json } => check::check(&arguments.config, json),
+        Command::Plan { json, full, verbose, out } => {
+            let form = if json { once::Form::Json } else { once::Form::Words { verbose } };
+            once::plan(&arguments.config, form, full, out.as_deref())
+        }
+        Command::Apply { file, json, full } => once::apply(&arguments.config, file.as_deref(), json, full),
+        Command::Run => service::run(&arguments.config),
+        Command::Status { json } => service::status(&arguments.config, json),
+        Command::Pause { reason } => service::pause(&arguments.config, reason),
+        Command::Resume => service::resume(&arguments.config),
+        Command::RunNow { full } => service::run_now(&arguments.config, full),
+        Command::SyncOne { name } => service::sync_one(&arguments.config, &name),
+        Command::Errors { last, json } => errors::errors(&arguments.config, last, json),
+        Command::Approve => approve::decide(&arguments.config, Decision::Approved),
+        Command::Reject => approve::decide(&arguments.config, Decision::Rejected),
+        Command::Explain { name, json } => explain::explain(&arguments.config, &name, json),
+        Command::Scope(command) => {
+            let told = match command {
+                ScopeCommand::List => scope::list(&arguments.config),
+                ScopeCommand::Add { list, lines } => scope::add(&arguments.config, list.into(), &lines),
+                ScopeCommand::Remove { lines } => scope::remove(&arguments.config, &lines),
+            };
+            told.map_err(anyhow::Error::from).and_then(|told| once::print(&told))
+        }
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

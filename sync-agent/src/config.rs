@@ -4,17 +4,23 @@
 //! [`Config`] is what it means: URLs, names, filters and mappings parsed, secrets read, defaults
 //! filled in. Nothing behind this module checks a setting again.
 
+pub mod edit;
 pub mod raw;
+pub mod reference;
+pub mod safety;
 pub mod secret;
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use raw::{RawConfig, RawFlavour, RawNesting};
-pub use secret::Secret;
+use raw::{RawConfig, RawFlavour, RawNesting, RawTargetProfile};
+pub use secret::{Secret, Token};
+use serde::Deserialize;
 
 use crate::{
     dn::Dn,
@@ -29,6 +35,14 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file cannot be replaced.
+    #[error("cannot write {}: {source}", path.display())]
+    Unwritable {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -59,8 +73,36 @@ pub enum ConfigError {
 pub enum Flavour {
     /// Microsoft's Active Directory, or Samba's.
     ActiveDirectory,
-    /// OpenLDAP, and others with `entryUUID` and groups of names.
+    /// OpenLDAP.
     OpenLdap,
+    /// 389 Directory Server.
+    Ds389,
+    /// Any other with `entryUUID` (RFC 4530) and groups of names.
+    Generic,
+}
+
+impl std::fmt::Display for Flavour {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ActiveDirectory => "active-directory",
+            Self::OpenLdap => "openldap",
+            Self::Ds389 => "389ds",
+            Self::Generic => "generic",
+        })
+    }
+}
+
+/// What is done with references to other servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Referrals {
+    /// Each is reported, and not followed.
+    #[default]
+    Report,
+    /// Followed, with the same account. What is read then has no watermark: each reading is full.
+    Follow,
+    /// The reading ends with an error.
+    Refuse,
 }
 
 /// How the agent proves who it is.
@@ -75,6 +117,9 @@ pub enum Bind {
     },
     /// By client certificate or by the socket's peer (RFC 4422 appendix A).
     External,
+    /// By Kerberos ticket (RFC 4752).
+    #[cfg(feature = "gssapi")]
+    Gssapi,
 }
 
 /// How connections to the directory are protected.
@@ -93,8 +138,8 @@ pub struct Tls {
 pub struct SearchSettings {
     /// The bases, none within another.
     pub bases: Vec<Dn>,
-    /// The filter (RFC 4515).
-    pub filter: String,
+    /// The filter (RFC 4515); `None` for that of the flavour.
+    pub filter: Option<String>,
 }
 
 /// `[source]`.
@@ -102,8 +147,10 @@ pub struct SearchSettings {
 pub struct SourceSettings {
     /// Servers, in order of preference.
     pub urls: Vec<String>,
-    /// The kind of directory.
-    pub flavour: Flavour,
+    /// The kind of directory; `None` to ask the server.
+    pub flavour: Option<Flavour>,
+    /// What is done with references.
+    pub referrals: Referrals,
     /// How to bind.
     pub bind: Bind,
     /// How connections are protected.
@@ -125,21 +172,38 @@ pub struct SourceSettings {
 pub struct TargetSettings {
     /// The base URL, without a slash at the end.
     pub url: String,
+    /// What is known of the server beyond what it says.
+    pub profile: TargetProfile,
     /// The bearer token.
-    pub token: Secret,
+    pub token: Token,
     /// Authorities to trust in place of the system's, PEM.
     pub ca_file: Option<PathBuf>,
     /// Requests at a time.
     pub concurrency: usize,
+    /// Requests a second; any number without a limit.
+    pub requests_per_second: Option<NonZeroU32>,
     /// Membership changes in one request.
     pub members_per_request: usize,
     /// How long one request may take.
     pub timeout: Duration,
+    /// How long one request is tried again while the target is busy or away.
+    pub patience: Duration,
+}
+
+/// A target that takes other things than the RFCs say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetProfile {
+    /// None of them.
+    Standard,
+    /// AWS IAM Identity Center.
+    IdentityCenter,
 }
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What this synchronisation is called in the error log.
+    pub name: String,
     /// The directory.
     pub source: SourceSettings,
     /// The SCIM server.
@@ -148,11 +212,43 @@ pub struct Config {
     pub scope: Scope,
     /// What they become.
     pub mapping: Mapping,
+    /// When the daemon runs.
+    pub schedule: Schedule,
+    /// Times of grace, and limits on losses.
+    pub safety: crate::plan::safety::Safety,
     /// Where the agent remembers.
     pub state: PathBuf,
+    /// Address and port of `/metrics` and `/healthz`.
+    pub listen: Option<SocketAddr>,
+    /// The control socket.
+    pub socket: PathBuf,
+    /// The error log.
+    pub errors: PathBuf,
+}
+
+/// `[schedule]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// From the start of one cycle to that of the next.
+    pub interval: Duration,
+    /// Up to so much is added to each pause.
+    pub jitter: Duration,
+    /// From one full reconciliation to the next.
+    pub full_interval: Duration,
+    /// How long after the directory said that something changed a cycle begins; `None` for not to ask.
+    pub follow: Option<Duration>,
 }
 
 impl Config {
+    /// The attributes of the directory that are read, in lower case, without repetition.
+    pub fn attributes(&self) -> Vec<String> {
+        let mut names = self.mapping.attributes();
+        names.extend(self.scope.attributes());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Reads the file. Paths in it are relative to its folder.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
@@ -164,13 +260,37 @@ impl Config {
     fn from_raw(raw: RawConfig, folder: &Path) -> Result<Self, ConfigError> {
         let source = source(raw.source, folder)?;
         let mapping = Mapping {
-            user: rules("mapping.user", defaults::user(source.flavour), &raw.mapping.user)?,
-            group: rules("mapping.group", defaults::group(source.flavour), &raw.mapping.group)?,
+            user: {
+                let mut defaults = by_flavour(source.flavour, defaults::user);
+                if raw.mapping.enterprise {
+                    defaults.extend(defaults::ENTERPRISE.iter().map(|(slot, rules)| (*slot, rules.to_vec())));
+                }
+                rules("mapping.user", &defaults, &raw.mapping.user)?
+            },
+            group: rules("mapping.group", &by_flavour(source.flavour, defaults::group), &raw.mapping.group)?,
         };
+        let target = target(raw.target, folder)?;
+        if target.profile == TargetProfile::IdentityCenter && matches!(raw.scope.membership, RawNesting::Nested) {
+            return Err(wrong(
+                "scope.membership",
+                "is flattened with the profile identity-center, which has no groups in groups",
+            ));
+        }
         Ok(Self {
-            target: target(raw.target, folder)?,
+            name: raw.name,
+            target,
+            schedule: Schedule {
+                interval: Duration::from_secs(raw.schedule.interval_seconds.get()),
+                jitter: Duration::from_secs(raw.schedule.jitter_seconds),
+                full_interval: Duration::from_secs(raw.schedule.full_interval_seconds.get()),
+                follow: Some(raw.schedule.follow_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            },
+            listen: raw.service.listen,
+            socket: folder.join(raw.service.socket.unwrap_or_else(|| raw.state.directory.join("control.sock"))),
+            errors: folder.join(raw.service.error_log.unwrap_or_else(|| "sync-errors.jsonl".into())),
             scope: scope(raw.scope)?,
             mapping,
+            safety: safety::safety(&raw.safety)?,
             state: folder.join(raw.state.directory),
             source,
         })
@@ -182,10 +302,12 @@ fn wrong(setting: &str, reason: impl Into<String>) -> ConfigError {
 }
 
 fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigError> {
-    let flavour = match raw.flavour {
+    let flavour = raw.flavour.map(|flavour| match flavour {
         RawFlavour::ActiveDirectory => Flavour::ActiveDirectory,
         RawFlavour::OpenLdap => Flavour::OpenLdap,
-    };
+        RawFlavour::Ds389 => Flavour::Ds389,
+        RawFlavour::Generic => Flavour::Generic,
+    });
     if raw.urls.is_empty() {
         return Err(wrong("source.urls", "names no server; write for example [\"ldaps://dc1.corp.example.test\"]"));
     }
@@ -207,7 +329,15 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
             let password = secret::read("source.bind", "password", simple.password_file, simple.password_env, folder)?;
             Bind::Simple { account: simple.account, password }
         }
-        raw::RawBind::External(_) => Bind::External,
+        raw::RawBind::External(raw::RawExternal { external: true }) => Bind::External,
+        raw::RawBind::External(_) => {
+            return Err(wrong("source.bind", "external = false says nothing; name an account instead"));
+        }
+        #[cfg(feature = "gssapi")]
+        raw::RawBind::Gssapi(raw::RawGssapi { gssapi: true }) => Bind::Gssapi,
+        raw::RawBind::Gssapi(_) => {
+            return Err(wrong("source.bind", "gssapi = true needs a program that was built with the feature gssapi"));
+        }
     };
     let canary = match (raw.canary, &bind) {
         (Some(dn), _) => Key::Dn(dn_of("source.canary", &dn)?),
@@ -217,18 +347,17 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
                 "is needed where the account is not a DN: name an entry that must always be readable",
             )
         })?),
-        (None, Bind::External) => {
+        (None, _) => {
             return Err(wrong(
                 "source.canary",
-                "is needed with an external bind: name an entry that must always be readable",
+                "is needed with a bind that names no account: name an entry that must always be readable",
             ));
         }
     };
-    let (user_filter, group_filter) = crate::source::full::default_filters(flavour);
     let join = |path: PathBuf| folder.join(path);
     Ok(SourceSettings {
-        users: search("source.users", raw.users, &raw.bases, user_filter)?,
-        groups: search("source.groups", raw.groups, &raw.bases, group_filter)?,
+        users: search("source.users", raw.users, &raw.bases)?,
+        groups: search("source.groups", raw.groups, &raw.bases)?,
         tls: Tls {
             start_tls: raw.tls.start_tls,
             ca_file: raw.tls.ca_file.map(join),
@@ -240,6 +369,7 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
         },
         urls: raw.urls,
         flavour,
+        referrals: raw.referrals,
         bind,
         canary,
         page_size: i32::try_from(raw.page_size.get()).map_err(|_| wrong("source.page_size", "is too large"))?,
@@ -247,7 +377,7 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
     })
 }
 
-fn search(setting: &str, raw: raw::RawSearch, bases: &[String], filter: &str) -> Result<SearchSettings, ConfigError> {
+fn search(setting: &str, raw: raw::RawSearch, bases: &[String]) -> Result<SearchSettings, ConfigError> {
     let bases = raw.bases.as_deref().unwrap_or(bases);
     if bases.is_empty() {
         return Err(wrong(&format!("{setting}.bases"), "is empty, and so is source.bases; name at least one base DN"));
@@ -261,7 +391,7 @@ fn search(setting: &str, raw: raw::RawSearch, bases: &[String], filter: &str) ->
             outer.push(base);
         }
     }
-    Ok(SearchSettings { bases: outer, filter: raw.filter.unwrap_or_else(|| filter.to_owned()) })
+    Ok(SearchSettings { bases: outer, filter: raw.filter })
 }
 
 fn dn_of(setting: &str, text: &str) -> Result<Dn, ConfigError> {
@@ -273,12 +403,24 @@ fn target(raw: raw::RawTarget, folder: &Path) -> Result<TargetSettings, ConfigEr
     if host.is_none_or(str::is_empty) {
         return Err(wrong("target.url", format!("{:?} is no http or https URL", raw.url)));
     }
+    // 20 requests a second is what that service takes of all clients together; 100 members a request.
+    let (profile, rate, members) = match raw.profile {
+        RawTargetProfile::Standard => (TargetProfile::Standard, None, 1000),
+        RawTargetProfile::IdentityCenter => (TargetProfile::IdentityCenter, NonZeroU32::new(20), 100),
+    };
+    let members = raw.members_per_request.map_or(members, NonZeroUsize::get);
+    if profile == TargetProfile::IdentityCenter && members > 100 {
+        return Err(wrong("target.members_per_request", "is at most 100 with the profile identity-center"));
+    }
     Ok(TargetSettings {
+        profile,
+        requests_per_second: raw.requests_per_second.or(rate),
+        patience: Duration::from_secs(raw.patience_seconds),
         url: raw.url.trim_end_matches('/').to_owned(),
-        token: secret::read("target", "token", raw.token_file, raw.token_env, folder)?,
+        token: Token::read("target", raw.token_file, raw.token_env, folder)?,
         ca_file: raw.ca_file.map(|path| folder.join(path)),
         concurrency: raw.concurrency.get(),
-        members_per_request: raw.members_per_request.get(),
+        members_per_request: members,
         timeout: Duration::from_secs(raw.timeout_seconds.get()),
     })
 }
@@ -290,12 +432,15 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
             "names nobody; name users, groups or a parent_group, or write groups = [\"*\"] for every group that the source reads",
         ));
     }
-    let selectors = |lines: Vec<String>| lines.iter().map(|line| Selector::parse(line)).collect();
+    let selector = |setting: &str, line: &str| Selector::parse(line).map_err(|reason| wrong(setting, reason));
+    let selectors = |setting: &str, lines: Vec<String>| -> Result<Vec<Selector>, ConfigError> {
+        lines.iter().map(|line| selector(setting, line)).collect()
+    };
     Ok(Scope {
-        users: selectors(raw.users),
-        groups: selectors(raw.groups),
-        parent: raw.parent_group.as_deref().map(Selector::parse),
-        exclude: selectors(raw.exclude),
+        users: selectors("scope.users", raw.users)?,
+        groups: selectors("scope.groups", raw.groups)?,
+        parent: raw.parent_group.as_deref().map(|line| selector("scope.parent_group", line)).transpose()?,
+        exclude: selectors("scope.exclude", raw.exclude)?,
         nesting: match raw.membership {
             RawNesting::Flattened => Nesting::Flattened,
             RawNesting::Nested => Nesting::Nested,
@@ -303,10 +448,30 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
     })
 }
 
+/// The defaults of a flavour. Where the server is to be asked for it, both kinds of defaults hold,
+/// one after the other: a directory has the attributes of its own kind only.
+fn by_flavour(
+    flavour: Option<Flavour>,
+    defaults: impl Fn(Flavour) -> &'static [defaults::Default],
+) -> Vec<(&'static str, Vec<&'static str>)> {
+    let flavours = flavour.map_or_else(|| vec![Flavour::ActiveDirectory, Flavour::OpenLdap], |flavour| vec![flavour]);
+    let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (slot, alternatives) in flavours.into_iter().flat_map(defaults) {
+        match merged.iter_mut().find(|(known, _)| known == slot) {
+            Some((_, known)) => {
+                let more: Vec<&str> = alternatives.iter().copied().filter(|one| !known.contains(one)).collect();
+                known.extend(more);
+            }
+            None => merged.push((slot, alternatives.to_vec())),
+        }
+    }
+    merged
+}
+
 /// The default rules, each replaced by the one for the same slot where the file has one.
 fn rules(
     section: &str,
-    defaults: &[defaults::Default],
+    defaults: &[(&str, Vec<&str>)],
     raw: &BTreeMap<String, raw::RawExpression>,
 ) -> Result<Vec<Rule>, ConfigError> {
     let kept = defaults.iter().filter(|(slot, _)| !raw.contains_key(*slot));
@@ -317,5 +482,6 @@ fn rules(
 
 fn rule<T: AsRef<str>>(section: &str, slot: &str, alternatives: &[T]) -> Result<Rule, ConfigError> {
     let at = |reason| wrong(&format!("{section}.{slot}"), reason);
-    Ok(Rule { slot: Slot::parse(slot).map_err(at)?, expression: Expression::parse(alternatives).map_err(at)? })
+    let expression = Expression::parse(alternatives).map_err(|error| at(error.to_string()))?;
+    Ok(Rule { slot: Slot::parse(slot).map_err(at)?, expression })
 }

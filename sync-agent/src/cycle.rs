@@ -1,20 +1,33 @@
 //! One run, from observing the directory to saving what was done.
 //!
 //! [`prepare`] is all that a dry run does: it reads both sides and writes to neither, and moves no
-//! watermark. [`run`] goes on and applies the plan. The daemon, with its schedule and its graceful
-//! stop, has its place in `daemon.rs` and calls these two.
+//! watermark. [`run`] goes on and applies the plan. [`whole`] is a cycle as the daemon and `apply` do
+//! it: with what it keeps of the directory, its record in the state, the quarantine and the error log.
+
+pub mod whole;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::watch;
 
 use crate::{
     apply::{self, Outcome, Pace},
     clock::Clock,
     config::Config,
-    mapping, plan,
-    plan::{Known, Plan},
-    population::{Finished, Intake, Population},
+    mapping,
+    mapping::Snapshot,
+    plan,
+    plan::{
+        Held, Known, Plan,
+        departure::{self, Departures},
+        file::{Basis, PlanFile, PlanFileError},
+    },
     scope,
-    source::{self, DirectoryError},
+    source::{
+        self, DirectoryError,
+        observation::{self, Observation, Question},
+    },
     state::{State, StateError},
-    target::{Reader, TargetError},
+    target::{Capabilities, Depth, Reader, TargetError, profile},
 };
 
 /// Why a run ended before its end. Nothing was written, or what was written is remembered.
@@ -29,6 +42,27 @@ pub enum CycleError {
     /// The state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The plan that was to be applied.
+    #[error(transparent)]
+    Plan(#[from] PlanFileError),
+    /// A fault in the program, or in a library that reads what came from outside.
+    #[error("the run met a fault in the program ({0}); what was written is remembered, and the next one goes on")]
+    Fault(String),
+    /// A name that means nobody.
+    #[error("{0}")]
+    Name(String),
+    /// It was told to stop before it had begun to write.
+    #[error("the run was told to stop; nothing was written")]
+    Stopped,
+}
+
+/// How much is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What the directory says has changed, where it can say so.
+    Changes,
+    /// Everything, on both sides.
+    Everything,
 }
 
 /// A run up to the point where it would begin to write.
@@ -38,45 +72,153 @@ pub struct Prepared {
     /// What was known when the plan was made.
     pub known: Known,
     /// The directory as it was read.
-    pub population: Population,
+    pub observation: Observation,
+    /// What the target should hold.
+    pub desired: Snapshot,
+    /// What became of what is no longer desired.
+    pub departures: Departures,
     /// The target.
     pub target: Reader,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+/// How a cycle goes.
+pub struct Manner<'a> {
+    /// How much is compared.
+    pub extent: Extent,
+    /// Whether objects in quarantine wait for their time.
+    pub patient: bool,
+    /// The plan to be applied exactly, where one was saved.
+    pub exactly: Option<&'a PlanFile>,
+    /// Becomes true when the cycle should end early.
+    pub stop: watch::Receiver<bool>,
+    /// Told of the number of actions before the first, and then of each that is done.
+    pub progress: &'a (dyn Fn(Progress) + Send + Sync),
+}
+
+/// How far a cycle is.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress {
+    /// So many actions will be done.
+    Planned(usize),
+    /// One is done.
+    Done,
 }
 
 /// Observes, maps, looks and plans.
-pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock) -> Result<Prepared, CycleError> {
+pub async fn prepare(
+    config: &Config,
+    state: &State,
+    clock: &dyn Clock,
+    extent: Extent,
+) -> Result<Prepared, CycleError> {
     let target = Reader::new(&config.target)?;
     let capabilities = target.capabilities().await?;
     let known = state.known()?;
-    let finished = observe(config).await?;
-    let selection = scope::select(&finished.population, &config.scope);
-    let desired = mapping::map(&finished.population, &selection, &config.mapping, clock.now());
-    let held = target.look(&desired, &known, &capabilities).await?;
-    let plan = plan::make(plan::Question { desired: &desired, known: &known, held: &held });
-    Ok(Prepared { plan, known, population: finished.population, target })
+    let observation = observe(config, state, &known, extent).await?;
+    let selection = scope::select(&observation.population, &config.scope);
+    let mut desired = mapping::map(&observation.population, &selection, &config.mapping, clock.now());
+    profile::fit(&mut desired, config.target.profile);
+    let depth = match extent {
+        Extent::Changes => Depth::Needed,
+        Extent::Everything => Depth::Everything,
+    };
+    let held = target.look(&desired, &known, &capabilities, depth).await?;
+    let wanted = |id| desired.wants(id);
+    let departures = departure::departures(&known, &observation.population, &wanted, &observation.departed);
+    let mut plan = plan::make(plan::Question {
+        desired: &desired,
+        departures: &departures,
+        known: &known,
+        held: &held,
+        safety: &config.safety,
+        approved: &state.approved()?,
+        now: clock.now(),
+    });
+    plan.problems.extend(observation.problems.iter().cloned());
+    Ok(Prepared { plan, known, observation, desired, departures, target, capabilities })
 }
 
-/// Reads the directory. A reading that does not end well leaves nothing behind.
-async fn observe(config: &Config) -> Result<Finished, DirectoryError> {
-    let mut directory = source::open(&config.source, config.mapping.attributes()).await?;
+/// Reads the directory, continuing where the last run ended.
+async fn observe(config: &Config, state: &State, known: &Known, extent: Extent) -> Result<Observation, CycleError> {
+    let mut directory = source::open(&config.source, config.attributes()).await?;
     tracing::info!(server = directory.server(), "reading the directory");
-    let mut intake = Intake::new(Population::default());
-    let reading = directory.read(None, &mut |change| intake.take(change)).await?;
-    let finished = intake.finish(reading.coverage);
-    tracing::info!(entries = finished.population.len(), "the directory was read");
-    Ok(finished)
+    let known = known.keys().copied().collect();
+    let question = Question { canary: &config.source.canary, known: &known, everything: extent == Extent::Everything };
+    let observation = observation::observe(&mut *directory, state.kept()?, &question).await?;
+    tracing::info!(entries = observation.population.len(), "the directory was read");
+    Ok(observation)
+}
+
+/// What a prepared plan was made from, for a plan file: looks at every resource that it touches.
+pub async fn basis(config: &Config, prepared: &Prepared) -> Result<Basis, CycleError> {
+    let Prepared { plan, known, desired, departures, target, .. } = prepared;
+    let touched = plan::file::touched(plan, known);
+    let held: Vec<Option<Held>> = stream::iter(touched)
+        .map(|(kind, resource)| async move { target.retrieve(kind, &resource).await })
+        .buffered(config.target.concurrency.max(1))
+        .try_collect()
+        .await?;
+    Ok(Basis::new(desired, departures, known, &config.target.url, plan, &held))
+}
+
+fn pace(config: &Config, clock: &dyn Clock, manner: &Manner<'_>) -> Pace {
+    Pace {
+        concurrency: config.target.concurrency,
+        members_per_request: config.target.members_per_request,
+        waits_for: manner.patient.then(|| clock.now()),
+        stop: manner.stop.clone(),
+    }
 }
 
 /// Applies what was prepared.
 pub async fn run(
     config: &Config,
     state: &State,
-    mut prepared: Prepared,
-    progress: &(dyn Fn() + Send + Sync),
+    prepared: &mut Prepared,
+    clock: &dyn Clock,
+    manner: &Manner<'_>,
 ) -> Result<Outcome, CycleError> {
-    let pace = Pace { concurrency: config.target.concurrency, members_per_request: config.target.members_per_request };
-    let writer = prepared.target.writer();
-    let mut outcome = apply::apply(&prepared.plan, &writer, state, &mut prepared.known, pace, progress).await?;
-    outcome.problems.splice(0..0, prepared.plan.problems);
+    let pace = pace(config, clock, manner);
+    let writer = prepared.target.writer(prepared.capabilities.clone());
+    (manner.progress)(Progress::Planned(prepared.plan.actions.len()));
+    let progress = || (manner.progress)(Progress::Done);
+    let mut outcome = apply::apply(&prepared.plan, &writer, state, &mut prepared.known, pace, &progress).await?;
+    outcome.problems.splice(0..0, prepared.plan.problems.iter().cloned());
     Ok(outcome)
+}
+
+/// One object now: its attributes, and its memberships. `name` is a login, a name, a DN or an id.
+pub async fn one(
+    config: &Config,
+    state: &State,
+    clock: &dyn Clock,
+    name: &str,
+    stop: watch::Receiver<bool>,
+) -> Result<String, CycleError> {
+    let mut prepared = prepare(config, state, clock, Extent::Changes).await?;
+    let selector = scope::Selector::parse(name).map_err(CycleError::Name)?;
+    let found = prepared
+        .observation
+        .population
+        .iter()
+        .find(|observed| selector.matches(observed))
+        .map(|observed| observed.entry.id);
+    let named = || prepared.known.iter().find(|(_, written)| written.name == name).map(|(id, _)| *id);
+    let Some(id) = found.or_else(named) else {
+        return Ok(format!("nobody in the directory is called {name:?}, as far as the agent may read"));
+    };
+    prepared.plan = prepared.plan.only(id);
+    let manner = Manner { extent: Extent::Changes, patient: false, exactly: None, stop, progress: &|_| {} };
+    let outcome = run(config, state, &mut prepared, clock, &manner).await?;
+    let actions = prepared.plan.actions.iter().map(ToString::to_string);
+    let problems = outcome.problems.iter().map(|problem| format!("! {problem}"));
+    let mut told: Vec<String> = actions.chain(problems).collect();
+    told.push(if told.is_empty() {
+        format!("{id} is as it should be, or not in scope")
+    } else {
+        format!("{} writes", outcome.writes)
+    });
+    Ok(told.join("\n"))
 }

@@ -15,7 +15,9 @@
 //! - [`target`] is the SCIM server: what it can do, what it holds, and how it is written.
 //! - [`plan`] compares. It is pure: it holds no connection, so a plan cannot write.
 //! - [`apply`] turns a plan into requests, in an order in which nobody is without a group in between.
+//! - [`explain`] says of one object why all of this came out as it did.
 //! - [`state`] remembers what was written. It is a cache: losing it costs one full run.
+//! - [`daemon`] runs cycles on a schedule and answers who asks; [`status`] is how it stands.
 //!
 //! Invariants: nothing but [`source`] speaks LDAP; nothing but [`target`] speaks HTTP; nothing but
 //! [`apply`] writes to the target; identity is a [`source::SourceId`] and never a name or a DN; what
@@ -26,12 +28,16 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cycle;
+pub mod daemon;
 pub mod dn;
+pub mod explain;
 pub mod mapping;
 pub mod plan;
 pub mod population;
 pub mod problem;
+mod reference;
 pub mod scope;
 pub mod source;
 pub mod state;
+pub mod status;
 pub mod target;

@@ -10,13 +10,14 @@ pub mod defaults;
 pub mod expression;
 pub mod slot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use scim_protocol::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    dn::Dn,
     plan::Digest,
     population::{Observed, Population},
     problem::{Code, Problem, Subject},
@@ -24,7 +25,7 @@ use crate::{
     source::{Kind, SourceId},
 };
 
-use expression::Expression;
+use expression::{Expression, Given};
 use slot::Slot;
 
 /// What one attribute of the resource is made from.
@@ -99,51 +100,99 @@ impl Desired {
 pub struct Snapshot {
     /// The resources, by source.
     pub resources: BTreeMap<SourceId, Desired>,
+    /// Objects that are in scope and cannot be mapped. What was written for them stays as it is.
+    pub unmapped: BTreeSet<SourceId>,
     /// Objects that cannot be mapped, and what the scope reported.
     pub problems: Vec<Problem>,
+}
+
+impl Snapshot {
+    /// Whether an object is in scope, be it possible to map it or not.
+    pub fn wants(&self, id: SourceId) -> bool {
+        self.resources.contains_key(&id) || self.unmapped.contains(&id)
+    }
 }
 
 /// Maps everything that is in scope. `now` decides which accounts have expired.
 pub fn map(population: &Population, selection: &Selection, mapping: &Mapping, now: Timestamp) -> Snapshot {
     let mut snapshot = Snapshot { problems: selection.problems.clone(), ..Snapshot::default() };
+    let managers = Referred::new(population, selection, mapping);
     let users = selection.users.keys().map(|id| (*id, &[][..]));
     let groups = selection.groups.iter().map(|(id, chosen)| (*id, chosen.members.as_slice()));
     for (id, members) in users.chain(groups) {
         let Some(observed) = population.get(id) else { continue };
-        match resource(observed, mapping.of(observed.entry.kind), now) {
+        match resource(observed, mapping.of(observed.entry.kind), &managers, now) {
             Ok(mut desired) => {
                 desired.members = members.to_vec();
                 snapshot.resources.insert(id, desired);
             }
-            Err(problem) => snapshot.problems.push(problem),
+            Err(problem) => {
+                snapshot.problems.push(problem);
+                snapshot.unmapped.insert(id);
+            }
         }
-    }
-    let there: std::collections::BTreeSet<SourceId> = snapshot.resources.keys().copied().collect();
-    for desired in snapshot.resources.values_mut() {
-        desired.members.retain(|member| there.contains(member));
     }
     snapshot
 }
 
+/// Whom a reference can mean: the users in scope. Empty where nothing refers to them.
+#[derive(Debug, Default)]
+pub struct Referred<'a> {
+    by_dn: HashMap<&'a Dn, SourceId>,
+    ids: HashSet<SourceId>,
+}
+
+impl<'a> Referred<'a> {
+    /// Of a selection.
+    pub fn new(population: &'a Population, selection: &Selection, mapping: &Mapping) -> Self {
+        if !mapping.user.iter().any(|rule| rule.slot.is_reference()) {
+            return Self::default();
+        }
+        let users = selection.users.keys().filter_map(|id| population.get(*id));
+        let by_dn: HashMap<&Dn, SourceId> = users.map(|user| (&user.entry.dn, user.entry.id)).collect();
+        Self { ids: by_dn.values().copied().collect(), by_dn }
+    }
+
+    /// Who is meant by a DN or an id; nobody where that one is not in scope.
+    fn find(&self, text: &str) -> Option<SourceId> {
+        let dn = || Dn::parse(text).ok().and_then(|dn| self.by_dn.get(&dn).copied());
+        SourceId::parse(text).filter(|id| self.ids.contains(id)).or_else(dn)
+    }
+}
+
 /// The resource for one entry, without members.
-pub fn resource(observed: &Observed, rules: &[Rule], now: Timestamp) -> Result<Desired, Problem> {
+pub fn resource(
+    observed: &Observed,
+    rules: &[Rule],
+    referred: &Referred<'_>,
+    now: Timestamp,
+) -> Result<Desired, Problem> {
     let entry = &observed.entry;
+    let given = Given { entry, now };
     let mut document = Map::new();
+    let mut references = BTreeMap::new();
     document.insert("schemas".to_owned(), Value::Null);
     document.insert("externalId".to_owned(), json!(entry.id.to_string()));
-    for rule in rules {
-        rule.slot.put(&mut document, rule.expression.evaluate(entry));
+    for Rule { slot, expression } in rules {
+        if slot.is_reference() {
+            match expression.evaluate(given).and_then(|text| referred.find(&text)) {
+                Some(id) => drop(references.insert(slot.path(), id)),
+                None => slot.clear(&mut document),
+            }
+        } else if slot.takes_all() {
+            slot.put_all(&mut document, expression.evaluate_all(given));
+        } else {
+            slot.put(&mut document, expression.evaluate(given));
+        }
     }
-    if entry.kind == Kind::User && !document.contains_key("active") {
+    if entry.kind == Kind::User && document.get("active").is_none_or(Value::is_null) {
         document.insert("active".to_owned(), json!(active::is_active(entry.attributes(), now)));
     }
     document.insert("schemas".to_owned(), schemas(entry.kind, &document));
     let naming = entry.kind.naming_attribute();
     let subject = |name: &str| Subject { id: entry.id, kind: entry.kind, name: name.to_owned() };
     match document.get(naming).and_then(Value::as_str) {
-        Some(name) => {
-            Ok(Desired { subject: subject(name), document, references: BTreeMap::new(), members: Vec::new() })
-        }
+        Some(name) => Ok(Desired { subject: subject(name), document, references, members: Vec::new() }),
         None => Err(Problem {
             code: Code::MissingAttribute,
             subject: Some(subject(entry.dn.as_str())),

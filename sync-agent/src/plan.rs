@@ -2,33 +2,40 @@
 //!
 //! [`make`] compares what the target should hold ([`Snapshot`]), what the agent wrote last
 //! ([`Known`]) and what the target holds of it ([`Holdings`]). Its types have no way to write. A
-//! [`Plan`] prints itself as the dry run and is serialised as the plan file; it holds each write with
-//! its reason and the old value.
+//! [`Plan`] holds each write with its reason and the old value.
 //!
-//! [`difference`] compares documents; [`departure`] decides what becomes of an object that is no
-//! longer desired; [`safety`] holds back what goes beyond the limits; [`show`] is the dry run.
+//! [`object`] plans one object that is desired, [`names`] who must give up a name before, and
+//! [`departure`] what becomes of one that is no longer desired; [`difference`] compares documents;
+//! [`safety`] holds back what goes beyond the limits; [`show`] is the dry run in words, and [`file`](mod@file)
+//! the plan to be applied later. [`drift`] counts what incremental runs have missed.
 
 pub mod departure;
 pub mod difference;
+pub mod drift;
+pub mod file;
+pub mod holdings;
+pub mod names;
+pub mod object;
 pub mod safety;
 pub mod show;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
-use scim_protocol::value::fold;
+use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use difference::AttributeChange;
+pub use holdings::{AdoptedBy, Held, Holdings};
 
 use crate::{
-    mapping::{Desired, Snapshot},
+    mapping::Snapshot,
     problem::{Problem, Subject},
     source::{Kind, Proof, SourceId},
 };
+
+use departure::{Departures, Left, Upcoming};
+use safety::{HeldBack, Safety};
 
 /// The `id` of a resource at the target, which gave it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,6 +53,13 @@ impl fmt::Display for ResourceId {
 #[serde(transparent)]
 pub struct Digest(pub String);
 
+impl Digest {
+    /// Of a document that was written only in part: no document has it, so the next run looks again.
+    pub const fn unfinished() -> Self {
+        Self(String::new())
+    }
+}
+
 /// What the agent wrote last for one source object. An object without one was never ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
@@ -57,6 +71,9 @@ pub struct Written {
     pub name: String,
     /// Digest of the document; `None` while an adopted resource was not yet written whole.
     pub digest: Option<Digest>,
+    /// Since when it is no longer desired; `None` while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
     /// The members, by source, sorted. Kept, because not every target lets them be read.
     #[serde(skip)]
     pub members: Vec<SourceId>,
@@ -64,74 +81,6 @@ pub struct Written {
 
 /// Everything that the agent made or adopted.
 pub type Known = BTreeMap<SourceId, Written>;
-
-/// A resource as the target holds it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Held {
-    /// Its `id`.
-    pub resource: ResourceId,
-    /// The whole document, without `members`.
-    pub document: Map<String, Value>,
-    /// The `value` of each member, where the target shows them.
-    pub members: Vec<ResourceId>,
-}
-
-/// What the target was seen to hold: looked at only where the state alone does not answer.
-#[derive(Debug, Clone, Default)]
-pub struct Holdings {
-    by_resource: HashMap<ResourceId, Held>,
-    by_external_id: HashMap<(Kind, String), ResourceId>,
-    by_name: HashMap<(Kind, String), ResourceId>,
-    looked_for: BTreeSet<SourceId>,
-}
-
-impl Holdings {
-    /// Takes a resource that the target showed.
-    pub fn add(&mut self, kind: Kind, held: Held) {
-        let text = |name| held.document.get(name).and_then(Value::as_str);
-        if let Some(external) = text("externalId") {
-            self.by_external_id.insert((kind, external.to_owned()), held.resource.clone());
-        }
-        if let Some(name) = text(kind.naming_attribute()) {
-            self.by_name.insert((kind, fold(name)), held.resource.clone());
-        }
-        self.by_resource.insert(held.resource.clone(), held);
-    }
-
-    /// Notes that the target was asked for this object: if nothing was added, it holds nothing.
-    pub fn looked_for(&mut self, id: SourceId) {
-        self.looked_for.insert(id);
-    }
-
-    /// Whether the target was asked for this object.
-    pub fn was_looked_for(&self, id: SourceId) -> bool {
-        self.looked_for.contains(&id)
-    }
-
-    /// The resource of this id.
-    pub fn get(&self, resource: &ResourceId) -> Option<&Held> {
-        self.by_resource.get(resource)
-    }
-
-    /// The resource to adopt for a desired one: by `externalId`, then by name.
-    pub fn candidate(&self, desired: &Desired) -> Option<(&Held, AdoptedBy)> {
-        let kind = desired.subject.kind;
-        let external = self.by_external_id.get(&(kind, desired.subject.id.to_string()));
-        let named = || self.by_name.get(&(kind, fold(&desired.subject.name)));
-        let found = external.map(|id| (id, AdoptedBy::ExternalId)).or_else(|| named().map(|id| (id, AdoptedBy::Name)));
-        found.and_then(|(id, by)| Some((self.by_resource.get(id)?, by)))
-    }
-}
-
-/// How a resource that the agent did not make was recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AdoptedBy {
-    /// By `externalId`.
-    ExternalId,
-    /// By `userName`, or a group's `displayName`.
-    Name,
-}
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,6 +91,13 @@ pub struct Action {
     pub reason: Reason,
     /// What.
     pub step: Step,
+}
+
+impl Action {
+    /// Whether it sends a write.
+    pub fn writes(&self) -> bool {
+        !matches!(self.step, Step::Adopt { .. } | Step::Confirm { .. })
+    }
 }
 
 /// What is done to the target. References between objects are by source: the resources of some are
@@ -177,6 +133,26 @@ pub enum Step {
         /// The digest to remember.
         digest: Digest,
     },
+    /// Nothing is written: the agent remembers since when an object is no longer desired, or with
+    /// `None` that it is desired again.
+    Remember {
+        /// What to remember.
+        left: Option<Left>,
+    },
+    /// A resource gives up its name, because another one needs it now.
+    Release {
+        /// The name that it has.
+        old: String,
+        /// The name that it gets until it is renamed or deleted.
+        new: String,
+    },
+    /// Attributes that refer to other resources, some of which this plan makes.
+    Refer {
+        /// Each with the object that it refers to.
+        references: Vec<Reference>,
+        /// The digest to remember.
+        digest: Digest,
+    },
     /// Members join a group.
     Join {
         /// Who.
@@ -196,6 +172,30 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// The state of the object that this would bring about, where it is about its attributes.
+    pub const fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Create { digest, .. }
+            | Self::Modify { digest, .. }
+            | Self::Confirm { digest }
+            | Self::Refer { digest, .. } => Some(digest),
+            _ => None,
+        }
+    }
+}
+
+/// An attribute whose value is the resource of another object (RFC 7643 §4.3, `manager`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reference {
+    /// Its path.
+    pub path: String,
+    /// Whose resource it is.
+    pub to: SourceId,
+    /// What the target holds; `None` for nothing, or where it was not looked at.
+    pub old: Option<Value>,
+}
+
 /// Why an action is in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -210,8 +210,16 @@ pub enum Reason {
     Changed,
     /// The directory, or nesting in it, says who is a member.
     Membership,
+    /// It is no longer in scope.
+    LeftScope,
+    /// It is in scope again.
+    Returned,
     /// It left the scope longer ago than the time of grace.
     OutOfScope,
+    /// The agent has been paused for longer than the time of grace.
+    Paused,
+    /// Another object has its name now.
+    NameTaken,
     /// It is gone from the directory.
     Deleted,
 }
@@ -224,6 +232,10 @@ impl fmt::Display for Reason {
             Self::FoundAtTarget => "the target has it already",
             Self::Changed => "the directory or the mapping has changed",
             Self::Membership => "membership in the directory",
+            Self::LeftScope => "no longer in scope",
+            Self::Returned => "in scope again",
+            Self::Paused => "paused for longer than the time of grace",
+            Self::NameTaken => "another object has its name now",
             Self::OutOfScope => "out of scope for longer than the time of grace",
             Self::Deleted => "deleted in the directory",
         })
@@ -236,18 +248,43 @@ pub struct Plan {
     /// What to do.
     pub actions: Vec<Action>,
     /// What [`safety`] took out, for approval.
-    pub held_back: Vec<safety::HeldBack>,
+    pub held_back: Vec<HeldBack>,
+    /// What later runs will do to objects that are no longer desired, if nothing changes.
+    pub upcoming: Vec<Upcoming>,
     /// What cannot be done, or only in part.
     pub problems: Vec<Problem>,
-    /// Digest of configuration, source and target that the plan was made for: `apply FILE` refuses
-    /// when it has changed. Empty in a plan that is applied at once.
-    pub basis: String,
+    /// The names of members that join or leave, for people.
+    pub names: BTreeMap<SourceId, String>,
+}
+
+impl Step {
+    /// Whether it sends a request that changes the target.
+    pub const fn is_write(&self) -> bool {
+        !matches!(self, Self::Adopt { .. } | Self::Confirm { .. } | Self::Remember { .. })
+    }
 }
 
 impl Plan {
+    /// What it does to one object: its own actions, and its joining and leaving of groups.
+    #[must_use]
+    pub fn only(mut self, id: SourceId) -> Self {
+        self.held_back.clear();
+        self.upcoming.retain(|one| one.subject.id == id);
+        self.problems.retain(|problem| problem.subject.as_ref().is_some_and(|subject| subject.id == id));
+        self.actions.retain_mut(|action| match &mut action.step {
+            _ if action.subject.id == id => true,
+            Step::Join { members } | Step::Leave { members } => {
+                members.retain(|member| *member == id);
+                !members.is_empty()
+            }
+            _ => false,
+        });
+        self
+    }
+
     /// Whether applying it would send no write.
     pub fn writes_nothing(&self) -> bool {
-        self.actions.iter().all(|action| matches!(action.step, Step::Adopt { .. } | Step::Confirm { .. }))
+        self.actions.iter().all(|action| !action.step.is_write())
     }
 }
 
@@ -256,95 +293,66 @@ impl Plan {
 pub struct Question<'a> {
     /// What the target should hold.
     pub desired: &'a Snapshot,
+    /// What became of what was written and is not desired.
+    pub departures: &'a Departures,
     /// What was written last.
     pub known: &'a Known,
     /// What the target holds.
     pub held: &'a Holdings,
+    /// Times of grace, and limits.
+    pub safety: &'a Safety,
+    /// What a person has approved.
+    pub approved: &'a [HeldBack],
+    /// The time.
+    pub now: Timestamp,
 }
 
 /// Compares, and says what to do. Pure.
 pub fn make(question: Question<'_>) -> Plan {
-    let sources = sources_of_resources(question);
     let mut plan = Plan { problems: question.desired.problems.clone(), ..Plan::default() };
-    for desired in question.desired.resources.values() {
-        plan_one(desired, question, &sources, &mut plan);
-    }
+    let names = names::settle(question, &mut plan);
+    object::plan_all(question, &names, &mut plan);
+    departure::plan_all(question, &mut plan);
     plan.actions.sort_by_key(order);
+    safety::limit(question, &mut plan);
+    plan.names = names_of_members(&plan, question);
     plan
 }
 
-/// The place of an action in the order of writes. Users are there before they join, everybody joins
-/// before anybody leaves, and what goes, goes last: at no moment has anyone fewer groups than both
-/// before and after.
-pub fn order(action: &Action) -> (u8, Kind) {
+fn names_of_members(plan: &Plan, question: Question<'_>) -> BTreeMap<SourceId, String> {
+    let held_back = plan.held_back.iter().flat_map(|held| &held.actions);
+    let members = plan.actions.iter().chain(held_back).filter_map(|action| match &action.step {
+        Step::Join { members } | Step::Leave { members } => Some(members),
+        _ => None,
+    });
+    let mut names = BTreeMap::new();
+    for id in members.flatten() {
+        let name = || {
+            let desired = question.desired.resources.get(id).map(|desired| &desired.subject.name);
+            desired.or_else(|| question.known.get(id).map(|written| &written.name)).cloned()
+        };
+        if !names.contains_key(id) {
+            names.extend(name().map(|name| (*id, name)));
+        }
+    }
+    names
+}
+
+/// The place of an action in the order of writes. Names are free before they are taken; users are
+/// there before they are referred to and before they join; everybody joins before anybody leaves;
+/// and what goes, goes last: at no moment has anyone fewer groups than both before and after.
+pub const fn order(action: &Action) -> (u8, Kind) {
     let place = match &action.step {
         Step::Adopt { .. } => 0,
-        Step::Confirm { .. } => 1,
-        Step::Create { .. } => 2,
+        Step::Confirm { .. } | Step::Remember { .. } => 1,
+        Step::Release { .. } => 2,
         Step::Modify { .. } => 3,
-        Step::Join { .. } => 4,
-        Step::Leave { .. } => 5,
-        Step::Deactivate => 6,
-        Step::Delete { .. } => 7,
+        Step::Create { .. } => 4,
+        Step::Refer { .. } => 5,
+        Step::Join { .. } => 6,
+        Step::Leave { .. } => 7,
+        Step::Deactivate => 8,
+        Step::Delete { .. } => 9,
     };
     (place, action.subject.kind)
-}
-
-/// For each resource that is ours, or becomes ours in this plan, the source object.
-fn sources_of_resources(question: Question<'_>) -> HashMap<&ResourceId, SourceId> {
-    let known = question.known.iter().map(|(id, written)| (&written.resource, *id));
-    let adopted =
-        question.desired.resources.values().filter(|desired| !question.known.contains_key(&desired.subject.id));
-    let adopted =
-        adopted.filter_map(|desired| Some((&question.held.candidate(desired)?.0.resource, desired.subject.id)));
-    known.chain(adopted).collect()
-}
-
-/// Whether this is known, was looked for, and is no longer at the target.
-fn is_lost(id: SourceId, question: Question<'_>) -> bool {
-    let written = question.known.get(&id).filter(|_| question.held.was_looked_for(id));
-    written.is_some_and(|written| question.held.get(&written.resource).is_none())
-}
-
-fn plan_one(desired: &Desired, question: Question<'_>, sources: &HashMap<&ResourceId, SourceId>, plan: &mut Plan) {
-    let mut act = |reason, step| plan.actions.push(Action { subject: desired.subject.clone(), reason, step });
-    let digest = desired.digest();
-    let known = question.known.get(&desired.subject.id);
-    let unchanged = known.is_some_and(|written| written.digest.as_ref() == Some(&digest));
-    let mut members_now: Vec<SourceId> = known.map(|written| written.members.clone()).unwrap_or_default();
-    // Somebody who was lost and is made again has lost the memberships too.
-    members_now.retain(|member| !is_lost(*member, question));
-    let held = match known {
-        Some(written) => question.held.get(&written.resource),
-        None => question.held.candidate(desired).map(|(held, by)| {
-            members_now = held.members.iter().filter_map(|member| sources.get(member).copied()).collect();
-            members_now.sort_unstable();
-            let (resource, members) = (held.resource.clone(), members_now.clone());
-            act(Reason::FoundAtTarget, Step::Adopt { resource, by, members });
-            held
-        }),
-    };
-    match held {
-        Some(held) => {
-            let changes = difference::changes(&desired.document, &held.document);
-            if !changes.is_empty() {
-                act(Reason::Changed, Step::Modify { changes, digest });
-            } else if !unchanged {
-                act(Reason::Changed, Step::Confirm { digest });
-            }
-        }
-        None if unchanged && !question.held.was_looked_for(desired.subject.id) => {}
-        None => {
-            members_now.clear();
-            let reason = if known.is_some() { Reason::LostAtTarget } else { Reason::New };
-            act(reason, Step::Create { document: difference::without_empty(&desired.document), digest });
-        }
-    }
-    let (join, leave) = difference::members(&desired.members, &members_now);
-    if !join.is_empty() {
-        act(Reason::Membership, Step::Join { members: join });
-    }
-    if !leave.is_empty() {
-        act(Reason::Membership, Step::Leave { members: leave });
-    }
 }

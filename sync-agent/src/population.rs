@@ -8,13 +8,13 @@
 //! While a reading runs a member is a number of four bytes, and each name is held once: a million
 //! memberships cost four megabytes and not a hundred.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     dn::Dn,
-    source::{Change, Coverage, Entry, Kind, Member, Proof, SourceId},
+    source::{Change, Coverage, Entry, HeldAs, Kind, Member, Proof, SourceId},
 };
 
 /// An entry of the population.
@@ -24,8 +24,23 @@ pub struct Observed {
     pub entry: Entry,
     /// Direct members that are in the population, sorted, each once.
     pub members: Vec<SourceId>,
-    /// Direct members that are not, as the directory writes them.
+    /// Direct members that are not, as the directory writes them and with what they are where that is
+    /// known, sorted: for people.
     pub unresolved: Vec<String>,
+    /// It stands outside of the bases, and is here because a group holds it.
+    pub outside: bool,
+}
+
+impl Observed {
+    /// Whether two observations are the same for the target. A directory may change the order of
+    /// values, and a name that leads nowhere is nobody.
+    fn amounts_to(&self, other: &Self) -> bool {
+        self.entry.kind == other.entry.kind
+            && self.entry.dn.as_str() == other.entry.dn.as_str()
+            && self.members == other.members
+            && self.outside == other.outside
+            && self.entry.attributes().same_values(other.entry.attributes())
+    }
 }
 
 /// Every entry that a finished reading showed.
@@ -59,6 +74,11 @@ impl Population {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+
+    /// Puts an entry in, as it was when it was kept.
+    pub(crate) fn insert(&mut self, observed: Observed) {
+        self.entries.insert(observed.entry.id, observed);
+    }
 }
 
 /// What the end of a reading shows.
@@ -66,22 +86,33 @@ impl Population {
 pub struct Finished {
     /// The population now.
     pub population: Population,
-    /// Entries that the directory showed as deleted.
+    /// Entries that the directory showed as deleted, and how that is proved.
     pub deleted: Vec<(SourceId, Proof)>,
-    /// Entries of the population before that a reading of everything did not report. Whether they
-    /// are gone is for [`crate::source::absence`] to prove.
-    pub missing: Vec<SourceId>,
+    /// Entries that are new, gone, or not as they were: what a store of the population has to write.
+    pub changed: BTreeSet<SourceId>,
+    /// Those of them that can make a difference at the target.
+    pub matters: BTreeSet<SourceId>,
 }
 
 /// Takes the changes of a reading.
 #[derive(Debug, Default)]
 pub struct Intake {
     before: Population,
-    upserts: BTreeMap<SourceId, (Entry, Vec<u32>)>,
-    amendments: Vec<Entry>,
+    upserts: BTreeMap<SourceId, Taken>,
     present: HashSet<SourceId>,
-    deleted: Vec<(SourceId, Proof)>,
+    missing: BTreeSet<SourceId>,
+    swept: Vec<(Kind, Dn)>,
+    deleted: BTreeMap<SourceId, Proof>,
     names: HashMap<MemberName, u32>,
+    /// Members that are neither users nor groups, and what they are.
+    others: HashMap<Dn, &'static str>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    entry: Entry,
+    members: Vec<u32>,
+    outside: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,17 +132,36 @@ impl Intake {
     /// Takes one change.
     pub fn take(&mut self, change: Change) {
         match change {
-            Change::Upsert(mut entry) => {
-                let members = std::mem::take(&mut entry.members);
-                let members = members.into_iter().map(|member| self.number(member)).collect();
-                self.upserts.insert(entry.id, (entry, members));
-            }
-            Change::Amend(entry) => self.amendments.push(entry),
+            Change::Upsert(entry) => self.upsert(entry, false),
             Change::Present(id) => {
                 self.present.insert(id);
             }
-            Change::Delete(id, proof) => self.deleted.push((id, proof)),
+            Change::Missing(id) => {
+                self.missing.insert(id);
+            }
+            Change::Swept { kind, base } => self.swept.push((kind, base)),
+            Change::Delete(id, proof) => {
+                self.deleted.insert(id, proof);
+            }
         }
+    }
+
+    /// Takes a member that stands outside of the bases.
+    pub fn take_outside(&mut self, entry: Entry) {
+        if !self.upserts.contains_key(&entry.id) {
+            self.upsert(entry, true);
+        }
+    }
+
+    /// Notes what a member is that is neither a user nor a group.
+    pub fn is_other(&mut self, member: Dn, what: &'static str) {
+        self.others.insert(member, what);
+    }
+
+    fn upsert(&mut self, mut entry: Entry, outside: bool) {
+        let members = std::mem::take(&mut entry.members);
+        let members = members.into_iter().map(|member| self.number(member)).collect();
+        self.upserts.insert(entry.id, Taken { entry, members, outside });
     }
 
     /// How many entries were taken so far: for a progress bar.
@@ -121,36 +171,116 @@ impl Intake {
 
     /// Whether nothing was taken yet.
     pub fn is_empty(&self) -> bool {
-        self.upserts.is_empty() && self.amendments.is_empty() && self.present.is_empty() && self.deleted.is_empty()
+        self.upserts.is_empty() && self.missing.is_empty() && self.swept.is_empty() && self.deleted.is_empty()
     }
 
-    /// The population after the reading. Call it only with the [`Coverage`] of a finished one.
-    pub fn finish(mut self, coverage: Coverage) -> Finished {
-        let mut entries = std::mem::take(&mut self.before.entries);
-        let mut missing = Vec::new();
-        if coverage == Coverage::Everything {
-            entries.retain(|id, _| {
-                let seen = self.present.contains(id) || self.upserts.contains_key(id);
-                if !seen {
-                    missing.push(*id);
-                }
-                seen
-            });
-        }
-        let mut unresolved = HashMap::new();
-        for (id, (entry, members)) in std::mem::take(&mut self.upserts) {
-            unresolved.insert(id, members);
-            entries.insert(id, Observed { entry, members: Vec::new(), unresolved: Vec::new() });
-        }
-        for amendment in std::mem::take(&mut self.amendments) {
-            // Members in amendments (DirSync with incremental values) are resolved here when that
-            // reader comes; until then an amendment changes attributes only.
-            if let Some(observed) = entries.get_mut(&amendment.id) {
-                observed.entry.amend(amendment);
+    /// The population before, where the reading did not end well.
+    pub fn into_before(self) -> Population {
+        self.before
+    }
+
+    /// Whether this entry stood outside of the bases before.
+    pub fn was_outside(&self, id: SourceId) -> bool {
+        self.before.get(id).is_some_and(|observed| observed.outside)
+    }
+
+    /// Entries of the population before that are no longer seen. Whether they are gone is for
+    /// [`crate::source::absence`] to prove.
+    pub fn missing(&self, coverage: Coverage) -> BTreeSet<SourceId> {
+        let lost = |observed: &&Observed| {
+            let id = observed.entry.id;
+            let accounted =
+                self.present.contains(&id) || self.upserts.contains_key(&id) || self.deleted.contains_key(&id);
+            let looked_for = coverage == Coverage::Everything && !observed.outside
+                || self.missing.contains(&id)
+                || self.swept.iter().any(|(kind, base)| {
+                    !observed.outside && *kind == observed.entry.kind && observed.entry.dn.is_within(base)
+                });
+            !accounted && looked_for
+        };
+        self.before.iter().filter(lost).map(|observed| observed.entry.id).collect()
+    }
+
+    /// The proof that an entry is gone, where the directory showed it.
+    pub fn proof(&self, id: SourceId) -> Option<Proof> {
+        self.deleted.get(&id).cloned()
+    }
+
+    /// Whether this entry will be in the population.
+    pub fn holds(&self, id: SourceId, missing: &BTreeSet<SourceId>, coverage: Coverage) -> bool {
+        let kept = |observed: &Observed| !missing.contains(&id) && (coverage == Coverage::Changes || !observed.outside);
+        self.upserts.contains_key(&id)
+            || !self.deleted.contains_key(&id) && (self.present.contains(&id) || self.before.get(id).is_some_and(kept))
+    }
+
+    /// The names, old and new, under which groups may hold entries that are new, renamed or gone.
+    pub fn held_as(&self, missing: &BTreeSet<SourceId>) -> Vec<HeldAs> {
+        let mut names = BTreeSet::new();
+        let login = |entry: &Entry| entry.attributes().text("uid").map(|uid| HeldAs::Login(uid.to_owned()));
+        for Taken { entry, .. } in self.upserts.values() {
+            let old = self.before.get(entry.id).map(|observed| &observed.entry);
+            if old.is_none_or(|old| old.dn != entry.dn) {
+                names.extend([old, Some(entry)].into_iter().flatten().map(|e| HeldAs::Dn(e.dn.as_str().to_owned())));
+            }
+            if old.is_none_or(|old| login(old) != login(entry)) {
+                names.extend([old, Some(entry)].into_iter().flatten().filter_map(login));
             }
         }
-        for (id, _) in &self.deleted {
-            entries.remove(id);
+        let gone = self.deleted.keys().chain(missing).filter_map(|id| self.before.get(*id));
+        for Observed { entry, .. } in gone {
+            names.insert(HeldAs::Dn(entry.dn.as_str().to_owned()));
+            names.extend(login(entry));
+        }
+        names.into_iter().collect()
+    }
+
+    /// Names of members that lead to nobody who will be in the population.
+    pub fn unresolved(&self, coverage: Coverage) -> Vec<Dn> {
+        if self.names.is_empty() {
+            return Vec::new();
+        }
+        let missing = self.missing(coverage);
+        let read = self.upserts.values().map(|taken| &taken.entry.dn);
+        let kept = self.before.iter().map(|observed| &observed.entry);
+        let kept = kept.filter(|entry| self.holds(entry.id, &missing, coverage)).map(|entry| &entry.dn);
+        let known: HashSet<&Dn> = read.chain(kept).collect();
+        let names = self.names.keys().filter_map(|name| match name {
+            MemberName::Dn(dn) if !known.contains(dn) => Some(dn.clone()),
+            _ => None,
+        });
+        names.collect()
+    }
+
+    /// The population after the reading. Call it only with the [`Coverage`] of a finished one, and
+    /// when those of [`Self::missing`] that may still be there were taken as [`Change::Present`].
+    pub fn finish(mut self, coverage: Coverage) -> Finished {
+        if coverage == Coverage::Changes && self.is_empty() {
+            let (deleted, changed, matters) = Default::default();
+            return Finished { population: self.before, deleted, changed, matters };
+        }
+        let missing = self.missing(coverage);
+        let before = std::mem::take(&mut self.before.entries);
+        let mut changed = BTreeSet::new();
+        let mut entries = BTreeMap::new();
+        let mut replaced = BTreeMap::new();
+        for (id, observed) in before {
+            let gone = missing.contains(&id) || self.deleted.contains_key(&id) && !self.upserts.contains_key(&id);
+            let again = self.upserts.contains_key(&id) || observed.outside && coverage == Coverage::Everything;
+            if again {
+                replaced.insert(id, observed);
+            } else if gone {
+                changed.insert(id);
+            } else {
+                entries.insert(id, observed);
+            }
+        }
+        let mut unresolved = Vec::new();
+        for (id, Taken { entry, members, outside }) in std::mem::take(&mut self.upserts) {
+            unresolved.push((id, members));
+            if !replaced.contains_key(&id) {
+                changed.insert(id);
+            }
+            entries.insert(id, Observed { entry, members: Vec::new(), unresolved: Vec::new(), outside });
         }
         let resolved = self.resolve(&entries);
         for (id, members) in unresolved {
@@ -162,14 +292,26 @@ impl Intake {
                     None => {}
                 }
             }
-        }
-        let ids: HashSet<SourceId> = entries.keys().copied().collect();
-        for observed in entries.values_mut() {
-            observed.members.retain(|member| ids.contains(member));
             observed.members.sort_unstable();
             observed.members.dedup();
+            observed.unresolved.sort_unstable();
+            observed.unresolved.dedup();
         }
-        Finished { population: Population { entries }, deleted: self.deleted, missing }
+        drop_unheld(&mut entries, &mut changed);
+        changed.extend(drop_lost_members(&mut entries));
+        let mut matters = changed.clone();
+        for (id, observed) in &entries {
+            let Some(old) = replaced.remove(id) else { continue };
+            if !old.amounts_to(observed) {
+                matters.insert(*id);
+            } else if old.unresolved != observed.unresolved {
+                changed.insert(*id);
+            }
+        }
+        matters.extend(replaced.into_keys());
+        changed.extend(&matters);
+        let deleted = self.deleted.into_iter().collect();
+        Finished { population: Population { entries }, deleted, changed, matters }
     }
 
     fn number(&mut self, member: Member) -> u32 {
@@ -200,11 +342,52 @@ impl Intake {
             };
             if let Some(slot) = resolved.get_mut(number as usize) {
                 *slot = found.copied().ok_or_else(|| match name {
-                    MemberName::Dn(dn) => dn.as_str().to_owned(),
+                    MemberName::Dn(dn) => match self.others.get(&dn) {
+                        Some(what) => format!("{} ({what})", dn.as_str()),
+                        None => dn.as_str().to_owned(),
+                    },
                     MemberName::Uid(text) | MemberName::Broken(text) => text,
                 });
             }
         }
         resolved
     }
+}
+
+/// Leaves out entries from outside of the bases that no group holds any more.
+fn drop_unheld(entries: &mut BTreeMap<SourceId, Observed>, changed: &mut BTreeSet<SourceId>) {
+    if !entries.values().any(|observed| observed.outside) {
+        return;
+    }
+    let inside = entries.values().filter(|observed| !observed.outside);
+    let mut open: Vec<SourceId> = inside.flat_map(|observed| observed.members.iter().copied()).collect();
+    let mut held = HashSet::new();
+    while let Some(id) = open.pop() {
+        if held.insert(id)
+            && let Some(observed) = entries.get(&id).filter(|observed| observed.outside)
+        {
+            open.extend(&observed.members);
+        }
+    }
+    entries.retain(|id, observed| {
+        let kept = !observed.outside || held.contains(id);
+        if !kept {
+            changed.insert(*id);
+        }
+        kept
+    });
+}
+
+/// Takes members that are no longer there out of all groups, and says which groups that changed.
+fn drop_lost_members(entries: &mut BTreeMap<SourceId, Observed>) -> Vec<SourceId> {
+    let ids: HashSet<SourceId> = entries.keys().copied().collect();
+    let mut changed = Vec::new();
+    for (id, observed) in entries {
+        let before = observed.members.len();
+        observed.members.retain(|member| ids.contains(member));
+        if observed.members.len() != before {
+            changed.push(*id);
+        }
+    }
+    changed
 }

@@ -5,9 +5,15 @@
 //! kept, because `explain` must be able to tell it. [`graph`] knows the memberships: direct ones,
 //! those through primary groups, and their closure through nested groups and cycles.
 
+pub mod filter;
 pub mod graph;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+use scim_protocol::value::fold_cow;
 
 use crate::{
     dn::Dn,
@@ -16,6 +22,7 @@ use crate::{
     source::{Kind, SourceId},
 };
 
+use filter::Filter;
 use graph::Graph;
 
 /// One line of a list in `[scope]`.
@@ -25,48 +32,61 @@ pub enum Selector {
     Everything,
     /// The identity.
     Id(SourceId),
-    /// The DN.
-    Dn(Dn),
-    /// A login or a common name, without regard to case or Unicode normalisation.
-    Name(String),
+    /// A login or a common name, without regard to case or Unicode normalisation; and where the text
+    /// is one, the DN. A name may look like a DN (`R=D`), so both are tried.
+    Name {
+        /// As it is written.
+        text: String,
+        /// What it is as a DN.
+        dn: Option<Dn>,
+    },
+    /// `(department=Sales)`: a filter over the attributes of the entry.
+    Filter(Filter),
 }
 
 impl Selector {
-    /// Reads `*`, a UUID, a DN, or else a name.
-    pub fn parse(text: &str) -> Self {
+    /// Reads `*`, a UUID, a filter in parentheses, or else a name or DN.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
         if text == "*" {
-            return Self::Everything;
+            return Ok(Self::Everything);
         }
-        match (SourceId::parse(text), Dn::parse(text)) {
-            (Some(id), _) => Self::Id(id),
-            (None, Ok(dn)) if !text.is_empty() => Self::Dn(dn),
-            _ => Self::Name(scim_protocol::value::fold(text)),
+        if text.is_empty() {
+            return Err("an empty name means nobody".to_owned());
         }
+        if text.starts_with('(') {
+            return Filter::parse(text).map(Self::Filter);
+        }
+        let name = || Self::Name { text: text.to_owned(), dn: Dn::parse(text).ok() };
+        Ok(SourceId::parse(text).map_or_else(name, Self::Id))
     }
 
     /// Whether it means this entry.
     pub fn matches(&self, observed: &Observed) -> bool {
-        const NAMES: [&str; 4] = ["samaccountname", "userprincipalname", "uid", "cn"];
         let entry = &observed.entry;
         match self {
             Self::Everything => true,
             Self::Id(id) => *id == entry.id,
-            Self::Dn(dn) => *dn == entry.dn,
-            Self::Name(name) => NAMES
-                .iter()
-                .flat_map(|attribute| entry.attributes().texts(attribute))
-                .any(|text| scim_protocol::value::fold(text) == *name),
+            Self::Filter(filter) => filter.matches(entry),
+            Self::Name { text, dn } => {
+                let name = fold_cow(text);
+                let named = |attribute| entry.attributes().texts(attribute).any(|text| fold_cow(text) == name);
+                dn.as_ref() == Some(&entry.dn) || NAMES.into_iter().any(named)
+            }
         }
     }
 }
+
+/// The attributes by which an entry is named.
+const NAMES: [&str; 4] = ["samaccountname", "userprincipalname", "uid", "cn"];
 
 impl std::fmt::Display for Selector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Everything => f.write_str("*"),
             Self::Id(id) => id.fmt(f),
-            Self::Dn(dn) => dn.fmt(f),
-            Self::Name(name) => f.write_str(name),
+            Self::Name { text, .. } => f.write_str(text),
+            Self::Filter(filter) => filter.fmt(f),
         }
     }
 }
@@ -94,6 +114,18 @@ pub struct Scope {
     pub exclude: Vec<Selector>,
     /// How nested groups appear.
     pub nesting: Nesting,
+}
+
+impl Scope {
+    /// The attributes that its filters read, in lower case.
+    pub fn attributes(&self) -> Vec<String> {
+        let lists = [&self.users, &self.groups, &self.exclude].into_iter().flatten().chain(&self.parent);
+        let filters = lists.filter_map(|selector| match selector {
+            Selector::Filter(filter) => Some(filter.attributes()),
+            _ => None,
+        });
+        filters.flatten().collect()
+    }
 }
 
 /// Why an object is in scope. Following `Member` from group to group gives the whole chain.
@@ -130,9 +162,10 @@ pub struct Selection {
 /// Finds who is in scope.
 pub fn select(population: &Population, scope: &Scope) -> Selection {
     let graph = Graph::new(population);
+    let exclude = Lines::new(&scope.exclude);
     let excluded: BTreeSet<SourceId> = population
         .iter()
-        .filter(|observed| scope.exclude.iter().any(|selector| selector.matches(observed)))
+        .filter(|observed| !exclude.meaning(observed).is_empty())
         .map(|observed| observed.entry.id)
         .collect();
     let mut selection = Selection::default();
@@ -175,29 +208,73 @@ pub fn select(population: &Population, scope: &Scope) -> Selection {
     selection
 }
 
+/// Whom the lines of a list mean, and for each the first line that does.
 fn chosen(
     population: &Population,
     selectors: &[Selector],
     kind: Kind,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<SourceId, Via> {
+    let lines = Lines::new(selectors);
+    let mut used = BTreeSet::new();
     let mut chosen = BTreeMap::new();
-    for selector in selectors {
-        let mut found = population.of(kind).filter(|observed| selector.matches(observed)).peekable();
-        if found.peek().is_none() && *selector != Selector::Everything {
-            problems.push(Problem {
-                code: Code::ScopeNotFound,
-                subject: None,
-                message: format!(
-                    "the scope names the {kind} {selector}, and the directory shows no such {kind} beneath the bases"
-                ),
-            });
+    for observed in population.of(kind) {
+        let meant = lines.meaning(observed);
+        if let Some(selector) = meant.first().and_then(|n| selectors.get(*n)) {
+            chosen.insert(observed.entry.id, Via::Selector(selector.clone()));
         }
-        for observed in found {
-            chosen.entry(observed.entry.id).or_insert_with(|| Via::Selector(selector.clone()));
-        }
+        used.extend(meant);
     }
+    let unused = selectors.iter().enumerate().filter(|(n, _)| !used.contains(n));
+    problems.extend(unused.filter(|(_, selector)| **selector != Selector::Everything).map(|(_, selector)| Problem {
+        code: Code::ScopeNotFound,
+        subject: None,
+        message: format!(
+            "the scope names the {kind} {selector}, and the directory shows no such {kind} beneath the bases"
+        ),
+    }));
     chosen
+}
+
+/// The lines of a list, so that an entry finds those that mean it without asking each: a scope may
+/// name thousands.
+#[derive(Debug, Default)]
+struct Lines<'a> {
+    by_name: HashMap<Cow<'a, str>, Vec<usize>>,
+    by_dn: HashMap<&'a Dn, Vec<usize>>,
+    others: Vec<(usize, &'a Selector)>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(selectors: &'a [Selector]) -> Self {
+        let mut lines = Self::default();
+        for (n, selector) in selectors.iter().enumerate() {
+            if let Selector::Name { text, dn } = selector {
+                lines.by_name.entry(fold_cow(text)).or_default().push(n);
+                if let Some(dn) = dn {
+                    lines.by_dn.entry(dn).or_default().push(n);
+                }
+            } else {
+                lines.others.push((n, selector));
+            }
+        }
+        lines
+    }
+
+    /// The lines that mean an entry, by number, sorted.
+    fn meaning(&self, observed: &Observed) -> Vec<usize> {
+        let entry = &observed.entry;
+        let others = self.others.iter().filter(|(_, selector)| selector.matches(observed));
+        let mut meant: Vec<usize> = others.map(|(n, _)| *n).collect();
+        if !self.by_name.is_empty() {
+            let names = NAMES.iter().flat_map(|attribute| entry.attributes().texts(attribute));
+            meant.extend(names.filter_map(|name| self.by_name.get(&fold_cow(name))).flatten());
+            meant.extend(self.by_dn.get(&entry.dn).into_iter().flatten());
+        }
+        meant.sort_unstable();
+        meant.dedup();
+        meant
+    }
 }
 
 fn unresolved(population: &Population, group: SourceId) -> Option<Problem> {
@@ -211,7 +288,7 @@ fn unresolved(population: &Population, group: SourceId) -> Option<Problem> {
         code: Code::UnresolvedMember,
         subject: Some(Subject { id: group, kind: Kind::Group, name: observed.entry.dn.to_string() }),
         message: format!(
-            "its member {first:?}{more} is no user or group beneath the bases; it is left out. Add its base to the source if it should be there"
+            "its member {first:?}{more} is no user or group that can be read; it is left out. Let the account read it, if it should be there"
         ),
     })
 }

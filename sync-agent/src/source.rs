@@ -7,39 +7,46 @@
 //!
 //! - [`entry`]: an entry and its identity; [`absence`]: the proof that one is gone.
 //! - [`connection`]: servers in order of preference, TLS, bind. [`search`]: the one way to search.
-//! - [`active_directory`], [`openldap`]: how each kind of directory is read and what is special
-//!   there. What is common to both (a full read by paged searches) is in [`full`].
-//! - LDIF files as a directory, for plan snapshots and dry runs, have their place in `source/ldif.rs`.
+//!   [`root_dse`]: what a server says about itself.
+//! - [`shape`]: how each kind of directory writes entries ([`active_directory`], [`openldap`]).
+//! - [`reader`]: reads everything, some entries again, or one; [`ranges`] and [`referral`] help it.
+//! - [`changes`]: what changed since a watermark, by the mechanism that the directory has.
+//! - [`watch`]: rings when something changed. [`rights`]: what the account may do, for `check`.
+//! - [`observation`]: all of these in their order: the directory as it is now, and how far that is sure.
+//! - [`ldif`]: a file as a directory, for plan snapshots and dry runs.
 
 pub mod absence;
 pub mod active_directory;
+pub mod ber;
+pub mod changes;
 pub mod connection;
 pub mod entry;
-pub mod full;
+pub mod ldif;
+pub mod observation;
 pub mod openldap;
+pub mod ranges;
+pub mod reader;
+pub mod referral;
+pub mod rights;
+pub mod root_dse;
 pub mod search;
+pub mod shape;
+pub mod watch;
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use absence::Proof;
 pub use entry::{Attributes, Entry, Kind, Member, SourceId};
+pub use shape::HeldAs;
 
-use crate::{
-    config::{Flavour, SourceSettings},
-    dn::Dn,
-};
+use crate::{config::SourceSettings, dn::Dn, problem::Problem};
 
 /// Connects to the directory of the settings. `mapped` are the attributes that the mapping reads.
 pub async fn open(settings: &SourceSettings, mapped: Vec<String>) -> Result<Box<dyn Directory>, DirectoryError> {
-    let connection = connection::Connection::open(settings).await?;
-    let settings = settings.clone();
-    Ok(match settings.flavour {
-        Flavour::ActiveDirectory => {
-            Box::new(full::Reader { connection, settings, mapped, shape: active_directory::ActiveDirectory })
-        }
-        Flavour::OpenLdap => Box::new(full::Reader { connection, settings, mapped, shape: openldap::OpenLdap }),
-    })
+    Ok(Box::new(reader::Reader::open(settings, mapped).await?))
 }
 
 /// Why a directory could not be read. Nothing that was read before the error may be used.
@@ -93,11 +100,18 @@ pub enum DirectoryError {
 pub enum Change {
     /// The entry, whole: what it does not have, it has not.
     Upsert(Entry),
-    /// Some attributes of an entry; the others are as they were. A named attribute without values
-    /// was removed. This is what DirSync reports.
-    Amend(Entry),
     /// The entry exists and has not changed: a presence phase (RFC 4533 §3.3.2).
     Present(SourceId),
+    /// The entry is no longer where the reading looks. What became of it is to be proved.
+    Missing(SourceId),
+    /// All that still exists of this kind beneath this base was named, as [`Self::Upsert`] or as
+    /// [`Self::Present`]; anything else of it is missing.
+    Swept {
+        /// The kind.
+        kind: Kind,
+        /// The base.
+        base: Dn,
+    },
     /// The directory showed that the entry is gone.
     Delete(SourceId, Proof),
 }
@@ -120,6 +134,8 @@ pub struct Reading {
     pub coverage: Coverage,
     /// Where the next reading continues, where the directory can do that. Saved after the writes.
     pub watermark: Option<Watermark>,
+    /// What could not be read, without harm to the rest.
+    pub problems: Vec<Problem>,
 }
 
 /// How far a directory has been read, in the form of the mechanism that made it.
@@ -134,19 +150,47 @@ pub struct Watermark {
     pub mark: Mark,
 }
 
-/// What each mechanism remembers. DirSync's cookie, the sync cookie of RFC 4533 and
-/// `modifyTimestamp` get a variant each here.
+/// What each mechanism of [`changes`] remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     /// DirSync's cookie.
-    DirSync(Vec<u8>),
+    DirSync {
+        /// The cookie.
+        cookie: Vec<u8>,
+        /// Whether it shows only what the account may see: then deletions may be hidden.
+        object_security: bool,
+    },
     /// `highestCommittedUSN` of one domain controller.
-    Usn(u64),
+    Usn {
+        /// The number.
+        highest: u64,
+        /// The invocation id of the controller's database.
+        invocation: String,
+    },
     /// The cookie of RFC 4533.
     SyncCookie(Vec<u8>),
-    /// `modifyTimestamp` up to which all was read, as generalized time.
+    /// The newest `modifyTimestamp` that was read, as generalized time.
     Modified(String),
+}
+
+impl Mark {
+    /// Whether readings that continue from it show every deletion. Where they may not, the full
+    /// comparison finds what was deleted.
+    pub const fn shows_deletions(&self) -> bool {
+        matches!(self, Self::DirSync { object_security: false, .. } | Self::SyncCookie(_))
+    }
+
+    /// The mechanism, for people.
+    pub const fn mechanism(&self) -> &'static str {
+        match self {
+            Self::DirSync { object_security: false, .. } => "DirSync",
+            Self::DirSync { object_security: true, .. } => "DirSync with object security",
+            Self::Usn { .. } => "uSNChanged",
+            Self::SyncCookie(_) => "content synchronisation (RFC 4533)",
+            Self::Modified(_) => "modifyTimestamp",
+        }
+    }
 }
 
 /// How one entry is asked for.
@@ -156,6 +200,17 @@ pub enum Key {
     Id(SourceId),
     /// By name.
     Dn(Dn),
+}
+
+/// What a member is that is not among what was read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outside {
+    /// A user or a group.
+    Member(Entry),
+    /// Something else, in words: a computer.
+    Other(&'static str),
+    /// It is not there, or not to be read: this proves nothing.
+    Unknown,
 }
 
 /// Takes what a reading says, one change at a time. It must be quick: the reading waits.
@@ -173,6 +228,17 @@ pub trait Directory: Send {
 
     /// One entry. `Ok(None)` only where the server said that there is none; a failure is an error.
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError>;
+
+    /// Reads these entries again. Those that are no longer where the reading looks are
+    /// [`Change::Missing`].
+    async fn again(&mut self, ids: &BTreeSet<SourceId>, sink: &mut Sink<'_>) -> Result<(), DirectoryError>;
+
+    /// Reads the groups that hold any of these. A directory does not report a group when one of its
+    /// members appears, or gets another name, and the group does not follow.
+    async fn holders(&mut self, held: &[HeldAs], sink: &mut Sink<'_>) -> Result<(), DirectoryError>;
+
+    /// A member that is not among what was read: it stands outside of the bases, or is something else.
+    async fn outside(&mut self, dn: &Dn) -> Result<Outside, DirectoryError>;
 
     /// The server that is being read, for people: `ldaps://dc1.corp.example.test`.
     fn server(&self) -> &str;

@@ -4,8 +4,15 @@
 //! `externalId` and then by name; never a duplicate, and never a deletion, since only what is known
 //! here can be deleted. No secret is in it.
 //!
-//! One tree for each subject: `written` and `members` (by source id). The population as last read
-//! with its watermark, the quarantine, the pending approval and the pause have theirs beside them.
+//! One tree for each subject: `written` (by source id), `members` (one key for each membership, group
+//! before member), `quarantine` ([`quarantine`]), and `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval). What was read
+//! of the directory is in [`source`].
+//! One process at a time has it open: sled's lock keeps a second agent out.
+
+pub mod held;
+pub mod quarantine;
+pub mod record;
+pub mod source;
 
 use std::path::Path;
 
@@ -14,10 +21,21 @@ use crate::{
     source::SourceId,
 };
 
+pub use quarantine::{Quarantine, Quarantined};
+pub use record::{CycleRecord, Pause};
+
 /// Why the state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// The folder cannot be opened: in use by another agent, or damaged.
+    /// Another process has it.
+    #[error(
+        "the state in {path} is in use by another sync-agent: a daemon (ask it with `sync-agent status`), or an apply that has not ended"
+    )]
+    InUse {
+        /// The folder.
+        path: String,
+    },
+    /// The folder cannot be opened.
     #[error(
         "the state in {path} cannot be opened: {source}. If it is damaged it may be deleted: the next run then compares everything"
     )]
@@ -43,16 +61,28 @@ pub struct State {
     db: sled::Db,
     written: sled::Tree,
     members: sled::Tree,
+    quarantine: sled::Tree,
+    agent: sled::Tree,
 }
+
+/// What sled keeps in memory of its pages.
+const CACHE: u64 = 64 << 20;
 
 impl State {
     /// Opens the folder, and makes it where it is missing.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let db = sled::Config::new()
-            .path(path)
-            .open()
-            .map_err(|source| StateError::Open { path: path.display().to_string(), source })?;
-        Ok(Self { written: db.open_tree("written")?, members: db.open_tree("members")?, db })
+        let at = || path.display().to_string();
+        let db = sled::Config::new().path(path).cache_capacity(CACHE).open().map_err(|source| match &source {
+            sled::Error::Io(error) if error.to_string().contains("acquire lock") => StateError::InUse { path: at() },
+            _ => StateError::Open { path: at(), source },
+        })?;
+        Ok(Self {
+            written: db.open_tree("written")?,
+            members: db.open_tree("memberships")?,
+            quarantine: db.open_tree("quarantine")?,
+            agent: db.open_tree("agent")?,
+            db,
+        })
     }
 
     /// Everything that was written.
@@ -65,33 +95,77 @@ impl State {
             let written: Written = serde_json::from_slice(&value).map_err(|error| damaged(&error.to_string()))?;
             known.insert(id, written);
         }
-        for record in &self.members {
-            let (key, value) = record?;
-            let id = SourceId::from_bytes(&key).ok_or_else(|| damaged("a key is no id"))?;
-            if let Some(written) = known.get_mut(&id) {
-                written.members = value.chunks(16).filter_map(SourceId::from_bytes).collect();
+        // In the order of the groups, and of the members in each.
+        let mut group: Option<(SourceId, Vec<SourceId>)> = None;
+        let mut close = |group: Option<(SourceId, Vec<SourceId>)>| {
+            if let Some((id, members)) = group
+                && let Some(written) = known.get_mut(&id)
+            {
+                written.members = members;
+            }
+        };
+        for key in self.members.iter().keys() {
+            let key = key?;
+            let ids = key
+                .split_at_checked(16)
+                .and_then(|(group, member)| Some((SourceId::from_bytes(group)?, SourceId::from_bytes(member)?)));
+            let (id, member) = ids.ok_or_else(|| damaged("a membership is no two ids"))?;
+            match &mut group {
+                Some((current, members)) if *current == id => members.push(member),
+                _ => close(group.replace((id, vec![member]))),
             }
         }
+        close(group);
         Ok(known)
     }
 
-    /// Remembers what was written for an object.
+    /// Remembers all that was written for an object, with its members.
     pub fn write(&self, id: SourceId, written: &Written) -> Result<(), StateError> {
+        self.clear_members(id)?;
+        self.join(id, &written.members)?;
+        self.write_record(id, written)
+    }
+
+    /// Remembers what was written for an object; its members stay as they are.
+    pub fn write_record(&self, id: SourceId, written: &Written) -> Result<(), StateError> {
         let record = serde_json::to_vec(written).map_err(|error| StateError::Record(error.to_string()))?;
-        let members: Vec<u8> = written.members.iter().flat_map(SourceId::as_bytes).copied().collect();
-        if members.is_empty() {
-            self.members.remove(id.as_bytes())?;
-        } else {
-            self.members.insert(id.as_bytes(), members)?;
-        }
         self.written.insert(id.as_bytes(), record)?;
+        Ok(())
+    }
+
+    /// Remembers that these have joined.
+    pub fn join(&self, group: SourceId, members: &[SourceId]) -> Result<(), StateError> {
+        for member in members {
+            self.members.insert(membership(group, *member), &[])?;
+        }
+        Ok(())
+    }
+
+    /// Remembers that these have left.
+    pub fn leave(&self, group: SourceId, members: &[SourceId]) -> Result<(), StateError> {
+        for member in members {
+            self.members.remove(membership(group, *member))?;
+        }
         Ok(())
     }
 
     /// Forgets an object whose resource is deleted.
     pub fn forget(&self, id: SourceId) -> Result<(), StateError> {
-        self.members.remove(id.as_bytes())?;
+        self.clear_members(id)?;
         self.written.remove(id.as_bytes())?;
+        Ok(())
+    }
+
+    fn clear_members(&self, id: SourceId) -> Result<(), StateError> {
+        for key in self.members.scan_prefix(id.as_bytes()).keys() {
+            self.members.remove(key?)?;
+        }
+        Ok(())
+    }
+
+    /// Makes all of it durable, for a command that does nothing else.
+    pub fn save(&self) -> Result<(), StateError> {
+        self.db.flush()?;
         Ok(())
     }
 
@@ -99,5 +173,46 @@ impl State {
     pub async fn flush(&self) -> Result<(), StateError> {
         self.db.flush_async().await?;
         Ok(())
+    }
+}
+
+fn membership(group: SourceId, member: SourceId) -> [u8; 32] {
+    let mut key = [0; 32];
+    let (first, second) = key.split_at_mut(16);
+    first.copy_from_slice(group.as_bytes());
+    second.copy_from_slice(member.as_bytes());
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{plan::ResourceId, source::Kind};
+
+    fn id(last: u8) -> SourceId {
+        SourceId::from_bytes(&[last; 16]).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_known_and_a_second_agent_is_kept_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let written = |members: &[u8]| Written {
+            resource: ResourceId("r".to_owned()),
+            kind: Kind::Group,
+            name: "g".to_owned(),
+            digest: None,
+            left: None,
+            members: members.iter().map(|last| id(*last)).collect(),
+        };
+        state.write(id(1), &written(&[3, 4])).unwrap();
+        state.write(id(2), &written(&[3])).unwrap();
+        state.join(id(1), &[id(5)]).unwrap();
+        state.leave(id(1), &[id(4)]).unwrap();
+        let members = |of| state.known().unwrap()[&id(of)].members.clone();
+        assert_eq!((members(1), members(2)), (vec![id(3), id(5)], vec![id(3)]));
+        assert!(matches!(State::open(folder.path()), Err(StateError::InUse { .. })));
+        state.forget(id(1)).unwrap();
+        assert_eq!(state.known().unwrap().into_keys().collect::<Vec<_>>(), [id(2)]);
     }
 }

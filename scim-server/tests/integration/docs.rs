@@ -57,10 +57,12 @@ fn pages() -> Vec<Page> {
     found
 }
 
-/// The pages that people operate by.
+/// The pages that people operate the server by. Those of sync-agent are held against that program.
 fn manual() -> Vec<Page> {
+    let of_the_agent =
+        |page: &Page| page.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("sync-"));
     let is_manual = |page: &Page| page.path.starts_with("docs") || page.path == Path::new("README.md");
-    pages().into_iter().filter(is_manual).collect()
+    pages().into_iter().filter(|page| is_manual(page) && !of_the_agent(page)).collect()
 }
 
 impl Page {

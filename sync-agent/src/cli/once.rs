@@ -3,39 +3,122 @@
 use std::{io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
+use serde_json::json;
+use tokio::sync::watch;
 
-use crate::{clock::SystemClock, config::Config, cycle, state::State};
+use crate::{
+    clock::{Clock as _, SystemClock},
+    config::Config,
+    cycle::{
+        self, Extent, Manner, Progress,
+        whole::{self, Completed},
+    },
+    plan::file::PlanFile,
+    state::State,
+};
 
-/// Prints what a run would do.
-pub fn plan(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
+/// How a plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For programs.
+    Json,
+    /// For people.
+    Words {
+        /// With every action.
+        verbose: bool,
+    },
+}
+
+/// Prints what a run would do, and saves it where that is wanted.
+pub fn plan(config: &Path, form: Form, full: bool, out: Option<&Path>) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     let state = State::open(&config.state)?;
-    let plan = runtime()?.block_on(cycle::prepare(&config, &state, &SystemClock))?.plan;
-    let text = if json { serde_json::to_string_pretty(&plan)? } else { plan.to_string() };
+    let plan = runtime()?.block_on(async {
+        let prepared = cycle::prepare(&config, &state, &SystemClock, extent(full)).await?;
+        if let Some(path) = out {
+            let basis = cycle::basis(&config, &prepared).await?;
+            let file = PlanFile::new(prepared.plan, basis, SystemClock.now());
+            file.write(path)?;
+            return anyhow::Ok(file.plan);
+        }
+        Ok(prepared.plan)
+    })?;
+    let text = match form {
+        Form::Json => serde_json::to_string_pretty(&plan)?,
+        Form::Words { verbose: true } => plan.in_full().to_string(),
+        Form::Words { verbose: false } => plan.to_string(),
+    };
+    print(&text)
+}
+
+/// Prints what was asked for.
+pub fn print(text: &str) -> anyhow::Result<ExitCode> {
     match writeln!(std::io::stdout(), "{text}") {
         // Whoever reads has seen enough, as with `| head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => written.map(|()| ExitCode::SUCCESS).context("cannot print the plan"),
+        written => written.map(|()| ExitCode::SUCCESS).context("cannot print"),
     }
 }
 
-/// Does it once.
-pub fn apply(config: &Path) -> anyhow::Result<ExitCode> {
+/// Does it once: what there is to do now, or exactly what a file says.
+pub fn apply(config: &Path, file: Option<&Path>, json: bool, full: bool) -> anyhow::Result<ExitCode> {
+    let file = file.map(PlanFile::read).transpose()?;
     let config = Config::read(config)?;
     let state = State::open(&config.state)?;
-    runtime()?.block_on(async {
-        let prepared = cycle::prepare(&config, &state, &SystemClock).await?;
-        let bar = indicatif::ProgressBar::new(prepared.plan.actions.len() as u64);
-        let outcome = cycle::run(&config, &state, prepared, &|| bar.inc(1)).await?;
-        bar.finish_and_clear();
-        for problem in &outcome.problems {
-            eprintln!("! {problem}");
+    let bar = indicatif::ProgressBar::hidden();
+    let progress = |progress| match progress {
+        Progress::Planned(number) => {
+            bar.set_length(number as u64);
+            bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
         }
-        println!("{} writes, {} problems", outcome.writes, outcome.problems.len());
-        Ok(if outcome.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        Progress::Done => bar.inc(1),
+    };
+    let completed = runtime()?.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.send_replace(true);
+            }
+            std::future::pending::<()>().await;
+        });
+        let manner =
+            Manner { extent: extent(full), patient: false, exactly: file.as_ref(), stop: stopped, progress: &progress };
+        whole::complete(&config, &state, &SystemClock, &manner).await
+    })?;
+    bar.finish_and_clear();
+    told(&completed, json)?;
+    Ok(match (&completed.record.failure, completed.problems.is_empty()) {
+        (Some(_), _) => ExitCode::from(2),
+        (None, true) => ExitCode::SUCCESS,
+        (None, false) => ExitCode::from(1),
     })
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+fn told(completed: &Completed, json: bool) -> anyhow::Result<()> {
+    let Completed { record, problems, .. } = completed;
+    if json {
+        let problems: Vec<_> = problems
+            .iter()
+            .map(|problem| json!({"code": problem.code, "subject": problem.subject, "message": problem.message}))
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&json!({"cycle": record, "problems": problems}))?);
+        return Ok(());
+    }
+    for problem in problems {
+        eprintln!("! {problem}");
+    }
+    let seconds = std::time::Duration::from_millis(record.millis).as_secs_f64();
+    println!("{} writes, {} problems, {seconds:.1} s", record.writes, record.problems.max(problems.len()));
+    if record.held_back > 0 {
+        println!("{} removals wait: `sync-agent approve` or `sync-agent reject`", record.held_back);
+    }
+    Ok(())
+}
+
+fn extent(full: bool) -> Extent {
+    if full { Extent::Everything } else { Extent::Changes }
+}
+
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")
 }

@@ -17,6 +17,9 @@ use super::ConfigError;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawConfig {
+    /// What this synchronisation is called in the error log: `default` unless it says otherwise.
+    #[serde(default = "name")]
+    pub name: String,
     /// The directory.
     pub source: RawSource,
     /// The SCIM server.
@@ -26,6 +29,15 @@ pub struct RawConfig {
     /// What they become.
     #[serde(default)]
     pub mapping: RawMapping,
+    /// When the daemon runs.
+    #[serde(default)]
+    pub schedule: RawSchedule,
+    /// Where the daemon is asked.
+    #[serde(default)]
+    pub service: RawService,
+    /// Times of grace, and limits on losses.
+    #[serde(default)]
+    pub safety: super::safety::RawSafety,
     /// Where the agent remembers.
     #[serde(default)]
     pub state: RawState,
@@ -37,8 +49,11 @@ pub struct RawConfig {
 pub struct RawSource {
     /// Servers, in order of preference: `ldaps://host[:port]`, `ldap://…`, `ldapi://%2Fpath`.
     pub urls: Vec<String>,
-    /// The kind of directory.
-    pub flavour: RawFlavour,
+    /// The kind of directory; the server is asked where this is not said.
+    pub flavour: Option<RawFlavour>,
+    /// What is done with references to other servers: `report` by default.
+    #[serde(default)]
+    pub referrals: super::Referrals,
     /// How to bind.
     pub bind: RawBind,
     /// TLS.
@@ -55,10 +70,10 @@ pub struct RawSource {
     pub groups: RawSearch,
     /// DN of an entry that must always be readable; the account itself by default.
     pub canary: Option<String>,
-    /// Entries a page.
+    /// Entries a page: 500 by default.
     #[serde(default = "page_size")]
     pub page_size: NonZeroU32,
-    /// Seconds that one operation may take.
+    /// Seconds that one operation may take: 60 by default.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU64,
 }
@@ -72,6 +87,11 @@ pub enum RawFlavour {
     /// OpenLDAP.
     #[serde(rename = "openldap")]
     OpenLdap,
+    /// 389 Directory Server.
+    #[serde(rename = "389ds")]
+    Ds389,
+    /// Any other LDAP directory.
+    Generic,
 }
 
 /// `[source.bind]`: `account` with a password, or `external = true`.
@@ -82,9 +102,11 @@ pub enum RawBind {
     Simple(RawSimple),
     /// SASL EXTERNAL.
     External(RawExternal),
+    /// Kerberos.
+    Gssapi(RawGssapi),
 }
 
-/// A simple bind.
+/// `[source.bind]`, with a password.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSimple {
@@ -99,12 +121,20 @@ pub struct RawSimple {
     pub allow_plain_text: bool,
 }
 
-/// A bind by certificate or socket.
+/// `[source.bind]`, by client certificate or socket.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawExternal {
     /// `true`.
     pub external: bool,
+}
+
+/// A bind by Kerberos ticket.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawGssapi {
+    /// `true`.
+    pub gssapi: bool,
 }
 
 /// `[source.tls]`.
@@ -144,15 +174,33 @@ pub struct RawTarget {
     pub token_env: Option<String>,
     /// Authorities, PEM.
     pub ca_file: Option<PathBuf>,
-    /// Requests at a time.
+    /// What kind of target: `standard` by default.
+    #[serde(default)]
+    pub profile: RawTargetProfile,
+    /// Requests at a time: 8 by default.
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroUsize,
-    /// Membership changes in one request.
-    #[serde(default = "members_per_request")]
-    pub members_per_request: NonZeroUsize,
-    /// Seconds that one request may take.
+    /// Requests a second: any number by default, 20 with the profile `identity-center`.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Membership changes in one request: 1,000 by default, 100 with the profile `identity-center`.
+    pub members_per_request: Option<NonZeroUsize>,
+    /// Seconds during which one request is tried again while the target is busy or away: 120 by default.
+    #[serde(default = "patience_seconds")]
+    pub patience_seconds: u64,
+    /// Seconds that one request may take: 60 by default.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU64,
+}
+
+/// `target.profile`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawTargetProfile {
+    /// What the RFCs say.
+    #[default]
+    Standard,
+    /// AWS IAM Identity Center.
+    IdentityCenter,
 }
 
 /// `[scope]`: names, DNs, ids, or `*`.
@@ -170,7 +218,7 @@ pub struct RawScope {
     /// Users and groups that are never in scope.
     #[serde(default)]
     pub exclude: Vec<String>,
-    /// How nested groups appear.
+    /// How nested groups appear: `flattened` by default.
     #[serde(default)]
     pub membership: RawNesting,
 }
@@ -190,6 +238,9 @@ pub enum RawNesting {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawMapping {
+    /// Whether the enterprise attributes are mapped too, `manager` among them.
+    #[serde(default)]
+    pub enterprise: bool,
     /// Rules for users.
     #[serde(default)]
     pub user: BTreeMap<String, RawExpression>,
@@ -218,11 +269,49 @@ impl RawExpression {
     }
 }
 
+/// `[schedule]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSchedule {
+    /// Seconds from the start of one cycle to that of the next: 3,600 by default.
+    pub interval_seconds: NonZeroU64,
+    /// Up to so many seconds are added to each pause, at random: 300 by default.
+    pub jitter_seconds: u64,
+    /// Seconds from one full reconciliation to the next: 86,400 by default.
+    pub full_interval_seconds: NonZeroU64,
+    /// Where the directory says at once that something changed, a cycle begins so many seconds later:
+    /// 10 by default. 0 leaves it to the interval.
+    pub follow_seconds: u64,
+}
+
+impl Default for RawSchedule {
+    fn default() -> Self {
+        Self {
+            interval_seconds: const { NonZeroU64::new(3600).unwrap() },
+            jitter_seconds: 300,
+            full_interval_seconds: const { NonZeroU64::new(86_400).unwrap() },
+            follow_seconds: 10,
+        }
+    }
+}
+
+/// `[service]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawService {
+    /// Address and port of `/metrics` and `/healthz`; none without it.
+    pub listen: Option<std::net::SocketAddr>,
+    /// The control socket: `control.sock` in the folder of the state by default.
+    pub socket: Option<PathBuf>,
+    /// The error log: `sync-errors.jsonl` beside the configuration by default.
+    pub error_log: Option<PathBuf>,
+}
+
 /// `[state]`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RawState {
-    /// The folder.
+    /// The folder in which the agent remembers: `state` beside the configuration by default.
     pub directory: PathBuf,
 }
 
@@ -230,6 +319,10 @@ impl Default for RawState {
     fn default() -> Self {
         Self { directory: PathBuf::from("state") }
     }
+}
+
+fn name() -> String {
+    "default".to_owned()
 }
 
 fn page_size() -> NonZeroU32 {
@@ -244,8 +337,8 @@ fn concurrency() -> NonZeroUsize {
     const { NonZeroUsize::new(8).unwrap() }
 }
 
-fn members_per_request() -> NonZeroUsize {
-    const { NonZeroUsize::new(1000).unwrap() }
+const fn patience_seconds() -> u64 {
+    120
 }
 
 /// Reads the text of a file.

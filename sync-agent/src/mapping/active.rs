@@ -5,7 +5,7 @@ use scim_protocol::Timestamp;
 use crate::source::Attributes;
 
 /// The attributes that [`is_active`] reads.
-pub const ATTRIBUTES: [&str; 3] = ["userAccountControl", "accountExpires", "pwdAccountLockedTime"];
+pub const ATTRIBUTES: [&str; 4] = ["userAccountControl", "accountExpires", "pwdAccountLockedTime", "nsAccountLock"];
 
 /// ADS_UF_ACCOUNTDISABLE ([MS-ADTS] 2.2.16).
 const DISABLED: i64 = 0x2;
@@ -18,13 +18,15 @@ const NT_EPOCH: i64 = 11_644_473_600_000;
 /// - `userAccountControl` (Active Directory): the disabled bit.
 /// - `accountExpires` (Active Directory): 100 ns since 1601; 0 and the largest number mean never.
 /// - `pwdAccountLockedTime` (OpenLDAP's password policy): any value locks the account.
+/// - `nsAccountLock` (389 Directory Server): `true`, of the account or of a role that it has.
 pub fn is_active(attributes: &Attributes, now: Timestamp) -> bool {
     let number = |name| attributes.text(name).and_then(|text| text.parse::<i64>().ok());
     let disabled = number("userAccountControl").is_some_and(|flags| flags & DISABLED != 0);
     let expired = number("accountExpires")
         .filter(|ticks| !matches!(*ticks, 0 | i64::MAX))
         .is_some_and(|ticks| ticks / 10_000 - NT_EPOCH <= now.as_millis());
-    let locked = attributes.text("pwdAccountLockedTime").is_some();
+    let locked = attributes.text("pwdAccountLockedTime").is_some()
+        || attributes.text("nsAccountLock").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     !disabled && !expired && !locked
 }
 
@@ -54,5 +56,7 @@ mod tests {
         check(&[("accountExpires", "134116992000000000")], false);
         check(&[("accountExpires", "134116992010000000")], true);
         check(&[("pwdAccountLockedTime", "000001010000Z")], false);
+        check(&[("nsAccountLock", "TRUE")], false);
+        check(&[("nsAccountLock", "false")], true);
     }
 }

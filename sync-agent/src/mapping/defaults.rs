@@ -31,11 +31,21 @@ const LDAP_USER: &[Default] = &[
 /// Groups of such a directory (RFC 4519).
 const LDAP_GROUP: &[Default] = &[("displayName", &["${cn}"])];
 
+/// What `mapping.enterprise = true` adds for users: the enterprise extension (RFC 7643 §4.3), by the
+/// names that Active Directory and `inetOrgPerson` have for it. `costCenter` has a name in neither.
+pub const ENTERPRISE: &[Default] = &[
+    ("enterprise.employeeNumber", &["${employeeNumber}", "${employeeID}"]),
+    ("enterprise.department", &["${department}", "${departmentNumber}"]),
+    ("enterprise.organization", &["${company}", "${o}"]),
+    ("enterprise.division", &["${division}"]),
+    ("enterprise.manager", &["${manager}"]),
+];
+
 /// The default rules for users.
 pub const fn user(flavour: Flavour) -> &'static [Default] {
     match flavour {
         Flavour::ActiveDirectory => AD_USER,
-        Flavour::OpenLdap => LDAP_USER,
+        Flavour::OpenLdap | Flavour::Ds389 | Flavour::Generic => LDAP_USER,
     }
 }
 
@@ -43,6 +53,6 @@ pub const fn user(flavour: Flavour) -> &'static [Default] {
 pub const fn group(flavour: Flavour) -> &'static [Default] {
     match flavour {
         Flavour::ActiveDirectory => AD_GROUP,
-        Flavour::OpenLdap => LDAP_GROUP,
+        Flavour::OpenLdap | Flavour::Ds389 | Flavour::Generic => LDAP_GROUP,
     }
 }

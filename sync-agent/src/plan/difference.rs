@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::source::SourceId;
 
@@ -40,6 +41,8 @@ fn compare(prefix: &str, desired: &Map<String, Value>, held: &Map<String, Value>
         match (new, old) {
             (Value::Object(new), Some(Value::Object(old))) => compare(&path, new, old, changes),
             (new, None) if is_empty(new) => {}
+            // A schema's URN alone is no path: each attribute of the extension has its own.
+            (Value::Object(new), None) if name.starts_with("urn:") => compare(&path, new, &Map::new(), changes),
             (new, Some(old)) if says(old, new) => {}
             (new, old) => {
                 let new = Some(stripped(new)).filter(|new| !is_empty(new));
@@ -47,6 +50,15 @@ fn compare(prefix: &str, desired: &Map<String, Value>, held: &Map<String, Value>
             }
         }
     }
+}
+
+/// What a document holds at a path of the form that [`AttributeChange`] has; `None` for nothing.
+pub fn at<'a>(document: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    let inner = match path.rsplit_once(':') {
+        Some((schema, attribute)) if path.starts_with("urn:") => document.get(schema)?.get(attribute),
+        _ => document.get(path),
+    };
+    inner.filter(|value| !is_empty(value))
 }
 
 /// The document as it is sent when a resource is made: without what has no value.
@@ -67,8 +79,14 @@ fn says(held: &Value, desired: &Value) -> bool {
         (Value::Array(held), Value::Array(desired)) => {
             held.len() == desired.len() && desired.iter().all(|value| held.iter().any(|held| says(held, value)))
         }
+        (Value::String(held), Value::String(desired)) => held == desired || is_same_text(held, desired),
         _ => held == desired,
     }
+}
+
+/// Whether two texts differ only in their Unicode normalisation: no reason to write.
+fn is_same_text(one: &str, other: &str) -> bool {
+    !(one.is_ascii() && other.is_ascii()) && one.nfc().eq(other.nfc())
 }
 
 /// Whether this is no value (RFC 7643 §2.5).
@@ -117,6 +135,8 @@ mod tests {
     fn only_what_the_mapping_speaks_of_is_compared() {
         check(json!({"userName": "a"}), json!({"userName": "a", "title": "x", "id": "1"}), &json!([]));
         check(json!({"userName": "b"}), json!({"userName": "a"}), &json!([["userName", "a", "b"]]));
+        check(json!({"title": "Jose\u{301}"}), json!({"title": "Jos\u{e9}"}), &json!([]));
+        check(json!({"title": "Jose"}), json!({"title": "Jos\u{e9}"}), &json!([["title", "Jos\u{e9}", "Jose"]]));
         check(json!({"title": null}), json!({"title": "x"}), &json!([["title", "x", null]]));
         check(json!({"title": null, "emails": null, "name": {"givenName": null}}), json!({}), &json!([]));
     }
@@ -134,6 +154,11 @@ mod tests {
             json!({urn: {"department": "x"}}),
             json!({urn: {"department": "y"}}),
             &json!([["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", "y", "x"]]),
+        );
+        check(
+            json!({urn: {"department": "x", "division": null}}),
+            json!({}),
+            &json!([["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", null, "x"]]),
         );
         check(
             json!({"name": {"givenName": "C", "middleName": null}}),

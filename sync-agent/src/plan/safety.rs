@@ -5,25 +5,89 @@
 //! written and the rest is; what was held back is kept, and a person approves it as it stands or
 //! rejects it. A source that shows nothing at all never passes without approval, whatever the limits.
 //!
-//! The check is a pure function over a finished [`Plan`](super::Plan): it moves actions into
-//! [`HeldBack`] and changes nothing else.
+//! A share alone would hold back every change of something small: one of three members is a third.
+//! So a few losses ([`Limit::always`], 5 unless configured) pass whatever their share is, as long as
+//! the number allows them. Losing everybody that way is still caught, as the source shows nothing.
+//!
+//! The check is a pure function over a finished [`Plan`]: it moves actions into [`HeldBack`] and
+//! changes nothing else. Who is removed stays in the groups until the removal is approved.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use super::Action;
+use super::{Action, AttributeChange, Digest, Known, Plan, Question, Step, departure::OnDeletion};
+use crate::{
+    problem::Subject,
+    source::{Kind, SourceId},
+};
 
-/// One limit. Both parts hold: the lower one decides.
+/// `[safety]`, as meant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Safety {
+    /// How long after a user left the scope `active: false` is written.
+    pub out_of_scope: Duration,
+    /// What becomes of what is deleted in the directory.
+    pub on_deletion: OnDeletion,
+    /// Users deleted in one run.
+    pub users_removed: Limit,
+    /// Users made inactive in one run.
+    pub users_deactivated: Limit,
+    /// Groups deleted in one run.
+    pub groups_removed: Limit,
+    /// Members removed from one group in one run.
+    pub members_removed: Limit,
+}
+
+/// 28 days, as in the reference profile.
+const GRACE: Duration = Duration::from_secs(28 * 24 * 60 * 60);
+
+impl Default for Safety {
+    fn default() -> Self {
+        Self {
+            out_of_scope: GRACE,
+            on_deletion: OnDeletion::Delete,
+            users_removed: Limit::default(),
+            users_deactivated: Limit::default(),
+            groups_removed: Limit::default(),
+            members_removed: Limit::default(),
+        }
+    }
+}
+
+/// One limit. Number and share both hold: the lower one decides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limit {
     /// At most so many.
     pub number: usize,
     /// At most this share of what was last written, from 0 to 1.
     pub share: f64,
+    /// So many pass whatever their share is.
+    pub always: usize,
 }
 
 impl Default for Limit {
     fn default() -> Self {
-        Self { number: 500, share: 0.1 }
+        Self { number: 500, share: 0.1, always: 5 }
+    }
+}
+
+impl Limit {
+    /// How many of so many may be lost.
+    pub fn allows(&self, of: usize) -> usize {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "counts of objects, far below 2^52, and a share that is not negative"
+        )]
+        let share = (of as f64 * self.share.clamp(0.0, 1.0)).floor() as usize;
+        self.number.min(share.max(self.always))
     }
 }
 
@@ -41,6 +105,17 @@ pub enum Loss {
     MembersRemoved,
 }
 
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::UsersRemoved => "users to delete",
+            Self::UsersDeactivated => "users to deactivate",
+            Self::GroupsRemoved => "groups to delete",
+            Self::MembersRemoved => "members to remove from one group",
+        })
+    }
+}
+
 /// Actions of one kind that go beyond its limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeldBack {
@@ -50,4 +125,172 @@ pub struct HeldBack {
     pub because: String,
     /// What is not done until somebody approves.
     pub actions: Vec<Action>,
+}
+
+/// Digest of what is held back, without the words: two plans that hold back the same have the same.
+pub fn digest(held_back: &[HeldBack]) -> Digest {
+    let mut hasher = Sha256::new();
+    for one in losses_of(held_back) {
+        hasher.update(format!("{one:?}\n"));
+    }
+    Digest(hasher.finalize().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+}
+
+/// One loss: of an object, or of a member of a group.
+type OneLoss = (Loss, SourceId, Option<SourceId>);
+
+fn losses_of(held_back: &[HeldBack]) -> BTreeSet<OneLoss> {
+    held_back.iter().flat_map(|held| &held.actions).flat_map(losses).collect()
+}
+
+/// What is lost by an action.
+fn losses(action: &Action) -> Vec<OneLoss> {
+    let id = action.subject.id;
+    match &action.step {
+        Step::Delete { .. } if action.subject.kind == Kind::User => vec![(Loss::UsersRemoved, id, None)],
+        Step::Delete { .. } => vec![(Loss::GroupsRemoved, id, None)],
+        Step::Deactivate => vec![(Loss::UsersDeactivated, id, None)],
+        Step::Modify { changes, .. } if changes.iter().any(deactivates) => vec![(Loss::UsersDeactivated, id, None)],
+        Step::Leave { members } => members.iter().map(|member| (Loss::MembersRemoved, id, Some(*member))).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an account that could be used no longer can.
+fn deactivates(change: &AttributeChange) -> bool {
+    change.path == "active" && change.new == Some(Value::Bool(false)) && change.old != Some(Value::Bool(false))
+}
+
+/// Holds back what goes beyond the limits of the question.
+pub(super) fn limit(question: Question<'_>, plan: &mut Plan) {
+    let Question { desired, known, safety, approved, .. } = question;
+    let nothing = desired.resources.is_empty() && known.values().any(|written| written.left.is_none());
+    hold_back(plan, known, safety, approved, nothing);
+}
+
+/// Holds back what goes beyond the limits, or with `nothing` every loss that was not approved.
+pub(super) fn hold_back(plan: &mut Plan, known: &Known, safety: &Safety, approved: &[HeldBack], nothing: bool) {
+    let actions = std::mem::take(&mut plan.actions);
+    let mut gate =
+        Gate { known, safety, nothing, approved: losses_of(approved), held: BTreeMap::new(), of_groups: Vec::new() };
+    gate.close(&actions);
+    let (staying, going) = gate.removed(&actions);
+    for action in actions {
+        match &action.step {
+            Step::Leave { members } => plan.actions.extend(gate.leave(&action, members, &staying, &going)),
+            _ => plan.actions.extend(gate.pass(action)),
+        }
+    }
+    plan.held_back = gate.held.into_values().chain(gate.of_groups).collect();
+}
+
+/// Through which the actions of a plan go.
+struct Gate<'a> {
+    known: &'a Known,
+    safety: &'a Safety,
+    nothing: bool,
+    approved: BTreeSet<OneLoss>,
+    /// The kinds of loss that are closed, with what is held back of each.
+    held: BTreeMap<Loss, HeldBack>,
+    /// Each group that would lose too many members.
+    of_groups: Vec<HeldBack>,
+}
+
+impl Gate<'_> {
+    /// Closes it for each kind of which there is too much.
+    fn close(&mut self, actions: &[Action]) {
+        let users = self.known.values().filter(|written| written.kind == Kind::User).count();
+        let limits = [
+            (Loss::UsersRemoved, self.safety.users_removed, users),
+            (Loss::UsersDeactivated, self.safety.users_deactivated, users),
+            (Loss::GroupsRemoved, self.safety.groups_removed, self.known.len() - users),
+        ];
+        for (loss, limit, of) in limits {
+            let count = self.open(actions).filter(|one| one.0 == loss).count();
+            if let Some(because) = self.beyond(loss, count, of, limit, None) {
+                self.held.insert(loss, HeldBack { loss, because, actions: Vec::new() });
+            }
+        }
+    }
+
+    /// The losses that nobody has approved.
+    fn open(&self, actions: &[Action]) -> impl Iterator<Item = OneLoss> {
+        actions.iter().flat_map(losses).filter(|one| !self.approved.contains(one))
+    }
+
+    /// Users whose removal is held back, who stay in their groups too; and users whose removal passes,
+    /// who leave theirs whatever the limit of the group.
+    fn removed(&self, actions: &[Action]) -> (BTreeSet<SourceId>, BTreeSet<SourceId>) {
+        let closed = self.held.contains_key(&Loss::UsersRemoved);
+        let removed = actions.iter().flat_map(losses).filter(|one| one.0 == Loss::UsersRemoved);
+        let (staying, going): (Vec<OneLoss>, Vec<OneLoss>) =
+            removed.partition(|one| closed && !self.approved.contains(one));
+        let ids = |losses: Vec<OneLoss>| losses.into_iter().map(|one| one.1).collect();
+        (ids(staying), ids(going))
+    }
+
+    /// Why so many cannot pass, if they cannot.
+    fn beyond(&self, loss: Loss, count: usize, of: usize, limit: Limit, subject: Option<&Subject>) -> Option<String> {
+        let allowed = limit.allows(of);
+        let whose = subject.map_or(String::new(), |subject| format!(" ({subject})"));
+        match (count, self.nothing) {
+            (0, _) => None,
+            (_, true) => {
+                Some(format!("{count} {loss}{whose}, while the directory shows nobody at all that is in scope"))
+            }
+            _ => (count > allowed).then(|| format!("{count} {loss}{whose}, of {of}; the limit allows {allowed}")),
+        }
+    }
+
+    /// What passes of an action.
+    fn pass(&mut self, action: Action) -> Option<Action> {
+        let closed = losses(&action).into_iter().find(|one| !self.approved.contains(one));
+        match closed.and_then(|one| self.held.get_mut(&one.0)) {
+            Some(held) => hold(action, held),
+            None => Some(action),
+        }
+    }
+
+    /// Who may leave a group.
+    fn leave(
+        &mut self,
+        action: &Action,
+        members: &[SourceId],
+        staying: &BTreeSet<SourceId>,
+        going: &BTreeSet<SourceId>,
+    ) -> Option<Action> {
+        let id = action.subject.id;
+        let some = |members| Action { step: Step::Leave { members }, ..action.clone() };
+        let (stay, rest): (Vec<SourceId>, Vec<SourceId>) =
+            members.iter().copied().partition(|member| staying.contains(member));
+        let (mut passing, open): (Vec<SourceId>, Vec<SourceId>) = rest.into_iter().partition(|member| {
+            going.contains(member) || self.approved.contains(&(Loss::MembersRemoved, id, Some(*member)))
+        });
+        if let (false, Some(held)) = (stay.is_empty(), self.held.get_mut(&Loss::UsersRemoved)) {
+            held.actions.push(some(stay));
+        }
+        let of = self.known.get(&id).map_or(members.len(), |written| written.members.len());
+        let limit = self.safety.members_removed;
+        match self.beyond(Loss::MembersRemoved, open.len(), of, limit, Some(&action.subject)) {
+            Some(because) => {
+                let held = HeldBack { loss: Loss::MembersRemoved, because, actions: vec![some(open)] };
+                self.of_groups.push(held);
+            }
+            None => passing.extend(open),
+        }
+        (!passing.is_empty()).then(|| some(passing))
+    }
+}
+
+/// Takes an action, or the part of it that is the loss, and gives back the rest.
+fn hold(action: Action, held: &mut HeldBack) -> Option<Action> {
+    let Action { subject, reason, step } = action;
+    let Step::Modify { changes, digest } = step else {
+        held.actions.push(Action { subject, reason, step });
+        return None;
+    };
+    let (lost, rest): (Vec<_>, Vec<_>) = changes.into_iter().partition(deactivates);
+    let action = |step| Action { subject: subject.clone(), reason, step };
+    held.actions.push(action(Step::Modify { changes: lost, digest }));
+    (!rest.is_empty()).then(|| action(Step::Modify { changes: rest, digest: Digest::unfinished() }))
 }

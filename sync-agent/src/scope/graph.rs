@@ -1,6 +1,6 @@
 //! Who is in which group: direct members, primary groups, and everybody within.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::{
     population::Population,
@@ -20,7 +20,7 @@ impl Graph {
             population.of(Kind::Group).map(|group| (group.entry.id, group.members.clone())).collect();
         let sids: BTreeMap<&[u8], SourceId> = population
             .of(Kind::Group)
-            .filter_map(|group| Some((group.entry.attributes().bytes("objectSid").first()?.as_slice(), group.entry.id)))
+            .filter_map(|group| Some((*group.entry.attributes().bytes("objectSid").first()?, group.entry.id)))
             .collect();
         for user in population.of(Kind::User) {
             let group = primary_group(&user.entry).and_then(|sid| sids.get(sid.as_slice()));
@@ -34,6 +34,29 @@ impl Graph {
     /// The direct members of a group.
     pub fn direct(&self, group: SourceId) -> &[SourceId] {
         self.groups.get(&group).map_or(&[], Vec::as_slice)
+    }
+
+    /// The shortest way from a group to somebody within it, both ends included.
+    pub fn path(&self, from: SourceId, to: SourceId) -> Option<Vec<SourceId>> {
+        let mut before: HashMap<SourceId, SourceId> = HashMap::new();
+        let mut open = VecDeque::from([from]);
+        while let Some(group) = open.pop_front() {
+            for &member in self.direct(group) {
+                if member != from && !before.contains_key(&member) {
+                    before.insert(member, group);
+                    open.push_back(member);
+                }
+            }
+            if before.contains_key(&to) {
+                let mut path = vec![to];
+                while let Some(outer) = path.last().and_then(|last| before.get(last)) {
+                    path.push(*outer);
+                }
+                path.reverse();
+                return Some(path);
+            }
+        }
+        None
     }
 
     /// Whether this is a group.
@@ -63,7 +86,7 @@ impl Graph {
 /// ([MS-ADTS] 3.1.1.4.5). A SID is two bytes, an authority of six, and parts of four bytes each.
 fn primary_group(user: &Entry) -> Option<Vec<u8>> {
     let rid: u32 = user.attributes().text("primaryGroupID")?.parse().ok()?;
-    let sid = user.attributes().bytes("objectSid").first()?;
+    let sid = user.attributes().bytes("objectSid").first().copied()?;
     let domain = sid.get(..sid.len().checked_sub(4)?)?;
     Some([domain, &rid.to_le_bytes()].concat())
 }

@@ -5,9 +5,12 @@
 //! tombstone, or when a read by identity answered that there is none on a connection on which
 //! another entry, the canary, was readable in the same cycle.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Directory, DirectoryError, Key, SourceId};
+use crate::dn::Dn;
 
 /// That an entry is gone. Only this module and the readers of tombstones make one; a plan cannot
 /// delete without one.
@@ -23,7 +26,6 @@ enum Evidence {
 
 impl Proof {
     /// The directory showed the entry as deleted.
-    #[expect(dead_code, reason = "made by the readers of DirSync and of RFC 4533")]
     pub(in crate::source) const fn tombstone() -> Self {
         Self(Evidence::Tombstone)
     }
@@ -45,36 +47,45 @@ impl std::fmt::Display for Proof {
 pub enum Verdict {
     /// It is gone.
     Gone(Proof),
-    /// It exists, but no longer where the reading looks: another base, or outside of the filter.
-    Elsewhere,
+    /// It exists, under this name, but not where the reading looks: in another base, or outside of
+    /// the filter.
+    Elsewhere(Dn),
     /// Nobody can say. It is treated as if it were still there.
     Unknown(String),
 }
 
 /// Looks for entries by identity, between two reads of the canary.
 ///
-/// The canary is read before and after: rights that are lost in between prove nothing either. An
-/// error of the directory ends the cycle, since it says that nothing can be proved now.
+/// The canary is read in the same way as the entries, by its identity, since the right to read an
+/// entry by its name says nothing about the right to search for an identity; and it is read before
+/// and after, since rights that are lost in between prove nothing either. An error of the directory
+/// ends the cycle: nothing can be proved now.
 pub async fn examine(
     directory: &mut dyn Directory,
     canary: &Key,
-    missing: impl IntoIterator<Item = SourceId>,
+    missing: &BTreeSet<SourceId>,
 ) -> Result<Vec<(SourceId, Verdict)>, DirectoryError> {
-    let Some(before) = directory.find(canary).await? else {
-        let reason = "the canary could not be read: the account may have lost its rights".to_owned();
-        return Ok(missing.into_iter().map(|id| (id, Verdict::Unknown(reason.clone()))).collect());
-    };
-    let mut found = Vec::new();
-    for id in missing {
-        let entry = directory.find(&Key::Id(id)).await?;
-        found.push((id, entry.is_some()));
+    let unknown = |reason: String| missing.iter().map(|id| (*id, Verdict::Unknown(reason.clone()))).collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
     }
-    let alive = directory.find(canary).await?.is_some();
-    let canary = before.dn.to_string();
-    let verdict = |exists| match (exists, alive) {
-        (true, _) => Verdict::Elsewhere,
-        (false, true) => Verdict::Gone(Proof(Evidence::NoSuchObject { canary: canary.clone() })),
-        (false, false) => Verdict::Unknown(format!("{canary} could be read before and not after")),
+    let Some(named) = directory.find(canary).await? else {
+        return Ok(unknown("the canary could not be read: the account may have lost its rights".to_owned()));
     };
-    Ok(found.into_iter().map(|(id, exists)| (id, verdict(exists))).collect())
+    let canary = Key::Id(named.id);
+    if directory.find(&canary).await?.is_none() {
+        return Ok(unknown(format!("{} could be read by its name and not by its identity", named.dn)));
+    }
+    let mut verdicts = Vec::new();
+    for id in missing {
+        let verdict = match directory.find(&Key::Id(*id)).await? {
+            Some(entry) => Verdict::Elsewhere(entry.dn),
+            None => Verdict::Gone(Proof(Evidence::NoSuchObject { canary: named.dn.to_string() })),
+        };
+        verdicts.push((*id, verdict));
+    }
+    if directory.find(&canary).await?.is_none() {
+        return Ok(unknown(format!("{} could be read before and not after", named.dn)));
+    }
+    Ok(verdicts)
 }

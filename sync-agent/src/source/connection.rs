@@ -57,6 +57,8 @@ async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(
     let (account, answer) = match &settings.bind {
         Bind::Simple { account, password } => (account.as_str(), ldap.simple_bind(account, password.expose()).await),
         Bind::External => ("the external identity", ldap.sasl_external_bind().await),
+        #[cfg(feature = "gssapi")]
+        Bind::Gssapi => ("the holder of the Kerberos ticket", ldap.sasl_gssapi_bind(host(url)).await),
     };
     let lost =
         |error: ldap3::LdapError| DirectoryError::Lost { during: "the bind".to_owned(), reason: error.to_string() };
@@ -65,6 +67,14 @@ async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(
         return Ok(());
     }
     Err(DirectoryError::Bind { url: url.to_owned(), account: account.to_owned(), reason: in_words(rc, &text) })
+}
+
+/// The host of a URL, without its port.
+#[cfg(feature = "gssapi")]
+fn host(url: &str) -> &str {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or(host);
+    host.rsplit_once(':').map_or(host, |(host, _)| host)
 }
 
 /// TLS with the authorities of the file, or else those of the system.

@@ -57,6 +57,32 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind of an entry by its object classes; `None` for a computer, a contact, a foreign
+    /// principal or a container.
+    pub fn of(attributes: &Attributes) -> Option<Self> {
+        let mut kind = None;
+        for class in attributes.texts("objectClass") {
+            match class.to_ascii_lowercase().as_str() {
+                "computer" | "contact" | "foreignsecurityprincipal" => return None,
+                "group" | "groupofnames" | "groupofuniquenames" | "posixgroup" => kind = Some(Self::Group),
+                "user" | "inetorgperson" => kind = kind.or(Some(Self::User)),
+                _ => {}
+            }
+        }
+        kind
+    }
+
+    /// What an entry is that is neither a user nor a group, for people.
+    pub fn other(attributes: &Attributes) -> &'static str {
+        let is = |name: &str| attributes.texts("objectClass").any(|class| class.eq_ignore_ascii_case(name));
+        match () {
+            () if is("computer") => "a computer",
+            () if is("contact") => "a contact",
+            () if is("foreignSecurityPrincipal") => "a principal of another domain",
+            () => "neither a user nor a group",
+        }
+    }
+
     /// The SCIM endpoint of this kind (RFC 7644 §3.2).
     pub const fn endpoint(self) -> &'static str {
         match self {
@@ -109,30 +135,56 @@ pub enum Member {
 }
 
 /// The attributes of an entry, by name in lower case (names are case-insensitive, RFC 4512 §2.5).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+///
+/// All are in one run of bytes, since a directory of 100,000 people has more than a million of
+/// attributes, and each as an object of its own would cost ten times its value. In the order of their
+/// names: length and bytes of the name, number of values, then length and bytes of each.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Attributes(BTreeMap<String, Vec<Vec<u8>>>);
+pub struct Attributes(Box<[u8]>);
 
 impl Attributes {
     /// Adds values to an attribute; without values it is named and empty.
     pub fn extend(&mut self, name: &str, values: impl IntoIterator<Item = Vec<u8>>) {
-        self.0.entry(name.to_ascii_lowercase()).or_default().extend(values);
+        let name = name.to_ascii_lowercase();
+        let values: Vec<Vec<u8>> = values.into_iter().collect();
+        let mut all: BTreeMap<&str, Vec<&[u8]>> = self.iter().collect();
+        all.entry(&name).or_default().extend(values.iter().map(Vec::as_slice));
+        self.0 = encode(&all);
+    }
+
+    /// From all attributes at once.
+    pub fn new(attributes: &[(String, Vec<Vec<u8>>)]) -> Self {
+        let named = attributes.iter().map(|(name, values)| (name.to_ascii_lowercase(), values));
+        let named: Vec<(String, &Vec<Vec<u8>>)> = named.collect();
+        let mut all: BTreeMap<&str, Vec<&[u8]>> = BTreeMap::new();
+        for (name, values) in &named {
+            all.entry(name).or_default().extend(values.iter().map(Vec::as_slice));
+        }
+        Self(encode(&all))
     }
 
     /// Takes an attribute out.
     pub fn take(&mut self, name: &str) -> Vec<Vec<u8>> {
-        self.0.remove(&name.to_ascii_lowercase()).unwrap_or_default()
+        let name = name.to_ascii_lowercase();
+        let mut all: BTreeMap<&str, Vec<&[u8]>> = self.iter().collect();
+        let Some(values) = all.remove(name.as_str()) else { return Vec::new() };
+        let values = values.into_iter().map(<[u8]>::to_vec).collect();
+        self.0 = encode(&all);
+        values
     }
 
     /// The values of an attribute, as bytes, in the order of the server.
-    pub fn bytes(&self, name: &str) -> &[Vec<u8>] {
-        self.0.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+    pub fn bytes(&self, name: &str) -> Vec<&[u8]> {
+        let mut all = self.iter();
+        all.find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or_else(Vec::new, |(_, values)| values)
     }
 
     /// The values that are text. A value that is not UTF-8 is left out, and so is an empty one,
     /// which for SCIM is no value (RFC 7643 §2.5).
     pub fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.bytes(name).iter().filter_map(|value| std::str::from_utf8(value).ok()).filter(|value| !value.is_empty())
+        let values = self.bytes(name).into_iter();
+        values.filter_map(|value| std::str::from_utf8(value).ok()).filter(|value| !value.is_empty())
     }
 
     /// The first value that is text.
@@ -140,10 +192,64 @@ impl Attributes {
         self.texts(name).next()
     }
 
-    /// All attributes, names in lower case.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Vec<u8>])> {
-        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    /// Whether both have the same values, in whatever order.
+    pub fn same_values(&self, other: &Self) -> bool {
+        let sorted = |(name, mut values): (_, Vec<_>)| {
+            values.sort_unstable();
+            (name, values)
+        };
+        self == other || self.iter().map(sorted).eq(other.iter().map(sorted))
     }
+
+    /// All attributes, names in lower case.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Vec<&[u8]>)> {
+        let mut rest: &[u8] = &self.0;
+        std::iter::from_fn(move || {
+            let name = std::str::from_utf8(piece(&mut rest)?).ok()?;
+            let count = length(&mut rest)?;
+            let values = (0..count).map(|_| piece(&mut rest)).collect::<Option<Vec<_>>>()?;
+            Some((name, values))
+        })
+    }
+}
+
+impl fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        f.debug_map()
+            .entries(self.iter().map(|(name, values)| (name, values.into_iter().map(text).collect::<Vec<_>>())))
+            .finish()
+    }
+}
+
+fn encode(all: &BTreeMap<&str, Vec<&[u8]>>) -> Box<[u8]> {
+    let mut bytes = Vec::new();
+    let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
+    for (name, values) in all {
+        bytes.extend(size(name.len()));
+        bytes.extend(name.as_bytes());
+        bytes.extend(size(values.len()));
+        for value in values {
+            bytes.extend(size(value.len()));
+            bytes.extend(*value);
+        }
+    }
+    bytes.into_boxed_slice()
+}
+
+/// The next length.
+fn length(rest: &mut &[u8]) -> Option<usize> {
+    let (head, tail) = rest.split_first_chunk::<4>()?;
+    *rest = tail;
+    usize::try_from(u32::from_le_bytes(*head)).ok()
+}
+
+/// The next run of bytes.
+fn piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = length(rest)?;
+    let (head, tail) = rest.split_at_checked(length)?;
+    *rest = tail;
+    Some(head)
 }
 
 impl Entry {
@@ -156,23 +262,22 @@ impl Entry {
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
     }
+}
 
-    /// Its attributes, for the reader that is not yet done with them.
-    pub(in crate::source) const fn attributes_mut(&mut self) -> &mut Attributes {
-        &mut self.attributes
+impl Member {
+    /// From the value of `member`.
+    pub(in crate::source) fn named(value: Vec<u8>) -> Self {
+        Self::Dn(text(value))
     }
 
-    /// Takes over the attributes that an amendment names, and its name.
-    pub fn amend(&mut self, amendment: Self) {
-        self.dn = amendment.dn;
-        for (name, values) in amendment.attributes.0 {
-            if values.is_empty() {
-                self.attributes.0.remove(&name);
-            } else {
-                self.attributes.0.insert(name, values);
-            }
-        }
+    /// From the value of `memberUid`.
+    pub(in crate::source) fn login(value: Vec<u8>) -> Self {
+        Self::Uid(text(value))
     }
+}
+
+fn text(value: Vec<u8>) -> String {
+    String::from_utf8(value).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[cfg(test)]

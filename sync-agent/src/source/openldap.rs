@@ -1,59 +1,83 @@
-//! OpenLDAP, and other directories with `entryUUID` (RFC 4530) and groups of names.
-//!
-//! A full read so far; content synchronisation (RFC 4533), refreshOnly and refreshAndPersist, has
-//! its place in `source/openldap/syncrepl.rs` and `modifyTimestamp` in `source/modified.rs`. What
-//! must hold there: a `SyncDone` without a cookie keeps the old one; a refresh with a part that was
-//! cut must not be used; deletions by presence phase are [`Change::Present`](super::Change) marks in
-//! a reading of everything.
+//! How OpenLDAP, 389 Directory Server and other LDAP servers write entries: groups of names, POSIX
+//! groups, and an operational attribute for the identity.
 
-use async_trait::async_trait;
-
-use super::{
-    Directory, DirectoryError, Entry, Key, Kind, Member, Reading, Sink, SourceId, Watermark,
-    full::{Reader, Shape},
-    search::RawEntry,
-};
+use super::{Entry, Kind, Member, SourceId, search::RawEntry, shape::Shape};
 use crate::dn::Dn;
 
 /// How such a directory writes entries.
-pub struct OpenLdap;
+pub struct Named {
+    /// The attribute that holds the identity: `entryUUID` (RFC 4530), or `nsUniqueId` of 389
+    /// Directory Server, which writes the same sixteen bytes with fewer dashes.
+    pub id: &'static str,
+}
 
-impl Shape for OpenLdap {
-    fn attributes(&self, kind: Kind) -> &'static [&'static str] {
+impl Shape for Named {
+    fn filter(&self, kind: Kind) -> &'static str {
         match kind {
-            Kind::User => &["entryUUID", "uid", "cn"],
-            Kind::Group => &["entryUUID", "cn", "member", "uniqueMember", "memberUid"],
+            Kind::User => "(objectClass=inetOrgPerson)",
+            Kind::Group => "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))",
         }
     }
 
+    fn id_attribute(&self) -> &'static str {
+        self.id
+    }
+
+    fn attributes(&self, kind: Kind) -> &'static [&'static str] {
+        match kind {
+            Kind::User => &["uid", "cn"],
+            Kind::Group => &["cn", "member", "uniqueMember", "memberUid"],
+        }
+    }
+
+    fn member_attributes(&self) -> (&'static [&'static str], Option<&'static str>) {
+        (&["member", "uniqueMember"], Some("memberUid"))
+    }
+
+    fn id(&self, raw: &RawEntry) -> Option<SourceId> {
+        let text = raw.attributes.text(self.id)?;
+        SourceId::parse(text).or_else(|| SourceId::parse(&text.replace('-', "")))
+    }
+
     fn entry(&self, kind: Kind, mut raw: RawEntry) -> Option<Entry> {
-        let id = SourceId::parse(raw.attributes.text("entryUUID")?)?;
+        let id = self.id(&raw)?;
         let dn = Dn::parse(&raw.dn).ok()?;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let names: Vec<_> = ["member", "uniqueMember"].iter().flat_map(|name| raw.attributes.take(name)).collect();
         let logins = raw.attributes.take("memberUid");
         let mut entry = Entry::new(id, kind, dn, raw.attributes);
-        entry.members.extend(names.into_iter().map(|name| Member::Dn(text(name))));
-        entry.members.extend(logins.into_iter().map(|uid| Member::Uid(text(uid))));
+        entry.members.extend(names.into_iter().map(Member::named));
+        entry.members.extend(logins.into_iter().map(Member::login));
         Some(entry)
     }
 
-    fn by_id(&self, id: SourceId) -> (String, String) {
-        (String::new(), format!("(entryUUID={id})"))
+    fn by_id(&self, id: SourceId) -> String {
+        let text = id.to_string();
+        if self.id == "entryUUID" {
+            return format!("(entryUUID={text})");
+        }
+        // nsUniqueId is written in four groups of eight digits.
+        let digits = text.replace('-', "");
+        let groups: Vec<&str> = (0..4).filter_map(|n| digits.get(n * 8..n * 8 + 8)).collect();
+        format!("({}={})", self.id, groups.join("-"))
     }
 }
 
-#[async_trait]
-impl Directory for Reader<OpenLdap> {
-    async fn read(&mut self, _since: Option<&Watermark>, sink: &mut Sink<'_>) -> Result<Reading, DirectoryError> {
-        Self::read(self, sink).await
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Attributes;
 
-    async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {
-        Self::find(self, key).await
-    }
-
-    fn server(&self) -> &str {
-        &self.connection.url
+    #[test]
+    fn both_ways_of_writing_an_identity() {
+        let raw = |name: &str, text: &str| {
+            let mut attributes = Attributes::default();
+            attributes.extend(name, [text.as_bytes().to_vec()]);
+            RawEntry { dn: "cn=a".to_owned(), attributes }
+        };
+        let (rfc, unique) = (Named { id: "entryUUID" }, Named { id: "nsUniqueId" });
+        let id = rfc.id(&raw("entryUUID", "44434241-4645-4847-494a-4b4c4d4e4f50")).unwrap();
+        assert_eq!(unique.id(&raw("nsUniqueId", "44434241-46454847-494a4b4c-4d4e4f50")), Some(id));
+        assert_eq!(rfc.by_id(id), "(entryUUID=44434241-4645-4847-494a-4b4c4d4e4f50)");
+        assert_eq!(unique.by_id(id), "(nsUniqueId=44434241-46454847-494a4b4c-4d4e4f50)");
     }
 }

@@ -13,12 +13,17 @@
 use std::time::Duration;
 
 use ldap3::{
-    Ldap, LdapError, Scope,
+    Ldap, LdapError, ResultEntry, Scope, SearchOptions, SearchStream,
     adapters::{Adapter, PagedResults},
-    asn1::{PL, StructureTag},
+    asn1::StructureTag,
+    controls::{Control, RawControl},
 };
 
-use super::{DirectoryError, entry::Attributes};
+use super::{
+    DirectoryError,
+    ber::{octets, parts},
+    entry::Attributes,
+};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -33,8 +38,58 @@ pub struct Search<'a> {
     pub attributes: &'a [String],
     /// Entries a page; `None` for a search of one entry.
     pub page_size: Option<i32>,
+    /// At most so many entries, after which the server ends with result 4; 0 for all.
+    pub size_limit: i32,
+    /// Request controls.
+    pub controls: &'a [RawControl],
     /// How long the server may be silent.
     pub timeout: Duration,
+}
+
+impl<'a> Search<'a> {
+    /// A search of one entry.
+    pub const fn one(base: &'a str, attributes: &'a [String], timeout: Duration) -> Self {
+        Self {
+            base,
+            scope: Scope::Base,
+            filter: "(objectClass=*)",
+            attributes,
+            page_size: None,
+            size_limit: 0,
+            controls: &[],
+            timeout,
+        }
+    }
+}
+
+/// One message of an answer.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// An entry, with the controls on it.
+    Entry(RawEntry, Vec<Control>),
+    /// An intermediate message (RFC 4511 §4.13).
+    Info(StructureTag),
+}
+
+/// What stands at the end of an answer that was whole.
+#[derive(Debug, Clone, Default)]
+pub struct Done {
+    /// References to other servers, which were not followed.
+    pub referrals: Vec<String>,
+    /// The controls of the result.
+    pub controls: Vec<Control>,
+}
+
+impl Done {
+    /// The value of a response control.
+    pub fn control(&self, oid: &str) -> Option<&[u8]> {
+        value(&self.controls, oid)
+    }
+}
+
+/// The value of the control of this name.
+pub fn value<'a>(controls: &'a [Control], oid: &str) -> Option<&'a [u8]> {
+    controls.iter().find(|Control(_, raw)| raw.ctype == oid).and_then(|Control(_, raw)| raw.val.as_deref())
 }
 
 /// An entry, not yet understood.
@@ -47,13 +102,29 @@ pub struct RawEntry {
 }
 
 /// How a search ended well.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum End {
-    /// It was whole; these are the referrals in it, which were not followed.
-    Whole(Vec<String>),
+    /// It was whole.
+    Whole(Done),
     /// The base does not exist (result 32). For a search of one entry this is an answer; for any
     /// other it is a mistake in the configuration, or a loss of rights.
     NoSuchObject,
+}
+
+impl Search<'_> {
+    fn lost(&self, error: &LdapError) -> DirectoryError {
+        DirectoryError::Lost { during: format!("the search beneath {}", self.base), reason: error.to_string() }
+    }
+
+    /// The error of a result code.
+    pub fn refused(&self, code: u32, reason: impl Into<String>) -> DirectoryError {
+        DirectoryError::Search {
+            base: self.base.to_owned(),
+            filter: self.filter.to_owned(),
+            code,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// Searches, gives each entry to `take`, and returns only when the end is proved.
@@ -62,41 +133,102 @@ pub async fn search(
     search: &Search<'_>,
     take: &mut (dyn FnMut(RawEntry) + Send),
 ) -> Result<End, DirectoryError> {
-    let lost = |error: &LdapError| DirectoryError::Lost {
-        during: format!("the search beneath {}", search.base),
-        reason: error.to_string(),
-    };
-    let refused = |code, reason: String| DirectoryError::Search {
-        base: search.base.to_owned(),
-        filter: search.filter.to_owned(),
-        code,
-        reason,
-    };
-    let paging: Vec<Box<dyn Adapter<'_, String, Vec<String>>>> =
-        search.page_size.into_iter().map(|size| Box::new(PagedResults::new(size)) as Box<_>).collect();
-    let opened = ldap
-        .with_timeout(search.timeout)
-        .streaming_search_with(paging, search.base, search.scope, search.filter, search.attributes.to_vec())
-        .await;
-    let mut stream = match opened {
-        Ok(stream) => stream,
-        Err(LdapError::FilterParsing) => return Err(refused(0, "the filter cannot be parsed".to_owned())),
-        Err(error) => return Err(lost(&error)),
-    };
+    answers(ldap, search, &mut |answer| {
+        if let Answer::Entry(entry, _) = answer {
+            take(entry);
+        }
+    })
+    .await
+}
+
+/// Searches, gives each message to `take`, and returns only when the end is proved.
+pub async fn answers(
+    ldap: &mut Ldap,
+    search: &Search<'_>,
+    take: &mut (dyn FnMut(Answer) + Send),
+) -> Result<End, DirectoryError> {
+    ldap.with_timeout(search.timeout);
+    let mut stream = open(ldap, search).await?;
     let mut referrals = Vec::new();
-    while let Some(answer) = stream.next().await.map_err(|error| lost(&error))? {
-        if answer.is_ref() {
-            referrals.extend(texts(answer.0));
-        } else if !answer.is_intermediate() {
-            let entry = entry(answer.0);
-            take(entry.ok_or_else(|| refused(0, "an answer could not be taken apart".to_owned()))?);
+    while let Some(answer) = stream.next().await.map_err(|error| search.lost(&error))? {
+        match sort(answer) {
+            Sorted::Reference(urls) => referrals.extend(urls),
+            Sorted::Answer(answer) => take(answer),
+            Sorted::Malformed => return Err(search.refused(0, "an answer could not be taken apart")),
         }
     }
     let result = stream.finish().await;
     match result.rc {
-        0 => Ok(End::Whole(referrals)),
+        0 => Ok(End::Whole(Done { referrals, controls: result.ctrls })),
         32 => Ok(End::NoSuchObject),
-        code => Err(refused(code, in_words(code, &result.text))),
+        code => Err(search.refused(code, in_words(code, &result.text))),
+    }
+}
+
+/// A search that does not end by itself: each message is awaited for as long as it takes.
+pub struct Endless {
+    stream: SearchStream<'static, String, Vec<String>>,
+    base: String,
+    filter: String,
+}
+
+impl Endless {
+    /// Begins one.
+    pub async fn open(ldap: &mut Ldap, search: &Search<'_>) -> Result<Self, DirectoryError> {
+        let stream = open(ldap, search).await?;
+        Ok(Self { stream, base: search.base.to_owned(), filter: search.filter.to_owned() })
+    }
+
+    /// The next message. That the search ended is an error, whatever its result.
+    pub async fn next(&mut self) -> Result<Answer, DirectoryError> {
+        let search = Search { filter: &self.filter, ..Search::one(&self.base, &[], Duration::ZERO) };
+        loop {
+            let Some(answer) = self.stream.next().await.map_err(|error| search.lost(&error))? else {
+                let result = self.stream.finish().await;
+                return Err(search.refused(result.rc, in_words(result.rc, &result.text)));
+            };
+            match sort(answer) {
+                Sorted::Answer(answer) => return Ok(answer),
+                Sorted::Reference(_) => {}
+                Sorted::Malformed => return Err(search.refused(0, "an answer could not be taken apart")),
+            }
+        }
+    }
+}
+
+async fn open(
+    ldap: &mut Ldap,
+    search: &Search<'_>,
+) -> Result<SearchStream<'static, String, Vec<String>>, DirectoryError> {
+    let paging: Vec<Box<dyn Adapter<'static, String, Vec<String>>>> =
+        search.page_size.into_iter().map(|size| Box::new(PagedResults::new(size)) as Box<_>).collect();
+    if search.size_limit > 0 {
+        ldap.with_search_options(SearchOptions::new().sizelimit(search.size_limit));
+    }
+    if !search.controls.is_empty() {
+        ldap.with_controls(search.controls.to_vec());
+    }
+    let opened =
+        ldap.streaming_search_with(paging, search.base, search.scope, search.filter, search.attributes.to_vec()).await;
+    opened.map_err(|error| match error {
+        LdapError::FilterParsing => search.refused(0, "the filter cannot be parsed"),
+        error => search.lost(&error),
+    })
+}
+
+enum Sorted {
+    Answer(Answer),
+    Reference(Vec<String>),
+    Malformed,
+}
+
+fn sort(answer: ResultEntry) -> Sorted {
+    if answer.is_ref() {
+        Sorted::Reference(texts(answer.0))
+    } else if answer.is_intermediate() {
+        Sorted::Answer(Answer::Info(answer.0))
+    } else {
+        entry(answer.0).map_or(Sorted::Malformed, |entry| Sorted::Answer(Answer::Entry(entry, answer.1)))
     }
 }
 
@@ -123,34 +255,20 @@ pub fn in_words(code: u32, said: &str) -> String {
 
 /// SearchResultEntry (RFC 4511 §4.5.2): a name, and a sequence of type and set of values.
 fn entry(tag: StructureTag) -> Option<RawEntry> {
-    let mut parts = children(tag)?.into_iter();
-    let dn = String::from_utf8(octets(parts.next()?)?).ok()?;
-    let mut attributes = Attributes::default();
-    for attribute in children(parts.next()?)? {
-        let mut parts = children(attribute)?.into_iter();
-        let name = String::from_utf8(octets(parts.next()?)?).ok()?;
-        let values = children(parts.next()?)?.into_iter().map(octets).collect::<Option<Vec<_>>>()?;
-        attributes.extend(&name, values);
+    let mut inner = parts(tag)?.into_iter();
+    let dn = String::from_utf8(octets(inner.next()?)?).ok()?;
+    let mut attributes = Vec::new();
+    for attribute in parts(inner.next()?)? {
+        let mut inner = parts(attribute)?.into_iter();
+        let name = String::from_utf8(octets(inner.next()?)?).ok()?;
+        let values = parts(inner.next()?)?.into_iter().map(octets).collect::<Option<Vec<_>>>()?;
+        attributes.push((name, values));
     }
-    Some(RawEntry { dn, attributes })
+    Some(RawEntry { dn, attributes: Attributes::new(&attributes) })
 }
 
 /// SearchResultReference (RFC 4511 §4.5.3): a sequence of URIs.
 fn texts(tag: StructureTag) -> Vec<String> {
-    let parts = children(tag).unwrap_or_default().into_iter().filter_map(octets);
+    let parts = parts(tag).unwrap_or_default().into_iter().filter_map(octets);
     parts.filter_map(|bytes| String::from_utf8(bytes).ok()).collect()
-}
-
-fn children(tag: StructureTag) -> Option<Vec<StructureTag>> {
-    match tag.payload {
-        PL::C(children) => Some(children),
-        PL::P(_) => None,
-    }
-}
-
-fn octets(tag: StructureTag) -> Option<Vec<u8>> {
-    match tag.payload {
-        PL::P(octets) => Some(octets),
-        PL::C(_) => None,
-    }
 }

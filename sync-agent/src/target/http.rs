@@ -1,13 +1,15 @@
-//! Requests to the target: token, TLS, time limits.
+//! Requests to the target: token, TLS, time limits, and trying again.
 //!
-//! Retries have their place here: 429 and 503 with their `Retry-After`, and requests that may be
-//! sent again; and the gate that keeps the number of requests at a time and a second.
+//! Every request is one of two kinds. Most may be sent twice without harm: reading, replacing,
+//! adding members who may be there already, removing what may be gone. [`Http::send`] repeats them
+//! while the failure may pass. Creating is not: [`Http::send_once`] repeats it only where the target
+//! said that it has not begun (429), and leaves the rest to the caller, who looks first.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{Request, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{HeaderMap, Request, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -16,27 +18,38 @@ use hyper_util::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::TargetError;
+use super::{
+    TargetError,
+    patience::{self, Gate, Patience},
+};
 use crate::{
-    config::{Secret, TargetSettings, Tls},
+    config::{TargetSettings, Tls, Token},
     source::connection,
 };
 
 /// What need not be escaped in a path segment or a query value (RFC 3986 §2.3).
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// The longest answer that is read. A page of the largest groups is far below it.
+const LONGEST_ANSWER: usize = 256 << 20;
+
+/// How many characters of an answer that is not SCIM are shown.
+const SHOWN: usize = 200;
+
 /// A path segment or query value, escaped.
 pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, &UNRESERVED).to_string()
 }
 
-/// The client. Clones share their connections.
+/// The client. Clones share their connections and their gate.
 #[derive(Clone)]
 pub struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
-    token: Secret,
+    token: Arc<Token>,
     timeout: Duration,
+    patience: Duration,
+    gate: Arc<Gate>,
 }
 
 /// A good answer.
@@ -56,66 +69,111 @@ impl Http {
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             base: settings.url.clone(),
-            token: settings.token.clone(),
+            token: Arc::new(settings.token.clone()),
             timeout: settings.timeout,
+            patience: settings.patience,
+            gate: Arc::new(Gate::new(settings.requests_per_second)),
         })
     }
 
     /// GET.
     pub async fn get(&self, path: &str) -> Result<Answer, TargetError> {
-        self.exchange("GET", path, None).await
+        self.send("GET", path, None).await
     }
 
-    /// DELETE.
-    pub async fn delete(&self, path: &str) -> Result<Answer, TargetError> {
-        self.exchange("DELETE", path, None).await
+    /// A request that does no harm when it is done twice. Repeated while the failure may pass.
+    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, TargetError> {
+        self.repeat(TargetError::may_pass, method, path, body).await
     }
 
-    /// A request with a body.
-    pub async fn send(&self, method: &str, path: &str, body: &Value) -> Result<Answer, TargetError> {
-        self.exchange(method, path, Some(body)).await
+    /// A request that must not be done twice. Repeated only where it was certainly not begun.
+    pub async fn send_once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, TargetError> {
+        self.repeat(TargetError::was_not_begun, method, path, body).await
     }
 
-    async fn exchange(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, TargetError> {
+    /// How long a caller that repeats by itself should do so.
+    pub fn patience(&self) -> Patience {
+        Patience::lasting(self.patience)
+    }
+
+    /// What all requests pass.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    async fn repeat(
+        &self,
+        repeatable: fn(&TargetError) -> bool,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, TargetError> {
+        let bytes = body.map(|body| Bytes::from(body.to_string()));
+        let mut patience = self.patience();
+        loop {
+            self.gate.pass().await;
+            match self.exchange(method, path, bytes.clone()).await {
+                Err(error) if repeatable(&error) => patience.wait(&self.gate, error).await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// One request, one answer.
+    async fn exchange(&self, method: &str, path: &str, body: Option<Bytes>) -> Result<Answer, TargetError> {
         let url = format!("{}{path}", self.base);
         let named = format!("{method} {url}");
         let unavailable = |reason: String| TargetError::Unavailable { request: named.clone(), reason };
         let mut request = Request::builder()
             .method(method)
             .uri(&url)
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose()))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.current()?.expose()))
             .header(header::ACCEPT, "application/scim+json, application/json");
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/scim+json");
         }
-        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let request = request.body(Full::new(bytes)).map_err(|error| unavailable(error.to_string()))?;
+        let request = request
+            .body(Full::new(body.unwrap_or_default()))
+            .map_err(|error| TargetError::Strange { request: named.clone(), reason: error.to_string() })?;
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| error_chain(&error))?;
-            let status = response.status();
-            let body = response.into_body().collect().await.map_err(|error| error_chain(&error))?;
-            Ok::<_, String>((status, body.to_bytes()))
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, LONGEST_ANSWER).collect().await;
+            Ok::<_, String>((head, body.map_err(|error| error_chain(error.as_ref()))?.to_bytes()))
         };
-        let (status, bytes) = match tokio::time::timeout(self.timeout, exchange).await {
+        let (head, bytes) = match tokio::time::timeout(self.timeout, exchange).await {
             Ok(answer) => answer.map_err(unavailable)?,
             Err(_) => return Err(unavailable(format!("no answer within {} s", self.timeout.as_secs()))),
         };
         let parsed = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(&bytes) };
-        if status.is_success() {
+        if head.status.is_success() {
             let body = parsed.map_err(|error| TargetError::Strange {
                 request: named.clone(),
-                reason: format!("not JSON: {error}"),
+                reason: format!("not JSON ({error}): {}", beginning(&bytes)),
             })?;
             return Ok(Answer { request: named, body });
         }
         let body = parsed.unwrap_or_default();
+        let detail = body["detail"].as_str().map_or_else(|| beginning(&bytes), str::to_owned);
         Err(TargetError::Refused {
             request: named,
-            status: status.as_u16(),
+            status: head.status.as_u16(),
             scim_type: body["scimType"].as_str().map(str::to_owned),
-            detail: body["detail"].as_str().unwrap_or("it gave no reason").to_owned(),
+            detail,
+            retry_after: patience::retry_after(text(&head.headers, "retry-after"), text(&head.headers, "date")),
         })
     }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The first words of an answer that is not what was hoped for.
+fn beginning(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let shown: String = text.chars().take(SHOWN).collect();
+    if shown.is_empty() { "it gave no reason".to_owned() } else { shown.replace(char::is_control, " ") }
 }
 
 /// An error with its causes: the outermost alone says only "client error (Connect)".

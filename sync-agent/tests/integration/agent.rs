@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -28,6 +28,11 @@ pub struct Ran {
 impl TestAgent {
     /// Bound with the account that a careful administrator gives; `more` is further TOML.
     pub fn new(directory: &TestDirectory, server: &TestServer, more: &str) -> Self {
+        Self::with_target(directory, server, server.base(), more)
+    }
+
+    /// The same, with the server reached at another place.
+    pub fn with_target(directory: &TestDirectory, server: &TestServer, target: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
         write("password", directory.get("SYNC_PASSWORD"));
@@ -53,7 +58,6 @@ token_file = "{token}"
             ca = directory.get("LDAP_CA"),
             base = directory.get("BASE_DN"),
             groups = directory.get("GROUPS_DN"),
-            target = server.base(),
             token = server.token_file().display(),
         );
         write("sync-agent.toml", &text);
@@ -70,6 +74,32 @@ token_file = "{token}"
             .expect("the program starts");
         let text = |bytes| String::from_utf8(bytes).expect("text");
         Ran { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Starts a subcommand, and leaves it running.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_sync-agent"))
+            .arg("--config")
+            .arg(self.file("sync-agent.toml"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// Changes a text of the configuration.
+    #[track_caller]
+    pub fn set(&self, old: &str, new: &str) {
+        let text = std::fs::read_to_string(self.file("sync-agent.toml")).expect("the configuration");
+        assert!(text.contains(old), "the configuration has no {old:?}");
+        std::fs::write(self.file("sync-agent.toml"), text.replace(old, new)).expect("the configuration");
+    }
+
+    /// A file of the agent's folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Forgets everything, as when a disk is lost.

@@ -45,6 +45,11 @@ pub struct TestDirectory {
 impl TestDirectory {
     /// Starts an empty one.
     pub fn start(software: Software) -> Self {
+        Self::start_with(software, &[])
+    }
+
+    /// Starts one with settings of its script.
+    pub fn start_with(software: Software, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new(script(software.script()));
         command.arg("start").arg(folder.path().join("d"));
@@ -52,7 +57,7 @@ impl TestDirectory {
             // A domain is provisioned once for all tests, then copied.
             command.env("TEMPLATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("samba-template"));
         }
-        let printed = run(&mut command);
+        let printed = run(command.envs(settings.iter().copied()));
         let env = printed.lines().filter_map(|line| line.split_once('='));
         Self { software, env: env.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(), folder }
     }
@@ -67,7 +72,6 @@ impl TestDirectory {
     }
 
     /// Makes one change by name, see `seed.py`.
-    #[allow(dead_code, reason = "the incremental tests change directories")]
     pub fn change(&self, arguments: &[&str]) {
         run(self.seed("change").args(arguments));
     }
@@ -112,4 +116,42 @@ fn run(command: &mut Command) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
     String::from_utf8(output.stdout).expect("text")
+}
+
+/// The proxy that adds Microsoft's limits and faults to a directory.
+pub struct Proxy {
+    process: std::process::Child,
+    port: u16,
+}
+
+impl Proxy {
+    /// Starts it with these options, see `ad-limits.py`.
+    pub fn start(directory: &TestDirectory, options: &[&str]) -> Self {
+        let mut process = Command::new("/usr/bin/python3")
+            .arg(script("ad-limits.py"))
+            .arg(directory.path())
+            .args(options)
+            .arg("--stdin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the proxy starts");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("a piped stdout");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
+        let port = line.trim().strip_prefix("ready ").and_then(|port| port.parse().ok());
+        Self { process, port: port.unwrap_or_else(|| panic!("the proxy said {line:?}")) }
+    }
+
+    /// Its TLS port.
+    pub fn url(&self) -> String {
+        format!("ldaps://127.0.0.1:{}", self.port + 1)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

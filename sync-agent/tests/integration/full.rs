@@ -11,14 +11,14 @@ use crate::{
     server::TestServer,
 };
 
-const EVERYTHING: &str = r#"
+pub const EVERYTHING: &str = r#"
 [scope]
 users = ["*"]
 groups = ["*"]
 "#;
 
 /// The names of groups in the population repeat; their descriptions do not.
-const BY_DESCRIPTION: &str = r#"
+pub const BY_DESCRIPTION: &str = r#"
 [mapping.group]
 displayName = ["${description}", "${cn}"]
 "#;
@@ -59,14 +59,14 @@ fn check(software: Software, more: &str) {
 
 /// How many writes another run sends.
 #[track_caller]
-fn writes(agent: &TestAgent) -> usize {
+pub fn writes(agent: &TestAgent) -> usize {
     let ran = agent.run(&["apply"]);
     let number = ran.stdout.split_once(" writes").and_then(|(number, _)| number.trim().parse().ok());
     number.unwrap_or_else(|| panic!("no number of writes: {ran:?}"))
 }
 
 #[track_caller]
-fn same_users(software: Software, seed: &Value, server: &TestServer) {
+pub fn same_users(software: Software, seed: &Value, server: &TestServer) {
     let users = server.all("Users");
     let by_id: BTreeMap<&str, &Value> = users.iter().map(|user| (text(user, "externalId"), user)).collect();
     for (login, expect) in seed["users"].as_object().expect("users") {
@@ -85,7 +85,7 @@ fn same_users(software: Software, seed: &Value, server: &TestServer) {
 }
 
 #[track_caller]
-fn same_groups(seed: &Value, server: &TestServer) {
+pub fn same_groups(seed: &Value, server: &TestServer) {
     let (users, groups) = (server.all("Users"), server.all("Groups"));
     let source: BTreeMap<&str, &str> = users.iter().map(|user| (text(user, "id"), text(user, "externalId"))).collect();
     let by_id: BTreeMap<&str, &Value> = groups.iter().map(|group| (text(group, "externalId"), group)).collect();
@@ -103,4 +103,20 @@ fn same_groups(seed: &Value, server: &TestServer) {
 #[track_caller]
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}"))
+}
+
+#[test]
+fn a_dry_run_moves_nothing() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(5, 1);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, &format!("{EVERYTHING}{BY_DESCRIPTION}"));
+    writes(&agent);
+    directory.change(&["mail", "u000001", "new@example.test"]);
+    for _ in 0..2 {
+        let planned = agent.run(&["plan"]);
+        assert!(planned.stdout.contains("new@example.test"), "{planned:?}");
+    }
+    assert_eq!(writes(&agent), 1);
+    assert_eq!(writes(&agent), 0);
 }

@@ -1,7 +1,8 @@
 //! The one integration binary: real directories, the real server, the real agent.
 //!
 //! [`directory`] starts OpenLDAP or a Samba domain by the scripts in `tests/directories`, [`server`]
-//! the program `scim-server`, [`agent`] the program under test. A new subject is a new module here.
+//! the program `scim-server`, [`agent`] the program under test.
+//! [`model`] is a target in memory, for what is decided before the first request. A new subject is a new module here.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,6 +13,19 @@
 )]
 
 mod agent;
+mod daemon;
+mod departures;
 mod directory;
+mod faults;
 mod full;
+mod incremental;
+mod model;
+mod plans;
+mod properties;
+mod proxy;
+mod references;
+mod saved_plan;
+mod scoping;
 mod server;
+mod source;
+mod targets;

@@ -24,9 +24,14 @@ pub struct TestServer {
 impl TestServer {
     /// An `rfc` tenant, every setting at its default.
     pub fn start() -> Self {
+        Self::with_profile("rfc")
+    }
+
+    /// A tenant of another profile.
+    pub fn with_profile(profile: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let output = Command::new(program())
-            .args(["init", "--tenant", "test", "--json", "--data"])
+            .args(["init", "--tenant", "test", "--profile", profile, "--json", "--data"])
             .arg(folder.path())
             .output()
             .expect("init runs");

@@ -1,0 +1,39 @@
+//! `errors`: the last records of the error log, in words.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::Context as _;
+use scim_protocol::Timestamp;
+
+use crate::{
+    config::Config,
+    problem::{CODES, log},
+};
+
+/// Shows the last records.
+pub fn errors(config: &Path, last: usize, json: bool) -> anyhow::Result<ExitCode> {
+    let config = Config::read(config)?;
+    let records = log::last(&config.errors, last)
+        .with_context(|| format!("cannot read the error log {}", config.errors.display()))?;
+    if json {
+        for record in &records {
+            println!("{}", serde_json::to_string(record)?);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if records.is_empty() {
+        println!("No errors in {}.", config.errors.display());
+    }
+    for record in &records {
+        let at =
+            record.event_timestamp.parse().map_or(String::new(), |millis| Timestamp::from_millis(millis).to_string());
+        println!("{at}  {}\n    {}", record.error.error_code, record.error.error_message);
+    }
+    let mut codes: Vec<&str> = records.iter().map(|record| record.error.error_code.as_str()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    for about in CODES.iter().filter(|about| codes.contains(&about.name)) {
+        println!("\n{}: {}", about.name, about.remedy);
+    }
+    Ok(ExitCode::SUCCESS)
+}

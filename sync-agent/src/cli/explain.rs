@@ -1,0 +1,21 @@
+//! `explain NAME`: why somebody is at the target, or is not.
+
+use std::{path::Path, process::ExitCode};
+
+use super::{
+    once::runtime,
+    service::{ask_or, printed},
+};
+use crate::{clock::SystemClock, config::Config, daemon::control::Request, explain};
+
+/// Reads both sides, writes nothing, and explains whoever the name means.
+pub fn explain(config: &Path, name: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let config = Config::read(config)?;
+    let request = Request::Explain { name: name.to_owned(), json };
+    printed(ask_or(&config, &request, |state| {
+        runtime()?.block_on(async {
+            let explanations = explain::look(&config, state, &SystemClock, name).await?;
+            explain::told(&explanations, json)
+        })
+    }))
+}

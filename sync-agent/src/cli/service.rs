@@ -1,0 +1,117 @@
+//! The daemon, and the commands that ask it: `run`, `status`, `pause`, `resume`, `run-now`,
+//! `sync-one`; [`super::approve`] and [`super::explain`] ask it too. Where no daemon runs they open the state themselves.
+
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::bail;
+use tokio::sync::watch;
+
+use super::once::{print, runtime};
+use crate::{
+    clock::{Clock as _, SystemClock},
+    config::Config,
+    cycle,
+    daemon::{
+        self,
+        control::{self, Request, Response},
+    },
+    state::{Pause, State, StateError},
+    status::{self, Status},
+};
+
+/// Runs until SIGTERM.
+pub fn run(config: &Path) -> anyhow::Result<ExitCode> {
+    runtime()?.block_on(daemon::run(config, Arc::new(SystemClock)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows how it stands.
+pub fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let config = Config::read(config)?;
+    let status = match reach(&config, &Request::Status)? {
+        Reached::Daemon(Response::Status(status)) => *status,
+        Reached::Daemon(Response::Done(text) | Response::Refused(text)) => bail!("{text}"),
+        Reached::State(state) => Status::read(&config, &state, SystemClock.now(), None)?,
+    };
+    if json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+    } else {
+        print!("{status}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// No more cycles.
+pub fn pause(config: &Path, reason: String) -> anyhow::Result<ExitCode> {
+    let config = Config::read(config)?;
+    let request = Request::Pause { reason: reason.clone() };
+    printed(ask_or(&config, &request, |state| {
+        state.set_pause(Some(&Pause { since: SystemClock.now(), reason }))?;
+        Ok(status::PAUSED.to_owned())
+    }))
+}
+
+/// Cycles again.
+pub fn resume(config: &Path) -> anyhow::Result<ExitCode> {
+    let config = Config::read(config)?;
+    printed(ask_or(&config, &Request::Resume, |state| {
+        state.set_pause(None)?;
+        Ok(status::RESUMED.to_owned())
+    }))
+}
+
+/// A cycle of the daemon, now.
+pub fn run_now(config: &Path, full: bool) -> anyhow::Result<ExitCode> {
+    let config = Config::read(config)?;
+    printed(ask_or(&config, &Request::RunNow { full }, |_| bail!("no daemon runs; `sync-agent apply` does it once")))
+}
+
+/// One object, now.
+pub fn sync_one(config: &Path, name: &str) -> anyhow::Result<ExitCode> {
+    let config = Config::read(config)?;
+    let request = Request::SyncOne { name: name.to_owned() };
+    printed(ask_or(&config, &request, |state| {
+        let (_stop, stopped) = watch::channel(false);
+        Ok(runtime()?.block_on(cycle::one(&config, state, &SystemClock, name, stopped))?)
+    }))
+}
+
+/// Asks the daemon, or else does it on the state.
+pub(super) fn ask_or(
+    config: &Config,
+    request: &Request,
+    alone: impl FnOnce(&State) -> anyhow::Result<String>,
+) -> anyhow::Result<String> {
+    match reach(config, request)? {
+        Reached::Daemon(Response::Done(text)) => Ok(text),
+        Reached::Daemon(Response::Refused(text)) => bail!("{text}"),
+        Reached::Daemon(Response::Status(_)) => bail!("the daemon answered something else; is it of another version?"),
+        Reached::State(state) => alone(&state),
+    }
+}
+
+/// Prints what was answered.
+pub(super) fn printed(answer: anyhow::Result<String>) -> anyhow::Result<ExitCode> {
+    print(&answer?)
+}
+
+/// Who answers.
+enum Reached {
+    Daemon(Response),
+    State(State),
+}
+
+/// Asks the daemon, or else opens the state. A daemon that starts has the state before its socket.
+fn reach(config: &Config, request: &Request) -> anyhow::Result<Reached> {
+    let mut tries = 0;
+    loop {
+        if let Some(response) = control::ask(&config.socket, request)? {
+            return Ok(Reached::Daemon(response));
+        }
+        match State::open(&config.state) {
+            Err(StateError::InUse { .. }) if tries < 20 => tries += 1,
+            opened => return Ok(Reached::State(opened?)),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

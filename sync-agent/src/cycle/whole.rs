@@ -1,0 +1,231 @@
+//! A whole cycle, and what is kept of it.
+//!
+//! What was read of the directory is kept when the writes are done and not before: a run that is
+//! killed reads the same changes again. A cycle never takes the daemon with it: its failure, a fault
+//! in the program included, is a line in its record.
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+};
+
+use futures_util::FutureExt as _;
+
+use super::{CycleError, Extent, Manner, Prepared, basis, pace, prepare, run};
+use crate::{
+    apply::{self, Outcome},
+    clock::Clock,
+    config::Config,
+    plan::{
+        Plan, Step,
+        departure::{self, Departure},
+    },
+    population::Population,
+    problem::{
+        Code, Problem,
+        log::{self, Record, Route},
+    },
+    source::{Mark, SourceId},
+    state::{CycleRecord, Pause, State, StateError, held::Decision},
+    target::Reader,
+};
+
+/// What a cycle was.
+pub struct Completed {
+    /// As the state remembers it.
+    pub record: CycleRecord,
+    /// All problems, those that were told before included.
+    pub problems: Vec<Problem>,
+    /// The plan, where there was one.
+    pub plan: Plan,
+}
+
+/// A whole cycle. Its failure is part of its record; only a state that cannot be used is an error.
+pub async fn complete(
+    config: &Config,
+    state: &State,
+    clock: &dyn Clock,
+    manner: &Manner<'_>,
+) -> Result<Completed, StateError> {
+    let started = clock.now();
+    let full = manner.extent == Extent::Everything;
+    let mut record = CycleRecord::new(started, full);
+    let cycle = AssertUnwindSafe(prepare_and_run(config, state, clock, manner)).catch_unwind();
+    let result = cycle.await.unwrap_or_else(|fault| Err(CycleError::Fault(words(fault.as_ref()))));
+    let (problems, due, plan, sids) = match result {
+        Ok((prepared, mut outcome)) => {
+            state.keep(&prepared.observation)?;
+            state.keep_held_back(&prepared.plan.held_back, clock.now())?;
+            outcome.problems.extend(limits_exceeded(state, &prepared.plan)?);
+            record.entries = prepared.observation.population.len();
+            record.writes = outcome.writes;
+            record.problems = outcome.problems.len() + outcome.waiting.len();
+            record.held_back = prepared.plan.held_back.iter().map(|held| held.actions.len()).sum();
+            record.changed = changed(&prepared.plan, &outcome).len();
+            record.drift = drift(&prepared, &outcome);
+            record.failure = outcome.stopped;
+            if full && record.failure.is_none() {
+                state.set_last_full(started)?;
+            }
+            let due = state.settle(&outcome.problems, &prepared.plan, &outcome.waiting, clock.now())?;
+            let sids = sids(&prepared.observation.population, &due);
+            (outcome.problems, due, prepared.plan, sids)
+        }
+        Err(error @ CycleError::Stopped) => {
+            record.failure = Some(error.to_string());
+            (Vec::new(), Vec::new(), Plan::default(), BTreeMap::new())
+        }
+        Err(error) => {
+            let problem = Problem::from(&error);
+            record.failure = Some(problem.to_string());
+            (vec![problem.clone()], vec![problem], Plan::default(), BTreeMap::new())
+        }
+    };
+    record.millis = u64::try_from(clock.now().as_millis() - started.as_millis()).unwrap_or(0);
+    state.add_cycle(record.clone())?;
+    state.flush().await?;
+    let route = config.route();
+    let now = clock.now();
+    let records: Vec<Record> =
+        due.iter().map(|problem| route.record(problem, now, |id| sids.get(&id).cloned())).collect();
+    write_log(config.errors.clone(), records).await;
+    Ok(Completed { record, problems, plan })
+}
+
+/// What a pause longer than the time of grace comes to: users are deactivated, within the limits, as
+/// if they had left the scope. Returns the number of writes.
+pub async fn outlast(
+    config: &Config,
+    state: &State,
+    clock: &dyn Clock,
+    pause: &Pause,
+    manner: &Manner<'_>,
+) -> Result<usize, CycleError> {
+    let started = clock.now();
+    let mut known = state.known()?;
+    let plan = departure::of_pause(&known, pause.since, &config.safety, &state.approved()?, started);
+    if plan.writes_nothing() && plan.held_back.is_empty() {
+        return Ok(0);
+    }
+    let target = Reader::new(&config.target)?;
+    let writer = target.writer(target.capabilities().await?);
+    let mut outcome = apply::apply(&plan, &writer, state, &mut known, pace(config, clock, manner), &|| {}).await?;
+    state.keep_held_back(&plan.held_back, clock.now())?;
+    outcome.problems.extend(limits_exceeded(state, &plan)?);
+    state.add_cycle(CycleRecord {
+        writes: outcome.writes,
+        problems: outcome.problems.len(),
+        held_back: plan.held_back.iter().map(|held| held.actions.len()).sum(),
+        failure: outcome.stopped,
+        ..CycleRecord::new(started, false)
+    })?;
+    state.flush().await?;
+    let now = clock.now();
+    let records = outcome.problems.iter().map(|problem| config.route().record(problem, now, |_| None)).collect();
+    write_log(config.errors.clone(), records).await;
+    Ok(outcome.writes)
+}
+
+async fn prepare_and_run(
+    config: &Config,
+    state: &State,
+    clock: &dyn Clock,
+    manner: &Manner<'_>,
+) -> Result<(Prepared, Outcome), CycleError> {
+    let mut stop = manner.stop.clone();
+    let prepared = async {
+        let mut prepared = prepare(config, state, clock, manner.extent).await?;
+        if let Some(file) = manner.exactly {
+            let now = basis(config, &prepared).await?;
+            prepared.plan = file.check(&now)?;
+        }
+        Ok::<_, CycleError>(prepared)
+    };
+    let mut prepared = tokio::select! {
+        prepared = prepared => prepared?,
+        _ = stop.wait_for(|stop| *stop) => return Err(CycleError::Stopped),
+    };
+    let outcome = run(config, state, &mut prepared, clock, manner).await?;
+    Ok((prepared, outcome))
+}
+
+/// What a panic said.
+fn words(fault: &(dyn Any + Send)) -> String {
+    let text = fault.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| fault.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".to_owned())
+}
+
+/// What waits for a person. Who has rejected it is not asked again.
+fn limits_exceeded(state: &State, plan: &Plan) -> Result<Vec<Problem>, StateError> {
+    if state.pending()?.is_some_and(|pending| pending.decision == Decision::Rejected) {
+        return Ok(Vec::new());
+    }
+    let problem = |because| Problem {
+        code: Code::LimitExceeded,
+        subject: None,
+        message: format!(
+            "held back: {because}; look with `sync-agent plan`, then `sync-agent approve` or `sync-agent reject`"
+        ),
+    };
+    Ok(plan.held_back.iter().map(|held| problem(&held.because)).collect())
+}
+
+/// Objects that were not as they should be. Those that fail in each run are not news.
+fn changed(plan: &Plan, outcome: &Outcome) -> BTreeSet<SourceId> {
+    let failed = outcome.problems.iter().filter_map(|problem| problem.subject.as_ref()).map(|subject| subject.id);
+    let known: BTreeSet<SourceId> = failed.chain(outcome.waiting.iter().copied()).collect();
+    let written = plan.actions.iter().filter(|action| action.step.is_write()).map(|action| action.subject.id);
+    written.filter(|id| !known.contains(id)).collect()
+}
+
+/// How many objects were wrong at the target because the readings of changes had missed something.
+/// Where the directory shows no deletions to the account, finding those is what a full reading is for.
+fn drift(prepared: &Prepared, outcome: &Outcome) -> Option<usize> {
+    let missed = prepared.observation.drift.as_ref()?;
+    let mark = prepared.observation.watermark.as_ref().map(|watermark| &watermark.mark);
+    let blind = !mark.is_some_and(Mark::shows_deletions);
+    let gone = |id: &SourceId| matches!(prepared.departures.get(id), Some(Departure::Gone(_)));
+    let expected = |id: &SourceId| {
+        let mut actions = prepared.plan.actions.iter().filter(|action| action.subject.id == *id);
+        blind
+            && actions.all(|action| match &action.step {
+                Step::Leave { members } => members.iter().all(gone),
+                _ => gone(id),
+            })
+    };
+    let news = changed(&prepared.plan, outcome);
+    Some(missed.iter().filter(|id| news.contains(id) && !expected(id)).count())
+}
+
+/// An error log that cannot be written does not end the cycle, whose work is done.
+async fn write_log(path: PathBuf, records: Vec<Record>) {
+    let name = path.display().to_string();
+    let written = tokio::task::spawn_blocking(move || log::append(&path, &records)).await;
+    match written {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(path = name, %error, "the error log cannot be written"),
+        Err(error) => tracing::error!(path = name, %error, "the error log was not written"),
+    }
+}
+
+/// The SIDs of the objects that problems are about.
+fn sids(population: &Population, problems: &[Problem]) -> BTreeMap<SourceId, String> {
+    let subjects = problems.iter().filter_map(|problem| problem.subject.as_ref());
+    let sid = |id| log::sid(population.get(id)?.entry.attributes().bytes("objectsid").first()?);
+    subjects.filter_map(|subject| Some((subject.id, sid(subject.id)?))).collect()
+}
+
+impl Config {
+    /// Between which two places this is, for records.
+    pub fn route(&self) -> Route {
+        let base = self.source.users.bases.first().or(self.source.groups.bases.first());
+        Route {
+            profile: self.name.clone(),
+            source: self.source.urls.first().cloned().unwrap_or_default(),
+            domain: base.map(crate::dn::Dn::domain).unwrap_or_default(),
+            target: self.target.url.clone(),
+        }
+    }
+}

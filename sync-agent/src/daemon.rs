@@ -1,0 +1,344 @@
+//! The daemon: cycle by cycle, until it is told to stop.
+//!
+//! One task runs cycles, one after the other: when one is due, and when [`bell`] says that something
+//! changed. Beside it stand [`control`], a local socket on which
+//! the program's own commands ask, and [`listen`], HTTP for health and metrics. They never touch the
+//! directory or the target: they read the state, change the pause, or hand the first task a [`Job`].
+//!
+//! SIGTERM and SIGINT end it in good order: what was begun is finished and remembered, nothing more
+//! is begun. SIGHUP reads the configuration again; one that cannot be read changes nothing.
+
+pub mod bell;
+pub mod control;
+pub mod listen;
+pub mod metrics;
+pub mod schedule;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use scim_protocol::Timestamp;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, oneshot, watch},
+};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    cycle::{
+        self, Extent, Manner, Progress,
+        whole::{self, Completed},
+    },
+    explain,
+    plan::departure,
+    state::{Pause, State, StateError},
+};
+
+use bell::Bell;
+use metrics::Metrics;
+
+/// Where the words go that say what came of a job, or why nothing did.
+pub type Answer = oneshot::Sender<Result<String, String>>;
+
+/// What somebody asks the daemon to do between two cycles.
+pub enum Job {
+    /// A cycle now.
+    Run(Extent, Answer),
+    /// One object now.
+    One(String, Answer),
+    /// Why somebody is at the target or is not, in words or as JSON. Writes nothing.
+    Explain(String, bool, Answer),
+}
+
+/// What is going on, for whoever asks.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// Since when the present cycle runs.
+    pub running_since: Option<Timestamp>,
+    /// Actions done, and all of them, of the present cycle.
+    pub progress: (usize, usize),
+    /// When the next cycle begins.
+    pub next_run: Option<Timestamp>,
+}
+
+/// What the tasks share.
+pub struct Shared {
+    /// The state.
+    pub state: State,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Metrics,
+    live: Mutex<Live>,
+    config: Mutex<Arc<Config>>,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Shared {
+    /// What is going on.
+    pub fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The configuration as it is now.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Hands the cycles' task a job, and waits for what came of it. `None` when the daemon is stopping.
+    pub async fn ask(&self, job: impl FnOnce(Answer) -> Job) -> Option<Result<String, String>> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(job(answer)).await.ok()?;
+        answered.await.ok()
+    }
+}
+
+/// Signals, asked for before anything begins: until then SIGTERM would end the process at once.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+enum Told {
+    Stop,
+    Reload,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn told(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hangup.recv() => Told::Reload,
+        }
+    }
+}
+
+/// Runs until it is told to stop.
+pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
+    let config = Arc::new(Config::read(path)?);
+    let state = open(&config.state).await?;
+    let signals = Signals::listen().context("cannot listen for signals")?;
+    let (jobs, asked) = mpsc::channel(16);
+    let shared = Arc::new(Shared {
+        metrics: Metrics::new(state.cycles()?.first()),
+        state,
+        clock,
+        live: Mutex::default(),
+        config: Mutex::new(Arc::clone(&config)),
+        jobs,
+    });
+    let (stop, stopped) = watch::channel(false);
+    let control = control::serve(&config.socket, Arc::clone(&shared), stopped.clone())?;
+    let listener = match config.listen {
+        Some(address) => Some(listen::serve(address, Arc::clone(&shared), stopped.clone()).await?),
+        None => None,
+    };
+    tracing::info!(socket = %config.socket.display(), "ready");
+    let mut daemon =
+        Daemon { path: path.to_owned(), shared, signals, asked, stop, bell: Bell::default(), outlasted: None };
+    let result = daemon.cycles().await;
+    daemon.stop.send_replace(true);
+    control.await?;
+    if let Some(listener) = listener {
+        listener.await?;
+    }
+    // Gone before the state's lock is, so that nobody asks a daemon that is no more.
+    let _ = std::fs::remove_file(&config.socket);
+    tracing::info!("stopped");
+    result
+}
+
+/// Opens the state. A command that shows something may have it open for a moment.
+async fn open(path: &Path) -> Result<State, StateError> {
+    let mut tries = 0;
+    loop {
+        match State::open(path) {
+            Err(StateError::InUse { .. }) if tries < 50 => tries += 1,
+            opened => return opened,
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+struct Daemon {
+    path: PathBuf,
+    shared: Arc<Shared>,
+    signals: Signals,
+    asked: mpsc::Receiver<Job>,
+    stop: watch::Sender<bool>,
+    bell: Bell,
+    /// When a pause that outlasts the time of grace is next acted upon.
+    outlasted: Option<Timestamp>,
+}
+
+impl Daemon {
+    async fn cycles(&mut self) -> anyhow::Result<()> {
+        while !*self.stop.borrow() {
+            let (config, now) = (self.shared.config(), self.shared.clock.now());
+            let next = schedule::next(config.schedule, self.shared.state.cycles()?.first(), now, rand::random());
+            self.shared.live().next_run = Some(next);
+            self.shared.metrics.next_run(next);
+            if let Some(pause) = self.shared.state.pause()? {
+                self.paused(&config, &pause).await?;
+                continue;
+            }
+            let watermark = self.shared.state.watermark()?;
+            tokio::select! {
+                told = self.signals.told() => self.obey(&told),
+                Some(job) = self.asked.recv() => self.job(job).await?,
+                () = tokio::time::sleep(schedule::until(next, now)) => {
+                    // Somebody may have paused it meanwhile.
+                    if self.shared.state.pause()?.is_none() {
+                        self.due().await?;
+                    }
+                }
+                () = self.bell.rung(&config, watermark.as_ref()) => {
+                    if self.shared.state.pause()?.is_none() {
+                        self.cycle(Extent::Changes).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A moment of a pause. Whoever asks is answered; and a pause that is longer than the time of grace
+    /// is acted upon, as it was announced.
+    async fn paused(&mut self, config: &Config, pause: &Pause) -> anyhow::Result<()> {
+        let now = self.shared.clock.now();
+        if now >= departure::end_of_pause(pause.since, &config.safety) && self.outlasted.is_none_or(|next| now >= next)
+        {
+            self.outlasted = Some(schedule::plus(now, config.schedule.interval));
+            let manner = Manner {
+                extent: Extent::Changes,
+                patient: true,
+                exactly: None,
+                stop: self.stop.subscribe(),
+                progress: &|_| {},
+            };
+            match whole::outlast(config, &self.shared.state, self.shared.clock.as_ref(), pause, &manner).await {
+                Ok(0) => {}
+                Ok(writes) => {
+                    tracing::warn!(writes, "the pause is longer than the time of grace; users were deactivated");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the pause is longer than the time of grace, and users cannot be deactivated");
+                }
+            }
+        }
+        // Asked again soon, without a record: nothing was done.
+        tokio::select! {
+            told = self.signals.told() => self.obey(&told),
+            Some(job) = self.asked.recv() => self.job(job).await?,
+            () = tokio::time::sleep(schedule::WHILE_PAUSED) => {}
+        }
+        Ok(())
+    }
+
+    fn obey(&self, told: &Told) {
+        match told {
+            Told::Stop => {
+                tracing::info!("told to stop");
+                self.stop.send_replace(true);
+            }
+            Told::Reload => self.reload(),
+        }
+    }
+
+    fn reload(&self) {
+        let before = self.shared.config();
+        match Config::read(&self.path) {
+            Err(error) => tracing::error!(%error, "the configuration was not read again; the old one goes on"),
+            Ok(config) => {
+                if (&config.state, &config.socket, config.listen) != (&before.state, &before.socket, before.listen) {
+                    tracing::warn!("[state] and [service] are read at the start only; restart to change them");
+                }
+                *self.shared.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+                tracing::info!("the configuration was read again");
+            }
+        }
+    }
+
+    /// The cycle that is due.
+    async fn due(&mut self) -> Result<(), StateError> {
+        let shared = &self.shared;
+        let full = schedule::is_full_due(shared.config().schedule, shared.state.last_full()?, shared.clock.now());
+        self.cycle(if full { Extent::Everything } else { Extent::Changes }).await?;
+        Ok(())
+    }
+
+    /// A cycle, during which signals are obeyed.
+    async fn cycle(&mut self, extent: Extent) -> Result<Completed, StateError> {
+        let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
+        let progress = |progress| {
+            let mut live = shared.live();
+            match progress {
+                Progress::Planned(number) => live.progress = (0, number),
+                Progress::Done => live.progress.0 += 1,
+            }
+        };
+        let manner = Manner { extent, patient: true, exactly: None, stop: self.stop.subscribe(), progress: &progress };
+        shared.live().running_since = Some(shared.clock.now());
+        let cycle = whole::complete(&config, &shared.state, shared.clock.as_ref(), &manner);
+        tokio::pin!(cycle);
+        let completed = loop {
+            tokio::select! {
+                completed = &mut cycle => break completed,
+                told = self.signals.told() => self.obey(&told),
+            }
+        };
+        *shared.live() = Live::default();
+        let completed = completed?;
+        let record = &completed.record;
+        shared.metrics.cycle(record, &completed.problems, &shared.state.quarantine()?);
+        if let Some(failure) = &record.failure {
+            tracing::error!(full = record.full, writes = record.writes, "the cycle ended early: {failure}");
+        } else {
+            tracing::info!(
+                full = record.full,
+                writes = record.writes,
+                problems = record.problems,
+                held_back = record.held_back,
+                millis = record.millis,
+                "the cycle ended"
+            );
+        }
+        Ok(completed)
+    }
+
+    async fn job(&mut self, job: Job) -> Result<(), StateError> {
+        // Whoever asked may have gone; the work is done all the same.
+        match job {
+            Job::Run(extent, answer) => {
+                let _ = answer.send(Ok(self.cycle(extent).await?.record.to_string()));
+            }
+            Job::One(name, answer) => {
+                let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
+                let one = cycle::one(&config, &shared.state, shared.clock.as_ref(), &name, self.stop.subscribe());
+                let _ = answer.send(one.await.map_err(|error| error.to_string()));
+            }
+            Job::Explain(name, json, answer) => {
+                let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
+                let found = explain::look(&config, &shared.state, shared.clock.as_ref(), &name).await;
+                let told = found.and_then(|found| explain::told(&found, json));
+                let _ = answer.send(told.map_err(|error| error.to_string()));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,248 @@
+//! Why somebody is at the target, or is not: one object, followed from the scope to the next run.
+//!
+//! Everything that is said here was decided elsewhere and is only read again: the selection keeps by
+//! which line and through which groups, the mapping which alternative gave a value, the plan what is
+//! next. So an explanation cannot differ from what a run does.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    cycle::{self, Extent, Prepared},
+    mapping::{Mapping, expression::Given},
+    plan::{Action, Held, Known, Plan, Written},
+    population::{Observed, Population},
+    problem::{Problem, Subject},
+    scope::{self, Scope, Selection, Selector, Via, graph::Graph},
+    source::{Kind, SourceId},
+    state::State,
+};
+
+/// What there is to say about one object.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The object, by its DN.
+    pub subject: Subject,
+    /// Why it is in scope, or why not: one step a line.
+    pub scope: Vec<String>,
+    /// Whether it is in scope.
+    pub in_scope: bool,
+    /// What each attribute is made from.
+    pub attributes: Vec<Mapped>,
+    /// What the agent remembers to have written.
+    pub written: Option<Written>,
+    /// What the target holds, where that was looked at.
+    pub target: Option<Value>,
+    /// What the next run would do.
+    pub next: Vec<Action>,
+    /// What the limits would hold back of it.
+    pub held_back: Vec<String>,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+}
+
+/// One attribute, its value, and where that comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mapped {
+    /// The place in the resource.
+    pub path: String,
+    /// The values; none where no alternative has any.
+    pub values: Vec<String>,
+    /// The alternative that gave them.
+    pub from: Option<String>,
+}
+
+/// What an explanation is made from.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The directory.
+    pub population: &'a Population,
+    /// What was written.
+    pub known: &'a Known,
+    /// What the next run would do.
+    pub plan: &'a Plan,
+    /// The time.
+    pub now: scim_protocol::Timestamp,
+}
+
+/// Whom a name means: a login, a common name, a DN or an id, as in the scope.
+pub fn find<'a>(population: &'a Population, name: &str) -> Result<Vec<&'a Observed>, String> {
+    let selector = Selector::parse(name)?;
+    Ok(population.iter().filter(|observed| selector.matches(observed)).collect())
+}
+
+/// Reads both sides, writes nothing, and explains whoever the name means.
+pub async fn look(config: &Config, state: &State, clock: &dyn Clock, name: &str) -> anyhow::Result<Vec<Explanation>> {
+    let prepared = cycle::prepare(config, state, clock, Extent::Changes).await?;
+    let Prepared { observation, known, plan, target, .. } = &prepared;
+    let found = find(&observation.population, name).map_err(anyhow::Error::msg)?;
+    if found.is_empty() {
+        anyhow::bail!(
+            "the directory shows no user or group {name:?} beneath the bases; it may be elsewhere, or hidden from the account"
+        );
+    }
+    let mut explanations = Vec::new();
+    for observed in found {
+        let entry = &observed.entry;
+        let held = match known.get(&entry.id) {
+            Some(written) => target.retrieve(entry.kind, &written.resource).await?,
+            None => None,
+        };
+        let facts = Facts { config, population: &observation.population, known, plan, now: clock.now() };
+        explanations.push(explain(observed, facts, held.as_ref()));
+    }
+    Ok(explanations)
+}
+
+/// As text, or as JSON for programs.
+pub fn told(explanations: &[Explanation], json: bool) -> anyhow::Result<String> {
+    if json {
+        return Ok(serde_json::to_string_pretty(explanations)?);
+    }
+    Ok(explanations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// Explains one object. `held` is its resource, where there is one.
+pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Explanation {
+    let entry = &observed.entry;
+    let Facts { config, population, known, plan, now } = facts;
+    let selection = scope::select(population, &config.scope);
+    let graph = Graph::new(population);
+    let (in_scope, scope) = reasons(observed, population, &config.scope, &selection, &graph);
+    let about = |subject: &Subject| subject.id == entry.id;
+    let held_back = plan.held_back.iter().filter(|held| held.actions.iter().any(|action| about(&action.subject)));
+    Explanation {
+        subject: Subject { id: entry.id, kind: entry.kind, name: entry.dn.to_string() },
+        scope,
+        in_scope,
+        attributes: attributes(observed, &config.mapping, now),
+        written: known.get(&entry.id).cloned(),
+        target: held.map(|held| Value::Object(held.document.clone())),
+        next: plan.actions.iter().filter(|action| about(&action.subject)).cloned().collect(),
+        held_back: held_back.map(|held| held.because.clone()).collect(),
+        problems: plan.problems.iter().filter(|one| one.subject.as_ref().is_some_and(about)).cloned().collect(),
+    }
+}
+
+fn attributes(observed: &Observed, mapping: &Mapping, now: scim_protocol::Timestamp) -> Vec<Mapped> {
+    let given = Given { entry: &observed.entry, now };
+    let rules = mapping.of(observed.entry.kind).iter();
+    let mapped = rules.map(|rule| Mapped {
+        path: rule.slot.to_string(),
+        values: if rule.slot.takes_all() {
+            rule.expression.evaluate_all(given)
+        } else {
+            rule.expression.evaluate(given).into_iter().collect()
+        },
+        from: rule.expression.told(given),
+    });
+    mapped.collect()
+}
+
+fn reasons(
+    observed: &Observed,
+    population: &Population,
+    scope: &Scope,
+    selection: &Selection,
+    graph: &Graph,
+) -> (bool, Vec<String>) {
+    let id = observed.entry.id;
+    let via = match observed.entry.kind {
+        Kind::User => selection.users.get(&id),
+        Kind::Group => selection.groups.get(&id).map(|chosen| &chosen.via),
+    };
+    if let Some(via) = via {
+        return (true, chain(id, via, population, selection, graph));
+    }
+    if let Some(line) = scope.exclude.iter().find(|selector| selector.matches(observed)) {
+        return (false, vec![format!("scope.exclude names it: {line}")]);
+    }
+    let mut lines = vec!["no line of the scope means it, and no group in scope holds it".to_owned()];
+    for group in population.of(Kind::Group).filter(|group| graph.direct(group.entry.id).contains(&id)) {
+        let excluded = scope.exclude.iter().any(|selector| selector.matches(group));
+        let why = if excluded { "excluded" } else { "not in scope" };
+        lines.push(format!("it is a member of {}, which is {why}", group.entry.dn));
+    }
+    (false, lines)
+}
+
+/// From the line of the scope down to the object.
+fn chain(id: SourceId, via: &Via, population: &Population, selection: &Selection, graph: &Graph) -> Vec<String> {
+    let name = |id: SourceId| population.get(id).map_or_else(|| id.to_string(), |one| one.entry.dn.to_string());
+    let holds = |from: SourceId, to: SourceId| {
+        let path = graph.path(from, to).unwrap_or_default();
+        path.windows(2)
+            .map(|pair| match pair {
+                [outer, inner] => format!("{} holds {}", name(*outer), name(*inner)),
+                _ => String::new(),
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut links = Vec::new();
+    let (mut id, mut via) = (id, via.clone());
+    // Each group is entered once; a chain is no longer than there are groups.
+    for _ in 0..=selection.groups.len() {
+        match via {
+            Via::Selector(line) => {
+                links.push(vec![format!("the scope names {}: {line}", name(id))]);
+                break;
+            }
+            Via::Parent(parent) => {
+                links.push(holds(parent, id));
+                links.push(vec![format!("{} is the parent group of the scope", name(parent))]);
+                break;
+            }
+            Via::Member(group) => {
+                links.push(holds(group, id));
+                id = group;
+                match selection.groups.get(&group) {
+                    Some(chosen) => via = chosen.via.clone(),
+                    None => break,
+                }
+            }
+        }
+    }
+    links.into_iter().rev().flatten().collect()
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}\n  {}", self.subject.kind, self.subject.name, self.subject.id)?;
+        writeln!(f, "\nIn scope: {}", if self.in_scope { "yes" } else { "no" })?;
+        self.scope.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        f.write_str("\nMapping:\n")?;
+        for Mapped { path, values, from } in &self.attributes {
+            match from {
+                Some(from) => writeln!(f, "  {path} = {} from {from}", values.join(", "))?,
+                None => writeln!(f, "  {path} has no value")?,
+            }
+        }
+        match &self.written {
+            None => f.write_str("\nAt the target: nothing that the agent has written or adopted\n")?,
+            Some(written) => {
+                writeln!(f, "\nAt the target: {} {:?}", written.resource, written.name)?;
+                if let Some(left) = &written.left {
+                    let inactive = if left.deactivated { ", and was deactivated" } else { "" };
+                    writeln!(f, "  left on {}{inactive}", left.since)?;
+                }
+            }
+        }
+        if let Some(Value::Object(document)) = &self.target {
+            document.iter().try_for_each(|(name, value)| writeln!(f, "  {name}: {value}"))?;
+        }
+        f.write_str("\nThe next run:\n")?;
+        let told: Vec<&Action> = self.next.iter().filter(|action| action.step.is_write()).collect();
+        if told.is_empty() {
+            f.write_str("  writes nothing for it\n")?;
+        }
+        told.iter().try_for_each(|action| writeln!(f, "  {action}"))?;
+        self.held_back.iter().try_for_each(|because| writeln!(f, "  held back: {because}"))?;
+        self.problems.iter().try_for_each(|problem| writeln!(f, "  ! {problem}"))
+    }
+}

@@ -1,0 +1,105 @@
+//! Names change hands: who must give one up before another may have it.
+//!
+//! `userName` is unique at every target, `displayName` of a group at some. A name is given to a new
+//! person after the old one was deleted; two people swap theirs; a migration renames a thousand. A
+//! name that another resource of ours still has is released first, if that resource is about to be
+//! renamed or deleted. If it is not, whoever wants the name has a conflict, which names both.
+
+use std::collections::{BTreeSet, HashMap};
+
+use scim_protocol::value::fold;
+
+use super::{Action, Plan, Question, Reason, Step, departure::Departure};
+use crate::{
+    mapping::Desired,
+    problem::{Code, Problem},
+    source::{Kind, SourceId},
+};
+
+/// What is settled about names.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// Objects that cannot be written, since their name is somebody else's.
+    pub conflicts: BTreeSet<SourceId>,
+}
+
+/// Plans the releases, and finds the conflicts.
+pub(super) fn settle(question: Question<'_>, plan: &mut Plan) -> Names {
+    let mut names = Names::default();
+    refuse_duplicates(question, &mut names, plan);
+    let mut holders: HashMap<(Kind, String), SourceId> = HashMap::new();
+    let mut released = BTreeSet::new();
+    let changed = question.desired.resources.values().filter(|desired| takes_another_name(desired, question));
+    for desired in changed {
+        if names.conflicts.contains(&desired.subject.id) {
+            continue;
+        }
+        if holders.is_empty() {
+            holders.extend(question.known.iter().map(|(id, written)| ((written.kind, fold(&written.name)), *id)));
+        }
+        let kind = desired.subject.kind;
+        let Some(&holder) = holders.get(&(kind, fold(&desired.subject.name))) else { continue };
+        let Some(written) = question.known.get(&holder).filter(|_| holder != desired.subject.id) else { continue };
+        let gone = matches!(question.departures.get(&holder), Some(Departure::Gone(_)));
+        let renamed = question.desired.resources.get(&holder).is_some_and(|other| takes_another_name(other, question));
+        // A new resource is made after all others were renamed, so only a renamed one needs more.
+        let in_time = renamed && !question.known.contains_key(&desired.subject.id);
+        if (gone || renamed) && !in_time {
+            if released.insert(holder) {
+                let new = format!("{}~{}", written.name, holder.to_string().get(..8).unwrap_or_default());
+                let step = Step::Release { old: written.name.clone(), new };
+                let subject = super::departure::subject(holder, written);
+                plan.actions.push(Action { subject, reason: Reason::NameTaken, step });
+            }
+        } else if !in_time && kind == Kind::User {
+            names.conflicts.insert(desired.subject.id);
+            plan.problems.push(Problem {
+                code: Code::ConflictError,
+                subject: Some(desired.subject.clone()),
+                message: format!(
+                    "at the target its {} belongs to {}, which is no longer kept up to date; rename or delete that one at the target, or bring it back into scope",
+                    kind.naming_attribute(),
+                    super::departure::subject(holder, written)
+                ),
+            });
+        }
+    }
+    names
+}
+
+/// Two users with one name: whoever has it at the target keeps it, the others are refused, in one
+/// record that names all.
+fn refuse_duplicates(question: Question<'_>, names: &mut Names, plan: &mut Plan) {
+    let mut by_name: HashMap<String, Vec<&Desired>> = HashMap::new();
+    for desired in question.desired.resources.values().filter(|desired| desired.subject.kind == Kind::User) {
+        by_name.entry(fold(&desired.subject.name)).or_default().push(desired);
+    }
+    let mut shared: Vec<Vec<&Desired>> = by_name.into_values().filter(|sharing| sharing.len() > 1).collect();
+    shared.sort_unstable_by_key(|sharing| sharing.first().map(|desired| desired.subject.id));
+    for sharing in shared {
+        let holder = sharing.iter().find(|desired| !takes_another_name(desired, question));
+        let refused = sharing.iter().filter(|desired| holder.is_none_or(|holder| holder.subject != desired.subject));
+        names.conflicts.extend(refused.clone().map(|desired| desired.subject.id));
+        let Some(first) = refused.clone().next() else { continue };
+        let others = sharing.iter().filter(|other| other.subject != first.subject);
+        let others: Vec<String> = others.map(|other| other.subject.to_string()).collect();
+        let keeps = holder.map_or_else(
+            || "none of them is written".to_owned(),
+            |holder| format!("{} has it at the target and keeps it, the rest is not written", holder.subject),
+        );
+        plan.problems.push(Problem {
+            code: Code::ConflictError,
+            subject: Some(first.subject.clone()),
+            message: format!(
+                "it shares its userName with {}; {keeps}. Change it in the directory, or map it from an attribute that differs",
+                others.join(" and ")
+            ),
+        });
+    }
+}
+
+/// Whether its name is not the one that was written for it.
+fn takes_another_name(desired: &Desired, question: Question<'_>) -> bool {
+    let written = question.known.get(&desired.subject.id);
+    written.is_none_or(|written| fold(&written.name) != fold(&desired.subject.name))
+}

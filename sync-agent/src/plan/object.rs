@@ -1,0 +1,231 @@
+//! What is done for one object that is desired.
+//!
+//! Three questions, in this order: which resource is it (ours, one to adopt, or none yet), what in
+//! its document differs, and who joins and leaves. What the target holds was looked at only where
+//! the state does not answer: an object whose digest is the one that was written is as it should be.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use scim_protocol::value::fold;
+use serde_json::{Value, json};
+
+use super::{
+    Action, AdoptedBy, Digest, Held, Plan, Question, Reason, Reference, ResourceId, Step, Written,
+    departure::Departure, difference, names::Names,
+};
+use crate::{
+    mapping::Desired,
+    problem::{Code, Problem},
+    source::{Kind, SourceId},
+};
+
+/// Plans everything that is desired.
+pub(super) fn plan_all(question: Question<'_>, names: &Names, plan: &mut Plan) {
+    let mut resources = Resources::find(question, plan, &names.conflicts);
+    resources.conflicts.extend(&names.conflicts);
+    for desired in question.desired.resources.values() {
+        if !resources.conflicts.contains(&desired.subject.id) {
+            One { desired, question, resources: &resources, plan }.plan();
+        }
+    }
+}
+
+/// Which resource belongs to which object: what is known, and what is adopted in this plan.
+#[derive(Debug, Default)]
+struct Resources<'a> {
+    adopted: BTreeMap<SourceId, (&'a Held, AdoptedBy)>,
+    source_of: HashMap<&'a ResourceId, SourceId>,
+    conflicts: BTreeSet<SourceId>,
+}
+
+impl<'a> Resources<'a> {
+    fn find(question: Question<'a>, plan: &mut Plan, told: &BTreeSet<SourceId>) -> Self {
+        let source_of = question.known.iter().map(|(id, written)| (&written.resource, *id)).collect();
+        let mut found = Self { source_of, ..Self::default() };
+        let unknown =
+            || question.desired.resources.values().filter(|one| !question.known.contains_key(&one.subject.id));
+        for desired in unknown() {
+            if let Some(held) = question.held.of_external_id(desired) {
+                found.adopt(desired.subject.id, held, AdoptedBy::ExternalId);
+            }
+        }
+        for desired in unknown() {
+            if found.adopted.contains_key(&desired.subject.id) || told.contains(&desired.subject.id) {
+                continue;
+            }
+            let Some(held) = question.held.of_name(desired) else { continue };
+            match found.claimed_by(held) {
+                None => found.adopt(desired.subject.id, held, AdoptedBy::Name),
+                Some(other) if desired.subject.kind == Kind::User && !found.is_released(question, held) => {
+                    found.conflicts.insert(desired.subject.id);
+                    plan.problems.push(conflict(desired, held, &other));
+                }
+                Some(_) => {}
+            }
+        }
+        found
+    }
+
+    fn adopt(&mut self, id: SourceId, held: &'a Held, by: AdoptedBy) {
+        if !self.source_of.contains_key(&held.resource) {
+            self.source_of.insert(&held.resource, id);
+            self.adopted.insert(id, (held, by));
+        }
+    }
+
+    /// Whose resource it is, if it is not free to be adopted by name: that of another object of ours,
+    /// or of one whose id it bears. A name is given to somebody new, an id never is.
+    fn claimed_by(&self, held: &Held) -> Option<String> {
+        if let Some(other) = self.source_of.get(&held.resource) {
+            return Some(other.to_string());
+        }
+        let external = held.document.get("externalId").and_then(Value::as_str)?;
+        SourceId::parse(external).map(|id| id.to_string())
+    }
+
+    /// Whether a resource of ours has another name, or will have one before this plan creates any.
+    fn is_released(&self, question: Question<'_>, held: &Held) -> bool {
+        let Some(other) = self.source_of.get(&held.resource) else { return false };
+        let name = held.document.get(Kind::User.naming_attribute()).and_then(Value::as_str).map(fold);
+        match question.desired.resources.get(other) {
+            Some(other) => name != Some(fold(&other.subject.name)),
+            None => matches!(question.departures.get(other), Some(Departure::Gone(_))),
+        }
+    }
+}
+
+fn conflict(desired: &Desired, held: &Held, other: &str) -> Problem {
+    Problem {
+        code: Code::ConflictError,
+        subject: Some(desired.subject.clone()),
+        message: format!(
+            "the target has a resource of this {} already, {}, whose externalId {other} is another object's; rename or delete that resource, or remove its externalId to have it adopted",
+            desired.subject.kind.naming_attribute(),
+            held.resource
+        ),
+    }
+}
+
+/// Whether this is known, was looked for, and is no longer at the target.
+fn is_lost(id: SourceId, question: Question<'_>) -> bool {
+    let written = question.known.get(&id).filter(|_| question.held.was_looked_for(id));
+    written.is_some_and(|written| question.held.get(&written.resource).is_none())
+}
+
+/// One object that is desired.
+struct One<'a, 'b> {
+    desired: &'a Desired,
+    question: Question<'a>,
+    resources: &'b Resources<'a>,
+    plan: &'b mut Plan,
+}
+
+impl One<'_, '_> {
+    fn act(&mut self, reason: Reason, step: Step) {
+        self.plan.actions.push(Action { subject: self.desired.subject.clone(), reason, step });
+    }
+
+    fn plan(&mut self) {
+        let Question { known, held: holdings, .. } = self.question;
+        let (desired, question) = (self.desired, self.question);
+        let known: Option<&Written> = known.get(&desired.subject.id);
+        let mut members_now: Vec<SourceId> = known.map(|written| written.members.clone()).unwrap_or_default();
+        // Somebody who was lost and is made again has lost the memberships too.
+        members_now.retain(|member| !is_lost(*member, question));
+        if known.is_some_and(|written| written.left.is_some()) {
+            self.act(Reason::Returned, Step::Remember { left: None });
+        }
+        let held = match (known, self.resources.adopted.get(&desired.subject.id)) {
+            (Some(written), _) => holdings.get(&written.resource),
+            (None, Some(&(held, by))) => {
+                let ours = held.members.iter().filter_map(|member| self.resources.source_of.get(member).copied());
+                members_now = ours.collect();
+                members_now.sort_unstable();
+                members_now.dedup();
+                let (resource, members) = (held.resource.clone(), members_now.clone());
+                self.act(Reason::FoundAtTarget, Step::Adopt { resource, by, members });
+                Some(held)
+            }
+            (None, None) => None,
+        };
+        if self.document(known, held) {
+            members_now.clear();
+        }
+        self.members(&members_now);
+    }
+
+    /// Plans what changes in the document. Says whether the resource is made anew.
+    fn document(&mut self, known: Option<&Written>, held: Option<&Held>) -> bool {
+        let desired = self.desired;
+        let whole = desired.digest();
+        let unchanged = known.is_some_and(|written| written.digest.as_ref() == Some(&whole));
+        let untouched = unchanged && !self.question.held.was_looked_for(desired.subject.id);
+        let references = self.references(held, untouched);
+        // Until every reference is written too, the document is not whole.
+        let complete = references.is_empty() && self.desired.references.values().all(|to| self.will_be_there(*to));
+        let digest = if complete { whole.clone() } else { Digest::unfinished() };
+        let mut made = false;
+        match held {
+            Some(held) => {
+                let changes = difference::changes(&desired.document, &held.document);
+                if !changes.is_empty() {
+                    self.act(Reason::Changed, Step::Modify { changes, digest });
+                } else if !unchanged && references.is_empty() {
+                    self.act(Reason::Changed, Step::Confirm { digest });
+                }
+            }
+            None if untouched => {}
+            None => {
+                made = true;
+                let reason = if known.is_some() { Reason::LostAtTarget } else { Reason::New };
+                self.act(reason, Step::Create { document: difference::without_empty(&desired.document), digest });
+            }
+        }
+        if !references.is_empty() {
+            let reason = if made { Reason::New } else { Reason::Changed };
+            self.act(reason, Step::Refer { references, digest: whole });
+        }
+        made
+    }
+
+    /// The references that must be written.
+    fn references(&self, held: Option<&Held>, untouched: bool) -> Vec<Reference> {
+        let Question { known, .. } = self.question;
+        let mut changed = Vec::new();
+        for (path, &to) in &self.desired.references {
+            let old = held.and_then(|held| difference::at(&held.document, path));
+            let known_as = known.get(&to).filter(|_| !is_lost(to, self.question)).map(|written| &written.resource);
+            let adopted_as = self.resources.adopted.get(&to).map(|(held, _)| &held.resource);
+            let as_it_should_be = match (known_as.or(adopted_as), old) {
+                (Some(_), None) => untouched,
+                (Some(resource), Some(old)) => old.get("value") == Some(&json!(resource)),
+                (None, _) => false,
+            };
+            if self.will_be_there(to) && !as_it_should_be {
+                changed.push(Reference { path: path.clone(), to, old: old.cloned() });
+            }
+        }
+        changed
+    }
+
+    /// Whether an object has a resource when this plan is done. One that cannot be mapped, or has a
+    /// conflict, has none, unless it had one before.
+    fn will_be_there(&self, id: SourceId) -> bool {
+        let made = self.question.desired.resources.contains_key(&id) && !self.resources.conflicts.contains(&id);
+        made || self.question.known.contains_key(&id)
+    }
+
+    fn members(&mut self, members_now: &[SourceId]) {
+        let question = self.question;
+        let (mut join, mut leave) = difference::members(&self.desired.members, members_now);
+        join.retain(|id| self.will_be_there(*id));
+        // Whoever was not seen may be a member still.
+        leave.retain(|id| !matches!(question.departures.get(id), Some(Departure::Unproven(_))));
+        if !join.is_empty() {
+            self.act(Reason::Membership, Step::Join { members: join });
+        }
+        if !leave.is_empty() {
+            self.act(Reason::Membership, Step::Leave { members: leave });
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! A directory that is read by searches: everything, some entries again, or one.
+//!
+//! What changed since a watermark is found by [`super::changes`], and then read here like anything
+//! else: a mechanism says who changed, and only a read with the configured filter beneath the
+//! configured bases says what an entry is. So filters mean the same in every mode.
+
+use std::collections::{BTreeSet, HashSet};
+
+use async_trait::async_trait;
+use ldap3::Scope;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Watermark,
+    changes,
+    connection::Connection,
+    ranges, referral,
+    root_dse::RootDse,
+    search::{self, Done, End, RawEntry, Search},
+    shape::{self, Shape},
+};
+use crate::{
+    config::{Flavour, SearchSettings, SourceSettings},
+    dn::Dn,
+    mapping::active,
+    problem::{Code, Problem},
+};
+
+/// How many identities or names one filter asks for. Servers limit the length of filters.
+const BATCH: usize = 50;
+
+/// A directory that is read by searches.
+pub struct Reader {
+    pub(in crate::source) connection: Connection,
+    pub(in crate::source) root: RootDse,
+    pub(in crate::source) settings: SourceSettings,
+    pub(in crate::source) flavour: Flavour,
+    pub(in crate::source) shape: &'static dyn Shape,
+    mapped: Vec<String>,
+    pub(in crate::source) problems: Vec<Problem>,
+    /// The newest `modifyTimestamp` that was seen.
+    pub(in crate::source) newest: Option<String>,
+    /// How many references were followed to come here.
+    pub(in crate::source) depth: usize,
+    /// Whether a reference was followed: then no watermark of this server covers all that was read.
+    pub(in crate::source) followed: bool,
+}
+
+/// Where entries of one kind are searched for.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What is searched for.
+    pub kind: Kind,
+    /// Beneath what.
+    pub base: String,
+    /// How deep.
+    pub scope: Scope,
+    /// The filter.
+    pub filter: String,
+}
+
+impl Reader {
+    /// Connects to the directory of the settings.
+    pub async fn open(settings: &SourceSettings, mapped: Vec<String>) -> Result<Self, DirectoryError> {
+        let mut connection = Connection::open(settings).await?;
+        let root = RootDse::read(&mut connection.ldap, settings.timeout).await?;
+        let flavour = settings.flavour.unwrap_or_else(|| root.flavour());
+        Ok(Self {
+            connection,
+            root,
+            settings: settings.clone(),
+            flavour,
+            shape: shape::of(flavour),
+            mapped,
+            problems: Vec::new(),
+            newest: None,
+            depth: 0,
+            followed: false,
+        })
+    }
+
+    /// The same search at the server that a reference names.
+    pub(in crate::source) async fn elsewhere(&self, url: String) -> Result<Self, DirectoryError> {
+        let settings = SourceSettings { urls: vec![url], flavour: Some(self.flavour), ..self.settings.clone() };
+        let there = Self::open(&settings, self.mapped.clone()).await?;
+        Ok(Self { depth: self.depth + 1, ..there })
+    }
+
+    /// The attributes to ask for.
+    pub(in crate::source) fn attributes(&self, kind: Kind) -> Vec<String> {
+        let fixed = self.shape.attributes(kind).iter().chain(&active::ATTRIBUTES);
+        let mut names: Vec<String> = fixed.map(|name| name.to_ascii_lowercase()).chain(self.mapped.clone()).collect();
+        names.push(self.shape.id_attribute().to_ascii_lowercase());
+        if self.flavour != Flavour::ActiveDirectory {
+            names.push("modifytimestamp".to_owned());
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    fn search_settings(&self, kind: Kind) -> &SearchSettings {
+        match kind {
+            Kind::User => &self.settings.users,
+            Kind::Group => &self.settings.groups,
+        }
+    }
+
+    /// The filter of a kind.
+    pub(in crate::source) fn filter(&self, kind: Kind) -> &str {
+        self.search_settings(kind).filter.as_deref().unwrap_or_else(|| self.shape.filter(kind))
+    }
+
+    /// Where entries are, each base with the filter of its kind.
+    pub(in crate::source) fn places(&self) -> Vec<Place> {
+        let mut places = Vec::new();
+        for kind in [Kind::User, Kind::Group] {
+            for base in &self.search_settings(kind).bases {
+                let filter = self.filter(kind).to_owned();
+                places.push(Place { kind, base: base.as_str().to_owned(), scope: Scope::Subtree, filter });
+            }
+        }
+        places
+    }
+
+    /// All bases.
+    pub(in crate::source) fn bases(&self) -> impl Iterator<Item = &Dn> {
+        self.settings.users.bases.iter().chain(&self.settings.groups.bases)
+    }
+
+    /// What a watermark is good for, in hexadecimal: this server, asked for this.
+    pub(in crate::source) fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(self.root.server().unwrap_or(&self.connection.url));
+        digest.update(format!("\0{}", self.flavour));
+        for place in self.places() {
+            digest.update(format!("\0{}\0{}\0{}\0", place.kind, place.base, place.filter));
+            digest.update(self.attributes(place.kind).join("\0"));
+        }
+        changes::hexadecimal(&digest.finalize())
+    }
+
+    /// Reads every user and every group.
+    async fn everything(&mut self, sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
+        for place in self.places() {
+            self.read_place(&place, sink).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads one place. Its entries reach the sink whole, members included.
+    pub(in crate::source) async fn read_place(
+        &mut self,
+        place: &Place,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), DirectoryError> {
+        let attributes = self.attributes(place.kind);
+        let search = Search {
+            scope: place.scope,
+            filter: &place.filter,
+            page_size: Some(self.settings.page_size),
+            ..Search::one(&place.base, &attributes, self.settings.timeout)
+        };
+        let (shape, newest, problems) = (self.shape, &mut self.newest, &mut self.problems);
+        let mut partial = Vec::new();
+        let mut take = |mut raw: RawEntry| {
+            let range = ranges::take(&mut raw.attributes);
+            match identified(shape, place.kind, raw, newest) {
+                Ok(entry) => match range {
+                    Some(range) => partial.push((entry, range)),
+                    None => sink(Change::Upsert(entry)),
+                },
+                Err(problem) => problems.push(problem),
+            }
+        };
+        let done = match search::search(&mut self.connection.ldap, &search, &mut take).await? {
+            End::Whole(done) => done,
+            End::NoSuchObject => {
+                return Err(search.refused(32, "the base does not exist, or the account may not see it"));
+            }
+        };
+        for (mut entry, range) in partial {
+            self.complete(&mut entry, range).await?;
+            sink(Change::Upsert(entry));
+        }
+        referral::handle(self, place, done.referrals, sink).await
+    }
+
+    /// Makes a raw entry of a search that is not [`Self::read_place`]'s whole.
+    pub(in crate::source) async fn whole(
+        &mut self,
+        kind: Kind,
+        mut raw: RawEntry,
+    ) -> Result<Option<Entry>, DirectoryError> {
+        let range = ranges::take(&mut raw.attributes);
+        match identified(self.shape, kind, raw, &mut self.newest) {
+            Ok(mut entry) => {
+                if let Some(range) = range {
+                    self.complete(&mut entry, range).await?;
+                }
+                Ok(Some(entry))
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn complete(&mut self, entry: &mut Entry, range: ranges::Range) -> Result<(), DirectoryError> {
+        let base = self.shape.base_of(entry.id).unwrap_or_else(|| entry.dn.as_str().to_owned());
+        ranges::complete(&mut self.connection.ldap, &base, self.settings.timeout, entry, range).await
+    }
+
+    /// One raw entry; `None` only where the server said that there is none.
+    pub(in crate::source) async fn lookup(&mut self, key: &Key) -> Result<Option<RawEntry>, DirectoryError> {
+        let by_filter = |reader: &Self, id| {
+            let contexts = reader.root.naming_contexts();
+            let bases = if contexts.is_empty() { reader.bases().cloned().collect() } else { contexts };
+            let places = bases.into_iter().map(|base| (base.as_str().to_owned(), Scope::Subtree));
+            (places.collect(), reader.shape.by_id(id))
+        };
+        let any = "(objectClass=*)".to_owned();
+        let (places, filter): (Vec<(String, Scope)>, String) = match key {
+            Key::Dn(dn) => (vec![(dn.as_str().to_owned(), Scope::Base)], any),
+            Key::Id(id) => match self.shape.base_of(*id) {
+                Some(base) => (vec![(base, Scope::Base)], any),
+                None => by_filter(self, *id),
+            },
+        };
+        let mut attributes = self.attributes(Kind::Group);
+        attributes.extend(self.attributes(Kind::User));
+        attributes.push("objectclass".to_owned());
+        attributes.sort_unstable();
+        attributes.dedup();
+        for (base, scope) in places {
+            let search = Search { scope, filter: &filter, ..Search::one(&base, &attributes, self.settings.timeout) };
+            let mut found = None;
+            search::search(&mut self.connection.ldap, &search, &mut |raw| found = Some(raw)).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads these entries again, wherever they stand in the configured places. Those that are in
+    /// none, or no longer fit the filter, are said to be missing.
+    pub(in crate::source) async fn read_again(
+        &mut self,
+        ids: &BTreeSet<SourceId>,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), DirectoryError> {
+        let mut seen = HashSet::new();
+        let all: Vec<SourceId> = ids.iter().copied().collect();
+        for place in self.places() {
+            for batch in all.chunks(BATCH) {
+                let any: String = batch.iter().map(|id| self.shape.by_id(*id)).collect();
+                let place = Place { filter: format!("(&{}(|{any}))", place.filter), ..place.clone() };
+                let mut note = |change: Change| {
+                    if let Change::Upsert(entry) = &change {
+                        seen.insert(entry.id);
+                    }
+                    sink(change);
+                };
+                self.read_place(&place, &mut note).await?;
+            }
+        }
+        ids.iter().filter(|id| !seen.contains(id)).for_each(|id| sink(Change::Missing(*id)));
+        Ok(())
+    }
+
+    /// One search of a single answer, for the mechanisms.
+    pub(in crate::source) async fn done(
+        &mut self,
+        search: &Search<'_>,
+        take: &mut (dyn FnMut(search::Answer) + Send),
+    ) -> Result<Done, DirectoryError> {
+        match search::answers(&mut self.connection.ldap, search, take).await? {
+            End::Whole(done) => Ok(done),
+            End::NoSuchObject => Err(search.refused(32, "the base does not exist, or the account may not see it")),
+        }
+    }
+}
+
+/// An entry with its identity, or the record that it has none. `modifyTimestamp` is taken out: it
+/// changes without meaning, as when a group's member is renamed.
+fn identified(shape: &dyn Shape, kind: Kind, mut raw: RawEntry, newest: &mut Option<String>) -> Result<Entry, Problem> {
+    let modified = raw.attributes.take("modifyTimestamp").into_iter().next();
+    if let Some(modified) = modified.and_then(|bytes| String::from_utf8(bytes).ok()) {
+        *newest = newest.take().max(Some(modified));
+    }
+    let dn = raw.dn.clone();
+    shape.entry(kind, raw).ok_or_else(|| Problem {
+        code: Code::EntryWithoutId,
+        subject: None,
+        message: format!(
+            "the {kind} {dn:?} shows no {}; it is left out. Grant the account the right to read that attribute",
+            shape.id_attribute()
+        ),
+    })
+}
+
+#[async_trait]
+impl Directory for Reader {
+    async fn read(&mut self, since: Option<&Watermark>, sink: &mut Sink<'_>) -> Result<Reading, DirectoryError> {
+        let fingerprint = self.fingerprint();
+        let (coverage, mark) = match since {
+            Some(watermark) if watermark.fingerprint != fingerprint => {
+                return Err(DirectoryError::WatermarkRefused(
+                    "the server or the configuration is another one".to_owned(),
+                ));
+            }
+            Some(watermark) => (Coverage::Changes, Some(self.changes(&watermark.mark, sink).await?)),
+            None => {
+                // The mark first: what changes while the reading runs is then reported once more,
+                // and not lost.
+                let mark = self.mark().await?;
+                self.everything(sink).await?;
+                (Coverage::Everything, mark.filter(|_| !self.followed).or_else(|| self.modified_mark()))
+            }
+        };
+        let watermark = mark.map(|mark| Watermark { fingerprint, mark });
+        Ok(Reading { coverage, watermark, problems: std::mem::take(&mut self.problems) })
+    }
+
+    async fn again(&mut self, ids: &BTreeSet<SourceId>, sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
+        self.read_again(ids, sink).await
+    }
+
+    async fn holders(&mut self, held: &[HeldAs], sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
+        let groups = self.filter(Kind::Group).to_owned();
+        for batch in held.chunks(BATCH) {
+            let filter = shape::holders_filter(self.shape, &groups, batch);
+            for place in self.places().into_iter().filter(|place| place.kind == Kind::Group) {
+                self.read_place(&Place { filter: filter.clone(), ..place }, sink).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn outside(&mut self, dn: &Dn) -> Result<Outside, DirectoryError> {
+        let raw = match self.lookup(&Key::Dn(dn.clone())).await {
+            // In another domain, no DN to this server, or not for this account: not ours to know.
+            Err(DirectoryError::Search { code: 10 | 34 | 50, .. }) => None,
+            other => other?,
+        };
+        let Some(mut raw) = raw else { return Ok(Outside::Unknown) };
+        let Some(kind) = Kind::of(&raw.attributes) else { return Ok(Outside::Other(Kind::other(&raw.attributes))) };
+        let settings = self.search_settings(kind);
+        if settings.filter.is_some() && settings.bases.iter().any(|base| dn.is_within(base)) {
+            return Ok(Outside::Other("left out by the filter"));
+        }
+        raw.attributes.take("objectClass");
+        Ok(self.whole(kind, raw).await?.map_or(Outside::Unknown, Outside::Member))
+    }
+
+    async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {
+        let Some(mut raw) = self.lookup(key).await? else { return Ok(None) };
+        let (dn, kind) = (raw.dn.clone(), Kind::of(&raw.attributes).unwrap_or(Kind::User));
+        raw.attributes.take("objectClass");
+        let entry = self.whole(kind, raw).await?;
+        // To say None here would be to say that the entry is gone.
+        entry.map(Some).ok_or_else(|| {
+            DirectoryError::Settings(format!("{dn:?} can be read, but not its {}", self.shape.id_attribute()))
+        })
+    }
+
+    fn server(&self) -> &str {
+        &self.connection.url
+    }
+}

@@ -1,0 +1,155 @@
+//! References to other servers (RFC 4511 §4.5.3): followed, refused or reported, never lost.
+//!
+//! Following one opens a connection with the account and the TLS settings of the configuration. A
+//! reference in plain text found through TLS is followed by TLS, since otherwise a reference would
+//! decide how the password travels.
+
+use ldap3::Scope;
+use percent_encoding::percent_decode_str;
+
+use super::{
+    DirectoryError, Sink,
+    reader::{Place, Reader},
+};
+use crate::{
+    config::Referrals,
+    dn::Dn,
+    problem::{Code, Problem},
+};
+
+/// How many references in a row are followed.
+const DEPTH: usize = 3;
+
+/// A reference, taken apart (RFC 4516).
+#[derive(Debug, Clone, PartialEq)]
+struct Reference {
+    server: String,
+    base: Option<String>,
+    scope: Option<Scope>,
+}
+
+/// Does with the references of a search what the configuration says.
+pub async fn handle(
+    reader: &mut Reader,
+    place: &Place,
+    urls: Vec<String>,
+    sink: &mut Sink<'_>,
+) -> Result<(), DirectoryError> {
+    for url in urls {
+        let reference = Reference::parse(&url);
+        if reference.as_ref().is_some_and(Reference::is_partition) {
+            continue;
+        }
+        match (reader.settings.referrals, reference) {
+            (Referrals::Refuse, _) => {
+                return Err(DirectoryError::Settings(format!(
+                    "the search beneath {} leads on to {url}, and source.referrals = \"refuse\" forbids to go without it",
+                    place.base
+                )));
+            }
+            (Referrals::Follow, Some(reference)) if reader.depth < DEPTH => {
+                follow(reader, place, reference, sink).await?;
+            }
+            _ => reader.report(Problem {
+                code: Code::ReferralNotFollowed,
+                subject: None,
+                message: format!(
+                    "the search beneath {} leads on to {url}, which was not followed; say source.referrals = \"follow\", or name a base there",
+                    place.base
+                ),
+            }),
+        }
+    }
+    Ok(())
+}
+
+async fn follow(
+    reader: &mut Reader,
+    place: &Place,
+    reference: Reference,
+    sink: &mut Sink<'_>,
+) -> Result<(), DirectoryError> {
+    let secured = reader.connection.url.starts_with("ldaps://") && reference.server.starts_with("ldap://");
+    let server = if secured {
+        let host = reference.server.trim_start_matches("ldap://");
+        format!("ldaps://{}", host.trim_end_matches(":389"))
+    } else {
+        reference.server
+    };
+    let mut there = reader.elsewhere(server).await?;
+    let place = Place {
+        base: reference.base.unwrap_or_else(|| place.base.clone()),
+        scope: reference.scope.unwrap_or(place.scope),
+        ..place.clone()
+    };
+    let read = Box::pin(there.read_place(&place, sink)).await;
+    reader.followed = true;
+    there.problems.drain(..).for_each(|problem| reader.report(problem));
+    read
+}
+
+impl Reader {
+    /// Keeps a record, once.
+    fn report(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+}
+
+impl Reference {
+    /// `ldap://host:port/dn?attributes?scope?filter`; of these, the filter stays ours.
+    fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (host, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        let mut parts = rest.split('?');
+        let base = percent_decode_str(parts.next()?).decode_utf8().ok()?.into_owned();
+        let scope = match parts.nth(1) {
+            Some("base") => Some(Scope::Base),
+            Some("one") => Some(Scope::OneLevel),
+            Some("sub") => Some(Scope::Subtree),
+            _ => None,
+        };
+        Some(Self {
+            server: format!("{}://{host}", scheme.to_ascii_lowercase()),
+            base: Some(base).filter(|base| !base.is_empty()),
+            scope,
+        })
+    }
+
+    /// Whether this leads to a partition of Active Directory in which there are no people: its
+    /// configuration and its DNS zones. Every search from the root of a domain shows these.
+    fn is_partition(&self) -> bool {
+        const PARTITIONS: [&str; 3] = ["cn=configuration,dc=", "dc=domaindnszones,dc=", "dc=forestdnszones,dc="];
+        self.base.as_deref().is_some_and(|base| {
+            let base = base.to_ascii_lowercase();
+            Dn::parse(&base).is_ok() && PARTITIONS.iter().any(|partition| base.starts_with(partition))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, server: &str, base: Option<&str>, scope: Option<Scope>, partition: bool) {
+        let reference = Reference::parse(url).unwrap();
+        assert_eq!(reference, Reference { server: server.into(), base: base.map(Into::into), scope });
+        assert_eq!(reference.is_partition(), partition, "{url}");
+    }
+
+    #[test]
+    fn references_are_taken_apart() {
+        check(
+            "ldap://a.test/CN=Configuration,DC=a,DC=test",
+            "ldap://a.test",
+            Some("CN=Configuration,DC=a,DC=test"),
+            None,
+            true,
+        );
+        check("LDAPS://b.test:636/dc=b%20c??one", "ldaps://b.test:636", Some("dc=b c"), Some(Scope::OneLevel), false);
+        check("ldap://b.test", "ldap://b.test", None, None, false);
+        assert_eq!(Reference::parse("nonsense"), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! How a kind of directory writes entries: where the identity stands, how members are named, and how
+//! an entry is asked for. No connection is needed for any of it.
+
+use ldap3::ldap_escape;
+
+use super::{Entry, Kind, SourceId, active_directory::ActiveDirectory, openldap::Named, search::RawEntry};
+use crate::config::Flavour;
+
+/// What is special to a kind of directory.
+pub trait Shape: Send + Sync {
+    /// The filter that finds entries of a kind where the configuration has none.
+    fn filter(&self, kind: Kind) -> &'static str;
+    /// The attribute that holds the identity.
+    fn id_attribute(&self) -> &'static str;
+    /// Attributes that are read besides those of the mapping.
+    fn attributes(&self, kind: Kind) -> &'static [&'static str];
+    /// The attributes of a group that name members by DN, and the one that names them by login.
+    fn member_attributes(&self) -> (&'static [&'static str], Option<&'static str>);
+    /// The identity of a raw entry.
+    fn id(&self, raw: &RawEntry) -> Option<SourceId>;
+    /// What a raw entry is; `None` where it has no identity that can be read.
+    fn entry(&self, kind: Kind, raw: RawEntry) -> Option<Entry>;
+    /// The filter that finds the entry of an identity.
+    fn by_id(&self, id: SourceId) -> String;
+    /// A search base that names the entry of an identity, where the directory has such a thing.
+    fn base_of(&self, _id: SourceId) -> Option<String> {
+        None
+    }
+}
+
+/// The shape of a kind of directory.
+pub fn of(flavour: Flavour) -> &'static dyn Shape {
+    match flavour {
+        Flavour::ActiveDirectory => &ActiveDirectory,
+        Flavour::OpenLdap | Flavour::Generic => &Named { id: "entryUUID" },
+        Flavour::Ds389 => &Named { id: "nsUniqueId" },
+    }
+}
+
+/// How a group may name an entry as its member.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HeldAs {
+    /// By DN.
+    Dn(String),
+    /// By login.
+    Login(String),
+}
+
+/// The filter of groups that hold any of these. Each name is escaped (RFC 4515 §3).
+pub fn holders_filter(shape: &dyn Shape, groups: &str, held: &[HeldAs]) -> String {
+    let (by_dn, by_login) = shape.member_attributes();
+    let mut any = String::new();
+    for name in held {
+        match name {
+            HeldAs::Dn(dn) => {
+                let dn = ldap_escape(dn.as_str());
+                any.extend(by_dn.iter().map(|attribute| format!("({attribute}={dn})")));
+            }
+            HeldAs::Login(login) => {
+                let login = ldap_escape(login.as_str());
+                any.extend(by_login.map(|attribute| format!("({attribute}={login})")));
+            }
+        }
+    }
+    format!("(&{groups}(|{any}))")
+}

@@ -1,0 +1,78 @@
+//! A bell: it rings when the directory says that something changed.
+//!
+//! The daemon need not wait for its next cycle. What changed is then read by an ordinary reading that
+//! continues from the watermark, so there is one way by which changes arrive and not two: a ring may
+//! be lost, doubled or false, and no more than a cycle's time is lost with it.
+//!
+//! - OpenLDAP: content synchronisation that persists (RFC 4533, refreshAndPersist). What changed
+//!   since the watermark rings at once.
+//! - Active Directory: change notification ([MS-ADTS] 3.1.1.3.4.1.9). Every change in the domain
+//!   rings, whoever it is about, so wait a moment before reading.
+
+use ldap3::{
+    Scope,
+    controls::{RawControl, RefreshMode},
+};
+
+use super::{
+    DirectoryError, Kind, Mark, Watermark,
+    changes::syncrepl::{self, Info},
+    reader::Reader,
+    search::{Answer, Endless, Search},
+};
+use crate::config::{Flavour, SourceSettings};
+
+/// LDAP_SERVER_NOTIFICATION_OID.
+const NOTIFICATION: &str = "1.2.840.113556.1.4.528";
+
+/// A search that goes on, on a connection of its own.
+pub struct Watch {
+    stream: Endless,
+    /// Holds the connection open.
+    _reader: Reader,
+}
+
+impl Watch {
+    /// Begins to watch for what changes after a watermark. `None` where the directory cannot ring.
+    pub async fn open(settings: &SourceSettings, since: &Watermark) -> Result<Option<Self>, DirectoryError> {
+        let mut reader = Reader::open(settings, Vec::new()).await?;
+        let base = reader.root.naming_context(reader.bases());
+        let Some(base) = base else { return Ok(None) };
+        let (control, filter) = match (&since.mark, reader.flavour) {
+            (Mark::SyncCookie(cookie), _) => (
+                syncrepl::request(RefreshMode::RefreshAndPersist, Some(cookie)),
+                format!("(|{}{})", reader.filter(Kind::User), reader.filter(Kind::Group)),
+            ),
+            (_, Flavour::ActiveDirectory) if reader.root.supports(NOTIFICATION) => (
+                RawControl { ctype: NOTIFICATION.to_owned(), crit: true, val: None },
+                // The only filter that a notification may have.
+                "(objectClass=*)".to_owned(),
+            ),
+            _ => return Ok(None),
+        };
+        let (attributes, controls) = (["1.1".to_owned()], [control]);
+        let search = Search {
+            scope: Scope::Subtree,
+            filter: &filter,
+            controls: &controls,
+            ..Search::one(base.as_str(), &attributes, settings.timeout)
+        };
+        let stream = Endless::open(&mut reader.connection.ldap, &search).await?;
+        Ok(Some(Self { stream, _reader: reader }))
+    }
+
+    /// Waits until something changed. It may be dropped while it waits, and called again. An error
+    /// means that the connection or the search ended: open another one, after a pause.
+    pub async fn changed(&mut self) -> Result<(), DirectoryError> {
+        loop {
+            match self.stream.next().await? {
+                Answer::Entry(..) => return Ok(()),
+                Answer::Info(tag) => {
+                    if let Some(Info::Deleted(_)) = Info::parse(tag) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}

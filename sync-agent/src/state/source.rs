@@ -1,0 +1,94 @@
+//! The directory as it was last read, and where to continue.
+//!
+//! Kept after the writes of a run, and never by a dry run. The watermark is written last: a crash in
+//! between leaves newer entries beside an older mark, and what is then reported again is no news. A
+//! record that cannot be read is no error, since all of this is a cache: everything is read again.
+
+use std::collections::BTreeSet;
+
+use sled::Batch;
+
+use super::{State, StateError};
+use crate::{
+    population::{Observed, Population},
+    source::{
+        SourceId, Watermark,
+        observation::{Kept, Observation},
+    },
+};
+
+const WATERMARK: &str = "watermark";
+/// How many entries are written at a time.
+const BATCH: usize = 1_000;
+
+impl State {
+    /// What the last reading left; `None` where there is nothing that can be continued.
+    pub fn kept(&self) -> Result<Option<Kept>, StateError> {
+        let (entries, marks) = self.source_trees()?;
+        let Some(mark) = marks.get(WATERMARK)? else { return Ok(None) };
+        let watermark = match postcard::from_bytes::<Watermark>(&mark) {
+            Ok(watermark) => watermark,
+            Err(error) => return forgotten(&marks, &error),
+        };
+        let mut population = Population::default();
+        for record in &entries {
+            match postcard::from_bytes::<Observed>(&record?.1) {
+                Ok(observed) => population.insert(observed),
+                Err(error) => return forgotten(&marks, &error),
+            }
+        }
+        Ok(Some(Kept { population, watermark }))
+    }
+
+    /// Where the next reading continues.
+    pub fn watermark(&self) -> Result<Option<Watermark>, StateError> {
+        let (_, marks) = self.source_trees()?;
+        Ok(marks.get(WATERMARK)?.and_then(|mark| postcard::from_bytes(&mark).ok()))
+    }
+
+    /// Keeps an observation that continued what [`Self::kept`] gave. Call it when the writes of the
+    /// run are done.
+    pub fn keep(&self, observation: &Observation) -> Result<(), StateError> {
+        let (entries, marks) = self.source_trees()?;
+        let damaged = |error: postcard::Error| StateError::Record(error.to_string());
+        let Some(watermark) = &observation.watermark else {
+            marks.remove(WATERMARK)?;
+            entries.clear()?;
+            return Ok(());
+        };
+        let everything: BTreeSet<SourceId>;
+        let write = if marks.contains_key(WATERMARK)? {
+            &observation.changed
+        } else {
+            entries.clear()?;
+            everything = observation.population.iter().map(|observed| observed.entry.id).collect();
+            &everything
+        };
+        let mut batch = Batch::default();
+        for (n, id) in write.iter().enumerate() {
+            match observation.population.get(*id) {
+                Some(observed) => batch.insert(id.as_bytes(), postcard::to_stdvec(observed).map_err(damaged)?),
+                None => batch.remove(id.as_bytes()),
+            }
+            if n % BATCH == BATCH - 1 {
+                entries.apply_batch(std::mem::take(&mut batch))?;
+            }
+        }
+        entries.apply_batch(batch)?;
+        let mark = postcard::to_stdvec(watermark).map_err(damaged)?;
+        if marks.get(WATERMARK)?.as_deref() != Some(mark.as_slice()) {
+            marks.insert(WATERMARK, mark)?;
+        }
+        Ok(())
+    }
+
+    fn source_trees(&self) -> Result<(sled::Tree, sled::Tree), StateError> {
+        Ok((self.db.open_tree("population")?, self.db.open_tree("source")?))
+    }
+}
+
+fn forgotten(marks: &sled::Tree, error: &postcard::Error) -> Result<Option<Kept>, StateError> {
+    tracing::warn!(%error, "what was kept of the directory cannot be read; everything is read again");
+    marks.remove(WATERMARK)?;
+    Ok(None)
+}

@@ -1,0 +1,314 @@
+//! The side that looks.
+//!
+//! [`Reader::look`] fetches what a plan must see, and no more: objects that the state does not know
+//! (are they there already?) and those that will change (what is the old value?). Few are asked for
+//! one by one, many are found by listing; what a list shows of others is dropped page by page.
+
+use std::{collections::HashSet, sync::Mutex};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use scim_protocol::value::fold;
+use serde_json::Value;
+
+use super::{
+    Capabilities, TargetError, Writer,
+    http::{self, Answer, Http},
+    member,
+};
+use crate::{
+    config::{TargetProfile, TargetSettings},
+    mapping::{Desired, Snapshot},
+    plan::{Held, Holdings, Known, ResourceId},
+    source::Kind,
+};
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// At what the state does not answer.
+    Needed,
+    /// At everything that is ours, so that what others changed at the target is seen.
+    Everything,
+}
+
+/// The side that looks. Clones share their connections.
+#[derive(Clone)]
+pub struct Reader {
+    http: Http,
+    profile: TargetProfile,
+    concurrency: usize,
+}
+
+/// What is looked for among the resources of a kind.
+#[derive(Default)]
+struct Wanted {
+    external: HashSet<String>,
+    names: HashSet<String>,
+    resources: HashSet<ResourceId>,
+}
+
+impl Wanted {
+    fn has(&self, kind: Kind, held: &Held) -> bool {
+        let text = |name| held.document.get(name).and_then(Value::as_str);
+        self.resources.contains(&held.resource)
+            || text("externalId").is_some_and(|id| self.external.contains(id))
+            || text(kind.naming_attribute()).is_some_and(|name| self.names.contains(&fold(name)))
+    }
+
+    /// How many requests it takes to ask for each.
+    fn requests(&self) -> usize {
+        2 * self.external.len() + self.resources.len()
+    }
+}
+
+impl Reader {
+    /// For the server of the settings. Connects to nothing yet.
+    pub fn new(settings: &TargetSettings) -> Result<Self, TargetError> {
+        Ok(Self { http: Http::new(settings)?, profile: settings.profile, concurrency: settings.concurrency.max(1) })
+    }
+
+    /// The side that writes, for whoever applies a plan.
+    pub fn writer(&self, capabilities: Capabilities) -> Writer {
+        Writer::new(self.http.clone(), self.clone(), self.profile, capabilities)
+    }
+
+    /// What the server can do.
+    pub async fn capabilities(&self) -> Result<Capabilities, TargetError> {
+        let answer = self.http.get("/ServiceProviderConfig").await?;
+        if !answer.body.is_object() {
+            let reason = "the ServiceProviderConfig is no JSON object".to_owned();
+            return Err(TargetError::Strange { request: answer.request, reason });
+        }
+        Ok(Capabilities::read(&answer.body, self.profile))
+    }
+
+    /// Sees at the target what a plan must see.
+    pub async fn look(
+        &self,
+        desired: &Snapshot,
+        known: &Known,
+        capabilities: &Capabilities,
+        depth: Depth,
+    ) -> Result<Holdings, TargetError> {
+        let holdings = Mutex::new(Holdings::default());
+        for kind in [Kind::User, Kind::Group] {
+            let (mut unknown, mut ours) = (Vec::new(), Vec::new());
+            for desired in desired.resources.values().filter(|desired| desired.subject.kind == kind) {
+                match known.get(&desired.subject.id) {
+                    None => unknown.push(desired),
+                    Some(written) if depth == Depth::Everything || written.digest != Some(desired.digest()) => {
+                        ours.push((desired, &written.resource));
+                    }
+                    Some(_) => {}
+                }
+            }
+            let all: Vec<&Desired> = unknown.iter().chain(ours.iter().map(|(desired, _)| desired)).copied().collect();
+            let wanted = Wanted {
+                external: unknown.iter().map(|desired| desired.subject.id.to_string()).collect(),
+                names: unknown.iter().map(|desired| fold(&desired.subject.name)).collect(),
+                resources: ours.iter().map(|(_, resource)| (*resource).clone()).collect(),
+            };
+            if self.is_listing_cheaper(kind, &wanted, capabilities).await? {
+                self.list(kind, &wanted, capabilities, &holdings).await?;
+            } else {
+                let each = stream::iter(&unknown).map(|desired| self.seek(kind, desired, capabilities, &holdings));
+                each.buffer_unordered(self.concurrency).try_collect::<()>().await?;
+            }
+            // A list by position may miss what moved while it ran; what is ours is asked for by id.
+            let missing = lock(&holdings).missing(ours.iter().map(|(_, resource)| *resource));
+            let each = stream::iter(&missing).map(|resource| async {
+                if let Some(held) = self.retrieve(kind, resource).await? {
+                    lock(&holdings).add(kind, held);
+                }
+                Ok::<_, TargetError>(())
+            });
+            each.buffer_unordered(self.concurrency).try_collect::<()>().await?;
+            let mut holdings = lock(&holdings);
+            for desired in all {
+                holdings.looked_for(desired.subject.id);
+            }
+        }
+        Ok(holdings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// One resource; `None` where there is none.
+    pub async fn retrieve(&self, kind: Kind, id: &ResourceId) -> Result<Option<Held>, TargetError> {
+        match self.http.get(&format!("/{}/{}", kind.endpoint(), http::segment(&id.0))).await {
+            Ok(answer) => answer.resource(kind).map(Some),
+            Err(error) if error.status() == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The resources of which an attribute has this value. Without filters they are found by listing.
+    pub async fn find(
+        &self,
+        kind: Kind,
+        attribute: &str,
+        value: &str,
+        capabilities: &Capabilities,
+    ) -> Result<Vec<Held>, TargetError> {
+        if !capabilities.filter {
+            let mut wanted = Wanted::default();
+            match attribute {
+                "externalId" => wanted.external.insert(value.to_owned()),
+                _ => wanted.names.insert(fold(value)),
+            };
+            let found = Mutex::new(Holdings::default());
+            self.list(kind, &wanted, capabilities, &found).await?;
+            let found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            return Ok(found.into_all());
+        }
+        let filter = format!("{attribute} eq {}", Value::String(value.to_owned()));
+        let answer = self.http.get(&format!("/{}?filter={}", kind.endpoint(), http::segment(&filter))).await?;
+        let mut found = answer.resources(kind)?;
+        // Some targets find `externalId` without regard to case, or ignore a filter that they do not know.
+        found.retain(|held| {
+            let is = held.document.get(attribute).and_then(Value::as_str);
+            is.is_some_and(|is| is == value || (attribute != "externalId" && fold(is) == fold(value)))
+        });
+        Ok(found)
+    }
+
+    /// Looks for one object: by `externalId`, then by its name.
+    async fn seek(
+        &self,
+        kind: Kind,
+        desired: &Desired,
+        capabilities: &Capabilities,
+        holdings: &Mutex<Holdings>,
+    ) -> Result<(), TargetError> {
+        let id = desired.subject.id.to_string();
+        let mut found = self.find(kind, "externalId", &id, capabilities).await?;
+        if found.is_empty() {
+            found = self.find(kind, kind.naming_attribute(), &desired.subject.name, capabilities).await?;
+        }
+        for held in found {
+            self.keep(kind, held, capabilities, holdings).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a resource into the holdings; the members of a group that does not show them are asked
+    /// for from the other side.
+    async fn keep(
+        &self,
+        kind: Kind,
+        mut held: Held,
+        capabilities: &Capabilities,
+        holdings: &Mutex<Holdings>,
+    ) -> Result<(), TargetError> {
+        if kind == Kind::Group && !capabilities.shows_members {
+            let filter = format!("groups.value eq {}", Value::String(held.resource.0.clone()));
+            let members = Mutex::new(Vec::new());
+            let query = format!("filter={}&", http::segment(&filter));
+            self.pages(Kind::User, &query, capabilities, async |page: Vec<Held>| {
+                lock(&members).extend(page.into_iter().map(|user| user.resource));
+                Ok(())
+            })
+            .await?;
+            held.members = members.into_inner().unwrap_or_default();
+        }
+        lock(holdings).add(kind, held);
+        Ok(())
+    }
+
+    /// Whether it takes fewer requests to read all than to ask for each.
+    async fn is_listing_cheaper(
+        &self,
+        kind: Kind,
+        wanted: &Wanted,
+        capabilities: &Capabilities,
+    ) -> Result<bool, TargetError> {
+        match wanted.requests() {
+            0 => Ok(false),
+            _ if !capabilities.filter && !wanted.external.is_empty() => Ok(true),
+            1..=20 => Ok(false),
+            requests => {
+                let mut answer = self.http.get(&format!("/{}?count=1", kind.endpoint())).await?;
+                // Without a total nothing is known; many requests are then the greater risk.
+                let total = number(&mut answer, "totalResults");
+                Ok(total.is_none_or(|total| total / capabilities.page.max(1) < requests))
+            }
+        }
+    }
+
+    /// Takes what is wanted of all resources of a kind.
+    async fn list(
+        &self,
+        kind: Kind,
+        wanted: &Wanted,
+        capabilities: &Capabilities,
+        holdings: &Mutex<Holdings>,
+    ) -> Result<(), TargetError> {
+        self.pages(kind, "", capabilities, async |page: Vec<Held>| {
+            for held in page.into_iter().filter(|held| wanted.has(kind, held)) {
+                self.keep(kind, held, capabilities, holdings).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// All pages of a list: one after the other by cursor (RFC 9865), where the target has them;
+    /// else by position (RFC 7644 §3.4.2.4), several at a time once the first has said how many
+    /// there are.
+    async fn pages(
+        &self,
+        kind: Kind,
+        query: &str,
+        capabilities: &Capabilities,
+        take: impl AsyncFn(Vec<Held>) -> Result<(), TargetError>,
+    ) -> Result<(), TargetError> {
+        let path = format!("/{}?{query}count={}", kind.endpoint(), capabilities.page);
+        if capabilities.cursor {
+            let mut cursor = String::new();
+            loop {
+                let mut answer = self.http.get(&format!("{path}&cursor={}", http::segment(&cursor))).await?;
+                let next = member(&mut answer.body, "nextCursor");
+                take(answer.resources(kind)?).await?;
+                match next {
+                    Some(Value::String(next)) if !next.is_empty() => cursor = next,
+                    _ => return Ok(()),
+                }
+            }
+        }
+        let mut answer = self.http.get(&format!("{path}&startIndex=1")).await?;
+        let total = number(&mut answer, "totalResults");
+        let first = answer.resources(kind)?;
+        let step = first.len();
+        take(first).await?;
+        if step == 0 {
+            return Ok(());
+        }
+        if let Some(total) = total {
+            let rest = (step + 1..=total).step_by(step);
+            let each = stream::iter(rest).map(|start| {
+                let path = format!("{path}&startIndex={start}");
+                async move { self.http.get(&path).await?.resources(kind) }
+            });
+            let mut pages = each.buffer_unordered(self.concurrency);
+            while let Some(page) = pages.next().await {
+                take(page?).await?;
+            }
+            return Ok(());
+        }
+        let mut start = step + 1;
+        loop {
+            let page = self.http.get(&format!("{path}&startIndex={start}")).await?.resources(kind)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            start += page.len();
+            take(page).await?;
+        }
+    }
+}
+
+fn number(answer: &mut Answer, name: &str) -> Option<usize> {
+    member(&mut answer.body, name)?.as_u64().and_then(|number| usize::try_from(number).ok())
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

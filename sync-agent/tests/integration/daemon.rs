@@ -1,0 +1,252 @@
+//! The daemon as it is run: cycles that come by themselves, commands that ask it, signals.
+
+use std::{
+    io::{Read as _, Write as _},
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::{
+    agent::TestAgent,
+    directory::{Software, TestDirectory},
+    full::{BY_DESCRIPTION, EVERYTHING, same_groups, same_users},
+    proxy::{Fault, Proxy},
+    server::TestServer,
+};
+
+const EVERY_SECOND: &str = "
+[schedule]
+interval_seconds = 1
+jitter_seconds = 0
+";
+
+/// A daemon that is killed when a test fails.
+struct Daemon(Child);
+
+impl Daemon {
+    fn start(agent: &TestAgent) -> Self {
+        Self(agent.spawn(&["run"]))
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill").success());
+    }
+
+    fn ends(mut self) -> Option<i32> {
+        self.0.wait().expect("the daemon").code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until something is so; a minute is long for everything that is waited for here.
+#[track_caller]
+fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it never came: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What is answered, head and body.
+fn get(address: std::net::SocketAddr, path: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+fn status(agent: &TestAgent) -> Value {
+    serde_json::from_str(&agent.run(&["status", "--json"]).stdout).unwrap_or_default()
+}
+
+fn cycles(agent: &TestAgent) -> usize {
+    status(agent)["cycles"].as_array().map_or(0, Vec::len)
+}
+
+#[test]
+fn it_runs_answers_and_stops() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(10, 2);
+    let server = TestServer::start();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let listen = format!("[service]\nlisten = \"{free}\"\n");
+    let agent = TestAgent::new(&directory, &server, &format!("{EVERYTHING}{BY_DESCRIPTION}{EVERY_SECOND}{listen}"));
+    let daemon = Daemon::start(&agent);
+    until("a cycle", || status(&agent)["daemon"] == true && cycles(&agent) > 0);
+    same_users(Software::OpenLdap, &seed, &server);
+    same_groups(&seed, &server);
+
+    let metrics = get(free, "/metrics");
+    for line in ["sync_agent_cycles_total{result=\"ok\"}", "sync_agent_paused 0", "sync_agent_quarantined_objects 0"] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    assert!(get(free, "/healthz").ends_with("ok\n"));
+
+    let second = agent.run(&["apply"]);
+    assert_eq!(second.code, Some(2), "{second:?}");
+    assert!(second.stderr.contains("in use by another sync-agent"), "{second:?}");
+
+    directory.change(&["disable", "u000003"]);
+    let user = seed["users"]["u000003"]["id"].as_str().expect("an id").to_owned();
+    let is_active = || {
+        let all = server.all("Users");
+        all.into_iter().find(|found| found["externalId"] == *user).map(|found| found["active"] == true)
+    };
+    until("the change", || is_active() == Some(false));
+
+    let paused = agent.run(&["pause", "--reason", "migration"]);
+    assert!(paused.stdout.starts_with("Paused."), "{paused:?}");
+    assert_eq!(status(&agent)["pause"]["reason"], "migration");
+    let refused = agent.run(&["run-now"]);
+    assert!(refused.stderr.contains("paused"), "{refused:?}");
+    assert!(agent.run(&["resume"]).stdout.starts_with("Resumed."));
+
+    directory.change(&["enable", "u000003"]);
+    let one = agent.run(&["sync-one", "u000003"]);
+    assert_eq!(one.code, Some(0), "{one:?}");
+    assert_eq!(is_active(), Some(true), "{one:?}");
+    let now = agent.run(&["run-now", "--full"]);
+    assert!(now.stdout.contains("full"), "{now:?}");
+
+    agent.set("interval_seconds = 1", "interval_seconds = 86400");
+    daemon.signal("HUP");
+    until("the new schedule", || {
+        let status = status(&agent);
+        status["next_run"].as_str().map(|next| next[..10].to_owned())
+            > status["now"].as_str().map(|now| now[..10].to_owned())
+    });
+    let shown = agent.run(&["status"]);
+    assert!(shown.stdout.contains("a daemon runs") && shown.stdout.contains("last cycles:"), "{shown:?}");
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends(), Some(0));
+    assert!(agent.run(&["status"]).stdout.contains("no daemon runs"));
+}
+
+#[test]
+fn it_stops_in_the_middle_of_a_cycle_and_goes_on_later() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(10, 2);
+    let server = TestServer::start();
+    // The tenth write is held up for as long as the daemon is asked to stop.
+    let proxy =
+        Proxy::start(&server, Box::new(|_, write| if write == Some(10) { Fault::HangThenDrop } else { Fault::None }));
+    let more = format!("{EVERYTHING}{BY_DESCRIPTION}{EVERY_SECOND}");
+    let agent = TestAgent::with_target(&directory, &server, &proxy.base(), &more);
+    agent.set("[target]", "[target]\nconcurrency = 1");
+    let daemon = Daemon::start(&agent);
+    assert!(proxy.hangs_within(Duration::from_secs(60)), "the tenth write");
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends(), Some(0));
+    let there = server.all("Users").len();
+    assert!((9..seed["users"].as_object().expect("users").len()).contains(&there), "{there} users");
+    let shown = agent.run(&["status"]);
+    assert!(shown.stdout.contains("told to stop"), "{shown:?}");
+    agent.run(&["apply"]);
+    same_users(Software::OpenLdap, &seed, &server);
+    same_groups(&seed, &server);
+}
+
+#[test]
+fn check_errors_and_conflicts_are_told_in_words() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(5, 1);
+    let server = TestServer::start();
+    // Two groups of the population have one name.
+    let agent = TestAgent::new(&directory, &server, EVERYTHING);
+    let checked = agent.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    for words in ["connected and bound", "the canary", "users and", "PATCH", "the token is accepted"] {
+        assert!(checked.stdout.contains(words), "{words}: {checked:?}");
+    }
+    let ran = agent.run(&["apply", "--json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let done: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let problems = done["problems"].as_array().expect("problems");
+    let conflict = problems.iter().find(|problem| problem["code"] == "ConflictError").expect("a conflict");
+    let message = conflict["message"].as_str().expect("a message");
+    assert!(message.contains("is taken: resource") && message.contains("belongs to"), "{message}");
+    let log = std::fs::read_to_string(agent.file("sync-errors.jsonl")).expect("the log");
+    let records: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let is_conflict = |record: &&Value| record["error"]["error_code"] == "ConflictError";
+    let record = records.iter().find(is_conflict).expect("a record");
+    assert_eq!(record["source_entity_type"], "GROUP");
+    assert_eq!(record["source_entity_id"], conflict["subject"]["id"]);
+    assert!(!log.contains(directory.get("SYNC_PASSWORD")));
+    let shown = agent.run(&["errors"]);
+    assert!(shown.stdout.contains("ConflictError") && shown.stdout.contains("Rename one of them"), "{shown:?}");
+    let status = agent.run(&["status"]);
+    assert!(status.stdout.contains("quarantine, "), "{status:?}");
+
+    std::fs::write(agent.file("password"), "wrong").expect("the password");
+    let checked = agent.run(&["check"]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert!(checked.stdout.contains("refused the bind"), "{checked:?}");
+    let ran = agent.run(&["apply"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(agent.run(&["errors"]).stdout.contains("InvalidDirectoryCredentials"));
+}
+
+/// No cycle comes by itself within the test: only the first, and those that the directory asks for.
+const FOLLOWS: &str = "
+[schedule]
+interval_seconds = 86400
+follow_seconds = 1
+";
+
+#[test]
+fn a_change_in_openldap_arrives_by_itself() {
+    follows(Software::OpenLdap, &format!("{EVERYTHING}{BY_DESCRIPTION}{FOLLOWS}"));
+}
+
+#[test]
+fn a_change_in_active_directory_arrives_by_itself() {
+    follows(Software::Samba, &format!("{EVERYTHING}{FOLLOWS}"));
+}
+
+#[track_caller]
+fn follows(software: Software, more: &str) {
+    let directory = TestDirectory::start(software);
+    let seed = directory.fill(10, 2);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, more);
+    let daemon = Daemon::start(&agent);
+    until("a cycle", || status(&agent)["daemon"] == true && cycles(&agent) > 0);
+    let user = seed["users"]["u000003"]["id"].as_str().expect("an id").to_owned();
+    let mail = |server: &TestServer| {
+        let all = server.all("Users");
+        all.into_iter().find(|found| found["externalId"] == *user).map(|found| found["emails"][0]["value"].clone())
+    };
+    // The first may come while the daemon does not listen yet: a ring that is lost is no change lost.
+    let mut n = 0;
+    until("the change", || {
+        n += 1;
+        let address = format!("new{n}@corp.example.test");
+        directory.change(&["mail", "u000003", &address]);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(10) {
+            if mail(&server) == Some(address.clone().into()) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        false
+    });
+    let explained = agent.run(&["explain", "u000003"]);
+    assert!(explained.stdout.contains("In scope: yes"), "{explained:?}");
+    let nobody = agent.run(&["explain", "nobody"]);
+    assert_eq!(nobody.code, Some(2), "{nobody:?}");
+    assert!(agent.run(&["approve"]).stdout.contains("Nothing is held back."));
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends(), Some(0));
+}

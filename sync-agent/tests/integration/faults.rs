@@ -1,0 +1,113 @@
+//! A target that misbehaves, and an agent that is killed: what arrives is the same, once.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    agent::TestAgent,
+    directory::{Software, TestDirectory},
+    full::{BY_DESCRIPTION, EVERYTHING, same_groups, same_users, writes},
+    proxy::{Fault, Proxy},
+    server::TestServer,
+};
+
+/// Nobody is there twice, and nobody is missing.
+#[track_caller]
+fn check_whole(seed: &serde_json::Value, server: &TestServer) {
+    for endpoint in ["Users", "Groups"] {
+        let all = server.all(endpoint);
+        let external: BTreeSet<_> = all.iter().map(|resource| resource["externalId"].to_string()).collect();
+        assert_eq!(all.len(), external.len(), "{endpoint} that are there twice");
+    }
+    same_users(Software::OpenLdap, seed, server);
+    same_groups(seed, server);
+}
+
+#[test]
+fn a_target_that_throttles_and_drops_gets_everything_once() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(30, 5);
+    let server = TestServer::start();
+    let proxy = Proxy::start(
+        &server,
+        Box::new(|number, _| match number {
+            // A pause in the middle, to the second.
+            40 => Fault::Status(429, Some(1)),
+            _ if number % 5 == 0 => Fault::Status(429, Some(0)),
+            _ if number % 7 == 0 => Fault::Status(503, None),
+            _ if number % 11 == 0 => Fault::DropAfter,
+            _ if number % 13 == 0 => Fault::DropBefore,
+            _ => Fault::None,
+        }),
+    );
+    let agent = TestAgent::with_target(&directory, &server, &proxy.base(), &format!("{EVERYTHING}{BY_DESCRIPTION}"));
+    let ran = agent.run(&["apply"]);
+    assert!(matches!(ran.code, Some(0 | 1)), "{ran:?}");
+    for code in ["TargetUnavailable", "TargetRefused", "ConflictError"] {
+        assert!(!ran.stderr.contains(code), "{ran:?}");
+    }
+    check_whole(&seed, &server);
+    agent.run(&["apply"]);
+    assert_eq!(writes(&agent), 0, "a creation whose answer was lost is compared once, then left alone");
+}
+
+#[test]
+fn a_target_that_is_away_ends_the_run_and_the_next_goes_on() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(30, 5);
+    let server = TestServer::start();
+    let more = format!("{EVERYTHING}{BY_DESCRIPTION}");
+    let proxy = Proxy::start(
+        &server,
+        Box::new(|_, write| match write {
+            Some(20..) => Fault::Status(503, None),
+            _ => Fault::None,
+        }),
+    );
+    let agent = TestAgent::with_target(&directory, &server, &proxy.base(), &more);
+    agent.set("[target]", "[target]\npatience_seconds = 0");
+    let ran = agent.run(&["apply"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("nothing more was sent"), "{ran:?}");
+    assert!(proxy.writes() < 40, "a target that is away is left in peace: {} writes", proxy.writes());
+    agent.set(&proxy.base(), server.base());
+    agent.run(&["apply"]);
+    check_whole(&seed, &server);
+}
+
+#[test]
+fn an_agent_that_is_killed_between_any_two_writes_converges() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(20, 5);
+    let server = TestServer::start();
+    let more = format!("{EVERYTHING}{BY_DESCRIPTION}");
+    let agent = TestAgent::new(&directory, &server, &more);
+    let mut base = server.base().to_owned();
+    let mut kills = 0;
+    loop {
+        // The third, the eighth, the next to come: the server has done it, and nobody was told.
+        let at = 1 + (kills * 5 + 2) % 9;
+        let hang = move |_, write| if write == Some(at) { Fault::Hang } else { Fault::None };
+        let proxy = Proxy::start(&server, Box::new(hang));
+        agent.set(&base, &proxy.base());
+        base = proxy.base();
+        let mut process = agent.spawn(&["apply"]);
+        let mut killed = false;
+        while process.try_wait().expect("the process").is_none() {
+            if proxy.hangs_within(Duration::from_millis(20)) {
+                process.kill().expect("SIGKILL");
+                killed = true;
+            }
+        }
+        process.wait().expect("the process");
+        if !killed {
+            break;
+        }
+        kills += 1;
+        assert!(kills < 200, "it does not come to an end");
+    }
+    assert!(kills > 10, "only {kills} kills");
+    check_whole(&seed, &server);
+    agent.set(&base, server.base());
+    agent.run(&["apply"]);
+    assert_eq!(writes(&agent), 0, "nothing is left to do");
+}

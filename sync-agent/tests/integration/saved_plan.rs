@@ -1,0 +1,68 @@
+//! A plan that was saved is applied exactly, or not at all; one that loses much waits for approval.
+
+use crate::{
+    agent::TestAgent,
+    directory::{Software, TestDirectory},
+    server::TestServer,
+};
+
+#[test]
+fn a_saved_plan_is_refused_when_something_has_moved_and_done_when_nothing_has() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(5, 1);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, "[scope]\nusers = [\"*\"]\n");
+    let file = directory.path().join("plan.json");
+    let file = file.to_str().expect("a path of text");
+
+    let planned = agent.run(&["plan", "--out", file]);
+    assert_eq!(planned.code, Some(0), "{planned:?}");
+    assert!(planned.stdout.contains("--verbose shows all"), "{planned:?}");
+    let saved = std::fs::read_to_string(file).expect("the plan");
+    assert!(!saved.contains(directory.get("SYNC_PASSWORD")), "no secret is in a plan");
+
+    directory.change(&["disable", "u000001"]);
+    let refused = agent.run(&["apply", file]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("the directory, the scope or the mapping has changed"), "{refused:?}");
+    assert!(server.all("Users").is_empty());
+
+    agent.run(&["plan", "--out", file]);
+    let applied = agent.run(&["apply", file]);
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    assert!(!server.all("Users").is_empty());
+    let again = agent.run(&["apply", file]);
+    assert!(again.stderr.contains("another run has written"), "{again:?}");
+    assert!(agent.run(&["plan"]).stdout.starts_with("Nothing to write."));
+
+    let explained = agent.run(&["explain", "u000001"]);
+    assert!(explained.stdout.contains("In scope: yes") && explained.stdout.contains("active: false"), "{explained:?}");
+    let nobody = agent.run(&["explain", "nobody"]);
+    assert_eq!(nobody.code, Some(2), "{nobody:?}");
+}
+
+#[test]
+fn a_mass_deletion_waits_for_approval() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(60, 1);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, "[scope]\nusers = [\"*\"]\n");
+    agent.run(&["apply"]);
+    let before = server.all("Users").len();
+    directory.change(&["mass-delete", "60"]);
+
+    let held = agent.run(&["apply"]);
+    assert_eq!(held.code, Some(1), "{held:?}");
+    assert!(held.stderr.contains("36 users to delete"), "{held:?}");
+    assert_eq!(server.all("Users").len(), before);
+    let rejected = agent.run(&["reject"]);
+    assert!(rejected.stdout.contains("Rejected"), "{rejected:?}");
+    agent.run(&["apply"]);
+    assert_eq!(server.all("Users").len(), before);
+    let approved = agent.run(&["approve"]);
+    assert!(approved.stdout.contains("36 users to delete"), "{approved:?}");
+    agent.run(&["apply"]);
+    assert_eq!(server.all("Users").len(), before - 36);
+    assert!(agent.run(&["plan"]).stdout.starts_with("Nothing to write."));
+    assert!(agent.run(&["approve"]).stdout.contains("Nothing is held back."));
+}

@@ -1,0 +1,61 @@
+//! Targets that can less than ours: the same arrives, by what they have.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    agent::TestAgent,
+    directory::{Software, TestDirectory},
+    full::{BY_DESCRIPTION, EVERYTHING, same_groups, same_users, writes},
+    proxy::{Fault, Proxy},
+    server::TestServer,
+};
+
+#[test]
+fn without_patch_filters_and_cursors() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(30, 5);
+    let server = TestServer::start();
+    let proxy = Proxy::start(&server, Box::new(|_, _| Fault::CanDoLittle));
+    let agent = TestAgent::with_target(&directory, &server, &proxy.base(), &format!("{EVERYTHING}{BY_DESCRIPTION}"));
+    let ran = agent.run(&["apply"]);
+    assert!(matches!(ran.code, Some(0 | 1)) && !ran.stderr.contains("TargetRefused"), "{ran:?}");
+    same_users(Software::OpenLdap, &seed, &server);
+    same_groups(&seed, &server);
+    assert_eq!(writes(&agent), 0, "nothing has changed");
+    agent.lose_state();
+    assert_eq!(writes(&agent), 0, "everything is adopted");
+    directory.change(&["mail", "u000003", "new@example.test"]);
+    assert_eq!(writes(&agent), 1, "one user is put whole");
+    let users = server.all("Users");
+    let user = users.iter().find(|user| user["userName"] == "u000003").expect("the user");
+    assert_eq!(user["emails"][0]["value"], "new@example.test");
+    assert_eq!(user["name"]["familyName"], seed["users"]["u000003"]["familyName"]);
+    same_groups(&seed, &server);
+}
+
+#[test]
+fn identity_center_gets_what_it_takes() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(120, 3);
+    let server = TestServer::with_profile("identity-center");
+    let agent = TestAgent::new(&directory, &server, &format!("{EVERYTHING}{BY_DESCRIPTION}"));
+    agent.set("[target]", "[target]\nprofile = \"identity-center\"");
+    let ran = agent.run(&["apply"]);
+    assert!(matches!(ran.code, Some(0 | 1)), "{ran:?}");
+    for code in ["TargetRefused", "TargetUnavailable"] {
+        assert!(!ran.stderr.contains(code), "{ran:?}");
+    }
+    // Who lacks one of the names that it requires is reported, and nobody else.
+    let named = |user: &serde_json::Value, name: &str| user[name].as_str().is_some_and(|value| !value.is_empty());
+    let users = server.all("Users");
+    let there: BTreeSet<_> = users.iter().filter_map(|user| user["externalId"].as_str()).collect();
+    for (login, user) in seed["users"].as_object().expect("users") {
+        let whole = named(user, "givenName") && named(user, "familyName");
+        let id = user["id"].as_str().expect("an id");
+        let told = ran.stderr.lines().any(|line| line.contains(id));
+        assert!(there.contains(id) == whole || told, "{login}: {ran:?}");
+    }
+    assert_eq!(writes(&agent), 0, "nothing has changed");
+    agent.lose_state();
+    assert_eq!(writes(&agent), 0, "everything is adopted, members of groups included");
+}

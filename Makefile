@@ -24,7 +24,7 @@ run: ## Build and start the server on loopback, store in ./data; the first start
 build: ## Build the optimised binary, target/release/scim-server
 	$(CARGO) build --release --locked
 
-test: python ## Run every test: unit, property, dialogues of the providers, crash, scim2-tester
+test: python postgresql ## Run every test: unit, property, dialogues of the providers, crash, scim2-tester
 	$(CARGO) test --workspace --locked
 
 check: ## Formatting, lints and documentation, warnings denied
@@ -69,6 +69,16 @@ docs: ## Build the documentation of the code and write the generated reference p
 clean: ## Remove what was built; the store in ./data stays
 	$(CARGO) clean
 	rm -rf .tools
+
+# The tests start servers of their own from the package's programs; none that it may start is used.
+.PHONY: postgresql
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y postgresql; \
+		else \
+			echo "make test needs PostgreSQL's server programs: apt-get install postgresql"; exit 1; \
+		fi; }
 
 # scim2-tester is a Python program. The test makes a virtual environment for it under target/; here
 # only Python itself is seen to, since Debian ships it without the module that makes one.

@@ -12,6 +12,7 @@
 #[cfg(test)]
 pub(crate) mod contract;
 mod discreet;
+pub mod postgres;
 pub mod sled;
 
 use std::{fmt, sync::Arc};

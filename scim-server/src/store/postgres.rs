@@ -73,6 +73,7 @@ pub struct PostgresStore {
     reader: Arc<Reader>,
     writer: Arc<Writer>,
     sweeper: JoinHandle<()>,
+    clock: Arc<dyn Clock>,
     metrics: Arc<StoreMetrics>,
 }
 
@@ -90,9 +91,9 @@ impl PostgresStore {
         }
         let reader = Arc::new(Reader(Arc::clone(&connections)));
         let (sweeps, swept) = mpsc::unbounded_channel();
-        let writer = Arc::new(Writer::new(Arc::clone(&connections), clock, Arc::clone(&metrics), sweeps));
+        let writer = Arc::new(Writer::new(Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics), sweeps));
         let sweeper = tokio::spawn(sweep(Arc::clone(&reader), swept));
-        Ok(Self { connections, reader, writer, sweeper, metrics })
+        Ok(Self { connections, reader, writer, sweeper, clock, metrics })
     }
 
     /// Brings the schema of a database to the version that this program needs; gives the names of
@@ -247,6 +248,17 @@ impl Store for PostgresStore {
 
     async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
         sweep::forget(&self.reader, before).await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn lease(&self, chore: &str, holder: uuid::Uuid, millis: i64) -> Result<bool, StoreError> {
+        let now = self.clock.now().as_millis();
+        let until = now.saturating_add(millis);
+        let rows = self.reader.query(statement::LEASE, &[&chore, &holder, &until, &now]).await?;
+        Ok(!rows.is_empty())
     }
 
     async fn close(&self) -> Result<(), StoreError> {

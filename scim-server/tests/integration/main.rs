@@ -17,6 +17,7 @@ mod architecture;
 mod cli;
 mod concurrency;
 mod crash;
+mod database;
 mod dialogue;
 mod docs;
 mod identity_center;

@@ -251,4 +251,4 @@ pub(super) const SET_COUNT: &str = "INSERT INTO resource_count (tenant, resource
 
 pub(super) const LEASE: &str = "INSERT INTO lease (chore, holder, until) VALUES ($1, $2, $3) \
     ON CONFLICT (chore) DO UPDATE SET holder = excluded.holder, until = excluded.until \
-    WHERE lease.holder = excluded.holder OR lease.until < $4";
+    WHERE lease.holder = excluded.holder OR lease.until <= $4 RETURNING chore";

@@ -85,6 +85,42 @@ impl Cluster {
         }
     }
 
+    /// A server that follows this one. From now on a commit here is answered when it is there, too.
+    pub fn standby(&self) -> Self {
+        let mut standby = Self::empty();
+        let socket = self.directory.path().to_string_lossy().into_owned();
+        let data = standby.data();
+        standby
+            .run("pg_basebackup", &["-h", &socket, "-U", "postgres", "-D", &data, "-R", "-X", "stream", "-c", "fast"]);
+        let there = Path::new(&data).join("postgresql.auto.conf");
+        let follows = fs::read_to_string(&there).expect("the copied configuration");
+        let follows = follows.lines().filter(|line| line.starts_with("primary_conninfo")).collect::<String>();
+        standby.configure(&[&follows]);
+        standby.launch();
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.sql("SELECT pg_reload_conf()");
+        let deadline = Instant::now() + PATIENCE;
+        while self.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != "1" {
+            assert!(Instant::now() < deadline, "the standby does not follow");
+            thread::sleep(Duration::from_millis(20));
+        }
+        standby
+    }
+
+    /// Makes a standby the one that is written to.
+    pub fn promote(&self) {
+        self.sql("ALTER SYSTEM RESET synchronous_standby_names");
+        self.sql("SELECT pg_promote()");
+    }
+
+    /// The URL of a schema that is here or, after a failover, there.
+    pub fn url_with(&self, other: &Self, schema: &str) -> String {
+        let [here, there] = [self, other].map(|one| one.directory.path().to_string_lossy().replace('/', "%2F"));
+        format!(
+            "postgres://postgres@{here},{there}/postgres?target_session_attrs=read-write&options=-csearch_path%3D{schema}"
+        )
+    }
+
     fn answers(&self) -> bool {
         let socket = self.directory.path().to_string_lossy().into_owned();
         let mut ready = Command::new(programs().join("pg_isready"));

@@ -24,6 +24,7 @@ mod identity_center;
 mod pitfalls;
 mod queries;
 mod rfc;
+mod scale_out;
 mod schemas;
 mod scim2_tester;
 mod server;

@@ -109,6 +109,28 @@ impl TestServer {
         server
     }
 
+    /// Another process on the same database.
+    pub fn beside(&self) -> Self {
+        let mut server = Self {
+            process: None,
+            directory: tempfile::tempdir().expect("a temporary directory"),
+            options: self.options.clone(),
+            store: Some(self.store.clone().expect("a store that can be shared")),
+            log: Arc::default(),
+            origin: String::new(),
+            path: self.path.clone(),
+            token: self.token.clone(),
+        };
+        server.launch();
+        server
+    }
+
+    /// The URL of the listener for administrators.
+    pub fn admin(&self) -> String {
+        let address = std::fs::read_to_string(self.data().join("admin.addr")).expect("admin.addr");
+        format!("http://{}", address.trim())
+    }
+
     /// Starts the process on the store as it is: after [`Self::stop`] or [`Self::kill`].
     pub fn launch(&mut self) {
         assert!(self.process.is_none(), "the server runs already");

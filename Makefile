@@ -11,7 +11,7 @@ CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench crash-test audit fuzz docs clean
+.PHONY: help run run-cluster build test check bench crash-test audit fuzz docs clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,11 +21,16 @@ help: ## Print this list
 run: ## Build and start the server on loopback, store in ./data; the first start makes a tenant
 	$(CARGO) run --release --quiet -p scim-server -- serve --data $(DATA) --listen $(LISTEN) --first-tenant demo
 
+run-cluster: postgresql ## Three servers on a throwaway PostgreSQL, on ports 8081 to 8083; ends with Ctrl-C
+	$(CARGO) build --release --quiet -p scim-server
+	scripts/run-cluster target/release/scim-server
+
 build: ## Build the optimised binary, target/release/scim-server
 	$(CARGO) build --release --locked
 
 test: python postgresql ## Run every test: unit, property, dialogues of the providers, crash, scim2-tester
 	$(CARGO) test --workspace --locked
+	TEST_STORE=postgres $(CARGO) test --locked -p scim-server --test integration
 
 check: ## Formatting, lints and documentation, warnings denied
 	$(CARGO) fmt --all --check

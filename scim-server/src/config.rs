@@ -89,7 +89,7 @@ pub struct Config {
     /// The directory of the store, and of what a server leaves for administrators.
     pub data: PathBuf,
     /// The database that is the store, when it is not in the directory.
-    pub database: Option<Database>,
+    pub database: Database,
     /// Whether the server may change the database's schema.
     pub migrate: bool,
     /// Bytes of cache.
@@ -161,7 +161,8 @@ impl Config {
 
     /// Only the database that is the store, if there is one.
     pub fn database(given: &Given) -> Result<Option<Database>, ConfigError> {
-        Database::from_layers(&Layers::read(given)?)
+        let database = Database::from_layers(&Layers::read(given)?)?;
+        Ok(database.url.is_some().then_some(database))
     }
 
     fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
@@ -222,7 +223,12 @@ impl Config {
         let keep = |config: &Self| config.audit_rotation.map(|rotation| rotation.keep);
         let changed = [
             ("data", self.data != other.data),
-            ("store", self.database != other.database),
+            ("store", self.database.url != other.database.url),
+            ("store_password_file", self.database.password_file != other.database.password_file),
+            ("store_ca", self.database.ca != other.database.ca),
+            ("store_connections", self.database.connections != other.database.connections),
+            ("store_timeout", self.database.timeout != other.database.timeout),
+            ("migrate", self.migrate != other.migrate),
             ("cache", self.cache != other.cache),
             ("event_retention", self.event_retention != other.event_retention),
             ("listen", self.listen != other.listen),

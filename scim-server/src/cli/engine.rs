@@ -62,7 +62,7 @@ fn options(database: &Database) -> Result<postgres::Options, Failure> {
         None => None,
     };
     Ok(postgres::Options {
-        url: database.url.clone(),
+        url: database.url.clone().unwrap_or_default(),
         password: password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()),
         ca: database.ca.clone(),
         connections: database.connections,

@@ -47,14 +47,13 @@ pub(super) async fn run(given: Given) -> Result<(), Failure> {
     prepare(&place)?;
     let _lock = lock_soon(&place).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = match &config.database {
-        Some(database) => {
-            if config.migrate {
-                engine::apply(database).await?;
-            }
-            engine::open_database(database, &clock).await?
+    let store = if config.database.url.is_some() {
+        if config.migrate {
+            engine::apply(&config.database).await?;
         }
-        None => engine::open_directory(&place.store(), &clock, Options { cache: config.cache })?,
+        engine::open_database(&config.database, &clock).await?
+    } else {
+        engine::open_directory(&place.store(), &clock, Options { cache: config.cache })?
     };
     let outcome = serve(given, config, log, &place, Arc::clone(&store), clock).await;
     store.close().await.map_err(failed)?;

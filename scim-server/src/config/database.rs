@@ -4,11 +4,11 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{ConfigError, Layers, path, positive, timeout};
 
-/// A database that is the store.
+/// The database that is the store, if one is named.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Database {
-    /// Its URL; may hold a password.
-    pub url: String,
+    /// Its URL, which may hold a password; `None` when the store is the data directory.
+    pub url: Option<String>,
     /// A file with the password.
     pub password_file: Option<PathBuf>,
     /// Certificates that the database's is checked against.
@@ -27,16 +27,15 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// What the layers say of it; `None` when the store is the data directory.
-    pub fn from_layers(layers: &Layers) -> Result<Option<Self>, ConfigError> {
-        let Some(url) = layers.optional("store", url)? else { return Ok(None) };
-        Ok(Some(Self {
-            url,
+    /// What the layers say of it.
+    pub fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
+        Ok(Self {
+            url: layers.optional("store", url)?,
             password_file: layers.optional("store_password_file", path)?,
             ca: layers.optional("store_ca", path)?,
             connections: layers.required("store_connections", positive)?,
             timeout: layers.required("store_timeout", timeout)?,
-        }))
+        })
     }
 }
 

@@ -15,6 +15,8 @@ mod group;
 mod layers;
 mod migrate;
 mod pipeline;
+#[cfg(test)]
+mod plans;
 mod range;
 mod read;
 mod save;

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     database::{Cluster, shared},
-    server::{Client, Options, TestServer, USER},
+    server::{Client, Options, TestServer, USER, on_postgres},
 };
 
 /// How long the others may take to see a change, with room for a slow machine.
@@ -244,4 +244,64 @@ async fn a_standby_takes_over() {
     load.goes_on(100).await;
     load.end(tasks, &servers[0].client(), "a failover").await;
     sound(&servers[0]);
+}
+
+/// The lines of an export that say what is stored: all but the first and the last, which say when.
+fn lines(server: &TestServer, store: &[&str]) -> Vec<String> {
+    let mut args = vec!["export", "--all"];
+    args.extend(store);
+    let output = server.run(&args);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("JSON Lines");
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines[1..lines.len() - 1].to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_moves_to_a_database_and_back() {
+    if on_postgres() {
+        // This one begins in a directory, whatever the others are run on.
+        return;
+    }
+    let mut server = TestServer::start();
+    let client = server.client();
+    let mut members = Vec::new();
+    for number in 0..30 {
+        members.push(client.user(&format!("user{number}")).await);
+    }
+    let group = client.group("staff", &members).await;
+    client.delete(&format!("/Users/{}", members[3])).await.expect(204);
+    let before = client.get(&format!("/Groups/{group}")).await.expect(200);
+    assert!(server.stop().success());
+    let moved = lines(&server, &[]);
+
+    let file = server.scratch("moved.jsonl");
+    let file = file.to_str().expect("a path");
+    assert!(server.run(&["export", "--all", file]).status.success());
+    let store = shared().schema();
+    let there = ["--store", store.as_str()];
+    for command in [&["migrate"][..], &["import", file], &["check"]] {
+        let output = server.run(&[command, &there].concat());
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(lines(&server, &there), moved, "ids, versions, times, digests and sequences");
+
+    // The same tokens, the same answers; and back.
+    let second = TestServer::elsewhere(&server, Some(store.clone()));
+    let after = second.client().get(&format!("/Groups/{group}")).await.expect(200);
+    let without_host = |answer: &str, server: &TestServer| answer.replace(server.origin(), "");
+    assert_eq!(without_host(&after.text, &second), without_host(&before.text, &server));
+    drop(second);
+    // The token has been used meanwhile, and its record says so.
+    let moved = lines(&server, &there);
+    let again = server.scratch("again.jsonl");
+    let again = again.to_str().expect("a path");
+    let back = server.scratch("back");
+    assert!(server.run(&["backup", again, "--store", &store]).status.success());
+    let restored = crate::server::program(server.data()).args(["restore", again, "--data"]).arg(&back).status();
+    assert!(restored.expect("restore").success());
+    let exported = crate::server::program(server.data()).args(["export", "--all", "--data"]).arg(&back).output();
+    let text = String::from_utf8(exported.expect("export").stdout).expect("JSON Lines");
+    let found: Vec<_> = text.lines().map(str::to_owned).collect();
+    assert_eq!(found[1..found.len() - 1], moved);
 }

@@ -111,15 +111,20 @@ impl TestServer {
 
     /// Another process on the same database.
     pub fn beside(&self) -> Self {
+        Self::elsewhere(self, Some(self.store.clone().expect("a store that can be shared")))
+    }
+
+    /// A process that has the tenant of another one, in a store that was moved.
+    pub fn elsewhere(other: &Self, store: Option<String>) -> Self {
         let mut server = Self {
             process: None,
             directory: tempfile::tempdir().expect("a temporary directory"),
-            options: self.options.clone(),
-            store: Some(self.store.clone().expect("a store that can be shared")),
+            options: other.options.clone(),
+            store,
             log: Arc::default(),
             origin: String::new(),
-            path: self.path.clone(),
-            token: self.token.clone(),
+            path: other.path.clone(),
+            token: other.token.clone(),
         };
         server.launch();
         server

@@ -163,10 +163,9 @@ impl Check {
                 self.tell("unique-twice", detail.clone(), false);
             }
             let kind = match found {
-                None => "index-missing",
                 Some(_) if other => continue,
                 Some(false) => "unique-missing",
-                Some(true) => "index-missing",
+                None | Some(true) => "index-missing",
             };
             if self.fault(kind, detail) {
                 // It is found by the value, even while another one is its only owner.

@@ -110,11 +110,10 @@ impl Connections {
                 PoolError::Timeout(TimeoutType::Wait) => unavailable("all connections to the database are in use"),
                 error => {
                     self.lose();
-                    let why = match error {
+                    match error {
                         PoolError::Backend(error) => StoreError::from(Fault::from(error)),
                         error => unavailable(error.to_string()),
-                    };
-                    why
+                    }
                 }
             }
         })

@@ -101,9 +101,9 @@ impl Draft {
             }};
         }
         if keep {
-            each!(keep)
+            each!(keep);
         } else {
-            each!(drop_top)
+            each!(drop_top);
         }
         self.touched.clear();
     }

@@ -36,6 +36,8 @@ impl From<tokio_postgres::Error> for Fault {
             SqlState::CANNOT_CONNECT_NOW,
             SqlState::READ_ONLY_SQL_TRANSACTION,
             SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+            // A distributed engine's way to say that it does not know what became of a commit.
+            SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN,
         ];
         if contended.contains(code) {
             Self::Contended(text(told))

@@ -75,7 +75,8 @@ fn headers(
 
 fn entries(draft: &Draft, steps: &mut Vec<Step>) {
     let none = Held::new();
-    let (mut gone, mut come): (Vec<(IndexKey, ResourceId)>, Vec<(IndexKey, ResourceId, bool)>) = Default::default();
+    let mut gone: Vec<(IndexKey, ResourceId)> = Vec::new();
+    let mut come: Vec<(IndexKey, ResourceId, bool)> = Vec::new();
     for (owner, before, now) in draft.held.changes() {
         let before = before.unwrap_or(&none);
         for (attribute, value) in before.keys().filter(|place| !now.contains_key(*place)) {
@@ -179,8 +180,7 @@ fn log(draft: &Draft, steps: &mut Vec<Step>) -> Result<(), StoreError> {
         steps.push(Step::Query(statement::LOG, columns![tenants, sequences, documents]));
     }
     let (mut tenants, mut sequences, mut instants) = (Vec::new(), Vec::new(), Vec::new());
-    for (tenant, before, last) in draft.logs.changes().filter(|(_, before, last)| *before != Some(*last)) {
-        let _ = before;
+    for (tenant, _, last) in draft.logs.changes().filter(|(_, before, last)| *before != Some(*last)) {
         tenants.push(tenant.0);
         sequences.push(signed(last.sequence)?);
         instants.push(last.at.as_millis());

@@ -11,10 +11,10 @@ CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster build test check bench crash-test audit fuzz docs clean
+.PHONY: help run run-cluster build test check bench conformance conformance-peers crash-test audit fuzz docs clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # A release build: it takes a minute longer once, and what a newcomer then tries is as fast as the
 # real thing (password hashing alone is a hundred times slower without optimisation).
@@ -28,7 +28,7 @@ run-cluster: postgresql ## Three servers on a throwaway PostgreSQL, on ports 808
 build: ## Build the optimised binary, target/release/scim-server
 	$(CARGO) build --release --locked
 
-test: python postgresql ## Run every test: unit, property, dialogues of the providers, crash, scim2-tester
+test: python postgresql chromium ## Run every test: unit, property, dialogues on both stores, conformance, crash, scim2-tester
 	$(CARGO) test --workspace --locked
 	TEST_STORE=postgres $(CARGO) test --locked -p scim-server --test integration
 
@@ -39,6 +39,12 @@ check: ## Formatting, lints and documentation, warnings denied
 
 bench: ## Measure against a bare hyper server in the same run, and print a table
 	$(CARGO) bench --locked -p scim-server
+
+conformance: ## Start the server, judge it by the RFCs and as each provider would, and show the summary
+	@CARGO="$(CARGO)" conformance/run.sh
+
+conformance-peers: ## Judge servers that were not written here: scim2-server (PyPI), scimmy-routers (npm)
+	@CARGO="$(CARGO)" conformance/peers/run.sh
 
 crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
 	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture
@@ -70,6 +76,7 @@ docs: ## Build the documentation of the code and write the generated reference p
 	$(CARGO) doc --workspace --no-deps --document-private-items --locked
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-protocol --test reference
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --lib reference
+	UPDATE_DOCS=1 $(CARGO) test --locked -p conformance --test integration -- docs identity_center
 
 clean: ## Remove what was built; the store in ./data stays
 	$(CARGO) clean
@@ -94,4 +101,14 @@ python:
 			apt-get update -qq && apt-get install -qq -y python3 python3-venv; \
 		else \
 			echo "make test needs python3 with venv: apt-get install python3 python3-venv"; exit 1; \
+		fi; }
+
+# The HTML report of scim-conformance is looked at in a real browser.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y chromium; \
+		else \
+			echo "make test needs a browser: apt-get install chromium"; exit 1; \
 		fi; }

@@ -50,6 +50,8 @@ pub enum Need {
     Etag,
     /// `filter.supported`
     Filter,
+    /// Pages by `startIndex`, which only `pagination.index` (RFC 9865 §4) can say are not there.
+    IndexPages,
     /// `patch.supported`
     Patch,
     /// `sort.supported`
@@ -77,6 +79,8 @@ impl Need {
                 .then(|| "The server does not declare pagination.cursor in /ServiceProviderConfig.".to_owned()),
             Self::Etag => supported("etag"),
             Self::Filter => supported("filter"),
+            Self::IndexPages => (discovery.config()["pagination"]["index"] == false)
+                .then(|| "The server declares in /ServiceProviderConfig that pagination.index is false.".to_owned()),
             Self::Patch => supported("patch"),
             Self::Sort => supported("sort"),
             Self::Type(name) => {
@@ -95,6 +99,7 @@ impl fmt::Display for Need {
             Self::Cursor => f.write_str("pagination.cursor"),
             Self::Etag => f.write_str("etag"),
             Self::Filter => f.write_str("filter"),
+            Self::IndexPages => f.write_str("pagination.index"),
             Self::Patch => f.write_str("patch"),
             Self::Sort => f.write_str("sort"),
             Self::Type(name) => write!(f, "resource type {name}"),

@@ -1,8 +1,12 @@
-//! The table of cases: one file for each section of an RFC.
+//! The table of cases: one file for each section of an RFC, and beside them what several share:
+//! [`attributes`], [`every_type`] and [`time`].
 
 use crate::case::{Area, Case};
 
+mod attributes;
+mod every_type;
 mod rfc6750_bearer;
+mod rfc7643_2_3_types;
 mod rfc7643_2_characteristics;
 mod rfc7643_7_schemas;
 mod rfc7644_3_12_errors;
@@ -25,13 +29,16 @@ mod rfc7644_3_7_bulk;
 mod rfc7644_3_8_media_types;
 mod rfc7644_3_9_projection;
 mod rfc7644_4_discovery;
+mod rfc7644_5_text;
 mod rfc9865_cursor;
+mod time;
 
 /// All areas, in the order of reports.
 pub const AREAS: &[Area] = &[
     rfc7644_4_discovery::AREA,
     rfc7643_7_schemas::AREA,
     rfc7643_2_characteristics::AREA,
+    rfc7643_2_3_types::AREA,
     rfc7644_3_2_methods::AREA,
     rfc7644_3_3_create::AREA,
     rfc7644_3_4_1_retrieve::AREA,
@@ -52,6 +59,7 @@ pub const AREAS: &[Area] = &[
     rfc7644_3_8_media_types::AREA,
     rfc7644_3_12_errors::AREA,
     rfc7644_3_14_versions::AREA,
+    rfc7644_5_text::AREA,
     rfc6750_bearer::AREA,
 ];
 

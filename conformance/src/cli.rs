@@ -1,21 +1,20 @@
 //! The command line.
 
 mod arguments;
+mod catalogue;
+pub mod reference;
 mod session;
 
 use std::{fs, io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use serde_json::{Value, json};
 
 pub use self::arguments::Arguments;
-use self::arguments::Command;
+use self::arguments::{Command, RFC};
 use crate::{
-    case::{Area, Case},
-    cases,
     report::{self, Report},
-    run::Selection,
+    run::{Selection, Unknown},
 };
 
 /// Runs the program. Exit codes: 0 conforms, 1 does not, 2 could not run.
@@ -39,7 +38,7 @@ fn command(command: Command) -> anyhow::Result<u8> {
             Ok(u8::from(worse))
         }
         Command::Explain { id } => explain(&id),
-        Command::List { selection, json } => list(&selection.into(), json),
+        Command::List { profile, selection, json } => list(profile.as_deref(), &selection.selection(), json),
         Command::Run(run) => session::run(&run),
     }
 }
@@ -50,41 +49,42 @@ fn read(file: &Path) -> anyhow::Result<Report> {
         .with_context(|| format!("{} is no report; make one with `run --report json --out FILE`", file.display()))
 }
 
-fn list(selection: &Selection, as_json: bool) -> anyhow::Result<u8> {
-    let chosen = selection.cases()?;
+fn list(only: Option<&str>, selection: &Selection, as_json: bool) -> anyhow::Result<u8> {
+    let shows = catalogue::all().filter(|one| only.is_none_or(|profile| one.profile == profile));
+    let chosen = catalogue::chosen(shows, only, selection)?;
     if as_json {
-        let cases: Vec<_> = chosen.iter().map(|(area, case)| describe(area, case)).collect();
-        say(&(serde_json::to_string_pretty(&cases)? + "\n"))?;
+        say(&(serde_json::to_string_pretty(&chosen)? + "\n"))?;
         return Ok(0);
     }
     let mut heading = "";
-    for (area, case) in chosen {
-        if area.title != heading {
-            say(&format!("\n{} [{}]\n", area.title, area.tag))?;
-            heading = area.title;
+    for one in &chosen {
+        if one.heading != heading {
+            say(&format!("\n{} [{}]\n", one.heading, one.area))?;
+            heading = one.heading;
         }
-        say(&format!("  {:<44} {:<6} {}\n", case.id, case.level, case.requirement))?;
+        say(&format!("  {:<44} {:<6} {}\n", one.id, one.level, one.requirement))?;
     }
     Ok(0)
 }
 
 fn explain(id: &str) -> anyhow::Result<u8> {
-    let Some((area, case)) = cases::all().find(|(_, case)| case.id == id) else {
-        bail!("No case has the id \"{id}\". `scim-conformance list` shows all.")
+    let Some(one) = catalogue::all().find(|one| one.id == id) else {
+        bail!("{}", Unknown::new(id, catalogue::all().map(|one| one.id)))
     };
-    let needs: Vec<_> = case.needs.iter().map(ToString::to_string).collect();
-    let needs = if needs.is_empty() { "nothing".to_owned() } else { needs.join(", ") };
+    let needs = if one.needs.is_empty() { "nothing".to_owned() } else { one.needs.join(", ") };
+    say(&format!("{}\n\n{}\n\n{}, {} ({})\n", one.id, one.requirement, one.section, one.level, one.heading))?;
+    if let Some(why) = one.why {
+        say(&format!("Otherwise: {why}\n"))?;
+    }
+    if let Some(message) = one.message {
+        say(&format!("The administrator then sees: \"{message}\"\n"))?;
+    }
+    let profile = if one.profile == RFC { String::new() } else { format!(" --profile {}", one.profile) };
     say(&format!(
-        "{}\n\n{}\n\n{}, {} ({})\nNeeds of the server's discovery: {needs}\nRun it alone: scim-conformance run --url BASE --token-file FILE --only {}\n",
-        case.id, case.requirement, case.section, case.level, area.title, case.id
+        "Needs of the server's discovery: {needs}\nRun it alone: scim-conformance run --url BASE --token-file FILE{profile} --only {}\n",
+        one.id
     ))?;
     Ok(0)
-}
-
-fn describe(area: &Area, case: &Case) -> Value {
-    let needs: Vec<_> = case.needs.iter().map(ToString::to_string).collect();
-    json!({"id": case.id, "area": area.tag, "section": case.section, "level": case.level,
-        "requirement": case.requirement, "needs": needs, "tags": case.tags})
 }
 
 /// Prints. A reader that stops early, such as `head`, is no error.

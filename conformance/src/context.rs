@@ -16,7 +16,7 @@ use std::sync::{
 pub use call::Call;
 pub use population::{PEOPLE, Person};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock};
 
 use crate::{
     discovery::Discovery,
@@ -41,6 +41,8 @@ pub struct Server {
     counter: AtomicU32,
     ledger: Ledger,
     population: OnceCell<Result<Vec<Resource>, Stop>>,
+    /// Held for reading by each request that is under way.
+    under_way: RwLock<()>,
 }
 
 impl Server {
@@ -54,6 +56,7 @@ impl Server {
             counter: AtomicU32::new(0),
             ledger: Ledger::default(),
             population: OnceCell::new(),
+            under_way: RwLock::default(),
         }
     }
 
@@ -65,6 +68,11 @@ impl Server {
     /// Everything made and not yet removed.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Waits until no request is under way, so that the ledger is whole.
+    pub async fn settled(&self) {
+        drop(self.under_way.write().await);
     }
 
     /// The base URL.
@@ -218,10 +226,20 @@ impl Context {
     /// Sends, and keeps what was sent and what came.
     async fn send(&self, request: Request) -> Result<Answer, Stop> {
         let request = Arc::new(request);
-        let sent = self.server.client.send(Arc::clone(&request)).await;
+        let (server, asked) = (Arc::clone(&self.server), Arc::clone(&request));
+        // A task of its own: a run that is interrupted drops its cases, and what they have just
+        // asked the server to make has to come into the ledger nevertheless.
+        let flight = tokio::spawn(async move {
+            let _under_way = server.under_way.read().await;
+            let sent = server.client.send(Arc::clone(&asked)).await;
+            if let Ok(answer) = &sent {
+                server.ledger.note(&server.base, &asked, answer);
+            }
+            sent
+        });
+        let sent = flight.await.map_err(|error| Stop::Error(format!("The request was not finished: {error}.")))?;
         if let Ok(answer) = &sent {
             self.ledger.note(&self.server.base, &request, answer);
-            self.server.ledger.note(&self.server.base, &request, answer);
         }
         let record = Exchange::record(&request, sent.as_ref(), self.token());
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(record);

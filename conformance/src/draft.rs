@@ -55,7 +55,7 @@ fn required(attributes: &Value, mark: &str, depth: usize) -> Map<String, Value> 
 }
 
 /// One value that fits an attribute's characteristics (RFC 7643 §2.3).
-fn sample(attribute: &Value, mark: &str, depth: usize) -> Value {
+pub(crate) fn sample(attribute: &Value, mark: &str, depth: usize) -> Value {
     if let Some(first) = attribute["canonicalValues"].get(0) {
         return first.clone();
     }

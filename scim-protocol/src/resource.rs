@@ -3,6 +3,7 @@
 pub(crate) mod finish;
 pub(crate) mod location;
 pub mod project;
+pub mod specified;
 pub(crate) mod typed;
 pub mod validate;
 

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
-/// Folds text for comparison where `caseExact` is false: Unicode NFC and full case folding
-/// (RFC 7644 §5 and §7.8). Filters, uniqueness, PATCH value filters and index keys all use this
+/// Folds text for comparison where `caseExact` is false: full-width and half-width forms become the
+/// ordinary ones, then Unicode NFC and full case folding (RFC 7644 §5 and §7.8; the width mapping
+/// and the folding are rules of the profile UsernameCaseMapped of PRECIS, RFC 8265 §3.3). Filters, uniqueness, PATCH value filters and index keys all use this
 /// function, so that they never disagree. Folding folded text changes nothing.
 ///
 /// The steps are those of Unicode's canonical caseless matching (The Unicode Standard, D145) with
@@ -19,12 +20,22 @@ pub fn fold(text: &str) -> String {
 /// As [`fold`], without a copy where the text is folded already (lower-case ASCII).
 pub fn fold_cow(text: &str) -> Cow<'_, str> {
     if !text.is_ascii() {
-        return Cow::Owned(text.nfd().default_case_fold().nfc().collect());
+        return Cow::Owned(with_ordinary_width(text).nfd().default_case_fold().nfc().collect());
     }
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Cow::Owned(text.to_ascii_lowercase());
     }
     Cow::Borrowed(text)
+}
+
+/// Characters that Unicode decomposes as `<wide>` or `<narrow>`: the ideographic space, and a block
+/// that holds nothing else.
+fn with_ordinary_width(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(|character| {
+        let other_width = character == '\u{3000}' || ('\u{FF01}'..='\u{FFEE}').contains(&character);
+        let (mapped, kept) = if other_width { (Some(character), None) } else { (None, Some(character)) };
+        mapped.into_iter().nfkc().chain(kept)
+    })
 }
 
 #[cfg(test)]
@@ -52,7 +63,10 @@ mod tests {
         check("\u{212a}elvin", "kelvin");
         // The order of combining marks does not count.
         check("q\u{307}\u{323}", "q\u{323}\u{307}");
-        // Compatibility forms stay apart.
+        // What an East Asian keyboard writes is what everybody writes.
+        check("\u{ff21}da", "ada");
+        check("ﾊﾞ\u{3000}＠", "バ @");
+        // Other compatibility forms stay apart.
         check("x²", "x²");
     }
 

@@ -28,7 +28,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use scim_protocol::{Error, ErrorKind, message::Query, resource::project::Projection, schema::ResourceType};
+use scim_protocol::{
+    Error, ErrorKind, message::Query, path::BoundPath, resource::project::Projection, schema::ResourceType,
+};
 
 pub use answer::{Answer, Content, Outcome};
 
@@ -238,9 +240,19 @@ impl Operations {
 
 /// What a request's `attributes` and `excludedAttributes` let through.
 pub fn view(context: &Context, rt: &Arc<ResourceType>, query: &Query) -> Result<View, Error> {
+    view_of_write(context, rt, query, Vec::new())
+}
+
+/// The same for a write, which also shows what it specified (RFC 7643 §7, `returned`: "request").
+pub fn view_of_write(
+    context: &Context,
+    rt: &Arc<ResourceType>,
+    query: &Query,
+    specified: Vec<BoundPath>,
+) -> Result<View, Error> {
     let attributes: Vec<&str> = query.attributes.iter().map(String::as_str).collect();
     let excluded: Vec<&str> = query.excluded_attributes.iter().map(String::as_str).collect();
-    let projection = Projection::new(&attributes, &excluded, rt)?;
+    let projection = Projection::new(&attributes, &excluded, rt)?.written(specified);
     let tenant = context.caller.tenant();
     Ok(View::new(rt.clone(), projection, profile::hides_members(tenant)).with_max_groups(profile::max_groups(tenant)))
 }

@@ -132,7 +132,7 @@ impl View {
         };
         let verbatim = match &projection {
             Projection::Default => is_stored_as_served(&resource_type),
-            Projection::Attributes(_) => false,
+            Projection::Attributes(_) | Projection::Written(_) => false,
             Projection::Excluded(paths) => {
                 let outside = |path: &BoundPath| path.is_core("members") || path.is_core("groups");
                 paths.iter().all(|path| path.sub_attribute.is_none() && outside(path))

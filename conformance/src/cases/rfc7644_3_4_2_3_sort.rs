@@ -1,8 +1,199 @@
-//! Orders, over people of whom it is known who comes first.
+//! Sorting. Only letters of ASCII are sorted here, and none of a caseExact attribute: what the RFC
+//! calls Unicode alphabetic order may be that of code points or that of UTS #10.
 
-use crate::case::{Area, Case};
+use serde_json::{Value, json};
+
+use crate::{
+    case::{
+        Area, Case,
+        Need::{self, Attribute, Filter, Sort},
+    },
+    context::{Call, Context, PEOPLE, Resource},
+    ensure, run,
+    verdict::{Outcome, Stop},
+};
 
 /// The cases.
 pub const AREA: Area = Area { tag: "sort", title: "Sorting (RFC 7644 §3.4.2.3)", cases: CASES };
 
-const CASES: &[Case] = &[];
+const SECTION: &str = "RFC 7644 §3.4.2.3";
+const NAME: &[Need] = &[Sort, Filter, Attribute("User", "name.familyName"), Attribute("User", "name.givenName")];
+const TITLE: &[Need] = &[Sort, Filter, Attribute("User", "title")];
+const NICK: &[Need] = &[Sort, Filter, Attribute("User", "nickName")];
+const EMAILS: &[Need] = &[Sort, Filter, Attribute("User", "emails.type"), Attribute("User", "emails.primary")];
+const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+
+const CASES: &[Case] = &[
+    Case::must(
+        "sort-ascending",
+        SECTION,
+        "Resources are in ascending order of the attribute that sortBy names.",
+        run!(sorted, "name.familyName", "ascending", "Bert Ada Cleo Dora"),
+    )
+    .needs(NAME),
+    Case::must(
+        "sort-descending",
+        SECTION,
+        "Resources are in descending order where sortOrder says so.",
+        run!(sorted, "name.familyName", "descending", "Dora Cleo Ada Bert"),
+    )
+    .needs(NAME),
+    Case::must(
+        "sort-default",
+        SECTION,
+        "Without sortOrder the order is ascending.",
+        run!(sorted, "name.familyName", "", "Bert Ada Cleo Dora"),
+    )
+    .needs(NAME),
+    Case::must(
+        "sort-name-case",
+        "RFC 7644 §3.10",
+        "The attribute that sortBy names is taken in any case.",
+        run!(sorted, "NAME.FamilyName", "", "Bert Ada Cleo Dora"),
+    )
+    .needs(NAME),
+    Case::must(
+        "sort-urn",
+        "RFC 7644 §3.10",
+        "sortBy may name an attribute with the URN of its schema.",
+        run!(sorted, "urn:ietf:params:scim:schemas:core:2.0:User:name.familyName", "", "Bert Ada Cleo Dora"),
+    )
+    .needs(NAME),
+    Case::must(
+        "sort-absent-last",
+        SECTION,
+        "Resources without a value come last in ascending order.",
+        run!(sorted, "title", "ascending", "Bert Ada Dora Cleo"),
+    )
+    .needs(TITLE),
+    Case::must(
+        "sort-absent-first",
+        SECTION,
+        "Resources without a value come first in descending order.",
+        run!(sorted, "title", "descending", "Cleo Dora Ada Bert"),
+    )
+    .needs(TITLE),
+    Case::must("sort-time", SECTION, "Dates with times are sorted by their order in time.", run!(by_time)).needs(NAME),
+    Case::must("sort-extension", SECTION, "Resources are sorted by an attribute of an extension.", run!(by_department))
+        .needs(&[Sort, Filter, Attribute("User", DEPARTMENT)]),
+    Case::must(
+        "sort-case-insensitive",
+        SECTION,
+        "Values of an attribute that is not caseExact are sorted without case.",
+        run!(folded),
+    )
+    .needs(NICK),
+    Case::must(
+        "sort-primary",
+        SECTION,
+        "Of a multi-valued attribute it is the primary value that is sorted by.",
+        run!(by_email, true),
+    )
+    .needs(EMAILS),
+    Case::must(
+        "sort-first-value",
+        SECTION,
+        "Of a multi-valued attribute without a primary value it is the first that is sorted by.",
+        run!(by_email, false),
+    )
+    .needs(EMAILS),
+    Case::must("sort-pages", "RFC 7644 §3.4.2.4", "The pages of a sorted result are parts of one order.", run!(pages))
+        .needs(NAME),
+];
+
+/// A query for the people, sorted.
+async fn people<'a>(scim: &'a Context, by: &str, order: &str) -> Result<Call<'a>, Stop> {
+    scim.people().await?;
+    let call = scim.get(scim.users()).filter(format!("userName sw \"{}\"", scim.people_mark())).query("sortBy", by);
+    Ok(if order.is_empty() { call } else { call.query("sortOrder", order) })
+}
+
+/// The given names of the people in a list, in its order.
+async fn names(scim: &Context, resources: &[Value]) -> Result<Vec<&'static str>, Stop> {
+    let people = scim.people().await?;
+    let name = |one: &Value| {
+        people.iter().zip(PEOPLE).find(|(known, _)| one["id"] == known.id).map(|(_, person)| person.given)
+    };
+    Ok(resources.iter().filter_map(name).collect())
+}
+
+async fn sorted(scim: &Context, by: &str, order: &str, expect: &str) -> Outcome {
+    let found = people(scim, by, order).await?.query("count", 100).await?.resources()?;
+    let found = names(scim, &found).await?.join(" ");
+    ensure!(found == expect, "Expected sortBy={by} {order} to give {expect}; it gives {found}.");
+    Ok(())
+}
+
+/// They were made in the order of their names, some perhaps in the same second.
+async fn by_time(scim: &Context) -> Outcome {
+    let found = people(scim, "meta.created", "descending").await?.query("count", 100).await?.resources()?;
+    let mut before: Option<jiff::Timestamp> = None;
+    for one in &found {
+        let time = super::time::time_at(one, "/meta/created")?;
+        let fits = before.is_none_or(|before| before >= time);
+        ensure!(fits, "Expected sortBy=meta.created descending to give the youngest first; {time} comes too late.");
+        before = Some(time);
+    }
+    Ok(())
+}
+
+/// Two have the same department, so that their order is open.
+async fn by_department(scim: &Context) -> Outcome {
+    let found = people(scim, DEPARTMENT, "").await?.query("count", 100).await?.resources()?;
+    let found = names(scim, &found).await?.join(" ");
+    let fits = ["Ada Dora Bert Cleo", "Dora Ada Bert Cleo"].contains(&found.as_str());
+    ensure!(fits, "Expected sortBy={DEPARTMENT} to give Ada and Dora, Bert, Cleo; it gives {found}.");
+    Ok(())
+}
+
+/// Demands that users made in this order are found in the order of `expect`, by position.
+async fn in_order(scim: &Context, made: &[Resource], by: &str, expect: &[usize]) -> Outcome {
+    let any: Vec<_> = made.iter().map(|one| format!("id eq \"{}\"", one.id)).collect();
+    let found = scim.get(scim.users()).filter(any.join(" or ")).query("sortBy", by).await?.resources()?;
+    let position = |one: &Value| made.iter().position(|known| one["id"] == known.id);
+    let found: Vec<_> = found.iter().filter_map(position).collect();
+    ensure!(
+        found == expect,
+        "Expected sortBy={by} to give the users of this case in the order {expect:?}; it gives {found:?}."
+    );
+    Ok(())
+}
+
+async fn folded(scim: &Context) -> Outcome {
+    if scim.discovery().attribute("User", "nickName").is_some_and(|one| one["caseExact"] == true) {
+        return Err(Stop::Skip("The server's schema declares nickName caseExact.".to_owned()));
+    }
+    let mut made = Vec::new();
+    for name in ["Bravo", "alfa", "charlie"] {
+        made.push(scim.user().with(json!({"nickName": name})).create().await?);
+    }
+    in_order(scim, &made, "nickName", &[1, 0, 2]).await
+}
+
+/// The second address of the second user is the least, and counts only where it is primary.
+async fn by_email(scim: &Context, primary: bool) -> Outcome {
+    let email = |name: &str, kind: &str, primary: bool| {
+        let mut email = json!({"value": format!("{name}@example.com"), "type": kind});
+        if primary {
+            email["primary"] = json!(true);
+        }
+        email
+    };
+    let first = scim.user().with(json!({"emails": [email("bravo", "work", false)]})).create().await?;
+    let emails = json!([email("charlie", "work", false), email("alfa", "home", primary)]);
+    let second = scim.user().with(json!({"emails": emails})).create().await?;
+    let expect: &[usize] = if primary { &[1, 0] } else { &[0, 1] };
+    in_order(scim, &[first, second], "emails.value", expect).await
+}
+
+async fn pages(scim: &Context) -> Outcome {
+    let mut found = Vec::new();
+    for start in [1, 3] {
+        let page = people(scim, "name.familyName", "").await?.query("startIndex", start).query("count", 2).await?;
+        found.extend(page.resources()?);
+    }
+    let found = names(scim, &found).await?.join(" ");
+    let expect = "Bert Ada Cleo Dora";
+    ensure!(found == expect, "Expected two pages by name.familyName to give {expect}; they give {found}.");
+    Ok(())
+}

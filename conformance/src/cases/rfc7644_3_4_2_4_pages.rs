@@ -1,8 +1,170 @@
 //! Pages by `startIndex` and `count`.
 
-use crate::case::{Area, Case};
+use serde_json::Value;
+
+use crate::{
+    case::{
+        Area, Case,
+        Need::{self, Attribute, Filter, IndexPages},
+    },
+    context::{Call, Context},
+    ensure, run,
+    verdict::{Outcome, Stop, equals},
+};
 
 /// The cases.
 pub const AREA: Area = Area { tag: "page", title: "Pages by index (RFC 7644 §3.4.2.4)", cases: CASES };
 
-const CASES: &[Case] = &[];
+const SECTION: &str = "RFC 7644 §3.4.2.4";
+const NEEDS: &[Need] = &[IndexPages, Filter, Attribute("User", "userName")];
+
+const CASES: &[Case] = &[
+    Case::must("page-count", SECTION, "No more resources are returned than count says.", run!(count)).needs(NEEDS),
+    Case::must(
+        "page-total",
+        "RFC 7644 §3.4.2",
+        "totalResults counts all results, also those that are not on the page.",
+        run!(total),
+    )
+    .needs(NEEDS),
+    Case::must(
+        "page-items",
+        "RFC 7644 §3.4.2",
+        "A page that is not the whole result says in itemsPerPage how many resources it has.",
+        run!(items),
+    )
+    .needs(NEEDS),
+    Case::must(
+        "page-start",
+        "RFC 7644 §3.4.2",
+        "A page that is not the whole result says in startIndex where it begins.",
+        run!(start),
+    )
+    .needs(NEEDS),
+    Case::must("page-count-zero", SECTION, "count=0 returns no resources, and totalResults.", run!(no_resources, 0))
+        .needs(NEEDS),
+    Case::must("page-count-negative", SECTION, "A negative count means 0.", run!(no_resources, -1)).needs(NEEDS),
+    Case::must("page-start-zero", SECTION, "startIndex=0 means 1.", run!(from_the_start, 0)).needs(NEEDS),
+    Case::must("page-start-negative", SECTION, "A negative startIndex means 1.", run!(from_the_start, -5)).needs(NEEDS),
+    Case::must(
+        "page-start-default",
+        SECTION,
+        "Without startIndex the result begins with the first.",
+        run!(default_start),
+    )
+    .needs(NEEDS),
+    Case::must(
+        "page-start-beyond",
+        "RFC 7644 §3.4.2",
+        "A page behind the last result is answered 200 without resources, and with totalResults.",
+        run!(beyond),
+    )
+    .needs(NEEDS),
+    Case::must("page-start-counts-from-one", SECTION, "startIndex=2 leaves out the first result.", run!(second))
+        .needs(NEEDS),
+    Case::should("page-all", SECTION, "While nothing changes, the pages together have each result once.", run!(all))
+        .needs(NEEDS),
+    Case::must("page-most", "RFC 7643 §5", "No more resources are returned than filter.maxResults says.", run!(most))
+        .needs(NEEDS),
+    Case::should("page-count-text", "RFC 7644 §3.12", "A count that is no number is refused with 400.", run!(text))
+        .needs(NEEDS),
+];
+
+/// A query for the four people.
+async fn people(scim: &Context) -> Result<Call<'_>, Stop> {
+    scim.people().await?;
+    Ok(scim.get(scim.users()).filter(format!("userName sw \"{}\"", scim.people_mark())))
+}
+
+/// A page of them.
+async fn page(scim: &Context, start: i64, count: i64) -> Result<Value, Stop> {
+    let answer = people(scim).await?.query("startIndex", start).query("count", count).await?;
+    Ok(answer.status(200)?.object()?.clone())
+}
+
+fn ids(list: &Value) -> Vec<&str> {
+    list["Resources"].as_array().into_iter().flatten().filter_map(|one| one["id"].as_str()).collect()
+}
+
+async fn count(scim: &Context) -> Outcome {
+    let found = page(scim, 1, 2).await?;
+    let found = ids(&found).len();
+    ensure!(found <= 2, "Expected no more than 2 resources with count=2; there are {found}.");
+    Ok(())
+}
+
+async fn total(scim: &Context) -> Outcome {
+    equals(&page(scim, 1, 2).await?, "/totalResults", 4)
+}
+
+async fn items(scim: &Context) -> Outcome {
+    let list = page(scim, 1, 2).await?;
+    equals(&list, "/itemsPerPage", ids(&list).len())
+}
+
+async fn start(scim: &Context) -> Outcome {
+    equals(&page(scim, 3, 2).await?, "/startIndex", 3)
+}
+
+async fn no_resources(scim: &Context, count: i64) -> Outcome {
+    let list = page(scim, 1, count).await?;
+    let found = ids(&list).len();
+    ensure!(found == 0, "Expected no resources with count={count}; there are {found}.");
+    equals(&list, "/totalResults", 4)
+}
+
+async fn from_the_start(scim: &Context, start: i64) -> Outcome {
+    equals(&page(scim, start, 2).await?, "/startIndex", 1)
+}
+
+async fn default_start(scim: &Context) -> Outcome {
+    let answer = people(scim).await?.query("count", 2).await?;
+    let list = answer.status(200)?.object()?;
+    // A server whose default method is the cursor begins with the first too, and does not say so.
+    if list["startIndex"].is_null() && !list["nextCursor"].is_null() { Ok(()) } else { equals(list, "/startIndex", 1) }
+}
+
+async fn beyond(scim: &Context) -> Outcome {
+    let list = page(scim, 100, 2).await?;
+    let found = ids(&list).len();
+    ensure!(found == 0, "Expected no resources behind the last; there are {found}.");
+    equals(&list, "/totalResults", 4)
+}
+
+async fn second(scim: &Context) -> Outcome {
+    let (all, rest) = (page(scim, 1, 100).await?, page(scim, 2, 100).await?);
+    let (all, rest) = (ids(&all).len(), ids(&rest).len());
+    if all < 4 {
+        return Err(Stop::Skip("The server's pages are smaller than the result.".to_owned()));
+    }
+    ensure!(rest + 1 == all, "Expected one result less from startIndex=2 on than {all}; there are {rest}.");
+    Ok(())
+}
+
+async fn all(scim: &Context) -> Outcome {
+    let mut found = Vec::new();
+    for start in 1..=4 {
+        let list = page(scim, start, 1).await?;
+        found.extend(ids(&list).into_iter().map(str::to_owned));
+    }
+    found.sort();
+    found.dedup();
+    ensure!(found.len() == 4, "Expected four pages to have the 4 results; they have {} of them.", found.len());
+    Ok(())
+}
+
+async fn most(scim: &Context) -> Outcome {
+    let Some(most) = scim.discovery().config()["filter"]["maxResults"].as_u64() else {
+        return Err(Stop::Skip("The server does not declare filter.maxResults.".to_owned()));
+    };
+    let answer = scim.get(scim.users()).query("count", most.saturating_add(1)).await?;
+    let found = answer.resources()?.len();
+    let fits = u64::try_from(found).is_ok_and(|found| found <= most);
+    ensure!(fits, "Expected no more than filter.maxResults, {most}; there are {found}.");
+    Ok(())
+}
+
+async fn text(scim: &Context) -> Outcome {
+    people(scim).await?.query("count", "many").await?.status(400)?;
+    Ok(())
+}

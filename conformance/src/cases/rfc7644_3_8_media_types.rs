@@ -48,7 +48,7 @@ const CASES: &[Case] = &[
         run!(send, "application/scim+json"),
     )
     .needs(USERS),
-    Case::must(
+    Case::should(
         "media-send-charset",
         SECTION,
         "A body whose type names the character set UTF-8 is taken.",

@@ -1,8 +1,247 @@
 //! `attributes` and `excludedAttributes`.
 
-use crate::case::{Area, Case};
+use serde_json::{Value, json};
+
+use crate::{
+    case::{
+        Area, Case,
+        Need::{self, Attribute, Filter, Type},
+    },
+    context::{Context, Resource},
+    discovery::ENTERPRISE,
+    ensure, run,
+    verdict::{Outcome, Stop, equals, holds},
+};
 
 /// The cases.
 pub const AREA: Area = Area { tag: "projection", title: "Attributes of answers (RFC 7644 §3.9)", cases: CASES };
 
-const CASES: &[Case] = &[];
+const SECTION: &str = "RFC 7644 §3.9";
+const NAMES: &[Need] =
+    &[Attribute("User", "nickName"), Attribute("User", "name.familyName"), Attribute("User", "name.givenName")];
+const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+const ENTERPRISE_USER: &[Need] = &[Attribute("User", DEPARTMENT), Attribute("User", "nickName")];
+const EMAILS: &[Need] = &[Attribute("User", "emails.type"), Attribute("User", "nickName")];
+
+const CASES: &[Case] = &[
+    Case::must(
+        "projection-attributes",
+        SECTION,
+        "attributes returns the attributes that it names.",
+        run!(shows, "attributes", "nickName", json!({"nickName": "Ann"})),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-attributes-only",
+        SECTION,
+        "attributes overrides what is returned by default.",
+        run!(shows, "attributes", "nickName", json!({"name": null})),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-attributes-id",
+        SECTION,
+        "id is returned also when attributes does not name it.",
+        run!(keeps_id, "attributes", "nickName"),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-attributes-list",
+        SECTION,
+        "attributes takes several names with commas between them.",
+        run!(shows, "attributes", "nickName,name", json!({"nickName": "Ann", "name": {"familyName": "Quill"}})),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-attributes-case",
+        "RFC 7644 §3.10",
+        "The names in attributes are taken in any case.",
+        run!(shows, "attributes", "NICKNAME", json!({"nickName": "Ann"})),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-attributes-complex",
+        SECTION,
+        "attributes with the name of a complex attribute returns all its sub-attributes.",
+        run!(shows, "attributes", "name", json!({"name": {"familyName": "Quill", "givenName": "Ada"}})),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-attributes-sub",
+        SECTION,
+        "attributes with a sub-attribute returns that and not its siblings.",
+        run!(shows, "attributes", "name.familyName", json!({"name": {"familyName": "Quill", "givenName": null}})),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-attributes-multi-valued",
+        SECTION,
+        "attributes with a sub-attribute of a multi-valued attribute returns it of each value.",
+        run!(
+            shows,
+            "attributes",
+            "emails.value",
+            json!({"emails": [{"value": "a@example.com", "type": null}, {"value": "b@example.com", "type": null}]})
+        ),
+    )
+    .needs(EMAILS),
+    Case::must(
+        "projection-attributes-urn",
+        "RFC 7644 §3.10",
+        "attributes may name a core attribute with its schema's URN.",
+        run!(
+            shows,
+            "attributes",
+            "urn:ietf:params:scim:schemas:core:2.0:User:nickName",
+            json!({"nickName": "Ann", "name": null})
+        ),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-attributes-extension",
+        "RFC 7644 §3.10",
+        "attributes names an extension's attribute with the extension's URN.",
+        run!(shows, "attributes", DEPARTMENT, json!({ENTERPRISE: {"department": "Sales"}, "nickName": null})),
+    )
+    .needs(ENTERPRISE_USER),
+    Case::must(
+        "projection-excluded",
+        SECTION,
+        "excludedAttributes leaves out the attributes that it names.",
+        run!(shows, "excludedAttributes", "nickName", json!({"nickName": null})),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-excluded-others",
+        SECTION,
+        "excludedAttributes leaves the other attributes in.",
+        run!(shows, "excludedAttributes", "nickName", json!({"name": {"familyName": "Quill", "givenName": "Ada"}})),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-excluded-id",
+        "RFC 7644 §3.4.2.5",
+        "excludedAttributes has no effect on id, which is always returned.",
+        run!(keeps_id, "excludedAttributes", "id"),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-excluded-sub",
+        SECTION,
+        "excludedAttributes with a sub-attribute leaves that out and not its siblings.",
+        run!(
+            shows,
+            "excludedAttributes",
+            "name.givenName",
+            json!({"name": {"familyName": "Quill", "givenName": null}})
+        ),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-excluded-extension",
+        "RFC 7644 §3.10",
+        "excludedAttributes names an extension's attribute with the extension's URN.",
+        run!(shows, "excludedAttributes", DEPARTMENT, json!({ENTERPRISE: {"department": null}, "nickName": "Ann"})),
+    )
+    .needs(ENTERPRISE_USER),
+    Case::must(
+        "projection-query",
+        SECTION,
+        "attributes holds for each resource of a query.",
+        run!(query, "attributes", "nickName", json!({"nickName": "Ann", "name": null})),
+    )
+    .needs(&[Filter, Attribute("User", "nickName"), Attribute("User", "name.familyName")]),
+    Case::must(
+        "projection-query-excluded",
+        SECTION,
+        "excludedAttributes holds for each resource of a query.",
+        run!(query, "excludedAttributes", "name", json!({"nickName": "Ann", "name": null})),
+    )
+    .needs(&[Filter, Attribute("User", "nickName"), Attribute("User", "name.familyName")]),
+    Case::must("projection-post", SECTION, "attributes holds for the answer to a POST.", run!(written, "POST"))
+        .needs(NAMES),
+    Case::must("projection-put", SECTION, "attributes holds for the answer to a PUT.", run!(written, "PUT"))
+        .needs(NAMES),
+    Case::must(
+        "projection-members",
+        SECTION,
+        "excludedAttributes=members returns a group without its members.",
+        run!(members),
+    )
+    .needs(&[Attribute("Group", "members.value"), Type("User")]),
+];
+
+/// What the user of these cases has.
+fn full() -> Value {
+    json!({"nickName": "Ann", "name": {"familyName": "Quill", "givenName": "Ada"}})
+}
+
+/// Makes the user, with what only some cases need.
+async fn made(scim: &Context) -> Result<Resource, Stop> {
+    let has = |path: &str| scim.discovery().attribute("User", path).is_some();
+    let mut draft = scim.user().with(full());
+    if has("emails.type") {
+        let email = |name: &str, kind: &str| json!({"value": format!("{name}@example.com"), "type": kind});
+        draft = draft.with(json!({"emails": [email("a", "work"), email("b", "home")]}));
+    }
+    if has(DEPARTMENT) {
+        draft = draft.with(json!({ENTERPRISE: {"department": "Sales"}}));
+    }
+    draft.create().await
+}
+
+/// A skip where the server always returns an attribute that must be absent from `expect`.
+fn may_be_absent(scim: &Context, expect: &Value) -> Outcome {
+    for (name, _) in expect.as_object().into_iter().flatten().filter(|(_, value)| value.is_null()) {
+        if scim.discovery().attribute("User", name).is_some_and(|attribute| attribute["returned"] == "always") {
+            return Err(Stop::Skip(format!("The server's schema declares that {name} is always returned.")));
+        }
+    }
+    Ok(())
+}
+
+/// Demands that a GET with this parameter has an answer that holds `expect`.
+async fn shows(scim: &Context, parameter: &str, names: &str, expect: Value) -> Outcome {
+    may_be_absent(scim, &expect)?;
+    let user = made(scim).await?;
+    let answer = scim.get(&user.path).query(parameter, names).await?;
+    holds(answer.status(200)?.object()?, &expect)
+}
+
+async fn keeps_id(scim: &Context, parameter: &str, names: &str) -> Outcome {
+    let user = made(scim).await?;
+    let answer = scim.get(&user.path).query(parameter, names).await?;
+    equals(answer.status(200)?.object()?, "/id", user.id)
+}
+
+/// The same in a query.
+async fn query(scim: &Context, parameter: &str, names: &str, expect: Value) -> Outcome {
+    may_be_absent(scim, &expect)?;
+    let user = made(scim).await?;
+    let filter = format!("id eq \"{}\"", user.id);
+    let found = scim.get(scim.users()).filter(filter).query(parameter, names).await?.resources()?;
+    ensure!(found.len() == 1, "Expected one user with the id; there are {}.", found.len());
+    holds(found.first().unwrap_or(&Value::Null), &expect)
+}
+
+/// The same in the answer to a write. A POST need not be answered with the resource.
+async fn written(scim: &Context, method: &str) -> Outcome {
+    let expect = json!({"nickName": "Ann", "name": null});
+    may_be_absent(scim, &expect)?;
+    let draft = scim.user().with(full());
+    let call = if method == "PUT" { scim.put(draft.create().await?.path, draft.body()) } else { draft.post() };
+    let answer = call.query("attributes", "nickName").await?;
+    answer.success()?;
+    if answer.body.trim().is_empty() {
+        return Err(Stop::Skip(format!("The server answers a {method} without a body.")));
+    }
+    holds(answer.object()?, &expect)
+}
+
+async fn members(scim: &Context) -> Outcome {
+    let user = scim.user().create().await?;
+    let draft = scim.group().with(json!({"members": [{"value": user.id}]}));
+    let group = draft.create().await?;
+    let answer = scim.get(&group.path).query("excludedAttributes", "members").await?;
+    holds(answer.status(200)?.object()?, &json!({"members": [], "displayName": draft.name()}))
+}

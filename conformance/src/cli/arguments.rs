@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
-use crate::{case::Level, report::Format, run::Selection};
+use crate::{case::Level, profile, report::Format, run::Selection};
 
 /// Judges any SCIM 2.0 server by RFC 7643, 7644, 6750 and 9865.
 #[derive(Debug, Parser)]
@@ -14,8 +14,10 @@ use crate::{case::Level, report::Format, run::Selection};
     after_help = "\
 Start with:
   scim-conformance run --url https://example.com/scim/v2 --token-file token.txt
-and look closer with:
-  scim-conformance run … --report html --out report.html"
+look closer with:
+  scim-conformance run … --report html --out report.html
+and see what Entra ID would stumble over with:
+  scim-conformance run … --profile entra"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -26,15 +28,18 @@ pub struct Arguments {
 pub(super) enum Command {
     /// Examine a server. Exit code 0: it conforms; 1: a MUST is not kept; 2: could not be run
     Run(Run),
-    /// Show the cases with their requirements
+    /// Show the cases, or the steps of a provider's profile, with what they demand
     List {
+        /// Only these: `rfc`, or a provider
+        #[arg(long, value_name = "NAME", value_parser = profile_names())]
+        profile: Option<String>,
         #[command(flatten)]
         selection: Choice,
         /// For programs
         #[arg(long)]
         json: bool,
     },
-    /// Say what one case demands, and where it is written
+    /// Say what one case or step demands, and where that is written or how it is known
     Explain {
         /// As `list` shows it
         id: String,
@@ -48,6 +53,13 @@ pub(super) enum Command {
     },
     /// Remove what an interrupted run left on a server, found by its marked names
     Clean(Connection),
+}
+
+/// The profile that is made of the cases.
+pub(super) const RFC: &str = "rfc";
+
+fn profile_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(std::iter::once(RFC).chain(profile::all().iter().map(|one| one.name.as_str())))
 }
 
 #[derive(Debug, Args)]
@@ -70,9 +82,12 @@ pub(super) struct Connection {
 pub(super) struct Run {
     #[command(flatten)]
     pub connection: Connection,
+    /// By what to judge: the RFCs, or what a provider sends and needs
+    #[arg(long, value_name = "NAME", default_value = RFC, value_parser = profile_names())]
+    pub profile: String,
     #[command(flatten)]
     pub selection: Choice,
-    /// Cases at a time
+    /// Cases at a time; the steps of a provider's profile come one after the other
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub concurrency: u16,
     /// The form of the report
@@ -100,12 +115,6 @@ pub(super) struct Choice {
     /// Only cases of these areas, or with these tags
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     tag: Vec<String>,
-}
-
-impl From<Choice> for Selection {
-    fn from(choice: Choice) -> Self {
-        Self { only: choice.only, skip: choice.skip, level: choice.level, tags: choice.tag }
-    }
 }
 
 impl Choice {

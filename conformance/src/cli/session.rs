@@ -10,39 +10,48 @@ use super::{
     say,
 };
 use crate::{
+    case::{Area, Case},
     context::{MARK, Server},
     exchange::Settings,
+    profile::{self, Profile},
     report::Report,
     run::{self, Finding},
     verdict::Stop,
 };
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
-    let cases = arguments.selection.selection().cases()?;
+    let work = Work::choose(arguments)?;
     let report = block_on(async {
         let server = connect(&arguments.connection).await?;
-        let bar = progress(cases.len());
-        let examined = run::examine(&server, &cases, arguments.concurrency.into(), |finding| {
+        let bar = progress(work.len());
+        let examined = work.perform(&server, arguments.concurrency.into(), |finding| {
             bar.set_message(finding.id.clone());
             bar.inc(1);
         });
         // What was made is removed on every way out: the run's end, and Ctrl-C.
         let findings = tokio::select! {
             findings = examined => Some(findings),
-            _ = tokio::signal::ctrl_c() => None,
+            () = interrupted() => None,
         };
         bar.finish_and_clear();
-        let left_behind = run::remove_all(&server).await;
+        if findings.is_none() {
+            eprintln!("Interrupted. Removing what was made; Ctrl-C again leaves it there.");
+        }
+        let left_behind = tokio::select! {
+            left_behind = run::remove_all(&server) => left_behind,
+            () = interrupted() => bail!("Interrupted again. `scim-conformance clean` removes what is left."),
+        };
         let Some(findings) = findings else {
-            for left in left_behind {
+            for left in &left_behind {
                 eprintln!("left behind: {left}");
             }
-            bail!("Interrupted. Everything else that was made has been removed again.")
+            let left = if left_behind.is_empty() { "Everything" } else { "Everything else" };
+            bail!("Interrupted. {left} that was made has been removed again.")
         };
         Ok(Report {
             tool: concat!("scim-conformance ", env!("CARGO_PKG_VERSION")).to_owned(),
             url: server.base().to_owned(),
-            profile: "rfc".to_owned(),
+            profile: arguments.profile.clone(),
             findings,
             left_behind,
         })
@@ -56,6 +65,53 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
         None => say(&text)?,
     }
     Ok(report.exit_code())
+}
+
+/// What a run examines.
+enum Work {
+    Cases(Vec<(&'static Area, &'static Case)>),
+    Dialogues(&'static Profile, Vec<(&'static str, profile::Choice)>),
+}
+
+impl Work {
+    fn choose(arguments: &Run) -> anyhow::Result<Self> {
+        let selection = arguments.selection.selection();
+        let work = match profile::named(&arguments.profile) {
+            Some(profile) => Self::Dialogues(profile, selection.steps(profile)?),
+            None => Self::Cases(selection.cases()?),
+        };
+        if work.len() == 0 {
+            bail!("No case is left by --only, --skip, --level and --tag together.")
+        }
+        Ok(work)
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Cases(cases) => cases.len(),
+            Self::Dialogues(_, steps) => steps.iter().filter(|(_, one)| *one == profile::Choice::Report).count(),
+        }
+    }
+
+    async fn perform(&self, server: &Arc<Server>, concurrency: usize, done: impl Fn(&Finding)) -> Vec<Finding> {
+        match self {
+            Self::Cases(cases) => run::examine(server, cases, concurrency, done).await,
+            Self::Dialogues(profile, steps) => profile::play(server, profile, steps, done).await,
+        }
+    }
+}
+
+/// Ctrl-C, or what a CI system sends when it cancels a job.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 pub(super) fn clean(connection: &Connection) -> anyhow::Result<u8> {

@@ -1,6 +1,14 @@
 //! The connection: hyper with rustls, a deadline for each request, and errors that say what to do.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -21,9 +29,14 @@ use rustls::{
 use super::{Answer, Request};
 
 /// The largest body that is read.
-const MOST_BODY: usize = 64 * 1024 * 1024;
+const MOST_BODY: usize = 16 * 1024 * 1024;
 /// How often a request that was limited is sent again.
 const MOST_RETRIES: usize = 5;
+/// How long a connection is kept for another request.
+const MOST_IDLE: Duration = Duration::from_secs(1);
+/// After so many requests in a row without an answer in time, the server is taken for dead: a run
+/// would else wait out the timeout hundreds of times.
+const MOST_SILENCE: u32 = 5;
 
 /// How to reach the server.
 #[derive(Debug, Clone)]
@@ -42,6 +55,8 @@ pub struct Client {
     inner: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
     token: Option<String>,
     timeout: Duration,
+    /// Requests without an answer in time since the last answer.
+    silence: Arc<AtomicU32>,
 }
 
 /// Why there is no answer.
@@ -78,8 +93,9 @@ impl Client {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        let inner = HyperClient::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { inner, token: settings.token.clone(), timeout: settings.timeout })
+        // Servers close idle connections after a few seconds, and a request that meets this is lost.
+        let inner = HyperClient::builder(TokioExecutor::new()).pool_idle_timeout(MOST_IDLE).build(connector);
+        Ok(Self { inner, token: settings.token.clone(), timeout: settings.timeout, silence: Arc::default() })
     }
 
     /// The token, which reports hide.
@@ -91,7 +107,7 @@ impl Client {
     /// 429 with a `Retry-After` in seconds is waited out, for a while: a server may limit its clients.
     pub async fn send(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
         for _ in 0..MOST_RETRIES {
-            let answer = self.send_once(Arc::clone(&request)).await?;
+            let answer = self.send_anew(&request).await?;
             let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
             match wait {
                 Some(wait) if answer.status == 429 && Duration::from_secs(wait) <= self.timeout => {
@@ -103,19 +119,38 @@ impl Client {
         self.send_once(request).await
     }
 
-    async fn send_once(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
-        let seconds = self.timeout.as_secs();
-        match tokio::time::timeout(self.timeout, self.exchange(Arc::clone(&request))).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                Err(NotSent(format!("No answer to {} {} within {seconds} s (--timeout).", request.method, request.url)))
+    /// A server may close a connection just when the next request goes out on it. What may be sent twice
+    /// without harm (RFC 9110 §9.2.2) is sent once more.
+    async fn send_anew(&self, request: &Arc<Request>) -> Result<Answer, NotSent> {
+        let first = self.send_once(Arc::clone(request)).await;
+        let may_repeat = matches!(request.method.as_str(), "GET" | "PUT" | "DELETE");
+        match &first {
+            Err(NotSent(why)) if may_repeat && why.contains("Connection reset by peer") => {
+                self.send_once(Arc::clone(request)).await
             }
+            _ => first,
         }
+    }
+
+    async fn send_once(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
+        if self.silence.load(Ordering::Relaxed) >= MOST_SILENCE {
+            let asked = format!("{} {}", request.method, request.url);
+            return Err(NotSent(format!("The server has stopped answering, so {asked} was not sent.")));
+        }
+        let seconds = self.timeout.as_secs();
+        let sent = tokio::time::timeout(self.timeout, self.exchange(Arc::clone(&request))).await;
+        if let Ok(answer) = sent {
+            self.silence.store(0, Ordering::Relaxed);
+            return answer;
+        }
+        self.silence.fetch_add(1, Ordering::Relaxed);
+        Err(NotSent(format!("No answer to {} {} within {seconds} s (--timeout).", request.method, request.url)))
     }
 
     async fn exchange(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
         let about = |what: &str, error: &dyn fmt::Display| {
-            NotSent(format!("{} {}: {what}: {error}.", request.method, request.url))
+            let error = error.to_string();
+            NotSent(format!("{} {}: {what}: {error}.{}", request.method, request.url, advice(&error)))
         };
         let uri: Uri = request.url.parse().map_err(|error| about("this is no URL", &error))?;
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| about("no method", &error))?;
@@ -134,10 +169,28 @@ impl Client {
         let answer = self.inner.request(message).await.map_err(|error| about("no answer", &Chain(&error)))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MOST_BODY).collect().await;
-        let body = body.map_err(|error| about("the answer broke off", &error))?.to_bytes();
+        let body = body.map_err(|error| about("the answer broke off", &Chain(error.as_ref())))?.to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok(Answer::new(request, head.status.as_u16(), head.headers, body))
     }
+}
+
+/// What to try, for the errors that people meet. The words are those of the system and of rustls.
+fn advice(error: &str) -> &'static str {
+    let known = [
+        ("UnknownIssuer", " The certificate is not signed by an authority that is known here: give it with --ca."),
+        ("CaUsedAsEndEntity", " The server shows its authority's certificate as its own: it needs one of its own."),
+        ("certificate not valid for name", " The certificate is for another host name than the one in --url."),
+        ("NotValidForName", " The certificate is for another host name than the one in --url."),
+        ("Expired", " The server's certificate has expired."),
+        ("InvalidContentType", " This port does not speak TLS: is it http:// and not https://?"),
+        ("invalid HTTP version", " This port does not speak HTTP: is it https:// and not http://?"),
+        ("connection closed before message completed", " The server hung up: is it https:// and not http://?"),
+        ("onnection refused", " Does the server run, and is the port right?"),
+        ("dns error", " The host name is not known here."),
+        ("length limit exceeded", " The answer is longer than any SCIM answer should be."),
+    ];
+    known.iter().find(|(words, _)| error.contains(words)).map_or("", |(_, advice)| advice)
 }
 
 /// An error with its causes, so that "connection refused" and "unknown issuer" are seen.

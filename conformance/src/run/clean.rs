@@ -9,6 +9,7 @@ use crate::{
 
 /// Removes everything in the server's ledger, and gives what could not be removed, with the reason.
 pub async fn remove_all(server: &Arc<Server>) -> Vec<String> {
+    server.settled().await;
     let scim = Context::new(Arc::clone(server));
     let mut left = Vec::new();
     for path in server.ledger().take() {
@@ -44,12 +45,17 @@ const MOST_PAGES: usize = 1000;
 async fn leftovers(scim: &Context, endpoint: &str, attribute: &str, mark: &str) -> Result<Vec<String>, Stop> {
     let mut found = Vec::new();
     let mut start = 1;
+    let mut filters = scim.discovery().supports("filter");
     for _ in 0..MOST_PAGES {
-        let mut call = scim.get(endpoint).query("attributes", attribute).query("startIndex", start).query("count", 100);
-        if scim.discovery().supports("filter") {
-            call = call.filter(format!("{attribute} sw \"{mark}\""));
-        }
-        let resources = call.await?.resources()?;
+        let call = scim.get(endpoint).query("attributes", attribute).query("startIndex", start).query("count", 100);
+        let resources = if filters {
+            let answer = call.clone().filter(format!("{attribute} sw \"{mark}\"")).await?;
+            // Some servers know no filter but eq; then everybody is looked at.
+            filters = answer.status == 200;
+            if filters { answer.resources()? } else { call.await?.resources()? }
+        } else {
+            call.await?.resources()?
+        };
         let ours = resources.iter().filter(|one| one[attribute].as_str().is_some_and(|name| name.starts_with(mark)));
         let fresh: Vec<_> = ours
             .filter_map(|one| Some(format!("{endpoint}/{}", one["id"].as_str()?)))

@@ -48,11 +48,11 @@ pub async fn connect(url: &str, settings: &Settings, run: &str) -> Result<Arc<Se
             let hint = if given { "Is the token right, and for this URL?" } else { "Give one with --token-file." };
             return Err(CannotRun(format!("The server refuses the token: {status} to {}. {hint}", probe.asked())));
         }
-        _ if found.is_none() && !probe.json().is_object() => {
+        status if found.is_none() && (status != 200 || !probe.json().is_object()) => {
             return Err(CannotRun(format!(
                 "There is no SCIM server at {base}: {} gave {}. The URL must be the base URL, to which /Users is added.",
-                config.asked(),
-                config.kind()
+                probe.asked(),
+                probe.kind()
             )));
         }
         _ => {}

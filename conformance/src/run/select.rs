@@ -1,10 +1,11 @@
-//! Which cases a run has.
+//! What a run examines: cases of the RFCs, or steps of a provider's profile.
 
 use std::fmt;
 
 use crate::{
     case::{Area, Case, Level},
     cases,
+    profile::{self, Choice, Profile},
 };
 
 /// What `--only`, `--skip`, `--level` and `--tag` say. Empty lists choose everything.
@@ -20,60 +21,151 @@ pub struct Selection {
     pub tags: Vec<String>,
 }
 
-/// An id or tag that no case has.
+/// An id or tag that nothing has.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Unknown(String);
+pub struct Unknown {
+    word: String,
+    nearest: Option<String>,
+}
+
+impl Unknown {
+    /// Names the nearest of the known words, where one is near.
+    pub fn new<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let scored = known.into_iter().map(|one| (strsim::jaro_winkler(word, one), one));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.8);
+        Self { word: word.to_owned(), nearest: best.map(|(_, one)| one.to_owned()) }
+    }
+
+    /// Whether something like it is known.
+    pub fn is_near(&self) -> bool {
+        self.nearest.is_some()
+    }
+}
 
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "No case has the id or tag \"{}\". `scim-conformance list` shows all.", self.0)
+        write!(f, "Nothing here has the id or tag \"{}\".", self.word)?;
+        if let Some(nearest) = &self.nearest {
+            write!(f, " Is \"{nearest}\" meant?")?;
+        }
+        f.write_str(" `scim-conformance list` shows all.")
     }
 }
 
 impl std::error::Error for Unknown {}
 
+/// What can be chosen, as far as choosing goes.
+struct Entry<'a> {
+    id: &'a str,
+    level: Level,
+    area: &'a str,
+    tags: &'a [&'a str],
+}
+
 impl Selection {
     /// The cases, in the table's order. A word that chooses nothing is an error: a CI job that runs
     /// nothing because of a misspelt id would pass for ever.
     pub fn cases(&self) -> Result<Vec<(&'static Area, &'static Case)>, Unknown> {
+        let entry = |area: &'static Area, case: &'static Case| Entry {
+            id: case.id,
+            level: case.level,
+            area: area.tag,
+            tags: case.tags,
+        };
+        self.require_known(&cases::all().map(|(area, case)| entry(area, case)).collect::<Vec<_>>())?;
+        Ok(cases::all().filter(|(area, case)| self.takes(&entry(area, case))).collect())
+    }
+
+    /// The steps of a profile, in its order, each with what becomes of it: a step that is not chosen is
+    /// sent nevertheless, since later ones build on it, unless it is skipped by name.
+    pub fn steps(&self, profile: &'static Profile) -> Result<Vec<(&'static str, Choice)>, Unknown> {
+        let entries: Vec<_> = entries(profile).collect();
+        self.require_known(&entries)?;
+        let choice = |entry: &Entry<'static>| {
+            if self.takes(entry) {
+                Choice::Report
+            } else if self.skip.iter().any(|id| fits(id, entry.id)) {
+                Choice::Omit
+            } else {
+                Choice::Send
+            }
+        };
+        Ok(entries.iter().map(|entry| (entry.id, choice(entry))).collect())
+    }
+
+    fn require_known(&self, entries: &[Entry]) -> Result<(), Unknown> {
         for id in self.only.iter().chain(&self.skip) {
-            if !cases::all().any(|(_, case)| fits(id, case.id)) {
-                return Err(Unknown(id.clone()));
+            if !entries.iter().any(|entry| fits(id, entry.id)) {
+                return Err(Unknown::new(id, entries.iter().map(|entry| entry.id)));
             }
         }
         for tag in &self.tags {
-            if !cases::all().any(|(area, case)| has_tag(area, case, tag)) {
-                return Err(Unknown(tag.clone()));
+            if !entries.iter().any(|entry| entry.has_tag(tag)) {
+                let areas = entries.iter().map(|entry| entry.area);
+                return Err(Unknown::new(
+                    tag,
+                    areas.chain(entries.iter().flat_map(|entry| entry.tags.iter().copied())),
+                ));
             }
         }
-        let chosen = cases::all().filter(|(area, case)| {
-            (self.only.is_empty() || self.only.iter().any(|id| fits(id, case.id)))
-                && !self.skip.iter().any(|id| fits(id, case.id))
-                && self.level.is_none_or(|level| case.level <= level)
-                && (self.tags.is_empty() || self.tags.iter().any(|tag| has_tag(area, case, tag)))
-        });
-        Ok(chosen.collect())
+        Ok(())
     }
+
+    fn takes(&self, entry: &Entry) -> bool {
+        (self.only.is_empty() || self.only.iter().any(|id| fits(id, entry.id)))
+            && !self.skip.iter().any(|id| fits(id, entry.id))
+            && self.level.is_none_or(|level| entry.level <= level)
+            && (self.tags.is_empty() || self.tags.iter().any(|tag| entry.has_tag(tag)))
+    }
+}
+
+fn entries(profile: &'static profile::Profile) -> impl Iterator<Item = Entry<'static>> {
+    let entry = |(dialogue, step): (&'static profile::Dialogue, &'static profile::Step)| Entry {
+        id: &step.id,
+        level: step.source.grade.level(),
+        area: &dialogue.tag,
+        tags: &[],
+    };
+    profile.steps().map(entry)
 }
 
 fn fits(pattern: &str, id: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
 }
 
-fn has_tag(area: &Area, case: &Case, tag: &str) -> bool {
-    // `modify` takes the areas modify-add, modify-remove and modify-replace with it.
-    let is_within = area.tag.strip_prefix(tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-    is_within || case.tags.contains(&tag)
+impl Entry<'_> {
+    fn has_tag(&self, tag: &str) -> bool {
+        // `modify` takes the areas modify-add, modify-remove and modify-replace with it.
+        let is_within = self.area.strip_prefix(tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        is_within || self.tags.contains(&tag)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn only(id: &str) -> Selection {
+        Selection { only: vec![id.to_owned()], ..Selection::default() }
+    }
+
+    #[track_caller]
+    fn check(selection: &Selection, expect: &str) {
+        assert_eq!(selection.cases().err().map(|error| error.to_string()).as_deref(), Some(expect));
+    }
+
     #[test]
-    fn a_misspelt_id_is_no_empty_run() {
-        let only = |id: &str| Selection { only: vec![id.to_owned()], ..Selection::default() };
-        assert_eq!(only("modify-nothing").cases().err(), Some(Unknown("modify-nothing".to_owned())));
+    fn a_misspelt_word_is_no_empty_run() {
+        check(
+            &only("modify-add-apends"),
+            "Nothing here has the id or tag \"modify-add-apends\". Is \"modify-add-appends\" meant? `scim-conformance list` shows all.",
+        );
+        check(&only("x"), "Nothing here has the id or tag \"x\". `scim-conformance list` shows all.");
+        let tag = Selection { tags: vec!["fliter".to_owned()], ..Selection::default() };
+        check(
+            &tag,
+            "Nothing here has the id or tag \"fliter\". Is \"filter\" meant? `scim-conformance list` shows all.",
+        );
         assert!(only("modify-*").cases().unwrap().iter().all(|(area, _)| area.tag.starts_with("modify")));
     }
 
@@ -81,5 +173,16 @@ mod tests {
     fn level_goes_down_to() {
         let must = Selection { level: Some(Level::Must), ..Selection::default() };
         assert!(must.cases().unwrap().iter().all(|(_, case)| case.level == Level::Must));
+    }
+
+    #[test]
+    fn what_a_step_builds_on_is_sent() {
+        let okta = profile::named("okta").unwrap();
+        let skip = Selection { skip: vec!["okta-users-duplicate".to_owned()], ..only("okta-users-lookup") };
+        let steps = skip.steps(okta).unwrap();
+        let of = |id: &str| steps.iter().find(|(step, _)| *step == id).unwrap().1;
+        assert_eq!(of("okta-users-create"), Choice::Send);
+        assert_eq!(of("okta-users-duplicate"), Choice::Omit);
+        assert_eq!(of("okta-users-lookup"), Choice::Report);
     }
 }

@@ -7,6 +7,7 @@
 mod bulk;
 pub mod fault;
 mod query;
+pub mod schemas;
 mod service;
 mod wire;
 
@@ -35,7 +36,7 @@ pub struct BrokenServer {
 }
 
 impl BrokenServer {
-    /// Starts one that is not broken yet, with the RFC's resource types.
+    /// Starts one that is not broken yet, with the RFC's resource types and those of [`schemas`].
     pub async fn start() -> Self {
         Self::with(Service::new).await
     }

@@ -1,6 +1,7 @@
 //! For each case the fault that makes it fail, in files named as those of the cases.
 
 mod rfc6750_bearer;
+mod rfc7643_2_3_types;
 mod rfc7643_2_characteristics;
 mod rfc7643_7_schemas;
 mod rfc7644_3_12_errors;
@@ -20,12 +21,14 @@ mod rfc7644_3_7_bulk;
 mod rfc7644_3_8_media_types;
 mod rfc7644_3_9_projection;
 mod rfc7644_4_discovery;
+mod rfc7644_5_text;
 mod rfc9865_cursor;
 
 use crate::broken::Fault;
 
-/// Case ids and faults.
-pub type Faults = Vec<(&'static str, Fault)>;
+/// Case ids, faults, and what the case has to say of the fault: a part of its sentence, so that no
+/// case fails for another reason than the one it is about.
+pub type Faults = Vec<(&'static str, Fault, &'static str)>;
 
 /// All of them.
 pub fn all() -> Faults {
@@ -33,6 +36,7 @@ pub fn all() -> Faults {
         rfc7644_4_discovery::faults,
         rfc7643_7_schemas::faults,
         rfc7643_2_characteristics::faults,
+        rfc7643_2_3_types::faults,
         rfc7644_3_2_methods::faults,
         rfc7644_3_3_create::faults,
         rfc7644_3_4_1_retrieve::faults,
@@ -50,6 +54,7 @@ pub fn all() -> Faults {
         rfc7644_3_8_media_types::faults,
         rfc7644_3_12_errors::faults,
         rfc7644_3_14_versions::faults,
+        rfc7644_5_text::faults,
         rfc6750_bearer::faults,
     ];
     files.into_iter().flat_map(|faults| faults()).collect()

@@ -11,6 +11,12 @@
 )]
 
 mod broken;
+mod browser;
 mod cases;
+mod docs;
 mod faults;
+mod identity_center;
+mod profiles;
+mod program;
 mod scim_server;
+mod trouble;

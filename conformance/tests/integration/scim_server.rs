@@ -7,14 +7,16 @@ use std::{
 };
 
 use conformance::{report::Report, verdict::Verdict};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::broken::schemas;
+
 /// A running scim-server with one tenant; it ends with the test.
-struct ScimServer {
+pub struct ScimServer {
     process: Child,
     directory: TempDir,
-    url: String,
+    pub url: String,
 }
 
 impl Drop for ScimServer {
@@ -36,7 +38,7 @@ fn server_program() -> PathBuf {
 }
 
 impl ScimServer {
-    fn start(profile: &str) -> Self {
+    pub fn start(profile: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let run = |args: &[&str]| {
             let mut command = Command::new(server_program());
@@ -47,6 +49,13 @@ impl ScimServer {
         let made: Value = serde_json::from_slice(&made.stdout).expect("what init made");
         let text = |name: &str| made[name].as_str().expect("a text").to_owned();
         std::fs::write(directory.path().join("token"), text("token")).expect("the token file");
+        let settings = directory.path().join("settings.json");
+        let definitions = json!({"schemas": [schemas::kit(), schemas::device()]});
+        std::fs::write(&settings, definitions.to_string()).expect("the settings file");
+        let file = settings.to_str().expect("a path in UTF-8");
+        let set = run(&["tenant", "set", "test", "--settings", file]).output();
+        let set = set.expect("tenant set runs");
+        assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
         let mut process = run(&["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -58,27 +67,57 @@ impl ScimServer {
         Self { url: format!("{origin}{}", text("path")), process, directory }
     }
 
-    fn conformance(&self, args: &[&str]) -> Output {
+    /// The token, in a file.
+    pub fn token_file(&self) -> PathBuf {
+        self.directory.path().join("token")
+    }
+
+    /// A command of the program against this server, to be started.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scim-conformance"));
-        let (command, rest) = (command.arg(args[0]), &args[1..]);
-        command.args(["--url", &self.url, "--token-file"]).arg(self.directory.path().join("token")).args(rest);
-        command.output().expect("scim-conformance runs")
+        command.args(&args[..1]).args(["--url", &self.url, "--token-file"]).arg(self.token_file()).args(&args[1..]);
+        command
+    }
+
+    pub fn conformance(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("scim-conformance runs")
+    }
+
+    /// What a run with these arguments finds.
+    #[track_caller]
+    pub fn report(&self, args: &[&str]) -> Report {
+        let output = self.conformance(&[&["run", "--report", "json"], args].concat());
+        let read = serde_json::from_slice(&output.stdout);
+        read.unwrap_or_else(|_| panic!("no report but {}", String::from_utf8_lossy(&output.stderr)))
     }
 }
+
+/// Where our server departs from the letter, and why. Nothing else may, and what is no longer so must
+/// go from here.
+pub const DEPARTURES: [(&str, &str); 1] = [(
+    "modify-replace-no-match-eq",
+    "on purpose: it makes the value that the filter does not find, since Entra ID counts on it",
+)];
 
 #[test]
 fn our_server_conforms_and_nothing_stays_on_it() {
     let server = ScimServer::start("rfc");
     let output = server.conformance(&["run", "--report", "json"]);
     let report: Report = serde_json::from_slice(&output.stdout).expect("a report");
+    let departs = |id: &str| DEPARTURES.iter().any(|(known, _)| *known == id);
     let wrong: Vec<_> = report
         .findings
         .iter()
-        .filter(|one| matches!(one.verdict, Verdict::Error | Verdict::Fail | Verdict::Warn))
+        .filter(|one| match (one.id.as_str(), one.verdict) {
+            // The answer to too large a body cannot always be read while the body is still being sent.
+            ("bulk-most-bytes", Verdict::Skip) => false,
+            (id, verdict) => (verdict != Verdict::Pass) != departs(id),
+        })
         .map(|one| format!("{} {}: {}", one.verdict.word(), one.id, one.reason.as_deref().unwrap_or_default()))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(output.status.code(), Some(0));
+    let failed = report.findings.iter().any(|one| one.verdict == Verdict::Fail);
+    assert_eq!(output.status.code(), Some(i32::from(failed)));
     let cleaned = server.conformance(&["clean"]);
     assert_eq!(String::from_utf8_lossy(&cleaned.stdout), "0 removed, 0 left.\n");
 }

@@ -24,6 +24,9 @@ pub enum Projection {
     Attributes(Vec<BoundPath>),
     /// `excludedAttributes=`: the default ones without these; never drops what is always returned.
     Excluded(Vec<BoundPath>),
+    /// Neither parameter, in the answer to a write: as by default, and these, which the client has
+    /// specified and which are otherwise returned on request only ([`super::specified`]).
+    Written(Vec<BoundPath>),
 }
 
 /// How far the client's list names an attribute.
@@ -55,6 +58,13 @@ impl Projection {
                 "attributes and excludedAttributes are both given, and each rules the other out (RFC 7644 §3.9). Send one.",
             )),
         }
+    }
+
+    /// The answer to a write that specified these attributes. What the client asked to see goes
+    /// before.
+    #[must_use]
+    pub fn written(self, specified: Vec<BoundPath>) -> Self {
+        if self == Self::Default && !specified.is_empty() { Self::Written(specified) } else { self }
     }
 
     /// The part of a whole document (with `id`, `meta`, `groups`, `members` in it) that is returned.
@@ -98,6 +108,7 @@ impl Projection {
                     Self::Default => attribute.returned == Returned::Default,
                     Self::Attributes(_) => !matches!(named, Named::Not),
                     Self::Excluded(_) => attribute.returned == Returned::Default && !matches!(named, Named::Wholly),
+                    Self::Written(_) => attribute.returned == Returned::Default || !matches!(named, Named::Not),
                 }
             }
         }
@@ -112,8 +123,13 @@ impl Projection {
             return None;
         }
         match (self, self.named(extension, attribute)) {
-            (Self::Attributes(_), Named::Wholly) => keep_subs(&|sub| sub.returned != Returned::Never),
-            (Self::Attributes(_), Named::Partly(names)) => keep_subs(&|sub| match sub.returned {
+            (Self::Attributes(_) | Self::Written(_), Named::Wholly) => {
+                keep_subs(&|sub| sub.returned != Returned::Never)
+            }
+            (Self::Written(_), Named::Partly(names)) if is_default => keep_subs(&|sub| {
+                by_default(sub) || (sub.returned != Returned::Never && names.contains(&sub.name.as_str()))
+            }),
+            (Self::Attributes(_) | Self::Written(_), Named::Partly(names)) => keep_subs(&|sub| match sub.returned {
                 Returned::Always => true,
                 Returned::Never => false,
                 Returned::Default | Returned::Request => names.contains(&sub.name.as_str()),
@@ -128,7 +144,7 @@ impl Projection {
     }
 
     fn named(&self, extension: Option<&str>, attribute: &Attribute) -> Named<'_> {
-        let (Self::Attributes(paths) | Self::Excluded(paths)) = self else { return Named::Not };
+        let (Self::Attributes(paths) | Self::Excluded(paths) | Self::Written(paths)) = self else { return Named::Not };
         let mut subs = Vec::new();
         for path in paths.iter().filter(|path| path.extension.as_deref() == extension) {
             match (&path.attribute, &path.sub_attribute) {
@@ -171,7 +187,7 @@ mod tests {
 
     use super::*;
 
-    use crate::{ErrorKind, schema::SchemaRegistry};
+    use crate::{ErrorKind, resource::specified, schema::SchemaRegistry};
 
     const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -276,6 +292,48 @@ mod tests {
         let mut expect = default_without(&[]);
         expect[SECRET] = json!({"box": [{"key": "k"}]});
         check(&[], &[&format!("{SECRET}:box.label"), &format!("{SECRET}:box.key")], expect);
+    }
+
+    #[track_caller]
+    fn check_written(specified: Vec<BoundPath>, secret: &Value) {
+        let rt = user();
+        let answer = Projection::Default.written(specified).apply(whole(), &rt);
+        let mut expect = default_without(&[]);
+        expect[SECRET] = secret.clone();
+        assert_eq!(Value::Object(answer), expect);
+    }
+
+    #[test]
+    fn the_answer_to_a_write_shows_what_was_specified() {
+        let rt = user();
+        let by_default = json!({"firm": "f", "box": [{"key": "k", "label": "l"}]});
+        let with_rare = json!({"rare": "r", "firm": "f", "box": [{"key": "k", "label": "l"}]});
+        let with_content = json!({"firm": "f", "box": [{"key": "k", "content": "c", "label": "l"}]});
+        for (document, secret) in [
+            (json!({"userName": "b", "password": "p", SECRET: {"firm": "f"}}), &by_default),
+            (json!({SECRET: {"RARE": "r"}}), &with_rare),
+            (json!({SECRET: {"box": [{"key": "k"}, {"Content": "c", "code": "x"}]}}), &with_content),
+        ] {
+            check_written(specified::in_document(document.as_object().unwrap(), &rt), secret);
+        }
+        for (operation, secret) in [
+            (json!({"op": "add", "value": {SECRET: {"rare": "r"}}}), &with_rare),
+            (json!({"op": "replace", "path": format!("{SECRET}:rare"), "value": "r"}), &with_rare),
+            (json!({"op": "replace", "path": SECRET, "value": {"rare": "r"}}), &with_rare),
+            (
+                json!({"op": "replace", "path": format!("{SECRET}:box[key eq \"k\"].content"), "value": "c"}),
+                &with_content,
+            ),
+            (json!({"op": "replace", "path": "userName", "value": "b"}), &by_default),
+            (json!({"op": "remove", "path": format!("{SECRET}:rare")}), &by_default),
+        ] {
+            let body = json!({"schemas": [crate::patch::PATCH_OP_SCHEMA], "Operations": [operation]});
+            let operations = crate::patch::parse(body).unwrap();
+            check_written(specified::in_operations(&operations, &rt), secret);
+        }
+        let asked = Projection::new(&["userName"], &[], &rt).unwrap();
+        let rare = specified::in_document(json!({SECRET: {"rare": "r"}}).as_object().unwrap(), &rt);
+        assert_eq!(asked.clone().written(rare), asked);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use scim_protocol::{Error, Resource, dialect, message::Query, schema::ResourceType};
+use scim_protocol::{Error, Resource, dialect, message::Query, resource::specified, schema::ResourceType};
 use serde_json::Value;
 
-use super::{Answer, Context, Operations, Outcome, draft::Draft, view};
+use super::{Answer, Context, Operations, Outcome, draft::Draft, view_of_write};
 use crate::{
     event::Action,
     membership::{self, MEMBERS},
@@ -24,12 +24,12 @@ impl Operations {
         query: &Query,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        let view = view(context, rt, query)?;
         dialect::standardise_resource(&mut body, rt);
         profile::check_body(tenant, rt, &body)?;
         membership::require_values(&body, rt)?;
         let mut resource = Resource::create(body, rt, tenant.unknown())?;
         profile::check_resource(tenant, rt, &resource)?;
+        let view = view_of_write(context, rt, query, specified::in_document(resource.document(), rt))?;
         let (name, quota) = (TypeName::from(&*rt.name), profile::quota(tenant, rt));
         self.check_quota(context, &name, quota).await?;
         let attributes = resource.document().keys().cloned().collect();

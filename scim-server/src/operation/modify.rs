@@ -7,11 +7,12 @@ use scim_protocol::{
     Error, Resource, dialect,
     message::Query,
     patch::{self, Operation},
+    resource::specified,
     schema::ResourceType,
 };
 use serde_json::{Map, Value};
 
-use super::{ATTEMPTS, Answer, Condition, Context, Operations, Outcome, changed, draft::Draft, view};
+use super::{ATTEMPTS, Answer, Condition, Context, Operations, Outcome, changed, draft::Draft, view_of_write};
 use crate::{
     event::Action,
     index,
@@ -45,11 +46,11 @@ impl Operations {
         condition: &Condition,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        let view = view(context, rt, query)?;
         dialect::standardise_patch(&mut body, rt);
         profile::check_patch_body(tenant, &body)?;
         let operations = patch::parse(body)?;
         profile::check_patch(tenant, rt, &operations)?;
+        let view = view_of_write(context, rt, query, specified::in_operations(&operations, rt))?;
         let (operations, members) = membership::split(operations, rt)?;
         profile::check_member_operations(tenant, &members)?;
         let decide = |resource: &Resource| patched(resource, &operations, rt, context);

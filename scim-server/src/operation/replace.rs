@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use scim_protocol::{Error, Resource, dialect, message::Query, schema::ResourceType};
+use scim_protocol::{Error, Resource, dialect, message::Query, resource::specified, schema::ResourceType};
 use serde_json::Value;
 
-use super::{Answer, Condition, Context, Operations, Outcome, modify::Change, view};
+use super::{Answer, Condition, Context, Operations, Outcome, modify::Change, view_of_write};
 use crate::{
     event::Action,
     membership::{self, MEMBERS, MemberOperation},
@@ -25,13 +25,13 @@ impl Operations {
         condition: &Condition,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        let view = view(context, rt, query)?;
         dialect::standardise_resource(&mut body, rt);
         profile::check_body(tenant, rt, &body)?;
         membership::require_values(&body, rt)?;
         // Validated once without the stored resource, so that a wrong body is told before a 404 is
         // looked for in vain, and the members are known.
         let asserted = Resource::create(body.clone(), rt, tenant.unknown())?;
+        let view = view_of_write(context, rt, query, specified::in_document(asserted.document(), rt))?;
         let members = match asserted.document().get(MEMBERS) {
             _ if !membership::has_members(rt) => Vec::new(),
             None => vec![MemberOperation::Clear],

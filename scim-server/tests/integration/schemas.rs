@@ -71,7 +71,10 @@ async fn an_extension_is_kept_shown_and_projected() {
     let shown = json!({
         "number": 7, "serial": "A1", "colour": "red", "doors": [{"value": "north", "type": "in"}, {"value": "south"}]
     });
-    assert_eq!((&user.json["schemas"], &user.json[BADGE]), (&json!([USER, BADGE]), &shown));
+    // What is returned on request is in the answer to the write that specifies it (RFC 7643 §7).
+    let mut specified = shown.clone();
+    specified["note"] = json!("n");
+    assert_eq!((&user.json["schemas"], &user.json[BADGE]), (&json!([USER, BADGE]), &specified));
     let path = format!("/Users/{}", user.id());
     assert_eq!(client.get(&path).await.expect(200).json[BADGE], shown);
     for (parameter, value, expect) in [
@@ -229,12 +232,17 @@ async fn a_sub_attribute_that_is_not_returned() {
     let made = client.post("/Users", &body).await.expect(201);
     let path = format!("/Users/{}", made.id());
     let shown = json!({"lock": {"state": "shut"}});
-    assert_eq!(made.json[lock], shown);
+    assert_eq!(made.json[lock], json!({"lock": {"note": "n", "state": "shut"}}));
+    let retitled = json!([{"op": "replace", "path": "title", "value": "t"}]);
+    assert_eq!(client.patch(&path, &retitled).await.expect(200).json[lock], shown);
+    let noted = json!([{"op": "replace", "path": format!("{lock}:lock.note"), "value": "m"}]);
+    let noted = client.patch(&path, &noted).await.expect(200);
+    assert_eq!(noted.json[lock], json!({"lock": {"note": "m", "state": "shut"}}));
     assert_eq!(client.get(&path).await.expect(200).json[lock], shown);
     assert_eq!(client.get("/Users").await.expect(200).json["Resources"][0][lock], shown);
     assert_eq!(client.get(&format!("{path}?excludedAttributes=groups")).await.expect(200).json[lock], shown);
     let named = client.get(&format!("{path}?attributes={lock}:lock.note")).await.expect(200);
-    assert_eq!(named.json[lock], json!({"lock": {"note": "n"}}));
+    assert_eq!(named.json[lock], json!({"lock": {"note": "m"}}));
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ pub(super) fn answer(service: &Service, asked: &Asked) -> Result<Answer, Error> 
     let mut failed = 0;
     let mut results: Vec<(usize, BulkResult)> = Vec::new();
     let mut pending: Vec<_> = request.operations.into_iter().enumerate().collect();
+    let named: Vec<_> = pending.iter().filter_map(|(_, one)| one.as_ref().ok()?.bulk_id.clone()).collect();
     while !pending.is_empty() && request.fail_on_errors.is_none_or(|most| failed < most) {
         let open = |id: &String, rest: &[(usize, Result<BulkOperation, _>)]| {
             rest.iter().any(|(_, one)| one.as_ref().is_ok_and(|one| one.bulk_id.as_ref() == Some(id)))
@@ -38,7 +39,7 @@ pub(super) fn answer(service: &Service, asked: &Asked) -> Result<Answer, Error> 
         let result = match operation {
             Ok(mut operation) => {
                 operation.resolve(&|id| ids.get(id).cloned());
-                perform(service, asked, operation, &mut ids)
+                perform(service, asked, operation, &mut ids, &named)
             }
             Err(refused) => BulkResult {
                 method: refused.method.unwrap_or_default(),
@@ -62,6 +63,7 @@ fn perform(
     asked: &Asked,
     operation: BulkOperation,
     ids: &mut HashMap<String, String>,
+    named: &[String],
 ) -> BulkResult {
     let BulkOperation { method, bulk_id, version, path, data } = operation;
     let unresolved = data.as_ref().is_some_and(|data| data.to_string().contains("bulkId:"));
@@ -69,7 +71,11 @@ fn perform(
         Asked { method: method.as_str().to_owned(), path: path.clone(), query: Vec::new(), ..asked.clone() };
     inner.body = data.map(|data| data.to_string()).unwrap_or_default();
     inner.headers.extend(version.map(|version| ("if-match".to_owned(), version)));
-    let answer = if unresolved {
+    // Who refers to each other in a circle is not made: 409, as RFC 7644 §3.7.1 allows.
+    let circular = unresolved && named.iter().any(|name| inner.body.contains(&format!("bulkId:{name}")));
+    let answer = if circular {
+        Answer::from(Error::new(ErrorKind::Uniqueness, "The references go in a circle."))
+    } else if unresolved {
         Answer::from(Error::new(ErrorKind::InvalidValue, "A bulkId names nothing."))
     } else {
         service.answer(&inner)

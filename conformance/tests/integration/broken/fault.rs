@@ -100,6 +100,17 @@ impl On {
         Fault { on: self, before: Some(before), after: None }
     }
 
+    /// Takes for a creation what a sound server refuses, and answers with what was sent.
+    pub fn swallows(self) -> Fault {
+        self.gives(|asked, answer| {
+            if answer.status >= 400 {
+                let mut body = asked.json();
+                body["id"] = Value::from("made-up");
+                *answer = Answer::new(201, body);
+            }
+        })
+    }
+
     /// Answers with another status.
     pub fn status(self, status: u16) -> Fault {
         self.gives(move |_, answer| answer.status = status)
@@ -191,6 +202,11 @@ impl On {
 }
 
 impl Fault {
+    /// And answers with another status.
+    pub fn but_says(self, status: u16) -> Self {
+        Self { after: Some(Box::new(move |_, answer| answer.status = status)), ..self }
+    }
+
     /// The answer of the service, with this fault.
     pub fn answer(&self, service: &Service, asked: &mut Asked) -> Answer {
         if !self.on.strikes(asked) {

@@ -5,12 +5,12 @@ use std::sync::{Mutex, MutexGuard};
 use scim_protocol::{
     Error, ErrorKind, Resource, Timestamp, discovery, patch,
     resource::{Unknown, project::Projection},
-    schema::{ResourceType, SchemaRegistry, Uniqueness},
+    schema::{ResourceType, Returned, SchemaRegistry, Uniqueness},
     value::fold,
 };
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Asked, TOKEN, bulk};
+use super::{Answer, Asked, TOKEN, bulk, schemas};
 
 /// One resource.
 #[derive(Debug, Clone)]
@@ -38,9 +38,10 @@ pub struct Service {
 }
 
 impl Service {
-    /// With User, Group and the enterprise extension.
+    /// With User, Group, the enterprise extension and what is in [`schemas`].
     pub fn new(base: String) -> Self {
-        Self { base, registry: SchemaRegistry::core(), state: Mutex::default() }
+        let core = Self { base, registry: SchemaRegistry::core(), state: Mutex::default() };
+        core.with_definition(&schemas::kit()).with_definition(&schemas::device())
     }
 
     /// With more schemas, as [`SchemaRegistry::with_definition`] takes them.
@@ -143,7 +144,9 @@ impl Service {
         let resource = if asked.method == "PUT" {
             stored.resource.replace(body(asked)?, rt, Unknown::Ignore)?
         } else {
-            stored.resource.modify(&patch::parse(body(asked)?)?, rt, Unknown::Ignore)?
+            let operations = patch::parse(body(asked)?)?;
+            require_targets(&operations, &stored.resource, rt)?;
+            stored.resource.modify(&operations, rt, Unknown::Ignore)?
         };
         state.require_unique(&resource, rt, Some(id))?;
         if resource != stored.resource {
@@ -185,7 +188,11 @@ impl Service {
             names.filter(|name| !name.is_empty()).collect::<Vec<_>>()
         };
         let projection = projection(&names("attributes"), &names("excludedAttributes"), rt)?;
-        let body = Value::Object(projection.apply(self.document(state, stored, rt), rt));
+        let document = self.document(state, stored, rt);
+        let mut body = Value::Object(projection.apply(document.clone(), rt));
+        if asked.method != "GET" && asked.parameter("attributes").is_none() {
+            reveal(asked, &document, rt, &mut body);
+        }
         Ok(Answer::new(status, body).header("etag", stored.etag()))
     }
 
@@ -250,8 +257,19 @@ impl State {
 
     /// 409 when another resource has the value of an attribute that is unique.
     fn require_unique(&self, resource: &Resource, rt: &ResourceType, own: Option<&str>) -> Result<(), Error> {
-        for attribute in &rt.schema.attributes {
-            let key = |one: &Resource| one.document().get(&attribute.name).and_then(Value::as_str).map(fold);
+        let core = rt.schema.attributes.iter().map(|attribute| (None, attribute));
+        let extended = rt.extensions.iter().flat_map(|extension| {
+            extension.schema.attributes.iter().map(|attribute| (Some(&extension.schema.id), attribute))
+        });
+        for (urn, attribute) in core.chain(extended) {
+            let key = |one: &Resource| {
+                let document = one.document();
+                let value = match urn {
+                    Some(urn) => document.get(urn)?.get(&attribute.name)?,
+                    None => document.get(&attribute.name)?,
+                };
+                value.as_str().map(|text| fold(&narrow(text)))
+            };
             let Some(value) = key(resource).filter(|_| attribute.uniqueness != Uniqueness::None) else { continue };
             let others = self.stored.iter().filter(|one| one.rt == rt.name && Some(one.id.as_str()) != own);
             if others.into_iter().any(|one| key(&one.resource).as_ref() == Some(&value)) {
@@ -263,6 +281,43 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Fullwidth letters of ASCII as ordinary ones, as PRECIS has it for userName (RFC 7613 §3.2.2).
+fn narrow(text: &str) -> String {
+    let narrow = |letter: char| match letter {
+        '\u{ff01}'..='\u{ff5e}' => u32::from(letter).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(letter),
+        other => other,
+    };
+    text.chars().map(narrow).collect()
+}
+
+/// What is returned on request is also in the answer to the write that names it (RFC 7643 §7).
+fn reveal(asked: &Asked, document: &Map<String, Value>, rt: &ResourceType, body: &mut Value) {
+    for extension in &rt.extensions {
+        let urn = &extension.schema.id;
+        let on_request = extension.schema.attributes.iter().filter(|one| one.returned == Returned::Request);
+        for attribute in on_request.filter(|one| asked.body.contains(&one.name)) {
+            if let Some(value) = document.get(urn).and_then(|kept| kept.get(&attribute.name)) {
+                body[urn][&attribute.name] = value.clone();
+            }
+        }
+    }
+}
+
+/// 400 when a replace selects values and there are none, as RFC 7644 §3.5.2.3 has it to the letter.
+fn require_targets(operations: &[patch::Operation], resource: &Resource, rt: &ResourceType) -> Result<(), Error> {
+    for operation in operations {
+        let patch::Operation::Replace { path: Some(path), .. } = operation else { continue };
+        let target = path.bind(rt)?;
+        let Some(filter) = target.filter else { continue };
+        let name = target.path.attribute.map(|attribute| attribute.name.clone()).unwrap_or_default();
+        let values = resource.document().get(&name).and_then(Value::as_array).cloned().unwrap_or_default();
+        if !values.iter().any(|value| filter.matches_element(value)) {
+            return Err(Error::new(ErrorKind::NoTarget, "The filter selects nothing."));
+        }
+    }
+    Ok(())
 }
 
 /// What it declares: everything.

@@ -36,18 +36,26 @@ fn made(asked: &crate::broken::Asked, answer: &mut crate::broken::Answer) {
 
 pub fn faults() -> Faults {
     vec![
-        ("create-status", post().status(200)),
-        ("create-body", post().empty()),
-        ("create-location", post().header("location", "")),
-        ("create-meta-location", post().says("/meta/location", json!("/Users/1"))),
-        ("create-id", post().says("/id", json!(7))),
-        ("create-id-unique", post().says("/id", json!("7"))),
-        ("create-id-reserved", post().says("/id", json!("bulkId:7"))),
-        ("create-id-ignored", post().says("/id", json!("my-own-id"))),
-        ("create-meta-ignored", post().says("/meta/created", json!("2001-01-01T00:00:00Z"))),
-        ("create-schemas", post().omits("/schemas")),
-        ("create-resource-type", post().says("/meta/resourceType", json!("user"))),
-        ("create-times", post().says("/meta/lastModified", json!("2001-01-01T00:00:00Z"))),
+        ("create-status", post().status(200), "Expected status 201 to POST"),
+        ("create-body", post().empty(), "a JSON object from POST"),
+        ("create-location", post().header("location", ""), "a Location header; there is none."),
+        ("create-meta-location", post().says("/meta/location", json!("/Users/1")), "Expected meta.location to be \""),
+        ("create-id", post().says("/id", json!(7)), "Expected id to be a string"),
+        ("create-id-unique", post().says("/id", json!("7")), "two ids; both users have 7."),
+        ("create-id-reserved", post().says("/id", json!("bulkId:7")), "an id without \"bulkId\""),
+        ("create-id-ignored", post().says("/id", json!("my-own-id")), "Expected an id of the server's"),
+        (
+            "create-meta-ignored",
+            post().says("/meta/created", json!("2001-01-01T00:00:00Z")),
+            "meta.created of the server",
+        ),
+        ("create-schemas", post().omits("/schemas"), "schemas to hold \"urn:ietf:params:scim:schemas:core:2.0:User\""),
+        ("create-resource-type", get().says("/meta/resourceType", json!("user")), "meta.resourceType to be \"User\""),
+        (
+            "create-times",
+            get().says("/meta/lastModified", json!("2001-01-01T00:00:00Z")),
+            "meta.lastModified to be the same as meta.created",
+        ),
         (
             "create-duplicate",
             on("POST /Users").gives(|asked, answer| {
@@ -55,6 +63,7 @@ pub fn faults() -> Faults {
                     made(asked, answer);
                 }
             }),
+            "Expected status 409 to POST",
         ),
         (
             "create-duplicate-case",
@@ -63,6 +72,7 @@ pub fn faults() -> Faults {
                     made(asked, answer);
                 }
             }),
+            "Expected status 409 to POST",
         ),
         (
             "create-without-required",
@@ -71,6 +81,7 @@ pub fn faults() -> Faults {
                     made(asked, answer);
                 }
             }),
+            "Expected status 400 to POST",
         ),
         (
             "create-not-json",
@@ -79,20 +90,33 @@ pub fn faults() -> Faults {
                     answer.status = 500;
                 }
             }),
+            "Expected status 400 to POST",
         ),
-        ("create-name-case", drops("NICKNAME")),
-        ("create-null", post().status(400)),
-        ("create-empty-list", get().says("/emails", json!([{"value": ""}]))),
-        ("create-complex", get().omits("/name/givenName")),
-        ("create-multi-valued", get().omits("/emails/1")),
-        ("create-extension", drops("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User")),
-        ("create-external-id", get().says("/externalId", json!("ext-701984"))),
-        ("create-unicode", get().says("/displayName", json!("?ofie ?? ??? ?"))),
-        ("create-password-hidden", post().says("/password", json!("***"))),
-        ("create-found", on("GET /Users").asks("filter", " eq ", " ne ")),
-        ("create-group", on("GET /Groups/*").omits("/displayName")),
-        ("create-group-members", on("GET /Groups/*").omits("/members")),
-        ("create-user-groups", get().omits("/groups")),
-        ("create-unknown-endpoint", on("POST /NoSuchThings").status(500)),
+        ("create-name-case", drops("NICKNAME"), "Expected nickName to be \"Babs\""),
+        ("create-null", post().status(400), "Expected status 201 to POST"),
+        ("create-empty-list", get().says("/emails", json!([{"value": ""}])), "Expected emails to hold []"),
+        ("create-complex", get().omits("/name/givenName"), "name.givenName to be \"Ada\""),
+        (
+            "create-multi-valued",
+            get().omits("/emails/1"),
+            "emails to hold [{\"value\":\"a@example.com\",\"type\":\"work\"},{\"value\":\"b@example.com\"",
+        ),
+        (
+            "create-extension",
+            drops("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"),
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User to be {\"department\":\"",
+        ),
+        ("create-external-id", get().says("/externalId", json!("ext-701984")), "externalId to be \"Ext-701984\""),
+        (
+            "create-unicode",
+            get().says("/displayName", json!("?ofie ?? ??? ?")),
+            "displayName to be \"Žofie 曹操 عمر 🙂\"",
+        ),
+        ("create-password-hidden", post().says("/password", json!("***")), "password to be unassigned"),
+        ("create-found", on("GET /Users").asks("filter", " eq ", " ne "), "one user with that userName; there are 0."),
+        ("create-group", on("GET /Groups/*").omits("/displayName"), "displayName to be \"scim-conformance-0a1b2c-0\""),
+        ("create-group-members", on("GET /Groups/*").omits("/members"), "members to be [{\"value\":\""),
+        ("create-user-groups", get().omits("/groups"), "groups to be [{\"value\":\""),
+        ("create-unknown-endpoint", on("POST /NoSuchThings").status(500), "Expected status 404 to POST"),
     ]
 }

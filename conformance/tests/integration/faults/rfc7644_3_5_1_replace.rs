@@ -32,27 +32,36 @@ fn merges() -> Fault {
 
 pub fn faults() -> Faults {
     vec![
-        ("replace-status", put().status(204)),
-        ("replace-value", put().pretends()),
-        ("replace-adds", put().pretends()),
-        ("replace-clears", merges()),
-        ("replace-multi-valued", merges()),
-        ("replace-complex", put().pretends()),
-        ("replace-extension", put().pretends()),
-        ("replace-id-stays", put().says("/id", json!("another-id"))),
-        ("replace-meta-ignored", get().says("/meta/location", json!("https://example.com/x"))),
+        ("replace-status", put().status(204), "Expected status 200 to PUT"),
+        ("replace-value", put().pretends(), "Expected nickName to be \"Babs\""),
+        ("replace-adds", put().pretends(), "Expected nickName to be \"Babs\""),
+        ("replace-clears", merges(), "title to be unassigned"),
+        ("replace-multi-valued", merges(), "emails to hold [{\"value\":\"b@example.com\",\"type\":\"home\"}]"),
+        ("replace-complex", put().pretends(), "name.familyName to be \"Reed\""),
+        (
+            "replace-extension",
+            put().pretends(),
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department to be \"Sup",
+        ),
+        ("replace-id-stays", put().says("/id", json!("another-id")), "Expected id to be \""),
+        (
+            "replace-meta-ignored",
+            get().says("/meta/location", json!("https://example.com/x")),
+            "meta.location of the server",
+        ),
         (
             "replace-created-stays",
             get().gives(|_, answer| {
                 if let Some(body) = &mut answer.body {
-                    body["meta"]["created"] = body["nickName"].clone();
+                    body["meta"]["created"] = body["meta"]["lastModified"].clone();
                 }
             }),
+            "meta.created to be \"2023-11-14T22:13:21.000Z\"",
         ),
-        ("replace-whole", put().having("\"meta\"").refuses(400)),
-        ("replace-without-required", put().pretends()),
-        ("replace-unknown", put().status(201)),
-        ("replace-duplicate", put().pretends()),
-        ("replace-members", on("PUT /Groups/*").pretends()),
+        ("replace-whole", put().having("\"meta\"").refuses(400), "Expected status 200 to PUT"),
+        ("replace-without-required", put().pretends(), "Expected status 400 to PUT"),
+        ("replace-unknown", put().status(201), "Expected PUT"),
+        ("replace-duplicate", put().pretends(), "Expected PUT"),
+        ("replace-members", on("PUT /Groups/*").pretends(), "members to hold [{\"value\":\""),
     ]
 }

@@ -16,71 +16,128 @@ fn takes_add_for_replace() -> crate::broken::Fault {
 
 pub fn faults() -> Faults {
     let pretends = [
-        "modify-add-single",
-        "modify-add-replaces-single",
-        "modify-add-without-path",
-        "modify-add-first-element",
-        "modify-add-complex",
-        "modify-add-extension",
-        "modify-add-extension-without-path",
-        "modify-remove-single",
-        "modify-remove-multi-valued",
-        "modify-remove-last",
-        "modify-remove-by-value",
-        "modify-remove-complex",
-        "modify-remove-extension",
-        "modify-replace-single",
-        "modify-replace-absent",
-        "modify-replace-without-path",
-        "modify-replace-element",
-        "modify-replace-element-sub-attribute",
-        "modify-replace-extension",
-        "modify-path-urn",
-        "modify-path-case",
-        "modify-remove-without-path",
-        "modify-remove-required",
-        "modify-remove-read-only",
-        "modify-replace-no-match",
-        "modify-replace-read-only",
-        "modify-path-unknown",
-        "modify-unknown-op",
-        "modify-add-without-value",
-        "modify-without-operations",
-        "modify-wrong-type",
-        "modify-status",
+        ("modify-add-single", "Expected nickName to be \"Babs\""),
+        ("modify-add-replaces-single", "Expected nickName to be \"Babs\""),
+        ("modify-add-without-path", "Expected nickName to be \"Babs\""),
+        ("modify-add-first-element", "emails to be [{\"value\":\"work@example.com\",\"type\":\"work\"}]"),
+        ("modify-add-complex", "name.givenName to be \"Ada\""),
+        ("modify-add-extension", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User to be {\"department\":\""),
+        (
+            "modify-add-extension-without-path",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User to be {\"department\":\"",
+        ),
+        ("modify-remove-single", "nickName to be unassigned"),
+        ("modify-remove-multi-valued", "Expected emails to hold []"),
+        ("modify-remove-last", "Expected emails to hold []"),
+        ("modify-remove-by-value", "emails to hold [{\"value\":\"work@example.com\",\"type\":\"work\"}]"),
+        ("modify-remove-complex", "Expected name to be unassigned"),
+        ("modify-remove-extension", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department to be unas"),
+        ("modify-replace-single", "Expected nickName to be \"Babs\""),
+        ("modify-replace-absent", "Expected nickName to be \"Babs\""),
+        ("modify-replace-without-path", "Expected nickName to be \"Babs\""),
+        (
+            "modify-replace-element",
+            "emails to hold [{\"value\":\"new@example.com\",\"type\":\"work\"},{\"value\":\"home@example",
+        ),
+        (
+            "modify-replace-element-sub-attribute",
+            "emails to hold [{\"value\":\"new@example.com\",\"type\":\"work\"},{\"value\":\"home@example",
+        ),
+        (
+            "modify-replace-extension",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.department to be \"Sup",
+        ),
+        ("modify-path-urn", "Expected nickName to be \"Babs\""),
+        ("modify-path-case", "Expected nickName to be \"Babs\""),
+        ("modify-remove-without-path", "Expected status 400 to PATCH"),
+        ("modify-remove-required", "Expected status 400 to PATCH"),
+        ("modify-remove-read-only", "Expected status 400 to PATCH"),
+        ("modify-replace-no-match", "Expected status 400 to PATCH"),
+        ("modify-replace-no-match-eq", "Expected status 400 to PATCH"),
+        ("modify-replace-read-only", "Expected PATCH"),
+        ("modify-path-unknown", "Expected PATCH"),
+        ("modify-unknown-op", "Expected status 400 to PATCH"),
+        ("modify-add-without-value", "Expected status 400 to PATCH"),
+        ("modify-without-operations", "Expected status 400 to PATCH"),
+        ("modify-wrong-type", "Expected PATCH"),
+        ("modify-status", "Expected nickName to be \"Babs\""),
     ];
-    let mut faults: Faults = pretends.into_iter().map(|id| (id, patch().pretends())).collect();
+    let mut faults: Faults = pretends.into_iter().map(|(id, why)| (id, patch().pretends(), why)).collect();
     faults.extend([
-        ("modify-add-appends", takes_add_for_replace()),
-        ("modify-add-without-path-appends", takes_add_for_replace()),
+        (
+            "modify-add-appends",
+            takes_add_for_replace(),
+            "emails to hold [{\"value\":\"work@example.com\",\"type\":\"work\"},{\"value\":\"home@exampl",
+        ),
+        (
+            "modify-add-without-path-appends",
+            takes_add_for_replace(),
+            "emails to hold [{\"value\":\"work@example.com\",\"type\":\"work\"},{\"value\":\"home@exampl",
+        ),
         (
             "modify-add-sub-attribute",
             patch().reads("\"name.givenName\",\"value\":\"Ada\"", "\"name\",\"value\":{\"familyName\":\"Ada\"}"),
+            "name.familyName to be \"Quill\"",
         ),
-        ("modify-add-same-value", patch().reads("work@example.com", "second@example.com")),
-        ("modify-add-same-value-time", patch().reads("Babs", "Other")),
+        (
+            "modify-add-same-value",
+            patch().reads("work@example.com", "second@example.com"),
+            "emails to hold [{\"value\":\"work@example.com\",\"type\":\"work\"}]",
+        ),
+        (
+            "modify-add-same-value-time",
+            patch().reads("Babs", "Other"),
+            "meta.lastModified to be \"2023-11-14T22:13:21.000Z\"",
+        ),
         (
             "modify-add-schemas",
             on("GET /Users/*").says("/schemas", json!(["urn:ietf:params:scim:schemas:core:2.0:User"])),
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User among schemas; they a",
         ),
-        ("modify-remove-matching", patch().reads("[type eq \\\"work\\\"]", "")),
-        ("modify-remove-and", patch().reads(" and ", " or ")),
-        ("modify-remove-element-sub-attribute", patch().reads("].type", "]")),
-        ("modify-remove-sub-attribute", patch().reads("name.givenName", "name")),
-        ("modify-replace-multi-valued", patch().reads("replace", "add")),
+        (
+            "modify-remove-matching",
+            patch().reads("[type eq \\\"work\\\"]", ""),
+            "emails to be [{\"value\":\"home@example.com\",\"type\":\"home\"}]",
+        ),
+        (
+            "modify-remove-and",
+            patch().reads(" and ", " or "),
+            "emails to be [{\"value\":\"home@example.com\",\"type\":\"home\"}]",
+        ),
+        (
+            "modify-remove-element-sub-attribute",
+            patch().reads("].type", "]"),
+            "emails to hold [{\"value\":\"work@example.com\",\"type\":null},{\"value\":\"home@example.",
+        ),
+        (
+            "modify-remove-sub-attribute",
+            patch().reads("name.givenName", "name"),
+            "name to be {\"familyName\":\"Quill\",\"givenName\":null}",
+        ),
+        (
+            "modify-replace-multi-valued",
+            patch().reads("replace", "add"),
+            "emails to hold [{\"value\":\"home@example.com\",\"type\":\"home\"}]",
+        ),
         (
             "modify-replace-complex",
             patch().takes(|asked| {
                 asked.body = asked.body.replace("{\"op\"", "{\"op\":\"remove\",\"path\":\"name\"},{\"op\"");
             }),
+            "name.familyName to be \"Quill\"",
         ),
         (
             "modify-replace-sub-attribute",
             patch().takes(|asked| {
                 asked.body = asked.body.replace("{\"op\"", "{\"op\":\"remove\",\"path\":\"name\"},{\"op\"");
             }),
+            "name.familyName to be \"Quill\"",
         ),
-        ("modify-primary", on("GET /Users/*").says("/emails/*/primary", json!(true))),
+        (
+            "modify-primary",
+            on("GET /Users/*").says("/emails/*/primary", json!(true)),
+            "home@example.com alone to be primary",
+        ),
         (
             "modify-in-order",
             patch().takes(|asked| {
@@ -90,11 +147,24 @@ pub fn faults() -> Faults {
                 }
                 asked.body = body.to_string();
             }),
+            "Expected nickName to be \"Babs\"",
         ),
-        ("modify-atomic", patch().reads(",{\"op\":\"replace\",\"path\":\"id\",\"value\":\"x\"}", "")),
-        ("modify-attributes", patch().ignores("attributes")),
-        ("modify-unknown-resource", patch().status(400)),
-        ("modify-last-modified", on("GET /Users/*").omits("/meta/lastModified")),
+        (
+            "modify-atomic",
+            patch().reads(",{\"op\":\"replace\",\"path\":\"id\",\"value\":\"x\"}", "").but_says(400),
+            "Expected nickName to be \"Ann\"",
+        ),
+        ("modify-attributes", patch().ignores("attributes"), "title to be unassigned"),
+        ("modify-unknown-resource", patch().status(400), "Expected status 404 to PATCH"),
+        (
+            "modify-last-modified",
+            on("GET /Users/*").gives(|_, answer| {
+                if let Some(body) = answer.body.as_mut().filter(|body| !body["nickName"].is_null()) {
+                    body["meta"]["lastModified"] = json!("2001-01-01T00:00:00Z");
+                }
+            }),
+            "meta.lastModified to be 2023-11-14T22:13:21Z or later",
+        ),
     ]);
     faults
 }

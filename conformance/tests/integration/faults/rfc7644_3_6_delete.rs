@@ -8,14 +8,18 @@ use crate::broken::fault::on;
 pub fn faults() -> Faults {
     let delete = || on("DELETE /Users/*");
     vec![
-        ("delete-status", delete().status(200)),
-        ("delete-get", delete().pretends()),
-        ("delete-put", delete().pretends()),
-        ("delete-patch", delete().pretends()),
-        ("delete-twice", delete().pretends()),
-        ("delete-unknown", delete().pretends()),
-        ("delete-query", delete().pretends()),
-        ("delete-name-free", delete().pretends()),
-        ("delete-leaves-groups", on("GET /Groups/*").says("/members", json!([{"value": "1"}]))),
+        ("delete-status", delete().status(200), "Expected status 204 to DELETE"),
+        ("delete-get", delete().pretends(), "Expected status 404 to GET"),
+        ("delete-put", delete().pretends(), "Expected status 404 to PUT"),
+        ("delete-patch", delete().pretends(), "Expected status 404 to PATCH"),
+        ("delete-twice", delete().pretends(), "Expected status 404 to DELETE"),
+        ("delete-unknown", delete().pretends(), "Expected status 404 to DELETE"),
+        ("delete-query", delete().pretends(), "the deleted user not to be found"),
+        ("delete-name-free", delete().pretends(), "Expected status 201 to POST"),
+        (
+            "delete-leaves-groups",
+            on("GET /Groups/*").says("/members", json!([{"value": "1"}])),
+            "Expected members to hold []",
+        ),
     ]
 }

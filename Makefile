@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync
+.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync run-cluster
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ help: ## Print this list
 run: ## Build and start the server on loopback, store in ./data; the first start makes a tenant
 	$(CARGO) run --release --quiet -p scim-server -- serve --data $(DATA) --listen $(LISTEN) --first-tenant demo
 
+run-cluster: postgresql ## Three servers on a throwaway PostgreSQL, on ports 8081 to 8083; ends with Ctrl-C
+	$(CARGO) build --release --quiet -p scim-server
+	scripts/run-cluster target/release/scim-server
+
 demo: directories ## Start a throwaway directory, the server and the agent; change people, and see it arrive
 	$(CARGO) build --release --quiet --locked -p scim-server -p sync-agent
 	sync-agent/dist/demo.sh
@@ -31,8 +35,9 @@ demo: directories ## Start a throwaway directory, the server and the agent; chan
 build: ## Build the optimised binaries, target/release/scim-server and target/release/sync-agent
 	$(CARGO) build --release --locked
 
-test: python chromium directories ## Run every test: unit, property, dialogues, conformance, directories, crash, scim2-tester
+test: python postgresql chromium directories ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace --locked
+	TEST_STORE=postgres $(CARGO) test --locked -p scim-server --test integration
 
 check: ## Formatting, lints and documentation, warnings denied
 	$(CARGO) fmt --all --check
@@ -88,6 +93,16 @@ docs: ## Build the documentation of the code and write the generated reference p
 clean: ## Remove what was built; the store in ./data stays
 	$(CARGO) clean
 	rm -rf .tools
+
+# The tests start servers of their own from the package's programs; none that it may start is used.
+.PHONY: postgresql
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y postgresql; \
+		else \
+			echo "make test needs PostgreSQL's server programs: apt-get install postgresql"; exit 1; \
+		fi; }
 
 # scim2-tester is a Python program. The test makes a virtual environment for it under target/; here
 # only Python itself is seen to, since Debian ships it without the module that makes one.

@@ -6,6 +6,7 @@
 //! [`AdminRequest`]: crate::admin::AdminRequest
 
 mod command;
+mod engine;
 mod files;
 mod reference;
 mod run;

@@ -4,6 +4,7 @@
 //! `SCIM_SERVER_*`, then file, then default), and [`Config`] is what they mean: parsed, checked
 //! against each other, with units gone.
 
+mod database;
 pub mod layers;
 pub mod setting;
 pub mod units;
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+pub use database::Database;
 pub use layers::{Given, Layers, Source};
 pub use setting::{SETTINGS, Setting};
 
@@ -84,8 +86,12 @@ pub struct TlsFiles {
 /// Everything that `serve` can be told. See [`SETTINGS`] for what each means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The store's directory.
+    /// The directory of the store, and of what a server leaves for administrators.
     pub data: PathBuf,
+    /// The database that is the store, when it is not in the directory.
+    pub database: Database,
+    /// Whether the server may change the database's schema.
+    pub migrate: bool,
     /// Bytes of cache.
     pub cache: u64,
     /// How long events are kept; `None` for ever.
@@ -153,9 +159,17 @@ impl Config {
         Layers::read(given)?.required("data", path)
     }
 
+    /// Only the database that is the store, if there is one.
+    pub fn database(given: &Given) -> Result<Option<Database>, ConfigError> {
+        let database = Database::from_layers(&Layers::read(given)?)?;
+        Ok(database.url.is_some().then_some(database))
+    }
+
     fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
         let config = Self {
             data: layers.required("data", path)?,
+            database: Database::from_layers(layers)?,
+            migrate: layers.required("migrate", switch)?,
             cache: layers.required("cache", units::size)?,
             event_retention: Some(layers.required("event_retention", units::duration)?).filter(|time| !time.is_zero()),
             first_tenant: layers.optional("first_tenant", tenant_name)?,
@@ -209,6 +223,12 @@ impl Config {
         let keep = |config: &Self| config.audit_rotation.map(|rotation| rotation.keep);
         let changed = [
             ("data", self.data != other.data),
+            ("store", self.database.url != other.database.url),
+            ("store_password_file", self.database.password_file != other.database.password_file),
+            ("store_ca", self.database.ca != other.database.ca),
+            ("store_connections", self.database.connections != other.database.connections),
+            ("store_timeout", self.database.timeout != other.database.timeout),
+            ("migrate", self.migrate != other.migrate),
             ("cache", self.cache != other.cache),
             ("event_retention", self.event_retention != other.event_retention),
             ("listen", self.listen != other.listen),

@@ -71,8 +71,14 @@ pub struct StoreMetrics {
     pub taken: Counter,
     /// Commits that were made durable together.
     pub group_size: Arc<Histogram>,
-    /// How long making a group durable took.
+    /// How long making a group durable took; on a database, its whole transaction.
     pub flush_seconds: Arc<Histogram>,
+    /// Transactions that were run again: another was in the way, or the connection broke.
+    pub retries: Counter,
+    /// Connections to the database.
+    pub connections: Gauge<i64, AtomicI64>,
+    /// Callers that wait for one.
+    pub waiting: Gauge<i64, AtomicI64>,
 }
 
 /// A number of things that are going on. Each is a guard, so none is forgotten.
@@ -177,6 +183,9 @@ impl Metrics {
         store.register("commits", "Commits made", self.store.commits.clone());
         store.register("conflicts", "Commits refused because another was first", self.store.conflicts.clone());
         store.register("taken", "Commits refused because a unique value is taken", self.store.taken.clone());
+        store.register("retries", "Transactions run again", self.store.retries.clone());
+        store.register("connections", "Connections to the database", self.store.connections.clone());
+        store.register("connections_awaited", "Callers waiting for a connection", self.store.waiting.clone());
         store.register_collector(Box::new(histogram::Named {
             name: "group_size",
             help: "Commits made durable together",
@@ -209,6 +218,9 @@ impl Default for StoreMetrics {
             taken: Counter::default(),
             group_size: Arc::new(Histogram::counts()),
             flush_seconds: Arc::new(Histogram::durations()),
+            retries: Counter::default(),
+            connections: Gauge::default(),
+            waiting: Gauge::default(),
         }
     }
 }

@@ -118,6 +118,7 @@ impl Server {
     /// memory. The store stays open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let (stop, stopped) = watch::channel(());
+        let following = tokio::spawn(chores::follow(self.service.clone(), stopped.clone()));
         let chores = tokio::spawn(chores::run(self.service.clone(), self.event_retention, stopped));
         let service = self.service.clone();
         let handle = move |request, peer| exchange::handle(service.clone(), request, peer);
@@ -125,6 +126,9 @@ impl Server {
         drop(stop);
         if let Err(failed) = chores.await {
             tracing::error!(%failed, "the periodic work ended badly");
+        }
+        if let Err(failed) = following.await {
+            tracing::error!(%failed, "looking for changes ended badly");
         }
         if let Some(audit) = &self.service.audit {
             audit.flush().await;

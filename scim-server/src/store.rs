@@ -12,6 +12,7 @@
 #[cfg(test)]
 pub(crate) mod contract;
 mod discreet;
+pub mod postgres;
 pub mod sled;
 
 use std::{fmt, sync::Arc};
@@ -462,6 +463,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes events older than that instant, in small steps; returns how many.
     async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Whether other processes may change what is stored, too.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Asks to be the one process that does a chore in the next `millis`; `true` when it is this one.
+    /// Whoever has it can have it again.
+    async fn lease(&self, chore: &str, holder: Uuid, millis: i64) -> Result<bool, StoreError> {
+        let _ = (chore, holder, millis);
+        Ok(true)
+    }
 
     /// Finishes what is queued and closes. Later calls answer `Unavailable`.
     async fn close(&self) -> Result<(), StoreError>;

@@ -23,6 +23,10 @@ pub enum Command {
     /// SIGTERM and SIGINT finish the requests in flight. SIGHUP reads the certificates and the
     /// configuration file again and opens the audit log again.
     Serve(AllSettings),
+    /// Bring a database's schema to the version that this program needs
+    ///
+    /// Says which steps it has taken. Servers of the version before go on meanwhile.
+    Migrate(Migrate),
     /// Make, list, change and remove tenants
     #[command(subcommand, arg_required_else_help = true)]
     Tenant(TenantCommand),
@@ -49,6 +53,8 @@ pub enum Command {
     /// line tells whether it is whole.
     Backup(Backup),
     /// Make a store from a backup, in a data directory that has none
+    ///
+    /// Into a database, use `import`.
     Restore(Restore),
     /// Print a page of the reference, as Markdown
     #[command(hide = true)]
@@ -356,6 +362,13 @@ pub struct Check {
     pub(super) repair: bool,
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+/// `migrate`
+#[derive(Debug, Args)]
+pub struct Migrate {
+    #[command(flatten)]
+    pub(super) settings: StoreSettings,
 }
 
 /// `export`

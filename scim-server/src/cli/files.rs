@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::{
-    Failure,
-    session::{self, Session, context, open_store},
+    Failure, engine,
+    session::{self, Session, context},
     show::{Printer, Show},
 };
 use crate::{
@@ -65,6 +65,11 @@ async fn load(session: Session, replace: bool, input: Input, json: bool, bar: &P
 /// Makes a store from a backup. The file is read twice: once to see that it is whole, once to load
 /// it, into a directory that becomes the store only at the end.
 pub(super) async fn restore(given: &Given, path: &Path, json: bool) -> Result<(), Failure> {
+    if Config::database(given)?.is_some() {
+        return Err(Failure::Usage(
+            "restore makes a data directory; into a database, load the same file with `scim-server import`".to_owned(),
+        ));
+    }
     let place = Place::new(Config::data(given)?);
     if place.has_store() {
         return Err(Failure::Failed(format!(
@@ -83,8 +88,8 @@ pub(super) async fn restore(given: &Given, path: &Path, json: bool) -> Result<()
         fs::remove_dir_all(&partial).map_err(failed)?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Arc::new(open_store(&partial, &clock, Options::default())?);
-    let session = Session::Open(context(store, clock).await?, lock);
+    let store = engine::open_directory(&partial, &clock, Options::default())?;
+    let session = Session::Open(context(store, clock).await?, Some(lock));
     let bar = bar_of(path);
     let input = read(path, bar.clone())?;
     load(session, false, input, json, &bar).await?;

@@ -8,7 +8,7 @@ use super::{
         Command, Common, GroupCommand, Init, ListArguments, MakeArguments, Named, ProfileName, TenantCommand,
         TenantSettings, TokenCommand, UserCommand, WhichArguments,
     },
-    files, reference, serve,
+    engine, files, reference, serve,
     session::{self, Session},
     settings::AllSettings,
     show::{self, Show},
@@ -25,6 +25,7 @@ impl Command {
         match self {
             Self::Init(init) => init.run().await,
             Self::Serve(AllSettings(given)) => serve::run(given).await,
+            Self::Migrate(migrate) => engine::migrate(&migrate.settings.0).await,
             Self::Tenant(command) => command.run().await,
             Self::Token(command) => command.run().await,
             Self::User(command) => command.run().await,

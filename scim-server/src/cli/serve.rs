@@ -11,8 +11,8 @@ use std::{
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    Failure,
-    session::{lock_soon, open_store, prepare},
+    Failure, engine,
+    session::{lock_soon, prepare},
     show::write,
     signals::{Hangup, Termination},
 };
@@ -47,7 +47,14 @@ pub(super) async fn run(given: Given) -> Result<(), Failure> {
     prepare(&place)?;
     let _lock = lock_soon(&place).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(open_store(&place.store(), &clock, Options { cache: config.cache })?);
+    let store = if config.database.url.is_some() {
+        if config.migrate {
+            engine::apply(&config.database).await?;
+        }
+        engine::open_database(&config.database, &clock).await?
+    } else {
+        engine::open_directory(&place.store(), &clock, Options { cache: config.cache })?
+    };
     let outcome = serve(given, config, log, &place, Arc::clone(&store), clock).await;
     store.close().await.map_err(failed)?;
     outcome

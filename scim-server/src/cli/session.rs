@@ -1,8 +1,7 @@
-//! Where a command runs: on the server that has the store open, or on the store itself.
+//! Where a command runs: on the server that has the data directory open, or on the store itself.
 
 use std::{
     io::{BufRead as _, IsTerminal as _, Write as _},
-    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -10,7 +9,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    Failure,
+    Failure, engine,
     show::{Printer, Show},
 };
 use crate::{
@@ -22,14 +21,11 @@ use crate::{
         place::{Lock, Place},
     },
     clock::{Clock, SystemClock},
-    config::{Config, Given},
+    config::{Config, Database, Given},
     cursor::Sealer,
     log,
     operation::{Limits, Operations, UuidV7, password::Hasher},
-    store::{
-        Store,
-        sled::{Options, SledStore},
-    },
+    store::{Store, sled::Options},
 };
 
 /// How often, and how long between two tries, a command waits for another that has the store open.
@@ -41,20 +37,27 @@ pub(super) enum Session {
     /// Through the server that runs on it.
     Running(Client),
     /// In this process.
-    Open(AdminContext, Lock),
+    Open(AdminContext, Option<Lock>),
 }
 
 /// The lines of a command on its way, and the store to close behind it.
 pub(super) struct Running {
     lines: mpsc::Receiver<Line>,
-    store: Option<(Arc<dyn Store>, Lock)>,
+    store: Option<(Arc<dyn Store>, Option<Lock>)>,
 }
 
 impl Session {
-    /// The store of a data directory, which must exist.
+    /// The store that is there already: a database, or that of a data directory.
     pub async fn open(given: &Given) -> Result<Self, Failure> {
+        if let Some(database) = Config::database(given)? {
+            return Self::shared(&database).await;
+        }
         let place = Place::new(Config::data(given)?);
         if !place.has_store() {
+            // A server whose store is a database has nothing here but its address.
+            if let Some(client) = find_server(&place).await? {
+                return Ok(Self::Running(client));
+            }
             return Err(Failure::Failed(format!(
                 "there is no store in {0}; make one with `scim-server init --data {0} --tenant NAME`",
                 place.path().display()
@@ -63,11 +66,23 @@ impl Session {
         Self::reach(&place).await
     }
 
-    /// The store of a data directory, made if there is none.
+    /// The store of a data directory, made if there is none; or a database, whose tables are.
     pub async fn create(given: &Given) -> Result<Self, Failure> {
+        if let Some(database) = Config::database(given)? {
+            engine::prepare(&database).await?;
+            return Self::shared(&database).await;
+        }
         let place = Place::new(Config::data(given)?);
         prepare(&place)?;
         Self::reach(&place).await
+    }
+
+    /// A database, on which servers may run: they see a change within a second.
+    async fn shared(database: &Database) -> Result<Self, Failure> {
+        let _ = log::Log::start(log::Format::Text, "warn");
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store = engine::open_database(database, &clock).await?;
+        Ok(Self::Open(context(store, clock).await?, None))
     }
 
     /// Opens the store; while another process has it open, asks that process if it is a server, and
@@ -78,8 +93,8 @@ impl Session {
                 // A log for what goes wrong only.
                 let _ = log::Log::start(log::Format::Text, "warn");
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-                let store = Arc::new(open_store(&place.store(), &clock, Options::default())?);
-                return Ok(Self::Open(context(store, clock).await?, lock));
+                let store = engine::open_directory(&place.store(), &clock, Options::default())?;
+                return Ok(Self::Open(context(store, clock).await?, Some(lock)));
             }
             if let Some(client) = find_server(place).await? {
                 return Ok(Self::Running(client));
@@ -197,12 +212,6 @@ fn in_use(place: &Place) -> String {
         "another process has the store in {} open, and admin.addr there does not lead to it; wait until it has ended, or stop it",
         place.path().display()
     )
-}
-
-/// Opens a store, and says what to do when that fails. The caller has the lock of the directory.
-pub(super) fn open_store(path: &Path, clock: &Arc<dyn Clock>, options: Options) -> Result<SledStore, Failure> {
-    SledStore::open_with(path, Arc::clone(clock), options)
-        .map_err(|error| Failure::Failed(format!("cannot open the store in {}: {error}", path.display())))
 }
 
 /// On a terminal, has the tenant's name typed again before it is deleted.

@@ -68,7 +68,7 @@ fn all() -> impl Iterator<Item = &'static Setting> {
 }
 
 fn store() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(|setting| setting.key == "data")
+    SETTINGS.iter().filter(|setting| setting.key == "data" || setting.key.starts_with("store"))
 }
 
 macro_rules! settings_arguments {

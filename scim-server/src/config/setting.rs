@@ -74,6 +74,30 @@ const LOGS: &str = "Logs";
 /// Every setting, in the order in which they are shown.
 pub const SETTINGS: &[Setting] = &[
     fixed(STORE, "data", "DIR", "./data", "The directory of the store. One process at a time has it open."),
+    fixed(
+        STORE,
+        "store",
+        "URL",
+        "",
+        "A PostgreSQL database that is the store instead: postgres://user@host:5432/database. Many processes may serve it. A connection to another machine is encrypted and its certificate checked, unless the URL ends in ?sslmode=disable. Keep a password out of the command line: use store_password_file, or the variable.",
+    ),
+    fixed(STORE, "store_password_file", "FILE", "", "A file with the password of the database's user."),
+    fixed(
+        STORE,
+        "store_ca",
+        "FILE",
+        "",
+        "Certificates in PEM form that the database's certificate is checked against; those of the system without it.",
+    ),
+    fixed(STORE, "store_connections", "N", "16", "Connections to the database at most."),
+    fixed(STORE, "store_timeout", "DURATION", "30s", "How long the database may work on one statement."),
+    fixed(
+        STORE,
+        "migrate",
+        SWITCH,
+        "false",
+        "Bring the database's schema to this program's version before serving. Without it a server refuses to start on an older schema.",
+    ),
     fixed(STORE, "cache", "SIZE", "64MiB", "How much memory the store may use for its cache."),
     fixed(STORE, "event_retention", "DURATION", "90d", "How long the log of changes is kept; 0 keeps it for ever."),
     fixed(

@@ -110,6 +110,7 @@ fn what_a_running_server_cannot_change_is_what_the_table_says() {
         let other = match setting.value {
             "DIR" | "FILE" => "elsewhere",
             "ADDR:PORT" => "127.0.0.1:99",
+            "URL" if setting.key == "store" => "postgres://other@db/scim",
             "URL" => "https://other.example.com",
             "true|false" => "true",
             "DURATION" => "99s",

@@ -16,7 +16,11 @@ use std::{
 use futures_util::future::join_all;
 use scim_server::{
     clock::SystemClock,
-    store::{Store, sled::SledStore},
+    store::{
+        Store,
+        postgres::{self, PostgresStore},
+        sled::SledStore,
+    },
     tenant::directory::Directory,
 };
 use serde_json::json;
@@ -206,8 +210,13 @@ async fn a_deletion_that_was_cut_off_is_finished() {
         server.client().user(name).await;
     }
     assert!(server.stop().success());
-    let store = SledStore::open(&server.data().join("store"), Arc::new(SystemClock)).expect("the store");
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store: Arc<dyn Store> = match server.store() {
+        Some(url) => {
+            let options = postgres::Options::new(url);
+            Arc::new(PostgresStore::open(&options, Arc::new(SystemClock)).await.expect("the store"))
+        }
+        None => Arc::new(SledStore::open(&server.data().join("store"), Arc::new(SystemClock)).expect("the store")),
+    };
     let directory = Directory::new(Arc::clone(&store), Arc::new(SystemClock));
     let tenant = directory.find("test").await.expect("the tenant");
     directory.close(tenant, true).await.expect("the mark");

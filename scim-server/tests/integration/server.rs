@@ -23,6 +23,8 @@ use hyper_util::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::database;
+
 /// How long a start or a stop may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -35,6 +37,14 @@ pub struct Options {
     pub settings: Option<Value>,
     /// Further arguments of `serve`.
     pub args: Vec<String>,
+    /// The database that is the store; else the engine that the run is for.
+    pub store: Option<String>,
+}
+
+/// Whether servers that do not say otherwise have their stores in PostgreSQL: the suite is run once
+/// for each engine.
+pub fn on_postgres() -> bool {
+    std::env::var_os("TEST_STORE").is_some_and(|engine| engine == "postgres")
 }
 
 impl Options {
@@ -54,6 +64,7 @@ pub struct TestServer {
     process: Option<Child>,
     directory: TempDir,
     options: Options,
+    store: Option<String>,
     log: Arc<Mutex<String>>,
     origin: String,
     path: String,
@@ -69,7 +80,11 @@ impl TestServer {
     /// A server as `options` say.
     pub fn with(options: Options) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = options.store.clone().or_else(|| on_postgres().then(|| database::shared().schema()));
         let mut init = vec!["init", "--tenant", "test", "--json"];
+        if let Some(store) = &store {
+            init.extend(["--store", store]);
+        }
         if let Some(profile) = &options.profile {
             init.extend(["--profile", profile]);
         }
@@ -86,6 +101,7 @@ impl TestServer {
             token: text("token"),
             directory,
             options,
+            store,
             log: Arc::default(),
             origin: String::new(),
         };
@@ -93,11 +109,41 @@ impl TestServer {
         server
     }
 
+    /// Another process on the same database.
+    pub fn beside(&self) -> Self {
+        Self::elsewhere(self, Some(self.store.clone().expect("a store that can be shared")))
+    }
+
+    /// A process that has the tenant of another one, in a store that was moved.
+    pub fn elsewhere(other: &Self, store: Option<String>) -> Self {
+        let mut server = Self {
+            process: None,
+            directory: tempfile::tempdir().expect("a temporary directory"),
+            options: other.options.clone(),
+            store,
+            log: Arc::default(),
+            origin: String::new(),
+            path: other.path.clone(),
+            token: other.token.clone(),
+        };
+        server.launch();
+        server
+    }
+
+    /// The URL of the listener for administrators.
+    pub fn admin(&self) -> String {
+        let address = std::fs::read_to_string(self.data().join("admin.addr")).expect("admin.addr");
+        format!("http://{}", address.trim())
+    }
+
     /// Starts the process on the store as it is: after [`Self::stop`] or [`Self::kill`].
     pub fn launch(&mut self) {
         assert!(self.process.is_none(), "the server runs already");
         let mut command = program(self.data());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data()).args(&self.options.args);
+        if let Some(store) = &self.store {
+            command.args(["--store", store]);
+        }
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("serve starts");
         let (ready, wait) = mpsc::channel();
@@ -140,7 +186,15 @@ impl TestServer {
 
     /// Runs another subcommand on the same data directory.
     pub fn run(&self, args: &[&str]) -> Output {
-        run(self.data(), args)
+        // While the server runs, the command goes through it.
+        let store = self.store.iter().filter(|_| self.process.is_none()).flat_map(|store| ["--store", store]);
+        let args: Vec<_> = args.iter().copied().chain(store).collect();
+        run(self.data(), &args)
+    }
+
+    /// The database that is the store, if it is one.
+    pub fn store(&self) -> Option<&str> {
+        self.store.as_deref()
     }
 
     /// Runs another subcommand that prints JSON; panics when it fails.

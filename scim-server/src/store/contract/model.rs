@@ -363,7 +363,7 @@ async fn play(place: Place, history: Vec<Commit>) {
 
 /// Plays random histories to stores made at that place.
 pub(crate) fn any_history_agrees(place: Place) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() };
     let outcome = TestRunner::new(config).run(&any_history(), |history| {
         runtime.block_on(play(place, history));

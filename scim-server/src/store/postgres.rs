@@ -1,0 +1,305 @@
+//! The shared store, on PostgreSQL and what speaks its protocol: many processes, one database.
+//!
+//! The processes hold nothing that another would miss and never speak to each other; whatever must
+//! be decided by one is decided in the database. [`statement`] has every statement that is sent.
+//! Reads are one statement each ([`read`]); commits are decided here on facts that were read under
+//! the tenant's lock ([`group`], [`draft`]), in two round trips. Only plain SQL is used: no
+//! functions, triggers, advisory locks or extensions.
+
+mod check;
+mod connections;
+mod draft;
+mod fault;
+mod gather;
+mod group;
+mod layers;
+mod migrate;
+mod pipeline;
+#[cfg(test)]
+mod plans;
+mod range;
+mod read;
+mod save;
+mod statement;
+mod sweep;
+mod transfer;
+mod walk;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use scim_protocol::Timestamp;
+use tokio::{sync::mpsc, task::JoinHandle};
+
+pub use self::connections::Options;
+use self::{connections::Connections, fault::unavailable, gather::column, group::Writer, read::Reader};
+use super::{
+    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Position, Record, Reference, ResourceId,
+    ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+};
+use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
+
+/// Why a database could not be opened as a store.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A newer version of the program has changed the schema.
+    #[error("the database's schema has version {found}, and this program knows versions up to {known}: use a newer version of it", known = migrate::NEWEST)]
+    Newer {
+        /// The version of the schema.
+        found: i64,
+    },
+    /// Something is wrong with the options.
+    #[error("{0}")]
+    Options(String),
+    /// The schema is not there, or not as this program needs it.
+    #[error("the database's schema has version {found}, and this program needs {known}: run `scim-server migrate`, or serve with --migrate", known = migrate::NEWEST)]
+    Older {
+        /// The version of the schema; 0 in an empty database.
+        found: i64,
+    },
+    /// It cannot be reached, or refuses.
+    #[error("{}", why(.0))]
+    Store(#[from] StoreError),
+}
+
+fn why(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// The store in a database. See the module's documentation.
+pub struct PostgresStore {
+    connections: Arc<Connections>,
+    reader: Arc<Reader>,
+    writer: Arc<Writer>,
+    sweeper: JoinHandle<()>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<StoreMetrics>,
+}
+
+impl PostgresStore {
+    /// Opens the store in a database whose schema is there.
+    pub async fn open(options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let metrics = Arc::<StoreMetrics>::default();
+        let connections = Connections::new(options, Arc::clone(&metrics)).map_err(OpenError::Options)?;
+        let found = migrate::current(&connections.get().await?).await?;
+        if found > migrate::NEWEST {
+            return Err(OpenError::Newer { found });
+        }
+        if found < migrate::NEWEST {
+            return Err(OpenError::Older { found });
+        }
+        let reader = Arc::new(Reader(Arc::clone(&connections)));
+        let (sweeps, swept) = mpsc::unbounded_channel();
+        let writer = Arc::new(Writer::new(Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics), sweeps));
+        let sweeper = tokio::spawn(sweep(Arc::clone(&reader), swept));
+        Ok(Self { connections, reader, writer, sweeper, clock, metrics })
+    }
+
+    /// Brings the schema of a database to the version that this program needs; gives the names of
+    /// the steps that were missing. Several processes may do so at once.
+    pub async fn migrate(options: &Options, clock: &dyn Clock) -> Result<Vec<&'static str>, OpenError> {
+        let connections = Connections::new(options, Arc::default()).map_err(OpenError::Options)?;
+        let mut connection = connections.get().await?;
+        let found = migrate::current(&connection).await?;
+        if found > migrate::NEWEST {
+            return Err(OpenError::Newer { found });
+        }
+        Ok(migrate::apply(&mut connection, clock.now()).await?)
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        let rows = self.reader.query(statement::TENANTS, &[]).await?;
+        rows.iter().map(|row| column(row, 0).map(TenantId)).collect()
+    }
+}
+
+/// Sweeps what is left of deleted groups: of those that an earlier process has left, and then of each
+/// that comes.
+async fn sweep(reader: Arc<Reader>, mut groups: mpsc::UnboundedReceiver<(TenantId, ResourceId)>) {
+    let tell = |done: Result<(), StoreError>| {
+        if let Err(error) = done {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "a deleted group could not be swept away; the next start tries again");
+        }
+    };
+    tell(sweep::sweep_all(&reader).await);
+    while let Some((tenant, group)) = groups.recv().await {
+        tell(sweep::sweep(&reader, tenant, group).await);
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.sweeper.abort();
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn metrics(&self) -> Arc<StoreMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
+        self.reader.get(key).await
+    }
+
+    async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
+        self.reader.lookup(key).await
+    }
+
+    async fn resources(
+        &self,
+        tenant: TenantId,
+        resource_type: &TypeName,
+        from: Start,
+        limit: usize,
+    ) -> Result<Vec<(ResourceId, Record)>, StoreError> {
+        self.reader.resources(tenant, resource_type, from, limit).await
+    }
+
+    async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
+        self.reader.count(tenant, resource_type).await
+    }
+
+    async fn index(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError> {
+        self.reader.index(range, after, limit).await
+    }
+
+    async fn indexed(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<(Position, Option<Record>)>, StoreError> {
+        self.reader.indexed(range, after, limit).await
+    }
+
+    async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
+        self.reader.index_count(range, limit).await
+    }
+
+    async fn members(
+        &self,
+        group: &ResourceKey,
+        after: Option<ResourceId>,
+        limit: usize,
+        names: bool,
+    ) -> Result<Vec<Reference>, StoreError> {
+        self.reader.members(group, after, limit, names).await
+    }
+
+    async fn is_member(&self, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError> {
+        self.reader.is_member(group, member).await
+    }
+
+    async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError> {
+        self.reader.groups_of(tenant, members).await
+    }
+
+    async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.reader.events(tenant, after, limit).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.writer.commit(commit).await
+    }
+
+    async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        sweep::erase(&self.reader, tenant).await
+    }
+
+    async fn export(&self, tenant: Option<TenantId>, mut sink: Sink<Item>) -> Result<(), StoreError> {
+        let tenants = match tenant {
+            Some(tenant) => vec![tenant],
+            None => self.tenants().await?,
+        };
+        for tenant in tenants {
+            if !transfer::export(&self.connections, tenant, &mut sink).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn load(&self, items: Vec<Item>) -> Result<(), StoreError> {
+        // An id that returns must not find the members that it had.
+        sweep::sweep_all(&self.reader).await?;
+        for portion in transfer::portions(&items) {
+            self.writer.load(portion).await?;
+        }
+        Ok(())
+    }
+
+    async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError> {
+        let mut sink = Some(sink);
+        for tenant in self.tenants().await? {
+            let Some(taken) = sink.take() else { break };
+            sink = check::run(&self.connections, tenant, Arc::clone(&entries), repair, taken).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
+        sweep::forget(&self.reader, before).await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn lease(&self, chore: &str, holder: uuid::Uuid, millis: i64) -> Result<bool, StoreError> {
+        let now = self.clock.now().as_millis();
+        let until = now.saturating_add(millis);
+        let rows = self.reader.query(statement::LEASE, &[&chore, &holder, &until, &now]).await?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        if self.connections.is_closed() {
+            return Err(unavailable("the store is closed"));
+        }
+        self.writer.finish().await;
+        self.connections.close();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "../../tests/integration/database.rs"]
+#[allow(dead_code, reason = "the integration tests use the rest")]
+mod database;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::{database::shared, *};
+    use crate::{
+        clock::SystemClock,
+        store::contract::{Open, contract},
+    };
+
+    fn place() -> Open {
+        let options = Options { connections: 4, ..Options::new(shared().schema()) };
+        Box::new(move |clock| {
+            let options = options.clone();
+            async move {
+                PostgresStore::migrate(&options, &SystemClock).await.unwrap();
+                let store: Arc<dyn Store> = Arc::new(PostgresStore::open(&options, clock).await.unwrap());
+                store
+            }
+            .boxed()
+        })
+    }
+
+    contract!(place);
+}

@@ -1,0 +1,329 @@
+//! Commits on their way: those that wait for one tenant are decided and written together.
+//!
+//! A tenant's log is one row, and whoever writes to the tenant locks it. So commits of all processes
+//! happen one after the other, in the order of their sequences, and a commit is decided on facts
+//! that nobody can change meanwhile. A lock and a flush for each commit would make that slow; but
+//! while one group is on its way the next gathers, and a group costs two round trips and one flush
+//! however many are in it: begin, lock and read; write and commit.
+//!
+//! When the connection breaks before the answer to `COMMIT`, nobody knows what became of it. The
+//! group is then run again, and looks first, under the lock, whether its event is there.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use deadpool_postgres::Object;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    connections::{Connection, Connections},
+    draft::Draft,
+    fault::{Fault, unavailable},
+    gather::{self, Wanted, column},
+    pipeline::{self, Step, columns},
+    save, statement,
+};
+use crate::{
+    clock::Clock,
+    metrics::StoreMetrics,
+    store::{Commit, Committed, Item, ResourceId, StoreError, TenantId},
+};
+
+/// How many commits may wait. A caller behind them waits for its turn.
+const QUEUE: usize = 4096;
+/// How many commits, and how many writes of them, are decided together.
+const GROUP: usize = 256;
+const WRITES: usize = 4096;
+/// How often a group is run again because another transaction was in its way.
+const CONTENDED: u32 = 10;
+/// How often it is run again because its connection broke.
+const LOST: u32 = 4;
+
+type Outcomes = Vec<Result<Committed, StoreError>>;
+
+/// A commit that waits, and where its answer goes.
+struct Pending {
+    commit: Commit,
+    answer: oneshot::Sender<Result<Committed, StoreError>>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// What writes.
+pub(super) struct Writer {
+    pub connections: Arc<Connections>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<StoreMetrics>,
+    room: Arc<Semaphore>,
+    waiting: Mutex<HashMap<TenantId, VecDeque<Pending>>>,
+    /// Where groups go whose edges are to be swept away.
+    sweeps: tokio::sync::mpsc::UnboundedSender<(TenantId, ResourceId)>,
+}
+
+/// What is decided together.
+enum Work<'a> {
+    Commits(Vec<&'a Commit>),
+    Load(&'a [Item]),
+}
+
+/// A transaction that may have been committed: its first event, and what was decided.
+struct Unresolved {
+    tenant: Uuid,
+    sequence: i64,
+    document: Vec<u8>,
+    outcomes: Outcomes,
+}
+
+impl Writer {
+    pub fn new(
+        connections: Arc<Connections>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<StoreMetrics>,
+        sweeps: tokio::sync::mpsc::UnboundedSender<(TenantId, ResourceId)>,
+    ) -> Self {
+        let room = Arc::new(Semaphore::new(QUEUE));
+        Self { connections, clock, metrics, room, waiting: Mutex::default(), sweeps }
+    }
+
+    /// Applies a commit with those that wait beside it. It is applied even if nobody waits for the
+    /// answer any more.
+    pub async fn commit(self: &Arc<Self>, commit: Commit) -> Result<Committed, StoreError> {
+        if self.connections.is_away() {
+            return Err(unavailable("the database cannot be reached"));
+        }
+        let closed = || unavailable("the store is closed");
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
+        let (answer, answered) = oneshot::channel();
+        let tenant = commit.target.tenant;
+        let mut begins = false;
+        self.queues()
+            .entry(tenant)
+            .or_insert_with(|| {
+                begins = true;
+                VecDeque::new()
+            })
+            .push_back(Pending { commit, answer, _room: room });
+        if begins {
+            tokio::spawn(Arc::clone(self).serve(tenant));
+        }
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Takes items, all or none.
+    pub async fn load(&self, items: &[Item]) -> Result<(), StoreError> {
+        self.run(&Work::Load(items)).await?.into_iter().try_for_each(|outcome| outcome.map(drop))
+    }
+
+    /// Waits until nothing is on its way, and takes no more.
+    pub async fn finish(&self) {
+        if let Ok(all) = self.room.acquire_many(u32::try_from(QUEUE).unwrap_or(u32::MAX)).await {
+            self.room.close();
+            drop(all);
+        }
+    }
+
+    fn queues(&self) -> MutexGuard<'_, HashMap<TenantId, VecDeque<Pending>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works off a tenant's queue, and ends with it.
+    async fn serve(self: Arc<Self>, tenant: TenantId) {
+        while let Some(group) = self.next(tenant) {
+            let commits = group.iter().map(|pending| &pending.commit).collect();
+            let outcomes = match self.run(&Work::Commits(commits)).await {
+                Ok(outcomes) => outcomes,
+                Err(error) if group.len() == 1 || self.connections.is_away() => {
+                    let why = error.to_string();
+                    let mut outcomes = vec![Err(error)];
+                    outcomes.resize_with(group.len(), || Err(unavailable(why.clone())));
+                    outcomes
+                }
+                // One of them may be to blame: the others must not suffer for it.
+                Err(_) => self.one_by_one(&group).await,
+            };
+            for (pending, outcome) in group.into_iter().zip(outcomes) {
+                match &outcome {
+                    Err(StoreError::Conflict(_)) => drop(self.metrics.conflicts.inc()),
+                    Err(StoreError::Taken(_)) => drop(self.metrics.taken.inc()),
+                    _ => {}
+                }
+                // A caller that has gone away does not hear it; its commit stands.
+                let _ = pending.answer.send(outcome);
+            }
+        }
+    }
+
+    async fn one_by_one(&self, group: &[Pending]) -> Outcomes {
+        let mut outcomes = Vec::with_capacity(group.len());
+        for pending in group {
+            let outcome = self.run(&Work::Commits(vec![&pending.commit])).await;
+            outcomes.push(outcome.and_then(|mut only| only.pop().unwrap_or_else(|| Err(unavailable("no outcome")))));
+        }
+        outcomes
+    }
+
+    /// The commits that are next; none when the queue is at its end, which it then is.
+    fn next(&self, tenant: TenantId) -> Option<Vec<Pending>> {
+        let mut queues = self.queues();
+        let queue = queues.get_mut(&tenant)?;
+        let mut writes = 0;
+        let mut group = Vec::new();
+        while let Some(next) = queue.front() {
+            writes += next.commit.writes.len();
+            if group.len() >= GROUP || (writes > WRITES && !group.is_empty()) {
+                break;
+            }
+            group.extend(queue.pop_front());
+        }
+        if group.is_empty() {
+            queues.remove(&tenant);
+            return None;
+        }
+        Some(group)
+    }
+
+    /// Runs work until it is done, or until it makes no sense to try again.
+    async fn run(&self, work: &Work<'_>) -> Result<Outcomes, StoreError> {
+        let (mut contended, mut lost) = (0, 0);
+        let mut unresolved = None;
+        loop {
+            let mut connection = Held(Some(self.connections.get().await?));
+            match self.attempt(work, connection.get()?, &mut unresolved).await {
+                Ok(Some(outcomes)) => {
+                    connection.give_back();
+                    return Ok(outcomes);
+                }
+                Ok(None) => connection.give_back(),
+                Err(Fault::Contended(why)) if contended < CONTENDED => {
+                    contended += 1;
+                    self.metrics.retries.inc();
+                    tracing::debug!(why, contended, "a transaction was in the way");
+                    let wait = rand::random_range(0..1_u64 << contended.min(7));
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                }
+                Err(Fault::Lost(why)) if lost < LOST => {
+                    lost += 1;
+                    self.metrics.retries.inc();
+                    tracing::debug!(why, lost, "the connection broke");
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+    }
+
+    /// One transaction. `None` when a tenant was new and its log had to be made: try again.
+    async fn attempt(
+        &self,
+        work: &Work<'_>,
+        connection: &Connection,
+        unresolved: &mut Option<Unresolved>,
+    ) -> Result<Option<Outcomes>, Fault> {
+        let begun = Instant::now();
+        let wanted = work.wanted();
+        let tenants = wanted.tenants();
+        let mut steps = vec![Step::Plain("BEGIN"), Step::Query(statement::LOCK, columns![tenants.clone()])];
+        let mut parts = Vec::new();
+        for (part, step) in wanted.steps() {
+            parts.push(part);
+            steps.push(step);
+        }
+        if let Some(Unresolved { tenant, sequence, .. }) = unresolved {
+            steps.push(Step::Query(statement::EVENT, columns![*tenant, *sequence]));
+        }
+        let rows = pipeline::run(connection, &steps).await?;
+        let (locked, read) = rows.get(1..).and_then(<[_]>::split_first).unwrap_or((const { &Vec::new() }, &[]));
+        if let Some(seen) = unresolved.take()
+            && read.last().is_some_and(|rows| found(rows, &seen.document))
+        {
+            connection.batch_execute("ROLLBACK").await?;
+            return Ok(Some(seen.outcomes));
+        }
+        let mut draft = wanted.draft();
+        if !gather::take_logs(&mut draft, locked, tenants.len())? {
+            let rollback = Step::Plain("ROLLBACK");
+            let open = Step::Query(statement::OPEN_LOGS, columns![tenants, i64::MIN]);
+            pipeline::run(connection, &[rollback, open]).await?;
+            return Ok(None);
+        }
+        for (part, rows) in parts.into_iter().zip(read) {
+            gather::take(&mut draft, part, rows)?;
+        }
+        let outcomes = work.decide(&mut draft, &*self.clock);
+        let mut steps = save::steps(&draft)?;
+        if steps.is_empty() {
+            connection.batch_execute("ROLLBACK").await?;
+            return Ok(Some(outcomes));
+        }
+        steps.push(Step::Plain("COMMIT"));
+        if let Err(fault) = pipeline::run(connection, &steps).await {
+            if matches!(fault, Fault::Lost(_)) {
+                *unresolved = unknown(&draft, outcomes)?;
+            }
+            return Err(fault);
+        }
+        let changes = outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|done| done.changed)).count();
+        self.metrics.flushed(changes as u64, begun.elapsed());
+        for (group, ..) in draft.dissolved.changes() {
+            let _ = self.sweeps.send(*group);
+        }
+        Ok(Some(outcomes))
+    }
+}
+
+impl Work<'_> {
+    fn wanted(&self) -> Wanted {
+        let mut wanted = Wanted::default();
+        match self {
+            Self::Commits(commits) => commits.iter().for_each(|commit| wanted.by_commit(commit)),
+            Self::Load(items) => items.iter().for_each(|item| wanted.by_item(item)),
+        }
+        wanted
+    }
+
+    fn decide(&self, draft: &mut Draft, clock: &dyn Clock) -> Outcomes {
+        match self {
+            Self::Commits(commits) => commits.iter().map(|commit| draft.commit(commit, clock.now())).collect(),
+            Self::Load(items) => match draft.load(items) {
+                Ok(()) => Vec::new(),
+                Err(error) => vec![Err(error)],
+            },
+        }
+    }
+}
+
+fn found(rows: &[Row], document: &[u8]) -> bool {
+    rows.first().is_some_and(|row| column::<&[u8]>(row, 0).is_ok_and(|found| found == document))
+}
+
+/// What to look for when nobody knows whether a transaction was committed. Without an event there is
+/// nothing, and such work (bookkeeping, a load) can be done twice.
+fn unknown(draft: &Draft, outcomes: Outcomes) -> Result<Option<Unresolved>, StoreError> {
+    let Some(((tenant, sequence), _, event)) = draft.events.changes().next() else { return Ok(None) };
+    let document = save::document(event)?;
+    Ok(Some(Unresolved { tenant: tenant.0, sequence: save::signed(*sequence)?, document, outcomes }))
+}
+
+/// A connection that is thrown away unless it is given back: what it stands in is not known.
+pub(super) struct Held(pub Option<Connection>);
+
+impl Held {
+    pub fn get(&mut self) -> Result<&mut Connection, StoreError> {
+        self.0.as_mut().ok_or_else(|| unavailable("the connection was given back"))
+    }
+
+    pub fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}

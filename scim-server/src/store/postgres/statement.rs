@@ -1,0 +1,254 @@
+//! Every statement that the engine sends: the only place where there is SQL.
+//!
+//! Those of the hot paths are pinned by a test to the index that they use. Many rows travel in one
+//! statement as arrays, so that a commit costs two round trips however much it changes.
+
+/// Locks the logs of these tenants, in one order for everybody.
+pub(super) const LOCK: &str =
+    "SELECT tenant, sequence, at FROM tenant_log WHERE tenant = ANY($1) ORDER BY tenant FOR UPDATE";
+
+pub(super) const OPEN_LOGS: &str = "INSERT INTO tenant_log (tenant, sequence, at) \
+    SELECT tenant, 0, $2 FROM unnest($1::uuid[]) AS w (tenant) ON CONFLICT (tenant) DO NOTHING";
+
+pub(super) const SAVE_LOGS: &str = "UPDATE tenant_log AS l SET sequence = w.sequence, at = w.at \
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS w (tenant, sequence, at) WHERE l.tenant = w.tenant";
+
+pub(super) const TENANTS: &str = "SELECT tenant FROM tenant_log ORDER BY tenant";
+
+pub(super) const SEQUENCE: &str = "SELECT sequence, at FROM tenant_log WHERE tenant = $1";
+
+// What a commit is decided on.
+
+pub(super) const HEADERS: &str = "SELECT r.tenant, r.resource_type, r.id, r.version, r.created, r.last_modified, r.members \
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (tenant, resource_type, id) \
+    JOIN resource AS r ON r.tenant = w.tenant AND r.resource_type = w.resource_type AND r.id = w.id";
+
+pub(super) const HELD: &str = "SELECT e.tenant, e.resource_type, e.id, e.attribute, e.value, e.is_unique \
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (tenant, resource_type, id) \
+    JOIN index_entry AS e ON e.tenant = w.tenant AND e.resource_type = w.resource_type AND e.id = w.id";
+
+pub(super) const OWNERS: &str = "SELECT e.tenant, e.resource_type, e.attribute, e.value, e.id, e.is_unique \
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) AS w (tenant, resource_type, attribute, value) \
+    JOIN index_entry AS e ON e.tenant = w.tenant AND e.resource_type = w.resource_type \
+    AND e.attribute = w.attribute AND e.value = w.value";
+
+pub(super) const EDGES: &str = "SELECT m.tenant, m.group_id, m.member_id, m.group_type, m.member_type \
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (tenant, group_id, member_id) \
+    JOIN member AS m ON m.tenant = w.tenant AND m.group_id = w.group_id AND m.member_id = w.member_id";
+
+/// The edges of members that are about to go, and how their groups stand (nulls when one is gone).
+pub(super) const LEAVING: &str = "SELECT m.tenant, m.group_id, m.member_id, m.group_type, m.member_type, \
+    r.version, r.created, r.last_modified, r.members \
+    FROM unnest($1::uuid[], $2::uuid[]) AS w (tenant, member_id) \
+    JOIN member AS m ON m.tenant = w.tenant AND m.member_id = w.member_id \
+    LEFT JOIN resource AS r ON r.tenant = m.tenant AND r.resource_type = m.group_type AND r.id = m.group_id";
+
+pub(super) const COUNTS: &str = "SELECT c.tenant, c.resource_type, c.resources \
+    FROM unnest($1::uuid[], $2::text[]) AS w (tenant, resource_type) \
+    JOIN resource_count AS c ON c.tenant = w.tenant AND c.resource_type = w.resource_type";
+
+// What a commit writes.
+
+pub(super) const PUT: &str = "INSERT INTO resource \
+    (tenant, resource_type, id, version, created, last_modified, members, display, visible, hidden) \
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], \
+    $8::bytea[], $9::bytea[], $10::bytea[]) \
+    ON CONFLICT (tenant, resource_type, id) DO UPDATE SET version = excluded.version, created = excluded.created, \
+    last_modified = excluded.last_modified, members = excluded.members, display = excluded.display, \
+    visible = excluded.visible, hidden = excluded.hidden";
+
+pub(super) const TOUCH: &str = "UPDATE resource AS r SET version = w.version, created = w.created, \
+    last_modified = w.last_modified, members = w.members \
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) \
+    AS w (tenant, resource_type, id, version, created, last_modified, members) \
+    WHERE r.tenant = w.tenant AND r.resource_type = w.resource_type AND r.id = w.id";
+
+pub(super) const DELETE: &str = "DELETE FROM resource AS r \
+    USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (tenant, resource_type, id) \
+    WHERE r.tenant = w.tenant AND r.resource_type = w.resource_type AND r.id = w.id";
+
+pub(super) const INDEX: &str = "INSERT INTO index_entry (tenant, resource_type, attribute, value, id, is_unique) \
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::boolean[]) \
+    ON CONFLICT (tenant, resource_type, attribute, value, id) DO UPDATE SET is_unique = excluded.is_unique";
+
+pub(super) const UNINDEX: &str = "DELETE FROM index_entry AS e \
+    USING unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::uuid[]) \
+    AS w (tenant, resource_type, attribute, value, id) \
+    WHERE e.tenant = w.tenant AND e.resource_type = w.resource_type AND e.attribute = w.attribute \
+    AND e.value = w.value AND e.id = w.id";
+
+pub(super) const JOIN: &str = "INSERT INTO member (tenant, group_id, member_id, group_type, member_type) \
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) \
+    ON CONFLICT (tenant, group_id, member_id) DO UPDATE SET group_type = excluded.group_type, \
+    member_type = excluded.member_type";
+
+pub(super) const LEAVE: &str = "DELETE FROM member AS m \
+    USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (tenant, group_id, member_id) \
+    WHERE m.tenant = w.tenant AND m.group_id = w.group_id AND m.member_id = w.member_id";
+
+pub(super) const COUNT_BY: &str = "INSERT INTO resource_count (tenant, resource_type, resources) \
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) \
+    ON CONFLICT (tenant, resource_type) DO UPDATE SET resources = resource_count.resources + excluded.resources";
+
+pub(super) const DISSOLVE: &str = "INSERT INTO dissolved_group (tenant, group_id) \
+    SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT (tenant, group_id) DO NOTHING";
+
+pub(super) const LOG: &str = "INSERT INTO event (tenant, sequence, document) \
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) \
+    ON CONFLICT (tenant, sequence) DO UPDATE SET document = excluded.document";
+
+// What is read.
+
+pub(super) const GET: &str = "SELECT version, created, last_modified, members, display, visible, hidden \
+    FROM resource WHERE tenant = $1 AND resource_type = $2 AND id = $3";
+
+pub(super) const LOOKUP: &str = "SELECT id FROM index_entry \
+    WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND value = $4 AND is_unique";
+
+pub(super) const RESOURCES_FROM: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
+    FROM resource WHERE tenant = $1 AND resource_type = $2 AND id >= $3 ORDER BY id LIMIT $4";
+
+pub(super) const RESOURCES_BEFORE: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
+    FROM resource WHERE tenant = $1 AND resource_type = $2 AND id < $3 ORDER BY id DESC LIMIT $4";
+
+pub(super) const RESOURCES_AT: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
+    FROM resource WHERE tenant = $1 AND resource_type = $2 ORDER BY id OFFSET $3 LIMIT $4";
+
+pub(super) const COUNT: &str = "SELECT resources FROM resource_count WHERE tenant = $1 AND resource_type = $2";
+
+pub(super) const POSITIONS: &str = "SELECT value, id FROM index_entry \
+    WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
+    ORDER BY value, id LIMIT $8";
+
+pub(super) const POSITIONS_DOWN: &str = "SELECT value, id FROM index_entry \
+    WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
+    ORDER BY value DESC, id DESC LIMIT $8";
+
+pub(super) const INDEXED: &str = "SELECT r.version, r.created, r.last_modified, r.members, r.display, r.visible, \
+    r.hidden, e.value, e.id FROM index_entry AS e \
+    LEFT JOIN resource AS r ON r.tenant = e.tenant AND r.resource_type = e.resource_type AND r.id = e.id \
+    WHERE e.tenant = $1 AND e.resource_type = $2 AND e.attribute = $3 \
+    AND (e.value, e.id) >= ($4, $5) AND (e.value, e.id) < ($6, $7) ORDER BY e.value, e.id LIMIT $8";
+
+pub(super) const INDEXED_DOWN: &str = "SELECT r.version, r.created, r.last_modified, r.members, r.display, r.visible, \
+    r.hidden, e.value, e.id FROM index_entry AS e \
+    LEFT JOIN resource AS r ON r.tenant = e.tenant AND r.resource_type = e.resource_type AND r.id = e.id \
+    WHERE e.tenant = $1 AND e.resource_type = $2 AND e.attribute = $3 \
+    AND (e.value, e.id) >= ($4, $5) AND (e.value, e.id) < ($6, $7) ORDER BY e.value DESC, e.id DESC LIMIT $8";
+
+pub(super) const INDEX_COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM index_entry \
+    WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
+    LIMIT $8) AS counted";
+
+pub(super) const MODIFIED: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
+    FROM resource WHERE tenant = $1 AND resource_type = $2 \
+    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) ORDER BY last_modified, id LIMIT $7";
+
+pub(super) const MODIFIED_DOWN: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
+    FROM resource WHERE tenant = $1 AND resource_type = $2 \
+    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) \
+    ORDER BY last_modified DESC, id DESC LIMIT $7";
+
+pub(super) const MODIFIED_POSITIONS: &str = "SELECT last_modified, id FROM resource \
+    WHERE tenant = $1 AND resource_type = $2 \
+    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) ORDER BY last_modified, id LIMIT $7";
+
+pub(super) const MODIFIED_POSITIONS_DOWN: &str = "SELECT last_modified, id FROM resource \
+    WHERE tenant = $1 AND resource_type = $2 \
+    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) \
+    ORDER BY last_modified DESC, id DESC LIMIT $7";
+
+pub(super) const MODIFIED_COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM resource \
+    WHERE tenant = $1 AND resource_type = $2 \
+    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) LIMIT $7) AS counted";
+
+pub(super) const MEMBERS: &str = "SELECT m.member_type, m.member_id, r.display FROM member AS m \
+    JOIN resource AS r ON r.tenant = m.tenant AND r.resource_type = m.member_type AND r.id = m.member_id \
+    WHERE m.tenant = $1 AND m.group_id = $2 AND m.member_id >= $3 \
+    AND EXISTS (SELECT 1 FROM resource AS g WHERE g.tenant = $1 AND g.resource_type = $4 AND g.id = $2) \
+    ORDER BY m.member_id LIMIT $5";
+
+pub(super) const MEMBER_IDS: &str = "SELECT m.member_type, m.member_id FROM member AS m \
+    WHERE m.tenant = $1 AND m.group_id = $2 AND m.member_id >= $3 \
+    AND EXISTS (SELECT 1 FROM resource AS g WHERE g.tenant = $1 AND g.resource_type = $4 AND g.id = $2) \
+    ORDER BY m.member_id LIMIT $5";
+
+pub(super) const IS_MEMBER: &str = "SELECT 1 FROM member AS m \
+    JOIN resource AS g ON g.tenant = m.tenant AND g.id = m.group_id AND g.resource_type = $4 \
+    WHERE m.tenant = $1 AND m.group_id = $2 AND m.member_id = $3";
+
+pub(super) const GROUPS_OF: &str = "SELECT w.place, g.resource_type, g.id, g.display \
+    FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place) \
+    JOIN member AS m ON m.tenant = $1 AND m.member_id = w.id \
+    JOIN resource AS g ON g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id \
+    ORDER BY w.place, m.group_id";
+
+pub(super) const EVENTS: &str =
+    "SELECT sequence, document FROM event WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+
+pub(super) const EVENT: &str = "SELECT document FROM event WHERE tenant = $1 AND sequence = $2";
+
+// What goes in small steps.
+
+pub(super) const FORGET: &str = "DELETE FROM event WHERE tenant = $1 AND sequence <= $2";
+
+pub(super) const DISSOLVED: &str = "SELECT tenant, group_id FROM dissolved_group ORDER BY tenant, group_id LIMIT 1000";
+
+pub(super) const SWEEP: &str = "DELETE FROM member WHERE tenant = $1 AND group_id = $2 AND member_id IN \
+    (SELECT member_id FROM member WHERE tenant = $1 AND group_id = $2 ORDER BY member_id LIMIT $3)";
+
+pub(super) const SWEPT: &str = "DELETE FROM dissolved_group WHERE tenant = $1 AND group_id = $2";
+
+/// What an erasure removes of each table, a little at a time; the log comes last, so that a tenant
+/// is known as long as anything of it is there.
+pub(super) const ERASE: &[&str] = &[
+    "DELETE FROM index_entry WHERE tenant = $1 AND (resource_type, attribute, value, id) IN \
+    (SELECT resource_type, attribute, value, id FROM index_entry WHERE tenant = $1 LIMIT $2)",
+    "DELETE FROM member WHERE tenant = $1 AND (group_id, member_id) IN \
+    (SELECT group_id, member_id FROM member WHERE tenant = $1 LIMIT $2)",
+    "DELETE FROM event WHERE tenant = $1 AND sequence IN (SELECT sequence FROM event WHERE tenant = $1 LIMIT $2)",
+    "DELETE FROM dissolved_group WHERE tenant = $1 AND group_id IN \
+    (SELECT group_id FROM dissolved_group WHERE tenant = $1 LIMIT $2)",
+    ERASE_RESOURCES,
+    "DELETE FROM resource_count WHERE tenant = $1 AND resource_type IN \
+    (SELECT resource_type FROM resource_count WHERE tenant = $1 LIMIT $2)",
+    "DELETE FROM tenant_log WHERE tenant = $1 AND $2::bigint > 0",
+];
+
+pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE tenant = $1 AND (resource_type, id) IN \
+    (SELECT resource_type, id FROM resource WHERE tenant = $1 LIMIT $2)";
+
+// Walks over everything, for exports and checks: pages behind a key.
+
+pub(super) const WALK_RESOURCES: &str = "SELECT version, created, last_modified, members, display, visible, hidden, \
+    id, resource_type FROM resource WHERE tenant = $1 AND (resource_type, id) > ($2, $3) \
+    ORDER BY resource_type, id LIMIT $4";
+
+pub(super) const WALK_EDGES: &str = "SELECT m.group_id, m.member_id, m.group_type, m.member_type, \
+    EXISTS (SELECT 1 FROM resource AS g WHERE g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id), \
+    EXISTS (SELECT 1 FROM resource AS r WHERE r.tenant = m.tenant AND r.resource_type = m.member_type AND r.id = m.member_id), \
+    EXISTS (SELECT 1 FROM dissolved_group AS d WHERE d.tenant = m.tenant AND d.group_id = m.group_id) \
+    FROM member AS m WHERE m.tenant = $1 AND (m.group_id, m.member_id) > ($2, $3) ORDER BY m.group_id, m.member_id LIMIT $4";
+
+/// Index entries of resources that do not exist.
+pub(super) const STRAY_ENTRIES: &str = "SELECT e.resource_type, e.attribute, e.value, e.id FROM index_entry AS e \
+    WHERE e.tenant = $1 AND NOT EXISTS (SELECT 1 FROM resource AS r \
+    WHERE r.tenant = e.tenant AND r.resource_type = e.resource_type AND r.id = e.id) \
+    ORDER BY e.resource_type, e.attribute, e.value, e.id LIMIT $2";
+
+pub(super) const COUNTED_MEMBERS: &str = "SELECT m.group_id, count(*) FROM member AS m \
+    WHERE m.tenant = $1 AND m.group_id = ANY($2) GROUP BY m.group_id";
+
+pub(super) const COUNTED_RESOURCES: &str =
+    "SELECT resource_type, count(*) FROM resource WHERE tenant = $1 GROUP BY resource_type";
+
+pub(super) const ALL_COUNTS: &str = "SELECT resource_type, resources FROM resource_count WHERE tenant = $1";
+
+pub(super) const SET_COUNT: &str = "INSERT INTO resource_count (tenant, resource_type, resources) VALUES ($1, $2, $3) \
+    ON CONFLICT (tenant, resource_type) DO UPDATE SET resources = excluded.resources";
+
+// Who does what only one should do.
+
+pub(super) const LEASE: &str = "INSERT INTO lease (chore, holder, until) VALUES ($1, $2, $3) \
+    ON CONFLICT (chore) DO UPDATE SET holder = excluded.holder, until = excluded.until \
+    WHERE lease.holder = excluded.holder OR lease.until <= $4 RETURNING chore";

@@ -1,0 +1,100 @@
+//! Everything out: one state of each tenant, as the items of an export.
+
+use std::sync::Arc;
+
+use super::{connections::Connections, draft::index_key, read::event, walk::Walk};
+use crate::store::{IndexEntry, Item, ResourceKey, Sink, StoreError, TenantId};
+
+/// How many members go into one item.
+const MEMBERS: usize = 1000;
+/// How many resources, members and events are loaded in one transaction.
+const PORTION: usize = 2000;
+
+/// Gives every item of a tenant; false when the sink wants no more.
+pub(super) async fn export(
+    connections: &Arc<Connections>,
+    tenant: TenantId,
+    sink: &mut Sink<Item>,
+) -> Result<bool, StoreError> {
+    let mut walk = Walk::snapshot(connections, tenant).await?;
+    let finished =
+        resources(&mut walk, sink).await? && members(&mut walk, sink).await? && events(&mut walk, sink).await?;
+    walk.end().await?;
+    Ok(finished)
+}
+
+async fn resources(walk: &mut Walk, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+    let mut last = None;
+    loop {
+        let page = walk.resources(last.as_ref()).await?;
+        let Some((key, ..)) = page.last() else { return Ok(true) };
+        last = Some(key.clone());
+        for (key, record, entries) in page {
+            let entry = |((attribute, value), unique)| IndexEntry {
+                key: index_key(&key, attribute, value),
+                id: key.id,
+                unique,
+            };
+            let entries = entries.into_iter().map(entry).collect();
+            if !sink(Item::Resource(key, record, entries)) {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+async fn members(walk: &mut Walk, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+    let mut last = None;
+    let mut open: Option<(ResourceKey, Vec<ResourceKey>)> = None;
+    loop {
+        let page = walk.edges(last).await?;
+        let Some(edge) = page.last() else { break };
+        last = Some((edge.group.id, edge.member.id));
+        // The edges of a deleted group are still there for a while.
+        for edge in page.into_iter().filter(|edge| edge.group_exists) {
+            match &mut open {
+                Some((group, members)) if *group == edge.group && members.len() < MEMBERS => members.push(edge.member),
+                _ => {
+                    if let Some((group, members)) = open.replace((edge.group, vec![edge.member]))
+                        && !sink(Item::Members(group, members))
+                    {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+    Ok(open.is_none_or(|(group, members)| sink(Item::Members(group, members))))
+}
+
+async fn events(walk: &mut Walk, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+    let mut last = -1;
+    loop {
+        let page = walk.events(last).await?;
+        let Some((sequence, _)) = page.last() else { return Ok(true) };
+        last = *sequence;
+        for (_, document) in page {
+            if !sink(Item::Event(walk.tenant, event(&document)?)) {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// Cuts items into portions that are loaded in one transaction each.
+pub(super) fn portions(items: &[Item]) -> Vec<&[Item]> {
+    let mut portions = Vec::new();
+    let mut rest = items;
+    while !rest.is_empty() {
+        let mut weight = 0;
+        let fits = rest.iter().take_while(|item| {
+            weight += if let Item::Members(_, members) = item { members.len() } else { 1 };
+            weight <= PORTION
+        });
+        // One that is larger than a portion is a portion.
+        let (portion, behind) = rest.split_at(fits.count().max(1));
+        portions.push(portion);
+        rest = behind;
+    }
+    portions
+}

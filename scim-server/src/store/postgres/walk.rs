@@ -1,0 +1,157 @@
+//! Walks over everything that a tenant has: for exports, which want one state of it, and for checks,
+//! which may want to put it right.
+
+use deadpool_postgres::Object;
+use tokio_postgres::{Row, types::ToSql};
+use uuid::Uuid;
+
+use super::{
+    connections::Connections,
+    draft::Held as Entries,
+    fault::{Fault, damaged},
+    gather::{self, column},
+    group::Held,
+    pipeline::{self, Step, columns},
+    read::record,
+    statement,
+};
+use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName};
+
+/// How many rows are read at a time.
+pub(super) const PAGE: i64 = 500;
+
+/// A transaction in which everything is looked at.
+pub(super) struct Walk {
+    connection: Held,
+    pub tenant: TenantId,
+}
+
+/// An edge, and whether what it leads to is there.
+pub(super) struct Walked {
+    pub group: ResourceKey,
+    pub member: ResourceKey,
+    pub group_exists: bool,
+    pub member_exists: bool,
+    pub dissolved: bool,
+}
+
+impl Walk {
+    /// One state of a tenant, however long the walk takes: others go on writing.
+    pub async fn snapshot(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
+        Self::begin(connections, tenant, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    /// A tenant that nobody else writes to while the walk lasts.
+    pub async fn alone(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
+        let mut walk = Self::begin(connections, tenant, "BEGIN").await?;
+        walk.query(statement::LOCK, &[&vec![tenant.0]]).await?;
+        Ok(walk)
+    }
+
+    async fn begin(
+        connections: &std::sync::Arc<Connections>,
+        tenant: TenantId,
+        begin: &'static str,
+    ) -> Result<Self, StoreError> {
+        let mut connection = Held(Some(connections.get().await?));
+        // Between two pages whoever takes them may be slow.
+        let patient = Step::Plain("SET LOCAL idle_in_transaction_session_timeout = 0");
+        pipeline::run(connection.get()?, &[Step::Plain(begin), patient]).await?;
+        Ok(Self { connection, tenant })
+    }
+
+    /// Ends the walk; what was put right is so from now on.
+    pub async fn end(mut self) -> Result<(), StoreError> {
+        self.connection.get()?.batch_execute("COMMIT").await.map_err(Fault::from)?;
+        self.connection.give_back();
+        Ok(())
+    }
+
+    pub async fn query(
+        &mut self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let connection: &Object = self.connection.get()?;
+        let statement = connection.prepare_cached(sql).await.map_err(Fault::from)?;
+        Ok(connection.query(&statement, parameters).await.map_err(Fault::from)?)
+    }
+
+    /// The resources behind a key, with the index entries of each.
+    pub async fn resources(
+        &mut self,
+        after: Option<&ResourceKey>,
+    ) -> Result<Vec<(ResourceKey, Record, Entries)>, StoreError> {
+        let (name, id) = after.map_or(("", Uuid::nil()), |key| (key.resource_type.as_str(), key.id.0));
+        let tenant = self.tenant;
+        let rows = self.query(statement::WALK_RESOURCES, &[&tenant.0, &name, &id, &PAGE]).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let resource_type = column::<&str>(row, 8)?.into();
+            let key = ResourceKey { tenant, resource_type, id: ResourceId(column(row, 7)?) };
+            found.push((key, record(row)?, Entries::new()));
+        }
+        self.add_entries(&mut found).await?;
+        Ok(found)
+    }
+
+    async fn add_entries(&mut self, found: &mut [(ResourceKey, Record, Entries)]) -> Result<(), StoreError> {
+        let tenants: Vec<_> = found.iter().map(|(key, ..)| key.tenant.0).collect();
+        let types: Vec<_> = found.iter().map(|(key, ..)| key.resource_type.as_str().to_owned()).collect();
+        let ids: Vec<_> = found.iter().map(|(key, ..)| key.id.0).collect();
+        let rows = self.query(statement::HELD, &[&tenants, &types, &ids]).await?;
+        let places: std::collections::HashMap<_, _> =
+            found.iter().enumerate().map(|(place, (key, ..))| (key.clone(), place)).collect();
+        for row in &rows {
+            let place = places.get(&gather::resource_key(row, 0)?);
+            let entries = place.and_then(|place| found.get_mut(*place)).ok_or_else(|| damaged("an index entry"))?;
+            entries.2.insert((column::<&str>(row, 3)?.into(), IndexValue(column(row, 4)?)), column(row, 5)?);
+        }
+        Ok(())
+    }
+
+    /// The edges behind one.
+    pub async fn edges(&mut self, after: Option<(ResourceId, ResourceId)>) -> Result<Vec<Walked>, StoreError> {
+        let (group, member) = after.map_or((Uuid::nil(), Uuid::nil()), |(group, member)| (group.0, member.0));
+        let tenant = self.tenant;
+        let rows = self.query(statement::WALK_EDGES, &[&tenant.0, &group, &member, &PAGE]).await?;
+        let key = |id: ResourceId, name: &str| ResourceKey { tenant, resource_type: TypeName::from(name), id };
+        rows.iter()
+            .map(|row| {
+                Ok(Walked {
+                    group: key(ResourceId(column(row, 0)?), column(row, 2)?),
+                    member: key(ResourceId(column(row, 1)?), column(row, 3)?),
+                    group_exists: column(row, 4)?,
+                    member_exists: column(row, 5)?,
+                    dissolved: column(row, 6)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The events behind a sequence: each with its sequence and its bytes.
+    pub async fn events(&mut self, after: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        let tenant = self.tenant;
+        let rows = self.query(statement::EVENTS, &[&tenant.0, &after, &PAGE]).await?;
+        rows.iter().map(|row| Ok((column(row, 0)?, column(row, 1)?))).collect()
+    }
+
+    /// Runs a statement that changes many rows.
+    pub async fn change(&mut self, sql: &'static str, parameters: Vec<pipeline::Parameter>) -> Result<(), StoreError> {
+        pipeline::run(self.connection.get()?, &[Step::Query(sql, parameters)]).await?;
+        Ok(())
+    }
+
+    /// How many members each of these groups has.
+    pub async fn members(&mut self, groups: Vec<Uuid>) -> Result<Vec<(ResourceId, i64)>, StoreError> {
+        let tenant = self.tenant;
+        let rows = self.query(statement::COUNTED_MEMBERS, &[&tenant.0, &groups]).await?;
+        rows.iter().map(|row| Ok((ResourceId(column(row, 0)?), column(row, 1)?))).collect()
+    }
+
+    /// Removes an edge.
+    pub async fn leave(&mut self, edge: &Walked) -> Result<(), StoreError> {
+        let columns = columns![vec![self.tenant.0], vec![edge.group.id.0], vec![edge.member.id.0]];
+        self.change(statement::LEAVE, columns).await
+    }
+}

@@ -3,7 +3,9 @@
 //! [`prepare`] is all that a dry run does: it reads both sides and writes to neither, and moves no
 //! watermark. [`run`] goes on and applies the plan. [`whole`] is a cycle as the daemon and `apply` do
 //! it: with what it keeps of the directory, its record in the state, the quarantine and the error log.
+//! [`quiet`] is how it ends at once when nothing has changed.
 
+pub mod quiet;
 pub mod whole;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -197,6 +199,8 @@ pub async fn one(
     name: &str,
     stop: watch::Receiver<bool>,
 ) -> Result<String, CycleError> {
+    // What it writes may be a part of something.
+    state.set_quiet(None)?;
     let mut prepared = prepare(config, state, clock, Extent::Changes).await?;
     let selector = scope::Selector::parse(name).map_err(CycleError::Name)?;
     let found = prepared

@@ -13,7 +13,13 @@ use std::{
 
 use futures_util::FutureExt as _;
 
-use super::{CycleError, Extent, Manner, Prepared, basis, pace, prepare, run};
+use scim_protocol::Timestamp;
+
+use super::{
+    CycleError, Extent, Manner, Prepared, basis, pace, prepare,
+    quiet::{self, Quiet},
+    run,
+};
 use crate::{
     apply::{self, Outcome},
     clock::Clock,
@@ -52,13 +58,16 @@ pub async fn complete(
     let started = clock.now();
     let full = manner.extent == Extent::Everything;
     let mut record = CycleRecord::new(started, full);
-    let cycle = AssertUnwindSafe(prepare_and_run(config, state, clock, manner)).catch_unwind();
+    let cycle = AssertUnwindSafe(cycle(config, state, clock, manner)).catch_unwind();
     let result = cycle.await.unwrap_or_else(|fault| Err(CycleError::Fault(words(fault.as_ref()))));
     let (problems, due, plan, sids) = match result {
-        Ok((prepared, mut outcome)) => {
-            state.keep(&prepared.observation)?;
-            state.keep_held_back(&prepared.plan.held_back, clock.now())?;
-            outcome.problems.extend(limits_exceeded(state, &prepared.plan)?);
+        Ok(Cycle::Quiet { entries, problems }) => {
+            record.entries = entries;
+            record.problems = problems.len();
+            (problems, Vec::new(), Plan::default(), BTreeMap::new())
+        }
+        Ok(Cycle::Through(prepared, mut outcome)) => {
+            outcome.problems.extend(keep(config, state, &prepared, &outcome, clock.now())?);
             record.entries = prepared.observation.population.len();
             record.writes = outcome.writes;
             record.problems = outcome.problems.len() + outcome.waiting.len();
@@ -109,6 +118,7 @@ pub async fn outlast(
     if plan.writes_nothing() && plan.held_back.is_empty() {
         return Ok(0);
     }
+    state.set_quiet(None)?;
     let target = Reader::new(&config.target)?;
     let writer = target.writer(target.capabilities().await?);
     let mut outcome = apply::apply(&plan, &writer, state, &mut known, pace(config, clock, manner), &|| {}).await?;
@@ -128,27 +138,60 @@ pub async fn outlast(
     Ok(outcome.writes)
 }
 
-async fn prepare_and_run(
-    config: &Config,
-    state: &State,
-    clock: &dyn Clock,
-    manner: &Manner<'_>,
-) -> Result<(Prepared, Outcome), CycleError> {
+/// What came of a cycle that ended well.
+enum Cycle {
+    /// Nothing had changed.
+    Quiet {
+        /// Entries of the directory.
+        entries: usize,
+        /// What was wrong before, and is.
+        problems: Vec<Problem>,
+    },
+    /// Everything was compared.
+    Through(Box<Prepared>, Outcome),
+}
+
+async fn cycle(config: &Config, state: &State, clock: &dyn Clock, manner: &Manner<'_>) -> Result<Cycle, CycleError> {
     let mut stop = manner.stop.clone();
     let prepared = async {
+        if manner.extent == Extent::Changes
+            && manner.exactly.is_none()
+            && let Some((entries, problems)) = quiet::try_quiet(config, state, clock.now()).await?
+        {
+            return Ok(Err((entries, problems)));
+        }
         let mut prepared = prepare(config, state, clock, manner.extent).await?;
         if let Some(file) = manner.exactly {
             let now = basis(config, &prepared).await?;
             prepared.plan = file.check(&now)?;
         }
-        Ok::<_, CycleError>(prepared)
+        Ok::<_, CycleError>(Ok(prepared))
     };
-    let mut prepared = tokio::select! {
+    let prepared = tokio::select! {
         prepared = prepared => prepared?,
         _ = stop.wait_for(|stop| *stop) => return Err(CycleError::Stopped),
     };
+    let mut prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err((entries, problems)) => return Ok(Cycle::Quiet { entries, problems }),
+    };
+    state.set_quiet(None)?;
     let outcome = run(config, state, &mut prepared, clock, manner).await?;
-    Ok((prepared, outcome))
+    Ok(Cycle::Through(Box::new(prepared), outcome))
+}
+
+/// Keeps what was read and what was held back, after the writes. Says what waits for a person.
+fn keep(
+    config: &Config,
+    state: &State,
+    prepared: &Prepared,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<Vec<Problem>, StateError> {
+    state.keep(&prepared.observation)?;
+    state.keep_held_back(&prepared.plan.held_back, now)?;
+    state.set_quiet(Quiet::after(config, prepared, outcome, now).as_ref())?;
+    limits_exceeded(state, &prepared.plan)
 }
 
 /// What a panic said.

@@ -22,12 +22,16 @@ const NT_EPOCH: i64 = 11_644_473_600_000;
 pub fn is_active(attributes: &Attributes, now: Timestamp) -> bool {
     let number = |name| attributes.text(name).and_then(|text| text.parse::<i64>().ok());
     let disabled = number("userAccountControl").is_some_and(|flags| flags & DISABLED != 0);
-    let expired = number("accountExpires")
-        .filter(|ticks| !matches!(*ticks, 0 | i64::MAX))
-        .is_some_and(|ticks| ticks / 10_000 - NT_EPOCH <= now.as_millis());
+    let expired = expires(attributes).is_some_and(|at| at <= now);
     let locked = attributes.text("pwdAccountLockedTime").is_some()
         || attributes.text("nsAccountLock").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     !disabled && !expired && !locked
+}
+
+/// When an account expires by itself.
+pub fn expires(attributes: &Attributes) -> Option<Timestamp> {
+    let ticks = attributes.text("accountExpires")?.parse::<i64>().ok()?;
+    (!matches!(ticks, 0 | i64::MAX)).then(|| Timestamp::from_millis(ticks / 10_000 - NT_EPOCH))
 }
 
 #[cfg(test)]

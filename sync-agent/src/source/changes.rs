@@ -68,7 +68,7 @@ fn container(dn: &str) -> DirectoryError {
 }
 
 /// Bytes, for people and for comparing.
-pub(in crate::source) fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -4,6 +4,7 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{State, StateError};
+use crate::cycle::quiet::Quiet;
 
 /// So many cycles are remembered.
 const KEPT: usize = 48;
@@ -95,6 +96,19 @@ impl State {
     /// Remembers that everything was compared.
     pub fn set_last_full(&self, at: Timestamp) -> Result<(), StateError> {
         self.put("last-full", &at)
+    }
+
+    /// That the last cycle left nothing to do.
+    pub fn quiet(&self) -> Result<Option<Quiet>, StateError> {
+        self.get("quiet")
+    }
+
+    /// Remembers whether a cycle left nothing to do.
+    pub fn set_quiet(&self, quiet: Option<&Quiet>) -> Result<(), StateError> {
+        match quiet {
+            Some(quiet) => self.put("quiet", quiet),
+            None => self.agent.remove("quiet").map(|_| ()).map_err(Into::into),
+        }
     }
 
     pub(super) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StateError> {

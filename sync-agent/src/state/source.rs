@@ -46,6 +46,16 @@ impl State {
         Ok(marks.get(WATERMARK)?.and_then(|mark| postcard::from_bytes(&mark).ok()))
     }
 
+    /// Keeps where the next reading continues, when the last one said nothing.
+    pub fn keep_watermark(&self, watermark: &Watermark) -> Result<(), StateError> {
+        let (_, marks) = self.source_trees()?;
+        let mark = postcard::to_stdvec(watermark).map_err(|error| StateError::Record(error.to_string()))?;
+        if marks.get(WATERMARK)?.as_deref() != Some(mark.as_slice()) {
+            marks.insert(WATERMARK, mark)?;
+        }
+        Ok(())
+    }
+
     /// Keeps an observation that continued what [`Self::kept`] gave. Call it when the writes of the
     /// run are done.
     pub fn keep(&self, observation: &Observation) -> Result<(), StateError> {
@@ -75,11 +85,7 @@ impl State {
             }
         }
         entries.apply_batch(batch)?;
-        let mark = postcard::to_stdvec(watermark).map_err(damaged)?;
-        if marks.get(WATERMARK)?.as_deref() != Some(mark.as_slice()) {
-            marks.insert(WATERMARK, mark)?;
-        }
-        Ok(())
+        self.keep_watermark(watermark)
     }
 
     fn source_trees(&self) -> Result<(sled::Tree, sled::Tree), StateError> {

@@ -21,9 +21,7 @@ const store = () => {
             return resource.filter ? resource.filter.match([...all.values()]) : [...all.values()];
         },
         ingress: (resource, instance) => {
-            // In a bulk request the library makes a resource first without its references and then once
-            // more with them, under the id that it was given.
-            const old = resource.id ? known(resource.id) : all.get(instance.id);
+            const old = resource.id ? known(resource.id) : undefined;
             const name = one => (one.userName ?? one.displayName)?.toLowerCase();
             for (const other of all.values()) {
                 if (other.id !== old?.id && name(other) === name(instance)) {

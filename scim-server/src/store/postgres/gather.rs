@@ -93,7 +93,7 @@ impl Wanted {
         self.edges.insert((group.tenant, group.id, member.id));
     }
 
-    /// The statements that read it: what each reads tells [`Self::take`] by its place.
+    /// The statements that read it, each with the part by which [`take`] knows its rows.
     pub fn steps(&self) -> Vec<(Part, Step)> {
         let mut steps = Vec::new();
         let mut add = |part, many: bool, step: &dyn Fn() -> Step| {

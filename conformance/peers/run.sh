@@ -8,9 +8,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 scim2_server=0.8.3
 cargo=${CARGO:-cargo}
 "$cargo" build --quiet --locked -p conformance
-bin=$PWD/${CARGO_TARGET_DIR:-target}/debug/scim-conformance
-reports=$PWD/${CARGO_TARGET_DIR:-target}/conformance
-mkdir -p "$reports"
+target=${CARGO_TARGET_DIR:-target}
+mkdir -p "$target/conformance"
+target=$(cd "$target" && pwd)
+bin=$target/debug/scim-conformance
+reports=$target/conformance
 
 folder=$(mktemp -d)
 servers=()
@@ -30,7 +32,14 @@ examine() {
         if curl -s -o /dev/null "$2/Users"; then break; fi
         sleep 0.1
     done
-    "$bin" run --url "$2" --token-file "$folder/token" --out "$reports/$1.txt" || true
+    # Exit code 1 is what is looked for: something that a peer does not keep. Anything else but 0 means
+    # that it could not be examined.
+    local code=0
+    "$bin" run --url "$2" --token-file "$folder/token" --out "$reports/$1.txt" || code=$?
+    if [ "$code" -gt 1 ]; then
+        echo "$1 could not be examined: exit code $code" >&2
+        exit "$code"
+    fi
     printf '%-16s %s\n' "$1" "$(sed -n 's/.*, profile rfc: //p' "$reports/$1.txt" | tail -1)"
 }
 

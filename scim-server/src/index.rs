@@ -40,8 +40,7 @@ pub fn bounded(text: &str) -> IndexValue {
 
 /// Whether a prefix of this text can be looked for in an index without missing a cut value.
 pub fn prefix_value(folded: &str) -> IndexValue {
-    let bytes = folded.as_bytes();
-    IndexValue(bytes[..bytes.len().min(EXACT_BYTES)].to_vec())
+    IndexValue(folded.bytes().take(EXACT_BYTES).collect())
 }
 
 /// The entries that a document has. Text and numbers are indexed; values of another form are not.

@@ -26,7 +26,8 @@ impl Listing {
                 out.text(",");
             }
             let id = found.position.id;
-            let of_this = groups.binary_search_by_key(&id, |(id, _)| *id).map_or(&[][..], |at| &groups[at].1);
+            let at = groups.binary_search_by_key(&id, |(id, _)| *id).ok();
+            let of_this = at.and_then(|at| groups.get(at)).map_or(&[][..], |(_, groups)| groups);
             let Some(view) = self.views.get(*ordinal) else { continue };
             self.renderer.resource(out, view, id, &found.record, of_this).await?;
         }

@@ -295,8 +295,9 @@ impl Operations {
         out.buffer.reserve(documents + META_BYTES);
         out.text(&envelope.opening());
 
-        let listed: u64 = found.matches.iter().map(|(ordinal, m)| targets[*ordinal].view.members(&m.record)).sum();
         let views: Vec<_> = targets.iter().map(|target| target.view.clone()).collect();
+        let members = |(ordinal, found): &(usize, Match)| Some(views.get(*ordinal)?.members(&found.record));
+        let listed: u64 = found.matches.iter().filter_map(members).sum();
         let page = super::list::Listing { renderer: self.renderer(context), views, matches: found.matches };
         let body = if listed > STREAM_MEMBERS {
             let (mut stream, pieces) = Out::stream();

@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use super::rfc7644_3_5_2_modify::{DEPARTMENT, add, changes, home, invalid, work};
+use super::rfc7644_3_5_2_modify::{
+    DEPARTMENT, EMAILS, ENTERPRISE_USER, NAME, NICK, TITLE, add, changes, home, invalid, work,
+};
 use crate::{
-    case::{
-        Area, Case,
-        Need::{self, Attribute, Patch},
-    },
+    case::{Area, Case},
     context::Context,
     discovery::ENTERPRISE,
     ensure, run,
@@ -18,11 +17,6 @@ use crate::{
 pub const AREA: Area = Area { tag: "modify-add", title: "PATCH: add (RFC 7644 §3.5.2.1)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.5.2.1";
-const NICK: &[Need] = &[Patch, Attribute("User", "nickName")];
-const TITLE: &[Need] = &[Patch, Attribute("User", "title"), Attribute("User", "nickName")];
-const NAME: &[Need] = &[Patch, Attribute("User", "name.familyName"), Attribute("User", "name.givenName")];
-const EMAILS: &[Need] = &[Patch, Attribute("User", "emails.type"), Attribute("User", "emails.primary")];
-const ENTERPRISE_USER: &[Need] = &[Patch, Attribute("User", DEPARTMENT)];
 
 const CASES: &[Case] = &[
     Case::must(

@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use super::rfc7644_3_5_2_modify::{DEPARTMENT, changes, home, refuses, remove, work};
+use super::rfc7644_3_5_2_modify::{
+    DEPARTMENT, EMAILS, ENTERPRISE_USER, NAME, NICK, TITLE, changes, home, refuses, remove, work,
+};
 use crate::{
-    case::{
-        Area, Case,
-        Need::{self, Attribute, Patch},
-    },
+    case::{Area, Case},
     discovery::ENTERPRISE,
     run,
 };
@@ -16,11 +15,6 @@ use crate::{
 pub const AREA: Area = Area { tag: "modify-remove", title: "PATCH: remove (RFC 7644 §3.5.2.2)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.5.2.2";
-const NICK: &[Need] = &[Patch, Attribute("User", "nickName")];
-const TITLE: &[Need] = &[Patch, Attribute("User", "title"), Attribute("User", "nickName")];
-const NAME: &[Need] = &[Patch, Attribute("User", "name.familyName"), Attribute("User", "name.givenName")];
-const EMAILS: &[Need] = &[Patch, Attribute("User", "emails.type"), Attribute("User", "emails.primary")];
-const ENTERPRISE_USER: &[Need] = &[Patch, Attribute("User", DEPARTMENT)];
 
 const CASES: &[Case] = &[
     Case::must(

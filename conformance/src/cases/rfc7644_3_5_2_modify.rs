@@ -19,10 +19,12 @@ use crate::{
 pub const AREA: Area = Area { tag: "modify", title: "Modify with PATCH (RFC 7644 §3.5.2)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.5.2";
-const NICK: &[Need] = &[Patch, Attribute("User", "nickName")];
-const TITLE: &[Need] = &[Patch, Attribute("User", "title"), Attribute("User", "nickName")];
-const NAME: &[Need] = &[Patch, Attribute("User", "name.familyName"), Attribute("User", "name.givenName")];
-const EMAILS: &[Need] = &[Patch, Attribute("User", "emails.type"), Attribute("User", "emails.primary")];
+/// What most cases about PATCH need, those of the single operations too.
+pub(super) const NICK: &[Need] = &[Patch, Attribute("User", "nickName")];
+pub(super) const TITLE: &[Need] = &[Patch, Attribute("User", "title"), Attribute("User", "nickName")];
+pub(super) const NAME: &[Need] = &[Patch, Attribute("User", "name.familyName"), Attribute("User", "name.givenName")];
+pub(super) const EMAILS: &[Need] = &[Patch, Attribute("User", "emails.type"), Attribute("User", "emails.primary")];
+pub(super) const ENTERPRISE_USER: &[Need] = &[Patch, Attribute("User", DEPARTMENT)];
 
 const CASES: &[Case] = &[
     Case::must(

@@ -14,7 +14,7 @@ use tracing_subscriber::{
     fmt,
     fmt::{
         FmtContext, FormatEvent, FormatFields,
-        format::{Json, JsonFields, Writer},
+        format::{JsonFields, Writer},
     },
     layer::SubscriberExt,
     registry::LookupSpan,
@@ -65,11 +65,12 @@ impl Log {
         let lines = match format {
             Format::Text => {
                 let colours = std::io::stderr().is_terminal();
-                lines.event_format(Text(fmt::format().with_ansi(colours))).boxed()
+                let line = fmt::format().with_ansi(colours);
+                lines.event_format(WithRequest { line, format }).boxed()
             }
             Format::Json => {
                 let line = fmt::format().json().flatten_event(true).with_current_span(false).with_span_list(false);
-                lines.fmt_fields(JsonFields::new()).event_format(Object(line)).boxed()
+                lines.fmt_fields(JsonFields::new()).event_format(WithRequest { line, format }).boxed()
             }
         };
         tracing_subscriber::registry().with(filter).with(lines).try_init().map_err(|_| LogError::Twice)?;
@@ -86,54 +87,46 @@ impl Log {
 }
 
 tokio::task_local! {
-    static REQUEST: Uuid;
+    static REQUEST: Option<Uuid>;
 }
 
 /// The same work, whose log lines end with the id of this request.
 pub fn within<F: Future>(request: Uuid, work: F) -> impl Future<Output = F::Output> {
-    REQUEST.scope(request, work)
+    REQUEST.scope(Some(request), work)
 }
 
 /// The same work, to be done by another task for the request that this one serves.
 pub fn within_same<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    within(request().unwrap_or_default(), work)
+    REQUEST.scope(request(), work)
 }
 
 /// The request that this task serves.
 fn request() -> Option<Uuid> {
-    REQUEST.try_with(|id| *id).ok()
+    REQUEST.try_with(|id| *id).ok().flatten()
 }
 
-/// Lines for people: ` request=…` at the end.
-struct Text(fmt::format::Format);
+/// A format whose lines end with the request's id: ` request=…` for people, and for machines
+/// `,"request":"…"` before the end of the object.
+struct WithRequest<F> {
+    line: F,
+    format: Format,
+}
 
-impl<S, N> FormatEvent<S, N> for Text
+impl<S, N, F> FormatEvent<S, N> for WithRequest<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> Written {
-        let Some(id) = request() else { return self.0.format_event(context, out, event) };
+        let Some(id) = request() else { return self.line.format_event(context, out, event) };
         let mut line = String::new();
-        self.0.format_event(context, Writer::new(&mut line), event)?;
-        writeln!(out, "{} request={id}", line.trim_end())
-    }
-}
-
-/// Lines for machines: `,"request":"…"` before the end of the object.
-struct Object(fmt::format::Format<Json>);
-
-impl<S, N> FormatEvent<S, N> for Object
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> Written {
-        let Some(id) = request() else { return self.0.format_event(context, out, event) };
-        let mut line = String::new();
-        self.0.format_event(context, Writer::new(&mut line), event)?;
+        self.line.format_event(context, Writer::new(&mut line), event)?;
         let line = line.trim_end();
-        writeln!(out, "{},\"request\":\"{id}\"}}", line.strip_suffix('}').unwrap_or(line))
+        match self.format {
+            Format::Text => writeln!(out, "{line} request={id}"),
+            Format::Json => writeln!(out, "{},\"request\":\"{id}\"}}", line.strip_suffix('}').unwrap_or(line)),
+        }
     }
 }
 
@@ -196,12 +189,13 @@ mod tests {
     #[test]
     fn a_line_within_a_request_ends_with_its_id() {
         let json = fmt::format().json().flatten_event(true).with_current_span(false).with_span_list(false);
-        let [outside, within] = lines(Object(json)).map(|line| serde_json::from_str::<Value>(&line).unwrap());
+        let [outside, within] = lines(WithRequest { line: json, format: Format::Json })
+            .map(|line| serde_json::from_str::<Value>(&line).unwrap());
         assert_eq!(outside["tenant"], "acme");
         assert_eq!(outside["request"], Value::Null);
         assert_eq!(within["tenant"], "acme");
         assert_eq!(within["request"], "00000000-0000-0000-0000-000000000007");
-        let [outside, within] = lines(Text(fmt::format().with_ansi(false)));
+        let [outside, within] = lines(WithRequest { line: fmt::format().with_ansi(false), format: Format::Text });
         assert!(!outside.contains("request="), "{outside}");
         assert!(within.ends_with(" request=00000000-0000-0000-0000-000000000007"), "{within}");
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     agent::TestAgent,
     directory::{Software, TestDirectory},
-    full::{BY_DESCRIPTION, EVERYTHING, same_groups, same_users},
+    full::{EVERYTHING, everything, same_groups, same_users},
     proxy::{Fault, Proxy},
     server::TestServer,
 };
@@ -81,7 +81,8 @@ fn it_runs_answers_and_stops() {
     let server = TestServer::start();
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
     let listen = format!("[service]\nlisten = \"{free}\"\n");
-    let agent = TestAgent::new(&directory, &server, &format!("{EVERYTHING}{BY_DESCRIPTION}{EVERY_SECOND}{listen}"));
+    let agent =
+        TestAgent::new(&directory, &server, &format!("{}{EVERY_SECOND}{listen}", everything(Software::OpenLdap)));
     let daemon = Daemon::start(&agent);
     until("a cycle", || status(&agent)["daemon"] == true && cycles(&agent) > 0);
     same_users(Software::OpenLdap, &seed, &server);
@@ -141,7 +142,7 @@ fn it_stops_in_the_middle_of_a_cycle_and_goes_on_later() {
     // The tenth write is held up for as long as the daemon is asked to stop.
     let proxy =
         Proxy::start(&server, Box::new(|_, write| if write == Some(10) { Fault::HangThenDrop } else { Fault::None }));
-    let more = format!("{EVERYTHING}{BY_DESCRIPTION}{EVERY_SECOND}");
+    let more = format!("{}{EVERY_SECOND}", everything(Software::OpenLdap));
     let agent = TestAgent::with_target(&directory, &server, &proxy.base(), &more);
     agent.set("[target]", "[target]\nconcurrency = 1");
     let daemon = Daemon::start(&agent);
@@ -206,20 +207,20 @@ follow_seconds = 1
 
 #[test]
 fn a_change_in_openldap_arrives_by_itself() {
-    follows(Software::OpenLdap, &format!("{EVERYTHING}{BY_DESCRIPTION}{FOLLOWS}"));
+    follows(Software::OpenLdap);
 }
 
 #[test]
 fn a_change_in_active_directory_arrives_by_itself() {
-    follows(Software::Samba, &format!("{EVERYTHING}{FOLLOWS}"));
+    follows(Software::Samba);
 }
 
 #[track_caller]
-fn follows(software: Software, more: &str) {
+fn follows(software: Software) {
     let directory = TestDirectory::start(software);
     let seed = directory.fill(10, 2);
     let server = TestServer::start();
-    let agent = TestAgent::new(&directory, &server, more);
+    let agent = TestAgent::new(&directory, &server, &format!("{}{FOLLOWS}", everything(software)));
     let daemon = Daemon::start(&agent);
     until("a cycle", || status(&agent)["daemon"] == true && cycles(&agent) > 0);
     let user = seed["users"]["u000003"]["id"].as_str().expect("an id").to_owned();

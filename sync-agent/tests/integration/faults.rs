@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use crate::{
     agent::TestAgent,
     directory::{Software, TestDirectory},
-    full::{BY_DESCRIPTION, EVERYTHING, same_groups, same_users, writes},
+    full::{everything, same_groups, same_users, writes},
     proxy::{Fault, Proxy},
     server::TestServer,
 };
@@ -39,7 +39,7 @@ fn a_target_that_throttles_and_drops_gets_everything_once() {
             _ => Fault::None,
         }),
     );
-    let agent = TestAgent::with_target(&directory, &server, &proxy.base(), &format!("{EVERYTHING}{BY_DESCRIPTION}"));
+    let agent = TestAgent::with_target(&directory, &server, &proxy.base(), &everything(Software::OpenLdap));
     let ran = agent.run(&["apply"]);
     assert!(matches!(ran.code, Some(0 | 1)), "{ran:?}");
     for code in ["TargetUnavailable", "TargetRefused", "ConflictError"] {
@@ -55,7 +55,7 @@ fn a_target_that_is_away_ends_the_run_and_the_next_goes_on() {
     let directory = TestDirectory::start(Software::OpenLdap);
     let seed = directory.fill(30, 5);
     let server = TestServer::start();
-    let more = format!("{EVERYTHING}{BY_DESCRIPTION}");
+    let more = everything(Software::OpenLdap);
     let proxy = Proxy::start(
         &server,
         Box::new(|_, write| match write {
@@ -79,7 +79,7 @@ fn an_agent_that_is_killed_between_any_two_writes_converges() {
     let directory = TestDirectory::start(Software::OpenLdap);
     let seed = directory.fill(20, 5);
     let server = TestServer::start();
-    let more = format!("{EVERYTHING}{BY_DESCRIPTION}");
+    let more = everything(Software::OpenLdap);
     let agent = TestAgent::new(&directory, &server, &more);
     let mut base = server.base().to_owned();
     let mut kills = 0;

@@ -396,24 +396,18 @@ fn large_groups_come_in_ranges() {
 
 #[test]
 fn the_bell_rings_for_a_change() {
-    let directory = TestDirectory::start(Software::OpenLdap);
-    directory.fill(5, 1);
-    let mut follower = Follower::new(&directory, Account::Sync);
-    follower.observe();
-    let kept = follower.kept.as_ref().expect("kept");
-    follower.runtime.block_on(async {
-        let mut watch =
-            Watch::open(&follower.config.source, &kept.watermark).await.expect("an answer").expect("a bell");
-        directory.change(&["mail", "u000001"]);
-        watch.changed().await.expect("a ring");
-        directory.change(&["delete", "u000002"]);
-        watch.changed().await.expect("another ring");
-    });
+    rings(Software::OpenLdap, &[&["mail", "u000001"], &["delete", "u000002"]]);
 }
 
 #[test]
 fn the_bell_of_active_directory() {
-    let directory = TestDirectory::start(Software::Samba);
+    rings(Software::Samba, &[&["mail", "u000001"]]);
+}
+
+/// Each change rings, one after the other.
+#[track_caller]
+fn rings(software: Software, changes: &[&[&str]]) {
+    let directory = TestDirectory::start(software);
     directory.fill(5, 1);
     let mut follower = Follower::new(&directory, Account::Sync);
     follower.observe();
@@ -421,8 +415,10 @@ fn the_bell_of_active_directory() {
     follower.runtime.block_on(async {
         let mut watch =
             Watch::open(&follower.config.source, &kept.watermark).await.expect("an answer").expect("a bell");
-        directory.change(&["mail", "u000001"]);
-        watch.changed().await.expect("a ring");
+        for change in changes {
+            directory.change(change);
+            watch.changed().await.expect("a ring");
+        }
     });
 }
 

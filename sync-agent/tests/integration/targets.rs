@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     agent::TestAgent,
     directory::{Software, TestDirectory},
-    full::{BY_DESCRIPTION, EVERYTHING, same_groups, same_users, writes},
+    full::{everything, same_groups, same_users, writes},
     proxy::{Fault, Proxy},
     server::TestServer,
 };
@@ -16,7 +16,7 @@ fn without_patch_filters_and_cursors() {
     let seed = directory.fill(30, 5);
     let server = TestServer::start();
     let proxy = Proxy::start(&server, Box::new(|_, _| Fault::CanDoLittle));
-    let agent = TestAgent::with_target(&directory, &server, &proxy.base(), &format!("{EVERYTHING}{BY_DESCRIPTION}"));
+    let agent = TestAgent::with_target(&directory, &server, &proxy.base(), &everything(Software::OpenLdap));
     let ran = agent.run(&["apply"]);
     assert!(matches!(ran.code, Some(0 | 1)) && !ran.stderr.contains("TargetRefused"), "{ran:?}");
     same_users(Software::OpenLdap, &seed, &server);
@@ -38,7 +38,7 @@ fn identity_center_gets_what_it_takes() {
     let directory = TestDirectory::start(Software::OpenLdap);
     let seed = directory.fill(120, 3);
     let server = TestServer::with_profile("identity-center");
-    let agent = TestAgent::new(&directory, &server, &format!("{EVERYTHING}{BY_DESCRIPTION}"));
+    let agent = TestAgent::new(&directory, &server, &everything(Software::OpenLdap));
     agent.set("[target]", "[target]\nprofile = \"identity-center\"");
     let ran = agent.run(&["apply"]);
     assert!(matches!(ran.code, Some(0 | 1)), "{ran:?}");

@@ -8,6 +8,7 @@
 //! No type of sled leaves this module, and only what sled's next major version and its rivals can
 //! also do is asked of it ([`tree`]).
 
+mod backlog;
 mod check;
 mod draft;
 mod ground;
@@ -39,8 +40,9 @@ use super::{
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
 /// The version of the layout of keys and values. An older store may be read by a newer program, but
-/// never the other way round.
-const FORMAT: u64 = 1;
+/// never the other way round. In format 1 each unique value stood in a second place, where nobody looks
+/// any more.
+const FORMAT: u64 = 2;
 
 /// A scan of more entries than this leaves the thread that asked for it.
 const INLINE: usize = 256;
@@ -100,12 +102,11 @@ impl SledStore {
     /// Like [`Self::open`], with options.
     pub fn open_with(path: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Self, OpenError> {
         let tree = Arc::new(Tree::open(path, options.cache)?);
-        if let Some(bytes) = tree.get(&key::format())? {
-            let found = value::number(&bytes)?;
-            if found > FORMAT {
-                return Err(OpenError::Format { found });
-            }
-        } else {
+        let found = tree.get(&key::format())?.map_or(Ok(0), |bytes| value::number(&bytes))?;
+        if found > FORMAT {
+            return Err(OpenError::Format { found });
+        }
+        if found < FORMAT {
             let mut batch = Batch::default();
             batch.put(key::format(), FORMAT.to_be_bytes().to_vec());
             tree.apply(batch)?;
@@ -362,14 +363,21 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_refused() {
+    fn an_older_format_is_taken_on_and_a_newer_one_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let tree = Tree::open(directory.path(), Options::default().cache).unwrap();
-        let mut batch = Batch::default();
-        batch.put(key::format(), (FORMAT + 1).to_be_bytes().to_vec());
-        tree.apply(batch).unwrap();
-        drop(tree);
-        let outcome = SledStore::open(directory.path(), Arc::new(ManualClock::default()));
-        assert!(matches!(outcome, Err(OpenError::Format { found }) if found == FORMAT + 1));
+        let open = || SledStore::open(directory.path(), Arc::new(ManualClock::default()));
+        let stamp = |format: u64| {
+            let tree = Tree::open(directory.path(), Options::default().cache).unwrap();
+            let mut batch = Batch::default();
+            batch.put(key::format(), format.to_be_bytes().to_vec());
+            tree.apply(batch).unwrap();
+            tree.flush().unwrap();
+        };
+        stamp(FORMAT - 1);
+        let store = open().unwrap();
+        assert_eq!(store.tree().unwrap().get(&key::format()).unwrap().unwrap(), FORMAT.to_be_bytes());
+        drop(store);
+        stamp(FORMAT + 1);
+        assert!(matches!(open(), Err(OpenError::Format { found }) if found == FORMAT + 1));
     }
 }

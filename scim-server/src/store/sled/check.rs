@@ -19,7 +19,6 @@
 //! | `index-missing` | a resource is not found by a value that it has |
 //! | `index-stale` | a resource is entered with a value that its document does not have |
 //! | `index-stray` | an entry of a resource that does not know of it, or does not exist |
-//! | `unique-missing`, `unique-stray` | the same, of the place that says who has a unique value |
 //! | `unique-twice` * | two resources have a unique value |
 //! | `sequence-wrong` | the next event would be numbered like one that there is |
 //! | `event-missing` *, `event-unreadable` * | the log of events has a gap |
@@ -77,8 +76,7 @@ impl Check<'_> {
 
     /// Each part sees the repairs of the one before it.
     fn tenant(&mut self, tenant: TenantId) -> Result<(), StoreError> {
-        let parts =
-            [Self::edges_to_members, Self::edges_to_groups, Self::resources, Self::index, Self::unique, Self::events];
+        let parts = [Self::edges_to_members, Self::edges_to_groups, Self::resources, Self::index, Self::events];
         for part in parts {
             part(self, tenant)?;
             self.apply()?;
@@ -241,12 +239,8 @@ mod tests {
         check(|batch| batch.remove(key::index(&title().key, id(1))), &["index-missing"]);
         check(|batch| batch.put(key::index(&title().key, id(1)), key::mark(true)), &["index-missing", "index-stray"]);
         check(|batch| batch.put(key::index(&title().key, id(9)), key::mark(false)), &["index-stray"]);
-        check(|batch| batch.remove(key::unique(&name().key)), &["unique-missing"]);
-        check(|batch| batch.put(key::unique(&title().key), id(1).0.as_bytes().to_vec()), &["unique-stray"]);
-        check(
-            |batch| batch.put(key::unique(&name().key), id(9).0.as_bytes().to_vec()),
-            &["unique-missing", "unique-stray"],
-        );
+        check(|batch| batch.remove(key::index(&name().key, id(1))), &["index-missing"]);
+        check(|batch| batch.put(key::index(&name().key, id(9)), key::mark(true)), &["index-stray"]);
         check(|batch| batch.remove(modified(&user(1), Timestamp::default())), &["index-missing"]);
     }
 
@@ -281,7 +275,7 @@ mod tests {
         let twin = Record { body: body("User", "userName=user2 title~clerk"), ..Record::default() };
         check(
             |batch| batch.put(key::resource(&user(1)), record::encode(&twin, &[])),
-            &["index-missing", "unique-twice", "index-stray", "index-stray", "unique-stray"],
+            &["index-missing", "unique-twice", "index-stray", "index-stray"],
         );
     }
 }

@@ -7,7 +7,8 @@ use scim_protocol::Timestamp;
 use sled::IVec;
 
 use super::{
-    ground::{Changes, Ground},
+    backlog::Changes,
+    ground::Ground,
     key,
     record::{self, Held},
     value::{last_event, number, read_last_event, type_name},
@@ -130,8 +131,8 @@ impl<'a> Draft<'a> {
         for entry in entries {
             // Not as strict as a commit, which also refuses a value that another has as one of many:
             // that may have come later, and then whoever is loaded first would decide.
-            let owner = if entry.unique { self.value(&key::unique(&entry.key))? } else { None };
-            if owner.is_some_and(|owner| owner != entry.id.0.as_bytes()) {
+            let other = |key: &[u8], mark: &[u8]| key::is_unique(mark) && key::last_id(key) != Some(entry.id);
+            if entry.unique && self.ground.any(key::index_equal(&entry.key), &self.changes, other)? {
                 return Err(StoreError::Taken(entry.clone()));
             }
             self.enter(entry)?;
@@ -145,7 +146,7 @@ impl<'a> Draft<'a> {
         slot.newer = true;
         // The caller names them, too; but what was forgotten must not stay behind.
         for held in std::mem::take(&mut slot.held) {
-            self.strike(&held.entry(key))?;
+            self.strike(&held.entry(key));
         }
         if gone.header.members > 0 {
             self.set(key::sweep(key.tenant, key.id), &[]);
@@ -223,7 +224,7 @@ impl<'a> Draft<'a> {
         if let Some(place) = place {
             slot.held.swap_remove(place);
             slot.reindexed = true;
-            self.strike(entry)?;
+            self.strike(entry);
         }
         Ok(())
     }
@@ -234,33 +235,21 @@ impl<'a> Draft<'a> {
         if slot.held.contains(&held) {
             return Ok(());
         }
-        let others = slot.held.len();
+        // It may have been there as one of the other sort.
         slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
-        let was_of_the_other_sort = slot.held.len() < others;
         slot.held.push(held);
         slot.reindexed = true;
-        if was_of_the_other_sort {
-            self.strike(entry)?;
-        }
         self.set(key::index(&entry.key, entry.id), key::mark(entry.unique));
-        if entry.unique {
-            self.set(key::unique(&entry.key), entry.id.0.as_bytes());
-        }
         Ok(())
     }
 
-    fn strike(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
+    fn strike(&mut self, entry: &IndexEntry) {
         self.unset(key::index(&entry.key, entry.id));
-        let unique = key::unique(&entry.key);
-        if self.value(&unique)?.as_deref() == Some(entry.id.0.as_bytes()) {
-            self.unset(unique);
-        }
-        Ok(())
     }
 
     /// Whether another resource has the value, be it as a unique one or not.
     fn is_taken(&self, entry: &IndexEntry) -> Result<bool, StoreError> {
-        let another = |key: &[u8]| key::last_id(key) != Some(entry.id);
+        let another = |key: &[u8], _: &[u8]| key::last_id(key) != Some(entry.id);
         self.ground.any(key::index_equal(&entry.key), &self.changes, another)
     }
 
@@ -286,19 +275,16 @@ impl<'a> Draft<'a> {
     }
 
     fn groups(&self, tenant: TenantId, member: ResourceId) -> Result<Vec<(ResourceId, TypeName)>, StoreError> {
-        let mut keys: Vec<Vec<u8>> = Vec::new();
-        self.ground.any(key::groups(tenant, member), &self.changes, |key| {
-            keys.push(key.to_vec());
+        let mut edges: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        self.ground.any(key::groups(tenant, member), &self.changes, |key, name| {
+            edges.push((key.to_vec(), name.to_vec()));
             false
         })?;
-        let mut groups = Vec::new();
-        for key in keys {
-            let (_, group) = key::parse_edge(&key).ok_or_else(|| StoreError::Corrupt("an edge's key".into()))?;
-            if let Some(name) = self.value(&key)? {
-                groups.push((group, type_name(&name)?));
-            }
-        }
-        Ok(groups)
+        let group = |(key, name): &(Vec<u8>, Vec<u8>)| {
+            let (_, group) = key::parse_edge(key).ok_or_else(|| StoreError::Corrupt("an edge's key".into()))?;
+            Ok((group, type_name(name)?))
+        };
+        edges.iter().map(group).collect()
     }
 
     /// The value of a key as it will be.

@@ -14,7 +14,6 @@
 //! | `m` | group, member | the member's type |
 //! | `r` | type, id | record |
 //! | `s` | | the last sequence given, and when |
-//! | `u` | type, attribute, value | id |
 //!
 //! And of the store itself: `f`, its format, and `w` · tenant · group, a deleted group whose edges
 //! are still to be swept away.
@@ -32,7 +31,6 @@ const INDEX: u8 = b'i';
 const MEMBER: u8 = b'm';
 const RESOURCE: u8 = b'r';
 const SEQUENCE: u8 = b's';
-const UNIQUE: u8 = b'u';
 
 const STORE: [u8; 16] = [0xFF; 16];
 const FORMAT: u8 = b'f';
@@ -173,21 +171,18 @@ pub(super) fn sequence(tenant: TenantId) -> Vec<u8> {
     start(tenant, SEQUENCE)
 }
 
-pub(super) fn unique(key: &IndexKey) -> Vec<u8> {
-    value(named_attribute(key.tenant, UNIQUE, key.resource_type.as_str(), &key.attribute), &key.value)
-}
-
-pub(super) fn all_unique(tenant: TenantId) -> Range {
-    Range::of(start(tenant, UNIQUE))
-}
-
 pub(super) fn index(key: &IndexKey, id: ResourceId) -> Vec<u8> {
     with(index_value(key), id)
 }
 
 /// What is stored under the key of an index entry.
-pub(super) fn mark(unique: bool) -> Vec<u8> {
-    if unique { vec![1] } else { Vec::new() }
+pub(super) fn mark(unique: bool) -> &'static [u8] {
+    if unique { &[1] } else { &[] }
+}
+
+/// Whether this is stored under the key of a unique entry.
+pub(super) fn is_unique(mark: &[u8]) -> bool {
+    !mark.is_empty()
 }
 
 /// All entries with this value.
@@ -279,22 +274,12 @@ fn unescape(bytes: &[u8]) -> Option<(IndexValue, &[u8])> {
 
 /// The key of an index entry, taken apart, and whose entry it is.
 pub(super) fn parse_index(key: &[u8]) -> Option<(IndexKey, ResourceId)> {
-    let (key, rest) = parse_value(key)?;
-    Some((key, id(rest)?))
-}
-
-/// The key of a unique entry, taken apart.
-pub(super) fn parse_unique(key: &[u8]) -> Option<IndexKey> {
-    let (key, rest) = parse_value(key)?;
-    rest.is_empty().then_some(key)
-}
-
-fn parse_value(key: &[u8]) -> Option<(IndexKey, &[u8])> {
     let tenant = tenant_of(key)?;
     let (resource_type, rest) = name(key.get(ID + 1..)?)?;
     let (attribute, rest) = name(rest)?;
     let (value, rest) = unescape(rest)?;
-    Some((IndexKey { tenant, resource_type: resource_type.into(), attribute: attribute.into(), value }, rest))
+    let key = IndexKey { tenant, resource_type: resource_type.into(), attribute: attribute.into(), value };
+    Some((key, id(rest)?))
 }
 
 /// The key of a resource, taken apart.

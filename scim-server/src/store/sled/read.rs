@@ -24,8 +24,13 @@ pub(super) fn get(tree: &Tree, key: &ResourceKey) -> Result<Option<Record>, Stor
 }
 
 pub(super) fn lookup(tree: &Tree, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
-    let Some(id) = tree.get(&key::unique(key))? else { return Ok(None) };
-    key::last_id(&id).map(Some).ok_or_else(|| damaged("a unique entry"))
+    for item in tree.scan(key::index_equal(key)) {
+        let (entry, mark) = item?;
+        if key::is_unique(&mark) {
+            return key::last_id(&entry).map(Some).ok_or_else(|| damaged("an index entry"));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn resources(

@@ -7,7 +7,7 @@ use super::{
     key,
     read::{self, damaged},
     record, sweep,
-    tree::Tree,
+    tree::{Batch, Tree},
     value::type_name,
     writer::Writer,
 };
@@ -133,5 +133,5 @@ pub(super) fn load(writer: &mut Writer, items: &[Item]) -> Result<(), StoreError
     // Nothing here gets a new version, and so nothing this instant.
     draft.settle(Timestamp::default())?;
     let changes = draft.into_changes();
-    writer.add(changes)
+    writer.apply(Batch::from(&changes))
 }

@@ -17,7 +17,7 @@ use std::{
 
 use sled::{IVec, Mode};
 
-use super::{OpenError, key::Range};
+use super::{OpenError, backlog::Changes, key::Range};
 use crate::store::StoreError;
 
 /// How large a piece of the log is, in bytes. A page larger than a quarter of it becomes a file of its
@@ -41,8 +41,8 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub fn put(&mut self, key: Vec<u8>, value: impl Into<IVec>) {
-        let value = value.into();
+    pub fn put(&mut self, key: impl Into<IVec>, value: impl Into<IVec>) {
+        let (key, value) = (key.into(), value.into());
         self.bytes += (key.len() + value.len()) as u64;
         self.inner.insert(key, value);
         self.len += 1;
@@ -55,6 +55,19 @@ impl Batch {
 
     pub fn len(&self) -> usize {
         self.len
+    }
+}
+
+impl From<&Changes> for Batch {
+    fn from(changes: &Changes) -> Self {
+        let mut batch = Self::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.put(key.as_slice(), value.clone()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        batch
     }
 }
 

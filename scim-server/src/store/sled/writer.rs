@@ -1,26 +1,27 @@
-//! The one thread that writes.
+//! The one thread that decides what is written.
 //!
-//! It takes commits from a bounded queue, checks and applies each, flushes once for all that were
-//! waiting, and only then answers them. sled applies batches one after the other in any case; a
-//! single writer makes "check, then apply" right without a lock, and one flush serves many callers.
+//! It takes commits from a bounded queue, checks each against the tree as it will be, and leaves it in
+//! the [`Backlog`], which makes it durable together with others and answers it. sled applies batches one
+//! after the other in any case; a single writer makes "check, then apply" right without a lock.
 //!
-//! Between groups of commits it runs errands: whole pieces of work that want the store to stand
-//! still (an export, a check) or that are cut into steps (a load, an erasure). When nothing waits it
-//! sweeps what deleted groups have left.
+//! Between commits it runs errands: whole pieces of work that want the store to stand still (an export,
+//! a check) or that are cut into steps (a load, an erasure). When nothing waits it sweeps what deleted
+//! groups have left.
 
 use std::{
     collections::VecDeque,
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
 
 use super::{
+    backlog::{Answer, Backlog, Changes},
     draft::Draft,
-    ground::{Changes, Ground},
+    ground::Ground,
     sweep,
     tree::{Batch, Tree, unavailable},
 };
@@ -32,16 +33,10 @@ use crate::{
 
 /// How many jobs may wait. A caller behind them waits for its turn.
 const QUEUE: usize = 4096;
-/// How many commits share one flush at most, so that the first does not wait for too many others.
-const GROUP: usize = 512;
-/// How many keys change in one batch before no further commit is added to it: readers wait while a
-/// batch is applied.
-const BATCH: usize = 256;
 
 /// How long nothing is written between two steps of a sweep, for the sake of those who read.
 const PAUSE: Duration = Duration::from_millis(1);
 
-type Answer = oneshot::Sender<Result<Committed, StoreError>>;
 type Errand = Box<dyn FnOnce(&mut Writer) + Send>;
 
 /// What the writer is asked to do.
@@ -61,9 +56,9 @@ pub(super) struct Writer {
     pub sweeps: VecDeque<(TenantId, ResourceId)>,
     /// Whether something was applied that is not durable yet.
     dirty: bool,
-    /// Set when a write failed: what is on disk is then unknown until the store is opened again.
-    broken: bool,
     metrics: Arc<StoreMetrics>,
+    /// Makes commits durable.
+    flusher: thread::JoinHandle<()>,
 }
 
 /// Starts the thread. It ends when told to close, or when the last sender is gone and all is done.
@@ -75,26 +70,35 @@ pub(super) fn start(
     let sweeps = sweep::pending(&tree)?;
     let (sender, receiver) = mpsc::channel(QUEUE);
     let last = Timestamp::from_millis(i64::MIN);
-    let writer = Writer { ground: Ground::new(tree), clock, last, sweeps, dirty: false, broken: false, metrics };
+    let backlog = Arc::<Backlog>::default();
+    let flusher = backlog.start(Arc::clone(&tree), Arc::clone(&metrics))?;
+    let writer = Writer { ground: Ground { tree, backlog }, clock, last, sweeps, dirty: false, metrics, flusher };
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver));
     Ok((sender, thread.map_err(unavailable)?))
 }
 
 impl Writer {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Some(job) = self.next(&mut jobs) {
-            if let Some(closed) = self.group(job, &mut jobs) {
-                let outcome = self.flush();
-                let restart = self.ground.tree.restart();
-                // sled lets go of the files when the last who has the tree does.
-                drop(self);
+        let mut closed = None;
+        while closed.is_none()
+            && let Some(job) = self.next(&mut jobs)
+        {
+            closed = self.group(job, &mut jobs);
+        }
+        let outcome = self.flush();
+        let restart = self.ground.tree.restart();
+        self.ground.backlog.close();
+        // sled lets go of the files when the last who has the tree does.
+        let Self { ground, flusher, .. } = self;
+        let _ = flusher.join();
+        drop(ground);
+        match closed {
+            Some(closed) => {
                 restart.run();
                 let _ = closed.send(outcome);
-                return;
             }
-        }
-        if self.flush().is_err() {
-            tracing::error!("the last changes to the store could not be flushed");
+            None if outcome.is_err() => tracing::error!("the last changes to the store could not be flushed"),
+            None => {}
         }
     }
 
@@ -113,56 +117,37 @@ impl Writer {
         jobs.blocking_recv()
     }
 
-    /// Does a job and those that wait behind it, up to a number; answers the commits when they are
-    /// durable. Gives back a request to close.
+    /// Does a job and those that wait behind it. Gives back a request to close.
     fn group(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<oneshot::Sender<Result<(), StoreError>>> {
-        let mut answers = Vec::new();
         let mut job = Some(first);
         while let Some(now) = job {
             match now {
                 Job::Commit(commit, answer) => {
-                    let outcome = self.commit(*commit);
+                    let (changes, outcome) = match self.commit(*commit) {
+                        Ok((changes, committed)) => (changes, Ok(committed)),
+                        Err(error) => (Changes::new(), Err(error)),
+                    };
                     match &outcome {
                         Err(StoreError::Conflict(_)) => drop(self.metrics.conflicts.inc()),
                         Err(StoreError::Taken(_)) => drop(self.metrics.taken.inc()),
                         _ => {}
                     }
-                    answers.push((answer, outcome));
-                    if self.ground.pending() >= BATCH && self.apply_pending().is_err() {
-                        // Nobody in this group will hear anything else.
-                        break;
-                    }
+                    self.ground.backlog.add(changes, outcome, answer);
                 }
                 Job::Errand(errand) => {
-                    self.answer(&mut answers);
+                    // What it finds wrong with the store, it says itself.
+                    let _ = self.ground.backlog.drain();
                     errand(self);
                 }
-                Job::Close(closed) => {
-                    self.answer(&mut answers);
-                    return Some(closed);
-                }
+                Job::Close(closed) => return Some(closed),
             }
-            job = if answers.len() < GROUP { jobs.try_recv().ok() } else { None };
+            job = jobs.try_recv().ok();
         }
-        self.answer(&mut answers);
+        self.ground.backlog.release();
         None
     }
 
-    fn answer(&mut self, answers: &mut Vec<(Answer, Result<Committed, StoreError>)>) {
-        let begun = Instant::now();
-        let changes = answers.iter().filter(|(_, outcome)| outcome.as_ref().is_ok_and(|committed| committed.changed));
-        let changes = changes.count() as u64;
-        let flushed = self.flush().is_ok();
-        if flushed && changes > 0 {
-            self.metrics.flushed(changes, begun.elapsed());
-        }
-        for (answer, outcome) in answers.drain(..) {
-            // A caller that has gone away does not hear it; its commit stands.
-            let _ = answer.send(if flushed { outcome } else { Err(broken()) });
-        }
-    }
-
-    fn commit(&mut self, commit: Commit) -> Result<Committed, StoreError> {
+    fn commit(&mut self, commit: Commit) -> Result<(Changes, Committed), StoreError> {
         let mut draft = Draft::new(&self.ground);
         for expect in &commit.expect {
             draft.expect(expect)?;
@@ -174,7 +159,7 @@ impl Writer {
         // A note: an event that stands for itself.
         let noted = commit.writes.is_empty() && commit.event.is_some();
         if !changed && !noted {
-            return Ok(Committed { changed, header: draft.header(&commit.target)?, sequence: 0 });
+            return Ok((Changes::new(), Committed { changed, header: draft.header(&commit.target)?, sequence: 0 }));
         }
         let tenant = commit.target.tenant;
         let (before, latest) = draft.last_event(tenant)?.unwrap_or((0, self.last));
@@ -190,14 +175,13 @@ impl Writer {
             draft.log(tenant, &event)?;
         }
         let dissolved = std::mem::take(&mut draft.dissolved);
-        let drafted = draft.into_changes();
-        self.ground.add(drafted);
+        let changes = draft.into_changes();
         self.last = now;
         self.sweeps.extend(dissolved);
-        Ok(Committed { changed, header, sequence })
+        Ok((changes, Committed { changed, header, sequence }))
     }
 
-    /// The tree, for an errand that reads. Nothing is pending when an errand begins.
+    /// The tree, for an errand that reads. Nothing is in the backlog when an errand begins.
     pub fn tree(&self) -> &Arc<Tree> {
         &self.ground.tree
     }
@@ -207,48 +191,20 @@ impl Writer {
         &self.ground
     }
 
-    /// Applies what an errand has drafted. It is durable after the next [`Self::flush`].
-    pub fn add(&mut self, changes: Changes) -> Result<(), StoreError> {
-        self.ground.add(changes);
-        self.apply_pending()
-    }
-
-    fn apply_pending(&mut self) -> Result<(), StoreError> {
-        if self.ground.pending() == 0 {
-            return Ok(());
-        }
-        let batch = self.ground.take();
-        self.apply(batch)
-    }
-
-    /// Applies a batch. It is durable after the next [`Self::flush`].
+    /// Applies a batch beside the backlog. It is durable after the next [`Self::flush`].
     pub fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
-        if self.broken {
-            return Err(broken());
-        }
+        self.ground.backlog.whole()?;
         self.dirty = true;
-        self.ground.tree.apply(batch).inspect_err(|error| self.fail(error))
+        self.ground.tree.apply(batch).inspect_err(|error| self.ground.backlog.fail(error))
     }
 
-    /// Applies what is pending, and makes durable what was applied.
+    /// Makes durable what is in the backlog and what was applied beside it.
     pub fn flush(&mut self) -> Result<(), StoreError> {
-        if self.broken {
-            return Err(broken());
-        }
-        self.apply_pending()?;
+        self.ground.backlog.drain()?;
         if self.dirty {
-            self.ground.tree.flush().inspect_err(|error| self.fail(error))?;
+            self.ground.tree.flush().inspect_err(|error| self.ground.backlog.fail(error))?;
             self.dirty = false;
         }
         Ok(())
     }
-
-    fn fail(&mut self, error: &StoreError) {
-        tracing::error!(error = error as &dyn std::error::Error, "a write failed; the store takes no more of them");
-        self.broken = true;
-    }
-}
-
-fn broken() -> StoreError {
-    unavailable("an earlier write failed, and the store must be opened again")
 }

@@ -14,25 +14,8 @@ impl Check<'_> {
                 self.fault("index-stray", format!("{tenant}: an entry's key"), |repairs| repairs.remove(key))?;
                 continue;
             };
-            if !self.belongs(&place, id, !mark.is_empty())? {
+            if !self.belongs(&place, id, key::is_unique(&mark))? {
                 self.fault("index-stray", name(&place, id), |repairs| repairs.remove(key))?;
-            }
-            if self.ended {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn unique(&mut self, tenant: TenantId) -> Result<(), StoreError> {
-        for item in self.tree().scan(key::all_unique(tenant)) {
-            let (key, id) = item?;
-            let (Some(place), Some(id)) = (key::parse_unique(&key), key::last_id(&id)) else {
-                self.fault("unique-stray", format!("{tenant}: an entry's key"), |repairs| repairs.remove(key))?;
-                continue;
-            };
-            if !self.belongs(&place, id, true)? {
-                self.fault("unique-stray", name(&place, id), |repairs| repairs.remove(key))?;
             }
             if self.ended {
                 break;
@@ -50,7 +33,9 @@ impl Check<'_> {
         Ok(if **attribute == *LAST_MODIFIED {
             *value == IndexValue::instant(header.last_modified)
         } else {
-            held.iter().any(|held| held.unique == unique && held.attribute == *attribute && held.value == *value)
+            // One that is not marked as unique, and should be, was told of with its resource.
+            let of = |held: &record::Held| held.attribute == *attribute && held.value == *value;
+            held.iter().any(|held| of(held) && (held.unique || !unique))
         })
     }
 }

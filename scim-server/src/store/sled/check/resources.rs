@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Check;
 use crate::store::{
-    Record, ResourceKey, StoreError, TenantId, TypeName,
+    IndexEntry, Record, ResourceKey, StoreError, TenantId, TypeName,
     sled::{
         draft::modified,
         key, read,
@@ -95,39 +95,34 @@ impl Check<'_> {
     fn entered(&mut self, key: &ResourceKey, held: &Held) -> Result<(), StoreError> {
         let entry = held.entry(key);
         let there = key::index(&entry.key, key.id);
-        let mark = key::mark(held.unique);
-        if self.tree().get(&there)?.as_deref() != Some(mark.as_slice()) {
-            let detail = format!("{}: {}", name(key), held.attribute);
-            self.fault("index-missing", detail, |repairs| repairs.put(there, mark))?;
+        let found = self.tree().get(&there)?.map(|mark| key::is_unique(&mark));
+        let taken = held.unique && self.has_another_owner(key, &entry, held)?;
+        let detail = || format!("{}: {}", name(key), held.attribute);
+        if found != Some(held.unique) && !(found == Some(false) && taken) {
+            // It is found by the value, even while another one is its only owner.
+            let mark = key::mark(held.unique && !taken);
+            self.fault("index-missing", detail(), |repairs| repairs.put(there, mark))?;
         }
-        if held.unique {
-            let there = key::unique(&entry.key);
-            match self.tree().get(&there)? {
-                Some(id) if id == key.id.0.as_bytes() => {}
-                Some(other) if self.holds(key, key::last_id(&other), held)? => {
-                    self.report("unique-twice", format!("{}: {}", name(key), held.attribute));
-                }
-                _ => {
-                    let detail = format!("{}: {}", name(key), held.attribute);
-                    let id = key.id.0.as_bytes().to_vec();
-                    self.fault("unique-missing", detail, |repairs| repairs.put(there, id))?;
-                }
-            }
+        if taken {
+            self.report("unique-twice", detail());
         }
         Ok(())
     }
 
-    /// Whether another resource of that type really has the entry.
-    fn holds(
-        &self,
-        key: &ResourceKey,
-        other: Option<crate::store::ResourceId>,
-        held: &Held,
-    ) -> Result<bool, StoreError> {
-        let Some(id) = other else { return Ok(false) };
-        let other = ResourceKey { id, ..key.clone() };
-        let Some(bytes) = self.tree().get(&key::resource(&other))? else { return Ok(false) };
-        Ok(record::decode_held(&bytes).is_ok_and(|(_, all)| all.contains(held)))
+    /// Whether another resource of that type has the value as its own.
+    fn has_another_owner(&self, key: &ResourceKey, entry: &IndexEntry, held: &Held) -> Result<bool, StoreError> {
+        for item in self.tree().scan(key::index_equal(&entry.key)) {
+            let (there, mark) = item?;
+            let other = key::last_id(&there).filter(|id| *id != key.id && key::is_unique(&mark));
+            let Some(id) = other else { continue };
+            let other = ResourceKey { id, ..key.clone() };
+            if let Some(bytes) = self.tree().get(&key::resource(&other))?
+                && record::decode_held(&bytes).is_ok_and(|(_, all)| all.contains(held))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -38,7 +38,6 @@ use crate::{
     clock::Clock,
     cursor::Sealer,
     event::{Action, Event},
-    profile,
     render::{Renderer, View},
     store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError},
     token::Caller,
@@ -250,11 +249,14 @@ pub fn view_of_write(
     query: &Query,
     specified: Vec<BoundPath>,
 ) -> Result<View, Error> {
+    let tenant = context.caller.tenant();
+    if query.attributes.is_empty() && query.excluded_attributes.is_empty() && specified.is_empty() {
+        return Ok(tenant.view(rt));
+    }
     let attributes: Vec<&str> = query.attributes.iter().map(String::as_str).collect();
     let excluded: Vec<&str> = query.excluded_attributes.iter().map(String::as_str).collect();
     let projection = Projection::new(&attributes, &excluded, rt)?.written(specified);
-    let tenant = context.caller.tenant();
-    Ok(View::new(rt.clone(), projection, profile::hides_members(tenant)).with_max_groups(profile::max_groups(tenant)))
+    Ok(tenant.view_through(rt, projection))
 }
 
 /// The only translation of what the store says into what a client is told.

@@ -148,6 +148,11 @@ impl View {
         Self { max_groups, ..self }
     }
 
+    /// Of which type it is a view.
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
+        &self.resource_type
+    }
+
     /// Whether the answer lists the groups of a resource.
     pub fn groups(&self) -> bool {
         self.groups

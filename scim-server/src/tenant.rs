@@ -9,13 +9,21 @@ pub mod record;
 
 use std::{collections::HashMap, sync::Arc};
 
-use scim_protocol::{Timestamp, resource::Unknown, schema::SchemaRegistry};
+use scim_protocol::{
+    Timestamp,
+    resource::{Unknown, project::Projection},
+    schema::{ResourceType, SchemaRegistry},
+};
 use serde::{Deserialize, Serialize};
 
 pub use directory::{Directory, DirectoryError};
 pub use record::TenantRecord;
 
-use crate::store::{TenantId, TypeName};
+use crate::{
+    profile,
+    render::View,
+    store::{TenantId, TypeName},
+};
 
 /// Which rules a tenant lives by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -83,12 +91,26 @@ pub struct Tenant {
     pub indexes: HashMap<TypeName, Vec<IndexSpec>>,
     /// The endpoint of each resource type, as it stands in URLs.
     pub endpoints: Arc<[(TypeName, String)]>,
+    /// What is shown of each resource type when the client does not choose.
+    pub views: Vec<View>,
 }
 
 impl Tenant {
     /// What happens to attributes that no schema defines.
     pub fn unknown(&self) -> Unknown {
         if self.settings.strict { Unknown::Refuse } else { Unknown::Ignore }
+    }
+
+    /// What is shown of one of its resource types when the client does not choose.
+    pub fn view(&self, resource_type: &Arc<ResourceType>) -> View {
+        let known = self.views.iter().find(|view| Arc::ptr_eq(view.resource_type(), resource_type));
+        known.cloned().unwrap_or_else(|| self.view_through(resource_type, Projection::Default))
+    }
+
+    /// What is shown of one of its resource types through a projection.
+    pub fn view_through(&self, resource_type: &Arc<ResourceType>, projection: Projection) -> View {
+        View::new(resource_type.clone(), projection, profile::hides_members(self))
+            .with_max_groups(profile::max_groups(self))
     }
 
     /// What is indexed of a resource type.

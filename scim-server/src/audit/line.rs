@@ -3,10 +3,19 @@
 //! Keys and punctuation are literals of this program and go in as they are; serde_json escapes what
 //! is not. A record has some twenty keys, and escaping them again in each line was most of its cost.
 
-use std::{fmt, io::Write as _};
+use std::fmt::{self, Write as _};
+
+use uuid::Uuid;
 
 /// JSON text in a buffer. Writing to memory cannot fail.
 pub(super) struct Line<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Line<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.raw(text);
+        Ok(())
+    }
+}
 
 impl<'a> Line<'a> {
     pub fn new(buffer: &'a mut Vec<u8>) -> Self {
@@ -20,12 +29,19 @@ impl<'a> Line<'a> {
 
     /// What displays itself as JSON: a number or a boolean.
     pub fn display(&mut self, value: impl fmt::Display) {
-        drop(write!(self.0, "{value}"));
+        let _ = write!(self, "{value}");
     }
 
     /// A string of characters of which JSON escapes none, as in an id, a time or an address.
     pub fn plain(&mut self, text: impl fmt::Display) {
-        drop(write!(self.0, "\"{text}\""));
+        self.0.push(b'"');
+        self.display(text);
+        self.0.push(b'"');
+    }
+
+    /// An id.
+    pub fn id(&mut self, id: Uuid) {
+        self.verbatim(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     }
 
     /// A string that is known to hold nothing that JSON escapes.

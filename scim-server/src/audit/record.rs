@@ -103,7 +103,10 @@ impl EventName<'_> {
 impl EventName<'_> {
     /// Only the name of a resource type may hold what JSON escapes.
     fn write(self, line: &mut Line<'_>) {
-        if matches!(self, Self::Resource(..)) { line.escaped(&self) } else { line.plain(self) }
+        match self {
+            Self::Resource(_, name) if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) => line.escaped(&self),
+            _ => line.plain(self),
+        }
     }
 }
 
@@ -153,8 +156,9 @@ impl AuditRecord<'_> {
     /// its meaning.
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let line = &mut Line::new(buffer);
+        let tenant = self.tenant.map(known_id);
         line.raw(r#"{"eventVersion":"1.0","userIdentity":"#);
-        self.identity(line);
+        self.identity(line, tenant);
         line.raw(r#","eventTime":"#);
         line.plain(self.at);
         line.raw(r#","eventSource":"scim-server","eventName":"#);
@@ -172,21 +176,21 @@ impl AuditRecord<'_> {
             line.escaped(&Message(error.detail()));
         }
         line.raw(r#","requestParameters":"#);
-        self.parameters(line);
+        self.parameters(line, tenant);
         line.raw(r#","responseElements":"#);
         match self.response {
             Document::None => line.raw("null"),
             Document::Bytes(bytes) => redact::document(line, bytes),
         }
         line.raw(r#","requestID":"#);
-        line.plain(self.request.as_hyphenated());
+        line.id(self.request);
         line.raw(r#","eventID":"#);
-        line.plain(self.event_id.as_hyphenated());
+        line.id(self.event_id);
         line.raw(r#","readOnly":"#);
         line.raw(if self.event.is_read_only() { "true" } else { "false" });
         line.raw(r#","eventType":"ApiCall","managementEvent":true,"recipientAccountId":"#);
         match self.tenant {
-            Some(tenant) => line.verbatim(known_id(tenant)),
+            Some(tenant) => line.verbatim(tenant),
             None => line.raw("null"),
         }
         line.raw(r#","eventCategory":"Management","tlsDetails":{"#);
@@ -197,11 +201,11 @@ impl AuditRecord<'_> {
         line.raw("}}");
     }
 
-    fn identity(&self, line: &mut Line<'_>) {
+    fn identity(&self, line: &mut Line<'_>, tenant: Option<&str>) {
         line.raw(if self.token.is_some() { r#"{"type":"BearerToken""# } else { r#"{"type":"Anonymous""# });
-        if let Some(tenant) = self.tenant {
+        if let Some(tenant) = tenant {
             line.raw(r#","accountId":"#);
-            line.verbatim(known_id(tenant));
+            line.verbatim(tenant);
         }
         if let Some(token) = self.token {
             line.raw(r#","accessKeyId":"#);
@@ -210,7 +214,7 @@ impl AuditRecord<'_> {
         line.raw("}");
     }
 
-    fn parameters(&self, line: &mut Line<'_>) {
+    fn parameters(&self, line: &mut Line<'_>, tenant: Option<&str>) {
         let mut comma = "";
         line.raw("{");
         if let Document::Bytes(body) = self.body {
@@ -218,11 +222,11 @@ impl AuditRecord<'_> {
             redact::document(line, body);
             comma = ",";
         }
-        for (key, id) in [(r#""tenantId":"#, self.tenant), (r#""id":"#, self.id)] {
+        for (key, id) in [(r#""tenantId":"#, tenant), (r#""id":"#, self.id.map(known_id))] {
             if let Some(id) = id {
                 line.raw(comma);
                 line.raw(key);
-                line.verbatim(known_id(id));
+                line.verbatim(id);
                 comma = ",";
             }
         }

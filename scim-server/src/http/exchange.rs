@@ -238,6 +238,8 @@ impl Service {
         Ok(response::document(&document?, request::answer_type(&parts.headers)))
     }
 
+    /// The larger operations have a place of their own in memory: otherwise every request, also a GET,
+    /// would move a future about that has room for the largest of them.
     async fn operate(
         &self,
         context: &Context,
@@ -279,7 +281,7 @@ impl Service {
                 self.operations.require_bulk()?;
                 let bulk = BulkRequest::parse(self.body(parts, incoming, notes).await?)?;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
-                self.operations.bulk(context, bulk).await
+                Box::pin(self.operations.bulk(context, bulk)).await
             }
             Target::Me => Err(Error::new(
                 ErrorKind::NotImplemented,
@@ -303,7 +305,7 @@ impl Service {
         if parts.method == Method::POST {
             let query = request::query(parts)?;
             let body = self.body(parts, incoming, notes).await?;
-            return self.operations.create(context, rt, self.operations.fresh_id(), body, &query).await;
+            return Box::pin(self.operations.create(context, rt, self.operations.fresh_id(), body, &query)).await;
         }
         self.query(context, std::slice::from_ref(rt), endpoint, &request::query(parts)?).await
     }
@@ -317,7 +319,8 @@ impl Service {
         query: &Query,
     ) -> Result<Answer, Error> {
         let within = self.settings.load().request_timeout;
-        let answer = tokio::time::timeout(within, self.operations.query(context, types, endpoint, query)).await;
+        let query = Box::pin(self.operations.query(context, types, endpoint, query));
+        let answer = tokio::time::timeout(within, query).await;
         answer.unwrap_or_else(|_| {
             Err(Error::new(
                 ErrorKind::TooMany,
@@ -345,12 +348,12 @@ impl Service {
                 profile::require_replace(context.caller.tenant(), rt)?;
                 let query = request::query(parts)?;
                 let body = self.body(parts, incoming, notes).await?;
-                operations.replace(context, rt, id, body, &query, &if_match).await
+                Box::pin(operations.replace(context, rt, id, body, &query, &if_match)).await
             }
             Method::PATCH => {
                 let query = request::query(parts)?;
                 let body = self.body(parts, incoming, notes).await?;
-                operations.modify(context, rt, id, body, &query, &if_match).await
+                Box::pin(operations.modify(context, rt, id, body, &query, &if_match)).await
             }
             Method::DELETE => operations.delete(context, rt, id, &if_match).await,
             _ => {

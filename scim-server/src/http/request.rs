@@ -140,7 +140,7 @@ impl Public {
     /// The base URL of a tenant: from the configuration, else from the request.
     pub fn base(&self, parts: &Parts, peer: Peer, tenant: &str) -> Result<Arc<str>, Error> {
         if let Some(url) = &self.url {
-            return Ok(format!("{url}/{tenant}/scim/v2").into());
+            return Ok([url, "/", tenant, "/scim/v2"].concat().into());
         }
         let forwarded = |name: &'static str| {
             let name = HeaderName::from_static(name);
@@ -157,7 +157,7 @@ impl Public {
         if host.is_empty() || !host.bytes().all(legal) {
             return Err(Error::value("The Host header must name this server."));
         }
-        Ok(format!("{scheme}://{host}/{tenant}/scim/v2").into())
+        Ok([scheme, "://", host, "/", tenant, "/scim/v2"].concat().into())
     }
 }
 

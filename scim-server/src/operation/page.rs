@@ -49,7 +49,9 @@ pub(super) struct Walk<'a> {
     operations: &'a Operations,
     renderer: Renderer,
     target: &'a Target,
-    filter_view: View,
+    /// What each candidate is held against, and what of it that looks at; nothing where the plan says all
+    /// that the filter says: the store has looked whether the record has the value by which it was found.
+    filter: Option<(&'a BoundFilter, View)>,
     /// How many candidates are read at a time.
     batch: usize,
     /// The single members that the filter asks for.
@@ -73,7 +75,7 @@ impl<'a> Walk<'a> {
         Self {
             operations,
             renderer: operations.renderer(context),
-            filter_view: filter_view(target),
+            filter: target.filter.as_ref().filter(|_| !target.plan.exact).map(|filter| (filter, filter_view(target))),
             members: target.filter.as_ref().map(MemberFilter::of).filter(|members| !members.is_empty()),
             prefix: prefix(context, target),
             target,
@@ -133,13 +135,12 @@ impl<'a> Walk<'a> {
         self.after.as_ref()
     }
 
-    /// Whether a candidate matches. Where the plan says all that the filter says, it does: the store
-    /// has looked whether the record has the value by which it was found.
+    /// Whether a candidate matches.
     async fn holds(&self, position: &Position, record: &Record) -> Result<bool, Error> {
-        let Some(filter) = self.target.filter.as_ref().filter(|_| !self.target.plan.exact) else { return Ok(true) };
+        let Some((filter, view)) = &self.filter else { return Ok(true) };
         let key = self.key(position.id);
-        let groups = self.operations.groups(&key, &self.filter_view).await?;
-        let document = self.renderer.document(&self.filter_view, position.id, record, &groups).await?;
+        let groups = self.operations.groups(&key, view).await?;
+        let document = self.renderer.document(view, position.id, record, &groups).await?;
         let matches = match &self.members {
             None => filter.matches(&document),
             Some(members) => members.settle(filter, &*self.operations.store, &key).await?.matches(&document),

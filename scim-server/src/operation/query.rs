@@ -52,12 +52,12 @@ impl Operations {
         profile::check_query(tenant, types, query)?;
         let targets = targets(context, types, query)?;
         let count = self.page_size(context, query.count);
-        let fingerprint = fingerprint(&tenant.id.to_string(), endpoint, query);
+        let fingerprint = || fingerprint(&tenant.id.to_string(), endpoint, query);
         let found = match &query.page {
             Page::Cursor(text) => {
                 let cursor = match text.as_deref() {
                     None | Some("") => None,
-                    Some(text) => Some(self.sealer.open(text, fingerprint, query.count, self.clock.now())?),
+                    Some(text) => Some(self.sealer.open(text, fingerprint(), query.count, self.clock.now())?),
                 };
                 let mut found = if query.sort_by.is_some() && !walks_sorted(&targets) {
                     self.sorted_cursor(context, &targets, query, count, cursor).await?
@@ -276,12 +276,12 @@ impl Operations {
         context: &Context,
         targets: &[Target],
         found: Found,
-        fingerprint: Fingerprint,
+        fingerprint: impl Fn() -> Fingerprint,
         count: Option<u32>,
     ) -> Result<Answer, Error> {
         let seal = |cursor: Option<Cursor>| {
             let cursor = cursor.map(|cursor| Cursor { count, ..cursor });
-            cursor.map(|cursor| self.sealer.seal(&cursor, fingerprint, self.clock.now())).transpose()
+            cursor.map(|cursor| self.sealer.seal(&cursor, fingerprint(), self.clock.now())).transpose()
         };
         let envelope = ListEnvelope {
             total_results: found.total,

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use scim_protocol::{
     Error,
     path::AttributePath,
+    resource::project::Projection,
     schema::{Attribute, ResourceType, SchemaRegistry, Uniqueness},
 };
 
@@ -30,7 +31,11 @@ impl Tenant {
         let endpoint = |rt: &Arc<ResourceType>| (TypeName::from(rt.name.as_str()), rt.endpoint.clone());
         let endpoints = registry.resource_types().iter().map(endpoint).collect();
         let (id, name, created, disabled) = (record.id, record.name.clone(), record.created, record.disabled);
-        Ok(Arc::new(Self { id, name, created, disabled, settings, registry, indexes, endpoints }))
+        let views = Vec::new();
+        let mut tenant = Self { id, name, created, disabled, settings, registry, indexes, endpoints, views };
+        let view = |rt| tenant.view_through(rt, Projection::Default);
+        tenant.views = tenant.registry.resource_types().iter().map(view).collect();
+        Ok(Arc::new(tenant))
     }
 }
 

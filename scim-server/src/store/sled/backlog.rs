@@ -73,10 +73,13 @@ impl Backlog {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The new value of a key, if it has one here: `Some(None)` when the key goes.
-    pub fn value(&self, key: &[u8]) -> Option<Option<IVec>> {
+    /// The value of a key as it will be.
+    pub fn value(&self, tree: &Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         let state = self.state();
-        state.gathered.get(key).or_else(|| state.underway.get(key)).cloned()
+        let value = state.gathered.get(key).or_else(|| state.underway.get(key)).cloned();
+        // What leaves the backlog before the second look is in the tree by then.
+        drop(state);
+        value.map_or_else(|| tree.get(key), Ok)
     }
 
     /// Shows each key of a run with its value as they will be, under further changes, in no order, until one is what

@@ -24,15 +24,16 @@ pub(super) struct Ground {
 impl Ground {
     /// The value of a key.
     pub fn value(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        // What leaves the backlog between the two looks is in the tree by then.
-        match self.backlog.value(key) {
-            Some(value) => Ok(value),
-            None => self.tree.get(key),
-        }
+        self.backlog.value(&self.tree, key)
     }
 
     /// Shows each key of a run with its value, under further changes, in no order, until one is what was sought.
-    pub fn any(&self, range: Range, over: &Changes, sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<bool, StoreError> {
+    pub fn any(
+        &self,
+        range: Range,
+        over: &Changes,
+        sought: impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<bool, StoreError> {
         self.backlog.any(&self.tree, range, over, sought)
     }
 }

@@ -171,6 +171,9 @@ pub(super) fn groups_of(
     members: &[ResourceId],
     budget: usize,
 ) -> Result<Option<Vec<Vec<Reference>>>, StoreError> {
+    if let [member] = members {
+        return groups_of_one(tree, tenant, *member, budget).map(|groups| groups.map(|groups| vec![groups]));
+    }
     let mut found = vec![Vec::new(); members.len()];
     let mut names = Names { tree, tenant, known: HashMap::new() };
     let mut steps = 0;
@@ -209,6 +212,38 @@ pub(super) fn groups_of(
     Ok(Some(found))
 }
 
+fn groups_of_one(
+    tree: &Tree,
+    tenant: TenantId,
+    member: ResourceId,
+    budget: usize,
+) -> Result<Option<Vec<Reference>>, StoreError> {
+    let mut groups = Vec::new();
+    for (steps, item) in tree.scan(key::groups(tenant, member)).enumerate() {
+        if steps == budget {
+            return Ok(None);
+        }
+        let (key, name) = item?;
+        let (_, group) = key::parse_edge(&key).ok_or_else(|| damaged("an edge's key"))?;
+        groups.extend(group_named(tree, tenant, group, &name)?);
+    }
+    Ok(Some(groups))
+}
+
+/// The group with its display name, unless it is gone.
+fn group_named(
+    tree: &Tree,
+    tenant: TenantId,
+    group: ResourceId,
+    type_of_it: &[u8],
+) -> Result<Option<Reference>, StoreError> {
+    let key = ResourceKey { tenant, resource_type: type_name(type_of_it)?, id: group };
+    match tree.get(&key::resource(&key))? {
+        Some(bytes) => Ok(Some(reference(key, record::display(&bytes)?))),
+        None => Ok(None),
+    }
+}
+
 /// The display names of groups, each read once.
 struct Names<'a> {
     tree: &'a Tree,
@@ -222,11 +257,7 @@ impl Names<'_> {
         if let Some(known) = self.known.get(&group) {
             return Ok(known.clone());
         }
-        let key = ResourceKey { tenant: self.tenant, resource_type: type_name(name)?, id: group };
-        let found = match self.tree.get(&key::resource(&key))? {
-            Some(bytes) => Some(reference(key, record::display(&bytes)?)),
-            None => None,
-        };
+        let found = group_named(self.tree, self.tenant, group, name)?;
         self.known.insert(group, found.clone());
         Ok(found)
     }

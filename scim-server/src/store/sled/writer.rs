@@ -8,12 +8,7 @@
 //! a check) or that are cut into steps (a load, an erasure). When nothing waits it sweeps what deleted
 //! groups have left.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, thread, time::Duration};
 
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};

@@ -10,6 +10,7 @@ USERS ?= 1000
 GROUPS ?= 50
 MEMBERS ?= 200
 
+QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
 CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
 
@@ -19,18 +20,18 @@ DENY := .tools/bin/cargo-deny
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# A release build: it takes a minute longer once, and what a newcomer then tries is as fast as the
-# real thing (password hashing alone is a hundred times slower without optimisation).
+# The profile `quick` is optimised, and built in half the time of a release (Cargo.toml says how). Cargo
+# shows its progress: the first build takes minutes.
 run: ## Build and start the server on loopback, store in ./data; the first start makes a tenant
-	$(CARGO) run --release --quiet -p scim-server -- serve --data $(DATA) --listen $(LISTEN) --first-tenant demo
+	$(CARGO) run --profile quick --locked -p scim-server -- serve --data $(DATA) --listen $(LISTEN) --first-tenant demo
 
 run-cluster: postgresql ## Three servers on a throwaway PostgreSQL, on ports 8081 to 8083; ends with Ctrl-C
-	$(CARGO) build --release --quiet -p scim-server
-	scripts/run-cluster target/release/scim-server
+	$(CARGO) build --profile quick --locked -p scim-server
+	scripts/run-cluster $(QUICK)/scim-server
 
 demo: directories ## Start a throwaway directory, the server and the agent; change people, and see it arrive
-	$(CARGO) build --release --quiet --locked -p scim-server -p sync-agent
-	sync-agent/dist/demo.sh
+	$(CARGO) build --profile quick --locked -p scim-server -p sync-agent
+	BIN=$(abspath $(QUICK)) sync-agent/dist/demo.sh
 
 build: ## Build the optimised binaries, target/release/scim-server and target/release/sync-agent
 	$(CARGO) build --release --locked

@@ -104,7 +104,7 @@ const ELSE: &str = "\n## What else is taken\n\n\
     at the end.\n\
     - **`application/json`** is as good as `application/scim+json`; the answer has the type that `Accept` asks for.\n\
     - **Elements that a filter does not find** are created by `add`, and by `replace` of a sub-attribute, when the\n  \
-    filter says nothing but `eq` and `and`.\n\
+    filter says nothing but `eq` and `and`, and, for a `replace`, names no `value`.\n\
     - **`remove` of `members` with a list of values** removes just those; members that are not there are no error.\n\
     - **References that are no URIs** (`profileUrl`) and locales that are none are kept as they are.\n";
 

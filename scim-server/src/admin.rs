@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod client;
+pub mod indexing;
 pub mod line;
 pub mod listen;
 pub mod place;

@@ -126,7 +126,7 @@ mod tests {
     use crate::store::{ResourceId, TenantId};
 
     fn spec(path: &str, case_exact: bool) -> IndexSpec {
-        IndexSpec { path: path.into(), unique: false, case_exact }
+        IndexSpec { path: path.into(), unique: false, case_exact, filled: true }
     }
 
     #[track_caller]

@@ -3,6 +3,7 @@
 //! The request path adds to atomics that exist from the start: it takes no lock, allocates nothing
 //! and looks nothing up by name. Names and labels come in only when somebody scrapes.
 
+mod certificate;
 mod histogram;
 mod requests;
 
@@ -146,6 +147,11 @@ impl Metrics {
 
     /// The media type of [`Metrics::encode`].
     pub const MEDIA_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// Shows when the served certificate ends. Each scrape asks `end`, so that a renewal is seen.
+    pub fn show_certificate(&mut self, end: impl Fn() -> Option<Timestamp> + Send + Sync + 'static) {
+        self.registry.register_collector(Box::new(certificate::Expiry(Box::new(end))));
+    }
 
     fn register_process(&mut self, start: Timestamp) {
         let gauge = Gauge::<f64, AtomicU64>::default();

@@ -63,8 +63,6 @@ pub struct Limits {
     pub patch_body_members: u64,
     /// Operations in a bulk request.
     pub bulk_operations: usize,
-    /// Bytes in the body of any request.
-    pub body_bytes: usize,
     /// How long a cursor is good for, in seconds.
     pub cursor_seconds: u32,
 }
@@ -78,7 +76,6 @@ impl Default for Limits {
             member_changes: 50_000,
             patch_body_members: 100,
             bulk_operations: 1000,
-            body_bytes: 4 * 1024 * 1024,
             cursor_seconds: 3600,
         }
     }

@@ -52,7 +52,7 @@ pub struct Scope<'a> {
     pub tenant: TenantId,
     /// Of which type.
     pub resource_type: &'a TypeName,
-    /// What is indexed.
+    /// What is indexed; only what is filled is used.
     pub specs: &'a [IndexSpec],
 }
 
@@ -131,7 +131,8 @@ fn compare(path: &BoundPath, operator: CompareOperator, operand: &Operand, scope
         }
         (Eq | Sw, Operand::Text { value, case_exact }) if !value.is_empty() => {
             let name = path.to_string();
-            let Some(spec) = scope.specs.iter().find(|s| *s.path == *name && s.case_exact == *case_exact) else {
+            let fits = |s: &&IndexSpec| s.filled && *s.path == *name && s.case_exact == *case_exact;
+            let Some(spec) = scope.specs.iter().find(fits) else {
                 return all;
             };
             let values = match operator {
@@ -182,7 +183,7 @@ mod tests {
     fn check(resource_type: &str, filter: &str, expect: &str) {
         let registry = SchemaRegistry::core();
         let rt = registry.resource_type(resource_type).unwrap();
-        let spec = |path: &str, case_exact| IndexSpec { path: path.into(), unique: false, case_exact };
+        let spec = |path: &str, case_exact| IndexSpec { path: path.into(), unique: false, case_exact, filled: true };
         let specs = [
             spec("userName", false),
             spec("externalId", true),

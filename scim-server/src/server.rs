@@ -10,6 +10,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     access::Access,
+    admin::AdminContext,
     audit::{AuditError, AuditLog, Target},
     clock::Clock,
     config::{AuditTarget, Config},
@@ -61,11 +62,15 @@ pub struct Server {
 impl Server {
     /// Puts a server together on an open store, and binds its socket.
     pub async fn bind(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::with_store(clock.now(), store.metrics()));
+        let mut metrics = Metrics::with_store(clock.now(), store.metrics());
         let tls = match &config.tls {
             Some(files) => Some(Arc::new(Tls::load(&files.cert, &files.key)?)),
             None => None,
         };
+        if let Some(tls) = tls.clone() {
+            metrics.show_certificate(move || tls.end());
+        }
+        let metrics = Arc::new(metrics);
         let audit = match &config.audit_log {
             None => None,
             Some(AuditTarget::Stdout) => Some(Target::Stdout),
@@ -119,6 +124,9 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let (stop, stopped) = watch::channel(());
         let following = tokio::spawn(chores::follow(self.service.clone(), stopped.clone()));
+        if let Some(tls) = &self.tls {
+            tokio::spawn(chores::watch(Arc::clone(tls), Arc::clone(&self.service.clock), stopped.clone()));
+        }
         let chores = tokio::spawn(chores::run(self.service.clone(), self.event_retention, stopped));
         let service = self.service.clone();
         let handle = move |request, peer| exchange::handle(service.clone(), request, peer);
@@ -138,6 +146,16 @@ impl Server {
 }
 
 impl Service {
+    /// What commands of administrators work on while this server runs.
+    pub fn administration(&self) -> AdminContext {
+        AdminContext {
+            store: Arc::clone(&self.operations.store),
+            access: Arc::clone(&self.access),
+            clock: Arc::clone(&self.clock),
+            provision: self.operations.clone(),
+        }
+    }
+
     /// Takes what may change while the server runs from a new configuration.
     pub fn reconfigure(&self, config: &Config) {
         self.settings.store(Arc::new(settings(config)));
@@ -163,7 +181,6 @@ fn limits(config: &Config) -> Limits {
         candidates: config.candidates as u64,
         patch_body_members: config.patch_body_members,
         bulk_operations: config.bulk_max_operations,
-        body_bytes: config.bulk_max_body,
         cursor_seconds: u32::try_from(config.cursor_ttl.as_secs()).unwrap_or(u32::MAX),
         ..Limits::default()
     }

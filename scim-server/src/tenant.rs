@@ -45,6 +45,9 @@ pub struct IndexSpec {
     pub unique: bool,
     /// Whether case counts.
     pub case_exact: bool,
+    /// Whether every resource is in it, so that queries may rely on it. One that was just added is
+    /// kept up by each write, and not asked, until what stood before is in it too.
+    pub filled: bool,
 }
 
 /// What an administrator may set for one tenant. Stored as JSON; every field has a default.

@@ -2,7 +2,7 @@
 
 use super::{Document, Line, hidden, must, should};
 
-pub(super) const DOCUMENT: Document = Document { name: "RFC 6750", title: "Bearer Token Usage", lines: LINES };
+pub(super) const DOCUMENT: Document = Document { name: "RFC 6750", title: "Bearer Token Usage", parts: &[LINES] };
 
 const LINES: &[Line] = &[
     must(

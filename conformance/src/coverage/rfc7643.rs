@@ -2,7 +2,7 @@
 
 use super::{Document, Line, hidden, hidden_should, must, should};
 
-pub(super) const DOCUMENT: Document = Document { name: "RFC 7643", title: "Core Schema", lines: LINES };
+pub(super) const DOCUMENT: Document = Document { name: "RFC 7643", title: "Core Schema", parts: &[LINES] };
 
 const LINES: &[Line] = &[
     must("§1.2", "A simple attribute has no sub-attributes.", &["schema-simple-sub-attributes"]),

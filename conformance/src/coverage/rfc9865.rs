@@ -2,7 +2,7 @@
 
 use super::{Document, Line, hidden, hidden_should, must, should};
 
-pub(super) const DOCUMENT: Document = Document { name: "RFC 9865", title: "Cursor-Based Pagination", lines: LINES };
+pub(super) const DOCUMENT: Document = Document { name: "RFC 9865", title: "Cursor-Based Pagination", parts: &[LINES] };
 
 const LINES: &[Line] = &[
     must("§2", "A query with an empty cursor begins a query by cursor.", &["cursor-next"]),

@@ -46,15 +46,20 @@ pub struct Settings {
     pub ca: Option<Vec<u8>>,
 }
 
-/// A connection pool to one server.
+/// The connections to one server.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: HyperClient<HttpsConnector<Connector>, Full<Bytes>>,
+    /// For what may be sent twice: connections are kept for the next request.
+    kept: Connections,
+    /// For what may not: each request has a connection of its own.
+    own: Connections,
     token: Option<String>,
     timeout: Duration,
     /// Requests without an answer in time since the last answer.
     silence: Arc<AtomicU32>,
 }
+
+type Connections = HyperClient<HttpsConnector<Connector>, Full<Bytes>>;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,9 +96,11 @@ impl Client {
             .with_no_client_auth();
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
         let connector = https.wrap_connector(Connector::new());
-        // Servers close idle connections after a few seconds, and a request that meets this is lost.
-        let inner = HyperClient::builder(TokioExecutor::new()).pool_idle_timeout(MOST_IDLE).build(connector);
-        Ok(Self { inner, token: settings.token.clone(), timeout: settings.timeout, silence: Arc::default() })
+        // A server may close an idle connection whenever it likes, and a request that meets this is lost.
+        // That says nothing about its answers, which are what is judged.
+        let kept = HyperClient::builder(TokioExecutor::new()).pool_idle_timeout(MOST_IDLE).build(connector.clone());
+        let own = HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Ok(Self { kept, own, token: settings.token.clone(), timeout: settings.timeout, silence: Arc::default() })
     }
 
     /// The token, which reports hide.
@@ -114,29 +121,31 @@ impl Client {
                 _ => return Ok(answer),
             }
         }
-        self.send_once(request).await
+        self.send_anew(&request).await
     }
 
     /// A server may close a connection just when the next request goes out on it. What may be sent twice
-    /// without harm (RFC 9110 §9.2.2) is sent once more.
+    /// without harm (RFC 9110 §9.2.2) is sent once more; the rest never goes out on a connection that
+    /// was used.
     async fn send_anew(&self, request: &Arc<Request>) -> Result<Answer, NotSent> {
-        let first = self.send_once(Arc::clone(request)).await;
-        let may_repeat = matches!(request.method.as_str(), "GET" | "PUT" | "DELETE");
-        match &first {
-            Err(NotSent(why)) if may_repeat && why.contains("Connection reset by peer") => {
-                self.send_once(Arc::clone(request)).await
+        if !matches!(request.method.as_str(), "GET" | "PUT" | "DELETE") {
+            return self.send_once(request, &self.own).await;
+        }
+        match self.send_once(request, &self.kept).await {
+            Err(NotSent(why)) if HUNG_UP.iter().any(|words| why.contains(words)) => {
+                self.send_once(request, &self.own).await
             }
-            _ => first,
+            first => first,
         }
     }
 
-    async fn send_once(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
+    async fn send_once(&self, request: &Arc<Request>, connections: &Connections) -> Result<Answer, NotSent> {
         if self.silence.load(Ordering::Relaxed) >= MOST_SILENCE {
             let asked = format!("{} {}", request.method, request.url);
             return Err(NotSent(format!("The server has stopped answering, so {asked} was not sent.")));
         }
         let seconds = self.timeout.as_secs();
-        let sent = tokio::time::timeout(self.timeout, self.exchange(Arc::clone(&request))).await;
+        let sent = tokio::time::timeout(self.timeout, self.exchange(request, connections)).await;
         if let Ok(answer) = sent {
             self.silence.store(0, Ordering::Relaxed);
             return answer;
@@ -145,7 +154,7 @@ impl Client {
         Err(NotSent(format!("No answer to {} {} within {seconds} s (--timeout).", request.method, request.url)))
     }
 
-    async fn exchange(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
+    async fn exchange(&self, request: &Arc<Request>, connections: &Connections) -> Result<Answer, NotSent> {
         let about = |what: &str, error: &dyn fmt::Display| {
             let error = error.to_string();
             NotSent(format!("{} {}: {what}: {error}.{}", request.method, request.url, advice(&error)))
@@ -164,14 +173,17 @@ impl Client {
             message = message.header("authorization", format!("Bearer {token}"));
         }
         let message = message.body(Full::new(body)).map_err(|error| about("this cannot be sent", &error))?;
-        let answer = self.inner.request(message).await.map_err(|error| about("no answer", &Chain(&error)))?;
+        let answer = connections.request(message).await.map_err(|error| about("no answer", &Chain(&error)))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MOST_BODY).collect().await;
         let body = body.map_err(|error| about("the answer broke off", &Chain(error.as_ref())))?.to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok(Answer::new(request, head.status.as_u16(), head.headers, body))
+        Ok(Answer::new(Arc::clone(request), head.status.as_u16(), head.headers, body))
     }
 }
+
+/// What a request meets on a connection that the server has just closed.
+const HUNG_UP: [&str; 3] = ["Connection reset by peer", "Broken pipe", "connection closed before message completed"];
 
 /// What to try, for the errors that people meet. The words are those of the system and of rustls.
 fn advice(error: &str) -> &'static str {

@@ -178,31 +178,71 @@ fn the_token_is_wrong() {
     check(&with("/nowhere/token"), &["/nowhere/token cannot be read"]);
 }
 
+/// Where the server listens.
+fn origin(server: &ScimServer) -> SocketAddr {
+    let host = server.url.trim_start_matches("http://").split('/').next().expect("a host");
+    host.parse().expect("an address")
+}
+
+/// Reads a request, head and body.
+fn request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let asked = head(stream);
+    let lower = asked.to_ascii_lowercase();
+    let length = lower.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    if asked.is_empty() || stream.read_exact(&mut body).is_err() {
+        return None;
+    }
+    Some([asked.replacen("\r\n", "\r\nconnection: close\r\n", 1).into_bytes(), body].concat())
+}
+
+/// What the server answers.
+fn forwarded(origin: SocketAddr, asked: &[u8]) -> Vec<u8> {
+    let mut answer = Vec::new();
+    if let Ok(mut server) = TcpStream::connect(origin) {
+        let _ = server.write_all(asked).and_then(|()| server.read_to_end(&mut answer).map(drop));
+    }
+    answer
+}
+
+/// A server that keeps connections by its words, and resets them when the next request comes: the
+/// verdicts are about its answers.
+#[test]
+fn the_server_resets_kept_connections() {
+    let server = ScimServer::start("rfc");
+    let origin = origin(&server);
+    let proxy = listen(move |mut stream| {
+        let Some(asked) = request(&mut stream) else { return };
+        let answer = forwarded(origin, &asked);
+        // One header in the place of the other, of the same length.
+        let said = String::from_utf8_lossy(&answer).replacen("connection: close", "x-connection: yes", 1);
+        let _ = stream.write_all(said.as_bytes());
+        // What is not read when the socket is closed makes it a reset.
+        let _ = stream.peek(&mut [0]);
+    });
+    let url = server.url.replace(&origin.to_string(), &proxy.to_string());
+    let token = server.token_file();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scim-conformance"));
+    command.args(["run", "--url", &url, "--only", "create-*", "--only", "modify-*", "--token-file"]).arg(token);
+    let output = command.output().expect("scim-conformance runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains(" 0 error"), "{said}");
+}
+
 /// A server that stops answering in mid-run: the rest is `error`, and it does not take hours.
 #[test]
 fn the_server_dies_in_mid_run() {
     let dying = ScimServer::start("rfc");
-    let origin: SocketAddr =
-        dying.url.trim_start_matches("http://").split('/').next().expect("an address").parse().expect("an address");
+    let origin = origin(&dying);
     let requests = std::sync::atomic::AtomicUsize::new(0);
     let proxy = listen(move |mut stream| {
-        let asked = head(&mut stream);
-        let length = asked.to_ascii_lowercase();
-        let length = length.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        if asked.is_empty() || stream.read_exact(&mut body).is_err() {
-            return;
-        }
+        let Some(asked) = request(&mut stream) else { return };
         if requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 30 {
             std::thread::sleep(Duration::from_secs(60));
             return;
         }
-        let Ok(mut server) = TcpStream::connect(origin) else { return };
-        let asked = asked.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-        let _ = server.write_all(asked.as_bytes()).and_then(|()| server.write_all(&body));
-        let mut answer = Vec::new();
-        let _ = server.read_to_end(&mut answer);
-        let _ = stream.write_all(&answer);
+        let _ = stream.write_all(&forwarded(origin, &asked));
     });
     let url = dying.url.replace(&origin.to_string(), &proxy.to_string());
     let token = dying.token_file();

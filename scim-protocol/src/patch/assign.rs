@@ -112,8 +112,13 @@ impl Assignment<'_> {
         let may_create = self.mode == Mode::Add || self.sub.is_some();
         let element = described_by(filter, self.attribute).filter(|_| may_create);
         match (element, self.sub) {
-            // `emails[value eq "old"].value` means a value that is there, not a new one.
-            (Some(element), Some(sub)) if element.contains_key(&sub.name) => Err(no_target(at)),
+            // `emails[value eq "old"].value` means a value that is there, not a new one, and so does a
+            // replacement of anything else of it.
+            (Some(element), Some(sub))
+                if element.contains_key(&sub.name) || (self.mode == Mode::Replace && element.contains_key("value")) =>
+            {
+                Err(no_target(at))
+            }
             (Some(element), _) => Ok(Some(element)),
             (None, _) => Err(no_target(at)),
         }

@@ -1,20 +1,14 @@
 //! The commands about tenants and tokens, and how both are shown.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AdminContext, AdminError, Output};
+use super::{AdminContext, AdminError, Output, indexing};
 use crate::{
-    store::{Finding, ResourceId, TypeName},
+    store::{ResourceId, TypeName},
     tenant::{Directory, DirectoryError, Profile, Settings, Tenant, TenantRecord},
     token::{Issued, Scopes, Status, Token, reminder},
 };
@@ -169,29 +163,12 @@ pub(super) async fn set(
     }
     let settings: Settings = serde_json::from_value(settings).map_err(unusable)?;
     let before = Tenant::build(&tenant)?;
-    let tenant = context.directory().set_settings(tenant, settings).await?;
+    let mut tenant = context.directory().set_settings(tenant, settings).await?;
     context.access.reload().await?;
     if Tenant::build(&tenant)?.indexes != before.indexes {
-        index_again(context).await?;
+        tenant = indexing::fill(context, tenant).await?;
     }
     context.show_tenant(&tenant, output).await
-}
-
-/// Gives each resource the index entries that it should have now.
-async fn index_again(context: &AdminContext) -> Result<(), AdminError> {
-    let left = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&left);
-    let sink = move |finding: Finding| {
-        count.fetch_add(usize::from(!finding.repaired), Ordering::Relaxed);
-        true
-    };
-    context.store.check(context.entries_of(), true, Box::new(sink)).await?;
-    match left.load(Ordering::Relaxed) {
-        0 => Ok(()),
-        left => Err(AdminError::Refused(format!(
-            "the settings are in force, but {left} value(s) cannot be indexed, most likely because they are no longer unique; `check` lists them"
-        ))),
-    }
 }
 
 /// Disables or enables a tenant.

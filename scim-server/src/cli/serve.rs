@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     admin::{
-        AdminContext,
         listen::{self, Admin},
         place::Place,
     },
@@ -144,15 +143,9 @@ async fn admin(config: &Config, place: &Place, service: &Arc<Service>) -> Result
     if !config.admin_listen.ip().is_loopback() {
         tracing::warn!(address = %config.admin_listen, "administration is not on the loopback: keep others away from it, it has no TLS");
     }
-    let context = AdminContext {
-        store: Arc::clone(&service.operations.store),
-        access: Arc::clone(&service.access),
-        clock: Arc::clone(&service.clock),
-        provision: service.operations.clone(),
-    };
     let metrics = Arc::clone(&service.metrics);
     let admin = Admin {
-        context,
+        context: service.administration(),
         token: place.token_digest().map_err(failed)?,
         stopping: AtomicBool::new(false),
         metrics: Box::new(move || (metrics.encode(), OPEN_METRICS)),

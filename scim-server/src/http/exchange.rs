@@ -233,7 +233,10 @@ impl Service {
         let document = match target {
             Target::ResourceTypes(name) => self.operations.resource_types(tenant, base, name.as_deref()),
             Target::Schemas(urn) => self.operations.schemas(tenant, base, urn.as_deref()),
-            _ => Ok(self.operations.service_provider_config(tenant, base)),
+            _ => {
+                let bulk_body = self.settings.load().bulk_max_body;
+                Ok(self.operations.service_provider_config(tenant, base, bulk_body))
+            }
         };
         Ok(response::document(&document?, request::answer_type(&parts.headers)))
     }

@@ -27,7 +27,7 @@ pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<B
     let too_large = || {
         Error::new(
             ErrorKind::PayloadTooLarge,
-            format!("The body is larger than {most} bytes (maxPayloadSize). Send less in one request."),
+            format!("The body is larger than the {most} bytes that this endpoint takes. Send less in one request."),
         )
     };
     if incoming.size_hint().lower() > most as u64 {
@@ -57,11 +57,15 @@ pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
             format!("The Content-Type must be {SCIM_JSON} or {JSON}."),
         ));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    // A byte order mark may be ignored (RFC 8259 §8.1), and some clients cannot help sending it.
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    serde_json::from_slice(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         // serde_json's own words can quote the body, so only the place is told.
-        let detail = if body.is_empty() {
+        let detail = if text.is_empty() {
             "The request needs a body: a JSON object.".to_owned()
+        } else if error.to_string().starts_with("recursion limit") {
+            format!("The body is nested too deeply: more than 127 levels at line {line}, column {column}.")
         } else {
             format!("The body is not JSON: it is wrong at line {line}, column {column}.")
         };
@@ -75,18 +79,29 @@ fn is(media_type: &str, name: &str) -> bool {
     essence.trim().eq_ignore_ascii_case(name)
 }
 
-/// The media type of the answer: `application/json` where only that is asked for, else SCIM's.
+/// The media type of the answer (RFC 7644 §3.8): `application/json` where that is asked for more than
+/// SCIM's own, which it is else.
 pub fn answer_type(headers: &HeaderMap) -> &'static str {
-    let mut json = false;
+    let (mut scim, mut json) = (0.0, 0.0);
     for accept in headers.get_all(ACCEPT) {
         for one in accept.to_str().unwrap_or_default().split(',') {
             if is(one, SCIM_JSON) {
-                return SCIM_JSON;
+                scim = quality(one).max(scim);
+            } else if is(one, JSON) {
+                json = quality(one).max(json);
             }
-            json |= is(one, JSON);
         }
     }
-    if json { JSON } else { SCIM_JSON }
+    if json > scim { JSON } else { SCIM_JSON }
+}
+
+/// How much a media type is wanted, from 0 to 1 (RFC 9110 §12.4.2).
+fn quality(media_range: &str) -> f32 {
+    let weight = media_range.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| value.trim().parse().unwrap_or(0.0))
+    });
+    weight.unwrap_or(1.0)
 }
 
 /// The parameters of a URL, decoded: `+` is a space, as forms and several providers write it.
@@ -203,5 +218,19 @@ mod tests {
         check_type(Some("application/json"), JSON);
         check_type(Some("application/json; charset=utf-8, application/scim+json"), SCIM_JSON);
         check_type(Some("text/html"), SCIM_JSON);
+        check_type(Some("application/scim+json;q=0.5, application/json"), JSON);
+        check_type(Some("application/json;q=0.5, application/scim+json ; Q=0.8"), SCIM_JSON);
+        check_type(Some("application/json;q=0"), SCIM_JSON);
+        check_type(Some("application/json;q=much"), SCIM_JSON);
+    }
+
+    #[test]
+    fn bodies_are_json_with_or_without_a_mark_before_them() {
+        let read = |body: &'static [u8]| json(&HeaderMap::new(), &Bytes::from_static(body));
+        let refused = |body| read(body).map_err(|error| error.detail().to_owned()).unwrap_err();
+        assert_eq!(read(b"\xef\xbb\xbf{}").unwrap(), serde_json::json!({}));
+        assert!(refused(b"\xef\xbb\xbf").contains("needs a body"));
+        assert!(refused(b"{\"a\":\xff}").contains("line 1, column 6"));
+        assert!(refused(&[b'['; 200]).contains("nested too deeply"));
     }
 }

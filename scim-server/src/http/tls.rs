@@ -4,6 +4,8 @@
 //! in the process can change what the server speaks: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
 //! Clients authenticate with bearer tokens, never with certificates.
 
+pub mod validity;
+
 use std::{
     io,
     path::{Path, PathBuf},
@@ -16,6 +18,7 @@ use rustls_pki_types::{
     CertificateDer, PrivateKeyDer,
     pem::{self, PemObject},
 };
+use scim_protocol::Timestamp;
 use tokio_rustls::TlsAcceptor;
 
 /// Why a certificate and key cannot be served. Each message names the file and says what to change.
@@ -74,27 +77,43 @@ pub enum TlsError {
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
-    config: ArcSwap<ServerConfig>,
+    pair: ArcSwap<Pair>,
+}
+
+/// What is served, and until when it is good.
+struct Pair {
+    config: Arc<ServerConfig>,
+    end: Option<Timestamp>,
 }
 
 impl Tls {
     /// Reads the chain and the key, both PEM, and checks that they belong together.
     pub fn load(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Self, TlsError> {
         let (certificate, key) = (certificate.into(), key.into());
-        let config = ArcSwap::from(read(&certificate, &key)?);
-        Ok(Self { certificate, key, config })
+        let pair = ArcSwap::from_pointee(read(&certificate, &key)?);
+        Ok(Self { certificate, key, pair })
     }
 
     /// Reads both files again, as on SIGHUP after a renewal. When they are not good the pair in use
     /// stays and the error says why.
     pub fn reload(&self) -> Result<(), TlsError> {
-        self.config.store(read(&self.certificate, &self.key)?);
+        self.pair.store(Arc::new(read(&self.certificate, &self.key)?));
         Ok(())
+    }
+
+    /// The certificate's file.
+    pub fn certificate(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// When the certificate in use ends; `None` when that cannot be read from it.
+    pub fn end(&self) -> Option<Timestamp> {
+        self.pair.load().end
     }
 
     /// What performs the next handshake.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.config.load_full())
+        TlsAcceptor::from(Arc::clone(&self.pair.load().config))
     }
 }
 
@@ -104,8 +123,9 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(certificate: &Path, key: &Path) -> Result<Pair, TlsError> {
     let chain = read_chain(certificate)?;
+    let end = chain.first().and_then(validity::end);
     let secret = read_key(key)?;
     let unusable = |source| match source {
         rustls::Error::InconsistentKeys(_) => {
@@ -119,7 +139,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
         .map_err(unusable)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = ring::Ticketer::new().map_err(unusable)?;
-    Ok(Arc::new(config))
+    Ok(Pair { config: Arc::new(config), end })
 }
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -11,8 +11,8 @@ use super::Operations;
 use crate::{profile, tenant::Tenant};
 
 impl Operations {
-    /// The ServiceProviderConfig.
-    pub fn service_provider_config(&self, tenant: &Tenant, base: &str) -> Value {
+    /// The ServiceProviderConfig. `bulk_body` is the largest body of a bulk request, in bytes.
+    pub fn service_provider_config(&self, tenant: &Tenant, base: &str, bulk_body: usize) -> Value {
         let page = profile::max_page_size(tenant).unwrap_or(self.limits.max_page_size);
         let bulk = profile::has_bulk(tenant) && self.limits.bulk_operations > 0;
         let features = Features {
@@ -21,7 +21,7 @@ impl Operations {
             bulk: Bulk {
                 supported: bulk,
                 max_operations: if bulk { self.limits.bulk_operations as u64 } else { 0 },
-                max_payload_size: if bulk { self.limits.body_bytes as u64 } else { 0 },
+                max_payload_size: if bulk { bulk_body as u64 } else { 0 },
             },
             filter: Filter { supported: true, max_results: u64::from(page) },
             change_password: Supported { supported: profile::has_passwords(tenant) },

@@ -99,7 +99,14 @@ impl<'a> Walk<'a> {
         if self.done {
             return Ok(None);
         }
-        let Candidates { found, done } = self.candidates().await?;
+        // Where the budget ends within a batch, one more is asked for: whether there is one decides
+        // between the end of the walk and the end of the budget.
+        let left = self.budget_left();
+        let most = if left < self.batch { left + 1 } else { self.batch };
+        let Candidates { mut found, done } = self.candidates(most).await?;
+        if !done {
+            found.truncate(left);
+        }
         self.done = done;
         if let Some((last, _)) = found.last() {
             self.after = Some(last.clone());
@@ -113,6 +120,12 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(Some(matches))
+    }
+
+    /// How many documents may still be looked at: at least one, so that a walk always moves on.
+    fn budget_left(&self) -> usize {
+        let left = self.operations.limits.candidates.saturating_sub(self.examined).max(1);
+        usize::try_from(left).unwrap_or(usize::MAX)
     }
 
     /// Refuses to look at more documents than the limit says.
@@ -164,7 +177,8 @@ impl<'a> Walk<'a> {
         first.is_none_or(|first| first == position.value)
     }
 
-    async fn candidates(&self) -> Result<Candidates, Error> {
+    /// The next candidates, `most` of them where there are so many.
+    async fn candidates(&self, most: usize) -> Result<Candidates, Error> {
         let store = &self.operations.store;
         let tenant = self.renderer.tenant;
         let after_id = self.after.as_ref().map(|position| position.id);
@@ -172,17 +186,17 @@ impl<'a> Walk<'a> {
             Source::Nothing => Ok(Candidates { found: Vec::new(), done: true }),
             Source::All => {
                 let start = after_id.map_or(Start::Offset(0), Start::After);
-                let page = store.resources(tenant, &self.target.name, start, self.batch).await?;
-                let done = page.len() < self.batch;
+                let page = store.resources(tenant, &self.target.name, start, most).await?;
+                let done = page.len() < most;
                 let found = page.into_iter().map(|(id, record)| (by_id(id), Some(record))).collect();
                 Ok(Candidates { found, done })
             }
             Source::Index(range) => {
-                let found = store.indexed(range, self.after.as_ref(), self.batch).await?;
-                let done = found.len() < self.batch;
+                let found = store.indexed(range, self.after.as_ref(), most).await?;
+                let done = found.len() < most;
                 Ok(Candidates { found, done })
             }
-            Source::MembersOf(group) => self.members_of(*group, after_id).await,
+            Source::MembersOf(group) => self.members_of(*group, after_id, most).await,
             source @ (Source::Ids(_) | Source::GroupsOf(_) | Source::Union(_)) => {
                 let mut ids = self.ids(source).await?;
                 ids.sort_unstable();
@@ -222,14 +236,14 @@ impl<'a> Walk<'a> {
         if found.len() == limit { Err(too_many(most)) } else { Ok(found.into_iter().map(|p| p.id).collect()) }
     }
 
-    async fn members_of(&self, group: ResourceId, after: Option<ResourceId>) -> Result<Candidates, Error> {
+    async fn members_of(&self, group: ResourceId, after: Option<ResourceId>, most: usize) -> Result<Candidates, Error> {
         for (name, _) in self.renderer.endpoints.iter() {
             let key = ResourceKey { tenant: self.renderer.tenant, resource_type: name.clone(), id: group };
-            let page = self.operations.store.members(&key, after, self.batch, false).await?;
+            let page = self.operations.store.members(&key, after, most, false).await?;
             if page.is_empty() {
                 continue;
             }
-            let done = page.len() < self.batch;
+            let done = page.len() < most;
             // Members of another type take part as positions, so that the walk gets past them.
             let found = self.records(page.into_iter().map(|member| member.id).collect()).await?;
             return Ok(Candidates { found, done });

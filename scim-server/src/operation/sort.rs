@@ -37,7 +37,7 @@ pub(super) fn source(query: &Query, rt: &ResourceType, scope: Scope<'_>) -> Resu
         // An index holds text, in which 10 comes before 9.
         let complete = path.leaf().is_some_and(|leaf| leaf.required && !leaf.multi_valued && leaf.kind.is_text())
             && path.sub_attribute.is_none();
-        scope.specs.iter().find(|spec| complete && *spec.path == *name).map(|spec| spec.path.clone())
+        scope.specs.iter().find(|spec| complete && spec.filled && *spec.path == *name).map(|spec| spec.path.clone())
     };
     Ok(attribute.map(|attribute| {
         Source::Index(IndexRange {

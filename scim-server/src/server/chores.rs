@@ -11,7 +11,15 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    http::Service,
+    admin::indexing,
+    clock::Clock,
+    http::{
+        Service,
+        tls::{
+            Tls,
+            validity::{Reminder, Warning},
+        },
+    },
     store::{StoreError, TenantId},
 };
 
@@ -29,7 +37,7 @@ const EVENTS: usize = 1000;
 /// Each minute: writes down when tokens were last used, and forgets who is within the rate limits.
 ///
 /// Of several processes on one store, one at a time is its keeper. When it becomes so, it finishes
-/// the removal of tenants that a process before it began; then, and each hour, it reminds of tokens
+/// what a process before it began, the removal of tenants and the filling of indexes; then, and each hour, it reminds of tokens
 /// that end soon, and forgets old events.
 pub async fn run(service: Arc<Service>, event_retention: Option<Duration>, mut stopped: watch::Receiver<()>) {
     let process = Uuid::new_v4();
@@ -51,7 +59,7 @@ pub async fn run(service: Arc<Service>, event_retention: Option<Duration>, mut s
         }
         if keeper.is_none() {
             tokio::select! {
-                () = finish_removals(&service) => {}
+                () = finish(&service) => {}
                 _ = stopped.changed() => break,
             }
         }
@@ -117,7 +125,31 @@ async fn glance(service: &Service, seen: &mut u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn finish_removals(service: &Service) {
+/// Warns of a certificate that ends soon or has ended: each process of the one that it serves.
+pub async fn watch(tls: Arc<Tls>, clock: Arc<dyn Clock>, mut stopped: watch::Receiver<()>) {
+    let mut reminder = Reminder::default();
+    let mut minutes = interval(MINUTE);
+    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = minutes.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        let Some(end) = tls.end() else { continue };
+        let (certificate, expires) = (tls.certificate().display(), end);
+        match reminder.due(end, clock.now()) {
+            Some(Warning::Ends(days_left)) => {
+                tracing::warn!(%certificate, %expires, days_left, "the certificate ends soon: renew it, then send SIGHUP");
+            }
+            Some(Warning::Ended) => {
+                tracing::error!(%certificate, %expires, "the certificate has ended and clients refuse it: renew it, then send SIGHUP");
+            }
+            None => {}
+        }
+    }
+}
+
+async fn finish(service: &Service) {
     match service.access.directory().finish_removals().await {
         Ok(removed) => {
             for tenant in removed {
@@ -127,6 +159,17 @@ async fn finish_removals(service: &Service) {
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "a tenant whose deletion was cut off is not removed; the next start tries again");
+        }
+    }
+    match indexing::finish_filling(&service.administration()).await {
+        Ok(filled) => {
+            for tenant in filled {
+                tracing::info!(tenant, "filled indexes whose filling was cut off");
+            }
+        }
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "an index whose filling was cut off is not filled; the next start tries again");
         }
     }
 }

@@ -1,6 +1,9 @@
 //! From what was set for a tenant to what its requests need: its schemas, and what is indexed.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use scim_protocol::{
     Error,
@@ -20,7 +23,12 @@ impl Tenant {
         let registry = registry(&settings)?;
         let mut indexes = HashMap::new();
         for resource_type in registry.resource_types() {
-            indexes.insert(TypeName::from(resource_type.name.as_str()), index_specs(resource_type, &settings)?);
+            let mut specs = index_specs(resource_type, &settings)?;
+            for spec in &mut specs {
+                spec.filled =
+                    !record.unfilled.iter().any(|(name, path)| *name == resource_type.name && **path == *spec.path);
+            }
+            indexes.insert(TypeName::from(resource_type.name.as_str()), specs);
         }
         let named = settings.indexes.keys().map(|name| ("indexes", name));
         for (setting, name) in named.chain(settings.quotas.keys().map(|name| ("quotas", name))) {
@@ -36,6 +44,20 @@ impl Tenant {
         let view = |rt| tenant.view_through(rt, Projection::Default);
         tenant.views = tenant.registry.resource_types().iter().map(view).collect();
         Ok(Arc::new(tenant))
+    }
+
+    /// The indexes, as resource type and path, that this tenant has and that one has not, has not
+    /// filled, or holds in another form.
+    pub fn indexes_beyond(&self, before: &Self) -> BTreeSet<(String, String)> {
+        let mut beyond = BTreeSet::new();
+        for (name, specs) in &self.indexes {
+            let had = before.index_specs(name.as_str());
+            let is_new = |spec: &&IndexSpec| {
+                !had.iter().any(|old| old.filled && old.path == spec.path && old.case_exact == spec.case_exact)
+            };
+            beyond.extend(specs.iter().filter(is_new).map(|spec| (name.as_str().to_owned(), spec.path.to_string())));
+        }
+        beyond
     }
 }
 
@@ -58,7 +80,7 @@ fn registry(settings: &Settings) -> Result<SchemaRegistry, Error> {
 /// resources up by, and what was set.
 fn index_specs(resource_type: &ResourceType, settings: &Settings) -> Result<Vec<IndexSpec>, Error> {
     let strict = settings.profile == Profile::IdentityCenter;
-    let mut specs = vec![IndexSpec { path: Arc::from("externalId"), unique: strict, case_exact: true }];
+    let mut specs = vec![IndexSpec { path: Arc::from("externalId"), unique: strict, case_exact: true, filled: true }];
     for attribute in &resource_type.schema.attributes {
         add_unique(&mut specs, "", attribute);
     }
@@ -67,7 +89,7 @@ fn index_specs(resource_type: &ResourceType, settings: &Settings) -> Result<Vec<
             add_unique(&mut specs, &format!("{}:", extension.schema.id), attribute);
         }
     }
-    let folded = |path: &str, unique| IndexSpec { path: Arc::from(path), unique, case_exact: false };
+    let folded = |path: &str, unique| IndexSpec { path: Arc::from(path), unique, case_exact: false, filled: true };
     match resource_type.name.as_str() {
         "User" => {
             add(&mut specs, folded("emails.value", strict));
@@ -83,7 +105,7 @@ fn index_specs(resource_type: &ResourceType, settings: &Settings) -> Result<Vec<
             Error::value(format!("indexes: \"{path}\" has no value of its own; name one of its sub-attributes."))
         })?;
         let case_exact = leaf.case_exact;
-        add(&mut specs, IndexSpec { path: bound.to_string().into(), unique: false, case_exact });
+        add(&mut specs, IndexSpec { path: bound.to_string().into(), unique: false, case_exact, filled: true });
     }
     Ok(specs)
 }
@@ -93,7 +115,8 @@ fn add_unique(specs: &mut Vec<IndexSpec>, prefix: &str, attribute: &Attribute) {
     let subs = attribute.sub_attributes.iter().map(|sub| (format!("{prefix}{}.{}", attribute.name, sub.name), &**sub));
     for (path, found) in [(format!("{prefix}{}", attribute.name), attribute)].into_iter().chain(subs) {
         if found.uniqueness != Uniqueness::None && !found.is_complex() {
-            add(specs, IndexSpec { path: path.into(), unique: true, case_exact: found.case_exact });
+            let path = path.into();
+            add(specs, IndexSpec { path, unique: true, case_exact: found.case_exact, filled: true });
         }
     }
 }
@@ -117,9 +140,7 @@ mod tests {
     fn indexes(settings: serde_json::Value, resource_type: &str) -> Result<Vec<String>, String> {
         let settings = serde_json::from_value(settings).unwrap();
         let id = TenantId::random([1; 16]);
-        let created = Timestamp::default();
-        let record =
-            TenantRecord { id, name: "t".to_owned(), disabled: false, deleting: false, settings, created, version: 1 };
+        let record = TenantRecord::new(id, "t", settings, Timestamp::default());
         let tenant = Tenant::build(&record).map_err(|error| error.detail().to_owned())?;
         let mark = |set, mark: &'static str| if set { mark } else { "" };
         let word = |spec: &IndexSpec| format!("{}{}{}", spec.path, mark(spec.unique, "!"), mark(spec.case_exact, "="));

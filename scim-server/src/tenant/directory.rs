@@ -1,6 +1,6 @@
 //! The tenants of a store, as an administrator handles them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     Settings, Tenant,
@@ -101,9 +101,8 @@ impl Directory {
         lifetime: Option<Duration>,
     ) -> Result<(TenantRecord, Option<Issued>), DirectoryError> {
         record::check_name(name).map_err(DirectoryError::Name)?;
-        let (id, created) = (TenantId::random((self.random)()), self.clock.now());
-        let tenant =
-            TenantRecord { id, name: name.to_owned(), disabled: false, deleting: false, settings, created, version: 1 };
+        let id = TenantId::random((self.random)());
+        let tenant = TenantRecord::new(id, name, settings, self.clock.now());
         Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
 
         let mut commit = Commit::new(tenant.key(), event(id, &["name", "settings"]));
@@ -127,11 +126,20 @@ impl Directory {
         self.write(TenantRecord { disabled, ..tenant }, &["disabled"]).await
     }
 
-    /// Gives a tenant other settings.
+    /// Gives a tenant other settings. Indexes that it did not have are `unfilled` in the record
+    /// that comes back: no query relies on them until they are [filled](Self::set_filled).
     pub async fn set_settings(&self, tenant: TenantRecord, settings: Settings) -> Result<TenantRecord, DirectoryError> {
-        let tenant = TenantRecord { settings, ..tenant };
-        Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
+        let before = Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
+        let mut tenant = TenantRecord { settings, ..tenant };
+        let after = Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
+        tenant.unfilled = after.indexes_beyond(&before);
         self.write(tenant, &["settings"]).await
+    }
+
+    /// Lets queries rely on all of a tenant's indexes. Refused (`Conflict`) when the tenant has
+    /// changed since the record was read.
+    pub async fn set_filled(&self, tenant: TenantRecord) -> Result<TenantRecord, DirectoryError> {
+        self.write(TenantRecord { unfilled: BTreeSet::new(), ..tenant }, &["indexes"]).await
     }
 
     /// Closes a tenant for good, as the first half of its removal: from the moment at which the table

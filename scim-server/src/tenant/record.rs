@@ -1,6 +1,6 @@
 //! What is stored of a tenant: a record of the system's own tenant.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use scim_protocol::{Timestamp, value::fold};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,10 @@ pub struct TenantRecord {
     /// Whether it is being deleted: a deletion that was interrupted is finished by another.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleting: bool,
+    /// The indexes that were added and are not filled yet, as resource type and path. Whoever finds
+    /// one here after an interruption fills it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unfilled: BTreeSet<(String, String)>,
     /// What an administrator set.
     #[serde(default)]
     pub settings: Settings,
@@ -53,6 +57,12 @@ pub struct TenantRecord {
 }
 
 impl TenantRecord {
+    /// A new tenant, in which nothing is.
+    pub fn new(id: TenantId, name: &str, settings: Settings, created: Timestamp) -> Self {
+        let name = name.to_owned();
+        Self { id, name, disabled: false, deleting: false, unfilled: BTreeSet::new(), settings, created, version: 1 }
+    }
+
     /// From its record.
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
         let tenant: Self = serde_json::from_slice(&record.body.visible)

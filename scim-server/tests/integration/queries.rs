@@ -103,3 +103,37 @@ async fn what_is_never_returned_orders_nothing() {
     client.get("/Users?sortBy=password").await.expect_error(400, Some("invalidValue"));
     client.get("/?sortBy=password").await.expect_error(400, Some("invalidValue"));
 }
+
+/// `--candidates` is what it says, whatever the batches in which resources are read.
+#[tokio::test]
+async fn as_many_resources_are_looked_at_as_was_said() {
+    let server = TestServer::with(Options::args(&["--candidates", "10"]));
+    let client = server.client();
+    for number in 0..10 {
+        make(&client, &format!("u{number}"), json!({})).await;
+    }
+    let all = format!("/Users?filter={}", encoded("userName co \"u\""));
+    assert_eq!(client.get(&all).await.expect(200).json["totalResults"], 10);
+    assert_eq!(client.get("/Users?sortBy=nickName").await.expect(200).json["totalResults"], 10);
+    make(&client, "u10", json!({})).await;
+    client.get(&all).await.expect_error(400, Some("tooMany"));
+    client.get("/Users?sortBy=nickName").await.expect_error(400, Some("tooMany"));
+    // A walk goes on behind the tenth.
+    let page = client.get(&format!("{all}&cursor=")).await.expect(200);
+    assert_eq!(names(&page).len(), 10);
+    assert_eq!(walk(&client, &format!("filter={}", encoded("userName co \"u\""))).await.len(), 11);
+    // Groups come behind the users, and the budget ends between them.
+    client.group("g", &[]).await;
+    let root = format!("/?filter={}", encoded("id pr and meta.version pr"));
+    client.get(&root).await.expect_error(400, Some("tooMany"));
+    let (mut seen, mut cursor) = (0, String::new());
+    loop {
+        let page = client.get(&format!("{root}&cursor={cursor}")).await.expect(200);
+        seen += page.ids().len();
+        match page.json["nextCursor"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    assert_eq!(seen, 12);
+}

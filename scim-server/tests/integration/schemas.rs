@@ -394,3 +394,33 @@ async fn an_index_also_finds_what_was_there_before_it() {
     server.launch();
     assert_eq!(found(&server.client(), "/Users", "title eq \"TITLE 3\"").await.len(), 2);
 }
+
+/// While an index is filled, queries go on without it: nobody is missing from any answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_missed_while_an_index_is_filled() {
+    let server = TestServer::start();
+    let client = server.client();
+    for hundred in 0..10 {
+        let one = |number: usize| {
+            let user = json!({"schemas": [USER], "userName": format!("u{hundred}-{number}"), "title": "Guide"});
+            json!({"method": "POST", "path": "/Users", "bulkId": number.to_string(), "data": user})
+        };
+        let some: Vec<_> = (0..100).map(one).collect();
+        client.post("/Bulk", &json!({"Operations": some})).await.expect(200);
+    }
+    let file = server.scratch("indexes.json");
+    std::fs::write(&file, json!({"indexes": {"User": ["title"]}}).to_string()).expect("the settings");
+    let by_title = format!("/Users?count=0&filter={}", encoded("title eq \"guide\""));
+    let server = std::sync::Arc::new(server);
+    let setting = {
+        let (server, file) = (std::sync::Arc::clone(&server), file.to_string_lossy().into_owned());
+        tokio::task::spawn_blocking(move || {
+            server.run_json(&["tenant", "set", "test", "--json", "--settings", &file]);
+        })
+    };
+    while !setting.is_finished() {
+        assert_eq!(client.get(&by_title).await.expect(200).json["totalResults"], 1000);
+    }
+    setting.await.expect("the settings are set");
+    assert_eq!(client.get(&by_title).await.expect(200).json["totalResults"], 1000);
+}

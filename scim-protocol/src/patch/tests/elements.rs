@@ -51,6 +51,7 @@ fn value_filters_select_elements() {
     no_target(json!({"op": "replace", "path": "emails[type eq \"other\"]", "value": {"value": "x"}}));
     no_target(json!({"op": "replace", "path": "emails[not (type pr)].value", "value": "x"}));
     no_target(json!({"op": "replace", "path": "emails[value eq \"gone@x.org\"].value", "value": "x"}));
+    no_target(json!({"op": "replace", "path": "emails[value eq \"gone@x.org\"].type", "value": "home"}));
     no_target(json!({"op": "add", "path": "emails[type sw \"o\"].value", "value": "x"}));
 }
 

@@ -321,6 +321,45 @@ async fn the_audit_log_is_rotated_by_a_signal() {
     assert_eq!((lines(&moved), lines(&file)), (2, 1));
 }
 
+/// SIGHUP reads the configuration again: what a running server can take it takes, and what needs a
+/// restart it names.
+#[tokio::test]
+async fn settings_are_read_again_by_a_signal() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let write = |text: &str| fs::write(file.path(), text).expect("the configuration");
+    let said = async |server: &TestServer, words: &str| {
+        for _ in 0..400 {
+            if server.log().contains(words) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{words:?} is not said:\n{}", server.log());
+    };
+    write("page_size = 50\n");
+    let server = TestServer::with(Options::args(&["--config", &file.path().to_string_lossy()]));
+    let client = server.client();
+    write("public_url = \"https://two.example.com\"\nbulk_max_body = \"2MiB\"\npage_size = 20\ncandidates = 5\n");
+    server.signal("HUP");
+    said(&server, "were read again").await;
+    let log = server.log();
+    for key in ["page_size", "candidates"] {
+        let line = log.lines().find(|line| line.contains("needs a restart") && line.contains(key));
+        assert!(line.is_some(), "{key} is not named:\n{log}");
+    }
+    assert_eq!(log.matches("needs a restart").count(), 2, "what is applied needs none:\n{log}");
+    let config = client.get("/ServiceProviderConfig").await.expect(200).json;
+    assert_eq!(config["bulk"]["maxPayloadSize"], 2 * 1024 * 1024);
+    assert_eq!(config["pagination"]["defaultPageSize"], 50);
+    let location = config["meta"]["location"].as_str().expect("a location");
+    assert!(location.starts_with("https://two.example.com/"), "{location}");
+
+    write("page_sise = 20\n");
+    server.signal("HUP");
+    said(&server, "the configuration stays as it was").await;
+    assert!(server.log().contains("did you mean"), "{}", server.log());
+}
+
 /// SIGTERM: what is under way is finished, nothing new is begun, the exit code is 0, and everything that
 /// was answered is there afterwards.
 #[tokio::test]

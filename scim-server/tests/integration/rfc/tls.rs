@@ -1,6 +1,10 @@
 //! HTTPS (RFC 7644 §7.2): the certificate, its renewal while the server runs, and HTTP/2 by ALPN.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
@@ -121,6 +125,60 @@ async fn a_renewed_certificate_is_served_after_a_signal() {
         200,
         "connections stay"
     );
+}
+
+/// Writes a pair whose certificate ends so many days from now; ended, when they are negative.
+fn certify_until(directory: &Path, days: i64) {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut wanted = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    let end = u64::try_from(now() + days * DAY).expect("a time after 1970");
+    wanted.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(end);
+    let certificate = wanted.self_signed(&key).expect("a certificate");
+    std::fs::write(directory.join("cert.pem"), certificate.pem()).expect("the certificate's file");
+    std::fs::write(directory.join("key.pem"), key.serialize_pem()).expect("the key's file");
+}
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let passed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
+    i64::try_from(passed.as_secs()).expect("a time before the end of all times")
+}
+
+#[tokio::test]
+async fn a_certificate_that_ends_is_warned_of_and_its_end_is_a_metric() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let expiry = async |server: &TestServer| {
+        let metrics = server.client().send("GET", &format!("{}/metrics", server.admin()), &[], None).await.expect(200);
+        let line = metrics.text.lines().find_map(|l| l.strip_prefix("scim_tls_certificate_expiry_timestamp_seconds "));
+        line.and_then(|seconds| seconds.parse::<i64>().ok()).unwrap_or_else(|| panic!("no end in {}", metrics.text))
+    };
+
+    certify_until(directory.path(), 400);
+    let server = start(&directory);
+    let left = expiry(&server).await - now();
+    assert!((399 * DAY..=400 * DAY).contains(&left), "{left}");
+    assert!(!server.log().contains("certificate"), "{}", server.log());
+    // What is served after a signal is what is told.
+    certify_until(directory.path(), 300);
+    server.signal("HUP");
+    wait_for(|| server.log().contains("were read again")).await;
+    let left = expiry(&server).await - now();
+    assert!((299 * DAY..=300 * DAY).contains(&left), "{left}");
+    drop(server);
+
+    certify_until(directory.path(), 10);
+    let server = start(&directory);
+    wait_for(|| server.log().contains("the certificate ends soon")).await;
+    assert!(server.log().contains("days_left=10"), "{}", server.log());
+    drop(server);
+
+    // It is served all the same: what a client makes of it is the client's to say.
+    certify_until(directory.path(), -3);
+    let server = start(&directory);
+    wait_for(|| server.log().contains("the certificate has ended")).await;
+    assert!(expiry(&server).await < now());
 }
 
 async fn wait_for(condition: impl Fn() -> bool) {

@@ -1,0 +1,143 @@
+//! From an index that was added to one that queries rely on.
+//!
+//! Settings with a new index are in force at once for writes, which keep it up from then on. Queries
+//! go on as if it were not there, because what stood before is not in it yet; then everything is
+//! put in, and the tenant's record says that it is filled. So no query ever misses what is there.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{AdminContext, AdminError};
+use crate::{
+    store::{Finding, StoreError},
+    tenant::{DirectoryError, TenantRecord},
+};
+
+/// After how long the other processes on a shared store write by a tenant's new settings. They look
+/// for changes twice a second.
+const NOTICED: Duration = Duration::from_secs(2);
+/// How often it is begun again when somebody has changed the tenant meanwhile.
+const MOST_RACES: usize = 8;
+
+/// Gives each resource the index entries that it should have now, and lets queries rely on them.
+pub(super) async fn fill(context: &AdminContext, mut tenant: TenantRecord) -> Result<TenantRecord, AdminError> {
+    let directory = context.access.directory();
+    if context.store.is_shared() {
+        tokio::time::sleep(NOTICED).await;
+    }
+    for _ in 0..MOST_RACES {
+        index_again(context).await?;
+        match directory.set_filled(tenant.clone()).await {
+            // What somebody else changed may be the indexes.
+            Err(DirectoryError::Store(StoreError::Conflict(_))) => {
+                tenant = directory.find(&tenant.id.to_string()).await?;
+            }
+            filled => {
+                let filled = filled?;
+                context.access.reload().await?;
+                return Ok(filled);
+            }
+        }
+    }
+    Err(AdminError::Refused("the tenant was changed again and again meanwhile; set the settings again".to_owned()))
+}
+
+/// Fills the indexes whose filling was cut off, because the process ended in the middle of it. Gives
+/// the names of their tenants. To be called when a server starts.
+pub async fn finish_filling(context: &AdminContext) -> Result<Vec<String>, AdminError> {
+    let mut filled = Vec::new();
+    for tenant in context.access.directory().list().await? {
+        if !tenant.unfilled.is_empty() && !tenant.deleting {
+            filled.push(fill(context, tenant).await?.name);
+        }
+    }
+    Ok(filled)
+}
+
+async fn index_again(context: &AdminContext) -> Result<(), AdminError> {
+    let left = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&left);
+    let sink = move |finding: Finding| {
+        count.fetch_add(usize::from(!finding.repaired), Ordering::Relaxed);
+        true
+    };
+    context.store.check(context.entries_of(), true, Box::new(sink)).await?;
+    match left.load(Ordering::Relaxed) {
+        0 => Ok(()),
+        left => Err(AdminError::Refused(format!(
+            "the settings are in force, but {left} value(s) cannot be indexed, most likely because they are no longer unique: `check` lists them. Until they are changed and the settings are set again, queries find everything, some of them slowly"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scim_protocol::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        access::Access,
+        clock::{Clock, ManualClock},
+        cursor::Sealer,
+        operation::{Limits, Operations, UuidV7, password::Hasher},
+        store::{Store, sled::SledStore},
+        tenant::{Settings, Tenant},
+    };
+
+    async fn context(store: Arc<dyn Store>) -> AdminContext {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let access = Arc::new(Access::load(Arc::clone(&store), Arc::clone(&clock)).await.unwrap());
+        let provision = Arc::new(Operations {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            ids: Arc::new(UuidV7::default()),
+            sealer: Sealer::new(&[7; 32], 60),
+            limits: Limits::default(),
+            passwords: Hasher::default(),
+        });
+        AdminContext { store, access, clock, provision }
+    }
+
+    #[tokio::test]
+    async fn an_index_is_relied_on_when_it_is_filled_and_a_start_fills_what_was_cut_off() {
+        let place = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(place.path(), clock).unwrap());
+        let context = context(store).await;
+        let directory = context.access.directory();
+        let (tenant, _) = directory.create("acme", Settings::default(), None).await.unwrap();
+        let indexes = |settings: serde_json::Value| serde_json::from_value::<Settings>(settings).unwrap();
+        let settings = indexes(json!({"indexes": {"User": ["title"]}}));
+        let relied_on = |tenant: &TenantRecord| {
+            let built = Tenant::build(tenant).unwrap();
+            built.index_specs("User").iter().map(|spec| (spec.path.to_string(), spec.filled)).collect::<Vec<_>>()
+        };
+        let known = ["externalId", "userName", "emails.value", "displayName"].map(|path| (path.to_owned(), true));
+
+        let tenant = directory.set_settings(tenant, settings.clone()).await.unwrap();
+        let with = |filled| [&known[..], &[("title".to_owned(), filled)]].concat();
+        assert_eq!(relied_on(&tenant), with(false));
+        // The process ends here. Settings that are set again do not make it filled.
+        let tenant = directory.set_settings(tenant, settings).await.unwrap();
+        assert_eq!(relied_on(&tenant), with(false));
+        assert_eq!(finish_filling(&context).await.unwrap(), ["acme"]);
+        assert_eq!(relied_on(&directory.find("acme").await.unwrap()), with(true));
+        assert_eq!(finish_filling(&context).await.unwrap(), [""; 0]);
+
+        // One index more leaves the others as they are.
+        let tenant = directory.find("acme").await.unwrap();
+        let settings = indexes(json!({"indexes": {"User": ["title", "nickName"]}}));
+        let stale = tenant.clone();
+        let tenant = directory.set_settings(tenant, settings).await.unwrap();
+        assert_eq!(relied_on(&tenant), [&with(true)[..], &[("nickName".to_owned(), false)]].concat());
+        // Whoever has not seen the last change begins again.
+        let filled = fill(&context, stale).await.unwrap();
+        assert_eq!(relied_on(&filled), [&with(true)[..], &[("nickName".to_owned(), true)]].concat());
+    }
+}

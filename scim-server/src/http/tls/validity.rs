@@ -1,0 +1,100 @@
+//! When the served certificate ends, and when people are told of it.
+//!
+//! Renewal is others' work (certbot, an orchestrator), and what is noticed last is that it has
+//! stopped. So from 30 days before the end, when every such program should have renewed long ago,
+//! the log has a warning each day.
+//!
+//! A certificate that has ended is served all the same: a server that refuses to start is no better
+//! for anybody, some clients may still connect, and the next SIGHUP can bring a good one.
+
+use rustls_pki_types::CertificateDer;
+use scim_protocol::Timestamp;
+use x509_cert::{Certificate, der::Decode};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// From how long before the end there are warnings.
+const NOTICE: i64 = 30 * DAY;
+
+/// The last instant of a certificate (RFC 5280 §4.1.2.5, `notAfter`); `None` when it cannot be read.
+pub(super) fn end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let seconds = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
+    Some(Timestamp::from_millis(i64::try_from(seconds).ok()?.checked_mul(1000)?))
+}
+
+/// What there is to say of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warning {
+    /// Clients refuse it.
+    Ended,
+    /// They will, after so many days, rounded up.
+    Ends(i64),
+}
+
+/// Remembers what was said, so that it is said once a day, and at once of another certificate.
+#[derive(Debug, Default)]
+pub struct Reminder {
+    said: Option<(Timestamp, Timestamp)>,
+}
+
+impl Reminder {
+    /// What is to be said now of a certificate that ends then, if anything is.
+    pub fn due(&mut self, end: Timestamp, now: Timestamp) -> Option<Warning> {
+        let left = end.as_millis().saturating_sub(now.as_millis());
+        if left >= NOTICE {
+            return None;
+        }
+        if let Some((of, at)) = self.said
+            && of == end
+            && now.as_millis().saturating_sub(at.as_millis()) < DAY
+        {
+            return None;
+        }
+        self.said = Some((end, now));
+        Some(if left < 0 { Warning::Ended } else { Warning::Ends(left / DAY + i64::from(left % DAY != 0)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(days: i64) -> Timestamp {
+        Timestamp::from_millis(days * DAY)
+    }
+
+    #[test]
+    fn it_is_said_once_a_day_in_the_last_month_and_after() {
+        let mut reminder = Reminder::default();
+        let hours: Vec<_> = (0..48 * 24)
+            .filter_map(|hour| reminder.due(day(40), Timestamp::from_millis(hour * DAY / 24)).map(|said| (hour, said)))
+            .collect();
+        assert_eq!(hours.len(), 38, "from day 10 to day 48");
+        assert_eq!(hours[0], (10 * 24 + 1, Warning::Ends(30)));
+        assert_eq!(hours[29], (39 * 24 + 1, Warning::Ends(1)));
+        assert_eq!(hours[30], (40 * 24 + 1, Warning::Ended));
+    }
+
+    #[test]
+    fn another_certificate_is_spoken_of_at_once() {
+        let mut reminder = Reminder::default();
+        assert_eq!(reminder.due(day(20), day(0)), Some(Warning::Ends(20)));
+        assert_eq!(reminder.due(day(20), day(0)), None);
+        assert_eq!(reminder.due(day(25), day(0)), Some(Warning::Ends(25)));
+        assert_eq!(reminder.due(day(100), day(0)), None);
+    }
+
+    #[test]
+    fn the_end_is_read_from_a_certificate() {
+        let of = |year| {
+            let mut wanted = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+            wanted.not_after = rcgen::date_time_ymd(year, 3, 1);
+            let key = rcgen::KeyPair::generate().unwrap();
+            end(wanted.self_signed(&key).unwrap().der()).unwrap().to_string()
+        };
+        // Before 2050 it is a UTCTime, from then on a GeneralizedTime.
+        assert_eq!(of(2031), "2031-03-01T00:00:00.000Z");
+        assert_eq!(of(2061), "2061-03-01T00:00:00.000Z");
+        assert_eq!(end(&CertificateDer::from(b"nothing".to_vec())), None);
+    }
+}

@@ -189,7 +189,7 @@ impl AuditRecord<'_> {
         line.raw(r#","readOnly":"#);
         line.raw(if self.event.is_read_only() { "true" } else { "false" });
         line.raw(r#","eventType":"ApiCall","managementEvent":true,"recipientAccountId":"#);
-        match self.tenant {
+        match tenant {
             Some(tenant) => line.verbatim(tenant),
             None => line.raw("null"),
         }

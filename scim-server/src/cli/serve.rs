@@ -165,29 +165,32 @@ struct Reload {
 impl Reload {
     /// Reads everything again. What cannot be read stays as it was.
     fn run(&self) {
+        let mut read = Vec::new();
         match Config::read(&self.given) {
             Ok(config) => {
                 for key in self.started.needs_restart(&config) {
                     tracing::warn!(key, "this setting has changed and needs a restart to take effect");
                 }
-                report("the log filter", self.log.refilter(&config.log));
+                report(&mut read, "log filter", self.log.refilter(&config.log));
                 self.service.reconfigure(&config);
+                read.push("configuration");
             }
             Err(error) => tracing::error!(%error, "the configuration stays as it was"),
         }
         if let Some(tls) = &self.tls {
-            report("the certificate", tls.reload());
+            report(&mut read, "certificate", tls.reload());
         }
         if let Some(audit) = &self.service.audit {
-            report("the audit log", audit.reopen());
+            report(&mut read, "audit log", audit.reopen());
         }
-        tracing::info!("configuration, certificate and audit log were read again");
+        tracing::info!(read = read.join(", "), "SIGHUP: files were read again");
     }
 }
 
-fn report<E: std::fmt::Display>(what: &str, outcome: Result<(), E>) {
-    if let Err(error) = outcome {
-        tracing::error!(%error, "{what} stays as it was");
+fn report<E: std::fmt::Display>(read: &mut Vec<&'static str>, what: &'static str, outcome: Result<(), E>) {
+    match outcome {
+        Ok(()) => read.push(what),
+        Err(error) => tracing::error!(%error, "the {what} stays as it was"),
     }
 }
 

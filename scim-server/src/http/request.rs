@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     HeaderMap,
     body::{Body as _, Incoming},
-    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName},
+    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName},
     http::{request::Parts, uri::Authority},
 };
 use percent_encoding::percent_decode_str;
@@ -55,6 +55,12 @@ pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
         return Err(Error::new(
             ErrorKind::UnsupportedMediaType,
             format!("The Content-Type must be {SCIM_JSON} or {JSON}."),
+        ));
+    }
+    if text(headers, &CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+        return Err(Error::new(
+            ErrorKind::UnsupportedMediaType,
+            "Bodies are taken as they are, without a Content-Encoding. Send it without compression.",
         ));
     }
     // A byte order mark may be ignored (RFC 8259 §8.1), and some clients cannot help sending it.
@@ -232,5 +238,9 @@ mod tests {
         assert!(refused(b"\xef\xbb\xbf").contains("needs a body"));
         assert!(refused(b"{\"a\":\xff}").contains("line 1, column 6"));
         assert!(refused(&[b'['; 200]).contains("nested too deeply"));
+        let mut compressed = HeaderMap::new();
+        compressed.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        let error = json(&compressed, &Bytes::from_static(b"{}")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnsupportedMediaType);
     }
 }

@@ -134,11 +134,11 @@ async fn bodies_that_are_not_json() {
         ("{\"userName\": \"a\nb\"}".to_owned(), "line"),
         ("{\"userName\": 01}".to_owned(), "line 1"),
         ("{\"userName\": NaN}".to_owned(), "line 1"),
-        ("\u{feff}{\"userName\": \"a\"}".to_owned(), "line 1"),
+        ("\u{feff}\u{feff}{\"userName\": \"a\"}".to_owned(), "line 1"),
         ("userName=a".to_owned(), "line 1"),
         ("<user/>".to_owned(), "line 1"),
-        (deep("[", "]"), "line 1"),
-        (deep("{\"a\":", "}"), "line 1"),
+        (deep("[", "]"), "nested too deeply"),
+        (deep("{\"a\":", "}"), "nested too deeply"),
     ] {
         for path in ["/Users", "/Users/.search", "/Bulk"] {
             let headers = [("authorization", authorization.as_str()), ("content-type", "application/scim+json")];

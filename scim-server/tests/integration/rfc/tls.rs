@@ -163,7 +163,7 @@ async fn a_certificate_that_ends_is_warned_of_and_its_end_is_a_metric() {
     // What is served after a signal is what is told.
     certify_until(directory.path(), 300);
     server.signal("HUP");
-    wait_for(|| server.log().contains("were read again")).await;
+    wait_for(|| server.log().contains("files were read again")).await;
     let left = expiry(&server).await - now();
     assert!((299 * DAY..=300 * DAY).contains(&left), "{left}");
     drop(server);

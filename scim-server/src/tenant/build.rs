@@ -29,8 +29,9 @@ impl Tenant {
         }
         let endpoint = |rt: &Arc<ResourceType>| (TypeName::from(rt.name.as_str()), rt.endpoint.clone());
         let endpoints = registry.resource_types().iter().map(endpoint).collect();
-        let (id, name, created, disabled) = (record.id, record.name.clone(), record.created, record.disabled);
-        Ok(Arc::new(Self { id, name, created, disabled, settings, registry, indexes, endpoints }))
+        let TenantRecord { id, created, disabled, importing, .. } = *record;
+        let name = record.name.clone();
+        Ok(Arc::new(Self { id, name, created, disabled, importing, settings, registry, indexes, endpoints }))
     }
 }
 
@@ -113,8 +114,16 @@ mod tests {
         let settings = serde_json::from_value(settings).unwrap();
         let id = TenantId::random([1; 16]);
         let created = Timestamp::default();
-        let record =
-            TenantRecord { id, name: "t".to_owned(), disabled: false, deleting: false, settings, created, version: 1 };
+        let record = TenantRecord {
+            id,
+            name: "t".to_owned(),
+            disabled: false,
+            deleting: false,
+            importing: false,
+            settings,
+            created,
+            version: 1,
+        };
         let tenant = Tenant::build(&record).map_err(|error| error.detail().to_owned())?;
         let mark = |set, mark: &'static str| if set { mark } else { "" };
         let word = |spec: &IndexSpec| format!("{}{}{}", spec.path, mark(spec.unique, "!"), mark(spec.case_exact, "="));

@@ -102,8 +102,16 @@ impl Directory {
     ) -> Result<(TenantRecord, Option<Issued>), DirectoryError> {
         record::check_name(name).map_err(DirectoryError::Name)?;
         let (id, created) = (TenantId::random((self.random)()), self.clock.now());
-        let tenant =
-            TenantRecord { id, name: name.to_owned(), disabled: false, deleting: false, settings, created, version: 1 };
+        let tenant = TenantRecord {
+            id,
+            name: name.to_owned(),
+            disabled: false,
+            deleting: false,
+            importing: false,
+            settings,
+            created,
+            version: 1,
+        };
         Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
 
         let mut commit = Commit::new(tenant.key(), event(id, &["name", "settings"]));

@@ -41,6 +41,9 @@ pub struct TenantRecord {
     /// Whether it is being deleted: a deletion that was interrupted is finished by another.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleting: bool,
+    /// Whether an import that brings it is not at its end: until then nobody comes in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub importing: bool,
     /// What an administrator set.
     #[serde(default)]
     pub settings: Settings,

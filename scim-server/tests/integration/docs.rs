@@ -315,7 +315,8 @@ fn check_settings(place: &str, text: &str) {
     let settings = serde_json::from_str(text).unwrap_or_else(|error| panic!("{place}: {error}"));
     let (id, created) = (TenantId::random([1; 16]), scim_protocol::Timestamp::default());
     let name = "example".to_owned();
-    let record = TenantRecord { id, name, disabled: false, deleting: false, settings, created, version: 1 };
+    let record =
+        TenantRecord { id, name, disabled: false, deleting: false, importing: false, settings, created, version: 1 };
     if let Err(error) = Tenant::build(&record) {
         panic!("{place}: {}", error.detail());
     }

@@ -17,6 +17,7 @@ mod architecture;
 mod cli;
 mod concurrency;
 mod crash;
+#[allow(dead_code, reason = "the benchmark uses the rest")]
 mod database;
 mod dialogue;
 mod docs;
@@ -28,4 +29,5 @@ mod scale_out;
 mod schemas;
 mod scim2_tester;
 mod server;
+mod transfer;
 mod writes;

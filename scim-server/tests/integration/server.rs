@@ -84,6 +84,8 @@ impl TestServer {
         let mut init = vec!["init", "--tenant", "test", "--json"];
         if let Some(store) = &store {
             init.extend(["--store", store]);
+            // What else is said of the database counts for its first use, too.
+            init.extend(options.args.iter().map(String::as_str).skip_while(|arg| !arg.starts_with("--store-")).take(2));
         }
         if let Some(profile) = &options.profile {
             init.extend(["--profile", profile]);
@@ -125,6 +127,31 @@ impl TestServer {
             origin: String::new(),
             path: other.path.clone(),
             token: other.token.clone(),
+        };
+        server.launch();
+        server
+    }
+
+    /// A process on a store that was filled otherwise, for the tenant with that path and token.
+    pub fn adopt(path: &str, token: &str, store: Option<String>) -> Self {
+        Self::on(tempfile::tempdir().expect("a temporary directory"), path, token, store)
+    }
+
+    /// The same on a data directory.
+    pub fn adopt_directory(path: &str, token: &str, directory: TempDir) -> Self {
+        Self::on(directory, path, token, None)
+    }
+
+    fn on(directory: TempDir, path: &str, token: &str, store: Option<String>) -> Self {
+        let mut server = Self {
+            process: None,
+            directory,
+            options: Options::default(),
+            store,
+            log: Arc::default(),
+            origin: String::new(),
+            path: path.to_owned(),
+            token: token.to_owned(),
         };
         server.launch();
         server
@@ -220,6 +247,11 @@ impl TestServer {
     /// The tenant's base URL.
     pub fn base(&self) -> String {
         format!("{}{}", self.origin, self.path)
+    }
+
+    /// The tenant's id.
+    pub fn tenant(&self) -> &str {
+        self.path.split('/').nth(1).expect("the path of a tenant")
     }
 
     /// The tenant's first token.

@@ -19,6 +19,7 @@ mod pipeline;
 mod plans;
 mod range;
 mod read;
+mod refusal;
 mod save;
 mod statement;
 mod sweep;

@@ -28,6 +28,7 @@ mod rfc;
 mod scale_out;
 mod schemas;
 mod scim2_tester;
+mod secured;
 mod server;
 mod transfer;
 mod writes;

@@ -22,6 +22,7 @@ mod database;
 mod dialogue;
 mod docs;
 mod identity_center;
+mod keeper;
 mod pitfalls;
 mod queries;
 mod rfc;

@@ -14,6 +14,7 @@
 )]
 
 mod architecture;
+mod bounds;
 mod cli;
 mod concurrency;
 mod crash;
@@ -23,6 +24,7 @@ mod dialogue;
 mod docs;
 mod identity_center;
 mod keeper;
+mod migrations;
 mod pitfalls;
 mod queries;
 mod repair;

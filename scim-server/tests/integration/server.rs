@@ -118,35 +118,31 @@ impl TestServer {
 
     /// A process that has the tenant of another one, in a store that was moved.
     pub fn elsewhere(other: &Self, store: Option<String>) -> Self {
-        let mut server = Self {
-            process: None,
-            directory: tempfile::tempdir().expect("a temporary directory"),
-            options: other.options.clone(),
-            store,
-            log: Arc::default(),
-            origin: String::new(),
-            path: other.path.clone(),
-            token: other.token.clone(),
-        };
-        server.launch();
-        server
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::on(directory, &other.path, &other.token, store, other.options.clone())
     }
 
     /// A process on a store that was filled otherwise, for the tenant with that path and token.
     pub fn adopt(path: &str, token: &str, store: Option<String>) -> Self {
-        Self::on(tempfile::tempdir().expect("a temporary directory"), path, token, store)
+        Self::on(tempfile::tempdir().expect("a temporary directory"), path, token, store, Options::default())
+    }
+
+    /// A process that makes the tables of an empty database itself, and whose client nobody knows.
+    pub fn adopt_migrating(store: String) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::on(directory, "/none/scim/v2", "none", Some(store), Options::args(&["--migrate"]))
     }
 
     /// The same on a data directory.
     pub fn adopt_directory(path: &str, token: &str, directory: TempDir) -> Self {
-        Self::on(directory, path, token, None)
+        Self::on(directory, path, token, None, Options::default())
     }
 
-    fn on(directory: TempDir, path: &str, token: &str, store: Option<String>) -> Self {
+    fn on(directory: TempDir, path: &str, token: &str, store: Option<String>, options: Options) -> Self {
         let mut server = Self {
             process: None,
             directory,
-            options: Options::default(),
+            options,
             store,
             log: Arc::default(),
             origin: String::new(),

@@ -84,9 +84,8 @@ impl Archive {
         let mut child = started(command.stdin(Stdio::piped()));
         let mut input = child.stdin.take().expect("its input");
         for line in &self.lines[..lines] {
-            if writeln!(input, "{line}").is_err() {
-                panic!("the import did not take its input: {}", complaint(&mut child));
-            }
+            let taken = writeln!(input, "{line}").is_ok();
+            assert!(taken, "the import did not take its input: {}", complaint(&mut child));
         }
         child.kill().expect("SIGKILL");
         child.wait().expect("the killed process");

@@ -45,7 +45,7 @@ check: ## Formatting, lints and documentation, warnings denied
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
 
-bench: ## Measure against a bare hyper server in the same run, and print a table
+bench: postgresql ## Measure against a bare hyper server in the same run, on each engine, and print tables
 	$(CARGO) bench --locked -p scim-server
 
 conformance: ## Start the server, judge it by the RFCs and as each provider would, and show the summary

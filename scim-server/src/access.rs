@@ -27,6 +27,9 @@ use crate::{
     },
 };
 
+/// When to try again while a tenant is imported.
+const IMPORT_SECONDS: u32 = 10;
+
 /// A token as requests see it.
 #[derive(Debug)]
 struct LiveToken {
@@ -130,11 +133,17 @@ impl Access {
         self.snapshot.load().tenants.get(&id).cloned()
     }
 
+    /// Whether an import that brings a tenant is not at its end.
+    pub fn awaits_import(&self) -> bool {
+        self.snapshot.load().tenants.values().any(|tenant| tenant.importing)
+    }
+
     /// Verifies the `Authorization` header of a request to that tenant.
     ///
     /// `ErrorKind::Unauthorized`, always with the same body, for whatever is wrong with the token or
     /// the tenant ([`Refusal`] is the error's source, for the log); `ErrorKind::Forbidden` for a
-    /// good token of a disabled tenant. Does not look at scopes.
+    /// good token of a disabled tenant, `ErrorKind::Unavailable` for one of a tenant whose import is
+    /// not at its end. Does not look at scopes.
     pub fn authenticate(&self, segment: &str, authorization: Option<&str>, now: Timestamp) -> Result<Caller, Error> {
         let snapshot = self.snapshot.load();
         let token = verify(&snapshot, segment, authorization, now).map_err(unauthorized)?;
@@ -142,6 +151,12 @@ impl Access {
             return Err(Error::new(
                 ErrorKind::Forbidden,
                 "This tenant is disabled. Ask the administrator of this server to enable it.",
+            ));
+        }
+        if token.tenant.importing {
+            return Err(Error::new(
+                ErrorKind::Unavailable(IMPORT_SECONDS),
+                "This tenant is being imported. Try again when the import is done.",
             ));
         }
         token.used.last.fetch_max(now.as_millis(), Ordering::Relaxed);

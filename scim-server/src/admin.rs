@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod client;
+pub mod import;
 pub mod indexing;
 pub mod line;
 pub mod listen;
@@ -75,6 +76,9 @@ pub enum AdminRequest {
     Import {
         /// Remove tenants of the same ids first, instead of refusing.
         replace: bool,
+        /// Give up an import that was cut off, with all that it has brought, instead of going on with it.
+        #[serde(default)]
+        discard: bool,
     },
     /// Lists users or groups.
     List {
@@ -266,7 +270,7 @@ pub async fn execute(
     match request {
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
         AdminRequest::Export { tenant } => transfer::export(context, tenant.as_deref(), output).await,
-        AdminRequest::Import { replace } => transfer::import(context, replace, input, output).await,
+        AdminRequest::Import { replace, discard } => import::import(context, replace, discard, input, output).await,
         AdminRequest::Create { tenant, resource_type, resource, force } => {
             resources::create(context, &tenant, &resource_type, resource, force, output).await
         }

@@ -127,16 +127,18 @@ impl Server {
         if let Some(tls) = &self.tls {
             tokio::spawn(chores::watch(Arc::clone(tls), Arc::clone(&self.service.clock), stopped.clone()));
         }
-        let chores = tokio::spawn(chores::run(self.service.clone(), self.event_retention, stopped));
+        let keeping = tokio::spawn(chores::keep(self.service.clone(), self.event_retention, stopped.clone()));
+        let chores = tokio::spawn(chores::run(self.service.clone(), stopped));
         let service = self.service.clone();
         let handle = move |request, peer| exchange::handle(service.clone(), request, peer);
         listen::serve(self.listener, self.tls, self.limits, self.service.metrics.clone(), handle, shutdown).await;
         drop(stop);
-        if let Err(failed) = chores.await {
-            tracing::error!(%failed, "the periodic work ended badly");
-        }
-        if let Err(failed) = following.await {
-            tracing::error!(%failed, "looking for changes ended badly");
+        for (task, what) in
+            [(chores, "the periodic work"), (keeping, "keeping the store"), (following, "looking for changes")]
+        {
+            if let Err(failed) = task.await {
+                tracing::error!(%failed, "{what} ended badly");
+            }
         }
         if let Some(audit) = &self.service.audit {
             audit.flush().await;

@@ -449,8 +449,8 @@ pub trait Store: Send + Sync + 'static {
     async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError>;
 
     /// Gives every item of a tenant (all tenants and the system's records when `None`), resources
-    /// before members, members before events. While it runs, writes wait, so that what comes out is
-    /// one state; reads go on.
+    /// before members, members before events. What comes out is one state, of all tenants together:
+    /// writes wait while it runs, or go on and are not in it. Reads go on.
     async fn export(&self, tenant: Option<TenantId>, sink: Sink<Item>) -> Result<(), StoreError>;
 
     /// Takes items as they were exported, in their order; durable when it returns. What is there

@@ -86,6 +86,8 @@ pub struct Tenant {
     pub created: Timestamp,
     /// A disabled tenant answers 403 to every request.
     pub disabled: bool,
+    /// A tenant whose import is not at its end answers 503 to every request.
+    pub importing: bool,
     /// What was set.
     pub settings: Settings,
     /// Its schemas and resource types.

@@ -151,10 +151,11 @@ pub type Request<'a> = dyn Fn(usize, &mut Vec<u8>) + 'a;
 /// Looks at an answer; says what is wrong with it.
 pub type Check<'a> = dyn Fn(usize, &Answer<'_>) -> Result<(), String> + 'a;
 
-/// Sends requests on so many connections, each waiting for its answer before it sends the next.
+/// Sends requests on so many connections, each waiting for its answer before it sends the next. With
+/// several addresses the connections are spread over them, as a load balancer would do it.
 /// `from` is the number of the first request.
 pub async fn run(
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     connections: usize,
     from: usize,
     until: Until,
@@ -163,8 +164,8 @@ pub async fn run(
 ) -> Result<Run, String> {
     let next = Rc::new(std::cell::Cell::new(from));
     let mut open = Vec::new();
-    for _ in 0..connections {
-        open.push(Connection::open(address).await.map_err(|error| error.to_string())?);
+    for address in addresses.iter().cycle().take(connections) {
+        open.push(Connection::open(*address).await.map_err(|error| error.to_string())?);
     }
     let started = Instant::now();
     let one = |mut connection: Connection, next: Rc<std::cell::Cell<usize>>| async move {

@@ -6,6 +6,11 @@
 //! client on the same processors. Every answer is checked: one wrong status, one page with too few
 //! resources or one member that is missing at the end fails the run.
 //!
+//! All of it is done on each engine: a data directory (`sled`), and a PostgreSQL of the run's own with
+//! one process and with three (`postgres`, `postgres*3`) where its programs are installed. `--store`
+//! names others: `--store sled+postgres*2`. With several processes the connections are spread over
+//! them.
+//!
 //! `--full` (or `BENCH=full`) fills the store with 1,000,000 users, `--seconds` and `--rounds` say
 //! how long each operation is measured, `--only TEXT` picks operations by name, `--json` prints JSON.
 #![allow(
@@ -22,13 +27,20 @@
 
 mod bare;
 mod client;
+#[path = "../../tests/integration/database.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod database;
 mod people;
 mod process;
 mod report;
 mod scenario;
+mod stage;
+
+use stage::Engine;
 
 /// What is measured, and for how long.
 pub struct Options {
+    pub engines: Vec<Engine>,
     pub sizes: Vec<usize>,
     pub groups: Vec<usize>,
     pub seconds: f64,
@@ -54,7 +66,16 @@ fn main() {
         (vec![1_000, 20_000, 100_000], vec![10, 100_000], 1.0, 2)
     };
     let number = |text: String| text.replace(',', "").parse::<usize>().expect("a number");
+    let engines = match value("--store") {
+        Some(list) => list.split('+').map(|one| Engine::parse(one).expect("sled, postgres or postgres*3")).collect(),
+        None if database::is_installed() => vec![Engine::Sled, Engine::Postgres(1), Engine::Postgres(3)],
+        None => {
+            eprintln!("PostgreSQL is not installed and not measured: apt-get install postgresql");
+            vec![Engine::Sled]
+        }
+    };
     let options = Options {
+        engines,
         sizes: value("--users").map_or(sizes, |list| list.split('+').map(|size| number(size.to_owned())).collect()),
         groups: value("--members").map_or(groups, |list| list.split('+').map(|size| number(size.to_owned())).collect()),
         seconds: value("--seconds").map_or(seconds, |text| text.parse().expect("seconds")),

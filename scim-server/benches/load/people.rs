@@ -4,7 +4,7 @@ use std::{cell::RefCell, fmt::Write as _, io::Write};
 
 use uuid::Uuid;
 
-use super::{client::Answer, process::Endpoint};
+use super::{client::Answer, stage::Endpoint};
 
 /// A tenant and the ids that the server gave to its users, by number.
 pub struct Tenant {

@@ -1,20 +1,11 @@
-//! The two processes that are compared, and what the operating system says of them.
+//! The processes that are compared, and what the operating system says of them.
 
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-use scim_server::{
-    access::Access,
-    admin::place::Place,
-    clock::{Clock, SystemClock},
-    store::{Store, sled::SledStore},
-    tenant::{Settings, TenantRecord},
+    time::Instant,
 };
 
 /// A process that serves.
@@ -23,22 +14,46 @@ pub struct Serving {
     pub address: SocketAddr,
 }
 
-impl Serving {
-    /// Starts the server on a data directory, as it is run: durable, with tokens, rate limit, audit log
-    /// and metrics.
-    pub fn server(data: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", "1000000"]);
-        Self::start(command.arg("--data").arg(data).arg("--audit-log").arg(data.join("audit.jsonl")))
+/// The processes that serve one store.
+pub struct Fleet {
+    servings: Vec<Serving>,
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Fleet {
+    pub fn of(servings: Vec<Serving>) -> Self {
+        Self { addresses: servings.iter().map(|serving| serving.address).collect(), servings }
     }
 
+    /// Where one of them listens.
+    pub fn first(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// The processor time that they have used, in seconds.
+    pub fn processor(&self) -> f64 {
+        self.servings.iter().map(Serving::processor).sum()
+    }
+
+    /// A line of `/proc/PID/status` of each, summed up, in bytes.
+    pub fn memory(&self, field: &str) -> u64 {
+        self.servings.iter().map(|serving| serving.memory(field)).sum()
+    }
+
+    /// Asks them to stop, and waits until they have.
+    pub fn stop(&mut self) {
+        self.servings.iter_mut().for_each(Serving::stop);
+    }
+}
+
+impl Serving {
     /// Starts the yardstick: this program in its other role.
     pub fn bare() -> Self {
         Self::start(Command::new(std::env::current_exe().expect("this program's path")).arg("--bare"))
     }
 
     /// Starts a process, and waits until it says where it listens.
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("a process");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its output");
@@ -81,48 +96,6 @@ impl Drop for Serving {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// How to reach one tenant.
-#[derive(Clone)]
-pub struct Endpoint {
-    /// The path of its base URL.
-    pub path: String,
-    pub token: String,
-}
-
-/// Makes tenants in a new store.
-pub async fn tenants(data: &Path, names: &[String]) -> Vec<Endpoint> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let place = Place::new(data);
-    place.prepare().expect("a data directory");
-    let store: Arc<dyn Store> = Arc::new(SledStore::open(&place.store(), clock.clone()).expect("a store"));
-    let access = Access::load(store.clone(), clock).await.expect("tenants");
-    let mut endpoints = Vec::new();
-    for name in names {
-        let year = Duration::from_secs(365 * 24 * 60 * 60);
-        let made = access.directory().create(name, Settings::default(), Some(year)).await;
-        let (tenant, issued): (TenantRecord, _) = made.expect("a tenant");
-        let token = issued.expect("a token").secret.reveal().to_string();
-        endpoints.push(Endpoint { path: tenant.path(), token });
-    }
-    store.close().await.expect("a closed store");
-    endpoints
-}
-
-/// How long a server takes from its start to its first answer.
-pub async fn opening(data: &Path, request: &[u8]) -> (Serving, f64) {
-    let started = Instant::now();
-    let server = Serving::server(data);
-    let mut connection = super::client::Connection::open(server.address).await.expect("a connection");
-    let answer = connection.exchange(request).await.expect("an answer");
-    assert_eq!(answer.status, 200, "the first answer after the start");
-    (server, started.elapsed().as_secs_f64())
-}
-
-/// The size of a file, in bytes.
-pub fn size(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 /// What the figures were measured on.

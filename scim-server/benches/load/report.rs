@@ -1,5 +1,7 @@
 //! What was measured, as a table for people or as JSON for programs.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::client::Run;
@@ -101,8 +103,44 @@ pub struct Figure {
     pub unit: &'static str,
 }
 
+/// What was measured on one engine.
+pub struct Table {
+    pub engine: String,
+    pub rows: Vec<Row>,
+    pub figures: Vec<Figure>,
+}
+
+/// The engines beside each other: the rate and the median of each operation, as a table in Markdown.
+pub fn side_by_side(tables: &[Table]) -> String {
+    let mut text = String::from("| operation | size |");
+    let mut rule = String::from("| --- | --: |");
+    for table in tables {
+        let _ = write!(text, " {0} req/s | {0} p50 ms |", table.engine);
+        rule.push_str(" --: | --: |");
+    }
+    let _ = write!(text, "\n{rule}");
+    for row in tables.first().map_or(&[][..], |table| &table.rows) {
+        let _ = write!(text, "\n| {} | {} |", row.operation, thousands(row.size as f64));
+        for table in tables {
+            let same = |other: &&Row| other.operation == row.operation && other.size == row.size;
+            let _ = match table.rows.iter().find(same) {
+                Some(row) => write!(text, " {} | {:.2} |", thousands(row.rate), row.median * 1e3),
+                None => write!(text, "  |  |"),
+            };
+        }
+    }
+    text
+}
+
 /// Everything, for programs.
-pub fn json(machine: &str, rows: &[Row], figures: &[Figure]) -> Value {
+pub fn json(machine: &str, tables: &[Table]) -> Value {
+    let engines = tables
+        .iter()
+        .map(|table| json!({"engine": table.engine, "rows": rows(&table.rows), "figures": figures(&table.figures)}));
+    json!({"machine": machine, "engines": engines.collect::<Value>()})
+}
+
+fn rows(rows: &[Row]) -> Value {
     let rows = rows.iter().map(|row| {
         json!({
             "operation": row.operation,
@@ -116,6 +154,9 @@ pub fn json(machine: &str, rows: &[Row], figures: &[Figure]) -> Value {
             "p99Seconds": row.slowest_percent,
         })
     });
-    let figures = figures.iter().map(|figure| json!({"name": figure.name, "value": figure.value, "unit": figure.unit}));
-    json!({"machine": machine, "rows": rows.collect::<Value>(), "figures": figures.collect::<Value>()})
+    rows.collect()
+}
+
+fn figures(figures: &[Figure]) -> Value {
+    figures.iter().map(|figure| json!({"name": figure.name, "value": figure.value, "unit": figure.unit})).collect()
 }

@@ -8,8 +8,9 @@ use super::{
     Options,
     client::{self, Answer, Check, Connection, Request, Run, Until},
     people::{Tenant, group, id_of, person, retitle},
-    process::{self, Serving},
-    report::{self, Figure, Row},
+    process::{self, Fleet, Serving},
+    report::{self, Figure, Row, Table},
+    stage::{Engine, Stage},
 };
 
 /// Connections at once.
@@ -19,51 +20,62 @@ const JOINING: usize = 4_000;
 /// Members in one request while a group is filled.
 const FILLING: usize = 1_000;
 
-struct Bench {
-    options: Options,
-    server: Serving,
-    bare: Serving,
+struct Bench<'a> {
+    options: &'a Options,
+    server: Fleet,
+    bare: Fleet,
     rows: Vec<Row>,
     figures: Vec<Figure>,
 }
 
-/// Measures everything and prints it.
+/// Measures everything on each engine and prints it, and at the end the engines side by side.
 pub async fn run(options: Options) {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let data = directory.path().join("data");
     let machine = process::machine();
+    let mut tables = Vec::new();
+    for engine in &options.engines {
+        if !options.json {
+            println!("\n{}: {machine}", engine.name());
+        }
+        tables.push(measure_engine(&options, engine).await);
+    }
+    if options.json {
+        println!("{:#}", report::json(&machine, &tables));
+    } else if tables.len() > 1 {
+        println!("\n{}", report::side_by_side(&tables));
+    }
+}
+
+async fn measure_engine(options: &Options, engine: &Engine) -> Table {
+    let stage = Stage::new(engine.clone());
     let names: Vec<_> = options.sizes.iter().map(|size| format!("users-{size}")).collect();
-    let endpoints = process::tenants(&data, &names).await;
+    let endpoints = stage.tenants(&names).await;
     let tenants: Vec<_> = endpoints.into_iter().zip(&options.sizes).map(|(e, size)| Tenant::new(e, *size)).collect();
-    let (server, bare) = (Serving::server(&data), Serving::bare());
+    let (server, bare) = (stage.serve(), Fleet::of(vec![Serving::bare()]));
     let mut bench = Bench { options, server, bare, rows: Vec::new(), figures: Vec::new() };
-    bench.say(&machine);
-    bench.figure("durable write of 8 KiB, p50", process::flush_time(directory.path()) * 1e6, "µs");
+    bench.figure("durable write of 8 KiB, p50", process::flush_time(stage.directory.path()) * 1e6, "µs");
     bench.say(&report::heading());
 
     for tenant in &tenants {
         bench.fill(tenant).await;
+        stage.settle();
         bench.reads(tenant).await;
     }
     let largest = tenants.last().expect("a tenant");
     bench.writes(largest).await;
-    for size in bench.options.groups.clone() {
-        bench.members(largest, size).await;
+    for size in &options.groups {
+        bench.members(largest, *size).await;
     }
     bench.figure("memory", bench.server.memory("VmRSS") as f64 / f64::from(1 << 20), "MiB");
     bench.figure("memory at its highest", bench.server.memory("VmHWM") as f64 / f64::from(1 << 20), "MiB");
-    let disk = process::size(&data.join("store/db"));
-    bench.figure("store on disk", disk as f64 / f64::from(1 << 20), "MiB");
-    bench.bare.kill();
-    for (name, seconds) in reopen(&mut bench.server, &data, largest).await {
+    bench.figure("store on disk", stage.size() as f64 / f64::from(1 << 20), "MiB");
+    bench.bare.stop();
+    for (name, seconds) in reopen(&mut bench.server, &stage, largest).await {
         bench.figure(name, seconds, "s");
     }
-    if bench.options.json {
-        println!("{:#}", report::json(&machine, &bench.rows, &bench.figures));
-    }
+    Table { engine: engine.name(), rows: bench.rows, figures: bench.figures }
 }
 
-impl Bench {
+impl Bench<'_> {
     fn say(&self, line: &str) {
         if !self.options.json {
             println!("{line}");
@@ -114,19 +126,19 @@ impl Bench {
     async fn learn(&self, request: &Request<'_>, check: &Check<'_>) {
         let mut bytes = Vec::new();
         request(0, &mut bytes);
-        let mut connection = Connection::open(self.server.address).await.expect("a connection");
+        let mut connection = Connection::open(self.server.first()).await.expect("a connection");
         let answer = connection.exchange(&bytes).await.expect("an answer");
         check(0, &answer).expect("a right answer");
         let length = answer.head.len() + answer.body.len();
         let mut put = format!("PUT /answer HTTP/1.1\r\nHost: bare\r\nContent-Length: {length}\r\n\r\n").into_bytes();
         put.extend_from_slice(answer.head);
         put.extend_from_slice(answer.body);
-        let mut connection = Connection::open(self.bare.address).await.expect("a connection");
+        let mut connection = Connection::open(self.bare.first()).await.expect("a connection");
         connection.exchange(&put).await.expect("an answer");
     }
 
     async fn once(&self, bytes: &[u8]) -> Value {
-        let mut connection = Connection::open(self.server.address).await.expect("a connection");
+        let mut connection = Connection::open(self.server.first()).await.expect("a connection");
         let answer = connection.exchange(bytes).await.expect("an answer");
         assert!(answer.status < 300, "{} {}", answer.status, String::from_utf8_lossy(answer.body));
         answer.json()
@@ -209,7 +221,7 @@ impl Bench {
     async fn walk(&self, tenant: &Tenant) -> String {
         let mut seen = std::collections::HashSet::new();
         let (mut cursor, mut last) = (String::new(), String::new());
-        let mut connection = Connection::open(self.server.address).await.expect("a connection");
+        let mut connection = Connection::open(self.server.first()).await.expect("a connection");
         loop {
             let mut bytes = Vec::new();
             tenant.get(&format!("/Users?count=100&cursor={cursor}"), &mut bytes);
@@ -270,7 +282,7 @@ impl Bench {
             self.holds(tenant, group, there).await;
         }
         // One after the other: what a change takes when nothing else happens.
-        let run = client::run(self.server.address, 1, 0, Until::Requests(500), &join, &done).await;
+        let run = client::run(&self.server.addresses, 1, 0, Until::Requests(500), &join, &done).await;
         self.row(Row::new("add a member, one connection", there, &[run.expect("additions")], &[]));
     }
 
@@ -289,7 +301,7 @@ impl Bench {
     async fn group(&self, tenant: &Tenant, name: &str, members: usize) -> Uuid {
         let mut bytes = Vec::new();
         tenant.send("POST", "/Groups", &group(name), &mut bytes);
-        let mut connection = Connection::open(self.server.address).await.expect("a connection");
+        let mut connection = Connection::open(self.server.first()).await.expect("a connection");
         let id = id_of(&connection.exchange(&bytes).await.expect("an answer")).expect("a group");
         let users: Vec<usize> = (0..members).collect();
         for some in users.chunks(FILLING) {
@@ -313,15 +325,15 @@ impl Bench {
 }
 
 /// Stops the server and starts it again, after a clean end and after a crash. Seconds.
-async fn reopen(server: &mut Serving, data: &std::path::Path, tenant: &Tenant) -> [(&'static str, f64); 3] {
+async fn reopen(server: &mut Fleet, stage: &Stage, tenant: &Tenant) -> [(&'static str, f64); 3] {
     let mut bytes = Vec::new();
     tenant.get(&format!("/Users/{}", tenant.id(tenant.size - 1)), &mut bytes);
     let asked = std::time::Instant::now();
     server.stop();
     let stopping = asked.elapsed().as_secs_f64();
-    let (mut again, clean) = process::opening(data, &bytes).await;
+    let (mut again, clean) = stage.opening(&bytes).await;
     again.kill();
-    let (mut again, crashed) = process::opening(data, &bytes).await;
+    let (mut again, crashed) = stage.opening(&bytes).await;
     again.kill();
     [
         ("clean stop", stopping),
@@ -330,9 +342,9 @@ async fn reopen(server: &mut Serving, data: &std::path::Path, tenant: &Tenant) -
     ]
 }
 
-async fn measure(serving: &Serving, from: usize, until: Until, request: &Request<'_>, check: &Check<'_>) -> Run {
+async fn measure(serving: &Fleet, from: usize, until: Until, request: &Request<'_>, check: &Check<'_>) -> Run {
     let before = serving.processor();
-    let run = client::run(serving.address, CONNECTIONS, from, until, request, check).await.expect("right answers");
+    let run = client::run(&serving.addresses, CONNECTIONS, from, until, request, check).await.expect("right answers");
     Run { processor: serving.processor() - before, ..run }
 }
 

@@ -21,6 +21,8 @@ struct TenantView<'a> {
     path: String,
     profile: Profile,
     disabled: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    importing: bool,
     created: String,
     users: u64,
     groups: u64,
@@ -94,6 +96,7 @@ impl AdminContext {
             path: tenant.path(),
             profile: tenant.settings.profile,
             disabled: tenant.disabled,
+            importing: tenant.importing,
             created: tenant.created.to_string(),
             users: count("User").await?,
             groups: count("Group").await?,

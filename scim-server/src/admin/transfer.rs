@@ -1,21 +1,13 @@
-//! The commands that touch everything: check, export, import.
+//! The commands that read everything: check and export. What takes it in again is [`super::import`].
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
-use serde_json::json;
-
-use super::{AdminContext, AdminError, Input, Line, Output, archive, tenants};
+use super::{AdminContext, AdminError, Line, Output, archive, import, tenants};
 use crate::{
-    store::{EntriesOf, Finding, Item, StoreError, TenantId},
-    tenant::{self, TenantRecord},
+    store::{Finding, Item},
+    tenant::TenantRecord,
     token,
 };
-
-/// How many items are loaded at once.
-const BATCH: usize = 1000;
 
 /// Gives each finding as a row; how many were left is for the reader to count.
 pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output) -> Result<(), AdminError> {
@@ -42,6 +34,9 @@ pub(super) async fn export(context: &AdminContext, tenant: Option<&str>, output:
         None => None,
     };
     if let Some(tenant) = &tenant {
+        if tenant.importing {
+            return Err(import::unfinished());
+        }
         for item in records_of(context, tenant).await? {
             let line = write(&item)?;
             lock(&written).sum.add(&line);
@@ -50,7 +45,7 @@ pub(super) async fn export(context: &AdminContext, tenant: Option<&str>, output:
     }
     let sink = {
         let (written, output) = (Arc::clone(&written), output.clone());
-        move |item: Item| match write(&item) {
+        move |item: Item| match if import::is_mark(&item) { Err(import::unfinished()) } else { write(&item) } {
             Ok(line) => {
                 lock(&written).sum.add(&line);
                 output.row_blocking(line)
@@ -91,177 +86,6 @@ fn write(item: &Item) -> Result<String, AdminError> {
         };
         AdminError::Refused(format!("{what} is damaged and cannot be exported ({error}); run `check --repair` first"))
     })
-}
-
-/// Takes in what an export gave out.
-pub(super) async fn import(
-    context: &AdminContext,
-    replace: bool,
-    input: &mut Input,
-    output: &Output,
-) -> Result<(), AdminError> {
-    let fresh = context.access.directory().list().await?.is_empty();
-    let mut import = Import {
-        context,
-        entries: context.entries_of(),
-        replace,
-        fresh,
-        tenants: HashSet::new(),
-        reload: false,
-        batch: Vec::new(),
-        loaded: 0,
-        resources: 0,
-    };
-    match import.run(input, output).await {
-        Ok(items) => {
-            context.access.reload().await?;
-            output.row(&json!({"tenants": import.tenants.len(), "resources": import.resources, "items": items})).await
-        }
-        Err(error) if import.loaded > 0 => {
-            context.access.reload().await?;
-            Err(AdminError::Refused(format!(
-                "{error}. What came before was imported; import a whole file with --replace, or delete the tenant"
-            )))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// An import on its way.
-struct Import<'a> {
-    context: &'a AdminContext,
-    entries: EntriesOf,
-    replace: bool,
-    /// Whether the store had no tenant: then the system's own log comes along too.
-    fresh: bool,
-    /// The tenants that this import has brought.
-    tenants: HashSet<TenantId>,
-    /// Whether a tenant came whose settings must be known before its resources are indexed.
-    reload: bool,
-    batch: Vec<Item>,
-    /// How many items are in the store already.
-    loaded: usize,
-    resources: u64,
-}
-
-impl Import<'_> {
-    /// Takes all lines; returns how many items there were.
-    async fn run(&mut self, input: &mut Input, output: &Output) -> Result<u64, AdminError> {
-        let mut sum = archive::Sum::default();
-        let mut end = None;
-        while let Some(line) = input.recv().await {
-            let line = line?;
-            if line.trim().is_empty() {
-                continue;
-            }
-            if end.is_some() {
-                return Err(AdminError::Refused("there are lines behind the last one of the export".to_owned()));
-            }
-            let number = sum.items() + 1;
-            let entry = archive::read(&line)
-                .map_err(|reason| AdminError::Refused(format!("line {number} is not a line of an export: {reason}")))?;
-            match entry {
-                archive::Entry::End(said) => end = Some(said),
-                archive::Entry::Item(item) => {
-                    sum.add(&line);
-                    self.take(item).await?;
-                }
-            }
-            if number.is_multiple_of(BATCH as u64) {
-                output.line(Line::Progress(number)).await?;
-            }
-        }
-        archive::agree(&sum, end.as_ref())?;
-        self.flush().await?;
-        Ok(sum.items())
-    }
-
-    async fn take(&mut self, item: Item) -> Result<(), AdminError> {
-        match &item {
-            Item::Event(TenantId::SYSTEM, _) if self.fresh => {}
-            Item::Event(TenantId::SYSTEM, _) => return Ok(()),
-            Item::Resource(key, record, _) if key.tenant == TenantId::SYSTEM => match key.resource_type.as_str() {
-                tenant::record::KIND => {
-                    self.admit(&TenantRecord::from_record(key.id, record)?).await?;
-                    self.reload = true;
-                }
-                token::record::KIND => self.require(token::Token::from_record(key.id, record)?.tenant)?,
-                // What else the system keeps belongs to a whole store, not to its tenants.
-                _ if self.fresh => {}
-                _ => return Ok(()),
-            },
-            Item::Resource(key, ..) | Item::Members(key, _) => {
-                self.require(key.tenant)?;
-                self.settle().await?;
-            }
-            Item::Event(tenant, _) => self.require(*tenant)?,
-        }
-        self.resources += u64::from(matches!(&item, Item::Resource(key, ..) if key.tenant != TenantId::SYSTEM));
-        self.batch.push(self.indexed(item)?);
-        if self.batch.len() >= BATCH { self.flush().await } else { Ok(()) }
-    }
-
-    /// Makes way for a tenant, or refuses it because it is there.
-    async fn admit(&mut self, tenant: &TenantRecord) -> Result<(), AdminError> {
-        let directory = self.context.access.directory();
-        if let Ok(there) = directory.find(&tenant.id.to_string()).await {
-            if !self.replace {
-                return Err(AdminError::Refused(format!(
-                    "tenant {:?} ({}) is already there; use --replace to delete it first with everything in it",
-                    there.name, there.id
-                )));
-            }
-            let closed = directory.close(there, true).await?;
-            self.context.access.reload().await?;
-            directory.remove(&closed).await?;
-        }
-        if let Ok(other) = directory.find(&tenant.name).await {
-            return Err(AdminError::Refused(format!(
-                "another tenant ({}) has the name {:?}; delete it first, or import into another store",
-                other.id, other.name
-            )));
-        }
-        self.tenants.insert(tenant.id);
-        Ok(())
-    }
-
-    fn require(&self, tenant: TenantId) -> Result<(), AdminError> {
-        if self.tenants.contains(&tenant) {
-            return Ok(());
-        }
-        Err(AdminError::Refused(format!(
-            "the file has something of tenant {tenant} before the tenant itself; it was not written by `export`"
-        )))
-    }
-
-    /// Makes the tenants that came known to those who compute index entries.
-    async fn settle(&mut self) -> Result<(), AdminError> {
-        if self.reload {
-            self.flush().await?;
-            self.context.access.reload().await?;
-            self.reload = false;
-        }
-        Ok(())
-    }
-
-    fn indexed(&self, item: Item) -> Result<Item, StoreError> {
-        Ok(match item {
-            Item::Resource(key, record, _) => {
-                let entries = (self.entries)(&key, &record)?;
-                Item::Resource(key, record, entries)
-            }
-            other => other,
-        })
-    }
-
-    async fn flush(&mut self) -> Result<(), AdminError> {
-        let batch = std::mem::take(&mut self.batch);
-        if batch.is_empty() {
-            return Ok(());
-        }
-        self.loaded += batch.len();
-        Ok(self.context.store.load(batch).await?)
-    }
 }
 
 /// The lock of what two threads write in turn; a panic of the other is no reason to stop.

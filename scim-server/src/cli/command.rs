@@ -46,6 +46,9 @@ pub enum Command {
     /// Write a tenant, or everything, as JSON Lines
     Export(Export),
     /// Read what export has written
+    ///
+    /// An import that was cut off goes on where it was when the same file is imported again. Until it
+    /// is at its end, its tenants answer 503.
     Import(Import),
     /// Write everything to a file, in one consistent state
     ///
@@ -54,7 +57,7 @@ pub enum Command {
     Backup(Backup),
     /// Make a store from a backup, in a data directory that has none
     ///
-    /// Into a database, use `import`.
+    /// A restore that was cut off goes on where it was. Into a database, use `import`.
     Restore(Restore),
     /// Print a page of the reference, as Markdown
     #[command(hide = true)]
@@ -396,6 +399,9 @@ pub struct Import {
     /// Delete tenants of the same ids first, with everything in them
     #[arg(long)]
     pub(super) replace: bool,
+    /// Give up an import that was cut off: delete what it has brought, and begin with this file
+    #[arg(long)]
+    pub(super) discard: bool,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -416,6 +422,9 @@ pub struct Restore {
     /// The backup
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
+    /// Give up a restore that was cut off, and begin with this file
+    #[arg(long)]
+    pub(super) discard: bool,
     #[command(flatten)]
     pub(super) common: Common,
 }

@@ -18,10 +18,10 @@ use super::{
     show::{Printer, Show},
 };
 use crate::{
-    admin::{AdminRequest, Input, Line, archive, line, place::Place},
+    admin::{self, AdminRequest, Input, Line, archive, line, place::Place},
     clock::{Clock, SystemClock},
     config::{Config, Given},
-    store::sled::Options,
+    store::{Store, sled::Options},
 };
 
 /// Writes the rows of an export to a file, which is there only when it is whole; or to standard
@@ -43,14 +43,10 @@ pub(super) async fn export(session: Session, request: AdminRequest, path: &Path)
 }
 
 /// Sends the lines of a file, or of standard input, to an import.
-pub(super) async fn import(session: Session, replace: bool, path: &Path, json: bool) -> Result<(), Failure> {
+pub(super) async fn import(session: Session, request: AdminRequest, path: &Path, json: bool) -> Result<(), Failure> {
     let bar = bar_of(path);
     let input = read(path, bar.clone())?;
-    load(session, replace, input, json, &bar).await
-}
-
-async fn load(session: Session, replace: bool, input: Input, json: bool, bar: &ProgressBar) -> Result<(), Failure> {
-    let mut running = session.start(AdminRequest::Import { replace }, input).await?;
+    let mut running = session.start(request, input).await?;
     let mut printer = Printer::new(Show::Imported, json);
     while let Some(line) = running.next().await? {
         if let Line::Row(row) = line {
@@ -63,8 +59,9 @@ async fn load(session: Session, replace: bool, input: Input, json: bool, bar: &P
 }
 
 /// Makes a store from a backup. The file is read twice: once to see that it is whole, once to load
-/// it, into a directory that becomes the store only at the end.
-pub(super) async fn restore(given: &Given, path: &Path, json: bool) -> Result<(), Failure> {
+/// it, into a directory that becomes the store only at the end. What an earlier restore of the same
+/// file has loaded is there still, unless it is to be given up.
+pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: bool) -> Result<(), Failure> {
     if Config::database(given)?.is_some() {
         return Err(Failure::Usage(
             "restore makes a data directory; into a database, load the same file with `scim-server import`".to_owned(),
@@ -84,16 +81,24 @@ pub(super) async fn restore(given: &Given, path: &Path, json: bool) -> Result<()
     let lock = session::lock_soon(&place).await?;
     let partial = place.store().with_extension("partial");
     let failed = |error: io::Error| Failure::Failed(format!("cannot write in {}: {error}", place.path().display()));
-    if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(failed)?;
+    let clear = || if partial.exists() { fs::remove_dir_all(&partial).map_err(failed) } else { Ok(()) };
+    if discard {
+        clear()?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = engine::open_directory(&partial, &clock, Options::default())?;
+    let mut store = engine::open_directory(&partial, &clock, Options::default())?;
+    if !unfinished(&*store).await? {
+        store.close().await.map_err(|error| Failure::Failed(error.to_string()))?;
+        clear()?;
+        store = engine::open_directory(&partial, &clock, Options::default())?;
+    }
     let session = Session::Open(context(store, clock).await?, Some(lock));
-    let bar = bar_of(path);
-    let input = read(path, bar.clone())?;
-    load(session, false, input, json, &bar).await?;
+    import(session, AdminRequest::Import { replace: false, discard: false }, path, json).await?;
     fs::rename(&partial, place.store()).map_err(failed)
+}
+
+async fn unfinished(store: &dyn Store) -> Result<bool, Failure> {
+    admin::import::is_unfinished(store).await.map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// The JSON object in a file, or on standard input.

@@ -40,14 +40,15 @@ impl Command {
             }
             Self::Import(import) => {
                 let session = Session::open(&import.common.settings.0).await?;
-                files::import(session, import.replace, &import.file, import.common.json).await
+                let request = AdminRequest::Import { replace: import.replace, discard: import.discard };
+                files::import(session, request, &import.file, import.common.json).await
             }
             Self::Backup(backup) => {
                 let session = Session::open(&backup.settings.0).await?;
                 files::export(session, AdminRequest::Export { tenant: None }, &backup.file).await
             }
             Self::Restore(restore) => {
-                files::restore(&restore.common.settings.0, &restore.file, restore.common.json).await
+                files::restore(&restore.common.settings.0, &restore.file, restore.discard, restore.common.json).await
             }
             Self::Reference { page } => show::write(&reference::page(page)),
         }

@@ -179,7 +179,11 @@ fn deleted(row: &Value) -> String {
 
 fn imported(row: &Value) -> String {
     let text = |name: &str| row.get(name).map(|value| cell(Some(value))).unwrap_or_default();
-    format!("Brought in {} tenant(s) with {} resources.\n", text("tenants"), text("resources"))
+    let resumed = match row.get("resumed_after").and_then(Value::as_u64) {
+        Some(items) => format!(" The first {items} items were there from an import that was cut off."),
+        None => String::new(),
+    };
+    format!("Brought in {} tenant(s) with {} resources.{resumed}\n", text("tenants"), text("resources"))
 }
 
 fn finding(row: &Value) -> String {

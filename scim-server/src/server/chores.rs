@@ -24,10 +24,12 @@ use crate::{
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Minutes between two looks at which tokens need a reminder and which events are old.
-const HOUR: u64 = 60;
+/// Between two looks at which tokens need a reminder and which events are old.
+const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How long the keeper stays it without saying so again: when it dies, another takes over.
-const LEASE_MILLIS: i64 = 90 * 1000;
+const LEASE_MILLIS: i64 = 15 * 1000;
+/// How often the keeper says so, and how often the others ask whether there is one.
+const TURN: Duration = Duration::from_secs(5);
 /// How often it is looked for changes of other processes. A revoked token is refused everywhere
 /// within this time and that of two short reads.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -35,51 +37,71 @@ const GLANCE: Duration = Duration::from_millis(500);
 const EVENTS: usize = 1000;
 
 /// Each minute: writes down when tokens were last used, and forgets who is within the rate limits.
-///
-/// Of several processes on one store, one at a time is its keeper. When it becomes so, it finishes
-/// what a process before it began, the removal of tenants and the filling of indexes; then, and each hour, it reminds of tokens
-/// that end soon, and forgets old events.
-pub async fn run(service: Arc<Service>, event_retention: Option<Duration>, mut stopped: watch::Receiver<()>) {
-    let process = Uuid::new_v4();
-    let mut keeper = None;
+pub async fn run(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     let mut minutes = interval(MINUTE);
     minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for minute in 0_u64.. {
+    loop {
         tokio::select! {
             _ = minutes.tick() => {}
-            _ = stopped.changed() => break,
+            _ = stopped.changed() => return,
         }
         service.addresses.sweep();
         service.anonymous.sweep();
         service.tokens.sweep();
         tell("noting when tokens were used", service.access.flush_last_used().await);
-        if !keeps(&service, process, LEASE_MILLIS).await {
-            keeper = None;
-            continue;
-        }
-        if keeper.is_none() {
-            tokio::select! {
-                () = finish(&service) => {}
-                _ = stopped.changed() => break,
-            }
-        }
-        let since = *keeper.get_or_insert(minute);
-        if (minute - since) % HOUR == 0 {
-            upkeep(&service, event_retention).await;
-        }
-    }
-    if keeper.is_some() {
-        keeps(&service, process, 0).await;
     }
 }
 
+/// What one process does for all: of several on one store, one at a time is its keeper.
+///
+/// The keeper says again and again that it is there, also while it works. When it has died, another
+/// takes over within [`LEASE_MILLIS`] and [`TURN`]; what the first has begun, the other finishes, and
+/// what it has done is not done again, because the store says that it is.
+pub async fn keep(service: Arc<Service>, event_retention: Option<Duration>, mut stopped: watch::Receiver<()>) {
+    let process = Uuid::new_v4();
+    let mut turns = interval(TURN);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = turns.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        if !keeps(&service, process, LEASE_MILLIS).await {
+            continue;
+        }
+        if service.operations.store.is_shared() {
+            tracing::info!("this process keeps the store: it reminds, cleans up, and finishes removals");
+        }
+        let held = async {
+            turns.tick().await;
+            while keeps(&service, process, LEASE_MILLIS).await {
+                turns.tick().await;
+            }
+        };
+        tokio::select! {
+            () = held => tracing::info!("this process does not keep the store any more"),
+            () = upkeep(&service, event_retention) => {}
+            _ = stopped.changed() => {
+                keeps(&service, process, 0).await;
+                return;
+            }
+        }
+    }
+}
+
+/// Finishes what a process before this one began, the removal of tenants and the filling of indexes;
+/// then, and each hour, reminds of tokens that end soon, and forgets old events.
 async fn upkeep(service: &Service, event_retention: Option<Duration>) {
-    let now = service.clock.now();
-    tell("reminding of tokens that end", service.access.reminders(now).await.map(drop));
-    if let Some(retention) = event_retention {
-        let age = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        let before = Timestamp::from_millis(now.as_millis().saturating_sub(age));
-        tell("forgetting old events", service.operations.store.forget_events(before).await.map(drop));
+    finish(service).await;
+    loop {
+        let now = service.clock.now();
+        tell("reminding of tokens that end", service.access.reminders(now).await.map(drop));
+        if let Some(retention) = event_retention {
+            let age = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+            let before = Timestamp::from_millis(now.as_millis().saturating_sub(age));
+            tell("forgetting old events", service.operations.store.forget_events(before).await.map(drop));
+        }
+        tokio::time::sleep(HOUR).await;
     }
 }
 
@@ -87,7 +109,7 @@ async fn upkeep(service: &Service, event_retention: Option<Duration>) {
 async fn keeps(service: &Service, process: Uuid, millis: i64) -> bool {
     let lease = service.operations.store.lease("upkeep", process, millis).await;
     lease.unwrap_or_else(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "the keeper's lease failed; it is tried again");
+        tracing::debug!(error = &error as &dyn std::error::Error, "it cannot be asked who keeps the store");
         false
     })
 }
@@ -118,7 +140,8 @@ async fn glance(service: &Service, seen: &mut u64) -> Result<(), StoreError> {
     while let Some(event) = service.operations.store.events(TenantId::SYSTEM, last, EVENTS).await?.last() {
         last = event.sequence;
     }
-    if last > *seen {
+    // A tenant opens at the end of its import without an event: its log is the one that was imported.
+    if last > *seen || service.access.awaits_import() {
         service.access.reload().await?;
         *seen = last;
     }

@@ -19,6 +19,7 @@ mod pipeline;
 mod plans;
 mod range;
 mod read;
+mod refusal;
 mod save;
 mod statement;
 mod sweep;
@@ -217,17 +218,8 @@ impl Store for PostgresStore {
         sweep::erase(&self.reader, tenant).await
     }
 
-    async fn export(&self, tenant: Option<TenantId>, mut sink: Sink<Item>) -> Result<(), StoreError> {
-        let tenants = match tenant {
-            Some(tenant) => vec![tenant],
-            None => self.tenants().await?,
-        };
-        for tenant in tenants {
-            if !transfer::export(&self.connections, tenant, &mut sink).await? {
-                break;
-            }
-        }
-        Ok(())
+    async fn export(&self, tenant: Option<TenantId>, sink: Sink<Item>) -> Result<(), StoreError> {
+        transfer::export(&self.connections, tenant, sink).await
     }
 
     async fn load(&self, items: Vec<Item>) -> Result<(), StoreError> {

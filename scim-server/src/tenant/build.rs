@@ -38,9 +38,9 @@ impl Tenant {
         }
         let endpoint = |rt: &Arc<ResourceType>| (TypeName::from(rt.name.as_str()), rt.endpoint.clone());
         let endpoints = registry.resource_types().iter().map(endpoint).collect();
-        let (id, name, created, disabled) = (record.id, record.name.clone(), record.created, record.disabled);
-        let views = Vec::new();
-        let mut tenant = Self { id, name, created, disabled, settings, registry, indexes, endpoints, views };
+        let TenantRecord { id, created, disabled, importing, .. } = *record;
+        let (name, views) = (record.name.clone(), Vec::new());
+        let mut tenant = Self { id, name, created, disabled, importing, settings, registry, indexes, endpoints, views };
         let view = |rt| tenant.view_through(rt, Projection::Default);
         tenant.views = tenant.registry.resource_types().iter().map(view).collect();
         Ok(Arc::new(tenant))

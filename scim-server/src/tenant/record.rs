@@ -45,6 +45,9 @@ pub struct TenantRecord {
     /// one here after an interruption fills it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unfilled: BTreeSet<(String, String)>,
+    /// Whether an import that brings it is not at its end: until then nobody comes in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub importing: bool,
     /// What an administrator set.
     #[serde(default)]
     pub settings: Settings,
@@ -60,7 +63,8 @@ impl TenantRecord {
     /// A new tenant, in which nothing is.
     pub fn new(id: TenantId, name: &str, settings: Settings, created: Timestamp) -> Self {
         let name = name.to_owned();
-        Self { id, name, disabled: false, deleting: false, unfilled: BTreeSet::new(), settings, created, version: 1 }
+        let unfilled = BTreeSet::new();
+        Self { id, name, disabled: false, deleting: false, unfilled, importing: false, settings, created, version: 1 }
     }
 
     /// From its record.

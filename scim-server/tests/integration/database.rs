@@ -1,7 +1,7 @@
 //! A real PostgreSQL for the tests: started from the installed packages in a temporary folder, on a
 //! Unix socket that nobody else knows, and gone with the process that has started it.
 //!
-//! The tests of the store's engine, in the library, use this file, too.
+//! The tests of the store's engine, in the library, and the benchmark use this file, too.
 
 use std::{
     fs,
@@ -21,9 +21,13 @@ use tempfile::TempDir;
 /// How long a start may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// PostgreSQL's own port; on a socket in a folder of its own it is in nobody's way.
+const PORT: u16 = 5432;
+
 /// A running database server.
 pub struct Cluster {
     directory: TempDir,
+    port: u16,
     user: Option<(u32, u32)>,
     /// A shell that ends the server when its standard input closes, which happens in whatever way
     /// this process ends.
@@ -47,6 +51,37 @@ impl Cluster {
         cluster
     }
 
+    /// A server that also listens on two addresses of the loopback, with this certificate and its key
+    /// (PEM); there it lets the user `scim` in, with a password and over TLS only.
+    pub fn listening(certificate: &str, key: &str) -> Self {
+        let mut cluster = Self::empty();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        cluster.port = free.expect("a free port").port();
+        let data = cluster.data();
+        cluster.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
+        let port = format!("port = {}", cluster.port);
+        cluster.configure(&["listen_addresses = '127.0.0.1, 127.0.0.2'", &port, "ssl = on"]);
+        for (name, content) in [
+            ("server.crt", certificate),
+            ("server.key", key),
+            ("pg_hba.conf", "local all all trust\nhostssl all scim 127.0.0.0/8 scram-sha-256\n"),
+        ] {
+            let path = Path::new(&data).join(name);
+            fs::write(&path, content).expect("a file of the server");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");
+            if let Some((uid, gid)) = cluster.user {
+                std::os::unix::fs::chown(&path, Some(uid), Some(gid)).expect("the file's owner");
+            }
+        }
+        cluster.launch();
+        cluster
+    }
+
+    /// The port, which counts for a server that listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// A folder for a server that is not there yet.
     fn empty() -> Self {
         let directory = tempfile::Builder::new().prefix("scim-pg-").tempdir().expect("a temporary directory");
@@ -55,7 +90,7 @@ impl Cluster {
             fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711)).expect("permissions");
             std::os::unix::fs::chown(directory.path(), Some(uid), Some(gid)).expect("the folder's owner");
         }
-        Self { directory, user, guard: None }
+        Self { directory, port: PORT, user, guard: None }
     }
 
     fn configure(&self, settings: &[&str]) {
@@ -73,7 +108,10 @@ impl Cluster {
     /// Starts the server, and waits until it answers.
     pub fn launch(&mut self) {
         let log = self.directory.path().join("log");
-        let script = r#""$1" -D "$2" >"$3" 2>&1 & server=$!; read -r _; kill -QUIT $server; wait $server"#;
+        // Who is the server now is in a file: it may have been restarted meanwhile.
+        let script = r#""$1" -D "$2" >>"$3" 2>&1 & read -r _
+            server=$(head -n 1 "$2/postmaster.pid") && kill -QUIT "$server"; wait
+            while kill -0 "$server" 2>/dev/null; do sleep 0.01; done"#;
         let mut guard = self.command(Path::new("/bin/sh"));
         guard.args(["-c", script, "guard"]).arg(programs().join("postgres")).arg(self.data()).arg(&log);
         self.guard = Some(guard.stdin(Stdio::piped()).spawn().expect("the database starts"));
@@ -107,6 +145,12 @@ impl Cluster {
         standby
     }
 
+    /// Restarts the server without letting it finish anything: `pg_ctl restart -m immediate`.
+    pub fn restart(&self) {
+        let log = self.directory.path().join("log").to_string_lossy().into_owned();
+        self.run("pg_ctl", &["restart", "-m", "immediate", "-w", "-s", "-D", &self.data(), "-l", &log]);
+    }
+
     /// Makes a standby the one that is written to.
     pub fn promote(&self) {
         self.sql("ALTER SYSTEM RESET synchronous_standby_names");
@@ -124,7 +168,7 @@ impl Cluster {
     fn answers(&self) -> bool {
         let socket = self.directory.path().to_string_lossy().into_owned();
         let mut ready = Command::new(programs().join("pg_isready"));
-        ready.args(["-q", "-h", &socket]).status().is_ok_and(|status| status.success())
+        ready.args(["-q", "-h", &socket, "-p", &self.port.to_string()]).status().is_ok_and(|status| status.success())
     }
 
     /// Ends the server as a loss of power would end it.
@@ -149,14 +193,30 @@ impl Cluster {
         format!("postgres://postgres@{socket}/postgres?options=-csearch_path%3D{schema}")
     }
 
+    /// Copies a schema with `pg_dump` and `pg_restore` into a new database; the URL that it has there.
+    pub fn copy(&self, schema: &str) -> String {
+        let socket = self.directory.path().to_string_lossy().into_owned();
+        let (file, database) = (self.directory.path().join("dump"), format!("copy_{schema}"));
+        let file = file.to_string_lossy().into_owned();
+        self.run("pg_dump", &["-h", &socket, "-U", "postgres", "-n", schema, "-F", "custom", "-f", &file, "postgres"]);
+        self.sql(&format!("CREATE DATABASE {database}"));
+        self.run("pg_restore", &["-h", &socket, "-U", "postgres", "-d", &database, &file]);
+        self.url(schema).replace("/postgres?", &format!("/{database}?"))
+    }
+
     /// Runs a statement; gives what it prints.
     pub fn sql(&self, statement: &str) -> String {
         let socket = self.directory.path().to_string_lossy().into_owned();
         let mut psql = Command::new(programs().join("psql"));
-        let psql = psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h", &socket, "-c"]);
-        let output = psql.arg(statement).output().expect("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h", &socket]);
+        let output = psql.args(["-p", &self.port.to_string(), "-c", statement]).output().expect("psql");
         assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// What the server has said.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).expect("the log")
     }
 
     fn data(&self) -> String {
@@ -185,13 +245,22 @@ impl Drop for Cluster {
     }
 }
 
+/// Whether there are programs to start a server from.
+pub fn is_installed() -> bool {
+    installed().is_some()
+}
+
 /// Where the newest installed version has its programs.
 fn programs() -> PathBuf {
+    installed().expect("PostgreSQL is not installed: apt-get install postgresql (make test does so)")
+}
+
+fn installed() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<_> =
         versions.map(|version| version.path().join("bin")).filter(|p| p.join("initdb").is_file()).collect();
     found.sort();
-    found.pop().expect("PostgreSQL is not installed: apt-get install postgresql (make test does so)")
+    found.pop()
 }
 
 /// The user `postgres`, which the packages make, when this process is root.

@@ -14,18 +14,26 @@
 )]
 
 mod architecture;
+mod bounds;
 mod cli;
 mod concurrency;
 mod crash;
+#[allow(dead_code, reason = "the benchmark uses the rest")]
 mod database;
 mod dialogue;
 mod docs;
 mod identity_center;
+mod keeper;
+mod migrations;
 mod pitfalls;
 mod queries;
+mod repair;
 mod rfc;
 mod scale_out;
 mod schemas;
 mod scim2_tester;
+mod secured;
 mod server;
+mod statements;
+mod transfer;
 mod writes;

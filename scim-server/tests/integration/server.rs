@@ -80,6 +80,8 @@ impl TestServer {
         let mut init = vec!["init", "--tenant", "test", "--json"];
         if let Some(store) = &store {
             init.extend(["--store", store]);
+            // What else is said of the database counts for its first use, too.
+            init.extend(options.args.iter().map(String::as_str).skip_while(|arg| !arg.starts_with("--store-")).take(2));
         }
         if let Some(profile) = &options.profile {
             init.extend(["--profile", profile]);
@@ -112,15 +114,36 @@ impl TestServer {
 
     /// A process that has the tenant of another one, in a store that was moved.
     pub fn elsewhere(other: &Self, store: Option<String>) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::on(directory, &other.path, &other.token, store, other.options.clone())
+    }
+
+    /// A process on a store that was filled otherwise, for the tenant with that path and token.
+    pub fn adopt(path: &str, token: &str, store: Option<String>) -> Self {
+        Self::on(tempfile::tempdir().expect("a temporary directory"), path, token, store, Options::default())
+    }
+
+    /// A process that makes the tables of an empty database itself, and whose client nobody knows.
+    pub fn adopt_migrating(store: String) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::on(directory, "/none/scim/v2", "none", Some(store), Options::args(&["--migrate"]))
+    }
+
+    /// The same on a data directory.
+    pub fn adopt_directory(path: &str, token: &str, directory: TempDir) -> Self {
+        Self::on(directory, path, token, None, Options::default())
+    }
+
+    fn on(directory: TempDir, path: &str, token: &str, store: Option<String>, options: Options) -> Self {
         let mut server = Self {
             process: None,
-            directory: tempfile::tempdir().expect("a temporary directory"),
-            options: other.options.clone(),
+            directory,
+            options,
             store,
             log: Arc::default(),
             origin: String::new(),
-            path: other.path.clone(),
-            token: other.token.clone(),
+            path: path.to_owned(),
+            token: token.to_owned(),
         };
         server.launch();
         server
@@ -216,6 +239,11 @@ impl TestServer {
     /// The tenant's base URL.
     pub fn base(&self) -> String {
         format!("{}{}", self.origin, self.path)
+    }
+
+    /// The tenant's id.
+    pub fn tenant(&self) -> &str {
+        self.path.split('/').nth(1).expect("the path of a tenant")
     }
 
     /// The tenant's first token.

@@ -26,7 +26,7 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::fault::{Fault, unavailable};
+use super::{fault::unavailable, refusal::refused};
 use crate::{metrics::StoreMetrics, store::StoreError};
 
 /// A connection that goes back to the pool when it is dropped.
@@ -111,7 +111,7 @@ impl Connections {
                 error => {
                     self.lose();
                     match error {
-                        PoolError::Backend(error) => StoreError::from(Fault::from(error)),
+                        PoolError::Backend(error) => refused(error),
                         error => unavailable(error.to_string()),
                     }
                 }
@@ -201,6 +201,9 @@ fn tls(options: &Options) -> Result<ClientConfig, String> {
         let bad = |error: &dyn fmt::Display| format!("cannot read the certificates in {}: {error}", path.display());
         for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(&error))? {
             roots.add(certificate.map_err(|error| bad(&error))?).map_err(|error| bad(&error))?;
+        }
+        if roots.is_empty() {
+            return Err(bad(&"there is none in it; it must have the form of PEM (-----BEGIN CERTIFICATE-----)"));
         }
     } else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

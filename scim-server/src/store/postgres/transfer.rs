@@ -1,4 +1,4 @@
-//! Everything out: one state of each tenant, as the items of an export.
+//! Everything out, as the items of an export: one state, of all tenants together.
 
 use std::sync::Arc;
 
@@ -10,17 +10,28 @@ const MEMBERS: usize = 1000;
 /// How many resources, members and events are loaded in one transaction.
 const PORTION: usize = 2000;
 
-/// Gives every item of a tenant; false when the sink wants no more.
+/// Gives every item of a tenant, or of each tenant in turn. All of it is read in one transaction, so
+/// that what one tenant's records say of another's (the system's of every tenant, above all) agrees.
 pub(super) async fn export(
     connections: &Arc<Connections>,
-    tenant: TenantId,
-    sink: &mut Sink<Item>,
-) -> Result<bool, StoreError> {
-    let mut walk = Walk::snapshot(connections, tenant).await?;
-    let finished =
-        resources(&mut walk, sink).await? && members(&mut walk, sink).await? && events(&mut walk, sink).await?;
-    walk.end().await?;
-    Ok(finished)
+    tenant: Option<TenantId>,
+    mut sink: Sink<Item>,
+) -> Result<(), StoreError> {
+    let mut walk = Walk::snapshot(connections, tenant.unwrap_or(TenantId::SYSTEM)).await?;
+    let tenants = match tenant {
+        Some(tenant) => vec![tenant],
+        None => walk.tenants().await?,
+    };
+    for tenant in tenants {
+        walk.turn_to(tenant);
+        let finished = resources(&mut walk, &mut sink).await?
+            && members(&mut walk, &mut sink).await?
+            && events(&mut walk, &mut sink).await?;
+        if !finished {
+            break;
+        }
+    }
+    walk.end().await
 }
 
 async fn resources(walk: &mut Walk, sink: &mut Sink<Item>) -> Result<bool, StoreError> {

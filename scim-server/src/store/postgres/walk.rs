@@ -36,9 +36,21 @@ pub(super) struct Walked {
 }
 
 impl Walk {
-    /// One state of a tenant, however long the walk takes: others go on writing.
+    /// One state of the store, however long the walk takes: others go on writing. It begins with this
+    /// tenant, and may go on with others by [`Self::turn_to`].
     pub async fn snapshot(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
         Self::begin(connections, tenant, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    /// Every tenant of the same state.
+    pub async fn tenants(&mut self) -> Result<Vec<TenantId>, StoreError> {
+        let rows = self.query(statement::TENANTS, &[]).await?;
+        rows.iter().map(|row| column(row, 0).map(TenantId)).collect()
+    }
+
+    /// Goes on with another tenant.
+    pub fn turn_to(&mut self, tenant: TenantId) {
+        self.tenant = tenant;
     }
 
     /// A tenant that nobody else writes to while the walk lasts.

@@ -1,0 +1,333 @@
+//! Taking in what an export gave out: in portions, each durable before the next, and restartable.
+//!
+//! A million users take long, and what takes long is interrupted. So the store remembers how far the
+//! import has come ([`mark`]), and the same file goes on from there: the lines that the store holds
+//! are passed over and compared with what was loaded by their checksum, so that another file cannot
+//! go on in the place of the first. Tenants stay closed until everything is there, so that nobody
+//! writes to one of which a half is missing, and a portion that is loaded twice meets only itself.
+
+mod mark;
+
+use serde_json::json;
+
+use self::mark::Mark;
+pub(super) use self::mark::is_mark;
+use super::{AdminContext, AdminError, Input, Line, Output, archive};
+use crate::{
+    event::{Action, Event},
+    store::{Commit, EntriesOf, Item, Record, ResourceId, ResourceKey, Store, StoreError, TenantId},
+    tenant::{self, TenantRecord},
+    token,
+};
+
+/// How many items are loaded at once.
+const BATCH: usize = 1000;
+
+/// Whether an import into this store was cut off, and waits to be gone on with.
+pub async fn is_unfinished(store: &dyn Store) -> Result<bool, StoreError> {
+    Ok(Mark::read(store).await?.is_some())
+}
+
+/// Why what is there cannot be exported.
+pub(super) fn unfinished() -> AdminError {
+    AdminError::Refused(
+        "an import is not at its end, and what it has not brought yet would be missing: wait for it, or import the same file again to go on with it".to_owned(),
+    )
+}
+
+/// Takes in what an export gave out, from where an earlier import of the same file has stopped.
+pub(super) async fn import(
+    context: &AdminContext,
+    replace: bool,
+    discard: bool,
+    input: &mut Input,
+    output: &Output,
+) -> Result<(), AdminError> {
+    if discard {
+        forget(context).await?;
+    }
+    let mut import = Import::begin(context, replace).await?;
+    match import.run(input, output).await {
+        Ok(()) => {
+            let mut said = json!({
+                "tenants": import.mark.tenants.len(),
+                "resources": import.resources,
+                "items": import.sum.items(),
+            });
+            if import.behind.items > 0 {
+                said["resumed_after"] = import.behind.items.into();
+            }
+            output.row(&said).await
+        }
+        Err(error) if import.mark.is_kept() => Err(AdminError::Refused(format!(
+            "{error}. The store holds the first {} items of an import, whose tenants stay closed: import the same file again (`scim-server import FILE`) to go on behind them, or give them up with --discard",
+            import.mark.done.items
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives up an import that was cut off: what it has brought goes.
+async fn forget(context: &AdminContext) -> Result<(), AdminError> {
+    let Some(mut mark) = Mark::read(&*context.store).await? else { return Ok(()) };
+    let directory = context.access.directory();
+    for tenant in directory.list().await?.into_iter().filter(|tenant| tenant.importing) {
+        remove(context, tenant).await?;
+    }
+    mark.remove(&*context.store).await
+}
+
+async fn remove(context: &AdminContext, tenant: TenantRecord) -> Result<(), AdminError> {
+    let directory = context.access.directory();
+    let closed = directory.close(tenant, true).await?;
+    context.access.reload().await?;
+    directory.remove(&closed).await?;
+    Ok(())
+}
+
+/// An import on its way.
+struct Import<'a> {
+    context: &'a AdminContext,
+    entries: EntriesOf,
+    mark: Mark,
+    /// The lines that the store held when this run began.
+    behind: archive::End,
+    /// The lines that were read.
+    sum: archive::Sum,
+    /// Whether a tenant came whose settings must be known before its resources are indexed.
+    reload: bool,
+    batch: Vec<Item>,
+    /// The records of the tenants as they are to be at the end, when they open.
+    tenants: Vec<Item>,
+    resources: u64,
+}
+
+impl<'a> Import<'a> {
+    /// From the mark that is in the store, or from nothing.
+    async fn begin(context: &'a AdminContext, replace: bool) -> Result<Self, AdminError> {
+        let there = context.access.directory().list().await?;
+        let begun = Mark::read(&*context.store).await?;
+        let nothing = archive::Sum::default().end();
+        let mut mark = begun.unwrap_or_else(|| Mark::new(nothing.clone(), there.is_empty(), replace));
+        let left = |tenant: &TenantRecord| tenant.importing || mark.tenants.contains(&tenant.id);
+        if !there.iter().any(left) {
+            // Nothing of it is left: its tenants were deleted, or it was cut off before the first.
+            mark.remove(&*context.store).await?;
+            mark = Mark::new(nothing, there.is_empty(), replace);
+        } else if let Some(gone) = mark.tenants.iter().find(|id| there.iter().all(|tenant| tenant.id != **id)) {
+            return Err(AdminError::Refused(format!(
+                "an import was cut off, and of the tenants that it has brought {gone} was deleted since: give the import up with --discard, which deletes the others, too"
+            )));
+        } else if mark.is_kept() {
+            mark.replace |= replace;
+            mark.write(&*context.store).await?;
+            tracing::info!(items = mark.done.items, "going on with an import that was cut off");
+        }
+        Ok(Self {
+            context,
+            entries: context.entries_of(),
+            behind: mark.done.clone(),
+            mark,
+            sum: archive::Sum::default(),
+            reload: false,
+            batch: Vec::new(),
+            tenants: Vec::new(),
+            resources: 0,
+        })
+    }
+
+    /// Takes all lines, and opens the tenants.
+    async fn run(&mut self, input: &mut Input, output: &Output) -> Result<(), AdminError> {
+        let mut end = None;
+        while let Some(line) = input.recv().await {
+            let line = line?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            if end.is_some() {
+                return Err(AdminError::Refused("there are lines behind the last one of the export".to_owned()));
+            }
+            let number = self.sum.items() + 1;
+            let entry = archive::read(&line)
+                .map_err(|reason| AdminError::Refused(format!("line {number} is not a line of an export: {reason}")))?;
+            match entry {
+                archive::Entry::End(said) => end = Some(said),
+                archive::Entry::Item(item) if number <= self.behind.items => self.pass(&line, item)?,
+                archive::Entry::Item(item) => {
+                    self.take(item).await?;
+                    self.sum.add(&line);
+                }
+            }
+            if number.is_multiple_of(BATCH as u64) {
+                output.line(Line::Progress(number)).await?;
+            }
+        }
+        if self.sum.items() < self.behind.items {
+            return Err(another());
+        }
+        archive::agree(&self.sum, end.as_ref())?;
+        self.flush().await?;
+        self.open().await
+    }
+
+    /// Passes over a line that the store holds.
+    fn pass(&mut self, line: &str, item: Item) -> Result<(), AdminError> {
+        self.sum.add(line);
+        if self.sum.items() == self.behind.items && self.sum.end() != self.behind {
+            return Err(another());
+        }
+        self.count(&item);
+        if let Item::Resource(key, ..) = &item
+            && is_tenant(key)
+        {
+            self.tenants.push(self.indexed(item)?);
+            self.reload = true;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, item: Item) -> Result<(), AdminError> {
+        if self.batch.len() >= BATCH {
+            self.flush().await?;
+        }
+        let mut item = item;
+        match &item {
+            Item::Event(TenantId::SYSTEM, _) if self.mark.fresh => {}
+            Item::Event(TenantId::SYSTEM, _) => return Ok(()),
+            Item::Resource(key, record, _) if key.tenant == TenantId::SYSTEM => match key.resource_type.as_str() {
+                tenant::record::KIND => {
+                    let tenant = TenantRecord::from_record(key.id, record)?;
+                    self.admit(&tenant).await?;
+                    self.reload = true;
+                    let closed = closed(key, record, tenant)?;
+                    self.tenants.push(self.indexed(item)?);
+                    item = closed;
+                }
+                token::record::KIND => self.require(token::Token::from_record(key.id, record)?.tenant)?,
+                _ if is_mark(&item) => return Err(unfinished()),
+                // What else the system keeps belongs to a whole store, not to its tenants.
+                _ if self.mark.fresh => {}
+                _ => return Ok(()),
+            },
+            Item::Resource(key, ..) | Item::Members(key, _) => {
+                self.require(key.tenant)?;
+                self.settle().await?;
+            }
+            Item::Event(tenant, _) => self.require(*tenant)?,
+        }
+        self.count(&item);
+        self.batch.push(self.indexed(item)?);
+        Ok(())
+    }
+
+    fn count(&mut self, item: &Item) {
+        self.resources += u64::from(matches!(item, Item::Resource(key, ..) if key.tenant != TenantId::SYSTEM));
+    }
+
+    /// Makes way for a tenant, or refuses it because it is there.
+    async fn admit(&mut self, tenant: &TenantRecord) -> Result<(), AdminError> {
+        let directory = self.context.access.directory();
+        match directory.find(&tenant.id.to_string()).await {
+            // The portion in which it came is behind the mark.
+            Ok(there) if there.importing => {}
+            Ok(there) if self.mark.replace => remove(self.context, there).await?,
+            Ok(there) => {
+                return Err(AdminError::Refused(format!(
+                    "tenant {:?} ({}) is already there; use --replace to delete it first with everything in it",
+                    there.name, there.id
+                )));
+            }
+            Err(tenant::DirectoryError::Unknown(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Ok(other) = directory.find(&tenant.name).await
+            && other.id != tenant.id
+        {
+            return Err(AdminError::Refused(format!(
+                "another tenant ({}) has the name {:?}; delete it first, or import into another store",
+                other.id, other.name
+            )));
+        }
+        self.mark.tenants.insert(tenant.id);
+        Ok(())
+    }
+
+    fn require(&self, tenant: TenantId) -> Result<(), AdminError> {
+        if self.mark.tenants.contains(&tenant) {
+            return Ok(());
+        }
+        Err(AdminError::Refused(format!(
+            "the file has something of tenant {tenant} before the tenant itself; it was not written by `export`"
+        )))
+    }
+
+    /// Makes the tenants that came known to those who compute index entries.
+    async fn settle(&mut self) -> Result<(), AdminError> {
+        if self.reload {
+            self.flush().await?;
+            self.context.access.reload().await?;
+            self.reload = false;
+        }
+        Ok(())
+    }
+
+    fn indexed(&self, item: Item) -> Result<Item, StoreError> {
+        Ok(match item {
+            Item::Resource(key, record, _) => {
+                let entries = (self.entries)(&key, &record)?;
+                Item::Resource(key, record, entries)
+            }
+            other => other,
+        })
+    }
+
+    /// Loads what was taken since the last time, and says in the store that it is there.
+    async fn flush(&mut self) -> Result<(), AdminError> {
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let store = &*self.context.store;
+        if !self.mark.is_kept() {
+            // The first portion must not be there without a mark, and is named when all of it is there.
+            let tenants = std::mem::take(&mut self.mark.tenants);
+            self.mark.write(store).await?;
+            self.mark.tenants = tenants;
+        }
+        store.load(batch).await?;
+        self.mark.done = self.sum.end();
+        self.mark.write(store).await
+    }
+
+    /// Opens the tenants: from now on this is a store like any other.
+    async fn open(&mut self) -> Result<(), AdminError> {
+        let store = &*self.context.store;
+        store.load(std::mem::take(&mut self.tenants)).await?;
+        if !self.mark.fresh {
+            // A whole store brings its own log. Here the log goes on, and tells the other processes.
+            for tenant in &self.mark.tenants {
+                let id = ResourceId(tenant.0);
+                let event = Event::administration(Action::Administer, tenant::record::KIND, id, &["imported"]);
+                store.commit(Commit::new(tenant::record::key(*tenant), event)).await?;
+            }
+        }
+        self.mark.remove(store).await?;
+        Ok(self.context.access.reload().await?)
+    }
+}
+
+fn is_tenant(key: &ResourceKey) -> bool {
+    key.tenant == TenantId::SYSTEM && key.resource_type.as_str() == tenant::record::KIND
+}
+
+/// A tenant's record as it is until everything of the tenant is there.
+fn closed(key: &ResourceKey, record: &Record, tenant: TenantRecord) -> Result<Item, StoreError> {
+    let tenant = TenantRecord { importing: true, ..tenant };
+    let record = Record { header: record.header, body: tenant.body()? };
+    Ok(Item::Resource(key.clone(), record, tenant.entries()))
+}
+
+/// The lines that the store holds are not those of the file.
+fn another() -> AdminError {
+    AdminError::Refused("an import of another file was cut off, and this file does not begin as that one".to_owned())
+}

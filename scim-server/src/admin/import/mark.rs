@@ -1,0 +1,97 @@
+//! How far an import has come, as the store itself remembers it: what makes it restartable.
+//!
+//! The mark is written behind each portion that the store holds for good, so it may say less than
+//! there is, and never more: what was loaded behind it is loaded again, and replaces itself. Each
+//! import claims the mark for itself and writes it only if nobody else has meanwhile: of two that
+//! run at once, the one that began first stops.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::super::{AdminError, archive::End};
+use crate::store::{Body, Commit, Expect, Item, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName, Write};
+
+/// The kind of the system's record that the mark is.
+const KIND: &str = "Import";
+/// There is at most one.
+const ID: ResourceId = ResourceId(Uuid::from_u128(1));
+
+/// An import that is not at its end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// The lines that the store holds: their number and their checksum.
+    pub done: End,
+    /// The tenants that they brought.
+    pub tenants: BTreeSet<TenantId>,
+    /// Whether the store had no tenant when the import began.
+    pub fresh: bool,
+    /// Whether tenants that are there are to be removed.
+    pub replace: bool,
+    /// The record's version; 0 when it is not in the store.
+    #[serde(skip)]
+    version: u64,
+}
+
+impl Mark {
+    /// That of an import which has brought nothing.
+    pub fn new(done: End, fresh: bool, replace: bool) -> Self {
+        Self { done, tenants: BTreeSet::new(), fresh, replace, version: 0 }
+    }
+
+    /// The one that is in the store.
+    pub async fn read(store: &dyn Store) -> Result<Option<Self>, StoreError> {
+        let Some(record) = store.get(&key()).await? else { return Ok(None) };
+        let mark: Self = serde_json::from_slice(&record.body.visible)
+            .map_err(|error| StoreError::Corrupt(format!("the mark of an import: {error}")))?;
+        Ok(Some(Self { version: record.header.version, ..mark }))
+    }
+
+    /// Whether it is in the store.
+    pub fn is_kept(&self) -> bool {
+        self.version > 0
+    }
+
+    /// Writes it, unless another import has taken it over.
+    pub async fn write(&mut self, store: &dyn Store) -> Result<(), AdminError> {
+        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let body = Body { display: Bytes::new(), visible: visible.into(), hidden: Bytes::new() };
+        let header = self.change(store, Write::Put(key(), body)).await?.header;
+        self.version = header.map_or(0, |header| header.version);
+        Ok(())
+    }
+
+    /// Removes it.
+    pub async fn remove(&mut self, store: &dyn Store) -> Result<(), AdminError> {
+        if self.is_kept() {
+            self.change(store, Write::Delete(key())).await?;
+            self.version = 0;
+        }
+        Ok(())
+    }
+
+    async fn change(&self, store: &dyn Store, write: Write) -> Result<crate::store::Committed, AdminError> {
+        let mut commit = Commit::bookkeeping(TypeName::from(KIND), ID);
+        if self.is_kept() {
+            commit.expect.push(Expect::Version(key(), self.version));
+        }
+        commit.writes.push(write);
+        match store.commit(commit).await {
+            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {
+                Err(AdminError::Refused("another import was started and has taken over from this one".to_owned()))
+            }
+            done => Ok(done?),
+        }
+    }
+}
+
+/// Whether an item of an export is the mark of an import.
+pub(in super::super) fn is_mark(item: &Item) -> bool {
+    matches!(item, Item::Resource(found, ..) if *found == key())
+}
+
+fn key() -> ResourceKey {
+    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id: ID }
+}

@@ -6,7 +6,9 @@
 //!
 //! Between groups of commits it runs errands: whole pieces of work that want the store to stand
 //! still (an export, a check) or that are cut into steps (a load, an erasure). When nothing waits it
-//! sweeps what deleted groups have left.
+//! sweeps what deleted groups have left, and opens the tree anew when much was written ([`renewal`]).
+
+mod renewal;
 
 use std::{
     collections::VecDeque,
@@ -18,7 +20,9 @@ use std::{
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
 
+pub use self::renewal::Renewal;
 use super::{
+    door::Door,
     draft::Draft,
     ground::{Changes, Ground},
     sweep,
@@ -63,34 +67,62 @@ pub(super) struct Writer {
     dirty: bool,
     /// Set when a write failed: what is on disk is then unknown until the store is opened again.
     broken: bool,
+    /// Where readers get the tree.
+    door: Arc<Door>,
+    renewal: Renewal,
+    /// Until then no renewal interrupts those who write.
+    not_before: Instant,
     metrics: Arc<StoreMetrics>,
+}
+
+/// What the writer does next.
+enum Next {
+    Job(Job),
+    Renewal,
+    /// Nobody is left who could send a job.
+    End,
 }
 
 /// Starts the thread. It ends when told to close, or when the last sender is gone and all is done.
 pub(super) fn start(
     tree: Arc<Tree>,
+    door: Arc<Door>,
+    renewal: Renewal,
     clock: Arc<dyn Clock>,
     metrics: Arc<StoreMetrics>,
 ) -> Result<(mpsc::Sender<Job>, thread::JoinHandle<()>), StoreError> {
-    let sweeps = sweep::pending(&tree)?;
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let last = Timestamp::from_millis(i64::MIN);
-    let writer = Writer { ground: Ground::new(tree), clock, last, sweeps, dirty: false, broken: false, metrics };
+    let writer = Writer {
+        sweeps: sweep::pending(&tree)?,
+        ground: Ground::new(tree),
+        clock,
+        last: Timestamp::from_millis(i64::MIN),
+        dirty: false,
+        broken: false,
+        door,
+        renewal,
+        not_before: Instant::now(),
+        metrics,
+    };
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver));
     Ok((sender, thread.map_err(unavailable)?))
 }
 
 impl Writer {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Some(job) = self.next(&mut jobs) {
-            if let Some(closed) = self.group(job, &mut jobs) {
-                let outcome = self.flush();
-                let restart = self.ground.tree.restart();
-                // sled lets go of the files when the last who has the tree does.
-                drop(self);
-                restart.run();
-                let _ = closed.send(outcome);
-                return;
+        loop {
+            match self.next(&mut jobs) {
+                Next::Job(job) => {
+                    if let Some(closed) = self.group(job, &mut jobs) {
+                        let _ = closed.send(self.close());
+                        return;
+                    }
+                }
+                Next::Renewal => match self.renew() {
+                    Some(renewed) => self = renewed,
+                    None => return,
+                },
+                Next::End => break,
             }
         }
         if self.flush().is_err() {
@@ -99,18 +131,32 @@ impl Writer {
     }
 
     /// The next job; sweeps while there is none.
-    fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+    fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Next {
         while !self.sweeps.is_empty() {
             match jobs.try_recv() {
-                Ok(job) => return Some(job),
-                Err(TryRecvError::Disconnected) => return None,
+                Ok(job) => return Next::Job(job),
+                Err(TryRecvError::Disconnected) => return Next::End,
                 Err(TryRecvError::Empty) => {
                     sweep::step(self);
                     thread::sleep(PAUSE);
                 }
             }
         }
-        jobs.blocking_recv()
+        self.wait(jobs)
+    }
+
+    /// Lets go of the files, and does what the next start would have to do.
+    fn close(mut self) -> Result<(), StoreError> {
+        let outcome = self.flush();
+        let again = (self.ground.tree.written() >= self.renewal.after).then(|| self.ground.tree.again());
+        // sled lets go of the files when the last who has the tree does.
+        drop(self);
+        if let Some(again) = again
+            && let Err(error) = again.open()
+        {
+            tracing::info!(error = &error as &dyn std::error::Error, "the next start will take longer");
+        }
+        outcome
     }
 
     /// Does a job and those that wait behind it, up to a number; answers the commits when they are

@@ -29,7 +29,7 @@ const GLANCE: Duration = Duration::from_millis(1);
 const LATER: Duration = Duration::from_secs(5);
 
 /// When the store is closed and opened again, so that its next start finds little to read. Amounts
-/// are bytes of keys and values written since it was opened; the log grows by about five times as
+/// are bytes of keys and values written since it was opened; the log grows by up to five times as
 /// much.
 #[derive(Debug, Clone, Copy)]
 pub struct Renewal {

@@ -94,6 +94,8 @@ pub struct Config {
     pub migrate: bool,
     /// Bytes of cache.
     pub cache: u64,
+    /// Bytes of keys and values after which the store is opened anew; 0 is never.
+    pub renew_after: u64,
     /// How long events are kept; `None` for ever.
     pub event_retention: Option<Duration>,
     /// The tenant to make in an empty store.
@@ -171,6 +173,7 @@ impl Config {
             database: Database::from_layers(layers)?,
             migrate: layers.required("migrate", switch)?,
             cache: layers.required("cache", units::size)?,
+            renew_after: layers.required("renew_after", units::size)?,
             event_retention: Some(layers.required("event_retention", units::duration)?).filter(|time| !time.is_zero()),
             first_tenant: layers.optional("first_tenant", tenant_name)?,
             listen: layers.required("listen", address)?,
@@ -230,6 +233,7 @@ impl Config {
             ("store_timeout", self.database.timeout != other.database.timeout),
             ("migrate", self.migrate != other.migrate),
             ("cache", self.cache != other.cache),
+            ("renew_after", self.renew_after != other.renew_after),
             ("event_retention", self.event_retention != other.event_retention),
             ("listen", self.listen != other.listen),
             ("tls_cert", cert(self) != cert(other)),

@@ -74,6 +74,10 @@ pub struct StoreMetrics {
     pub group_size: Arc<Histogram>,
     /// How long making a group durable took; on a database, its whole transaction.
     pub flush_seconds: Arc<Histogram>,
+    /// How long nobody could read or write while the embedded store was closed and opened again.
+    pub renewal_seconds: Arc<Histogram>,
+    /// How often that was put off because somebody was reading.
+    pub renewals_put_off: Counter,
     /// Transactions that were run again: another was in the way, or the connection broke.
     pub retries: Counter,
     /// Connections to the database.
@@ -204,6 +208,17 @@ impl Metrics {
             unit: Some(Unit::Seconds),
             histogram: Arc::clone(&self.store.flush_seconds),
         }));
+        store.register(
+            "renewals_put_off",
+            "Renewals of the store put off for somebody who was reading",
+            self.store.renewals_put_off.clone(),
+        );
+        store.register_collector(Box::new(histogram::Named {
+            name: "renewal",
+            help: "Time in which the store was closed and opened again",
+            unit: Some(Unit::Seconds),
+            histogram: Arc::clone(&self.store.renewal_seconds),
+        }));
     }
 }
 
@@ -224,6 +239,8 @@ impl Default for StoreMetrics {
             taken: Counter::default(),
             group_size: Arc::new(Histogram::counts()),
             flush_seconds: Arc::new(Histogram::durations()),
+            renewal_seconds: Arc::new(Histogram::durations()),
+            renewals_put_off: Counter::default(),
             retries: Counter::default(),
             connections: Gauge::default(),
             waiting: Gauge::default(),

@@ -26,7 +26,10 @@ use crate::{
     http::Service,
     log::{Format, Log},
     server::Server,
-    store::{Store, sled::Options},
+    store::{
+        Store,
+        sled::{Options, Renewal},
+    },
     tenant::{Directory, Settings, TenantRecord},
     token::{Issued, ledger::LIFETIME},
 };
@@ -52,7 +55,11 @@ pub(super) async fn run(given: Given) -> Result<(), Failure> {
         }
         engine::open_database(&config.database, &clock).await?
     } else {
-        engine::open_directory(&place.store(), &clock, Options { cache: config.cache })?
+        engine::open_directory(
+            &place.store(),
+            &clock,
+            Options { cache: config.cache, renewal: Renewal::after(config.renew_after) },
+        )?
     };
     let outcome = serve(given, config, log, &place, Arc::clone(&store), clock).await;
     store.close().await.map_err(failed)?;

@@ -99,6 +99,13 @@ pub const SETTINGS: &[Setting] = &[
         "Bring the database's schema to this program's version before serving. Without it a server refuses to start on an older schema.",
     ),
     fixed(STORE, "cache", "SIZE", "64MiB", "How much memory the store may use for its cache."),
+    fixed(
+        STORE,
+        "renew_after",
+        "SIZE",
+        "48MiB",
+        "How much is written to the embedded store (keys and values) before it is closed and opened again in the next quiet moment, which keeps the next start short; after four times as much it happens in any case. Requests wait meanwhile. 0 is never.",
+    ),
     fixed(STORE, "event_retention", "DURATION", "90d", "How long the log of changes is kept; 0 keeps it for ever."),
     fixed(
         STORE,

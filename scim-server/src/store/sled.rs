@@ -10,6 +10,7 @@
 
 mod backlog;
 mod check;
+mod door;
 mod draft;
 mod ground;
 mod key;
@@ -23,12 +24,13 @@ mod writer;
 
 use std::{path::Path, sync::Arc, thread};
 
-use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::writer::Renewal;
 use self::{
+    door::Door,
     sweep::Step,
     tree::{Batch, Tree, unavailable},
     writer::{Job, Writer},
@@ -56,11 +58,13 @@ const MEMBERSHIPS: usize = 1024;
 pub struct Options {
     /// How much of the store sled may keep in memory, in bytes.
     pub cache: u64,
+    /// When it is closed and opened again for a quick start after a crash.
+    pub renewal: Renewal,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache: 512 << 20 }
+        Self { cache: 512 << 20, renewal: Renewal::default() }
     }
 }
 
@@ -83,8 +87,8 @@ pub enum OpenError {
 
 /// The store in a directory of this machine. See the module's documentation.
 pub struct SledStore {
-    /// Empty once it is closed, so that the files are free even while someone holds on to the store.
-    tree: ArcSwapOption<Tree>,
+    /// Closed with the store, so that the files are free even while someone holds on to it.
+    door: Arc<Door>,
     /// Taken only when the store is dropped, which ends the writer.
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<thread::JoinHandle<()>>,
@@ -93,8 +97,7 @@ pub struct SledStore {
 
 impl SledStore {
     /// Opens the store in a directory, or makes one there. Blocks while sled reads what was written
-    /// since it was opened last (or closed, after a long run): moments, unless the process was killed
-    /// soon after gigabytes were loaded.
+    /// since it was opened last: moments, and at most a few seconds (see [`Renewal`]).
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Self::open_with(path, clock, Options::default())
     }
@@ -113,12 +116,9 @@ impl SledStore {
             tree.flush()?;
         }
         let metrics = Arc::<StoreMetrics>::default();
-        let (jobs, writer) = writer::start(Arc::clone(&tree), clock, Arc::clone(&metrics))?;
-        Ok(Self { tree: ArcSwapOption::new(Some(tree)), jobs: Some(jobs), writer: Some(writer), metrics })
-    }
-
-    fn tree(&self) -> Result<Arc<Tree>, StoreError> {
-        self.tree.load_full().ok_or_else(closed)
+        let door = Arc::new(Door::new(Arc::clone(&tree)));
+        let (jobs, writer) = writer::start(tree, Arc::clone(&door), options.renewal, clock, Arc::clone(&metrics))?;
+        Ok(Self { door, jobs: Some(jobs), writer: Some(writer), metrics })
     }
 
     /// Reads here when it takes few steps, and on a thread that may block when it takes many.
@@ -127,7 +127,7 @@ impl SledStore {
         steps: usize,
         work: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let tree = self.tree()?;
+        let tree = self.door.tree().await?;
         if steps <= INLINE {
             return work(&tree);
         }
@@ -135,9 +135,9 @@ impl SledStore {
     }
 
     async fn send<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
-        let jobs = self.jobs.as_ref().ok_or_else(closed)?;
-        jobs.send(job).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        let jobs = self.jobs.as_ref().ok_or_else(|| self.door.reason())?;
+        jobs.send(job).await.map_err(|_| self.door.reason())?;
+        answer.await.map_err(|_| self.door.reason())?
     }
 
     /// Has the writer do something between commits.
@@ -180,10 +180,6 @@ impl Drop for SledStore {
     }
 }
 
-fn closed() -> StoreError {
-    unavailable("the store is closed")
-}
-
 #[async_trait]
 impl Store for SledStore {
     fn metrics(&self) -> Arc<StoreMetrics> {
@@ -191,11 +187,11 @@ impl Store for SledStore {
     }
 
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
-        read::get(&*self.tree()?, key)
+        read::get(&*self.door.tree().await?, key)
     }
 
     async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
-        read::lookup(&*self.tree()?, key)
+        read::lookup(&*self.door.tree().await?, key)
     }
 
     async fn resources(
@@ -214,7 +210,7 @@ impl Store for SledStore {
     }
 
     async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
-        read::count(&*self.tree()?, tenant, resource_type)
+        read::count(&*self.door.tree().await?, tenant, resource_type)
     }
 
     async fn index(
@@ -255,12 +251,15 @@ impl Store for SledStore {
     }
 
     async fn is_member(&self, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError> {
-        read::is_member(&*self.tree()?, group, member)
+        read::is_member(&*self.door.tree().await?, group, member)
     }
 
     async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError> {
-        let quick =
-            if members.len() > INLINE { None } else { read::groups_of(&*self.tree()?, tenant, members, MEMBERSHIPS)? };
+        let quick = if members.len() > INLINE {
+            None
+        } else {
+            read::groups_of(&*self.door.tree().await?, tenant, members, MEMBERSHIPS)?
+        };
         if let Some(groups) = quick {
             return Ok(groups);
         }
@@ -308,7 +307,7 @@ impl Store for SledStore {
 
     async fn close(&self) -> Result<(), StoreError> {
         let (sender, answer) = oneshot::channel();
-        self.tree.store(None);
+        self.door.close();
         self.send(Job::Close(sender), answer).await
     }
 }
@@ -335,6 +334,25 @@ mod tests {
 
     contract!(place);
 
+    /// The same promises of a store that is opened anew over and over.
+    mod renewed {
+        use std::time::Duration;
+
+        use super::*;
+
+        fn place() -> Open {
+            let directory = tempfile::tempdir().unwrap();
+            let renewal = Renewal { after: 4000, bound: 8000, quiet: Duration::ZERO };
+            Box::new(move |clock| {
+                let options = Options { cache: 1 << 20, renewal };
+                let store: Arc<dyn Store> = Arc::new(SledStore::open_with(directory.path(), clock, options).unwrap());
+                std::future::ready(store).boxed()
+            })
+        }
+
+        contract!(place);
+    }
+
     #[tokio::test]
     async fn one_process_at_a_time() {
         let directory = tempfile::tempdir().unwrap();
@@ -351,9 +369,9 @@ mod tests {
         let store = SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
         let write = |number| store.commit(commit(&user(number), [put(&user(number))]));
         write(1).await.unwrap();
-        store.tree().unwrap().failing.store(true, Ordering::Relaxed);
+        store.door.tree().await.unwrap().failing.store(true, Ordering::Relaxed);
         assert!(matches!(write(2).await, Err(StoreError::Unavailable(_))));
-        store.tree().unwrap().failing.store(false, Ordering::Relaxed);
+        store.door.tree().await.unwrap().failing.store(false, Ordering::Relaxed);
         assert!(matches!(write(3).await, Err(StoreError::Unavailable(_))), "what is on the disk is not known");
         assert!(store.get(&user(1)).await.unwrap().is_some());
         assert!(store.get(&user(3)).await.unwrap().is_none());
@@ -362,8 +380,8 @@ mod tests {
         assert!(store.get(&user(1)).await.unwrap().is_some());
     }
 
-    #[test]
-    fn an_older_format_is_taken_on_and_a_newer_one_refused() {
+    #[tokio::test]
+    async fn an_older_format_is_taken_on_and_a_newer_one_refused() {
         let directory = tempfile::tempdir().unwrap();
         let open = || SledStore::open(directory.path(), Arc::new(ManualClock::default()));
         let stamp = |format: u64| {
@@ -375,7 +393,7 @@ mod tests {
         };
         stamp(FORMAT - 1);
         let store = open().unwrap();
-        assert_eq!(store.tree().unwrap().get(&key::format()).unwrap().unwrap(), FORMAT.to_be_bytes());
+        assert_eq!(store.door.tree().await.unwrap().get(&key::format()).unwrap().unwrap(), FORMAT.to_be_bytes());
         drop(store);
         stamp(FORMAT + 1);
         assert!(matches!(open(), Err(OpenError::Format { found }) if found == FORMAT + 1));

@@ -2,7 +2,8 @@
 //! absent, and the store's own check finds nothing.
 //!
 //! `CYCLES` says how often (30 unless it is set; `make crash-test CYCLES=1000`). A cycle is short:
-//! the moment of the kill is what differs between cycles, not what comes before it.
+//! the moment of the kill is what differs between cycles, not what comes before it. The embedded
+//! store closes and opens itself anew several times in each, so that some kills meet it there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,10 +26,13 @@ use scim_server::{
 };
 use serde_json::json;
 
-use crate::server::{Client, Options, Response, TestServer, USER, patch_body};
+use crate::server::{Client, Options, Response, TestServer, USER, on_postgres, patch_body};
 
 /// Clients that write at the same time.
 const WRITERS: usize = 8;
+
+/// The store is opened anew after four times as much: a few times in each cycle.
+const RENEW_AFTER: &str = "8KiB";
 
 /// What one writer was told, and what it does not know.
 #[derive(Debug, Default)]
@@ -57,7 +61,8 @@ struct Writer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_acknowledged_is_lost() {
     let cycles: u32 = std::env::var("CYCLES").map_or(30, |cycles| cycles.parse().expect("CYCLES is a number"));
-    let mut server = TestServer::with(Options::args(&["--log", "warn"]));
+    let args = ["--log", "warn,scim_server::store=info", "--renew-after", RENEW_AFTER];
+    let mut server = TestServer::with(Options::args(&args));
     let mut writers = Vec::new();
     for n in 0..WRITERS {
         let name = format!("writer-{n}");
@@ -73,8 +78,10 @@ async fn nothing_acknowledged_is_lost() {
         let client = server.client();
         join_all(writers.iter_mut().map(|writer| writer.verify(&client, cycle))).await;
     }
-    println!("{cycles} cycles, {acknowledged} acknowledged writes, none lost");
+    let renewals = server.log().matches("closed and opened again").count();
+    println!("{cycles} cycles, {renewals} renewals, {acknowledged} acknowledged writes, none lost");
     assert!(acknowledged > u64::from(cycles), "the load was no load");
+    assert!(on_postgres() || renewals > 0, "the store was never opened anew");
 }
 
 /// Lets everybody write, kills the server in the middle of it, and counts what was acknowledged.

@@ -4,7 +4,7 @@
 //! many small ones cost far more than a large one; and what all of them touch, such as the last
 //! sequence, is written once.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use sled::IVec;
 
@@ -13,15 +13,34 @@ use super::{
     key::Range,
     tree::Tree,
 };
-use crate::store::StoreError;
+use crate::{metrics::StoreMetrics, store::StoreError};
 
 /// The tree, and what will be applied to it.
 pub(super) struct Ground {
     pub tree: Arc<Tree>,
     pub backlog: Arc<Backlog>,
+    /// Makes durable what is in the backlog.
+    flusher: thread::JoinHandle<()>,
 }
 
 impl Ground {
+    /// How many handles of the tree it has.
+    pub const HANDLES: usize = 2;
+
+    /// On a tree, with an empty backlog.
+    pub fn start(tree: Arc<Tree>, metrics: &Arc<StoreMetrics>) -> Result<Self, StoreError> {
+        let backlog = Arc::<Backlog>::default();
+        let flusher = backlog.start(Arc::clone(&tree), Arc::clone(metrics))?;
+        Ok(Self { tree, backlog, flusher })
+    }
+
+    /// Lets go of the tree when everything is durable.
+    pub fn end(self) {
+        self.backlog.close();
+        // A panic in the thread has been reported by the panic itself.
+        let _ = self.flusher.join();
+    }
+
     /// The value of a key.
     pub fn value(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         self.backlog.value(&self.tree, key)

@@ -43,6 +43,8 @@ pub(super) fn step(writer: &mut Writer) {
 
 /// Removes some edges of a deleted group; true when that was the rest.
 fn sweep(writer: &mut Writer, tenant: TenantId, group: ResourceId) -> Result<bool, StoreError> {
+    // The deletion must be durable before what it leaves behind goes, and every edge be where it is seen.
+    writer.stand_still()?;
     let mut batch = Batch::default();
     let mut done = true;
     for item in writer.tree().scan(key::members(tenant, group)) {

@@ -24,13 +24,15 @@ use crate::store::StoreError;
 /// own, which is slow; a page holds up to sixteen resources.
 const SEGMENT: usize = 4 << 20;
 
-/// After how many bytes of keys and values a run counts as long.
-const LONG: u64 = 64 << 20;
+/// Where sled has its log, in the directory of the tree.
+const FILE: &str = "db";
 
 /// How long an opening waits for the one before to let go of the lock: sled's own threads hold it for
 /// a moment after the last handle is dropped, and a restarted server overlaps with its predecessor.
 const PATIENCE: Duration = Duration::from_millis(500);
-const PAUSE: Duration = Duration::from_millis(20);
+/// The same for who has just closed the tree: the lock will be free, and giving up is worse than waiting.
+const HANDOVER: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A batch of changes that are made together.
 #[derive(Default)]
@@ -91,6 +93,10 @@ pub(super) struct Tree {
 impl Tree {
     /// Opens or makes the tree in a directory. `cache` is in bytes.
     pub fn open(path: &Path, cache: u64) -> Result<Self, OpenError> {
+        Self::open_within(path, cache, PATIENCE)
+    }
+
+    fn open_within(path: &Path, cache: u64, mut patience: Duration) -> Result<Self, OpenError> {
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache)
@@ -98,7 +104,6 @@ impl Tree {
             .segment_size(SEGMENT)
             // Every commit is flushed before it is acknowledged, so there is nothing left for a timer.
             .flush_every_ms(None);
-        let mut patience = PATIENCE;
         let db = loop {
             match config.open() {
                 Ok(db) => break db,
@@ -110,7 +115,7 @@ impl Tree {
                 Err(error) => return Err(OpenError::Store(failure(error))),
             }
         };
-        let file = File::open(path.join("db")).map_err(unavailable)?;
+        let file = File::open(path.join(FILE)).map_err(unavailable)?;
         // The names of the files must be as durable as what is in them.
         sync_directory(path).map_err(unavailable)?;
         Ok(Self {
@@ -147,10 +152,14 @@ impl Tree {
         self.db.apply_batch(batch.inner).map_err(failure)
     }
 
-    /// What is left to do when the tree was dropped.
-    pub fn restart(&self) -> Restart {
-        let long = self.written.load(Ordering::Relaxed) > LONG;
-        Restart(long.then(|| (self.path.clone(), self.cache)))
+    /// How many bytes of keys and values were written since it was opened.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// How to open it once more, when it is closed.
+    pub fn again(&self) -> Again {
+        Again { path: self.path.clone(), cache: self.cache }
     }
 
     /// Makes everything durable that was applied.
@@ -187,19 +196,24 @@ impl Tree {
     }
 }
 
-/// Opens a tree once more after a long run.
+/// Opens a tree once more.
 ///
 /// sled remembers where everything is as of its last opening, and reads all of the log since then
-/// when it is opened again. That is better done by who stops than by who starts.
-pub(super) struct Restart(Option<(PathBuf, u64)>);
+/// when it is opened again. That is better done by who stops, or has a quiet moment, than by who
+/// starts.
+pub(super) struct Again {
+    path: PathBuf,
+    cache: u64,
+}
 
-impl Restart {
-    pub fn run(self) {
-        if let Self(Some((path, cache))) = self
-            && let Err(error) = Tree::open(&path, cache)
-        {
-            tracing::info!(error = &error as &dyn std::error::Error, "the next start will take longer");
+impl Again {
+    /// Waits until the last handle of the closed tree is gone. Never makes an empty tree where one
+    /// was before.
+    pub fn open(self) -> Result<Tree, OpenError> {
+        if !self.path.join(FILE).exists() {
+            return Err(OpenError::Store(unavailable(format!("{} is gone", self.path.join(FILE).display()))));
         }
+        Tree::open_within(&self.path, self.cache, HANDOVER)
     }
 }
 
@@ -246,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_long_run_is_followed_by_a_restart() {
+    fn a_tree_is_opened_again_where_it_was_and_nowhere_else() {
         let directory = tempfile::tempdir().unwrap();
         let tree = Tree::open(directory.path(), 1 << 20).unwrap();
         let mut batch = Batch::default();
@@ -254,13 +268,16 @@ mod tests {
         assert_eq!(batch.bytes, 1003);
         tree.apply(batch).unwrap();
         tree.flush().unwrap();
-        assert!(tree.restart().0.is_none());
-        tree.written.fetch_add(LONG, Ordering::Relaxed);
-        let restart = tree.restart();
-        assert!(restart.0.is_some());
+        assert_eq!(tree.written(), 1003);
+        let again = tree.again();
         drop(tree);
-        restart.run();
-        let snapshots = fs::read_dir(directory.path()).unwrap().flatten();
-        assert!(snapshots.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("snap.")));
+        let tree = again.open().unwrap();
+        assert_eq!(tree.written(), 0);
+        assert_eq!(tree.get(b"key").unwrap().unwrap(), vec![7; 1000]);
+        let again = tree.again();
+        drop(tree);
+        fs::remove_file(directory.path().join(FILE)).unwrap();
+        assert!(matches!(again.open(), Err(OpenError::Store(StoreError::Unavailable(_)))));
+        assert!(!directory.path().join(FILE).exists());
     }
 }

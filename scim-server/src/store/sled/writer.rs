@@ -1,20 +1,29 @@
 //! The one thread that decides what is written.
 //!
 //! It takes commits from a bounded queue, checks each against the tree as it will be, and leaves it in
-//! the [`Backlog`], which makes it durable together with others and answers it. sled applies batches one
+//! the [`backlog`](super::backlog), which makes it durable together with others and answers it. sled applies batches one
 //! after the other in any case; a single writer makes "check, then apply" right without a lock.
 //!
 //! Between commits it runs errands: whole pieces of work that want the store to stand still (an export,
 //! a check) or that are cut into steps (a load, an erasure). When nothing waits it sweeps what deleted
-//! groups have left.
+//! groups have left, and opens the tree anew when much was written ([`renewal`]).
 
-use std::{collections::VecDeque, sync::Arc, thread, time::Duration};
+mod renewal;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
 
+pub use self::renewal::Renewal;
 use super::{
-    backlog::{Answer, Backlog, Changes},
+    backlog::{Answer, Changes},
+    door::Door,
     draft::Draft,
     ground::Ground,
     sweep,
@@ -51,65 +60,97 @@ pub(super) struct Writer {
     pub sweeps: VecDeque<(TenantId, ResourceId)>,
     /// Whether something was applied that is not durable yet.
     dirty: bool,
+    /// Where readers get the tree.
+    door: Arc<Door>,
+    renewal: Renewal,
+    /// Until then no renewal interrupts those who write.
+    not_before: Instant,
     metrics: Arc<StoreMetrics>,
-    /// Makes commits durable.
-    flusher: thread::JoinHandle<()>,
+}
+
+/// What the writer does next.
+enum Next {
+    Job(Job),
+    Renewal,
+    /// Nobody is left who could send a job.
+    End,
 }
 
 /// Starts the thread. It ends when told to close, or when the last sender is gone and all is done.
 pub(super) fn start(
     tree: Arc<Tree>,
+    door: Arc<Door>,
+    renewal: Renewal,
     clock: Arc<dyn Clock>,
     metrics: Arc<StoreMetrics>,
 ) -> Result<(mpsc::Sender<Job>, thread::JoinHandle<()>), StoreError> {
-    let sweeps = sweep::pending(&tree)?;
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let last = Timestamp::from_millis(i64::MIN);
-    let backlog = Arc::<Backlog>::default();
-    let flusher = backlog.start(Arc::clone(&tree), Arc::clone(&metrics))?;
-    let writer = Writer { ground: Ground { tree, backlog }, clock, last, sweeps, dirty: false, metrics, flusher };
+    let writer = Writer {
+        sweeps: sweep::pending(&tree)?,
+        ground: Ground::start(tree, &metrics)?,
+        clock,
+        last: Timestamp::from_millis(i64::MIN),
+        dirty: false,
+        door,
+        renewal,
+        not_before: Instant::now(),
+        metrics,
+    };
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver));
     Ok((sender, thread.map_err(unavailable)?))
 }
 
 impl Writer {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut closed = None;
-        while closed.is_none()
-            && let Some(job) = self.next(&mut jobs)
-        {
-            closed = self.group(job, &mut jobs);
+        loop {
+            match self.next(&mut jobs) {
+                Next::Job(job) => {
+                    if let Some(closed) = self.group(job, &mut jobs) {
+                        let _ = closed.send(self.close());
+                        return;
+                    }
+                }
+                Next::Renewal => match self.renew() {
+                    Some(renewed) => self = renewed,
+                    None => return,
+                },
+                Next::End => break,
+            }
         }
         let outcome = self.flush();
-        let restart = self.ground.tree.restart();
-        self.ground.backlog.close();
-        // sled lets go of the files when the last who has the tree does.
-        let Self { ground, flusher, .. } = self;
-        let _ = flusher.join();
-        drop(ground);
-        match closed {
-            Some(closed) => {
-                restart.run();
-                let _ = closed.send(outcome);
-            }
-            None if outcome.is_err() => tracing::error!("the last changes to the store could not be flushed"),
-            None => {}
+        self.ground.end();
+        if outcome.is_err() {
+            tracing::error!("the last changes to the store could not be flushed");
         }
     }
 
     /// The next job; sweeps while there is none.
-    fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+    fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Next {
         while !self.sweeps.is_empty() {
             match jobs.try_recv() {
-                Ok(job) => return Some(job),
-                Err(TryRecvError::Disconnected) => return None,
+                Ok(job) => return Next::Job(job),
+                Err(TryRecvError::Disconnected) => return Next::End,
                 Err(TryRecvError::Empty) => {
                     sweep::step(self);
                     thread::sleep(PAUSE);
                 }
             }
         }
-        jobs.blocking_recv()
+        self.wait(jobs)
+    }
+
+    /// Lets go of the files, and does what the next start would have to do.
+    fn close(mut self) -> Result<(), StoreError> {
+        let outcome = self.flush();
+        let again = (self.ground.tree.written() >= self.renewal.after).then(|| self.ground.tree.again());
+        // sled lets go of the files when the last who has the tree does.
+        self.ground.end();
+        if let Some(again) = again
+            && let Err(error) = again.open()
+        {
+            tracing::info!(error = &error as &dyn std::error::Error, "the next start will take longer");
+        }
+        outcome
     }
 
     /// Does a job and those that wait behind it. Gives back a request to close.
@@ -130,8 +171,8 @@ impl Writer {
                     self.ground.backlog.add(changes, outcome, answer);
                 }
                 Job::Errand(errand) => {
-                    // What it finds wrong with the store, it says itself.
-                    let _ = self.ground.backlog.drain();
+                    // When a write has failed, the errand meets it, too.
+                    let _ = self.stand_still();
                     errand(self);
                 }
                 Job::Close(closed) => return Some(closed),
@@ -186,16 +227,22 @@ impl Writer {
         &self.ground
     }
 
-    /// Applies a batch beside the backlog. It is durable after the next [`Self::flush`].
+    /// Waits until the tree is what commits stand on.
+    pub fn stand_still(&self) -> Result<(), StoreError> {
+        self.ground.backlog.drain()
+    }
+
+    /// Applies a batch beside the backlog, which has nothing in it. It is durable after the next
+    /// [`Self::flush`].
     pub fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
-        self.ground.backlog.whole()?;
+        self.stand_still()?;
         self.dirty = true;
         self.ground.tree.apply(batch).inspect_err(|error| self.ground.backlog.fail(error))
     }
 
     /// Makes durable what is in the backlog and what was applied beside it.
     pub fn flush(&mut self) -> Result<(), StoreError> {
-        self.ground.backlog.drain()?;
+        self.stand_still()?;
         if self.dirty {
             self.ground.tree.flush().inspect_err(|error| self.ground.backlog.fail(error))?;
             self.dirty = false;

@@ -1,0 +1,302 @@
+//! Closing the tree and opening it again while the server runs.
+//!
+//! sled writes down where every page is only when it opens, and its next opening reads all of the
+//! log since then: seconds for each gigabyte, at the worst moment, when a server has died and is
+//! waited for. So the writer pays in small pieces and in good moments: when enough was written and
+//! nobody has written for a while, it opens the tree anew. Under a load that never pauses it does
+//! so after a larger amount, which bounds both that interruption and the opening after a crash.
+//!
+//! Readers and writers wait meanwhile, and nobody is refused.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+use super::{Job, Next, Writer};
+use crate::store::sled::ground::Ground;
+
+/// How long a renewal waits for those who read. New readers wait with it, so one long scan must not
+/// keep them for longer than they notice.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How often it looks whether they are done.
+const GLANCE: Duration = Duration::from_millis(1);
+/// After how long a renewal that was put off under load is tried again.
+const LATER: Duration = Duration::from_secs(5);
+
+/// When the store is closed and opened again, so that its next start finds little to read. Amounts
+/// are bytes of keys and values written since it was opened; the log grows by up to five times as
+/// much.
+#[derive(Debug, Clone, Copy)]
+pub struct Renewal {
+    /// From this amount on, as soon as nothing was written for [`Self::quiet`].
+    pub after: u64,
+    /// From this amount on, in any case.
+    pub bound: u64,
+    /// How long nothing is written in a quiet moment.
+    pub quiet: Duration,
+}
+
+impl Renewal {
+    /// After this many bytes in a quiet moment of two seconds, and after four times as many in any
+    /// case; 0 is never.
+    ///
+    /// A provider in the middle of its cycle sends its next request sooner than that, and between
+    /// two cycles there are minutes.
+    pub fn after(bytes: u64) -> Self {
+        let after = if bytes == 0 { u64::MAX } else { bytes };
+        Self { after, bound: after.saturating_mul(4), quiet: Duration::from_secs(2) }
+    }
+}
+
+impl Default for Renewal {
+    fn default() -> Self {
+        Self::after(48 << 20)
+    }
+}
+
+impl Writer {
+    /// Waits for a job, or until it is time for a renewal.
+    pub(super) fn wait(&self, jobs: &mut mpsc::Receiver<Job>) -> Next {
+        let written = self.ground.tree.written();
+        if self.ground.backlog.whole().is_err() || written < self.renewal.after {
+            return jobs.blocking_recv().map_or(Next::End, Next::Job);
+        }
+        if written >= self.renewal.bound && Instant::now() >= self.not_before {
+            return Next::Renewal;
+        }
+        receive(jobs, self.renewal.quiet)
+    }
+
+    /// Closes the tree and opens it again; `None` when it cannot be opened any more. When somebody
+    /// reads for long, or the store is being closed, nothing happens.
+    pub(super) fn renew(mut self) -> Option<Self> {
+        if self.flush().is_err() {
+            return Some(self);
+        }
+        let begun = Instant::now();
+        let written = self.ground.tree.written();
+        let door = Arc::clone(&self.door);
+        let Some(shut) = door.shut() else {
+            // Who closes the store has a job in the queue, or is about to.
+            self.not_before = begun + LATER;
+            return Some(self);
+        };
+        // Nobody can come by another one: the door had it, those who read have it, and the ground.
+        while Arc::strong_count(&self.ground.tree) > Ground::HANDLES {
+            if begun.elapsed() >= PATIENCE {
+                shut.open(Arc::clone(&self.ground.tree));
+                self.metrics.renewals_put_off.inc();
+                self.not_before = Instant::now() + LATER;
+                return Some(self);
+            }
+            thread::sleep(GLANCE);
+        }
+        let again = self.ground.tree.again();
+        // The files are free when the last handle is gone.
+        self.ground.end();
+        let opened = again.open().and_then(|tree| Ok(Ground::start(Arc::new(tree), &self.metrics)?));
+        let ground = match opened {
+            Ok(ground) => ground,
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the store could not be opened again: nothing is read or written until the server is restarted"
+                );
+                return None;
+            }
+        };
+        shut.open(Arc::clone(&ground.tree));
+        let took = begun.elapsed();
+        self.metrics.renewal_seconds.observe_duration(took);
+        tracing::info!(
+            seconds = took.as_secs_f64(),
+            written,
+            "the store was closed and opened again, so that its next start takes less time"
+        );
+        Some(Self { ground, ..self })
+    }
+}
+
+/// The next job, or a renewal when none came in that time.
+fn receive(jobs: &mut mpsc::Receiver<Job>, within: Duration) -> Next {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let end = Instant::now() + within;
+    loop {
+        if let Poll::Ready(job) = jobs.poll_recv(&mut Context::from_waker(&waker)) {
+            return job.map_or(Next::End, Next::Job);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Next::Renewal;
+        }
+        thread::park_timeout(left);
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        store::{
+            Start, Store, StoreError,
+            contract::{TENANT, commit, put, user},
+            sled::{Options, SledStore},
+        },
+    };
+
+    /// As soon as a moment is quiet.
+    const SOON: Renewal = Renewal { after: 1, bound: u64::MAX, quiet: Duration::from_millis(1) };
+    /// After every group of commits.
+    const ALWAYS: Renewal = Renewal { after: 1, bound: 1, quiet: Duration::from_secs(3600) };
+
+    fn open(path: &Path, renewal: Renewal) -> Arc<SledStore> {
+        let options = Options { cache: 1 << 20, renewal };
+        Arc::new(SledStore::open_with(path, Arc::new(ManualClock::default()), options).unwrap())
+    }
+
+    async fn write(store: &SledStore, number: u128) -> Result<(), StoreError> {
+        store.commit(commit(&user(number), [put(&user(number))])).await.map(drop)
+    }
+
+    async fn is_there(store: &SledStore, number: u128) -> bool {
+        store.get(&user(number)).await.unwrap().is_some()
+    }
+
+    async fn until(what: impl Fn() -> bool) {
+        let patience = Instant::now() + Duration::from_secs(30);
+        while !what() {
+            assert!(Instant::now() < patience, "it never happens");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_quiet_moment_is_taken_when_enough_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path(), SOON);
+        write(&store, 1).await.unwrap();
+        until(|| !store.metrics.renewal_seconds.is_empty()).await;
+        assert!(is_there(&store, 1).await);
+        // sled has written down where everything is.
+        let files: Vec<_> = fs::read_dir(directory.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        assert!(files.iter().any(|name| name.to_string_lossy().starts_with("snap.")), "{files:?}");
+        write(&store, 2).await.unwrap();
+        assert!(is_there(&store, 2).await);
+    }
+
+    #[tokio::test]
+    async fn before_the_bound_nobody_who_writes_is_interrupted() {
+        let directory = tempfile::tempdir().unwrap();
+        for renewal in [Renewal { bound: 1 << 30, ..ALWAYS }, Renewal::after(0), Renewal::default()] {
+            let store = open(directory.path(), renewal);
+            for number in 0..20 {
+                write(&store, number).await.unwrap();
+            }
+            assert!(store.metrics.renewal_seconds.is_empty(), "{renewal:?}");
+            store.close().await.unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn who_comes_meanwhile_waits_and_is_answered() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path(), ALWAYS);
+        let work = (0..4_u128).map(|writer| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for number in (0..20).map(|number| writer * 20 + number) {
+                    write(&store, number).await.unwrap();
+                    assert!(is_there(&store, number).await, "{number} was acknowledged");
+                    let count = store.count(TENANT, &"User".into()).await.unwrap();
+                    let listed = store.resources(TENANT, &"User".into(), Start::Offset(0), 1000).await.unwrap();
+                    assert!(count > 0 && listed.len() as u64 >= count, "{} of {count}", listed.len());
+                }
+            })
+        });
+        assert!(join_all(work).await.iter().all(Result::is_ok));
+        assert_eq!(store.count(TENANT, &"User".into()).await.unwrap(), 80);
+        assert!(!store.metrics.renewal_seconds.is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_reads_for_long_is_let_finish() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path(), SOON);
+        let reading = store.door.tree().await.unwrap();
+        write(&store, 1).await.unwrap();
+        until(|| store.metrics.renewals_put_off.get() > 0).await;
+        assert!(store.metrics.renewal_seconds.is_empty());
+        // It was put off, and all goes on.
+        write(&store, 2).await.unwrap();
+        assert!(is_there(&store, 2).await);
+        drop(reading);
+        until(|| !store.metrics.renewal_seconds.is_empty()).await;
+        assert!(is_there(&store, 1).await && is_there(&store, 2).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_store_can_be_closed_in_the_middle_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut next = 0;
+        for round in 0..12 {
+            let store = open(directory.path(), ALWAYS);
+            let begun = next..next + 40;
+            next += 40;
+            let writes = begun.map(|number| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { write(&store, number).await.is_ok().then_some(number) })
+            });
+            let writes = join_all(writes);
+            let close = async {
+                tokio::time::sleep(Duration::from_millis(3 * round)).await;
+                store.close().await.unwrap();
+            };
+            let (written, ()) = tokio::join!(writes, close);
+            assert!(matches!(store.get(&user(0)).await, Err(StoreError::Unavailable(_))));
+            let again = open(directory.path(), Renewal::default());
+            for number in written.into_iter().filter_map(Result::unwrap) {
+                assert!(is_there(&again, number).await, "round {round}: {number} was acknowledged");
+            }
+            again.close().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_opened_again_is_unavailable_and_says_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path(), Renewal { quiet: Duration::from_millis(100), ..SOON });
+        fs::write(directory.path().join("conf"), "this is not the file that the store has made").unwrap();
+        write(&store, 1).await.unwrap();
+        let patience = Instant::now() + Duration::from_secs(30);
+        let fault = loop {
+            match store.get(&user(1)).await {
+                Ok(_) => assert!(Instant::now() < patience, "it is never opened again"),
+                Err(fault) => break fault,
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        for outcome in [Err(fault), write(&store, 2).await, store.close().await] {
+            let Err(StoreError::Unavailable(reason)) = outcome else { panic!("{outcome:?}") };
+            assert!(reason.to_string().contains("must be restarted"), "{reason}");
+        }
+        assert!(store.metrics.renewal_seconds.is_empty());
+    }
+}

@@ -95,8 +95,8 @@ pub struct Action {
 
 impl Action {
     /// Whether it sends a write.
-    pub fn writes(&self) -> bool {
-        !matches!(self.step, Step::Adopt { .. } | Step::Confirm { .. })
+    pub const fn writes(&self) -> bool {
+        self.step.is_write()
     }
 }
 
@@ -132,6 +132,12 @@ pub enum Step {
     Confirm {
         /// The digest to remember.
         digest: Digest,
+    },
+    /// Nothing is written: the target was seen to have other members of ours in a group than the
+    /// agent remembers, and it remembers these.
+    Recall {
+        /// Who they are.
+        members: Vec<SourceId>,
     },
     /// Nothing is written: the agent remembers since when an object is no longer desired, or with
     /// `None` that it is desired again.
@@ -260,7 +266,7 @@ pub struct Plan {
 impl Step {
     /// Whether it sends a request that changes the target.
     pub const fn is_write(&self) -> bool {
-        !matches!(self, Self::Adopt { .. } | Self::Confirm { .. } | Self::Remember { .. })
+        !matches!(self, Self::Adopt { .. } | Self::Confirm { .. } | Self::Recall { .. } | Self::Remember { .. })
     }
 }
 
@@ -344,7 +350,7 @@ fn names_of_members(plan: &Plan, question: Question<'_>) -> BTreeMap<SourceId, S
 pub const fn order(action: &Action) -> (u8, Kind) {
     let place = match &action.step {
         Step::Adopt { .. } => 0,
-        Step::Confirm { .. } | Step::Remember { .. } => 1,
+        Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } => 1,
         Step::Release { .. } => 2,
         Step::Modify { .. } => 3,
         Step::Create { .. } => 4,

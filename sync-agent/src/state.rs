@@ -5,10 +5,12 @@
 //! here can be deleted. No secret is in it.
 //!
 //! One tree for each subject: `written` (by source id), `members` (one key for each membership, group
-//! before member), `quarantine` ([`quarantine`]), and `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval). What was read
-//! of the directory is in [`source`].
+//! before member), `begun` ([`begun`]: what was about to be sent), `quarantine` ([`quarantine`]), and
+//! `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval). What was read of
+//! the directory is in [`source`].
 //! One process at a time has it open: sled's lock keeps a second agent out.
 
+pub mod begun;
 pub mod held;
 pub mod quarantine;
 pub mod record;
@@ -61,6 +63,7 @@ pub struct State {
     db: sled::Db,
     written: sled::Tree,
     members: sled::Tree,
+    begun: sled::Tree,
     quarantine: sled::Tree,
     agent: sled::Tree,
 }
@@ -79,6 +82,7 @@ impl State {
         Ok(Self {
             written: db.open_tree("written")?,
             members: db.open_tree("memberships")?,
+            begun: db.open_tree("begun")?,
             quarantine: db.open_tree("quarantine")?,
             agent: db.open_tree("agent")?,
             db,

@@ -30,6 +30,7 @@ pub struct Holdings {
     by_external_id: HashMap<(Kind, String), ResourceId>,
     by_name: HashMap<(Kind, String), ResourceId>,
     looked_for: BTreeSet<SourceId>,
+    hides_members: bool,
 }
 
 impl Holdings {
@@ -53,6 +54,16 @@ impl Holdings {
     /// Whether the target was asked for this object.
     pub fn was_looked_for(&self, id: SourceId) -> bool {
         self.looked_for.contains(&id)
+    }
+
+    /// Notes that the target does not say who is in a group.
+    pub fn hide_members(&mut self) {
+        self.hides_members = true;
+    }
+
+    /// Who is in a group, as the target shows it; `None` where it shows nobody's members.
+    pub fn members<'a>(&self, group: &'a Held) -> Option<&'a [ResourceId]> {
+        (!self.hides_members).then_some(&group.members)
     }
 
     /// The resource of this id.

@@ -269,7 +269,8 @@ impl Gate<'_> {
         if let (false, Some(held)) = (stay.is_empty(), self.held.get_mut(&Loss::UsersRemoved)) {
             held.actions.push(some(stay));
         }
-        let of = self.known.get(&id).map_or(members.len(), |written| written.members.len());
+        // What is remembered may be less than what was seen, where somebody added members by hand.
+        let of = self.known.get(&id).map_or(0, |written| written.members.len()).max(members.len());
         let limit = self.safety.members_removed;
         match self.beyond(Loss::MembersRemoved, open.len(), of, limit, Some(&action.subject)) {
             Some(because) => {

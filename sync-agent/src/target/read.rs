@@ -39,6 +39,9 @@ pub struct Reader {
     concurrency: usize,
 }
 
+/// The schema of groups.
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+
 /// What is looked for among the resources of a kind.
 #[derive(Default)]
 struct Wanted {
@@ -123,12 +126,57 @@ impl Reader {
                 Ok::<_, TargetError>(())
             });
             each.buffer_unordered(self.concurrency).try_collect::<()>().await?;
+            if kind == Kind::Group && capabilities.shows_members {
+                let remembered = ours.iter().filter_map(|(desired, _)| known.get(&desired.subject.id));
+                let expected =
+                    remembered.filter(|written| !written.members.is_empty()).map(|written| &written.resource);
+                self.doubt_emptiness(expected, &holdings).await?;
+            }
             let mut holdings = lock(&holdings);
             for desired in all {
                 holdings.looked_for(desired.subject.id);
             }
         }
         Ok(holdings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Groups that should have members and show none are asked for one by one, since some targets
+    /// leave members out of lists. If not one shows any, the target's schema says whether it ever does.
+    async fn doubt_emptiness(
+        &self,
+        groups: impl Iterator<Item = &ResourceId>,
+        holdings: &Mutex<Holdings>,
+    ) -> Result<(), TargetError> {
+        let (full, empty): (usize, Vec<ResourceId>) = {
+            let holdings = lock(holdings);
+            let shown = groups.filter_map(|id| holdings.get(id));
+            let (full, empty) = shown.partition::<Vec<_>, _>(|group| !group.members.is_empty());
+            (full.len(), empty.iter().map(|group| group.resource.clone()).collect())
+        };
+        let again = stream::iter(&empty).map(|id| self.retrieve(Kind::Group, id)).buffer_unordered(self.concurrency);
+        let again: Vec<Held> = again.try_filter_map(async |held| Ok(held)).try_collect().await?;
+        let shows = full > 0 || again.iter().any(|group| !group.members.is_empty());
+        let hidden = !empty.is_empty() && !shows && !self.shows_members().await?;
+        let mut holdings = lock(holdings);
+        for group in again {
+            holdings.add(Kind::Group, group);
+        }
+        if hidden {
+            holdings.hide_members();
+        }
+        Ok(())
+    }
+
+    /// Whether the schema of groups says that members are shown (RFC 7643 §7, `returned`).
+    async fn shows_members(&self) -> Result<bool, TargetError> {
+        let schema = match self.http.get(&format!("/Schemas/{GROUP}")).await {
+            Ok(answer) => answer.body,
+            Err(error) if error.is_general() => return Err(error),
+            Err(_) => return Ok(false),
+        };
+        let mut attributes = schema["attributes"].as_array().into_iter().flatten();
+        let members = attributes.find(|attribute| attribute["name"] == "members");
+        Ok(members.is_some_and(|members| matches!(members["returned"].as_str(), Some("default" | "always"))))
     }
 
     /// One resource; `None` where there is none.

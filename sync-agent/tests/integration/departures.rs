@@ -18,6 +18,7 @@ fn words(plan: &sync_agent::plan::Plan) -> Vec<String> {
             Step::Create { .. } => "create".to_owned(),
             Step::Adopt { .. } => "adopt".to_owned(),
             Step::Confirm { .. } => "confirm".to_owned(),
+            Step::Recall { members } => format!("recall {}", members.len()),
             Step::Remember { left } => format!("remember {}", if left.is_some() { "left" } else { "back" }),
             Step::Release { new, .. } => format!("release as {new}"),
             Step::Modify { changes, .. } => {

@@ -24,6 +24,7 @@ mod plans;
 mod properties;
 mod proxy;
 mod references;
+mod repairs;
 mod saved_plan;
 mod scoping;
 mod server;

@@ -221,6 +221,7 @@ token_file = "secret"
                 self.becomes(action, resource.clone(), members.clone(), None);
             }
             Step::Confirm { digest } => self.says(action, digest),
+            Step::Recall { members } => self.written(id).members.clone_from(members),
             Step::Remember { left } => self.written(id).left.clone_from(left),
             Step::Modify { changes, digest } => {
                 for change in changes {

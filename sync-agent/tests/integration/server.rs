@@ -7,7 +7,7 @@ use std::{
     sync::OnceLock,
 };
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::{Request, body::Bytes};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::Value;
@@ -63,6 +63,24 @@ impl TestServer {
         let file = self.folder.path().join("test-token");
         std::fs::write(&file, &self.token).expect("the token file");
         file
+    }
+
+    /// A write by somebody else.
+    #[track_caller]
+    pub fn send(&self, method: &str, path: &str, body: &Value) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let status = runtime.block_on(async {
+            let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("{}{path}", self.base))
+                .header("authorization", format!("Bearer {}", self.token))
+                .header("content-type", "application/scim+json");
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            let request = request.body(Full::from(body)).expect("a request");
+            client.request(request).await.expect("an answer").status()
+        });
+        assert!(status.is_success(), "{method} {path}: {status}");
     }
 
     /// Every resource of an endpoint.

@@ -22,7 +22,7 @@ use scim_protocol::Timestamp;
 use tokio::sync::watch;
 
 use crate::{
-    plan::{self, Action, Known, Plan, Step},
+    plan::{self, Action, Known, Plan, Step, safety::Count},
     problem::{Code, Problem},
     source::SourceId,
     state::{Quarantine, State, StateError},
@@ -39,6 +39,8 @@ const ENOUGH: usize = 3;
 pub struct Pace {
     /// Requests at a time.
     pub concurrency: usize,
+    /// When it began: under which hour what is lost is counted.
+    pub now: Timestamp,
     /// Membership changes in a request.
     pub members_per_request: usize,
     /// Objects in quarantine are left alone until their next try is due at this time; `None` tries
@@ -79,7 +81,8 @@ pub async fn apply(
 ) -> Result<Outcome, StateError> {
     let quarantine = state.quarantine()?;
     let work = Work { writer, state, known: RwLock::new(known), members_per_request: pace.members_per_request.max(1) };
-    let run = Run { work, pace, quarantine, progress, sum: Mutex::default() };
+    let count = Count::new(plan, &state.approved()?);
+    let run = Run { work, pace, quarantine, count, progress, sum: Mutex::default() };
     for actions in plan.actions.chunk_by(|one, next| plan::order(one) == plan::order(next)) {
         run.place(actions, Turn::First).await?;
     }
@@ -104,6 +107,8 @@ struct Run<'a> {
     work: Work<'a>,
     pace: Pace,
     quarantine: Quarantine,
+    /// What of the losses counts for the limits of the next runs.
+    count: Count,
     progress: &'a (dyn Fn() + Send + Sync),
     sum: Mutex<Sum>,
 }
@@ -187,6 +192,9 @@ impl Run<'_> {
     /// Adds up what came of an action.
     async fn count(&self, action: &Action, performed: Performed, turn: Turn) -> Result<(), StateError> {
         let Performed { writes, missing, failure } = performed;
+        if let Some((loss, group, number)) = self.count.of(action).filter(|_| writes > 0) {
+            self.work.state.add_lost(loss, group, number, self.pace.now)?;
+        }
         let conflict = failure.as_ref().is_some_and(|error| error.status() == Some(409));
         if conflict && turn == Turn::First {
             let mut sum = self.sum();

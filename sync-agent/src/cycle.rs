@@ -143,6 +143,7 @@ pub async fn prepare(
         held: &held,
         safety: &config.safety,
         approved: &state.approved()?,
+        lost: &state.lost(clock.now())?,
         now: clock.now(),
     });
     plan.problems.extend(observation.problems.iter().cloned());
@@ -215,6 +216,7 @@ pub async fn basis(config: &Config, prepared: &Prepared) -> Result<Basis, CycleE
 fn pace(config: &Config, clock: &dyn Clock, manner: &Manner<'_>) -> Pace {
     Pace {
         concurrency: config.target.concurrency,
+        now: clock.now(),
         members_per_request: config.target.members_per_request,
         waits_for: manner.patient.then(|| clock.now()),
         stop: manner.stop.clone(),

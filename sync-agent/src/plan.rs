@@ -35,7 +35,7 @@ use crate::{
 };
 
 use departure::{Departures, Left, Upcoming};
-use safety::{HeldBack, Safety};
+use safety::{HeldBack, Lost, Safety};
 
 /// The `id` of a resource at the target, which gave it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -309,6 +309,8 @@ pub struct Question<'a> {
     pub safety: &'a Safety,
     /// What a person has approved.
     pub approved: &'a [HeldBack],
+    /// What was lost in the last day.
+    pub lost: &'a Lost,
     /// The time.
     pub now: Timestamp,
 }

@@ -114,7 +114,8 @@ pub async fn outlast(
 ) -> Result<usize, CycleError> {
     let started = clock.now();
     let mut known = state.known()?;
-    let plan = departure::of_pause(&known, pause.since, &config.safety, &state.approved()?, started);
+    let plan =
+        departure::of_pause(&known, pause.since, &config.safety, &state.approved()?, &state.lost(started)?, started);
     if plan.writes_nothing() && plan.held_back.is_empty() {
         return Ok(0);
     }

@@ -13,6 +13,8 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::directory::TestDirectory;
+
 /// A running server with one tenant.
 pub struct TestServer {
     process: Child,
@@ -29,6 +31,16 @@ impl TestServer {
 
     /// A tenant of another profile.
     pub fn with_profile(profile: &str) -> Self {
+        Self::launch(profile, "127.0.0.1:0", &[])
+    }
+
+    /// With the certificate of a directory's script, at an address that it may or may not be for.
+    pub fn with_tls(directory: &TestDirectory, address: &str) -> Self {
+        let file = |name: &str| directory.path().join("tls").join(name).display().to_string();
+        Self::launch("rfc", address, &["--tls-cert", &file("server.pem"), "--tls-key", &file("server.key")])
+    }
+
+    fn launch(profile: &str, address: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let output = Command::new(program())
             .args(["init", "--tenant", "test", "--profile", profile, "--json", "--data"])
@@ -37,8 +49,9 @@ impl TestServer {
             .expect("init runs");
         let made: Value = serde_json::from_slice(&output.stdout).expect("init prints JSON");
         let mut process = Command::new(program())
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", address, "--admin-listen", "127.0.0.1:0", "--data"])
             .arg(folder.path())
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -14,7 +14,7 @@ CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync run-cluster
+.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync test-kerberos run-cluster
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ conformance: ## Start the server, judge it by the RFCs and as each provider woul
 
 conformance-peers: ## Judge servers that were not written here: scim2-server (PyPI), scimmy-routers (npm)
 	@CARGO="$(CARGO)" conformance/peers/run.sh
+
+test-kerberos: directories ## Test sync-agent's bind by ticket; needs libkrb5-dev, clang and krb5-user
+	$(CARGO) test --locked -p sync-agent --features gssapi --test integration -- kerberos
 
 bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USERS=100000 GROUPS=1000 MEMBERS=1000)
 	$(CARGO) build --release --quiet --locked -p scim-server

@@ -19,6 +19,8 @@ mod directory;
 mod faults;
 mod full;
 mod incremental;
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod model;
 mod plans;
 mod properties;

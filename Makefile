@@ -6,9 +6,9 @@ LISTEN ?= 127.0.0.1:8080
 CYCLES ?= 30
 SECONDS ?= 60
 PYTHON ?= python3
-USERS ?= 1000
-GROUPS ?= 50
-MEMBERS ?= 200
+USERS ?= 100000
+GROUPS ?= 1000
+MEMBERS ?= 1000
 
 CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
@@ -56,7 +56,7 @@ conformance-peers: ## Judge servers that were not written here: scim2-server (Py
 test-kerberos: directories ## Test sync-agent's bind by ticket; needs libkrb5-dev, clang and krb5-user
 	$(CARGO) test --locked -p sync-agent --features gssapi --test integration -- kerberos
 
-bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USERS=100000 GROUPS=1000 MEMBERS=1000)
+bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USERS=1000 GROUPS=50 MEMBERS=200 to try it)
 	$(CARGO) build --release --quiet --locked -p scim-server
 	$(CARGO) bench --locked -p sync-agent --bench sync -- --users $(USERS) --groups $(GROUPS) --members $(MEMBERS)
 

@@ -19,7 +19,7 @@ pub mod object;
 pub mod safety;
 pub mod show;
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,10 +37,10 @@ use crate::{
 use departure::{Departures, Left, Upcoming};
 use safety::{HeldBack, Lost, Safety};
 
-/// The `id` of a resource at the target, which gave it.
+/// The `id` of a resource at the target, which gave it. Shared: a user in a thousand groups has one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ResourceId(pub String);
+pub struct ResourceId(pub Arc<str>);
 
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

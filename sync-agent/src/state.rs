@@ -205,7 +205,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
         let written = |members: &[u8]| Written {
-            resource: ResourceId("r".to_owned()),
+            resource: ResourceId("r".into()),
             kind: Kind::Group,
             name: "g".to_owned(),
             digest: None,

@@ -261,7 +261,8 @@ impl Work<'_> {
         match way {
             Way::In => {
                 written.members.extend(members);
-                written.members.sort_unstable();
+                // Two sorted runs: the stable sort merges them, whatever the size of the group.
+                written.members.sort();
                 written.members.dedup();
                 self.state.join(group, members)
             }

@@ -1,6 +1,6 @@
 //! What the target was seen to hold, and which of it is to become ours.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use scim_protocol::value::fold;
 use serde::{Deserialize, Serialize};
@@ -29,13 +29,19 @@ pub struct Holdings {
     by_resource: HashMap<ResourceId, Held>,
     by_external_id: HashMap<(Kind, String), ResourceId>,
     by_name: HashMap<(Kind, String), ResourceId>,
+    /// Every id once: a million memberships share those of a hundred thousand users.
+    ids: HashSet<ResourceId>,
     looked_for: BTreeSet<SourceId>,
     hides_members: bool,
 }
 
 impl Holdings {
     /// Takes a resource that the target showed.
-    pub fn add(&mut self, kind: Kind, held: Held) {
+    pub fn add(&mut self, kind: Kind, mut held: Held) {
+        held.resource = self.shared(held.resource);
+        for member in &mut held.members {
+            *member = self.shared(member.clone());
+        }
         let text = |name| held.document.get(name).and_then(Value::as_str);
         if let Some(external) = text("externalId") {
             self.by_external_id.insert((kind, external.to_owned()), held.resource.clone());
@@ -44,6 +50,14 @@ impl Holdings {
             self.by_name.insert((kind, fold(name)), held.resource.clone());
         }
         self.by_resource.insert(held.resource.clone(), held);
+    }
+
+    fn shared(&mut self, id: ResourceId) -> ResourceId {
+        if let Some(known) = self.ids.get(&id) {
+            return known.clone();
+        }
+        self.ids.insert(id.clone());
+        id
     }
 
     /// Notes that the target was asked for this object: if nothing was added, it holds nothing.

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::{TargetProfile, TargetSettings},
     mapping::{Desired, Snapshot},
-    plan::{Held, Holdings, Known, ResourceId},
+    plan::{Held, Holdings, Known, ResourceId, difference},
     source::Kind,
 };
 
@@ -39,6 +39,9 @@ pub struct Reader {
     concurrency: usize,
 }
 
+/// So many members are read at a time: a page of a thousand groups may have a million.
+const MEMBERS_ON_A_PAGE: usize = 20_000;
+
 /// The schema of groups.
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
@@ -48,14 +51,44 @@ struct Wanted {
     external: HashSet<String>,
     names: HashSet<String>,
     resources: HashSet<ResourceId>,
+    /// The attributes that are compared; all where nothing is said. The rest of a list is dropped.
+    attributes: HashSet<String>,
+    /// So many members has a group, about.
+    members: usize,
 }
 
 impl Wanted {
+    fn of(unknown: &[&Desired], ours: &[(&Desired, &ResourceId)]) -> Self {
+        let all = || unknown.iter().copied().chain(ours.iter().map(|(desired, _)| *desired));
+        let number = unknown.len() + ours.len();
+        let mut attributes = HashSet::new();
+        for desired in all() {
+            let top = desired.references.keys().map(|path| difference::top(path));
+            for name in desired.document.keys().map(String::as_str).chain(top) {
+                if !attributes.contains(name) {
+                    attributes.insert(name.to_owned());
+                }
+            }
+        }
+        Self {
+            external: unknown.iter().map(|desired| desired.subject.id.to_string()).collect(),
+            names: unknown.iter().map(|desired| fold(&desired.subject.name)).collect(),
+            resources: ours.iter().map(|(_, resource)| (*resource).clone()).collect(),
+            attributes,
+            members: all().map(|desired| desired.members.len()).sum::<usize>() / number.max(1),
+        }
+    }
+
     fn has(&self, kind: Kind, held: &Held) -> bool {
         let text = |name| held.document.get(name).and_then(Value::as_str);
         self.resources.contains(&held.resource)
             || text("externalId").is_some_and(|id| self.external.contains(id))
             || text(kind.naming_attribute()).is_some_and(|name| self.names.contains(&fold(name)))
+    }
+
+    /// How many resources a page may have.
+    fn page(&self, capabilities: &Capabilities) -> usize {
+        (MEMBERS_ON_A_PAGE / self.members.max(1)).clamp(1, capabilities.page.max(1))
     }
 
     /// How many requests it takes to ask for each.
@@ -106,11 +139,7 @@ impl Reader {
                 }
             }
             let all: Vec<&Desired> = unknown.iter().chain(ours.iter().map(|(desired, _)| desired)).copied().collect();
-            let wanted = Wanted {
-                external: unknown.iter().map(|desired| desired.subject.id.to_string()).collect(),
-                names: unknown.iter().map(|desired| fold(&desired.subject.name)).collect(),
-                resources: ours.iter().map(|(_, resource)| (*resource).clone()).collect(),
-            };
+            let wanted = Wanted::of(&unknown, &ours);
             if self.is_listing_cheaper(kind, &wanted, capabilities).await? {
                 self.list(kind, &wanted, capabilities, &holdings).await?;
             } else {
@@ -247,10 +276,10 @@ impl Reader {
         holdings: &Mutex<Holdings>,
     ) -> Result<(), TargetError> {
         if kind == Kind::Group && !capabilities.shows_members {
-            let filter = format!("groups.value eq {}", Value::String(held.resource.0.clone()));
+            let filter = format!("groups.value eq {}", Value::from(&*held.resource.0));
             let members = Mutex::new(Vec::new());
             let query = format!("filter={}&", http::segment(&filter));
-            self.pages(Kind::User, &query, capabilities, async |page: Vec<Held>| {
+            self.pages(Kind::User, &query, capabilities.page, capabilities, async |page: Vec<Held>| {
                 lock(&members).extend(page.into_iter().map(|user| user.resource));
                 Ok(())
             })
@@ -276,7 +305,7 @@ impl Reader {
                 let mut answer = self.http.get(&format!("/{}?count=1", kind.endpoint())).await?;
                 // Without a total nothing is known; many requests are then the greater risk.
                 let total = number(&mut answer, "totalResults");
-                Ok(total.is_none_or(|total| total / capabilities.page.max(1) < requests))
+                Ok(total.is_none_or(|total| total / wanted.page(capabilities) < requests))
             }
         }
     }
@@ -289,8 +318,17 @@ impl Reader {
         capabilities: &Capabilities,
         holdings: &Mutex<Holdings>,
     ) -> Result<(), TargetError> {
-        self.pages(kind, "", capabilities, async |page: Vec<Held>| {
-            for held in page.into_iter().filter(|held| wanted.has(kind, held)) {
+        // What a page need not hold: the other side of memberships is long, and nobody asks for it here.
+        let without = match (self.profile, kind) {
+            (TargetProfile::Standard, Kind::User) => "excludedAttributes=groups&",
+            (TargetProfile::Standard, Kind::Group) => "excludedAttributes=members.display,members.$ref,members.type&",
+            (TargetProfile::IdentityCenter, _) => "",
+        };
+        self.pages(kind, without, wanted.page(capabilities), capabilities, async |page: Vec<Held>| {
+            for mut held in page.into_iter().filter(|held| wanted.has(kind, held)) {
+                if !wanted.attributes.is_empty() {
+                    held.document.retain(|name, _| wanted.attributes.contains(name));
+                }
                 self.keep(kind, held, capabilities, holdings).await?;
             }
             Ok(())
@@ -305,10 +343,11 @@ impl Reader {
         &self,
         kind: Kind,
         query: &str,
+        size: usize,
         capabilities: &Capabilities,
         take: impl AsyncFn(Vec<Held>) -> Result<(), TargetError>,
     ) -> Result<(), TargetError> {
-        let path = format!("/{}?{query}count={}", kind.endpoint(), capabilities.page);
+        let path = format!("/{}?{query}count={size}", kind.endpoint());
         if capabilities.cursor {
             let mut cursor = String::new();
             loop {

@@ -228,7 +228,7 @@ token_file = "secret"
             Step::Create { document, digest } => {
                 self.free(action.subject.kind, document, None);
                 self.made += 1;
-                let resource = ResourceId(format!("{}-{}", action.subject.kind, self.made));
+                let resource = ResourceId(format!("{}-{}", action.subject.kind, self.made).into());
                 let new = Resource { kind: action.subject.kind, document: document.clone(), members: Vec::new() };
                 self.target.insert(resource.clone(), new);
                 self.becomes(action, resource, Vec::new(), Some(digest.clone()));
@@ -356,7 +356,7 @@ token_file = "secret"
             document["members"] = json!(members);
             let manager = "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/manager/value";
             if let Some(value) = document.pointer_mut(manager) {
-                *value = json!(external(&ResourceId(value.as_str().unwrap_or_default().to_owned())));
+                *value = json!(external(&ResourceId(value.as_str().unwrap_or_default().into())));
             }
             if let Value::Object(document) = &mut document {
                 document.retain(|_, value| value.as_object().is_none_or(|inner| !inner.is_empty()));

@@ -132,9 +132,9 @@ chromium:
 # are missing and the user may, when it first starts one. Here it is only said what is needed.
 .PHONY: directories
 directories:
-	@for program in slapd samba ldapsearch; do \
+	@for program in slapd samba ns-slapd certutil ldapsearch; do \
 		PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing="$$missing $$program"; \
 	done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then \
-		echo "the tests of sync-agent need$$missing: apt-get install slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools python3-samba python3-markdown python3-dnspython openssl"; exit 1; \
+		echo "the tests of sync-agent need$$missing: apt-get install slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools python3-samba python3-markdown python3-dnspython 389-ds-base libnss3-tools openssl"; exit 1; \
 	fi

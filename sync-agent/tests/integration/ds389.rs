@@ -26,8 +26,11 @@ fn population() -> String {
              sn: Name {n}\nmail: p{n}@example.test\n{lock}\n"
         );
     }
-    let members: String = (1..=5).map(|n| format!("member: uid=p{n},{PEOPLE}\n")).collect();
-    let _ = write!(ldif, "dn: cn=inner,{GROUPS}\nchangetype: add\nobjectClass: groupOfNames\ncn: inner\n{members}\n");
+    let _ = writeln!(ldif, "dn: cn=inner,{GROUPS}\nchangetype: add\nobjectClass: groupOfNames\ncn: inner");
+    for n in 1..=5 {
+        let _ = writeln!(ldif, "member: uid=p{n},{PEOPLE}");
+    }
+    ldif.push('\n');
     let _ = write!(
         ldif,
         "dn: cn=outer,{GROUPS}\nchangetype: add\nobjectClass: groupOfNames\ncn: outer\n\

@@ -6,16 +6,16 @@ LISTEN ?= 127.0.0.1:8080
 CYCLES ?= 30
 SECONDS ?= 60
 PYTHON ?= python3
-USERS ?= 1000
-GROUPS ?= 50
-MEMBERS ?= 200
+USERS ?= 100000
+GROUPS ?= 1000
+MEMBERS ?= 1000
 
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
 CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync run-cluster
+.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync test-kerberos run-cluster
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,7 +54,10 @@ conformance: ## Start the server, judge it by the RFCs and as each provider woul
 conformance-peers: ## Judge servers that were not written here: scim2-server (PyPI), scimmy-routers (npm)
 	@CARGO="$(CARGO)" conformance/peers/run.sh
 
-bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USERS=100000 GROUPS=1000 MEMBERS=1000)
+test-kerberos: directories ## Test sync-agent's bind by ticket; needs libkrb5-dev, clang and krb5-user
+	$(CARGO) test --locked -p sync-agent --features gssapi --test integration -- kerberos
+
+bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USERS=1000 GROUPS=50 MEMBERS=200 to try it)
 	$(CARGO) build --release --quiet --locked -p scim-server
 	$(CARGO) bench --locked -p sync-agent --bench sync -- --users $(USERS) --groups $(GROUPS) --members $(MEMBERS)
 
@@ -131,9 +134,9 @@ chromium:
 # are missing and the user may, when it first starts one. Here it is only said what is needed.
 .PHONY: directories
 directories:
-	@for program in slapd samba ldapsearch; do \
+	@for program in slapd samba ns-slapd certutil ldapsearch; do \
 		PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing="$$missing $$program"; \
 	done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then \
-		echo "the tests of sync-agent need$$missing: apt-get install slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools python3-samba python3-markdown python3-dnspython openssl"; exit 1; \
+		echo "the tests of sync-agent need$$missing: apt-get install slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools python3-samba python3-markdown python3-dnspython 389-ds-base libnss3-tools openssl"; exit 1; \
 	fi

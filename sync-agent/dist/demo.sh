@@ -7,7 +7,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 DIRECTORIES=$HERE/../tests/directories
 BIN=${BIN:-$HERE/../../target/quick}
-USERS=${USERS:-50}
+USERS=50
 WORK=$(mktemp -d)
 server_pid='' agent_pid=''
 
@@ -20,6 +20,10 @@ cleanup() {
   exit "$status"
 }
 trap cleanup EXIT INT TERM
+
+for program in "$BIN/scim-server" "$BIN/sync-agent" curl python3; do
+  command -v "$program" >/dev/null || { echo "demo.sh needs $program; \`make demo\` builds what it can" >&2; exit 1; }
+done
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -36,6 +40,7 @@ field() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.ar
 "$BIN/scim-server" serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data "$WORK/data" >"$WORK/server.log" 2>&1 &
 server_pid=$!
 for _ in $(seq 100); do grep -q ready "$WORK/server.log" && break; sleep 0.1; done
+grep -q ready "$WORK/server.log" || { cat "$WORK/server.log" >&2; exit 1; }
 BASE=$(grep -o 'http://[0-9.:]*' "$WORK/server.log" | head -1)$(field path)
 field token >"$WORK/token"
 printf '%s\n' "$LD_SYNC_PASSWORD" >"$WORK/password"
@@ -72,31 +77,34 @@ agent() { "$BIN/sync-agent" --config "$WORK/sync-agent.toml" "$@"; }
 
 say "sync-agent check"
 agent check
-say "sync-agent plan (the last lines)"
-agent plan 2>/dev/null | tail -4
+say "sync-agent plan (the first lines)"
+agent plan >"$WORK/plan" 2>"$WORK/plan.log" || { cat "$WORK/plan.log" >&2; exit 1; }
+head -12 "$WORK/plan"
 say "sync-agent run"
 agent run >"$WORK/agent.log" 2>&1 &
 agent_pid=$!
 
-# What the server holds of one user: the values of some attributes, or nothing.
+# What the server holds: the users or groups that a filter finds, one a line.
 look() {
   curl -sS -H "Authorization: Bearer $(cat "$WORK/token")" \
     --get --data-urlencode "filter=$1" "$BASE/$2" | python3 -c '
 import json, sys
-found = json.load(sys.stdin).get("Resources", [])
-for resource in found:
-    members = len(resource.get("members", []))
-    mail = (resource.get("emails") or [{}])[0].get("value")
-    print(resource.get("userName") or resource.get("displayName"), "active" if resource.get("active", True) else "inactive", mail or "", f"{members} members" if "members" in resource else "")
+for one in json.load(sys.stdin).get("Resources", []):
+    if "userName" in one:
+        mail = (one.get("emails") or [{}])[0].get("value", "no mail")
+        print(one["userName"], "active" if one.get("active") else "inactive", mail)
+    else:
+        print(one["displayName"], "members:", *sorted(m.get("display", m["value"]) for m in one.get("members", [])))
 '
 }
 
-# Waits until the server shows something.
+# Waits until what the server shows of a filter matches, or with an empty pattern until it shows nothing.
 arrives() {
   local expect=$1 filter=$2 endpoint=$3 shown=''
   for _ in $(seq 300); do
     shown=$(look "$filter" "$endpoint")
-    if grep -q -- "$expect" <<<"$shown"; then echo "   arrived: $shown"; return; fi
+    if [ -z "$expect" ] && [ -z "$shown" ]; then echo "   arrived: it is gone"; return; fi
+    if [ -n "$expect" ] && grep -q -- "$expect" <<<"$shown"; then echo "   arrived: $shown"; return; fi
     sleep 0.1
   done
   echo "   it did not arrive; the server shows: $shown" >&2
@@ -109,16 +117,49 @@ change() {
   python3 "$DIRECTORIES/seed.py" change "$WORK/ldap" "$@" >/dev/null
 }
 
-id() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["users"][sys.argv[2]]["id"])' "$WORK/ldap/seed.json" "$1"; }
+id() {
+  python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]][sys.argv[3]]["id"])' \
+    "$WORK/ldap/seed.json" "$@"
+}
+user() { echo "externalId eq \"$(id users "$1")\""; }
+group() { echo "externalId eq \"$(id groups "$1")\""; }
 
-arrives active "externalId eq \"$(id u000003)\"" Users
-change disable u000003
-arrives ' inactive' "externalId eq \"$(id u000003)\"" Users
-change enable u000003
-arrives ' active' "externalId eq \"$(id u000003)\"" Users
-change mail u000004 new.address@example.test
-arrives new.address "externalId eq \"$(id u000004)\"" Users
+arrives active "$(user u000043)" Users
+change disable u000043
+arrives ' inactive' "$(user u000043)" Users
+change mail u000044 new.address@example.test
+arrives new.address "$(user u000044)" Users
+change login u000045 new.login
+arrives new.login "$(user u000045)" Users
+change add empty u000044
+arrives 'members: .' "$(group empty)" Groups
+change delete u000046
+arrives '' "$(user u000046)" Users
+
+say "sync-agent explain u000044"
+agent explain u000044
+
+change mass-delete 60
+echo "   More than the limits of [safety] allow, so it waits for a person:"
+held=''
+for _ in $(seq 300); do
+  held=$(agent status)
+  grep -qi 'held back' <<<"$held" && break
+  sleep 0.1
+done
+grep -i 'held back' <<<"$held" | head -3
+before=$(look 'userName pr' Users | wc -l)
+say "sync-agent approve"
+agent approve | tail -1
+for _ in $(seq 300); do
+  now=$(look 'userName pr' Users | wc -l)
+  [ "$now" -lt "$before" ] && break
+  sleep 0.1
+done
+[ "$now" -lt "$before" ] || { echo "   it was not done" >&2; exit 1; }
+echo "   arrived: the server shows fewer users"
 
 say "sync-agent status"
 agent status
 say "Done. Everything it made is removed again."
+echo "Now with a directory of your own: docs/guide/sync-active-directory.md, docs/guide/sync-openldap.md"

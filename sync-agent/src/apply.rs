@@ -2,9 +2,9 @@
 //!
 //! Actions come in the order of [`plan::order`], and those of one place in it are sent together, so
 //! many at a time as the target may have. Before the next place begins the last is done: members
-//! exist before they join, and everybody has joined before anybody leaves. What each request did is
-//! remembered before the next of the same object is sent, so that a run that is killed is continued
-//! and not repeated.
+//! exist before they join, and everybody has joined before anybody leaves. What is about to be written
+//! in a place is noted before ([`crate::state::begun`]), so that a run that is killed is continued: the
+//! next one asks the target about what was noted, whatever this one still remembered.
 //!
 //! An object's failure is one [`Problem`] and stops nothing else; the rest of that object's actions
 //! is left out, and what depends on it too. A conflict is tried once more at the end: the name may
@@ -22,7 +22,7 @@ use scim_protocol::Timestamp;
 use tokio::sync::watch;
 
 use crate::{
-    plan::{self, Action, Known, Plan, Step},
+    plan::{self, Action, Known, Plan, Step, safety::Count},
     problem::{Code, Problem},
     source::SourceId,
     state::{Quarantine, State, StateError},
@@ -39,6 +39,8 @@ const ENOUGH: usize = 3;
 pub struct Pace {
     /// Requests at a time.
     pub concurrency: usize,
+    /// When it began: under which hour what is lost is counted.
+    pub now: Timestamp,
     /// Membership changes in a request.
     pub members_per_request: usize,
     /// Objects in quarantine are left alone until their next try is due at this time; `None` tries
@@ -79,13 +81,14 @@ pub async fn apply(
 ) -> Result<Outcome, StateError> {
     let quarantine = state.quarantine()?;
     let work = Work { writer, state, known: RwLock::new(known), members_per_request: pace.members_per_request.max(1) };
-    let run = Run { work, pace, quarantine, progress, sum: Mutex::default() };
+    let count = Count::new(plan, &state.approved()?);
+    let run = Run { work, pace, quarantine, count, progress, sum: Mutex::default() };
     for actions in plan.actions.chunk_by(|one, next| plan::order(one) == plan::order(next)) {
-        run.together(actions.iter(), Turn::First).await?;
+        run.place(actions, Turn::First).await?;
     }
     let again = std::mem::take(&mut run.sum().again);
     for actions in again.chunk_by(|one, next| plan::order(one) == plan::order(next)) {
-        run.together(actions.iter(), Turn::Last).await?;
+        run.place(actions, Turn::Last).await?;
     }
     state.flush().await?;
     let sum = run.sum.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -104,6 +107,8 @@ struct Run<'a> {
     work: Work<'a>,
     pace: Pace,
     quarantine: Quarantine,
+    /// What of the losses counts for the limits of the next runs.
+    count: Count,
     progress: &'a (dyn Fn() + Send + Sync),
     sum: Mutex<Sum>,
 }
@@ -113,6 +118,8 @@ struct Sum {
     outcome: Outcome,
     /// Objects that failed in this run.
     failed: BTreeSet<SourceId>,
+    /// Objects of which it is not known whether they were written.
+    doubtful: BTreeSet<SourceId>,
     /// Conflicts, and joins that wait for who is in conflict.
     again: Vec<Action>,
     /// Failures in a row that are about the target as a whole.
@@ -122,6 +129,20 @@ struct Sum {
 impl Run<'_> {
     fn sum(&self) -> std::sync::MutexGuard<'_, Sum> {
         self.sum.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does the actions of one place in the order. What was noted of them is cleared up when it is sure
+    /// what became of it.
+    async fn place(&self, actions: &[Action], turn: Turn) -> Result<(), StateError> {
+        let writes = actions.iter().filter(|action| action.step.is_write());
+        let mut writes = writes.map(|action| &action.subject).peekable();
+        if writes.peek().is_none() || self.is_over() {
+            return self.together(actions.iter(), turn).await;
+        }
+        self.work.state.begin(writes.clone()).await?;
+        self.together(actions.iter(), turn).await?;
+        let doubtful = std::mem::take(&mut self.sum().doubtful);
+        self.work.state.end(writes.map(|subject| subject.id).filter(|id| !doubtful.contains(id))).await
     }
 
     /// Does actions whose order among each other does not matter.
@@ -171,6 +192,9 @@ impl Run<'_> {
     /// Adds up what came of an action.
     async fn count(&self, action: &Action, performed: Performed, turn: Turn) -> Result<(), StateError> {
         let Performed { writes, missing, failure } = performed;
+        if let Some((loss, group, number)) = self.count.of(action).filter(|_| writes > 0) {
+            self.work.state.add_lost(loss, group, number, self.pace.now)?;
+        }
         let conflict = failure.as_ref().is_some_and(|error| error.status() == Some(409));
         if conflict && turn == Turn::First {
             let mut sum = self.sum();
@@ -185,6 +209,9 @@ impl Run<'_> {
         };
         let mut sum = self.sum();
         sum.outcome.writes += writes;
+        if failure.as_ref().is_some_and(TargetError::leaves_doubt) {
+            sum.doubtful.insert(action.subject.id);
+        }
         if turn == Turn::First && !missing.is_empty() {
             sum.again.push(Action { step: Step::Join { members: missing }, ..action.clone() });
         }

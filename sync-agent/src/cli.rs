@@ -133,7 +133,7 @@ enum Command {
 enum ScopeCommand {
     /// Show the lists.
     List,
-    /// Add to a list. A running daemon takes it up at SIGHUP.
+    /// Add to a list. A running daemon is told, and its next cycle acts upon it.
     Add {
         /// To which.
         #[arg(value_enum)]

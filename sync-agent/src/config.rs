@@ -119,7 +119,10 @@ pub enum Bind {
     External,
     /// By Kerberos ticket (RFC 4752).
     #[cfg(feature = "gssapi")]
-    Gssapi,
+    Gssapi {
+        /// The server's name in the realm, where that is not the host of the URL.
+        server: Option<String>,
+    },
 }
 
 /// How connections to the directory are protected.
@@ -334,7 +337,7 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
             return Err(wrong("source.bind", "external = false says nothing; name an account instead"));
         }
         #[cfg(feature = "gssapi")]
-        raw::RawBind::Gssapi(raw::RawGssapi { gssapi: true }) => Bind::Gssapi,
+        raw::RawBind::Gssapi(raw::RawGssapi { gssapi: true, server }) => Bind::Gssapi { server },
         raw::RawBind::Gssapi(_) => {
             return Err(wrong("source.bind", "gssapi = true needs a program that was built with the feature gssapi"));
         }

@@ -19,13 +19,14 @@ use crate::{
     mapping::Snapshot,
     plan,
     plan::{
-        Held, Known, Plan,
+        Held, Known, Plan, Written,
         departure::{self, Departures},
         file::{Basis, PlanFile, PlanFileError},
     },
+    problem::Subject,
     scope,
     source::{
-        self, DirectoryError,
+        self, DirectoryError, SourceId,
         observation::{self, Observation, Question},
     },
     state::{State, StateError},
@@ -73,6 +74,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// What was known when the plan was made.
     pub known: Known,
+    /// Of whom it was known only that something was begun; what is so was found out.
+    pub doubted: Vec<Subject>,
     /// The directory as it was read.
     pub observation: Observation,
     /// What the target should hold.
@@ -117,11 +120,15 @@ pub async fn prepare(
 ) -> Result<Prepared, CycleError> {
     let target = Reader::new(&config.target)?;
     let capabilities = target.capabilities().await?;
-    let known = state.known()?;
-    let observation = observe(config, state, &known, extent).await?;
+    let mut known = state.known()?;
+    let doubted = doubted(state, &mut known)?;
+    let observation = observe(config, state, known.keys().chain(doubted.iter().map(|one| &one.id)), extent).await?;
     let selection = scope::select(&observation.population, &config.scope);
     let mut desired = mapping::map(&observation.population, &selection, &config.mapping, clock.now());
     profile::fit(&mut desired, config.target.profile);
+    let is_lost = |one: &&Subject| !known.contains_key(&one.id) && !desired.resources.contains_key(&one.id);
+    let lost = doubted.iter().filter(is_lost).cloned().collect();
+    recover(config, &target, &capabilities, lost, &mut known).await?;
     let depth = match extent {
         Extent::Changes => Depth::Needed,
         Extent::Everything => Depth::Everything,
@@ -136,17 +143,58 @@ pub async fn prepare(
         held: &held,
         safety: &config.safety,
         approved: &state.approved()?,
+        lost: &state.lost(clock.now())?,
         now: clock.now(),
     });
     plan.problems.extend(observation.problems.iter().cloned());
-    Ok(Prepared { plan, known, observation, desired, departures, target, capabilities })
+    Ok(Prepared { plan, known, doubted, observation, desired, departures, target, capabilities })
+}
+
+/// What a run that was killed had begun, and may have done. What is known of these is looked at as if
+/// it had been written only in part.
+fn doubted(state: &State, known: &mut Known) -> Result<Vec<Subject>, StateError> {
+    let begun = state.begun()?;
+    for subject in &begun {
+        if let Some(written) = known.get_mut(&subject.id) {
+            written.digest = None;
+        }
+    }
+    Ok(begun)
+}
+
+/// Objects whose creation nobody remembers, and which the directory no longer wants: if they are at the
+/// target they are ours. Those that it wants are found by [`Reader::look`].
+async fn recover(
+    config: &Config,
+    target: &Reader,
+    capabilities: &Capabilities,
+    lost: Vec<Subject>,
+    known: &mut Known,
+) -> Result<(), CycleError> {
+    let found = stream::iter(lost).map(|subject| async move {
+        let held = target.find(subject.kind, "externalId", &subject.id.to_string(), capabilities).await?;
+        Ok::<_, TargetError>((subject, held.into_iter().next()))
+    });
+    let mut found = found.buffer_unordered(config.target.concurrency.max(1));
+    while let Some((Subject { id, kind, name }, held)) = found.try_next().await? {
+        if let Some(held) = held {
+            let members = Vec::new();
+            known.insert(id, Written { resource: held.resource, kind, name, digest: None, left: None, members });
+        }
+    }
+    Ok(())
 }
 
 /// Reads the directory, continuing where the last run ended.
-async fn observe(config: &Config, state: &State, known: &Known, extent: Extent) -> Result<Observation, CycleError> {
+async fn observe(
+    config: &Config,
+    state: &State,
+    known: impl Iterator<Item = &SourceId>,
+    extent: Extent,
+) -> Result<Observation, CycleError> {
     let mut directory = source::open(&config.source, config.attributes()).await?;
     tracing::info!(server = directory.server(), "reading the directory");
-    let known = known.keys().copied().collect();
+    let known = known.copied().collect();
     let question = Question { canary: &config.source.canary, known: &known, everything: extent == Extent::Everything };
     let observation = observation::observe(&mut *directory, state.kept()?, &question).await?;
     tracing::info!(entries = observation.population.len(), "the directory was read");
@@ -168,6 +216,7 @@ pub async fn basis(config: &Config, prepared: &Prepared) -> Result<Basis, CycleE
 fn pace(config: &Config, clock: &dyn Clock, manner: &Manner<'_>) -> Pace {
     Pace {
         concurrency: config.target.concurrency,
+        now: clock.now(),
         members_per_request: config.target.members_per_request,
         waits_for: manner.patient.then(|| clock.now()),
         stop: manner.stop.clone(),
@@ -184,6 +233,14 @@ pub async fn run(
 ) -> Result<Outcome, CycleError> {
     let pace = pace(config, clock, manner);
     let writer = prepared.target.writer(prepared.capabilities.clone());
+    for Subject { id, .. } in &prepared.doubted {
+        if let Some(written) = prepared.known.get(id) {
+            state.write(*id, written)?;
+        }
+    }
+    // Whoever is wanted and still unknown is created or adopted by this plan, or by another.
+    let settled = |id: &SourceId| prepared.known.contains_key(id) || !prepared.desired.resources.contains_key(id);
+    state.clear_up(prepared.doubted.iter().map(|subject| subject.id).filter(settled))?;
     (manner.progress)(Progress::Planned(prepared.plan.actions.len()));
     let progress = || (manner.progress)(Progress::Done);
     let mut outcome = apply::apply(&prepared.plan, &writer, state, &mut prepared.known, pace, &progress).await?;

@@ -6,7 +6,8 @@
 //! directory or the target: they read the state, change the pause, or hand the first task a [`Job`].
 //!
 //! SIGTERM and SIGINT end it in good order: what was begun is finished and remembered, nothing more
-//! is begun. SIGHUP reads the configuration again; one that cannot be read changes nothing.
+//! is begun. SIGHUP reads the configuration again, and so do the commands that change it; one that cannot
+//! be read changes nothing.
 
 pub mod bell;
 pub mod control;
@@ -29,7 +30,7 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{Config, ConfigError},
     cycle::{
         self, Extent, Manner, Progress,
         whole::{self, Completed},
@@ -75,7 +76,8 @@ pub struct Shared {
     /// What is counted.
     pub metrics: Metrics,
     live: Mutex<Live>,
-    config: Mutex<Arc<Config>>,
+    path: PathBuf,
+    config: watch::Sender<Arc<Config>>,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -87,7 +89,22 @@ impl Shared {
 
     /// The configuration as it is now.
     pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.config.borrow())
+    }
+
+    /// Reads the configuration again. Says what came of it, or why the old one goes on.
+    pub fn reload(&self) -> Result<String, ConfigError> {
+        let config = Config::read(&self.path).inspect_err(|error| {
+            tracing::error!(%error, "the configuration was not read again; the old one goes on");
+        })?;
+        let before = self.config();
+        let mut told = "the daemon has read the configuration again".to_owned();
+        if (&config.state, &config.socket, config.listen) != (&before.state, &before.socket, before.listen) {
+            told.push_str("; [state] and [service] are read at the start only: restart it to change them");
+        }
+        self.config.send_replace(Arc::new(config));
+        tracing::info!("{told}");
+        Ok(told)
     }
 
     /// Hands the cycles' task a job, and waits for what came of it. `None` when the daemon is stopping.
@@ -139,7 +156,8 @@ pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         state,
         clock,
         live: Mutex::default(),
-        config: Mutex::new(Arc::clone(&config)),
+        path: path.to_owned(),
+        config: watch::Sender::new(Arc::clone(&config)),
         jobs,
     });
     let (stop, stopped) = watch::channel(false);
@@ -149,8 +167,8 @@ pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         None => None,
     };
     tracing::info!(socket = %config.socket.display(), "ready");
-    let mut daemon =
-        Daemon { path: path.to_owned(), shared, signals, asked, stop, bell: Bell::default(), outlasted: None };
+    let changed = shared.config.subscribe();
+    let mut daemon = Daemon { shared, signals, asked, changed, stop, bell: Bell::default(), outlasted: None };
     let result = daemon.cycles().await;
     daemon.stop.send_replace(true);
     control.await?;
@@ -176,10 +194,10 @@ async fn open(path: &Path) -> Result<State, StateError> {
 }
 
 struct Daemon {
-    path: PathBuf,
     shared: Arc<Shared>,
     signals: Signals,
     asked: mpsc::Receiver<Job>,
+    changed: watch::Receiver<Arc<Config>>,
     stop: watch::Sender<bool>,
     bell: Bell,
     /// When a pause that outlasts the time of grace is next acted upon.
@@ -201,6 +219,8 @@ impl Daemon {
             tokio::select! {
                 told = self.signals.told() => self.obey(&told),
                 Some(job) = self.asked.recv() => self.job(job).await?,
+                // What is waited for may be another time now.
+                Ok(()) = self.changed.changed() => {}
                 () = tokio::time::sleep(schedule::until(next, now)) => {
                     // Somebody may have paused it meanwhile.
                     if self.shared.state.pause()?.is_none() {
@@ -256,21 +276,8 @@ impl Daemon {
                 tracing::info!("told to stop");
                 self.stop.send_replace(true);
             }
-            Told::Reload => self.reload(),
-        }
-    }
-
-    fn reload(&self) {
-        let before = self.shared.config();
-        match Config::read(&self.path) {
-            Err(error) => tracing::error!(%error, "the configuration was not read again; the old one goes on"),
-            Ok(config) => {
-                if (&config.state, &config.socket, config.listen) != (&before.state, &before.socket, before.listen) {
-                    tracing::warn!("[state] and [service] are read at the start only; restart to change them");
-                }
-                *self.shared.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-                tracing::info!("the configuration was read again");
-            }
+            // What came of it is in the log.
+            Told::Reload => drop(self.shared.reload()),
         }
     }
 

@@ -234,7 +234,7 @@ impl fmt::Display for Explanation {
             }
         }
         if let Some(Value::Object(document)) = &self.target {
-            document.iter().try_for_each(|(name, value)| writeln!(f, "  {name}: {value}"))?;
+            document.iter().try_for_each(|(name, value)| writeln!(f, "  {name}: {}", short(value)))?;
         }
         f.write_str("\nThe next run:\n")?;
         let told: Vec<&Action> = self.next.iter().filter(|action| action.step.is_write()).collect();
@@ -244,5 +244,16 @@ impl fmt::Display for Explanation {
         told.iter().try_for_each(|action| writeln!(f, "  {action}"))?;
         self.held_back.iter().try_for_each(|because| writeln!(f, "  held back: {because}"))?;
         self.problems.iter().try_for_each(|problem| writeln!(f, "  ! {problem}"))
+    }
+}
+
+/// So many characters of a value are shown; a user in many groups has thousands. JSON has all.
+const SHOWN: usize = 200;
+
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
     }
 }

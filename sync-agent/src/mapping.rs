@@ -84,7 +84,7 @@ impl Desired {
     /// Digest of everything but the members, which are compared one by one.
     pub fn digest(&self) -> Digest {
         let mut hasher = Sha256::new();
-        hasher.update(Value::Object(self.document.clone()).to_string());
+        hasher.update(serde_json::to_string(&self.document).unwrap_or_default());
         for (path, id) in &self.references {
             hasher.update([0]);
             hasher.update(path);

@@ -19,7 +19,7 @@ pub mod object;
 pub mod safety;
 pub mod show;
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,12 +35,12 @@ use crate::{
 };
 
 use departure::{Departures, Left, Upcoming};
-use safety::{HeldBack, Safety};
+use safety::{HeldBack, Lost, Safety};
 
-/// The `id` of a resource at the target, which gave it.
+/// The `id` of a resource at the target, which gave it. Shared: a user in a thousand groups has one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ResourceId(pub String);
+pub struct ResourceId(pub Arc<str>);
 
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,8 +95,8 @@ pub struct Action {
 
 impl Action {
     /// Whether it sends a write.
-    pub fn writes(&self) -> bool {
-        !matches!(self.step, Step::Adopt { .. } | Step::Confirm { .. })
+    pub const fn writes(&self) -> bool {
+        self.step.is_write()
     }
 }
 
@@ -132,6 +132,12 @@ pub enum Step {
     Confirm {
         /// The digest to remember.
         digest: Digest,
+    },
+    /// Nothing is written: the target was seen to have other members of ours in a group than the
+    /// agent remembers, and it remembers these.
+    Recall {
+        /// Who they are.
+        members: Vec<SourceId>,
     },
     /// Nothing is written: the agent remembers since when an object is no longer desired, or with
     /// `None` that it is desired again.
@@ -260,7 +266,7 @@ pub struct Plan {
 impl Step {
     /// Whether it sends a request that changes the target.
     pub const fn is_write(&self) -> bool {
-        !matches!(self, Self::Adopt { .. } | Self::Confirm { .. } | Self::Remember { .. })
+        !matches!(self, Self::Adopt { .. } | Self::Confirm { .. } | Self::Recall { .. } | Self::Remember { .. })
     }
 }
 
@@ -303,6 +309,8 @@ pub struct Question<'a> {
     pub safety: &'a Safety,
     /// What a person has approved.
     pub approved: &'a [HeldBack],
+    /// What was lost in the last day.
+    pub lost: &'a Lost,
     /// The time.
     pub now: Timestamp,
 }
@@ -344,7 +352,7 @@ fn names_of_members(plan: &Plan, question: Question<'_>) -> BTreeMap<SourceId, S
 pub const fn order(action: &Action) -> (u8, Kind) {
     let place = match &action.step {
         Step::Adopt { .. } => 0,
-        Step::Confirm { .. } | Step::Remember { .. } => 1,
+        Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } => 1,
         Step::Release { .. } => 2,
         Step::Modify { .. } => 3,
         Step::Create { .. } => 4,

@@ -5,11 +5,14 @@
 //! here can be deleted. No secret is in it.
 //!
 //! One tree for each subject: `written` (by source id), `members` (one key for each membership, group
-//! before member), `quarantine` ([`quarantine`]), and `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval). What was read
-//! of the directory is in [`source`].
+//! before member), `begun` ([`begun`]: what was about to be sent), `quarantine` ([`quarantine`]),
+//! `losses` ([`losses`]), and `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval). What was read of
+//! the directory is in [`source`].
 //! One process at a time has it open: sled's lock keeps a second agent out.
 
+pub mod begun;
 pub mod held;
+pub mod losses;
 pub mod quarantine;
 pub mod record;
 pub mod source;
@@ -61,6 +64,8 @@ pub struct State {
     db: sled::Db,
     written: sled::Tree,
     members: sled::Tree,
+    begun: sled::Tree,
+    losses: sled::Tree,
     quarantine: sled::Tree,
     agent: sled::Tree,
 }
@@ -79,6 +84,8 @@ impl State {
         Ok(Self {
             written: db.open_tree("written")?,
             members: db.open_tree("memberships")?,
+            begun: db.open_tree("begun")?,
+            losses: db.open_tree("losses")?,
             quarantine: db.open_tree("quarantine")?,
             agent: db.open_tree("agent")?,
             db,
@@ -198,7 +205,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
         let written = |members: &[u8]| Written {
-            resource: ResourceId("r".to_owned()),
+            resource: ResourceId("r".into()),
             kind: Kind::Group,
             name: "g".to_owned(),
             digest: None,

@@ -124,13 +124,13 @@ impl http::Answer {
         let Value::Object(document) = self.body else { return Err(strange("a resource is an object")) };
         let mut document = spelling::canonical(kind, document);
         let id = document.get("id").and_then(Value::as_str).ok_or_else(|| strange("a resource has an id"))?;
-        let resource = ResourceId(id.to_owned());
+        let resource = ResourceId(id.into());
         let members = match document.remove("members") {
             Some(Value::Array(members)) => members,
             _ => Vec::new(),
         };
         let values = members.iter().filter_map(|member| member["value"].as_str());
-        Ok(Held { resource, members: values.map(|id| ResourceId(id.to_owned())).collect(), document })
+        Ok(Held { resource, members: values.map(|id| ResourceId(id.into())).collect(), document })
     }
 }
 

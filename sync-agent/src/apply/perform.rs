@@ -63,6 +63,7 @@ impl Work<'_> {
                 self.remember(subject.id, fresh(resource.clone(), None, members.clone()))?;
             }
             Step::Confirm { digest } => self.change(subject.id, |written| written.digest = Some(digest.clone()))?,
+            Step::Recall { members } => self.recall(subject.id, members)?,
             Step::Remember { left } => self.change(subject.id, |written| written.left.clone_from(left))?,
             _ => self.perform_on_known(action, &mut performed).await?,
         }
@@ -90,7 +91,11 @@ impl Work<'_> {
             Step::Delete { .. } => self.writer.delete(kind, &resource).await,
             Step::Join { members } => return self.members(id, &resource, members, Way::In, performed).await,
             Step::Leave { members } => return self.members(id, &resource, members, Way::Out, performed).await,
-            Step::Create { .. } | Step::Adopt { .. } | Step::Confirm { .. } | Step::Remember { .. } => return Ok(()),
+            Step::Create { .. }
+            | Step::Adopt { .. }
+            | Step::Confirm { .. }
+            | Step::Recall { .. }
+            | Step::Remember { .. } => return Ok(()),
         };
         if let Err(error) = result {
             return self.failed(id, error, performed);
@@ -242,13 +247,22 @@ impl Work<'_> {
         self.state.write_record(id, written)
     }
 
+    /// Other members than were remembered.
+    fn recall(&self, group: SourceId, members: &[SourceId]) -> Result<(), StateError> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(written) = known.get_mut(&group) else { return Ok(()) };
+        written.members = members.to_vec();
+        self.state.write(group, written)
+    }
+
     fn moved(&self, group: SourceId, members: &[SourceId], way: Way) -> Result<(), StateError> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let Some(written) = known.get_mut(&group) else { return Ok(()) };
         match way {
             Way::In => {
                 written.members.extend(members);
-                written.members.sort_unstable();
+                // Two sorted runs: the stable sort merges them, whatever the size of the group.
+                written.members.sort();
                 written.members.dedup();
                 self.state.join(group, members)
             }

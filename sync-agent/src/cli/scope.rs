@@ -1,11 +1,16 @@
 //! `scope add|remove|list`: who is meant, changed in the configuration file.
+//!
+//! A running daemon is told, and means the new scope from its next cycle on.
 
 use std::path::Path;
 
-use crate::config::{
-    ConfigError,
-    edit::{self, List},
-    raw,
+use crate::{
+    config::{
+        Config, ConfigError,
+        edit::{self, List},
+        raw,
+    },
+    daemon::control::{self, Request, Response},
 };
 
 /// Adds names, DNs, ids or filters to a list. Says what was done.
@@ -18,8 +23,7 @@ pub fn add(path: &Path, list: List, lines: &[String]) -> Result<String, ConfigEr
         let verb = if added { "added to" } else { "is already in" };
         told.push(format!("{line:?} {verb} scope.{}", list.key()));
     }
-    edit::save(path, &text)?;
-    Ok(told.join("\n"))
+    save(path, &text, told)
 }
 
 /// Takes lines out of every list. Says what was done.
@@ -37,7 +41,26 @@ pub fn remove(path: &Path, lines: &[String]) -> Result<String, ConfigError> {
             }
         }
     }
-    edit::save(path, &text)?;
+    save(path, &text, told)
+}
+
+/// Saves the file and tells the daemon, if one runs. That it could not be told undoes nothing.
+fn save(path: &Path, text: &str, mut told: Vec<String>) -> Result<String, ConfigError> {
+    edit::save(path, text)?;
+    let asked = Config::read(path)
+        .map_err(anyhow::Error::from)
+        .and_then(|config| control::ask(&config.socket, &Request::Reload));
+    told.push(match asked {
+        Ok(Some(Response::Done(_))) => {
+            "The running daemon knows; its next cycle acts upon it (`sync-agent run-now` begins one).".to_owned()
+        }
+        Ok(Some(Response::Refused(reason))) => format!("The running daemon goes on with the old scope: {reason}"),
+        Ok(Some(Response::Status(_))) => {
+            "The running daemon is of another version: restart it to have it know.".to_owned()
+        }
+        Ok(None) => "No daemon runs; the next run acts upon it.".to_owned(),
+        Err(error) => format!("The daemon could not be told ({error:#}): if one runs, send it SIGHUP."),
+    });
     Ok(told.join("\n"))
 }
 

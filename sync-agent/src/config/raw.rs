@@ -129,12 +129,15 @@ pub struct RawExternal {
     pub external: bool,
 }
 
-/// A bind by Kerberos ticket.
+/// `[source.bind]`, by Kerberos ticket. Only in a program that was built with the feature `gssapi`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawGssapi {
     /// `true`.
     pub gssapi: bool,
+    /// The server's name as the realm knows it (`dc1.corp.example.com`), where that is not the host of the
+    /// URL.
+    pub server: Option<String>,
 }
 
 /// `[source.tls]`.

@@ -21,16 +21,16 @@ pub struct RawSafety {
     pub on_deletion: RawOnDeletion,
     /// With `deactivate-first`: days until it is deleted, 30 by default.
     pub delete_after_days: Option<u32>,
-    /// Users deleted in one run.
+    /// Users deleted within a day.
     #[serde(default)]
     pub users_removed: RawLimit,
-    /// Users made inactive in one run.
+    /// Users made inactive within a day.
     #[serde(default)]
     pub users_deactivated: RawLimit,
-    /// Groups deleted in one run.
+    /// Groups deleted within a day.
     #[serde(default)]
     pub groups_removed: RawLimit,
-    /// Members removed from one group in one run.
+    /// Members removed from one group within a day.
     #[serde(default)]
     pub members_removed: RawLimit,
 }

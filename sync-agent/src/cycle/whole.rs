@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     config::Config,
     plan::{
-        Plan, Step,
+        Action, Plan, Step,
         departure::{self, Departure},
     },
     population::Population,
@@ -114,7 +114,8 @@ pub async fn outlast(
 ) -> Result<usize, CycleError> {
     let started = clock.now();
     let mut known = state.known()?;
-    let plan = departure::of_pause(&known, pause.since, &config.safety, &state.approved()?, started);
+    let plan =
+        departure::of_pause(&known, pause.since, &config.safety, &state.approved()?, &state.lost(started)?, started);
     if plan.writes_nothing() && plan.held_back.is_empty() {
         return Ok(0);
     }
@@ -230,16 +231,14 @@ fn drift(prepared: &Prepared, outcome: &Outcome) -> Option<usize> {
     let mark = prepared.observation.watermark.as_ref().map(|watermark| &watermark.mark);
     let blind = !mark.is_some_and(Mark::shows_deletions);
     let gone = |id: &SourceId| matches!(prepared.departures.get(id), Some(Departure::Gone(_)));
-    let expected = |id: &SourceId| {
-        let mut actions = prepared.plan.actions.iter().filter(|action| action.subject.id == *id);
-        blind
-            && actions.all(|action| match &action.step {
-                Step::Leave { members } => members.iter().all(gone),
-                _ => gone(id),
-            })
+    let expected = |action: &Action| match &action.step {
+        Step::Leave { members } => members.iter().all(gone),
+        _ => gone(&action.subject.id),
     };
+    let surprises = prepared.plan.actions.iter().filter(|action| !(blind && expected(action)));
+    let surprising: BTreeSet<SourceId> = surprises.map(|action| action.subject.id).collect();
     let news = changed(&prepared.plan, outcome);
-    Some(missed.iter().filter(|id| news.contains(id) && !expected(id)).count())
+    Some(missed.iter().filter(|id| news.contains(id) && surprising.contains(id)).count())
 }
 
 /// An error log that cannot be written does not end the cycle, whose work is done.

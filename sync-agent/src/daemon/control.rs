@@ -60,6 +60,8 @@ pub enum Request {
         /// Which.
         decision: Decision,
     },
+    /// The configuration has changed.
+    Reload,
     /// Why somebody is at the target, or is not.
     Explain {
         /// A login, name, DN or id.
@@ -178,6 +180,10 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
             shared.state.flush().await?;
             Response::Done(held::told(decided.as_ref()))
         }
+        Request::Reload => match shared.reload() {
+            Ok(told) => Response::Done(told),
+            Err(error) => Response::Refused(error.to_string()),
+        },
         Request::Explain { name, json } => answered(shared.ask(|answer| Job::Explain(name, json, answer)).await),
         Request::SyncOne { name } => answered(shared.ask(|answer| Job::One(name, answer)).await),
     })

@@ -221,6 +221,7 @@ pub fn of_pause(
     since: Timestamp,
     safety: &Safety,
     approved: &[safety::HeldBack],
+    lost: &safety::Lost,
     now: Timestamp,
 ) -> Plan {
     let due = end_of_pause(since, safety);
@@ -242,7 +243,7 @@ pub fn of_pause(
         plan.actions.push(Action { subject, reason: Reason::Paused, step: Step::Deactivate });
     }
     plan.actions.sort_by_key(super::order);
-    safety::hold_back(&mut plan, known, safety, approved, false);
+    safety::hold_back(&mut plan, safety::Limits { known, safety, approved, lost, nothing: false });
     plan
 }
 

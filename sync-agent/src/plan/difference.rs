@@ -61,6 +61,12 @@ pub fn at<'a>(document: &'a Map<String, Value>, path: &str) -> Option<&'a Value>
     inner.filter(|value| !is_empty(value))
 }
 
+/// The attribute of the document that holds what is at a path.
+pub fn top(path: &str) -> &str {
+    let end = if path.starts_with("urn:") { path.rsplit_once(':') } else { path.split_once('.') };
+    end.map_or(path, |(top, _)| top)
+}
+
 /// The document as it is sent when a resource is made: without what has no value.
 pub fn without_empty(document: &Map<String, Value>) -> Map<String, Value> {
     match stripped(&Value::Object(document.clone())) {

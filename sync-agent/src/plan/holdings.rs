@@ -1,6 +1,6 @@
 //! What the target was seen to hold, and which of it is to become ours.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use scim_protocol::value::fold;
 use serde::{Deserialize, Serialize};
@@ -29,12 +29,19 @@ pub struct Holdings {
     by_resource: HashMap<ResourceId, Held>,
     by_external_id: HashMap<(Kind, String), ResourceId>,
     by_name: HashMap<(Kind, String), ResourceId>,
+    /// Every id once: a million memberships share those of a hundred thousand users.
+    ids: HashSet<ResourceId>,
     looked_for: BTreeSet<SourceId>,
+    hides_members: bool,
 }
 
 impl Holdings {
     /// Takes a resource that the target showed.
-    pub fn add(&mut self, kind: Kind, held: Held) {
+    pub fn add(&mut self, kind: Kind, mut held: Held) {
+        held.resource = self.shared(held.resource);
+        for member in &mut held.members {
+            *member = self.shared(member.clone());
+        }
         let text = |name| held.document.get(name).and_then(Value::as_str);
         if let Some(external) = text("externalId") {
             self.by_external_id.insert((kind, external.to_owned()), held.resource.clone());
@@ -45,6 +52,14 @@ impl Holdings {
         self.by_resource.insert(held.resource.clone(), held);
     }
 
+    fn shared(&mut self, id: ResourceId) -> ResourceId {
+        if let Some(known) = self.ids.get(&id) {
+            return known.clone();
+        }
+        self.ids.insert(id.clone());
+        id
+    }
+
     /// Notes that the target was asked for this object: if nothing was added, it holds nothing.
     pub fn looked_for(&mut self, id: SourceId) {
         self.looked_for.insert(id);
@@ -53,6 +68,16 @@ impl Holdings {
     /// Whether the target was asked for this object.
     pub fn was_looked_for(&self, id: SourceId) -> bool {
         self.looked_for.contains(&id)
+    }
+
+    /// Notes that the target does not say who is in a group.
+    pub fn hide_members(&mut self) {
+        self.hides_members = true;
+    }
+
+    /// Who is in a group, as the target shows it; `None` where it shows nobody's members.
+    pub fn members<'a>(&self, group: &'a Held) -> Option<&'a [ResourceId]> {
+        (!self.hides_members).then_some(&group.members)
     }
 
     /// The resource of this id.

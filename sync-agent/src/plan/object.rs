@@ -10,7 +10,7 @@ use scim_protocol::value::fold;
 use serde_json::{Value, json};
 
 use super::{
-    Action, AdoptedBy, Digest, Held, Plan, Question, Reason, Reference, ResourceId, Step, Written,
+    Action, AdoptedBy, Digest, Held, Holdings, Plan, Question, Reason, Reference, ResourceId, Step, Written,
     departure::Departure, difference, names::Names,
 };
 use crate::{
@@ -73,6 +73,16 @@ impl<'a> Resources<'a> {
         }
     }
 
+    /// Those of a group's members that are ours, sorted; `None` where the target does not show them.
+    /// Who else somebody made a member is nobody that this agent may speak of.
+    fn members(&self, holdings: &Holdings, group: &Held) -> Option<Vec<SourceId>> {
+        let ours = holdings.members(group)?.iter().filter_map(|member| self.source_of.get(member).copied());
+        let mut ours: Vec<SourceId> = ours.collect();
+        ours.sort_unstable();
+        ours.dedup();
+        Some(ours)
+    }
+
     /// Whose resource it is, if it is not free to be adopted by name: that of another object of ours,
     /// or of one whose id it bears. A name is given to somebody new, an id never is.
     fn claimed_by(&self, held: &Held) -> Option<String> {
@@ -130,18 +140,22 @@ impl One<'_, '_> {
         let (desired, question) = (self.desired, self.question);
         let known: Option<&Written> = known.get(&desired.subject.id);
         let mut members_now: Vec<SourceId> = known.map(|written| written.members.clone()).unwrap_or_default();
-        // Somebody who was lost and is made again has lost the memberships too.
-        members_now.retain(|member| !is_lost(*member, question));
         if known.is_some_and(|written| written.left.is_some()) {
             self.act(Reason::Returned, Step::Remember { left: None });
         }
         let held = match (known, self.resources.adopted.get(&desired.subject.id)) {
-            (Some(written), _) => holdings.get(&written.resource),
+            (Some(written), _) => {
+                let held = holdings.get(&written.resource);
+                if let Some(seen) = held.and_then(|held| self.resources.members(holdings, held))
+                    && seen != members_now
+                {
+                    self.act(Reason::FoundAtTarget, Step::Recall { members: seen.clone() });
+                    members_now = seen;
+                }
+                held
+            }
             (None, Some(&(held, by))) => {
-                let ours = held.members.iter().filter_map(|member| self.resources.source_of.get(member).copied());
-                members_now = ours.collect();
-                members_now.sort_unstable();
-                members_now.dedup();
+                members_now = self.resources.members(holdings, held).unwrap_or_default();
                 let (resource, members) = (held.resource.clone(), members_now.clone());
                 self.act(Reason::FoundAtTarget, Step::Adopt { resource, by, members });
                 Some(held)
@@ -151,6 +165,8 @@ impl One<'_, '_> {
         if self.document(known, held) {
             members_now.clear();
         }
+        // Somebody who was lost and is made again has lost the memberships too.
+        members_now.retain(|member| !is_lost(*member, question));
         self.members(&members_now);
     }
 

@@ -5,6 +5,9 @@
 //! written and the rest is; what was held back is kept, and a person approves it as it stands or
 //! rejects it. A source that shows nothing at all never passes without approval, whatever the limits.
 //!
+//! The limits are for a day: what was lost in the runs before counts too ([`Lost`]), unless a person had
+//! approved it. A mistake that takes a few each hour would otherwise never meet a limit.
+//!
 //! A share alone would hold back every change of something small: one of three members is a third.
 //! So a few losses ([`Limit::always`], 5 unless configured) pass whatever their share is, as long as
 //! the number allows them. Losing everybody that way is still caught, as the source shows nothing.
@@ -34,13 +37,13 @@ pub struct Safety {
     pub out_of_scope: Duration,
     /// What becomes of what is deleted in the directory.
     pub on_deletion: OnDeletion,
-    /// Users deleted in one run.
+    /// Users deleted within a day.
     pub users_removed: Limit,
-    /// Users made inactive in one run.
+    /// Users made inactive within a day.
     pub users_deactivated: Limit,
-    /// Groups deleted in one run.
+    /// Groups deleted within a day.
     pub groups_removed: Limit,
-    /// Members removed from one group in one run.
+    /// Members removed from one group within a day.
     pub members_removed: Limit,
 }
 
@@ -105,6 +108,14 @@ pub enum Loss {
     MembersRemoved,
 }
 
+impl Loss {
+    /// Every kind, in the order of the numbers that the state keeps.
+    pub const ALL: [Self; 4] = [Self::UsersRemoved, Self::UsersDeactivated, Self::GroupsRemoved, Self::MembersRemoved];
+}
+
+/// How many were lost in the last day without approval; of members, from each group.
+pub type Lost = BTreeMap<(Loss, Option<SourceId>), usize>;
+
 impl std::fmt::Display for Loss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -161,18 +172,57 @@ fn deactivates(change: &AttributeChange) -> bool {
     change.path == "active" && change.new == Some(Value::Bool(false)) && change.old != Some(Value::Bool(false))
 }
 
-/// Holds back what goes beyond the limits of the question.
-pub(super) fn limit(question: Question<'_>, plan: &mut Plan) {
-    let Question { desired, known, safety, approved, .. } = question;
-    let nothing = desired.resources.is_empty() && known.values().any(|written| written.left.is_none());
-    hold_back(plan, known, safety, approved, nothing);
+/// What of an action's losses counts for the limits of the next day: not what was approved, and not the
+/// memberships of users who are deleted themselves. Of members, with their group.
+#[derive(Debug)]
+pub struct Count {
+    approved: BTreeSet<OneLoss>,
+    going: BTreeSet<SourceId>,
 }
 
-/// Holds back what goes beyond the limits, or with `nothing` every loss that was not approved.
-pub(super) fn hold_back(plan: &mut Plan, known: &Known, safety: &Safety, approved: &[HeldBack], nothing: bool) {
+impl Count {
+    /// For a plan that is applied while this is approved.
+    pub fn new(plan: &Plan, approved: &[HeldBack]) -> Self {
+        let removed = plan.actions.iter().flat_map(losses).filter(|one| one.0 == Loss::UsersRemoved);
+        Self { approved: losses_of(approved), going: removed.map(|one| one.1).collect() }
+    }
+
+    /// What an action that was done counts.
+    pub fn of(&self, action: &Action) -> Option<(Loss, Option<SourceId>, usize)> {
+        let counted =
+            |one: &OneLoss| !self.approved.contains(one) && one.2.is_none_or(|member| !self.going.contains(&member));
+        let counted: Vec<OneLoss> = losses(action).into_iter().filter(counted).collect();
+        let (loss, id, member) = counted.first()?;
+        Some((*loss, member.map(|_| *id), counted.len()))
+    }
+}
+
+/// Holds back what goes beyond the limits of the question.
+pub(super) fn limit(question: Question<'_>, plan: &mut Plan) {
+    let Question { desired, known, safety, approved, lost, .. } = question;
+    let nothing = desired.resources.is_empty() && known.values().any(|written| written.left.is_none());
+    hold_back(plan, Limits { known, safety, approved, lost, nothing });
+}
+
+/// What decides about losses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits<'a> {
+    /// What was written.
+    pub known: &'a Known,
+    /// The limits.
+    pub safety: &'a Safety,
+    /// What a person has approved.
+    pub approved: &'a [HeldBack],
+    /// What was lost before.
+    pub lost: &'a Lost,
+    /// Whether the source shows nothing, and every loss needs approval.
+    pub nothing: bool,
+}
+
+/// Holds back what goes beyond the limits.
+pub(super) fn hold_back(plan: &mut Plan, limits: Limits<'_>) {
     let actions = std::mem::take(&mut plan.actions);
-    let mut gate =
-        Gate { known, safety, nothing, approved: losses_of(approved), held: BTreeMap::new(), of_groups: Vec::new() };
+    let mut gate = Gate { limits, approved: losses_of(limits.approved), held: BTreeMap::new(), of_groups: Vec::new() };
     gate.close(&actions);
     let (staying, going) = gate.removed(&actions);
     for action in actions {
@@ -186,9 +236,7 @@ pub(super) fn hold_back(plan: &mut Plan, known: &Known, safety: &Safety, approve
 
 /// Through which the actions of a plan go.
 struct Gate<'a> {
-    known: &'a Known,
-    safety: &'a Safety,
-    nothing: bool,
+    limits: Limits<'a>,
     approved: BTreeSet<OneLoss>,
     /// The kinds of loss that are closed, with what is held back of each.
     held: BTreeMap<Loss, HeldBack>,
@@ -199,11 +247,12 @@ struct Gate<'a> {
 impl Gate<'_> {
     /// Closes it for each kind of which there is too much.
     fn close(&mut self, actions: &[Action]) {
-        let users = self.known.values().filter(|written| written.kind == Kind::User).count();
+        let Limits { known, safety, .. } = self.limits;
+        let users = known.values().filter(|written| written.kind == Kind::User).count();
         let limits = [
-            (Loss::UsersRemoved, self.safety.users_removed, users),
-            (Loss::UsersDeactivated, self.safety.users_deactivated, users),
-            (Loss::GroupsRemoved, self.safety.groups_removed, self.known.len() - users),
+            (Loss::UsersRemoved, safety.users_removed, users),
+            (Loss::UsersDeactivated, safety.users_deactivated, users),
+            (Loss::GroupsRemoved, safety.groups_removed, known.len() - users),
         ];
         for (loss, limit, of) in limits {
             let count = self.open(actions).filter(|one| one.0 == loss).count();
@@ -231,14 +280,19 @@ impl Gate<'_> {
 
     /// Why so many cannot pass, if they cannot.
     fn beyond(&self, loss: Loss, count: usize, of: usize, limit: Limit, subject: Option<&Subject>) -> Option<String> {
+        let before = self.limits.lost.get(&(loss, subject.map(|subject| subject.id))).copied().unwrap_or(0);
+        // The share is of what was there a day ago; whoever was deactivated since is still counted.
+        let of = if loss == Loss::UsersDeactivated { of } else { of + before };
         let allowed = limit.allows(of);
         let whose = subject.map_or(String::new(), |subject| format!(" ({subject})"));
-        match (count, self.nothing) {
+        let since = if before > 0 { format!(" after {before} in the last day") } else { String::new() };
+        match (count, self.limits.nothing) {
             (0, _) => None,
             (_, true) => {
                 Some(format!("{count} {loss}{whose}, while the directory shows nobody at all that is in scope"))
             }
-            _ => (count > allowed).then(|| format!("{count} {loss}{whose}, of {of}; the limit allows {allowed}")),
+            _ => (count + before > allowed)
+                .then(|| format!("{count} {loss}{whose}{since}, of {of}; the limit allows {allowed} a day")),
         }
     }
 
@@ -269,8 +323,9 @@ impl Gate<'_> {
         if let (false, Some(held)) = (stay.is_empty(), self.held.get_mut(&Loss::UsersRemoved)) {
             held.actions.push(some(stay));
         }
-        let of = self.known.get(&id).map_or(members.len(), |written| written.members.len());
-        let limit = self.safety.members_removed;
+        // What is remembered may be less than what was seen, where somebody added members by hand.
+        let of = self.limits.known.get(&id).map_or(0, |written| written.members.len()).max(members.len());
+        let limit = self.limits.safety.members_removed;
         match self.beyond(Loss::MembersRemoved, open.len(), of, limit, Some(&action.subject)) {
             Some(because) => {
                 let held = HeldBack { loss: Loss::MembersRemoved, because, actions: vec![some(open)] };

@@ -124,7 +124,7 @@ impl Step {
     const fn verb(&self) -> &'static str {
         match self {
             Self::Adopt { .. } => "Adopt",
-            Self::Confirm { .. } | Self::Remember { .. } => "Remember",
+            Self::Confirm { .. } | Self::Recall { .. } | Self::Remember { .. } => "Remember",
             Self::Release { .. } => "Release the names of",
             Self::Create { .. } => "Create",
             Self::Modify { .. } => "Modify",
@@ -170,6 +170,9 @@ impl fmt::Display for Action {
             }
             Step::Release { old, new } => write!(f, "~ release {subject}: {reason}\n    {old:?} -> {new:?}"),
             Step::Confirm { .. } => write!(f, "  {subject} is as it should be"),
+            Step::Recall { members } => {
+                write!(f, "  {subject} has {} members at the target, and that is remembered", members.len())
+            }
             Step::Remember { left: Some(left) } => write!(f, "  {subject}: {reason}, since {}", left.since),
             Step::Remember { left: None } => write!(f, "  {subject}: {reason}"),
             Step::Join { members } => write!(f, "> join {subject}: {} members, {reason}", members.len()),
@@ -200,7 +203,7 @@ impl Counts {
                 Step::Create { .. } => counts.create += 1,
                 Step::Adopt { .. } => counts.adopt += 1,
                 Step::Modify { .. } | Step::Release { .. } | Step::Refer { .. } => counts.modify += 1,
-                Step::Confirm { .. } | Step::Remember { .. } => {}
+                Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } => {}
                 Step::Join { members } => counts.join += members.len(),
                 Step::Leave { members } => counts.leave += members.len(),
                 Step::Deactivate => counts.deactivate += 1,

@@ -58,7 +58,10 @@ async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(
         Bind::Simple { account, password } => (account.as_str(), ldap.simple_bind(account, password.expose()).await),
         Bind::External => ("the external identity", ldap.sasl_external_bind().await),
         #[cfg(feature = "gssapi")]
-        Bind::Gssapi => ("the holder of the Kerberos ticket", ldap.sasl_gssapi_bind(host(url)).await),
+        Bind::Gssapi { server } => {
+            let server = server.as_deref().unwrap_or_else(|| host(url));
+            ("the holder of the Kerberos ticket", ldap.sasl_gssapi_bind(server).await)
+        }
     };
     let lost =
         |error: ldap3::LdapError| DirectoryError::Lost { during: "the bind".to_owned(), reason: error.to_string() };

@@ -11,8 +11,8 @@ use ldap3::Scope;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Watermark,
-    changes,
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Mark, Outside, Reading, Sink, SourceId,
+    Watermark, changes,
     connection::Connection,
     ranges, referral,
     root_dse::RootDse,
@@ -144,6 +144,22 @@ impl Reader {
     async fn everything(&mut self, sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
         for place in self.places() {
             self.read_place(&place, sink).await?;
+        }
+        Ok(())
+    }
+
+    /// A search for what changed is silent where nothing has changed, and where the account may no
+    /// longer read anything. The canary tells them apart.
+    async fn doubt_silence(&mut self) -> Result<(), DirectoryError> {
+        let canary = self.settings.canary.clone();
+        if self.lookup(&canary).await?.is_none() {
+            self.problems.push(Problem {
+                code: Code::AbsenceUnproved,
+                subject: None,
+                message: "the canary can no longer be read: the account may have lost its rights, and then no change \
+                          is seen either. Restore them, or name another entry in `source.canary`"
+                    .to_owned(),
+            });
         }
         Ok(())
     }
@@ -311,7 +327,13 @@ impl Directory for Reader {
                     "the server or the configuration is another one".to_owned(),
                 ));
             }
-            Some(watermark) => (Coverage::Changes, Some(self.changes(&watermark.mark, sink).await?)),
+            Some(watermark) => {
+                let mark = self.changes(&watermark.mark, sink).await?;
+                if matches!(mark, Mark::Modified(_) | Mark::Usn { .. }) {
+                    self.doubt_silence().await?;
+                }
+                (Coverage::Changes, Some(mark))
+            }
             None => {
                 // The mark first: what changes while the reading runs is then reported once more,
                 // and not lost.

@@ -92,6 +92,8 @@ impl State {
         now: Timestamp,
     ) -> Result<Vec<Problem>, StateError> {
         let before = self.quarantine()?.0;
+        let planned: BTreeMap<SourceId, &Digest> =
+            plan.actions.iter().rev().filter_map(|action| Some((action.subject.id, action.step.digest()?))).collect();
         let mut due = Vec::new();
         let mut seen = BTreeSet::new();
         for problem in problems {
@@ -106,15 +108,13 @@ impl State {
             }
             due.push(problem.clone());
             let attempts = last.map_or(0, |last| last.attempts).saturating_add(1);
-            let id = problem.subject.as_ref().map(|subject| subject.id);
-            let action =
-                plan.actions.iter().find(|action| Some(action.subject.id) == id && action.step.digest().is_some());
+            let digest = problem.subject.as_ref().and_then(|subject| planned.get(&subject.id).copied());
             let record = Quarantined {
                 problem: problem.clone(),
                 attempts,
                 since: last.map_or(now, |last| last.since),
                 next: Timestamp::from_millis(now.as_millis().saturating_add(pause(attempts))),
-                digest: action.and_then(|action| action.step.digest().cloned()).filter(|_| blocks),
+                digest: digest.cloned().filter(|_| blocks),
             };
             let record = serde_json::to_vec(&record).map_err(|error| StateError::Record(error.to_string()))?;
             self.quarantine.insert(key, record)?;

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::{TargetProfile, TargetSettings},
     mapping::{Desired, Snapshot},
-    plan::{Held, Holdings, Known, ResourceId},
+    plan::{Held, Holdings, Known, ResourceId, difference},
     source::Kind,
 };
 
@@ -39,20 +39,56 @@ pub struct Reader {
     concurrency: usize,
 }
 
+/// So many members are read at a time: a page of a thousand groups may have a million.
+const MEMBERS_ON_A_PAGE: usize = 20_000;
+
+/// The schema of groups.
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+
 /// What is looked for among the resources of a kind.
 #[derive(Default)]
 struct Wanted {
     external: HashSet<String>,
     names: HashSet<String>,
     resources: HashSet<ResourceId>,
+    /// The attributes that are compared; all where nothing is said. The rest of a list is dropped.
+    attributes: HashSet<String>,
+    /// So many members has a group, about.
+    members: usize,
 }
 
 impl Wanted {
+    fn of(unknown: &[&Desired], ours: &[(&Desired, &ResourceId)]) -> Self {
+        let all = || unknown.iter().copied().chain(ours.iter().map(|(desired, _)| *desired));
+        let number = unknown.len() + ours.len();
+        let mut attributes = HashSet::new();
+        for desired in all() {
+            let top = desired.references.keys().map(|path| difference::top(path));
+            for name in desired.document.keys().map(String::as_str).chain(top) {
+                if !attributes.contains(name) {
+                    attributes.insert(name.to_owned());
+                }
+            }
+        }
+        Self {
+            external: unknown.iter().map(|desired| desired.subject.id.to_string()).collect(),
+            names: unknown.iter().map(|desired| fold(&desired.subject.name)).collect(),
+            resources: ours.iter().map(|(_, resource)| (*resource).clone()).collect(),
+            attributes,
+            members: all().map(|desired| desired.members.len()).sum::<usize>() / number.max(1),
+        }
+    }
+
     fn has(&self, kind: Kind, held: &Held) -> bool {
         let text = |name| held.document.get(name).and_then(Value::as_str);
         self.resources.contains(&held.resource)
             || text("externalId").is_some_and(|id| self.external.contains(id))
             || text(kind.naming_attribute()).is_some_and(|name| self.names.contains(&fold(name)))
+    }
+
+    /// How many resources a page may have.
+    fn page(&self, capabilities: &Capabilities) -> usize {
+        (MEMBERS_ON_A_PAGE / self.members.max(1)).clamp(1, capabilities.page.max(1))
     }
 
     /// How many requests it takes to ask for each.
@@ -103,11 +139,7 @@ impl Reader {
                 }
             }
             let all: Vec<&Desired> = unknown.iter().chain(ours.iter().map(|(desired, _)| desired)).copied().collect();
-            let wanted = Wanted {
-                external: unknown.iter().map(|desired| desired.subject.id.to_string()).collect(),
-                names: unknown.iter().map(|desired| fold(&desired.subject.name)).collect(),
-                resources: ours.iter().map(|(_, resource)| (*resource).clone()).collect(),
-            };
+            let wanted = Wanted::of(&unknown, &ours);
             if self.is_listing_cheaper(kind, &wanted, capabilities).await? {
                 self.list(kind, &wanted, capabilities, &holdings).await?;
             } else {
@@ -123,12 +155,57 @@ impl Reader {
                 Ok::<_, TargetError>(())
             });
             each.buffer_unordered(self.concurrency).try_collect::<()>().await?;
+            if kind == Kind::Group && capabilities.shows_members {
+                let remembered = ours.iter().filter_map(|(desired, _)| known.get(&desired.subject.id));
+                let expected =
+                    remembered.filter(|written| !written.members.is_empty()).map(|written| &written.resource);
+                self.doubt_emptiness(expected, &holdings).await?;
+            }
             let mut holdings = lock(&holdings);
             for desired in all {
                 holdings.looked_for(desired.subject.id);
             }
         }
         Ok(holdings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Groups that should have members and show none are asked for one by one, since some targets
+    /// leave members out of lists. If not one shows any, the target's schema says whether it ever does.
+    async fn doubt_emptiness(
+        &self,
+        groups: impl Iterator<Item = &ResourceId>,
+        holdings: &Mutex<Holdings>,
+    ) -> Result<(), TargetError> {
+        let (full, empty): (usize, Vec<ResourceId>) = {
+            let holdings = lock(holdings);
+            let shown = groups.filter_map(|id| holdings.get(id));
+            let (full, empty) = shown.partition::<Vec<_>, _>(|group| !group.members.is_empty());
+            (full.len(), empty.iter().map(|group| group.resource.clone()).collect())
+        };
+        let again = stream::iter(&empty).map(|id| self.retrieve(Kind::Group, id)).buffer_unordered(self.concurrency);
+        let again: Vec<Held> = again.try_filter_map(async |held| Ok(held)).try_collect().await?;
+        let shows = full > 0 || again.iter().any(|group| !group.members.is_empty());
+        let hidden = !empty.is_empty() && !shows && !self.shows_members().await?;
+        let mut holdings = lock(holdings);
+        for group in again {
+            holdings.add(Kind::Group, group);
+        }
+        if hidden {
+            holdings.hide_members();
+        }
+        Ok(())
+    }
+
+    /// Whether the schema of groups says that members are shown (RFC 7643 §7, `returned`).
+    async fn shows_members(&self) -> Result<bool, TargetError> {
+        let schema = match self.http.get(&format!("/Schemas/{GROUP}")).await {
+            Ok(answer) => answer.body,
+            Err(error) if error.is_general() => return Err(error),
+            Err(_) => return Ok(false),
+        };
+        let mut attributes = schema["attributes"].as_array().into_iter().flatten();
+        let members = attributes.find(|attribute| attribute["name"] == "members");
+        Ok(members.is_some_and(|members| matches!(members["returned"].as_str(), Some("default" | "always"))))
     }
 
     /// One resource; `None` where there is none.
@@ -199,10 +276,10 @@ impl Reader {
         holdings: &Mutex<Holdings>,
     ) -> Result<(), TargetError> {
         if kind == Kind::Group && !capabilities.shows_members {
-            let filter = format!("groups.value eq {}", Value::String(held.resource.0.clone()));
+            let filter = format!("groups.value eq {}", Value::from(&*held.resource.0));
             let members = Mutex::new(Vec::new());
             let query = format!("filter={}&", http::segment(&filter));
-            self.pages(Kind::User, &query, capabilities, async |page: Vec<Held>| {
+            self.pages(Kind::User, &query, capabilities.page, capabilities, async |page: Vec<Held>| {
                 lock(&members).extend(page.into_iter().map(|user| user.resource));
                 Ok(())
             })
@@ -228,7 +305,7 @@ impl Reader {
                 let mut answer = self.http.get(&format!("/{}?count=1", kind.endpoint())).await?;
                 // Without a total nothing is known; many requests are then the greater risk.
                 let total = number(&mut answer, "totalResults");
-                Ok(total.is_none_or(|total| total / capabilities.page.max(1) < requests))
+                Ok(total.is_none_or(|total| total / wanted.page(capabilities) < requests))
             }
         }
     }
@@ -241,8 +318,17 @@ impl Reader {
         capabilities: &Capabilities,
         holdings: &Mutex<Holdings>,
     ) -> Result<(), TargetError> {
-        self.pages(kind, "", capabilities, async |page: Vec<Held>| {
-            for held in page.into_iter().filter(|held| wanted.has(kind, held)) {
+        // What a page need not hold: the other side of memberships is long, and nobody asks for it here.
+        let without = match (self.profile, kind) {
+            (TargetProfile::Standard, Kind::User) => "excludedAttributes=groups&",
+            (TargetProfile::Standard, Kind::Group) => "excludedAttributes=members.display,members.$ref,members.type&",
+            (TargetProfile::IdentityCenter, _) => "",
+        };
+        self.pages(kind, without, wanted.page(capabilities), capabilities, async |page: Vec<Held>| {
+            for mut held in page.into_iter().filter(|held| wanted.has(kind, held)) {
+                if !wanted.attributes.is_empty() {
+                    held.document.retain(|name, _| wanted.attributes.contains(name));
+                }
                 self.keep(kind, held, capabilities, holdings).await?;
             }
             Ok(())
@@ -257,10 +343,11 @@ impl Reader {
         &self,
         kind: Kind,
         query: &str,
+        size: usize,
         capabilities: &Capabilities,
         take: impl AsyncFn(Vec<Held>) -> Result<(), TargetError>,
     ) -> Result<(), TargetError> {
-        let path = format!("/{}?{query}count={}", kind.endpoint(), capabilities.page);
+        let path = format!("/{}?{query}count={size}", kind.endpoint());
         if capabilities.cursor {
             let mut cursor = String::new();
             loop {

@@ -12,6 +12,7 @@ use crate::{directory::TestDirectory, server::TestServer};
 /// An agent with a state of its own.
 pub struct TestAgent {
     folder: TempDir,
+    env: Vec<(String, String)>,
 }
 
 /// What a run of the program gave.
@@ -61,27 +62,33 @@ token_file = "{token}"
             token = server.token_file().display(),
         );
         write("sync-agent.toml", &text);
-        Self { folder }
+        Self { folder, env: Vec::new() }
+    }
+
+    /// An environment variable of every run from now on.
+    #[cfg(feature = "gssapi")]
+    pub fn with_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sync-agent"));
+        command.arg("--config").arg(self.file("sync-agent.toml")).args(arguments);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Runs a subcommand to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_sync-agent"))
-            .arg("--config")
-            .arg(self.folder.path().join("sync-agent.toml"))
-            .args(arguments)
-            .output()
-            .expect("the program starts");
+        let output = self.command(arguments).output().expect("the program starts");
+        let Output { status, stdout, stderr } = output;
         let text = |bytes| String::from_utf8(bytes).expect("text");
         Ran { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
     /// Starts a subcommand, and leaves it running.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_sync-agent"))
-            .arg("--config")
-            .arg(self.file("sync-agent.toml"))
-            .args(arguments)
+        self.command(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

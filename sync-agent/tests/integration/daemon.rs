@@ -198,6 +198,63 @@ fn check_errors_and_conflicts_are_told_in_words() {
     assert!(agent.run(&["errors"]).stdout.contains("InvalidDirectoryCredentials"));
 }
 
+/// Nobody waits for the time of grace, and all may be deactivated.
+const NO_GRACE: &str = "
+[safety]
+out_of_scope_days = 28
+users_deactivated = { percent = 100 }
+";
+
+#[test]
+fn a_pause_longer_than_the_grace_deactivates_and_its_end_brings_back() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(10, 2);
+    let server = TestServer::start();
+    let more = format!("{}{EVERY_SECOND}{NO_GRACE}", everything(Software::OpenLdap));
+    let agent = TestAgent::new(&directory, &server, &more);
+    let daemon = Daemon::start(&agent);
+    until("a cycle", || status(&agent)["daemon"] == true && cycles(&agent) > 0);
+    let active = || server.all("Users").iter().filter(|user| user["active"] == true).count();
+    let before = active();
+    assert!(before > 10, "{before}");
+    agent.run(&["pause"]);
+    let shown = agent.run(&["status"]);
+    assert!(shown.stdout.contains("makes the users inactive"), "it is said before: {shown:?}");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(active(), before, "28 days are not over");
+    agent.set("out_of_scope_days = 28", "out_of_scope_days = 0");
+    daemon.signal("HUP");
+    until("the end of the grace", || active() == 0);
+    until("its record", || agent.run(&["status"]).stdout.contains("paused since"));
+    agent.set("out_of_scope_days = 0", "out_of_scope_days = 28");
+    daemon.signal("HUP");
+    agent.run(&["resume"]);
+    until("everybody again", || active() == before);
+    same_users(Software::OpenLdap, &seed, &server);
+    same_groups(&seed, &server);
+}
+
+#[test]
+fn a_scope_that_is_changed_by_a_command_reaches_the_daemon() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(10, 2);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, &format!("[scope]\nusers = [\"u000001\"]\n{EVERY_SECOND}"));
+    let alone = agent.run(&["scope", "add", "user", "u000002"]);
+    assert!(alone.stdout.contains("No daemon runs"), "{alone:?}");
+    let daemon = Daemon::start(&agent);
+    until("two users", || server.all("Users").len() == 2);
+    let added = agent.run(&["scope", "add", "user", "u000003"]);
+    assert!(added.stdout.contains("The running daemon knows"), "{added:?}");
+    until("the third", || server.all("Users").len() == 3);
+    let removed = agent.run(&["scope", "remove", "u000003"]);
+    assert!(removed.stdout.contains("The running daemon knows"), "{removed:?}");
+    until("its leaving", || agent.run(&["explain", "u000003"]).stdout.contains("In scope: no"));
+    assert_eq!(server.all("Users").len(), 3, "nobody is deleted for that");
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends(), Some(0));
+}
+
 /// No cycle comes by itself within the test: only the first, and those that the directory asks for.
 const FOLLOWS: &str = "
 [schedule]

@@ -18,6 +18,7 @@ fn words(plan: &sync_agent::plan::Plan) -> Vec<String> {
             Step::Create { .. } => "create".to_owned(),
             Step::Adopt { .. } => "adopt".to_owned(),
             Step::Confirm { .. } => "confirm".to_owned(),
+            Step::Recall { members } => format!("recall {}", members.len()),
             Step::Remember { left } => format!("remember {}", if left.is_some() { "left" } else { "back" }),
             Step::Release { new, .. } => format!("release as {new}"),
             Step::Modify { changes, .. } => {
@@ -159,6 +160,27 @@ fn one_of_three_may_leave_and_half_of_a_hundred_may_not() {
 }
 
 #[test]
+fn a_few_each_hour_meet_the_limit_of_the_day() {
+    let hundred: Vec<u32> = (1..=99).collect();
+    let mut world = World::new(SCOPE);
+    world.run(&ldif(&hundred, &hundred));
+    assert_eq!(world.run(&ldif(&hundred[..93], &hundred[..93])).held_back, []);
+    // The memberships of users who are deleted are no loss of their own.
+    assert_eq!(world.run(&ldif(&hundred[..93], &hundred[..90])).held_back, []);
+    let bled = ldif(&hundred[..89], &hundred[..89]);
+    let plan = world.run(&bled);
+    let [held] = plan.held_back.as_slice() else { panic!("{plan}") };
+    assert!(held.because.contains("4 users to delete after 6 in the last day, of 99"), "{plan}");
+    // What was approved does not count against what comes later.
+    world.approved = plan.held_back;
+    world.run(&bled);
+    assert_eq!(world.run(&ldif(&hundred[..86], &hundred[..86])).held_back, []);
+    assert_eq!(world.run(&ldif(&hundred[..85], &hundred[..85])).held_back.len(), 1);
+    world.wait(1);
+    assert_eq!(world.run(&ldif(&hundred[..85], &hundred[..85])).held_back, []);
+}
+
+#[test]
 fn a_mass_deletion_waits_with_its_memberships_and_the_rest_goes_on() {
     let hundred: Vec<u32> = (1..=99).collect();
     let mut world = World::new(SCOPE);
@@ -207,7 +229,7 @@ fn a_pause_longer_than_the_grace_deactivates_within_the_limits_and_says_so_befor
     let since = world.now;
     let of_pause = |world: &World| {
         let safety = &world.config.safety;
-        sync_agent::plan::departure::of_pause(&world.known, since, safety, &[], world.now)
+        sync_agent::plan::departure::of_pause(&world.known, since, safety, &[], &world.lost, world.now)
     };
     let before = of_pause(&world);
     check(&before, &[]);

@@ -16,6 +16,8 @@ pub enum Software {
     OpenLdap,
     /// A Samba Active Directory domain controller.
     Samba,
+    /// 389 Directory Server.
+    Ds389,
 }
 
 impl Software {
@@ -24,6 +26,7 @@ impl Software {
         match self {
             Self::OpenLdap => "openldap",
             Self::Samba => "active-directory",
+            Self::Ds389 => "389ds",
         }
     }
 
@@ -31,6 +34,7 @@ impl Software {
         match self {
             Self::OpenLdap => "openldap.sh",
             Self::Samba => "samba-ad.sh",
+            Self::Ds389 => "389ds.sh",
         }
     }
 }
@@ -74,6 +78,15 @@ impl TestDirectory {
     /// Makes one change by name, see `seed.py`.
     pub fn change(&self, arguments: &[&str]) {
         run(self.seed("change").args(arguments));
+    }
+
+    /// Change records, as the administrator.
+    pub fn modify(&self, ldif: &str) {
+        let file = self.folder.path().join("change.ldif");
+        std::fs::write(&file, ldif).expect("a file");
+        let mut command = Command::new("ldapmodify");
+        command.args(["-x", "-H", self.get("LDAP_URL"), "-D", self.get("BIND_DN"), "-w", self.get("BIND_PASSWORD")]);
+        run(command.arg("-f").arg(file));
     }
 
     /// A value that the script printed: `LDAPS_URL`, `SYNC_DN`.

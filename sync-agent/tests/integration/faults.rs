@@ -77,37 +77,79 @@ fn a_target_that_is_away_ends_the_run_and_the_next_goes_on() {
 #[test]
 fn an_agent_that_is_killed_between_any_two_writes_converges() {
     let directory = TestDirectory::start(Software::OpenLdap);
-    let seed = directory.fill(20, 5);
-    let server = TestServer::start();
-    let more = everything(Software::OpenLdap);
-    let agent = TestAgent::new(&directory, &server, &more);
-    let mut base = server.base().to_owned();
-    let mut kills = 0;
-    loop {
-        // The third, the eighth, the next to come: the server has done it, and nobody was told.
-        let at = 1 + (kills * 5 + 2) % 9;
-        let hang = move |_, write| if write == Some(at) { Fault::Hang } else { Fault::None };
-        let proxy = Proxy::start(&server, Box::new(hang));
-        agent.set(&base, &proxy.base());
-        base = proxy.base();
-        let mut process = agent.spawn(&["apply"]);
+    // The third, the eighth, the next to come.
+    let kills = Kills::new(&directory).until_done(|kills| 1 + (kills * 5 + 2) % 9);
+    assert!(kills > 10, "only {kills} kills");
+}
+
+/// However soon after its start it is killed, what a run has done stays done: a group that is known is
+/// not looked at again, and who has joined must not join for ever.
+#[test]
+fn an_agent_that_is_soon_killed_remembers_who_joined() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let mut kills = Kills::new(&directory);
+    let planned = kills.agent.run(&["plan", "--verbose"]);
+    let creations = planned.stdout.matches("+ create ").count();
+    assert!(creations > 20, "{planned:?}");
+    // Everybody is made, and after a second that is surely remembered.
+    kills.delay = Duration::from_secs(1);
+    assert!(kills.at(creations + 1));
+    kills.delay = Duration::ZERO;
+    kills.until_done(|_| 3);
+}
+
+/// One agent that is killed again and again.
+struct Kills {
+    agent: TestAgent,
+    server: TestServer,
+    seed: serde_json::Value,
+    base: String,
+    /// How long after the write that hangs it is killed.
+    delay: Duration,
+}
+
+impl Kills {
+    fn new(directory: &TestDirectory) -> Self {
+        let seed = directory.fill(20, 5);
+        let server = TestServer::start();
+        let agent = TestAgent::new(directory, &server, &everything(Software::OpenLdap));
+        let base = server.base().to_owned();
+        Self { agent, server, seed, base, delay: Duration::ZERO }
+    }
+
+    /// Runs until the write of that number, which the server does and nobody is told of, and kills the
+    /// agent there. False when the run ends before it.
+    fn at(&mut self, number: usize) -> bool {
+        let hang = move |_, write| if write == Some(number) { Fault::Hang } else { Fault::None };
+        let proxy = Proxy::start(&self.server, Box::new(hang));
+        self.agent.set(&self.base, &proxy.base());
+        self.base = proxy.base();
+        let mut process = self.agent.spawn(&["apply"]);
         let mut killed = false;
         while process.try_wait().expect("the process").is_none() {
             if proxy.hangs_within(Duration::from_millis(20)) {
+                std::thread::sleep(self.delay);
                 process.kill().expect("SIGKILL");
                 killed = true;
             }
         }
         process.wait().expect("the process");
-        if !killed {
-            break;
-        }
-        kills += 1;
-        assert!(kills < 200, "it does not come to an end");
+        killed
     }
-    assert!(kills > 10, "only {kills} kills");
-    check_whole(&seed, &server);
-    agent.set(&base, server.base());
-    agent.run(&["apply"]);
-    assert_eq!(writes(&agent), 0, "nothing is left to do");
+
+    /// Kills each run at the write of the number that `at` gives, until one ends before it. Everything is
+    /// there then. Returns how often.
+    #[track_caller]
+    fn until_done(mut self, at: impl Fn(usize) -> usize) -> usize {
+        let mut kills = 0;
+        while self.at(at(kills)) {
+            kills += 1;
+            assert!(kills < 200, "it does not come to an end");
+        }
+        check_whole(&self.seed, &self.server);
+        self.agent.set(&self.base, self.server.base());
+        self.agent.run(&["apply"]);
+        assert_eq!(writes(&self.agent), 0, "nothing is left to do");
+        kills
+    }
 }

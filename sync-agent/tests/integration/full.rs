@@ -26,7 +26,7 @@ displayName = ["${description}", "${cn}"]
 /// The whole population in scope, its groups under names that differ.
 pub fn everything(software: Software) -> String {
     match software {
-        Software::OpenLdap => format!("{EVERYTHING}{BY_DESCRIPTION}"),
+        Software::OpenLdap | Software::Ds389 => format!("{EVERYTHING}{BY_DESCRIPTION}"),
         Software::Samba => EVERYTHING.to_owned(),
     }
 }

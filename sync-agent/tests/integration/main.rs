@@ -1,6 +1,6 @@
 //! The one integration binary: real directories, the real server, the real agent.
 //!
-//! [`directory`] starts OpenLDAP or a Samba domain by the scripts in `tests/directories`, [`server`]
+//! [`directory`] starts OpenLDAP, 389 Directory Server or a Samba domain by the scripts in `tests/directories`, [`server`]
 //! the program `scim-server`, [`agent`] the program under test.
 //! [`model`] is a target in memory, for what is decided before the first request. A new subject is a new module here.
 
@@ -16,14 +16,18 @@ mod agent;
 mod daemon;
 mod departures;
 mod directory;
+mod ds389;
 mod faults;
 mod full;
 mod incremental;
+#[cfg(feature = "gssapi")]
+mod kerberos;
 mod model;
 mod plans;
 mod properties;
 mod proxy;
 mod references;
+mod repairs;
 mod saved_plan;
 mod scoping;
 mod server;

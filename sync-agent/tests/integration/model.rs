@@ -14,7 +14,7 @@ use sync_agent::{
     plan::{
         self, Action, Digest, Held, Holdings, Known, Plan, Question, ResourceId, Step, Written,
         departure::{self, Departures},
-        safety::HeldBack,
+        safety::{Count, HeldBack, Lost},
     },
     population::{Finished, Intake, Population},
     scope,
@@ -42,6 +42,8 @@ pub struct World {
     pub target: BTreeMap<ResourceId, Resource>,
     /// What was approved.
     pub approved: Vec<HeldBack>,
+    /// What was lost in the last day.
+    pub lost: Lost,
     /// The time.
     pub now: Timestamp,
     made: usize,
@@ -82,11 +84,20 @@ token_file = "secret"
         std::fs::write(&file, text).expect("a file");
         let config = Config::read(&file).unwrap_or_else(|error| panic!("{error}"));
         let now = Timestamp::parse("2026-01-01T00:00:00Z").expect("an instant");
-        Self { config, known: Known::new(), target: BTreeMap::new(), approved: Vec::new(), now, made: 0 }
+        Self {
+            config,
+            known: Known::new(),
+            target: BTreeMap::new(),
+            approved: Vec::new(),
+            lost: Lost::new(),
+            now,
+            made: 0,
+        }
     }
 
     /// Days go by.
     pub fn wait(&mut self, days: i64) {
+        self.lost.clear();
         self.now = Timestamp::from_millis(self.now.as_millis() + days * DAY);
     }
 
@@ -162,6 +173,7 @@ token_file = "secret"
             held: &self.look(desired),
             safety: &self.config.safety,
             approved: &self.approved,
+            lost: &self.lost,
             now: self.now,
         })
     }
@@ -200,8 +212,12 @@ token_file = "secret"
     /// Does what a plan says. A user name that is taken fails, as at every target.
     #[track_caller]
     pub fn apply(&mut self, plan: &Plan) {
+        let count = Count::new(plan, &self.approved);
         for action in &plan.actions {
             self.perform(action);
+            if let Some((loss, group, number)) = count.of(action) {
+                *self.lost.entry((loss, group)).or_default() += number;
+            }
         }
     }
 
@@ -212,7 +228,7 @@ token_file = "secret"
             Step::Create { document, digest } => {
                 self.free(action.subject.kind, document, None);
                 self.made += 1;
-                let resource = ResourceId(format!("{}-{}", action.subject.kind, self.made));
+                let resource = ResourceId(format!("{}-{}", action.subject.kind, self.made).into());
                 let new = Resource { kind: action.subject.kind, document: document.clone(), members: Vec::new() };
                 self.target.insert(resource.clone(), new);
                 self.becomes(action, resource, Vec::new(), Some(digest.clone()));
@@ -221,6 +237,7 @@ token_file = "secret"
                 self.becomes(action, resource.clone(), members.clone(), None);
             }
             Step::Confirm { digest } => self.says(action, digest),
+            Step::Recall { members } => self.written(id).members.clone_from(members),
             Step::Remember { left } => self.written(id).left.clone_from(left),
             Step::Modify { changes, digest } => {
                 for change in changes {
@@ -339,7 +356,7 @@ token_file = "secret"
             document["members"] = json!(members);
             let manager = "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/manager/value";
             if let Some(value) = document.pointer_mut(manager) {
-                *value = json!(external(&ResourceId(value.as_str().unwrap_or_default().to_owned())));
+                *value = json!(external(&ResourceId(value.as_str().unwrap_or_default().into())));
             }
             if let Value::Object(document) = &mut document {
                 document.retain(|_, value| value.as_object().is_none_or(|inner| !inner.is_empty()));

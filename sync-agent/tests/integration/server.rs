@@ -7,11 +7,13 @@ use std::{
     sync::OnceLock,
 };
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::{Request, body::Bytes};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::directory::TestDirectory;
 
 /// A running server with one tenant.
 pub struct TestServer {
@@ -29,6 +31,16 @@ impl TestServer {
 
     /// A tenant of another profile.
     pub fn with_profile(profile: &str) -> Self {
+        Self::launch(profile, "127.0.0.1:0", &[])
+    }
+
+    /// With the certificate of a directory's script, at an address that it may or may not be for.
+    pub fn with_tls(directory: &TestDirectory, address: &str) -> Self {
+        let file = |name: &str| directory.path().join("tls").join(name).display().to_string();
+        Self::launch("rfc", address, &["--tls-cert", &file("server.pem"), "--tls-key", &file("server.key")])
+    }
+
+    fn launch(profile: &str, address: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let output = Command::new(program())
             .args(["init", "--tenant", "test", "--profile", profile, "--json", "--data"])
@@ -37,8 +49,9 @@ impl TestServer {
             .expect("init runs");
         let made: Value = serde_json::from_slice(&output.stdout).expect("init prints JSON");
         let mut process = Command::new(program())
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", address, "--admin-listen", "127.0.0.1:0", "--data"])
             .arg(folder.path())
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -63,6 +76,24 @@ impl TestServer {
         let file = self.folder.path().join("test-token");
         std::fs::write(&file, &self.token).expect("the token file");
         file
+    }
+
+    /// A write by somebody else.
+    #[track_caller]
+    pub fn send(&self, method: &str, path: &str, body: &Value) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let status = runtime.block_on(async {
+            let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("{}{path}", self.base))
+                .header("authorization", format!("Bearer {}", self.token))
+                .header("content-type", "application/scim+json");
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            let request = request.body(Full::from(body)).expect("a request");
+            client.request(request).await.expect("an answer").status()
+        });
+        assert!(status.is_success(), "{method} {path}: {status}");
     }
 
     /// Every resource of an endpoint.

@@ -59,3 +59,31 @@ fn identity_center_gets_what_it_takes() {
     agent.lose_state();
     assert_eq!(writes(&agent), 0, "everything is adopted, members of groups included");
 }
+
+#[test]
+fn a_target_over_tls_is_believed_by_its_own_authority_and_name_only() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(5, 1);
+    let server = TestServer::with_tls(&directory, "127.0.0.1:0");
+    assert!(server.base().starts_with("https://"), "{}", server.base());
+    let agent = TestAgent::new(&directory, &server, &everything(Software::OpenLdap));
+    let refused = |why: &str| {
+        let ran = agent.run(&["apply"]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(why), "{ran:?}");
+    };
+    agent.set("[target]", "[target]\npatience_seconds = 0");
+    refused("UnknownIssuer");
+    let ca = |file: &str| format!("[target]\nca_file = \"{}\"\n", directory.path().join("tls").join(file).display());
+    agent.set("[target]\n", &ca("other-ca.pem"));
+    refused("UnknownIssuer");
+    agent.set("other-ca.pem", "ca.pem");
+    let checked = agent.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(writes(&agent) > 0, "everybody arrives");
+    assert_eq!(writes(&agent), 0, "nothing has changed");
+    // The same certificate at an address that it is not for.
+    let elsewhere = TestServer::with_tls(&directory, "127.0.0.2:0");
+    agent.set(server.base(), elsewhere.base());
+    refused("not valid for name");
+}

@@ -1,0 +1,49 @@
+//! What was about to be sent.
+//!
+//! A request and the memory of it are two things, and a process can be killed between them. So the
+//! objects of a group of writes are noted, durably, before the first of them is sent, and the note is
+//! taken away when what was done is durable too. A note that the next run finds means: of this object
+//! the memory proves nothing, the target is asked. Without it a membership whose memory was lost
+//! would stay for ever once the directory no longer has it, and an account that was just made would
+//! belong to nobody.
+//!
+//! One note for each object and one flush for each group of writes cost nothing that can be measured;
+//! a flush for each request would cost a write to the disk each.
+
+use sled::Batch;
+
+use super::{State, StateError};
+use crate::{problem::Subject, source::SourceId};
+
+impl State {
+    /// Notes that these are about to be written. Durable when it returns.
+    pub async fn begin(&self, subjects: impl Iterator<Item = &Subject>) -> Result<(), StateError> {
+        let mut batch = Batch::default();
+        for subject in subjects {
+            let note = serde_json::to_vec(subject).map_err(|error| StateError::Record(error.to_string()))?;
+            batch.insert(subject.id.as_bytes(), note);
+        }
+        self.begun.apply_batch(batch)?;
+        self.flush().await
+    }
+
+    /// Takes notes away, after everything that was done is durable.
+    pub async fn end(&self, ids: impl Iterator<Item = SourceId>) -> Result<(), StateError> {
+        self.flush().await?;
+        self.clear_up(ids)
+    }
+
+    /// Takes notes away.
+    pub fn clear_up(&self, ids: impl Iterator<Item = SourceId>) -> Result<(), StateError> {
+        let mut batch = Batch::default();
+        ids.for_each(|id| batch.remove(id.as_bytes()));
+        self.begun.apply_batch(batch)?;
+        Ok(())
+    }
+
+    /// What a run that was killed had begun.
+    pub fn begun(&self) -> Result<Vec<Subject>, StateError> {
+        let note = |value: sled::IVec| serde_json::from_slice(&value).map_err(|e| StateError::Record(e.to_string()));
+        self.begun.iter().values().map(|value| note(value?)).collect()
+    }
+}

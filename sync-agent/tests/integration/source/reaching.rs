@@ -1,0 +1,109 @@
+//! What can be reached, and how: connections, rights, ranges, members outside of the bases, other
+//! servers.
+
+use sync_agent::{config::Bind, dn::Dn, population::Population, problem::Code, source::rights};
+
+use super::follower::{Account, Follower, id, member};
+use crate::directory::{Proxy, Software, TestDirectory};
+
+#[test]
+fn every_way_to_connect() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(5, 1);
+    let mut follower = Follower::new(&directory, Account::Sync);
+    let users = follower.observe().population.len();
+    // The first server does not answer; the second wants StartTLS.
+    let urls = format!("ldap://127.0.0.1:1\", \"{}", directory.get("LDAP_URL"));
+    follower.configure(&urls, "tls = { start_tls = true, ca_file = \"CA\" }");
+    assert_eq!(follower.observe().population.len(), users);
+}
+
+#[test]
+fn a_socket_needs_no_password() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(5, 1);
+    let mut follower = Follower::new(&directory, Account::Sync);
+    let users = follower.observe().population.len();
+    follower.config.source.urls = vec![directory.get("LDAPI_URL").to_owned()];
+    follower.config.source.bind = Bind::External;
+    assert_eq!(follower.try_observe(None, false).expect("a reading").population.len(), users);
+}
+
+#[test]
+fn what_the_account_may_do_is_found_out() {
+    let directory = TestDirectory::start(Software::Samba);
+    directory.fill(30, 5);
+    directory.change(&["delete", "u000001"]);
+    for (account, sees) in [(Account::Sync, false), (Account::Replicate, true)] {
+        let follower = Follower::new(&directory, account);
+        let source = &follower.config.source;
+        let rights = follower.runtime.block_on(rights::examine(source, Vec::new())).expect("an answer");
+        assert_eq!((rights.canary, rights.tls, rights.flavour.as_str()), (true, true, "active-directory"));
+        assert_eq!((rights.sees_deletions, rights.deleted_objects), (sees, Some(sees)));
+        assert!(rights.account_state["userAccountControl"] > 0 && rights.groups_with_members > 0, "{rights:?}");
+    }
+}
+
+#[test]
+fn large_groups_come_in_ranges() {
+    let directory = TestDirectory::start(Software::Samba);
+    directory.fill(1_510, 2);
+    let mut follower = Follower::new(&directory, Account::Sync);
+    let plain = follower.observe();
+    let proxy = Proxy::start(&directory, &["--max-range", "400", "--max-page", "300"]);
+    follower.configure(&proxy.url(), "");
+    let limited = follower.try_observe(None, false).expect("a reading");
+    let most = limited.population.iter().map(|observed| observed.members.len()).max();
+    assert!(most >= Some(1_500), "{most:?}");
+    for observed in plain.population.iter() {
+        assert_eq!(limited.population.get(observed.entry.id), Some(observed));
+    }
+}
+
+#[test]
+fn members_outside_of_the_bases_are_read() {
+    for software in [Software::OpenLdap, Software::Samba] {
+        let directory = TestDirectory::start(software);
+        let seed = directory.fill(30, 5);
+        let mut follower = Follower::new(&directory, Account::Sync);
+        let everybody = follower.observe().population;
+        follower.config.source.users.bases =
+            vec![Dn::parse(&format!("OU=Dept-01,{}", directory.get("USERS_DN"))).expect("a DN")];
+        let team = id(&seed, "groups", "team-00001");
+        let few = follower.observe().population;
+        assert!(few.iter().any(|observed| observed.outside));
+        let members = |population: &Population| population.get(team).map(|observed| observed.members.clone());
+        assert_eq!(members(&few), members(&everybody));
+        directory.change(&["mail", member(&seed), "other@example.test"]);
+        directory.change(&["remove", "team-00001", member(&seed)]);
+        follower.follows("a member outside");
+    }
+}
+
+#[test]
+fn references_are_reported_refused_or_followed() {
+    let (directory, other) = (TestDirectory::start(Software::OpenLdap), TestDirectory::start(Software::OpenLdap));
+    directory.fill(5, 1);
+    other.fill(9, 1);
+    let file = directory.path().join("referral.ldif");
+    let people = other.get("USERS_DN");
+    let text = format!(
+        "dn: ou=There,{people}\nchangetype: add\nobjectClass: referral\nobjectClass: extensibleObject\nou: There\nref: {}/{people}\n",
+        other.get("LDAP_URL")
+    );
+    std::fs::write(&file, text).expect("a file");
+    directory.change(&["ldif", file.to_str().expect("a path")]);
+    let mut follower = Follower::new(&directory, Account::Sync);
+    let here = follower.observe();
+    assert_eq!(here.problems.iter().filter(|problem| problem.code == Code::ReferralNotFollowed).count(), 1);
+
+    let url = directory.get("LDAP_URL").to_owned();
+    follower.configure(&url, "referrals = \"refuse\"");
+    let error = follower.try_observe(None, false).expect_err("a refusal");
+    assert!(error.to_string().contains("source.referrals"), "{error}");
+
+    follower.configure(&url, "referrals = \"follow\"");
+    let both = follower.try_observe(None, false).expect("a reading");
+    assert!(both.population.len() > here.population.len() + 9);
+    assert!(both.watermark.is_none(), "no watermark covers two servers");
+}

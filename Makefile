@@ -20,7 +20,7 @@ DENY := .tools/bin/cargo-deny
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# The profile `quick` is optimised, and built in half the time of a release (Cargo.toml says how). Cargo
+# The profile `quick` is optimised, and lighter to build than a release (Cargo.toml says how). Cargo
 # shows its progress: the first build takes minutes.
 run: ## Build and start the server on loopback, store in ./data; the first start makes a tenant
 	$(CARGO) run --profile quick --locked -p scim-server -- serve --data $(DATA) --listen $(LISTEN) --first-tenant demo

@@ -121,8 +121,8 @@ impl ErrorKind {
                 "Send several smaller requests; the detail names the limit.",
             ),
             Self::UnsupportedMediaType => (
-                "The `Content-Type` of the body is not one of SCIM's.",
-                "Send `application/scim+json` or `application/json`.",
+                "The `Content-Type` of the body is not one of SCIM's, or the body has a `Content-Encoding`.",
+                "Send `application/scim+json` or `application/json`, without compression.",
             ),
             Self::TooManyRequests(_) => (
                 "The token, or the address it comes from, is over its rate limit.",

@@ -197,6 +197,9 @@ impl<'a> Import<'a> {
             Item::Resource(key, record, _) if key.tenant == TenantId::SYSTEM => match key.resource_type.as_str() {
                 tenant::record::KIND => {
                     let tenant = TenantRecord::from_record(key.id, record)?;
+                    if tenant.importing {
+                        return Err(unfinished());
+                    }
                     self.admit(&tenant).await?;
                     self.reload = true;
                     let closed = closed(key, record, tenant)?;
@@ -294,6 +297,7 @@ impl<'a> Import<'a> {
             self.mark.write(store).await?;
             self.mark.tenants = tenants;
         }
+        self.mark.hold(store).await?;
         store.load(batch).await?;
         self.mark.done = self.sum.end();
         self.mark.write(store).await
@@ -302,6 +306,7 @@ impl<'a> Import<'a> {
     /// Opens the tenants: from now on this is a store like any other.
     async fn open(&mut self) -> Result<(), AdminError> {
         let store = &*self.context.store;
+        self.mark.hold(store).await?;
         store.load(std::mem::take(&mut self.tenants)).await?;
         if !self.mark.fresh {
             // A whole store brings its own log. Here the log goes on, and tells the other processes.

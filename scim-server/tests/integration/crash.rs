@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -88,13 +88,16 @@ async fn nothing_acknowledged_is_lost() {
 async fn kill_under_load(server: &mut TestServer, writers: &mut [Writer], cycle: u32) -> u64 {
     let dead = AtomicBool::new(false);
     let client = server.client();
-    // Another moment in each cycle, spread over a fifth of a second.
-    let deadline = Instant::now() + Duration::from_millis(200 + u64::from(cycle) * 37 % 200);
-    let work = join_all(writers.iter_mut().map(|writer| writer.write(&client, &dead)));
+    let rounds = AtomicU32::new(0);
+    let work = join_all(writers.iter_mut().map(|writer| writer.write(&client, &dead, &rounds)));
     let killer = async {
-        while Instant::now() < deadline {
+        // On a slow machine there would be nothing to lose yet.
+        let patience = Instant::now() + Duration::from_secs(30);
+        while rounds.load(Ordering::Relaxed) == 0 && Instant::now() < patience {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        // Another moment in each cycle, spread over a fifth of a second.
+        tokio::time::sleep(Duration::from_millis(200 + u64::from(cycle) * 37 % 200)).await;
         server.kill();
         dead.store(true, Ordering::Relaxed);
     };
@@ -104,11 +107,14 @@ async fn kill_under_load(server: &mut TestServer, writers: &mut [Writer], cycle:
 
 impl Writer {
     /// Writes until no answer comes any more; how many writes were acknowledged.
-    async fn write(&mut self, client: &Client, dead: &AtomicBool) -> u64 {
+    async fn write(&mut self, client: &Client, dead: &AtomicBool, rounds: &AtomicU32) -> u64 {
         let mut acknowledged = 0;
         while !dead.load(Ordering::Relaxed) {
             match self.round(client).await {
-                Ok(count) => acknowledged += count,
+                Ok(count) => {
+                    acknowledged += count;
+                    rounds.fetch_add(1, Ordering::Relaxed);
+                }
                 Err(NoAnswer) => break,
             }
         }

@@ -373,6 +373,43 @@ async fn an_import_that_was_cut_off_can_be_given_up() {
     succeeds(with(here.path(), &["check"], &store));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_stood_still_does_not_load_over_what_has_changed_since() {
+    let archive = Archive::new();
+    let url = shared().schema();
+    let store = ["--store", url.as_str()];
+    let here = tempfile::tempdir().unwrap();
+    succeeds(with(here.path(), &["migrate"], &store));
+    let mut first = started(with(here.path(), &["import", "-"], &store).stdin(Stdio::piped()));
+    let mut input = first.stdin.take().unwrap();
+    for line in &archive.lines[..3500] {
+        writeln!(input, "{line}").expect("the import takes its input");
+    }
+    // Another comes, goes on from there, and comes to the end; and life goes on.
+    let file = archive.file();
+    succeeds(with(here.path(), &["import", file.to_str().unwrap()], &store));
+    let server = TestServer::adopt(&archive.path, &archive.token, Some(url.clone()));
+    let client = server.client();
+    let users = client.get("/Users?startIndex=2501&count=900&attributes=id").await.expect(200).ids();
+    for id in users.iter().step_by(90) {
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    let left = client.get("/Users?count=0").await.expect(200).json["totalResults"].clone();
+    // The first has some hundred lines in hand, and gets the others.
+    for line in &archive.lines[3500..] {
+        if writeln!(input, "{line}").is_err() {
+            break;
+        }
+    }
+    drop(input);
+    let output = first.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("has taken over from this one"), "{said}");
+    assert_eq!(client.get("/Users?count=0").await.expect(200).json["totalResults"], left);
+    succeeds(with(here.path(), &["check"], &store));
+}
+
 /// What is exported is one state of all tenants, however many write while it is read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_is_one_state_whoever_writes_meanwhile() {

@@ -2,8 +2,8 @@
 //!
 //! The mark is written behind each portion that the store holds for good, so it may say less than
 //! there is, and never more: what was loaded behind it is loaded again, and replaces itself. Each
-//! import claims the mark for itself and writes it only if nobody else has meanwhile: of two that
-//! run at once, the one that began first stops.
+//! import claims the mark for itself, and looks before each portion and behind it whether it still is
+//! its own: of two that run at once, the one that began first stops.
 
 use std::collections::BTreeSet;
 
@@ -63,6 +63,13 @@ impl Mark {
         Ok(())
     }
 
+    /// Makes sure that no other import has taken it over. One that stood still while another came to
+    /// its end must not load what it had in hand over what has changed since.
+    pub async fn hold(&self, store: &dyn Store) -> Result<(), AdminError> {
+        let found = store.get(&key()).await?.map_or(0, |record| record.header.version);
+        if found == self.version { Ok(()) } else { Err(taken_over()) }
+    }
+
     /// Removes it.
     pub async fn remove(&mut self, store: &dyn Store) -> Result<(), AdminError> {
         if self.is_kept() {
@@ -79,12 +86,14 @@ impl Mark {
         }
         commit.writes.push(write);
         match store.commit(commit).await {
-            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {
-                Err(AdminError::Refused("another import was started and has taken over from this one".to_owned()))
-            }
+            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Err(taken_over()),
             done => Ok(done?),
         }
     }
+}
+
+fn taken_over() -> AdminError {
+    AdminError::Refused("another import was started and has taken over from this one".to_owned())
 }
 
 /// Whether an item of an export is the mark of an import.

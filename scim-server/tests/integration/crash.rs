@@ -37,7 +37,7 @@ const WRITERS: usize = 8;
 const GENERATION: u32 = 50;
 
 /// The store is opened anew after four times as much: a few times in each cycle.
-const RENEW_AFTER: &str = "8KiB";
+const RENEW_AFTER: &str = "2KiB";
 
 /// What one writer was told, and what it does not know.
 #[derive(Debug, Default)]

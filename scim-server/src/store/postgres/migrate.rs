@@ -4,6 +4,7 @@
 //! once do the steps one after the other, and the second finds them done.
 
 use scim_protocol::Timestamp;
+use tokio_postgres::error::SqlState;
 
 use super::{
     connections::Connection,
@@ -34,7 +35,7 @@ const TRIES: u32 = 20;
 pub(super) async fn current(connection: &Connection) -> Result<i64, StoreError> {
     match connection.query_opt("SELECT max(number) FROM schema_migration", &[]).await {
         Ok(row) => Ok(row.and_then(|row| row.get(0)).unwrap_or(0)),
-        Err(error) if error.code() == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE) => Ok(0),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(0),
         Err(error) => Err(Fault::from(error).into()),
     }
 }
@@ -45,7 +46,6 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> Result
     loop {
         match attempt(connection, now).await {
             Ok(applied) => return Ok(applied),
-            // Two processes may also meet in `CREATE TABLE IF NOT EXISTS`, before there is a row to hold.
             Err(Fault::Contended(why)) if failed < TRIES => {
                 failed += 1;
                 tracing::debug!(why, "another process changes the schema, too");
@@ -56,8 +56,19 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> Result
     }
 }
 
+/// Two processes may also meet in `CREATE TABLE IF NOT EXISTS`, before there is a row to hold: then one
+/// of them is told that the table exists, or a part of it.
+fn met(error: tokio_postgres::Error) -> Fault {
+    match error.code() {
+        Some(code) if [SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT].contains(code) => {
+            Fault::Contended(error.to_string())
+        }
+        _ => error.into(),
+    }
+}
+
 async fn attempt(connection: &mut Connection, now: Timestamp) -> Result<Vec<&'static str>, Fault> {
-    connection.batch_execute(LEDGER).await?;
+    connection.batch_execute(LEDGER).await.map_err(met)?;
     let transaction = connection.transaction().await?;
     transaction.query("SELECT only_row FROM schema_lock FOR UPDATE", &[]).await?;
     let row = transaction.query_one("SELECT coalesce(max(number), 0) FROM schema_migration", &[]).await?;

@@ -26,7 +26,10 @@ mod sweep;
 mod transfer;
 mod walk;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use async_trait::async_trait;
 use scim_protocol::Timestamp;
@@ -76,6 +79,8 @@ pub struct PostgresStore {
     reader: Arc<Reader>,
     writer: Arc<Writer>,
     sweeper: JoinHandle<()>,
+    /// How many items were loaded.
+    loaded: AtomicUsize,
     clock: Arc<dyn Clock>,
     metrics: Arc<StoreMetrics>,
 }
@@ -96,7 +101,7 @@ impl PostgresStore {
         let (sweeps, swept) = mpsc::unbounded_channel();
         let writer = Arc::new(Writer::new(Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics), sweeps));
         let sweeper = tokio::spawn(sweep(Arc::clone(&reader), swept));
-        Ok(Self { connections, reader, writer, sweeper, clock, metrics })
+        Ok(Self { connections, reader, writer, sweeper, loaded: AtomicUsize::new(0), clock, metrics })
     }
 
     /// Brings the schema of a database to the version that this program needs; gives the names of
@@ -227,6 +232,12 @@ impl Store for PostgresStore {
         sweep::sweep_all(&self.reader).await?;
         for portion in transfer::portions(&items) {
             self.writer.load(portion).await?;
+            let before = self.loaded.fetch_add(portion.len(), Ordering::Relaxed);
+            if transfer::outgrows(before, before + portion.len()) {
+                for sql in statement::ANALYZE {
+                    self.reader.query(sql, &[]).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -277,7 +288,7 @@ mod tests {
     use super::{database::shared, *};
     use crate::{
         clock::SystemClock,
-        store::contract::{Open, contract},
+        store::contract::{Open, contract, user},
     };
 
     fn place() -> Open {
@@ -294,4 +305,19 @@ mod tests {
     }
 
     contract!(place);
+
+    #[tokio::test]
+    async fn the_planner_learns_of_what_is_loaded() {
+        let options = Options::new(shared().schema());
+        PostgresStore::migrate(&options, &SystemClock).await.unwrap();
+        let store = PostgresStore::open(&options, Arc::new(SystemClock)).await.unwrap();
+        let known = async || -> f32 {
+            let sql = "SELECT reltuples FROM pg_class WHERE oid = 'resource'::regclass";
+            store.reader.query(sql, &[]).await.unwrap()[0].get(0)
+        };
+        assert!(known().await < 0.0, "the table was looked at already");
+        let resource = |number| Item::Resource(user(number), Record::default(), Vec::new());
+        store.load((1..=20).map(resource).collect()).await.unwrap();
+        assert!((known().await - 20.0).abs() < 0.5);
+    }
 }

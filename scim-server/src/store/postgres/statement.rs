@@ -247,6 +247,10 @@ pub(super) const ALL_COUNTS: &str = "SELECT resource_type, resources FROM resour
 pub(super) const SET_COUNT: &str = "INSERT INTO resource_count (tenant, resource_type, resources) VALUES ($1, $2, $3) \
     ON CONFLICT (tenant, resource_type) DO UPDATE SET resources = excluded.resources";
 
+// What the planner knows of the tables. Of a fresh one it knows nothing, and takes it for small.
+
+pub(super) const ANALYZE: [&str; 4] = ["ANALYZE resource", "ANALYZE index_entry", "ANALYZE member", "ANALYZE event"];
+
 // Who does what only one should do.
 
 pub(super) const LEASE: &str = "INSERT INTO lease (chore, holder, until) VALUES ($1, $2, $3) \

@@ -116,6 +116,15 @@ impl PostgresStore {
         Ok(migrate::apply(&mut connection, clock.now()).await?)
     }
 
+    /// Has the database look at what its tables hold. Without that it is slower, and nothing else.
+    async fn inform_planner(&self) {
+        for sql in statement::ANALYZE {
+            if let Err(error) = self.reader.query(sql, &[]).await {
+                tracing::debug!(error = &error as &dyn std::error::Error, sql, "the planner was not informed");
+            }
+        }
+    }
+
     async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         let rows = self.reader.query(statement::TENANTS, &[]).await?;
         rows.iter().map(|row| column(row, 0).map(TenantId)).collect()
@@ -234,9 +243,7 @@ impl Store for PostgresStore {
             self.writer.load(portion).await?;
             let before = self.loaded.fetch_add(portion.len(), Ordering::Relaxed);
             if transfer::outgrows(before, before + portion.len()) {
-                for sql in statement::ANALYZE {
-                    self.reader.query(sql, &[]).await?;
-                }
+                self.inform_planner().await;
             }
         }
         Ok(())

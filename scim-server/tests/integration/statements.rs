@@ -41,8 +41,19 @@ const FOREIGN: &[&str] = &[
 ];
 
 /// How statements may begin.
-const VERBS: &[&str] =
-    &["BEGIN", "COMMIT", "CREATE", "DELETE", "INSERT", "ROLLBACK", "SELECT", "SET", "START TRANSACTION", "UPDATE"];
+const VERBS: &[&str] = &[
+    "ANALYZE",
+    "BEGIN",
+    "COMMIT",
+    "CREATE",
+    "DELETE",
+    "INSERT",
+    "ROLLBACK",
+    "SELECT",
+    "SET",
+    "START TRANSACTION",
+    "UPDATE",
+];
 
 /// The statements that a program of ours has sent, each once, from a log in which each record begins
 /// with the name of who sent it.

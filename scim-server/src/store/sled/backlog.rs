@@ -82,8 +82,11 @@ impl Backlog {
         value.map_or_else(|| tree.get(key), Ok)
     }
 
-    /// Shows each key of a run with its value as they will be, under further changes, in no order, until one is what
-    /// was sought. Nothing becomes durable meanwhile, so that no key is shown twice or missed.
+    /// Shows each key of a run with its value as they will be, under further changes, in no order, until
+    /// one is what was sought.
+    ///
+    /// What is here of the run is copied, so that the tree is read without the lock: whatever becomes
+    /// durable meanwhile is in the copy, and is not looked at in the tree.
     pub fn any(
         &self,
         tree: &Tree,
@@ -91,22 +94,25 @@ impl Backlog {
         over: &Changes,
         mut sought: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<bool, StoreError> {
+        let within = |layer: &Changes| -> Changes {
+            let part = layer.range(range.start.clone()..range.end.clone());
+            part.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
         let state = self.state();
-        let layers = [over, &state.gathered, &state.underway];
-        for (depth, layer) in layers.iter().enumerate() {
-            for (key, value) in layer.range(range.start.clone()..range.end.clone()) {
-                let hidden = layers.iter().take(depth).any(|upper| upper.contains_key(key));
-                if let Some(value) = value
-                    && !hidden
-                    && sought(key, value)
-                {
-                    return Ok(true);
-                }
+        let mut changes = within(&state.underway);
+        changes.extend(within(&state.gathered));
+        drop(state);
+        changes.extend(within(over));
+        for (key, value) in &changes {
+            if let Some(value) = value
+                && sought(key, value)
+            {
+                return Ok(true);
             }
         }
         for item in tree.scan(range) {
             let (key, value) = item?;
-            if !layers.iter().any(|layer| layer.contains_key(&*key)) && sought(&key, &value) {
+            if !changes.contains_key(&*key) && sought(&key, &value) {
                 return Ok(true);
             }
         }

@@ -13,6 +13,7 @@ pub mod tls;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use scim_protocol::Timestamp;
 use uuid::Uuid;
 
 use self::limit::RetryAfter;
@@ -78,12 +79,12 @@ impl Service {
             Profile::Rfc => self.tokens.check(caller.actor(), set.unwrap_or_else(|| self.settings.load().rate_limit)),
         }
     }
+}
 
-    /// An id for a request, in the order of time.
-    fn request_id(&self) -> Uuid {
-        let millis = u64::try_from(self.clock.now().as_millis()).unwrap_or_default();
-        uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid()
-    }
+/// An id for a request, in the order of time.
+fn request_id(at: Timestamp) -> Uuid {
+    let millis = u64::try_from(at.as_millis()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid()
 }
 
 /// The address to count failures for: the connection's, or the one that a trusted proxy names last.

@@ -119,9 +119,9 @@ pub struct Context {
     /// Who asks.
     pub caller: Caller,
     /// The base URL of the tenant's endpoint, without a slash at its end.
-    pub base: Arc<str>,
-    /// The request's id, for the event.
-    pub request: Arc<str>,
+    pub base: String,
+    /// The request's id, for the event; `None` when no request came over HTTP.
+    pub request: Option<uuid::Uuid>,
 }
 
 impl Context {
@@ -139,7 +139,7 @@ impl Context {
             target: key.id,
             version: 0,
             attributes,
-            request: self.request.to_string(),
+            request: self.request.map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -218,10 +218,8 @@ impl Operations {
         self.ids.next(&*self.clock)
     }
 
-    fn renderer(&self, context: &Context) -> Renderer {
-        let tenant = context.caller.tenant();
-        let (base, endpoints) = (context.base.clone(), tenant.endpoints.clone());
-        Renderer { store: self.store.clone(), tenant: tenant.id, base, endpoints }
+    fn renderer<'a>(&'a self, context: &'a Context) -> Renderer<'a> {
+        Renderer::new(&*self.store, context.caller.tenant(), &context.base)
     }
 
     /// The resource with that id, or 404.

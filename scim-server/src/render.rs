@@ -7,7 +7,7 @@
 //! A group may have any number of members, so an answer may be long. A short one is one buffer; a
 //! long one is a stream of pieces, made while it is sent, and never stands in memory as a whole.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use scim_protocol::{
@@ -17,8 +17,12 @@ use scim_protocol::{
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
-use crate::store::{Record, Reference, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName};
+use crate::{
+    store::{Record, Reference, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName},
+    tenant::Tenant,
+};
 
 /// How many members are read from the store at a time.
 const MEMBERS_PAGE: usize = 1000;
@@ -90,10 +94,10 @@ impl Out {
         drop(serde_json::to_writer(&mut self.buffer, text));
     }
 
-    /// Writes a number.
-    pub fn number(&mut self, number: u64) {
+    /// Writes what displays itself as something that JSON does not escape: a number, a time.
+    pub fn display(&mut self, value: impl fmt::Display) {
         use std::io::Write;
-        drop(write!(self.buffer, "{number}"));
+        drop(write!(self.buffer, "{value}"));
     }
 }
 
@@ -165,22 +169,27 @@ impl View {
 }
 
 /// Writes resources of one tenant under one base URL.
-#[derive(Clone)]
-pub struct Renderer {
+#[derive(Clone, Copy)]
+pub struct Renderer<'a> {
     /// Where members and their names are read.
-    pub store: Arc<dyn Store>,
+    pub store: &'a dyn Store,
     /// The tenant.
     pub tenant: TenantId,
     /// The base URL without a slash at its end: `https://host/{tenant}/scim/v2`.
-    pub base: Arc<str>,
+    base: &'a str,
     /// The endpoint of each resource type, for `$ref`.
-    pub endpoints: Arc<[(TypeName, String)]>,
+    pub endpoints: &'a [(TypeName, String)],
 }
 
-impl Renderer {
+impl<'a> Renderer<'a> {
+    /// Writes resources of that tenant, which is reached under that base URL.
+    pub fn new(store: &'a dyn Store, tenant: &'a Tenant, base: &'a str) -> Self {
+        Self { store, tenant: tenant.id, base, endpoints: &tenant.endpoints }
+    }
+
     /// The absolute URL of a resource.
     pub fn location(&self, resource_type: &str, id: ResourceId) -> String {
-        format!("{}{}/{id}", self.base, self.endpoint(resource_type))
+        location(self.base, self.endpoint(resource_type), id)
     }
 
     fn endpoint(&self, resource_type: &str) -> &str {
@@ -259,11 +268,11 @@ impl Renderer {
     /// One element of `groups` or `members` (RFC 7643 §4.1.2 and §4.2).
     fn reference(&self, out: &mut Out, ordinal: usize, to: &Reference, kind: &str) {
         out.text(if ordinal == 0 { "{\"value\":\"" } else { ",{\"value\":\"" });
-        let mut buffer = uuid::Uuid::encode_buffer();
+        let mut buffer = Uuid::encode_buffer();
         let id: &str = to.id.0.hyphenated().encode_lower(&mut buffer);
         out.text(id);
         out.text("\",\"$ref\":\"");
-        out.text(&self.base);
+        out.text(self.base);
         out.text(self.endpoint(to.resource_type.as_str()));
         out.text("/");
         out.text(id);
@@ -280,16 +289,21 @@ impl Renderer {
 
     /// `meta` (RFC 7643 §3.1), always last.
     fn meta(&self, out: &mut Out, view: &View, id: ResourceId, record: &Record) {
-        use std::io::Write;
         let header = &record.header;
         out.text(",\"meta\":{\"resourceType\":");
         out.string(&view.resource_type.name);
-        // Writing to memory does not fail; the base URL has no character that JSON escapes.
-        drop(write!(
-            out.buffer,
-            ",\"created\":\"{}\",\"lastModified\":\"{}\",\"location\":\"{}{}/{id}\",\"version\":\"W/\\\"{}\\\"\"}}",
-            header.created, header.last_modified, self.base, view.resource_type.endpoint, header.version
-        ));
+        out.text(",\"created\":\"");
+        out.display(header.created);
+        out.text("\",\"lastModified\":\"");
+        out.display(header.last_modified);
+        // The base URL has no character that JSON escapes.
+        for text in ["\",\"location\":\"", self.base, &view.resource_type.endpoint, "/"] {
+            out.text(text);
+        }
+        out.text(id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        out.text("\",\"version\":\"W/\\\"");
+        out.display(header.version);
+        out.text("\\\"\"}");
     }
 
     /// The whole resource as a value, with everything that a filter or a projection may name.
@@ -359,6 +373,12 @@ impl Renderer {
     fn key(&self, view: &View, id: ResourceId) -> ResourceKey {
         ResourceKey { tenant: self.tenant, resource_type: view.resource_type.name.as_str().into(), id }
     }
+}
+
+/// The absolute URL of a resource, from the base URL and the endpoint with its slash.
+pub fn location(base: &str, endpoint: &str, id: ResourceId) -> String {
+    let mut buffer = Uuid::encode_buffer();
+    [base, endpoint, "/", id.0.hyphenated().encode_lower(&mut buffer)].concat()
 }
 
 /// The entity-tag of a version (RFC 7644 §3.14): weak, because `groups` is not covered by it.

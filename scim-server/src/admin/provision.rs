@@ -71,9 +71,9 @@ impl Provision for Operations {
     }
 }
 
-/// No request came over HTTP: locations are paths, and the event names no request.
+/// No request came over HTTP: locations are paths.
 fn context(caller: &Caller) -> Context {
-    Context { caller: caller.clone(), base: base_path(caller.tenant().id).into(), request: Arc::from("") }
+    Context { caller: caller.clone(), base: base_path(caller.tenant().id), request: None }
 }
 
 fn resource_type_of(caller: &Caller, name: &str) -> Result<Arc<ResourceType>, Error> {

@@ -1,6 +1,6 @@
 //! The life of a request, every step in order.
 
-use std::sync::Arc;
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use hyper::{
@@ -10,7 +10,7 @@ use hyper::{
     http::request::Parts,
 };
 use scim_protocol::{
-    Error, ErrorKind,
+    Error, ErrorKind, Timestamp,
     message::{BulkRequest, Query},
     schema::ResourceType,
 };
@@ -23,9 +23,9 @@ use super::{
     body::Body,
     limit::RetryAfter,
     listen::Peer,
-    request,
+    request, request_id,
     response::{self, InsufficientScope},
-    route::{Route, Target, route},
+    route::{NoTarget, Route, Target, route},
     source,
 };
 use crate::{
@@ -41,12 +41,22 @@ use crate::{
 /// The header by which a client can name a request to an administrator.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// A request as it came in.
+#[derive(Clone, Copy)]
+struct Arrival {
+    id: Uuid,
+    at: Timestamp,
+    /// Whose failures are counted.
+    address: IpAddr,
+    peer: Peer,
+}
+
 /// What is learnt about a request on its way, for the audit log and the metrics.
-struct Notes {
+struct Notes<'a> {
     operation: Operation,
     event: Event,
-    caller: Option<Caller>,
-    id: Option<String>,
+    actor: Option<Arc<str>>,
+    id: Option<Cow<'a, str>>,
     body: Bytes,
 }
 
@@ -56,14 +66,15 @@ enum Event {
     Other(EventName<'static>),
 }
 
-impl Notes {
+impl<'a> Notes<'a> {
     fn new() -> Self {
         let event = Event::Other(EventName::Unknown);
-        Self { operation: Operation::Unknown, event, caller: None, id: None, body: Bytes::new() }
+        Self { operation: Operation::Unknown, event, actor: None, id: None, body: Bytes::new() }
     }
 
     /// Notes what the call is, also when it is refused later.
-    fn aim(&mut self, target: &Target<'_>, method: &Method, tenant: Option<&Tenant>) {
+    fn aim(&mut self, target: &Result<Target<'a>, NoTarget>, method: &Method, tenant: Option<&Tenant>) {
+        let Ok(target) = target else { return };
         let listed = |one: EventName<'static>, all, name: bool| Event::Other(if name { one } else { all });
         let of = |endpoint: &str, verb| {
             let rt = tenant.and_then(|tenant| tenant.registry.endpoint(endpoint));
@@ -94,7 +105,7 @@ impl Notes {
             Target::ServiceProviderConfig => (Operation::Discover, Event::Other(EventName::ServiceProviderConfig)),
         };
         if let Target::Resource(_, id) = target {
-            self.id = Some(id.to_string());
+            self.id = Some(id.clone());
         }
     }
 
@@ -109,22 +120,25 @@ impl Notes {
 /// Answers one request. A write goes on to its end, with its audit record, when the client
 /// disconnects; a read is dropped then.
 pub async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
-    let id = service.request_id();
+    let at = service.clock.now();
+    let trust_forwarded = service.settings.load().public.trust_forwarded;
+    let address = source(request.headers(), peer.address.ip(), trust_forwarded);
+    let arrival = Arrival { id: request_id(at), at, address, peer };
+    let id = arrival.id;
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return log::within(id, service.exchange(request, peer, id)).await;
+        return log::within(id, service.exchange(request, arrival)).await;
     }
-    let working = tokio::spawn(log::within(id, async move { service.exchange(request, peer, id).await }));
+    let working = tokio::spawn(log::within(id, async move { service.exchange(request, arrival).await }));
     working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
 }
 
 impl Service {
-    async fn exchange(&self, request: Request<Incoming>, peer: Peer, id: Uuid) -> Response<Body> {
+    async fn exchange(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
         let started = Instant::now();
-        let at = self.clock.now();
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, incoming) = request.into_parts();
         let mut notes = Notes::new();
-        let outcome = self.perform(&parts, incoming, peer, id, &mut notes).await;
+        let outcome = self.perform(&parts, incoming, arrival, &mut notes).await;
         let (mut response, error) = match outcome {
             Ok(response) => (response, None),
             Err(error) => {
@@ -134,53 +148,51 @@ impl Service {
             }
         };
         let mut text = Uuid::encode_buffer();
-        if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
+        if let Ok(value) = HeaderValue::from_str(arrival.id.hyphenated().encode_lower(&mut text)) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        self.record(&parts, peer, id, at, &notes, &response, error.as_ref()).await;
+        self.record(&parts, arrival, &notes, &response, error.as_ref()).await;
         tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
         self.metrics.requests.observe(notes.operation, response.status().as_u16(), started.elapsed());
         response
     }
 
     /// From the address to the answer: limit, route, authenticate, authorise, limit, perform.
-    async fn perform(
+    async fn perform<'a>(
         &self,
-        parts: &Parts,
+        parts: &'a Parts,
         incoming: Incoming,
-        peer: Peer,
-        id: Uuid,
-        notes: &mut Notes,
+        arrival: Arrival,
+        notes: &mut Notes<'a>,
     ) -> Result<Response<Body>, Error> {
-        let address = source(&parts.headers, peer.address.ip(), self.settings.load().public.trust_forwarded);
+        let Arrival { id, at, address, peer } = arrival;
         self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
         let Route { tenant, target } = route(parts.uri.path())?;
-        let known = self.access.tenant(tenant);
-        if let Ok(target) = &target {
-            notes.aim(target, &parts.method, known.as_deref());
-        }
         let discovery = target.as_ref().is_ok_and(Target::is_discovery);
-        let anonymous = discovery && !parts.headers.contains_key(AUTHORIZATION);
-        if anonymous
-            && let Some(known) = &known
+        if discovery
+            && !parts.headers.contains_key(AUTHORIZATION)
+            && let Some(known) = self.access.tenant(tenant)
             && !known.settings.discovery_needs_token
             && !known.disabled
         {
+            notes.aim(&target, &parts.method, Some(&known));
             self.anonymous.check(address).map_err(|retry| self.slow_down(retry))?;
             self.anonymous.count(address);
             let target = target?;
             target.require(parts.method.as_str())?;
             let base = self.settings.load().public.base(parts, peer, tenant)?;
-            return self.discover(parts, &target, known, &base);
+            return self.discover(parts, &target, &known, &base);
         }
         let authorization = request::text(&parts.headers, &AUTHORIZATION);
-        let caller = self.access.authenticate(tenant, authorization, self.clock.now()).inspect_err(|error| {
+        let caller = self.access.authenticate(tenant, authorization, at).inspect_err(|error| {
+            notes.aim(&target, &parts.method, self.access.tenant(tenant).as_deref());
             self.metrics.authentication_failures.inc();
             if error.kind() == ErrorKind::Unauthorized {
                 self.addresses.count(address);
             }
         })?;
-        notes.caller = Some(caller.clone());
+        notes.aim(&target, &parts.method, Some(caller.tenant()));
+        notes.actor = Some(caller.actor().clone());
         self.take_turn(&caller).map_err(|retry| {
             self.metrics.rate_limited.inc();
             Error::new(
@@ -195,13 +207,11 @@ impl Service {
             return self.discover(parts, &target, caller.tenant(), &base);
         }
         authorise(&caller, &parts.method, &target)?;
-        let mut buffer = Uuid::encode_buffer();
-        let request: &str = id.hyphenated().encode_lower(&mut buffer);
-        let context = Context { caller, base, request: request.into() };
+        let context = Context { caller, base, request: Some(id) };
         let answer = self.operate(&context, &target, parts, incoming, notes).await;
         let answer = answer.map_err(|error| profile::phrase(context.caller.tenant(), error))?;
         if notes.id.is_none() {
-            notes.id = answer.id.map(|id| id.to_string());
+            notes.id = answer.id.map(|id| id.to_string().into());
         }
         Ok(response::answer(answer, request::answer_type(&parts.headers)))
     }
@@ -249,7 +259,7 @@ impl Service {
         target: &Target<'_>,
         parts: &Parts,
         incoming: Incoming,
-        notes: &mut Notes,
+        notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         let registry = &context.caller.tenant().registry;
         match target {
@@ -303,7 +313,7 @@ impl Service {
         endpoint: &str,
         parts: &Parts,
         incoming: Incoming,
-        notes: &mut Notes,
+        notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         if parts.method == Method::POST {
             let query = request::query(parts)?;
@@ -342,7 +352,7 @@ impl Service {
         id: &str,
         parts: &Parts,
         incoming: Incoming,
-        notes: &mut Notes,
+        notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         let operations = &self.operations;
         let if_match = request::condition(&parts.headers, &IF_MATCH);
@@ -366,7 +376,7 @@ impl Service {
         }
     }
 
-    async fn body(&self, parts: &Parts, incoming: Incoming, notes: &mut Notes) -> Result<Value, Error> {
+    async fn body(&self, parts: &Parts, incoming: Incoming, notes: &mut Notes<'_>) -> Result<Value, Error> {
         let settings = self.settings.load();
         let bulk = matches!(notes.operation, Operation::Bulk);
         let most = if bulk { settings.bulk_max_body } else { settings.max_body };
@@ -374,14 +384,11 @@ impl Service {
         request::json(&parts.headers, &notes.body)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "everything that is known of the exchange goes into its record")]
     async fn record(
         &self,
         parts: &Parts,
-        peer: Peer,
-        id: Uuid,
-        at: scim_protocol::Timestamp,
-        notes: &Notes,
+        arrival: Arrival,
+        notes: &Notes<'_>,
         response: &Response<Body>,
         error: Option<&Error>,
     ) {
@@ -393,11 +400,11 @@ impl Service {
             _ => Document::None,
         };
         let record = AuditRecord {
-            at,
+            at: arrival.at,
             event,
             tenant,
-            token: notes.caller.as_ref().map(|caller| &**caller.actor()),
-            source_address: source(&parts.headers, peer.address.ip(), self.settings.load().public.trust_forwarded),
+            token: notes.actor.as_deref(),
+            source_address: arrival.address,
             user_agent: request::text(&parts.headers, &USER_AGENT),
             host: request::host(parts),
             id: notes.id.as_deref(),
@@ -405,8 +412,8 @@ impl Service {
             body: if notes.body.is_empty() { Document::None } else { Document::Bytes(&notes.body) },
             response: made,
             error,
-            request: id,
-            event_id: self.request_id(),
+            request: arrival.id,
+            event_id: request_id(arrival.at),
         };
         audit.record(&record).await;
     }

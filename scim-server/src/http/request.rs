@@ -159,9 +159,9 @@ pub struct Public {
 
 impl Public {
     /// The base URL of a tenant: from the configuration, else from the request.
-    pub fn base(&self, parts: &Parts, peer: Peer, tenant: &str) -> Result<Arc<str>, Error> {
+    pub fn base(&self, parts: &Parts, peer: Peer, tenant: &str) -> Result<String, Error> {
         if let Some(url) = &self.url {
-            return Ok([url, "/", tenant, "/scim/v2"].concat().into());
+            return Ok([url, "/", tenant, "/scim/v2"].concat());
         }
         let forwarded = |name: &'static str| {
             let name = HeaderName::from_static(name);
@@ -178,7 +178,7 @@ impl Public {
         if host.is_empty() || !host.bytes().all(legal) {
             return Err(Error::value("The Host header must name this server."));
         }
-        Ok([scheme, "://", host, "/", tenant, "/scim/v2"].concat().into())
+        Ok([scheme, "://", host, "/", tenant, "/scim/v2"].concat())
     }
 }
 

@@ -96,10 +96,9 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
     let (Some(tenant), Some("scim"), Some(rest)) = (segments.next(), segments.next(), segments.next()) else {
         return Err(not_found());
     };
-    let (version, rest) = rest.split_once('/').unwrap_or((rest, ""));
-    let rest = rest.trim_start_matches('/');
+    let (version, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let target = match version {
-        "v2" => target(rest.strip_suffix('/').unwrap_or(rest)).ok_or(NoTarget::Unknown),
+        "v2" => target(with_one_slash(rest)).ok_or(NoTarget::Unknown),
         other if other.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) => {
             Err(NoTarget::Version)
         }
@@ -108,31 +107,33 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
     Ok(Route { tenant, target })
 }
 
-fn target(rest: &str) -> Option<Target<'_>> {
-    if rest.is_empty() {
-        return Some(Target::Root);
-    }
-    let (first, second) = match rest.split_once('/') {
-        Some((first, second)) => (first, Some(decode(second)?)),
-        None => (rest, None),
-    };
-    let first = decode(first)?;
-    Some(match (&*first, second) {
-        ("Bulk", None) => Target::Bulk,
-        ("Me", _) => Target::Me,
-        (".search", None) => Target::Search(None),
-        ("ServiceProviderConfig" | "ServiceProviderConfigs", None) => Target::ServiceProviderConfig,
-        ("Schemas", id) => Target::Schemas(id),
-        ("ResourceTypes", name) => Target::ResourceTypes(name),
-        (_, Some(second)) if second == ".search" => Target::Search(Some(endpoint(&first))),
-        (_, Some(id)) if !id.contains('/') => Target::Resource(endpoint(&first), id),
-        (_, Some(_)) => return None,
-        (_, None) => Target::Resources(endpoint(&first)),
-    })
+/// The same with one slash where there are many at its begin, and none at its end.
+fn with_one_slash(rest: &str) -> &str {
+    let slashes = rest.len() - rest.trim_start_matches('/').len();
+    let rest = rest.get(slashes.saturating_sub(1)..).unwrap_or_default();
+    rest.strip_suffix('/').unwrap_or(rest)
 }
 
-fn endpoint(segment: &str) -> Cow<'static, str> {
-    Cow::Owned(format!("/{segment}"))
+/// What stands behind the base URL: nothing, or an endpoint with its slash and what follows.
+fn target(rest: &str) -> Option<Target<'_>> {
+    let Some(unslashed) = rest.strip_prefix('/') else { return Some(Target::Root) };
+    let (endpoint, second) = match unslashed.find('/') {
+        Some(at) => (rest.get(..=at)?, Some(decode(rest.get(at + 2..)?)?)),
+        None => (rest, None),
+    };
+    let endpoint = decode(endpoint)?;
+    Some(match (&*endpoint, second) {
+        ("/Bulk", None) => Target::Bulk,
+        ("/Me", _) => Target::Me,
+        ("/.search", None) => Target::Search(None),
+        ("/ServiceProviderConfig" | "/ServiceProviderConfigs", None) => Target::ServiceProviderConfig,
+        ("/Schemas", id) => Target::Schemas(id),
+        ("/ResourceTypes", name) => Target::ResourceTypes(name),
+        (_, Some(second)) if second == ".search" => Target::Search(Some(endpoint)),
+        (_, Some(id)) if !id.contains('/') => Target::Resource(endpoint, id),
+        (_, Some(_)) => return None,
+        (_, None) => Target::Resources(endpoint),
+    })
 }
 
 fn decode(segment: &str) -> Option<Cow<'_, str>> {

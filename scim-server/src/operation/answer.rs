@@ -5,7 +5,7 @@ use scim_protocol::Error;
 use super::{Context, Operations};
 use crate::{
     log,
-    render::{META_BYTES, Out, Pieces, STREAM_MEMBERS, View},
+    render::{META_BYTES, Out, Pieces, Renderer, STREAM_MEMBERS, View, location},
     store::{Record, ResourceId, ResourceKey},
 };
 
@@ -59,7 +59,7 @@ impl Answer {
         Self {
             outcome,
             id: Some(key.id),
-            location: Some(format!("{}{endpoint}/{}", context.base, key.id)),
+            location: Some(location(&context.base, endpoint, key.id)),
             version: Some(version),
             content: Content::Nothing,
         }
@@ -77,12 +77,12 @@ impl Operations {
         view: &View,
     ) -> Result<Answer, Error> {
         let mut answer = Answer::about(context, outcome, key, record.header.version);
-        let renderer = self.renderer(context);
         let groups = self.groups(key, view).await?;
         answer.content = if view.members(&record) > STREAM_MEMBERS {
             let (mut out, pieces) = Out::stream();
-            let (view, id) = (view.clone(), key.id);
+            let (view, id, store, context) = (view.clone(), key.id, self.store.clone(), context.clone());
             tokio::spawn(log::within_same(async move {
+                let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
                 let result = renderer.resource(&mut out, &view, id, &record, &groups).await;
                 out.finish(result).await;
             }));
@@ -90,7 +90,7 @@ impl Operations {
         } else {
             let mut out = Out::default();
             out.buffer.reserve(record.body.visible.len() + META_BYTES);
-            renderer.resource(&mut out, view, key.id, &record, &groups).await?;
+            self.renderer(context).resource(&mut out, view, key.id, &record, &groups).await?;
             Content::Whole(out.buffer)
         };
         Ok(answer)

@@ -10,14 +10,14 @@ use crate::{
 use super::page::Match;
 
 /// A page that is ready to be written.
-pub(super) struct Listing {
-    pub renderer: Renderer,
+pub(super) struct Listing<'a> {
+    pub renderer: Renderer<'a>,
     /// What is shown of each type, by ordinal.
     pub views: Vec<View>,
     pub matches: Vec<(usize, Match)>,
 }
 
-impl Listing {
+impl Listing<'_> {
     /// Writes the elements of `Resources` and closes the message.
     pub async fn write(self, out: &mut Out) -> Result<(), StoreError> {
         let groups = self.groups().await?;

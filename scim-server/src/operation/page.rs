@@ -47,7 +47,7 @@ struct Candidates {
 /// looked at, and can stop and be resumed anywhere: its position is all of its state.
 pub(super) struct Walk<'a> {
     operations: &'a Operations,
-    renderer: Renderer,
+    renderer: Renderer<'a>,
     target: &'a Target,
     /// What each candidate is held against, and what of it that looks at; nothing where the plan says all
     /// that the filter says: the store has looked whether the record has the value by which it was found.
@@ -67,7 +67,7 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub fn new(
         operations: &'a Operations,
-        context: &Context,
+        context: &'a Context,
         target: &'a Target,
         after: Option<Position>,
         examined: u64,
@@ -237,7 +237,7 @@ impl<'a> Walk<'a> {
     }
 
     async fn members_of(&self, group: ResourceId, after: Option<ResourceId>, most: usize) -> Result<Candidates, Error> {
-        for (name, _) in self.renderer.endpoints.iter() {
+        for (name, _) in self.renderer.endpoints {
             let key = ResourceKey { tenant: self.renderer.tenant, resource_type: name.clone(), id: group };
             let page = self.operations.store.members(&key, after, most, false).await?;
             if page.is_empty() {

@@ -14,6 +14,7 @@ use scim_protocol::{
 
 use super::{
     Answer, Content, Context, Operations, Outcome,
+    list::Listing,
     page::{Match, Target, Walk, by_id, too_many},
     view,
 };
@@ -21,7 +22,7 @@ use crate::{
     cursor::{Cursor, Fingerprint},
     plan::{Plan, Scope, Source, plan},
     profile,
-    render::{META_BYTES, Out, STREAM_MEMBERS},
+    render::{META_BYTES, Out, Renderer, STREAM_MEMBERS},
     store::{Position, Start},
 };
 
@@ -298,17 +299,18 @@ impl Operations {
         let views: Vec<_> = targets.iter().map(|target| target.view.clone()).collect();
         let members = |(ordinal, found): &(usize, Match)| Some(views.get(*ordinal)?.members(&found.record));
         let listed: u64 = found.matches.iter().filter_map(members).sum();
-        let page = super::list::Listing { renderer: self.renderer(context), views, matches: found.matches };
         let body = if listed > STREAM_MEMBERS {
             let (mut stream, pieces) = Out::stream();
             stream.buffer = out.buffer;
+            let (store, context) = (self.store.clone(), context.clone());
             tokio::spawn(crate::log::within_same(async move {
-                let result = page.write(&mut stream).await;
+                let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
+                let result = Listing { renderer, views, matches: found.matches }.write(&mut stream).await;
                 stream.finish(result).await;
             }));
             Content::Pieces(pieces)
         } else {
-            page.write(&mut out).await?;
+            Listing { renderer: self.renderer(context), views, matches: found.matches }.write(&mut out).await?;
             Content::Whole(out.buffer)
         };
         Ok(Answer::plain(Outcome::Ok, body))

@@ -127,10 +127,10 @@ impl SledStore {
         steps: usize,
         work: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let tree = self.door.tree().await?;
         if steps <= INLINE {
-            return work(&tree);
+            return self.door.read(work).await;
         }
+        let tree = self.door.tree().await?;
         tokio::task::spawn_blocking(move || work(&tree)).await.map_err(unavailable)?
     }
 
@@ -187,11 +187,11 @@ impl Store for SledStore {
     }
 
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
-        read::get(&*self.door.tree().await?, key)
+        self.door.read(|tree| read::get(tree, key)).await
     }
 
     async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
-        read::lookup(&*self.door.tree().await?, key)
+        self.door.read(|tree| read::lookup(tree, key)).await
     }
 
     async fn resources(
@@ -210,7 +210,7 @@ impl Store for SledStore {
     }
 
     async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
-        read::count(&*self.door.tree().await?, tenant, resource_type)
+        self.door.read(|tree| read::count(tree, tenant, resource_type)).await
     }
 
     async fn index(
@@ -251,14 +251,14 @@ impl Store for SledStore {
     }
 
     async fn is_member(&self, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError> {
-        read::is_member(&*self.door.tree().await?, group, member)
+        self.door.read(|tree| read::is_member(tree, group, member)).await
     }
 
     async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError> {
         let quick = if members.len() > INLINE {
             None
         } else {
-            read::groups_of(&*self.door.tree().await?, tenant, members, MEMBERSHIPS)?
+            self.door.read(|tree| read::groups_of(tree, tenant, members, MEMBERSHIPS)).await?
         };
         if let Some(groups) = quick {
             return Ok(groups);

@@ -6,16 +6,23 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
 use super::tree::{Tree, unavailable};
 use crate::store::StoreError;
 
 /// Leads to the tree.
-pub(super) struct Door(watch::Sender<State>);
+pub(super) struct Door {
+    /// The tree while the door is open. Every reader of every core comes through here: a lock, or a
+    /// count of who is inside, would be written by all of them, and that costs more than a reading.
+    tree: ArcSwapOption<Tree>,
+    /// For those who have to wait.
+    state: watch::Sender<State>,
+}
 
 enum State {
-    Open(Arc<Tree>),
+    Open,
     /// For a moment.
     Shut,
     /// For good, because the store was told to close.
@@ -26,33 +33,46 @@ enum State {
 
 impl Door {
     pub fn new(tree: Arc<Tree>) -> Self {
-        Self(watch::Sender::new(State::Open(tree)))
+        Self { tree: ArcSwapOption::from(Some(tree)), state: watch::Sender::new(State::Open) }
     }
 
-    /// The tree; waits while the door is shut.
-    pub async fn tree(&self) -> Result<Arc<Tree>, StoreError> {
-        if let State::Open(tree) = &*self.0.borrow() {
-            return Ok(Arc::clone(tree));
+    /// Reads in the tree; waits before that while the door is shut.
+    pub async fn read<T>(&self, work: impl FnOnce(&Tree) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Some(tree) = &*self.tree.load() {
+            return work(tree);
         }
-        let mut states = self.0.subscribe();
-        let state = states.wait_for(|state| !matches!(state, State::Shut)).await.map_err(|_| closed())?;
-        match &*state {
-            State::Open(tree) => Ok(Arc::clone(tree)),
-            State::Lost => Err(lost()),
-            State::Shut | State::Closed => Err(closed()),
+        work(&*self.tree().await?)
+    }
+
+    /// The tree, to hold on to it; waits while the door is shut.
+    pub async fn tree(&self) -> Result<Arc<Tree>, StoreError> {
+        let mut states = self.state.subscribe();
+        loop {
+            if let Some(tree) = self.tree.load_full() {
+                return Ok(tree);
+            }
+            match *states.borrow_and_update() {
+                State::Lost => return Err(lost()),
+                State::Closed => return Err(closed()),
+                // Since just now.
+                State::Open => continue,
+                State::Shut => {}
+            }
+            states.changed().await.map_err(|_| closed())?;
         }
     }
 
     /// Why there is no tree and no writer any more.
     pub fn reason(&self) -> StoreError {
-        if matches!(*self.0.borrow(), State::Lost) { lost() } else { closed() }
+        if matches!(*self.state.borrow(), State::Lost) { lost() } else { closed() }
     }
 
     /// Lets nobody in any more.
     pub fn close(&self) {
-        self.0.send_if_modified(|state| {
+        self.state.send_if_modified(|state| {
             let had = !matches!(state, State::Lost);
             if had {
+                self.tree.store(None);
                 *state = State::Closed;
             }
             had
@@ -61,9 +81,11 @@ impl Door {
 
     /// Lets nobody in until the tree is given back. `None` when the store is being closed.
     pub fn shut(&self) -> Option<Shut<'_>> {
-        let shut = self.0.send_if_modified(|state| {
-            let open = matches!(state, State::Open(_));
+        let shut = self.state.send_if_modified(|state| {
+            let open = matches!(state, State::Open);
             if open {
+                // From here on the tree's count tells of everybody who is inside.
+                self.tree.store(None);
                 *state = State::Shut;
             }
             open
@@ -72,11 +94,12 @@ impl Door {
     }
 
     /// Ends the moment in which it was shut, unless the store was closed meanwhile.
-    fn end(&self, with: State) {
-        self.0.send_if_modified(|state| {
+    fn end(&self, with: Option<Arc<Tree>>) {
+        self.state.send_if_modified(|state| {
             let shut = matches!(state, State::Shut);
             if shut {
-                *state = with;
+                *state = if with.is_some() { State::Open } else { State::Lost };
+                self.tree.store(with);
             }
             shut
         });
@@ -89,13 +112,13 @@ pub(super) struct Shut<'a>(&'a Door);
 impl Shut<'_> {
     /// Lets everybody in.
     pub fn open(self, tree: Arc<Tree>) {
-        self.0.end(State::Open(tree));
+        self.0.end(Some(tree));
     }
 }
 
 impl Drop for Shut<'_> {
     fn drop(&mut self) {
-        self.0.end(State::Lost);
+        self.0.end(None);
     }
 }
 

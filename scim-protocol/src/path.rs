@@ -17,8 +17,21 @@ pub const MAX_LENGTH: usize = 512;
 
 /// An attribute as a client wrote it: `name.givenName`, `urn:…:User:userName`, a whole extension's
 /// URN. Its characters are checked, its meaning is not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttributePath(String);
+#[derive(Debug, Clone)]
+pub struct AttributePath {
+    text: String,
+    /// Where it stood in a filter, in characters from 1. Two that say the same are equal wherever they
+    /// stood.
+    character: usize,
+}
+
+impl PartialEq for AttributePath {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for AttributePath {}
 
 impl AttributePath {
     /// Checks the characters of attribute notation. `ErrorKind::InvalidPath` otherwise.
@@ -40,7 +53,17 @@ impl AttributePath {
         if text.ends_with(['.', ':']) {
             return wrong("a name must follow the last character");
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self { text: text.to_owned(), character: 1 })
+    }
+
+    /// The same, which stood at that character of a longer text.
+    pub(crate) fn at(self, character: usize) -> Self {
+        Self { character, ..self }
+    }
+
+    /// Where it stood in a filter or a path, in characters from 1.
+    pub(crate) fn character(&self) -> usize {
+        self.character
     }
 
     /// Whether attribute notation may hold this character: those of `ATTRNAME` (RFC 7643 §2.1), `$`
@@ -51,7 +74,7 @@ impl AttributePath {
 
     /// The text as it was written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Finds the attribute in the schemas of a resource type.
@@ -96,7 +119,7 @@ impl AttributePath {
 
 impl fmt::Display for AttributePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -25,6 +25,11 @@ pub(super) fn bind(filter: &Filter, rt: &ResourceType, unknown: Unknown) -> Resu
 
 /// Binds a filter that stands in brackets behind an attribute.
 pub(crate) fn bind_element(filter: &Filter, of: &BoundPath) -> Result<BoundFilter, Error> {
+    require_elements(of)?;
+    bind_in(filter, Scope::Element(of))
+}
+
+fn require_elements(of: &BoundPath) -> Result<(), Error> {
     let selectable = of.attribute.as_ref().filter(|attribute| attribute.is_complex() || attribute.multi_valued);
     if of.sub_attribute.is_some() || selectable.is_none() {
         return Err(Error::new(
@@ -32,7 +37,7 @@ pub(crate) fn bind_element(filter: &Filter, of: &BoundPath) -> Result<BoundFilte
             format!("{of} has no elements to choose from; brackets can follow a complex or multi-valued attribute."),
         ));
     }
-    bind_in(filter, Scope::Element(of))
+    Ok(())
 }
 
 /// Where the names of a filter are looked up.
@@ -50,12 +55,13 @@ impl Scope<'_> {
             Self::Resource(rt, Unknown::Unassigned) => Ok(path.find(rt)),
             Self::Resource(rt, Unknown::Refused) => path.bind(rt).map(Some),
         };
-        let found = found.map_err(|error| invalid(error.detail()))?;
-        if let Some(path) = &found {
-            let mut parts = path.attribute.iter().chain(&path.sub_attribute);
+        let found = found.map_err(|error| at(path, &error))?;
+        if let Some(found) = &found {
+            let mut parts = found.attribute.iter().chain(&found.sub_attribute);
             if let Some(never) = parts.find(|part| part.returned == Returned::Never) {
                 let name = &never.name;
-                return Err(invalid(format!("{name} is never returned, so it may not be filtered either.")));
+                let why = format!("{name} is never returned, so it may not be filtered either.");
+                return Err(at(path, &invalid(why)));
             }
         }
         Ok(found)
@@ -83,11 +89,14 @@ fn bind_in(filter: &Filter, scope: Scope<'_>) -> Result<BoundFilter, Error> {
         Filter::Not(inner) => BoundFilter::Not(Box::new(bind_in(inner, scope)?)),
         Filter::Present(path) => scope.find(path)?.map_or(NEVER, BoundFilter::Present),
         Filter::ValuePath { path, filter } => match scope.find(path)? {
-            Some(path) => BoundFilter::ValuePath { filter: Box::new(bind_element(filter, &path)?), path },
+            Some(of) => {
+                require_elements(&of).map_err(|error| at(path, &error))?;
+                BoundFilter::ValuePath { filter: Box::new(bind_in(filter, Scope::Element(&of))?), path: of }
+            }
             None => NEVER,
         },
         Filter::Compare { path, operator, value } => match scope.find(path)? {
-            Some(path) => compare(path, *operator, value)?,
+            Some(found) => compare(found, *operator, value).map_err(|error| at(path, &error))?,
             None if (*operator == CompareOperator::Ne) != value.is_null() => ALWAYS,
             None => NEVER,
         },
@@ -176,6 +185,11 @@ fn kind_name(kind: Type) -> &'static str {
     }
 }
 
+/// What is wrong with a comparison, with the place of its attribute.
+fn at(path: &AttributePath, error: &Error) -> Error {
+    invalid(format!("The filter is wrong at character {}: {}", path.character(), error.detail()))
+}
+
 fn invalid(detail: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidFilter, detail)
 }
@@ -190,7 +204,9 @@ mod tests {
         let registry = SchemaRegistry::core();
         let filter = Filter::parse(filter).unwrap();
         let error = filter.bind(registry.resource_type("User").unwrap()).unwrap_err();
-        assert_eq!((error.kind(), error.detail()), (ErrorKind::InvalidFilter, detail), "{filter}");
+        let (place, found) = error.detail().split_once(": ").unwrap();
+        assert_eq!((error.kind(), found), (ErrorKind::InvalidFilter, detail), "{filter}");
+        assert!(place.starts_with("The filter is wrong at character "), "{filter}: {place}");
     }
 
     #[test]
@@ -241,6 +257,23 @@ mod tests {
             r#"userName[value eq "x"]"#,
             "userName has no elements to choose from; brackets can follow a complex or multi-valued attribute.",
         );
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let registry = SchemaRegistry::core();
+        let rt = registry.resource_type("User").unwrap();
+        for (filter, character) in [
+            (r#"usrName eq "x""#, 1),
+            (r#"userName eq "ö" and usrName pr"#, 21),
+            (r#"not (active gt true)"#, 6),
+            (r#"emails[type eq "work" and tpye pr]"#, 27),
+            (r#"title pr or userName[value eq "x"]"#, 13),
+        ] {
+            let error = Filter::parse(filter).unwrap().bind(rt).unwrap_err();
+            let place = format!("The filter is wrong at character {character}: ");
+            assert!(error.detail().starts_with(&place), "{filter}: {}", error.detail());
+        }
     }
 
     #[track_caller]

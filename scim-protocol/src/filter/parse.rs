@@ -184,7 +184,8 @@ impl<'a> Parser<'a> {
         if word.is_empty() {
             return Err(self.expected("an attribute name"));
         }
-        AttributePath::parse(word).map_err(|_| self.error(start, "an attribute name", &quote(word)))
+        let path = AttributePath::parse(word).map_err(|_| self.error(start, "an attribute name", &quote(word)))?;
+        Ok(path.at(self.character(start)))
     }
 
     /// `.name` behind a closing bracket.
@@ -269,9 +270,13 @@ impl<'a> Parser<'a> {
         self.error(self.position, expected, &found)
     }
 
+    /// In characters from 1, as people count, from a position in bytes.
+    fn character(&self, position: usize) -> usize {
+        self.text.get(..position).map_or(0, |before| before.chars().count()) + 1
+    }
+
     fn error(&self, position: usize, expected: &str, found: &str) -> Error {
-        let character = self.text.get(..position).map_or(0, |before| before.chars().count()) + 1;
-        let subject = self.subject;
+        let (subject, character) = (self.subject, self.character(position));
         Error::new(
             self.kind,
             format!("The {subject} is wrong at character {character}: expected {expected}, found {found}."),

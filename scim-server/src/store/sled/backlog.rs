@@ -58,20 +58,36 @@ struct State {
     answers: Vec<(Answer, Result<Committed, StoreError>)>,
     /// The batch that is being applied. Readers of the tree see it or not.
     underway: Changes,
-    /// Whether the first stage is at work,
-    busy: bool,
-    /// and whether it is the processor that it keeps busy.
-    applying: bool,
+    /// What the first stage does.
+    doing: Doing,
     /// What is applied and waits for the disk, the oldest first.
     written: Vec<Group>,
     /// Whether the second stage is at work.
     syncing: bool,
-    /// Whether the first stage is to end when nothing is left.
-    closing: bool,
-    /// Whether the second stage is to end when nothing is left.
-    ending: bool,
+    /// Which stages are to end when nothing is left for them.
+    ending: Ending,
     /// Set when a write failed: what is on disk is then unknown until the store is opened again.
     broken: bool,
+}
+
+/// What the first stage does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Doing {
+    #[default]
+    Nothing,
+    /// It keeps a processor busy.
+    Applying,
+    /// It waits for the operating system.
+    HandingOver,
+}
+
+/// Which stages are to end when nothing is left for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Ending {
+    #[default]
+    None,
+    First,
+    Both,
 }
 
 /// Commits that were applied together.
@@ -86,12 +102,12 @@ struct Group {
 impl State {
     /// Whether the first stage is to take what has gathered.
     fn is_due(&self) -> bool {
-        let waits = self.answers.len();
-        waits >= WORTH || waits > 0 && self.written.is_empty() && !self.syncing
+        let full = self.answers.len() >= WORTH || self.gathered.len() >= BATCH;
+        full || !self.answers.is_empty() && self.written.is_empty() && !self.syncing
     }
 
     fn is_idle(&self) -> bool {
-        !self.busy && self.answers.is_empty() && self.written.is_empty() && !self.syncing
+        self.doing == Doing::Nothing && self.answers.is_empty() && self.written.is_empty() && !self.syncing
     }
 }
 
@@ -172,7 +188,7 @@ impl Backlog {
     pub fn release(&self) {
         // A stage that is at work looks by itself when it is done.
         let state = self.state();
-        if !state.busy && state.is_due() {
+        if state.doing == Doing::Nothing && state.is_due() {
             drop(state);
             self.decided.notify_one();
         }
@@ -182,7 +198,7 @@ impl Backlog {
     /// go when the processor has time, because the batch is on its way to the disk: that costs less than
     /// to wake up for each.
     pub fn linger(&self) {
-        self.wait_while(|state| state.applying);
+        self.wait_while(|state| state.doing == Doing::Applying);
     }
 
     /// Waits until nothing is left to do; an error when a write has failed.

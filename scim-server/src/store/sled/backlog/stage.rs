@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use super::{Backlog, Group, State, broken};
+use super::{Backlog, Doing, Ending, Group, State, broken};
 use crate::{
     metrics::StoreMetrics,
     store::{
@@ -70,21 +70,21 @@ fn spawn(
 impl Backlog {
     /// Tells the first stage to end when nothing is left.
     fn close(&self) {
-        self.state().closing = true;
+        self.state().ending = Ending::First;
         self.decided.notify_one();
     }
 
     /// Tells the second stage to end when nothing is left.
     fn end(&self) {
-        self.state().ending = true;
+        self.state().ending = Ending::Both;
         self.applied.notify_one();
     }
 
     /// The first stage: applies what has gathered. False when it is time to end.
     fn apply(&self, tree: &Tree) -> bool {
-        let waited = self
-            .decided
-            .wait_while(self.state(), |state| !state.is_due() && !(state.closing && state.answers.is_empty()));
+        let waited = self.decided.wait_while(self.state(), |state| {
+            !state.is_due() && (state.ending == Ending::None || !state.answers.is_empty())
+        });
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         if state.answers.is_empty() {
             return false;
@@ -94,7 +94,7 @@ impl Backlog {
         let changes = std::mem::take(&mut state.gathered);
         let batch = Batch::from(&changes);
         state.underway = changes;
-        (state.busy, state.applying) = (true, true);
+        state.doing = Doing::Applying;
         let broken = state.broken;
         drop(state);
         self.changed.notify_all();
@@ -111,7 +111,7 @@ impl Backlog {
         }
         let mut state = self.state();
         let gone = std::mem::take(&mut state.underway);
-        (state.busy, state.applying) = (false, false);
+        state.doing = Doing::Nothing;
         let group = Group { answers, dirty, begun };
         // Whoever would answer it may be gone.
         let failed = if state.broken {
@@ -124,19 +124,22 @@ impl Backlog {
         self.applied.notify_one();
         self.changed.notify_all();
         drop(gone);
-        failed.into_iter().for_each(|group| group.answer(false));
+        if let Some(group) = failed {
+            group.answer(false);
+        }
         true
     }
 
     /// Notes that the first stage waits for the operating system only.
     fn rest(&self) {
-        self.state().applying = false;
+        self.state().doing = Doing::HandingOver;
         self.changed.notify_all();
     }
 
     /// The second stage: makes durable what is applied, and answers. False when it is time to end.
     fn sync(&self, tree: &Tree, metrics: &StoreMetrics) -> bool {
-        let waited = self.applied.wait_while(self.state(), |state| state.written.is_empty() && !state.ending);
+        let waited =
+            self.applied.wait_while(self.state(), |state| state.written.is_empty() && state.ending != Ending::Both);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         if state.written.is_empty() {
             return false;
@@ -157,13 +160,15 @@ impl Backlog {
         }
         let mut state = self.state();
         state.syncing = false;
-        let due = !state.busy && state.is_due();
+        let due = state.doing == Doing::Nothing && state.is_due();
         drop(state);
         if due {
             self.decided.notify_one();
         }
         self.changed.notify_all();
-        groups.into_iter().for_each(|group| group.answer(durable));
+        for group in groups {
+            group.answer(durable);
+        }
         true
     }
 }
@@ -197,7 +202,7 @@ impl Drop for Over {
             return;
         }
         let mut state = self.0.state();
-        *state = State { broken: true, closing: state.closing, ending: state.ending, ..State::default() };
+        *state = State { broken: true, ending: state.ending, ..State::default() };
         drop(state);
         self.0.decided.notify_all();
         self.0.applied.notify_all();

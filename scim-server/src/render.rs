@@ -416,33 +416,7 @@ fn is_stored_as_served(rt: &ResourceType) -> bool {
     })
 }
 
-fn is_served_by_default(attribute: &Attribute) -> bool {
+/// Whether an attribute is part of what is served when nothing is said of attributes.
+pub fn is_served_by_default(attribute: &Attribute) -> bool {
     matches!(attribute.returned, Returned::Always | Returned::Default)
-}
-
-/// Parts a document by `returned`: what is served by default, and what is not.
-pub fn split_returned(document: &Map<String, Value>, rt: &ResourceType) -> (Map<String, Value>, Map<String, Value>) {
-    let by_default = |attribute: Option<&Arc<Attribute>>| attribute.is_none_or(|a| is_served_by_default(a));
-    let (mut visible, mut hidden) = (Map::new(), Map::new());
-    for (name, value) in document {
-        match (rt.extension(name), value) {
-            (Some(extension), Value::Object(attributes)) => {
-                let (shown, kept): (Map<_, _>, Map<_, _>) =
-                    attributes.clone().into_iter().partition(|(name, _)| by_default(extension.schema.attribute(name)));
-                if !shown.is_empty() {
-                    visible.insert(name.clone(), Value::Object(shown));
-                }
-                if !kept.is_empty() {
-                    hidden.insert(name.clone(), Value::Object(kept));
-                }
-            }
-            _ if by_default(rt.attribute(name)) => {
-                visible.insert(name.clone(), value.clone());
-            }
-            _ => {
-                hidden.insert(name.clone(), value.clone());
-            }
-        }
-    }
-    (visible, hidden)
 }

@@ -52,6 +52,9 @@ pub(crate) fn elements(
     for (index, value) in given.into_iter().enumerate() {
         list.extend(element(value, attribute, &at.index(index), unknown)?);
     }
+    if list.len() < 2 {
+        return Ok(list);
+    }
     let mut seen = HashSet::with_capacity(list.len());
     let keep: Vec<bool> = list.iter().map(|element| seen.insert(element)).collect();
     if keep.contains(&false) {

@@ -218,7 +218,8 @@ fn write_key(line: &mut Line<'_>, first: bool, key: &str) {
     }
     if key.len() <= 256 && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$') {
         // Nearly every key is a plain name.
-        if key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":._-$".contains(&byte)) {
+        let plain = |byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b':' | b'.' | b'_' | b'-' | b'$');
+        if key.bytes().all(plain) {
             line.verbatim(key);
         } else {
             line.escaped(&Expression(key));

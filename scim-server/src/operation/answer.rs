@@ -77,7 +77,8 @@ impl Operations {
         view: &View,
     ) -> Result<Answer, Error> {
         let mut answer = Answer::about(context, outcome, key, record.header.version);
-        let groups = self.groups(key, view).await?;
+        // A new resource is in no group: nobody else knows its id.
+        let groups = if outcome == Outcome::Created { Vec::new() } else { self.groups(key, view).await? };
         answer.content = if view.members(&record) > STREAM_MEMBERS {
             let (mut out, pieces) = Out::stream();
             let (view, id, store, context) = (view.clone(), key.id, self.store.clone(), context.clone());

@@ -1,15 +1,19 @@
 //! A resource as it is about to be stored: its bytes and its index entries.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
-use scim_protocol::{Error, Resource, schema::ResourceType};
+use scim_protocol::{
+    Error, Resource,
+    schema::{Attribute, ResourceType},
+};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{
     index,
-    render::split_returned,
-    store::{Body, IndexEntry, ResourceKey},
+    render::is_served_by_default,
+    store::{Body, IndexEntry, ResourceId, ResourceKey},
     tenant::IndexSpec,
 };
 
@@ -27,26 +31,75 @@ impl Draft {
     pub fn new(key: &ResourceKey, resource: &Resource, rt: &ResourceType, specs: &[IndexSpec]) -> Result<Self, Error> {
         let document = resource.document();
         let entries = index::entries(key, document, specs);
-        let (visible, hidden) = split_returned(document, rt);
+        let (mut visible, hidden) = parted(document, rt);
+        // Behind `schemas`, where readers expect it.
+        let place = usize::from(document.keys().next().is_some_and(|name| name == "schemas"));
+        visible.0.insert(place, ("id", Piece::Id(key.id)));
         let body = Body {
             display: Bytes::from(display(document).to_owned()),
-            visible: bytes(&with_id(visible, key))?,
-            hidden: if hidden.is_empty() { Bytes::new() } else { bytes(&hidden)? },
+            visible: visible.bytes()?,
+            hidden: if hidden.0.is_empty() { Bytes::new() } else { hidden.bytes()? },
         };
         Ok(Self { body, entries })
     }
 }
 
-/// Puts `id` behind `schemas`, where readers expect it.
-fn with_id(visible: Map<String, Value>, key: &ResourceKey) -> Map<String, Value> {
-    let mut document = Map::with_capacity(visible.len() + 1);
-    let mut rest = visible.into_iter().peekable();
-    if let Some((name, schemas)) = rest.next_if(|(name, _)| name == "schemas") {
-        document.insert(name, schemas);
+/// Some attributes of a document, borrowed from it.
+struct Part<'a>(Vec<(&'a str, Piece<'a>)>);
+
+/// The value of one of them.
+enum Piece<'a> {
+    Id(ResourceId),
+    Whole(&'a Value),
+    /// Some attributes of an extension.
+    Some(Part<'a>),
+}
+
+/// Parts a document by `returned`: what is served by default, and what is not.
+fn parted<'a>(document: &'a Map<String, Value>, rt: &ResourceType) -> (Part<'a>, Part<'a>) {
+    let by_default = |attribute: Option<&Arc<Attribute>>| attribute.is_none_or(|a| is_served_by_default(a));
+    let (mut visible, mut hidden) = (Part(Vec::with_capacity(document.len() + 1)), Part(Vec::new()));
+    for (name, value) in document {
+        match (rt.extension(name), value) {
+            (Some(extension), Value::Object(attributes)) => {
+                let pieces = attributes.iter().map(|(name, value)| (name.as_str(), Piece::Whole(value)));
+                let (shown, kept): (Vec<_>, Vec<_>) =
+                    pieces.partition(|(name, _)| by_default(extension.schema.attribute(name)));
+                for (part, pieces) in [(&mut visible, shown), (&mut hidden, kept)] {
+                    if !pieces.is_empty() {
+                        part.0.push((name, Piece::Some(Part(pieces))));
+                    }
+                }
+            }
+            _ if by_default(rt.attribute(name)) => visible.0.push((name, Piece::Whole(value))),
+            _ => hidden.0.push((name, Piece::Whole(value))),
+        }
     }
-    document.insert("id".into(), key.id.to_string().into());
-    document.extend(rest);
-    document
+    (visible, hidden)
+}
+
+impl Part<'_> {
+    fn bytes(&self) -> Result<Bytes, Error> {
+        let mut bytes = Vec::with_capacity(1024);
+        serde_json::to_writer(&mut bytes, self).map_err(Error::internal)?;
+        Ok(bytes.into())
+    }
+}
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, piece)| (name, piece)))
+    }
+}
+
+impl Serialize for Piece<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Id(id) => id.serialize(serializer),
+            Self::Whole(value) => value.serialize(serializer),
+            Self::Some(part) => part.serialize(serializer),
+        }
+    }
 }
 
 /// How the resource is called where another refers to it; empty when nobody named it. A userName is
@@ -56,8 +109,4 @@ fn display(document: &Map<String, Value>) -> &str {
     let named = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let formatted = || document.get("name").and_then(|name| name.get("formatted")).and_then(Value::as_str);
     named("displayName").or_else(formatted).unwrap_or_default()
-}
-
-fn bytes(document: &Map<String, Value>) -> Result<Bytes, Error> {
-    serde_json::to_vec(document).map(Bytes::from).map_err(Error::internal)
 }

@@ -314,11 +314,9 @@ impl Store for SledStore {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
-
     use futures_util::FutureExt;
 
-    use super::*;
+    use super::{tree::Habit, *};
     use crate::{
         clock::ManualClock,
         store::contract::{Open, commit, contract, put, user},
@@ -369,9 +367,9 @@ mod tests {
         let store = SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
         let write = |number| store.commit(commit(&user(number), [put(&user(number))]));
         write(1).await.unwrap();
-        store.door.tree().await.unwrap().failing.store(true, Ordering::Relaxed);
+        store.door.tree().await.unwrap().disk.set(Habit::Fails);
         assert!(matches!(write(2).await, Err(StoreError::Unavailable(_))));
-        store.door.tree().await.unwrap().failing.store(false, Ordering::Relaxed);
+        store.door.tree().await.unwrap().disk.set(Habit::Works);
         assert!(matches!(write(3).await, Err(StoreError::Unavailable(_))), "what is on the disk is not known");
         assert!(store.get(&user(1)).await.unwrap().is_some());
         assert!(store.get(&user(3)).await.unwrap().is_none());

@@ -1,28 +1,28 @@
-//! What is decided and not yet durable, and the thread that makes it so.
+//! What is decided and not yet durable, and the threads that make it so.
 //!
-//! The writer decides one commit after another and leaves each here. A second thread takes all that
-//! has gathered, applies it as one batch, flushes once, and answers. Meanwhile the writer decides the
-//! next commits, on what those before them will leave behind: while one group waits for the disk, the
-//! next is in the making.
+//! The writer decides one commit after another and leaves each here. What has gathered goes through
+//! two stages ([`stage`]): it is applied as one batch and handed to the operating system; then the
+//! disk is asked to keep it, and everybody is answered. Each stage has a thread, so that while the
+//! disk has one group, the next is applied, and the one after that is in the making. Groups go
+//! through in order, and a failure in either stage ends it for all that are not durable by then.
+
+mod stage;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
 use sled::IVec;
 use tokio::sync::oneshot;
 
+pub(super) use self::stage::Stages;
 use super::{
     key::Range,
-    tree::{Batch, Tree, unavailable},
+    tree::{Tree, unavailable},
 };
-use crate::{
-    metrics::StoreMetrics,
-    store::{Committed, StoreError},
-};
+use crate::store::{Committed, StoreError};
 
 /// How many keys change in one batch before no further commit is added to it: readers wait while a
 /// batch is applied.
@@ -34,10 +34,19 @@ pub(super) type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
 /// Where the answer to a commit goes.
 pub(super) type Answer = oneshot::Sender<Result<Committed, StoreError>>;
 
+/// How many commits are worth a batch of their own while the disk has the group before. A batch has its
+/// price, and fewer are better made together with those that come meanwhile.
+const WORTH: usize = 16;
+
 /// See the module's documentation.
 #[derive(Default)]
 pub(super) struct Backlog {
     state: Mutex<State>,
+    /// Wakes the first stage: something was decided.
+    decided: Condvar,
+    /// Wakes the second stage: something was applied.
+    applied: Condvar,
+    /// Wakes the writer, and whoever waits until nothing is left to do.
     changed: Condvar,
 }
 
@@ -47,19 +56,58 @@ struct State {
     gathered: Changes,
     /// Who is to be told when it is durable, and what.
     answers: Vec<(Answer, Result<Committed, StoreError>)>,
-    /// The batch that is being made durable. Readers of the tree see it or not.
+    /// The batch that is being applied. Readers of the tree see it or not.
     underway: Changes,
-    /// Whether the thread is at work.
-    busy: bool,
-    /// Whether it is to end when nothing is left.
-    closing: bool,
+    /// What the first stage does.
+    doing: Doing,
+    /// What is applied and waits for the disk, the oldest first.
+    written: Vec<Group>,
+    /// Whether the second stage is at work.
+    syncing: bool,
+    /// Which stages are to end when nothing is left for them.
+    ending: Ending,
     /// Set when a write failed: what is on disk is then unknown until the store is opened again.
     broken: bool,
 }
 
+/// What the first stage does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Doing {
+    #[default]
+    Nothing,
+    /// It keeps a processor busy.
+    Applying,
+    /// It waits for the operating system.
+    HandingOver,
+}
+
+/// Which stages are to end when nothing is left for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Ending {
+    #[default]
+    None,
+    First,
+    Both,
+}
+
+/// Commits that were applied together.
+struct Group {
+    answers: Vec<(Answer, Result<Committed, StoreError>)>,
+    /// Whether anything was written for them.
+    dirty: bool,
+    /// When their writing began.
+    begun: Instant,
+}
+
 impl State {
+    /// Whether the first stage is to take what has gathered.
+    fn is_due(&self) -> bool {
+        let full = self.answers.len() >= WORTH || self.gathered.len() >= BATCH;
+        full || !self.answers.is_empty() && self.written.is_empty() && !self.syncing
+    }
+
     fn is_idle(&self) -> bool {
-        !self.busy && self.answers.is_empty()
+        self.doing == Doing::Nothing && self.answers.is_empty() && self.written.is_empty() && !self.syncing
     }
 }
 
@@ -122,21 +170,35 @@ impl Backlog {
     /// Leaves a commit here. `outcome` is answered when everything is durable that it was decided on.
     pub fn add(&self, changes: Changes, outcome: Result<Committed, StoreError>, answer: Answer) {
         let mut state = self.state();
+        if state.broken {
+            drop(state);
+            let _ = answer.send(Err(broken()));
+            return;
+        }
         state.gathered.extend(changes);
         state.answers.push((answer, outcome));
         if state.gathered.len() >= BATCH {
             drop(state);
-            self.changed.notify_all();
+            self.decided.notify_one();
             self.wait_while(|state| state.gathered.len() >= BATCH && !state.broken);
         }
     }
 
     /// Says that nothing more will come soon.
     pub fn release(&self) {
-        // A thread that is at work looks by itself when it is done.
-        if !self.state().busy {
-            self.changed.notify_all();
+        // A stage that is at work looks by itself when it is done.
+        let state = self.state();
+        if state.doing == Doing::Nothing && state.is_due() {
+            drop(state);
+            self.decided.notify_one();
         }
+    }
+
+    /// Waits while a batch is applied. What comes meanwhile could not go on sooner, and is decided in one
+    /// go when the processor has time, because the batch is on its way to the disk: that costs less than
+    /// to wake up for each.
+    pub fn linger(&self) {
+        self.wait_while(|state| state.doing == Doing::Applying);
     }
 
     /// Waits until nothing is left to do; an error when a write has failed.
@@ -156,96 +218,11 @@ impl Backlog {
         tracing::error!(error = error as &dyn std::error::Error, "a write failed; the store takes no more of them");
         self.state().broken = true;
     }
-
-    /// Starts the thread.
-    pub fn start(
-        self: &Arc<Self>,
-        tree: Arc<Tree>,
-        metrics: Arc<StoreMetrics>,
-    ) -> Result<thread::JoinHandle<()>, StoreError> {
-        let backlog = Arc::clone(self);
-        let work = move || {
-            // Also when something panics: nobody waits for ever for a thread that is gone.
-            let _over = Over(&backlog);
-            while backlog.next(&tree, &metrics) {}
-        };
-        thread::Builder::new().name("store-flusher".into()).spawn(work).map_err(unavailable)
-    }
-
-    /// Tells the thread to end when nothing is left.
-    pub fn close(&self) {
-        self.state().closing = true;
-        self.changed.notify_all();
-    }
-
-    /// Makes durable what has gathered, and answers. False when it is time to end.
-    fn next(&self, tree: &Tree, metrics: &StoreMetrics) -> bool {
-        let waited = self.changed.wait_while(self.state(), |state| state.answers.is_empty() && !state.closing);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        if state.answers.is_empty() {
-            return false;
-        }
-        let answers = std::mem::take(&mut state.answers);
-        let changes = std::mem::take(&mut state.gathered);
-        let batch = Batch::from(&changes);
-        state.underway = changes;
-        state.busy = true;
-        let broken = state.broken;
-        drop(state);
-        self.changed.notify_all();
-
-        let durable = !broken && self.write(tree, batch, &answers, metrics);
-        let mut state = self.state();
-        let gone = std::mem::take(&mut state.underway);
-        state.busy = false;
-        drop(state);
-        self.changed.notify_all();
-        drop(gone);
-        for (answer, outcome) in answers {
-            // A caller that has gone away does not hear it; its commit stands.
-            let _ = answer.send(if durable { outcome } else { Err(self::broken()) });
-        }
-        true
-    }
-
-    fn write(
-        &self,
-        tree: &Tree,
-        batch: Batch,
-        answers: &[(Answer, Result<Committed, StoreError>)],
-        metrics: &StoreMetrics,
-    ) -> bool {
-        if batch.len() == 0 {
-            return true;
-        }
-        let begun = Instant::now();
-        if let Err(error) = tree.apply(batch).and_then(|()| tree.flush()) {
-            self.fail(&error);
-            return false;
-        }
-        let changed = answers.iter().filter(|(_, outcome)| outcome.as_ref().is_ok_and(|committed| committed.changed));
-        match changed.count() as u64 {
-            0 => {}
-            changes => metrics.flushed(changes, begun.elapsed()),
-        }
-        true
-    }
-}
-
-/// Ends the waiting when the thread ends.
-struct Over<'a>(&'a Backlog);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.broken = true;
-        state.busy = false;
-        state.answers.clear();
-        drop(state);
-        self.0.changed.notify_all();
-    }
 }
 
 pub(super) fn broken() -> StoreError {
     unavailable("an earlier write failed, and the store must be opened again")
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,7 +105,7 @@ impl<'a> Draft<'a> {
     }
 
     fn put(&mut self, key: &ResourceKey, body: &Body) -> Result<(), StoreError> {
-        if !self.exists(key)? && self.value(&key::sweep(key.tenant, key.id))?.is_some() {
+        if self.slot(key)?.after.is_none() && self.value(&key::sweep(key.tenant, key.id))?.is_some() {
             // An id must not return, and its old members are not even swept away yet.
             return Err(StoreError::Conflict(key.clone()));
         }

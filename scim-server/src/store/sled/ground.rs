@@ -4,12 +4,12 @@
 //! many small ones cost far more than a large one; and what all of them touch, such as the last
 //! sequence, is written once.
 
-use std::{sync::Arc, thread};
+use std::sync::Arc;
 
 use sled::IVec;
 
 use super::{
-    backlog::{Backlog, Changes},
+    backlog::{Backlog, Changes, Stages},
     key::Range,
     tree::Tree,
 };
@@ -20,25 +20,23 @@ pub(super) struct Ground {
     pub tree: Arc<Tree>,
     pub backlog: Arc<Backlog>,
     /// Makes durable what is in the backlog.
-    flusher: thread::JoinHandle<()>,
+    stages: Stages,
 }
 
 impl Ground {
     /// How many handles of the tree it has.
-    pub const HANDLES: usize = 2;
+    pub const HANDLES: usize = 1 + Stages::HANDLES;
 
     /// On a tree, with an empty backlog.
     pub fn start(tree: Arc<Tree>, metrics: &Arc<StoreMetrics>) -> Result<Self, StoreError> {
         let backlog = Arc::<Backlog>::default();
-        let flusher = backlog.start(Arc::clone(&tree), Arc::clone(metrics))?;
-        Ok(Self { tree, backlog, flusher })
+        let stages = Stages::start(&backlog, &tree, metrics)?;
+        Ok(Self { tree, backlog, stages })
     }
 
     /// Lets go of the tree when everything is durable.
     pub fn end(self) {
-        self.backlog.close();
-        // A panic in the thread has been reported by the panic itself.
-        let _ = self.flusher.join();
+        self.stages.end(&self.backlog);
     }
 
     /// The value of a key.

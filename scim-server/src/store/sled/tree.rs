@@ -6,6 +6,9 @@
 //! not sync at all; so both are synced once more here, for the price of one `fdatasync` for each
 //! group of commits.
 
+#[cfg(test)]
+mod disk;
+
 use std::{
     fs::{self, File},
     io,
@@ -17,6 +20,8 @@ use std::{
 
 use sled::{IVec, Mode};
 
+#[cfg(test)]
+pub(super) use self::disk::Habit;
 use super::{OpenError, backlog::Changes, key::Range};
 use crate::store::StoreError;
 
@@ -85,9 +90,9 @@ pub(super) struct Tree {
     written: AtomicU64,
     path: PathBuf,
     cache: u64,
-    /// Lets a flush fail.
+    /// How the disk behaves.
     #[cfg(test)]
-    pub failing: std::sync::atomic::AtomicBool,
+    pub disk: disk::Disk,
 }
 
 impl Tree {
@@ -127,7 +132,7 @@ impl Tree {
             path: path.to_owned(),
             cache,
             #[cfg(test)]
-            failing: false.into(),
+            disk: disk::Disk::default(),
         })
     }
 
@@ -164,11 +169,19 @@ impl Tree {
 
     /// Makes everything durable that was applied.
     pub fn flush(&self) -> Result<(), StoreError> {
+        self.hand_over()?;
+        self.sync()
+    }
+
+    /// Hands what was applied to the operating system. sled applies nothing meanwhile.
+    pub fn hand_over(&self) -> Result<(), StoreError> {
+        self.db.flush().map(drop).map_err(failure)
+    }
+
+    /// Makes durable what was handed over.
+    pub fn sync(&self) -> Result<(), StoreError> {
         #[cfg(test)]
-        if self.failing.load(Ordering::Relaxed) {
-            return Err(unavailable("a disk that fails"));
-        }
-        self.db.flush().map_err(failure)?;
+        self.disk.sync()?;
         self.sync_blobs().and_then(|()| self.file.sync_data()).map_err(unavailable)
     }
 

@@ -136,6 +136,7 @@ impl Writer {
                 }
             }
         }
+        self.ground.backlog.linger();
         self.wait(jobs)
     }
 

@@ -158,7 +158,7 @@ mod tests {
         store::{
             Start, Store, StoreError,
             contract::{TENANT, commit, put, user},
-            sled::{Options, SledStore},
+            sled::{Options, SledStore, tree::Habit},
         },
     };
 
@@ -250,6 +250,30 @@ mod tests {
         drop(reading);
         until(|| !store.metrics.renewal_seconds.is_empty()).await;
         assert!(is_there(&store, 1).await && is_there(&store, 2).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn what_the_disk_has_not_kept_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        // More than an empty store has in it, and less than one user.
+        let store = open(directory.path(), Renewal { after: 100, bound: 100, ..ALWAYS });
+        store.door.tree().await.unwrap().disk.set(Habit::Stalls);
+        let writes = (0..40).map(|number| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { write(&store, number).await })
+        });
+        let writes: Vec<_> = writes.collect();
+        while !is_there(&store, 0).await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(store.metrics.renewal_seconds.is_empty());
+        assert!(writes.iter().all(|write| !write.is_finished()));
+        store.door.tree().await.unwrap().disk.set(Habit::Works);
+        assert!(join_all(writes).await.into_iter().all(|written| written.unwrap().is_ok()));
+        until(|| !store.metrics.renewal_seconds.is_empty()).await;
+        for number in 0..40 {
+            assert!(is_there(&store, number).await, "{number} was acknowledged");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,0 +1,211 @@
+//! The two threads through which everything goes that is decided.
+//!
+//! sled lets nobody apply a batch while it hands its log over, so that belongs to the first stage. What
+//! is left for the second, to wait for the disk and to wake those who are answered, takes no lock of
+//! sled's. When several groups were applied meanwhile, the disk is waited for once.
+
+use std::{
+    sync::{Arc, PoisonError},
+    thread::{Builder, JoinHandle},
+    time::Instant,
+};
+
+use super::{Backlog, Doing, Ending, Group, State, broken};
+use crate::{
+    metrics::StoreMetrics,
+    store::{
+        StoreError,
+        sled::tree::{Batch, Tree, unavailable},
+    },
+};
+
+/// The threads of both stages.
+pub(in super::super) struct Stages {
+    applying: JoinHandle<()>,
+    syncing: JoinHandle<()>,
+}
+
+impl Stages {
+    /// How many handles of the tree they have.
+    pub const HANDLES: usize = 2;
+
+    /// Starts them.
+    pub fn start(backlog: &Arc<Backlog>, tree: &Arc<Tree>, metrics: &Arc<StoreMetrics>) -> Result<Self, StoreError> {
+        let (shared, own) = (Arc::clone(backlog), Arc::clone(tree));
+        let syncing = spawn("store-sync", shared, own, {
+            let metrics = Arc::clone(metrics);
+            move |backlog, tree| while backlog.sync(tree, &metrics) {}
+        })?;
+        let (shared, own) = (Arc::clone(backlog), Arc::clone(tree));
+        let applying = spawn("store-apply", shared, own, |backlog, tree| while backlog.apply(tree) {})
+            .inspect_err(|_| backlog.end())?;
+        Ok(Self { applying, syncing })
+    }
+
+    /// Waits until all is durable that was decided, and the tree is let go of.
+    pub fn end(self, backlog: &Backlog) {
+        backlog.close();
+        // A panic in a thread has been reported by the panic itself.
+        let _ = self.applying.join();
+        backlog.end();
+        let _ = self.syncing.join();
+    }
+}
+
+fn spawn(
+    name: &str,
+    backlog: Arc<Backlog>,
+    tree: Arc<Tree>,
+    work: impl FnOnce(&Backlog, &Tree) + Send + 'static,
+) -> Result<JoinHandle<()>, StoreError> {
+    let thread = Builder::new().name(name.to_owned());
+    let run = move || {
+        // Also when something panics: nobody waits for ever for a thread that is gone.
+        let over = Over(backlog);
+        work(&over.0, &tree);
+    };
+    thread.spawn(run).map_err(unavailable)
+}
+
+impl Backlog {
+    /// Tells the first stage to end when nothing is left.
+    fn close(&self) {
+        self.state().ending = Ending::First;
+        self.decided.notify_one();
+    }
+
+    /// Tells the second stage to end when nothing is left.
+    fn end(&self) {
+        self.state().ending = Ending::Both;
+        self.applied.notify_one();
+    }
+
+    /// The first stage: applies what has gathered. False when it is time to end.
+    fn apply(&self, tree: &Tree) -> bool {
+        let waited = self.decided.wait_while(self.state(), |state| {
+            !state.is_due() && (state.ending == Ending::None || !state.answers.is_empty())
+        });
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.answers.is_empty() {
+            return false;
+        }
+        let begun = Instant::now();
+        let answers = std::mem::take(&mut state.answers);
+        let changes = std::mem::take(&mut state.gathered);
+        let batch = Batch::from(&changes);
+        state.underway = changes;
+        state.doing = Doing::Applying;
+        let broken = state.broken;
+        drop(state);
+        self.changed.notify_all();
+
+        let dirty = batch.len() > 0;
+        if dirty && !broken {
+            let outcome = tree.apply(batch).and_then(|()| {
+                self.rest();
+                tree.hand_over()
+            });
+            if let Err(error) = outcome {
+                self.fail(&error);
+            }
+        }
+        let mut state = self.state();
+        let gone = std::mem::take(&mut state.underway);
+        state.doing = Doing::Nothing;
+        let group = Group { answers, dirty, begun };
+        // Whoever would answer it may be gone.
+        let failed = if state.broken {
+            Some(group)
+        } else {
+            state.written.push(group);
+            None
+        };
+        drop(state);
+        self.applied.notify_one();
+        self.changed.notify_all();
+        drop(gone);
+        if let Some(group) = failed {
+            group.answer(false);
+        }
+        true
+    }
+
+    /// Notes that the first stage waits for the operating system only.
+    fn rest(&self) {
+        self.state().doing = Doing::HandingOver;
+        self.changed.notify_all();
+    }
+
+    /// The second stage: makes durable what is applied, and answers. False when it is time to end.
+    fn sync(&self, tree: &Tree, metrics: &StoreMetrics) -> bool {
+        let waited =
+            self.applied.wait_while(self.state(), |state| state.written.is_empty() && state.ending != Ending::Both);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.written.is_empty() {
+            return false;
+        }
+        let groups = std::mem::take(&mut state.written);
+        state.syncing = true;
+        let mut durable = !state.broken;
+        drop(state);
+
+        if durable && groups.iter().any(|group| group.dirty) {
+            match tree.sync() {
+                Ok(()) => observe(&groups, metrics),
+                Err(error) => {
+                    self.fail(&error);
+                    durable = false;
+                }
+            }
+        }
+        let mut state = self.state();
+        state.syncing = false;
+        let due = state.doing == Doing::Nothing && state.is_due();
+        drop(state);
+        if due {
+            self.decided.notify_one();
+        }
+        self.changed.notify_all();
+        for group in groups {
+            group.answer(durable);
+        }
+        true
+    }
+}
+
+impl Group {
+    fn answer(self, durable: bool) {
+        for (answer, outcome) in self.answers {
+            // A caller that has gone away does not hear it; its commit stands.
+            let _ = answer.send(if durable { outcome } else { Err(broken()) });
+        }
+    }
+}
+
+/// Counts the commits that changed something, as one flush.
+fn observe(groups: &[Group], metrics: &StoreMetrics) {
+    let outcomes = groups.iter().flat_map(|group| &group.answers);
+    let changed = outcomes.filter(|(_, outcome)| outcome.as_ref().is_ok_and(|committed| committed.changed)).count();
+    if changed > 0
+        && let Some(first) = groups.first()
+    {
+        metrics.flushed(changed as u64, first.begun.elapsed());
+    }
+}
+
+/// Ends the waiting when a thread panics.
+struct Over(Arc<Backlog>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let mut state = self.0.state();
+        *state = State { broken: true, ending: state.ending, ..State::default() };
+        drop(state);
+        self.0.decided.notify_all();
+        self.0.applied.notify_all();
+        self.0.changed.notify_all();
+    }
+}

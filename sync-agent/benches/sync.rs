@@ -147,12 +147,16 @@ impl Stage {
                  displayName: User {n}\nmail: b{n:06}@example.test\n",
                 self.user(n)
             );
-            groups.iter().for_each(|group| writeln!(entry, "memberOf: {}", self.group(*group)).expect("text"));
+            for group in groups {
+                writeln!(entry, "memberOf: {}", self.group(*group)).expect("text");
+            }
             writeln!(ldif, "{entry}").expect("a line");
         }
         for group in 0..sizes.groups {
             let mut entry = format!("dn: {}\nobjectClass: groupOfNames\ncn: bench-{group}\n", self.group(group));
-            (0..members).for_each(|n| writeln!(entry, "member: {}", self.user(member(group, n))).expect("text"));
+            for n in 0..members {
+                writeln!(entry, "member: {}", self.user(member(group, n))).expect("text");
+            }
             writeln!(ldif, "{entry}").expect("a line");
         }
         ldif.flush().expect("a file");

@@ -124,7 +124,7 @@ pub async fn prepare(
     let doubted = doubted(state, &mut known)?;
     let observation = observe(config, state, known.keys().chain(doubted.iter().map(|one| &one.id)), extent).await?;
     let selection = scope::select(&observation.population, &config.scope);
-    let mut desired = mapping::map(&observation.population, &selection, &config.mapping, clock.now());
+    let mut desired = mapping::map(&observation.population, selection, &config.mapping, clock.now());
     profile::fit(&mut desired, config.target.profile);
     let is_lost = |one: &&Subject| !known.contains_key(&one.id) && !desired.resources.contains_key(&one.id);
     let lost = doubted.iter().filter(is_lost).cloned().collect();

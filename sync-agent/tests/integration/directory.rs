@@ -89,6 +89,18 @@ impl TestDirectory {
         run(command.arg("-f").arg(file));
     }
 
+    /// Starts it again on its data, after it was killed.
+    #[track_caller]
+    pub fn start_again(&self) {
+        run(Command::new(script(self.software.script())).arg("start").arg(self.path()));
+    }
+
+    /// Whether it answers.
+    pub fn is_up(&self) -> bool {
+        let mut command = Command::new(script(self.software.script()));
+        command.arg("status").arg(self.path()).status().expect("the script starts").success()
+    }
+
     /// A value that the script printed: `LDAPS_URL`, `SYNC_DN`.
     #[track_caller]
     pub fn get(&self, name: &str) -> &str {

@@ -273,7 +273,7 @@ impl Run<'_> {
                     subject.name, subject.id
                 ),
             };
-            message = format!("{naming} {:?} is taken: {who}. {message}", subject.name);
+            message = format!("{naming} {:?} is taken: {who}; {message}", subject.name);
         }
         Problem { code, subject: Some(subject.clone()), message }
     }

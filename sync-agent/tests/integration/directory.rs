@@ -68,9 +68,12 @@ impl TestDirectory {
 
     /// Fills it with the odd population, so many plain users and groups, and says what a sync should find.
     pub fn fill(&self, users: usize, groups: usize) -> Value {
-        let mut command = self.seed("fill");
-        command.args(["--users", &users.to_string(), "--groups", &groups.to_string()]);
-        run(&mut command);
+        self.fill_with(&["--users", &users.to_string(), "--groups", &groups.to_string()])
+    }
+
+    /// The same, with options of `seed.py`.
+    pub fn fill_with(&self, options: &[&str]) -> Value {
+        run(self.seed("fill").args(options));
         let text = std::fs::read_to_string(self.path().join("seed.json")).expect("seed.json");
         serde_json::from_str(&text).expect("JSON")
     }

@@ -69,6 +69,12 @@ fn check(software: Software) {
         unchanged(&agent, change[0]);
     }
 
+    for n in 10..18 {
+        directory.change(&["mail", &format!("u0000{n}"), &format!("new{n}@corp.example.test")]);
+    }
+    assert_eq!(number(&agent.run(&["apply"])), 8, "eight changes are eight writes");
+    unchanged(&agent, "eight changes");
+
     directory.change(&["delete", "u000008"]);
     let incremental = agent.run(&["apply"]);
     let full = agent.run(&["apply", "--full"]);

@@ -43,6 +43,9 @@ pub struct Reader {
 /// So many members are read at a time: a page of a thousand groups may have a million.
 const MEMBERS_ON_A_PAGE: usize = 20_000;
 
+/// So many resources in a list cost the target and the agent about as much as a request of its own.
+const WORTH_A_REQUEST: usize = 20;
+
 /// The schema of groups.
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
@@ -289,7 +292,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether it takes fewer requests to read all than to ask for each.
+    /// Whether it costs less to read all than to ask for each.
     async fn is_listing_cheaper(
         &self,
         kind: Kind,
@@ -304,7 +307,8 @@ impl Reader {
                 let mut answer = self.http.get(&format!("/{}?count=1", kind.endpoint())).await?;
                 // Without a total nothing is known; many requests are then the greater risk.
                 let total = number(&mut answer, "totalResults");
-                Ok(total.is_none_or(|total| total / wanted.page(capabilities) < requests))
+                let cost = |total| total / wanted.page(capabilities) + total / WORTH_A_REQUEST;
+                Ok(total.is_none_or(|total| cost(total) < requests))
             }
         }
     }

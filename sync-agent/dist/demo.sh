@@ -81,7 +81,8 @@ say "sync-agent plan (the first lines)"
 agent plan >"$WORK/plan" 2>"$WORK/plan.log" || { cat "$WORK/plan.log" >&2; exit 1; }
 head -12 "$WORK/plan"
 say "sync-agent run"
-agent run >"$WORK/agent.log" 2>&1 &
+# Not by the function: the process of that would be a shell, and ending it would leave the daemon behind.
+"$BIN/sync-agent" --config "$WORK/sync-agent.toml" run >"$WORK/agent.log" 2>&1 &
 agent_pid=$!
 
 # What the server holds: the users or groups that a filter finds, one a line.

@@ -261,7 +261,7 @@ impl Run<'_> {
                 (Some(rival), None) => format!(
                     "resource {}{} has it, which this agent did not make: rename or delete it at the target, or give {:?} ({}) another {naming}",
                     rival.resource,
-                    match rival.document.get("externalId").and_then(serde_json::Value::as_str) {
+                    match rival.document.text("externalId") {
                         Some(external) => format!(" with the externalId {external:?}"),
                         None => String::new(),
                     },
@@ -273,7 +273,7 @@ impl Run<'_> {
                     subject.name, subject.id
                 ),
             };
-            message = format!("{naming} {:?} is taken: {who}. {message}", subject.name);
+            message = format!("{naming} {:?} is taken: {who}; {message}", subject.name);
         }
         Problem { code, subject: Some(subject.clone()), message }
     }

@@ -33,7 +33,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read the configuration {}: {source}; --config names another file", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

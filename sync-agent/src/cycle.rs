@@ -124,7 +124,7 @@ pub async fn prepare(
     let doubted = doubted(state, &mut known)?;
     let observation = observe(config, state, known.keys().chain(doubted.iter().map(|one| &one.id)), extent).await?;
     let selection = scope::select(&observation.population, &config.scope);
-    let mut desired = mapping::map(&observation.population, &selection, &config.mapping, clock.now());
+    let mut desired = mapping::map(&observation.population, selection, &config.mapping, clock.now());
     profile::fit(&mut desired, config.target.profile);
     let is_lost = |one: &&Subject| !known.contains_key(&one.id) && !desired.resources.contains_key(&one.id);
     let lost = doubted.iter().filter(is_lost).cloned().collect();
@@ -241,6 +241,8 @@ pub async fn run(
     // Whoever is wanted and still unknown is created or adopted by this plan, or by another.
     let settled = |id: &SourceId| prepared.known.contains_key(id) || !prepared.desired.resources.contains_key(id);
     state.clear_up(prepared.doubted.iter().map(|subject| subject.id).filter(settled))?;
+    // The plan has what is to be sent; writing takes long, and needs no second copy of everything.
+    prepared.desired = Snapshot::default();
     (manner.progress)(Progress::Planned(prepared.plan.actions.len()));
     let progress = || (manner.progress)(Progress::Done);
     let mut outcome = apply::apply(&prepared.plan, &writer, state, &mut prepared.known, pace, &progress).await?;
@@ -268,7 +270,8 @@ pub async fn one(
         .map(|observed| observed.entry.id);
     let named = || prepared.known.iter().find(|(_, written)| written.name == name).map(|(id, _)| *id);
     let Some(id) = found.or_else(named) else {
-        return Ok(format!("nobody in the directory is called {name:?}, as far as the agent may read"));
+        let nobody = format!("nobody in the directory is called {name:?}, as far as the agent may read");
+        return Err(CycleError::Name(nobody));
     };
     prepared.plan = prepared.plan.only(id);
     let manner = Manner { extent: Extent::Changes, patient: false, exactly: None, stop, progress: &|_| {} };

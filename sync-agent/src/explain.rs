@@ -123,7 +123,7 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Ex
         in_scope,
         attributes: attributes(observed, &config.mapping, now),
         written: known.get(&entry.id).cloned(),
-        target: held.map(|held| Value::Object(held.document.clone())),
+        target: held.map(|held| Value::Object(held.document.attributes())),
         next: plan.actions.iter().filter(|action| about(&action.subject)).cloned().collect(),
         held_back: held_back.map(|held| held.because.clone()).collect(),
         problems: plan.problems.iter().filter(|one| one.subject.as_ref().is_some_and(about)).cloned().collect(),

@@ -11,7 +11,7 @@
 //! - [`source`] reads a directory. It yields a [`population::Population`] only when every search
 //!   ended with proof that it was whole: a cut answer is an error and never a smaller directory.
 //! - [`scope`] says who of the population is meant, through which chain, and who is in which group.
-//! - [`mapping`] turns each of them into the resource that the target should hold.
+//! - [`mapping`] turns each of them into the resource that the target should hold, as a [`document`].
 //! - [`target`] is the SCIM server: what it can do, what it holds, and how it is written.
 //! - [`plan`] compares. It is pure: it holds no connection, so a plan cannot write.
 //! - [`apply`] turns a plan into requests, in an order in which nobody is without a group in between.
@@ -30,6 +30,7 @@ pub mod config;
 pub mod cycle;
 pub mod daemon;
 pub mod dn;
+pub mod document;
 pub mod explain;
 pub mod mapping;
 pub mod plan;

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     dn::Dn,
+    document::Document,
     plan::Digest,
     population::{Observed, Population},
     problem::{Code, Problem, Subject},
@@ -55,6 +56,12 @@ impl Mapping {
         }
     }
 
+    /// The attributes of a resource that the rules speak of, by the names of the whole ones.
+    fn attributes_at_target(&self, kind: Kind) -> HashSet<String> {
+        let fixed = ["schemas", "externalId", "active"].map(str::to_owned);
+        fixed.into_iter().chain(self.of(kind).iter().map(|rule| rule.slot.top().to_owned())).collect()
+    }
+
     /// The attributes that the rules read, in lower case, without repetition.
     pub fn attributes(&self) -> Vec<String> {
         let rules = self.user.iter().chain(&self.group);
@@ -72,7 +79,7 @@ pub struct Desired {
     pub subject: Subject,
     /// Its attributes. One that is mapped and has no value stands there as `null`: it is removed
     /// where the target has it. What is not mapped is not mentioned, and not touched.
-    pub document: Map<String, Value>,
+    pub document: Document,
     /// Attributes whose value is the resource of another object, by path: `manager`. They are set
     /// when that resource is there, and count in the digest.
     pub references: BTreeMap<String, SourceId>,
@@ -84,7 +91,7 @@ impl Desired {
     /// Digest of everything but the members, which are compared one by one.
     pub fn digest(&self) -> Digest {
         let mut hasher = Sha256::new();
-        hasher.update(serde_json::to_string(&self.document).unwrap_or_default());
+        hasher.update(self.document.as_str());
         for (path, id) in &self.references {
             hasher.update([0]);
             hasher.update(path);
@@ -100,6 +107,8 @@ impl Desired {
 pub struct Snapshot {
     /// The resources, by source.
     pub resources: BTreeMap<SourceId, Desired>,
+    /// The attributes of each kind that the documents may have, by the names of the whole ones.
+    pub attributes: BTreeMap<Kind, HashSet<String>>,
     /// Objects that are in scope and cannot be mapped. What was written for them stays as it is.
     pub unmapped: BTreeSet<SourceId>,
     /// Objects that cannot be mapped, and what the scope reported.
@@ -114,16 +123,18 @@ impl Snapshot {
 }
 
 /// Maps everything that is in scope. `now` decides which accounts have expired.
-pub fn map(population: &Population, selection: &Selection, mapping: &Mapping, now: Timestamp) -> Snapshot {
-    let mut snapshot = Snapshot { problems: selection.problems.clone(), ..Snapshot::default() };
-    let managers = Referred::new(population, selection, mapping);
-    let users = selection.users.keys().map(|id| (*id, &[][..]));
-    let groups = selection.groups.iter().map(|(id, chosen)| (*id, chosen.members.as_slice()));
+pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now: Timestamp) -> Snapshot {
+    let managers = Referred::new(population, &selection, mapping);
+    let Selection { users, groups, problems } = selection;
+    let attributes = [Kind::User, Kind::Group].map(|kind| (kind, mapping.attributes_at_target(kind))).into();
+    let mut snapshot = Snapshot { attributes, problems, ..Snapshot::default() };
+    let users = users.into_keys().map(|id| (id, Vec::new()));
+    let groups = groups.into_iter().map(|(id, chosen)| (id, chosen.members));
     for (id, members) in users.chain(groups) {
         let Some(observed) = population.get(id) else { continue };
         match resource(observed, mapping.of(observed.entry.kind), &managers, now) {
             Ok(mut desired) => {
-                desired.members = members.to_vec();
+                desired.members = members;
                 snapshot.resources.insert(id, desired);
             }
             Err(problem) => {
@@ -192,7 +203,9 @@ pub fn resource(
     let naming = entry.kind.naming_attribute();
     let subject = |name: &str| Subject { id: entry.id, kind: entry.kind, name: name.to_owned() };
     match document.get(naming).and_then(Value::as_str) {
-        Some(name) => Ok(Desired { subject: subject(name), document, references, members: Vec::new() }),
+        Some(name) => {
+            Ok(Desired { subject: subject(name), document: Document::new(&document), references, members: Vec::new() })
+        }
         None => Err(Problem {
             code: Code::MissingAttribute,
             subject: Some(subject(entry.dn.as_str())),

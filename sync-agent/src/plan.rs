@@ -23,12 +23,13 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use difference::AttributeChange;
 pub use holdings::{AdoptedBy, Held, Holdings};
 
 use crate::{
+    document::Document,
     mapping::Snapshot,
     problem::{Problem, Subject},
     source::{Kind, Proof, SourceId},
@@ -108,7 +109,7 @@ pub enum Step {
     /// A new resource.
     Create {
         /// Its document.
-        document: Map<String, Value>,
+        document: Document,
         /// The digest to remember.
         digest: Digest,
     },

@@ -16,6 +16,9 @@ use crate::{
 pub const PAUSED: &str = "Paused. Nothing is written until `sync-agent resume`; what changes meanwhile arrives then. \
 A pause longer than the time of grace of [safety] counts as leaving the scope: users are then made inactive.";
 
+/// What is said to whoever wants to write meanwhile.
+pub const IS_PAUSED: &str = "the synchronisation is paused; `sync-agent resume` ends the pause";
+
 /// What is said after its end.
 pub const RESUMED: &str = "Resumed. The next cycle brings what has changed meanwhile.";
 

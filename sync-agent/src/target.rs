@@ -24,6 +24,7 @@ pub use write::{Made, Writer};
 
 use crate::{
     config::ConfigError,
+    document::Document,
     plan::{Held, ResourceId},
     source::{DirectoryError, Kind},
 };
@@ -130,7 +131,8 @@ impl http::Answer {
             _ => Vec::new(),
         };
         let values = members.iter().filter_map(|member| member["value"].as_str());
-        Ok(Held { resource, members: values.map(|id| ResourceId(id.into())).collect(), document })
+        let members = values.map(|id| ResourceId(id.into())).collect();
+        Ok(Held { resource, members, document: Document::new(&document) })
     }
 }
 

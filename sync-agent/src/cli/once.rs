@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, path::Path, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -15,6 +15,7 @@ use crate::{
     },
     plan::file::PlanFile,
     state::State,
+    status,
 };
 
 /// How a plan is shown.
@@ -65,6 +66,7 @@ pub fn apply(config: &Path, file: Option<&Path>, json: bool, full: bool) -> anyh
     let file = file.map(PlanFile::read).transpose()?;
     let config = Config::read(config)?;
     let state = State::open(&config.state)?;
+    ensure!(state.pause()?.is_none(), status::IS_PAUSED);
     let bar = indicatif::ProgressBar::hidden();
     let progress = |progress| match progress {
         Progress::Planned(number) => {

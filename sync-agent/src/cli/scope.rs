@@ -15,21 +15,21 @@ use crate::{
 
 /// Adds names, DNs, ids or filters to a list. Says what was done.
 pub fn add(path: &Path, list: List, lines: &[String]) -> Result<String, ConfigError> {
-    let mut text = read(path)?;
-    let mut told = Vec::new();
+    let before = read(path)?;
+    let (mut text, mut told) = (before.clone(), Vec::new());
     for line in lines {
         let (new, added) = edit::add(&text, list, line)?;
         text = new;
         let verb = if added { "added to" } else { "is already in" };
         told.push(format!("{line:?} {verb} scope.{}", list.key()));
     }
-    save(path, &text, told)
+    if text == before { Ok(told.join("\n")) } else { save(path, &text, told) }
 }
 
 /// Takes lines out of every list. Says what was done.
 pub fn remove(path: &Path, lines: &[String]) -> Result<String, ConfigError> {
-    let mut text = read(path)?;
-    let mut told = Vec::new();
+    let before = read(path)?;
+    let (mut text, mut told) = (before.clone(), Vec::new());
     for line in lines {
         let (new, from) = edit::remove(&text, line)?;
         text = new;
@@ -41,7 +41,7 @@ pub fn remove(path: &Path, lines: &[String]) -> Result<String, ConfigError> {
             }
         }
     }
-    save(path, &text, told)
+    if text == before { Ok(told.join("\n")) } else { save(path, &text, told) }
 }
 
 /// Saves the file and tells the daemon, if one runs. That it could not be told undoes nothing.

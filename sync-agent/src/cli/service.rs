@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use tokio::sync::watch;
 
 use super::once::{print, runtime};
@@ -71,6 +71,7 @@ pub fn sync_one(config: &Path, name: &str) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     let request = Request::SyncOne { name: name.to_owned() };
     printed(ask_or(&config, &request, |state| {
+        ensure!(state.pause()?.is_none(), status::IS_PAUSED);
         let (_stop, stopped) = watch::channel(false);
         Ok(runtime()?.block_on(cycle::one(&config, state, &SystemClock, name, stopped))?)
     }))

@@ -169,7 +169,7 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
             Response::Done(status::RESUMED.to_owned())
         }
         Request::RunNow { .. } | Request::SyncOne { .. } if shared.state.pause()?.is_some() => {
-            Response::Refused("the synchronisation is paused; `sync-agent resume` ends the pause".to_owned())
+            Response::Refused(status::IS_PAUSED.to_owned())
         }
         Request::RunNow { full } => {
             let extent = if full { Extent::Everything } else { Extent::Changes };

@@ -81,6 +81,11 @@ impl Slot {
         }
     }
 
+    /// The attribute of the document that holds it: an extension is one, by its schema.
+    pub fn top(&self) -> &str {
+        self.schema.as_deref().unwrap_or(&self.attribute)
+    }
+
     /// Names the attribute as one without a value.
     pub fn clear(&self, document: &mut Map<String, Value>) {
         let whole = Self { element: None, sub_attribute: None, ..self.clone() };

@@ -61,18 +61,11 @@ pub fn at<'a>(document: &'a Map<String, Value>, path: &str) -> Option<&'a Value>
     inner.filter(|value| !is_empty(value))
 }
 
-/// The attribute of the document that holds what is at a path.
-pub fn top(path: &str) -> &str {
-    let end = if path.starts_with("urn:") { path.rsplit_once(':') } else { path.split_once('.') };
-    end.map_or(path, |(top, _)| top)
-}
-
 /// The document as it is sent when a resource is made: without what has no value.
-pub fn without_empty(document: &Map<String, Value>) -> Map<String, Value> {
-    match stripped(&Value::Object(document.clone())) {
-        Value::Object(document) => document,
-        _ => Map::new(),
-    }
+pub fn without_empty(mut document: Map<String, Value>) -> Map<String, Value> {
+    document.retain(|_, value| !is_empty(value));
+    document.values_mut().for_each(|value| *value = stripped(value));
+    document
 }
 
 /// Whether `held` holds what `desired` says. A target may add to it: a `type`, a `display`.

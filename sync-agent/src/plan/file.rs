@@ -91,11 +91,12 @@ impl Basis {
 
 /// A resource's version, or all of it where the target gives none (RFC 7643 §3.1).
 fn version(held: &Held) -> String {
-    let version = held.document.get("meta").and_then(|meta| meta.get("version"));
+    let attributes = held.document.attributes();
+    let version = attributes.get("meta").and_then(|meta| meta.get("version"));
     let members: Vec<&ResourceId> = held.members.iter().collect();
     match version {
         Some(version) => json!([held.resource, version]).to_string(),
-        None => json!([held.resource, held.document, members]).to_string(),
+        None => json!([held.resource, attributes, members]).to_string(),
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use scim_protocol::value::fold;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::ResourceId;
 use crate::{
+    document::Document,
     mapping::Desired,
     source::{Kind, SourceId},
 };
@@ -18,7 +19,7 @@ pub struct Held {
     /// Its `id`.
     pub resource: ResourceId,
     /// The whole document, without `members`.
-    pub document: Map<String, Value>,
+    pub document: Document,
     /// The `value` of each member, where the target shows them.
     pub members: Vec<ResourceId>,
 }
@@ -42,7 +43,8 @@ impl Holdings {
         for member in &mut held.members {
             *member = self.shared(member.clone());
         }
-        let text = |name| held.document.get(name).and_then(Value::as_str);
+        let attributes = held.document.attributes();
+        let text = |name| attributes.get(name).and_then(Value::as_str);
         if let Some(external) = text("externalId") {
             self.by_external_id.insert((kind, external.to_owned()), held.resource.clone());
         }

@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use scim_protocol::value::fold;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Action, AdoptedBy, Digest, Held, Holdings, Plan, Question, Reason, Reference, ResourceId, Step, Written,
     departure::Departure, difference, names::Names,
 };
 use crate::{
+    document::Document,
     mapping::Desired,
     problem::{Code, Problem},
     source::{Kind, SourceId},
@@ -89,14 +90,13 @@ impl<'a> Resources<'a> {
         if let Some(other) = self.source_of.get(&held.resource) {
             return Some(other.to_string());
         }
-        let external = held.document.get("externalId").and_then(Value::as_str)?;
-        SourceId::parse(external).map(|id| id.to_string())
+        SourceId::parse(&held.document.text("externalId")?).map(|id| id.to_string())
     }
 
     /// Whether a resource of ours has another name, or will have one before this plan creates any.
     fn is_released(&self, question: Question<'_>, held: &Held) -> bool {
         let Some(other) = self.source_of.get(&held.resource) else { return false };
-        let name = held.document.get(Kind::User.naming_attribute()).and_then(Value::as_str).map(fold);
+        let name = held.document.text(Kind::User.naming_attribute()).as_deref().map(fold);
         match question.desired.resources.get(other) {
             Some(other) => name != Some(fold(&other.subject.name)),
             None => matches!(question.departures.get(other), Some(Departure::Gone(_))),
@@ -176,14 +176,15 @@ impl One<'_, '_> {
         let whole = desired.digest();
         let unchanged = known.is_some_and(|written| written.digest.as_ref() == Some(&whole));
         let untouched = unchanged && !self.question.held.was_looked_for(desired.subject.id);
-        let references = self.references(held, untouched);
+        let held = held.map(|held| held.document.attributes());
+        let references = self.references(held.as_ref(), untouched);
         // Until every reference is written too, the document is not whole.
         let complete = references.is_empty() && self.desired.references.values().all(|to| self.will_be_there(*to));
         let digest = if complete { whole.clone() } else { Digest::unfinished() };
         let mut made = false;
         match held {
             Some(held) => {
-                let changes = difference::changes(&desired.document, &held.document);
+                let changes = difference::changes(&desired.document.attributes(), &held);
                 if !changes.is_empty() {
                     self.act(Reason::Changed, Step::Modify { changes, digest });
                 } else if !unchanged && references.is_empty() {
@@ -193,8 +194,9 @@ impl One<'_, '_> {
             None if untouched => {}
             None => {
                 made = true;
+                let document = Document::new(&difference::without_empty(desired.document.attributes()));
                 let reason = if known.is_some() { Reason::LostAtTarget } else { Reason::New };
-                self.act(reason, Step::Create { document: difference::without_empty(&desired.document), digest });
+                self.act(reason, Step::Create { document, digest });
             }
         }
         if !references.is_empty() {
@@ -205,11 +207,11 @@ impl One<'_, '_> {
     }
 
     /// The references that must be written.
-    fn references(&self, held: Option<&Held>, untouched: bool) -> Vec<Reference> {
+    fn references(&self, held: Option<&Map<String, Value>>, untouched: bool) -> Vec<Reference> {
         let Question { known, .. } = self.question;
         let mut changed = Vec::new();
         for (path, &to) in &self.desired.references {
-            let old = held.and_then(|held| difference::at(&held.document, path));
+            let old = held.and_then(|held| difference::at(held, path));
             let known_as = known.get(&to).filter(|_| !is_lost(to, self.question)).map(|written| &written.resource);
             let adopted_as = self.resources.adopted.get(&to).map(|(held, _)| &held.resource);
             let as_it_should_be = match (known_as.or(adopted_as), old) {

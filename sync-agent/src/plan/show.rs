@@ -144,7 +144,8 @@ impl fmt::Display for Action {
         match step {
             Step::Create { document, .. } => {
                 write!(f, "+ create {subject}: {reason}")?;
-                document
+                let attributes = document.attributes();
+                attributes
                     .iter()
                     .filter(|(name, _)| *name != "schemas")
                     .try_for_each(|(name, value)| write!(f, "\n    {name}: {value}"))

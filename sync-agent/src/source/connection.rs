@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapResult};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult};
 use rustls::{
-    ClientConfig, RootCertStore,
+    CertificateError, ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
@@ -43,13 +43,32 @@ impl Connection {
                     return Ok(Self { ldap, url: url.clone() });
                 }
                 Err(error) => {
-                    tracing::warn!(%url, %error, "the directory server cannot be reached; trying the next");
+                    let error = unreachable_in_words(&error);
+                    tracing::warn!(%url, error, "the directory server cannot be reached");
                     failures.push(format!("{url}: {error}"));
                 }
             }
         }
         Err(DirectoryError::Unreachable(failures))
     }
+}
+
+/// Why a server could not be reached, and what to change where that is known.
+fn unreachable_in_words(error: &LdapError) -> String {
+    let tls = match error {
+        LdapError::Io { source } => source.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()),
+        _ => None,
+    };
+    let advice = match tls {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "; name the authority that signed its certificate in source.tls.ca_file"
+        }
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => "; its certificate is for another name, which source.urls must use",
+        _ => "",
+    };
+    format!("{error}{advice}")
 }
 
 async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(), DirectoryError> {

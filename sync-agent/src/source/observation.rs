@@ -204,6 +204,8 @@ async fn departed(
             "{} entries are no longer seen, and nothing proves that they are gone: {reason}. They are treated as if they were there; restore the rights of the account",
             unknown.count() + 1
         );
+        // This says more than that the canary cannot be read.
+        problems.retain(|problem| problem.code != Code::AbsenceUnproved);
         problems.push(Problem { code: Code::AbsenceUnproved, subject: None, message });
     }
     departed.extend(shown.into_iter().filter_map(|id| Some((id, Verdict::Gone(intake.proof(id)?)))));

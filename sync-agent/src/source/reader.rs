@@ -11,8 +11,8 @@ use ldap3::Scope;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Mark, Outside, Reading, Sink, SourceId,
-    Watermark, changes,
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Watermark,
+    changes,
     connection::Connection,
     ranges, referral,
     root_dse::RootDse,
@@ -148,11 +148,12 @@ impl Reader {
         Ok(())
     }
 
-    /// A search for what changed is silent where nothing has changed, and where the account may no
-    /// longer read anything. The canary tells them apart.
-    async fn doubt_silence(&mut self) -> Result<(), DirectoryError> {
+    /// Whether the canary can be read. A search is silent where nothing has changed, and where the
+    /// account may no longer read anything: this tells them apart.
+    async fn sees_canary(&mut self) -> Result<bool, DirectoryError> {
         let canary = self.settings.canary.clone();
-        if self.lookup(&canary).await?.is_none() {
+        let sees = self.lookup(&canary).await?.is_some();
+        if !sees {
             self.problems.push(Problem {
                 code: Code::AbsenceUnproved,
                 subject: None,
@@ -161,7 +162,7 @@ impl Reader {
                     .to_owned(),
             });
         }
-        Ok(())
+        Ok(sees)
     }
 
     /// Reads one place. Its entries reach the sink whole, members included.
@@ -327,13 +328,7 @@ impl Directory for Reader {
                     "the server or the configuration is another one".to_owned(),
                 ));
             }
-            Some(watermark) => {
-                let mark = self.changes(&watermark.mark, sink).await?;
-                if matches!(mark, Mark::Modified(_) | Mark::Usn { .. }) {
-                    self.doubt_silence().await?;
-                }
-                (Coverage::Changes, Some(mark))
-            }
+            Some(watermark) => (Coverage::Changes, Some(self.changes(&watermark.mark, sink).await?)),
             None => {
                 // The mark first: what changes while the reading runs is then reported once more,
                 // and not lost.
@@ -342,6 +337,8 @@ impl Directory for Reader {
                 (Coverage::Everything, mark.filter(|_| !self.followed).or_else(|| self.modified_mark()))
             }
         };
+        // What an account did not see while it had lost its rights is never told again.
+        let mark = if self.sees_canary().await? { mark } else { None };
         let watermark = mark.map(|mark| Watermark { fingerprint, mark });
         Ok(Reading { coverage, watermark, problems: std::mem::take(&mut self.problems) })
     }

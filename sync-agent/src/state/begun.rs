@@ -12,16 +12,19 @@
 
 use sled::Batch;
 
-use super::{State, StateError};
+use super::{AT_A_TIME, State, StateError};
 use crate::{problem::Subject, source::SourceId};
 
 impl State {
     /// Notes that these are about to be written. Durable when it returns.
     pub async fn begin(&self, subjects: impl Iterator<Item = &Subject>) -> Result<(), StateError> {
         let mut batch = Batch::default();
-        for subject in subjects {
+        for (n, subject) in subjects.enumerate() {
             let note = serde_json::to_vec(subject).map_err(|error| StateError::Record(error.to_string()))?;
             batch.insert(subject.id.as_bytes(), note);
+            if n % AT_A_TIME == AT_A_TIME - 1 {
+                self.begun.apply_batch(std::mem::take(&mut batch))?;
+            }
         }
         self.begun.apply_batch(batch)?;
         self.flush().await
@@ -36,7 +39,12 @@ impl State {
     /// Takes notes away.
     pub fn clear_up(&self, ids: impl Iterator<Item = SourceId>) -> Result<(), StateError> {
         let mut batch = Batch::default();
-        ids.for_each(|id| batch.remove(id.as_bytes()));
+        for (n, id) in ids.enumerate() {
+            batch.remove(id.as_bytes());
+            if n % AT_A_TIME == AT_A_TIME - 1 {
+                self.begun.apply_batch(std::mem::take(&mut batch))?;
+            }
+        }
         self.begun.apply_batch(batch)?;
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use sled::Batch;
 
-use super::{State, StateError};
+use super::{AT_A_TIME, State, StateError};
 use crate::{
     population::{Observed, Population},
     source::{
@@ -18,8 +18,6 @@ use crate::{
 };
 
 const WATERMARK: &str = "watermark";
-/// How many entries are written at a time.
-const BATCH: usize = 1_000;
 
 impl State {
     /// What the last reading left; `None` where there is nothing that can be continued.
@@ -80,7 +78,7 @@ impl State {
                 Some(observed) => batch.insert(id.as_bytes(), postcard::to_stdvec(observed).map_err(damaged)?),
                 None => batch.remove(id.as_bytes()),
             }
-            if n % BATCH == BATCH - 1 {
+            if n % AT_A_TIME == AT_A_TIME - 1 {
                 entries.apply_batch(std::mem::take(&mut batch))?;
             }
         }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     config::TargetProfile,
+    document::Document,
     mapping::Snapshot,
     problem::{Code, Problem},
     source::Kind,
@@ -35,11 +36,15 @@ pub fn fit(snapshot: &mut Snapshot, profile: TargetProfile) {
     let problems = &mut snapshot.problems;
     snapshot.resources.retain(|_, desired| {
         if desired.subject.kind == Kind::Group {
-            desired.document.retain(|name, _| GROUP.contains(&name.as_str()));
+            let mut document = desired.document.attributes();
+            document.retain(|name, _| GROUP.contains(&name.as_str()));
+            desired.document = Document::new(&document);
             return true;
         }
-        fit_user(&mut desired.document);
-        let missing = missing(&desired.document);
+        let mut document = desired.document.attributes();
+        fit_user(&mut document);
+        desired.document = Document::new(&document);
+        let missing = missing(&document);
         if missing.is_empty() {
             return true;
         }

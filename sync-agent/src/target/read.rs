@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     config::{TargetProfile, TargetSettings},
+    document::Document,
     mapping::{Desired, Snapshot},
-    plan::{Held, Holdings, Known, ResourceId, difference},
+    plan::{Held, Holdings, Known, ResourceId},
     source::Kind,
 };
 
@@ -42,6 +43,9 @@ pub struct Reader {
 /// So many members are read at a time: a page of a thousand groups may have a million.
 const MEMBERS_ON_A_PAGE: usize = 20_000;
 
+/// So many resources in a list cost the target and the agent about as much as a request of its own.
+const WORTH_A_REQUEST: usize = 20;
+
 /// The schema of groups.
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
@@ -58,32 +62,29 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(unknown: &[&Desired], ours: &[(&Desired, &ResourceId)]) -> Self {
-        let all = || unknown.iter().copied().chain(ours.iter().map(|(desired, _)| *desired));
+    fn of(unknown: &[&Desired], ours: &[(&Desired, &ResourceId)], attributes: HashSet<String>) -> Self {
+        let all = unknown.iter().copied().chain(ours.iter().map(|(desired, _)| *desired));
         let number = unknown.len() + ours.len();
-        let mut attributes = HashSet::new();
-        for desired in all() {
-            let top = desired.references.keys().map(|path| difference::top(path));
-            for name in desired.document.keys().map(String::as_str).chain(top) {
-                if !attributes.contains(name) {
-                    attributes.insert(name.to_owned());
-                }
-            }
-        }
         Self {
             external: unknown.iter().map(|desired| desired.subject.id.to_string()).collect(),
             names: unknown.iter().map(|desired| fold(&desired.subject.name)).collect(),
             resources: ours.iter().map(|(_, resource)| (*resource).clone()).collect(),
             attributes,
-            members: all().map(|desired| desired.members.len()).sum::<usize>() / number.max(1),
+            members: all.map(|desired| desired.members.len()).sum::<usize>() / number.max(1),
         }
     }
 
-    fn has(&self, kind: Kind, held: &Held) -> bool {
-        let text = |name| held.document.get(name).and_then(Value::as_str);
-        self.resources.contains(&held.resource)
+    /// What is wanted of a resource, if anything is.
+    fn of_it(&self, kind: Kind, held: Held) -> Option<Held> {
+        let mut document = held.document.attributes();
+        let text = |name| document.get(name).and_then(Value::as_str);
+        let wanted = self.resources.contains(&held.resource)
             || text("externalId").is_some_and(|id| self.external.contains(id))
-            || text(kind.naming_attribute()).is_some_and(|name| self.names.contains(&fold(name)))
+            || text(kind.naming_attribute()).is_some_and(|name| self.names.contains(&fold(name)));
+        if !self.attributes.is_empty() {
+            document.retain(|name, _| self.attributes.contains(name));
+        }
+        wanted.then(|| Held { document: Document::new(&document), ..held })
     }
 
     /// How many resources a page may have.
@@ -121,7 +122,7 @@ impl Reader {
     /// Sees at the target what a plan must see.
     pub async fn look(
         &self,
-        desired: &Snapshot,
+        snapshot: &Snapshot,
         known: &Known,
         capabilities: &Capabilities,
         depth: Depth,
@@ -129,7 +130,7 @@ impl Reader {
         let holdings = Mutex::new(Holdings::default());
         for kind in [Kind::User, Kind::Group] {
             let (mut unknown, mut ours) = (Vec::new(), Vec::new());
-            for desired in desired.resources.values().filter(|desired| desired.subject.kind == kind) {
+            for desired in snapshot.resources.values().filter(|desired| desired.subject.kind == kind) {
                 match known.get(&desired.subject.id) {
                     None => unknown.push(desired),
                     Some(written) if depth == Depth::Everything || written.digest != Some(desired.digest()) => {
@@ -139,7 +140,8 @@ impl Reader {
                 }
             }
             let all: Vec<&Desired> = unknown.iter().chain(ours.iter().map(|(desired, _)| desired)).copied().collect();
-            let wanted = Wanted::of(&unknown, &ours);
+            let attributes = snapshot.attributes.get(&kind).cloned().unwrap_or_default();
+            let wanted = Wanted::of(&unknown, &ours, attributes);
             if self.is_listing_cheaper(kind, &wanted, capabilities).await? {
                 self.list(kind, &wanted, capabilities, &holdings).await?;
             } else {
@@ -241,8 +243,8 @@ impl Reader {
         let mut found = answer.resources(kind)?;
         // Some targets find `externalId` without regard to case, or ignore a filter that they do not know.
         found.retain(|held| {
-            let is = held.document.get(attribute).and_then(Value::as_str);
-            is.is_some_and(|is| is == value || (attribute != "externalId" && fold(is) == fold(value)))
+            let is = held.document.text(attribute);
+            is.is_some_and(|is| is == value || (attribute != "externalId" && fold(&is) == fold(value)))
         });
         Ok(found)
     }
@@ -290,7 +292,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether it takes fewer requests to read all than to ask for each.
+    /// Whether it costs less to read all than to ask for each.
     async fn is_listing_cheaper(
         &self,
         kind: Kind,
@@ -305,7 +307,8 @@ impl Reader {
                 let mut answer = self.http.get(&format!("/{}?count=1", kind.endpoint())).await?;
                 // Without a total nothing is known; many requests are then the greater risk.
                 let total = number(&mut answer, "totalResults");
-                Ok(total.is_none_or(|total| total / wanted.page(capabilities) < requests))
+                let cost = |total| total / wanted.page(capabilities) + total / WORTH_A_REQUEST;
+                Ok(total.is_none_or(|total| cost(total) < requests))
             }
         }
     }
@@ -325,10 +328,7 @@ impl Reader {
             (TargetProfile::IdentityCenter, _) => "",
         };
         self.pages(kind, without, wanted.page(capabilities), capabilities, async |page: Vec<Held>| {
-            for mut held in page.into_iter().filter(|held| wanted.has(kind, held)) {
-                if !wanted.attributes.is_empty() {
-                    held.document.retain(|name, _| wanted.attributes.contains(name));
-                }
+            for held in page.into_iter().filter_map(|held| wanted.of_it(kind, held)) {
                 self.keep(kind, held, capabilities, holdings).await?;
             }
             Ok(())

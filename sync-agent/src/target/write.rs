@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     config::TargetProfile,
+    document::Document,
     plan::{AttributeChange, Held, ResourceId},
     source::Kind,
 };
@@ -47,9 +48,9 @@ impl Writer {
     /// Creates a resource, and says which id it got. An answer that was lost, or a conflict, is
     /// looked into: the resource may be there already, by this very request or by a run that was
     /// killed.
-    pub async fn create(&self, kind: Kind, document: &Map<String, Value>) -> Result<Made, TargetError> {
+    pub async fn create(&self, kind: Kind, document: &Document) -> Result<Made, TargetError> {
         let path = format!("/{}", kind.endpoint());
-        let body = Value::Object(document.clone());
+        let body = Value::Object(document.attributes());
         let mut patience = self.http.patience();
         loop {
             let error = match self.http.send_once("POST", &path, Some(&body)).await {
@@ -59,8 +60,8 @@ impl Writer {
             if !error.leaves_doubt() && error.status() != Some(409) {
                 return Err(error);
             }
-            if let Some(id) = document.get("externalId").and_then(Value::as_str) {
-                let found = self.reader.find(kind, "externalId", id, &self.capabilities).await?;
+            if let Some(id) = document.text("externalId") {
+                let found = self.reader.find(kind, "externalId", &id, &self.capabilities).await?;
                 if let Some(held) = found.into_iter().next() {
                     return Ok(Made { resource: held.resource, whole: false });
                 }
@@ -155,7 +156,7 @@ impl Writer {
     ) -> Result<(), TargetError> {
         let path = path(kind, id);
         let held = self.http.get(&path).await?.resource(kind)?;
-        let (mut document, mut members) = (held.document, held.members);
+        let (mut document, mut members) = (held.document.attributes(), held.members);
         document.remove("meta");
         change(&mut document, &mut members);
         if kind == Kind::Group {

@@ -189,6 +189,10 @@ fn check_errors_and_conflicts_are_told_in_words() {
     let status = agent.run(&["status"]);
     assert!(status.stdout.contains("quarantine, "), "{status:?}");
 
+    agent.set("/ca.pem", "/other-ca.pem");
+    let checked = agent.run(&["check"]);
+    assert!(checked.stdout.contains("source.tls.ca_file"), "{checked:?}");
+    agent.set("/other-ca.pem", "/ca.pem");
     std::fs::write(agent.file("password"), "wrong").expect("the password");
     let checked = agent.run(&["check"]);
     assert_eq!(checked.code, Some(1), "{checked:?}");
@@ -247,6 +251,8 @@ fn a_scope_that_is_changed_by_a_command_reaches_the_daemon() {
     let added = agent.run(&["scope", "add", "user", "u000003"]);
     assert!(added.stdout.contains("The running daemon knows"), "{added:?}");
     until("the third", || server.all("Users").len() == 3);
+    let nothing = agent.run(&["scope", "remove", "u000004"]);
+    assert!(nothing.stdout.contains("is in no list") && !nothing.stdout.contains("daemon"), "{nothing:?}");
     let removed = agent.run(&["scope", "remove", "u000003"]);
     assert!(removed.stdout.contains("The running daemon knows"), "{removed:?}");
     until("its leaving", || agent.run(&["explain", "u000003"]).stdout.contains("In scope: no"));

@@ -68,9 +68,12 @@ impl TestDirectory {
 
     /// Fills it with the odd population, so many plain users and groups, and says what a sync should find.
     pub fn fill(&self, users: usize, groups: usize) -> Value {
-        let mut command = self.seed("fill");
-        command.args(["--users", &users.to_string(), "--groups", &groups.to_string()]);
-        run(&mut command);
+        self.fill_with(&["--users", &users.to_string(), "--groups", &groups.to_string()])
+    }
+
+    /// The same, with options of `seed.py`.
+    pub fn fill_with(&self, options: &[&str]) -> Value {
+        run(self.seed("fill").args(options));
         let text = std::fs::read_to_string(self.path().join("seed.json")).expect("seed.json");
         serde_json::from_str(&text).expect("JSON")
     }
@@ -87,6 +90,18 @@ impl TestDirectory {
         let mut command = Command::new("ldapmodify");
         command.args(["-x", "-H", self.get("LDAP_URL"), "-D", self.get("BIND_DN"), "-w", self.get("BIND_PASSWORD")]);
         run(command.arg("-f").arg(file));
+    }
+
+    /// Starts it again on its data, after it was killed.
+    #[track_caller]
+    pub fn start_again(&self) {
+        run(Command::new(script(self.software.script())).arg("start").arg(self.path()));
+    }
+
+    /// Whether it answers.
+    pub fn is_up(&self) -> bool {
+        let mut command = Command::new(script(self.software.script()));
+        command.arg("status").arg(self.path()).status().expect("the script starts").success()
     }
 
     /// A value that the script printed: `LDAPS_URL`, `SYNC_DN`.

@@ -1,10 +1,10 @@
-//! A target that misbehaves, and an agent that is killed: what arrives is the same, once.
+//! A target that misbehaves, and a directory or an agent that is killed: what arrives is the same, once.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     agent::TestAgent,
-    directory::{Software, TestDirectory},
+    directory::{self, Software, TestDirectory},
     full::{everything, same_groups, same_users, writes},
     proxy::{Fault, Proxy},
     server::TestServer,
@@ -75,11 +75,67 @@ fn a_target_that_is_away_ends_the_run_and_the_next_goes_on() {
 }
 
 #[test]
+fn openldap_that_is_killed_in_the_middle_of_a_reading_loses_nobody() {
+    killed(Software::OpenLdap);
+}
+
+#[test]
+fn active_directory_that_is_killed_in_the_middle_of_a_reading_loses_nobody() {
+    killed(Software::Samba);
+}
+
+#[track_caller]
+fn killed(software: Software) {
+    let directory = TestDirectory::start(software);
+    let seed = directory.fill(30, 5);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, &everything(software));
+    agent.run(&["apply"]);
+    let held = || (server.all("Users"), server.all("Groups"));
+    let before = held();
+    directory.change(&["disable", "u000001"]);
+
+    let proxy = directory::Proxy::start(&directory, &["--crash-after", "30"]);
+    agent.set("[source]", "[source]\npage_size = 20");
+    agent.set(directory.get("LDAPS_URL"), &proxy.url());
+    let ran = agent.run(&["apply", "--full"]);
+    assert!(!directory.is_up());
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("what had been read is not used"), "{ran:?}");
+    assert_eq!(held(), before, "nothing was written");
+    let away = agent.run(&["apply"]);
+    assert_eq!(away.code, Some(2), "{away:?}");
+    assert_eq!(held(), before);
+
+    directory.start_again();
+    agent.set(&proxy.url(), directory.get("LDAPS_URL"));
+    agent.run(&["apply"]);
+    let user = seed["users"]["u000001"]["id"].as_str().expect("an id");
+    let disabled = server.all("Users").into_iter().find(|found| found["externalId"] == *user);
+    assert_eq!(disabled.map(|found| found["active"].clone()), Some(false.into()));
+    assert_eq!((server.all("Users").len(), server.all("Groups").len()), (before.0.len(), before.1.len()));
+    same_groups(&seed, &server);
+    let full = agent.run(&["apply", "--full"]);
+    assert!(full.stdout.starts_with("0 writes"), "{full:?}");
+}
+
+#[test]
 fn an_agent_that_is_killed_between_any_two_writes_converges() {
     let directory = TestDirectory::start(Software::OpenLdap);
     // The third, the eighth, the next to come.
     let kills = Kills::new(&directory).until_done(|kills| 1 + (kills * 5 + 2) % 9);
     assert!(kills > 10, "only {kills} kills");
+}
+
+/// One write a run, whose answer never comes: there is a kill after each of them.
+#[test]
+fn an_agent_that_is_killed_after_every_single_write_converges() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let kills = Kills::new(&directory);
+    kills.agent.set("[target]", "[target]\nconcurrency = 1");
+    let planned = kills.agent.run(&["plan", "--verbose"]);
+    let writes = planned.stdout.matches("\n+ create ").count() + planned.stdout.matches("\n> join ").count();
+    assert_eq!(kills.until_done(|_| 1), writes, "{planned:?}");
 }
 
 /// However soon after its start it is killed, what a run has done stays done: a group that is known is

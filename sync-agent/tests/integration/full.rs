@@ -128,3 +128,46 @@ fn a_dry_run_moves_nothing() {
     assert_eq!(writes(&agent), 1);
     assert_eq!(writes(&agent), 0);
 }
+
+#[test]
+fn nothing_is_written_during_a_pause() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(5, 1);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, &everything(Software::OpenLdap));
+    agent.run(&["pause"]);
+    for command in [&["apply"][..], &["sync-one", "u000001"]] {
+        let refused = agent.run(command);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains("`sync-agent resume` ends the pause"), "{refused:?}");
+    }
+    assert_eq!(agent.run(&["plan"]).code, Some(0), "a plan writes nothing");
+    assert!(server.all("Users").is_empty());
+    agent.run(&["resume"]);
+    let nobody = agent.run(&["sync-one", "nobody"]);
+    assert_eq!(nobody.code, Some(2), "{nobody:?}");
+    assert_eq!(agent.run(&["sync-one", "u000001"]).code, Some(0));
+    assert_eq!(server.all("Users").len(), 1);
+    assert!(writes(&agent) > 1);
+}
+
+#[test]
+fn no_secret_is_in_anything_that_is_written() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(5, 1);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, EVERYTHING);
+    let plan = agent.file("plan.json");
+    let said = [&["plan", "--out", plan.to_str().expect("a path of text")][..], &["apply"], &["apply", "--full"]]
+        .map(|command| agent.run(command))
+        .map(|ran| format!("{} {}", ran.stdout, ran.stderr).into_bytes());
+    let state = std::fs::read_dir(agent.file("state")).expect("the state").map(|file| file.expect("a file").path());
+    let files = state.filter(|path| path.is_file()).chain([plan, agent.file("sync-errors.jsonl")]);
+    let written: Vec<Vec<u8>> = files.map(|path| std::fs::read(path).expect("a file")).chain(said).collect();
+    let token = std::fs::read_to_string(server.token_file()).expect("the token");
+    for secret in [directory.get("SYNC_PASSWORD"), token.trim()] {
+        let has = |text: &Vec<u8>| text.windows(secret.len()).any(|part| part == secret.as_bytes());
+        assert!(secret.len() > 8 && !written.iter().any(has), "a secret was written");
+    }
+    assert!(written.len() > 5 && written.iter().any(|text| text.windows(7).any(|part| part == b"u000001")));
+}

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use sync_agent::{
     config::{Config, Flavour},
     dn::Dn,
+    document::Document,
     mapping::{self, Snapshot},
     plan::{
         self, Action, Digest, Held, Holdings, Known, Plan, Question, ResourceId, Step, Written,
@@ -162,7 +163,7 @@ token_file = "secret"
     /// What the target should hold.
     pub fn desired(&self, population: &Population) -> Snapshot {
         let selection = scope::select(population, &self.config.scope);
-        mapping::map(population, &selection, &self.config.mapping, self.now)
+        mapping::map(population, selection, &self.config.mapping, self.now)
     }
 
     fn make(&self, desired: &Snapshot, departures: &Departures) -> Plan {
@@ -199,7 +200,10 @@ token_file = "secret"
         let Some(resource) = self.target.get(id) else { return };
         let mut document = resource.document.clone();
         document.insert("id".to_owned(), json!(id));
-        holdings.add(resource.kind, Held { resource: id.clone(), document, members: resource.members.clone() });
+        holdings.add(
+            resource.kind,
+            Held { resource: id.clone(), document: Document::new(&document), members: resource.members.clone() },
+        );
     }
 
     /// One run: plans and applies. Gives the plan.
@@ -226,10 +230,11 @@ token_file = "secret"
         let id = action.subject.id;
         match &action.step {
             Step::Create { document, digest } => {
-                self.free(action.subject.kind, document, None);
+                let document = document.attributes();
+                self.free(action.subject.kind, &document, None);
                 self.made += 1;
                 let resource = ResourceId(format!("{}-{}", action.subject.kind, self.made).into());
-                let new = Resource { kind: action.subject.kind, document: document.clone(), members: Vec::new() };
+                let new = Resource { kind: action.subject.kind, document, members: Vec::new() };
                 self.target.insert(resource.clone(), new);
                 self.becomes(action, resource, Vec::new(), Some(digest.clone()));
             }

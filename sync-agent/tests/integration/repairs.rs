@@ -14,12 +14,13 @@ use crate::{
 
 /// A resource of which an attribute has this value.
 #[track_caller]
-fn find(server: &TestServer, endpoint: &str, attribute: &str, value: &str) -> Value {
+pub fn find(server: &TestServer, endpoint: &str, attribute: &str, value: &str) -> Value {
     let mut all = server.all(endpoint).into_iter();
     all.find(|one| one[attribute] == value).unwrap_or_else(|| panic!("nobody's {attribute} is {value}"))
 }
 
-fn patch(server: &TestServer, endpoint: &str, resource: &Value, operation: &Value) {
+/// Changes a resource by hand.
+pub fn patch(server: &TestServer, endpoint: &str, resource: &Value, operation: &Value) {
     let path = format!("/{endpoint}/{}", resource["id"].as_str().expect("an id"));
     let schemas = json!(["urn:ietf:params:scim:api:messages:2.0:PatchOp"]);
     server.send("PATCH", &path, &json!({"schemas": schemas, "Operations": [operation]}));

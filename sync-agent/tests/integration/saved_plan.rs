@@ -1,8 +1,11 @@
 //! A plan that was saved is applied exactly, or not at all; one that loses much waits for approval.
 
+use serde_json::json;
+
 use crate::{
     agent::TestAgent,
     directory::{Software, TestDirectory},
+    repairs::{find, patch},
     server::TestServer,
 };
 
@@ -33,6 +36,15 @@ fn a_saved_plan_is_refused_when_something_has_moved_and_done_when_nothing_has() 
     assert!(!server.all("Users").is_empty());
     let again = agent.run(&["apply", file]);
     assert!(again.stderr.contains("another run has written"), "{again:?}");
+
+    directory.change(&["mail", "u000002", "new@example.test"]);
+    agent.run(&["plan", "--out", file]);
+    let user = find(&server, "Users", "userName", "u000002");
+    patch(&server, "Users", &user, &json!({"op": "replace", "path": "title", "value": "by hand"}));
+    let refused = agent.run(&["apply", file]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("the target has changed"), "{refused:?}");
+    agent.run(&["apply"]);
     assert!(agent.run(&["plan"]).stdout.starts_with("Nothing to write."));
 
     let explained = agent.run(&["explain", "u000001"]);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::{
     agent::TestAgent,
     directory::{Software, TestDirectory},
@@ -58,6 +60,21 @@ fn identity_center_gets_what_it_takes() {
     assert_eq!(writes(&agent), 0, "nothing has changed");
     agent.lose_state();
     assert_eq!(writes(&agent), 0, "everything is adopted, members of groups included");
+}
+
+#[test]
+fn members_go_in_requests_of_a_hundred() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill_with(&["--users", "350", "--groups", "1", "--big", "350"]);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, &everything(Software::OpenLdap));
+    agent.set("[target]", "[target]\nmembers_per_request = 100");
+    let requests = |group: &Value| group["effective"].as_array().map_or(0, |members| members.len().div_ceil(100));
+    let [users, groups] = ["users", "groups"].map(|kind| seed[kind].as_object().expect("objects"));
+    let joins: usize = groups.values().map(requests).sum();
+    assert!(groups.values().any(|group| requests(group) == 4), "{joins}");
+    assert_eq!(writes(&agent), users.len() + groups.len() + joins);
+    same_groups(&seed, &server);
 }
 
 #[test]

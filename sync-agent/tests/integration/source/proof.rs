@@ -1,6 +1,10 @@
 //! A directory that is busy, hangs, drops or shows nothing: nobody is gone without proof.
 
-use sync_agent::problem::Code;
+use sync_agent::{
+    dn::Dn,
+    problem::Code,
+    source::{Coverage, Key, absence::Verdict},
+};
 
 use super::follower::{Account, Follower, gone, id};
 use crate::directory::{Proxy, Software, TestDirectory};
@@ -62,6 +66,65 @@ fn without_the_canary_nobody_is_gone() {
     let seeing = follower.observe();
     assert_eq!(gone(&seeing).len(), before.len() - seeing.population.len());
     assert!(gone(&seeing).contains(&id(&seed, "users", "u000001")));
+}
+
+/// One user is no longer seen by a reading of changes: no tombstone, nothing but an absence. It is believed
+/// only where the canary was read on the same connection.
+#[track_caller]
+fn unseen(software: Software, settings: &[(&str, &str)], account: Account, more: &str, change: &[&str]) {
+    let directory = TestDirectory::start_with(software, settings);
+    let seed = directory.fill(5, 1);
+    let mut follower = Follower::with(&directory, account, more);
+    // Who has no address no longer fits the filter.
+    let class = if software == Software::Samba { "user" } else { "inetOrgPerson" };
+    follower.config.source.users.filter = Some(format!("(&(objectClass={class})(mail=*))"));
+    follower.observe();
+    let user = id(&seed, "users", "u000001");
+    directory.change(change);
+    let what = format!("{software:?} {more} {change:?}");
+
+    let canary = follower.config.source.canary.clone();
+    let nobody = Dn::parse(&format!("cn=nobody,{}", directory.get("BASE_DN"))).expect("a DN");
+    follower.config.source.canary = Key::Dn(nobody);
+    let blind = follower.try_observe(follower.kept.clone(), false).expect("a reading");
+    assert_eq!(blind.coverage, Coverage::Changes, "{what}: {:?}", blind.restarted);
+    let verdict = blind.departed.iter().find(|(id, _)| *id == user).map(|(_, verdict)| verdict);
+    assert!(matches!(verdict, Some(Verdict::Unknown(_))), "{what}: {verdict:?}");
+    assert!(blind.population.get(user).is_some(), "{what}: it stays as it was");
+    assert!(blind.watermark.is_none(), "{what}: the next reading is full");
+    assert_eq!(blind.problems.iter().filter(|problem| problem.code == Code::AbsenceUnproved).count(), 1, "{what}");
+
+    follower.config.source.canary = canary;
+    let seeing = follower.try_observe(follower.kept.clone(), false).expect("a reading");
+    assert_eq!(seeing.coverage, Coverage::Changes, "{what}: {:?}", seeing.restarted);
+    let verdict = seeing.departed.iter().find(|(id, _)| *id == user).map(|(_, verdict)| verdict);
+    assert!(matches!(verdict, Some(Verdict::Gone(_) | Verdict::Elsewhere(_))), "{what}: {verdict:?}");
+    assert!(seeing.population.get(user).is_none() && seeing.watermark.is_some(), "{what}");
+}
+
+#[test]
+fn a_reading_of_changes_believes_no_absence_without_the_canary() {
+    let (openldap, samba) = (Software::OpenLdap, Software::Samba);
+    let (hidden, deleted): (&[&str], &[&str]) = (&["mail", "u000001"], &["delete", "u000001"]);
+    unseen(openldap, &[], Account::Sync, "", deleted);
+    unseen(openldap, &[("SYNC_LOG", "none")], Account::Sync, "", deleted);
+    unseen(openldap, &[], Account::Sync, "flavour = \"generic\"", hidden);
+    unseen(samba, &[], Account::Sync, "", hidden);
+    unseen(samba, &[], Account::Replicate, "", hidden);
+}
+
+#[test]
+fn without_the_canary_silence_is_told() {
+    let directory = TestDirectory::start(Software::Samba);
+    directory.fill(5, 1);
+    let mut follower = Follower::new(&directory, Account::Sync);
+    follower.observe();
+    let nobody = Dn::parse(&format!("cn=nobody,{}", directory.get("BASE_DN"))).expect("a DN");
+    follower.config.source.canary = Key::Dn(nobody);
+    let blind = follower.try_observe(follower.kept.clone(), false).expect("a reading");
+    assert!(blind.changed.is_empty() && blind.watermark.is_none());
+    let told: Vec<_> = blind.problems.iter().filter(|problem| problem.code == Code::AbsenceUnproved).collect();
+    assert!(told.len() == 1 && told[0].message.contains("source.canary"), "{told:?}");
 }
 
 #[test]

@@ -4,7 +4,12 @@
 use sync_agent::{config::Bind, dn::Dn, population::Population, problem::Code, source::rights};
 
 use super::follower::{Account, Follower, id, member};
-use crate::directory::{Proxy, Software, TestDirectory};
+use crate::{
+    agent::TestAgent,
+    directory::{Proxy, Software, TestDirectory},
+    full::{everything, same_groups, same_users},
+    server::TestServer,
+};
 
 #[test]
 fn every_way_to_connect() {
@@ -27,6 +32,39 @@ fn a_socket_needs_no_password() {
     follower.config.source.urls = vec![directory.get("LDAPI_URL").to_owned()];
     follower.config.source.bind = Bind::External;
     assert_eq!(follower.try_observe(None, false).expect("a reading").population.len(), users);
+}
+
+/// SASL EXTERNAL: the certificate's name is the account, which the server maps to one that may read.
+#[test]
+fn a_client_certificate_needs_no_password() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(5, 1);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, &everything(Software::OpenLdap));
+    let password = format!("account = \"{}\", password_file = \"password\"", directory.get("SYNC_DN"));
+    agent.set(&password, "external = true");
+    agent.set("[source]", &format!("[source]\ncanary = \"{}\"", directory.get("USERS_DN")));
+    // Without a certificate TLS stands, and nobody is bound.
+    let nobody = agent.run(&["check"]);
+    assert_eq!(nobody.code, Some(1), "{nobody:?}");
+    assert!(nobody.stdout.contains("refused the bind as the external identity"), "{nobody:?}");
+    let with = |key: &str| {
+        let (cert, key) = (directory.get("LDAP_CLIENT_CERT"), directory.get(key));
+        format!("ca.pem\", client_cert = \"{cert}\", client_key = \"{key}\" }}")
+    };
+    agent.set("ca.pem\" }", &with("LDAP_CLIENT_KEY"));
+    let checked = agent.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    agent.run(&["apply"]);
+    same_users(Software::OpenLdap, &seed, &server);
+    same_groups(&seed, &server);
+    // It is the account of the mapping and no other: more than 1,000 a page is refused to that one.
+    agent.set("[source]", "[source]\npage_size = 2000");
+    let much = agent.run(&["apply", "--full"]);
+    assert!(much.stderr.contains("lower source.page_size"), "{much:?}");
+    agent.set(&with("LDAP_CLIENT_KEY"), &with("LDAP_CA"));
+    let wrong = agent.run(&["check"]);
+    assert!(wrong.stdout.contains(directory.get("LDAP_CA")), "{wrong:?}");
 }
 
 #[test]

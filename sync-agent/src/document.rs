@@ -1,0 +1,57 @@
+//! The document of a resource, as text.
+//!
+//! A first run holds two for each of a hundred thousand people: what the target should hold, and what is
+//! sent. As a tree of values one is some sixty objects on the heap and thousands of bytes; as text it is
+//! one object of a few hundred. It is taken apart where it is compared or sent, and then let go.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// The attributes of a resource. Cheap to clone; written to files as the JSON object that it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document(Arc<str>);
+
+impl Document {
+    /// Of these attributes.
+    pub fn new(attributes: &Map<String, Value>) -> Self {
+        Self(serde_json::to_string(attributes).unwrap_or_default().into())
+    }
+
+    /// The attributes.
+    pub fn attributes(&self) -> Map<String, Value> {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+
+    /// The attribute of this name, where it is a text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self.attributes().get_mut(name).map(Value::take) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// As JSON, in the order in which the attributes came.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.attributes().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Map::deserialize(deserializer).map(|attributes| Self::new(&attributes))
+    }
+}

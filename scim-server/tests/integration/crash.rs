@@ -92,7 +92,8 @@ async fn one_store(cycles: RangeInclusive<u32>) -> (u64, usize) {
     for cycle in cycles {
         acknowledged += kill_under_load(&mut server, &mut writers, cycle).await;
         let check = server.run(&["check"]);
-        assert!(check.status.success(), "cycle {cycle}: {}", String::from_utf8_lossy(&check.stdout));
+        let said = [&*check.stdout, &*check.stderr].map(String::from_utf8_lossy).concat();
+        assert!(check.status.success(), "cycle {cycle}: {}: {said}", check.status);
         server.launch();
         let client = server.client();
         join_all(writers.iter_mut().map(|writer| writer.verify(&client, cycle))).await;

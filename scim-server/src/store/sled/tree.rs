@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod disk;
+mod unfinished;
 
 use std::{
     fs::{self, File},
@@ -110,6 +111,7 @@ impl Tree {
             // Every commit is flushed before it is acknowledged, so there is nothing left for a timer.
             .flush_every_ms(None);
         let db = loop {
+            unfinished::remove(path).map_err(unavailable)?;
             match config.open() {
                 Ok(db) => break db,
                 // sled names a held lock in no other way.

@@ -1,0 +1,100 @@
+//! What an opening that was killed leaves behind, and sled 0.34 stumbles over.
+//!
+//! Each opening writes down where every page is, in `snap.N.generating`, which becomes `snap.N` when it
+//! is whole. The next one takes the file with the highest number for the newest, also one that is not
+//! whole, and then holds the store to be damaged. The one before is still there, and so is the log
+//! since then: without the unfinished file nothing is missing. In the same way the first opening of
+//! all writes `conf` before there is anything else.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::Path,
+};
+
+use super::FILE;
+
+const CONFIGURATION: &str = "conf";
+
+/// Removes it from the directory of a tree, unless somebody has the tree open: then it is theirs, and
+/// they are at it.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    let log = match File::open(path.join(FILE)) {
+        Ok(log) => log,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return remove_file(&path.join(CONFIGURATION)),
+        Err(error) => return Err(error),
+    };
+    // The lock that sled takes. It is free again when the file is closed.
+    match log.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(()),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let unfinished = name.to_str().is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating"));
+        if unfinished {
+            remove_file(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sled::tree::{Batch, Tree};
+
+    fn open(path: &Path) -> Tree {
+        Tree::open(path, 1 << 20).unwrap()
+    }
+
+    #[test]
+    fn an_opening_that_was_killed_does_no_harm() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let unfinished = path.join("snap.7FFFFFFFFFFFFFFF.generating");
+        for round in 0_u8..4 {
+            let tree = open(path);
+            assert!(!unfinished.exists());
+            assert_eq!(
+                tree.get(b"key").unwrap().map(|value| value.to_vec()),
+                round.checked_sub(1).map(|last| vec![last])
+            );
+            let mut batch = Batch::default();
+            batch.put(b"key".to_vec(), vec![round]);
+            tree.apply(batch).unwrap();
+            tree.flush().unwrap();
+            drop(tree);
+            let length = [0, 1, 13, 5000][usize::from(round)];
+            fs::write(&unfinished, vec![7; length]).unwrap();
+        }
+        assert_eq!(open(path).get(b"key").unwrap().unwrap(), [3]);
+    }
+
+    #[test]
+    fn a_first_opening_that_was_killed_does_no_harm() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(CONFIGURATION), b"segment_size: 41943").unwrap();
+        open(directory.path());
+    }
+
+    #[test]
+    fn what_another_is_writing_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = open(directory.path());
+        let theirs = directory.path().join("snap.0000000000000001.generating");
+        fs::write(&theirs, b"so far").unwrap();
+        remove(directory.path()).unwrap();
+        assert!(theirs.exists());
+        drop(tree);
+    }
+}

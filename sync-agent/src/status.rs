@@ -142,7 +142,7 @@ impl fmt::Display for Status {
         match self.drift() {
             Some(0) => writeln!(f, "drift: 0")?,
             Some(drift) => {
-                writeln!(f, "drift: {} missed by incremental runs; this should be 0", number::of(drift, "object"))?
+                writeln!(f, "drift: {} missed by incremental runs; this should be 0", number::of(drift, "object"))?;
             }
             None => {}
         }

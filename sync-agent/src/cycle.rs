@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     mapping,
     mapping::Snapshot,
-    plan,
+    number, plan,
     plan::{
         Held, Known, Plan, Written,
         departure::{self, Departures},
@@ -26,7 +26,7 @@ use crate::{
     problem::Subject,
     scope,
     source::{
-        self, DirectoryError, SourceId,
+        self, Coverage, DirectoryError, SourceId,
         observation::{self, Observation, Question},
     },
     state::{State, StateError},
@@ -70,6 +70,8 @@ pub enum Extent {
 
 /// A run up to the point where it would begin to write.
 pub struct Prepared {
+    /// How much was compared: a first run compares everything, whatever was asked for.
+    pub extent: Extent,
     /// What it would do.
     pub plan: Plan,
     /// What was known when the plan was made.
@@ -122,6 +124,7 @@ pub async fn prepare(
     let capabilities = target.capabilities().await?;
     let mut known = state.known()?;
     let doubted = doubted(state, &mut known)?;
+    let nothing_known = known.is_empty();
     let observation = observe(config, state, known.keys().chain(doubted.iter().map(|one| &one.id)), extent).await?;
     let selection = scope::select(&observation.population, &config.scope);
     let mut desired = mapping::map(&observation.population, selection, &config.mapping, clock.now());
@@ -132,6 +135,11 @@ pub async fn prepare(
     let depth = match extent {
         Extent::Changes => Depth::Needed,
         Extent::Everything => Depth::Everything,
+    };
+    // Whoever is not known is looked for at the target, which is then everybody.
+    let extent = match observation.coverage {
+        Coverage::Everything if nothing_known => Extent::Everything,
+        _ => extent,
     };
     let held = target.look(&desired, &known, &capabilities, depth).await?;
     let wanted = |id| desired.wants(id);
@@ -147,7 +155,7 @@ pub async fn prepare(
         now: clock.now(),
     });
     plan.problems.extend(observation.problems.iter().cloned());
-    Ok(Prepared { plan, known, doubted, observation, desired, departures, target, capabilities })
+    Ok(Prepared { extent, plan, known, doubted, observation, desired, departures, target, capabilities })
 }
 
 /// What a run that was killed had begun, and may have done. What is known of these is looked at as if
@@ -282,7 +290,7 @@ pub async fn one(
     told.push(if told.is_empty() {
         format!("{id} is as it should be, or not in scope")
     } else {
-        format!("{} writes", outcome.writes)
+        number::of(outcome.writes, "write")
     });
     Ok(told.join("\n"))
 }

@@ -33,6 +33,7 @@ pub mod dn;
 pub mod document;
 pub mod explain;
 pub mod mapping;
+mod number;
 pub mod plan;
 pub mod population;
 pub mod problem;

@@ -23,7 +23,7 @@ use crate::{
     population::{Observed, Population},
     problem::{Code, Problem, Subject},
     scope::Selection,
-    source::{Kind, SourceId},
+    source::{Kind, SourceId, changes::hexadecimal},
 };
 
 use expression::{Expression, Given};
@@ -98,7 +98,7 @@ impl Desired {
             hasher.update(id.as_bytes());
         }
         let digest = hasher.finalize();
-        Digest(digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+        Digest(hexadecimal(digest.get(..16).unwrap_or_default()))
     }
 }
 

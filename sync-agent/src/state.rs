@@ -4,15 +4,16 @@
 //! `externalId` and then by name; never a duplicate, and never a deletion, since only what is known
 //! here can be deleted. No secret is in it.
 //!
-//! One tree for each subject: `written` (by source id), `members` (one key for each membership, group
-//! before member), `begun` ([`begun`]: what was about to be sent), `quarantine` ([`quarantine`]),
-//! `losses` ([`losses`]), and `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval). What was read of
-//! the directory is in [`source`].
+//! One tree for each subject: `written` (by source id), `members` ([`members`]: who is in each group),
+//! `begun` ([`begun`]: what was about to be sent), `quarantine` ([`quarantine`]), `losses`
+//! ([`losses`]), and `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval).
+//! What was read of the directory is in [`source`].
 //! One process at a time has it open: sled's lock keeps a second agent out.
 
 pub mod begun;
 pub mod held;
 pub mod losses;
+pub mod members;
 pub mod quarantine;
 pub mod record;
 pub mod source;
@@ -86,15 +87,17 @@ impl State {
             sled::Error::Io(error) if error.to_string().contains("acquire lock") => StateError::InUse { path: at() },
             _ => StateError::Open { path: at(), source },
         })?;
-        Ok(Self {
+        let state = Self {
             written: db.open_tree("written")?,
-            members: db.open_tree("memberships")?,
+            members: db.open_tree("members")?,
             begun: db.open_tree("begun")?,
             losses: db.open_tree("losses")?,
             quarantine: db.open_tree("quarantine")?,
             agent: db.open_tree("agent")?,
             db,
-        })
+        };
+        state.convert_members()?;
+        Ok(state)
     }
 
     /// Everything that was written.
@@ -107,34 +110,13 @@ impl State {
             let written: Written = serde_json::from_slice(&value).map_err(|error| damaged(&error.to_string()))?;
             known.insert(id, written);
         }
-        // In the order of the groups, and of the members in each.
-        let mut group: Option<(SourceId, Vec<SourceId>)> = None;
-        let mut close = |group: Option<(SourceId, Vec<SourceId>)>| {
-            if let Some((id, members)) = group
-                && let Some(written) = known.get_mut(&id)
-            {
-                written.members = members;
-            }
-        };
-        for key in self.members.iter().keys() {
-            let key = key?;
-            let ids = key
-                .split_at_checked(16)
-                .and_then(|(group, member)| Some((SourceId::from_bytes(group)?, SourceId::from_bytes(member)?)));
-            let (id, member) = ids.ok_or_else(|| damaged("a membership is no two ids"))?;
-            match &mut group {
-                Some((current, members)) if *current == id => members.push(member),
-                _ => close(group.replace((id, vec![member]))),
-            }
-        }
-        close(group);
+        self.add_members(&mut known)?;
         Ok(known)
     }
 
     /// Remembers all that was written for an object, with its members.
     pub fn write(&self, id: SourceId, written: &Written) -> Result<(), StateError> {
-        self.clear_members(id)?;
-        self.join(id, &written.members)?;
+        self.set_members(id, &written.members)?;
         self.write_record(id, written)
     }
 
@@ -145,33 +127,10 @@ impl State {
         Ok(())
     }
 
-    /// Remembers that these have joined.
-    pub fn join(&self, group: SourceId, members: &[SourceId]) -> Result<(), StateError> {
-        for member in members {
-            self.members.insert(membership(group, *member), &[])?;
-        }
-        Ok(())
-    }
-
-    /// Remembers that these have left.
-    pub fn leave(&self, group: SourceId, members: &[SourceId]) -> Result<(), StateError> {
-        for member in members {
-            self.members.remove(membership(group, *member))?;
-        }
-        Ok(())
-    }
-
     /// Forgets an object whose resource is deleted.
     pub fn forget(&self, id: SourceId) -> Result<(), StateError> {
-        self.clear_members(id)?;
+        self.set_members(id, &[])?;
         self.written.remove(id.as_bytes())?;
-        Ok(())
-    }
-
-    fn clear_members(&self, id: SourceId) -> Result<(), StateError> {
-        for key in self.members.scan_prefix(id.as_bytes()).keys() {
-            self.members.remove(key?)?;
-        }
         Ok(())
     }
 
@@ -186,14 +145,6 @@ impl State {
         self.db.flush_async().await?;
         Ok(())
     }
-}
-
-fn membership(group: SourceId, member: SourceId) -> [u8; 32] {
-    let mut key = [0; 32];
-    let (first, second) = key.split_at_mut(16);
-    first.copy_from_slice(group.as_bytes());
-    second.copy_from_slice(member.as_bytes());
-    key
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::Config,
     daemon::Live,
+    number,
     plan::departure,
     state::{CycleRecord, Pause, Quarantined, State, StateError},
 };
@@ -86,12 +87,18 @@ impl fmt::Display for CycleRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = std::time::Duration::from_millis(self.millis).as_secs_f64();
         let kind = if self.full { "full" } else { "changes" };
-        write!(f, "{}  {kind:<7}  {seconds:>7.1} s  {:>6} writes", self.started, self.writes)?;
+        write!(
+            f,
+            "{}  {kind:<7}  {seconds:>7.1} s  {:>6} {}",
+            self.started,
+            self.writes,
+            number::noun_of(self.writes, "write")
+        )?;
         if self.problems > 0 {
-            write!(f, ", {} problems", self.problems)?;
+            write!(f, ", {}", number::of(self.problems, "problem"))?;
         }
         if self.held_back > 0 {
-            write!(f, ", {} removals wait for approval", self.held_back)?;
+            write!(f, ", {} waiting for approval", number::of(self.held_back, "removal"))?;
         }
         if let Some(drift) = self.drift {
             write!(f, ", drift {drift}")?;
@@ -116,7 +123,12 @@ impl fmt::Display for Status {
         }
         match (self.running_since, self.next_run) {
             (Some(since), _) => {
-                writeln!(f, "a cycle runs since {since}: {} of {} actions", self.progress.0, self.progress.1)?;
+                writeln!(
+                    f,
+                    "a cycle runs since {since}: {} of {}",
+                    self.progress.0,
+                    number::of(self.progress.1, "action")
+                )?;
             }
             (None, Some(next)) if self.pause.is_none() => writeln!(f, "next run: {next}")?,
             _ => {}
@@ -129,7 +141,9 @@ impl fmt::Display for Status {
         )?;
         match self.drift() {
             Some(0) => writeln!(f, "drift: 0")?,
-            Some(drift) => writeln!(f, "drift: {drift} objects were missed by incremental runs; this should be 0")?,
+            Some(drift) => {
+                writeln!(f, "drift: {} missed by incremental runs; this should be 0", number::of(drift, "object"))?;
+            }
             None => {}
         }
         if !self.cycles.is_empty() {
@@ -144,7 +158,7 @@ impl fmt::Display for Status {
         let (blocked, lasting): (Vec<_>, Vec<_>) =
             self.quarantine.iter().partition(|record| record.problem.code.blocks());
         if !blocked.is_empty() {
-            writeln!(f, "quarantine, {} objects:", blocked.len())?;
+            writeln!(f, "quarantine, {}:", number::of(blocked.len(), "object"))?;
         }
         for record in blocked {
             let times = if record.attempts == 1 { "once".to_owned() } else { format!("{} times", record.attempts) };

@@ -12,6 +12,7 @@ use super::once::runtime;
 use crate::{
     clock::{Clock as _, SystemClock},
     config::{Config, TargetProfile},
+    number,
     source::{
         DirectoryError, Kind,
         rights::{self, Rights},
@@ -182,11 +183,11 @@ async fn try_target(config: &Config, now: Timestamp, findings: &mut Vec<Finding>
         less("no filters: objects are found by listing all of them")
     });
     let way = if capabilities.cursor { "cursor" } else { "position" };
-    findings.push(good(format!("lists by {way}, {} resources a page", capabilities.page)));
+    findings.push(good(format!("lists by {way}, {} a page", number::of(capabilities.page, "resource"))));
     if config.target.profile == TargetProfile::IdentityCenter {
         findings.push(good(format!(
-            "profile identity-center: {} membership changes a request, one value of each list",
-            config.target.members_per_request
+            "profile identity-center: {} a request, one value of each list",
+            number::of(config.target.members_per_request, "membership change")
         )));
     }
     Ok(())

@@ -13,6 +13,7 @@ use crate::{
         self, Extent, Manner, Progress,
         whole::{self, Completed},
     },
+    number,
     plan::file::PlanFile,
     state::State,
     status,
@@ -110,9 +111,12 @@ fn told(completed: &Completed, json: bool) -> anyhow::Result<()> {
         eprintln!("! {problem}");
     }
     let seconds = std::time::Duration::from_millis(record.millis).as_secs_f64();
-    println!("{} writes, {} problems, {seconds:.1} s", record.writes, record.problems.max(problems.len()));
+    let writes = number::of(record.writes, "write");
+    let found = number::of(record.problems.max(problems.len()), "problem");
+    println!("{writes}, {found}, {seconds:.1} s");
     if record.held_back > 0 {
-        println!("{} removals wait: `sync-agent approve` or `sync-agent reject`", record.held_back);
+        let removals = number::of(record.held_back, "removal");
+        println!("waiting: {removals}; `sync-agent approve` or `sync-agent reject`");
     }
     Ok(())
 }

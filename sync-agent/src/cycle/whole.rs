@@ -56,8 +56,7 @@ pub async fn complete(
     manner: &Manner<'_>,
 ) -> Result<Completed, StateError> {
     let started = clock.now();
-    let full = manner.extent == Extent::Everything;
-    let mut record = CycleRecord::new(started, full);
+    let mut record = CycleRecord::new(started, manner.extent == Extent::Everything);
     let cycle = AssertUnwindSafe(cycle(config, state, clock, manner)).catch_unwind();
     let result = cycle.await.unwrap_or_else(|fault| Err(CycleError::Fault(words(fault.as_ref()))));
     let (problems, due, plan, sids) = match result {
@@ -68,6 +67,7 @@ pub async fn complete(
         }
         Ok(Cycle::Through(prepared, mut outcome)) => {
             outcome.problems.extend(keep(config, state, &prepared, &outcome, clock.now())?);
+            record.full = prepared.extent == Extent::Everything;
             record.entries = prepared.observation.population.len();
             record.writes = outcome.writes;
             record.problems = outcome.problems.len() + outcome.waiting.len();
@@ -75,7 +75,7 @@ pub async fn complete(
             record.changed = changed(&prepared.plan, &outcome).len();
             record.drift = drift(&prepared, &outcome);
             record.failure = outcome.stopped;
-            if full && record.failure.is_none() {
+            if record.full && record.failure.is_none() {
                 state.set_last_full(started)?;
             }
             let due = state.settle(&outcome.problems, &prepared.plan, &outcome.waiting, clock.now())?;

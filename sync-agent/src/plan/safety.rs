@@ -26,6 +26,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Action, AttributeChange, Digest, Known, Plan, Question, Step, departure::OnDeletion};
 use crate::{
+    number,
     problem::Subject,
     source::{Kind, SourceId},
 };
@@ -111,21 +112,21 @@ pub enum Loss {
 impl Loss {
     /// Every kind, in the order of the numbers that the state keeps.
     pub const ALL: [Self; 4] = [Self::UsersRemoved, Self::UsersDeactivated, Self::GroupsRemoved, Self::MembersRemoved];
+
+    /// So many losses of this kind, in words.
+    fn told(self, number: usize) -> String {
+        let (noun, what) = match self {
+            Self::UsersRemoved => ("user", "delete"),
+            Self::UsersDeactivated => ("user", "deactivate"),
+            Self::GroupsRemoved => ("group", "delete"),
+            Self::MembersRemoved => ("member", "remove from one group"),
+        };
+        format!("{} to {what}", number::of(number, noun))
+    }
 }
 
 /// How many were lost in the last day without approval; of members, from each group.
 pub type Lost = BTreeMap<(Loss, Option<SourceId>), usize>;
-
-impl std::fmt::Display for Loss {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::UsersRemoved => "users to delete",
-            Self::UsersDeactivated => "users to deactivate",
-            Self::GroupsRemoved => "groups to delete",
-            Self::MembersRemoved => "members to remove from one group",
-        })
-    }
-}
 
 /// Actions of one kind that go beyond its limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -286,13 +287,12 @@ impl Gate<'_> {
         let allowed = limit.allows(of);
         let whose = subject.map_or(String::new(), |subject| format!(" ({subject})"));
         let since = if before > 0 { format!(" after {before} in the last day") } else { String::new() };
+        let told = loss.told(count);
         match (count, self.limits.nothing) {
             (0, _) => None,
-            (_, true) => {
-                Some(format!("{count} {loss}{whose}, while the directory shows nobody at all that is in scope"))
-            }
+            (_, true) => Some(format!("{told}{whose}, while the directory shows nobody at all that is in scope")),
             _ => (count + before > allowed)
-                .then(|| format!("{count} {loss}{whose}{since}, of {of}; the limit allows {allowed} a day")),
+                .then(|| format!("{told}{whose}{since}, of {of}; the limit allows {allowed} a day")),
         }
     }
 

@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, fmt};
 use serde_json::Value;
 
 use super::{Action, AdoptedBy, Plan, Step, departure::Ending, order};
-use crate::source::{Kind, SourceId};
+use crate::{
+    number,
+    source::{Kind, SourceId},
+};
 
 /// So many of each kind are shown of a plan that is not shown in full.
 const SHOWN: usize = 10;
@@ -72,7 +75,8 @@ impl Plan {
         for ((what, kind), at) in soon {
             let (verb, first) = (if what == Ending::Delete { "deleted" } else { "deactivated" }, at.iter().min());
             if let Some(first) = first {
-                write!(f, "\nComing: {} {kind}(s) will be {verb}, the first on {first}.", at.len())?;
+                let number = number::of(at.len(), &kind.to_string());
+                write!(f, "\nComing: {number} will be {verb}, the first on {first}.")?;
             }
         }
         Ok(())
@@ -172,12 +176,17 @@ impl fmt::Display for Action {
             Step::Release { old, new } => write!(f, "~ release {subject}: {reason}\n    {old:?} -> {new:?}"),
             Step::Confirm { .. } => write!(f, "  {subject} is as it should be"),
             Step::Recall { members } => {
-                write!(f, "  {subject} has {} members at the target, and that is remembered", members.len())
+                let members = number::of(members.len(), "member");
+                write!(f, "  {subject} has {members} at the target, and that is remembered")
             }
             Step::Remember { left: Some(left) } => write!(f, "  {subject}: {reason}, since {}", left.since),
             Step::Remember { left: None } => write!(f, "  {subject}: {reason}"),
-            Step::Join { members } => write!(f, "> join {subject}: {} members, {reason}", members.len()),
-            Step::Leave { members } => write!(f, "< leave {subject}: {} members, {reason}", members.len()),
+            Step::Join { members } => {
+                write!(f, "> join {subject}: {}, {reason}", number::of(members.len(), "member"))
+            }
+            Step::Leave { members } => {
+                write!(f, "< leave {subject}: {}, {reason}", number::of(members.len(), "member"))
+            }
             Step::Deactivate => write!(f, "- deactivate {subject}: {reason}"),
             Step::Delete { proof } => write!(f, "- delete {subject}: {reason}; {proof}"),
         }
@@ -218,9 +227,10 @@ impl Counts {
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { create, adopt, modify, join, leave, deactivate, delete } = self;
+        let join = number::of(*join, "member");
         write!(
             f,
-            "{create} to create, {adopt} to adopt, {modify} to modify, {join} members to join, {leave} to leave, \
+            "{create} to create, {adopt} to adopt, {modify} to modify, {join} to join, {leave} to leave, \
              {deactivate} to deactivate, {delete} to delete."
         )
     }

@@ -12,6 +12,7 @@ use super::{
     absence::{self, Verdict},
 };
 use crate::{
+    number,
     population::{Finished, Intake, Population},
     problem::{Code, Problem},
     source::Change,
@@ -201,8 +202,8 @@ async fn departed(
     });
     if let Some(reason) = unknown.next() {
         let message = format!(
-            "{} entries are no longer seen, and nothing proves that they are gone: {reason}. They are treated as if they were there; restore the rights of the account",
-            unknown.count() + 1
+            "{} can no longer be seen, and nothing proves a deletion: {reason}. What is not seen is treated as if it were there; restore the rights of the account",
+            number::of(unknown.count() + 1, "entry")
         );
         // This says more than that the canary cannot be read.
         problems.retain(|problem| problem.code != Code::AbsenceUnproved);

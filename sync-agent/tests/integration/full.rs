@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     agent::TestAgent,
     directory::{Software, TestDirectory},
+    incremental::status,
     server::TestServer,
 };
 
@@ -59,7 +60,14 @@ fn check(software: Software) {
     same_users(software, &seed, &server);
     same_groups(&seed, &server);
 
+    let after_first = status(&agent);
+    assert!(after_first["last_full"].is_string(), "a first run compares everything: {after_first}");
+    assert_eq!(after_first["cycles"][0]["full"], true, "{after_first}");
+
     assert_eq!(writes(&agent), 0, "nothing has changed");
+    let after_second = status(&agent);
+    assert_eq!(after_second["last_full"], after_first["last_full"], "the second reads changes");
+    assert_eq!(after_second["cycles"][0]["full"], false, "{after_second}");
     agent.lose_state();
     assert_eq!(writes(&agent), 0, "everything is adopted");
     same_groups(&seed, &server);
@@ -69,7 +77,7 @@ fn check(software: Software) {
 #[track_caller]
 pub fn writes(agent: &TestAgent) -> usize {
     let ran = agent.run(&["apply"]);
-    let number = ran.stdout.split_once(" writes").and_then(|(number, _)| number.trim().parse().ok());
+    let number = ran.stdout.split_once(" write").and_then(|(number, _)| number.trim().parse().ok());
     number.unwrap_or_else(|| panic!("no number of writes: {ran:?}"))
 }
 

@@ -127,12 +127,13 @@ fn unchanged(agent: &TestAgent, after: &str) {
 
 #[track_caller]
 fn number(ran: &Ran) -> usize {
-    let number = ran.stdout.split_once(" writes").and_then(|(number, _)| number.trim().parse().ok());
+    let number = ran.stdout.split_once(" write").and_then(|(number, _)| number.trim().parse().ok());
     number.unwrap_or_else(|| panic!("no number of writes: {ran:?}"))
 }
 
+/// What `status` says, as JSON.
 #[track_caller]
-fn status(agent: &TestAgent) -> Value {
+pub fn status(agent: &TestAgent) -> Value {
     let ran = agent.run(&["status", "--json"]);
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
 }

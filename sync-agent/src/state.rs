@@ -17,6 +17,7 @@ pub mod members;
 pub mod quarantine;
 pub mod record;
 pub mod source;
+mod unfinished;
 
 use std::path::Path;
 
@@ -83,6 +84,7 @@ impl State {
     /// Opens the folder, and makes it where it is missing.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let at = || path.display().to_string();
+        unfinished::remove(path).map_err(|error| StateError::Open { path: at(), source: error.into() })?;
         let db = sled::Config::new().path(path).cache_capacity(CACHE).open().map_err(|source| match &source {
             sled::Error::Io(error) if error.to_string().contains("acquire lock") => StateError::InUse { path: at() },
             _ => StateError::Open { path: at(), source },

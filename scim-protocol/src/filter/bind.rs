@@ -266,7 +266,7 @@ mod tests {
         for (filter, character) in [
             (r#"usrName eq "x""#, 1),
             (r#"userName eq "ö" and usrName pr"#, 21),
-            (r#"not (active gt true)"#, 6),
+            ("not (active gt true)", 6),
             (r#"emails[type eq "work" and tpye pr]"#, 27),
             (r#"title pr or userName[value eq "x"]"#, 13),
         ] {

@@ -9,7 +9,10 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// The attributes of a resource. Cheap to clone; written to files as the JSON object that it is.
+/// The attributes of a resource. Cheap to clone. A plan file has it as an object, laid out for people like
+/// all around it, which is why writing it takes it apart once more.
+///
+/// The text is only ever made here, of attributes: neither making it nor taking it apart can fail.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Document(Arc<str>);
 

@@ -77,7 +77,8 @@ impl Operations {
         view: &View,
     ) -> Result<Answer, Error> {
         let mut answer = Answer::about(context, outcome, key, record.header.version);
-        // A new resource is in no group: nobody else knows its id.
+        // A new resource is in no group: nobody knows its id, but for a bulk request that gave it to a group
+        // before, and its answer shows no resource.
         let groups = if outcome == Outcome::Created { Vec::new() } else { self.groups(key, view).await? };
         answer.content = if view.members(&record) > STREAM_MEMBERS {
             let (mut out, pieces) = Out::stream();

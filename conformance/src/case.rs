@@ -6,32 +6,11 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
-
-use crate::{context::Context, discovery::Discovery, verdict::Outcome};
-
-/// How strongly the RFC asks (RFC 2119).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Not kept: the server does not conform.
-    Must,
-    /// Not kept: a warning.
-    Should,
-    /// Not kept: nothing to say.
-    May,
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Must => "MUST",
-            Self::Should => "SHOULD",
-            Self::May => "MAY",
-        })
-    }
-}
+use crate::{
+    context::Context,
+    discovery::Discovery,
+    verdict::{Level, Outcome},
+};
 
 /// What a server must declare for a case to apply to it. What is not declared is skipped; what is
 /// declared and not done is a failure.

@@ -16,7 +16,7 @@ mod rfc9865;
 
 use std::fmt::Write;
 
-use crate::{case::Level, cases};
+use crate::{cases, verdict::Level};
 
 /// A requirement of an RFC.
 #[derive(Debug, Clone, Copy)]

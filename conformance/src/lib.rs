@@ -17,6 +17,7 @@ pub mod coverage;
 pub mod discovery;
 pub mod draft;
 pub mod exchange;
+pub mod finding;
 pub mod ledger;
 pub mod profile;
 pub mod report;

@@ -14,7 +14,7 @@ pub use play::{Choice, play};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use crate::case::Level;
+use crate::verdict::Level;
 
 /// The dialogues of one provider.
 #[derive(Debug, Deserialize)]

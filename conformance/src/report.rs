@@ -10,7 +10,7 @@ use clap::ValueEnum;
 pub use compare::compare;
 use serde::{Deserialize, Serialize};
 
-use crate::{run::Finding, verdict::Verdict};
+use crate::{finding::Finding, verdict::Verdict};
 
 /// The result of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

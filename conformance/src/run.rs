@@ -10,36 +10,13 @@ pub use clean::{clean, remove_all};
 pub use connect::{CannotRun, connect};
 use futures_util::{StreamExt, stream};
 pub use select::{Selection, Unknown};
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    case::{Area, Case, Level},
+    case::{Area, Case},
     context::{Context, Server},
-    exchange::Exchange,
-    verdict::{Stop, Verdict, judge},
+    finding::Finding,
+    verdict::{Stop, judge},
 };
-
-/// What one case found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// The case.
-    pub id: String,
-    /// The heading it stands under.
-    pub area: String,
-    /// Where the requirement is written.
-    pub section: String,
-    /// How strongly.
-    pub level: Level,
-    /// The requirement.
-    pub requirement: String,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// For every verdict but a pass: what was expected and what came, or why nothing is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The requests and answers that led to it, in order.
-    pub evidence: Vec<Exchange>,
-}
 
 /// Examines the server with these cases, `concurrency` at a time, and gives the findings in the
 /// cases' order. `done` is told of each as it comes. Dropping the future stops the run; what was made

@@ -3,10 +3,33 @@
 //! A case is a function that ends well or with a [`Stop`]. It does not choose its verdict: whether a
 //! requirement that is not kept is a failure or a warning follows from the requirement's level.
 
+use std::fmt;
+
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::case::Level;
+/// How strongly the RFC asks (RFC 2119).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Not kept: the server does not conform.
+    Must,
+    /// Not kept: a warning.
+    Should,
+    /// Not kept: nothing to say.
+    May,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::May => "MAY",
+        })
+    }
+}
 
 /// The verdict of one case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
-use crate::{case::Level, profile, report::Format, run::Selection};
+use crate::{profile, report::Format, run::Selection, verdict::Level};
 
 /// Judges any SCIM 2.0 server by RFC 7643, 7644, 6750 and 9865.
 #[derive(Debug, Parser)]

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::arguments::RFC;
 use crate::{
-    case::Level,
     cases, profile,
     run::{Selection, Unknown},
+    verdict::Level,
 };
 
 /// A case, or a step of a profile.

@@ -13,9 +13,10 @@ use crate::{
     case::{Area, Case},
     context::{MARK, Server},
     exchange::Settings,
+    finding::Finding,
     profile::{self, Profile},
     report::Report,
-    run::{self, Finding},
+    run,
     verdict::Stop,
 };
 

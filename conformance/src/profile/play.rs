@@ -8,7 +8,7 @@ use super::{Dialogue, Exchange, Profile, Step, expect, variables::Variables};
 use crate::{
     context::{Context, Server},
     exchange::Answer,
-    run::Finding,
+    finding::Finding,
     verdict::{Outcome, Stop, judge},
 };
 

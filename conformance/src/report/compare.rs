@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::Report;
-use crate::{run::Finding, verdict::Verdict};
+use crate::{finding::Finding, verdict::Verdict};
 
 /// The changes as text, one line each, and whether any verdict got worse: from anything else to
 /// fail, or from pass to warn or error. New cases count by what they find.

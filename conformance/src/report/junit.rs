@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Report;
-use crate::{run::Finding, verdict::Verdict};
+use crate::{finding::Finding, verdict::Verdict};
 
 pub(super) fn render(report: &Report) -> String {
     let mut areas: Vec<(&str, Vec<&Finding>)> = Vec::new();

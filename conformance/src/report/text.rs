@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write};
 use super::Report;
 use crate::{
     exchange::{Exchange, Received},
-    run::Finding,
+    finding::Finding,
     verdict::Verdict,
 };
 

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use crate::{
-    case::{Area, Case, Level},
+    case::{Area, Case},
     cases,
     profile::{self, Choice, Profile},
+    verdict::Level,
 };
 
 /// What `--only`, `--skip`, `--level` and `--tag` say. Empty lists choose everything.

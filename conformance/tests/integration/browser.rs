@@ -6,11 +6,10 @@ use std::{
 };
 
 use conformance::{
-    case::Level,
     exchange::{Exchange, Received, Sent},
+    finding::Finding,
     report::{Format, Report},
-    run::Finding,
-    verdict::Verdict,
+    verdict::{Level, Verdict},
 };
 
 /// Headless Chromium; `make test` installs it.

@@ -7,12 +7,13 @@ use std::{
 };
 
 use conformance::{
-    case::{Area, Case, Level},
+    case::{Area, Case},
     cases,
     context::Server,
     exchange::Settings,
-    run::{self, Finding},
-    verdict::Verdict,
+    finding::Finding,
+    run,
+    verdict::{Level, Verdict},
 };
 use futures_util::{StreamExt, stream};
 use serde_json::json;

@@ -3,8 +3,9 @@
 
 use conformance::{
     context::Server,
+    finding::Finding,
     profile::{self, Profile},
-    run::{Finding, Selection},
+    run::Selection,
     verdict::Verdict,
 };
 use serde_json::json;

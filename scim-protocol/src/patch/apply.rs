@@ -26,7 +26,7 @@ use crate::{
 /// once for each term of the filter that is tried on it. An operation looks at each element of its
 /// list, so a thousand operations on a list of thousands, or a hundred with filters of a thousand
 /// terms, would otherwise be a way to keep a server busy.
-const MAX_ELEMENTS_VISITED: usize = 250_000;
+pub const MAX_ELEMENTS_VISITED: usize = 250_000;
 
 /// How `add` and `replace` differ is asked in few places; everything else they share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

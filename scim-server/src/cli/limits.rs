@@ -9,8 +9,10 @@ use std::fmt::Write as _;
 use scim_protocol::{filter, patch, resource::project};
 
 use crate::{
-    audit, config, cursor, http, index,
-    operation::{self, password},
+    audit, config, cursor, http,
+    http::request,
+    index,
+    operation::{self, members, pace, password},
     token,
 };
 
@@ -77,7 +79,20 @@ fn request() -> Vec<Row> {
             patch::apply::MAX_ELEMENTS_VISITED,
             "400 `tooMany`",
         ),
+        number(
+            "members that the filters of a PATCH look at together, each once for each term of a filter",
+            members::MEMBER_VISITS,
+            "400 `tooMany`",
+        ),
         number("changes of members in one request", operation::Limits::default().member_changes, "413"),
+        Row {
+            default: format!(
+                "{}, and one for each {} bytes of it",
+                grouped(&request::VALUES.to_string()),
+                request::BYTES_OF_A_VALUE
+            ),
+            ..words("JSON values in a body", "", "", "413")
+        },
         words("depth of JSON", "127", "", "400 `invalidSyntax`"),
         size("length of a filter", filter::MAX_LENGTH, "400 `invalidFilter`"),
         number("names in `attributes` or `excludedAttributes`", project::MAX_NAMES, "400 `invalidValue`"),
@@ -91,7 +106,12 @@ fn queries() -> Vec<Row> {
         setting("resources on a page, when `count` is not given", "page_size", ""),
         setting("resources on a page", "max_page_size", "a larger `count` is lowered; `maxResults` tells it"),
         setting(
-            "resources that a query without an index, or a sort, looks at",
+            "bytes of resources on a page, which ends with the resource that goes beyond them",
+            "max_page_bytes",
+            "a page with fewer resources than `count`: `itemsPerPage` tells how many, `nextCursor` goes on, and so does a `startIndex` that is larger by `itemsPerPage`",
+        ),
+        setting(
+            "resources that a query without an index, or a sort, looks at; the members of a group count where the filter has to see them",
             "candidates",
             "400 `tooMany`; a walk by cursor instead gives a short page and a cursor to go on",
         ),
@@ -101,7 +121,6 @@ fn queries() -> Vec<Row> {
             "`candidates`",
             "400 `tooMany`",
         ),
-        setting("time for a query; other requests are bounded by their size", "request_timeout", "400 `tooMany`"),
         setting("life of a cursor", "cursor_ttl", "400 `expiredCursor`"),
         setting("members of a group in the answer to PATCH", "patch_body_members", "204 without a body"),
     ]
@@ -173,6 +192,31 @@ fn stored() -> Vec<Row> {
 
 fn work() -> Vec<Row> {
     vec![
+        setting(
+            "bodies of requests and pages of answers in memory, all together (a body that was read counts six times)",
+            "request_memory",
+            "503 with `Retry-After: 1`",
+        ),
+        words("of that for one tenant", "half; three quarters with what is small", "", "503 with `Retry-After: 1`"),
+        words("of that kept for what is smaller than 64 KiB", "a quarter", "", ""),
+        setting(
+            "time for the work on a request, its body being there",
+            "request_timeout",
+            "400 `tooMany`, and nothing of a write is done; the operations of a bulk request that are left have the status 503",
+        ),
+        number(
+            "steps after which work stands back for others, and sees whether its client is there and its time is over",
+            pace::SLICE,
+            "a step is a document of a kilobyte that a query reads",
+        ),
+        number("scans of one tenant at a time, of those that take longer than that", pace::SCANS, "others wait"),
+        words("scans at a time", "as many as processors, at least 2", "", "they take turns, step by step"),
+        words(
+            "bodies over 256 KiB that are read and validated at a time",
+            "half as many as processors",
+            "",
+            "others wait",
+        ),
         number("passwords that are hashed at a time", password::AT_ONCE, "others wait"),
         words("commits that wait for the writer", "4,096", "", "who comes later waits for a place"),
         size("audit log that waits for the disk", audit::MAX_QUEUED, "requests wait"),

@@ -67,11 +67,10 @@ impl Operations {
                 )));
             }
         }
-        let references: Vec<_> = request
-            .operations
-            .iter()
-            .map(|operation| operation.as_ref().map_or_else(|_| Vec::new(), BulkOperation::references))
-            .collect();
+        let references_of =
+            |one: &Result<BulkOperation, _>| one.as_ref().map_or_else(|_| Vec::new(), BulkOperation::references);
+        let references = || request.operations.iter().map(references_of).collect::<Vec<_>>();
+        let references = context.pace.whole(references).await?;
         let mut order = Order::new(references.iter().map(Vec::as_slice), |id| run.ids.contains_key(id));
         drop(references);
         let mut operations: Vec<_> = request.operations.into_iter().map(Some).collect();
@@ -79,7 +78,12 @@ impl Operations {
             && let Some((i, settled)) = order.next()
         {
             let Some(operation) = operations.get_mut(i).and_then(Option::take) else { continue };
+            let in_time = context.pace.breathe().await;
+            if context.pace.is_abandoned() {
+                return in_time.map(|()| Answer::plain(Outcome::NoContent, Content::Nothing));
+            }
             let bulk_id = match operation {
+                Ok(operation) if in_time.is_err() => run.leave(i, operation),
                 Ok(operation) => self.run(context, &mut run, i, operation, settled).await,
                 Err(refused) => run.refuse(i, refused),
             };
@@ -222,6 +226,19 @@ impl Run {
             results: (0..operations).map(|_| None).collect(),
             errors: 0,
         }
+    }
+
+    /// Notes that there was no time for an operation. Gives its bulkId.
+    fn leave(&mut self, i: usize, operation: BulkOperation) -> Option<String> {
+        let BulkOperation { method, bulk_id, .. } = operation;
+        let error = Error::new(
+            ErrorKind::Unavailable(1),
+            "The bulk request took longer than the server works on one, and this operation was not tried. Send it again.",
+        );
+        let method = Some(method.as_str().to_owned());
+        let bulk_id = self.refuse(i, RefusedOperation { method, bulk_id: bulk_id.clone(), error }).or(bulk_id);
+        self.failed.extend(bulk_id.clone());
+        bulk_id
     }
 
     /// Notes that an operation could not be read. Gives the bulkId that nothing will come of.

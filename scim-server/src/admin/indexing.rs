@@ -101,7 +101,7 @@ mod tests {
             limits: Limits::default(),
             passwords: Hasher::default(),
         });
-        AdminContext { store, access, clock, provision }
+        AdminContext { store, access, clock, provision, base: "http://localhost".to_owned() }
     }
 
     #[tokio::test]

@@ -39,7 +39,7 @@ impl Operations {
         let key = context.key(rt, id);
         let draft = Draft::new(&key, &resource, rt, tenant.index_specs(&rt.name))?;
         let mut commit = Commit::new(key.clone(), context.event(Action::Create, &key, attributes));
-        commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.id, name, quota)));
+        commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name, quota)));
         commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
         commit.writes.extend(draft.entries.into_iter().map(Write::Index));
         commit.writes.extend(members.into_iter().map(|member| Write::Join(Edge { group: key.clone(), member })));
@@ -53,7 +53,7 @@ impl Operations {
     /// holds the quota: creations that run at the same moment each find room here.
     async fn check_quota(&self, context: &Context, name: &TypeName, quota: Option<u64>) -> Result<(), Error> {
         match quota {
-            Some(limit) if self.store.count(context.caller.tenant().id, name).await? >= limit => {
+            Some(limit) if self.store.count(context.caller.tenant().home, name).await? >= limit => {
                 Err(StoreError::Full { resource_type: name.clone(), limit }.into())
             }
             _ => Ok(()),

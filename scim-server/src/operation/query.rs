@@ -122,7 +122,7 @@ impl Operations {
         skip: u64,
         wanted: usize,
     ) -> Result<(u64, Vec<Match>), Error> {
-        let tenant = context.caller.tenant().id;
+        let tenant = context.caller.tenant().home;
         let total = self.store.count(tenant, &target.name).await?;
         if wanted == 0 || skip >= total {
             return Ok((total, Vec::new()));
@@ -168,7 +168,7 @@ impl Operations {
         match &target.plan {
             // An index in whose order everything is listed has each resource once.
             Plan { source: Source::Index(_), exact: true } if target.filter.is_none() => {
-                Ok(Some(self.store.count(context.caller.tenant().id, &target.name).await?))
+                Ok(Some(self.store.count(context.caller.tenant().home, &target.name).await?))
             }
             Plan { source: Source::Index(range), exact: true } => {
                 let limit = self.limits.candidates.saturating_mul(COUNT_FACTOR);
@@ -237,7 +237,7 @@ impl Operations {
         count: usize,
         cursor: &Cursor,
     ) -> Result<Found, Error> {
-        let ([target], tenant) = (targets, context.caller.tenant().id) else { return Ok(Found::default()) };
+        let ([target], tenant) = (targets, context.caller.tenant().home) else { return Ok(Found::default()) };
         let page = self.store.resources(tenant, &target.name, Start::Before(cursor.position.id), count).await?;
         let mut found = Found { total: Some(self.store.count(tenant, &target.name).await?), ..Found::default() };
         if let (Some((first, _)), Some((last, _))) = (page.first(), page.last()) {
@@ -266,7 +266,7 @@ impl Operations {
         }
         let mut total = 0;
         for target in targets {
-            total += self.store.count(context.caller.tenant().id, &target.name).await?;
+            total += self.store.count(context.caller.tenant().home, &target.name).await?;
         }
         Ok(Some(total))
     }
@@ -328,7 +328,7 @@ fn targets(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Res
             (Some(filter), _) => Some(filter.bind_lenient(rt)?),
         };
         let name = rt.name.as_str().into();
-        let scope = Scope { tenant: tenant.id, resource_type: &name, specs: tenant.index_specs(&rt.name) };
+        let scope = Scope { tenant: tenant.home, resource_type: &name, specs: tenant.index_specs(&rt.name) };
         let mut plan = plan(filter.as_ref(), scope);
         if filter.is_none()
             && types.len() == 1

@@ -162,7 +162,7 @@ impl Operations {
         for one in page {
             let Some(target) = targets.get(one.ordinal) else { continue };
             let key = ResourceKey {
-                tenant: context.caller.tenant().id,
+                tenant: context.caller.tenant().home,
                 resource_type: target.name.clone(),
                 id: one.position.id,
             };

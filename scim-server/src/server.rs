@@ -53,7 +53,7 @@ pub enum StartError {
 pub fn not_listening(address: SocketAddr, error: &std::io::Error, flag: &str) -> String {
     let advice = match error.kind() {
         ErrorKind::AddrInUse => format!("stop what uses it, or choose another address with {flag}"),
-        ErrorKind::PermissionDenied => format!(
+        ErrorKind::PermissionDenied if address.port() < 1024 => format!(
             "this user may not use a port below 1024. Give the program that right (in a systemd unit AmbientCapabilities=CAP_NET_BIND_SERVICE, elsewhere `setcap cap_net_bind_service=+ep` on the program's file), or choose a port from 1024 with {flag}"
         ),
         ErrorKind::AddrNotAvailable => format!("this machine has no such address: choose another with {flag}"),

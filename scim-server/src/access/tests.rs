@@ -175,7 +175,7 @@ async fn under_identity_center_at_most_two_tokens_live_and_an_expired_one_makes_
 
 #[tokio::test]
 async fn two_administrators_at_once_cannot_issue_a_third_token() {
-    let world = World::new().await;
+    let world = World::with(Settings { profile: Profile::IdentityCenter, ..Settings::default() }).await;
     let ledger = world.access.directory().ledger();
     let issue = || ledger.issue(&world.tenant, None, Scopes::ALL, LIFETIME);
     let outcomes = tokio::join!(issue(), issue(), issue());

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{AdminContext, AdminError, Line, Output, archive, import, tenants};
+use super::{AdminContext, AdminError, Line, Output, archive, import, indexing, tenants};
 use crate::{
     store::{Finding, Item, Record, TenantId},
     tenant::{self, TenantRecord},
@@ -20,6 +20,11 @@ pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output)
     };
     // What is about to be erased belongs to nobody, and would be found wrong.
     context.access.directory().finish_removals().await?;
+    // Nor is an index whose filling was cut off a fault, unless it cannot be filled: then it is found.
+    match indexing::finish_filling(context).await {
+        Err(AdminError::Refused(_)) | Ok(_) => {}
+        Err(error) => return Err(error),
+    }
     Ok(context.store.check(context.entries_of(), repair, Box::new(sink)).await?)
 }
 

@@ -181,3 +181,52 @@ async fn an_import_that_was_half_given_up_begins_anew_in_a_directory() {
 async fn an_import_that_was_half_given_up_begins_anew_in_a_database() {
     an_import_that_was_half_given_up_begins_anew(Some(shared().schema())).await;
 }
+
+/// Killed at each moment in turn, until it comes to its end: settings are the old ones or the new ones,
+/// nobody is missing, and what an index was to be filled with is in it or found without it.
+async fn settings_that_are_killed_are_the_old_or_the_new(url: Option<String>) {
+    let changed = Changed::new(url);
+    let tenant = changed.archive.path.split('/').nth(1).unwrap();
+    let schema = json!({"extends": "User", "schema": {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": "urn:example:payroll:1.0:User",
+        "name": "Payroll", "attributes": [{"name": "costs", "type": "string"}],
+    }});
+    let settings = json!({"schemas": [schema], "indexes": {"User": ["title", "nickName"]}});
+    let file = changed.here.path().join("settings.json");
+    std::fs::write(&file, settings.to_string()).unwrap();
+    let set = ["tenant", "set", tenant, "--settings", file.to_str().unwrap()];
+    let mut delay = Duration::ZERO;
+    loop {
+        let mut child = started(changed.command(&set).stdin(Stdio::null()));
+        std::thread::sleep(delay);
+        let ended = child.try_wait().unwrap().is_some();
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        let shown = succeeds(changed.command(&["tenant", "show", tenant, "--json"]));
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(shown["users"], USERS + 1);
+        let found = &shown["settings"];
+        if ended {
+            assert!(status.success(), "{}", complaint(&mut child));
+            assert_eq!((&found["schemas"], &found["indexes"]), (&settings["schemas"], &settings["indexes"]));
+            break;
+        }
+        let whole = found["schemas"] == settings["schemas"] && found["indexes"] == settings["indexes"];
+        assert!(whole || found["schemas"] == json!([]) && found["indexes"] == json!({}), "{found}");
+        delay = delay * 2 + Duration::from_millis(40);
+    }
+    succeeds(changed.command(&["check"]));
+    let mut server = changed.server();
+    changed.is_as_it_was(&server).await;
+    assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_that_are_killed_are_the_old_or_the_new_in_a_directory() {
+    settings_that_are_killed_are_the_old_or_the_new(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_that_are_killed_are_the_old_or_the_new_in_a_database() {
+    settings_that_are_killed_are_the_old_or_the_new(Some(shared().schema())).await;
+}

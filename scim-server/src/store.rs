@@ -359,12 +359,15 @@ pub enum Item {
 
 impl Item {
     /// The same thing in the tenant that `to` gives for its own.
+    #[must_use]
     pub fn moved(mut self, to: impl Fn(TenantId) -> TenantId) -> Self {
         match &mut self {
             Self::Resource(key, ..) => key.tenant = to(key.tenant),
             Self::Members(group, members) => {
                 group.tenant = to(group.tenant);
-                members.iter_mut().for_each(|member| member.tenant = to(member.tenant));
+                for member in members {
+                    member.tenant = to(member.tenant);
+                }
             }
             Self::Event(tenant, _) => *tenant = to(*tenant),
         }

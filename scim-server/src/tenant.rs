@@ -106,14 +106,16 @@ impl Settings {
     pub fn live_tokens(&self) -> usize {
         match self.profile {
             Profile::Rfc => usize::from(self.max_tokens.unwrap_or(TOKENS)),
-            // One in use, and one that replaces it.
-            Profile::IdentityCenter => 2,
+            Profile::IdentityCenter => usize::from(IDENTITY_CENTER_TOKENS),
         }
     }
 }
 
 /// How many tokens of a tenant may live at once unless something else is set.
-const TOKENS: u8 = 10;
+pub const TOKENS: u8 = 10;
+
+/// How many may live at once under `identity-center`: one in use, and one that replaces it.
+pub const IDENTITY_CENTER_TOKENS: u8 = 2;
 
 /// A tenant as requests see it: settings with everything derived from them.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use scim_protocol::{filter, patch, resource::project};
 use crate::{
     audit, config, cursor, http, index,
     operation::{self, password},
-    token,
+    tenant,
 };
 
 /// Some bounds under a heading.
@@ -149,7 +149,11 @@ const RATES: &str = "One second's worth of requests may come at once. The `rate_
 
 fn stored() -> Vec<Row> {
     vec![
-        number("live tokens of a tenant", token::record::SLOTS, "refused"),
+        Row {
+            setting: "`max_tokens` of a [tenant](tenants-and-profiles.md#settings)".to_owned(),
+            ..number("live tokens of a tenant, under `rfc`", tenant::TOKENS, "refused")
+        },
+        number("live tokens of a tenant, under `identity-center`", tenant::IDENTITY_CENTER_TOKENS, "refused"),
         words(
             "users, groups",
             "none (`rfc`), 100,000 each (`identity-center`)",

@@ -54,6 +54,8 @@ struct Use {
 #[derive(Debug, Default)]
 struct Snapshot {
     tenants: HashMap<TenantId, Arc<Tenant>>,
+    /// The same tenants by where they are kept.
+    homes: HashMap<TenantId, Arc<Tenant>>,
     tokens: HashMap<Digest, LiveToken>,
 }
 
@@ -105,6 +107,7 @@ impl Access {
             if !record.deleting
                 && let Some(tenant) = build(&record, &old)
             {
+                next.homes.insert(record.home(), Arc::clone(&tenant));
                 next.tenants.insert(record.id, tenant);
             }
         }
@@ -131,6 +134,11 @@ impl Access {
     /// The tenant with that id.
     pub fn tenant_of(&self, id: TenantId) -> Option<Arc<Tenant>> {
         self.snapshot.load().tenants.get(&id).cloned()
+    }
+
+    /// The tenant whose users, groups and events the store keeps under that id.
+    pub fn tenant_at(&self, home: TenantId) -> Option<Arc<Tenant>> {
+        self.snapshot.load().homes.get(&home).cloned()
     }
 
     /// Whether an import that brings a tenant is not at its end.
@@ -190,9 +198,21 @@ impl Access {
         for token in &due {
             let snapshot = self.snapshot.load();
             let tenant = snapshot.tenants.get(&token.tenant).map_or("", |tenant| tenant.name.as_str());
+            let name = token.name.as_deref().unwrap_or_default();
+            if !token.is_live(now) {
+                tracing::warn!(
+                    tenant,
+                    token = %token.id,
+                    name,
+                    expired = %token.expires(),
+                    "a token has expired and lets nobody in: issue another with `token rotate` or `token create`, give it to the identity provider, then delete this one with `token delete`, which ends these reminders"
+                );
+                continue;
+            }
             tracing::warn!(
                 tenant,
                 token = %token.id,
+                name,
                 expires = %token.expires(),
                 days_left = reminder::days_left(token, now),
                 "a token nears its end: issue another with `token rotate`, give it to the identity provider, then delete this one"

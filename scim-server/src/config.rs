@@ -10,7 +10,7 @@ pub mod setting;
 pub mod units;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -171,6 +171,14 @@ impl Config {
         Ok(database.url.is_some().then_some(database))
     }
 
+    /// Only the base of the URLs that clients use: what is set, or where a server would listen.
+    pub fn base(given: &Given) -> Result<String, ConfigError> {
+        let layers = Layers::read(given)?;
+        let tls = layers.optional("tls_cert", path)?.is_some();
+        let listen = layers.required("listen", address)?;
+        Ok(layers.optional("public_url", url)?.unwrap_or_else(|| base(tls, listen)))
+    }
+
     fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
         let config = Self {
             data: layers.required("data", path)?,
@@ -263,6 +271,21 @@ impl Config {
             ("log_format", self.log_format != other.log_format),
         ];
         changed.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+}
+
+/// The base of the URLs of a server that listens there.
+pub fn base(tls: bool, listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V4(ip) => ip.to_string(),
+    };
+    match (tls, listen.port()) {
+        (true, 443) => format!("https://{ip}"),
+        (false, 80) => format!("http://{ip}"),
+        (true, port) => format!("https://{ip}:{port}"),
+        (false, port) => format!("http://{ip}:{port}"),
     }
 }
 

@@ -134,7 +134,7 @@ pub struct Context {
 
 impl Context {
     fn key(&self, rt: &ResourceType, id: ResourceId) -> ResourceKey {
-        ResourceKey { tenant: self.caller.tenant().id, resource_type: rt.name.as_str().into(), id }
+        ResourceKey { tenant: self.caller.tenant().home, resource_type: rt.name.as_str().into(), id }
     }
 
     fn event(&self, action: Action, key: &ResourceKey, attributes: Vec<String>) -> Event {

@@ -3,7 +3,7 @@
 mod chores;
 pub(crate) mod secret;
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{net::TcpListener, sync::watch};
@@ -35,7 +35,7 @@ pub enum StartError {
     #[error(transparent)]
     Audit(#[from] AuditError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; choose another address with --listen, or stop what uses it")]
+    #[error("{}", not_listening(*address, source, "--listen"))]
     Listen {
         /// the address
         address: SocketAddr,
@@ -48,6 +48,19 @@ pub enum StartError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+/// Why an address cannot be listened on, and what to do about it. `flag` is where it was named.
+pub fn not_listening(address: SocketAddr, error: &std::io::Error, flag: &str) -> String {
+    let advice = match error.kind() {
+        ErrorKind::AddrInUse => format!("stop what uses it, or choose another address with {flag}"),
+        ErrorKind::PermissionDenied if address.port() < 1024 => format!(
+            "this user may not use a port below 1024. Give the program that right (in a systemd unit AmbientCapabilities=CAP_NET_BIND_SERVICE, elsewhere `setcap cap_net_bind_service=+ep` on the program's file), or choose a port from 1024 with {flag}"
+        ),
+        ErrorKind::AddrNotAvailable => format!("this machine has no such address: choose another with {flag}"),
+        _ => format!("choose another address with {flag}"),
+    };
+    format!("cannot listen on {address}: {error}; {advice}")
 }
 
 /// A server that is bound and not yet serving.
@@ -158,6 +171,7 @@ impl Service {
             access: Arc::clone(&self.access),
             clock: Arc::clone(&self.clock),
             provision: self.operations.clone(),
+            base: self.settings.load().public.url.as_deref().unwrap_or_default().to_owned(),
         }
     }
 

@@ -357,6 +357,24 @@ pub enum Item {
     Event(TenantId, Event),
 }
 
+impl Item {
+    /// The same thing in the tenant that `to` gives for its own.
+    #[must_use]
+    pub fn moved(mut self, to: impl Fn(TenantId) -> TenantId) -> Self {
+        match &mut self {
+            Self::Resource(key, ..) => key.tenant = to(key.tenant),
+            Self::Members(group, members) => {
+                group.tenant = to(group.tenant);
+                for member in members {
+                    member.tenant = to(member.tenant);
+                }
+            }
+            Self::Event(tenant, _) => *tenant = to(*tenant),
+        }
+        self
+    }
+}
+
 /// What `check` found to disagree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {

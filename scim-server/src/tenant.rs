@@ -65,6 +65,9 @@ pub struct Settings {
     /// Requests a second, of each token under `rfc`, of all together under `identity-center`; 0 is no
     /// limit; absent is the profile's default.
     pub rate_limit: Option<u32>,
+    /// How many tokens may live at once, 1 to 100; 10 when absent. Always 2 under `identity-center`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u8>,
     /// How many resources there may be, by resource type: `{"User": 500}`; absent is the profile's
     /// quota.
     pub quotas: HashMap<String, u64>,
@@ -75,11 +78,53 @@ pub struct Settings {
     pub indexes: HashMap<String, Vec<String>>,
 }
 
+impl Settings {
+    /// Those of an object that has some of them; the others have their defaults. The error names the
+    /// one that cannot be used.
+    pub fn read(given: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+        Self::default().changed(given)
+    }
+
+    /// These, but for those in the object, each of which is replaced as a whole.
+    pub fn changed(&self, changes: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+        let unusable = |error: serde_json::Error| format!("the tenant's settings cannot be used: {error}");
+        for (name, value) in &changes {
+            // One at a time, because the reason does not say where in the whole it stands.
+            let alone = serde_json::Map::from_iter([(name.clone(), value.clone())]);
+            if let Err(error) = serde_json::from_value::<Self>(alone.into()) {
+                return Err(format!("the tenant's setting {name:?} cannot be used: {error}"));
+            }
+        }
+        let mut settings = serde_json::to_value(self).map_err(unusable)?;
+        if let serde_json::Value::Object(settings) = &mut settings {
+            settings.extend(changes);
+        }
+        serde_json::from_value(settings).map_err(unusable)
+    }
+
+    /// How many tokens may live at once.
+    pub fn live_tokens(&self) -> usize {
+        match self.profile {
+            Profile::Rfc => usize::from(self.max_tokens.unwrap_or(TOKENS)),
+            Profile::IdentityCenter => usize::from(IDENTITY_CENTER_TOKENS),
+        }
+    }
+}
+
+/// How many tokens of a tenant may live at once unless something else is set.
+pub const TOKENS: u8 = 10;
+
+/// How many may live at once under `identity-center`: one in use, and one that replaces it.
+pub const IDENTITY_CENTER_TOKENS: u8 = 2;
+
 /// A tenant as requests see it: settings with everything derived from them.
 #[derive(Debug)]
 pub struct Tenant {
     /// Its id, the first segment of its base URL.
     pub id: TenantId,
+    /// The id under which the store keeps its users, groups and events: another one when an import
+    /// has replaced it. Every key of the store is made with this one.
+    pub home: TenantId,
     /// Its name, unique in the store.
     pub name: String,
     /// When it was made.

@@ -103,7 +103,7 @@ mod tests {
             budget: crate::budget::Budget::new(1 << 20),
             passwords: Hasher::default(),
         });
-        AdminContext { store, access, clock, provision }
+        AdminContext { store, access, clock, provision, base: "http://localhost".to_owned() }
     }
 
     #[tokio::test]

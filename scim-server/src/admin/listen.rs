@@ -57,6 +57,8 @@ pub struct Admin {
     pub token: Digest,
     /// Set when the server stops taking requests, so that balancers send them elsewhere.
     pub stopping: AtomicBool,
+    /// The base of the URLs that clients use, as it is set now.
+    pub base: Box<dyn Fn() -> String + Send + Sync>,
     /// The metrics, in the text form of Prometheus/OpenMetrics, and that form's media type.
     pub metrics: Box<dyn Fn() -> (String, &'static str) + Send + Sync>,
 }
@@ -159,7 +161,8 @@ async fn command(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) ->
         }
     };
     tracing::info!(%peer, command = command.name(), "administration");
-    let output = start(admin.context.clone(), command, input);
+    let context = AdminContext { base: (admin.base)(), ..admin.context.clone() };
+    let output = start(context, command, input);
     let frames = futures_util::stream::unfold(output, |mut output| async move {
         let line = output.recv().await?;
         let bytes = Bytes::from(line.encode() + "\n");

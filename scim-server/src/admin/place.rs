@@ -43,9 +43,13 @@ impl Place {
         self.0.join("store")
     }
 
-    /// Whether there is a store.
-    pub fn has_store(&self) -> bool {
-        self.store().is_dir()
+    /// Whether there is a store. An error when this user cannot see it: that is no absence.
+    pub fn has_store(&self) -> io::Result<bool> {
+        match fs::metadata(self.store()) {
+            Ok(found) => Ok(found.is_dir()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the lock of the data directory. `None` while another process has it.
@@ -88,9 +92,14 @@ impl Place {
         Ok(secret::digest(&self.token()?))
     }
 
-    /// Where a running server's listener for administrators says that it is.
-    pub fn address(&self) -> Option<SocketAddr> {
-        fs::read_to_string(self.address_file()).ok()?.trim().parse().ok()
+    /// Where a running server's listener for administrators says that it is; `None` when none does.
+    pub fn address(&self) -> io::Result<Option<SocketAddr>> {
+        match fs::read_to_string(self.address_file()) {
+            // A file that was cut off names nobody.
+            Ok(text) => Ok(text.trim().parse().ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes down where the listener is. Takes the place of what a server that was killed has left.
@@ -178,10 +187,10 @@ mod tests {
     fn the_address_is_there_while_it_is_announced() {
         let directory = tempfile::tempdir().unwrap();
         let place = Place::new(directory.path());
-        assert_eq!(place.address(), None);
+        assert_eq!(place.address().unwrap(), None);
         let announced = place.announce("0.0.0.0:4711".parse().unwrap()).unwrap();
-        assert_eq!(place.address(), "127.0.0.1:4711".parse().ok());
+        assert_eq!(place.address().unwrap(), "127.0.0.1:4711".parse().ok());
         drop(announced);
-        assert_eq!(place.address(), None);
+        assert_eq!(place.address().unwrap(), None);
     }
 }

@@ -11,7 +11,7 @@ use scim_protocol::{
 };
 use serde_json::Value;
 
-use super::Provision;
+use super::{Listed, Provision};
 use crate::{
     operation::{Answer, Condition, Content, Context, Operations, pace::Pace},
     tenant::record::base_path,
@@ -29,7 +29,7 @@ impl Provision for Operations {
         resource_type: &str,
         filter: Option<&str>,
         cursor: Option<&str>,
-    ) -> Result<(Vec<Value>, Option<String>), Error> {
+    ) -> Result<Listed, Error> {
         let rt = resource_type_of(caller, resource_type)?;
         let query = Query {
             filter: filter.map(Filter::parse).transpose()?,
@@ -41,14 +41,15 @@ impl Provision for Operations {
         let endpoint = rt.endpoint.clone();
         let answer = self.query(&context(self, caller), &[rt], &endpoint, &query).await?;
         let Value::Object(mut list) = document(answer).await? else {
-            return Ok((Vec::new(), None));
+            return Ok(Listed::default());
         };
         let next = list.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
         let resources = match list.shift_remove("Resources") {
             Some(Value::Array(resources)) => resources,
             _ => Vec::new(),
         };
-        Ok((resources, next))
+        let total = list.get("totalResults").and_then(Value::as_u64).unwrap_or_default();
+        Ok(Listed { resources, next, total })
     }
 
     async fn show(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<Value, Error> {

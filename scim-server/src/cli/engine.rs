@@ -43,11 +43,14 @@ pub(super) async fn apply(database: &Database) -> Result<Vec<&'static str>, Fail
 }
 
 /// `migrate`
-pub(super) async fn migrate(given: &Given) -> Result<(), Failure> {
+pub(super) async fn migrate(given: &Given, json: bool) -> Result<(), Failure> {
     let Some(database) = Config::database(given)? else {
         return Err(Failure::Usage("migrate needs a database: name it with --store postgres://…".to_owned()));
     };
     let applied = apply(&database).await?;
+    if json {
+        return write(&format!("{}\n", serde_json::json!({"applied": applied})));
+    }
     if applied.is_empty() {
         return write("The schema is as this version needs it.\n");
     }

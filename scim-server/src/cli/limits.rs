@@ -13,7 +13,7 @@ use crate::{
     http::request,
     index,
     operation::{self, members, pace, password},
-    token,
+    tenant,
 };
 
 /// Some bounds under a heading.
@@ -168,7 +168,11 @@ const RATES: &str = "One second's worth of requests may come at once. The `rate_
 
 fn stored() -> Vec<Row> {
     vec![
-        number("live tokens of a tenant", token::record::SLOTS, "refused"),
+        Row {
+            setting: "`max_tokens` of a [tenant](tenants-and-profiles.md#settings)".to_owned(),
+            ..number("live tokens of a tenant, under `rfc`", tenant::TOKENS, "refused")
+        },
+        number("live tokens of a tenant, under `identity-center`", tenant::IDENTITY_CENTER_TOKENS, "refused"),
         words(
             "users, groups",
             "none (`rfc`), 100,000 each (`identity-center`)",

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
@@ -25,7 +26,7 @@ use crate::{
     config::{Config, Given, LogFormat},
     http::Service,
     log::{Format, Log},
-    server::Server,
+    server::{Server, not_listening},
     store::{
         Store,
         sled::{Options, Renewal},
@@ -38,7 +39,7 @@ use crate::{
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Serves until SIGTERM or SIGINT, and then until the requests in flight are answered.
-pub(super) async fn run(given: Given) -> Result<(), Failure> {
+pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
     let config = Config::read(&given)?;
     let format = match config.log_format {
         LogFormat::Human => Format::Text,
@@ -61,7 +62,7 @@ pub(super) async fn run(given: Given) -> Result<(), Failure> {
             Options { cache: config.cache, renewal: Renewal::after(config.renew_after) },
         )?
     };
-    let outcome = serve(given, config, log, &place, Arc::clone(&store), clock).await;
+    let outcome = serve(given, config, log, &place, Arc::clone(&store), clock, json).await;
     store.close().await.map_err(failed)?;
     outcome
 }
@@ -73,6 +74,7 @@ async fn serve(
     place: &Place,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    json: bool,
 ) -> Result<(), Failure> {
     let first = match &config.first_tenant {
         Some(name) => first_tenant(name, &store, &clock).await?,
@@ -80,17 +82,15 @@ async fn serve(
     };
     let server = Server::bind(&config, Arc::clone(&store), Arc::clone(&clock)).await.map_err(failed)?;
     let address = server.address().map_err(failed)?;
-    let (listener, admin) = admin(&config, place, &server.service).await?;
+    let url = url(&config, address);
+    warn_of_plain_http(&config, address);
+    let (listener, admin) = admin(&config, place, &server.service, url.clone()).await?;
     let admin_address = listener.local_addr().map_err(failed)?;
     let announcement = place.announce(admin_address).map_err(failed)?;
 
     let (termination, hangup) = (Termination::listen().map_err(failed)?, Hangup::listen().map_err(failed)?);
-    let url = url(&config, address);
-    let listening = if config.public_url.is_some() { format!("listening on {address}, ") } else { String::new() };
-    write(&format!("scim-server is ready on {url} ({listening}administration on {admin_address})\n"))?;
-    if let Some((tenant, issued)) = &first {
-        write(&welcome(&url, tenant, issued))?;
-    }
+    let ready = Ready { url: &url, listening: address, administration: admin_address };
+    write(&if json { ready.json(first.as_ref()) } else { ready.text(&config, first.as_ref()) })?;
 
     let (stop, stopped) = watch::channel(false);
     let administration = tokio::spawn(listen::serve(listener, Arc::clone(&admin), until(stopped)));
@@ -127,6 +127,48 @@ async fn first_tenant(
     Ok(issued.map(|issued| (tenant, issued)))
 }
 
+/// What a server says when it is ready to answer.
+struct Ready<'a> {
+    url: &'a str,
+    listening: SocketAddr,
+    administration: SocketAddr,
+}
+
+impl Ready<'_> {
+    fn text(&self, config: &Config, first: Option<&(TenantRecord, Issued)>) -> String {
+        let Self { url, listening, administration } = self;
+        let listening = if config.public_url.is_some() { format!("listening on {listening}, ") } else { String::new() };
+        let welcome = first.map(|(tenant, issued)| welcome(url, tenant, issued)).unwrap_or_default();
+        format!("scim-server is ready on {url} ({listening}administration on {administration})\n{welcome}")
+    }
+
+    /// One object on one line, for a program that reads while the server runs.
+    fn json(&self, first: Option<&(TenantRecord, Issued)>) -> String {
+        let mut ready = json!({
+            "ready": self.url,
+            "listening": self.listening.to_string(),
+            "administration": self.administration.to_string(),
+        });
+        if let Some((tenant, issued)) = first {
+            ready["tenant"] = json!(tenant.name);
+            ready["tenant_id"] = json!(tenant.id.to_string());
+            ready["endpoint"] = json!(format!("{}{}", self.url, tenant.path()));
+            ready["token"] = json!(issued.secret.reveal());
+        }
+        format!("{ready}\n")
+    }
+}
+
+/// Says so when tokens and people's data are to travel unencrypted over more than this machine.
+fn warn_of_plain_http(config: &Config, address: SocketAddr) {
+    if config.tls.is_none() && !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "plain HTTP on an address that others reach: whoever is on the way reads tokens and people's data. Set tls_cert and tls_key; or have a proxy end TLS in front, and let nobody but the proxy reach this address"
+        );
+    }
+}
+
 fn welcome(url: &str, tenant: &TenantRecord, issued: &Issued) -> String {
     let (name, path, token) = (&tenant.name, tenant.path(), issued.secret.reveal());
     format!(
@@ -140,21 +182,28 @@ fn url(config: &Config, address: SocketAddr) -> String {
     config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"))
 }
 
-async fn admin(config: &Config, place: &Place, service: &Arc<Service>) -> Result<(TcpListener, Arc<Admin>), Failure> {
-    let listener = TcpListener::bind(config.admin_listen).await.map_err(|error| {
-        Failure::Failed(format!(
-            "cannot listen on {}: {error}; choose another address with --admin-listen",
-            config.admin_listen
-        ))
-    })?;
+async fn admin(
+    config: &Config,
+    place: &Place,
+    service: &Arc<Service>,
+    url: String,
+) -> Result<(TcpListener, Arc<Admin>), Failure> {
+    let listener = TcpListener::bind(config.admin_listen)
+        .await
+        .map_err(|error| Failure::Failed(not_listening(config.admin_listen, &error, "--admin-listen")))?;
     if !config.admin_listen.ip().is_loopback() {
         tracing::warn!(address = %config.admin_listen, "administration is not on the loopback: keep others away from it, it has no TLS");
     }
     let metrics = Arc::clone(&service.metrics);
+    let settings = Arc::clone(service);
     let admin = Admin {
         context: service.administration(),
         token: place.token_digest().map_err(failed)?,
         stopping: AtomicBool::new(false),
+        base: Box::new(move || {
+            let public = settings.settings.load().public.url.clone();
+            public.map_or_else(|| url.clone(), |public| public.to_string())
+        }),
         metrics: Box::new(move || (metrics.encode(), OPEN_METRICS)),
     };
     Ok((listener, Arc::new(admin)))

@@ -44,7 +44,7 @@ impl Operations {
         let specs = tenant.index_specs(&rt.name);
         let draft = context.pace.whole(|| Draft::new(&key, &resource, rt, specs)).await??;
         let mut commit = Commit::new(key.clone(), context.event(Action::Create, &key, attributes));
-        commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.id, name, quota)));
+        commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name, quota)));
         commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
         commit.writes.extend(draft.entries.into_iter().map(Write::Index));
         commit.writes.extend(members.into_iter().map(|member| Write::Join(Edge { group: key.clone(), member })));
@@ -60,7 +60,7 @@ impl Operations {
     /// holds the quota: creations that run at the same moment each find room here.
     async fn check_quota(&self, context: &Context, name: &TypeName, quota: Option<u64>) -> Result<(), Error> {
         match quota {
-            Some(limit) if self.store.count(context.caller.tenant().id, name).await? >= limit => {
+            Some(limit) if self.store.count(context.caller.tenant().home, name).await? >= limit => {
                 Err(StoreError::Full { resource_type: name.clone(), limit }.into())
             }
             _ => Ok(()),

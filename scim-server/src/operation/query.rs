@@ -128,12 +128,12 @@ impl Operations {
         skip: u64,
         room: &mut Room,
     ) -> Result<(u64, Vec<Match>), Error> {
-        let total = self.store.count(context.caller.tenant().id, &target.name).await?;
+        let total = self.store.count(context.caller.tenant().home, &target.name).await?;
         let mut matches = Vec::new();
         let mut start = Start::Offset(skip);
         while skip < total && !room.is_full() {
             let most = room.batch(&matches);
-            let page = self.store.resources(context.caller.tenant().id, &target.name, start, most).await?;
+            let page = self.store.resources(context.caller.tenant().home, &target.name, start, most).await?;
             context.pace.step(page.len() / 8).await?;
             let Some((last, _)) = page.last() else { break };
             let done = page.len() < most;
@@ -190,7 +190,7 @@ impl Operations {
         match &target.plan {
             // An index in whose order everything is listed has each resource once.
             Plan { source: Source::Index(_), exact: true } if target.filter.is_none() => {
-                Ok(Some(self.store.count(context.caller.tenant().id, &target.name).await?))
+                Ok(Some(self.store.count(context.caller.tenant().home, &target.name).await?))
             }
             Plan { source: Source::Index(range), exact: true } => {
                 let limit = self.limits.candidates.saturating_mul(COUNT_FACTOR);
@@ -261,7 +261,7 @@ impl Operations {
         count: usize,
         cursor: &Cursor,
     ) -> Result<Found, Error> {
-        let ([target], tenant) = (targets, context.caller.tenant().id) else { return Ok(Found::default()) };
+        let ([target], tenant) = (targets, context.caller.tenant().home) else { return Ok(Found::default()) };
         let mut found = Found { total: Some(self.store.count(tenant, &target.name).await?), ..Found::default() };
         // From the last on, as each batch is nearer to the beginning than the one before.
         let (mut backward, mut room, mut before) = (Vec::new(), self.room(count), cursor.position.id);
@@ -308,7 +308,7 @@ impl Operations {
         }
         let mut total = 0;
         for target in targets {
-            total += self.store.count(context.caller.tenant().id, &target.name).await?;
+            total += self.store.count(context.caller.tenant().home, &target.name).await?;
         }
         Ok(Some(total))
     }
@@ -371,7 +371,7 @@ fn targets(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Res
             (Some(filter), _) => Some(filter.bind_lenient(rt)?),
         };
         let name = rt.name.as_str().into();
-        let scope = Scope { tenant: tenant.id, resource_type: &name, specs: tenant.index_specs(&rt.name) };
+        let scope = Scope { tenant: tenant.home, resource_type: &name, specs: tenant.index_specs(&rt.name) };
         let mut plan = plan(filter.as_ref(), scope);
         if filter.is_none()
             && types.len() == 1

@@ -160,7 +160,7 @@ impl Operations {
             }
             let Some(target) = targets.get(one.ordinal) else { continue };
             let key = ResourceKey {
-                tenant: context.caller.tenant().id,
+                tenant: context.caller.tenant().home,
                 resource_type: target.name.clone(),
                 id: one.position.id,
             };

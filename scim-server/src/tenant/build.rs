@@ -13,13 +13,16 @@ use scim_protocol::{
 };
 
 use super::{IndexSpec, Profile, Settings, Tenant, record::TenantRecord};
-use crate::{profile, store::TypeName};
+use crate::{profile, store::TypeName, token::record::MOST};
 
 impl Tenant {
     /// The tenant that a record describes. `ErrorKind::InvalidValue` or `InvalidPath` when a schema
     /// definition or an index names what does not exist.
     pub fn build(record: &TenantRecord) -> Result<Arc<Self>, Error> {
         let settings = record.settings.clone();
+        if settings.max_tokens.is_some_and(|most| !(1..=MOST).contains(&most)) {
+            return Err(Error::value(format!("max_tokens: a tenant has 1 to {MOST} live tokens.")));
+        }
         let registry = registry(&settings)?;
         let mut indexes = HashMap::new();
         for resource_type in registry.resource_types() {
@@ -39,8 +42,9 @@ impl Tenant {
         let endpoint = |rt: &Arc<ResourceType>| (TypeName::from(rt.name.as_str()), rt.endpoint.clone());
         let endpoints = registry.resource_types().iter().map(endpoint).collect();
         let TenantRecord { id, created, disabled, importing, .. } = *record;
-        let (name, views) = (record.name.clone(), Vec::new());
-        let mut tenant = Self { id, name, created, disabled, importing, settings, registry, indexes, endpoints, views };
+        let (name, home, views) = (record.name.clone(), record.home(), Vec::new());
+        let mut tenant =
+            Self { id, home, name, created, disabled, importing, settings, registry, indexes, endpoints, views };
         let view = |rt| tenant.view_through(rt, Projection::Default);
         tenant.views = tenant.registry.resource_types().iter().map(view).collect();
         Ok(Arc::new(tenant))

@@ -23,6 +23,7 @@ mod database;
 mod dialogue;
 mod docs;
 mod identity_center;
+mod install;
 mod keeper;
 mod limits;
 mod migrations;

@@ -22,7 +22,7 @@ pub use self::client::{Client, ENTERPRISE, GROUP, Response, USER, patch_body};
 use crate::database;
 
 /// How long a start or a stop may take before the test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a [`TestServer`] differs from the plainest one.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +58,7 @@ impl Options {
 /// A running server with one tenant, on a data directory that goes with it.
 pub struct TestServer {
     process: Option<Child>,
-    directory: TempDir,
+    directory: Arc<TempDir>,
     options: Options,
     store: Option<String>,
     log: Arc<Mutex<String>>,
@@ -97,7 +97,7 @@ impl TestServer {
             process: None,
             path: text("path"),
             token: text("token"),
-            directory,
+            directory: Arc::new(directory),
             options,
             store,
             log: Arc::default(),
@@ -115,26 +115,31 @@ impl TestServer {
     /// A process that has the tenant of another one, in a store that was moved.
     pub fn elsewhere(other: &Self, store: Option<String>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self::on(directory, &other.path, &other.token, store, other.options.clone())
+        Self::on(directory.into(), &other.path, &other.token, store, other.options.clone())
     }
 
     /// A process on a store that was filled otherwise, for the tenant with that path and token.
     pub fn adopt(path: &str, token: &str, store: Option<String>) -> Self {
-        Self::on(tempfile::tempdir().expect("a temporary directory"), path, token, store, Options::default())
+        Self::on(tempfile::tempdir().expect("a temporary directory").into(), path, token, store, Options::default())
     }
 
     /// A process that makes the tables of an empty database itself, and whose client nobody knows.
     pub fn adopt_migrating(store: String) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self::on(directory, "/none/scim/v2", "none", Some(store), Options::args(&["--migrate"]))
+        Self::on(directory.into(), "/none/scim/v2", "none", Some(store), Options::args(&["--migrate"]))
     }
 
     /// The same on a data directory.
     pub fn adopt_directory(path: &str, token: &str, directory: TempDir) -> Self {
-        Self::on(directory, path, token, None, Options::default())
+        Self::on(directory.into(), path, token, None, Options::default())
     }
 
-    fn on(directory: TempDir, path: &str, token: &str, store: Option<String>, options: Options) -> Self {
+    /// The same on a data directory, or with a database, that the test goes on with afterwards.
+    pub fn at(directory: &Arc<TempDir>, path: &str, token: &str, store: Option<String>) -> Self {
+        Self::on(Arc::clone(directory), path, token, store, Options::default())
+    }
+
+    fn on(directory: Arc<TempDir>, path: &str, token: &str, store: Option<String>, options: Options) -> Self {
         let mut server = Self {
             process: None,
             directory,

@@ -225,10 +225,12 @@ impl Again {
     /// Waits until the last handle of the closed tree is gone. Never makes an empty tree where one
     /// was before.
     pub fn open(self) -> Result<Tree, OpenError> {
-        if !self.path.join(FILE).exists() {
-            return Err(OpenError::Store(unavailable(format!("{} is gone", self.path.join(FILE).display()))));
+        let file = self.path.join(FILE);
+        match file.try_exists() {
+            Ok(true) => Tree::open_within(&self.path, self.cache, HANDOVER),
+            Ok(false) => Err(OpenError::Store(unavailable(format!("{} is gone", file.display())))),
+            Err(error) => Err(OpenError::Store(unavailable(format!("{} cannot be found: {error}", file.display())))),
         }
-        Tree::open_within(&self.path, self.cache, HANDOVER)
     }
 }
 

@@ -46,6 +46,7 @@ impl Operations {
         condition: &Condition,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
+        profile::check_sent(tenant, rt, &body)?;
         dialect::standardise_patch(&mut body, rt);
         profile::check_patch_body(tenant, &body)?;
         let operations = patch::parse(body)?;

@@ -25,6 +25,7 @@ impl Operations {
         condition: &Condition,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
+        profile::check_sent(tenant, rt, &body)?;
         dialect::standardise_resource(&mut body, rt);
         profile::check_body(tenant, rt, &body)?;
         membership::require_values(&body, rt)?;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use scim_protocol::{
@@ -39,8 +39,9 @@ impl Tenant {
         let endpoint = |rt: &Arc<ResourceType>| (TypeName::from(rt.name.as_str()), rt.endpoint.clone());
         let endpoints = registry.resource_types().iter().map(endpoint).collect();
         let TenantRecord { id, created, disabled, importing, .. } = *record;
-        let (name, views) = (record.name.clone(), Vec::new());
-        let mut tenant = Self { id, name, created, disabled, importing, settings, registry, indexes, endpoints, views };
+        let (name, views, words) = (record.name.clone(), Vec::new(), OnceLock::new());
+        let mut tenant =
+            Self { id, name, created, disabled, importing, settings, registry, indexes, endpoints, views, words };
         let view = |rt| tenant.view_through(rt, Projection::Default);
         tenant.views = tenant.registry.resource_types().iter().map(view).collect();
         Ok(Arc::new(tenant))

@@ -524,3 +524,25 @@ async fn an_rfc_tenant_has_none_of_it() {
     let refused = client.request("PATCH", &path, &[], Some(&patch_body(&json!([{"op": "remove"}])))).await;
     refused.expect_error(400, Some("noTarget"));
 }
+
+/// Whoever searches the documentation for an error text of that system finds it.
+#[test]
+fn the_guide_has_every_text() {
+    let guide = include_str!("../../../docs/guide/tenants-and-profiles.md");
+    let blank = |at: &str| violations(&[(at, "Member must have length greater than or equal to 1"), (at, PATTERN)]);
+    for text in [
+        "List attribute emails exceeds allowed limit of 1",
+        "Currently list attributes only allow single item",
+        "Missing path in PATCH request",
+        "Duplicate GroupDisplayName",
+        "Invalid JSON from RequestBody",
+        "Invalid Filter format",
+        "Refused to create a new, duplicate resource",
+        UNPARSABLE,
+        &violations(&[("name.familyName", PATTERN)]),
+        &blank("name.familyName"),
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager.value",
+    ] {
+        assert!(guide.contains(text), "{text}");
+    }
+}

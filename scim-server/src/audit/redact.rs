@@ -148,12 +148,11 @@ impl Rule {
         let keep = match self {
             Self::Hide | Self::Meta => false,
             Self::Count => is_count(text),
-            Self::Expression => return line.escaped(&Expression(text, words)),
             Self::Id => is_id(text),
             Self::Location => return line.escaped(&Location::of_url(text, words)),
             Self::Message => return line.escaped(&Message(text)),
             Self::Path if text.starts_with('/') => return line.escaped(&Location(text, words)),
-            Self::Path => return line.escaped(&Expression(text, words)),
+            Self::Expression | Self::Path => return line.escaped(&Expression(text, words)),
             Self::ResourceType => words.has_resource_type(text),
             Self::ScimType => is_scim_type(text),
             Self::Status => text.len() == 3 && text.parse().is_ok_and(|status: u16| (100..600).contains(&status)),

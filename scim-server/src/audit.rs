@@ -18,8 +18,8 @@ mod record;
 mod redact;
 mod vocabulary;
 
-pub use log::AuditLog;
+pub use log::{AuditLog, MAX_QUEUED};
 pub use output::{AuditError, Rotation, Target};
 pub use record::{AuditRecord, Document, EventName, Form, Repeated, Verb};
-pub use redact::{HIDDEN, Message, host, software};
+pub use redact::{HIDDEN, MAX_DOCUMENT, Message, host, software};
 pub use vocabulary::Vocabulary;

@@ -31,7 +31,7 @@ pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// ten thousand members change.
 const MAX_ELEMENTS: usize = 100;
 /// How much of a line one document may take. A larger one is hidden whole.
-const MAX_DOCUMENT: usize = 1024 * 1024;
+pub const MAX_DOCUMENT: usize = 1024 * 1024;
 /// The largest number that may count something. A longer one may be a telephone number.
 const MAX_COUNT: u32 = 999_999;
 

@@ -23,7 +23,7 @@ use crate::{
 
 /// The most kinds that are told apart at once: some six megabytes, and as much in the log each minute.
 /// Calls beyond them are counted by their status only, whoever made them.
-const MAX_KINDS: usize = 4096;
+pub const MAX_KINDS: usize = 4096;
 const MINUTE: i64 = 60 * 1000;
 
 /// What is counted since the last minute.

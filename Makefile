@@ -98,6 +98,7 @@ docs: ## Build the documentation of the code and write the generated reference p
 	$(CARGO) doc --workspace --no-deps --document-private-items --locked
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-protocol --test reference
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --lib reference
+	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --test integration -- the_providers_meet
 	UPDATE_DOCS=1 $(CARGO) test --locked -p conformance --test integration -- docs identity_center
 	UPDATE_DOCS=1 $(CARGO) test --locked -p sync-agent --lib up_to_date
 

@@ -17,7 +17,7 @@ use hyper::{Request, Response, body::Incoming, client::conn::http1::SendRequest,
 use hyper_util::rt::{TokioIo, TokioTimer};
 use scim_protocol::Timestamp;
 use scim_server::{
-    audit::{AuditLog, AuditRecord, Document, EventName, Target, Verb},
+    audit::{AuditLog, AuditRecord, Document, EventName, Form, Target, Verb, Vocabulary},
     http::{
         body::Body,
         limit::{AddressLimit, TokenLimit},
@@ -108,7 +108,7 @@ fn record(body: Document<'_>) -> AuditRecord<'_> {
         event: EventName::Resource(Verb::Get, "User"),
         tenant: Some("2819c223-7f76-453a-919d-413861904646"),
         token: Some("902c246b-6245-4190-8e05-00816be7344a"),
-        source_address: IpAddr::from([192, 0, 2, 1]),
+        source_address: Some(IpAddr::from([192, 0, 2, 1])),
         user_agent: Some("identity-provider/1.0 (scim)"),
         host: Some("scim.example.com"),
         id: Some("c75ad752-64ae-4823-840d-ffa80929976c"),
@@ -116,8 +116,11 @@ fn record(body: Document<'_>) -> AuditRecord<'_> {
         body,
         response: Document::None,
         error: None,
+        explanation: None,
         request: Uuid::from_u128(1 << 100),
         event_id: Uuid::from_u128(2 << 100),
+        form: Form::Own,
+        words: Vocabulary::core(),
     }
 }
 

@@ -148,6 +148,8 @@ pub struct Config {
     pub audit_log: Option<AuditTarget>,
     /// When the audit log's file is replaced by a new one.
     pub audit_rotation: Option<Rotation>,
+    /// The `awsRegion` of audit records.
+    pub audit_region: String,
     /// The filter of the log.
     pub log: String,
     /// The form of the log.
@@ -215,6 +217,7 @@ impl Config {
                 layers.required("audit_log_size", units::size)?,
                 layers.required("audit_log_keep", number)?,
             ),
+            audit_region: layers.required("audit_region", region)?,
             log: layers.required("log", log_filter)?,
             log_format: layers.required("log_format", log_format)?,
         };
@@ -287,6 +290,14 @@ pub fn base(tls: bool, listen: SocketAddr) -> String {
         (true, port) => format!("https://{ip}:{port}"),
         (false, port) => format!("http://{ip}:{port}"),
     }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.is_empty() && text.len() <= 32 && text.bytes().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err("a region has lower-case letters, digits and hyphens, as us-east-1".to_owned())
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

@@ -5,6 +5,7 @@ pub mod body;
 pub mod exchange;
 pub mod limit;
 pub mod listen;
+pub mod refusals;
 pub mod request;
 pub mod response;
 pub mod route;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How long a query may be worked on.
     pub request_timeout: Duration,
+    /// What `awsRegion` says in the audit records of `identity-center` tenants.
+    pub audit_region: Arc<str>,
 }
 
 /// Requests a second of a tenant under the `identity-center` profile.
@@ -52,6 +55,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// Where each call is recorded.
     pub audit: Option<Arc<AuditLog>>,
+    /// Calls without a good token, which are not recorded one by one.
+    pub refusals: refusals::Refusals,
     /// Guesses at tokens, per address.
     pub addresses: limit::AddressLimit,
     /// Requests without a token, per address: apart, so that whoever reads discovery documents does

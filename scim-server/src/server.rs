@@ -20,6 +20,7 @@ use crate::{
         Service, Settings, exchange,
         limit::{AddressLimit, TokenLimit},
         listen::{self, ConnectionLimits},
+        refusals::Refusals,
         request::{PARSED, Public},
         tls::{Tls, TlsError},
     },
@@ -110,6 +111,7 @@ impl Server {
             access,
             metrics,
             audit,
+            refusals: Refusals::default(),
             addresses: address_limit(config.address_rate_limit),
             anonymous: address_limit(config.address_rate_limit),
             tokens: TokenLimit::new(),
@@ -144,14 +146,18 @@ impl Server {
             tokio::spawn(chores::watch(Arc::clone(tls), Arc::clone(&self.service.clock), stopped.clone()));
         }
         let keeping = tokio::spawn(chores::keep(self.service.clone(), self.event_retention, stopped.clone()));
+        let settling = tokio::spawn(chores::settle(self.service.clone(), stopped.clone()));
         let chores = tokio::spawn(chores::run(self.service.clone(), stopped));
         let service = self.service.clone();
         let handle = move |request, peer| exchange::handle(service.clone(), request, peer);
         listen::serve(self.listener, self.tls, self.limits, self.service.metrics.clone(), handle, shutdown).await;
         drop(stop);
-        for (task, what) in
-            [(chores, "the periodic work"), (keeping, "keeping the store"), (following, "looking for changes")]
-        {
+        for (task, what) in [
+            (settling, "counting refusals"),
+            (chores, "the periodic work"),
+            (keeping, "keeping the store"),
+            (following, "looking for changes"),
+        ] {
             if let Err(failed) = task.await {
                 tracing::error!(%failed, "{what} ended badly");
             }
@@ -189,6 +195,7 @@ fn settings(config: &Config) -> Settings {
         bulk_max_body: config.bulk_max_body,
         body_timeout: config.body_timeout,
         request_timeout: config.request_timeout,
+        audit_region: config.audit_region.as_str().into(),
     }
 }
 

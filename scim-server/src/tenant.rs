@@ -7,7 +7,10 @@ pub mod build;
 pub mod directory;
 pub mod record;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use scim_protocol::{
     Timestamp,
@@ -20,6 +23,7 @@ pub use directory::{Directory, DirectoryError};
 pub use record::TenantRecord;
 
 use crate::{
+    audit::Vocabulary,
     profile,
     render::View,
     store::{TenantId, TypeName},
@@ -143,9 +147,16 @@ pub struct Tenant {
     pub endpoints: Arc<[(TypeName, String)]>,
     /// What is shown of each resource type when the client does not choose.
     pub views: Vec<View>,
+    /// What the audit log may show of its requests. Made when it is first wanted.
+    words: OnceLock<Vocabulary>,
 }
 
 impl Tenant {
+    /// The words of its schemas, which say nothing about anybody.
+    pub fn words(&self) -> &Vocabulary {
+        self.words.get_or_init(|| Vocabulary::of(&self.registry))
+    }
+
     /// What happens to attributes that no schema defines.
     pub fn unknown(&self) -> Unknown {
         if self.settings.strict { Unknown::Refuse } else { Unknown::Ignore }

@@ -61,8 +61,8 @@ impl SchemaRegistry {
     pub fn core() -> Self {
         static CORE: LazyLock<SchemaRegistry> = LazyLock::new(|| {
             let mut registry = SchemaRegistry { schemas: core::schemas().to_vec(), resource_types: Vec::new() };
-            let user = registry.resource_type_of(core::USER, "User", "/Users", "Accounts of people");
-            let group = registry.resource_type_of(core::GROUP, "Group", "/Groups", "Groups of users and groups");
+            let user = registry.resource_type_of(core::USER, "User", "/Users", "User Account");
+            let group = registry.resource_type_of(core::GROUP, "Group", "/Groups", "Group");
             let enterprise = registry.schema(core::ENTERPRISE_USER).cloned();
             registry.resource_types.extend(user.map(|user| {
                 let extensions = enterprise.map(|schema| Extension { schema, required: false }).into_iter().collect();

@@ -224,6 +224,12 @@ fn work() -> Vec<Row> {
         number("passwords that are hashed at a time", password::AT_ONCE, "others wait"),
         words("commits that wait for the writer", "4,096", "", "who comes later waits for a place"),
         size("audit log that waits for the disk", audit::MAX_QUEUED, "requests wait"),
+        size("audit record of one document", audit::MAX_DOCUMENT, "it is hidden whole"),
+        number(
+            "kinds of calls without a good token that are told apart in a minute",
+            http::refusals::MAX_KINDS,
+            "counted by their status only",
+        ),
         number(
             "races in a row that an operation loses against other writers of the same resource",
             operation::ATTEMPTS,

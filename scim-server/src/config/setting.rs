@@ -217,6 +217,13 @@ pub const SETTINGS: &[Setting] = &[
         "0",
         "The size at which the file of audit_log is moved to one with .1 behind its name, that one to .2 and so on, and a new one is begun; 0 leaves that to others.",
     ),
+    live(
+        LOGS,
+        "audit_region",
+        "REGION",
+        "us-east-1",
+        "What awsRegion says in the audit records of tenants under the identity-center profile.",
+    ),
     fixed(LOGS, "audit_log_keep", "N", "10", "How many moved files of audit_log stay when audit_log_size is set."),
     live(
         LOGS,

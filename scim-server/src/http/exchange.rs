@@ -33,13 +33,13 @@ use super::{
     source,
 };
 use crate::{
-    audit::{AuditRecord, Document, EventName, Verb},
+    audit::{self, AuditRecord, Document, EventName, Form, Verb, Vocabulary},
     budget::Share,
     log,
     metrics::Operation,
     operation::{Answer, Context, pace::Pace},
     profile,
-    tenant::Tenant,
+    tenant::{Profile, Tenant},
     token::Caller,
 };
 
@@ -60,7 +60,8 @@ struct Arrival {
 struct Notes<'a> {
     operation: Operation,
     event: Event,
-    actor: Option<Arc<str>>,
+    /// Whose token it is; `None` without a good one.
+    caller: Option<(Arc<str>, Arc<Tenant>)>,
     id: Option<Cow<'a, str>>,
     body: Bytes,
     /// The memory that the body takes, for as long as the call lasts.
@@ -78,7 +79,7 @@ enum Event {
 impl<'a> Notes<'a> {
     fn new(client: Option<Weak<()>>) -> Self {
         let event = Event::Other(EventName::Unknown);
-        Self { operation: Operation::Unknown, event, actor: None, id: None, body: Bytes::new(), share: None, client }
+        Self { operation: Operation::Unknown, event, caller: None, id: None, body: Bytes::new(), share: None, client }
     }
 
     /// Notes what the call is, also when it is refused later.
@@ -204,7 +205,7 @@ impl Service {
             }
         })?;
         notes.aim(&target, &parts.method, Some(caller.tenant()));
-        notes.actor = Some(caller.actor().clone());
+        notes.caller = Some((caller.actor().clone(), Arc::clone(caller.tenant())));
         self.take_turn(&caller).map_err(|retry| {
             self.metrics.rate_limited.inc();
             Error::new(
@@ -415,9 +416,17 @@ impl Service {
         response: &Response<Body>,
         error: Option<&Error>,
     ) {
-        let Some(audit) = &self.audit else { return };
         let event = notes.event();
-        let tenant = parts.uri.path().split('/').nth(1);
+        let segment = parts.uri.path().split('/').nth(1).unwrap_or_default();
+        let asked = if notes.caller.is_none() { self.access.tenant(segment) } else { None };
+        let (token, tenant) = match &notes.caller {
+            Some((token, tenant)) => (Some(&**token), Some(tenant)),
+            None => (None, asked.as_ref()),
+        };
+        if token.is_some() && self.audit.is_none() {
+            return;
+        }
+        let settings = self.settings.load();
         let made = match response.body() {
             Body::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
             _ => Document::None,
@@ -425,33 +434,49 @@ impl Service {
         let record = AuditRecord {
             at: arrival.at,
             event,
-            tenant,
-            token: notes.actor.as_deref(),
-            source_address: arrival.address,
-            user_agent: request::text(&parts.headers, &USER_AGENT),
-            host: request::host(parts),
-            id: notes.id.as_deref(),
-            query: parts.uri.query(),
+            tenant: tenant.map(|_| segment),
+            token,
+            source_address: Some(arrival.address),
+            user_agent: request::text(&parts.headers, &USER_AGENT).map(audit::software),
+            host: request::host(parts).map(|host| audit::host(host, settings.public.url.as_deref())),
+            id: notes.id.as_deref().filter(|_| token.is_some()),
+            query: parts.uri.query().filter(|_| token.is_some()),
             body: if notes.body.is_empty() { Document::None } else { Document::Bytes(&notes.body) },
             response: made,
             error,
+            explanation: error.and_then(profile::explanation),
             request: arrival.id,
             event_id: request_id(arrival.at),
+            form: match tenant.map(|tenant| tenant.settings.profile) {
+                Some(Profile::IdentityCenter) => Form::IdentityCenter { region: &settings.audit_region },
+                _ => Form::Own,
+            },
+            words: match tenant {
+                Some(tenant) => tenant.words(),
+                None => Vocabulary::core(),
+            },
         };
-        audit.record(&record).await;
+        match (&self.audit, token) {
+            (_, None) => self.refusals.note(&record, tenant.map(|tenant| tenant.id)),
+            (Some(audit), Some(_)) => audit.record(&record).await,
+            (None, Some(_)) => {}
+        }
     }
 }
 
-/// Tells the operator what the answer does not: the cause of a fault of ours, and why somebody was
-/// not let in.
+/// Tells the operator what the answer does not: the cause of a fault of ours, and what a profile's
+/// text leaves out. Of who was not let in, [`super::refusals`] tells.
 fn tell(error: &Error) {
     let cause = std::error::Error::source(error);
     match error.kind() {
         ErrorKind::Internal | ErrorKind::Unavailable(_) => {
             tracing::error!(status = error.kind().status(), cause, "{}", error.detail());
         }
-        ErrorKind::Unauthorized => tracing::info!(cause, "a request was not let in"),
-        _ => {}
+        _ => {
+            if let Some(explanation) = profile::explanation(error) {
+                tracing::info!(status = error.kind().status(), "refused: {}", audit::Message(explanation));
+            }
+        }
     }
 }
 

@@ -25,6 +25,7 @@ impl Operations {
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
         let prepare = || -> Result<_, Error> {
+            profile::check_sent(tenant, rt, &body)?;
             dialect::standardise_resource(&mut body, rt);
             profile::check_body(tenant, rt, &body)?;
             membership::require_values(&body, rt)?;

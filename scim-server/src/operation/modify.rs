@@ -47,6 +47,7 @@ impl Operations {
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
         let prepare = || -> Result<_, Error> {
+            profile::check_sent(tenant, rt, &body)?;
             dialect::standardise_patch(&mut body, rt);
             profile::check_patch_body(tenant, &body)?;
             let operations = patch::parse(body)?;

@@ -35,6 +35,8 @@ const TURN: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(500);
 /// How many events are read at a time.
 const EVENTS: usize = 1000;
+/// How often it is looked whether a minute of counted calls is over.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// Each minute: writes down when tokens were last used, and forgets who is within the rate limits.
 pub async fn run(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
@@ -49,6 +51,27 @@ pub async fn run(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
         service.anonymous.sweep();
         service.tokens.sweep();
         tell("noting when tokens were used", service.access.flush_last_used().await);
+    }
+}
+
+/// Writes down the calls without a good token of each minute that is over, and at the end all of them.
+pub async fn settle(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
+    let mut ticks = interval(SETTLE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let goes_on = tokio::select! {
+            _ = ticks.tick() => true,
+            _ = stopped.changed() => false,
+        };
+        for one in service.refusals.settle(goes_on.then(|| service.clock.now())) {
+            one.tell();
+            if let Some(audit) = &service.audit {
+                audit.take(&one.line()).await;
+            }
+        }
+        if !goes_on {
+            return;
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod architecture;
 mod bounds;
+mod canary;
 mod cli;
 mod concurrency;
 mod crash;

@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use scim_protocol::{
     Timestamp,
-    resource::{Unknown, project::Projection},
+    resource::project::Projection,
     schema::{ResourceType, SchemaRegistry},
 };
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,8 @@ pub struct IndexSpec {
 pub struct Settings {
     /// Which rules.
     pub profile: Profile,
-    /// Refuse attributes that no schema defines, instead of ignoring them.
+    /// Refuse attributes that no schema defines, and what else contradicts the RFCs, instead of
+    /// understanding it.
     pub strict: bool,
     /// Discovery endpoints want a token too.
     pub discovery_needs_token: bool,
@@ -101,11 +102,6 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// What happens to attributes that no schema defines.
-    pub fn unknown(&self) -> Unknown {
-        if self.settings.strict { Unknown::Refuse } else { Unknown::Ignore }
-    }
-
     /// What is shown of one of its resource types when the client does not choose.
     pub fn view(&self, resource_type: &Arc<ResourceType>) -> View {
         let known = self.views.iter().find(|view| Arc::ptr_eq(view.resource_type(), resource_type));

@@ -12,6 +12,7 @@ use scim_protocol::{
     Error, ErrorKind,
     message::{BulkMethod, BulkOperation, BulkRequest, BulkResult, Query, RefusedOperation},
     patch::PATCH_OP_SCHEMA,
+    schema::ResourceType,
 };
 use serde_json::{Value, json};
 
@@ -80,7 +81,7 @@ impl Operations {
             let Pending { i, operation, references } = pending.remove(ready);
             match operation {
                 Ok(operation) => self.run(context, &mut run, i, operation, &references).await,
-                Err(refused) => run.refuse(i, refused),
+                Err(refused) => run.refuse(i, self.refused(context, refused).await),
             }
         }
         self.add_later(context, &mut run).await;
@@ -152,8 +153,14 @@ impl Operations {
                 let id = id.unwrap_or_else(|| self.fresh_id());
                 self.create(context, rt, id, data, &query).await
             }
-            (BulkMethod::Put, Some(id)) => self.replace(context, rt, id, data, &query, &condition).await,
-            (BulkMethod::Patch, Some(id)) => self.modify(context, rt, id, data, &query, &condition).await,
+            (BulkMethod::Put, Some(id)) => {
+                let done = self.replace(context, rt, id, data, &query, &condition).await;
+                self.or_missing(context, rt, id, done).await
+            }
+            (BulkMethod::Patch, Some(id)) => {
+                let done = self.modify(context, rt, id, data, &query, &condition).await;
+                self.or_missing(context, rt, id, done).await
+            }
             (BulkMethod::Delete, Some(id)) => {
                 let mut answer = self.delete(context, rt, id, &condition).await?;
                 answer.location = Some(format!("{}{}/{id}", context.base, rt.endpoint));
@@ -163,6 +170,36 @@ impl Operations {
                 "{} does not go with the path \"{path}\": POST takes an endpoint (/Users), the others a resource (/Users/id).",
                 method.as_str()
             ))),
+        }
+    }
+
+    async fn or_missing(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        id: &str,
+        done: Result<Answer, Error>,
+    ) -> Result<Answer, Error> {
+        match done {
+            Err(error) => Err(self.missing_or(context, rt, id, error).await),
+            done => done,
+        }
+    }
+
+    /// The refusal of an operation that could not be read: 404 where it is about a resource that is not
+    /// there.
+    async fn refused(&self, context: &Context, refused: RefusedOperation) -> RefusedOperation {
+        let is_post = refused.method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("POST"));
+        let path = refused.path.as_deref().unwrap_or_default().trim_matches('/');
+        let target = path.split_once('/').filter(|(_, id)| !is_post && !id.contains("bulkId:"));
+        let registry = &context.caller.tenant().registry;
+        let target = target.and_then(|(endpoint, id)| Some((registry.endpoint(&format!("/{endpoint}"))?, id)));
+        match target {
+            Some((rt, id)) => {
+                let error = self.missing_or(context, rt, id, refused.error).await;
+                RefusedOperation { error, ..refused }
+            }
+            None => refused,
         }
     }
 

@@ -27,7 +27,7 @@ impl Operations {
         dialect::standardise_resource(&mut body, rt);
         profile::check_body(tenant, rt, &body)?;
         membership::require_values(&body, rt)?;
-        let mut resource = Resource::create(body, rt, tenant.unknown())?;
+        let mut resource = Resource::create(body, rt)?;
         profile::check_resource(tenant, rt, &resource)?;
         let view = view_of_write(context, rt, query, specified::in_document(resource.document(), rt))?;
         let (name, quota) = (TypeName::from(&*rt.name), profile::quota(tenant, rt));

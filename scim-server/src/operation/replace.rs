@@ -28,9 +28,8 @@ impl Operations {
         dialect::standardise_resource(&mut body, rt);
         profile::check_body(tenant, rt, &body)?;
         membership::require_values(&body, rt)?;
-        // Validated once without the stored resource, so that a wrong body is told before a 404 is
-        // looked for in vain, and the members are known.
-        let asserted = Resource::create(body.clone(), rt, tenant.unknown())?;
+        // Validated once without the stored resource, so that the members are known.
+        let asserted = Resource::create(body.clone(), rt)?;
         let view = view_of_write(context, rt, query, specified::in_document(asserted.document(), rt))?;
         let members = match asserted.document().get(MEMBERS) {
             _ if !membership::has_members(rt) => Vec::new(),
@@ -38,7 +37,7 @@ impl Operations {
             Some(listed) => vec![MemberOperation::Clear, MemberOperation::Add(membership::values(listed)?)],
         };
         let decide = |stored: &Resource| {
-            let mut replaced = stored.replace(body.clone(), rt, tenant.unknown())?;
+            let mut replaced = stored.replace(body.clone(), rt)?;
             profile::check_resource(tenant, rt, &replaced)?;
             replaced.take(MEMBERS);
             Ok(replaced)

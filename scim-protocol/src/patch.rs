@@ -113,7 +113,8 @@ fn parse_operation(operation: Value) -> Result<Operation, Error> {
         Some("add") => Ok(Operation::Add { path, value: some_value(value)? }),
         Some("replace") => Ok(Operation::Replace { path, value: some_value(value)? }),
         Some("remove") => match path {
-            Some(path) => Ok(Operation::Remove { path, value: value.filter(|value| !value.is_null()) }),
+            // The dialect `remove-of-listed-values`: what is no list and names nothing is as good as absent.
+            Some(path) => Ok(Operation::Remove { path, value: value.filter(|value| !value.is_null() && *value != "") }),
             None => Err(Error::new(
                 ErrorKind::NoTarget,
                 "is a remove without a path. Send the path of the attribute or element to remove.",

@@ -117,6 +117,13 @@ impl Assignment<'_> {
         if is_meant || distinct.len() == elements.len() { Ok(()) } else { Err(self.lossy(at)) }
     }
 
+    /// The value that an `add` to each element must not overwrite. Where a filter selects the element, its
+    /// sub-attribute is a target with one value, and is replaced (RFC 7644 §3.5.2.1).
+    fn guarded(&self, object: &Map<String, Value>, sub: &Attribute) -> Option<Value> {
+        let adds_to_each = self.mode == Mode::Add && self.attribute.multi_valued && self.filter.is_none();
+        object.get(&sub.name).filter(|_| adds_to_each && !sub.multi_valued).cloned()
+    }
+
     fn lossy(&self, at: &Location) -> Error {
         let sub = self.sub.map_or("", |sub| &sub.name);
         Error::value(format!(
@@ -152,12 +159,12 @@ impl Assignment<'_> {
         let attribute = self.attribute;
         match (self.sub, value, &mut *element) {
             (Some(sub), value, Value::Object(object)) => {
-                let overwrites = object.contains_key(&sub.name) && !sub.multi_valued && !value.is_null();
-                let each = attribute.multi_valued && self.filter.is_none();
-                let before = object.get(&sub.name).filter(|_| overwrites && each && self.mode == Mode::Add).cloned();
+                let guarded = self.guarded(object, sub);
                 let referred = object.get("value").cloned();
                 self.set_sub(object, sub, value, &at.name(&sub.name))?;
-                if before.is_some_and(|before| !object.get(&sub.name).is_some_and(|after| same(sub, &before, after))) {
+                if let (Some(before), Some(after)) = (guarded, object.get(&sub.name))
+                    && !same(sub, &before, after)
+                {
                     return Err(self.lossy(at));
                 }
                 forget_other_reference(attribute, object, referred.as_ref(), &[&sub.name]);

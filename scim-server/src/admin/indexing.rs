@@ -146,8 +146,8 @@ mod tests {
             unique: true,
         };
         let mut ids = Vec::new();
-        for name in ["bob ", "alice", "alice\u{200b}"] {
-            let id = context.provision.fresh_id();
+        for (n, name) in (1..).zip(["bob ", "alice", "alice\u{200b}"]) {
+            let id = ResourceId(uuid::Uuid::from_u128(n));
             let key = ResourceKey { tenant: tenant.id, resource_type: "User".into(), id };
             let visible = json!({"schemas": [], "id": id.to_string(), "userName": name}).to_string().into();
             let body = Body { display: Bytes::new(), visible, hidden: Bytes::new() };

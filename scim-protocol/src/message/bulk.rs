@@ -48,11 +48,11 @@ pub struct BulkOperation {
 #[derive(Debug)]
 pub struct RefusedOperation {
     /// The method as it was written, where there is one.
-    pub method: Option<String>,
+    pub method: Option<Box<str>>,
     /// The `bulkId`, where there is one.
     pub bulk_id: Option<String>,
     /// The `path`, where there is one.
-    pub path: Option<String>,
+    pub path: Option<Box<str>>,
     /// Why: `invalidSyntax`, with the operation's number.
     pub error: Error,
 }
@@ -133,9 +133,9 @@ fn parse_operation(
         _ => Err("it must be a JSON object".to_owned()),
     };
     parsed.map_err(|why| RefusedOperation {
-        method,
+        method: method.map(String::into_boxed_str),
         bulk_id,
-        path,
+        path: path.map(String::into_boxed_str),
         error: Error::syntax(format!("Operation {number} is wrong: {why}.")),
     })
 }

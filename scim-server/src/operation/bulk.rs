@@ -260,7 +260,7 @@ impl Run {
         self.failed.extend(refused.bulk_id.clone().filter(|id| !self.ids.contains_key(id)));
         if let Some(place) = self.results.get_mut(i) {
             *place = Some(BulkResult {
-                method: refused.method.unwrap_or_default(),
+                method: refused.method.map(String::from).unwrap_or_default(),
                 bulk_id: refused.bulk_id,
                 version: None,
                 location: None,

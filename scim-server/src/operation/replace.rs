@@ -25,17 +25,21 @@ impl Operations {
         condition: &Condition,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        dialect::standardise_resource(&mut body, rt);
-        profile::check_body(tenant, rt, &body)?;
-        membership::require_values(&body, rt)?;
-        // Validated once without the stored resource, so that the members are known.
-        let asserted = Resource::create(body.clone(), rt)?;
-        let view = view_of_write(context, rt, query, specified::in_document(asserted.document(), rt))?;
-        let members = match asserted.document().get(MEMBERS) {
-            _ if !membership::has_members(rt) => Vec::new(),
-            None => vec![MemberOperation::Clear],
-            Some(listed) => vec![MemberOperation::Clear, MemberOperation::Add(membership::values(listed)?)],
+        let prepare = || -> Result<_, Error> {
+            dialect::standardise_resource(&mut body, rt);
+            profile::check_body(tenant, rt, &body)?;
+            membership::require_values(&body, rt)?;
+            // Validated once without the stored resource, so that the members are known.
+            let asserted = Resource::create(body.clone(), rt)?;
+            let view = view_of_write(context, rt, query, specified::in_document(asserted.document(), rt))?;
+            let members = match asserted.document().get(MEMBERS) {
+                _ if !membership::has_members(rt) => Vec::new(),
+                None => vec![MemberOperation::Clear],
+                Some(listed) => vec![MemberOperation::Clear, MemberOperation::Add(membership::values(listed)?)],
+            };
+            Ok((view, members))
         };
+        let (view, members) = context.pace.whole(prepare).await??;
         let decide = |stored: &Resource| {
             let mut replaced = stored.replace(body.clone(), rt)?;
             profile::check_resource(tenant, rt, &replaced)?;

@@ -234,6 +234,20 @@ impl Operations {
         Renderer::new(&*self.store, context.caller.tenant(), &context.base)
     }
 
+    /// What a client hears of a request about one resource that went wrong: 404 whenever there is no such
+    /// resource (RFC 7644 §3.6: for all operations), whatever else is wrong with the request. It is
+    /// looked for only then, so that a request with nothing wrong does not pay for it.
+    pub async fn missing_or(&self, context: &Context, rt: &ResourceType, id: &str, error: Error) -> Error {
+        let is_about_the_request = matches!(error.kind().status(), 400 | 405..=428 | 501);
+        if !is_about_the_request {
+            return error;
+        }
+        match self.find(context, rt, id).await {
+            Err(missing) if missing.kind() == ErrorKind::NotFound => missing,
+            _ => error,
+        }
+    }
+
     /// The resource with that id, or 404.
     async fn find(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<(ResourceKey, Record), Error> {
         let missing = || Error::new(ErrorKind::NotFound, format!("There is no {} with the id \"{id}\".", rt.name));

@@ -14,7 +14,7 @@ use std::{
 
 use scim_protocol::{
     Timestamp,
-    resource::{Unknown, project::Projection},
+    resource::project::Projection,
     schema::{ResourceType, SchemaRegistry},
 };
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,8 @@ pub struct IndexSpec {
 pub struct Settings {
     /// Which rules.
     pub profile: Profile,
-    /// Refuse attributes that no schema defines, instead of ignoring them.
+    /// Refuse attributes that no schema defines, and what else contradicts the RFCs, instead of
+    /// understanding it.
     pub strict: bool,
     /// Discovery endpoints want a token too.
     pub discovery_needs_token: bool,
@@ -155,11 +156,6 @@ impl Tenant {
     /// The words of its schemas, which say nothing about anybody.
     pub fn words(&self) -> &Vocabulary {
         self.words.get_or_init(|| Vocabulary::of(&self.registry))
-    }
-
-    /// What happens to attributes that no schema defines.
-    pub fn unknown(&self) -> Unknown {
-        if self.settings.strict { Unknown::Refuse } else { Unknown::Ignore }
     }
 
     /// What is shown of one of its resource types when the client does not choose.

@@ -65,11 +65,11 @@ impl ErrorKind {
                 "Write the path in attribute notation: `name.familyName`, `emails[type eq \"work\"].value`, or with the URN of an extension before it.",
             ),
             Self::InvalidSyntax => (
-                "The body is not JSON, is not the message that the endpoint takes, or did not arrive whole and in time. In a strict tenant also: it has an attribute that no schema defines.",
+                "The body is not JSON, is not the message that the endpoint takes, or did not arrive whole and in time. In a strict tenant also: it has an attribute that no schema defines, or differs otherwise from the form that the RFCs give it.",
                 "The detail says what was expected; of broken JSON it gives line and column.",
             ),
             Self::InvalidValue => (
-                "A required attribute is missing or blank, a value has the wrong type, two elements are `primary`, a member does not exist, or a parameter of the URL has the wrong form.",
+                "A required attribute is missing or blank, a value has the wrong type or holds nothing that is understood, an operation would lose a value that it does not name, two elements are `primary`, a member does not exist, or a parameter of the URL has the wrong form.",
                 "The detail names the attribute or parameter and says what to send.",
             ),
             Self::InvalidVers => (
@@ -81,7 +81,7 @@ impl ErrorKind {
                 "Leave the attribute out of the request or of the provider's mapping.",
             ),
             Self::NoTarget => (
-                "The filter in the path of a PATCH operation selects nothing, or a `remove` has no path.",
+                "The filter in the path of a `replace` selects nothing, or one of an `add` from which no element can be made; or a `remove` has no path. In a strict tenant also: the filter of a `remove` selects nothing.",
                 "Retrieve the resource, and select an element that is there. To add one, use `add`.",
             ),
             Self::TooMany => (

@@ -286,7 +286,10 @@ impl Service {
             Target::Resource(endpoint, id) => {
                 let rt = known(registry.endpoint(endpoint), endpoint)?;
                 target.require(parts.method.as_str())?;
-                self.resource(context, rt, id, parts, incoming, notes).await
+                match self.resource(context, rt, id, parts, incoming, notes).await {
+                    Err(error) => Err(self.operations.missing_or(context, rt, id, error).await),
+                    answer => answer,
+                }
             }
             Target::Search(endpoint) => {
                 target.require(parts.method.as_str())?;

@@ -14,6 +14,7 @@ use scim_protocol::{
     Error, ErrorKind,
     message::{BulkMethod, BulkOperation, BulkRequest, BulkResult, Query, RefusedOperation},
     patch::PATCH_OP_SCHEMA,
+    schema::ResourceType,
 };
 use serde_json::{Value, json};
 
@@ -85,7 +86,7 @@ impl Operations {
             let bulk_id = match operation {
                 Ok(operation) if in_time.is_err() => run.leave(i, operation),
                 Ok(operation) => self.run(context, &mut run, i, operation, settled).await,
-                Err(refused) => run.refuse(i, refused),
+                Err(refused) => run.refuse(i, self.refused(context, refused).await),
             };
             order.settle(bulk_id.as_deref().unwrap_or_default());
         }
@@ -160,8 +161,14 @@ impl Operations {
                 let id = id.unwrap_or_else(|| self.fresh_id());
                 self.create(context, rt, id, data, &query).await
             }
-            (BulkMethod::Put, Some(id)) => self.replace(context, rt, id, data, &query, &condition).await,
-            (BulkMethod::Patch, Some(id)) => self.modify(context, rt, id, data, &query, &condition).await,
+            (BulkMethod::Put, Some(id)) => {
+                let done = self.replace(context, rt, id, data, &query, &condition).await;
+                self.or_missing(context, rt, id, done).await
+            }
+            (BulkMethod::Patch, Some(id)) => {
+                let done = self.modify(context, rt, id, data, &query, &condition).await;
+                self.or_missing(context, rt, id, done).await
+            }
             (BulkMethod::Delete, Some(id)) => {
                 let mut answer = self.delete(context, rt, id, &condition).await?;
                 answer.location = Some(format!("{}{}/{id}", context.base, rt.endpoint));
@@ -171,6 +178,36 @@ impl Operations {
                 "{} does not go with the path \"{path}\": POST takes an endpoint (/Users), the others a resource (/Users/id).",
                 method.as_str()
             ))),
+        }
+    }
+
+    async fn or_missing(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        id: &str,
+        done: Result<Answer, Error>,
+    ) -> Result<Answer, Error> {
+        match done {
+            Err(error) => Err(self.missing_or(context, rt, id, error).await),
+            done => done,
+        }
+    }
+
+    /// The refusal of an operation that could not be read: 404 where it is about a resource that is not
+    /// there.
+    async fn refused(&self, context: &Context, refused: RefusedOperation) -> RefusedOperation {
+        let is_post = refused.method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("POST"));
+        let path = refused.path.as_deref().unwrap_or_default().trim_matches('/');
+        let target = path.split_once('/').filter(|(_, id)| !is_post && !id.contains("bulkId:"));
+        let registry = &context.caller.tenant().registry;
+        let target = target.and_then(|(endpoint, id)| Some((registry.endpoint(&format!("/{endpoint}"))?, id)));
+        match target {
+            Some((rt, id)) => {
+                let error = self.missing_or(context, rt, id, refused.error).await;
+                RefusedOperation { error, ..refused }
+            }
+            None => refused,
         }
     }
 
@@ -235,8 +272,9 @@ impl Run {
             ErrorKind::Unavailable(1),
             "The bulk request took longer than the server works on one, and this operation was not tried. Send it again.",
         );
-        let method = Some(method.as_str().to_owned());
-        let bulk_id = self.refuse(i, RefusedOperation { method, bulk_id: bulk_id.clone(), error }).or(bulk_id);
+        let method = Some(method.as_str().into());
+        let refused = RefusedOperation { method, bulk_id: bulk_id.clone(), path: None, error };
+        let bulk_id = self.refuse(i, refused).or(bulk_id);
         self.failed.extend(bulk_id.clone());
         bulk_id
     }
@@ -249,7 +287,7 @@ impl Run {
         self.failed.extend(failed.clone());
         if let Some(place) = self.results.get_mut(i) {
             *place = Some(BulkResult {
-                method: refused.method.unwrap_or_default(),
+                method: refused.method.map(String::from).unwrap_or_default(),
                 bulk_id: refused.bulk_id,
                 version: None,
                 location: None,

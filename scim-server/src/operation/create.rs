@@ -29,7 +29,7 @@ impl Operations {
             dialect::standardise_resource(&mut body, rt);
             profile::check_body(tenant, rt, &body)?;
             membership::require_values(&body, rt)?;
-            let resource = Resource::create(body, rt, tenant.unknown())?;
+            let resource = Resource::create(body, rt)?;
             profile::check_resource(tenant, rt, &resource)?;
             let view = view_of_write(context, rt, query, specified::in_document(resource.document(), rt))?;
             Ok((resource, view))

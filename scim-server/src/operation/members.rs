@@ -102,6 +102,7 @@ impl Operations {
                         decided.set(id, false);
                     }
                 }
+                MemberOperation::Present(ids) => self.require_members(group, &ids, &decided).await?,
                 MemberOperation::Clear => {
                     decided = Decided { cleared: true, visited: decided.visited, ..Decided::default() }
                 }
@@ -115,6 +116,26 @@ impl Operations {
         let writes = self.edges(context, group, decided).await?;
         self.bound(writes.len())?;
         Ok((writes, looked_at_all))
+    }
+
+    /// 400 `noTarget` unless these are members at this point.
+    async fn require_members(&self, group: &ResourceKey, ids: &[String], decided: &Decided) -> Result<(), Error> {
+        for id in ids {
+            let is_there = match ResourceId::parse(id) {
+                None => false,
+                Some(id) => match decided.named.get(&id) {
+                    Some(present) => *present,
+                    None => !decided.cleared && self.store.is_member(group, id).await?,
+                },
+            };
+            if !is_there {
+                return Err(Error::new(
+                    ErrorKind::NoTarget,
+                    format!("members has nobody with the value \"{id}\". Add the member in place of replacing it."),
+                ));
+            }
+        }
+        Ok(())
     }
 
     async fn edges(&self, context: &Context, group: &ResourceKey, decided: Decided) -> Result<Vec<Write>, Error> {

@@ -159,7 +159,7 @@ fn patched(
         return Ok(resource.clone());
     }
     let tenant = context.caller.tenant();
-    let modified = resource.modify(operations, rt, tenant.unknown())?;
+    let modified = resource.modify(operations, rt)?;
     profile::check_resource(tenant, rt, &modified)?;
     Ok(modified)
 }

@@ -30,9 +30,8 @@ impl Operations {
             dialect::standardise_resource(&mut body, rt);
             profile::check_body(tenant, rt, &body)?;
             membership::require_values(&body, rt)?;
-            // Validated once without the stored resource, so that a wrong body is told before a 404 is
-            // looked for in vain, and the members are known.
-            let asserted = Resource::create(body.clone(), rt, tenant.unknown())?;
+            // Validated once without the stored resource, so that the members are known.
+            let asserted = Resource::create(body.clone(), rt)?;
             let view = view_of_write(context, rt, query, specified::in_document(asserted.document(), rt))?;
             let members = match asserted.document().get(MEMBERS) {
                 _ if !membership::has_members(rt) => Vec::new(),
@@ -43,7 +42,7 @@ impl Operations {
         };
         let (view, members) = context.pace.whole(prepare).await??;
         let decide = |stored: &Resource| {
-            let mut replaced = stored.replace(body.clone(), rt, tenant.unknown())?;
+            let mut replaced = stored.replace(body.clone(), rt)?;
             profile::check_resource(tenant, rt, &replaced)?;
             replaced.take(MEMBERS);
             Ok(replaced)

@@ -210,12 +210,15 @@ async fn finish(service: &Service) {
     match indexing::finish_filling(&service.administration()).await {
         Ok(filled) => {
             for tenant in filled {
-                tracing::info!(tenant, "filled indexes whose filling was cut off");
+                tracing::info!(tenant, "wrote indexes that were not filled, or held values in an older form");
             }
         }
         Err(error) => {
             let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "an index whose filling was cut off is not filled; the next start tries again");
+            tracing::error!(
+                error,
+                "an index is not filled, or holds values in an older form; the next start tries again"
+            );
         }
     }
 }

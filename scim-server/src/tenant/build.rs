@@ -9,7 +9,7 @@ use scim_protocol::{
     Error,
     path::AttributePath,
     resource::project::Projection,
-    schema::{Attribute, ResourceType, SchemaRegistry, Uniqueness},
+    schema::{Attribute, ResourceType, SchemaRegistry, Strictness, Uniqueness},
 };
 
 use super::{IndexSpec, Profile, Settings, Tenant, record::TenantRecord};
@@ -77,7 +77,9 @@ fn registry(settings: &Settings) -> Result<SchemaRegistry, Error> {
     if !settings.groups_share_names() {
         registry = registry.with_uniqueness("Group", "displayName", Uniqueness::Server)?;
     }
-    settings.schemas.iter().try_fold(registry, |registry, definition| registry.with_definition(definition))
+    let registry = settings.schemas.iter().try_fold(registry, |registry, one| registry.with_definition(one))?;
+    let strictness = if settings.strict { Strictness::Strict } else { Strictness::Lenient };
+    Ok(registry.with_strictness(strictness))
 }
 
 /// What is indexed of a resource type: what its schemas call unique, what identity providers look
@@ -102,8 +104,10 @@ fn index_specs(resource_type: &ResourceType, settings: &Settings) -> Result<Vec<
         "Group" => add(&mut specs, folded("displayName", false)),
         _ => {}
     }
+    // What an administrator named stays named when requests come to be read strictly.
+    let lenient = ResourceType { strictness: Strictness::Lenient, ..resource_type.clone() };
     for path in settings.indexes.get(&resource_type.name).into_iter().flatten() {
-        let bound = AttributePath::parse(path)?.bind(resource_type)?;
+        let bound = AttributePath::parse(path)?.bind(&lenient)?;
         let leaf = bound.leaf().filter(|leaf| !leaf.is_complex());
         let leaf = leaf.ok_or_else(|| {
             Error::value(format!("indexes: \"{path}\" has no value of its own; name one of its sub-attributes."))

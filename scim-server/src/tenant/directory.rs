@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use scim_protocol::value::FOLD_EDITION;
+
 use super::{
     Settings, Tenant,
     record::{self, KIND, TenantRecord},
@@ -147,7 +149,8 @@ impl Directory {
     /// Lets queries rely on all of a tenant's indexes. Refused (`Conflict`) when the tenant has
     /// changed since the record was read.
     pub async fn set_filled(&self, tenant: TenantRecord) -> Result<TenantRecord, DirectoryError> {
-        self.write(TenantRecord { unfilled: BTreeSet::new(), ..tenant }, &["indexes"]).await
+        let (unfilled, folding) = (BTreeSet::new(), FOLD_EDITION);
+        self.write(TenantRecord { unfilled, folding, ..tenant }, &["indexes"]).await
     }
 
     /// Closes a tenant for good, as the first half of its removal: from the moment at which the table

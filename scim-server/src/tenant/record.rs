@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use scim_protocol::{Timestamp, value::fold};
+use scim_protocol::{
+    Timestamp,
+    value::{FOLD_EDITION, fold},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -45,6 +48,10 @@ pub struct TenantRecord {
     /// one here after an interruption fills it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unfilled: BTreeSet<(String, String)>,
+    /// The edition of [`fold`] by which the values stand in its indexes. Whoever finds an older one
+    /// writes them anew.
+    #[serde(default)]
+    pub folding: u32,
     /// Whether an import that brings it is not at its end: until then nobody comes in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub importing: bool,
@@ -80,6 +87,7 @@ impl TenantRecord {
             disabled: false,
             deleting: false,
             unfilled: BTreeSet::new(),
+            folding: FOLD_EDITION,
             importing: false,
             home: None,
             left: BTreeSet::new(),
@@ -95,6 +103,12 @@ impl TenantRecord {
         let tenant: Self = serde_json::from_slice(&record.body.visible)
             .map_err(|error| StoreError::Corrupt(format!("tenant {id}: {error}")))?;
         Ok(Self { id: TenantId(id.0), created: record.header.created, version: record.header.version, ..tenant })
+    }
+
+    /// Whether its indexes are not as they should be: some are not filled, or hold values that were
+    /// folded otherwise.
+    pub fn wants_indexing(&self) -> bool {
+        !self.unfilled.is_empty() || self.folding != FOLD_EDITION
     }
 
     /// As it is stored.

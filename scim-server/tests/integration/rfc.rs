@@ -10,6 +10,8 @@ mod delete;
 mod discover;
 mod errors;
 mod large;
+mod losses;
+mod meaning;
 mod members;
 mod operation;
 mod pages;

@@ -16,7 +16,9 @@ use crate::{
     config::{AuditTarget, Config},
     cursor::Sealer,
     http::{
-        Service, Settings, exchange,
+        Service, Settings,
+        exchange::Exchange,
+        forwarded::Trust,
         limit::{AddressLimit, TokenLimit},
         listen::{self, ConnectionLimits},
         request::Public,
@@ -130,8 +132,8 @@ impl Server {
         let keeping = tokio::spawn(chores::keep(self.service.clone(), self.event_retention, stopped.clone()));
         let chores = tokio::spawn(chores::run(self.service.clone(), stopped));
         let service = self.service.clone();
-        let handle = move |request, peer| exchange::handle(service.clone(), request, peer);
-        listen::serve(self.listener, self.tls, self.limits, self.service.metrics.clone(), handle, shutdown).await;
+        let metrics = self.service.metrics.clone();
+        listen::serve(self.listener, self.tls, self.limits, metrics, Exchange(service), shutdown).await;
         drop(stop);
         for (task, what) in
             [(chores, "the periodic work"), (keeping, "keeping the store"), (following, "looking for changes")]
@@ -166,12 +168,21 @@ impl Service {
 
 fn settings(config: &Config) -> Settings {
     Settings {
-        public: Public { url: config.public_url.as_deref().map(Into::into), trust_forwarded: config.trust_forwarded },
+        public: Public { url: config.public_url.as_deref().map(Into::into), trust: trust(config) },
         rate_limit: config.rate_limit.unwrap_or(0),
         max_body: config.max_body,
         bulk_max_body: config.bulk_max_body,
         body_timeout: config.body_timeout,
         request_timeout: config.request_timeout,
+    }
+}
+
+/// Named proxies are enough by themselves.
+fn trust(config: &Config) -> Trust {
+    match (config.trusted_proxies.as_slice(), config.trust_forwarded) {
+        ([], false) => Trust::Nobody,
+        ([], true) => Trust::Everybody,
+        (proxies, _) => Trust::These(proxies.to_vec()),
     }
 }
 
@@ -191,6 +202,7 @@ fn limits(config: &Config) -> Limits {
 fn connection_limits(config: &Config) -> ConnectionLimits {
     ConnectionLimits {
         max_connections: config.max_connections,
+        address_connections: config.address_connections,
         header_timeout: config.header_timeout,
         drain_timeout: config.drain_timeout,
         ..ConnectionLimits::default()

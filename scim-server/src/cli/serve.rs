@@ -11,7 +11,7 @@ use std::{
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    Failure, engine,
+    Failure, descriptors, engine, fault,
     session::{lock_soon, prepare},
     show::write,
     signals::{Hangup, Termination},
@@ -24,7 +24,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Given, LogFormat},
     http::Service,
-    log::{Format, Log},
+    log::{Format, Log, Seldom},
     server::Server,
     store::{
         Store,
@@ -45,6 +45,11 @@ pub(super) async fn run(given: Given) -> Result<(), Failure> {
         LogFormat::Json => Format::Json,
     };
     let log = Log::start(format, &config.log).map_err(failed)?;
+    if !SystemClock::is_set() {
+        return Err(Failure::Failed(
+            "the clock of this machine shows a time before 1970 or after the year 9999, which no answer could tell; set it right, and start again".to_owned(),
+        ));
+    }
     let place = Place::new(&config.data);
     prepare(&place)?;
     let _lock = lock_soon(&place).await?;
@@ -78,11 +83,17 @@ async fn serve(
         Some(name) => first_tenant(name, &store, &clock).await?,
         None => None,
     };
-    let server = Server::bind(&config, Arc::clone(&store), Arc::clone(&clock)).await.map_err(failed)?;
+    let store_connections = config.database.url.as_ref().map_or(0, |_| config.database.connections);
+    let max_connections = descriptors::room(config.max_connections, store_connections);
+    let fitting = Config { max_connections, ..config.clone() };
+    let server = Server::bind(&fitting, Arc::clone(&store), Arc::clone(&clock)).await.map_err(failed)?;
     let address = server.address().map_err(failed)?;
     let (listener, admin) = admin(&config, place, &server.service).await?;
     let admin_address = listener.local_addr().map_err(failed)?;
-    let announcement = place.announce(admin_address).map_err(failed)?;
+    let announcement = place.announce(admin_address).map_err(|error| {
+        let path = place.path();
+        Failure::Failed(format!("cannot write admin.addr in {}: {}", path.display(), fault::about(path, &error)))
+    })?;
 
     let (termination, hangup) = (Termination::listen().map_err(failed)?, Hangup::listen().map_err(failed)?);
     let url = url(&config, address);
@@ -155,6 +166,7 @@ async fn admin(config: &Config, place: &Place, service: &Arc<Service>) -> Result
         context: service.administration(),
         token: place.token_digest().map_err(failed)?,
         stopping: AtomicBool::new(false),
+        refused: Seldom::default(),
         metrics: Box::new(move || (metrics.encode(), OPEN_METRICS)),
     };
     Ok((listener, Arc::new(admin)))
@@ -212,6 +224,6 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(error.to_string())
+fn failed(error: impl std::error::Error + 'static) -> Failure {
+    Failure::Failed(fault::chain(&error))
 }

@@ -1,12 +1,12 @@
 //! The life of a request, every step in order.
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
     Method, Request, Response,
     body::Incoming,
-    header::{AUTHORIZATION, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, USER_AGENT},
+    header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
     http::request::Parts,
 };
 use scim_protocol::{
@@ -22,11 +22,10 @@ use super::{
     Service,
     body::Body,
     limit::RetryAfter,
-    listen::Peer,
+    listen::{Answers, Peer},
     request, request_id,
     response::{self, InsufficientScope},
     route::{NoTarget, Route, Target, route},
-    source,
 };
 use crate::{
     audit::{AuditRecord, Document, EventName, Verb},
@@ -42,7 +41,6 @@ use crate::{
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request as it came in.
-#[derive(Clone, Copy)]
 struct Arrival {
     id: Uuid,
     at: Timestamp,
@@ -117,12 +115,29 @@ impl<'a> Notes<'a> {
     }
 }
 
-/// Answers one request. A write goes on to its end, with its audit record, when the client
-/// disconnects; a read is dropped then.
-pub async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+/// The service as connections know it.
+#[derive(Clone)]
+pub struct Exchange(pub Arc<Service>);
+
+impl Answers for Exchange {
+    /// A write goes on to its end, with its audit record, when the client disconnects; a read is dropped
+    /// then.
+    fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
+        handle(self.0, request, peer)
+    }
+
+    fn refuse(&self, error: Error, peer: &Peer) -> Response<Body> {
+        refuse(&self.0, error, peer)
+    }
+
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.0.settings.load().public.trust.covers(address)
+    }
+}
+
+async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
     let at = service.clock.now();
-    let trust_forwarded = service.settings.load().public.trust_forwarded;
-    let address = source(request.headers(), peer.address.ip(), trust_forwarded);
+    let address = service.settings.load().public.trust.client(request.headers(), peer.address.ip());
     let arrival = Arrival { id: request_id(at), at, address, peer };
     let id = arrival.id;
     if matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -132,13 +147,41 @@ pub async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
 }
 
+/// The answer to what is no request, with its line in log and audit. Nothing in it was understood, so
+/// its address is the connection's.
+fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
+    let at = service.clock.now();
+    let arrival = Arrival { id: request_id(at), at, address: peer.address.ip().to_canonical(), peer: peer.clone() };
+    let mut response = response::error(&error, request::SCIM_JSON, false);
+    name(&mut response, arrival.id);
+    let status = response.status().as_u16();
+    service.metrics.requests.observe(Operation::Unknown, status, Duration::ZERO);
+    tracing::info!(address = %arrival.address, request = %arrival.id, status, "what is no request was refused: {}", error.detail());
+    if service.audit.is_some() {
+        let service = Arc::clone(service);
+        tokio::spawn(async move {
+            let (parts, ()) = Request::new(()).into_parts();
+            service.record(&parts, &arrival, &Notes::new(), &Response::default(), Some(&error)).await;
+        });
+    }
+    response
+}
+
+/// Gives the answer the request's id.
+fn name(response: &mut Response<Body>, id: Uuid) {
+    let mut text = Uuid::encode_buffer();
+    if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+}
+
 impl Service {
     async fn exchange(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
         let started = Instant::now();
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, incoming) = request.into_parts();
         let mut notes = Notes::new();
-        let outcome = self.perform(&parts, incoming, arrival, &mut notes).await;
+        let outcome = self.perform(&parts, incoming, &arrival, &mut notes).await;
         let (mut response, error) = match outcome {
             Ok(response) => (response, None),
             Err(error) => {
@@ -147,11 +190,8 @@ impl Service {
                 (response::error(&error, request::answer_type(&parts.headers), presented), Some(error))
             }
         };
-        let mut text = Uuid::encode_buffer();
-        if let Ok(value) = HeaderValue::from_str(arrival.id.hyphenated().encode_lower(&mut text)) {
-            response.headers_mut().insert(REQUEST_ID, value);
-        }
-        self.record(&parts, arrival, &notes, &response, error.as_ref()).await;
+        name(&mut response, arrival.id);
+        self.record(&parts, &arrival, &notes, &response, error.as_ref()).await;
         tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
         self.metrics.requests.observe(notes.operation, response.status().as_u16(), started.elapsed());
         response
@@ -162,11 +202,12 @@ impl Service {
         &self,
         parts: &'a Parts,
         incoming: Incoming,
-        arrival: Arrival,
+        arrival: &Arrival,
         notes: &mut Notes<'a>,
     ) -> Result<Response<Body>, Error> {
-        let Arrival { id, at, address, peer } = arrival;
+        let Arrival { id, at, address, ref peer } = *arrival;
         self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
+        request::require_unambiguous(parts)?;
         let Route { tenant, target } = route(parts.uri.path())?;
         let discovery = target.as_ref().is_ok_and(Target::is_discovery);
         if discovery
@@ -191,6 +232,7 @@ impl Service {
                 self.addresses.count(address);
             }
         })?;
+        peer.introduce();
         notes.aim(&target, &parts.method, Some(caller.tenant()));
         notes.actor = Some(caller.actor().clone());
         self.take_turn(&caller).map_err(|retry| {
@@ -355,24 +397,21 @@ impl Service {
         notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         let operations = &self.operations;
-        let if_match = request::condition(&parts.headers, &IF_MATCH);
+        let preconditions = request::preconditions(&parts.headers);
         match parts.method {
             Method::PUT => {
                 profile::require_replace(context.caller.tenant(), rt)?;
                 let query = request::query(parts)?;
                 let body = self.body(parts, incoming, notes).await?;
-                Box::pin(operations.replace(context, rt, id, body, &query, &if_match)).await
+                Box::pin(operations.replace(context, rt, id, body, &query, &preconditions)).await
             }
             Method::PATCH => {
                 let query = request::query(parts)?;
                 let body = self.body(parts, incoming, notes).await?;
-                Box::pin(operations.modify(context, rt, id, body, &query, &if_match)).await
+                Box::pin(operations.modify(context, rt, id, body, &query, &preconditions)).await
             }
-            Method::DELETE => operations.delete(context, rt, id, &if_match).await,
-            _ => {
-                let unless = request::condition(&parts.headers, &IF_NONE_MATCH);
-                operations.retrieve(context, rt, id, &request::query(parts)?, &unless).await
-            }
+            Method::DELETE => operations.delete(context, rt, id, &preconditions).await,
+            _ => operations.retrieve(context, rt, id, &request::query(parts)?, &preconditions).await,
         }
     }
 
@@ -387,14 +426,14 @@ impl Service {
     async fn record(
         &self,
         parts: &Parts,
-        arrival: Arrival,
+        arrival: &Arrival,
         notes: &Notes<'_>,
         response: &Response<Body>,
         error: Option<&Error>,
     ) {
         let Some(audit) = &self.audit else { return };
         let event = notes.event();
-        let tenant = parts.uri.path().split('/').nth(1);
+        let tenant = parts.uri.path().split('/').nth(1).filter(|tenant| !tenant.is_empty());
         let made = match response.body() {
             Body::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
             _ => Document::None,

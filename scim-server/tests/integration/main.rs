@@ -22,6 +22,7 @@ mod crash;
 mod database;
 mod dialogue;
 mod docs;
+mod http;
 mod identity_center;
 mod keeper;
 mod migrations;

@@ -35,7 +35,7 @@ pub struct AddressLimit<C: Clock = DefaultClock> {
 
 /// What is counted as one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
+pub(in crate::http) enum Source {
     Ipv4(u32),
     Ipv6(u64),
 }

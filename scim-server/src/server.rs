@@ -90,7 +90,7 @@ impl Server {
             passwords: Hasher::default(),
         });
         let address = config.listen;
-        let listener = TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+        let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let service = Service {
             operations,
             access,

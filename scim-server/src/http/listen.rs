@@ -20,7 +20,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use scim_protocol::Error;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Semaphore, watch as channel},
     time::{Instant, sleep, timeout, timeout_at},
 };
@@ -131,6 +131,20 @@ struct Shared<S> {
     metrics: Arc<Metrics>,
     strangers: Arc<Strangers>,
     crowded: Seldom,
+}
+
+/// Connections that wait in the kernel to be accepted, where the system allows as many
+/// (`net.core.somaxconn`). Those beyond are not answered at all, and clients try again after seconds.
+const BACKLOG: u32 = 4096;
+
+/// Listens on an address.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait for connections of its predecessor to be forgotten.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves connections of `listener` until `shutdown` resolves; then accepts no more, lets requests

@@ -104,7 +104,8 @@ async fn head_over_http2_has_no_body_anywhere() {
         assert!(head.into_body().collect().await.expect("an end").to_bytes().is_empty(), "{path}");
         let get = http2.send_request(request("GET")).await.expect("an answer");
         let body = get.into_body().collect().await.expect("a body").to_bytes();
-        if let Some(length) = length {
+        // The detail of a 405 names the method.
+        if let Some(length) = length.filter(|_| status != 405) {
             assert_eq!(length, body.len().to_string(), "{path}");
         }
     }
@@ -221,6 +222,16 @@ async fn a_body_that_is_too_large_is_told_to_whoever_sends_it_whole() {
         let request = if lines.is_empty() { request + &large } else { request };
         let answer = raw(&server, &request);
         assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("larger than the 1048576 bytes"), "{answer}");
+    }
+    for (chunks, detail) in [("ZZ\r\n{}\r\n0\r\n\r\n", "could not be read"), ("2\r\n{]\r\n0\r\n\r\n", "not JSON")] {
+        let request = format!(
+            "POST /{}/scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}",
+            server.tenant(),
+            client.authorization()
+        );
+        let answer = raw(&server, &request);
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains(detail), "{answer}");
+        assert!(!header(&answer, "x-request-id").is_empty());
     }
     let coded = [("content-encoding", "gzip"), ("authorization", &client.authorization())];
     let refused = client.send("POST", "/Users", &coded, Some("{}".to_owned())).await.expect_error(415, None);

@@ -4,8 +4,8 @@ use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
-    Method, Request, Response,
-    body::Incoming,
+    Method, Request, Response, Version,
+    body::{Body as _, Incoming},
     header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
     http::request::Parts,
 };
@@ -179,9 +179,12 @@ impl Service {
     async fn exchange(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
         let started = Instant::now();
         let _in_flight = self.metrics.in_flight.enter();
-        let (parts, incoming) = request.into_parts();
+        let (parts, mut incoming) = request.into_parts();
         let mut notes = Notes::new();
-        let outcome = self.perform(&parts, incoming, &arrival, &mut notes).await;
+        let outcome = self.perform(&parts, &mut incoming, &arrival, &mut notes).await;
+        if parts.version == Version::HTTP_2 && !incoming.is_end_stream() {
+            tokio::spawn(request::discard(incoming));
+        }
         let (mut response, error) = match outcome {
             Ok(response) => (response, None),
             Err(error) => {
@@ -201,7 +204,7 @@ impl Service {
     async fn perform<'a>(
         &self,
         parts: &'a Parts,
-        incoming: Incoming,
+        incoming: &mut Incoming,
         arrival: &Arrival,
         notes: &mut Notes<'a>,
     ) -> Result<Response<Body>, Error> {
@@ -300,7 +303,7 @@ impl Service {
         context: &Context,
         target: &Target<'_>,
         parts: &Parts,
-        incoming: Incoming,
+        incoming: &mut Incoming,
         notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         let registry = &context.caller.tenant().registry;
@@ -354,7 +357,7 @@ impl Service {
         rt: &Arc<ResourceType>,
         endpoint: &str,
         parts: &Parts,
-        incoming: Incoming,
+        incoming: &mut Incoming,
         notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         if parts.method == Method::POST {
@@ -393,7 +396,7 @@ impl Service {
         rt: &Arc<ResourceType>,
         id: &str,
         parts: &Parts,
-        incoming: Incoming,
+        incoming: &mut Incoming,
         notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         let operations = &self.operations;
@@ -415,7 +418,7 @@ impl Service {
         }
     }
 
-    async fn body(&self, parts: &Parts, incoming: Incoming, notes: &mut Notes<'_>) -> Result<Value, Error> {
+    async fn body(&self, parts: &Parts, incoming: &mut Incoming, notes: &mut Notes<'_>) -> Result<Value, Error> {
         let settings = self.settings.load();
         let bulk = matches!(notes.operation, Operation::Bulk);
         let most = if bulk { settings.bulk_max_body } else { settings.max_body };

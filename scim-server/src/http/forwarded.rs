@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, lines: &[&str]) -> HeaderMap {
         lines.iter().map(|line| (name.clone(), HeaderValue::from_bytes(line.as_bytes()).unwrap())).collect()
     }
 
@@ -124,7 +124,7 @@ mod tests {
 
     #[track_caller]
     fn check(trust: &Trust, peer: &str, lines: &[&str], expect: &str) {
-        let client = trust.client(&headers(FOR, lines), peer.parse().unwrap());
+        let client = trust.client(&headers(&FOR, lines), peer.parse().unwrap());
         assert_eq!(client.to_string(), expect, "{peer} {lines:?}");
     }
 
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn the_first_proxy_knows_what_the_client_asked_for() {
         let peer = [10, 0, 0, 1].into();
-        let hosts = headers(HOST, &["scim.example.com, proxy.local"]);
+        let hosts = headers(&HOST, &["scim.example.com, proxy.local"]);
         assert_eq!(Trust::Everybody.origin(&hosts, peer), (None, Some("scim.example.com")));
         assert_eq!(Trust::Nobody.origin(&hosts, peer), (None, None));
         assert_eq!(networks(&["192.0.2.0/24"]).origin(&hosts, peer), (None, None));
@@ -185,7 +185,7 @@ mod tests {
             (&["wss"], None),
             (&[""], None),
         ] {
-            assert_eq!(Trust::Everybody.origin(&headers(PROTO, lines), peer).0, expect, "{lines:?}");
+            assert_eq!(Trust::Everybody.origin(&headers(&PROTO, lines), peer).0, expect, "{lines:?}");
         }
     }
 
@@ -194,7 +194,7 @@ mod tests {
         fn no_client_can_choose_its_address(lines in proptest::collection::vec("[ -~]{0,30}", 0..4), own in "[ -~]{0,30}") {
             let mut lines = lines;
             lines.push(format!("{own}, 192.0.2.1, 10.0.0.2"));
-            let headers = headers(FOR, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+            let headers = headers(&FOR, &lines.iter().map(String::as_str).collect::<Vec<_>>());
             let client = networks(&["10.0.0.0/8"]).client(&headers, [10, 0, 0, 1].into());
             proptest::prop_assert_eq!(client.to_string(), "192.0.2.1");
         }

@@ -133,6 +133,15 @@ struct Shared<S> {
     crowded: Seldom,
 }
 
+/// What is read and thrown away behind an answer that ends a connection, or its stream, so that the answer arrives: a
+/// connection that is closed with bytes unread is reset, and a client that is still sending a body which
+/// is too large would see that instead of its 413 (RFC 9112 §9.6).
+pub(super) const LINGER_BYTES: usize = 64 << 20;
+/// For how long.
+pub(super) const LINGER: Duration = Duration::from_secs(30);
+/// How long nothing may come meanwhile.
+pub(super) const LINGER_PAUSE: Duration = Duration::from_secs(2);
+
 /// Connections that wait in the kernel to be accepted, where the system allows as many
 /// (`net.core.somaxconn`). Those beyond are not answered at all, and clients try again after seconds.
 const BACKLOG: u32 = 4096;

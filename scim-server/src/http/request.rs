@@ -14,7 +14,10 @@ use percent_encoding::percent_decode_str;
 use scim_protocol::{Error, ErrorKind, message::Query};
 use serde_json::Value;
 
-use super::{forwarded::Trust, listen::Peer};
+use super::{
+    forwarded::Trust,
+    listen::{LINGER, LINGER_BYTES, LINGER_PAUSE, Peer},
+};
 use crate::operation::{Condition, Preconditions};
 
 /// The media type of SCIM (RFC 7644 §8.1).
@@ -29,7 +32,7 @@ pub const JSON: &str = "application/json";
 pub struct UnknownCoding;
 
 /// The body as it came, at most so many bytes, within so long.
-pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<Bytes, Error> {
+pub async fn body(incoming: &mut Incoming, most: usize, within: Duration) -> Result<Bytes, Error> {
     let too_large = || {
         Error::new(
             ErrorKind::PayloadTooLarge,
@@ -50,6 +53,19 @@ pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<B
             within.as_secs()
         ))),
     }
+}
+
+/// Reads what is left of a body in HTTP/2, within the bounds of [`super::listen`] for what comes behind an
+/// answer. Without that its stream is reset, and some clients then throw the answer away.
+pub async fn discard(mut incoming: Incoming) {
+    let reading = async {
+        let mut left = LINGER_BYTES;
+        while let Ok(Some(Ok(frame))) = tokio::time::timeout(LINGER_PAUSE, incoming.frame()).await {
+            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+            left = rest;
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, reading).await;
 }
 
 /// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8).
@@ -172,13 +188,12 @@ pub fn require_unambiguous(parts: &Parts) -> Result<(), Error> {
         0 if authority.is_none() && parts.version == Version::HTTP_11 => {
             Err(Error::syntax("The request has no Host header, which HTTP/1.1 requires."))
         }
-        0 => Ok(()),
         1 if parts.version == Version::HTTP_2
             && authority.zip(text(&parts.headers, &HOST)).is_some_and(|(one, other)| !is_same_host(one, other)) =>
         {
             Err(Error::syntax("The Host header names another host than :authority does. Send one of them."))
         }
-        1 => Ok(()),
+        0 | 1 => Ok(()),
         _ => Err(Error::syntax("The request has more than one Host header. Send one.")),
     }
 }

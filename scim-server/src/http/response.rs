@@ -76,7 +76,7 @@ pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Respon
             }
         }
         ErrorKind::UnsupportedMediaType => {
-            if std::error::Error::source(error).is_some_and(|source| source.is::<UnknownCoding>()) {
+            if std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<UnknownCoding>) {
                 headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             } else {
                 headers.insert(ACCEPT, HeaderValue::from_static("application/scim+json, application/json"));

@@ -29,8 +29,8 @@ fn raw_at(origin: &str, request: &str) -> String {
 
 /// A request of the tenant with these lines in its head, behind which the connection ends.
 fn head(server: &TestServer, path: &str, lines: &[&str]) -> String {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-    format!("GET /{}/scim/v2{path} HTTP/1.1\r\nConnection: close\r\n{lines}\r\n", server.tenant())
+    let lines = lines.join("\r\n");
+    format!("GET /{}/scim/v2{path} HTTP/1.1\r\nConnection: close\r\n{lines}\r\n\r\n", server.tenant())
 }
 
 /// A server with an audit log.
@@ -222,6 +222,19 @@ async fn a_body_that_is_too_large_is_told_to_whoever_sends_it_whole() {
         let request = if lines.is_empty() { request + &large } else { request };
         let answer = raw(&server, &request);
         assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("larger than the 1048576 bytes"), "{answer}");
+    }
+    // HTTP/2: the stream must end without a reset while the client still sends.
+    for authorization in [client.authorization(), "Bearer other".to_owned()] {
+        let address = server.origin().trim_start_matches("http://").to_owned();
+        let io = TokioIo::new(tokio::net::TcpStream::connect(address).await.expect("a connection"));
+        let (mut http2, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.expect("HTTP/2");
+        tokio::spawn(connection);
+        let request = Request::post(format!("{}/Users", server.base())).header("authorization", &authorization);
+        let request = request.body(http_body_util::Full::new(Bytes::from(large.clone()))).expect("a request");
+        let answer = http2.send_request(request).await.expect("an answer");
+        assert!(matches!(answer.status().as_u16(), 413 | 401));
+        assert!(!answer.into_body().collect().await.expect("a body").to_bytes().is_empty());
     }
     for (chunks, detail) in [("ZZ\r\n{}\r\n0\r\n\r\n", "could not be read"), ("2\r\n{]\r\n0\r\n\r\n", "not JSON")] {
         let request = format!(

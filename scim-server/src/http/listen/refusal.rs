@@ -76,7 +76,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Held<I> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let full = |slice: &&io::IoSlice<'_>| !slice.is_empty();
-        if !slices.iter().rev().find(full).is_some_and(|last| refusal(last).is_some()) {
+        if slices.iter().rev().find(full).is_none_or(|last| refusal(last).is_none()) {
             return Pin::new(&mut self.io).poll_write_vectored(cx, slices);
         }
         let first = slices.iter().find(full).map_or(&[][..], |first| first);
@@ -162,13 +162,12 @@ pub(super) fn explain_http2(too_large: bool, most: u32) -> Error {
 /// The answer as bytes, behind which the connection ends.
 pub(super) fn encode(response: &Response<Body>) -> Vec<u8> {
     let status = response.status();
-    let mut bytes = format!("HTTP/1.1 {} {}\r\n", status.as_u16(), status.canonical_reason().unwrap_or_default());
+    let mut head = vec![format!("HTTP/1.1 {} {}", status.as_u16(), status.canonical_reason().unwrap_or_default())];
     let body: &[u8] = if let Body::Full(body) = response.body() { body } else { &[] };
-    for (name, value) in response.headers() {
-        bytes += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
-    }
-    bytes += &format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len());
-    let mut bytes = bytes.into_bytes();
+    let headers = response.headers().iter();
+    head.extend(headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or_default())));
+    head.push(format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()));
+    let mut bytes = head.join("\r\n").into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }

@@ -4,7 +4,6 @@ use std::{
     convert::Infallible,
     pin::{Pin, pin},
     sync::Arc,
-    time::Duration,
 };
 
 use hyper::{Method, Request, Response, body::Incoming, service::Service, service::service_fn};
@@ -16,21 +15,12 @@ use tokio::{
 };
 
 use super::{
-    Answers, Peer, Phase, Shared,
+    Answers, LINGER, LINGER_BYTES, LINGER_PAUSE, Peer, Phase, Shared,
     frames::Framed,
     refusal::{self, Held},
     watch::{self, Activity, End, Watched},
 };
 use crate::http::{body::Body, response};
-
-/// What is read and thrown away behind the last answer of a connection, so that the answer arrives: a
-/// connection that is closed with bytes unread is reset, and a client that is still sending a body which
-/// is too large would see that instead of its 413 (RFC 9112 §9.6).
-const LINGER_BYTES: usize = 64 << 20;
-/// For how long.
-const LINGER: Duration = Duration::from_secs(30);
-/// How long nothing may come meanwhile.
-const LINGER_PAUSE: Duration = Duration::from_secs(2);
 
 impl<S: Answers> Shared<S> {
     pub(super) async fn requests<I>(&self, io: I, peer: Peer, http2: bool, phase: channel::Receiver<Phase>)

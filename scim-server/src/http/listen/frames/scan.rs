@@ -33,14 +33,19 @@ impl Head {
     pub(super) const LENGTH: usize = 9;
 
     pub(super) fn encode(self) -> [u8; Self::LENGTH] {
-        let [_, a, b, c] = u32::try_from(self.length).unwrap_or_default().to_be_bytes();
-        let [d, e, f, g] = self.stream.to_be_bytes();
-        [a, b, c, self.kind, self.flags, d, e, f, g]
+        let mut bytes = [0; Self::LENGTH];
+        let (length, rest) = bytes.split_at_mut(3);
+        let (marks, stream) = rest.split_at_mut(2);
+        // Four bytes of which the first is nought: no frame is so long.
+        length.copy_from_slice(&u32::try_from(self.length).unwrap_or_default().to_be_bytes()[1..]);
+        marks.copy_from_slice(&[self.kind, self.flags]);
+        stream.copy_from_slice(&self.stream.to_be_bytes());
+        bytes
     }
 
-    fn decode([a, b, c, kind, flags, d, e, f, g]: [u8; Self::LENGTH]) -> Self {
-        let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or_default();
-        Self { length, kind, flags, stream: u32::from_be_bytes([d & 0x7f, e, f, g]) }
+    fn decode([length @ .., kind, flags, _, _, _, _]: [u8; Self::LENGTH], stream: [u8; 4]) -> Self {
+        let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        Self { length, kind, flags, stream: u32::from_be_bytes(stream) & 0x7fff_ffff }
     }
 }
 
@@ -75,7 +80,8 @@ impl Scanner {
             return None;
         }
         self.have = 0;
-        let head = Head::decode(self.part);
+        let [.., a, b, c, d] = self.part;
+        let head = Head::decode(self.part, [a, b, c, d]);
         self.skip = head.length;
         Some((head, *from))
     }

@@ -6,7 +6,9 @@
 //! [`AdminRequest`]: crate::admin::AdminRequest
 
 mod command;
+mod descriptors;
 mod engine;
+mod fault;
 mod files;
 mod limits;
 mod reference;

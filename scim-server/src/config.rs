@@ -16,6 +16,7 @@ use std::{
 };
 
 pub use database::Database;
+use ipnet::IpNet;
 pub use layers::{Given, Layers, Source};
 pub use setting::{SETTINGS, Setting};
 
@@ -108,14 +109,18 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// The base of URLs given to clients, without a slash at the end.
     pub public_url: Option<String>,
-    /// Whether `X-Forwarded-*` are believed.
+    /// Whether `X-Forwarded-*` are believed, whoever sends them.
     pub trust_forwarded: bool,
+    /// Whose `X-Forwarded-*` are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Requests a second per token, of `rfc` tenants without a rate of their own; `None` is no limit.
     pub rate_limit: Option<u32>,
     /// Failed authentications, and requests without a token, a minute per address; 0 is no limit.
     pub address_rate_limit: u32,
     /// Connections at a time.
     pub max_connections: usize,
+    /// Of these, without a good token from one address; 0 is no limit.
+    pub address_connections: usize,
     /// Bytes of a body.
     pub max_body: usize,
     /// Bytes that bodies and pages may take together.
@@ -195,9 +200,11 @@ impl Config {
             admin_listen: layers.required("admin_listen", address)?,
             public_url: layers.optional("public_url", url)?,
             trust_forwarded: layers.required("trust_forwarded", switch)?,
+            trusted_proxies: layers.optional("trusted_proxies", networks)?.unwrap_or_default(),
             rate_limit: Some(layers.required("rate_limit", number)?).filter(|rate| *rate > 0),
             address_rate_limit: layers.required("address_rate_limit", number)?,
             max_connections: layers.required("max_connections", positive)?,
+            address_connections: layers.required("address_connections", number)?,
             max_body: layers.required("max_body", bytes)?,
             request_memory: layers.required("request_memory", bytes)?,
             header_timeout: layers.required("header_timeout", timeout)?,
@@ -259,6 +266,7 @@ impl Config {
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
             ("request_memory", self.request_memory != other.request_memory),
+            ("address_connections", self.address_connections != other.address_connections),
             ("header_timeout", self.header_timeout != other.header_timeout),
             ("drain_timeout", self.drain_timeout != other.drain_timeout),
             ("page_size", self.page_size != other.page_size),
@@ -308,6 +316,16 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("{text:?} is not an address and a port; write it as 127.0.0.1:8080, [::1]:8080 or, for all addresses, 0.0.0.0:8080")
     })
+}
+
+/// Networks, or single addresses, separated by commas. An IPv4 one in the form of IPv6 is IPv4.
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let one = |text: &str| {
+        let network =
+            text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(|address| address.to_canonical().into()));
+        network.map_err(|_| format!("{text:?} is neither an address nor a network; write them as 10.0.0.5, 10.0.0.0/8 or 2001:db8::/32, with commas between them"))
+    };
+    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(one).collect()
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod exchange;
+pub mod forwarded;
 pub mod limit;
 pub mod listen;
 pub mod refusals;
@@ -11,7 +12,7 @@ pub mod response;
 pub mod route;
 pub mod tls;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use scim_protocol::Timestamp;
@@ -90,11 +91,4 @@ impl Service {
 fn request_id(at: Timestamp) -> Uuid {
     let millis = u64::try_from(at.as_millis()).unwrap_or_default();
     uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid()
-}
-
-/// The address to count failures for: the connection's, or the one that a trusted proxy names last.
-fn source(headers: &hyper::HeaderMap, peer: IpAddr, trust_forwarded: bool) -> IpAddr {
-    let name = hyper::header::HeaderName::from_static("x-forwarded-for");
-    let named = || request::text(headers, &name)?.rsplit(',').next()?.trim().parse().ok();
-    if trust_forwarded { named().unwrap_or(peer) } else { peer }
 }

@@ -31,6 +31,8 @@ pub struct Metrics {
     pub in_flight: Level,
     /// Open connections.
     pub connections: Level,
+    /// Connections closed at once, for their address.
+    pub connections_refused: Counter,
     /// TLS handshakes that failed or took too long.
     pub tls_failures: Counter,
     /// Requests refused with 429, for their token.
@@ -125,6 +127,7 @@ impl Metrics {
             requests: Arc::default(),
             in_flight: Level::default(),
             connections: Level::default(),
+            connections_refused: Counter::default(),
             tls_failures: Counter::default(),
             rate_limited: Counter::default(),
             address_limited: Counter::default(),
@@ -169,6 +172,11 @@ impl Metrics {
         http.register_collector(Box::new(Arc::clone(&self.requests)));
         http.register("requests_in_flight", "Requests being served", self.in_flight.0.clone());
         http.register("connections", "Open connections", self.connections.0.clone());
+        http.register(
+            "connections_refused",
+            "Connections closed because their address had too many without a good token",
+            self.connections_refused.clone(),
+        );
         http.register("tls_failures", "TLS handshakes that failed or took too long", self.tls_failures.clone());
         http.register("rate_limited", "Requests refused for the rate of their token", self.rate_limited.clone());
         http.register(

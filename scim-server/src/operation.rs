@@ -187,9 +187,43 @@ impl Condition {
         };
         Self::Tags(text.split(',').map(opaque).collect())
     }
+}
 
+/// What a request demands of the resource's version before anything is done (RFC 9110 §13).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Preconditions {
+    /// The version must be one of these.
+    pub if_match: Condition,
+    /// The version must be none of these. A read answers 304 where it is one.
+    pub if_none_match: Condition,
+}
+
+impl Preconditions {
+    /// That the version is one of these.
+    pub fn of(if_match: Condition) -> Self {
+        Self { if_match, if_none_match: Condition::None }
+    }
+
+    /// Whether there is any.
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// 412 unless a write may go on.
     fn require(&self, version: u64) -> Result<(), Error> {
-        if self.names(version) == Some(false) {
+        self.require_match(version)?;
+        if self.if_none_match.names(version) == Some(true) {
+            return Err(Error::new(
+                ErrorKind::PreconditionFailed,
+                "The resource exists in a version that If-None-Match rules out. Leave the header out, or send If-Match with the version that you saw.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// 412 unless the version is one of those in `If-Match`.
+    fn require_match(&self, version: u64) -> Result<(), Error> {
+        if self.if_match.names(version) == Some(false) {
             return Err(changed());
         }
         Ok(())

@@ -17,7 +17,9 @@ use crate::{
     config::{AuditTarget, Config},
     cursor::Sealer,
     http::{
-        Service, Settings, exchange,
+        Service, Settings,
+        exchange::Exchange,
+        forwarded::Trust,
         limit::{AddressLimit, TokenLimit},
         listen::{self, ConnectionLimits},
         refusals::Refusals,
@@ -105,7 +107,7 @@ impl Server {
             passwords: Hasher::default(),
         });
         let address = config.listen;
-        let listener = TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+        let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let service = Service {
             operations,
             access,
@@ -149,8 +151,8 @@ impl Server {
         let settling = tokio::spawn(chores::settle(self.service.clone(), stopped.clone()));
         let chores = tokio::spawn(chores::run(self.service.clone(), stopped));
         let service = self.service.clone();
-        let handle = move |request, peer| exchange::handle(service.clone(), request, peer);
-        listen::serve(self.listener, self.tls, self.limits, self.service.metrics.clone(), handle, shutdown).await;
+        let metrics = self.service.metrics.clone();
+        listen::serve(self.listener, self.tls, self.limits, metrics, Exchange(service), shutdown).await;
         drop(stop);
         for (task, what) in [
             (settling, "counting refusals"),
@@ -189,7 +191,7 @@ impl Service {
 
 fn settings(config: &Config) -> Settings {
     Settings {
-        public: Public { url: config.public_url.as_deref().map(Into::into), trust_forwarded: config.trust_forwarded },
+        public: Public { url: config.public_url.as_deref().map(Into::into), trust: trust(config) },
         rate_limit: config.rate_limit.unwrap_or(0),
         max_body: config.max_body,
         bulk_max_body: config.bulk_max_body,
@@ -203,6 +205,15 @@ fn settings(config: &Config) -> Settings {
 fn request_memory(config: &Config) -> usize {
     let largest = config.max_body.max(config.bulk_max_body).saturating_mul(PARSED);
     config.request_memory.max(largest.saturating_mul(2))
+}
+
+/// Named proxies are enough by themselves.
+fn trust(config: &Config) -> Trust {
+    match (config.trusted_proxies.as_slice(), config.trust_forwarded) {
+        ([], false) => Trust::Nobody,
+        ([], true) => Trust::Everybody,
+        (proxies, _) => Trust::These(proxies.to_vec()),
+    }
 }
 
 fn limits(config: &Config) -> Limits {
@@ -222,6 +233,7 @@ fn limits(config: &Config) -> Limits {
 fn connection_limits(config: &Config) -> ConnectionLimits {
     ConnectionLimits {
         max_connections: config.max_connections,
+        address_connections: config.address_connections,
         header_timeout: config.header_timeout,
         drain_timeout: config.drain_timeout,
         ..ConnectionLimits::default()

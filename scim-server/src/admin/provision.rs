@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Listed, Provision};
 use crate::{
-    operation::{Answer, Condition, Content, Context, Operations, pace::Pace},
+    operation::{Answer, Content, Context, Operations, Preconditions, pace::Pace},
     tenant::record::base_path,
     token::Caller,
 };
@@ -54,7 +54,8 @@ impl Provision for Operations {
 
     async fn show(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<Value, Error> {
         let rt = resource_type_of(caller, resource_type)?;
-        let answer = self.retrieve(&context(self, caller), &rt, id, &Query::default(), &Condition::None).await?;
+        let answer =
+            self.retrieve(&context(self, caller), &rt, id, &Query::default(), &Preconditions::default()).await?;
         document(answer).await
     }
 
@@ -68,7 +69,7 @@ impl Provision for Operations {
 
     async fn delete(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<(), Error> {
         let rt = resource_type_of(caller, resource_type)?;
-        Operations::delete(self, &context(self, caller), &rt, id, &Condition::None).await.map(drop)
+        Operations::delete(self, &context(self, caller), &rt, id, &Preconditions::default()).await.map(drop)
     }
 }
 

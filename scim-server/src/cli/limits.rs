@@ -69,7 +69,7 @@ fn sections() -> Vec<Section> {
 
 fn request() -> Vec<Row> {
     vec![
-        words("head of a request", "16 KiB, 100 headers", "", "431"),
+        words("head of a request", "16 KiB, 100 headers", "", "431; 414 where the URL alone is longer (HTTP/2: 431)"),
         setting("body, uncompressed (a `Content-Encoding` is 415)", "max_body", "413"),
         setting("body of a bulk request", "bulk_max_body", "413; ServiceProviderConfig tells it as `maxPayloadSize`"),
         setting("operations in a bulk request", "bulk_max_operations", "413; `maxOperations`"),
@@ -128,12 +128,34 @@ fn queries() -> Vec<Row> {
 
 fn connections() -> Vec<Row> {
     vec![
-        setting("connections at a time", "max_connections", "further ones wait in the system's queue"),
+        setting(
+            "connections at a time",
+            "max_connections",
+            "4,096 more wait in the system's queue (fewer where `net.core.somaxconn` is lower)",
+        ),
+        words(
+            "file descriptors",
+            "the hard limit of the process, to which it raises the soft one",
+            "`LimitNOFILE` of the unit",
+            "`max_connections` is lowered so that 192 are left for the store, the logs and administrators; the log says so",
+        ),
+        setting(
+            "connections from one address (IPv6: each /64) without a good token, never more than half of `max_connections`",
+            "address_connections",
+            "closed at once; `scim_connections_refused_total`",
+        ),
+        words("connections for administrators at a time", "64", "", "further ones wait"),
         words("requests at a time on an HTTP/2 connection", "100", "", "the client waits"),
         words("TLS handshake", "10 s", "", "closed"),
         setting("head of a request, and the first request", "header_timeout", "closed, after up to twice that time"),
         setting("body of a request", "body_timeout", "400 `invalidSyntax`"),
-        words("between requests", "75 s", "", "closed"),
+        words("between requests; in HTTP/2 also while only PING and the like come", "75 s", "", "closed"),
+        words(
+            "what a client still sends behind its answer",
+            "64 MiB, 30 s, 2 s without a byte",
+            "",
+            "the connection, or the HTTP/2 stream, is reset",
+        ),
         setting("requests in flight when the server stops", "drain_timeout", "cut off"),
     ]
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    Failure, engine,
+    Failure, descriptors, engine, fault,
     session::{lock_soon, prepare},
     show::write,
     signals::{Hangup, Termination},
@@ -25,7 +25,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Given, LogFormat},
     http::Service,
-    log::{Format, Log},
+    log::{Format, Log, Seldom},
     server::{Server, not_listening},
     store::{
         Store,
@@ -46,6 +46,11 @@ pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
         LogFormat::Json => Format::Json,
     };
     let log = Log::start(format, &config.log).map_err(failed)?;
+    if !SystemClock::is_set() {
+        return Err(Failure::Failed(
+            "the clock of this machine shows a time before 1970 or after the year 9999, which no answer could tell; set it right, and start again".to_owned(),
+        ));
+    }
     let place = Place::new(&config.data);
     prepare(&place)?;
     let _lock = lock_soon(&place).await?;
@@ -80,13 +85,19 @@ async fn serve(
         Some(name) => first_tenant(name, &store, &clock).await?,
         None => None,
     };
-    let server = Server::bind(&config, Arc::clone(&store), Arc::clone(&clock)).await.map_err(failed)?;
+    let store_connections = config.database.url.as_ref().map_or(0, |_| config.database.connections);
+    let max_connections = descriptors::room(config.max_connections, store_connections);
+    let fitting = Config { max_connections, ..config.clone() };
+    let server = Server::bind(&fitting, Arc::clone(&store), Arc::clone(&clock)).await.map_err(failed)?;
     let address = server.address().map_err(failed)?;
     let url = url(&config, address);
     warn_of_plain_http(&config, address);
     let (listener, admin) = admin(&config, place, &server.service, url.clone()).await?;
     let admin_address = listener.local_addr().map_err(failed)?;
-    let announcement = place.announce(admin_address).map_err(failed)?;
+    let announcement = place.announce(admin_address).map_err(|error| {
+        let path = place.path();
+        Failure::Failed(format!("cannot write admin.addr in {}: {}", path.display(), fault::about(path, &error)))
+    })?;
 
     let (termination, hangup) = (Termination::listen().map_err(failed)?, Hangup::listen().map_err(failed)?);
     let ready = Ready { url: &url, listening: address, administration: admin_address };
@@ -204,6 +215,7 @@ async fn admin(
             let public = settings.settings.load().public.url.clone();
             public.map_or_else(|| url.clone(), |public| public.to_string())
         }),
+        refused: Seldom::default(),
         metrics: Box::new(move || (metrics.encode(), OPEN_METRICS)),
     };
     Ok((listener, Arc::new(admin)))
@@ -261,6 +273,6 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(error.to_string())
+fn failed(error: impl std::error::Error + 'static) -> Failure {
+    Failure::Failed(fault::chain(&error))
 }

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    Failure, engine,
+    Failure, engine, fault,
     show::{Printer, Show},
 };
 use crate::{
@@ -160,8 +160,9 @@ pub(super) async fn run(session: Session, request: AdminRequest, show: Show, jso
 pub(super) fn prepare(place: &Place) -> Result<(), Failure> {
     place.prepare().map_err(|error| {
         Failure::Failed(format!(
-            "cannot make the data directory {}: {error}; choose another with --data, or give this user the right to write there",
-            place.path().display()
+            "cannot make the data directory {}: {}; or choose another with --data",
+            place.path().display(),
+            fault::about(place.path(), &error)
         ))
     })
 }
@@ -201,10 +202,7 @@ async fn find_server(place: &Place) -> Result<Option<Client>, Failure> {
 /// Takes the lock of the data directory, if no other process has it.
 fn lock(place: &Place) -> Result<Option<Lock>, Failure> {
     place.lock().map_err(|error| {
-        Failure::Failed(format!(
-            "cannot lock {}: {error}; run the command as the user that owns the directory",
-            place.path().display()
-        ))
+        Failure::Failed(format!("cannot lock {}: {}", place.path().display(), fault::about(place.path(), &error)))
     })
 }
 

@@ -142,7 +142,14 @@ pub const SETTINGS: &[Setting] = &[
         "trust_forwarded",
         SWITCH,
         "false",
-        "Believe X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-For. Only behind a proxy that sets them itself.",
+        "Believe X-Forwarded-Proto, X-Forwarded-Host and the last address of X-Forwarded-For, whoever connects. Only where nobody but one proxy that sets them itself can connect; else name the proxies in trusted_proxies.",
+    ),
+    live(
+        NETWORK,
+        "trusted_proxies",
+        "CIDR,…",
+        "",
+        "Believe these headers from proxies at these addresses and networks, such as 10.0.0.0/8,2001:db8::5, also one behind the other. From anybody else they are not read, whatever trust_forwarded says.",
     ),
     live(
         LIMITS,
@@ -159,6 +166,13 @@ pub const SETTINGS: &[Setting] = &[
         "Failed authentications a minute from one address before it is refused for a while, and as many requests for discovery without a token; 0 is no limit.",
     ),
     fixed(LIMITS, "max_connections", "N", "4096", "Connections at a time; more wait to be accepted."),
+    fixed(
+        LIMITS,
+        "address_connections",
+        "N",
+        "512",
+        "Of these, connections from one address (IPv6: one /64) over which no good token has come yet; more are closed. Never more than half of max_connections; 0 is no limit. Those of trusted proxies do not count.",
+    ),
     live(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),
     fixed(
         LIMITS,

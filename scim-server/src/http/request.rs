@@ -5,9 +5,9 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
-    HeaderMap,
+    HeaderMap, Version,
     body::{Body as _, Incoming},
-    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, IF_MATCH, IF_NONE_MATCH},
     http::{request::Parts, uri::Authority},
 };
 use percent_encoding::percent_decode_str;
@@ -17,8 +17,14 @@ use scim_protocol::{
 };
 use serde_json::Value;
 
-use super::listen::Peer;
-use crate::{budget::Share, operation::Condition};
+use super::{
+    forwarded::Trust,
+    listen::{LINGER, LINGER_BYTES, LINGER_PAUSE, Peer},
+};
+use crate::{
+    budget::Share,
+    operation::{Condition, Preconditions},
+};
 
 /// The media type of SCIM (RFC 7644 §8.1).
 pub const SCIM_JSON: &str = "application/scim+json";
@@ -32,8 +38,14 @@ pub const VALUES: usize = 50_000;
 /// How many bytes of a body give it one value more.
 pub const BYTES_OF_A_VALUE: usize = 10;
 
+/// Why a body is not taken: its coding and not its media type. As the source of an error it becomes an
+/// `Accept-Encoding` of the answer (RFC 9110 §15.5.16).
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the body has a Content-Encoding")]
+pub struct UnknownCoding;
+
 /// The body as it came, at most so many bytes, within so long. What has come is taken from the share.
-pub async fn body(incoming: Incoming, most: usize, within: Duration, share: &mut Share) -> Result<Bytes, Error> {
+pub async fn body(incoming: &mut Incoming, most: usize, within: Duration, share: &mut Share) -> Result<Bytes, Error> {
     let too_large = || {
         Error::new(
             ErrorKind::PayloadTooLarge,
@@ -67,7 +79,7 @@ enum Unread {
 }
 
 /// All of a body, each piece counted as it comes: what stands still half sent takes no more than was sent.
-async fn collect(mut body: Limited<Incoming>, share: &mut Share) -> Result<Bytes, Unread> {
+async fn collect(mut body: Limited<&mut Incoming>, share: &mut Share) -> Result<Bytes, Unread> {
     let mut all = Vec::new();
     while let Some(frame) = body.frame().await {
         if let Ok(piece) = frame.map_err(Unread::Broken)?.into_data() {
@@ -78,10 +90,24 @@ async fn collect(mut body: Limited<Incoming>, share: &mut Share) -> Result<Bytes
     Ok(all.into())
 }
 
+/// Reads what is left of a body in HTTP/2, within the bounds of [`super::listen`] for what comes behind an
+/// answer. Without that its stream is reset, and some clients then throw the answer away.
+pub async fn discard(mut incoming: Incoming) {
+    let reading = async {
+        let mut left = LINGER_BYTES;
+        while let Ok(Some(Ok(frame))) = tokio::time::timeout(LINGER_PAUSE, incoming.frame()).await {
+            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+            left = rest;
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, reading).await;
+}
+
 /// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8). Of a bulk request it has at
 /// most so many operations.
 pub fn json(headers: &HeaderMap, body: &Bytes, operations: Option<usize>) -> Result<Value, Error> {
-    if let Some(media_type) = text(headers, &CONTENT_TYPE)
+    // An empty one says as little as none.
+    if let Some(media_type) = text(headers, &CONTENT_TYPE).filter(|media_type| !media_type.trim().is_empty())
         && !is(media_type, SCIM_JSON)
         && !is(media_type, JSON)
     {
@@ -94,7 +120,8 @@ pub fn json(headers: &HeaderMap, body: &Bytes, operations: Option<usize>) -> Res
         return Err(Error::new(
             ErrorKind::UnsupportedMediaType,
             "Bodies are taken as they are, without a Content-Encoding. Send it without compression.",
-        ));
+        )
+        .with_source(UnknownCoding));
     }
     // A byte order mark may be ignored (RFC 8259 §8.1), and some clients cannot help sending it.
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
@@ -182,9 +209,14 @@ pub fn query(parts: &Parts) -> Result<Query, Error> {
     }
 }
 
-/// `If-Match` or `If-None-Match`. Several lines are one list (RFC 9110 §5.3); what is not text names no
+/// `If-Match` and `If-None-Match`.
+pub fn preconditions(headers: &HeaderMap) -> Preconditions {
+    Preconditions { if_match: condition(headers, &IF_MATCH), if_none_match: condition(headers, &IF_NONE_MATCH) }
+}
+
+/// One of them. Several lines are one list (RFC 9110 §5.3); what is not text names no
 /// version.
-pub fn condition(headers: &HeaderMap, name: &HeaderName) -> Condition {
+fn condition(headers: &HeaderMap, name: &HeaderName) -> Condition {
     let lines: Vec<_> = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or_default()).collect();
     if lines.is_empty() { Condition::None } else { Condition::parse(&lines.join(",")) }
 }
@@ -194,44 +226,70 @@ pub fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// 400 where two headers leave it to the reader which of them counts. A proxy may have read the other one
+/// (RFC 9112 §3.2 for `Host`, RFC 9113 §8.3.1 for `:authority`; a request has one `Authorization`).
+pub fn require_unambiguous(parts: &Parts) -> Result<(), Error> {
+    let count = |name| parts.headers.get_all(name).iter().count();
+    if count(AUTHORIZATION) > 1 {
+        return Err(Error::syntax("The request has more than one Authorization header. Send one."));
+    }
+    let authority = parts.uri.authority().map(Authority::as_str);
+    match count(HOST) {
+        0 if authority.is_none() && parts.version == Version::HTTP_11 => {
+            Err(Error::syntax("The request has no Host header, which HTTP/1.1 requires."))
+        }
+        1 if parts.version == Version::HTTP_2
+            && authority.zip(text(&parts.headers, &HOST)).is_some_and(|(one, other)| !is_same_host(one, other)) =>
+        {
+            Err(Error::syntax("The Host header names another host than :authority does. Send one of them."))
+        }
+        0 | 1 => Ok(()),
+        _ => Err(Error::syntax("The request has more than one Host header. Send one.")),
+    }
+}
+
+/// Whether two authorities name one host; the ports that schemes imply may be left out.
+fn is_same_host(one: &str, other: &str) -> bool {
+    let without_port = |text: &'_ str| -> String {
+        text.strip_suffix(":443").or_else(|| text.strip_suffix(":80")).unwrap_or(text).to_ascii_lowercase()
+    };
+    without_port(one) == without_port(other)
+}
+
 /// Where clients reach this server.
 #[derive(Debug, Clone, Default)]
 pub struct Public {
     /// The configured scheme and authority, with any path in front of the tenant, without a slash
     /// at its end: `https://scim.example.com`.
     pub url: Option<Arc<str>>,
-    /// Whether `X-Forwarded-Proto` and `X-Forwarded-Host` of a proxy are believed.
-    pub trust_forwarded: bool,
+    /// Whose `X-Forwarded-*` are believed.
+    pub trust: Trust,
 }
 
 impl Public {
     /// The base URL of a tenant: from the configuration, else from the request.
-    pub fn base(&self, parts: &Parts, peer: Peer, tenant: &str) -> Result<String, Error> {
+    pub fn base(&self, parts: &Parts, peer: &Peer, tenant: &str) -> Result<String, Error> {
         if let Some(url) = &self.url {
             return Ok([url, "/", tenant, "/scim/v2"].concat());
         }
-        let forwarded = |name: &'static str| {
-            let name = HeaderName::from_static(name);
-            self.trust_forwarded.then(|| text(&parts.headers, &name)).flatten()
+        let (scheme, forwarded) = self.trust.origin(&parts.headers, peer.address.ip());
+        let scheme = scheme.unwrap_or(if peer.tls { "https" } else { "http" });
+        let (name, host) = match forwarded {
+            Some(host) => ("X-Forwarded-Host", host),
+            None => ("Host", host(parts).unwrap_or_default()),
         };
-        let scheme = match forwarded("x-forwarded-proto") {
-            Some("https") => "https",
-            Some("http") => "http",
-            _ if peer.tls => "https",
-            _ => "http",
-        };
-        let host = forwarded("x-forwarded-host").or_else(|| host(parts)).unwrap_or_default();
         let legal = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
         if host.is_empty() || !host.bytes().all(legal) {
-            return Err(Error::value("The Host header must name this server."));
+            return Err(Error::value(format!("The {name} header must name this server.")));
         }
         Ok([scheme, "://", host, "/", tenant, "/scim/v2"].concat())
     }
 }
 
-/// The host that the client asked for: in HTTP/2 it is part of the URI.
+/// The host that the client asked for. Where it is part of the URL, as in HTTP/2, that counts and not the
+/// header (RFC 9112 §3.2.2).
 pub fn host(parts: &Parts) -> Option<&str> {
-    text(&parts.headers, &HOST).or_else(|| parts.uri.authority().map(Authority::as_str))
+    parts.uri.authority().map(Authority::as_str).or_else(|| text(&parts.headers, &HOST))
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use bytes::Bytes;
 use hyper::{
     HeaderMap, Response, StatusCode,
     header::{
-        ALLOW, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+        ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+        LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
     },
 };
 use scim_protocol::{Error, ErrorKind};
 use serde_json::Value;
 
-use super::body::Body;
+use super::{body::Body, request::UnknownCoding};
 use crate::{
     budget::Share,
     operation::{Answer, Content, Outcome},
@@ -91,6 +92,13 @@ pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Respon
                 insert(headers, WWW_AUTHENTICATE, challenge);
             }
         }
+        ErrorKind::UnsupportedMediaType => {
+            if std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<UnknownCoding>) {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            } else {
+                headers.insert(ACCEPT, HeaderValue::from_static("application/scim+json, application/json"));
+            }
+        }
         ErrorKind::MethodNotAllowed(methods) => {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
         }
@@ -100,6 +108,15 @@ pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Respon
         _ => {}
     }
     with_type(response, media_type)
+}
+
+/// The answer to HEAD: what GET would be answered with, without its body (RFC 9110 §9.3.2).
+pub fn without_body(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length @ 1..) = body.length() {
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(parts, Body::Empty)
 }
 
 fn with_type(mut response: Response<Body>, media_type: &'static str) -> Response<Body> {

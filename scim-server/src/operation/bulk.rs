@@ -19,7 +19,7 @@ use scim_protocol::{
 use serde_json::{Value, json};
 
 use self::order::Order;
-use super::{Answer, Condition, Content, Context, Operations, Outcome};
+use super::{Answer, Condition, Content, Context, Operations, Outcome, Preconditions};
 use crate::{membership::MEMBERS, render::etag, store::ResourceId};
 
 /// A bulk request on its way.
@@ -154,7 +154,7 @@ impl Operations {
         })?;
         let data = data.unwrap_or_default();
         let query = Query::default();
-        let condition = version.map_or(Condition::None, |version| Condition::parse(&version));
+        let condition = Preconditions::of(version.map_or(Condition::None, |version| Condition::parse(&version)));
         match (method, id) {
             (BulkMethod::Post, None) => {
                 let id = bulk_id.and_then(|bulk_id| run.ids.get(&bulk_id).copied());
@@ -228,7 +228,7 @@ impl Operations {
             let operations = json!([{"op": "add", "path": MEMBERS, "value": values}]);
             let body = json!({"schemas": [PATCH_OP_SCHEMA], "Operations": operations});
             let added = match context.caller.tenant().registry.endpoint(&format!("/{endpoint}")) {
-                Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Condition::None).await,
+                Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Preconditions::default()).await,
                 None => continue,
             };
             let Some(Some(result)) = run.results.get_mut(i) else { continue };

@@ -12,7 +12,9 @@ use scim_protocol::{
 };
 use serde_json::{Map, Value};
 
-use super::{ATTEMPTS, Answer, Condition, Context, Operations, Outcome, changed, draft::Draft, view_of_write};
+use super::{
+    ATTEMPTS, Answer, Condition, Context, Operations, Outcome, Preconditions, changed, draft::Draft, view_of_write,
+};
 use crate::{
     event::Action,
     index,
@@ -30,8 +32,8 @@ pub(super) struct Change<'a> {
     pub decide: &'a (dyn Fn(&Resource) -> Result<Resource, Error> + Sync),
     /// What happens to its members.
     pub members: Vec<MemberOperation>,
-    /// `If-Match`.
-    pub condition: &'a Condition,
+    /// `If-Match` and `If-None-Match`.
+    pub condition: &'a Preconditions,
 }
 
 impl Operations {
@@ -43,7 +45,7 @@ impl Operations {
         id: &str,
         mut body: Value,
         query: &Query,
-        condition: &Condition,
+        condition: &Preconditions,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
         let prepare = || -> Result<_, Error> {
@@ -96,7 +98,7 @@ impl Operations {
                     let header = committed.header.unwrap_or(record.header);
                     return Ok((key, Record { header, ..record }));
                 }
-                Err(StoreError::Conflict(_)) if *change.condition != Condition::None => return Err(changed()),
+                Err(StoreError::Conflict(_)) if change.condition.if_match != Condition::None => return Err(changed()),
                 Err(StoreError::Conflict(_)) if attempts < ATTEMPTS => {}
                 Err(error) => return Err(super::members::or_missing(error, &key)),
             }
@@ -139,7 +141,7 @@ impl Operations {
         }
         // Single members come and go whatever the version is: such changes never conflict. The rest
         // was decided on what was read.
-        if document_changes || looked_at_all || *change.condition != Condition::None {
+        if document_changes || looked_at_all || !change.condition.is_none() {
             commit.expect.push(Expect::Version(key.clone(), record.header.version));
         } else {
             commit.expect.push(Expect::Present(key.clone()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scim_protocol::{Error, Resource, dialect, message::Query, resource::specified, schema::ResourceType};
 use serde_json::Value;
 
-use super::{Answer, Condition, Context, Operations, Outcome, modify::Change, view_of_write};
+use super::{Answer, Context, Operations, Outcome, Preconditions, modify::Change, view_of_write};
 use crate::{
     event::Action,
     membership::{self, MEMBERS, MemberOperation},
@@ -22,7 +22,7 @@ impl Operations {
         id: &str,
         mut body: Value,
         query: &Query,
-        condition: &Condition,
+        condition: &Preconditions,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
         let prepare = || -> Result<_, Error> {

@@ -57,7 +57,7 @@ async fn replay(file: &str) {
         profile: dialogue.profile.clone(),
         settings: dialogue.settings.clone(),
         args: dialogue.args.clone(),
-        store: None,
+        ..Options::default()
     });
     let mut variables = Variables::new(&server.base());
     for step in &dialogue.steps {

@@ -23,6 +23,7 @@ mod crash;
 mod database;
 mod dialogue;
 mod docs;
+mod http;
 mod identity_center;
 mod install;
 mod keeper;

@@ -33,6 +33,8 @@ pub struct Options {
     pub settings: Option<Value>,
     /// Further arguments of `serve`.
     pub args: Vec<String>,
+    /// The limit of file descriptors of `serve`.
+    pub descriptors: Option<u32>,
     /// The database that is the store; else the engine that the run is for.
     pub store: Option<String>,
 }
@@ -163,7 +165,10 @@ impl TestServer {
     /// Starts the process on the store as it is: after [`Self::stop`] or [`Self::kill`].
     pub fn launch(&mut self) {
         assert!(self.process.is_none(), "the server runs already");
-        let mut command = program(self.data());
+        let mut command = match self.options.descriptors {
+            Some(descriptors) => limited(self.data(), descriptors),
+            None => program(self.data()),
+        };
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data()).args(&self.options.args);
         if let Some(store) = &self.store {
             command.args(["--store", store]);
@@ -285,6 +290,18 @@ impl Drop for TestServer {
 pub fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
+        command.env_remove(name);
+    }
+    command.current_dir(data);
+    command
+}
+
+/// The same with so many file descriptors.
+fn limited(data: &Path, descriptors: u32) -> Command {
+    let unlimited = program(data);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]).arg(unlimited.get_program());
+    for (name, _) in unlimited.get_envs() {
         command.env_remove(name);
     }
     command.current_dir(data);

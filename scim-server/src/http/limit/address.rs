@@ -35,7 +35,7 @@ pub struct AddressLimit<C: Clock = DefaultClock> {
 
 /// What is counted as one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Source {
+pub(in crate::http) enum Source {
     /// One address.
     Ipv4(u32),
     /// One /64.

@@ -249,6 +249,8 @@ fn failure(error: sled::Error) -> StoreError {
     match error {
         sled::Error::Corruption { at, .. } => StoreError::Corrupt(format!("sled found damage at {at:?}")),
         sled::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => StoreError::Corrupt(error.to_string()),
+        // As what it is: whoever starts the program is told what to do about it.
+        sled::Error::Io(error) => unavailable(error),
         error => unavailable(error),
     }
 }

@@ -168,7 +168,7 @@ mod tests {
     const ALWAYS: Renewal = Renewal { after: 1, bound: 1, quiet: Duration::from_secs(3600) };
 
     fn open(path: &Path, renewal: Renewal) -> Arc<SledStore> {
-        let options = Options { cache: 1 << 20, renewal };
+        let options = Options { cache: 1 << 20, renewal, ..Options::default() };
         Arc::new(SledStore::open_with(path, Arc::new(ManualClock::default()), options).unwrap())
     }
 

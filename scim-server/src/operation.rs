@@ -21,6 +21,7 @@ pub mod password;
 pub mod query;
 pub mod replace;
 pub mod retrieve;
+mod size;
 mod sort;
 
 use std::sync::{
@@ -57,7 +58,11 @@ pub struct Limits {
     pub max_page_size: u32,
     /// Documents that a query looks at before it answers `tooMany`.
     pub candidates: u64,
-    /// Changes of members in one request.
+    /// Values of one attribute of a resource.
+    pub values: usize,
+    /// Index entries of one resource.
+    pub index_entries: usize,
+    /// Changes of members in one request: each is two keys of its commit.
     pub member_changes: usize,
     /// A PATCH of a group with more members than this is answered without a body.
     pub patch_body_members: u64,
@@ -73,6 +78,8 @@ impl Default for Limits {
             page_size: 100,
             max_page_size: 1000,
             candidates: 100_000,
+            values: 1000,
+            index_entries: 5000,
             member_changes: 50_000,
             patch_body_members: 100,
             bulk_operations: 1000,

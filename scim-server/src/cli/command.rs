@@ -363,6 +363,12 @@ pub struct Check {
     /// Put right what disagrees
     #[arg(long)]
     pub(super) repair: bool,
+    /// Open a store whose acknowledged writes are lost, as its message says
+    ///
+    /// The number is that of the last commit that is still there. From then on the store counts as whole:
+    /// restore a backup instead, if there is one.
+    #[arg(long, value_name = "COMMIT")]
+    pub(super) accept_loss: Option<u64>,
     #[command(flatten)]
     pub(super) common: Common,
 }

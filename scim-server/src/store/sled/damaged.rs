@@ -13,7 +13,7 @@ use std::{
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use super::{OpenError, Options, Renewal, SledStore};
+use super::{Damage, OpenError, Options, Renewal, SledStore};
 use crate::{
     clock::ManualClock,
     store::{
@@ -154,6 +154,83 @@ fn examine(directory: PathBuf, sound: Arc<Vec<Item>>) -> Result<Option<String>, 
         let _ = sender.send(found);
     });
     outcome.recv_timeout(PATIENCE).unwrap_or(Err("it panics, or hangs"))
+}
+
+/// A store that was killed after `first` users, with the journal of one that has `more`.
+async fn shortened(live: &Path, at: &Path, first: u128, more: u128) {
+    let store = open(live).unwrap();
+    for number in 0..first {
+        store.commit(commit(&user(number), put_user(number))).await.unwrap();
+    }
+    copy(live, at);
+    for number in first..more {
+        store.commit(commit(&user(number), put_user(number))).await.unwrap();
+    }
+    fs::copy(live.join("journal"), at.join("journal")).unwrap();
+}
+
+#[tokio::test]
+async fn a_loss_is_accepted_by_its_number_only() {
+    let scratch = tempfile::tempdir().unwrap();
+    let at = scratch.path().join("killed");
+    shortened(&scratch.path().join("live"), &at, 5, 8).await;
+    let accepting = |number| {
+        let options = Options { accept_loss: Some(number), ..Options::default() };
+        SledStore::open_with(&at, Arc::new(ManualClock::default()), options)
+    };
+    let Err(OpenError::Damaged { damage, stands }) = open(&at) else { panic!("it is opened") };
+    assert_eq!(damage, Damage::Ends { stands, acknowledged: stands + 3 });
+    assert!(matches!(accepting(stands + 3), Err(OpenError::Damaged { .. })));
+    let store = accepting(stands).unwrap();
+    assert!(store.get(&user(4)).await.unwrap().is_some());
+    assert!(store.get(&user(5)).await.unwrap().is_none());
+    assert_eq!(check(&store).await, None);
+    store.close().await.unwrap();
+    open(&at).unwrap();
+}
+
+#[tokio::test]
+async fn without_its_journal_a_store_is_not_trusted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = open(scratch.path()).unwrap();
+    store.commit(commit(&user(1), put_user(1))).await.unwrap();
+    store.close().await.unwrap();
+    fs::remove_file(scratch.path().join("journal")).unwrap();
+    assert!(matches!(open(scratch.path()), Err(OpenError::Damaged { damage: Damage::Journal("missing"), .. })));
+}
+
+#[tokio::test]
+async fn a_journal_that_ends_early_is_what_a_power_failure_leaves() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = open(scratch.path()).unwrap();
+    for number in 0..5 {
+        store.commit(commit(&user(number), put_user(number))).await.unwrap();
+    }
+    store.close().await.unwrap();
+    let path = scratch.path().join("journal");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.truncate(bytes.len() * 2 / 3);
+    fs::write(&path, &bytes).unwrap();
+    open(scratch.path()).unwrap().close().await.unwrap();
+    // The file had grown, and nothing was written there yet.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.resize(bytes.len() + 5000, 0);
+    fs::write(&path, bytes).unwrap();
+    let store = open(scratch.path()).unwrap();
+    assert!(store.get(&user(4)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_check_compares_while_the_store_is_open() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = open(scratch.path()).unwrap();
+    for number in 0..5 {
+        store.commit(commit(&user(number), put_user(number))).await.unwrap();
+    }
+    assert_eq!(check(&store).await, None);
+    // As if the tree had lost a batch: the journal knows of one more.
+    store.door.tree().await.unwrap().intend_nothing();
+    assert_eq!(check(&store).await.as_deref(), Some("acknowledged-lost"));
 }
 
 #[test]

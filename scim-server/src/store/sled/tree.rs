@@ -89,6 +89,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    #[cfg(test)]
     /// Opens or makes the tree in a directory. `cache` is in bytes.
     pub fn open(path: &Path, cache: u64) -> Result<Self, OpenError> {
         Self::open_within(path, cache, PATIENCE, None)
@@ -237,6 +238,12 @@ impl Tree {
         }
     }
 
+    /// Acknowledges a batch that does not exist.
+    #[cfg(test)]
+    pub fn intend_nothing(&self) {
+        self.journal.durable(self.applied.load(Ordering::Acquire) + 1).unwrap();
+    }
+
     /// Whether there are room and descriptors enough for an opening to go well.
     pub fn could_be_opened(&self) -> io::Result<()> {
         let probe = self.path.join("probe");
@@ -316,7 +323,7 @@ pub(super) struct Again {
 impl Again {
     /// Waits until the last handle of the closed tree is gone. Never makes an empty tree where one
     /// was before.
-    pub fn open(self) -> Result<Tree, OpenError> {
+    pub fn open(&self) -> Result<Tree, OpenError> {
         if !self.path.join(FILE).exists() {
             return Err(OpenError::Store(unavailable(format!("{} is gone", self.path.join(FILE).display()))));
         }
@@ -356,6 +363,54 @@ mod tests {
         drop(tree);
         let tree = Tree::open(directory.path(), 1 << 20).unwrap();
         assert_eq!(tree.get(b"large").unwrap().unwrap(), large);
+    }
+
+    #[test]
+    fn a_large_batch_that_was_cut_off_is_completed() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Tree::open(directory.path(), 1 << 20).unwrap();
+        let tree = open();
+        let mut batch = Batch::default();
+        for number in 0..LARGE as u64 + 1 {
+            batch.put(number.to_be_bytes().to_vec(), b"old".to_vec());
+        }
+        tree.apply(batch).unwrap();
+        assert!(directory.path().join("redo").exists());
+        tree.flush().unwrap();
+        assert!(!directory.path().join("redo").exists(), "it is in the tree, and durable");
+        let changes: Vec<(IVec, Option<IVec>)> = (0..3000_u64)
+            .map(|number| (number.to_be_bytes().as_slice().into(), (number % 2 == 0).then(|| b"new".into())))
+            .collect();
+        // What a process leaves that is killed after the first piece.
+        let number = tree.applied.load(Ordering::Relaxed) + 1;
+        tree.journal.intend(number, &changes).unwrap();
+        redo::write(directory.path(), number, &changes).unwrap();
+        trust::apply_piece(&tree.db, None, &changes[..512]).unwrap();
+        tree.hand_over().unwrap();
+        drop(tree);
+        for _ in 0..2 {
+            let tree = open();
+            assert_eq!(tree.applied.load(Ordering::Relaxed), number);
+            for (key, value) in &changes {
+                assert_eq!(tree.get(key).unwrap(), *value);
+            }
+            assert!(!directory.path().join("redo").exists());
+        }
+    }
+
+    #[test]
+    fn a_large_batch_that_cannot_be_completed_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(Tree::open(directory.path(), 1 << 20).unwrap());
+        redo::write(directory.path(), 1, &[(b"key".into(), None)]).unwrap();
+        let path = directory.path().join("redo");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[7] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let opened = Tree::open(directory.path(), 1 << 20);
+        assert!(matches!(opened, Err(OpenError::Damaged { damage: Damage::Redo, stands: 0 })));
+        Tree::open_accepting(directory.path(), 1 << 20, Some(0)).unwrap();
+        Tree::open(directory.path(), 1 << 20).unwrap();
     }
 
     #[test]

@@ -27,10 +27,28 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 pub(super) fn make_private(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
+    if file.metadata()?.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
     file.set_permissions(fs::Permissions::from_mode(0o600))
 }
 
+#[cfg(unix)]
+fn make_private_directory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if fs::metadata(path)?.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}
+
 /// Elsewhere who may read is inherited from the directory.
+#[cfg(not(unix))]
+fn make_private_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// See [`make_private_directory`].
 #[cfg(not(unix))]
 pub(super) fn make_private(_: &File) -> io::Result<()> {
     Ok(())
@@ -42,6 +60,7 @@ pub(super) fn make_all_private(directory: &Path) -> io::Result<()> {
         let entry = entry?;
         let kind = entry.file_type()?;
         if kind.is_dir() {
+            make_private_directory(&entry.path())?;
             make_all_private(&entry.path())?;
         } else if kind.is_file() {
             match File::open(entry.path()) {

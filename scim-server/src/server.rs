@@ -187,7 +187,6 @@ fn limits(config: &Config) -> Limits {
         patch_body_members: config.patch_body_members,
         bulk_operations: config.bulk_max_operations,
         cursor_seconds: u32::try_from(config.cursor_ttl.as_secs()).unwrap_or(u32::MAX),
-        ..Limits::default()
     }
 }
 

@@ -11,15 +11,17 @@ use std::{fs, io, path::Path};
 pub(super) fn directory(path: &Path) -> io::Result<()> {
     let mode = mode(path)?;
     match tighten(path, mode, 0o700) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && mode & 0o007 == 0 => {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && mode & 0o007 != 0 => {
+            Err(io::Error::other(format!(
+                "everybody can look into {}, and it belongs to another user: run `chmod o= {}` as that user, or use a directory within it",
+                path.display(),
+                path.display(),
+            )))
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             tracing::warn!(path = %path.display(), "the directory belongs to another user, and its group can look into it");
             Ok(())
         }
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(io::Error::other(format!(
-            "everybody can look into {}, and it belongs to another user: run `chmod o= {}` as that user, or use a directory within it",
-            path.display(),
-            path.display(),
-        ))),
         outcome => outcome,
     }
 }
@@ -43,11 +45,10 @@ fn mode(path: &Path) -> io::Result<u32> {
 #[cfg(unix)]
 fn tighten(path: &Path, mode: u32, wanted: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    if mode & 0o077 == 0 {
-        return Ok(());
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(wanted))?;
+        tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "others could look into it; it is private now");
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(wanted))?;
-    tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "others could look into it; it is private now");
     Ok(())
 }
 

@@ -11,22 +11,30 @@ pub(super) fn folder(path: &Path) -> io::Result<()> {
         return fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     }
     let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    match fs::set_permissions(path, fs::Permissions::from_mode(0o700)) {
-        Ok(()) => tracing::warn!(path = %path.display(), "others could look into the state; it is private now"),
-        // A volume that is shared with this process by its group.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && mode & 0o007 == 0 => {}
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Err(io::Error::other(format!(
-                "everybody can look into it, and it belongs to another user: run `chmod o= {}` as that user, or use a folder within it",
-                path.display()
-            )));
-        }
-        Err(error) => return Err(error),
+    if mode & 0o077 != 0 {
+        tighten(path, mode)?;
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn tighten(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    match fs::set_permissions(path, fs::Permissions::from_mode(0o700)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && mode & 0o007 != 0 => {
+            Err(io::Error::other(format!(
+                "everybody can look into it, and it belongs to another user: run `chmod o= {}` as that user, or use a folder within it",
+                path.display()
+            )))
+        }
+        // A volume that is shared with this process by its group.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            tracing::warn!(path = %path.display(), "others could look into the state; it is private now");
+            Ok(())
+        }
+    }
 }
 
 /// Makes the files in it private, which are made as the process's mask says.

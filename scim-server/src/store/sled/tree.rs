@@ -170,19 +170,20 @@ impl Tree {
     /// Applies a batch. One thread does so at a time. After an error nothing further is applied until the
     /// tree is opened again: what is in it is then unknown.
     pub fn apply(&self, batch: Batch) -> Result<(), StoreError> {
-        if batch.len() == 0 {
+        let Batch { changes, bytes } = batch;
+        if changes.is_empty() {
             return Ok(());
         }
         let number = self.applied.load(Ordering::Relaxed) + 1;
-        self.journal.intend(number, &batch.changes).map_err(unavailable)?;
-        if batch.len() > LARGE {
+        self.journal.intend(number, &changes).map_err(unavailable)?;
+        if changes.len() > LARGE {
             self.redo.store(number, Ordering::Release);
-            redo::write(&self.path, number, &batch.changes).map_err(unavailable)?;
-            trust::apply_in_pieces(&self.db, number, &batch.changes)?;
+            redo::write(&self.path, number, &changes).map_err(unavailable)?;
+            trust::apply_in_pieces(&self.db, number, &changes)?;
         } else {
-            trust::apply_piece(&self.db, Some(number), &batch.changes)?;
+            trust::apply_piece(&self.db, Some(number), &changes)?;
         }
-        self.written.fetch_add(batch.bytes, Ordering::Relaxed);
+        self.written.fetch_add(bytes, Ordering::Relaxed);
         self.applied.store(number, Ordering::Release);
         Ok(())
     }
@@ -371,7 +372,7 @@ mod tests {
         let open = || Tree::open(directory.path(), 1 << 20).unwrap();
         let tree = open();
         let mut batch = Batch::default();
-        for number in 0..LARGE as u64 + 1 {
+        for number in 0..=LARGE as u64 {
             batch.put(number.to_be_bytes().to_vec(), b"old".to_vec());
         }
         tree.apply(batch).unwrap();

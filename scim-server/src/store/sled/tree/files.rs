@@ -27,19 +27,19 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 pub(super) fn make_private(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    if file.metadata()?.permissions().mode() & 0o077 == 0 {
-        return Ok(());
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
     }
-    file.set_permissions(fs::Permissions::from_mode(0o600))
+    Ok(())
 }
 
 #[cfg(unix)]
 fn make_private_directory(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    if fs::metadata(path)?.permissions().mode() & 0o077 == 0 {
-        return Ok(());
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+    Ok(())
 }
 
 /// Elsewhere who may read is inherited from the directory.

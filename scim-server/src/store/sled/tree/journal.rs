@@ -220,6 +220,9 @@ fn newest(directory: &Path, stands: u64) -> Result<Option<HashMap<u64, u64>>, Fa
     Ok(Some(newest))
 }
 
+/// The kind of a record, its number and its keys.
+type Record<'a> = (u8, u64, &'a [u8]);
+
 /// The records of a journal, one after the other.
 struct Records {
     file: BufReader<File>,
@@ -234,8 +237,8 @@ impl Records {
         Ok(Self { file: BufReader::with_capacity(1 << 16, file), left, body: Vec::new() })
     }
 
-    /// Kind, number and keys of the next one; `None` at the end, and where the rest was never written.
-    fn next(&mut self) -> Result<Option<(u8, u64, &[u8])>, Fault> {
+    /// The next one; `None` at the end, and where the rest was never written.
+    fn next(&mut self) -> Result<Option<Record<'_>>, Fault> {
         if self.left < HEAD as u64 {
             return Ok(None);
         }

@@ -24,6 +24,9 @@ const FILE: &str = "redo";
 /// Keys with their new values.
 pub(super) type Changes = [(IVec, Option<IVec>)];
 
+/// A batch with its number.
+type Numbered = (u64, Vec<(IVec, Option<IVec>)>);
+
 /// Writes a batch down. It is durable afterwards.
 pub(super) fn write(directory: &Path, number: u64, changes: &Changes) -> io::Result<()> {
     let mut bytes = vec![0; 4];
@@ -44,7 +47,7 @@ pub(super) fn write(directory: &Path, number: u64, changes: &Changes) -> io::Res
 }
 
 /// The batch that is written down, with its number.
-pub(super) fn read(directory: &Path) -> Result<Option<(u64, Vec<(IVec, Option<IVec>)>)>, Fault> {
+pub(super) fn read(directory: &Path) -> Result<Option<Numbered>, Fault> {
     files::remove(&directory.join("redo.new"))?;
     let bytes = match fs::read(place(directory)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -64,7 +67,7 @@ fn field(bytes: &mut Vec<u8>, field: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn decode(bytes: &[u8]) -> Option<(u64, Vec<(IVec, Option<IVec>)>)> {
+fn decode(bytes: &[u8]) -> Option<Numbered> {
     let (checksum, body) = bytes.split_at_checked(4)?;
     if crc32fast::hash(body).to_le_bytes() != checksum {
         return None;

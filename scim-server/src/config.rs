@@ -118,11 +118,13 @@ pub struct Config {
     pub max_connections: usize,
     /// Bytes of a body.
     pub max_body: usize,
+    /// Bytes that bodies and pages may take together.
+    pub request_memory: usize,
     /// Time for the head of a request.
     pub header_timeout: Duration,
     /// Time for the body of a request.
     pub body_timeout: Duration,
-    /// Time for the work on a query.
+    /// Time for the work on a request.
     pub request_timeout: Duration,
     /// Time for requests in flight when the server stops.
     pub drain_timeout: Duration,
@@ -136,6 +138,8 @@ pub struct Config {
     pub page_size: usize,
     /// Resources on a page at most.
     pub max_page_size: usize,
+    /// Bytes after which a page ends.
+    pub max_page_bytes: usize,
     /// How long a cursor lives.
     pub cursor_ttl: Duration,
     /// Resources that an unindexed filter may look at.
@@ -191,6 +195,7 @@ impl Config {
             address_rate_limit: layers.required("address_rate_limit", number)?,
             max_connections: layers.required("max_connections", positive)?,
             max_body: layers.required("max_body", bytes)?,
+            request_memory: layers.required("request_memory", bytes)?,
             header_timeout: layers.required("header_timeout", timeout)?,
             body_timeout: layers.required("body_timeout", timeout)?,
             request_timeout: layers.required("request_timeout", timeout)?,
@@ -200,6 +205,7 @@ impl Config {
             max_member_changes: layers.required("max_member_changes", positive)?,
             page_size: layers.required("page_size", positive)?,
             max_page_size: layers.required("max_page_size", positive)?,
+            max_page_bytes: layers.required("max_page_bytes", bytes)?,
             cursor_ttl: layers.required("cursor_ttl", timeout)?,
             candidates: layers.required("candidates", positive)?,
             bulk_max_operations: layers.required("bulk_max_operations", number)?,
@@ -250,6 +256,7 @@ impl Config {
             ("admin_listen", self.admin_listen != other.admin_listen),
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
+            ("request_memory", self.request_memory != other.request_memory),
             ("header_timeout", self.header_timeout != other.header_timeout),
             ("drain_timeout", self.drain_timeout != other.drain_timeout),
             ("max_values", self.max_values != other.max_values),
@@ -257,6 +264,7 @@ impl Config {
             ("max_member_changes", self.max_member_changes != other.max_member_changes),
             ("page_size", self.page_size != other.page_size),
             ("max_page_size", self.max_page_size != other.max_page_size),
+            ("max_page_bytes", self.max_page_bytes != other.max_page_bytes),
             ("cursor_ttl", self.cursor_ttl != other.cursor_ttl),
             ("candidates", self.candidates != other.candidates),
             ("bulk_max_operations", self.bulk_max_operations != other.bulk_max_operations),

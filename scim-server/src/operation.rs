@@ -16,6 +16,7 @@ mod list;
 mod member_filter;
 pub mod members;
 pub mod modify;
+pub mod pace;
 mod page;
 pub mod password;
 pub mod query;
@@ -34,8 +35,10 @@ use scim_protocol::{
 };
 
 pub use answer::{Answer, Content, Outcome};
+use pace::{Lanes, Pace};
 
 use crate::{
+    budget::Budget,
     clock::Clock,
     cursor::Sealer,
     event::{Action, Event},
@@ -47,7 +50,7 @@ use crate::{
 /// How often an operation is decided anew when other writers are faster. Each conflict means that
 /// one of them got its way, so this is how many may write to one resource at once before somebody
 /// is sent away: more than any provider has connections.
-const ATTEMPTS: usize = 64;
+pub const ATTEMPTS: usize = 64;
 
 /// Bounds on the work that one request may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,8 @@ pub struct Limits {
     pub page_size: u32,
     /// The most resources in a page.
     pub max_page_size: u32,
+    /// Bytes of resources after which a page ends.
+    pub page_bytes: usize,
     /// Documents that a query looks at before it answers `tooMany`.
     pub candidates: u64,
     /// Values of one attribute of a resource.
@@ -77,6 +82,7 @@ impl Default for Limits {
         Self {
             page_size: 100,
             max_page_size: 1000,
+            page_bytes: 4 << 20,
             candidates: 100_000,
             values: 1000,
             index_entries: 5000,
@@ -129,6 +135,8 @@ pub struct Context {
     pub base: String,
     /// The request's id, for the event; `None` when no request came over HTTP.
     pub request: Option<uuid::Uuid>,
+    /// How far the work on it may go.
+    pub pace: Arc<Pace>,
 }
 
 impl Context {
@@ -213,6 +221,10 @@ pub struct Operations {
     pub ids: Arc<dyn Ids>,
     /// The bounds.
     pub limits: Limits,
+    /// Who works when.
+    pub lanes: Arc<Lanes>,
+    /// Memory for bodies and pages.
+    pub budget: Arc<Budget>,
     /// Cursors.
     pub sealer: Sealer,
     /// Password hashes.

@@ -12,6 +12,7 @@ use crate::{
     access::Access,
     admin::AdminContext,
     audit::{AuditError, AuditLog, Target},
+    budget::Budget,
     clock::Clock,
     config::{AuditTarget, Config},
     cursor::Sealer,
@@ -19,7 +20,7 @@ use crate::{
         Service, Settings, exchange,
         limit::{AddressLimit, TokenLimit},
         listen::{self, ConnectionLimits},
-        request::Public,
+        request::{PARSED, Public},
         tls::{Tls, TlsError},
     },
     metrics::Metrics,
@@ -85,6 +86,8 @@ impl Server {
             clock: clock.clone(),
             ids: Arc::new(UuidV7::default()),
             limits,
+            lanes: Arc::default(),
+            budget: Budget::new(request_memory(config)),
             passwords: Hasher::default(),
         });
         let address = config.listen;
@@ -175,11 +178,18 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
+/// What was set, and never less than what one largest body needs.
+fn request_memory(config: &Config) -> usize {
+    let largest = config.max_body.max(config.bulk_max_body).saturating_mul(PARSED);
+    config.request_memory.max(largest.saturating_mul(2))
+}
+
 fn limits(config: &Config) -> Limits {
     let page = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
     Limits {
         page_size: page(config.page_size),
         max_page_size: page(config.max_page_size),
+        page_bytes: config.max_page_bytes,
         candidates: config.candidates as u64,
         values: config.max_values,
         index_entries: config.max_index_entries,

@@ -99,6 +99,8 @@ mod tests {
             ids: Arc::new(UuidV7::default()),
             sealer: Sealer::new(&[7; 32], 60),
             limits: Limits::default(),
+            lanes: Arc::default(),
+            budget: crate::budget::Budget::new(1 << 20),
             passwords: Hasher::default(),
         });
         AdminContext { store, access, clock, provision }

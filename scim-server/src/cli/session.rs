@@ -20,6 +20,7 @@ use crate::{
         line,
         place::{Lock, Place},
     },
+    budget::Budget,
     clock::{Clock, SystemClock},
     config::{Config, Database, Given},
     cursor::Sealer,
@@ -28,6 +29,8 @@ use crate::{
     store::{Store, sled::Options},
 };
 
+/// Bytes of pages that a command may hold.
+const MEMORY: usize = 256 << 20;
 /// How often, and how long between two tries, a command waits for another that has the store open.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -177,6 +180,8 @@ pub(super) async fn context(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Res
         // These cursors do not outlive the process.
         sealer: Sealer::new(&rand::random(), limits.cursor_seconds),
         limits,
+        lanes: Arc::default(),
+        budget: Budget::new(MEMORY),
         passwords: Hasher::default(),
     });
     Ok(AdminContext { store, access, clock, provision })

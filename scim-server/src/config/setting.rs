@@ -160,6 +160,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     fixed(LIMITS, "max_connections", "N", "4096", "Connections at a time; more wait to be accepted."),
     live(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),
+    fixed(
+        LIMITS,
+        "request_memory",
+        "SIZE",
+        "256MiB",
+        "How much memory the bodies of requests and the pages of answers may take together, half of it for one tenant; beyond it requests are refused with 503 and Retry-After.",
+    ),
     fixed(LIMITS, "header_timeout", "DURATION", "10s", "How long a client may take to send the head of a request."),
     live(LIMITS, "body_timeout", "DURATION", "30s", "How long a client may take to send the body of a request."),
     live(
@@ -167,7 +174,7 @@ pub const SETTINGS: &[Setting] = &[
         "request_timeout",
         "DURATION",
         "60s",
-        "How long the server works on one query (a list or a search) before it is refused with tooMany. Other requests have bounds of size and are finished.",
+        "How long the server works on one request: a query (a list or a search) is then refused with tooMany, a write with 503 before anything of it is committed, and of a bulk request the operations that are left.",
     ),
     fixed(LIMITS, "drain_timeout", "DURATION", "30s", "How long SIGTERM waits for requests in flight."),
     fixed(
@@ -193,6 +200,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     fixed(QUERIES, "page_size", "N", "100", "Resources on a page of a list when the client does not say."),
     fixed(QUERIES, "max_page_size", "N", "1000", "The most resources on a page; a larger count is lowered to it."),
+    fixed(
+        QUERIES,
+        "max_page_bytes",
+        "SIZE",
+        "4MiB",
+        "After how many bytes of resources a page ends, also when it has fewer than count; itemsPerPage tells how many, nextCursor goes on.",
+    ),
     fixed(QUERIES, "cursor_ttl", "DURATION", "1h", "How long a cursor can be used (RFC 9865 cursorTimeout)."),
     fixed(
         QUERIES,

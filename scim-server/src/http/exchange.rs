@@ -1,6 +1,10 @@
 //! The life of a request, every step in order.
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc};
+use std::{
+    borrow::Cow,
+    net::IpAddr,
+    sync::{Arc, Weak},
+};
 
 use bytes::Bytes;
 use hyper::{
@@ -30,9 +34,10 @@ use super::{
 };
 use crate::{
     audit::{AuditRecord, Document, EventName, Verb},
+    budget::Share,
     log,
     metrics::Operation,
-    operation::{Answer, Context},
+    operation::{Answer, Context, pace::Pace},
     profile,
     tenant::Tenant,
     token::Caller,
@@ -58,6 +63,10 @@ struct Notes<'a> {
     actor: Option<Arc<str>>,
     id: Option<Cow<'a, str>>,
     body: Bytes,
+    /// The memory that the body takes, for as long as the call lasts.
+    share: Option<Share>,
+    /// Alive as long as the client waits, where the work would go on without it.
+    client: Option<Weak<()>>,
 }
 
 /// The call's name, owned.
@@ -67,9 +76,9 @@ enum Event {
 }
 
 impl<'a> Notes<'a> {
-    fn new() -> Self {
+    fn new(client: Option<Weak<()>>) -> Self {
         let event = Event::Other(EventName::Unknown);
-        Self { operation: Operation::Unknown, event, actor: None, id: None, body: Bytes::new() }
+        Self { operation: Operation::Unknown, event, actor: None, id: None, body: Bytes::new(), share: None, client }
     }
 
     /// Notes what the call is, also when it is refused later.
@@ -117,8 +126,8 @@ impl<'a> Notes<'a> {
     }
 }
 
-/// Answers one request. A write goes on to its end, with its audit record, when the client
-/// disconnects; a read is dropped then.
+/// Answers one request. When the client disconnects, a read is dropped; a write whose commit is on its way
+/// goes on to its end, and one that is still prepared is given up. Both have their audit record.
 pub async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
     let at = service.clock.now();
     let trust_forwarded = service.settings.load().public.trust_forwarded;
@@ -126,18 +135,21 @@ pub async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Pee
     let arrival = Arrival { id: request_id(at), at, address, peer };
     let id = arrival.id;
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return log::within(id, service.exchange(request, arrival)).await;
+        return log::within(id, service.exchange(request, arrival, None)).await;
     }
-    let working = tokio::spawn(log::within(id, async move { service.exchange(request, arrival).await }));
+    // This future is dropped when the client goes, and `client` with it; the task is not.
+    let client = Arc::new(());
+    let here = Some(Arc::downgrade(&client));
+    let working = tokio::spawn(log::within(id, async move { service.exchange(request, arrival, here).await }));
     working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
 }
 
 impl Service {
-    async fn exchange(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
+    async fn exchange(&self, request: Request<Incoming>, arrival: Arrival, client: Option<Weak<()>>) -> Response<Body> {
         let started = Instant::now();
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, incoming) = request.into_parts();
-        let mut notes = Notes::new();
+        let mut notes = Notes::new(client);
         let outcome = self.perform(&parts, incoming, arrival, &mut notes).await;
         let (mut response, error) = match outcome {
             Ok(response) => (response, None),
@@ -207,7 +219,9 @@ impl Service {
             return self.discover(parts, &target, caller.tenant(), &base);
         }
         authorise(&caller, &parts.method, &target)?;
-        let context = Context { caller, base, request: Some(id) };
+        let within = self.settings.load().request_timeout;
+        let pace = Pace::of_client(&self.operations.lanes, caller.tenant().id, notes.client.clone(), within);
+        let context = Context { caller, base, request: Some(id), pace };
         let answer = self.operate(&context, &target, parts, incoming, notes).await;
         let answer = answer.map_err(|error| profile::phrase(context.caller.tenant(), error))?;
         if notes.id.is_none() {
@@ -280,7 +294,7 @@ impl Service {
                     Some(endpoint) => std::slice::from_ref(known(registry.endpoint(endpoint), endpoint)?),
                     None => registry.resource_types(),
                 };
-                let query = Query::from_search_request(self.body(parts, incoming, notes).await?)?;
+                let query = Query::from_search_request(self.body(context, parts, incoming, notes).await?)?;
                 self.query(context, types, endpoint.as_deref().unwrap_or_default(), &query).await
             }
             Target::Root => {
@@ -292,7 +306,7 @@ impl Service {
                 target.require(parts.method.as_str())?;
                 profile::require_bulk(context.caller.tenant())?;
                 self.operations.require_bulk()?;
-                let bulk = BulkRequest::parse(self.body(parts, incoming, notes).await?)?;
+                let bulk = BulkRequest::parse(self.body(context, parts, incoming, notes).await?)?;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
             }
@@ -317,7 +331,7 @@ impl Service {
     ) -> Result<Answer, Error> {
         if parts.method == Method::POST {
             let query = request::query(parts)?;
-            let body = self.body(parts, incoming, notes).await?;
+            let body = self.body(context, parts, incoming, notes).await?;
             return Box::pin(self.operations.create(context, rt, self.operations.fresh_id(), body, &query)).await;
         }
         self.query(context, std::slice::from_ref(rt), endpoint, &request::query(parts)?).await
@@ -360,12 +374,12 @@ impl Service {
             Method::PUT => {
                 profile::require_replace(context.caller.tenant(), rt)?;
                 let query = request::query(parts)?;
-                let body = self.body(parts, incoming, notes).await?;
+                let body = self.body(context, parts, incoming, notes).await?;
                 Box::pin(operations.replace(context, rt, id, body, &query, &if_match)).await
             }
             Method::PATCH => {
                 let query = request::query(parts)?;
-                let body = self.body(parts, incoming, notes).await?;
+                let body = self.body(context, parts, incoming, notes).await?;
                 Box::pin(operations.modify(context, rt, id, body, &query, &if_match)).await
             }
             Method::DELETE => operations.delete(context, rt, id, &if_match).await,
@@ -376,12 +390,21 @@ impl Service {
         }
     }
 
-    async fn body(&self, parts: &Parts, incoming: Incoming, notes: &mut Notes<'_>) -> Result<Value, Error> {
+    async fn body(
+        &self,
+        context: &Context,
+        parts: &Parts,
+        incoming: Incoming,
+        notes: &mut Notes<'_>,
+    ) -> Result<Value, Error> {
         let settings = self.settings.load();
         let bulk = matches!(notes.operation, Operation::Bulk);
         let most = if bulk { settings.bulk_max_body } else { settings.max_body };
-        notes.body = request::body(incoming, most, settings.body_timeout).await?;
-        request::json(&parts.headers, &notes.body)
+        let share = notes.share.insert(self.operations.budget.share(context.caller.tenant().id));
+        notes.body = request::body(incoming, most, settings.body_timeout, share).await?;
+        let operations = bulk.then_some(self.operations.limits.bulk_operations);
+        context.pace.carries(notes.body.len());
+        context.pace.whole(|| request::json(&parts.headers, &notes.body, operations)).await?
     }
 
     async fn record(

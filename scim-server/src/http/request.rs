@@ -11,19 +11,29 @@ use hyper::{
     http::{request::Parts, uri::Authority},
 };
 use percent_encoding::percent_decode_str;
-use scim_protocol::{Error, ErrorKind, message::Query};
+use scim_protocol::{
+    Error, ErrorKind,
+    message::{self, Most, Query, read_json},
+};
 use serde_json::Value;
 
 use super::listen::Peer;
-use crate::operation::Condition;
+use crate::{budget::Share, operation::Condition};
 
 /// The media type of SCIM (RFC 7644 §8.1).
 pub const SCIM_JSON: &str = "application/scim+json";
 /// The other one that is taken and, where it is asked for, given.
 pub const JSON: &str = "application/json";
 
-/// The body as it came, at most so many bytes, within so long.
-pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<Bytes, Error> {
+/// How much memory a body takes, in bytes of it: for itself, and for what is read from it.
+pub const PARSED: usize = 6;
+/// Values that any body may have.
+pub const VALUES: usize = 50_000;
+/// How many bytes of a body give it one value more.
+pub const BYTES_OF_A_VALUE: usize = 10;
+
+/// The body as it came, at most so many bytes, within so long. What has come is taken from the share.
+pub async fn body(incoming: Incoming, most: usize, within: Duration, share: &mut Share) -> Result<Bytes, Error> {
     let too_large = || {
         Error::new(
             ErrorKind::PayloadTooLarge,
@@ -33,10 +43,14 @@ pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<B
     if incoming.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
-    match tokio::time::timeout(within, Limited::new(incoming, most).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => {
+    match tokio::time::timeout(within, collect(Limited::new(incoming, most), share)).await {
+        Ok(Ok(body)) => {
+            share.grow(body.len() * (PARSED - 1))?;
+            Ok(body)
+        }
+        Ok(Err(Unread::Budget(error))) => Err(error),
+        Ok(Err(Unread::Broken(error))) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(Unread::Broken(error))) => {
             Err(Error::syntax("The body could not be read to its end. Send the request again.").with_source(error))
         }
         Err(_) => Err(Error::syntax(format!(
@@ -46,8 +60,27 @@ pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<B
     }
 }
 
-/// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8).
-pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
+/// Why a body did not come.
+enum Unread {
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+    Budget(Error),
+}
+
+/// All of a body, each piece counted as it comes: what stands still half sent takes no more than was sent.
+async fn collect(mut body: Limited<Incoming>, share: &mut Share) -> Result<Bytes, Unread> {
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame.map_err(Unread::Broken)?.into_data() {
+            share.grow(piece.len()).map_err(Unread::Budget)?;
+            all.extend_from_slice(&piece);
+        }
+    }
+    Ok(all.into())
+}
+
+/// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8). Of a bulk request it has at
+/// most so many operations.
+pub fn json(headers: &HeaderMap, body: &Bytes, operations: Option<usize>) -> Result<Value, Error> {
     if let Some(media_type) = text(headers, &CONTENT_TYPE)
         && !is(media_type, SCIM_JSON)
         && !is(media_type, JSON)
@@ -65,7 +98,17 @@ pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
     }
     // A byte order mark may be ignored (RFC 8259 §8.1), and some clients cannot help sending it.
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    serde_json::from_slice(text).map_err(|error| {
+    let values = VALUES + text.len() / BYTES_OF_A_VALUE;
+    read_json(text, Most { values, operations }).map_err(|unread| {
+        let error = match unread {
+            message::Unread::Json(error) => error,
+            message::Unread::Values(most) => return too_large(format!(
+                "The body has more than the {most} JSON values that one of its size may have. Send less in one request."
+            )),
+            message::Unread::Operations(most) => return too_large(format!(
+                "The request has too many operations; at most {most} are taken at once (maxOperations). Send several requests."
+            )),
+        };
         let (line, column) = (error.line(), error.column());
         // serde_json's own words can quote the body, so only the place is told.
         let detail = if text.is_empty() {
@@ -77,6 +120,10 @@ pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
         };
         Error::syntax(detail).with_source(error)
     })
+}
+
+fn too_large(detail: String) -> Error {
+    Error::new(ErrorKind::PayloadTooLarge, detail)
 }
 
 /// Whether a media type with parameters is this one.
@@ -232,7 +279,7 @@ mod tests {
 
     #[test]
     fn bodies_are_json_with_or_without_a_mark_before_them() {
-        let read = |body: &'static [u8]| json(&HeaderMap::new(), &Bytes::from_static(body));
+        let read = |body: &'static [u8]| json(&HeaderMap::new(), &Bytes::from_static(body), None);
         let refused = |body| read(body).map_err(|error| error.detail().to_owned()).unwrap_err();
         assert_eq!(read(b"\xef\xbb\xbf{}").unwrap(), serde_json::json!({}));
         assert!(refused(b"\xef\xbb\xbf").contains("needs a body"));
@@ -240,7 +287,7 @@ mod tests {
         assert!(refused(&[b'['; 200]).contains("nested too deeply"));
         let mut compressed = HeaderMap::new();
         compressed.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        let error = json(&compressed, &Bytes::from_static(b"{}")).unwrap_err();
+        let error = json(&compressed, &Bytes::from_static(b"{}"), None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsupportedMediaType);
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::body::Body;
 use crate::{
+    budget::Share,
     operation::{Answer, Content, Outcome},
     render::etag,
 };
@@ -27,7 +28,11 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
     let body = match answer.content {
         Content::Nothing => Body::Empty,
         Content::Pieces(pieces) => Body::Stream(pieces),
-        Content::Whole(bytes) => Body::Full(Bytes::from(bytes)),
+        Content::Whole(bytes) => match answer.share {
+            // The memory counts until the last byte of it is sent, or the client has gone.
+            Some(share) => Body::Full(Bytes::from_owner(Counted { bytes, _share: share })),
+            None => Body::Full(Bytes::from(bytes)),
+        },
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -42,6 +47,18 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
         headers.insert(LOCATION, location);
     }
     with_type(response, media_type)
+}
+
+/// Bytes, and the part of the budget that they take.
+struct Counted {
+    bytes: Vec<u8>,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// A discovery document.

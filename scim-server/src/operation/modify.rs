@@ -46,13 +46,17 @@ impl Operations {
         condition: &Condition,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        dialect::standardise_patch(&mut body, rt);
-        profile::check_patch_body(tenant, &body)?;
-        let operations = patch::parse(body)?;
-        profile::check_patch(tenant, rt, &operations)?;
-        let view = view_of_write(context, rt, query, specified::in_operations(&operations, rt))?;
-        let (operations, members) = membership::split(operations, rt)?;
-        profile::check_member_operations(tenant, &members)?;
+        let prepare = || -> Result<_, Error> {
+            dialect::standardise_patch(&mut body, rt);
+            profile::check_patch_body(tenant, &body)?;
+            let operations = patch::parse(body)?;
+            profile::check_patch(tenant, rt, &operations)?;
+            let view = view_of_write(context, rt, query, specified::in_operations(&operations, rt))?;
+            let (operations, members) = membership::split(operations, rt)?;
+            profile::check_member_operations(tenant, &members)?;
+            Ok((view, operations, members))
+        };
+        let (view, operations, members) = context.pace.whole(prepare).await??;
         let decide = |resource: &Resource| patched(resource, &operations, rt, context);
         let change = Change { action: Action::Modify, decide: &decide, members, condition };
         let (key, record) = self.change(context, rt, id, change).await?;
@@ -84,6 +88,8 @@ impl Operations {
                 return Ok((key, record));
             };
             attempts += 1;
+            context.pace.check()?;
+            context.pace.rest();
             match self.store.commit(commit).await {
                 Ok(committed) => {
                     let header = committed.header.unwrap_or(record.header);
@@ -108,7 +114,7 @@ impl Operations {
     ) -> Result<Option<(Commit, Record)>, Error> {
         let tenant = context.caller.tenant();
         let old = stored_resource(&record)?;
-        let mut new = (change.decide)(&old)?;
+        let mut new = context.pace.whole(|| (change.decide)(&old)).await??;
         self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
         let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
@@ -125,7 +131,7 @@ impl Operations {
         let mut after = record.clone();
         if document_changes {
             let specs = tenant.index_specs(&rt.name);
-            let draft = Draft::new(key, &new, rt, specs)?;
+            let draft = context.pace.whole(|| Draft::new(key, &new, rt, specs)).await??;
             let before: BTreeSet<_> = index::entries(key, old.document(), specs);
             self.limits.check_entries(&draft, before.len())?;
             commit.writes.extend(index::difference(&before, &draft.entries));

@@ -25,18 +25,22 @@ impl Operations {
         condition: &Condition,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        dialect::standardise_resource(&mut body, rt);
-        profile::check_body(tenant, rt, &body)?;
-        membership::require_values(&body, rt)?;
-        // Validated once without the stored resource, so that a wrong body is told before a 404 is
-        // looked for in vain, and the members are known.
-        let asserted = Resource::create(body.clone(), rt, tenant.unknown())?;
-        let view = view_of_write(context, rt, query, specified::in_document(asserted.document(), rt))?;
-        let members = match asserted.document().get(MEMBERS) {
-            _ if !membership::has_members(rt) => Vec::new(),
-            None => vec![MemberOperation::Clear],
-            Some(listed) => vec![MemberOperation::Clear, MemberOperation::Add(membership::values(listed)?)],
+        let prepare = || -> Result<_, Error> {
+            dialect::standardise_resource(&mut body, rt);
+            profile::check_body(tenant, rt, &body)?;
+            membership::require_values(&body, rt)?;
+            // Validated once without the stored resource, so that a wrong body is told before a 404 is
+            // looked for in vain, and the members are known.
+            let asserted = Resource::create(body.clone(), rt, tenant.unknown())?;
+            let view = view_of_write(context, rt, query, specified::in_document(asserted.document(), rt))?;
+            let members = match asserted.document().get(MEMBERS) {
+                _ if !membership::has_members(rt) => Vec::new(),
+                None => vec![MemberOperation::Clear],
+                Some(listed) => vec![MemberOperation::Clear, MemberOperation::Add(membership::values(listed)?)],
+            };
+            Ok((view, members))
         };
+        let (view, members) = context.pace.whole(prepare).await??;
         let decide = |stored: &Resource| {
             let mut replaced = stored.replace(body.clone(), rt, tenant.unknown())?;
             profile::check_resource(tenant, rt, &replaced)?;

@@ -24,6 +24,7 @@ mod dialogue;
 mod docs;
 mod identity_center;
 mod keeper;
+mod limits;
 mod migrations;
 mod pitfalls;
 mod queries;

@@ -1,10 +1,7 @@
 //! A commit in the making: what it reads is the tree as it will be, and nothing is written until
 //! everything is known to hold.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use scim_protocol::Timestamp;
 use sled::IVec;
@@ -29,8 +26,8 @@ use crate::{
 struct Slot {
     before: Option<Record>,
     after: Option<Record>,
-    /// What the indexes hold of it, and whether each is unique. A request may bring thousands.
-    held: BTreeMap<(Arc<str>, IndexValue), bool>,
+    /// What the indexes hold of it: a set, since a client decides how many entries a resource has.
+    held: BTreeSet<Held>,
     /// Whether it gets a new version.
     newer: bool,
     /// Whether it is written again with the version that it has.
@@ -88,9 +85,9 @@ impl<'a> Draft<'a> {
             return Ok(true);
         }
         for (key, slot) in self.slots.iter().filter(|(_, slot)| slot.reindexed) {
-            let before = match self.ground.value(&key::resource(key))? {
-                Some(bytes) => by_value(record::decode_all(&bytes)?.1),
-                None => BTreeMap::new(),
+            let before: BTreeSet<_> = match self.ground.value(&key::resource(key))? {
+                Some(bytes) => record::decode_all(&bytes)?.1.into_iter().collect(),
+                None => BTreeSet::new(),
             };
             if before != slot.held {
                 return Ok(true);
@@ -118,8 +115,8 @@ impl<'a> Draft<'a> {
     /// Sets a resource with its version and times, and the entries that it is to have. How many
     /// members it has is what the store knows.
     pub fn restore(&mut self, key: &ResourceKey, record: &Record, entries: &[IndexEntry]) -> Result<(), StoreError> {
-        let wanted: BTreeSet<&IndexEntry> = entries.iter().collect();
-        for held in listed(&self.slot(key)?.held) {
+        let wanted: BTreeSet<_> = entries.iter().collect();
+        for held in self.slot(key)?.held.clone() {
             let entry = held.entry(key);
             if !wanted.contains(&entry) {
                 self.unindex(&entry)?;
@@ -146,7 +143,7 @@ impl<'a> Draft<'a> {
         let Some(gone) = slot.after.take() else { return Err(StoreError::Missing(key.clone())) };
         slot.newer = true;
         // The caller names them, too; but what was forgotten must not stay behind.
-        for held in listed(&std::mem::take(&mut slot.held)) {
+        for held in std::mem::take(&mut slot.held) {
             self.strike(&held.entry(key));
         }
         if gone.header.members > 0 {
@@ -219,8 +216,11 @@ impl<'a> Draft<'a> {
     }
 
     fn unindex(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
+        let held = Held::of(entry);
         let slot = self.slot(&owner(entry))?;
-        if slot.held.remove(&place(entry)).is_some() {
+        // It may be there as one of the other sort.
+        let other = Held { unique: !held.unique, ..held.clone() };
+        if slot.held.remove(&held) || slot.held.remove(&other) {
             slot.reindexed = true;
             self.strike(entry);
         }
@@ -228,11 +228,14 @@ impl<'a> Draft<'a> {
     }
 
     fn enter(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
+        let held = Held::of(entry);
         let slot = self.slot(&owner(entry))?;
-        // It may be there as one of the other sort.
-        if slot.held.insert(place(entry), entry.unique) == Some(entry.unique) {
+        if slot.held.contains(&held) {
             return Ok(());
         }
+        // It may have been there as one of the other sort.
+        slot.held.remove(&Held { unique: !held.unique, ..held.clone() });
+        slot.held.insert(held);
         slot.reindexed = true;
         self.set(key::index(&entry.key, entry.id), key::mark(entry.unique));
         Ok(())
@@ -261,7 +264,8 @@ impl<'a> Draft<'a> {
                 None => Slot::default(),
                 Some(bytes) => {
                     let (record, held) = record::decode_all(&bytes)?;
-                    Slot { before: Some(record.clone()), after: Some(record), held: by_value(held), ..Slot::default() }
+                    let held = held.into_iter().collect();
+                    Slot { before: Some(record.clone()), after: Some(record), held, ..Slot::default() }
                 }
             };
             self.slots.insert(key.clone(), slot);
@@ -336,7 +340,7 @@ impl<'a> Draft<'a> {
             header.last_modified = before.map_or(now, |before| before.last_modified.max(now));
         }
         if slot.newer || slot.rewritten || slot.reindexed {
-            let stored = record::encode(record, &listed(&slot.held));
+            let stored = record::encode(record, &slot.held);
             let at = record.header.last_modified;
             if let Some(before) = before.filter(|before| before.last_modified != at) {
                 self.unset(modified(key, before.last_modified));
@@ -368,20 +372,6 @@ impl<'a> Draft<'a> {
     pub fn into_changes(self) -> Changes {
         self.changes
     }
-}
-
-/// What it is of, and which value it has.
-fn place(entry: &IndexEntry) -> (Arc<str>, IndexValue) {
-    (entry.key.attribute.clone(), entry.key.value.clone())
-}
-
-fn by_value(held: Vec<Held>) -> BTreeMap<(Arc<str>, IndexValue), bool> {
-    held.into_iter().map(|Held { attribute, value, unique }| ((attribute, value), unique)).collect()
-}
-
-fn listed(held: &BTreeMap<(Arc<str>, IndexValue), bool>) -> Vec<Held> {
-    let held = held.iter().map(|((attribute, value), unique)| (attribute.clone(), value.clone(), *unique));
-    held.map(|(attribute, value, unique)| Held { attribute, value, unique }).collect()
 }
 
 /// Whose entry it is.

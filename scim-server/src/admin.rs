@@ -11,6 +11,7 @@ pub mod indexing;
 pub mod line;
 pub mod listen;
 pub mod place;
+mod private;
 pub mod provision;
 pub mod resources;
 pub mod schemas;

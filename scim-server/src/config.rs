@@ -133,6 +133,12 @@ pub struct Config {
     pub request_timeout: Duration,
     /// Time for requests in flight when the server stops.
     pub drain_timeout: Duration,
+    /// Values of one attribute of a resource.
+    pub max_values: usize,
+    /// Index entries of one resource.
+    pub max_index_entries: usize,
+    /// Members that one request may change.
+    pub max_member_changes: usize,
     /// Resources on a page by default.
     pub page_size: usize,
     /// Resources on a page at most.
@@ -211,6 +217,9 @@ impl Config {
             body_timeout: layers.required("body_timeout", timeout)?,
             request_timeout: layers.required("request_timeout", timeout)?,
             drain_timeout: layers.required("drain_timeout", units::duration)?,
+            max_values: layers.required("max_values", positive)?,
+            max_index_entries: layers.required("max_index_entries", positive)?,
+            max_member_changes: layers.required("max_member_changes", positive)?,
             page_size: layers.required("page_size", positive)?,
             max_page_size: layers.required("max_page_size", positive)?,
             max_page_bytes: layers.required("max_page_bytes", bytes)?,
@@ -269,6 +278,9 @@ impl Config {
             ("address_connections", self.address_connections != other.address_connections),
             ("header_timeout", self.header_timeout != other.header_timeout),
             ("drain_timeout", self.drain_timeout != other.drain_timeout),
+            ("max_values", self.max_values != other.max_values),
+            ("max_index_entries", self.max_index_entries != other.max_index_entries),
+            ("max_member_changes", self.max_member_changes != other.max_member_changes),
             ("page_size", self.page_size != other.page_size),
             ("max_page_size", self.max_page_size != other.max_page_size),
             ("max_page_bytes", self.max_page_bytes != other.max_page_bytes),

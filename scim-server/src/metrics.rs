@@ -80,6 +80,8 @@ pub struct StoreMetrics {
     pub renewal_seconds: Arc<Histogram>,
     /// How often that was put off because somebody was reading.
     pub renewals_put_off: Counter,
+    /// 1 while a write has failed and the store takes no other, else 0.
+    pub refusing: Gauge<i64, AtomicI64>,
     /// Transactions that were run again: another was in the way, or the connection broke.
     pub retries: Counter,
     /// Connections to the database.
@@ -221,6 +223,11 @@ impl Metrics {
             "Renewals of the store put off for somebody who was reading",
             self.store.renewals_put_off.clone(),
         );
+        store.register(
+            "refusing_writes",
+            "1 while a write has failed and the store takes no other until it was opened again",
+            self.store.refusing.clone(),
+        );
         store.register_collector(Box::new(histogram::Named {
             name: "renewal",
             help: "Time in which the store was closed and opened again",
@@ -249,6 +256,7 @@ impl Default for StoreMetrics {
             flush_seconds: Arc::new(Histogram::durations()),
             renewal_seconds: Arc::new(Histogram::durations()),
             renewals_put_off: Counter::default(),
+            refusing: Gauge::default(),
             retries: Counter::default(),
             connections: Gauge::default(),
             waiting: Gauge::default(),

@@ -22,6 +22,7 @@ pub mod password;
 pub mod query;
 pub mod replace;
 pub mod retrieve;
+mod size;
 mod sort;
 
 use std::sync::{
@@ -62,7 +63,11 @@ pub struct Limits {
     pub page_bytes: usize,
     /// Documents that a query looks at before it answers `tooMany`.
     pub candidates: u64,
-    /// Changes of members in one request.
+    /// Values of one attribute of a resource.
+    pub values: usize,
+    /// Index entries of one resource.
+    pub index_entries: usize,
+    /// Changes of members in one request: each is two keys of its commit.
     pub member_changes: usize,
     /// A PATCH of a group with more members than this is answered without a body.
     pub patch_body_members: u64,
@@ -79,6 +84,8 @@ impl Default for Limits {
             max_page_size: 1000,
             page_bytes: 4 << 20,
             candidates: 100_000,
+            values: 1000,
+            index_entries: 5000,
             member_changes: 50_000,
             patch_body_members: 100,
             bulk_operations: 1000,

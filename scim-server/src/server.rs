@@ -223,10 +223,12 @@ fn limits(config: &Config) -> Limits {
         max_page_size: page(config.max_page_size),
         page_bytes: config.max_page_bytes,
         candidates: config.candidates as u64,
+        values: config.max_values,
+        index_entries: config.max_index_entries,
+        member_changes: config.max_member_changes,
         patch_body_members: config.patch_body_members,
         bulk_operations: config.bulk_max_operations,
         cursor_seconds: u32::try_from(config.cursor_ttl.as_secs()).unwrap_or(u32::MAX),
-        ..Limits::default()
     }
 }
 

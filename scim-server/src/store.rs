@@ -479,6 +479,11 @@ pub trait Store: Send + Sync + 'static {
     /// puts right what disagrees (documents and `Join`ed edges are the truth). Writes wait.
     async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError>;
 
+    /// What whoever checks it should know, and is no fault: one sentence each.
+    async fn notes(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// Removes events older than that instant, in small steps; returns how many.
     async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError>;
 

@@ -158,6 +158,9 @@ async fn ready(admin: &Admin) -> Result<(), String> {
     if admin.stopping.load(Ordering::Relaxed) {
         return Err("the server is stopping".to_owned());
     }
+    if admin.context.store.metrics().refusing.get() != 0 {
+        return Err("the store refuses writes, because one has failed: the log says why".to_owned());
+    }
     let kind = TypeName::from(tenant::record::KIND);
     let answered = admin.context.store.count(TenantId::SYSTEM, &kind).await;
     answered.map(drop).map_err(|_| "the store does not answer".to_owned())

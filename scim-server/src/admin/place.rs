@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::private;
 use crate::token::{Secret, secret};
 
 /// A data directory.
@@ -67,9 +68,17 @@ impl Place {
     }
 
     /// Makes the directory, open to its owner only, and the administrators' token, where they are
-    /// not there yet.
+    /// not there yet. What is there is made private.
     pub fn prepare(&self) -> io::Result<()> {
-        if !self.0.is_dir() {
+        if self.0.is_dir() {
+            private::directory(&self.0)?;
+            if self.has_store()? {
+                private::directory(&self.store())?;
+            }
+            for file in [self.0.join("lock"), self.token_file(), self.address_file()] {
+                private::file(&file)?;
+            }
+        } else {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true);
             #[cfg(unix)]
@@ -170,6 +179,23 @@ mod tests {
             assert_eq!(mode(&place.token_file()), 0o600);
             assert_eq!(mode(place.path()), 0o700);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_open_is_made_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new(directory.path().join("data"));
+        place.prepare().unwrap();
+        fs::create_dir(place.store()).unwrap();
+        let opened = [place.path().to_owned(), place.store(), place.token_file()];
+        for path in &opened {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        place.prepare().unwrap();
+        let modes = opened.map(|path| fs::metadata(path).unwrap().permissions().mode() & 0o777);
+        assert_eq!(modes, [0o700, 0o700, 0o600]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
     token,
 };
 
-/// Gives each finding as a row; how many were left is for the reader to count.
+/// Gives each finding as a row; how many were left is for the reader to count. Notes follow.
 pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output) -> Result<(), AdminError> {
     let sink = {
         let output = output.clone();
@@ -25,7 +25,11 @@ pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output)
         Err(AdminError::Refused(_)) | Ok(_) => {}
         Err(error) => return Err(error),
     }
-    Ok(context.store.check(context.entries_of(), repair, Box::new(sink)).await?)
+    context.store.check(context.entries_of(), repair, Box::new(sink)).await?;
+    for note in context.store.notes().await? {
+        output.line(Line::Row(serde_json::json!({ "note": note }).to_string())).await?;
+    }
+    Ok(())
 }
 
 /// What an export has written so far; shared with the store's thread.

@@ -84,7 +84,17 @@ fn request() -> Vec<Row> {
             members::MEMBER_VISITS,
             "400 `tooMany`",
         ),
-        number("changes of members in one request", operation::Limits::default().member_changes, "413"),
+        setting(
+            "values of one attribute of a resource, such as `emails`; members of a group do not count",
+            "max_values",
+            "400 `invalidValue`; a resource that has more already may keep them",
+        ),
+        setting("indexed values of one resource", "max_index_entries", "413"),
+        setting(
+            "changes of members in one request, which are two keys of its commit each",
+            "max_member_changes",
+            "413",
+        ),
         Row {
             default: format!(
                 "{}, and one for each {} bytes of it",

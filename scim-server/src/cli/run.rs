@@ -34,7 +34,8 @@ impl Command {
             Self::Group(command) => command.run().await,
             Self::Check(check) => {
                 let show = Show::Findings { repair: check.repair };
-                check.common.run(AdminRequest::Check { repair: check.repair }, show).await
+                let session = Session::open_accepting(&check.common.settings.0, check.accept_loss).await?;
+                session::run(session, AdminRequest::Check { repair: check.repair }, show, check.common.json).await
             }
             Self::Export(export) => {
                 let Common { settings, json } = export.common;

@@ -52,6 +52,11 @@ pub(super) struct Running {
 impl Session {
     /// The store that is there already: a database, or that of a data directory.
     pub async fn open(given: &Given) -> Result<Self, Failure> {
+        Self::open_accepting(given, None).await
+    }
+
+    /// The same, although acknowledged writes are lost, when it stands at that commit.
+    pub async fn open_accepting(given: &Given, loss: Option<u64>) -> Result<Self, Failure> {
         let base = Config::base(given)?;
         if let Some(database) = Config::database(given)? {
             return Self::shared(&database, base).await;
@@ -67,7 +72,7 @@ impl Session {
                 place.path().display()
             )));
         }
-        Self::reach(&place, base).await
+        Self::reach(&place, base, loss).await
     }
 
     /// The store of a data directory, made if there is none; or a database, whose tables are.
@@ -79,7 +84,7 @@ impl Session {
         }
         let place = Place::new(Config::data(given)?);
         prepare(&place)?;
-        Self::reach(&place, base).await
+        Self::reach(&place, base, None).await
     }
 
     /// A database, on which servers may run: they see a change within a second.
@@ -92,13 +97,14 @@ impl Session {
 
     /// Opens the store; while another process has it open, asks that process if it is a server, and
     /// waits a little if it is another command.
-    async fn reach(place: &Place, base: String) -> Result<Self, Failure> {
+    async fn reach(place: &Place, base: String, accept_loss: Option<u64>) -> Result<Self, Failure> {
         for _ in 0..TRIES {
             if let Some(lock) = lock(place)? {
                 // A log for what goes wrong only.
                 let _ = log::Log::start(log::Format::Text, "warn");
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-                let store = engine::open_directory(&place.store(), &clock, Options::default())?;
+                let store =
+                    engine::open_directory(&place.store(), &clock, Options { accept_loss, ..Options::default() })?;
                 return Ok(Self::Open(context(store, clock, base).await?, Some(lock)));
             }
             if let Some(client) = find_server(place).await? {

@@ -149,6 +149,11 @@ impl Printer {
     pub fn row(&mut self, text: &str) -> Result<(), Failure> {
         let row: Value = serde_json::from_str(text)
             .map_err(|error| Failure::Failed(format!("the answer cannot be read: {error}")))?;
+        if let Some(note) = row.get("note").and_then(Value::as_str) {
+            // Not among the findings, where a program would take it for one.
+            let _ = writeln!(std::io::stderr(), "note: {note}");
+            return Ok(());
+        }
         self.rows += 1;
         self.left += usize::from(row.get("repaired") == Some(&Value::Bool(false)));
         if self.json {

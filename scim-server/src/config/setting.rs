@@ -191,6 +191,27 @@ pub const SETTINGS: &[Setting] = &[
         "How long the server works on one request: a query (a list or a search) is then refused with tooMany, a write with 503 before anything of it is committed, and of a bulk request the operations that are left.",
     ),
     fixed(LIMITS, "drain_timeout", "DURATION", "30s", "How long SIGTERM waits for requests in flight."),
+    fixed(
+        LIMITS,
+        "max_values",
+        "N",
+        "1000",
+        "The most values of one attribute of a resource, such as emails; more are refused with 400. Members of a group do not count.",
+    ),
+    fixed(
+        LIMITS,
+        "max_index_entries",
+        "N",
+        "5000",
+        "The most indexed values of one resource; more are refused with 413. Each is a key that a change of the resource may write.",
+    ),
+    fixed(
+        LIMITS,
+        "max_member_changes",
+        "N",
+        "50000",
+        "The most members of a group that one request may change; more are refused with 413. Each is two keys of one commit.",
+    ),
     fixed(QUERIES, "page_size", "N", "100", "Resources on a page of a list when the client does not say."),
     fixed(QUERIES, "max_page_size", "N", "1000", "The most resources on a page; a larger count is lowered to it."),
     fixed(

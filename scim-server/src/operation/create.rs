@@ -35,15 +35,19 @@ impl Operations {
             Ok((resource, view))
         };
         let (mut resource, view) = context.pace.whole(prepare).await??;
+        let attributes = resource.document().keys().cloned().collect();
+        // They are no values of the document, and have a bound of their own.
+        let members = resource.take(MEMBERS);
+        self.limits.check_values(resource.document(), None)?;
         let (name, quota) = (TypeName::from(&*rt.name), profile::quota(tenant, rt));
         self.check_quota(context, &name, quota).await?;
-        let attributes = resource.document().keys().cloned().collect();
-        let members = self.members_in(context, resource.take(MEMBERS)).await?;
+        let members = self.members_in(context, members).await?;
         self.passwords.seal(&mut resource, None).await?;
 
         let key = context.key(rt, id);
         let specs = tenant.index_specs(&rt.name);
         let draft = context.pace.whole(|| Draft::new(&key, &resource, rt, specs)).await??;
+        self.limits.check_entries(&draft, 0)?;
         let mut commit = Commit::new(key.clone(), context.event(Action::Create, &key, attributes));
         commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name, quota)));
         commit.writes.push(Write::Put(key.clone(), draft.body.clone()));

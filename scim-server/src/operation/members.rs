@@ -242,7 +242,7 @@ impl Operations {
             return Err(Error::new(
                 ErrorKind::PayloadTooLarge,
                 format!(
-                    "The request changes {changes} members; at most {most} can change at once. Send several PATCH requests."
+                    "The request changes {changes} members; at most {most} can change at once. Send several PATCH requests, or ask the administrator to raise max_member_changes."
                 ),
             ));
         }

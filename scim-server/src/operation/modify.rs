@@ -118,6 +118,7 @@ impl Operations {
         let tenant = context.caller.tenant();
         let old = stored_resource(&record)?;
         let mut new = context.pace.whole(|| (change.decide)(&old)).await??;
+        self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
         let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
 
@@ -135,6 +136,7 @@ impl Operations {
             let specs = tenant.index_specs(&rt.name);
             let draft = context.pace.whole(|| Draft::new(key, &new, rt, specs)).await??;
             let before: BTreeSet<_> = index::entries(key, old.document(), specs);
+            self.limits.check_entries(&draft, before.len())?;
             commit.writes.extend(index::difference(&before, &draft.entries));
             commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
             after.body = draft.body;

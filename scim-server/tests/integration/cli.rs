@@ -478,3 +478,18 @@ fn a_second_server_on_the_same_store_does_not_start() {
     let _server = Server::start(&world, &[]);
     world.check(&["serve", "--listen", "127.0.0.1:0"], 1, "another process has the store");
 }
+
+#[test]
+fn a_loss_is_accepted_by_name() {
+    let world = World::new();
+    world.json(&["init", "--tenant", "acme"]);
+    std::fs::remove_file(world.path("data").join("store/journal")).unwrap();
+    world.check(&["check"], 1, "restore the backup");
+    world.check(&["serve", "--listen", "127.0.0.1:0"], 1, "restore the backup");
+    world.check(&["check", "--accept-loss", "1"], 1, "restore the backup");
+    let said = stderr(&world.run(&["check"]));
+    let number = said.split("--accept-loss ").nth(1).and_then(|rest| rest.split('`').next()).expect("its number");
+    assert_eq!(world.json(&["check", "--accept-loss", number]), Value::Array(vec![]));
+    assert_eq!(world.json(&["check"]), Value::Array(vec![]));
+    assert_eq!(world.json(&["tenant", "list"]).as_array().unwrap().len(), 1);
+}

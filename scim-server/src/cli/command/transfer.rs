@@ -12,6 +12,12 @@ pub struct Check {
     /// Put right what disagrees
     #[arg(long)]
     pub(in crate::cli) repair: bool,
+    /// Open a store whose acknowledged writes are lost, as its message says
+    ///
+    /// The number is that of the last commit that is still there. From then on the store counts as whole:
+    /// restore a backup instead, if there is one.
+    #[arg(long, value_name = "COMMIT")]
+    pub(in crate::cli) accept_loss: Option<u64>,
     #[command(flatten)]
     pub(in crate::cli) common: Common,
 }

@@ -1,10 +1,11 @@
 //! One run, from observing the directory to saving what was done.
 //!
-//! [`prepare`] is all that a dry run does: it reads both sides and writes to neither, and moves no
+//! [`prepare`] is all that a [`dry_run`] does: it reads both sides and writes to neither, and moves no
 //! watermark. [`run`] goes on and applies the plan. [`whole`] is a cycle as the daemon and `apply` do
 //! it: with what it keeps of the directory, its record in the state, the quarantine and the error log.
 //! [`quiet`] is how it ends at once when nothing has changed.
 
+pub mod dry_run;
 pub mod quiet;
 pub mod whole;
 

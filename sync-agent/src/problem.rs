@@ -104,7 +104,7 @@ codes! {
         "Fill the attribute in the directory, or add a fallback in `[mapping]`.";
     LimitExceeded reports
         "More would be removed than the limits of `[safety]` allow. Nothing of that kind was written; the plan is kept."
-        "Look at the plan with `sync-agent status`. Approve it if it is right, else correct the directory or the scope.";
+        "Look at all of it with `sync-agent held`, also while the daemon runs. `sync-agent approve` has exactly that done if it is right; else correct the directory or the scope, or `sync-agent reject`.";
     ConflictError blocks
         "The target has another resource of the same unique value."
         "The message names both objects. Rename one of them, or delete the one at the target that nobody needs.";
@@ -141,11 +141,16 @@ impl Code {
     pub fn blocks(self) -> bool {
         self.about().is_some_and(|about| about.blocks)
     }
+
+    /// Its text in the error log and in metrics.
+    pub fn name(self) -> &'static str {
+        self.about().map_or("", |about| about.name)
+    }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.about().map_or("", |about| about.name))
+        f.write_str(self.name())
     }
 }
 

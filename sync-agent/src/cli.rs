@@ -17,6 +17,7 @@ use crate::{
     config::edit::List,
     cycle::dry_run::{DryRun, Form},
     state::held::Decision,
+    terminal::{Safe, safe},
 };
 
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
@@ -198,7 +199,7 @@ pub fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info");
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Safe(std::io::stderr()))
         .with_ansi(false)
         .without_time()
         .init();
@@ -234,7 +235,7 @@ pub fn main() -> ExitCode {
         }
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {}", in_words(&error));
+        eprintln!("error: {}", safe(&in_words(&error)));
         ExitCode::from(2)
     })
 }

@@ -282,14 +282,17 @@ pub async fn one(
         let nobody = format!("nobody in the directory is called {name:?}, as far as the agent may read");
         return Err(CycleError::Name(nobody));
     };
+    let is_wanted = prepared.desired.resources.contains_key(&id);
     prepared.plan = prepared.plan.only(id);
     let manner = Manner { extent: Extent::Changes, patient: false, exactly: None, stop, progress: &|_| {} };
     let outcome = run(config, state, &mut prepared, clock, &manner).await?;
     let actions = prepared.plan.actions.iter().map(ToString::to_string);
     let problems = outcome.problems.iter().map(|problem| format!("! {problem}"));
     let mut told: Vec<String> = actions.chain(problems).collect();
-    told.push(if told.is_empty() {
-        format!("{id} is as it should be, or not in scope")
+    told.push(if told.is_empty() && is_wanted {
+        format!("{id}: no change needed, the target has all of it")
+    } else if told.is_empty() {
+        format!("{id} is not in scope; `sync-agent explain` says why")
     } else {
         number::of(outcome.writes, "write")
     });

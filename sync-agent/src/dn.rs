@@ -11,7 +11,7 @@
 
 use std::{
     cmp::Ordering,
-    fmt,
+    fmt::{self, Write as _},
     hash::{Hash, Hasher},
 };
 
@@ -190,7 +190,14 @@ impl Ord for Dn {
 
 impl fmt::Display for Dn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        // A control character as RFC 4514 §2.4 escapes it: for people, and still the same name when it is pasted.
+        self.text.chars().try_for_each(|character| {
+            if !character.is_control() {
+                return f.write_char(character);
+            }
+            let mut bytes = [0; 4];
+            character.encode_utf8(&mut bytes).bytes().try_for_each(|byte| write!(f, "\\{byte:02X}"))
+        })
     }
 }
 

@@ -219,7 +219,7 @@ impl fmt::Display for Explanation {
         f.write_str("\nMapping:\n")?;
         for Mapped { path, values, from } in &self.attributes {
             match from {
-                Some(from) => writeln!(f, "  {path} = {} from {from}", values.join(", "))?,
+                Some(from) => writeln!(f, "  {path} = {} from {from}", shortened(values.join(", ")))?,
                 None => writeln!(f, "  {path} has no value")?,
             }
         }
@@ -239,7 +239,11 @@ impl fmt::Display for Explanation {
         f.write_str("\nThe next run:\n")?;
         let told: Vec<&Action> = self.next.iter().filter(|action| action.step.is_write()).collect();
         if told.is_empty() {
-            f.write_str("  writes nothing for it\n")?;
+            f.write_str(match (self.in_scope, self.held_back.is_empty() && self.problems.is_empty()) {
+                (true, true) => "  no change needed: the target has all of it\n",
+                (true, false) => "  writes nothing for it, for the reason below\n",
+                (false, _) => "  writes nothing for it: it is not in scope\n",
+            })?;
         }
         told.iter().try_for_each(|action| writeln!(f, "  {action}"))?;
         self.held_back.iter().try_for_each(|because| writeln!(f, "  held back: {because}"))?;
@@ -251,7 +255,10 @@ impl fmt::Display for Explanation {
 const SHOWN: usize = 200;
 
 fn short(value: &Value) -> String {
-    let text = value.to_string();
+    shortened(value.to_string())
+}
+
+fn shortened(text: String) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text,

@@ -77,7 +77,10 @@ codes! {
         "The message names the setting. `sync-agent check` tries all of them.";
     InvalidDirectoryCredentials reports
         "The directory refused the bind: the password is wrong or has expired, or the account is locked or disabled."
-        "Set the password of the account anew, put it into the file that `source.bind.password_file` names, and run `sync-agent check`.";
+        "The message says which of these it is. Where it is the password: set it anew, put it into the file that `source.bind.password_file` names, and run `sync-agent check`.";
+    DirectoryRequiresTls reports
+        "The directory takes no password on this connection: it wants TLS or signing."
+        "Write `ldaps://` in `source.urls`, or `source.tls.start_tls = true`, and name the authority in `source.tls.ca_file`. The password is not the cause.";
     DirectoryUnavailable reports
         "No directory server could be reached, or the connection was lost. Nothing that was read is used."
         "Look at the servers in `source.urls`, the name service, the firewall (636 or 389) and the certificate. The next cycle tries again.";
@@ -179,6 +182,9 @@ impl From<&CycleError> for Problem {
     fn from(error: &CycleError) -> Self {
         let code = match error {
             CycleError::Directory(error) => match error {
+                // strongerAuthRequired and confidentialityRequired (RFC 4511 appendix A.2).
+                DirectoryError::Bind { code: 8 | 13, .. } => Code::DirectoryRequiresTls,
+                DirectoryError::Bind { code: 51 | 52, .. } => Code::DirectoryUnavailable,
                 DirectoryError::Bind { .. } => Code::InvalidDirectoryCredentials,
                 DirectoryError::Search { .. } => Code::DirectoryIncomplete,
                 DirectoryError::Settings(_) => Code::ConfigurationError,

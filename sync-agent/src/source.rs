@@ -62,6 +62,8 @@ pub enum DirectoryError {
         url: String,
         /// The account, or how it would have been named.
         account: String,
+        /// The result code of RFC 4511.
+        code: u32,
         /// The result in words.
         reason: String,
     },

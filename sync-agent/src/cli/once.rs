@@ -20,6 +20,7 @@ use crate::{
     plan::file::PlanFile,
     state::State,
     status,
+    terminal::safe,
 };
 
 /// Prints what a run would do, and saves it where that is wanted. A daemon that runs is asked.
@@ -39,7 +40,7 @@ pub fn plan(config: &Path, wanted: DryRun, out: Option<&Path>) -> anyhow::Result
 
 /// Prints what was asked for.
 pub fn print(text: &str) -> anyhow::Result<ExitCode> {
-    match writeln!(std::io::stdout(), "{text}") {
+    match writeln!(std::io::stdout(), "{}", safe(text)) {
         // Whoever reads has seen enough, as with `| head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         written => written.map(|()| ExitCode::SUCCESS).context("cannot print"),
@@ -92,7 +93,7 @@ fn told(completed: &Completed, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     for problem in problems {
-        eprintln!("! {problem}");
+        eprintln!("! {}", safe(&problem.to_string()));
     }
     let seconds = std::time::Duration::from_millis(record.millis).as_secs_f64();
     let writes = number::of(record.writes, "write");

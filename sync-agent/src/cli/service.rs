@@ -34,12 +34,7 @@ pub fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
         Reached::Daemon(_) => return Err(unexpected()),
         Reached::State(state) => Status::read(&config, &state, SystemClock.now(), None)?,
     };
-    if json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
-    } else {
-        print!("{status}");
-    }
-    Ok(ExitCode::SUCCESS)
+    print(&if json { serde_json::to_string_pretty(&status)? } else { status.to_string().trim_end().to_owned() })
 }
 
 /// No more cycles.

@@ -242,7 +242,8 @@ pub fn in_words(code: u32, said: &str) -> String {
         10 => "the server refers to another one",
         11 => "an administrative limit was reached: lower source.page_size",
         34 => "the DN is malformed",
-        49 => "the name or the password is wrong, or the account is disabled, expired or locked",
+        49 => active_directory_says(said)
+            .unwrap_or("the name or the password is wrong, or the account is disabled, expired or locked"),
         50 => "the account has no right to this",
         51 => "the server is busy",
         52 => "the server is unavailable",
@@ -251,6 +252,25 @@ pub fn in_words(code: u32, said: &str) -> String {
     };
     let said = said.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     if said.is_empty() { words.to_owned() } else { format!("{words}; it said: {said}") }
+}
+
+/// What Active Directory says of a refused bind: `…, data 533, v4563`. The numbers are error codes of Windows
+/// ([MS-ERREF] 2.2), in hexadecimal.
+fn active_directory_says(said: &str) -> Option<&'static str> {
+    let code = said.split_once("data ")?.1.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
+    Some(match code.to_ascii_lowercase().as_str() {
+        "525" => "there is no such account",
+        "52e" => "the password is wrong",
+        "52f" | "531" => "the account may not sign in from here: look at its restrictions",
+        "530" => "the account may not sign in at this time: look at its logon hours",
+        "532" => "the password of the account has expired: set a new one",
+        "533" => "the account is disabled: enable it",
+        "534" => "the account has not been granted this kind of sign-in",
+        "701" => "the account has expired: prolong it",
+        "773" => "the account must change its password first: set one, without \"must change at next logon\"",
+        "775" => "the account is locked: unlock it, and see who tries wrong passwords",
+        _ => return None,
+    })
 }
 
 /// SearchResultEntry (RFC 4511 §4.5.2): a name, and a sequence of type and set of values.

@@ -4,6 +4,7 @@ pub mod approve;
 pub mod check;
 pub mod errors;
 pub mod explain;
+mod init;
 pub mod once;
 pub mod reference;
 pub mod scope;
@@ -33,6 +34,10 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first configuration: asks, looks at both sides, and checks what it has written.
+    ///
+    /// What a flag does not say is asked for on a terminal.
+    Init(init::Answers),
     /// Try both sides, and say what works and what does not.
     ///
     /// Connects, binds, reads every user and group once, asks the target what it can do. Writes
@@ -204,6 +209,7 @@ pub fn main() -> ExitCode {
         .without_time()
         .init();
     let outcome = match arguments.command {
+        Command::Init(answers) => init::init(&arguments.config, &answers),
         Command::Check { json } => check::check(&arguments.config, json),
         Command::Plan { json, full, verbose, out } => {
             let form = match (json, verbose) {

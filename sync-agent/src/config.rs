@@ -258,8 +258,12 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let raw = raw::parse(path, &text)?;
-        Self::from_raw(raw, path.parent().unwrap_or(Path::new(".")))
+        Self::parse(path, &text)
+    }
+
+    /// Reads a text as if it were the file at this path.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        Self::from_raw(raw::parse(path, text)?, path.parent().unwrap_or(Path::new(".")))
     }
 
     fn from_raw(raw: RawConfig, folder: &Path) -> Result<Self, ConfigError> {

@@ -7,6 +7,7 @@
 
 pub mod dry_run;
 pub mod quiet;
+pub mod survey;
 pub mod whole;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};

@@ -49,6 +49,12 @@ pub async fn open(settings: &SourceSettings, mapped: Vec<String>) -> Result<Box<
     Ok(Box::new(reader::Reader::open(settings, mapped).await?))
 }
 
+/// What the directory of the settings says about itself.
+pub async fn root(settings: &SourceSettings) -> Result<root_dse::RootDse, DirectoryError> {
+    let mut connection = connection::Connection::open(settings).await?;
+    root_dse::RootDse::read(&mut connection.ldap, settings.timeout).await
+}
+
 /// Why a directory could not be read. Nothing that was read before the error may be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {

@@ -32,6 +32,10 @@ pub struct Rights {
     pub flavour: String,
     /// Whether the canary can be read, without which no absence is ever proved.
     pub canary: bool,
+    /// The filter that makes an entry a user.
+    pub user_filter: String,
+    /// The filter that makes an entry a group.
+    pub group_filter: String,
     /// How many users the first page shows.
     pub users: usize,
     /// How many groups the first page shows.
@@ -84,6 +88,11 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
             Err(other) => return Err(other),
         }
     }
+    let filter = |kind| {
+        let place = reader.places().into_iter().find(|place| place.kind == kind);
+        place.map(|place| place.filter).unwrap_or_default()
+    };
+    let (user_filter, group_filter) = (filter(Kind::User), filter(Kind::Group));
     let mark = reader.mark().await?;
     let deleted_objects = match reader.flavour {
         Flavour::ActiveDirectory => Some(deleted_objects(&mut reader).await?),
@@ -98,6 +107,8 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
         server: reader.server().to_owned(),
         flavour: reader.flavour.to_string(),
         canary,
+        user_filter,
+        group_filter,
         users,
         groups,
         account_state,

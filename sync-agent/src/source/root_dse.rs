@@ -64,6 +64,21 @@ impl RootDse {
         self.0.texts("namingContexts").filter_map(|text| Dn::parse(text).ok()).collect()
     }
 
+    /// Where people and groups can be: the domain of Active Directory, else every naming context that is no
+    /// administration of the server itself.
+    pub fn contents(&self) -> Vec<Dn> {
+        match self.0.text("defaultNamingContext").and_then(|text| Dn::parse(text).ok()) {
+            Some(domain) if self.flavour() == Flavour::ActiveDirectory => vec![domain],
+            _ => {
+                let own = |nc: &Dn| {
+                    let text = nc.as_str().to_ascii_lowercase();
+                    text.starts_with("cn=") || text.starts_with("o=netscaperoot")
+                };
+                self.naming_contexts().into_iter().filter(|nc| !own(nc)).collect()
+            }
+        }
+    }
+
     /// The innermost naming context around all of these names.
     pub fn naming_context<'a>(&self, mut bases: impl Iterator<Item = &'a Dn>) -> Option<Dn> {
         let first = bases.next()?;

@@ -74,9 +74,7 @@ pub enum DirectoryError {
         reason: String,
     },
     /// A search ended with something other than result 0.
-    #[error(
-        "the search beneath {base} for {filter} ended with result {code} ({reason}); what it had returned is not used"
-    )]
+    #[error("{}", search_ended(base, filter, *code, reason))]
     Search {
         /// The search base.
         base: String,
@@ -101,6 +99,18 @@ pub enum DirectoryError {
     /// TLS material or settings that cannot be used.
     #[error("{0}")]
     Settings(String),
+}
+
+/// noSuchObject (RFC 4511 appendix A.2) is about the base, whatever was searched for.
+fn search_ended(base: &str, filter: &str, code: u32, reason: &str) -> String {
+    match code {
+        32 => format!(
+            "the directory shows no entry {base}: correct source.bases, source.users.bases or source.groups.bases, or let the account read it ({reason})"
+        ),
+        _ => format!(
+            "the search beneath {base} for {filter} ended with result {code} ({reason}); what it had returned is not used"
+        ),
+    }
 }
 
 /// One thing that a reading says.

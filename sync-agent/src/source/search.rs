@@ -241,6 +241,7 @@ pub fn in_words(code: u32, said: &str) -> String {
         8 | 13 => "the server wants TLS: use ldaps:// or source.tls.start_tls",
         10 => "the server refers to another one",
         11 => "an administrative limit was reached: lower source.page_size",
+        32 => "there is no such entry",
         34 => "the DN is malformed",
         49 => active_directory_says(said)
             .unwrap_or("the name or the password is wrong, or the account is disabled, expired or locked"),

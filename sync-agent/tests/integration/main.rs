@@ -23,6 +23,7 @@ mod incremental;
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod model;
+mod operating;
 mod plans;
 mod properties;
 mod proxy;

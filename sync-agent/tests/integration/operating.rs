@@ -122,9 +122,9 @@ fn check_says_what_to_change() {
     says(&checked, &["ou=misspelt,dc=example,dc=test", "source.groups.bases"]);
 }
 
-#[test]
-fn a_directory_that_wants_tls_is_not_told_as_a_wrong_password() {
-    let directory = TestDirectory::start(Software::Samba);
+#[track_caller]
+fn wants_tls(software: Software) {
+    let directory = TestDirectory::start_with(software, &[("REQUIRE_TLS", "1")]);
     let server = TestServer::start();
     let agent = TestAgent::new(&directory, &server, EVERYTHING);
     agent.set(directory.get("LDAPS_URL"), directory.get("LDAP_URL"));
@@ -132,6 +132,16 @@ fn a_directory_that_wants_tls_is_not_told_as_a_wrong_password() {
     let ran = agent.run(&["apply"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     says(&agent.run(&["errors"]), &["DirectoryRequiresTls", "ldaps://"]);
+}
+
+#[test]
+fn an_openldap_that_wants_tls_is_not_told_as_a_wrong_password() {
+    wants_tls(Software::OpenLdap);
+}
+
+#[test]
+fn an_active_directory_that_wants_tls_is_not_told_as_a_wrong_password() {
+    wants_tls(Software::Samba);
 }
 
 #[test]

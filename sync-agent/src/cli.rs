@@ -207,7 +207,7 @@ pub fn main() -> ExitCode {
         }
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {}", in_words(&error));
+        eprintln!("error: {}", crate::terminal::lines(&in_words(&error)));
         ExitCode::from(2)
     })
 }

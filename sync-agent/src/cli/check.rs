@@ -18,6 +18,7 @@ use crate::{
         rights::{self, Rights},
     },
     target::{Reader, TargetError, expiry},
+    terminal::printable,
 };
 
 /// How one thing is.
@@ -78,7 +79,7 @@ pub fn check(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
         for finding in &findings {
-            println!("{finding}");
+            println!("{}", printable(&finding.to_string()));
         }
         println!("\n{}", if works { "Ready: `sync-agent plan` shows what a run would do." } else { "Not ready." });
     }

@@ -16,7 +16,7 @@ use crate::{
     number,
     plan::file::PlanFile,
     state::State,
-    status,
+    status, terminal,
 };
 
 /// How a plan is shown.
@@ -45,16 +45,20 @@ pub fn plan(config: &Path, form: Form, full: bool, out: Option<&Path>) -> anyhow
         }
         Ok(prepared.plan)
     })?;
-    let text = match form {
-        Form::Json => serde_json::to_string_pretty(&plan)?,
-        Form::Words { verbose: true } => plan.in_full().to_string(),
-        Form::Words { verbose: false } => plan.to_string(),
-    };
-    print(&text)
+    match form {
+        Form::Json => print_raw(&serde_json::to_string_pretty(&plan)?),
+        Form::Words { verbose: true } => print(&plan.in_full().to_string()),
+        Form::Words { verbose: false } => print(&plan.to_string()),
+    }
 }
 
-/// Prints what was asked for.
+/// Prints what was asked for, to people: nothing in it reaches the terminal but text.
 pub fn print(text: &str) -> anyhow::Result<ExitCode> {
+    print_raw(&terminal::lines(text))
+}
+
+/// Prints what was asked for, to programs.
+pub fn print_raw(text: &str) -> anyhow::Result<ExitCode> {
     match writeln!(std::io::stdout(), "{text}") {
         // Whoever reads has seen enough, as with `| head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
@@ -108,7 +112,7 @@ fn told(completed: &Completed, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     for problem in problems {
-        eprintln!("! {problem}");
+        eprintln!("! {}", terminal::printable(&problem.to_string()));
     }
     let seconds = std::time::Duration::from_millis(record.millis).as_secs_f64();
     let writes = number::of(record.writes, "write");

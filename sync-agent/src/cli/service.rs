@@ -36,7 +36,7 @@ pub fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
-        print!("{status}");
+        print!("{}", crate::terminal::lines(&status.to_string()));
     }
     Ok(ExitCode::SUCCESS)
 }

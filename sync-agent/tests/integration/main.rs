@@ -19,6 +19,7 @@ mod directory;
 mod ds389;
 mod faults;
 mod full;
+mod hostile;
 mod incremental;
 #[cfg(feature = "gssapi")]
 mod kerberos;
@@ -26,6 +27,7 @@ mod model;
 mod plans;
 mod properties;
 mod proxy;
+mod reading;
 mod references;
 mod repairs;
 mod saved_plan;

@@ -153,7 +153,7 @@ impl Reader {
             let missing = lock(&holdings).missing(ours.iter().map(|(_, resource)| *resource));
             let each = stream::iter(&missing).map(|resource| async {
                 if let Some(held) = self.retrieve(kind, resource).await? {
-                    lock(&holdings).add(kind, held);
+                    self.keep(kind, held, capabilities, &holdings).await?;
                 }
                 Ok::<_, TargetError>(())
             });

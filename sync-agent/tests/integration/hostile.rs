@@ -216,20 +216,20 @@ fn ends_at(cursor: bool, words: &str, page: impl Fn(usize) -> Value + Send + Syn
     requests.load(Ordering::SeqCst)
 }
 
-fn list(ids: impl IntoIterator<Item = usize>, total: usize, next: Option<String>) -> Value {
+fn list(ids: impl IntoIterator<Item = usize>, total: usize, next: Option<&str>) -> Value {
     let resources = ids.into_iter().map(|id| json!({"id": id.to_string(), "userName": format!("other{id}")}));
     json!({"totalResults": total, "Resources": resources.collect::<Vec<_>>(), "nextCursor": next})
 }
 
 #[test]
 fn a_list_whose_cursor_comes_again() {
-    assert!(ends_at(true, "does not go on", |_| list([1, 2], 100, Some("again".to_owned()))) < 10);
-    assert!(ends_at(true, "does not go on", |_| list([], 100, Some("again".to_owned()))) < 10);
+    assert!(ends_at(true, "does not go on", |_| list([1, 2], 100, Some("again"))) < 10);
+    assert!(ends_at(true, "does not go on", |_| list([], 100, Some("again"))) < 10);
 }
 
 #[test]
 fn a_list_without_end() {
-    assert!(ends_at(true, "does not end", |n| list([1], 100, Some(n.to_string()))) < 2_000);
+    assert!(ends_at(true, "does not end", |n| list([1], 100, Some(&n.to_string()))) < 2_000);
     assert!(ends_at(false, "does not end", |_| list([1], 1_000_000_000_000, None)) < 2_000);
 }
 

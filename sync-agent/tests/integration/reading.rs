@@ -532,7 +532,6 @@ fn who_loses_a_name_that_the_target_requires_stays() {
     clean(&agent.run(&["apply"]));
     assert_eq!(server.all("Users").len(), 2);
     directory.modify(&format!("dn: uid=ann,{PEOPLE}\nchangetype: modify\ndelete: givenName\n"));
-    println!("{} {}", agent.run(&["plan", "--verbose"]).stdout, agent.run(&["plan", "--full", "--verbose"]).stdout);
     for arguments in [&["apply"][..], &["apply", "--full"]] {
         let ran = agent.run(arguments);
         assert_eq!(ran.code, Some(1), "{ran:?}");

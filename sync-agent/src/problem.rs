@@ -103,7 +103,7 @@ codes! {
         "A group names a member whom several people may be, or is one of several groups that a person's primary group may be. Whoever is in the group at the target stays, and nobody joins."
         "The message names all. Give one of them another `uid` or `gidNumber`, or name the member by its DN.";
     NameReleased reports
-        "An object that left the scope had a name that somebody else has now. It gave the name up, and is no longer kept up to date."
+        "A group that left the scope had a name that another one has now. It gave the name up, and is no longer kept up to date."
         "Look at the old one at the target, whose name ends in `~` and part of its id: it keeps its members. Bring it back into scope by its DN or id, or delete it there.";
     MissingAttribute blocks
         "The mapping gives no value to an attribute without which the target takes no resource."

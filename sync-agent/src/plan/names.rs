@@ -3,9 +3,10 @@
 //! `userName` is unique at every target, `displayName` of a group at some. A name is given to a new
 //! person after the old one was deleted; two people swap theirs; a migration renames a thousand. A
 //! name that another resource of ours still has is released first, if that resource is about to be
-//! renamed or deleted, or has another name in the directory by now and is not kept up to date: then the
-//! name was freed, and nobody would tell the target. If it is neither, whoever wants the name has a
-//! conflict, which names both.
+//! renamed or deleted, or is a group that left the scope and has another name in the directory by now: then
+//! the name was freed, and nobody would tell the target. If it is neither, whoever wants the name has a
+//! conflict, which names both. A user who left the scope may still sign in by that name, and keeps it until
+//! a person has decided.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -71,13 +72,14 @@ pub(super) fn settle(question: Question<'_>, plan: &mut Plan) -> Names {
 }
 
 /// Whether an object of ours that is no longer desired has no right to its name any more: it is gone, or
-/// it left the scope and is called otherwise in the directory.
+/// it is a group that left the scope and is called otherwise in the directory.
 pub(super) fn is_free(holder: SourceId, question: Question<'_>) -> bool {
     match question.departures.get(&holder) {
         Some(Departure::Gone(_)) => true,
         Some(Departure::OutOfScope) => {
             let now = question.desired.outside.get(&holder);
             let written = question.known.get(&holder);
+            let written = written.filter(|written| written.kind == Kind::Group);
             now.zip(written).is_some_and(|(now, written)| fold(now) != fold(&written.name))
         }
         _ => false,

@@ -27,6 +27,7 @@ pub mod apply;
 mod assign;
 mod elements;
 mod remove;
+mod work;
 
 use serde_json::{Map, Value};
 

@@ -13,7 +13,7 @@ mod output;
 mod record;
 mod redact;
 
-pub use log::AuditLog;
+pub use log::{AuditLog, MAX_QUEUED};
 pub use output::{AuditError, Rotation, Target};
 pub use record::{AuditRecord, Document, EventName, Verb};
 pub use redact::HIDDEN;

@@ -8,6 +8,7 @@
 mod command;
 mod engine;
 mod files;
+mod limits;
 mod reference;
 mod run;
 mod serve;

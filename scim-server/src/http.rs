@@ -40,7 +40,7 @@ pub struct Settings {
 }
 
 /// Requests a second of a tenant under the `identity-center` profile.
-const IDENTITY_CENTER_RATE: u32 = 20;
+pub const IDENTITY_CENTER_RATE: u32 = 20;
 
 /// Answers requests. Shared by all connections.
 pub struct Service {

@@ -160,17 +160,21 @@ fn compared_ids(filter: &BoundFilter) -> Option<Vec<String>> {
 
 /// Takes `members` out of the value of an operation without a path; `None` when nothing is left.
 fn without_members(value: Value, mut take: impl FnMut(Value) -> Result<(), Error>) -> Result<Option<Value>, Error> {
-    let Value::Object(mut object) = value else { return Ok(Some(value)) };
-    let names: Vec<_> = object.keys().filter(|name| is_members(name)).cloned().collect();
-    if names.is_empty() {
+    let Value::Object(object) = value else { return Ok(Some(value)) };
+    if !object.keys().any(|name| is_members(name)) {
         return Ok(Some(Value::Object(object)));
     }
-    for name in names {
-        if let Some(listed) = object.shift_remove(&name) {
-            take(listed)?;
+    // In one pass: taking keys out one by one moves all that stand behind, and a client may write
+    // `members` behind any number of URNs.
+    let mut rest = Map::new();
+    for (name, value) in object {
+        if is_members(&name) {
+            take(value)?;
+        } else {
+            rest.insert(name, value);
         }
     }
-    Ok((!object.is_empty()).then_some(Value::Object(object)))
+    Ok((!rest.is_empty()).then_some(Value::Object(rest)))
 }
 
 fn is_members(name: &str) -> bool {

@@ -46,7 +46,7 @@ use crate::{
 /// How often an operation is decided anew when other writers are faster. Each conflict means that
 /// one of them got its way, so this is how many may write to one resource at once before somebody
 /// is sent away: more than any provider has connections.
-const ATTEMPTS: usize = 64;
+pub const ATTEMPTS: usize = 64;
 
 /// Bounds on the work that one request may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]

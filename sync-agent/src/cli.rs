@@ -18,7 +18,7 @@ use crate::{
     config::edit::List,
     cycle::dry_run::{DryRun, Form},
     state::held::Decision,
-    terminal::{Safe, safe},
+    terminal,
 };
 
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
@@ -204,7 +204,7 @@ pub fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info");
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| Safe(std::io::stderr()))
+        .with_writer(|| terminal::Lines(std::io::stderr()))
         .with_ansi(false)
         .without_time()
         .init();
@@ -241,7 +241,7 @@ pub fn main() -> ExitCode {
         }
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {}", safe(&in_words(&error)));
+        eprintln!("error: {}", terminal::lines(&in_words(&error)));
         ExitCode::from(2)
     })
 }

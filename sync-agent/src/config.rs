@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use crate::{
     dn::Dn,
-    mapping::{Mapping, Rule, defaults, expression::Expression, slot::Slot},
+    mapping::{Mapping, Rule, active::Ends, defaults, expression::Expression, slot::Slot},
     scope::{Nesting, Scope, Selector},
     source::Key,
 };
@@ -277,6 +277,10 @@ impl Config {
                 rules("mapping.user", &defaults, &raw.mapping.user)?
             },
             group: rules("mapping.group", &by_flavour(source.flavour, defaults::group), &raw.mapping.group)?,
+            ends: raw.mapping.ends.map_or_else(Ends::default, |ends| Ends {
+                policy: ends.contains(&raw::RawEnd::Policy),
+                shadow: ends.contains(&raw::RawEnd::Shadow),
+            }),
         };
         let target = target(raw.target, folder)?;
         if target.profile == TargetProfile::IdentityCenter && matches!(raw.scope.membership, RawNesting::Nested) {

@@ -28,7 +28,7 @@ use crate::{
     problem::Subject,
     scope,
     source::{
-        self, Coverage, DirectoryError, SourceId,
+        self, Coverage, DirectoryError, Kind, SourceId,
         observation::{self, Observation, Question},
     },
     state::{State, StateError},
@@ -131,6 +131,9 @@ pub async fn prepare(
     let selection = scope::select(&observation.population, &config.scope);
     let mut desired = mapping::map(&observation.population, selection, &config.mapping, clock.now());
     profile::fit(&mut desired, config.target.profile);
+    if !(profile::describes_groups(&desired) && target.has_attribute(Kind::Group, profile::DESCRIPTION).await?) {
+        profile::without_descriptions(&mut desired);
+    }
     let is_lost = |one: &&Subject| !known.contains_key(&one.id) && !desired.resources.contains_key(&one.id);
     let lost = doubted.iter().filter(is_lost).cloned().collect();
     recover(config, &target, &capabilities, lost, &mut known).await?;
@@ -146,6 +149,8 @@ pub async fn prepare(
     let held = target.look(&desired, &known, &capabilities, depth).await?;
     let wanted = |id| desired.wants(id);
     let departures = departure::departures(&known, &observation.population, &wanted, &observation.departed);
+    let outside = departures.keys().copied();
+    desired.outside = mapping::names(&observation.population, outside, &config.mapping, clock.now());
     let mut plan = plan::make(plan::Question {
         desired: &desired,
         departures: &departures,
@@ -205,7 +210,13 @@ async fn observe(
     let mut directory = source::open(&config.source, config.attributes()).await?;
     tracing::info!(server = directory.server(), "reading the directory");
     let known = known.copied().collect();
-    let question = Question { canary: &config.source.canary, known: &known, everything: extent == Extent::Everything };
+    let question = Question {
+        canary: &config.source.canary,
+        known: &known,
+        everything: extent == Extent::Everything,
+        referring: &config.mapping.referring(),
+        names: &config.scope.names(),
+    };
     let observation = observation::observe(&mut *directory, state.kept()?, &question).await?;
     tracing::info!(entries = observation.population.len(), "the directory was read");
     Ok(observation)

@@ -7,7 +7,9 @@
 //! Case is folded one character at a time, and normal forms are left alone. Full folding would make
 //! `Groß` and `Gross` one person, composing would do that to two entries which Active Directory
 //! holds apart; and a membership that ends at the wrong person is worse than one that is reported
-//! as unresolved.
+//! as unresolved. So two texts that are equal here are one name in every directory, and whether two
+//! others are is for the server to say: it is asked for the name, and the identity of what it returns
+//! decides.
 
 use std::{
     cmp::Ordering,
@@ -91,6 +93,13 @@ impl Dn {
         self.key.strip_prefix(&*base.key).is_some_and(|rest| rest.is_empty() || rest.starts_with(RDN))
     }
 
+    /// What names the entry itself: each attribute type of the first RDN by its short name, with its
+    /// value folded as [`folded`] does it.
+    pub fn rdn(&self) -> impl Iterator<Item = (&str, &str)> {
+        let last = self.key.rsplit(RDN).next().unwrap_or_default();
+        last.split(PART).filter_map(|part| part.split_once('='))
+    }
+
     /// The DNS name that the `DC` attributes spell: `corp.example.test`. Empty where there are none.
     pub fn domain(&self) -> String {
         let labels = self.key.split(RDN).filter_map(|rdn| rdn.strip_prefix("dc="));
@@ -141,8 +150,13 @@ fn value(text: &str) -> Result<(String, &str), &'static str> {
     while bytes.len() > solid && bytes.last() == Some(&b' ') {
         bytes.pop();
     }
-    let value = String::from_utf8_lossy(&bytes).chars().flat_map(char::to_lowercase).collect();
+    let value = folded(&String::from_utf8_lossy(&bytes));
     Ok((value, text.get(end..).unwrap_or_default()))
+}
+
+/// A value as names are compared: one character at a time in lower case.
+pub fn folded(value: &str) -> String {
+    value.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// An attribute type in lower case, by its short name (RFC 4514 §3).
@@ -245,6 +259,13 @@ mod tests {
         assert!(!Dn::parse("cn=x,ou=people2,dc=test").unwrap().is_within(&base));
         assert!(!Dn::parse("dc=test").unwrap().is_within(&base));
         assert!(base.is_within(&Dn::parse("").unwrap()));
+    }
+
+    #[test]
+    fn what_names_the_entry_itself() {
+        let dn = Dn::parse("UID=Jane\\, D+2.5.4.3=Ä,ou=people,dc=test").unwrap();
+        assert_eq!(dn.rdn().collect::<Vec<_>>(), [("cn", "ä"), ("uid", "jane, d")]);
+        assert_eq!(Dn::parse("").unwrap().rdn().count(), 0);
     }
 
     #[test]

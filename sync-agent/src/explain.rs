@@ -131,7 +131,7 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Ex
 }
 
 fn attributes(observed: &Observed, mapping: &Mapping, now: scim_protocol::Timestamp) -> Vec<Mapped> {
-    let given = Given { entry: &observed.entry, now };
+    let given = Given { entry: &observed.entry, now, ends: mapping.ends };
     let rules = mapping.of(observed.entry.kind).iter();
     let mapped = rules.map(|rule| Mapped {
         path: rule.slot.to_string(),
@@ -162,6 +162,10 @@ fn reasons(
     }
     if let Some(line) = scope.exclude.iter().find(|selector| selector.matches(observed)) {
         return (false, vec![format!("scope.exclude names it: {line}")]);
+    }
+    if selection.undecided.contains(&id) {
+        let line = "nobody can say whether a group in scope holds it: see AmbiguousMember; it stays as it is";
+        return (false, vec![line.to_owned()]);
     }
     let mut lines = vec!["no line of the scope means it, and no group in scope holds it".to_owned()];
     for group in population.of(Kind::Group).filter(|group| graph.direct(group.entry.id).contains(&id)) {

@@ -102,6 +102,12 @@ codes! {
     UnresolvedMember reports
         "A group has a member that is neither a user nor a group that is read: a computer, a contact, a foreign principal, or a name that leads nowhere."
         "Nothing, if it is meant so. Else add the base of the member to `source.users.bases`, or remove the member in the directory.";
+    AmbiguousMember reports
+        "A group names a member whom several people may be, or is one of several groups that a person's primary group may be. Whoever is in the group at the target stays, and nobody joins."
+        "The message names all. Give one of them another `uid` or `gidNumber`, or name the member by its DN.";
+    NameReleased reports
+        "A group that left the scope had a name that another one has now. It gave the name up, and is no longer kept up to date."
+        "Look at the old one at the target, whose name ends in `~` and part of its id: it keeps its members. Bring it back into scope by its DN or id, or delete it there.";
     MissingAttribute blocks
         "The mapping gives no value to an attribute without which the target takes no resource."
         "Fill the attribute in the directory, or add a fallback in `[mapping]`.";

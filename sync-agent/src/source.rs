@@ -6,8 +6,9 @@
 //! that was still there. On an error all that was given before is to be dropped.
 //!
 //! - [`entry`]: an entry and its identity; [`absence`]: the proof that one is gone.
-//! - [`connection`]: servers in order of preference, TLS, bind. [`search`]: the one way to search.
-//!   [`root_dse`]: what a server says about itself.
+//! - [`connection`]: servers in order of preference, and the bind; [`transport`] is the way there, TLS
+//!   included, and [`depth`] looks at what comes back before it is taken apart. [`search`]: the one way
+//!   to search; [`paging`] takes it from page to page. [`root_dse`]: what a server says about itself.
 //! - [`shape`]: how each kind of directory writes entries ([`active_directory`], [`openldap`]).
 //! - [`reader`]: reads everything, some entries again, or one; [`ranges`] and [`referral`] help it.
 //! - [`changes`]: what changed since a watermark, by the mechanism that the directory has.
@@ -20,10 +21,12 @@ pub mod active_directory;
 pub mod ber;
 pub mod changes;
 pub mod connection;
+pub mod depth;
 pub mod entry;
 pub mod ldif;
 pub mod observation;
 pub mod openldap;
+pub mod paging;
 pub mod ranges;
 pub mod reader;
 pub mod referral;
@@ -31,6 +34,7 @@ pub mod rights;
 pub mod root_dse;
 pub mod search;
 pub mod shape;
+pub mod transport;
 pub mod watch;
 
 use std::collections::BTreeSet;
@@ -226,9 +230,26 @@ pub enum Outside {
     /// A user or a group.
     Member(Entry),
     /// Something else, in words: a computer.
-    Other(&'static str),
+    Other {
+        /// Its identity, where that can be read: it may be an entry that was read, under another spelling
+        /// of its name.
+        id: Option<SourceId>,
+        /// What it is.
+        what: &'static str,
+    },
     /// It is not there, or not to be read: this proves nothing.
     Unknown,
+}
+
+impl Outside {
+    /// The identity of the entry that the server returned.
+    pub fn id(&self) -> Option<SourceId> {
+        match self {
+            Self::Member(entry) => Some(entry.id),
+            Self::Other { id, .. } => *id,
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// Takes what a reading says, one change at a time. It must be quick: the reading waits.
@@ -251,9 +272,15 @@ pub trait Directory: Send {
     /// [`Change::Missing`].
     async fn again(&mut self, ids: &BTreeSet<SourceId>, sink: &mut Sink<'_>) -> Result<(), DirectoryError>;
 
-    /// Reads the groups that hold any of these. A directory does not report a group when one of its
-    /// members appears, or gets another name, and the group does not follow.
-    async fn holders(&mut self, held: &[HeldAs], sink: &mut Sink<'_>) -> Result<(), DirectoryError>;
+    /// Reads the groups that hold any of these, and the people who refer to one by these attributes. A
+    /// directory does not report a group when one of its members appears, or gets another name, and the
+    /// group does not follow; nor a person whose manager does.
+    async fn holders(
+        &mut self,
+        held: &[HeldAs],
+        referring: &[String],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), DirectoryError>;
 
     /// A member that is not among what was read: it stands outside of the bases, or is something else.
     async fn outside(&mut self, dn: &Dn) -> Result<Outside, DirectoryError>;

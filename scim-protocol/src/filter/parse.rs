@@ -60,6 +60,9 @@ struct Parser<'a> {
     text: &'a str,
     /// In bytes, always between two characters.
     position: usize,
+    /// A position, and how many characters stand before it: where attributes stand is counted on from
+    /// the one before.
+    counted: (usize, usize),
     /// What the text is, for people.
     subject: &'static str,
     kind: ErrorKind,
@@ -67,7 +70,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, subject: &'static str, kind: ErrorKind) -> Self {
-        Self { text, position: 0, subject, kind }
+        Self { text, position: 0, counted: (0, 0), subject, kind }
     }
 
     /// `FILTER` with `or`, which binds least.
@@ -185,7 +188,10 @@ impl<'a> Parser<'a> {
             return Err(self.expected("an attribute name"));
         }
         let path = AttributePath::parse(word).map_err(|_| self.error(start, "an attribute name", &quote(word)))?;
-        Ok(path.at(self.character(start)))
+        let (from, before) = self.counted;
+        let between = self.text.get(from..start).map_or(0, |between| between.chars().count());
+        self.counted = (start, before + between);
+        Ok(path.at(before + between + 1))
     }
 
     /// `.name` behind a closing bracket.

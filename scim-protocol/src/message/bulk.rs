@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     members_of,
-    reference::{references, references_in_uri, resolve, resolve_uri},
+    reference::{references, references_in_uri, resolve, resolve_uri, without_repeats},
     take,
 };
 use crate::{Error, patch::PATCH_OP_SCHEMA};
@@ -169,13 +169,8 @@ fn read_operation(mut members: Map<String, Value>, bulk_ids: &mut HashSet<String
 impl BulkOperation {
     /// The bulkIds to which the path and the data refer, each once.
     pub fn references(&self) -> Vec<String> {
-        let mut found = references_in_uri(&self.path);
-        for id in self.data.iter().flat_map(references) {
-            if !found.contains(&id) {
-                found.push(id);
-            }
-        }
-        found
+        let in_data = self.data.iter().flat_map(references);
+        without_repeats(references_in_uri(&self.path).into_iter().chain(in_data))
     }
 
     /// Puts the ids of resources in the place of their bulkIds, in path and data. What `lookup` does

@@ -8,7 +8,12 @@ use std::{collections::HashSet, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use super::{MAX_OPERATIONS, Operation, assign::Assignment, at, too_many};
+use super::{
+    MAX_OPERATIONS, Operation,
+    assign::Assignment,
+    at, too_many,
+    work::{beyond_one, elements},
+};
 use crate::{
     Error, ErrorKind, Resource,
     filter::BoundFilter,
@@ -25,8 +30,9 @@ use crate::{
 /// The most list elements that the operations of one request may look at, all together, one counted
 /// once for each term of the filter that is tried on it. An operation looks at each element of its
 /// list, so a thousand operations on a list of thousands, or a hundred with filters of a thousand
-/// terms, would otherwise be a way to keep a server busy.
-const MAX_ELEMENTS_VISITED: usize = 250_000;
+/// terms, would otherwise be a way to keep a server busy. A long element counts as several, and so
+/// does one into which a long value is written: [`super::work`] has the measure.
+pub const MAX_ELEMENTS_VISITED: usize = 250_000;
 
 /// How `add` and `replace` differ is asked in few places; everything else they share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,28 +162,30 @@ impl Editor<'_> {
 
     fn assign(&mut self, urn: Option<&str>, assignment: &Assignment, value: &Value) -> Result<(), Error> {
         let filter = assignment.filter.map(|(bound, _)| bound);
-        self.edit(urn, assignment.attribute, filter, |container, at| assignment.run(container, value, at))
+        // What is written into chosen elements is written as often as there are such.
+        let copied = filter.is_some() || assignment.sub.is_some();
+        let each = filter.map_or(1, BoundFilter::terms).max(1) + if copied { beyond_one(value) } else { 0 };
+        self.edit(urn, assignment.attribute, each, |container, at| assignment.run(container, value, at))
     }
 
     /// Lets `change` edit the object that holds the attribute: the document, or the content of an
-    /// extension. `filter` is what `change` will try on each element.
+    /// extension. `each` is how much `change` will do for each element.
     pub(super) fn edit(
         &mut self,
         urn: Option<&str>,
         attribute: &Attribute,
-        filter: Option<&BoundFilter>,
+        each: usize,
         change: impl FnOnce(&mut Map<String, Value>, &Location) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let terms = filter.map_or(1, BoundFilter::terms).max(1);
         let Some(urn) = urn else {
-            visit(&mut self.visited, &self.document, attribute, terms)?;
+            visit(&mut self.visited, &self.document, attribute, each)?;
             return change(&mut self.document, &Location::core(&attribute.name));
         };
         let mut content = match self.document.remove(urn) {
             Some(Value::Object(content)) => content,
             _ => Map::new(),
         };
-        visit(&mut self.visited, &content, attribute, terms)?;
+        visit(&mut self.visited, &content, attribute, each)?;
         change(&mut content, &Location::extension(urn).name(&attribute.name))?;
         if !content.is_empty() {
             self.document.insert(urn.to_owned(), Value::Object(content));
@@ -186,13 +194,9 @@ impl Editor<'_> {
     }
 }
 
-fn visit(
-    visited: &mut usize,
-    container: &Map<String, Value>,
-    attribute: &Attribute,
-    terms: usize,
-) -> Result<(), Error> {
-    *visited += container.get(&attribute.name).and_then(Value::as_array).map_or(0, Vec::len) * terms;
+fn visit(visited: &mut usize, container: &Map<String, Value>, attribute: &Attribute, each: usize) -> Result<(), Error> {
+    let elements = container.get(&attribute.name).map_or(0, elements);
+    *visited = visited.saturating_add(elements.saturating_mul(each));
     if *visited > MAX_ELEMENTS_VISITED {
         let name = &attribute.name;
         return Err(Error::new(

@@ -31,7 +31,8 @@ impl Editor<'_> {
             (Some(attribute), _) => {
                 let sub = target.path.sub_attribute.as_deref();
                 let removal = Removal { attribute, sub, filter, listed: value, unknown: self.unknown };
-                self.edit(urn, attribute, filter, |container, at| removal.run(container, at))
+                let terms = filter.map_or(1, BoundFilter::terms).max(1);
+                self.edit(urn, attribute, terms, |container, at| removal.run(container, at))
             }
         }
     }

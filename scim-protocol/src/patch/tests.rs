@@ -415,5 +415,30 @@ fn too_much_work_is_refused() {
     let terms = vec!["value eq \"x\""; 130].join(" or ");
     let by_filter = |op: &str| json!([{"op": op, "path": format!("emails[{terms}]"), "value": {"display": "x"}}]);
     refuse(before.clone(), by_filter("replace"), ErrorKind::TooMany, "too much work");
-    refuse(before, by_filter("remove"), ErrorKind::TooMany, "too much work");
+    refuse(before.clone(), by_filter("remove"), ErrorKind::TooMany, "too much work");
+    // A value that goes into each element is copied as often.
+    let long = "x".repeat(100_000);
+    let copied = |path: &str| json!([{"op": "replace", "path": path, "value": long}]);
+    refuse(before.clone(), copied("emails[value pr].display"), ErrorKind::TooMany, "too much work");
+    refuse(before, copied("emails.display"), ErrorKind::TooMany, "too much work");
+    // A filter looks at all of a long text, in a list or alone.
+    let before = user(json!({"emails": [{"value": long}], "name": {"familyName": long}}));
+    let looking = |path: &str| json!(vec![json!({"op": "remove", "path": path}); 700]);
+    refuse(before.clone(), looking("emails[value co \"a\"].display"), ErrorKind::NoTarget, "Operations[0]");
+    refuse(
+        before,
+        looking("name[familyName co \"x\" or familyName co \"y\"].honorificSuffix"),
+        ErrorKind::TooMany,
+        "too much",
+    );
+}
+
+#[test]
+fn work_grows_as_the_list_does_and_not_with_its_square() {
+    // One operation that adds so many: as many elements looked at as there are, however many they are.
+    for many in [10_000, 20_000, 40_000] {
+        let emails: Vec<Value> = (0..many).map(|n| json!({"value": format!("{n}@x.org")})).collect();
+        let before = user(json!({}));
+        check(before, json!([{"op": "add", "path": "emails", "value": emails}]), user(json!({"emails": emails})));
+    }
 }

@@ -23,7 +23,7 @@ use super::{
 use crate::metrics::AuditMetrics;
 
 /// How many bytes may wait to be written: some ten thousand lines.
-const MAX_QUEUED: usize = 8 * 1024 * 1024;
+pub const MAX_QUEUED: usize = 8 * 1024 * 1024;
 /// After a write, how long the writer gathers lines before it writes again, so that requests need
 /// not wake it each time.
 const GATHER: Duration = Duration::from_millis(2);

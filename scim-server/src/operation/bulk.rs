@@ -6,6 +6,8 @@
 //! circle (§3.7.1), the first of them is made without the members that do not exist yet, and gets
 //! them at the end.
 
+mod order;
+
 use std::collections::{HashMap, HashSet};
 
 use scim_protocol::{
@@ -15,6 +17,7 @@ use scim_protocol::{
 };
 use serde_json::{Value, json};
 
+use self::order::Order;
 use super::{Answer, Condition, Content, Context, Operations, Outcome};
 use crate::{membership::MEMBERS, render::etag, store::ResourceId};
 
@@ -54,34 +57,33 @@ impl Operations {
             ));
         }
         let fail_on_errors = request.fail_on_errors.unwrap_or(u32::MAX);
-        let mut pending = Vec::new();
-        let mut run = Run {
-            ids: HashMap::new(),
-            made: HashSet::new(),
-            failed: HashSet::new(),
-            later: Vec::new(),
-            results: request.operations.iter().map(|_| None).collect(),
-            errors: 0,
-        };
-        for (i, operation) in request.operations.into_iter().enumerate() {
-            if let Ok(BulkOperation { method: BulkMethod::Post, bulk_id: Some(bulk_id), .. }) = &operation
+        let mut run = Run::new(request.operations.len());
+        for operation in request.operations.iter().flatten() {
+            if let BulkOperation { method: BulkMethod::Post, bulk_id: Some(bulk_id), .. } = operation
                 && run.ids.insert(bulk_id.clone(), self.ids.next(&*self.clock)).is_some()
             {
                 return Err(Error::syntax(format!(
                     "Two operations have the bulkId \"{bulk_id}\". Give each POST its own."
                 )));
             }
-            let references = operation.as_ref().map_or_else(|_| Vec::new(), BulkOperation::references);
-            pending.push(Pending { i, operation, references });
         }
-        while !pending.is_empty() && run.errors < fail_on_errors {
-            // The first operation whose references are settled; in a circle, simply the first.
-            let ready = pending.iter().position(|one| run.settled(&one.references)).unwrap_or(0);
-            let Pending { i, operation, references } = pending.remove(ready);
-            match operation {
-                Ok(operation) => self.run(context, &mut run, i, operation, &references).await,
+        let references: Vec<_> = request
+            .operations
+            .iter()
+            .map(|operation| operation.as_ref().map_or_else(|_| Vec::new(), BulkOperation::references))
+            .collect();
+        let mut order = Order::new(references.iter().map(Vec::as_slice), |id| run.ids.contains_key(id));
+        drop(references);
+        let mut operations: Vec<_> = request.operations.into_iter().map(Some).collect();
+        while run.errors < fail_on_errors
+            && let Some((i, settled)) = order.next()
+        {
+            let Some(operation) = operations.get_mut(i).and_then(Option::take) else { continue };
+            let bulk_id = match operation {
+                Ok(operation) => self.run(context, &mut run, i, operation, settled).await,
                 Err(refused) => run.refuse(i, refused),
-            }
+            };
+            order.settle(bulk_id.as_deref().unwrap_or_default());
         }
         self.add_later(context, &mut run).await;
         let results: Vec<_> = run.results.into_iter().flatten().collect();
@@ -89,16 +91,17 @@ impl Operations {
         Ok(Answer::plain(Outcome::Ok, Content::Whole(body)))
     }
 
+    /// Runs one operation, and notes what came of it. Gives its bulkId, which is settled by that.
     async fn run(
         &self,
         context: &Context,
         run: &mut Run,
         i: usize,
         mut operation: BulkOperation,
-        references: &[String],
-    ) {
+        settled: bool,
+    ) -> Option<String> {
         let (method, bulk_id) = (operation.method, operation.bulk_id.clone());
-        let later = if run.settled(references) { Vec::new() } else { run.postpone(&mut operation) };
+        let later = if settled { Vec::new() } else { run.postpone(&mut operation) };
         let resolved = run.resolve(&mut operation);
         // What failed is named too, unless it was to be made (RFC 7644 §3.7.3).
         let target = target_of(context, &operation).filter(|_| resolved.is_ok());
@@ -116,7 +119,7 @@ impl Operations {
         };
         match done {
             Ok(answer) => {
-                run.made.extend(bulk_id);
+                run.made.extend(bulk_id.clone());
                 result.status = status(answer.outcome);
                 result.version = answer.version.map(etag);
                 result.location = answer.location;
@@ -125,7 +128,7 @@ impl Operations {
                 }
             }
             Err(error) => {
-                run.failed.extend(bulk_id);
+                run.failed.extend(bulk_id.clone());
                 run.errors += 1;
                 result.fail(&error);
             }
@@ -133,6 +136,7 @@ impl Operations {
         if let Some(place) = run.results.get_mut(i) {
             *place = Some(result);
         }
+        bulk_id
     }
 
     async fn perform(&self, context: &Context, run: &Run, operation: BulkOperation) -> Result<Answer, Error> {
@@ -196,14 +200,6 @@ impl Operations {
     }
 }
 
-/// An operation that is still to be done.
-struct Pending {
-    i: usize,
-    operation: Result<BulkOperation, RefusedOperation>,
-    /// The bulkIds that it refers to, found once: each step asks them of everything that waits.
-    references: Vec<String>,
-}
-
 /// An operation that turned out to have failed.
 trait Fail {
     fn fail(&mut self, error: &Error);
@@ -217,10 +213,23 @@ impl Fail for BulkResult {
 }
 
 impl Run {
-    fn refuse(&mut self, i: usize, refused: RefusedOperation) {
+    fn new(operations: usize) -> Self {
+        Self {
+            ids: HashMap::new(),
+            made: HashSet::new(),
+            failed: HashSet::new(),
+            later: Vec::new(),
+            results: (0..operations).map(|_| None).collect(),
+            errors: 0,
+        }
+    }
+
+    /// Notes that an operation could not be read. Gives the bulkId that nothing will come of.
+    fn refuse(&mut self, i: usize, refused: RefusedOperation) -> Option<String> {
         self.errors += 1;
         // A bulkId that is given twice means the first operation that has it.
-        self.failed.extend(refused.bulk_id.clone().filter(|id| !self.ids.contains_key(id)));
+        let failed = refused.bulk_id.clone().filter(|id| !self.ids.contains_key(id));
+        self.failed.extend(failed.clone());
         if let Some(place) = self.results.get_mut(i) {
             *place = Some(BulkResult {
                 method: refused.method.unwrap_or_default(),
@@ -231,12 +240,7 @@ impl Run {
                 response: Some(refused.error.body()),
             });
         }
-    }
-
-    /// Whether everything that an operation refers to is there, or will never be.
-    fn settled(&self, references: &[String]) -> bool {
-        let open = |id: &String| self.ids.contains_key(id) && !self.made.contains(id) && !self.failed.contains(id);
-        !references.iter().any(open)
+        failed
     }
 
     /// Takes out the members that do not exist yet: only where operations refer to each other in a

@@ -39,15 +39,14 @@ impl Operations {
         let Some(listed) = listed else { return Ok(Vec::new()) };
         let mut keys = Vec::new();
         let mut seen = std::collections::HashSet::new();
-        let named = membership::values(&listed)?;
+        let mut named = membership::values(&listed)?;
         profile::check_member_count(context.caller.tenant(), named.len())?;
+        // Counted before any is looked up: too many are refused at the price of reading them.
+        named.retain(|id| seen.insert(id.clone()));
+        self.bound(named.len())?;
         for id in named {
-            let key = self.member(context, &id).await?;
-            if seen.insert(key.id) {
-                keys.push(key);
-            }
+            keys.push(self.member(context, &id).await?);
         }
-        self.bound(keys.len())?;
         Ok(keys)
     }
 
@@ -66,7 +65,13 @@ impl Operations {
             match operation {
                 MemberOperation::Add(ids) => {
                     for id in ids {
-                        decided.set(self.member(context, &id).await?.id, true);
+                        // Who is named again exists already.
+                        let known = ResourceId::parse(&id).filter(|id| decided.named.get(id) == Some(&true));
+                        let id = match known {
+                            Some(id) => id,
+                            None => self.member(context, &id).await?.id,
+                        };
+                        decided.set(id, true);
                     }
                 }
                 MemberOperation::Remove(ids) => {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::bail;
 
 use super::{
-    once::print,
+    once::{print, print_raw},
     service::{Reached, reach, unexpected},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 pub fn held(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let pending = pending(&Config::read(config)?)?;
     if json {
-        return print(&serde_json::to_string_pretty(&pending)?);
+        return print_raw(&serde_json::to_string_pretty(&pending)?);
     }
     match pending {
         Some(pending) => print(&format!("{pending}\n{}", pending.outcome())),

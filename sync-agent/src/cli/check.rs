@@ -22,7 +22,7 @@ use crate::{
         rights::{self, Rights},
     },
     target::{Reader, TargetError, expiry},
-    terminal::safe,
+    terminal::lines,
 };
 
 /// How one thing is.
@@ -94,7 +94,7 @@ impl Findings {
 
     fn push(&mut self, finding: Finding) {
         if !self.json {
-            self.progress.suspend(|| println!("{}", safe(&finding.to_string())));
+            self.progress.suspend(|| println!("{}", lines(&finding.to_string())));
         }
         self.all.push(finding);
     }

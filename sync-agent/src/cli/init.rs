@@ -23,7 +23,7 @@ use crate::{
     dn::Dn,
     number,
     source::{Kind, root},
-    terminal::safe,
+    terminal::printable,
 };
 
 /// So many groups are named in the file, the largest first.
@@ -172,7 +172,7 @@ fn choose(answers: &Answers, groups: &[(String, usize)]) -> anyhow::Result<Vec<S
     }
     println!("Groups that the account can read:");
     for (name, members) in groups.iter().take(NAMED) {
-        println!("  {} ({})", safe(name), number::of(*members, "member"));
+        println!("  {} ({})", printable(name), number::of(*members, "member"));
     }
     let chosen = ask("Whose members are synchronised? Names with commas between, or * for all groups")?;
     Ok(chosen.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect())

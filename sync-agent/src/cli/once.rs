@@ -12,15 +12,14 @@ use crate::{
     config::Config,
     cycle::{
         Extent, Manner, Progress,
-        dry_run::{DryRun, dry_run},
+        dry_run::{DryRun, Form, dry_run},
         whole::{self, Completed},
     },
     daemon::control::{Request, Response},
     number,
     plan::file::PlanFile,
     state::State,
-    status,
-    terminal::safe,
+    status, terminal,
 };
 
 /// Prints what a run would do, and saves it where that is wanted. A daemon that runs is asked.
@@ -35,12 +34,17 @@ pub fn plan(config: &Path, wanted: DryRun, out: Option<&Path>) -> anyhow::Result
     if let (Some(path), Some(file)) = (out, &planned.file) {
         file.write(path)?;
     }
-    print(&planned.text)
+    if wanted.form == Form::Json { print_raw(&planned.text) } else { print(&planned.text) }
 }
 
-/// Prints what was asked for.
+/// Prints what was asked for, to people: nothing in it reaches the terminal but text.
 pub fn print(text: &str) -> anyhow::Result<ExitCode> {
-    match writeln!(std::io::stdout(), "{}", safe(text)) {
+    print_raw(&terminal::lines(text))
+}
+
+/// Prints what was asked for, to programs.
+pub fn print_raw(text: &str) -> anyhow::Result<ExitCode> {
+    match writeln!(std::io::stdout(), "{text}") {
         // Whoever reads has seen enough, as with `| head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         written => written.map(|()| ExitCode::SUCCESS).context("cannot print"),
@@ -93,7 +97,7 @@ fn told(completed: &Completed, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     for problem in problems {
-        eprintln!("! {}", safe(&problem.to_string()));
+        eprintln!("! {}", terminal::printable(&problem.to_string()));
     }
     let seconds = std::time::Duration::from_millis(record.millis).as_secs_f64();
     let writes = number::of(record.writes, "write");

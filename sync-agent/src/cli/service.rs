@@ -6,7 +6,7 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::{bail, ensure};
 use tokio::sync::watch;
 
-use super::once::{print, runtime};
+use super::once::{print, print_raw, runtime};
 use crate::{
     clock::{Clock as _, SystemClock},
     config::Config,
@@ -34,7 +34,7 @@ pub fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
         Reached::Daemon(_) => return Err(unexpected()),
         Reached::State(state) => Status::read(&config, &state, SystemClock.now(), None)?,
     };
-    print(&if json { serde_json::to_string_pretty(&status)? } else { status.to_string().trim_end().to_owned() })
+    if json { print_raw(&serde_json::to_string_pretty(&status)?) } else { print(status.to_string().trim_end()) }
 }
 
 /// No more cycles.

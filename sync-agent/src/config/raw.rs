@@ -224,12 +224,26 @@ pub struct RawMapping {
     /// Whether the enterprise attributes are mapped too, `manager` among them.
     #[serde(default)]
     pub enterprise: bool,
+    /// Attributes that make an account inactive at a time, besides `accountExpires`: `pwdEndTime`, with
+    /// `pwdStartTime`, by default; `shadowExpire` may be added. Nothing with an empty list.
+    pub ends: Option<Vec<RawEnd>>,
     /// Rules for users.
     #[serde(default)]
     pub user: BTreeMap<String, RawExpression>,
     /// Rules for groups.
     #[serde(default)]
     pub group: BTreeMap<String, RawExpression>,
+}
+
+/// Each word of `mapping.ends`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum RawEnd {
+    /// Of OpenLDAP's password policy, `pwdStartTime` included.
+    #[serde(rename = "pwdEndTime")]
+    Policy,
+    /// Days since 1970 (RFC 2307).
+    #[serde(rename = "shadowExpire")]
+    Shadow,
 }
 
 /// One expression, or several of which the first with a value counts.

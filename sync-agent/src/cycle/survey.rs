@@ -57,7 +57,13 @@ impl Survey {
 /// Reads everything once.
 pub async fn survey(config: &Config) -> Result<Survey, CycleError> {
     let mut directory = source::open(&config.source, config.attributes()).await?;
-    let question = Question { canary: &config.source.canary, known: &BTreeSet::new(), everything: true };
+    let question = Question {
+        canary: &config.source.canary,
+        known: &BTreeSet::new(),
+        everything: true,
+        referring: &config.mapping.referring(),
+        names: &config.scope.names(),
+    };
     let observation = observation::observe(&mut *directory, None, &question).await?;
     let selection = scope::select(&observation.population, &config.scope);
     Ok(Survey { population: observation.population, selection, problems: observation.problems })

@@ -3,9 +3,9 @@
 //! A server that cannot be reached is passed over; one that refuses the bind ends the search for
 //! one, since the next would refuse it too and failed binds lock accounts.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult};
+use ldap3::{Ldap, LdapResult};
 use rustls::{
     CertificateError, ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -13,7 +13,7 @@ use rustls::{
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{DirectoryError, search::in_words};
+use super::{DirectoryError, search::in_words, transport};
 use crate::config::{Bind, SourceSettings, Tls};
 
 /// A bound connection. Dropped at the end of a cycle.
@@ -30,17 +30,8 @@ impl Connection {
         let tls = Arc::new(client_config(&settings.tls)?);
         let mut failures = Vec::new();
         for url in &settings.urls {
-            let connect = LdapConnSettings::new()
-                .set_conn_timeout(settings.connect_timeout)
-                .set_starttls(settings.tls.start_tls && url.starts_with("ldap://"))
-                .set_config(Arc::clone(&tls));
-            match LdapConnAsync::with_settings(connect, url).await {
-                Ok((connection, mut ldap)) => {
-                    tokio::spawn(async move {
-                        if let Err(error) = connection.drive().await {
-                            tracing::debug!(%error, "the connection to the directory ended");
-                        }
-                    });
+            match connect(url, settings, Arc::clone(&tls)).await {
+                Ok(mut ldap) => {
                     bind(&mut ldap, url, settings).await?;
                     return Ok(Self { ldap, url: url.clone() });
                 }
@@ -103,14 +94,42 @@ fn client_hello() -> Option<Vec<u8>> {
     Some(hello)
 }
 
+async fn connect(url: &str, settings: &SourceSettings, tls: Arc<ClientConfig>) -> io::Result<Ldap> {
+    #[cfg(feature = "gssapi")]
+    if matches!(settings.bind, Bind::Gssapi { .. }) {
+        return kerberos(url, settings, tls).await;
+    }
+    transport::open(url, settings.tls.start_tls, tls, settings.connect_timeout).await
+}
+
+/// A connection that the library makes by itself: Kerberos is bound to the TLS connection, or seals
+/// what is sent without one, and both are the library's to do. What such a server sends is not looked
+/// at before; but then it has proved who it is before it is asked for anything.
+#[cfg(feature = "gssapi")]
+async fn kerberos(url: &str, settings: &SourceSettings, tls: Arc<ClientConfig>) -> io::Result<Ldap> {
+    let connect = ldap3::LdapConnSettings::new()
+        .set_conn_timeout(settings.connect_timeout)
+        .set_starttls(settings.tls.start_tls && url.starts_with("ldap://"))
+        .set_config(tls);
+    let connected = ldap3::LdapConnAsync::with_settings(connect, url).await;
+    let (connection, ldap) = connected.map_err(|error| match error {
+        ldap3::LdapError::Io { source } => source,
+        other => io::Error::other(other),
+    })?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.drive().await {
+            tracing::debug!(%error, "the connection to the directory ended");
+        }
+    });
+    Ok(ldap)
+}
+
 /// Why a server could not be reached, and what to change where that is known.
-fn unreachable_in_words(error: &LdapError) -> String {
-    let tls = match error {
-        LdapError::Io { source } => source.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()),
-        _ => None,
-    };
+fn unreachable_in_words(error: &io::Error) -> String {
+    let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     let advice = match tls {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        // A signature is bad where another authority has the name of the one that is known.
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             "; name the authority that signed its certificate in source.tls.ca_file"
         }
         Some(rustls::Error::InvalidCertificate(

@@ -12,6 +12,7 @@ use super::{
     absence::{self, Verdict},
 };
 use crate::{
+    dn::Dn,
     number,
     population::{Finished, Intake, Population},
     problem::{Code, Problem},
@@ -39,6 +40,10 @@ pub struct Question<'a> {
     pub known: &'a BTreeSet<SourceId>,
     /// Whether everything is to be read, although there is a watermark.
     pub everything: bool,
+    /// The attributes of people that refer to others, in lower case: `manager`.
+    pub referring: &'a [String],
+    /// Names that the configuration has for entries: where no entry is written so, the server is asked.
+    pub names: &'a [Dn],
 }
 
 /// The directory as it was read.
@@ -73,12 +78,11 @@ pub async fn observe(
     question: &Question<'_>,
 ) -> Result<Observation, DirectoryError> {
     let Some(Kept { population, watermark }) = kept else {
-        return pass(directory, Intake::default(), None, question).await.map_err(|(_, error)| error);
+        return pass(directory, Population::default(), None, question).await.map_err(|(_, error)| error);
     };
-    match pass(directory, Intake::new(population), Some(&watermark), question).await {
+    match pass(directory, population, Some(&watermark), question).await {
         Ok(changes) if question.everything => {
-            let before = Intake::new(changes.population);
-            let full = pass(directory, before, None, question).await.map_err(|(_, error)| error)?;
+            let full = pass(directory, changes.population, None, question).await.map_err(|(_, error)| error)?;
             Ok(Observation {
                 changed: &full.changed | &changes.changed,
                 matters: &full.matters | &changes.matters,
@@ -89,7 +93,7 @@ pub async fn observe(
         Ok(changes) => Ok(changes),
         Err((before, DirectoryError::WatermarkRefused(reason))) => {
             tracing::info!(reason, "the directory is read from the beginning");
-            let full = pass(directory, Intake::new(before), None, question).await.map_err(|(_, error)| error)?;
+            let full = pass(directory, before, None, question).await.map_err(|(_, error)| error)?;
             Ok(Observation { restarted: Some(reason), ..full })
         }
         Err((_, error)) => Err(error),
@@ -99,14 +103,18 @@ pub async fn observe(
 /// One reading. With an error comes what was there before.
 async fn pass(
     directory: &mut dyn Directory,
-    mut intake: Intake,
+    before: Population,
     since: Option<&Watermark>,
     question: &Question<'_>,
 ) -> Result<Observation, (Population, DirectoryError)> {
+    let mut intake = Intake::new(before).referring(question.referring);
     match take(directory, &mut intake, since, question).await {
         Err(error) => Err((intake.into_before(), error)),
         Ok((Reading { coverage, watermark, problems }, departed)) => {
-            let Finished { population, changed, matters, .. } = intake.finish(coverage);
+            let Finished { mut population, changed, matters, .. } = intake.finish(coverage);
+            if let Err(error) = call(directory, &mut population, question.names).await {
+                return Err((population, error));
+            }
             let sure = !departed.iter().any(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)));
             Ok(Observation {
                 population,
@@ -146,14 +154,26 @@ async fn take(
         if held.len() > MANY {
             return Err(DirectoryError::WatermarkRefused(format!("{} entries are new or have new names", held.len())));
         }
-        directory.holders(&held, &mut |change| intake.take(change)).await?;
+        directory.holders(&held, question.referring, &mut |change| intake.take_holder(change)).await?;
     }
     outsiders(directory, intake, coverage).await?;
     let departed = departed(directory, intake, coverage, question, &mut reading.problems).await?;
     Ok((reading, departed))
 }
 
-/// Members outside of the bases, and theirs.
+/// Finds the entries that the configuration names, where it spells a name in another way than they do.
+async fn call(directory: &mut dyn Directory, population: &mut Population, names: &[Dn]) -> Result<(), DirectoryError> {
+    for dn in population.unknown(names.iter().cloned()) {
+        if let Some(id) = directory.outside(&dn).await?.id() {
+            population.call(id, dn);
+        }
+    }
+    Ok(())
+}
+
+/// Members that are written in another way than the entries that were read, or stand outside of the
+/// bases, and the members of those. What the server returns for a name is what the name means: it
+/// compares names as the directory does, with its rules for spaces, case and normal forms.
 async fn outsiders(
     directory: &mut dyn Directory,
     intake: &mut Intake,
@@ -165,11 +185,17 @@ async fn outsiders(
         if open.is_empty() {
             return Ok(());
         }
+        let missing = intake.missing(coverage);
         for dn in open {
-            match directory.outside(&dn).await? {
-                Outside::Member(entry) => intake.take_outside(entry),
-                Outside::Other(what) => intake.is_other(dn.clone(), what),
-                Outside::Unknown => {}
+            let found = directory.outside(&dn).await?;
+            match (found.id().filter(|id| intake.holds(*id, &missing, coverage)), found) {
+                (Some(id), _) => intake.is_called(id, dn.clone()),
+                (None, Outside::Member(entry)) if intake.is_member(&dn) => {
+                    intake.is_called(entry.id, dn.clone());
+                    intake.take_outside(entry);
+                }
+                (None, Outside::Other { what, .. }) => intake.is_other(dn.clone(), what),
+                (None, _) => {}
             }
             asked.insert(dn);
         }

@@ -15,7 +15,9 @@ impl Shape for Named {
     fn filter(&self, kind: Kind) -> &'static str {
         match kind {
             Kind::User => "(objectClass=inetOrgPerson)",
-            Kind::Group => "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))",
+            Kind::Group => {
+                "(&(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))(!(objectClass=inetOrgPerson)))"
+            }
         }
     }
 
@@ -25,8 +27,8 @@ impl Shape for Named {
 
     fn attributes(&self, kind: Kind) -> &'static [&'static str] {
         match kind {
-            Kind::User => &["uid", "cn"],
-            Kind::Group => &["cn", "member", "uniqueMember", "memberUid"],
+            Kind::User => &["uid", "cn", "gidNumber"],
+            Kind::Group => &["cn", "gidNumber", "member", "uniqueMember", "memberUid"],
         }
     }
 
@@ -50,6 +52,12 @@ impl Shape for Named {
         Some(entry)
     }
 
+    fn passes_over(&self, raw: &RawEntry) -> Option<&'static str> {
+        // 389 Directory Server puts the identity of the loser into its name.
+        let lost = Dn::parse(&raw.dn).is_ok_and(|dn| dn.rdn().any(|(name, _)| name == "nsuniqueid"));
+        lost.then_some("the loser of a replication conflict")
+    }
+
     fn by_id(&self, id: SourceId) -> String {
         let text = id.to_string();
         if self.id == "entryUUID" {
@@ -66,6 +74,15 @@ impl Shape for Named {
 mod tests {
     use super::*;
     use crate::source::Attributes;
+
+    #[test]
+    fn the_loser_of_a_conflict_is_nobody() {
+        let named = |dn: &str| RawEntry { dn: dn.to_owned(), attributes: Attributes::default() };
+        let shape = Named { id: "nsUniqueId" };
+        assert!(shape.passes_over(&named("nsuniqueid=66446001-1dd211b2+uid=ann,ou=people,dc=test")).is_some());
+        assert!(shape.passes_over(&named("uid=ann+nsuniqueid=66446001-1dd211b2,dc=test")).is_some());
+        assert!(shape.passes_over(&named("uid=nsuniqueid,ou=people,dc=test")).is_none());
+    }
 
     #[test]
     fn both_ways_of_writing_an_identity() {

@@ -19,6 +19,7 @@ mod directory;
 mod ds389;
 mod faults;
 mod full;
+mod hostile;
 mod incremental;
 #[cfg(feature = "gssapi")]
 mod kerberos;
@@ -27,6 +28,7 @@ mod operating;
 mod plans;
 mod properties;
 mod proxy;
+mod reading;
 mod references;
 mod repairs;
 mod saved_plan;

@@ -60,7 +60,13 @@ impl<'a> Follower<'a> {
             let population = self.kept.as_ref().map(|kept| &kept.population);
             let known: BTreeSet<SourceId> =
                 population.into_iter().flat_map(Population::iter).map(|observed| observed.entry.id).collect();
-            let question = Question { canary: &self.config.source.canary, known: &known, everything };
+            let question = Question {
+                canary: &self.config.source.canary,
+                known: &known,
+                everything,
+                referring: &self.config.mapping.referring(),
+                names: &self.config.scope.names(),
+            };
             observation::observe(&mut *directory, kept, &question).await
         })
     }

@@ -85,6 +85,9 @@ pub struct Desired {
     pub references: BTreeMap<String, SourceId>,
     /// The members of a group, sorted.
     pub members: Vec<SourceId>,
+    /// Whether a group has members that the account may not read, itself or by a group within: then
+    /// nobody is known to have left.
+    pub partial: bool,
 }
 
 impl Desired {
@@ -130,11 +133,13 @@ pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now
     let mut snapshot = Snapshot { attributes, problems, ..Snapshot::default() };
     let users = users.into_keys().map(|id| (id, Vec::new()));
     let groups = groups.into_iter().map(|(id, chosen)| (id, chosen.members));
+    let partial = partial(population);
     for (id, members) in users.chain(groups) {
         let Some(observed) = population.get(id) else { continue };
         match resource(observed, mapping.of(observed.entry.kind), &managers, now) {
             Ok(mut desired) => {
                 desired.members = members;
+                desired.partial = partial.contains(&id);
                 snapshot.resources.insert(id, desired);
             }
             Err(problem) => {
@@ -144,6 +149,27 @@ pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now
         }
     }
     snapshot
+}
+
+/// Groups that hide members, and those that hold one of these.
+fn partial(population: &Population) -> HashSet<SourceId> {
+    let groups = || population.of(Kind::Group);
+    let mut open: Vec<SourceId> = groups().filter(|group| group.partial).map(|group| group.entry.id).collect();
+    let mut partial = HashSet::new();
+    let mut holders: HashMap<SourceId, Vec<SourceId>> = HashMap::new();
+    if !open.is_empty() {
+        for group in groups() {
+            for member in &group.members {
+                holders.entry(*member).or_default().push(group.entry.id);
+            }
+        }
+    }
+    while let Some(id) = open.pop() {
+        if partial.insert(id) {
+            open.extend(holders.get(&id).into_iter().flatten());
+        }
+    }
+    partial
 }
 
 /// Whom a reference can mean: the users in scope. Empty where nothing refers to them.
@@ -203,9 +229,13 @@ pub fn resource(
     let naming = entry.kind.naming_attribute();
     let subject = |name: &str| Subject { id: entry.id, kind: entry.kind, name: name.to_owned() };
     match document.get(naming).and_then(Value::as_str) {
-        Some(name) => {
-            Ok(Desired { subject: subject(name), document: Document::new(&document), references, members: Vec::new() })
-        }
+        Some(name) => Ok(Desired {
+            subject: subject(name),
+            document: Document::new(&document),
+            references,
+            members: Vec::new(),
+            partial: false,
+        }),
         None => Err(Problem {
             code: Code::MissingAttribute,
             subject: Some(subject(entry.dn.as_str())),

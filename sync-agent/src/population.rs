@@ -8,6 +8,8 @@
 //! While a reading runs a member is a number of four bytes, and each name is held once: a million
 //! memberships cost four megabytes and not a hundred.
 
+pub mod absent;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,8 @@ pub struct Observed {
     pub unresolved: Vec<String>,
     /// It stands outside of the bases, and is here because a group holds it.
     pub outside: bool,
+    /// It is a group whose members the account may not read: whom else it has, nobody knows.
+    pub partial: bool,
 }
 
 impl Observed {
@@ -39,6 +43,7 @@ impl Observed {
             && self.entry.dn.as_str() == other.entry.dn.as_str()
             && self.members == other.members
             && self.outside == other.outside
+            && self.partial == other.partial
             && self.entry.attributes().same_values(other.entry.attributes())
     }
 }
@@ -112,6 +117,8 @@ pub struct Intake {
 struct Taken {
     entry: Entry,
     members: Vec<u32>,
+    /// Members whom the group does not show, and may have.
+    kept: Vec<SourceId>,
     outside: bool,
 }
 
@@ -161,7 +168,7 @@ impl Intake {
     fn upsert(&mut self, mut entry: Entry, outside: bool) {
         let members = std::mem::take(&mut entry.members);
         let members = members.into_iter().map(|member| self.number(member)).collect();
-        self.upserts.insert(entry.id, Taken { entry, members, outside });
+        self.upserts.insert(entry.id, Taken { entry, members, kept: Vec::new(), outside });
     }
 
     /// How many entries were taken so far: for a progress bar.
@@ -275,12 +282,13 @@ impl Intake {
             }
         }
         let mut unresolved = Vec::new();
-        for (id, Taken { entry, members, outside }) in std::mem::take(&mut self.upserts) {
+        for (id, Taken { entry, members, kept, outside }) in std::mem::take(&mut self.upserts) {
             unresolved.push((id, members));
+            let partial = entry.hides_members;
             if !replaced.contains_key(&id) {
                 changed.insert(id);
             }
-            entries.insert(id, Observed { entry, members: Vec::new(), unresolved: Vec::new(), outside });
+            entries.insert(id, Observed { entry, members: kept, unresolved: Vec::new(), outside, partial });
         }
         let resolved = self.resolve(&entries);
         for (id, members) in unresolved {

@@ -239,6 +239,9 @@ impl One<'_, '_> {
         join.retain(|id| self.will_be_there(*id));
         // Whoever was not seen may be a member still.
         leave.retain(|id| !matches!(question.departures.get(id), Some(Departure::Unproven(_))));
+        if self.desired.partial {
+            leave.clear();
+        }
         if !join.is_empty() {
             self.act(Reason::Membership, Step::Join { members: join });
         }

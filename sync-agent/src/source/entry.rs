@@ -123,6 +123,9 @@ pub struct Entry {
     /// [`Intake`](crate::population::Intake) resolves them. Only groups have any.
     #[serde(skip)]
     pub members: Vec<Member>,
+    /// It is a group that must have members (RFC 4519 §3.5, §3.6) and shows none: the account lacks the right.
+    #[serde(skip)]
+    pub hides_members: bool,
 }
 
 /// How a group names one of its members.
@@ -255,7 +258,7 @@ fn piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 impl Entry {
     /// An entry.
     pub fn new(id: SourceId, kind: Kind, dn: Dn, attributes: Attributes) -> Self {
-        Self { id, kind, dn, attributes, members: Vec::new() }
+        Self { id, kind, dn, attributes, members: Vec::new(), hides_members: false }
     }
 
     /// Its attributes.

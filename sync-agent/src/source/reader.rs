@@ -11,8 +11,8 @@ use ldap3::Scope;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Watermark,
-    changes,
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Trace,
+    Watermark, changes,
     connection::Connection,
     ranges, referral,
     root_dse::RootDse,
@@ -383,6 +383,30 @@ impl Directory for Reader {
         entry.map(Some).ok_or_else(|| {
             DirectoryError::Settings(format!("{dn:?} can be read, but not its {}", self.shape.id_attribute()))
         })
+    }
+
+    async fn trace(&mut self, id: SourceId, last: Option<&Dn>) -> Result<Trace, DirectoryError> {
+        self.trace_object(id, last).await
+    }
+
+    async fn trace_name(&mut self, dn: &Dn) -> Result<Trace, DirectoryError> {
+        let contexts = self.root.naming_contexts();
+        if !contexts.is_empty() && !contexts.iter().any(|context| dn.is_within(context)) {
+            return Ok(Trace::Vacant);
+        }
+        self.trace_name_of(dn, None).await
+    }
+
+    async fn still_has(&mut self, group: &Dn, member: &HeldAs) -> Result<Option<bool>, DirectoryError> {
+        self.has_member(group, member).await
+    }
+
+    async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
+        self.all_containers().await
+    }
+
+    fn ignores(&self, container: &Dn) -> bool {
+        self.settings.ignored_containers.iter().any(|ignored| container.is_within(ignored))
     }
 
     fn server(&self) -> &str {

@@ -19,15 +19,19 @@ use crate::{
 
 const WATERMARK: &str = "watermark";
 
+/// That the population is whole.
+const WHOLE: &str = "population";
+
+const SIGHTINGS: &str = "sightings";
+
 impl State {
-    /// What the last reading left; `None` where there is nothing that can be continued.
+    /// What the last reading left; `None` where there was none.
     pub fn kept(&self) -> Result<Option<Kept>, StateError> {
         let (entries, marks) = self.source_trees()?;
-        let Some(mark) = marks.get(WATERMARK)? else { return Ok(None) };
-        let watermark = match postcard::from_bytes::<Watermark>(&mark) {
-            Ok(watermark) => watermark,
-            Err(error) => return forgotten(&marks, &error),
-        };
+        if !marks.contains_key(WHOLE)? {
+            return Ok(None);
+        }
+        let sightings = marks.get(SIGHTINGS)?.and_then(|record| postcard::from_bytes(&record).ok());
         let mut population = Population::default();
         for record in &entries {
             match postcard::from_bytes::<Observed>(&record?.1) {
@@ -35,7 +39,7 @@ impl State {
                 Err(error) => return forgotten(&marks, &error),
             }
         }
-        Ok(Some(Kept { population, watermark }))
+        Ok(Some(Kept { population, watermark: self.watermark()?, sightings: sightings.unwrap_or_default() }))
     }
 
     /// Where the next reading continues.
@@ -59,19 +63,18 @@ impl State {
     pub fn keep(&self, observation: &Observation) -> Result<(), StateError> {
         let (entries, marks) = self.source_trees()?;
         let damaged = |error: postcard::Error| StateError::Record(error.to_string());
-        let Some(watermark) = &observation.watermark else {
-            marks.remove(WATERMARK)?;
-            entries.clear()?;
-            return Ok(());
-        };
         let everything: BTreeSet<SourceId>;
-        let write = if marks.contains_key(WATERMARK)? {
+        let write = if marks.contains_key(WHOLE)? {
             &observation.changed
         } else {
             entries.clear()?;
             everything = observation.population.iter().map(|observed| observed.entry.id).collect();
             &everything
         };
+        // Where an absent entry stood last must be known even when everything has to be read again.
+        if observation.watermark.is_none() {
+            marks.remove(WATERMARK)?;
+        }
         let mut batch = Batch::default();
         for (n, id) in write.iter().enumerate() {
             match observation.population.get(*id) {
@@ -83,7 +86,9 @@ impl State {
             }
         }
         entries.apply_batch(batch)?;
-        self.keep_watermark(watermark)
+        marks.insert(SIGHTINGS, postcard::to_stdvec(&observation.sightings).map_err(damaged)?)?;
+        marks.insert(WHOLE, b"")?;
+        observation.watermark.as_ref().map_or(Ok(()), |watermark| self.keep_watermark(watermark))
     }
 
     fn source_trees(&self) -> Result<(sled::Tree, sled::Tree), StateError> {
@@ -94,5 +99,6 @@ impl State {
 fn forgotten(marks: &sled::Tree, error: &postcard::Error) -> Result<Option<Kept>, StateError> {
     tracing::warn!(%error, "what was kept of the directory cannot be read; everything is read again");
     marks.remove(WATERMARK)?;
+    marks.remove(WHOLE)?;
     Ok(None)
 }

@@ -264,6 +264,11 @@ pub trait Directory: Send {
         Ok(Vec::new())
     }
 
+    /// Every entry that the account sees, or `None` where an absence is proved by identity.
+    async fn everything_seen(&mut self) -> Result<Option<Vec<(Option<SourceId>, Dn)>>, DirectoryError> {
+        Ok(None)
+    }
+
     /// Whether nobody can have been moved into a container that is seen no longer.
     fn ignores(&self, _container: &Dn) -> bool {
         false

@@ -6,7 +6,7 @@
 //! all that is said about that one: memberships and references. Approved, all of it is done; rejected, the
 //! target stays as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scim_protocol::value::fold;
 use serde_json::Value;
@@ -44,6 +44,10 @@ pub(super) fn hold(plan: &mut Plan, known: &Known) {
 struct Chain {
     /// Whose name is not given up: those who stay, and those whose next name is not free.
     keep_their_names: BTreeSet<SourceId>,
+    /// Groups that are not deleted, since whoever would be in the next of their name is not made.
+    stay: BTreeSet<SourceId>,
+    /// The names that the agent knows.
+    names: BTreeMap<SourceId, String>,
     /// Names that are not free.
     taken: BTreeSet<(Kind, String)>,
     /// Who is not made.
@@ -56,7 +60,12 @@ impl Chain {
     fn of(actions: &[Action], known: &Known, staying: BTreeSet<SourceId>) -> Self {
         let name = |id: &SourceId| known.get(id).map(|written| (written.kind, fold(&written.name)));
         let taken = staying.iter().filter_map(name).collect();
-        let mut chain = Self { keep_their_names: staying, taken, unmade: BTreeSet::new() };
+        let names = known.iter().map(|(id, written)| (*id, written.name.clone())).collect();
+        let (unmade, stay) = Default::default();
+        let mut chain = Self { keep_their_names: staying, stay, names, taken, unmade };
+        let deleted = actions.iter().filter(|action| matches!(action.step, Step::Delete { .. }));
+        let deleted: BTreeMap<(Kind, String), SourceId> =
+            deleted.filter_map(|action| Some((name(&action.subject.id)?, action.subject.id))).collect();
         let takers: Vec<(SourceId, (Kind, String), bool)> = actions.iter().filter_map(takes).collect();
         loop {
             let before = (chain.keep_their_names.len(), chain.unmade.len());
@@ -69,6 +78,15 @@ impl Chain {
                 } else {
                     chain.keep_their_names.insert(*id);
                     chain.taken.extend(name(id));
+                }
+            }
+            for action in actions {
+                let Step::Join { members } = &action.step else { continue };
+                let next = (action.subject.kind, fold(&action.subject.name));
+                if let (true, Some(old)) = (members.iter().any(|id| chain.unmade.contains(id)), deleted.get(&next)) {
+                    chain.stay.insert(*old);
+                    chain.keep_their_names.insert(*old);
+                    chain.taken.insert(next);
                 }
             }
             if before == (chain.keep_their_names.len(), chain.unmade.len()) {
@@ -85,6 +103,8 @@ impl Chain {
             return (None, Some(action));
         }
         match &action.step {
+            Step::Delete { .. } if self.stay.contains(&id) => (None, Some(action)),
+            Step::Leave { .. } if self.stay.contains(&id) => (None, Some(action)),
             Step::Release { .. } if self.keep_their_names.contains(&id) => (None, Some(action)),
             Step::Modify { changes, .. } if self.keep_their_names.contains(&id) => {
                 let naming = action.subject.kind.naming_attribute();
@@ -93,7 +113,12 @@ impl Chain {
                     let some = !changes.is_empty();
                     some.then(|| Step::Modify { changes, digest: Digest::unfinished() }).and_then(with)
                 };
-                (step(now), step(later))
+                let mut now = step(now);
+                // What is remembered of it keeps the name that it has.
+                if let (Some(now), Some(name)) = (&mut now, self.names.get(&id)) {
+                    now.subject.name.clone_from(name);
+                }
+                (now, step(later))
             }
             Step::Join { members } => {
                 let (later, now): (Vec<_>, Vec<_>) = members.iter().partition(|member| self.unmade.contains(member));

@@ -1,7 +1,7 @@
 //! What a reading says of those whom it does not show: where they stood, who may still name them, and
 //! which members groups no longer have.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Intake, MemberName, Observed, Taken};
 use crate::{
@@ -87,6 +87,20 @@ impl Intake {
             other && (compared && fresh.contains(*dn) || gone_from.iter().any(|gone| gone.has_rdn_of(dn)))
         });
         OpenNames { suspicious: suspicious.cloned().collect(), dangling: open }
+    }
+
+    /// Containers that held entries of the population before and show none of them now, with these.
+    pub fn silent_containers(&self, seen: &HashSet<Dn>) -> BTreeMap<Dn, Vec<Dn>> {
+        let mut containers: BTreeMap<Dn, (bool, Vec<Dn>)> = BTreeMap::new();
+        for observed in self.before.iter().filter(|observed| !observed.outside) {
+            let now = self.upserts.get(&observed.entry.id).map_or(&observed.entry.dn, |taken| &taken.entry.dn);
+            let Some(container) = now.parent() else { continue };
+            let (shows, children) = containers.entry(container).or_default();
+            *shows |= seen.contains(now);
+            children.push(now.clone());
+        }
+        let silent = containers.into_iter().filter(|(_, (shows, _))| !shows);
+        silent.map(|(container, (_, children))| (container, children)).collect()
     }
 
     /// Members whom a group that was read no longer shows, and who will be in the population.

@@ -258,6 +258,17 @@ async fn doubts(
     if gone_from.is_empty() {
         return Ok(doubts);
     }
+    if let Some(seen) = directory.everything_seen().await? {
+        let names: HashSet<Dn> = seen.into_iter().map(|(_, dn)| dn).collect();
+        for (container, children) in intake.silent_containers(&names) {
+            for child in children {
+                if !gone_from.contains(&child) || directory.trace_name(&child).await? != Trace::Vacant {
+                    doubts.containers.push(container);
+                    break;
+                }
+            }
+        }
+    }
     let OpenNames { dangling, suspicious } = intake.open_names(coverage, gone_from);
     for name in suspicious {
         if directory.trace_name(&name).await? != Trace::Vacant {

@@ -377,6 +377,10 @@ impl Directory for Reader {
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {
         let Some(mut raw) = self.lookup(key).await? else { return Ok(None) };
         let (dn, kind) = (raw.dn.clone(), Kind::of(&raw.attributes).unwrap_or(Kind::User));
+        // Every entry has one: a filter that no longer finds it was not left, it cannot be tried.
+        if matches!(key, Key::Id(_)) && raw.attributes.bytes("objectClass").is_empty() {
+            return Err(DirectoryError::Settings(format!("{dn:?} can be read, but not its objectClass")));
+        }
         raw.attributes.take("objectClass");
         let entry = self.whole(kind, raw).await?;
         // To say None here would be to say that the entry is gone.
@@ -403,6 +407,13 @@ impl Directory for Reader {
 
     async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
         self.all_containers().await
+    }
+
+    async fn everything_seen(&mut self) -> Result<Option<Vec<(Option<SourceId>, Dn)>>, DirectoryError> {
+        match self.flavour {
+            Flavour::ActiveDirectory => Ok(None),
+            _ => Ok(Some(Self::everything_seen(self).await?)),
+        }
     }
 
     fn ignores(&self, container: &Dn) -> bool {

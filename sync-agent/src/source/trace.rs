@@ -7,7 +7,7 @@
 //! | server | of a hidden entry | of a name that nothing has |
 //! | --- | --- | --- |
 //! | OpenLDAP | 32 without `matchedDN`, or 50 | 32, `matchedDN` is the parent |
-//! | 389 Directory Server | 50 | 32 |
+//! | 389 Directory Server | 50 | 0 or 32 |
 //! | Samba | true or false, whatever may be read | 32 |
 //! | Active Directory | the entry without attributes, where its container may be listed | 32 |
 //!
@@ -81,13 +81,13 @@ impl Reader {
         if let 10 | 34 | 53 = said.rc {
             return Ok(Trace::Silent(format!("the server does not hold {dn}")));
         }
-        if said.rc != NO_SUCH_OBJECT {
+        if !absent(&said) {
             return Ok(Trace::Hidden(format!("there is an entry {dn}, which the account may not read")));
         }
         let nothing = format!("cn={},{parent}", Uuid::new_v4());
         let control = self.compare(&nothing, "objectClass", b"top").await?;
         let silent = || Trace::Silent(format!("the account may not see whether {parent} holds anything"));
-        if control.rc != NO_SUCH_OBJECT {
+        if !absent(&control) {
             return Ok(silent());
         }
         Ok(match (same_name(&said.matched), same_name(&control.matched)) {
@@ -117,7 +117,7 @@ impl Reader {
             Some(false) => return Ok(Trace::Hidden("it is there, and the account may not read it".to_owned())),
             None => {}
         }
-        if self.compare(base, "objectClass", b"top").await?.rc != NO_SUCH_OBJECT {
+        if !absent(&self.compare(base, "objectClass", b"top").await?) {
             return Ok(Trace::Hidden("it is there, and the account may not read it".to_owned()));
         }
         if self.root.is_samba() {
@@ -182,17 +182,21 @@ impl Reader {
 
     /// All containers that the account sees in what the server holds of the bases.
     pub(in crate::source) async fn all_containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
+        self.seen_by(&format!("(|{})", super::changes::CONTAINERS)).await
+    }
+
+    /// Every entry of this filter that the account sees.
+    async fn seen_by(&mut self, filter: &str) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
         let bases: Vec<Dn> = self.bases().cloned().collect();
         let mut contexts: Vec<Dn> = self.root.naming_contexts();
         contexts.retain(|context| bases.iter().any(|base| base.is_within(context)));
         let places = if contexts.is_empty() { bases } else { contexts };
-        let filter = format!("(|{})", super::changes::CONTAINERS);
         let attributes = [self.shape.id_attribute().to_owned()];
         let (mut seen, shape) = (Vec::new(), self.shape);
         for place in places {
             let search = Search {
                 scope: Scope::Subtree,
-                filter: &filter,
+                filter,
                 page_size: Some(self.settings.page_size),
                 ..Search::one(place.as_str(), &attributes, self.settings.timeout)
             };
@@ -200,6 +204,11 @@ impl Reader {
             search::search(&mut self.connection.ldap, &search, &mut take).await?;
         }
         Ok(seen)
+    }
+
+    /// Every entry that the account sees in what the server holds of the bases: its name, and its identity.
+    pub(in crate::source) async fn everything_seen(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
+        self.seen_by("(objectClass=*)").await
     }
 
     /// One comparison (RFC 4511 §4.10). That the server cannot answer now is an error.
@@ -216,6 +225,11 @@ impl Reader {
             _ => Ok(result.0),
         }
     }
+}
+
+/// Whether nothing was found to compare: 389 Directory Server says success, which no comparison ends with.
+const fn absent(said: &LdapResult) -> bool {
+    matches!(said.rc, 0 | NO_SUCH_OBJECT)
 }
 
 /// A name that came with an answer; the empty one says nothing.

@@ -97,6 +97,20 @@ impl Chain {
 
     /// What of an action is done now, and what waits.
     fn part(&self, action: Action) -> (Option<Action>, Option<Action>) {
+        let (mut now, later) = self.parted(action);
+        // What is remembered of it keeps the name that it has, and is not whole.
+        if let Some(now) = now.as_mut().filter(|now| self.keep_their_names.contains(&now.subject.id)) {
+            if let Some(name) = self.names.get(&now.subject.id) {
+                now.subject.name.clone_from(name);
+            }
+            if let Step::Refer { digest, .. } | Step::Modify { digest, .. } | Step::Confirm { digest } = &mut now.step {
+                *digest = Digest::unfinished();
+            }
+        }
+        (now, later)
+    }
+
+    fn parted(&self, action: Action) -> (Option<Action>, Option<Action>) {
         let id = action.subject.id;
         let with = |step| Some(Action { step, ..action.clone() });
         if self.unmade.contains(&id) {
@@ -113,12 +127,7 @@ impl Chain {
                     let some = !changes.is_empty();
                     some.then(|| Step::Modify { changes, digest: Digest::unfinished() }).and_then(with)
                 };
-                let mut now = step(now);
-                // What is remembered of it keeps the name that it has.
-                if let (Some(now), Some(name)) = (&mut now, self.names.get(&id)) {
-                    now.subject.name.clone_from(name);
-                }
-                (now, step(later))
+                (step(now), step(later))
             }
             Step::Join { members } => {
                 let (later, now): (Vec<_>, Vec<_>) = members.iter().partition(|member| self.unmade.contains(member));

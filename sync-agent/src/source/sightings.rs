@@ -52,7 +52,11 @@ impl Sightings {
                     dn.map(|dn| Stray { dn, out_of_sight: *lasting })
                 }
                 Verdict::Unknown(_) => before.get(id).cloned(),
-                Verdict::Gone(_) => None,
+                // Its deletion at the target may be held back, and is proved again until it is done.
+                Verdict::Gone(_) => {
+                    let dn = before.get(id).map(|stray| stray.dn.clone()).or_else(|| last(*id));
+                    dn.map(|dn| Stray { dn, out_of_sight: false })
+                }
             };
             self.strays.extend(stray.map(|stray| (*id, stray)));
         }

@@ -98,6 +98,16 @@ impl Dn {
         Self::parse(self.text.get(end..)?).ok()
     }
 
+    /// The name after a container around it got another name; `None` where it does not lie beneath that one.
+    pub fn rebased(&self, old: &Self, new: &Self) -> Option<Self> {
+        let mut above = self.parent()?;
+        while above != *old {
+            above = above.parent()?;
+        }
+        let own = self.text.get(..self.text.len().checked_sub(above.text.len())?)?;
+        Self::parse(&format!("{own}{new}")).ok()
+    }
+
     /// Whether both have the same first RDN: what an entry keeps when it is moved and not renamed.
     pub fn has_rdn_of(&self, other: &Self) -> bool {
         let rdn = |dn: &'_ Self| dn.key.rsplit(RDN).next().map(str::to_owned);
@@ -272,6 +282,9 @@ mod tests {
         assert_eq!(parent("CN=a\\\\,ou=b").as_deref(), Some("ou=b"));
         assert_eq!((parent("dc=test"), parent("")), (None, None));
         let dn = |text| Dn::parse(text).unwrap();
+        let rebased = dn("uid=a\\,b,ou=x, ou=y,dc=test").rebased(&dn("OU=Y,dc=test"), &dn("ou=z,dc=test"));
+        assert_eq!(rebased, Some(dn("uid=a\\,b,ou=x,ou=z,dc=test")));
+        assert_eq!(dn("ou=y,dc=test").rebased(&dn("ou=y,dc=test"), &dn("ou=z")), None);
         assert!(dn("uid=A,ou=x").has_rdn_of(&dn("uid=a,ou=y,dc=test")));
         assert!(!dn("uid=a,ou=x").has_rdn_of(&dn("uid=b,ou=x")));
     }

@@ -117,8 +117,7 @@ impl Chain {
             return (None, Some(action));
         }
         match &action.step {
-            Step::Delete { .. } if self.stay.contains(&id) => (None, Some(action)),
-            Step::Leave { .. } if self.stay.contains(&id) => (None, Some(action)),
+            Step::Delete { .. } | Step::Leave { .. } if self.stay.contains(&id) => (None, Some(action)),
             Step::Release { .. } if self.keep_their_names.contains(&id) => (None, Some(action)),
             Step::Modify { changes, .. } if self.keep_their_names.contains(&id) => {
                 let naming = action.subject.kind.naming_attribute();

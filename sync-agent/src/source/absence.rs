@@ -171,12 +171,14 @@ async fn judge(
         Trace::Nowhere => Verdict::Gone(Proof(Evidence::Nowhere)),
         _ if out_of_sight => still(),
         Trace::Hidden(reason) | Trace::Silent(reason) => Verdict::Unknown(reason),
-        Trace::Vacant => match last.and_then(|stray| doubts.about(&stray.dn)) {
-            Some((reason, lasting)) => Verdict::OutOfSight { reason, lasting },
-            None => {
-                let name = last.map_or_else(String::new, |stray| stray.dn.to_string());
-                Verdict::Gone(Proof(Evidence::Vacant { name }))
-            }
-        },
+        Trace::Vacant => {
+            let vacant = |stray: &Stray| Verdict::Gone(Proof(Evidence::Vacant { name: stray.dn.to_string() }));
+            let doubtful = |stray: &Stray| {
+                let (reason, lasting) = doubts.about(&stray.dn)?;
+                Some(Verdict::OutOfSight { reason, lasting })
+            };
+            let judged = last.map(|stray| doubtful(stray).unwrap_or_else(|| vacant(stray)));
+            judged.unwrap_or_else(|| Verdict::Unknown("nobody remembers where it stood".to_owned()))
+        }
     })
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::{
     Coverage, Directory, DirectoryError, Key, Outside, Reading, SourceId, Trace, Watermark,
     absence::{self, Doubts, Verdict},
-    sightings::{Sightings, Stray},
+    sightings::{Looked, Sightings, Stray},
 };
 use crate::{
     dn::Dn,
@@ -218,14 +218,20 @@ async fn departed(
     let unseen = question.known.iter().filter(|id| !intake.holds(**id, &missing, coverage));
     let (shown, unseen): (Vec<_>, Vec<_>) = unseen.copied().partition(|id| intake.proof(*id).is_some());
     missing.extend(unseen);
-    let mut last: BTreeMap<SourceId, Stray> = sightings.strays.clone();
-    for id in &missing {
-        if let Some(dn) = intake.last(*id) {
-            last.insert(*id, Stray { dn: dn.clone(), out_of_sight: false });
-        }
-    }
-    let gone_from: BTreeSet<Dn> = missing.iter().filter_map(|id| Some(last.get(id)?.dn.clone())).collect();
-    let doubts = doubts(directory, intake, sightings, coverage, &gone_from).await?;
+    let looked = if coverage == Coverage::Everything || !missing.is_empty() {
+        let seen = directory.containers().await?;
+        sightings.look(&seen, &|container| directory.ignores(container))
+    } else {
+        Looked::default()
+    };
+    let stood = |id: &SourceId| {
+        let before = || Some(Stray { dn: intake.last(*id)?.clone(), out_of_sight: false });
+        let stray = sightings.strays.get(id).cloned().or_else(before)?;
+        Some((*id, Stray { dn: looked.now(&stray.dn), ..stray }))
+    };
+    let last: BTreeMap<SourceId, Stray> = missing.iter().filter_map(stood).collect();
+    let gone_from: BTreeSet<Dn> = last.values().map(|stray| stray.dn.clone()).collect();
+    let doubts = doubts(directory, intake, looked.lost, coverage, &gone_from).await?;
     let mut departed = absence::examine(directory, question.canary, &missing, &last, &doubts).await?;
     for (id, verdict) in &departed {
         match verdict {
@@ -235,26 +241,20 @@ async fn departed(
         }
     }
     tell(&departed, problems);
-    sightings.judge(&departed, &|id| intake.last(id).cloned());
+    sightings.judge(&departed, &last);
     departed.extend(shown.into_iter().filter_map(|id| Some((id, Verdict::Gone(intake.proof(id)?)))));
     Ok(departed)
 }
 
-/// Why those who left their place may not be gone. Nothing is asked where nobody is missing, but for what
-/// a full reading remembers of the containers.
+/// Why those who left their place may not be gone. Nothing is asked where nobody is missing.
 async fn doubts(
     directory: &mut dyn Directory,
     intake: &Intake,
-    sightings: &mut Sightings,
+    containers: Vec<Dn>,
     coverage: Coverage,
     gone_from: &BTreeSet<Dn>,
 ) -> Result<Doubts, DirectoryError> {
-    let mut doubts = Doubts::default();
-    if coverage == Coverage::Changes && gone_from.is_empty() {
-        return Ok(doubts);
-    }
-    let seen = directory.containers().await?;
-    doubts.containers = sightings.look(&seen, &|container| directory.ignores(container));
+    let mut doubts = Doubts { containers, ..Doubts::default() };
     if gone_from.is_empty() {
         return Ok(doubts);
     }

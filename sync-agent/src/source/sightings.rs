@@ -32,33 +32,52 @@ pub struct Sightings {
 }
 
 impl Sightings {
-    /// Takes the containers that are seen now, and says which are seen no longer.
-    pub fn look(&mut self, seen: &[(Option<SourceId>, Dn)], ignored: &dyn Fn(&Dn) -> bool) -> Vec<Dn> {
+    /// Takes the containers that are seen now.
+    pub fn look(&mut self, seen: &[(Option<SourceId>, Dn)], ignored: &dyn Fn(&Dn) -> bool) -> Looked {
+        let mut looked = Looked::default();
         self.containers.retain(|_, dn| !ignored(dn));
-        self.containers.extend(seen.iter().filter_map(|(id, dn)| Some(((*id)?, dn.clone()))));
+        for (id, dn) in seen {
+            let Some(id) = id else { continue };
+            if let Some(old) = self.containers.insert(*id, dn.clone()).filter(|old| old != dn) {
+                looked.renamed.push((old, dn.clone()));
+            }
+        }
+        // The innermost first: where it and one around it have new names, its own has both.
+        looked.renamed.sort_by_key(|(old, _)| std::cmp::Reverse(old.as_str().len()));
         let names: HashSet<&Dn> = seen.iter().map(|(_, dn)| dn).collect();
-        self.containers.values().filter(|dn| !names.contains(dn)).cloned().collect()
+        looked.lost = self.containers.values().filter(|dn| !names.contains(dn)).cloned().collect();
+        looked
     }
 
-    /// Brings the strays in line with what became of everybody who is not in the population. `last` is
-    /// where an object stood when it still was.
-    pub fn judge(&mut self, departed: &[(SourceId, Verdict)], last: &dyn Fn(SourceId) -> Option<Dn>) {
-        let before = std::mem::take(&mut self.strays);
-        for (id, verdict) in departed {
+    /// Brings the strays in line with what became of everybody who was not seen. `last` is where each
+    /// stood, by the present names of the containers.
+    pub fn judge(&mut self, departed: &[(SourceId, Verdict)], last: &BTreeMap<SourceId, Stray>) {
+        let stray = |(id, verdict): &(SourceId, Verdict)| {
+            let stood = last.get(id).cloned();
             let stray = match verdict {
                 Verdict::Elsewhere(dn) => Some(Stray { dn: dn.clone(), out_of_sight: false }),
-                Verdict::OutOfSight { lasting, .. } => {
-                    let dn = before.get(id).map(|stray| stray.dn.clone()).or_else(|| last(*id));
-                    dn.map(|dn| Stray { dn, out_of_sight: *lasting })
-                }
-                Verdict::Unknown(_) => before.get(id).cloned(),
-                // Its deletion at the target may be held back, and is proved again until it is done.
-                Verdict::Gone(_) => {
-                    let dn = before.get(id).map(|stray| stray.dn.clone()).or_else(|| last(*id));
-                    dn.map(|dn| Stray { dn, out_of_sight: false })
-                }
+                Verdict::OutOfSight { lasting, .. } => stood.map(|stray| Stray { out_of_sight: *lasting, ..stray }),
+                // The deletion of what is gone may be held back, and is proved again until it is done.
+                Verdict::Unknown(_) | Verdict::Gone(_) => stood,
             };
-            self.strays.extend(stray.map(|stray| (*id, stray)));
-        }
+            Some((*id, stray?))
+        };
+        self.strays = departed.iter().filter_map(stray).collect();
+    }
+}
+
+/// What became of the containers.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// Those that are seen no longer.
+    pub lost: Vec<Dn>,
+    /// Those that have another name: the old and the new one, the innermost first.
+    pub renamed: Vec<(Dn, Dn)>,
+}
+
+impl Looked {
+    /// The name that an entry has now if nothing but containers around it was renamed.
+    pub fn now(&self, dn: &Dn) -> Dn {
+        self.renamed.iter().find_map(|(old, new)| dn.rebased(old, new)).unwrap_or_else(|| dn.clone())
     }
 }

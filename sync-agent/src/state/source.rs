@@ -10,10 +10,12 @@ use sled::Batch;
 
 use super::{AT_A_TIME, State, StateError};
 use crate::{
+    dn::Dn,
     population::{Observed, Population},
     source::{
         SourceId, Watermark,
         observation::{Kept, Observation},
+        sightings::{Sightings, Stray},
     },
 };
 
@@ -24,14 +26,26 @@ const WHOLE: &str = "population";
 
 const SIGHTINGS: &str = "sightings";
 
+/// Where those stand who are about to be made: a run that is killed keeps nothing else of them.
+const PLACES: &str = "places";
+
 impl State {
     /// What the last reading left; `None` where there was none.
     pub fn kept(&self) -> Result<Option<Kept>, StateError> {
         let (entries, marks) = self.source_trees()?;
-        if !marks.contains_key(WHOLE)? {
-            return Ok(None);
-        }
         let sightings = marks.get(SIGHTINGS)?.and_then(|record| postcard::from_bytes(&record).ok());
+        let mut sightings: Sightings = sightings.unwrap_or_default();
+        for place in &self.db.open_tree(PLACES)? {
+            let (id, dn) = place?;
+            let dn = std::str::from_utf8(&dn).ok().and_then(|text| Dn::parse(text).ok());
+            if let (Some(id), Some(dn)) = (SourceId::from_bytes(&id), dn) {
+                sightings.strays.entry(id).or_insert(Stray { dn, out_of_sight: false });
+            }
+        }
+        if !marks.contains_key(WHOLE)? {
+            let some = !sightings.strays.is_empty();
+            return Ok(some.then(|| Kept { population: Population::default(), watermark: None, sightings }));
+        }
         let mut population = Population::default();
         for record in &entries {
             match postcard::from_bytes::<Observed>(&record?.1) {
@@ -39,7 +53,7 @@ impl State {
                 Err(error) => return forgotten(&marks, &error),
             }
         }
-        Ok(Some(Kept { population, watermark: self.watermark()?, sightings: sightings.unwrap_or_default() }))
+        Ok(Some(Kept { population, watermark: self.watermark()?, sightings }))
     }
 
     /// Where the next reading continues.
@@ -54,6 +68,15 @@ impl State {
         let mark = postcard::to_stdvec(watermark).map_err(|error| StateError::Record(error.to_string()))?;
         if marks.get(WATERMARK)?.as_deref() != Some(mark.as_slice()) {
             marks.insert(WATERMARK, mark)?;
+        }
+        Ok(())
+    }
+
+    /// Notes where entries stand of which a run is about to make resources.
+    pub fn note_places<'a>(&self, places: impl Iterator<Item = (SourceId, &'a Dn)>) -> Result<(), StateError> {
+        let tree = self.db.open_tree(PLACES)?;
+        for (id, dn) in places {
+            tree.insert(id.as_bytes(), dn.as_str())?;
         }
         Ok(())
     }
@@ -88,6 +111,7 @@ impl State {
         entries.apply_batch(batch)?;
         marks.insert(SIGHTINGS, postcard::to_stdvec(&observation.sightings).map_err(damaged)?)?;
         marks.insert(WHOLE, b"")?;
+        self.db.open_tree(PLACES)?.clear()?;
         observation.watermark.as_ref().map_or(Ok(()), |watermark| self.keep_watermark(watermark))
     }
 

@@ -1,7 +1,7 @@
 //! A directory that was loaded anew: everybody has another identity and the same name. Nothing of it is
 //! done before somebody approved, and then all.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::Value;
 use sync_agent::plan::{Plan, Step};
@@ -25,13 +25,14 @@ fn load(directory: &TestDirectory) -> String {
     let (people, groups) = (directory.get("USERS_DN"), directory.get("GROUPS_DN"));
     let mut add = String::new();
     for n in 10..22 {
-        add += &format!(
+        let _ = write!(
+            add,
             "dn: uid=u{n},{people}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: u{n}\ncn: u{n}\nsn: Name\n\n"
         );
     }
-    add += &format!("dn: cn=all,{groups}\nchangetype: add\nobjectClass: groupOfNames\ncn: all\n");
+    let _ = write!(add, "dn: cn=all,{groups}\nchangetype: add\nobjectClass: groupOfNames\ncn: all\n");
     for n in 10..22 {
-        add += &format!("member: uid=u{n},{people}\n");
+        let _ = writeln!(add, "member: uid=u{n},{people}");
     }
     directory.modify(&add);
     let delete = (10..22).map(|n| format!("dn: uid=u{n},{people}\nchangetype: delete\n\n"));
@@ -98,7 +99,7 @@ fn whoever_would_take_a_name_along_a_chain_waits_too() {
     now.remove(&id(5).to_string());
     assert_eq!(now, old, "all names are as they were");
     // The same again does nothing; approved, all of it is done.
-    assert_eq!(has(&world.run(&next), |step| step.is_write()), 0);
+    assert_eq!(has(&world.run(&next), Step::is_write), 0);
     world.approved = plan.held_back;
     world.run(&next);
     let done = world.plan(&next);

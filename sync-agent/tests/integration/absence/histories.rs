@@ -144,7 +144,7 @@ struct World {
     groups: Vec<Option<String>>,
     made: usize,
     config: Config,
-    _folder: TempDir,
+    folder: TempDir,
     kept: Option<Kept>,
     known: BTreeSet<SourceId>,
 }
@@ -165,7 +165,7 @@ impl World {
             groups: vec![None; GROUPS],
             made: 0,
             config,
-            _folder: folder,
+            folder,
             kept: None,
             known: BTreeSet::new(),
         }
@@ -175,7 +175,7 @@ impl World {
         let mut world = Self::admin(directory).await;
         world.base = format!("ou=h{number},{}", directory.get("BASE_DN"));
         let groups = format!("ou=groups,{}", world.base);
-        world.config = configured(directory, &world._folder, &world.base, &groups);
+        world.config = configured(directory, &world.folder, &world.base, &groups);
         world.unit(&world.base.clone()).await;
         world.unit(&groups).await;
         for n in 0..OUS {
@@ -364,7 +364,7 @@ impl World {
             }
         }
         let before = self.kept.take().map(|kept| kept.population).unwrap_or_default();
-        self.compare_members(&before, &seen.population, &truth, what)?;
+        Self::compare_members(&before, &seen.population, &truth, what)?;
         self.known.extend(seen.population.iter().map(|observed| observed.entry.id));
         let (population, watermark, sightings) = (seen.population, seen.watermark, seen.sightings);
         self.kept = Some(Kept { population, watermark, sightings });
@@ -373,7 +373,6 @@ impl World {
 
     /// Nobody has left a group who is in it still.
     fn compare_members(
-        &self,
         before: &Population,
         after: &Population,
         truth: &Truth,

@@ -269,6 +269,11 @@ pub trait Directory: Send {
         Ok(None)
     }
 
+    /// Whether the bases hold this name.
+    fn covers(&self, _dn: &Dn) -> bool {
+        true
+    }
+
     /// Whether nobody can have been moved into a container that is seen no longer.
     fn ignores(&self, _container: &Dn) -> bool {
         false

@@ -147,15 +147,15 @@ impl Intake {
         leavers
     }
 
-    /// How a group may name an entry: as it is named now (then it is resolved), and as it was, until the
-    /// directory has rewritten the name.
+    /// How a group may name an entry: as it is named now (then it is resolved), and by the DN that it had,
+    /// until the directory has rewritten it. A login that was given up names nobody.
     fn as_held(&self, id: SourceId, by_login: bool) -> Vec<(MemberName, HeldAs, bool)> {
         let now = self.upserts.get(&id).map(|taken| &taken.entry);
         let before = self.before.get(id).map(|observed| &observed.entry);
         let mut held: Vec<(MemberName, HeldAs, bool)> = Vec::new();
         for (n, entry) in now.into_iter().chain(before).enumerate() {
             held.push((MemberName::Dn(entry.dn.clone()), HeldAs::Dn(entry.dn.as_str().to_owned()), n == 0));
-            let logins = entry.attributes().texts("uid").filter(|_| by_login && entry.kind == Kind::User);
+            let logins = entry.attributes().texts("uid").filter(|_| n == 0 && by_login && entry.kind == Kind::User);
             held.extend(logins.map(|uid| (MemberName::Uid(uid.to_owned()), HeldAs::Login(uid.to_owned()), n == 0)));
         }
         let mut seen = HashSet::new();

@@ -83,8 +83,8 @@ pub enum Verdict {
 pub struct Doubts {
     /// Containers that were seen once, and are seen no longer.
     pub containers: Vec<Dn>,
-    /// Names in groups and references that lead to an entry which the account may not read, and led
-    /// there for the first time.
+    /// Entries that are shown without their identity; names in groups and references that lead to an entry
+    /// which the account may not read, and led there for the first time.
     pub hidden: Vec<Dn>,
     /// Names in groups and references that lead to nobody.
     pub dangling: BTreeSet<Dn>,
@@ -94,7 +94,7 @@ impl Doubts {
     /// About what stood here: why it may be out of sight, and whether that holds until it is seen again.
     fn about(&self, dn: &Dn) -> Option<(String, bool)> {
         if let Some(name) = self.hidden.first() {
-            return Some((format!("{name} is named by what was read and cannot be seen: it may be that"), true));
+            return Some((format!("{name} is there and cannot be read: it may be that"), true));
         }
         if let Some(container) = self.containers.first() {
             return Some((format!("{container} could be seen once and no longer can: it may be there"), true));

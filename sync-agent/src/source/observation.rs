@@ -259,6 +259,10 @@ async fn doubts(
         return Ok(doubts);
     }
     if let Some(seen) = directory.everything_seen().await? {
+        // What is shown without its identity may be anybody.
+        let nameless = seen.iter().filter(|(id, _)| id.is_none()).map(|(_, dn)| dn);
+        let moved = |dn: &&Dn| directory.covers(dn) || gone_from.iter().any(|gone| gone.has_rdn_of(dn));
+        doubts.hidden.extend(nameless.filter(moved).cloned());
         let names: HashSet<Dn> = seen.into_iter().map(|(_, dn)| dn).collect();
         for (container, children) in intake.silent_containers(&names) {
             for child in children {

@@ -416,6 +416,10 @@ impl Directory for Reader {
         }
     }
 
+    fn covers(&self, dn: &Dn) -> bool {
+        self.bases().any(|base| dn.is_within(base))
+    }
+
     fn ignores(&self, container: &Dn) -> bool {
         self.settings.ignored_containers.iter().any(|ignored| container.is_within(ignored))
     }

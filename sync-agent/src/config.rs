@@ -164,6 +164,8 @@ pub struct SourceSettings {
     pub groups: SearchSettings,
     /// What is read to prove that the account can read.
     pub canary: Key,
+    /// Containers that are seen no longer, and into which nobody can have been moved.
+    pub ignored_containers: Vec<Dn>,
     /// Entries a page.
     pub page_size: i32,
     /// How long a server may take to accept a connection, and then the bind.
@@ -371,6 +373,11 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
         referrals: raw.referrals,
         bind,
         canary,
+        ignored_containers: raw
+            .ignored_containers
+            .iter()
+            .map(|dn| dn_of("source.ignored_containers", dn))
+            .collect::<Result<_, _>>()?,
         page_size: i32::try_from(raw.page_size.get()).map_err(|_| wrong("source.page_size", "is too large"))?,
         connect_timeout: Duration::from_secs(raw.timeout_seconds.get()),
         timeout: Duration::from_secs(raw.timeout_seconds.get()),

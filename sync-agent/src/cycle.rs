@@ -21,7 +21,7 @@ use crate::{
     mapping::Snapshot,
     number, plan,
     plan::{
-        Held, Known, Plan, Written,
+        Held, Known, Plan, Step, Written,
         departure::{self, Departures},
         file::{Basis, PlanFile, PlanFileError},
     },
@@ -262,6 +262,10 @@ pub async fn run(
     // Whoever is wanted and still unknown is created or adopted by this plan, or by another.
     let settled = |id: &SourceId| prepared.known.contains_key(id) || !prepared.desired.resources.contains_key(id);
     state.clear_up(prepared.doubted.iter().map(|subject| subject.id).filter(settled))?;
+    let new =
+        prepared.plan.actions.iter().filter(|action| matches!(action.step, Step::Create { .. } | Step::Adopt { .. }));
+    let place = |id| Some((id, &prepared.observation.population.get(id)?.entry.dn));
+    state.note_places(new.filter_map(|action| place(action.subject.id)))?;
     // The plan has what is to be sent; writing takes long, and needs no second copy of everything.
     prepared.desired = Snapshot::default();
     (manner.progress)(Progress::Planned(prepared.plan.actions.len()));

@@ -88,6 +88,34 @@ impl Dn {
         &self.text
     }
 
+    /// The name of the container: without the first RDN. `None` for a name of one RDN, and for the root.
+    pub fn parent(&self) -> Option<Self> {
+        let (mut quoted, mut escaped) = (false, false);
+        let end = self.text.char_indices().find_map(|(at, c)| {
+            let ends = matches!(c, ',' | ';') && !quoted && !escaped;
+            quoted ^= c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends.then_some(at + c.len_utf8())
+        })?;
+        Self::parse(self.text.get(end..)?).ok()
+    }
+
+    /// The name after a container around it got another name; `None` where it does not lie beneath that one.
+    pub fn rebased(&self, old: &Self, new: &Self) -> Option<Self> {
+        let mut above = self.parent()?;
+        while above != *old {
+            above = above.parent()?;
+        }
+        let own = self.text.get(..self.text.len().checked_sub(above.text.len())?)?;
+        Self::parse(&format!("{own}{new}")).ok()
+    }
+
+    /// Whether both have the same first RDN: what an entry keeps when it is moved and not renamed.
+    pub fn has_rdn_of(&self, other: &Self) -> bool {
+        let rdn = |dn: &'_ Self| dn.key.rsplit(RDN).next().map(str::to_owned);
+        rdn(self) == rdn(other)
+    }
+
     /// Whether this name is `base` or lies beneath it.
     pub fn is_within(&self, base: &Self) -> bool {
         self.key.strip_prefix(&*base.key).is_some_and(|rest| rest.is_empty() || rest.starts_with(RDN))
@@ -271,6 +299,22 @@ mod tests {
     #[test]
     fn the_domain_is_spelt_by_its_components() {
         assert_eq!(Dn::parse("CN=x,DC=Corp,DC=example,DC=test").unwrap().domain(), "corp.example.test");
+    }
+
+    #[test]
+    fn the_container_of_a_name() {
+        let parent = |text| Dn::parse(text).unwrap().parent().map(|dn| dn.as_str().to_owned());
+        assert_eq!(parent("CN=Doe\\, Jane,OU=People,DC=test").as_deref(), Some("OU=People,DC=test"));
+        assert_eq!(parent("CN=\"Doe, Jane\",OU=People").as_deref(), Some("OU=People"));
+        assert_eq!(parent("CN=a\\2C, ou=b").as_deref(), Some(" ou=b"));
+        assert_eq!(parent("CN=a\\\\,ou=b").as_deref(), Some("ou=b"));
+        assert_eq!((parent("dc=test"), parent("")), (None, None));
+        let dn = |text| Dn::parse(text).unwrap();
+        let rebased = dn("uid=a\\,b,ou=x, ou=y,dc=test").rebased(&dn("OU=Y,dc=test"), &dn("ou=z,dc=test"));
+        assert_eq!(rebased, Some(dn("uid=a\\,b,ou=x,ou=z,dc=test")));
+        assert_eq!(dn("ou=y,dc=test").rebased(&dn("ou=y,dc=test"), &dn("ou=z")), None);
+        assert!(dn("uid=A,ou=x").has_rdn_of(&dn("uid=a,ou=y,dc=test")));
+        assert!(!dn("uid=a,ou=x").has_rdn_of(&dn("uid=b,ou=x")));
     }
 
     #[test]

@@ -99,6 +99,9 @@ pub struct Desired {
     pub members: Vec<SourceId>,
     /// Who may be a member, which nobody can say: these neither join nor leave. Sorted.
     pub undecided: Vec<SourceId>,
+    /// Whether a group has members that the account may not read, itself or by a group within: then
+    /// nobody is known to have left.
+    pub partial: bool,
 }
 
 impl Desired {
@@ -148,11 +151,13 @@ pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now
     let mut snapshot = Snapshot { attributes, problems, unmapped: undecided, ..Snapshot::default() };
     let users = users.into_keys().map(|id| (id, Vec::new(), Vec::new()));
     let groups = groups.into_iter().map(|(id, chosen)| (id, chosen.members, chosen.undecided));
+    let partial = partial(population);
     for (id, members, undecided) in users.chain(groups) {
         let Some(observed) = population.get(id) else { continue };
         match resource(observed, mapping, &managers, now) {
             Ok(mut desired) => {
                 (desired.members, desired.undecided) = (members, undecided);
+                desired.partial = partial.contains(&id);
                 snapshot.resources.insert(id, desired);
             }
             Err(problem) => {
@@ -177,6 +182,27 @@ pub fn names(
         Some((observed.entry.id, desired.subject.name))
     });
     named.collect()
+}
+
+/// Groups that hide members, and those that hold one of these.
+fn partial(population: &Population) -> HashSet<SourceId> {
+    let groups = || population.of(Kind::Group);
+    let mut open: Vec<SourceId> = groups().filter(|group| group.partial).map(|group| group.entry.id).collect();
+    let mut partial = HashSet::new();
+    let mut holders: HashMap<SourceId, Vec<SourceId>> = HashMap::new();
+    if !open.is_empty() {
+        for group in groups() {
+            for member in &group.members {
+                holders.entry(*member).or_default().push(group.entry.id);
+            }
+        }
+    }
+    while let Some(id) = open.pop() {
+        if partial.insert(id) {
+            open.extend(holders.get(&id).into_iter().flatten());
+        }
+    }
+    partial
 }
 
 /// Whom a reference can mean: the users in scope. Empty where nothing refers to them.
@@ -245,7 +271,7 @@ pub fn resource(
         Some(name) => {
             let document = Document::new(&document);
             let (members, undecided) = (Vec::new(), Vec::new());
-            Ok(Desired { subject: subject(name), document, references, members, undecided })
+            Ok(Desired { subject: subject(name), document, references, members, undecided, partial: false })
         }
         None => Err(Problem {
             code: Code::MissingAttribute,

@@ -6,6 +6,7 @@
 //! directory reports neither on the group. So it is with whomever a person refers to, as `manager`
 //! does. [`names`] does the resolving.
 
+pub mod absent;
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -36,6 +37,8 @@ pub struct Observed {
     /// Whom the attributes that refer to people mean: the value as it is written, and who bore that name
     /// when it was read.
     pub references: BTreeMap<String, SourceId>,
+    /// It is a group whose members the account may not read: whom else it has, nobody knows.
+    pub partial: bool,
 }
 
 /// A member that may be one of several people: nobody can say which.
@@ -50,7 +53,8 @@ pub struct Ambiguous {
 impl Observed {
     fn new(entry: Entry, outside: bool) -> Self {
         let (members, unresolved, ambiguous, references) = Default::default();
-        Self { entry, members, unresolved, outside, ambiguous, references }
+        let partial = entry.hides_members;
+        Self { entry, members, unresolved, outside, ambiguous, references, partial }
     }
 
     /// Gives it its members.
@@ -81,6 +85,7 @@ impl Observed {
             && self.outside == other.outside
             && self.ambiguous == other.ambiguous
             && self.references == other.references
+            && self.partial == other.partial
             && self.entry.attributes().same_values(other.entry.attributes())
     }
 }
@@ -181,6 +186,8 @@ struct Taken {
     entry: Entry,
     members: Vec<u32>,
     references: Vec<(String, u32)>,
+    /// Members whom the group does not show, and may have.
+    kept: Vec<SourceId>,
     outside: bool,
 }
 
@@ -257,7 +264,7 @@ impl Intake {
             let texts = entry.attributes().texts(attribute);
             references.extend(texts.filter_map(|text| Some((text.to_owned(), self.names.reference(text)?))));
         }
-        self.upserts.insert(entry.id, Taken { entry, members, references, outside });
+        self.upserts.insert(entry.id, Taken { entry, members, references, kept: Vec::new(), outside });
     }
 
     /// How many entries were taken so far: for a progress bar.
@@ -370,12 +377,12 @@ impl Intake {
             }
         }
         let mut unresolved = Vec::new();
-        for (id, Taken { entry, members, references, outside }) in std::mem::take(&mut self.upserts) {
+        for (id, Taken { entry, members, references, kept, outside }) in std::mem::take(&mut self.upserts) {
             unresolved.push((id, members, references));
             if !replaced.contains_key(&id) {
                 changed.insert(id);
             }
-            entries.insert(id, Observed::new(entry, outside));
+            entries.insert(id, Observed { members: kept, ..Observed::new(entry, outside) });
         }
         let resolved = self.names.resolve(&entries);
         for (id, members, references) in unresolved {

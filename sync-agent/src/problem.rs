@@ -96,6 +96,9 @@ codes! {
     AbsenceUnproved reports
         "An object is no longer seen, and nothing proves that it was deleted. It is left as it is."
         "Look whether the account may still read it. If it was deleted, let the account read deleted objects, or wait for the next full reconciliation.";
+    MembershipUnproved reports
+        "A group no longer shows some or all of its members, and the directory does not say that they have left. They stay."
+        "Let the account read, search and compare `member` and `uniqueMember` of the group. When it can, the next full reconciliation removes who has left.";
     ScopeNotFound reports
         "A name in the scope that no entry has."
         "Correct the name in `[scope]`, or remove it. A DN or an id outlives renaming.";

@@ -5,7 +5,8 @@
 //! [`Directory::read`] returns a [`Reading`]: every search in it ended with result 0 on a connection
 //! that was still there. On an error all that was given before is to be dropped.
 //!
-//! - [`entry`]: an entry and its identity; [`absence`]: the proof that one is gone.
+//! - [`entry`]: an entry and its identity; [`absence`]: the proof that one is gone; [`trace`]: what a
+//!   server says of what it does not show; [`sightings`]: what is remembered for that.
 //! - [`connection`]: servers in order of preference, and the bind; [`transport`] is the way there, TLS
 //!   included, and [`depth`] looks at what comes back before it is taken apart. [`search`]: the one way
 //!   to search; [`paging`] takes it from page to page. [`root_dse`]: what a server says about itself.
@@ -34,6 +35,8 @@ pub mod rights;
 pub mod root_dse;
 pub mod search;
 pub mod shape;
+pub mod sightings;
+pub mod trace;
 pub mod transport;
 pub mod watch;
 
@@ -45,6 +48,7 @@ use serde::{Deserialize, Serialize};
 pub use absence::Proof;
 pub use entry::{Attributes, Entry, Kind, Member, SourceId};
 pub use shape::HeldAs;
+pub use trace::Trace;
 
 use crate::{config::SourceSettings, dn::Dn, problem::Problem};
 
@@ -284,6 +288,41 @@ pub trait Directory: Send {
 
     /// A member that is not among what was read: it stands outside of the bases, or is something else.
     async fn outside(&mut self, dn: &Dn) -> Result<Outside, DirectoryError>;
+
+    /// What is known of an object that no search shows, and that stood here last. A file shows all it has.
+    async fn trace(&mut self, _id: SourceId, _last: Option<&Dn>) -> Result<Trace, DirectoryError> {
+        Ok(Trace::Nowhere)
+    }
+
+    /// The same of a name.
+    async fn trace_name(&mut self, _dn: &Dn) -> Result<Trace, DirectoryError> {
+        Ok(Trace::Vacant)
+    }
+
+    /// Whether a group still has a member that it no longer shows. `None` where nobody can say.
+    async fn still_has(&mut self, _group: &Dn, _member: &HeldAs) -> Result<Option<bool>, DirectoryError> {
+        Ok(Some(false))
+    }
+
+    /// All containers that the account sees, with their identity where it is shown.
+    async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
+        Ok(Vec::new())
+    }
+
+    /// Every entry that the account sees, or `None` where an absence is proved by identity.
+    async fn everything_seen(&mut self) -> Result<Option<Vec<(Option<SourceId>, Dn)>>, DirectoryError> {
+        Ok(None)
+    }
+
+    /// Whether the bases hold this name.
+    fn covers(&self, _dn: &Dn) -> bool {
+        true
+    }
+
+    /// Whether nobody can have been moved into a container that is seen no longer.
+    fn ignores(&self, _container: &Dn) -> bool {
+        false
+    }
 
     /// The server that is being read, for people: `ldaps://dc1.corp.example.test`.
     fn server(&self) -> &str;

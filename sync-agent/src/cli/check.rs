@@ -184,6 +184,13 @@ async fn try_directory(config: &Config, findings: &mut Findings) -> Result<(), D
     } else {
         bad("the canary cannot be read: without it no deletion can be proved; correct source.canary")
     });
+    if rights.groups_that_hide_members > 0 {
+        findings.push(bad(format!(
+            "{} of the first {} show no member, which every groupOfNames and groupOfUniqueNames has: let the account read, search and compare member and uniqueMember",
+            rights.groups_that_hide_members,
+            number::of(*groups, "group")
+        )));
+    }
     findings.push(match (users, groups, rights.groups_with_members) {
         (0, ..) => bad("no user is readable: look at source.users.bases, the filter, and the rights of the account"),
         (_, 0, _) => less("users are readable, and no group"),

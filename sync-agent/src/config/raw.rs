@@ -74,6 +74,10 @@ pub struct RawSource {
     pub groups: RawSearch,
     /// DN of an entry that must always be readable; the account itself by default.
     pub canary: Option<String>,
+    /// Containers that were seen once and are seen no longer, and into which nobody can have been moved:
+    /// they were deleted, or are none of the agent's business.
+    #[serde(default)]
+    pub ignored_containers: Vec<String>,
     /// Entries a page: 500 by default.
     #[serde(default = "page_size")]
     pub page_size: NonZeroU32,

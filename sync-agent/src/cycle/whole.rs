@@ -72,7 +72,7 @@ pub async fn complete(
             record.entries = prepared.observation.population.len();
             record.writes = outcome.writes;
             record.problems = outcome.problems.len() + outcome.waiting.len();
-            record.held_back = waiting(state, &prepared.plan)?.iter().map(|held| held.actions.len()).sum();
+            record.held_back = waiting(state, &prepared.plan)?.iter().map(HeldBack::losses).sum();
             record.changed = changed(&prepared.plan, &outcome).len();
             record.drift = drift(&prepared, &outcome);
             record.failure = outcome.stopped;
@@ -129,7 +129,7 @@ pub async fn outlast(
     state.add_cycle(CycleRecord {
         writes: outcome.writes,
         problems: outcome.problems.len(),
-        held_back: waiting(state, &plan)?.iter().map(|held| held.actions.len()).sum(),
+        held_back: waiting(state, &plan)?.iter().map(HeldBack::losses).sum(),
         failure: outcome.stopped,
         ..CycleRecord::new(started, false)
     })?;

@@ -242,6 +242,9 @@ impl One<'_, '_> {
         // Of whom nobody can say whether he is a member, and whoever was not seen, may be one still.
         leave.retain(|id| self.desired.undecided.binary_search(id).is_err());
         leave.retain(|id| !matches!(question.departures.get(id), Some(Departure::Unproven(_))));
+        if self.desired.partial {
+            leave.clear();
+        }
         if !join.is_empty() {
             self.act(Reason::Membership, Step::Join { members: join });
         }

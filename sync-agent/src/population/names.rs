@@ -22,8 +22,9 @@ pub(super) enum Meaning {
     Nobody(String),
 }
 
+/// A name as a directory writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Name {
+pub(super) enum Name {
     Dn(Dn),
     Login(String),
     /// What the directory wrote is no DN; kept to be reported.
@@ -61,6 +62,31 @@ impl Names {
     fn number(&mut self, name: Name) -> u32 {
         let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
         *self.numbers.entry(name).or_insert(next)
+    }
+
+    /// Each name at its number.
+    pub(super) fn numbered(&self) -> Vec<Option<&Name>> {
+        let mut names = vec![None; self.numbers.len()];
+        for (name, number) in &self.numbers {
+            if let Some(slot) = names.get_mut(*number as usize) {
+                *slot = Some(name);
+            }
+        }
+        names
+    }
+
+    /// Whether the server has said what stands under this name: somebody who spells it in another way, or
+    /// neither a user nor a group.
+    pub(super) fn is_explained(&self, dn: &Dn) -> bool {
+        self.others.contains_key(dn) || self.aliases.contains_key(dn)
+    }
+
+    /// Who the server has said to have this name, spelt in another way.
+    pub(super) fn alias(&self, name: &Name) -> Option<SourceId> {
+        match name {
+            Name::Dn(dn) => self.aliases.get(dn).copied(),
+            Name::Login(_) | Name::Broken(_) => None,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

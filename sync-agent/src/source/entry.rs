@@ -125,6 +125,9 @@ pub struct Entry {
     /// [`Intake`](crate::population::Intake) resolves them. Only groups have any.
     #[serde(skip)]
     pub members: Vec<Member>,
+    /// It is a group that must have members (RFC 4519 §3.5, §3.6) and shows none: the account lacks the right.
+    #[serde(skip)]
+    pub hides_members: bool,
 }
 
 /// How a group names one of its members.
@@ -278,7 +281,7 @@ impl Entry {
             // Directories compare names without regard to how many spaces stand between two words.
             attributes.put_first(name, |text| dn::folded(text) == value || words(text) == words(value));
         }
-        Self { id, kind, dn, attributes, members: Vec::new() }
+        Self { id, kind, dn, attributes, members: Vec::new(), hides_members: false }
     }
 
     /// Its attributes.

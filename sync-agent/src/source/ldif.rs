@@ -44,7 +44,10 @@ impl Ldif {
             }
             let dn = raw.dn.clone();
             let entry = shape::of(flavour).entry(kind, raw);
-            entries.push(entry.ok_or_else(|| format!("line {line}: {dn} has no identity that can be read"))?);
+            let mut entry = entry.ok_or_else(|| format!("line {line}: {dn} has no identity that can be read"))?;
+            // A file hides nothing.
+            entry.hides_members = false;
+            entries.push(entry);
         }
         Ok(Self { entries, name: "ldif".to_owned() })
     }

@@ -1,7 +1,7 @@
 //! How OpenLDAP, 389 Directory Server and other LDAP servers write entries: groups of names, POSIX
 //! groups, and an operational attribute for the identity.
 
-use super::{Entry, Kind, Member, SourceId, search::RawEntry, shape::Shape};
+use super::{Attributes, Entry, Kind, Member, SourceId, search::RawEntry, shape::Shape};
 use crate::dn::Dn;
 
 /// How such a directory writes entries.
@@ -28,7 +28,7 @@ impl Shape for Named {
     fn attributes(&self, kind: Kind) -> &'static [&'static str] {
         match kind {
             Kind::User => &["uid", "cn", "gidNumber"],
-            Kind::Group => &["cn", "gidNumber", "member", "uniqueMember", "memberUid"],
+            Kind::Group => &["cn", "gidNumber", "member", "uniqueMember", "memberUid", "objectClass"],
         }
     }
 
@@ -47,6 +47,8 @@ impl Shape for Named {
         let names: Vec<_> = ["member", "uniqueMember"].iter().flat_map(|name| raw.attributes.take(name)).collect();
         let logins = raw.attributes.take("memberUid");
         let mut entry = Entry::new(id, kind, dn, raw.attributes);
+        // The schema of 389 Directory Server lets a group of names be empty.
+        entry.hides_members = self.id == "entryUUID" && names.is_empty() && must_have_members(entry.attributes());
         entry.members.extend(names.into_iter().map(Member::named));
         entry.members.extend(logins.into_iter().map(Member::login));
         Some(entry)
@@ -70,10 +72,15 @@ impl Shape for Named {
     }
 }
 
+/// Whether a group of these classes has at least one member (RFC 4519 §3.5, §3.6).
+pub fn must_have_members(attributes: &Attributes) -> bool {
+    let must = |class: &str| ["groupOfNames", "groupOfUniqueNames"].iter().any(|one| class.eq_ignore_ascii_case(one));
+    attributes.texts("objectClass").any(must)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Attributes;
 
     #[test]
     fn the_loser_of_a_conflict_is_nobody() {

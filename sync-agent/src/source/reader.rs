@@ -11,8 +11,8 @@ use ldap3::Scope;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Watermark,
-    changes,
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Trace,
+    Watermark, changes,
     connection::Connection,
     ranges, referral,
     root_dse::RootDse,
@@ -411,6 +411,10 @@ impl Directory for Reader {
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {
         let Some(mut raw) = self.lookup(key).await? else { return Ok(None) };
         let (dn, kind) = (raw.dn.clone(), Kind::of(&raw.attributes).unwrap_or(Kind::User));
+        // Every entry has one: a filter that no longer finds it was not left, it cannot be tried.
+        if matches!(key, Key::Id(_)) && raw.attributes.bytes("objectClass").is_empty() {
+            return Err(DirectoryError::Settings(format!("{dn:?} can be read, but not its objectClass")));
+        }
         raw.attributes.take("objectClass");
         // Whatever it is, it is there: also what a reading passes over.
         let entry = self.taken(kind, raw).await?;
@@ -418,6 +422,41 @@ impl Directory for Reader {
         entry.map(Some).ok_or_else(|| {
             DirectoryError::Settings(format!("{dn:?} can be read, but not its {}", self.shape.id_attribute()))
         })
+    }
+
+    async fn trace(&mut self, id: SourceId, last: Option<&Dn>) -> Result<Trace, DirectoryError> {
+        self.trace_object(id, last).await
+    }
+
+    async fn trace_name(&mut self, dn: &Dn) -> Result<Trace, DirectoryError> {
+        let contexts = self.root.naming_contexts();
+        if !contexts.is_empty() && !contexts.iter().any(|context| dn.is_within(context)) {
+            return Ok(Trace::Vacant);
+        }
+        self.trace_name_of(dn, None).await
+    }
+
+    async fn still_has(&mut self, group: &Dn, member: &HeldAs) -> Result<Option<bool>, DirectoryError> {
+        self.has_member(group, member).await
+    }
+
+    async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
+        self.all_containers().await
+    }
+
+    async fn everything_seen(&mut self) -> Result<Option<Vec<(Option<SourceId>, Dn)>>, DirectoryError> {
+        match self.flavour {
+            Flavour::ActiveDirectory => Ok(None),
+            _ => Ok(Some(Self::everything_seen(self).await?)),
+        }
+    }
+
+    fn covers(&self, dn: &Dn) -> bool {
+        self.bases().any(|base| dn.is_within(base))
+    }
+
+    fn ignores(&self, container: &Dn) -> bool {
+        self.settings.ignored_containers.iter().any(|ignored| container.is_within(ignored))
     }
 
     fn server(&self) -> &str {

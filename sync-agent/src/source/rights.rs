@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{
     Directory, DirectoryError, Kind, Mark,
+    openldap::must_have_members,
     reader::Reader,
     search::{self, Search},
 };
@@ -44,6 +45,8 @@ pub struct Rights {
     pub account_state: BTreeMap<&'static str, usize>,
     /// How many of these groups show members.
     pub groups_with_members: usize,
+    /// How many of these groups show none, although a group of their class has at least one.
+    pub groups_that_hide_members: usize,
     /// The mechanism by which changes are followed; `None` where every reading is full.
     pub mechanism: Option<&'static str>,
     /// Whether deletions are shown at once. Otherwise the full comparison finds them.
@@ -59,7 +62,8 @@ pub struct Rights {
 pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<Rights, DirectoryError> {
     let mut reader = Reader::open(settings, mapped).await?;
     let canary = reader.find(&settings.canary).await?.is_some();
-    let (mut users, mut groups, mut groups_with_members) = (0, 0, 0);
+    let (mut users, mut groups, mut groups_with_members, mut groups_that_hide_members) = (0, 0, 0, 0);
+    let must = matches!(reader.flavour, Flavour::OpenLdap | Flavour::Generic);
     let mut account_state = BTreeMap::from(states(reader.flavour).map(|name| (name, 0)));
     for place in reader.places() {
         let attributes = reader.attributes(place.kind);
@@ -79,7 +83,9 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
             Kind::Group => {
                 groups += 1;
                 let mut names = raw.attributes.iter().map(|(name, _)| name);
-                groups_with_members += usize::from(names.any(|name| name.contains("member")));
+                let shows = names.any(|name| name.contains("member"));
+                groups_with_members += usize::from(shows);
+                groups_that_hide_members += usize::from(must && !shows && must_have_members(&raw.attributes));
             }
         };
         match search::search(&mut reader.connection.ldap, &search, &mut take).await {
@@ -113,6 +119,7 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
         groups,
         account_state,
         groups_with_members,
+        groups_that_hide_members,
         sees_deletions: mark.as_ref().is_some_and(Mark::shows_deletions) || deleted_objects == Some(true),
         mechanism: mark.as_ref().map(Mark::mechanism).or(match reader.flavour {
             Flavour::Ds389 | Flavour::Generic => Some("modifyTimestamp"),

@@ -54,6 +54,11 @@ impl RootDse {
         }
     }
 
+    /// Whether this is Samba, which compares whatever the account may read.
+    pub fn is_samba(&self) -> bool {
+        self.0.texts("vendorName").any(|vendor| vendor.contains("Samba"))
+    }
+
     /// Whether the server says that it has a control.
     pub fn supports(&self, oid: &str) -> bool {
         self.0.texts("supportedControl").any(|supported| supported == oid)

@@ -12,6 +12,7 @@
     reason = "a test says that something is wrong by panicking, and finds programs through its environment"
 )]
 
+mod absence;
 mod agent;
 mod daemon;
 mod departures;

@@ -80,8 +80,9 @@ impl<'a> Follower<'a> {
     }
 
     pub fn keep(&mut self, observation: &Observation) {
-        let watermark = observation.watermark.clone();
-        self.kept = watermark.map(|watermark| Kept { population: observation.population.clone(), watermark });
+        let Observation { population, watermark, sightings, .. } = observation;
+        let (population, watermark, sightings) = (population.clone(), watermark.clone(), sightings.clone());
+        self.kept = Some(Kept { population, watermark, sightings });
     }
 
     /// After a change: a reading of changes only, which says the same as a full one.
@@ -112,7 +113,7 @@ impl<'a> Follower<'a> {
     }
 
     pub fn mark(&self) -> &Mark {
-        &self.kept.as_ref().expect("a watermark").watermark.mark
+        &self.kept.as_ref().and_then(|kept| kept.watermark.as_ref()).expect("a watermark").mark
     }
 }
 

@@ -32,8 +32,8 @@ pub struct Leaver {
     pub member: SourceId,
     /// How the group may name the member, before and now.
     pub held_as: Vec<HeldAs>,
-    /// The group shows a new name that leads to nobody, and the member was not read: it may be that.
-    pub renamed: bool,
+    /// Under which name the member is known, where this reading did not read it: it may have another by now.
+    pub unread: Option<Dn>,
     /// Somebody whom the group still shows, if anybody.
     pub shown: Option<HeldAs>,
 }
@@ -106,21 +106,11 @@ impl Intake {
     /// Members whom a group that was read no longer shows, and who will be in the population.
     pub fn leavers(&self, missing: &BTreeSet<SourceId>, coverage: Coverage) -> Vec<Leaver> {
         let names = self.names.numbered();
-        let read = self.upserts.values().map(|taken| &taken.entry.dn);
-        let known: HashSet<&Dn> = read.chain(self.before.iter().map(|observed| &observed.entry.dn)).collect();
         let mut leavers = Vec::new();
         for (id, Taken { entry, members, .. }) in &self.upserts {
             let Some(before) = self.before.get(*id).filter(|before| !before.members.is_empty()) else { continue };
             let shown: HashSet<&Name> = members.iter().filter_map(|number| *names.get(*number as usize)?).collect();
             let aliased: HashSet<SourceId> = shown.iter().filter_map(|name| self.names.alias(name)).collect();
-            let strange = shown.iter().any(|name| match name {
-                Name::Dn(dn) => {
-                    !known.contains(dn)
-                        && !self.names.is_explained(dn)
-                        && !before.unresolved.iter().any(|old| old == dn.as_str())
-                }
-                _ => false,
-            });
             let by_login = shown.is_empty() || shown.iter().any(|name| matches!(name, Name::Login(_)));
             let (mut still, mut gone) = (None, Vec::new());
             for member in &before.members {
@@ -138,7 +128,7 @@ impl Intake {
                 group: *id,
                 dn: entry.dn.clone(),
                 member,
-                renamed: strange && !self.upserts.contains_key(&member),
+                unread: if self.upserts.contains_key(&member) { None } else { self.last(member).cloned() },
                 held_as: held.into_iter().map(|(_, held, _)| held).collect(),
                 shown: still.clone(),
             }));

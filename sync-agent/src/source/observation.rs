@@ -349,7 +349,7 @@ async fn memberships(
     let mut kept: BTreeMap<Dn, usize> = BTreeMap::new();
     for leaver in leavers {
         // Whoever is not seen may have another name by now, and be a member under that.
-        if leaver.renamed || unseen.contains(&leaver.member) || !has_left(directory, &leaver).await? {
+        if unseen.contains(&leaver.member) || !has_left(directory, &leaver).await? {
             intake.keep_member(leaver.group, leaver.member);
             *kept.entry(leaver.dn).or_default() += 1;
         }
@@ -368,6 +368,13 @@ async fn memberships(
 /// Whether somebody left a group, and is not only hidden. An account that may not compare what it reads
 /// cannot ask: then what it reads is believed.
 async fn has_left(directory: &mut dyn Directory, leaver: &Leaver) -> Result<bool, DirectoryError> {
+    if let Some(name) = &leaver.unread {
+        match directory.find(&Key::Id(leaver.member)).await {
+            Ok(Some(entry)) if entry.dn == *name => {}
+            Ok(_) | Err(DirectoryError::Settings(_)) => return Ok(false),
+            Err(other) => return Err(other),
+        }
+    }
     let mut sure = true;
     for held in &leaver.held_as {
         match directory.still_has(&leaver.dn, held).await? {

@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 
 use super::{
     apply::{Editor, mutability, refuse_read_only},
-    elements::{identity, is_reference, no_target, put, selected, take, value_key},
+    elements::{identity, is_reference, keep_opposite, no_target, put, selected, take, value_key},
 };
 use crate::{
     Error,
     filter::BoundFilter,
     path::Path,
-    resource::{Unknown, location::Location, typed},
-    schema::{Attribute, Mutability},
+    resource::{location::Location, typed},
+    schema::{Attribute, Mutability, Strictness},
 };
 
 impl Editor<'_> {
@@ -30,7 +30,7 @@ impl Editor<'_> {
             (Some(_), _) if target.path.is_core("schemas") => self.remove_schemas(filter, value),
             (Some(attribute), _) => {
                 let sub = target.path.sub_attribute.as_deref();
-                let removal = Removal { attribute, sub, filter, listed: value, unknown: self.unknown };
+                let removal = Removal { attribute, sub, filter, listed: value, strictness: self.rt.strictness };
                 let terms = filter.map_or(1, BoundFilter::terms).max(1);
                 self.edit(urn, attribute, terms, |container, at| removal.run(container, at))
             }
@@ -84,15 +84,18 @@ struct Removal<'a> {
     sub: Option<&'a Attribute>,
     filter: Option<&'a BoundFilter>,
     listed: Option<&'a Value>,
-    unknown: Unknown,
+    strictness: Strictness,
 }
 
 impl Removal<'_> {
     fn run(&self, container: &mut Map<String, Value>, at: &Location) -> Result<(), Error> {
         let attribute = self.attribute;
+        let before = attribute.absent_means.and_then(|_| container.get(&attribute.name).cloned());
         let mut elements = take(container, attribute);
         let chosen = selected(&elements, self.filter);
-        if self.filter.is_some() && chosen.is_empty() && !is_reference(attribute) {
+        // The dialect `remove-of-what-is-not-there`.
+        let must_be_there = self.strictness == Strictness::Strict && !is_reference(attribute);
+        if self.filter.is_some() && chosen.is_empty() && must_be_there {
             return Err(no_target(at));
         }
         let changed = match (self.sub, self.listed) {
@@ -108,6 +111,7 @@ impl Removal<'_> {
             }
         };
         put(container, attribute, elements);
+        keep_opposite(container, attribute, before);
         if changed && attribute.mutability == Mutability::Immutable {
             return Err(mutability(format!("{at} is immutable and cannot be removed. Leave the operation out.")));
         }
@@ -120,7 +124,7 @@ impl Removal<'_> {
     /// Removes the elements that are listed, each by its `value` and, where it is given, its `type`.
     fn remove_listed(&self, elements: &mut Vec<Value>, listed: &Value, at: &Location) -> Result<bool, Error> {
         let listed = listed.as_array().cloned().unwrap_or_else(|| vec![listed.clone()]);
-        let listed = typed::elements(listed, self.attribute, at, self.unknown)?;
+        let listed = typed::elements(listed, self.attribute, at, self.strictness)?;
         let listed: HashSet<String> = listed.iter().map(|element| identity(self.attribute, element)).collect();
         let before = elements.len();
         elements.retain(|element| {

@@ -143,7 +143,7 @@ fn members_that_are_nobody_are_listed_and_a_dummy_can_be_named() {
     let ran = agent.run(&["apply", "--full"]);
     assert!(!ran.stderr.contains("cn=empty"), "{ran:?}");
     assert!(!agent.run(&["explain", "empty"]).stdout.contains("cn=dummy"));
-    directory.modify(&format!("dn: cn=odd,{base}\nchangetype: delete\n"));
+    agent.set("[\"odd\", \"empty\"]", "[\"empty\"]");
     let ran = agent.run(&["apply", "--full"]);
     assert_eq!(ran.code, Some(0), "a dummy that is named is no problem: {ran:?}");
 }

@@ -222,6 +222,11 @@ impl Backlog {
         self.whole()
     }
 
+    /// Whether all that was decided is durable.
+    pub fn is_settled(&self) -> bool {
+        self.state().is_idle()
+    }
+
     /// An error when a write has failed.
     pub fn whole(&self) -> Result<(), StoreError> {
         if self.state().broken { Err(broken()) } else { Ok(()) }

@@ -16,7 +16,7 @@ static SERVER: Shared = Shared::new(&[]);
 #[tokio::test]
 async fn other_quotes_are_no_part_of_a_value() {
     for (profile, place) in [("rfc", "character"), ("identity-center", "")] {
-        let tenant = SERVER.tenant_with(&json!({"profile": profile}));
+        let tenant = SERVER.tenant_with(&json!({"profile": profile, "rate_limit": 0}));
         let body = json!({"displayName": "ds"});
         let group = format!("/Groups/{}", tenant.post("/Groups", &body).await.expect(201).id());
         for value in ["'ds'", "`ds`", "“ds”", "‘ds’", "„ds“", "«ds»", "\u{ff02}ds\u{ff02}", "ds'", "“Tour Guides”"]
@@ -169,12 +169,10 @@ async fn without_active_a_user_is_active() {
     ] {
         assert_eq!(tenant.put(&off, &body).await.expect(200).json["active"], false, "{body}");
     }
-    for operation in
-        [json!({"op": "remove", "path": "active"}), json!({"op": "replace", "path": "active", "value": ""})]
-    {
-        let answer = tenant.patch(&off, &json!([operation])).await.expect(200);
-        assert_eq!(answer.json["active"], false, "{operation}");
-    }
+    let emptied = tenant.patch(&off, &json!([{"op": "replace", "path": "active", "value": ""}])).await.expect(200);
+    assert_eq!(emptied.json["active"], false);
+    let removed = tenant.patch(&off, &json!([{"op": "remove", "path": "active"}])).await.expect(200);
+    assert_eq!(removed.json.get("active"), None);
     assert_eq!(tenant.put(&off, &json!({"userName": "off", "active": true})).await.expect(200).json["active"], true);
     let schema = tenant.get(&format!("/Schemas/{USER}")).await.expect(200);
     let attributes = schema.json["attributes"].as_array().expect("attributes").clone();

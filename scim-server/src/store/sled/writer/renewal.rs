@@ -39,6 +39,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How often it looks whether they are done.
 const GLANCE: Duration = Duration::from_millis(1);
+/// How often the writer, with nothing to do, looks whether what it has decided is on disk.
+const AGAIN: Duration = Duration::from_millis(20);
 /// After how long a renewal that was put off under load is tried again.
 const LATER: Duration = Duration::from_secs(5);
 /// How long it lasts until a store is opened again that could not write: twice as long each time, up to a bound.
@@ -83,10 +85,21 @@ impl Writer {
             let left = self.not_before.saturating_duration_since(Instant::now());
             return if left.is_zero() { Next::Renewal } else { receive(jobs, left) };
         }
-        let written = self.ground.tree.written();
-        if written < self.renewal.after {
-            return jobs.blocking_recv().map_or(Next::End, Next::Job);
-        }
+        // What is decided and not yet applied is not counted yet: it is looked at again when it is.
+        let written = loop {
+            let settled = self.ground.backlog.is_settled();
+            let written = self.ground.tree.written();
+            if written >= self.renewal.after {
+                break written;
+            }
+            if settled {
+                return jobs.blocking_recv().map_or(Next::End, Next::Job);
+            }
+            match receive(jobs, AGAIN) {
+                Next::Renewal => {}
+                next => return next,
+            }
+        };
         if written >= self.renewal.bound && Instant::now() >= self.not_before {
             return Next::Renewal;
         }

@@ -18,7 +18,7 @@ DESTDIR ?=
 PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/release/scim-server
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync test-kerberos run-cluster
+.PHONY: help run build install test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ conformance: ## Start the server, judge it by the RFCs and as each provider woul
 
 conformance-peers: ## Judge servers that were not written here: scim2-server (PyPI), scimmy-routers (npm)
 	@CARGO="$(CARGO)" conformance/peers/run.sh
+
+absence: directories ## Try to have somebody deleted who is there: 2,000 random histories with access rules on OpenLDAP
+	ABSENCE_HISTORIES=$(or $(HISTORIES),2000) $(CARGO) test --locked -p sync-agent --test integration -- absence::histories --nocapture
 
 test-kerberos: directories ## Test sync-agent's bind by ticket; needs libkrb5-dev, clang and krb5-user
 	$(CARGO) test --locked -p sync-agent --features gssapi --test integration -- kerberos

@@ -127,7 +127,7 @@ fn members_that_are_nobody_are_listed_and_a_dummy_can_be_named() {
     let directory = TestDirectory::start(Software::OpenLdap);
     let base = directory.get("GROUPS_DN");
     let members = ["cn=dummy", "cn=back\\5Cslash,dc=example,dc=test", "cn=one more,dc=example,dc=test"];
-    let lines: String = members.iter().map(|member| format!("member: {member}\n")).collect();
+    let lines = members.map(|member| format!("member: {member}\n")).concat();
     directory.modify(&format!(
         "dn: cn=odd,{base}\nchangetype: add\nobjectClass: groupOfNames\ncn: odd\n{lines}\n\
          dn: cn=empty,{base}\nchangetype: add\nobjectClass: groupOfNames\ncn: empty\nmember: cn=dummy\n"

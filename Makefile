@@ -42,7 +42,7 @@ build: ## Build the optimised binaries, target/release/scim-server and target/re
 install: ## As root: install the server that was built, with its systemd unit, user and configuration
 	DESTDIR="$(DESTDIR)" scim-server/dist/install.sh $(PROGRAM)
 
-test: python postgresql chromium directories ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
+test: python postgresql chromium systemd directories ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace --locked
 	TEST_STORE=postgres $(CARGO) test --locked -p scim-server --test integration
 
@@ -138,6 +138,16 @@ chromium:
 			apt-get update -qq && apt-get install -qq -y chromium; \
 		else \
 			echo "make test needs a browser: apt-get install chromium"; exit 1; \
+		fi; }
+
+# The unit of the server is verified by systemd's own program.
+.PHONY: systemd
+systemd:
+	@command -v systemd-analyze >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y systemd; \
+		else \
+			echo "systemd-analyze is missing: the unit of the server is NOT verified (apt-get install systemd)"; \
 		fi; }
 
 # The directories that sync-agent is tested against: each script installs Debian's packages where they

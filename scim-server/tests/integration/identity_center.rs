@@ -199,6 +199,8 @@ const DUPLICATE: &str = "Refused to create a new, duplicate resource";
 
 #[tokio::test]
 async fn values_that_are_taken() {
+    const DUPLICATE: &str = "Refused to create a new, duplicate resource";
+
     let server = server(&json!({}));
     let client = server.client();
     let email = json!([{"value": "b@example.com", "primary": true}]);

@@ -19,7 +19,7 @@ DESTDIR ?=
 PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/release/scim-server
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install test check bench conformance conformance-peers crash-test attack-test audit fuzz docs clean demo bench-sync test-kerberos run-cluster
+.PHONY: help run build install test check bench conformance conformance-peers crash-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ build: ## Build the optimised binaries, target/release/scim-server and target/re
 install: ## As root: install the server that was built, with its systemd unit, user and configuration
 	DESTDIR="$(DESTDIR)" scim-server/dist/install.sh $(PROGRAM)
 
-test: python postgresql chromium directories ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
+test: python postgresql chromium systemd directories ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace --locked
 	TEST_STORE=postgres $(CARGO) test --locked -p scim-server --test integration
 
@@ -60,6 +60,9 @@ conformance: ## Start the server, judge it by the RFCs and as each provider woul
 
 conformance-peers: ## Judge servers that were not written here: scim2-server (PyPI), scimmy-routers (npm)
 	@CARGO="$(CARGO)" conformance/peers/run.sh
+
+absence: directories ## Try to have somebody deleted who is there: 2,000 random histories with access rules on OpenLDAP
+	ABSENCE_HISTORIES=$(or $(HISTORIES),2000) $(CARGO) test --locked -p sync-agent --test integration -- absence::histories --nocapture
 
 test-kerberos: directories ## Test sync-agent's bind by ticket; needs libkrb5-dev, clang and krb5-user
 	$(CARGO) test --locked -p sync-agent --features gssapi --test integration -- kerberos
@@ -139,6 +142,16 @@ chromium:
 			apt-get update -qq && apt-get install -qq -y chromium; \
 		else \
 			echo "make test needs a browser: apt-get install chromium"; exit 1; \
+		fi; }
+
+# The unit of the server is verified by systemd's own program.
+.PHONY: systemd
+systemd:
+	@command -v systemd-analyze >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y systemd; \
+		else \
+			echo "systemd-analyze is missing: the unit of the server is NOT verified (apt-get install systemd)"; \
 		fi; }
 
 # The directories that sync-agent is tested against: each script installs Debian's packages where they

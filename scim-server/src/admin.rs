@@ -11,7 +11,7 @@ pub mod indexing;
 pub mod line;
 pub mod listen;
 pub mod place;
-mod private;
+pub(crate) mod private;
 pub mod provision;
 pub mod resources;
 pub mod schemas;

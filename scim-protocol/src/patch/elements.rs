@@ -73,7 +73,7 @@ pub(super) fn append(elements: &mut Vec<Value>, added: Vec<Value>, attribute: &A
 }
 
 /// Puts an attribute that means something by its absence back when that is the opposite of the value
-/// that went: an inactive user becomes active by `true`, and not by losing `false`.
+/// that went without being named: an inactive user becomes active by `true` or by `remove`, and not by a null.
 pub(super) fn keep_opposite(container: &mut Map<String, Value>, attribute: &Attribute, before: Option<Value>) {
     if let Some(before) = before.filter(|before| attribute.is_opposite_of_absent(before)) {
         container.entry(&attribute.name).or_insert(before);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     apply::{Editor, mutability, refuse_read_only},
-    elements::{identity, is_reference, keep_opposite, no_target, put, selected, take, value_key},
+    elements::{identity, is_reference, no_target, put, selected, take, value_key},
 };
 use crate::{
     Error,
@@ -90,7 +90,6 @@ struct Removal<'a> {
 impl Removal<'_> {
     fn run(&self, container: &mut Map<String, Value>, at: &Location) -> Result<(), Error> {
         let attribute = self.attribute;
-        let before = attribute.absent_means.and_then(|_| container.get(&attribute.name).cloned());
         let mut elements = take(container, attribute);
         let chosen = selected(&elements, self.filter);
         // The dialect `remove-of-what-is-not-there`.
@@ -111,7 +110,6 @@ impl Removal<'_> {
             }
         };
         put(container, attribute, elements);
-        keep_opposite(container, attribute, before);
         if changed && attribute.mutability == Mutability::Immutable {
             return Err(mutability(format!("{at} is immutable and cannot be removed. Leave the operation out.")));
         }

@@ -26,6 +26,31 @@ pub(super) fn directory(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes the directory of a store, open to its owner only, where it is not there yet; and refuses one of
+/// another user to root. What root writes in it, its owner cannot read: a command of root while the server
+/// is stopped would keep the server from starting again. Others are refused by the system.
+#[cfg(unix)]
+pub fn store(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let (owner, root) = (fs::metadata(path)?.uid(), rustix::process::geteuid().is_root());
+            refuse_foreign(owner, root)
+        }
+        outcome => outcome,
+    }
+}
+
+#[cfg(unix)]
+fn refuse_foreign(owner: u32, root: bool) -> io::Result<()> {
+    if !root || owner == 0 {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "it belongs to another user, who could not open it any more once root has written in it: run this as that user (`sudo -u '#{owner}' scim-server …`), or give the whole data directory to root"
+    )))
+}
+
 /// Makes a file private that need not be there.
 #[cfg(unix)]
 pub(super) fn file(path: &Path) -> io::Result<()> {
@@ -60,6 +85,39 @@ pub(super) fn directory(_: &Path) -> io::Result<()> {
 
 /// See [`directory`].
 #[cfg(not(unix))]
+pub fn store(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// See [`directory`].
+#[cfg(not(unix))]
 pub(super) fn file(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_new_store_is_its_owners_only_from_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        store(&path).unwrap();
+        assert_eq!(mode(&path).unwrap() & 0o777, 0o700);
+        store(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        store(&path).unwrap();
+    }
+
+    #[test]
+    fn root_keeps_out_of_the_store_of_another_user() {
+        let said = refuse_foreign(998, true).unwrap_err().to_string();
+        assert!(said.contains("sudo -u '#998'"), "{said}");
+        for (owner, root) in [(0, true), (998, false), (0, false)] {
+            refuse_foreign(owner, root).unwrap();
+        }
+    }
 }

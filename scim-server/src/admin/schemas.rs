@@ -101,7 +101,7 @@ pub(super) async fn remove(
     let resources = uses(context, &tenant, &definition).await?;
     if resources > 0 && !force {
         return Err(AdminError::Refused(format!(
-            "{}; use --force to remove it all the same",
+            "this removes {}; use --force to remove it all the same",
             used(&definition, resources)
         )));
     }

@@ -5,7 +5,7 @@ mod transfer;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub use self::{
     schema::SchemaCommand,
@@ -174,6 +174,7 @@ pub enum TenantCommand {
         common: Common,
     },
     /// Change some of a tenant's settings
+    #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["profile", "settings"]))]
     Set {
         #[command(flatten)]
         name: Named,

@@ -1,9 +1,10 @@
 //! Opening a store of either kind, and what to say when that fails.
 
-use std::{path::Path, sync::Arc};
+use std::{error::Error, path::Path, sync::Arc};
 
 use super::{Failure, fault, show::write};
 use crate::{
+    admin::private,
     clock::{Clock, SystemClock},
     config::{Config, Database, Given},
     store::{
@@ -15,9 +16,11 @@ use crate::{
 
 /// Opens the store in a directory. The caller has the lock of the directory.
 pub(super) fn open_directory(path: &Path, clock: &Arc<dyn Clock>, options: Options) -> Result<Arc<dyn Store>, Failure> {
-    let store = SledStore::open_with(path, Arc::clone(clock), options).map_err(|error| {
-        Failure::Failed(format!("cannot open the store in {}: {}", path.display(), fault::about(path, &error)))
-    })?;
+    let failed = |error: &(dyn Error + 'static)| {
+        Failure::Failed(format!("cannot open the store in {}: {}", path.display(), fault::about(path, error)))
+    };
+    private::store(path).map_err(|error| failed(&error))?;
+    let store = SledStore::open_with(path, Arc::clone(clock), options).map_err(|error| failed(&error))?;
     Ok(Arc::new(store))
 }
 

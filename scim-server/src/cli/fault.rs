@@ -18,6 +18,8 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
 pub(super) fn about(path: &Path, error: &(dyn Error + 'static)) -> String {
     let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
     match causes.find_map(|cause| cause.downcast_ref::<io::Error>()) {
+        // One of our own says itself what to do.
+        Some(cause) if cause.kind() == io::ErrorKind::Other && cause.get_ref().is_some() => chain(error),
         Some(cause) => format!("{}; {}", chain(error), remedy(path, cause)),
         None => chain(error),
     }

@@ -88,6 +88,11 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
             "restore makes a data directory; into a database, load the same file with `scim-server import`".to_owned(),
         ));
     }
+    if path == Path::new("-") {
+        return Err(Failure::Usage(
+            "restore reads its file twice, and standard input can be read once: name a file".to_owned(),
+        ));
+    }
     let place = Place::new(Config::data(given)?);
     if has_store(&place)? {
         return Err(Failure::Failed(format!(
@@ -136,7 +141,7 @@ pub(super) fn object(path: &Path) -> Result<Map<String, Value>, Failure> {
     let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
     let text = text.map_err(|error| unreadable(path, &error))?;
     serde_json::from_str(&text)
-        .map_err(|error| Failure::Failed(format!("{} is not a JSON object: {error}", path.display())))
+        .map_err(|error| Failure::Failed(format!("{} is not a JSON object: {error}", name(path))))
 }
 
 /// The lines of a file, read on a thread of their own as fast as they are taken.
@@ -159,7 +164,12 @@ fn read(path: &Path, bar: ProgressBar) -> Result<Input, Failure> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot read {}: {error}", path.display()))
+    Failure::Failed(format!("cannot read {}: {error}", name(path)))
+}
+
+/// What a file is called in messages.
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 fn bar_of(path: &Path) -> ProgressBar {

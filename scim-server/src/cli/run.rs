@@ -35,6 +35,12 @@ impl Command {
             Self::Check(check) => {
                 let show = Show::Findings { repair: check.repair };
                 let session = Session::open_accepting(&check.common.settings.0, check.accept_loss).await?;
+                if check.accept_loss.is_some() && matches!(session, Session::Running(_)) {
+                    return Err(Failure::Failed(
+                        "a server has this store open, so it found nothing lost when it started; leave --accept-loss out"
+                            .to_owned(),
+                    ));
+                }
                 session::run(session, AdminRequest::Check { repair: check.repair }, show, check.common.json).await
             }
             Self::Export(export) => {

@@ -68,7 +68,7 @@ impl Session {
                 return Ok(Self::Running(client));
             }
             return Err(Failure::Failed(format!(
-                "there is no store in {0}; make one with `scim-server init --data {0} --tenant NAME`",
+                "there is no store in {0}; name the directory of yours with --data or --config, or make one with `scim-server init --data {0} --tenant NAME`",
                 place.path().display()
             )));
         }

@@ -67,6 +67,11 @@ fn what_is_wrong_is_named_with_its_line() {
         "admin-listen = \"x\"",
         "scim.toml, line 1: there is no setting \"admin-listen\"; did you mean \"admin_listen\"?",
     );
+    check_refused(
+        "discovery = 1",
+        "scim.toml, line 1: there is no setting \"discovery\"; `scim-server help serve` lists those that there are",
+    );
+    check_refused("listen = [\"127.0.0.1:1\"]", "scim.toml, line 1: listen is an array; write it as ADDR:PORT");
     check_refused("[listen]\nport = 1", "scim.toml, line 1: listen is a table; write it as ADDR:PORT");
     check_refused("page_size = 1.5", "scim.toml, line 1: page_size is a float; write it as N");
     check_refused(

@@ -27,7 +27,7 @@ pub enum DirectoryError {
     )]
     Exists(String),
     /// What was set cannot be meant.
-    #[error("the tenant's settings cannot be used: {0}")]
+    #[error("the tenant's settings cannot be used: {}", .0.detail())]
     Settings(#[source] scim_protocol::Error),
     /// The store failed.
     #[error(transparent)]

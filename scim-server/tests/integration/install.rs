@@ -252,7 +252,11 @@ fn the_guide_shows_the_files_that_are_installed() {
 /// systemd's own opinion of the unit, where systemd is.
 #[test]
 fn systemd_takes_the_unit() {
-    let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else { return };
+    let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else {
+        assert!(std::env::var_os("CI").is_none(), "systemd-analyze is missing: apt-get install systemd");
+        eprintln!("the unit was NOT verified: there is no systemd-analyze here");
+        return;
+    };
     assert!(version.status.success());
     let machine = Machine::new();
     let unit = fs::read_to_string(repository().join("scim-server/dist/scim-server.service")).expect("the unit");

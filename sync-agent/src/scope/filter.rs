@@ -20,6 +20,9 @@ const ALL_BITS: &str = "1.2.840.113556.1.4.803";
 /// At least one of them is, of [MS-ADTS] 3.1.1.3.4.4.2.
 const ANY_BIT: &str = "1.2.840.113556.1.4.804";
 
+/// Membership through any number of groups, of [MS-ADTS] 3.1.1.3.4.4.3. Only the directory can answer it.
+const CHAIN: &str = "1.2.840.113556.1.4.1941";
+
 /// A filter, with the text that it was written as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
@@ -160,6 +163,11 @@ impl Parser<'_> {
         } else if self.takes('|') {
             Condition::Or(self.conditions(depth)?)
         } else if self.takes('!') {
+            if !self.rest.trim_start().starts_with('(') {
+                return Err(
+                    self.wrong("behind ! a condition in parentheses of its own is expected, as in (!(title=*))")
+                );
+            }
             Condition::Not(Box::new(self.condition(depth + 1)?))
         } else {
             self.comparison()?
@@ -200,6 +208,11 @@ impl Parser<'_> {
         let condition = match (sign, rule) {
             ('>', _) => Condition::AtLeast(name, whole),
             ('<', _) => Condition::AtMost(name, whole),
+            (':', Some(CHAIN)) => {
+                return Err(self.wrong(
+                    "membership through nested groups cannot be asked of what was read; name the group in scope.groups, which brings all who are within",
+                ));
+            }
             (':', Some(rule)) => {
                 let mask = whole.trim().parse().map_err(|_| self.wrong("here a number is needed"))?;
                 match rule {
@@ -277,5 +290,9 @@ mod tests {
         assert!(Filter::parse(&"(!".repeat(100_000)).is_err());
         let error = Filter::parse("(&(a=b)(c))").unwrap_err();
         assert!(error.ends_with("    (&(a=b)(c))\n            ^"), "{error}");
+        let error = Filter::parse("(memberOf:1.2.840.113556.1.4.1941:=cn=a,dc=b)").unwrap_err();
+        assert!(error.contains("scope.groups"), "{error}");
+        let error = Filter::parse("(!userAccountControl:1.2.840.113556.1.4.803:=2)").unwrap_err();
+        assert!(error.contains("(!(title=*))") && error.ends_with("\n      ^"), "{error}");
     }
 }

@@ -24,7 +24,7 @@ use super::{DirectoryError, Mark, Sink, reader::Reader};
 use crate::config::Flavour;
 
 /// Containers: what may be renamed with people beneath it.
-const CONTAINERS: &str = "(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)(objectClass=domain)(objectClass=locality)";
+pub(in crate::source) const CONTAINERS: &str = "(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)(objectClass=domain)(objectClass=locality)";
 
 impl Reader {
     /// Where the directory is now, by the best mechanism that the server grants. `None` where

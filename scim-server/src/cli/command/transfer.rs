@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::Common;
 
@@ -31,12 +31,13 @@ pub struct Migrate {
 
 /// `export`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["tenant", "all"]))]
 pub struct Export {
     /// The tenant's name or id
-    #[arg(long, required_unless_present = "all")]
+    #[arg(long)]
     pub(in crate::cli) tenant: Option<String>,
     /// All tenants
-    #[arg(long, conflicts_with = "tenant")]
+    #[arg(long)]
     pub(in crate::cli) all: bool,
     /// Where to write; - is standard output
     #[arg(value_name = "FILE", default_value = "-")]

@@ -43,6 +43,37 @@ fn not_to_be_allowed_to_look_is_not_to_find_nothing() {
     other.check(&["tenant", "list"], 1, "cannot look for the store in");
     std::fs::remove_file(path).unwrap();
     other.check(&["tenant", "list"], 1, "there is no store in");
+    other.check(&["tenant", "list"], 1, "name the directory of yours with --data");
+}
+
+/// A command of root that opens the store itself would leave files that its owner cannot read: the server
+/// would not start again.
+#[test]
+fn root_does_not_write_in_the_store_of_another_user() {
+    let (world, _) = World::with_tenant("acme");
+    let store = world.path("data/store");
+    // Only root can give a directory away, and only root is refused.
+    if std::os::unix::fs::chown(&store, Some(65534), None).is_err() {
+        return;
+    }
+    for arguments in [&["tenant", "list"][..], &["backup", "-"], &["check"], &["serve", "--listen", "127.0.0.1:0"]] {
+        world.check(arguments, 1, "it belongs to another user");
+        world.check(arguments, 1, "sudo -u '#65534'");
+    }
+    std::os::unix::fs::chown(&store, Some(0), None).unwrap();
+    world.check(&["tenant", "list"], 0, "");
+}
+
+/// Each of these was asked for too little or in the wrong way; the message says what to add.
+#[test]
+fn what_is_missing_from_a_command_is_named() {
+    let (world, _) = World::with_tenant("acme");
+    world.check(&["export"], 2, "<--tenant <TENANT>|--all>");
+    world.check(&["tenant", "set", "acme"], 2, "<--profile <PROFILE>|--settings <FILE>>");
+    world.check(&["restore", "-"], 2, "standard input can be read once: name a file");
+    world.check(&["tenant", "set", "acme", "--settings", "-"], 1, "standard input is not a JSON object");
+    let settings = world.file("titel.json", "{\"indexes\": {\"User\": [\"titel\"]}}");
+    world.check(&["tenant", "set", "acme", "--settings", &settings], 1, "cannot be used: There is no attribute");
 }
 
 #[test]

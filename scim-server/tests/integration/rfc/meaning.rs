@@ -16,7 +16,7 @@ static SERVER: Shared = Shared::new(&[]);
 #[tokio::test]
 async fn other_quotes_are_no_part_of_a_value() {
     for (profile, place) in [("rfc", "character"), ("identity-center", "")] {
-        let tenant = SERVER.tenant_with(&json!({"profile": profile}));
+        let tenant = SERVER.tenant_with(&json!({"profile": profile, "rate_limit": 0}));
         let body = json!({"displayName": "ds"});
         let group = format!("/Groups/{}", tenant.post("/Groups", &body).await.expect(201).id());
         for value in ["'ds'", "`ds`", "“ds”", "‘ds’", "„ds“", "«ds»", "\u{ff02}ds\u{ff02}", "ds'", "“Tour Guides”"]
@@ -76,7 +76,7 @@ async fn names_that_look_alike_are_one_name() {
         let create = json!({"method": "POST", "path": "/Users", "bulkId": "1", "data": {"userName": twin}});
         assert_eq!(statuses(&tenant, &[create]).await, ["409"], "{twin:?}");
         let found = tenant.find("/Users", &format!("userName eq {}", Value::from(twin))).await;
-        assert_eq!(found.ids(), [bob.clone()], "{twin:?}");
+        assert_eq!(found.ids(), std::slice::from_ref(&bob), "{twin:?}");
     }
     for twin in ["Tour Guides ", "\u{3000}tour guides", "Tour\u{a0}Guides", "Tour Gui\u{ad}des", "Tour Guides\u{200b}"]
     {
@@ -129,9 +129,9 @@ async fn times_go_to_the_end_of_the_year_9999() {
         let answer = tenant.patch(&format!("/Users/{id}"), &body).await.expect(200);
         assert_eq!(answer.json["urn:example:2.0:Stay"]["until"], time);
         let answer = tenant.find("/Users", &format!("urn:example:2.0:Stay:until eq \"{time}\"")).await;
-        assert_eq!(answer.ids(), [id.clone()], "{time}");
+        assert_eq!(answer.ids(), std::slice::from_ref(&id), "{time}");
         let later = "urn:example:2.0:Stay:until gt \"2026-01-01T00:00:00Z\"";
-        assert_eq!(tenant.find("/Users", later).await.ids(), [id.clone()], "{time}");
+        assert_eq!(tenant.find("/Users", later).await.ids(), std::slice::from_ref(&id), "{time}");
     }
     for time in [
         "2011-05-13T04:42:34+02",
@@ -159,7 +159,7 @@ async fn without_active_a_user_is_active() {
     let silent = tenant.user("silent").await;
     let made = tenant.post("/Users", &json!({"userName": "off", "active": false})).await.expect(201);
     let off = format!("/Users/{}", made.id());
-    assert_eq!(tenant.find("/Users", "active eq true").await.ids(), [silent.clone()]);
+    assert_eq!(tenant.find("/Users", "active eq true").await.ids(), std::slice::from_ref(&silent));
     assert_eq!(tenant.find("/Users", "active eq \"True\"").await.ids(), [silent]);
     assert_eq!(tenant.find("/Users", "active eq false").await.ids(), [made.id()]);
     for body in [
@@ -169,12 +169,10 @@ async fn without_active_a_user_is_active() {
     ] {
         assert_eq!(tenant.put(&off, &body).await.expect(200).json["active"], false, "{body}");
     }
-    for operation in
-        [json!({"op": "remove", "path": "active"}), json!({"op": "replace", "path": "active", "value": ""})]
-    {
-        let answer = tenant.patch(&off, &json!([operation])).await.expect(200);
-        assert_eq!(answer.json["active"], false, "{operation}");
-    }
+    let emptied = tenant.patch(&off, &json!([{"op": "replace", "path": "active", "value": ""}])).await.expect(200);
+    assert_eq!(emptied.json["active"], false);
+    let removed = tenant.patch(&off, &json!([{"op": "remove", "path": "active"}])).await.expect(200);
+    assert_eq!(removed.json.get("active"), None);
     assert_eq!(tenant.put(&off, &json!({"userName": "off", "active": true})).await.expect(200).json["active"], true);
     let schema = tenant.get(&format!("/Schemas/{USER}")).await.expect(200);
     let attributes = schema.json["attributes"].as_array().expect("attributes").clone();
@@ -199,7 +197,7 @@ async fn courtesies_of_queries_and_messages() {
     for filter in
         ["level eq \"3\"", "level eq 3", "level gt \"2\"", "score eq \"1.5\"", "urn:example:2.0:Rank:level ne \"4\""]
     {
-        assert_eq!(tenant.find("/Users", filter).await.ids(), [id.clone()], "{filter}");
+        assert_eq!(tenant.find("/Users", filter).await.ids(), std::slice::from_ref(&id), "{filter}");
     }
     for filter in ["level eq \"three\"", "level eq \"\"", "level eq \"0x3\""] {
         tenant.refused("GET", &filtered("/Users", filter), &Value::Null, 400, "invalidFilter", "an integer").await;
@@ -242,7 +240,7 @@ async fn courtesies_of_queries_and_messages() {
     for body in [
         json!({"userName": "n", ENTERPRISE: {"employeeNumber": 12345}}),
         json!({"userName": "n", "externalId": 7}),
-        json!({"userName": "n", "phoneNumbers": [{"value": 5551234}]}),
+        json!({"userName": "n", "phoneNumbers": [{"value": 5_551_234}]}),
         json!({"userName": "n", "addresses": [{"postalCode": 1234}]}),
     ] {
         tenant.refused("POST", "/Users", &body, 400, "invalidValue", "Send a JSON string").await;

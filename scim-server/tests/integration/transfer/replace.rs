@@ -107,7 +107,7 @@ async fn an_old_tenant_stays_until_the_new_one_is_whole(url: Option<String>) {
     Client::new(&server.base(), &changed.late).get("/Users?count=1").await.expect(401);
     // What is written goes where it is read, in and out of groups; and a running server does the same.
     let id = client.user("newest").await;
-    let group = client.group("newest", &[id.clone()]).await;
+    let group = client.group("newest", std::slice::from_ref(&id)).await;
     assert_eq!(client.get(&format!("/Users/{id}")).await.expect(200).json["groups"][0]["value"], group);
     server.run_json(&["import", "--replace", file, "--json"]);
     client.get(&format!("/Users/{id}")).await.expect(404);

@@ -39,7 +39,12 @@ pub(super) fn examine(db: &Db, directory: &Path, accepted: Option<u64>) -> Resul
             tracing::warn!(%damage, stands, "the loss was accepted: the store goes on with what is there");
             Ok(stands)
         }
-        None => Ok(stands),
+        None => {
+            if accepted.is_some() {
+                tracing::warn!("nothing is lost in this store, so there was no loss to accept; nothing was changed");
+            }
+            Ok(stands)
+        }
     }
 }
 

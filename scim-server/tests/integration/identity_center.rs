@@ -194,9 +194,6 @@ async fn lists_of_one_and_what_is_not_supported() {
     assert_eq!(client.patch(&path, &replaced).await.expect(200).json["emails"][0]["value"], "c@example.com");
 }
 
-/// What the provider is told of a value that is taken.
-const DUPLICATE: &str = "Refused to create a new, duplicate resource";
-
 #[tokio::test]
 async fn values_that_are_taken() {
     const DUPLICATE: &str = "Refused to create a new, duplicate resource";

@@ -5,6 +5,7 @@ DATA ?= ./data
 LISTEN ?= 127.0.0.1:8080
 CYCLES ?= 30
 SECONDS ?= 60
+ATTACK_SECONDS ?= 600
 PYTHON ?= python3
 USERS ?= 100000
 GROUPS ?= 1000
@@ -18,7 +19,7 @@ DESTDIR ?=
 PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/release/scim-server
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
+.PHONY: help run build install test check bench conformance conformance-peers crash-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +73,9 @@ bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USE
 
 crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
 	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture
+
+attack-test: ## Attack a server in twelve ways for ATTACK_SECONDS altogether, beside a good client; print a table
+	ATTACK_SECONDS=$(ATTACK_SECONDS) $(CARGO) test --locked -p scim-server --test integration -- --exact attack::a_good_client_is_served_beside_each_attack --nocapture
 
 audit: $(DENY) ## Licences, bans and sources of all dependencies; advisories where their database can be reached
 	$(DENY) --locked check licenses bans sources

@@ -142,7 +142,9 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
+        // Without a capacity the first member takes room for three of them, and half a kilobyte: lists of
+        // objects of one member, as those of a group's members, are what large bodies consist of.
+        let mut object = Map::with_capacity(1);
         while let Some(name) = members.next_key::<String>()? {
             let operations = self.place == Place::Message && name.eq_ignore_ascii_case("Operations");
             let place = if operations { Place::Operations } else { Place::Within };

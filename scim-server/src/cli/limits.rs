@@ -229,7 +229,7 @@ fn stored() -> Vec<Row> {
 fn work() -> Vec<Row> {
     vec![
         setting(
-            "bodies of requests and pages of answers in memory, all together (a body that was read counts six times)",
+            "bodies of requests and pages of answers in memory, all together (a body that was read counts twelve times)",
             "request_memory",
             "503 with `Retry-After: 1`",
         ),
@@ -248,8 +248,8 @@ fn work() -> Vec<Row> {
         number("scans of one tenant at a time, of those that take longer than that", pace::SCANS, "others wait"),
         words("scans at a time", "as many as processors, at least 2", "", "they take turns, step by step"),
         words(
-            "bodies over 256 KiB that are read and validated at a time",
-            "half as many as processors",
+            "bodies over 256 KiB that are read and validated at a time, and PATCHes that may make more than 16,384 comparisons",
+            "half as many as processors; of one tenant a quarter, at least 1",
             "",
             "others wait",
         ),

@@ -117,7 +117,7 @@ impl Operations {
     ) -> Result<Option<(Commit, Record)>, Error> {
         let tenant = context.caller.tenant();
         let old = stored_resource(&record)?;
-        let mut new = context.pace.whole(|| (change.decide)(&old)).await??;
+        let mut new = context.pace.whole_against(longest_list(&old), || (change.decide)(&old)).await??;
         self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
         let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
@@ -173,6 +173,14 @@ pub(super) fn stored_resource(record: &Record) -> Result<Resource, Error> {
     let mut document = stored_document(record)?;
     document.shift_remove("id");
     Ok(Resource::from_stored(document))
+}
+
+/// How many values an operation of a PATCH looks at, at most.
+fn longest_list(resource: &Resource) -> usize {
+    let lists =
+        |members: &Map<String, Value>| members.values().filter_map(|value| value.as_array().map(Vec::len)).max();
+    let extensions = resource.document().values().filter_map(Value::as_object).filter_map(lists);
+    extensions.chain(lists(resource.document())).max().unwrap_or_default()
 }
 
 /// The names of the attributes that differ.

@@ -5,8 +5,9 @@
 //! turn: so many scans of a tenant go on at a time, and of all scans so many are on a processor; whoever
 //! waits longest is next. A request of less than a slice, as nearly all are, waits for nobody.
 //!
-//! What cannot stand back, because it is one call (the reading of a body of megabytes, its validation),
-//! goes to a thread of its own, a few at a time.
+//! What cannot stand back, because it is one call (the reading of a body of megabytes, its validation, a
+//! PATCH that compares a thousand values with each of its filters), goes to a thread of its own, a few at a
+//! time, and of one tenant half as many.
 
 use std::{
     collections::HashMap,
@@ -34,6 +35,11 @@ pub const SLICE: usize = 512;
 pub const SCANS: usize = 4;
 /// A body of more bytes than this is read and validated on a thread of its own.
 pub const LARGE: usize = 256 * 1024;
+/// Comparisons that count as much as that.
+const COMPARISONS: usize = 16 * 1024;
+/// The shortest operation, and the shortest term of a filter (`or a pr`), in bytes: what is compared with
+/// each value of a resource is at most as often in a body.
+const TERM: usize = 8;
 
 /// What all requests share.
 pub struct Lanes {
@@ -41,8 +47,10 @@ pub struct Lanes {
     running: Arc<Semaphore>,
     /// Large bodies that are worked on.
     large: Semaphore,
-    /// The scans of each tenant that has some.
-    scans: Mutex<HashMap<TenantId, Weak<Semaphore>>>,
+    /// The scans of each tenant.
+    scans: Shares,
+    /// The large bodies of each tenant, whose others wait without standing in the way of other tenants'.
+    bodies: Shares,
 }
 
 impl Default for Lanes {
@@ -52,21 +60,32 @@ impl Default for Lanes {
         Self {
             running: Arc::new(Semaphore::new(processors)),
             large: Semaphore::new(processors / 2),
-            scans: Mutex::default(),
+            scans: Shares::of_each(SCANS),
+            bodies: Shares::of_each((processors / 4).max(1)),
         }
     }
 }
 
-impl Lanes {
+/// How much of something each tenant may do at a time. Who does nothing takes no room here.
+struct Shares {
+    each: usize,
+    tenants: Mutex<HashMap<TenantId, Weak<Semaphore>>>,
+}
+
+impl Shares {
+    fn of_each(each: usize) -> Self {
+        Self { each, tenants: Mutex::default() }
+    }
+
     fn of(&self, tenant: TenantId) -> Arc<Semaphore> {
-        let mut scans = self.scans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = scans.get(&tenant).and_then(Weak::upgrade) {
-            return lane;
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = tenants.get(&tenant).and_then(Weak::upgrade) {
+            return share;
         }
-        scans.retain(|_, lane| lane.strong_count() > 0);
-        let lane = Arc::new(Semaphore::new(SCANS));
-        scans.insert(tenant, Arc::downgrade(&lane));
-        lane
+        tenants.retain(|_, share| share.strong_count() > 0);
+        let share = Arc::new(Semaphore::new(self.each));
+        tenants.insert(tenant, Arc::downgrade(&share));
+        share
     }
 }
 
@@ -166,9 +185,16 @@ impl Pace {
     /// Does what cannot be interrupted and takes as long as the body is: at once when that is small, else
     /// where it holds nobody up.
     pub async fn whole<T>(&self, work: impl FnOnce() -> T) -> Result<T, Error> {
-        if self.carried.load(Relaxed) <= LARGE {
+        self.whole_against(0, work).await
+    }
+
+    /// The same for work that may compare each part of the body with each of so many values.
+    pub async fn whole_against<T>(&self, values: usize, work: impl FnOnce() -> T) -> Result<T, Error> {
+        let carried = self.carried.load(Relaxed);
+        if carried <= LARGE && (carried / TERM).saturating_mul(values) <= COMPARISONS {
             return Ok(work());
         }
+        let _share = self.in_time(self.lanes.bodies.of(self.tenant).acquire_owned()).await?.map_err(Error::internal)?;
         let _turn = self.in_time(self.lanes.large.acquire()).await?.map_err(Error::internal)?;
         self.check()?;
         match Handle::try_current().map(|handle| handle.runtime_flavor()) {
@@ -182,7 +208,8 @@ impl Pace {
         task::yield_now().await;
         self.check()?;
         if self.state().scan.is_none() {
-            let scan = self.in_time(self.lanes.of(self.tenant).acquire_owned()).await?.map_err(Error::internal)?;
+            let scan =
+                self.in_time(self.lanes.scans.of(self.tenant).acquire_owned()).await?.map_err(Error::internal)?;
             self.state().scan = Some(scan);
         }
         let running = Arc::clone(&self.lanes.running).acquire_owned();
@@ -288,7 +315,7 @@ mod tests {
             pace.rest();
         }
         drop(paces);
-        assert!(lanes.of(OTHER).available_permits() == SCANS && lanes.scans.lock().unwrap().len() == 1);
+        assert!(lanes.scans.of(OTHER).available_permits() == SCANS && lanes.scans.tenants.lock().unwrap().len() == 1);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -297,5 +324,20 @@ mod tests {
         assert_eq!(pace.whole(|| 7).await.unwrap(), 7);
         pace.carries(LARGE + 1);
         assert_eq!(pace.whole(|| 8).await.unwrap(), 8);
+    }
+
+    #[tokio::test]
+    async fn what_compares_much_waits_for_its_turn_however_small_its_body_is() {
+        let lanes: Arc<Lanes> = Arc::default();
+        let pace = Pace::of_client(&lanes, TENANT, None, Duration::from_millis(1));
+        pace.carries(100 * TERM);
+        let _busy = lanes.bodies.of(TENANT).acquire_many_owned(u32::try_from(lanes.bodies.each).unwrap()).await;
+        assert_eq!(pace.whole_against(COMPARISONS / 100, || 1).await.unwrap(), 1);
+        let waits = pace.whole_against(COMPARISONS / 100 + 1, || 2).await;
+        assert_eq!(waits.unwrap_err().kind(), ErrorKind::TooMany);
+        // Another tenant does not wait for it.
+        let other = Pace::new(&lanes, OTHER);
+        other.carries(LARGE + 1);
+        assert_eq!(other.whole(|| 3).await.unwrap(), 3);
     }
 }

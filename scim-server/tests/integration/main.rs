@@ -14,6 +14,7 @@
 )]
 
 mod architecture;
+mod attack;
 mod bounds;
 mod canary;
 mod cli;

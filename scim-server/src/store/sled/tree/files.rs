@@ -54,13 +54,17 @@ pub(super) fn make_private(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes every file in a directory private, and in those within it.
+/// Makes a directory private, and every file in it and in those within it.
 pub(super) fn make_all_private(directory: &Path) -> io::Result<()> {
+    match make_private_directory(directory) {
+        // It belongs to another user, as a volume may: then who may look into it was asked before.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        outcome => outcome?,
+    }
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            make_private_directory(&entry.path())?;
             make_all_private(&entry.path())?;
         } else if kind.is_file() {
             match File::open(entry.path()) {
@@ -83,4 +87,27 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_is_private_with_all_that_is_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("store");
+        let paths = [store.clone(), store.join("conf"), store.join("blobs"), store.join("blobs/1")];
+        fs::create_dir_all(&paths[2]).unwrap();
+        for file in [&paths[1], &paths[3]] {
+            fs::write(file, "").unwrap();
+        }
+        let open = paths.iter().zip([0o755, 0o644, 0o777, 0o664]);
+        open.for_each(|(path, mode)| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap());
+        make_all_private(&store).unwrap();
+        let modes = paths.map(|path| fs::metadata(path).unwrap().permissions().mode() & 0o777);
+        assert_eq!(modes, [0o700, 0o600, 0o700, 0o600]);
+    }
 }

@@ -17,10 +17,12 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// Between two RDNs of a key. No attribute value has it: it is a control character.
+/// Between two RDNs of a key. A value that has it is written otherwise there, see [`kept_apart`].
 const RDN: char = '\u{1e}';
 /// Between the attributes of a multi-valued RDN.
 const PART: char = '\u{1f}';
+/// Stands in a key before what a value has of these three.
+const ESCAPE: char = '\u{1d}';
 
 /// A text that is no distinguished name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +43,25 @@ pub struct Dn {
     key: Box<str>,
 }
 
+/// A value in which no sign of a key stands for itself: whoever names an entry must not place it.
+fn kept_apart(value: String) -> String {
+    let is_sign = |c: char| matches!(c, RDN | PART | ESCAPE);
+    if !value.contains(is_sign) {
+        return value;
+    }
+    value.chars().fold(String::with_capacity(value.len() + 8), |mut kept, c| {
+        if is_sign(c) {
+            kept.push(ESCAPE);
+        }
+        kept.push(match c {
+            RDN => 'r',
+            PART => 'p',
+            c => c,
+        });
+        kept
+    })
+}
+
 impl Dn {
     /// Parses RFC 4514 text. The empty text is the root.
     pub fn parse(text: &str) -> Result<Self, DnError> {
@@ -51,7 +72,7 @@ impl Dn {
         while !rest.is_empty() {
             let (name, after) = rest.split_once('=').ok_or_else(|| wrong("an attribute has no ="))?;
             let (value, behind) = value(after).map_err(wrong)?;
-            parts.push(format!("{}={value}", attribute(name.trim())));
+            parts.push(format!("{}={}", attribute(name.trim()), kept_apart(value)));
             rest = match behind.chars().next() {
                 None => behind,
                 Some(sign) => {
@@ -287,6 +308,19 @@ mod tests {
         assert!(!Dn::parse("cn=x,ou=people2,dc=test").unwrap().is_within(&base));
         assert!(!Dn::parse("dc=test").unwrap().is_within(&base));
         assert!(base.is_within(&Dn::parse("").unwrap()));
+    }
+
+    #[test]
+    fn no_value_looks_like_a_container() {
+        let base = Dn::parse("OU=People,DC=test").unwrap();
+        for crafted in
+            ["cn=x\\1Eou=people\\1Edc=test", "dc=test\\1Eou=people\\1Ecn=x", "dc=test\u{1e}ou=people\u{1e}cn=x"]
+        {
+            assert!(!Dn::parse(crafted).unwrap().is_within(&base), "{crafted}");
+        }
+        check("cn=a\\1Fuid=b,dc=test", "cn=a+uid=b,dc=test", false);
+        check("cn=a\\1D\\1E", "cn=a\\1E\\1D", false);
+        check("cn=a\\1E", "CN=A\\1e", true);
     }
 
     #[test]

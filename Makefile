@@ -14,8 +14,11 @@ QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
 CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
 
+DESTDIR ?=
+PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/release/scim-server
+
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
+.PHONY: help run build install test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +38,9 @@ demo: directories ## Start a throwaway directory, the server and the agent; chan
 
 build: ## Build the optimised binaries, target/release/scim-server and target/release/sync-agent
 	$(CARGO) build --release --locked
+
+install: ## As root: install the server that was built, with its systemd unit, user and configuration
+	DESTDIR="$(DESTDIR)" scim-server/dist/install.sh $(PROGRAM)
 
 test: python postgresql chromium directories ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace --locked
@@ -95,6 +101,7 @@ docs: ## Build the documentation of the code and write the generated reference p
 	$(CARGO) doc --workspace --no-deps --document-private-items --locked
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-protocol --test reference
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --lib reference
+	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --test integration -- the_providers_meet
 	UPDATE_DOCS=1 $(CARGO) test --locked -p conformance --test integration -- docs identity_center
 	UPDATE_DOCS=1 $(CARGO) test --locked -p sync-agent --lib up_to_date
 

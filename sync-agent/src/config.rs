@@ -519,6 +519,7 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
         groups: selectors("scope.groups", raw.groups)?,
         parent: raw.parent_group.as_deref().map(|line| selector("scope.parent_group", line)).transpose()?,
         exclude: selectors("scope.exclude", raw.exclude)?,
+        nobodies: raw.ignore_members.iter().map(|dn| dn_of("scope.ignore_members", dn)).collect::<Result<_, _>>()?,
         nesting: match raw.membership {
             RawNesting::Flattened => Nesting::Flattened,
             RawNesting::Nested => Nesting::Nested,

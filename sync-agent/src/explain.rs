@@ -33,6 +33,8 @@ pub struct Explanation {
     pub in_scope: bool,
     /// What each attribute is made from.
     pub attributes: Vec<Mapped>,
+    /// Members of a group that are neither a user nor a group that can be read, as the directory writes them.
+    pub nobodies: Vec<String>,
     /// What the agent remembers to have written.
     pub written: Option<Written>,
     /// What the target holds, where that was looked at.
@@ -121,6 +123,7 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Ex
         subject: Subject { id: entry.id, kind: entry.kind, name: entry.dn.to_string() },
         scope,
         in_scope,
+        nobodies: scope::nobodies(observed, &config.scope).map(str::to_owned).collect(),
         attributes: {
             let alike = mapping::alike(population, &selection, &config.mapping, now);
             attributes(observed, &config.mapping, config.mapping.for_entry(entry, &alike), now)
@@ -222,6 +225,10 @@ impl fmt::Display for Explanation {
         writeln!(f, "{} {}\n  {}", self.subject.kind, self.subject.name, self.subject.id)?;
         writeln!(f, "\nIn scope: {}", if self.in_scope { "yes" } else { "no" })?;
         self.scope.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        if !self.nobodies.is_empty() {
+            f.write_str("\nMembers that are no user or group that can be read:\n")?;
+            self.nobodies.iter().try_for_each(|name| writeln!(f, "  {name}"))?;
+        }
         f.write_str("\nMapping:\n")?;
         for Mapped { path, values, from } in &self.attributes {
             match from {

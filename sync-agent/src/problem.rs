@@ -15,6 +15,7 @@ use crate::{
     cycle::CycleError,
     plan::file::PlanFileError,
     source::{DirectoryError, Kind, SourceId},
+    terminal::printable,
 };
 
 /// Which object something is about, named so that a person finds it in the directory.
@@ -30,7 +31,8 @@ pub struct Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?} ({})", self.kind, self.name, self.id)
+        // Not as Rust would quote it: a DN has to be pasted into other programs.
+        write!(f, "{} \"{}\" ({})", self.kind, printable(&self.name), self.id)
     }
 }
 
@@ -104,7 +106,7 @@ codes! {
         "Correct the name in `[scope]`, or remove it. A DN or an id outlives renaming.";
     UnresolvedMember reports
         "A group has a member that is neither a user nor a group that is read: a computer, a contact, a foreign principal, or a name that leads nowhere."
-        "Nothing, if it is meant so. Else add the base of the member to `source.users.bases`, or remove the member in the directory.";
+        "Nothing, if it is meant so; a dummy that the directory needs is named in `scope.ignore_members`. `sync-agent explain` of the group lists all of them. Else add the base of the member to `source.users.bases`, or remove the member in the directory.";
     AmbiguousMember reports
         "A group names a member whom several people may be, or is one of several groups that a person's primary group may be. Whoever is in the group at the target stays, and nobody joins."
         "The message names all. Give one of them another `uid` or `gidNumber`, or name the member by its DN.";

@@ -112,6 +112,8 @@ pub struct Scope {
     pub parent: Option<Selector>,
     /// What is never in scope, whatever else says so.
     pub exclude: Vec<Selector>,
+    /// Members of groups that mean nobody and are not told: a directory's filling for empty groups.
+    pub nobodies: Vec<Dn>,
     /// How nested groups appear.
     pub nesting: Nesting,
 }
@@ -221,7 +223,7 @@ pub fn select(population: &Population, scope: &Scope) -> Selection {
         undecided.sort_unstable();
         undecided.dedup();
         selection.undecided.extend(graph.undecided_within(id, &excluded));
-        selection.problems.extend(unresolved(population, id));
+        selection.problems.extend(unresolved(population, scope, id));
         selection.problems.extend(ambiguous(population, id));
         selection.groups.insert(id, Chosen { via, members, undecided });
     }
@@ -307,20 +309,32 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn unresolved(population: &Population, group: SourceId) -> Option<Problem> {
+fn unresolved(population: &Population, scope: &Scope, group: SourceId) -> Option<Problem> {
     let observed = population.get(group)?;
-    let first = observed.unresolved.first()?;
-    let more = match observed.unresolved.len() - 1 {
+    let mut nobodies = nobodies(observed, scope);
+    let first = nobodies.next()?;
+    let more = match nobodies.count() {
         0 => String::new(),
-        more => format!(" and {more} more"),
+        more => format!(" and {more} more (`sync-agent explain` of the group lists them)"),
     };
     // What is known to be something else need not be made readable.
     let advice = if first.ends_with(')') { "" } else { ". Let the account read it, if it should be there" };
+    let first = if first.is_empty() { "with an empty name" } else { first };
     Some(Problem {
         code: Code::UnresolvedMember,
         subject: Some(Subject { id: group, kind: Kind::Group, name: observed.entry.dn.to_string() }),
-        message: format!("its member {first:?}{more} is no user or group that can be read; it is left out{advice}"),
+        message: format!("its member {first}{more} is no user or group that can be read; it is left out{advice}"),
     })
+}
+
+/// Members of a group that are neither a user nor a group that was read, but for those of which the scope says
+/// that they mean nobody.
+pub fn nobodies<'a>(observed: &'a Observed, scope: &'a Scope) -> impl Iterator<Item = &'a str> {
+    let meant = |text: &&str| {
+        let dn = Dn::parse(text.split(" (").next().unwrap_or(text));
+        dn.is_ok_and(|dn| scope.nobodies.contains(&dn))
+    };
+    observed.unresolved.iter().map(String::as_str).filter(move |text| !meant(text))
 }
 
 /// Members of a group whose login several people have.

@@ -19,10 +19,9 @@ use crate::{
     filter::BoundFilter,
     path::{AttributePath, BoundPath, Path},
     resource::{
-        Unknown,
         finish::finish,
         location::Location,
-        typed::{given_twice, unknown_attribute},
+        typed::{given_twice, is_unknown, not_understood, refuse_wrapped, unknown_attribute},
     },
     schema::{Attribute, Mutability, ResourceType},
 };
@@ -41,16 +40,11 @@ pub(super) enum Mode {
     Replace,
 }
 
-pub(crate) fn apply(
-    old: &Resource,
-    operations: &[Operation],
-    rt: &ResourceType,
-    unknown: Unknown,
-) -> Result<Resource, Error> {
+pub(crate) fn apply(old: &Resource, operations: &[Operation], rt: &ResourceType) -> Result<Resource, Error> {
     if operations.len() > MAX_OPERATIONS {
         return Err(too_many(operations.len()));
     }
-    let mut editor = Editor { document: old.document().clone(), rt, unknown, visited: 0 };
+    let mut editor = Editor { document: old.document().clone(), rt, visited: 0 };
     for (index, operation) in operations.iter().enumerate() {
         editor.operation(operation).map_err(|error| at(index, &error))?;
     }
@@ -62,7 +56,6 @@ pub(crate) fn apply(
 pub(super) struct Editor<'a> {
     pub(super) document: Map<String, Value>,
     pub(super) rt: &'a ResourceType,
-    pub(super) unknown: Unknown,
     visited: usize,
 }
 
@@ -79,6 +72,7 @@ impl Editor<'_> {
         let Some(path) = path else { return self.set_resource(value, mode) };
         let target = path.bind(self.rt)?;
         refuse_read_only(&target.path)?;
+        self.require_understood(&target.path, value)?;
         let urn = target.path.extension.as_deref();
         match (&target.path.attribute, urn) {
             (None, None) => self.set_resource(value, mode),
@@ -87,9 +81,24 @@ impl Editor<'_> {
             (Some(attribute), _) => {
                 let sub = target.path.sub_attribute.as_deref();
                 let filter = target.filter.as_ref().zip(path.filter.as_ref());
-                self.assign(urn, &Assignment { attribute, sub, filter, mode, unknown: self.unknown }, value)
+                self.assign(urn, &Assignment { attribute, sub, filter, mode, strictness: self.rt.strictness }, value)
             }
         }
+    }
+
+    /// Refuses an object for a path of which nothing is understood: the operation would do nothing, and
+    /// the client believe that it was done.
+    fn require_understood(&self, path: &BoundPath, value: &Value) -> Result<(), Error> {
+        let extension = path.extension.as_deref().and_then(|urn| self.rt.extension(urn));
+        let attributes = match (path.leaf(), extension) {
+            (Some(leaf), _) if leaf.is_complex() => &leaf.sub_attributes,
+            (None, Some(extension)) => &extension.schema.attributes,
+            _ => return Ok(()),
+        };
+        if value.as_object().is_some_and(|given| is_unknown(given, attributes, self.rt.strictness)) {
+            return Err(not_understood(&Location::core(&path.to_string()), attributes));
+        }
+        Ok(())
     }
 
     /// A value object without a path: each key names an attribute, in any of the forms that
@@ -103,7 +112,7 @@ impl Editor<'_> {
         let mut seen = HashSet::new();
         for (key, value) in given {
             let Some(path) = AttributePath::parse(key).ok().and_then(|path| path.find(self.rt)) else {
-                unknown_attribute(&Location::core(key), self.unknown)?;
+                unknown_attribute(&Location::core(key), self.rt.strictness)?;
                 continue;
             };
             if !seen.insert(path.to_string()) {
@@ -122,7 +131,7 @@ impl Editor<'_> {
                 }
                 (Some(attribute), _) => {
                     let sub = path.sub_attribute.as_deref();
-                    let whole = Assignment { attribute, sub, filter: None, mode, unknown: self.unknown };
+                    let whole = Assignment { attribute, sub, filter: None, mode, strictness: self.rt.strictness };
                     self.assign(urn, &whole, value)?;
                 }
             }
@@ -143,17 +152,18 @@ impl Editor<'_> {
         };
         let schema = Arc::clone(&extension.schema);
         let at = Location::extension(urn);
+        refuse_wrapped(given, urn, &schema.attributes, &at, self.rt.strictness)?;
         let mut seen = HashSet::new();
         for (key, value) in given {
             let Some(attribute) = schema.attribute(key) else {
-                unknown_attribute(&at.name(key), self.unknown)?;
+                unknown_attribute(&at.name(key), self.rt.strictness)?;
                 continue;
             };
             if !seen.insert(&attribute.name) {
                 return Err(given_twice(&at.name(&attribute.name)));
             }
             if attribute.mutability != Mutability::ReadOnly {
-                let whole = Assignment { attribute, sub: None, filter: None, mode, unknown: self.unknown };
+                let whole = Assignment { attribute, sub: None, filter: None, mode, strictness: self.rt.strictness };
                 self.assign(Some(urn), &whole, value)?;
             }
         }

@@ -10,6 +10,7 @@ use super::location::Location;
 use crate::{
     Error,
     schema::{Attribute, Mutability, ResourceType, Type},
+    value::is_blank,
 };
 
 /// How many of what is missing a sentence names: a list may have any number of elements that lack the
@@ -41,7 +42,7 @@ impl RequiredMissing {
                 attribute.sub_attributes.iter().for_each(|sub| self.note(None, sub, &at.name(&sub.name)));
             }
             None => self.0.push(Missing { attribute: at.to_string(), is_blank: false }),
-            Some(Value::String(text)) if text.trim().is_empty() => {
+            Some(Value::String(text)) if is_blank(text) => {
                 self.0.push(Missing { attribute: at.to_string(), is_blank: true });
             }
             Some(_) => {}

@@ -9,9 +9,11 @@ use std::fmt::Write as _;
 use scim_protocol::{filter, patch, resource::project};
 
 use crate::{
-    audit, config, cursor, http, index,
-    operation::{self, password},
-    token,
+    audit, config, cursor, http,
+    http::request,
+    index,
+    operation::{self, members, pace, password},
+    tenant,
 };
 
 /// Some bounds under a heading.
@@ -67,7 +69,7 @@ fn sections() -> Vec<Section> {
 
 fn request() -> Vec<Row> {
     vec![
-        words("head of a request", "16 KiB, 100 headers", "", "431"),
+        words("head of a request", "16 KiB, 100 headers", "", "431; 414 where the URL alone is longer (HTTP/2: 431)"),
         setting("body, uncompressed (a `Content-Encoding` is 415)", "max_body", "413"),
         setting("body of a bulk request", "bulk_max_body", "413; ServiceProviderConfig tells it as `maxPayloadSize`"),
         setting("operations in a bulk request", "bulk_max_operations", "413; `maxOperations`"),
@@ -77,7 +79,30 @@ fn request() -> Vec<Row> {
             patch::apply::MAX_ELEMENTS_VISITED,
             "400 `tooMany`",
         ),
-        number("changes of members in one request", operation::Limits::default().member_changes, "413"),
+        number(
+            "members that the filters of a PATCH look at together, each once for each term of a filter",
+            members::MEMBER_VISITS,
+            "400 `tooMany`",
+        ),
+        setting(
+            "values of one attribute of a resource, such as `emails`; members of a group do not count",
+            "max_values",
+            "400 `invalidValue`; a resource that has more already may keep them",
+        ),
+        setting("indexed values of one resource", "max_index_entries", "413"),
+        setting(
+            "changes of members in one request, which are two keys of its commit each",
+            "max_member_changes",
+            "413",
+        ),
+        Row {
+            default: format!(
+                "{}, and one for each {} bytes of it",
+                grouped(&request::VALUES.to_string()),
+                request::BYTES_OF_A_VALUE
+            ),
+            ..words("JSON values in a body", "", "", "413")
+        },
         words("depth of JSON", "127", "", "400 `invalidSyntax`"),
         size("length of a filter", filter::MAX_LENGTH, "400 `invalidFilter`"),
         number("names in `attributes` or `excludedAttributes`", project::MAX_NAMES, "400 `invalidValue`"),
@@ -91,7 +116,12 @@ fn queries() -> Vec<Row> {
         setting("resources on a page, when `count` is not given", "page_size", ""),
         setting("resources on a page", "max_page_size", "a larger `count` is lowered; `maxResults` tells it"),
         setting(
-            "resources that a query without an index, or a sort, looks at",
+            "bytes of resources on a page, which ends with the resource that goes beyond them",
+            "max_page_bytes",
+            "a page with fewer resources than `count`: `itemsPerPage` tells how many, `nextCursor` goes on, and so does a `startIndex` that is larger by `itemsPerPage`",
+        ),
+        setting(
+            "resources that a query without an index, or a sort, looks at; the members of a group count where the filter has to see them",
             "candidates",
             "400 `tooMany`; a walk by cursor instead gives a short page and a cursor to go on",
         ),
@@ -101,7 +131,6 @@ fn queries() -> Vec<Row> {
             "`candidates`",
             "400 `tooMany`",
         ),
-        setting("time for a query; other requests are bounded by their size", "request_timeout", "400 `tooMany`"),
         setting("life of a cursor", "cursor_ttl", "400 `expiredCursor`"),
         setting("members of a group in the answer to PATCH", "patch_body_members", "204 without a body"),
     ]
@@ -109,12 +138,34 @@ fn queries() -> Vec<Row> {
 
 fn connections() -> Vec<Row> {
     vec![
-        setting("connections at a time", "max_connections", "further ones wait in the system's queue"),
+        setting(
+            "connections at a time",
+            "max_connections",
+            "4,096 more wait in the system's queue (fewer where `net.core.somaxconn` is lower)",
+        ),
+        words(
+            "file descriptors",
+            "the hard limit of the process, to which it raises the soft one",
+            "`LimitNOFILE` of the unit",
+            "`max_connections` is lowered so that 192 are left for the store, the logs and administrators; the log says so",
+        ),
+        setting(
+            "connections from one address (IPv6: each /64) without a good token, never more than half of `max_connections`",
+            "address_connections",
+            "closed at once; `scim_connections_refused_total`",
+        ),
+        words("connections for administrators at a time", "64", "", "further ones wait"),
         words("requests at a time on an HTTP/2 connection", "100", "", "the client waits"),
         words("TLS handshake", "10 s", "", "closed"),
         setting("head of a request, and the first request", "header_timeout", "closed, after up to twice that time"),
         setting("body of a request", "body_timeout", "400 `invalidSyntax`"),
-        words("between requests", "75 s", "", "closed"),
+        words("between requests; in HTTP/2 also while only PING and the like come", "75 s", "", "closed"),
+        words(
+            "what a client still sends behind its answer",
+            "64 MiB, 30 s, 2 s without a byte",
+            "",
+            "the connection, or the HTTP/2 stream, is reset",
+        ),
         setting("requests in flight when the server stops", "drain_timeout", "cut off"),
     ]
 }
@@ -149,7 +200,11 @@ const RATES: &str = "One second's worth of requests may come at once. The `rate_
 
 fn stored() -> Vec<Row> {
     vec![
-        number("live tokens of a tenant", token::record::SLOTS, "refused"),
+        Row {
+            setting: "`max_tokens` of a [tenant](tenants-and-profiles.md#settings)".to_owned(),
+            ..number("live tokens of a tenant, under `rfc`", tenant::TOKENS, "refused")
+        },
+        number("live tokens of a tenant, under `identity-center`", tenant::IDENTITY_CENTER_TOKENS, "refused"),
         words(
             "users, groups",
             "none (`rfc`), 100,000 each (`identity-center`)",
@@ -173,9 +228,40 @@ fn stored() -> Vec<Row> {
 
 fn work() -> Vec<Row> {
     vec![
+        setting(
+            "bodies of requests and pages of answers in memory, all together (a body that was read counts six times)",
+            "request_memory",
+            "503 with `Retry-After: 1`",
+        ),
+        words("of that for one tenant", "half; three quarters with what is small", "", "503 with `Retry-After: 1`"),
+        words("of that kept for what is smaller than 64 KiB", "a quarter", "", ""),
+        setting(
+            "time for the work on a request, its body being there",
+            "request_timeout",
+            "400 `tooMany`, and nothing of a write is done; the operations of a bulk request that are left have the status 503",
+        ),
+        number(
+            "steps after which work stands back for others, and sees whether its client is there and its time is over",
+            pace::SLICE,
+            "a step is a document of a kilobyte that a query reads",
+        ),
+        number("scans of one tenant at a time, of those that take longer than that", pace::SCANS, "others wait"),
+        words("scans at a time", "as many as processors, at least 2", "", "they take turns, step by step"),
+        words(
+            "bodies over 256 KiB that are read and validated at a time",
+            "half as many as processors",
+            "",
+            "others wait",
+        ),
         number("passwords that are hashed at a time", password::AT_ONCE, "others wait"),
         words("commits that wait for the writer", "4,096", "", "who comes later waits for a place"),
         size("audit log that waits for the disk", audit::MAX_QUEUED, "requests wait"),
+        size("audit record of one document", audit::MAX_DOCUMENT, "it is hidden whole"),
+        number(
+            "kinds of calls without a good token that are told apart in a minute",
+            http::refusals::MAX_KINDS,
+            "counted by their status only",
+        ),
         number(
             "races in a row that an operation loses against other writers of the same resource",
             operation::ATTEMPTS,

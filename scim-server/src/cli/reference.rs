@@ -32,13 +32,14 @@ fn command_line() -> String {
         "# The command line\n\n\
          <!-- Made by `scim-server reference command-line`; a test compares it. -->\n\n\
          Exit codes: 0 done, 1 failed, 2 wrong usage. With `--json` a command prints one JSON object, or an\n\
-         array if it lists. While a server runs on the data directory, commands go through its listener for\n\
+         array if it lists; what goes wrong is then an object on standard error, with `error` and `exit_code`.\n\
+         `scim-server help COMMAND` explains a command. While a server runs on the data directory, commands go through its listener for\n\
          administrators; else they open the store themselves.\n\n\
          The settings of `serve` are on [a page of their own](configuration.md).\n",
     );
     let mut program = Cli::command().disable_help_flag(true).disable_version_flag(true);
     program.build();
-    for command in program.get_subcommands().filter(|command| !command.is_hide_set()) {
+    for command in program.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help") {
         describe(&mut text, command, "scim-server");
     }
     text

@@ -89,6 +89,15 @@ fn what_is_wrong_is_named_with_its_line() {
 }
 
 #[test]
+fn proxies_are_networks_or_addresses() {
+    let config = read("trusted_proxies = \"10.0.0.0/8, 2001:db8::5,\"", &[], &[]).unwrap();
+    let networks: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "2001:db8::5/128"]);
+    let error = read("trusted_proxies = \"10.0.0.0/33\"", &[], &[]).unwrap_err();
+    assert!(error.contains("\"10.0.0.0/33\" is neither an address nor a network"), "{error}");
+}
+
+#[test]
 fn the_layer_that_said_it_is_named() {
     let error = read("page_size = 5", &[("page_size", "x")], &[]).map(|_| ()).unwrap_err();
     assert_eq!(error, "environment variable SCIM_SERVER_PAGE_SIZE: \"x\" is not a whole number, or too large");
@@ -115,6 +124,7 @@ fn what_a_running_server_cannot_change_is_what_the_table_says() {
             "true|false" => "true",
             "DURATION" => "99s",
             "SIZE" => "99MiB",
+            "CIDR,…" => "192.0.2.0/24,::1",
             "FILTER" => "debug",
             "human|json" => "json",
             _ => "107",

@@ -14,11 +14,12 @@ use scim_protocol::{
     Error, ErrorKind,
     message::{BulkMethod, BulkOperation, BulkRequest, BulkResult, Query, RefusedOperation},
     patch::PATCH_OP_SCHEMA,
+    schema::ResourceType,
 };
 use serde_json::{Value, json};
 
 use self::order::Order;
-use super::{Answer, Condition, Content, Context, Operations, Outcome};
+use super::{Answer, Condition, Content, Context, Operations, Outcome, Preconditions};
 use crate::{membership::MEMBERS, render::etag, store::ResourceId};
 
 /// A bulk request on its way.
@@ -67,11 +68,10 @@ impl Operations {
                 )));
             }
         }
-        let references: Vec<_> = request
-            .operations
-            .iter()
-            .map(|operation| operation.as_ref().map_or_else(|_| Vec::new(), BulkOperation::references))
-            .collect();
+        let references_of =
+            |one: &Result<BulkOperation, _>| one.as_ref().map_or_else(|_| Vec::new(), BulkOperation::references);
+        let references = || request.operations.iter().map(references_of).collect::<Vec<_>>();
+        let references = context.pace.whole(references).await?;
         let mut order = Order::new(references.iter().map(Vec::as_slice), |id| run.ids.contains_key(id));
         drop(references);
         let mut operations: Vec<_> = request.operations.into_iter().map(Some).collect();
@@ -79,9 +79,14 @@ impl Operations {
             && let Some((i, settled)) = order.next()
         {
             let Some(operation) = operations.get_mut(i).and_then(Option::take) else { continue };
+            let in_time = context.pace.breathe().await;
+            if context.pace.is_abandoned() {
+                return in_time.map(|()| Answer::plain(Outcome::NoContent, Content::Nothing));
+            }
             let bulk_id = match operation {
+                Ok(operation) if in_time.is_err() => run.leave(i, operation),
                 Ok(operation) => self.run(context, &mut run, i, operation, settled).await,
-                Err(refused) => run.refuse(i, refused),
+                Err(refused) => run.refuse(i, self.refused(context, refused).await),
             };
             order.settle(bulk_id.as_deref().unwrap_or_default());
         }
@@ -149,15 +154,21 @@ impl Operations {
         })?;
         let data = data.unwrap_or_default();
         let query = Query::default();
-        let condition = version.map_or(Condition::None, |version| Condition::parse(&version));
+        let condition = Preconditions::of(version.map_or(Condition::None, |version| Condition::parse(&version)));
         match (method, id) {
             (BulkMethod::Post, None) => {
                 let id = bulk_id.and_then(|bulk_id| run.ids.get(&bulk_id).copied());
                 let id = id.unwrap_or_else(|| self.fresh_id());
                 self.create(context, rt, id, data, &query).await
             }
-            (BulkMethod::Put, Some(id)) => self.replace(context, rt, id, data, &query, &condition).await,
-            (BulkMethod::Patch, Some(id)) => self.modify(context, rt, id, data, &query, &condition).await,
+            (BulkMethod::Put, Some(id)) => {
+                let done = self.replace(context, rt, id, data, &query, &condition).await;
+                self.or_missing(context, rt, id, done).await
+            }
+            (BulkMethod::Patch, Some(id)) => {
+                let done = self.modify(context, rt, id, data, &query, &condition).await;
+                self.or_missing(context, rt, id, done).await
+            }
             (BulkMethod::Delete, Some(id)) => {
                 let mut answer = self.delete(context, rt, id, &condition).await?;
                 answer.location = Some(format!("{}{}/{id}", context.base, rt.endpoint));
@@ -167,6 +178,36 @@ impl Operations {
                 "{} does not go with the path \"{path}\": POST takes an endpoint (/Users), the others a resource (/Users/id).",
                 method.as_str()
             ))),
+        }
+    }
+
+    async fn or_missing(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        id: &str,
+        done: Result<Answer, Error>,
+    ) -> Result<Answer, Error> {
+        match done {
+            Err(error) => Err(self.missing_or(context, rt, id, error).await),
+            done => done,
+        }
+    }
+
+    /// The refusal of an operation that could not be read: 404 where it is about a resource that is not
+    /// there.
+    async fn refused(&self, context: &Context, refused: RefusedOperation) -> RefusedOperation {
+        let is_post = refused.method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("POST"));
+        let path = refused.path.as_deref().unwrap_or_default().trim_matches('/');
+        let target = path.split_once('/').filter(|(_, id)| !is_post && !id.contains("bulkId:"));
+        let registry = &context.caller.tenant().registry;
+        let target = target.and_then(|(endpoint, id)| Some((registry.endpoint(&format!("/{endpoint}"))?, id)));
+        match target {
+            Some((rt, id)) => {
+                let error = self.missing_or(context, rt, id, refused.error).await;
+                RefusedOperation { error, ..refused }
+            }
+            None => refused,
         }
     }
 
@@ -187,7 +228,7 @@ impl Operations {
             let operations = json!([{"op": "add", "path": MEMBERS, "value": values}]);
             let body = json!({"schemas": [PATCH_OP_SCHEMA], "Operations": operations});
             let added = match context.caller.tenant().registry.endpoint(&format!("/{endpoint}")) {
-                Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Condition::None).await,
+                Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Preconditions::default()).await,
                 None => continue,
             };
             let Some(Some(result)) = run.results.get_mut(i) else { continue };
@@ -224,6 +265,20 @@ impl Run {
         }
     }
 
+    /// Notes that there was no time for an operation. Gives its bulkId.
+    fn leave(&mut self, i: usize, operation: BulkOperation) -> Option<String> {
+        let BulkOperation { method, bulk_id, .. } = operation;
+        let error = Error::new(
+            ErrorKind::Unavailable(1),
+            "The bulk request took longer than the server works on one, and this operation was not tried. Send it again.",
+        );
+        let method = Some(method.as_str().into());
+        let refused = RefusedOperation { method, bulk_id: bulk_id.clone(), path: None, error };
+        let bulk_id = self.refuse(i, refused).or(bulk_id);
+        self.failed.extend(bulk_id.clone());
+        bulk_id
+    }
+
     /// Notes that an operation could not be read. Gives the bulkId that nothing will come of.
     fn refuse(&mut self, i: usize, refused: RefusedOperation) -> Option<String> {
         self.errors += 1;
@@ -232,7 +287,7 @@ impl Run {
         self.failed.extend(failed.clone());
         if let Some(place) = self.results.get_mut(i) {
             *place = Some(BulkResult {
-                method: refused.method.unwrap_or_default(),
+                method: refused.method.map(String::from).unwrap_or_default(),
                 bulk_id: refused.bulk_id,
                 version: None,
                 location: None,

@@ -15,6 +15,7 @@
 
 mod architecture;
 mod bounds;
+mod canary;
 mod cli;
 mod concurrency;
 mod crash;
@@ -22,8 +23,11 @@ mod crash;
 mod database;
 mod dialogue;
 mod docs;
+mod http;
 mod identity_center;
+mod install;
 mod keeper;
+mod limits;
 mod migrations;
 mod pitfalls;
 mod queries;

@@ -1,6 +1,8 @@
 //! Moving whole stores: exports that are one state whoever writes meanwhile, and imports that are
 //! killed in the middle and end all the same in the store that the file describes.
 
+mod replace;
+
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},

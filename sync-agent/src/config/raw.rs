@@ -234,6 +234,10 @@ pub struct RawScope {
     /// Users and groups that are never in scope.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// DNs that are members of groups and mean nobody, such as the dummy that OpenLDAP needs in an empty
+    /// `groupOfNames`: they are not told as a problem.
+    #[serde(default)]
+    pub ignore_members: Vec<String>,
     /// How nested groups appear: `flattened` by default.
     #[serde(default)]
     pub membership: RawNesting,

@@ -89,6 +89,22 @@ impl Intake {
         OpenNames { suspicious: suspicious.cloned().collect(), dangling: open }
     }
 
+    /// Of the missing those whom groups named of which none is read any more.
+    pub fn unwitnessed(&self, missing: &BTreeSet<SourceId>, coverage: Coverage) -> BTreeSet<SourceId> {
+        let mut named = BTreeSet::new();
+        let mut witnessed = BTreeSet::new();
+        for group in self.before.iter() {
+            let id = group.entry.id;
+            let read = match self.upserts.get(&id) {
+                Some(taken) => !taken.entry.hides_members,
+                None => !group.partial && self.holds(id, missing, coverage),
+            };
+            let members = group.members.iter().filter(|member| missing.contains(member));
+            if read { witnessed.extend(members.copied()) } else { named.extend(members.copied()) }
+        }
+        &named - &witnessed
+    }
+
     /// Containers that held entries of the population before and show none of them now, with these.
     pub fn silent_containers(&self, seen: &HashSet<Dn>) -> BTreeMap<Dn, Vec<Dn>> {
         let mut containers: BTreeMap<Dn, (bool, Vec<Dn>)> = BTreeMap::new();

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use scim_protocol::value::fold;
+use scim_protocol::value::fold_part;
 
 use crate::source::Entry;
 
@@ -83,7 +83,7 @@ impl Condition {
         let ordered = |name: &str, bound: &str, good: fn(std::cmp::Ordering) -> bool| {
             texts(name).iter().any(|text| match (number(text), number(bound)) {
                 (Some(value), Some(bound)) => good(value.cmp(&bound)),
-                _ => good(fold(text).as_str().cmp(bound)),
+                _ => good(fold_part(text).as_str().cmp(bound)),
             })
         };
         match self {
@@ -91,7 +91,7 @@ impl Condition {
             Self::Or(any) => any.iter().any(|one| one.matches(entry)),
             Self::Not(one) => !one.matches(entry),
             Self::Has(name) => !entry.attributes().bytes(name).is_empty(),
-            Self::Like(name, parts) => texts(name).iter().any(|text| is_like(&fold(text), parts)),
+            Self::Like(name, parts) => texts(name).iter().any(|text| is_like(&fold_part(text), parts)),
             Self::AtLeast(name, bound) => ordered(name, bound, std::cmp::Ordering::is_ge),
             Self::AtMost(name, bound) => ordered(name, bound, std::cmp::Ordering::is_le),
             Self::AllBits(name, mask) => bits(name, &|value| value & mask == *mask),
@@ -237,7 +237,7 @@ fn unescaped(part: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(piece.get(..2)?, 16).ok()?);
         bytes.extend_from_slice(piece.get(2..)?.as_bytes());
     }
-    Some(fold(&String::from_utf8_lossy(&bytes)))
+    Some(fold_part(&String::from_utf8_lossy(&bytes)))
 }
 
 #[cfg(test)]

@@ -86,18 +86,24 @@ pub struct Doubts {
     /// Entries that are shown without their identity; names in groups and references that lead to an entry
     /// which the account may not read, and led there for the first time.
     pub hidden: Vec<Dn>,
+    /// Where those stood whom groups named of which none can be read any more: under another name they may
+    /// be named still.
+    pub unwitnessed: BTreeSet<Dn>,
     /// Names in groups and references that lead to nobody.
     pub dangling: BTreeSet<Dn>,
 }
 
 impl Doubts {
     /// About what stood here: why it may be out of sight, and whether that holds until it is seen again.
-    fn about(&self, dn: &Dn) -> Option<(String, bool)> {
+    fn about(&self, dn: &Dn, taken: bool) -> Option<(String, bool)> {
         if let Some(name) = self.hidden.first() {
             return Some((format!("{name} is there and cannot be read: it may be that"), true));
         }
         if let Some(container) = self.containers.first() {
             return Some((format!("{container} could be seen once and no longer can: it may be there"), true));
+        }
+        if !taken && self.unwitnessed.contains(dn) {
+            return Some((format!("none of the groups that named {dn} can be read any more"), true));
         }
         let named = self.dangling.contains(dn);
         named.then(|| (format!("a group or a reference still names {dn}, although nothing can be seen there"), false))
@@ -197,10 +203,10 @@ async fn judge(
             Verdict::OutOfSight { reason, lasting: false }
         }
         Trace::Hidden(reason) | Trace::Silent(reason) => Verdict::Unknown(reason),
-        Trace::Vacant => {
+        found @ (Trace::Vacant | Trace::Taken) => {
             let vacant = |stray: &Stray| Verdict::Gone(Proof(Evidence::Vacant { name: stray.dn.to_string() }));
             let doubtful = |stray: &Stray| {
-                let (reason, lasting) = doubts.about(&stray.dn)?;
+                let (reason, lasting) = doubts.about(&stray.dn, found == Trace::Taken)?;
                 Some(Verdict::OutOfSight { reason, lasting })
             };
             let judged = last.map(|stray| doubtful(stray).unwrap_or_else(|| vacant(stray)));

@@ -98,9 +98,10 @@ const fn doubt(trace: &Trace) -> u8 {
         Trace::Deleted => 0,
         Trace::Nowhere => 1,
         Trace::Vacant => 2,
-        Trace::Foreign => 3,
-        Trace::Silent(_) => 4,
-        Trace::Hidden(_) => 5,
+        Trace::Taken => 3,
+        Trace::Foreign => 4,
+        Trace::Silent(_) => 5,
+        Trace::Hidden(_) => 6,
     }
 }
 

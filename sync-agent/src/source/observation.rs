@@ -255,7 +255,9 @@ async fn departed(
     };
     let last: BTreeMap<SourceId, Stray> = missing.iter().filter_map(stood).collect();
     let gone_from: BTreeSet<Dn> = last.values().map(|stray| stray.dn.clone()).collect();
-    let doubts = doubts(directory, intake, looked.lost, coverage, &gone_from).await?;
+    let mut doubts = doubts(directory, intake, looked.lost, coverage, &gone_from).await?;
+    let unwitnessed = intake.unwitnessed(&missing, coverage);
+    doubts.unwitnessed = unwitnessed.iter().filter_map(|id| Some(last.get(id)?.dn.clone())).collect();
     let mut departed = absence::examine(directory, question.canaries, &missing, &last, &doubts).await?;
     for (id, verdict) in &departed {
         match verdict {

@@ -458,7 +458,7 @@ impl Directory for Reader {
         let foreign = last.is_some_and(|dn| self.holds_at(dn).is_none());
         Ok(match self.trace_object(id, last).await? {
             // Where it stood is a source no longer: that nothing of it is here proves nothing.
-            Trace::Nowhere | Trace::Vacant | Trace::Silent(_) if foreign => Trace::Foreign,
+            Trace::Nowhere | Trace::Vacant | Trace::Taken | Trace::Silent(_) if foreign => Trace::Foreign,
             trace => trace,
         })
     }

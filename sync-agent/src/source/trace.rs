@@ -41,6 +41,8 @@ pub enum Trace {
     Nowhere,
     /// Nothing has this name. What had it is gone, or stands elsewhere under another.
     Vacant,
+    /// Another entry has this name, and shows its own identity.
+    Taken,
     /// Something is there that the account may not read. In words.
     Hidden(String),
     /// No source of the configuration holds the name that it had: none can say what became of it.
@@ -72,7 +74,7 @@ impl Reader {
     ) -> Result<Trace, DirectoryError> {
         if let Some(shown) = self.shown(dn).await? {
             return Ok(match (shown, id) {
-                (Some(shown), Some(id)) if shown != id => Trace::Vacant,
+                (Some(shown), Some(id)) if shown != id => Trace::Taken,
                 // Of a name alone nothing else is wanted than that it hides nothing.
                 (Some(_), None) => Trace::Vacant,
                 _ => Trace::Hidden(format!("{dn} is shown without its {}", self.shape.id_attribute())),

@@ -122,6 +122,32 @@ fn check_says_what_to_change() {
     says(&checked, &["ou=misspelt,dc=example,dc=test", "source.groups.bases"]);
 }
 
+#[test]
+fn members_that_are_nobody_are_listed_and_a_dummy_can_be_named() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let base = directory.get("GROUPS_DN");
+    let members = ["cn=dummy", "cn=back\\5Cslash,dc=example,dc=test", "cn=one more,dc=example,dc=test"];
+    let lines: String = members.iter().map(|member| format!("member: {member}\n")).collect();
+    directory.modify(&format!(
+        "dn: cn=odd,{base}\nchangetype: add\nobjectClass: groupOfNames\ncn: odd\n{lines}\n\
+         dn: cn=empty,{base}\nchangetype: add\nobjectClass: groupOfNames\ncn: empty\nmember: cn=dummy\n"
+    ));
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, "[scope]\ngroups = [\"odd\", \"empty\"]\n");
+    let ran = agent.run(&["apply"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    says(&ran, &["UnresolvedMember", "and 2 more", "sync-agent explain"]);
+    says(&agent.run(&["explain", "odd"]), &members);
+
+    agent.set("[scope]", "[scope]\nignore_members = [\"cn=dummy\"]");
+    let ran = agent.run(&["apply", "--full"]);
+    assert!(!ran.stderr.contains("cn=empty"), "{ran:?}");
+    assert!(!agent.run(&["explain", "empty"]).stdout.contains("cn=dummy"));
+    agent.set("[\"odd\", \"empty\"]", "[\"empty\"]");
+    let ran = agent.run(&["apply", "--full"]);
+    assert_eq!(ran.code, Some(0), "a dummy that is named is no problem: {ran:?}");
+}
+
 #[track_caller]
 fn wants_tls(software: Software) {
     let directory = TestDirectory::start_with(software, &[("REQUIRE_TLS", "1")]);

@@ -79,7 +79,7 @@ fn in_every_run(agent: &TestAgent, check: impl Fn(&str)) {
         let ran = agent.run(arguments);
         assert!(matches!(ran.code, Some(0 | 1)), "{ran:?}");
         check(&format!("{arguments:?}"));
-        assert_eq!(writes(agent), 0, "{arguments:?} leaves nothing to do");
+        assert_eq!(writes(agent), 0, "{arguments:?} leaves nothing to do: {}", agent.run(&["plan"]).stdout);
     }
 }
 
@@ -385,6 +385,10 @@ fn the_name_in_the_rdn_counts() {
             "dn: uid=jdoe,{PEOPLE}\nchangetype: modrdn\nnewrdn: uid=jsmith\ndeleteoldrdn: 0\n\n\
              dn: cn=old,{GROUPS}\nchangetype: modrdn\nnewrdn: cn=new\ndeleteoldrdn: 0\n"
         ));
+        if software == Software::Ds389 {
+            // Nobody rewrites the group's member here. That may be about to happen, so one run waits for it.
+            agent.run(&["apply"]);
+        }
         in_every_run(&agent, |_| {
             assert_eq!(user(&server, "jsmith")["id"], id);
             of_name(&server, "Groups", "displayName", "new");

@@ -3,8 +3,9 @@
 use std::{net::Ipv4Addr, sync::atomic::Ordering, time::Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::StatusCode;
+use hyper_util::rt::TokioIo;
 use scim_protocol::Timestamp;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,10 +24,35 @@ struct Server {
     task: JoinHandle<()>,
 }
 
+#[derive(Clone)]
+struct Fake;
+
+impl Answers for Fake {
+    fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
+        answer(request, peer)
+    }
+
+    fn refuse(&self, error: Error, _: &Peer) -> Response<Body> {
+        let mut response = crate::http::response::error(&error, "application/scim+json", false);
+        response.headers_mut().insert("x-request-id", hyper::header::HeaderValue::from_static("0190"));
+        response
+    }
+
+    fn is_proxy(&self, _: IpAddr) -> bool {
+        false
+    }
+}
+
 async fn answer(request: Request<Incoming>, peer: Peer) -> Response<Body> {
     match request.uri().path() {
         "/slow" => sleep(Duration::from_millis(300)).await,
         "/stuck" => std::future::pending().await,
+        "/token" => peer.introduce(),
+        "/refuse" => {
+            let mut response = Response::new(Body::from(b"too large".to_vec()));
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return response;
+        }
         "/large" => return Response::new(Body::Full(Bytes::from(vec![b'x'; 4 << 20]))),
         _ => {}
     }
@@ -49,7 +75,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let metrics = Arc::new(Metrics::new(Timestamp::default()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, tls, limits, Arc::clone(&metrics), answer, async {
+        let task = tokio::spawn(serve(listener, tls, limits, Arc::clone(&metrics), Fake, async {
             let _ = stopped.await;
         }));
         Self { address, metrics, stop, task }
@@ -223,6 +249,226 @@ async fn shutdown_does_not_wait_beyond_its_deadline() {
     sleep(Duration::from_millis(50)).await;
     let took = server.stop().await;
     assert!(took > Duration::from_millis(250) && took < Duration::from_secs(4), "{took:?}");
+}
+
+/// Everything up to the end of the connection.
+async fn receive_all(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    timeout(Duration::from_secs(5), stream.read_to_end(&mut all)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_whole() {
+    let server = Server::start(limits(), None).await;
+    let long = "x".repeat(20_000);
+    for (request, status, detail) in [
+        ("GET /?filter=userName eq \"x\" HTTP/1.1\r\nhost: a\r\n\r\n", 400, "%20"),
+        ("GET /?filter=userName+eq+\"x\" HTTP/1.1\r\nhost: a\r\n\r\n", 400, "%22"),
+        ("GET /<x> HTTP/1.1\r\nhost: a\r\n\r\n", 400, "%3C"),
+        ("GET /\u{1} HTTP/1.1\r\nhost: a\r\n\r\n", 400, "%5C"),
+        ("GET / HTTP/3.7\r\nhost: a\r\n\r\n", 400, "HTTP/1.1"),
+        ("GET /\r\nhost: a\r\n\r\n", 400, "HTTP/1.1"),
+        ("G(T / HTTP/1.1\r\nhost: a\r\n\r\n", 400, "method"),
+        ("GET / HTTP/1.1\r\nhost : a\r\n\r\n", 400, "header"),
+        ("GET / HTTP/1.1\r\nhost: a\r\nx: \u{0}\r\n\r\n", 400, "header"),
+        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n", 400, "Content-Length"),
+        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400, "Content-Length"),
+        ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n", 400, "Transfer-Encoding"),
+        (&format!("GET /{long} HTTP/1.1\r\nhost: a\r\n\r\n"), 414, "/.search"),
+        (&format!("GET / HTTP/1.1\r\nhost: a\r\nx: {long}\r\n\r\n"), 431, "16384"),
+        (&format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(101)), 431, "100 headers"),
+    ] {
+        let mut stream = server.connect().await;
+        // Behind a good request, and with more behind it that is never read.
+        send(&mut stream, GET).await;
+        assert!(receive(&mut stream).await.starts_with("HTTP/1.1 200"));
+        send(&mut stream, &format!("{request}{}", "y".repeat(100))).await;
+        let answer = receive_all(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:.60}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count() - answer.matches("in HTTP/1.1 ").count(), 1, "{answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("content-type: application/scim+json") && head.contains("x-request-id: 0190"), "{head}");
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["status"], status.to_string());
+        assert!(body["detail"].as_str().unwrap().contains(detail), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_asked_before_a_refusal_is_answered_before_it() {
+    let server = Server::start(limits(), None).await;
+    let mut stream = server.connect().await;
+    send(&mut stream, &format!("{GET}{GET}GET /\" \" HTTP/1.1\r\n\r\n")).await;
+    let answer = receive_all(&mut stream).await;
+    assert_eq!(answer.matches("tls=false").count(), 2, "{answer}");
+    assert_eq!(answer.matches("x-request-id").count(), 1, "{answer}");
+    assert!(answer.rfind("tls=false") < answer.find("x-request-id"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_answer_reaches_a_client_that_goes_on_sending_its_body() {
+    let server = Server::start(limits(), None).await;
+    let mut stream = server.connect().await;
+    send(&mut stream, "POST /refuse HTTP/1.1\r\nhost: a\r\ncontent-length: 8000000\r\n\r\n").await;
+    stream.write_all(&vec![b'x'; 8_000_000]).await.unwrap();
+    let answer = receive_all(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.ends_with("too large"), "{answer}");
+
+    let io = TokioIo::new(server.connect().await);
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let body = Full::new(Bytes::from(vec![b'x'; 8_000_000]));
+    let response = sender.send_request(Request::post("http://a/refuse").body(body).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "too large");
+}
+
+#[tokio::test]
+async fn head_is_answered_without_a_body_in_both_protocols() {
+    let server = Server::start(limits(), None).await;
+    let mut stream = server.connect().await;
+    send(&mut stream, "HEAD /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    let answer = receive_all(&mut stream).await;
+    assert!(answer.contains("content-length: 4194304") && answer.ends_with("\r\n\r\n"), "{answer}");
+
+    // hyper's client hides what comes behind such a head, so the frames are looked at.
+    let frames = exchange_frames(&server, &[head_frame(1, "HEAD", "/large")], &[]).await;
+    let head = frames.iter().find(|(kind, _, stream, _)| (*kind, *stream) == (1, 1)).unwrap();
+    assert_eq!(head.1 & 1, 1, "{frames:?}");
+    assert!(frames.iter().all(|(kind, ..)| *kind != 0), "{frames:?}");
+}
+
+#[tokio::test]
+async fn one_address_leaves_room_for_others_until_it_shows_a_token() {
+    let server = Server::start(
+        ConnectionLimits { address_connections: 2, idle_timeout: Duration::from_secs(60), ..limits() },
+        None,
+    )
+    .await;
+    let (mut one, mut two) = (server.connect().await, server.connect().await);
+    for stream in [&mut one, &mut two] {
+        send(stream, GET).await;
+        receive(stream).await;
+    }
+    let mut three = server.connect().await;
+    assert_eq!(receive(&mut three).await, "");
+    assert_eq!(server.metrics.connections_refused.get(), 1);
+    send(&mut one, "GET /token HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    receive(&mut one).await;
+    let mut four = server.connect().await;
+    send(&mut four, GET).await;
+    assert!(receive(&mut four).await.starts_with("HTTP/1.1 200"));
+    drop((two, four));
+}
+
+/// A frame: type, flags, stream, payload.
+type Frame = (u8, u8, u32, Vec<u8>);
+
+fn encoded(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// HEADERS of a whole request, every field a literal that no table remembers.
+fn head_frame(stream: u32, method: &str, path: &str) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in [(":method", method), (":scheme", "http"), (":authority", "a"), (":path", path)] {
+        block.extend([0, u8::try_from(name.len()).unwrap()]);
+        block.extend(name.as_bytes());
+        let length = value.len();
+        if length < 127 {
+            block.push(u8::try_from(length).unwrap());
+        } else {
+            let rest = length - 127;
+            block.extend([127, u8::try_from(rest % 128).unwrap() | 128, u8::try_from(rest / 128 % 128).unwrap() | 128]);
+            block.push(u8::try_from(rest / 16_384).unwrap());
+        }
+        block.extend(value.as_bytes());
+    }
+    let Some((first, more)) = block.split_at_checked(16_000) else { return encoded(1, 5, stream, &block) };
+    [encoded(1, 1, stream, first), encoded(9, 4, stream, more)].concat()
+}
+
+/// Sends frames behind the preface and these first ones, and gives all that comes within a moment of
+/// silence.
+async fn exchange_frames(server: &Server, requests: &[Vec<u8>], first: &[Vec<u8>]) -> Vec<Frame> {
+    let mut stream = server.connect().await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&encoded(4, 0, 0, &[])).await.unwrap();
+    for frame in first.iter().chain(requests) {
+        stream.write_all(frame).await.unwrap();
+    }
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; 65_536];
+    while let Ok(Ok(length @ 1..)) = timeout(Duration::from_millis(150), stream.read(&mut buffer)).await {
+        bytes.extend_from_slice(&buffer[..length]);
+    }
+    let mut frames = Vec::new();
+    let mut rest = bytes.as_slice();
+    while let [a, b, c, kind, flags, d, e, f, g, behind @ ..] = rest {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        frames.push((*kind, *flags, u32::from_be_bytes([*d, *e, *f, *g]), behind[..length].to_vec()));
+        rest = &behind[length..];
+    }
+    frames
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_in_http2_too() {
+    let server = Server::start(limits(), None).await;
+    let window = encoded(8, 0, 0, &[0, 1, 0, 0]);
+    let (bad, large) = (head_frame(1, "GET", "/?filter=a eq \"b\""), head_frame(3, "GET", &"/x".repeat(10_000)));
+    let good = head_frame(5, "GET", "/");
+    let requests = [bad.clone(), large, good];
+    let frames = exchange_frames(&server, &requests, &[window]).await;
+    for (stream, status) in [(1, "400"), (3, "431")] {
+        let of: Vec<_> = frames.iter().filter(|(_, _, id, _)| *id == stream).collect();
+        let text = |kind| {
+            let found = of.iter().filter(|(of_kind, ..)| *of_kind == kind);
+            String::from_utf8_lossy(&found.flat_map(|(.., payload)| payload.clone()).collect::<Vec<_>>()).into_owned()
+        };
+        let heads = text(1) + &text(9);
+        assert!(heads.contains("x-request-id") && heads.contains("application/scim+json"), "{of:?}");
+        let body: serde_json::Value = serde_json::from_str(&text(0)).unwrap();
+        assert_eq!(body["status"], status);
+    }
+    let good: Vec<_> = frames.iter().filter(|(kind, _, id, _)| (*kind, *id) == (0, 5)).collect();
+    assert!(String::from_utf8_lossy(&good[0].3).ends_with("tls=false"), "{frames:?}");
+
+    // Without a window to spare for it, the body is left out and the rest is there.
+    let frames = exchange_frames(&server, &[bad], &[]).await;
+    let head = frames.iter().find(|(kind, _, stream, _)| (*kind, *stream) == (1, 1)).unwrap();
+    assert_eq!(head.1 & 1, 1, "{frames:?}");
+    assert!(String::from_utf8_lossy(&head.3).contains("x-request-id"));
+}
+
+#[tokio::test]
+async fn a_connection_of_http2_that_asks_for_nothing_ends_like_an_idle_one() {
+    let server = Server::start(limits(), None).await;
+    let (ping, settings, window) = (encoded(6, 0, 0, &[7; 8]), encoded(4, 0, 0, &[]), encoded(8, 0, 0, &[0, 0, 0, 1]));
+    for noise in [ping, settings, window] {
+        for first in [vec![], head_frame(1, "GET", "/")] {
+            let mut stream = server.connect().await;
+            stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+            stream.write_all(&encoded(4, 0, 0, &[])).await.unwrap();
+            stream.write_all(&first).await.unwrap();
+            let (mut read, mut write) = stream.into_split();
+            let ends = tokio::spawn(async move { read.read_to_end(&mut Vec::new()).await });
+            let noise = noise.clone();
+            let noisy = tokio::spawn(async move {
+                while write.write_all(&noise).await.is_ok() {
+                    sleep(Duration::from_millis(40)).await;
+                }
+            });
+            let ended = timeout(Duration::from_secs(20), ends).await;
+            assert!(ended.is_ok(), "{first:?}");
+            noisy.abort();
+        }
+    }
 }
 
 mod tls {

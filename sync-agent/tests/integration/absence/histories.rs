@@ -1,6 +1,8 @@
 //! Random histories against one OpenLDAP: access rules come and go over subtrees, entries, attributes and
 //! single values; people are moved, renamed, deleted and made again; groups change; runs read changes or
 //! everything. After each run, whoever is said to be gone is looked for as the administrator.
+//! What LDAP cannot say is left out: that a single entry is hidden under a name which the account has never
+//! seen it have. A part of the tree, and any name that a run has met, may be hidden.
 //!
 //! `ABSENCE_HISTORIES` says how many (200 unless it is set); `make absence` runs 2,000.
 
@@ -141,6 +143,8 @@ struct World {
     rules: usize,
     units: Vec<String>,
     people: Vec<Option<String>>,
+    /// Where the last run could meet them.
+    seen: Vec<Option<String>>,
     groups: Vec<Option<String>>,
     made: usize,
     config: Config,
@@ -162,6 +166,7 @@ impl World {
             rules: 0,
             units: Vec::new(),
             people: vec![None; PEOPLE],
+            seen: vec![None; PEOPLE],
             groups: vec![None; GROUPS],
             made: 0,
             config,
@@ -312,7 +317,7 @@ impl World {
         Some(match target {
             Target::Unit(n) => format!("dn.subtree=\"{}\"", self.units[*n]),
             Target::BeneathUnit(n) => format!("dn.children=\"{}\"", self.units[*n]),
-            Target::Person(n) => format!("dn.exact=\"{}\"", self.people[*n].as_ref()?),
+            Target::Person(n) => format!("dn.exact=\"{}\"", self.seen[*n].as_ref()?),
             Target::Identity(n) => format!("dn.exact=\"{}\" attrs=entryUUID", self.people[*n].as_ref()?),
             Target::Identities(n) => format!("dn.subtree=\"{}\" attrs=entryUUID", self.units[*n]),
             Target::Groups => format!("dn.subtree=\"{groups}\""),
@@ -362,6 +367,7 @@ impl World {
             return Ok(());
         };
         let truth = self.truth().await;
+        self.seen.clone_from(&self.people);
         for (id, verdict) in &seen.departed {
             if let Verdict::Gone(proof) = verdict {
                 prop_assert!(!truth.ids.contains(id), "{what}: {id} is there, and {proof}");

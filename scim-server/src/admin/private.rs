@@ -1,0 +1,65 @@
+//! Who may look into the data directory: its owner.
+//!
+//! In it are password hashes, the digests of tokens and the secret of administrators. A directory that was
+//! made by hand, or by an older version, may be open to others; a start makes it private.
+
+use std::{fs, io, path::Path};
+
+/// Makes a directory private. One that belongs to another user, as a volume may, cannot be: it may be open to
+/// its group, which is how such volumes are shared with this process, but not to everybody.
+#[cfg(unix)]
+pub(super) fn directory(path: &Path) -> io::Result<()> {
+    let mode = mode(path)?;
+    match tighten(path, mode, 0o700) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && mode & 0o007 != 0 => {
+            Err(io::Error::other(format!(
+                "everybody can look into {}, and it belongs to another user: run `chmod o= {}` as that user, or use a directory within it",
+                path.display(),
+                path.display(),
+            )))
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::warn!(path = %path.display(), "the directory belongs to another user, and its group can look into it");
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+/// Makes a file private that need not be there.
+#[cfg(unix)]
+pub(super) fn file(path: &Path) -> io::Result<()> {
+    match mode(path) {
+        Ok(mode) => tighten(path, mode, 0o600),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> io::Result<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(fs::metadata(path)?.permissions().mode())
+}
+
+#[cfg(unix)]
+fn tighten(path: &Path, mode: u32, wanted: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(wanted))?;
+        tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "others could look into it; it is private now");
+    }
+    Ok(())
+}
+
+/// Elsewhere who may read is inherited from the directory above.
+#[cfg(not(unix))]
+pub(super) fn directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// See [`directory`].
+#[cfg(not(unix))]
+pub(super) fn file(_: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -100,7 +100,7 @@ mod tests {
         let (ad, ldap) = ("flavour = \"active-directory\"", "flavour = \"openldap\"");
         check(&[("", "dc=a")], Ok(1));
         check(&[(ad, "dc=a"), (ad, "dc=b,dc=a"), (ldap, "dc=c")], Ok(3));
-        check(&[(ad, "dc=a"), (ad, "DC=A")], Err("[[source]] 2: source.bases: DC=A is a base of another source"));
+        check(&[(ad, "dc=a"), (ad, "DC=A")], Err("[[source]] 2: source.bases: dc=a is a base of another source"));
         check(&[(ad, "dc=a"), ("", "dc=b")], Err("[[source]] 2: source.flavour: is needed"));
         check(&[(ldap, "dc=a"), (ldap, "dc=b")], Err("one at most is no Active Directory"));
         check(&[(ad, "dc=a"), (ad, "nothing")], Err("[[source]] 2: source.canary"));

@@ -9,6 +9,7 @@ pub mod raw;
 pub mod reference;
 pub mod safety;
 pub mod secret;
+mod sources;
 
 use std::{
     collections::BTreeMap,
@@ -211,8 +212,10 @@ pub enum TargetProfile {
 pub struct Config {
     /// What this synchronisation is called in the error log.
     pub name: String,
-    /// The directory.
+    /// The directory: the first, where there are several.
     pub source: SourceSettings,
+    /// The other directories. All make one population.
+    pub others: Vec<SourceSettings>,
     /// The SCIM server.
     pub target: TargetSettings,
     /// Who is meant.
@@ -247,6 +250,16 @@ pub struct Schedule {
 }
 
 impl Config {
+    /// All directories, in the order of the file.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceSettings> + Clone {
+        std::iter::once(&self.source).chain(&self.others)
+    }
+
+    /// The canary of each directory, in the same order.
+    pub fn canaries(&self) -> Vec<&Key> {
+        self.sources().map(|source| &source.canary).collect()
+    }
+
     /// The attributes of the directory that are read, in lower case, without repetition.
     pub fn attributes(&self) -> Vec<String> {
         let mut names = self.mapping.attributes();
@@ -269,16 +282,28 @@ impl Config {
     }
 
     fn from_raw(raw: RawConfig, folder: &Path) -> Result<Self, ConfigError> {
-        let source = source(raw.source, folder)?;
+        let (source, others) = sources::sources(raw.source.0, folder)?;
+        let flavours = sources::flavours(&source, &others);
+        let named = raw.mapping.group.keys().any(|slot| slot.eq_ignore_ascii_case("displayName"));
+        let apart = !named && flavours.contains(&Flavour::ActiveDirectory);
+        let group = |apart: bool| {
+            let mut defaults = by_flavour(&flavours, defaults::group);
+            let names = defaults.iter_mut().find(|(slot, _)| apart && *slot == "displayName");
+            if let Some((_, alternatives)) = names {
+                alternatives.insert(0, defaults::AD_GROUP_APART);
+            }
+            rules("mapping.group", &defaults, &raw.mapping.group)
+        };
         let mapping = Mapping {
             user: {
-                let mut defaults = by_flavour(source.flavour, defaults::user);
+                let mut defaults = by_flavour(&flavours, defaults::user);
                 if raw.mapping.enterprise {
                     defaults.extend(defaults::ENTERPRISE.iter().map(|(slot, rules)| (*slot, rules.to_vec())));
                 }
                 rules("mapping.user", &defaults, &raw.mapping.user)?
             },
-            group: rules("mapping.group", &by_flavour(source.flavour, defaults::group), &raw.mapping.group)?,
+            group: group(false)?,
+            apart: if apart { Some(group(true)?) } else { None },
             ends: raw.mapping.ends.map_or_else(Ends::default, |ends| Ends {
                 policy: ends.contains(&raw::RawEnd::Policy),
                 shadow: ends.contains(&raw::RawEnd::Shadow),
@@ -308,6 +333,7 @@ impl Config {
             safety: safety::safety(&raw.safety)?,
             state: folder.join(raw.state.directory),
             source,
+            others,
         })
     }
 }
@@ -501,15 +527,13 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
     })
 }
 
-/// The defaults of a flavour. Where the server is to be asked for it, both kinds of defaults hold,
-/// one after the other: a directory has the attributes of its own kind only.
+/// The defaults of the flavours, one after the other: a directory has the attributes of its own kind only.
 fn by_flavour(
-    flavour: Option<Flavour>,
+    flavours: &[Flavour],
     defaults: impl Fn(Flavour) -> &'static [defaults::Default],
 ) -> Vec<(&'static str, Vec<&'static str>)> {
-    let flavours = flavour.map_or_else(|| vec![Flavour::ActiveDirectory, Flavour::OpenLdap], |flavour| vec![flavour]);
     let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (slot, alternatives) in flavours.into_iter().flat_map(defaults) {
+    for (slot, alternatives) in flavours.iter().copied().flat_map(defaults) {
         match merged.iter_mut().find(|(known, _)| known == slot) {
             Some((_, known)) => {
                 let more: Vec<&str> = alternatives.iter().copied().filter(|one| !known.contains(one)).collect();

@@ -207,11 +207,11 @@ async fn observe(
     known: impl Iterator<Item = &SourceId>,
     extent: Extent,
 ) -> Result<Observation, CycleError> {
-    let mut directory = source::open(&config.source, config.attributes()).await?;
+    let mut directory = source::open_all(config).await?;
     tracing::info!(server = directory.server(), "reading the directory");
     let known = known.copied().collect();
     let question = Question {
-        canary: &config.source.canary,
+        canaries: &config.canaries(),
         known: &known,
         everything: extent == Extent::Everything,
         referring: &config.mapping.referring(),

@@ -131,6 +131,11 @@ impl Dn {
         Self::parse(&format!("{own}{new}")).ok()
     }
 
+    /// How many RDNs it has.
+    pub fn depth(&self) -> usize {
+        self.key.matches(RDN).count()
+    }
+
     /// Whether both have the same first RDN: what an entry keeps when it is moved and not renamed.
     pub fn has_rdn_of(&self, other: &Self) -> bool {
         let rdn = |dn: &'_ Self| dn.key.rsplit(RDN).next().map(str::to_owned);

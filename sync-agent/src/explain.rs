@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     config::Config,
     cycle::{self, Extent, Prepared},
-    mapping::{Mapping, expression::Given},
+    mapping::{self, Mapping, Rule, expression::Given},
     plan::{Action, Held, Known, Plan, Written},
     population::{Observed, Population},
     problem::{Problem, Subject},
@@ -124,7 +124,10 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Ex
         scope,
         in_scope,
         nobodies: scope::nobodies(observed, &config.scope).map(str::to_owned).collect(),
-        attributes: attributes(observed, &config.mapping, now),
+        attributes: {
+            let alike = mapping::alike(population, &selection, &config.mapping, now);
+            attributes(observed, &config.mapping, config.mapping.for_entry(entry, &alike), now)
+        },
         written: known.get(&entry.id).cloned(),
         target: held.map(|held| Value::Object(held.document.attributes())),
         next: plan.actions.iter().filter(|action| about(&action.subject)).cloned().collect(),
@@ -133,10 +136,9 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Ex
     }
 }
 
-fn attributes(observed: &Observed, mapping: &Mapping, now: scim_protocol::Timestamp) -> Vec<Mapped> {
+fn attributes(observed: &Observed, mapping: &Mapping, rules: &[Rule], now: scim_protocol::Timestamp) -> Vec<Mapped> {
     let given = Given { entry: &observed.entry, now, ends: mapping.ends };
-    let rules = mapping.of(observed.entry.kind).iter();
-    let mapped = rules.map(|rule| Mapped {
+    let mapped = rules.iter().map(|rule| Mapped {
         path: rule.slot.to_string(),
         values: if rule.slot.takes_all() {
             rule.expression.evaluate_all(given)

@@ -23,7 +23,7 @@ use crate::{
     population::{Observed, Population},
     problem::{Code, Problem, Subject},
     scope::Selection,
-    source::{Kind, SourceId, changes::hexadecimal},
+    source::{Entry, Kind, SourceId, changes::hexadecimal},
 };
 
 use expression::{Expression, Given};
@@ -45,6 +45,9 @@ pub struct Mapping {
     pub user: Vec<Rule>,
     /// `[mapping.group]`, over the defaults.
     pub group: Vec<Rule>,
+    /// The same for groups whose name another group in scope has too: `None` where the configuration names
+    /// groups itself, or no directory has a domain to tell them apart.
+    pub apart: Option<Vec<Rule>>,
     /// Which attributes end an account at a time, besides those that always do.
     pub ends: active::Ends,
 }
@@ -56,6 +59,12 @@ impl Mapping {
             Kind::User => &self.user,
             Kind::Group => &self.group,
         }
+    }
+
+    /// The rules for one entry. `alike` are the groups of [`alike`].
+    pub fn for_entry(&self, entry: &Entry, alike: &HashSet<SourceId>) -> &[Rule] {
+        let apart = self.apart.as_deref().filter(|_| alike.contains(&entry.id));
+        apart.unwrap_or_else(|| self.of(entry.kind))
     }
 
     /// The attributes of a resource that the rules speak of, by the names of the whole ones.
@@ -75,7 +84,7 @@ impl Mapping {
 
     /// The attributes that the rules read, in lower case, without repetition.
     pub fn attributes(&self) -> Vec<String> {
-        let rules = self.user.iter().chain(&self.group);
+        let rules = self.user.iter().chain(&self.group).chain(self.apart.iter().flatten());
         let mut names: Vec<String> = rules.flat_map(|rule| rule.expression.attributes()).map(str::to_owned).collect();
         names.extend(self.ends.attributes().map(str::to_owned));
         names.sort_unstable();
@@ -146,6 +155,7 @@ impl Snapshot {
 /// Maps everything that is in scope. `now` decides which accounts have expired.
 pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now: Timestamp) -> Snapshot {
     let managers = Referred::new(population, &selection, mapping);
+    let alike = alike(population, &selection, mapping, now);
     let Selection { users, groups, undecided, problems } = selection;
     let attributes = [Kind::User, Kind::Group].map(|kind| (kind, mapping.attributes_at_target(kind))).into();
     let mut snapshot = Snapshot { attributes, problems, unmapped: undecided, ..Snapshot::default() };
@@ -154,7 +164,7 @@ pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now
     let partial = partial(population);
     for (id, members, undecided) in users.chain(groups) {
         let Some(observed) = population.get(id) else { continue };
-        match resource(observed, mapping, &managers, now) {
+        match resource(observed, mapping, mapping.for_entry(&observed.entry, &alike), &managers, now) {
             Ok(mut desired) => {
                 (desired.members, desired.undecided) = (members, undecided);
                 desired.partial = partial.contains(&id);
@@ -169,6 +179,20 @@ pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now
     snapshot
 }
 
+/// The groups in scope that would have the name of another one in scope, in whatever case: all of them, so
+/// that it does not matter which was there first. None where nothing could tell them apart.
+pub fn alike(population: &Population, selection: &Selection, mapping: &Mapping, now: Timestamp) -> HashSet<SourceId> {
+    let naming = mapping.group.iter().find(|rule| rule.slot.path() == Kind::Group.naming_attribute());
+    let (Some(rule), Some(_)) = (naming, &mapping.apart) else { return HashSet::new() };
+    let mut by_name: HashMap<String, Vec<SourceId>> = HashMap::new();
+    for entry in selection.groups.keys().filter_map(|id| population.get(*id)).map(|observed| &observed.entry) {
+        if let Some(name) = rule.expression.evaluate(Given { entry, now, ends: mapping.ends }) {
+            by_name.entry(name.to_lowercase()).or_default().push(entry.id);
+        }
+    }
+    by_name.into_values().filter(|groups| groups.len() > 1).flatten().collect()
+}
+
 /// What each of these objects is called, where the mapping gives it a name.
 pub fn names(
     population: &Population,
@@ -178,7 +202,8 @@ pub fn names(
 ) -> BTreeMap<SourceId, String> {
     let observed = ids.filter_map(|id| population.get(id));
     let named = observed.filter_map(|observed| {
-        let desired = resource(observed, mapping, &Referred::default(), now).ok()?;
+        let rules = mapping.of(observed.entry.kind);
+        let desired = resource(observed, mapping, rules, &Referred::default(), now).ok()?;
         Some((observed.entry.id, desired.subject.name))
     });
     named.collect()
@@ -240,6 +265,7 @@ impl<'a> Referred<'a> {
 pub fn resource(
     observed: &Observed,
     mapping: &Mapping,
+    rules: &[Rule],
     referred: &Referred<'_>,
     now: Timestamp,
 ) -> Result<Desired, Problem> {
@@ -249,7 +275,7 @@ pub fn resource(
     let mut references = BTreeMap::new();
     document.insert("schemas".to_owned(), Value::Null);
     document.insert("externalId".to_owned(), json!(entry.id.to_string()));
-    for Rule { slot, expression } in mapping.of(entry.kind) {
+    for Rule { slot, expression } in rules {
         if slot.is_reference() {
             match expression.evaluate(given).and_then(|text| referred.find(observed, &text)) {
                 Some(id) => drop(references.insert(slot.path(), id)),

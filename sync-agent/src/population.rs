@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dn::Dn,
+    problem::log,
     source::{Change, Coverage, Entry, HeldAs, Kind, Proof, SourceId},
 };
 
@@ -152,6 +153,11 @@ impl Population {
     pub(crate) fn insert(&mut self, observed: Observed) {
         self.entries.insert(observed.entry.id, observed);
     }
+}
+
+/// How a group of another domain holds an entry, where it can.
+fn sid(entry: &Entry) -> Option<HeldAs> {
+    log::sid(entry.attributes().bytes("objectSid").first()?).map(HeldAs::Sid)
 }
 
 /// What the end of a reading shows.
@@ -331,6 +337,9 @@ impl Intake {
                 names.extend([old, Some(entry)].into_iter().flatten().flat_map(login));
             }
         }
+        // A group of another domain holds whoever appears here by SID; the SID itself never changes.
+        let new = self.upserts.values().map(|taken| &taken.entry).filter(|entry| self.before.get(entry.id).is_none());
+        names.extend(new.filter_map(sid));
         let gone = self.deleted.keys().chain(missing).filter_map(|id| self.before.get(*id));
         for Observed { entry, .. } in gone {
             names.insert(HeldAs::Dn(entry.dn.as_str().to_owned()));

@@ -15,6 +15,7 @@
 //! - [`changes`]: what changed since a watermark, by the mechanism that the directory has.
 //! - [`watch`]: rings when something changed. [`rights`]: what the account may do, for `check`.
 //! - [`observation`]: all of these in their order: the directory as it is now, and how far that is sure.
+//! - [`forest`]: several directories as one; [`foreign`]: members that stand for somebody of another domain.
 //! - [`ldif`]: a file as a directory, for plan snapshots and dry runs.
 
 pub mod absence;
@@ -24,6 +25,8 @@ pub mod changes;
 pub mod connection;
 pub mod depth;
 pub mod entry;
+pub mod foreign;
+pub mod forest;
 pub mod ldif;
 pub mod observation;
 pub mod openldap;
@@ -50,11 +53,24 @@ pub use entry::{Attributes, Entry, Kind, Member, SourceId};
 pub use shape::HeldAs;
 pub use trace::Trace;
 
-use crate::{config::SourceSettings, dn::Dn, problem::Problem};
+use crate::{
+    config::{Config, SourceSettings},
+    dn::Dn,
+    problem::Problem,
+};
 
 /// Connects to the directory of the settings. `mapped` are the attributes that the mapping reads.
 pub async fn open(settings: &SourceSettings, mapped: Vec<String>) -> Result<Box<dyn Directory>, DirectoryError> {
     Ok(Box::new(reader::Reader::open(settings, mapped).await?))
+}
+
+/// Connects to every directory of the configuration.
+pub async fn open_all(config: &Config) -> Result<Box<dyn Directory>, DirectoryError> {
+    let mapped = config.attributes();
+    if config.others.is_empty() {
+        return open(&config.source, mapped).await;
+    }
+    Ok(Box::new(forest::Forest::open(config.sources(), &mapped).await?))
 }
 
 /// What the directory of the settings says about itself.
@@ -176,6 +192,16 @@ pub struct Watermark {
     pub mark: Mark,
 }
 
+impl Watermark {
+    /// The mark of each source, in the order of the configuration.
+    pub fn each(&self) -> &[Self] {
+        match &self.mark {
+            Mark::Each(marks) => marks,
+            _ => std::slice::from_ref(self),
+        }
+    }
+}
+
 /// What each mechanism of [`changes`] remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -198,13 +224,20 @@ pub enum Mark {
     SyncCookie(Vec<u8>),
     /// The newest `modifyTimestamp` that was read, as generalized time.
     Modified(String),
+    /// Of several sources each its own, in the order of the configuration.
+    Each(Vec<Watermark>),
 }
 
 impl Mark {
     /// Whether readings that continue from it show every deletion. Where they may not, the full
     /// comparison finds what was deleted.
-    pub const fn shows_deletions(&self) -> bool {
-        matches!(self, Self::DirSync { object_security: false, .. } | Self::SyncCookie(_))
+    pub fn shows_deletions(&self) -> bool {
+        match self {
+            Self::DirSync { object_security, .. } => !object_security,
+            Self::SyncCookie(_) => true,
+            Self::Usn { .. } | Self::Modified(_) => false,
+            Self::Each(marks) => marks.iter().all(|watermark| watermark.mark.shows_deletions()),
+        }
     }
 
     /// The mechanism, for people.
@@ -215,6 +248,7 @@ impl Mark {
             Self::Usn { .. } => "uSNChanged",
             Self::SyncCookie(_) => "content synchronisation (RFC 4533)",
             Self::Modified(_) => "modifyTimestamp",
+            Self::Each(_) => "the mechanism of each source",
         }
     }
 }
@@ -272,6 +306,17 @@ pub trait Directory: Send {
     /// One entry. `Ok(None)` only where the server said that there is none; a failure is an error.
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError>;
 
+    /// The same in one source of several, by its number.
+    async fn find_at(&mut self, _home: usize, key: &Key) -> Result<Option<Entry>, DirectoryError> {
+        self.find(key).await
+    }
+
+    /// The sources that an object belongs to which stood here last, by their numbers: all where nobody can
+    /// say. What proves its absence is asked of these.
+    fn homes(&self, _last: Option<&Dn>) -> BTreeSet<usize> {
+        BTreeSet::from([0])
+    }
+
     /// Reads these entries again. Those that are no longer where the reading looks are
     /// [`Change::Missing`].
     async fn again(&mut self, ids: &BTreeSet<SourceId>, sink: &mut Sink<'_>) -> Result<(), DirectoryError>;
@@ -312,6 +357,11 @@ pub trait Directory: Send {
     /// Every entry that the account sees, or `None` where an absence is proved by identity.
     async fn everything_seen(&mut self) -> Result<Option<Vec<(Option<SourceId>, Dn)>>, DirectoryError> {
         Ok(None)
+    }
+
+    /// Whether an absence here is proved by identity, although [`Self::everything_seen`] is there for others.
+    fn proves_by_identity(&self, _dn: &Dn) -> bool {
+        false
     }
 
     /// Whether the bases hold this name.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::once::runtime;
 use crate::{
     clock::{Clock as _, SystemClock},
-    config::{Config, TargetProfile},
+    config::{Config, SourceSettings, TargetProfile},
     cycle::survey::{Counts, Survey, survey},
     dn::Dn,
     number,
@@ -115,7 +115,9 @@ impl Findings {
 /// Tries everything.
 pub fn check(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let mut config = Config::read(config)?;
-    config.source.connect_timeout = config.source.connect_timeout.min(STEP);
+    for source in std::iter::once(&mut config.source).chain(&mut config.others) {
+        source.connect_timeout = source.connect_timeout.min(STEP);
+    }
     config.target.timeout = config.target.timeout.min(STEP);
     config.target.patience = Duration::ZERO;
     let mut findings = Findings::new(json);
@@ -129,8 +131,14 @@ pub fn check(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
 
 async fn directory(config: &Config, findings: &mut Findings) {
     findings.trying("the directory: connecting, and looking at the account's rights");
-    if let Err(error) = try_directory(config, findings).await {
-        findings.push(bad(error.to_string()));
+    let mut reached = true;
+    for source in config.sources() {
+        if let Err(error) = try_directory(config, source, findings).await {
+            findings.push(bad(error.to_string()));
+            reached = false;
+        }
+    }
+    if !reached {
         return;
     }
     findings.trying("the directory: reading every user and group once");
@@ -143,10 +151,11 @@ async fn directory(config: &Config, findings: &mut Findings) {
 /// What there is, beneath each base, and who of it is meant.
 fn contents(config: &Config, survey: &Survey, findings: &mut Findings) {
     let Survey { population, selection, problems } = survey;
-    let mut bases: Vec<&Dn> = config.source.users.bases.iter().chain(&config.source.groups.bases).collect();
+    let of = |source: &'_ SourceSettings| source.users.bases.iter().chain(&source.groups.bases).cloned().collect();
+    let mut bases: Vec<Dn> = config.sources().flat_map(|source| -> Vec<Dn> { of(source) }).collect();
     bases.dedup();
     for base in bases {
-        let Counts { users, groups, memberships } = survey.beneath(base);
+        let Counts { users, groups, memberships } = survey.beneath(&base);
         let text = format!(
             "{base}: {}, {} with {}",
             number::of(users, "user"),
@@ -172,8 +181,12 @@ fn contents(config: &Config, survey: &Survey, findings: &mut Findings) {
     findings.push(if users + groups > 0 { good(text) } else { bad(format!("{text}; change [scope]")) });
 }
 
-async fn try_directory(config: &Config, findings: &mut Findings) -> Result<(), DirectoryError> {
-    let rights = rights::examine(&config.source, config.attributes()).await?;
+async fn try_directory(
+    config: &Config,
+    source: &SourceSettings,
+    findings: &mut Findings,
+) -> Result<(), DirectoryError> {
+    let rights = rights::examine(source, config.attributes()).await?;
     let Rights { server, flavour, users, groups, .. } = &rights;
     findings.push(good(format!("{server}: connected and bound; read as {flavour}")));
     if !rights.tls {

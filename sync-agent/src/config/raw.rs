@@ -12,7 +12,10 @@ use std::{
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, SeqAccess, Visitor, value::SeqAccessDeserializer},
+    de::{
+        self, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
 };
 
 use super::ConfigError;
@@ -24,8 +27,8 @@ pub struct RawConfig {
     /// What this synchronisation is called in the error log: `default` unless it says otherwise.
     #[serde(default = "name")]
     pub name: String,
-    /// The directory.
-    pub source: RawSource,
+    /// The directory; several, which make one population, as `[[source]]` for each.
+    pub source: OneOrMore<RawSource>,
     /// The SCIM server.
     pub target: RawTarget,
     /// Who is meant.
@@ -47,7 +50,33 @@ pub struct RawConfig {
     pub state: RawState,
 }
 
-/// `[source]`.
+/// A table, or several of the same name.
+#[derive(Debug)]
+pub struct OneOrMore<T>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Tables<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Tables<T> {
+            type Value = OneOrMore<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table such as [source], or several such as [[source]]")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<OneOrMore<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(table)).map(|one| OneOrMore(vec![one]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, tables: A) -> Result<OneOrMore<T>, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(tables)).map(OneOrMore)
+            }
+        }
+        deserializer.deserialize_any(Tables(std::marker::PhantomData))
+    }
+}
+
+/// `[source]`, or each `[[source]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSource {
@@ -429,7 +458,7 @@ groups = ["Staff"]
     fn a_sample_is_read() {
         let raw = parse(Path::new("sync-agent.toml"), SAMPLE).unwrap();
         assert_eq!(raw.mapping.user.len(), 2);
-        assert_eq!(raw.source.page_size.get(), 500);
+        assert_eq!(raw.source.0[0].page_size.get(), 500);
     }
 
     #[test]

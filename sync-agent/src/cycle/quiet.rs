@@ -73,7 +73,7 @@ pub async fn try_quiet(
     let Some(watermark) = state.watermark()? else { return Ok(None) };
     let mut anything = false;
     let reading = async {
-        let mut directory = source::open(&config.source, config.attributes()).await?;
+        let mut directory = source::open_all(config).await?;
         directory.read(Some(&watermark), &mut |_| anything = true).await
     };
     let reading: Result<_, DirectoryError> = reading.await;

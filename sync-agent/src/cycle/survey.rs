@@ -56,9 +56,9 @@ impl Survey {
 
 /// Reads everything once.
 pub async fn survey(config: &Config) -> Result<Survey, CycleError> {
-    let mut directory = source::open(&config.source, config.attributes()).await?;
+    let mut directory = source::open_all(config).await?;
     let question = Question {
-        canary: &config.source.canary,
+        canaries: &config.canaries(),
         known: &BTreeSet::new(),
         everything: true,
         referring: &config.mapping.referring(),

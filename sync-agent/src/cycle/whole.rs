@@ -23,7 +23,7 @@ use super::{
 use crate::{
     apply::{self, Outcome},
     clock::Clock,
-    config::Config,
+    config::{Config, SourceSettings},
     plan::{
         Action, Plan, Step,
         departure::{self, Departure},
@@ -264,13 +264,15 @@ fn sids(population: &Population, problems: &[Problem]) -> BTreeMap<SourceId, Str
 }
 
 impl Config {
-    /// Between which two places this is, for records.
+    /// Between which two places this is, for records. Several sources stand there with commas between.
     pub fn route(&self) -> Route {
-        let base = self.source.users.bases.first().or(self.source.groups.bases.first());
+        let url = |source: &SourceSettings| source.urls.first().cloned();
+        let base = |source: &SourceSettings| source.users.bases.first().or(source.groups.bases.first()).cloned();
+        let joined = |each: Vec<String>| each.join(",");
         Route {
             profile: self.name.clone(),
-            source: self.source.urls.first().cloned().unwrap_or_default(),
-            domain: base.map(crate::dn::Dn::domain).unwrap_or_default(),
+            source: joined(self.sources().filter_map(url).collect()),
+            domain: joined(self.sources().filter_map(base).map(|base| base.domain()).collect()),
             target: self.target.url.clone(),
         }
     }

@@ -15,10 +15,12 @@ const AD_USER: &[Default] = &[
     ("emails[work,primary].value", &["${mail}"]),
 ];
 
-/// Groups of Active Directory, as the reference profile has it. SCIM's own group has no description; a
+/// Groups of Active Directory. Within a domain the name is unique. SCIM's own group has no description; a
 /// target that has one gets it.
-const AD_GROUP: &[Default] =
-    &[("displayName", &["${sAMAccountName}@${associatedDomain}"]), ("description", &["${description}"])];
+const AD_GROUP: &[Default] = &[("displayName", &["${sAMAccountName}"]), ("description", &["${description}"])];
+
+/// The name of such a group where another one in scope has the same: the domain tells them apart.
+pub const AD_GROUP_APART: &str = "${sAMAccountName}@${associatedDomain}";
 
 /// Users of a directory with `inetOrgPerson` (RFC 2798).
 const LDAP_USER: &[Default] = &[

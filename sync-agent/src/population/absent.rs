@@ -145,7 +145,7 @@ impl Intake {
                 dn: entry.dn.clone(),
                 member,
                 unread: if self.upserts.contains_key(&member) { None } else { self.last(member).cloned() },
-                held_as: held.into_iter().map(|(_, held, _)| held).collect(),
+                held_as: held.into_iter().map(|(_, held, _)| held).chain(self.as_foreign(member)).collect(),
                 shown: still.clone(),
             }));
         }
@@ -166,6 +166,12 @@ impl Intake {
         let mut seen = HashSet::new();
         held.retain(|(name, ..)| seen.insert(name.clone()));
         held
+    }
+
+    /// How a group of another domain names an entry.
+    fn as_foreign(&self, id: SourceId) -> Option<HeldAs> {
+        let now = self.upserts.get(&id).map(|taken| &taken.entry);
+        super::sid(now.or_else(|| self.before.get(id).map(|observed| &observed.entry))?)
     }
 
     /// Keeps somebody in a group that does not show the membership.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::Observed;
 use crate::{
     dn::Dn,
-    source::{Kind, Member, SourceId},
+    source::{Entry, Kind, Member, SourceId},
 };
 
 /// Whom a name means.
@@ -173,7 +173,9 @@ fn owners<'a>(
     if asked.is_empty() {
         return owners;
     }
-    for observed in entries.values().filter(|observed| observed.entry.kind == Kind::User) {
+    // An account of Windows is in a POSIX group of another directory by its DN or not at all.
+    let posix = |entry: &Entry| entry.kind == Kind::User && entry.attributes().bytes("objectSid").is_empty();
+    for observed in entries.values().filter(|observed| posix(&observed.entry)) {
         for uid in observed.entry.attributes().texts("uid") {
             if let Some(login) = asked.get(uid) {
                 owners.entry(login).or_default().insert(observed.entry.id);

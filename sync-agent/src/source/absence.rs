@@ -117,37 +117,58 @@ impl Doubts {
 /// entry by its name says nothing about the right to search for an identity; and it is read before
 /// and after, since rights that are lost in between prove nothing either. An error of the directory
 /// ends the cycle: nothing can be proved now.
+///
+/// Each source has a canary of its own, which speaks for what belongs to that source.
 pub async fn examine(
     directory: &mut dyn Directory,
-    canary: &Key,
+    canaries: &[&Key],
     missing: &BTreeSet<SourceId>,
     last: &BTreeMap<SourceId, Stray>,
     doubts: &Doubts,
 ) -> Result<Vec<(SourceId, Verdict)>, DirectoryError> {
-    let unknown = |reason: String| missing.iter().map(|id| (*id, Verdict::Unknown(reason.clone()))).collect();
-    if missing.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Some(named) = directory.find(canary).await? else {
-        return Ok(unknown("the canary could not be read: the account may have lost its rights".to_owned()));
-    };
-    let canary = Key::Id(named.id);
-    if !is_seen(directory, &canary).await? {
-        return Ok(unknown(format!("{} could be read by its name and not by its identity", named.dn)));
+    let mut blind: BTreeMap<usize, String> = BTreeMap::new();
+    let mut seen = Vec::new();
+    let homes = |directory: &dyn Directory, id: &SourceId| directory.homes(last.get(id).map(|stray| &stray.dn));
+    let needed: BTreeSet<usize> = missing.iter().flat_map(|id| homes(directory, id)).collect();
+    for home in needed {
+        let named = match canaries.get(home) {
+            Some(canary) => directory.find_at(home, canary).await?,
+            None => None,
+        };
+        match named {
+            None => {
+                blind.insert(home, "the canary could not be read: the account may have lost its rights".to_owned());
+            }
+            Some(named) if !is_seen(directory, home, &Key::Id(named.id)).await? => {
+                blind.insert(home, format!("{} could be read by its name and not by its identity", named.dn));
+            }
+            Some(named) => seen.push((home, named)),
+        }
     }
     let mut verdicts = Vec::new();
     for id in missing {
-        verdicts.push((*id, judge(directory, *id, last.get(id), doubts).await?));
+        let verdict = match homes(directory, id).iter().find_map(|home| blind.get(home)) {
+            Some(reason) => Verdict::Unknown(reason.clone()),
+            None => judge(directory, *id, last.get(id), doubts).await?,
+        };
+        verdicts.push((*id, verdict));
     }
-    if !is_seen(directory, &canary).await? {
-        return Ok(unknown(format!("{} could be read before and not after", named.dn)));
+    for (home, named) in seen {
+        if !is_seen(directory, home, &Key::Id(named.id)).await? {
+            let reason = format!("{} could be read before and not after", named.dn);
+            for (id, verdict) in &mut verdicts {
+                if homes(directory, id).contains(&home) {
+                    *verdict = Verdict::Unknown(reason.clone());
+                }
+            }
+        }
     }
     Ok(verdicts)
 }
 
 /// Whether an entry is shown, be it only in part.
-async fn is_seen(directory: &mut dyn Directory, key: &Key) -> Result<bool, DirectoryError> {
-    match directory.find(key).await {
+async fn is_seen(directory: &mut dyn Directory, home: usize, key: &Key) -> Result<bool, DirectoryError> {
+    match directory.find_at(home, key).await {
         Ok(found) => Ok(found.is_some()),
         Err(DirectoryError::Settings(_)) => Ok(true),
         Err(other) => Err(other),
@@ -176,6 +197,11 @@ async fn judge(
         Trace::Deleted => Verdict::Gone(Proof::tombstone()),
         Trace::Nowhere => Verdict::Gone(Proof(Evidence::Nowhere)),
         _ if out_of_sight => still(),
+        Trace::Foreign => {
+            let name = last.map(|stray| stray.dn.to_string()).unwrap_or_default();
+            let reason = format!("no source of the configuration holds {name}");
+            Verdict::OutOfSight { reason, lasting: false }
+        }
         Trace::Hidden(reason) | Trace::Silent(reason) => Verdict::Unknown(reason),
         found @ (Trace::Vacant | Trace::Taken) => {
             let vacant = |stray: &Stray| Verdict::Gone(Proof(Evidence::Vacant { name: stray.dn.to_string() }));

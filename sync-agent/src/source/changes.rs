@@ -58,6 +58,7 @@ impl Reader {
             Mark::Usn { highest, invocation } => usn::changes(self, *highest, invocation, sink).await,
             Mark::SyncCookie(cookie) => syncrepl::changes(self, cookie, sink).await,
             Mark::Modified(newest) => modified::changes(self, newest, sink).await,
+            Mark::Each(_) => Err(DirectoryError::WatermarkRefused("it is of several sources".to_owned())),
         }
     }
 }

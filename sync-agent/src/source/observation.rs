@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
-    Coverage, Directory, DirectoryError, Key, Outside, Reading, SourceId, Trace, Watermark,
+    Coverage, Directory, DirectoryError, HeldAs, Key, Outside, Reading, SourceId, Trace, Watermark,
     absence::{self, Doubts, Verdict},
     sightings::{Looked, Sightings, Stray},
 };
@@ -40,8 +40,8 @@ pub struct Kept {
 /// What is wanted.
 #[derive(Debug)]
 pub struct Question<'a> {
-    /// What is read to prove that the account can read.
-    pub canary: &'a Key,
+    /// What is read to prove that the account can read: one for each source.
+    pub canaries: &'a [&'a Key],
     /// Everything that the target holds from us: whoever of these is not seen must be explained.
     pub known: &'a BTreeSet<SourceId>,
     /// Whether everything is to be read, although there is a watermark.
@@ -173,7 +173,7 @@ async fn take(
     }
     if coverage == Coverage::Changes {
         let held = intake.held_as(&intake.missing(coverage));
-        if held.len() > MANY {
+        if held.iter().filter(|one| !matches!(one, HeldAs::Sid(_))).count() > MANY {
             return Err(DirectoryError::WatermarkRefused(format!("{} entries are new or have new names", held.len())));
         }
         directory.holders(&held, question.referring, &mut |change| intake.take_holder(change)).await?;
@@ -258,7 +258,7 @@ async fn departed(
     let mut doubts = doubts(directory, intake, looked.lost, coverage, &gone_from).await?;
     let unwitnessed = intake.unwitnessed(&missing, coverage);
     doubts.unwitnessed = unwitnessed.iter().filter_map(|id| Some(last.get(id)?.dn.clone())).collect();
-    let mut departed = absence::examine(directory, question.canary, &missing, &last, &doubts).await?;
+    let mut departed = absence::examine(directory, question.canaries, &missing, &last, &doubts).await?;
     for (id, verdict) in &departed {
         match verdict {
             Verdict::Gone(proof) => intake.take(Change::Delete(*id, proof.clone())),
@@ -290,7 +290,9 @@ async fn doubts(
         let moved = |dn: &&Dn| directory.covers(dn) || gone_from.iter().any(|gone| gone.has_rdn_of(dn));
         doubts.hidden.extend(nameless.filter(moved).cloned());
         let names: HashSet<Dn> = seen.into_iter().map(|(_, dn)| dn).collect();
-        for (container, children) in intake.silent_containers(&names) {
+        let mut silent = intake.silent_containers(&names);
+        silent.retain(|container, _| !directory.proves_by_identity(container));
+        for (container, children) in silent {
             for child in children {
                 if !gone_from.contains(&child) || directory.trace_name(&child).await? != Trace::Vacant {
                     doubts.containers.push(container);

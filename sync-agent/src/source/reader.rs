@@ -132,6 +132,35 @@ impl Reader {
         self.settings.users.bases.iter().chain(&self.settings.groups.bases)
     }
 
+    /// The domain of Active Directory that this server holds.
+    pub(in crate::source) fn domain(&self) -> Option<Dn> {
+        let domain = || self.root.contents().into_iter().next();
+        if self.flavour == Flavour::ActiveDirectory { domain() } else { None }
+    }
+
+    /// How deep the innermost base or naming context around a name lies; `None` where this server does not
+    /// hold it. One that does not say what it holds may hold anything, and is the last to be asked.
+    pub(in crate::source) fn holds_at(&self, dn: &Dn) -> Option<usize> {
+        let contexts = self.root.naming_contexts();
+        let unsaid = contexts.is_empty().then_some(0);
+        let around = self.bases().chain(&contexts).filter(|base| dn.is_within(base)).map(Dn::depth).max();
+        around.or(unsaid)
+    }
+
+    /// The name of the one entry of this filter in the domain.
+    pub(in crate::source) async fn named_by(&mut self, filter: &str) -> Result<Option<Dn>, DirectoryError> {
+        let Some(domain) = self.domain() else { return Ok(None) };
+        let attributes = ["1.1".to_owned()];
+        let search = Search {
+            scope: Scope::Subtree,
+            filter,
+            ..Search::one(domain.as_str(), &attributes, self.settings.timeout)
+        };
+        let mut found = None;
+        search::search(&mut self.connection.ldap, &search, &mut |raw| found = Dn::parse(&raw.dn).ok()).await?;
+        Ok(found)
+    }
+
     /// What a watermark is good for, in hexadecimal: this server, asked for this.
     pub(in crate::source) fn fingerprint(&self) -> String {
         let mut digest = Sha256::new();
@@ -372,6 +401,7 @@ impl Directory for Reader {
         referring: &[String],
         sink: &mut Sink<'_>,
     ) -> Result<(), DirectoryError> {
+        let held: Vec<HeldAs> = held.iter().filter(|one| !matches!(one, HeldAs::Sid(_))).cloned().collect();
         for batch in held.chunks(BATCH) {
             for place in self.places() {
                 let filter = match place.kind {
@@ -425,7 +455,12 @@ impl Directory for Reader {
     }
 
     async fn trace(&mut self, id: SourceId, last: Option<&Dn>) -> Result<Trace, DirectoryError> {
-        self.trace_object(id, last).await
+        let foreign = last.is_some_and(|dn| self.holds_at(dn).is_none());
+        Ok(match self.trace_object(id, last).await? {
+            // Where it stood is a source no longer: that nothing of it is here proves nothing.
+            Trace::Nowhere | Trace::Vacant | Trace::Taken | Trace::Silent(_) if foreign => Trace::Foreign,
+            trace => trace,
+        })
     }
 
     async fn trace_name(&mut self, dn: &Dn) -> Result<Trace, DirectoryError> {
@@ -456,7 +491,9 @@ impl Directory for Reader {
     }
 
     fn ignores(&self, container: &Dn) -> bool {
-        self.settings.ignored_containers.iter().any(|ignored| container.is_within(ignored))
+        let ignored = self.settings.ignored_containers.iter().any(|ignored| container.is_within(ignored));
+        // Of a source that is none any more.
+        ignored || self.holds_at(container).is_none()
     }
 
     fn server(&self) -> &str {

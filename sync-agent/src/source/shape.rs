@@ -47,6 +47,8 @@ pub enum HeldAs {
     Dn(String),
     /// By login.
     Login(String),
+    /// By SID, in another domain of the same agent.
+    Sid(String),
 }
 
 /// The filter of groups that hold any of these. Each name is escaped (RFC 4515 §3).
@@ -63,6 +65,7 @@ pub fn holders_filter(shape: &dyn Shape, groups: &str, held: &[HeldAs]) -> Strin
                 let login = ldap_escape(login.as_str());
                 any.extend(by_login.map(|attribute| format!("({attribute}={login})")));
             }
+            HeldAs::Sid(_) => {}
         }
     }
     format!("(&{groups}(|{any}))")
@@ -72,7 +75,7 @@ pub fn holders_filter(shape: &dyn Shape, groups: &str, held: &[HeldAs]) -> Strin
 pub fn referring_filter(people: &str, held: &[HeldAs], attributes: &[String]) -> Option<String> {
     let names = held.iter().filter_map(|name| match name {
         HeldAs::Dn(dn) => Some(ldap_escape(dn.as_str())),
-        HeldAs::Login(_) => None,
+        HeldAs::Login(_) | HeldAs::Sid(_) => None,
     });
     let each = names.flat_map(|dn| attributes.iter().map(move |attribute| format!("({attribute}={dn})")));
     let any: String = each.collect();

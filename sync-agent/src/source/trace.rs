@@ -45,6 +45,8 @@ pub enum Trace {
     Taken,
     /// Something is there that the account may not read. In words.
     Hidden(String),
+    /// No source of the configuration holds the name that it had: none can say what became of it.
+    Foreign,
     /// The answers are those of a hidden entry as well as of a deleted one. In words.
     Silent(String),
 }
@@ -169,6 +171,8 @@ impl Reader {
         let (attributes, value): (Vec<&str>, &str) = match member {
             HeldAs::Dn(dn) => (by_dn.to_vec(), dn),
             HeldAs::Login(login) => (by_login.into_iter().collect(), login),
+            // In its own domain nobody is held so.
+            HeldAs::Sid(_) => return Ok(Some(false)),
         };
         let mut sure = true;
         for attribute in attributes {

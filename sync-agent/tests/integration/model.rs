@@ -131,7 +131,7 @@ token_file = "secret"
         let canary = Key::Dn(Dn::parse(CANARY).expect("a DN"));
         let (referring, names) = (self.config.mapping.referring(), self.config.scope.names());
         let question = observation::Question {
-            canary: &canary,
+            canaries: &[&canary],
             known: &known,
             everything: false,
             referring: &referring,

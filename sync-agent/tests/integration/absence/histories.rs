@@ -356,7 +356,7 @@ impl World {
     async fn run(&mut self, everything: bool, what: &str) -> Result<(), TestCaseError> {
         let mut directory = source::open(&self.config.source, self.config.mapping.attributes()).await.expect("a bind");
         let question = Question {
-            canary: &self.config.source.canary,
+            canaries: &self.config.canaries(),
             known: &self.known,
             everything,
             referring: &self.config.mapping.referring(),

@@ -61,7 +61,7 @@ impl<'a> Follower<'a> {
             let known: BTreeSet<SourceId> =
                 population.into_iter().flat_map(Population::iter).map(|observed| observed.entry.id).collect();
             let question = Question {
-                canary: &self.config.source.canary,
+                canaries: &self.config.canaries(),
                 known: &known,
                 everything,
                 referring: &self.config.mapping.referring(),

@@ -217,7 +217,7 @@ fn quoted(text: &str) -> String {
 
 /// A list of texts as TOML writes it.
 fn list<T: AsRef<str>>(texts: &[T]) -> String {
-    texts.iter().map(AsRef::as_ref).collect::<toml_edit::Array>().to_string()
+    texts.iter().map(T::as_ref).collect::<toml_edit::Array>().to_string()
 }
 
 /// The file, with a sentence for everything that a first-time reader would ask about.

@@ -5,6 +5,7 @@ DATA ?= ./data
 LISTEN ?= 127.0.0.1:8080
 CYCLES ?= 30
 SECONDS ?= 60
+ATTACK_SECONDS ?= 600
 PYTHON ?= python3
 USERS ?= 100000
 GROUPS ?= 1000
@@ -14,8 +15,11 @@ QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
 CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
 
+DESTDIR ?=
+PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/release/scim-server
+
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench conformance conformance-peers crash-test audit fuzz docs clean demo bench-sync test-kerberos run-cluster
+.PHONY: help run build install test check bench conformance conformance-peers crash-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +40,10 @@ demo: directories ## Start a throwaway directory, the server and the agent; chan
 build: ## Build the optimised binaries, target/release/scim-server and target/release/sync-agent
 	$(CARGO) build --release --locked
 
-test: python postgresql chromium directories ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
+install: ## As root: install the server that was built, with its systemd unit, user and configuration
+	DESTDIR="$(DESTDIR)" scim-server/dist/install.sh $(PROGRAM)
+
+test: python postgresql chromium systemd directories ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace --locked
 	TEST_STORE=postgres $(CARGO) test --locked -p scim-server --test integration
 
@@ -54,6 +61,9 @@ conformance: ## Start the server, judge it by the RFCs and as each provider woul
 conformance-peers: ## Judge servers that were not written here: scim2-server (PyPI), scimmy-routers (npm)
 	@CARGO="$(CARGO)" conformance/peers/run.sh
 
+absence: directories ## Try to have somebody deleted who is there: 2,000 random histories with access rules on OpenLDAP
+	ABSENCE_HISTORIES=$(or $(HISTORIES),2000) $(CARGO) test --locked -p sync-agent --test integration -- absence::histories --nocapture
+
 test-kerberos: directories ## Test sync-agent's bind by ticket; needs libkrb5-dev, clang and krb5-user
 	$(CARGO) test --locked -p sync-agent --features gssapi --test integration -- kerberos
 
@@ -63,6 +73,9 @@ bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USE
 
 crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
 	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture
+
+attack-test: ## Attack a server in twelve ways for ATTACK_SECONDS altogether, beside a good client; print a table
+	ATTACK_SECONDS=$(ATTACK_SECONDS) $(CARGO) test --locked -p scim-server --test integration -- --exact attack::a_good_client_is_served_beside_each_attack --nocapture
 
 audit: $(DENY) ## Licences, bans and sources of all dependencies; advisories where their database can be reached
 	$(DENY) --locked check licenses bans sources
@@ -92,6 +105,7 @@ docs: ## Build the documentation of the code and write the generated reference p
 	$(CARGO) doc --workspace --no-deps --document-private-items --locked
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-protocol --test reference
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --lib reference
+	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --test integration -- the_providers_meet
 	UPDATE_DOCS=1 $(CARGO) test --locked -p conformance --test integration -- docs identity_center
 	UPDATE_DOCS=1 $(CARGO) test --locked -p sync-agent --lib up_to_date
 
@@ -128,6 +142,16 @@ chromium:
 			apt-get update -qq && apt-get install -qq -y chromium; \
 		else \
 			echo "make test needs a browser: apt-get install chromium"; exit 1; \
+		fi; }
+
+# The unit of the server is verified by systemd's own program.
+.PHONY: systemd
+systemd:
+	@command -v systemd-analyze >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y systemd; \
+		else \
+			echo "systemd-analyze is missing: the unit of the server is NOT verified (apt-get install systemd)"; \
 		fi; }
 
 # The directories that sync-agent is tested against: each script installs Debian's packages where they

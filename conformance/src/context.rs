@@ -42,7 +42,7 @@ pub struct Server {
     ledger: Ledger,
     population: OnceCell<Result<Vec<Resource>, Stop>>,
     /// Held for reading by each request that is under way.
-    under_way: RwLock<()>,
+    under_way: Arc<RwLock<()>>,
 }
 
 impl Server {
@@ -56,7 +56,7 @@ impl Server {
             counter: AtomicU32::new(0),
             ledger: Ledger::default(),
             population: OnceCell::new(),
-            under_way: RwLock::default(),
+            under_way: Arc::default(),
         }
     }
 
@@ -227,14 +227,18 @@ impl Context {
     async fn send(&self, request: Request) -> Result<Answer, Stop> {
         let request = Arc::new(request);
         let (server, asked) = (Arc::clone(&self.server), Arc::clone(&request));
+        // A request is under way before its task is: one that was to begin just when a run is
+        // interrupted would else begin behind the removal of everything.
+        let under_way = Arc::clone(&server.under_way).read_owned().await;
         // A task of its own: a run that is interrupted drops its cases, and what they have just
         // asked the server to make has to come into the ledger nevertheless.
         let flight = tokio::spawn(async move {
-            let _under_way = server.under_way.read().await;
             let sent = server.client.send(Arc::clone(&asked)).await;
-            if let Ok(answer) = &sent {
-                server.ledger.note(&server.base, &asked, answer);
+            match &sent {
+                Ok(answer) => server.ledger.note(&server.base, &asked, answer),
+                Err(_) => server.ledger.note_unanswered(&asked),
             }
+            drop(under_way);
             sent
         });
         let sent = flight.await.map_err(|error| Stop::Error(format!("The request was not finished: {error}.")))?;

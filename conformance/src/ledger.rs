@@ -5,16 +5,22 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::Value;
 
 use crate::exchange::{Answer, Request};
 
-/// Paths below the base URL, as `/Users/2819c223`.
+/// Paths below the base URL, as `/Users/2819c223`, and whether there may be others.
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<BTreeSet<String>>);
+pub struct Ledger {
+    made: Mutex<BTreeSet<String>>,
+    unanswered: AtomicBool,
+}
 
 impl Ledger {
     /// Notes what an answer says of resources made and removed. `base` is the server's base URL.
@@ -41,6 +47,18 @@ impl Ledger {
         }
     }
 
+    /// Notes a request without an answer: what it was to make may be there all the same.
+    pub fn note_unanswered(&self, request: &Request) {
+        if request.method == "POST" {
+            self.unanswered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether something may be there that nobody knows the path of, since the last time.
+    pub fn take_unanswered(&self) -> bool {
+        self.unanswered.swap(false, Ordering::Relaxed)
+    }
+
     /// Takes out everything that is noted: groups first, since they refer to users.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.lock()).into_iter().collect()
@@ -53,7 +71,7 @@ impl Ledger {
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
         // A set of strings is whole after any panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, LazyLock};
 
 use scim_protocol::{
     Resource,
-    resource::Unknown,
     schema::{ResourceType, SchemaRegistry},
 };
 use serde_json::{Value, json};
@@ -44,7 +43,7 @@ pub static RESOURCES: LazyLock<Vec<(Arc<ResourceType>, Resource)>> = LazyLock::n
         .into_iter()
         .filter_map(|(name, body)| {
             let rt = REGISTRY.resource_type(name)?.clone();
-            let resource = Resource::create(body, &rt, Unknown::Refuse).ok()?;
+            let resource = Resource::create(body, &rt).ok()?;
             Some((rt, resource))
         })
         .collect()

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scim_protocol::{Resource, dialect::standardise_patch, patch, resource::Unknown};
+use scim_protocol::{Resource, dialect::standardise_patch, patch};
 
 fuzz_target!(|input: &[u8]| {
     let Some(body) = fuzz::json(input) else { return };
@@ -15,8 +15,8 @@ fuzz_target!(|input: &[u8]| {
         standardise_patch(&mut twice, rt);
         assert_eq!(twice, standard);
         let Ok(operations) = patch::parse(standard) else { continue };
-        let Ok(patched) = resource.modify(&operations, rt, Unknown::Ignore) else { continue };
-        match Resource::create(patched.document().clone().into(), rt, Unknown::Refuse) {
+        let Ok(patched) = resource.modify(&operations, rt) else { continue };
+        match Resource::create(patched.document().clone().into(), rt) {
             Ok(created) => assert_eq!(created, patched),
             Err(error) => panic!("{error}: {:?}", patched.document()),
         }

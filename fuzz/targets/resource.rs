@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scim_protocol::{Resource, dialect::standardise_resource, resource::Unknown};
+use scim_protocol::{Resource, dialect::standardise_resource};
 
 fuzz_target!(|input: &[u8]| {
     let Some(body) = fuzz::json(input) else { return };
@@ -14,9 +14,9 @@ fuzz_target!(|input: &[u8]| {
         let mut twice = standard.clone();
         standardise_resource(&mut twice, rt);
         assert_eq!(twice, standard);
-        let _ = resource.replace(standard.clone(), rt, Unknown::Ignore);
-        let Ok(created) = Resource::create(standard, rt, Unknown::Ignore) else { continue };
-        match Resource::create(created.document().clone().into(), rt, Unknown::Refuse) {
+        let _ = resource.replace(standard.clone(), rt);
+        let Ok(created) = Resource::create(standard, rt) else { continue };
+        match Resource::create(created.document().clone().into(), rt) {
             Ok(again) => assert_eq!(again, created),
             Err(error) => panic!("{error}: {:?}", created.document()),
         }

@@ -7,7 +7,6 @@ use scim_protocol::{
     Resource,
     dialect::standardise_patch,
     patch,
-    resource::Unknown,
     schema::{ResourceType, SchemaRegistry},
 };
 use serde_json::{Value, json};
@@ -25,7 +24,7 @@ fn run(bencher: Bencher, rt: &ResourceType, resource: &Resource, operations: &Va
     bencher.with_inputs(|| body.clone()).bench_local_values(|mut body| {
         standardise_patch(&mut body, rt);
         let operations = patch::parse(body).unwrap();
-        black_box(resource.modify(&operations, rt, Unknown::Ignore).unwrap())
+        black_box(resource.modify(&operations, rt).unwrap())
     });
 }
 
@@ -39,14 +38,14 @@ fn user() -> Value {
 #[divan::bench]
 fn deactivate_a_user(bencher: Bencher) {
     let rt = resource_type("User");
-    let resource = Resource::create(user(), &rt, Unknown::Ignore).unwrap();
+    let resource = Resource::create(user(), &rt).unwrap();
     run(bencher, &rt, &resource, &json!([{"op": "Replace", "path": "active", "value": "False"}]));
 }
 
 #[divan::bench]
 fn change_an_email_by_filter(bencher: Bencher) {
     let rt = resource_type("User");
-    let resource = Resource::create(user(), &rt, Unknown::Ignore).unwrap();
+    let resource = Resource::create(user(), &rt).unwrap();
     run(bencher, &rt, &resource, &json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "x"}]));
 }
 
@@ -54,7 +53,7 @@ fn change_an_email_by_filter(bencher: Bencher) {
 #[divan::bench(args = [10, 100, 1000])]
 fn add_members_in_one_operation(bencher: Bencher, count: usize) {
     let rt = resource_type("Group");
-    let resource = Resource::create(json!({"displayName": "Tour Guides"}), &rt, Unknown::Ignore).unwrap();
+    let resource = Resource::create(json!({"displayName": "Tour Guides"}), &rt).unwrap();
     let members: Vec<Value> = (0..count).map(|id| json!({ "value": id.to_string() })).collect();
     run(bencher, &rt, &resource, &json!([{"op": "add", "path": "members", "value": members}]));
 }
@@ -62,7 +61,7 @@ fn add_members_in_one_operation(bencher: Bencher, count: usize) {
 #[divan::bench(args = [10, 100])]
 fn add_members_one_by_one(bencher: Bencher, count: usize) {
     let rt = resource_type("Group");
-    let resource = Resource::create(json!({"displayName": "Tour Guides"}), &rt, Unknown::Ignore).unwrap();
+    let resource = Resource::create(json!({"displayName": "Tour Guides"}), &rt).unwrap();
     let add = |id: usize| json!({"op": "add", "path": "members", "value": [{"value": id.to_string()}]});
     let operations: Vec<Value> = (0..count).map(add).collect();
     run(bencher, &rt, &resource, &operations.into());

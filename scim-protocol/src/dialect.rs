@@ -5,20 +5,27 @@
 //! with who sends it, an example of it, and why the rewrite is right. Everything behind this door
 //! sees standard requests only, and a reader can tell what is the standard and what is courtesy.
 //!
-//! The rewrites are always on: one Entra tenant sends both forms in one day, and none of them turns
-//! a valid standard request into another one. What is wrong in a way that no provider is known to
-//! send is left as it is, for validation to refuse.
+//! The rewrites are on unless requests are read strictly: one Entra tenant sends both forms in one day,
+//! and none of them turns a valid standard request into another one. What is wrong in a way that no
+//! provider is known to send is left as it is, for validation to refuse.
+//!
+//! Some [courtesies] are no rewrites but the way in which requests are read, and stand in a table, too.
+//! Each row of both says whether it [contradicts](Strict::Refused) the RFCs' text: those are what
+//! [`Strictness::Strict`] turns off.
 
+mod courtesy;
 mod message;
 mod operation;
 mod resource;
 mod value;
 
+pub use courtesy::{Courtesy, courtesies};
+
 use serde_json::{Map, Value};
 
 use crate::{
     path::Path,
-    schema::{Attribute, Mutability, ResourceType},
+    schema::{Attribute, Mutability, ResourceType, Strictness},
 };
 use value::Site;
 
@@ -35,7 +42,25 @@ pub struct Rewrite {
     pub standard: &'static str,
     /// Why this is what the client means, in one sentence.
     pub because: &'static str,
+    /// What becomes of it where requests are read strictly.
+    pub in_strict: Strict,
     step: Step,
+}
+
+impl Rewrite {
+    fn is_made(&self, rt: &ResourceType) -> bool {
+        self.in_strict == Strict::Taken || rt.strictness == Strictness::Lenient
+    }
+}
+
+/// What becomes of a habit where requests are read [strictly](Strictness::Strict).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strict {
+    /// It contradicts the text of the RFCs, and is left as it is: for validation to refuse, or to mean
+    /// what it says.
+    Refused,
+    /// The RFCs allow it, say nothing of it, or print it themselves.
+    Taken,
 }
 
 /// One operation of a PATCH, still as JSON.
@@ -62,10 +87,15 @@ pub fn rewrites() -> impl Iterator<Item = &'static Rewrite> {
     [message::REWRITES, operation::REWRITES, resource::REWRITES, value::REWRITES].into_iter().flatten()
 }
 
+/// Those that are made for requests for these resources.
+fn made(rt: &ResourceType) -> impl Iterator<Item = &'static Rewrite> {
+    rewrites().filter(|rewrite| rewrite.is_made(rt))
+}
+
 /// The body of a POST or PUT of a resource, rewritten into a standard one.
 pub fn standardise_resource(body: &mut Value, rt: &ResourceType) {
     if let Value::Object(body) = body {
-        for rewrite in rewrites() {
+        for rewrite in made(rt) {
             if let Step::Resource(apply) = rewrite.step {
                 apply(body, rt);
             }
@@ -77,7 +107,7 @@ pub fn standardise_resource(body: &mut Value, rt: &ResourceType) {
 /// The body of a PATCH, rewritten into a standard one. Also takes the list of operations alone, as
 /// bulk requests carry it in `data`.
 pub fn standardise_patch(body: &mut Value, rt: &ResourceType) {
-    for rewrite in rewrites() {
+    for rewrite in made(rt) {
         if let Step::Message(apply) = rewrite.step {
             apply(body);
         }
@@ -95,7 +125,7 @@ pub fn standardise_patch(body: &mut Value, rt: &ResourceType) {
 
 fn standardise_operation(mut operation: Operation, rt: &ResourceType, standard: &mut Vec<Value>) {
     let mut following = Vec::new();
-    for rewrite in rewrites() {
+    for rewrite in made(rt) {
         if let Step::Operation(apply) = rewrite.step {
             following.extend(apply(&mut operation, rt));
         }
@@ -129,14 +159,14 @@ fn standardise_operation_value(operation: &mut Operation, rt: &ResourceType) {
     match (&path.attribute, &path.sub_attribute, &path.extension) {
         (Some(attribute), None, _) => {
             let is_list = attribute.multi_valued && target.filter.is_none();
-            if is_remove && is_list && !value.is_array() && !value.is_null() {
-                // What to remove is always a list here, so that an empty item in it can never
-                // become "no list", which would mean all values.
+            if is_remove && is_list && !value.is_array() && !value.is_null() && *value != "" {
+                // What names a value is always a list here, so that an element which turns out to be
+                // empty can never become "no list", which would mean all values.
                 *value = Value::Array(vec![value.take()]);
             }
-            standardise_value(value, attribute, is_list);
+            standardise_value(value, attribute, is_list, rt);
         }
-        (Some(_), Some(sub), _) => standardise_value(value, sub, sub.multi_valued),
+        (Some(_), Some(sub), _) => standardise_value(value, sub, sub.multi_valued, rt),
         (None, _, Some(urn)) => standardise_extension(value, urn, rt),
         (None, _, None) => {}
     }
@@ -145,7 +175,7 @@ fn standardise_operation_value(operation: &mut Operation, rt: &ResourceType) {
 fn standardise_attributes(attributes: &mut Map<String, Value>, rt: &ResourceType) {
     for (name, value) in attributes {
         if let Some(attribute) = rt.attribute(name) {
-            standardise_value(value, attribute, attribute.multi_valued);
+            standardise_value(value, attribute, attribute.multi_valued, rt);
         } else {
             standardise_extension(value, name, rt);
         }
@@ -154,14 +184,14 @@ fn standardise_attributes(attributes: &mut Map<String, Value>, rt: &ResourceType
 
 fn standardise_extension(value: &mut Value, urn: &str, rt: &ResourceType) {
     if let (Some(extension), Value::Object(content)) = (rt.extension(urn), value) {
-        for rewrite in rewrites() {
+        for rewrite in made(rt) {
             if let Step::Extension(apply) = rewrite.step {
                 apply(content);
             }
         }
         for (name, value) in content {
             if let Some(attribute) = extension.schema.attribute(name) {
-                standardise_value(value, attribute, attribute.multi_valued);
+                standardise_value(value, attribute, attribute.multi_valued, rt);
             }
         }
     }
@@ -169,26 +199,29 @@ fn standardise_extension(value: &mut Value, urn: &str, rt: &ResourceType) {
 
 /// Rewrites a value, then what is in it: the elements of a list, the sub-attributes of an object.
 /// The schema bounds the depth.
-fn standardise_value(value: &mut Value, attribute: &Attribute, is_list: bool) {
+fn standardise_value(value: &mut Value, attribute: &Attribute, is_list: bool, rt: &ResourceType) {
     if attribute.mutability == Mutability::ReadOnly {
         return;
     }
     let site = Site { attribute, is_list };
-    for rewrite in rewrites() {
+    for rewrite in made(rt) {
         if let Step::Value(apply) = rewrite.step {
             apply(value, &site);
         }
     }
     match value {
         Value::Array(elements) if is_list => {
-            for element in elements {
-                standardise_value(element, attribute, false);
-            }
+            // What is rewritten to nothing goes; a null that was sent stays, for validation to judge.
+            elements.retain_mut(|element| {
+                let was_sent_as_null = element.is_null();
+                standardise_value(element, attribute, false, rt);
+                was_sent_as_null || !element.is_null()
+            });
         }
         Value::Object(object) if attribute.is_complex() && !is_list => {
             for (name, value) in object {
                 if let Some(sub) = attribute.sub_attribute(name) {
-                    standardise_value(value, sub, sub.multi_valued);
+                    standardise_value(value, sub, sub.multi_valued, rt);
                 }
             }
         }

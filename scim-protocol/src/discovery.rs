@@ -256,7 +256,7 @@ mod tests {
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
             "id": "User",
             "name": "User",
-            "description": "Accounts of people",
+            "description": "User Account",
             "endpoint": "/Users",
             "schema": "urn:ietf:params:scim:schemas:core:2.0:User",
             "schemaExtensions": [
@@ -286,7 +286,7 @@ mod tests {
             "name": "password",
             "type": "string",
             "multiValued": false,
-            "description": "The user's password. It can be set and is never returned.",
+            "description": "The User's cleartext password. This attribute is intended to be used as a means to specify an initial password when creating a new User or to reset an existing User's password.",
             "required": false,
             "caseExact": false,
             "mutability": "writeOnly",

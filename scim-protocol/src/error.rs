@@ -20,6 +20,8 @@ pub enum ErrorKind {
     ExpiredCursor,
     /// The caller is known and may not do this.
     Forbidden,
+    /// The headers of the request, or their number, are over a limit.
+    HeadersTooLarge,
     /// A fault of ours. The detail says nothing of the cause; the log does.
     Internal,
     /// `count` differs from the one the cursor was made with (RFC 9865 §2.1).
@@ -62,6 +64,8 @@ pub enum ErrorKind {
     Uniqueness,
     /// No token, or not one that is good here.
     Unauthorized,
+    /// The URL is over a limit.
+    UriTooLong,
     /// The body is not of a media type that SCIM knows.
     UnsupportedMediaType,
 }
@@ -88,8 +92,10 @@ impl ErrorKind {
             Self::Uniqueness => 409,
             Self::PreconditionFailed => 412,
             Self::PayloadTooLarge => 413,
+            Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
             Self::TooManyRequests(_) => 429,
+            Self::HeadersTooLarge => 431,
             Self::Internal => 500,
             Self::NotImplemented => 501,
             Self::Unavailable(_) => 503,
@@ -113,6 +119,7 @@ impl ErrorKind {
             Self::TooMany => "tooMany",
             Self::Uniqueness => "uniqueness",
             Self::Forbidden
+            | Self::HeadersTooLarge
             | Self::Internal
             | Self::MethodNotAllowed(_)
             | Self::NotFound
@@ -122,7 +129,8 @@ impl ErrorKind {
             | Self::TooManyRequests(_)
             | Self::Unavailable(_)
             | Self::Unauthorized
-            | Self::UnsupportedMediaType => return None,
+            | Self::UnsupportedMediaType
+            | Self::UriTooLong => return None,
         })
     }
 }

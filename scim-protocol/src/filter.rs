@@ -212,7 +212,7 @@ impl BoundFilter {
     }
 
     /// How many comparisons it takes at most to try the filter on one element.
-    pub(crate) fn terms(&self) -> usize {
+    pub fn terms(&self) -> usize {
         match self {
             Self::And(all) | Self::Or(all) => all.iter().map(Self::terms).sum(),
             Self::Not(inner) => inner.terms(),

@@ -7,7 +7,8 @@
 //!   element, with the filter's `eq` terms as its first sub-attributes. So does `replace` when the
 //!   path ends in a sub-attribute (`emails[type eq "work"].value`), since RFC 7644 §3.5.2.3 treats
 //!   the replacement of what does not exist as an `add`. A filter that says more than `eq` and
-//!   `and` describes no element, and gets `noTarget`; so does `replace` of a whole element.
+//!   `and` describes no element, and gets `noTarget`; so does `replace` of a whole element, and every
+//!   `replace` where requests are read strictly.
 //! - **Merge.** A complex value, also that of the elements that a filter selects, keeps the
 //!   sub-attributes that the operation does not name.
 //! - **Null** unassigns (RFC 7643 §2.5): the attribute, the selected elements, or, inside an
@@ -16,8 +17,10 @@
 //!   it, so that repeating an `add` changes nothing. Where elements refer to resources (they have a
 //!   `$ref`), `value` alone decides.
 //! - **`remove` with a value list** takes only those elements out of a multi-valued attribute.
-//! - **A reference that is not there** may be removed (`members[value eq "x"]`): the RFC's own
-//!   example says so. For other attributes a filter that selects nothing is `noTarget`.
+//! - **What is not there** may be removed: the RFC says so of members, and other operations of the
+//!   request must not fail for it. Read strictly, a filter that selects nothing is `noTarget`.
+//! - **Each element** of a list is meant by a path to a sub-attribute without a filter. What would lose
+//!   a value by it is refused, as is a value of which nothing is understood.
 //! - **`readOnly`** attributes are an error where a path names them, and are ignored inside a value
 //!   object, because Okta sends the `id` in each.
 //! - **`schemas`** is computed from the content. Adding URNs changes nothing; removing an
@@ -27,6 +30,7 @@ pub mod apply;
 mod assign;
 mod elements;
 mod remove;
+mod work;
 
 use serde_json::{Map, Value};
 
@@ -110,7 +114,8 @@ fn parse_operation(operation: Value) -> Result<Operation, Error> {
         Some("add") => Ok(Operation::Add { path, value: some_value(value)? }),
         Some("replace") => Ok(Operation::Replace { path, value: some_value(value)? }),
         Some("remove") => match path {
-            Some(path) => Ok(Operation::Remove { path, value: value.filter(|value| !value.is_null()) }),
+            // The dialect `remove-of-listed-values`: what is no list and names nothing is as good as absent.
+            Some(path) => Ok(Operation::Remove { path, value: value.filter(|value| !value.is_null() && *value != "") }),
             None => Err(Error::new(
                 ErrorKind::NoTarget,
                 "is a remove without a path. Send the path of the attribute or element to remove.",

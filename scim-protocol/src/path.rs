@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     Error, ErrorKind,
     filter::{BoundFilter, Filter, bind::bind_element, parse::parse_path},
-    schema::{Attribute, Extension, ResourceType, Schema},
+    schema::{Attribute, Extension, ResourceType, Schema, Strictness},
 };
 
 /// The longest attribute notation that is read, in bytes.
@@ -81,7 +81,8 @@ impl AttributePath {
     ///
     /// In this order: a whole extension by its URN; a name behind a URN (and `:`, or `.` as old
     /// Entra jobs write); a core or common attribute; an attribute that exactly one extension has,
-    /// since providers write `manager` and `department` without the URN.
+    /// since providers write `manager` and `department` without the URN; read strictly, such a name is
+    /// unknown (§3.10).
     ///
     /// For those to whom an unknown name is no error: it costs a fraction of what [`Self::bind`]
     /// spends on the words for one.
@@ -94,6 +95,7 @@ impl AttributePath {
         match behind_urn(text, rt) {
             Some((None, name)) => in_core(name, rt),
             Some((Some(extension), name)) => in_extension(name, &extension.schema),
+            None if rt.strictness == Strictness::Strict => in_core(text, rt),
             None => in_core(text, rt).or_else(|| in_one_extension(text, rt)),
         }
     }
@@ -253,19 +255,19 @@ impl Path {
     /// attribute; of a multi-valued attribute without sub-attributes, `value` is the element itself.
     /// A filter over a complex attribute with one value is a condition on that value.
     pub fn bind(&self, rt: &ResourceType) -> Result<BoundTarget, Error> {
-        self.bind_behind(self.attribute.bind(rt)?)
+        self.bind_behind(self.attribute.bind(rt)?, rt.strictness)
     }
 
     /// As [`Self::bind`], for those to whom a path that names nothing is no error.
     pub fn find(&self, rt: &ResourceType) -> Option<BoundTarget> {
-        self.bind_behind(self.attribute.find(rt)?).ok()
+        self.bind_behind(self.attribute.find(rt)?, rt.strictness).ok()
     }
 
     /// Resolves what stands behind the attribute. What it says of an unknown name looks only at the
     /// few sub-attributes of one attribute.
-    fn bind_behind(&self, mut path: BoundPath) -> Result<BoundTarget, Error> {
+    fn bind_behind(&self, mut path: BoundPath, strictness: Strictness) -> Result<BoundTarget, Error> {
         let filter = match &self.filter {
-            Some(filter) => Some(bind_element(filter, &path)?),
+            Some(filter) => Some(bind_element(filter, &path, strictness)?),
             None => None,
         };
         if let Some(name) = &self.sub_attribute {

@@ -12,16 +12,6 @@ use serde_json::{Map, Value};
 
 use crate::{Error, patch::Operation, schema::ResourceType};
 
-/// What to do with an attribute that no schema defines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Unknown {
-    /// Drop it, as providers expect.
-    #[default]
-    Ignore,
-    /// Refuse the request: 400 `invalidSyntax`.
-    Refuse,
-}
-
 /// A document that has passed validation: canonical attribute names, schema order (`schemas` first,
 /// then `externalId`, then core attributes as the schema lists them, then extensions), no nulls, no
 /// empty lists or objects, `schemas` holding the URNs present, each value of its attribute's type.
@@ -35,21 +25,22 @@ pub struct Resource {
 
 impl Resource {
     /// From the body of a POST (RFC 7644 §3.3). `readOnly` attributes are ignored.
-    pub fn create(body: Value, rt: &ResourceType, unknown: Unknown) -> Result<Self, Error> {
-        validate::create(body, rt, unknown)
+    pub fn create(body: Value, rt: &ResourceType) -> Result<Self, Error> {
+        validate::create(body, rt)
     }
 
     /// This resource replaced by the body of a PUT (RFC 7644 §3.5.1): `immutable` attributes that
     /// are set must match or be left out (400 `mutability`), `writeOnly` attributes that are left
-    /// out stay, other attributes that are left out are cleared.
-    pub fn replace(&self, body: Value, rt: &ResourceType, unknown: Unknown) -> Result<Self, Error> {
-        validate::replace(self, body, rt, unknown)
+    /// out stay, and so does `active: false`, for whoever is inactive must not come back by silence;
+    /// other attributes that are left out are cleared.
+    pub fn replace(&self, body: Value, rt: &ResourceType) -> Result<Self, Error> {
+        validate::replace(self, body, rt)
     }
 
     /// This resource with the operations of a PATCH applied in order (RFC 7644 §3.5.2). One that
     /// fails fails all of them.
-    pub fn modify(&self, operations: &[Operation], rt: &ResourceType, unknown: Unknown) -> Result<Self, Error> {
-        crate::patch::apply::apply(self, operations, rt, unknown)
+    pub fn modify(&self, operations: &[Operation], rt: &ResourceType) -> Result<Self, Error> {
+        crate::patch::apply::apply(self, operations, rt)
     }
 
     /// From a document that was valid when it was stored. No check is made.

@@ -86,6 +86,18 @@ pub enum Uniqueness {
     Server,
 }
 
+/// How far requests may differ from the letter of the RFCs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Strictness {
+    /// What providers are known to send is understood ([`crate::dialect`]), and attributes that no
+    /// schema defines are dropped.
+    #[default]
+    Lenient,
+    /// What contradicts the RFCs is refused, and so are attributes that no schema defines. For whoever
+    /// develops a client, and wants to hear at once what is wrong.
+    Strict,
+}
+
 /// One attribute and its characteristics (RFC 7643 §7). Reads and writes the RFC's JSON form.
 ///
 /// What the JSON leaves out has the default of RFC 7643 §2.2. A key that is no characteristic is
@@ -128,12 +140,22 @@ pub struct Attribute {
     /// For a reference, what it may point to.
     #[serde(default)]
     pub reference_types: Vec<String>,
+    /// Of a boolean, what it means that a resource has no value: filters compare with this, and a
+    /// value that is its opposite does not go away by being left out or removed, only by another.
+    /// No characteristic of the RFC, and so not part of its JSON: the description says it to clients.
+    #[serde(skip)]
+    pub absent_means: Option<bool>,
 }
 
 impl Attribute {
     /// The sub-attribute of that name, in any case.
     pub fn sub_attribute(&self, name: &str) -> Option<&Arc<Attribute>> {
         self.sub_attributes.iter().find(|sub| sub.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether this value is the opposite of what the attribute's absence means.
+    pub fn is_opposite_of_absent(&self, value: &serde_json::Value) -> bool {
+        self.absent_means.is_some_and(|meant| *value == serde_json::Value::Bool(!meant))
     }
 
     /// Whether this is a complex attribute.

@@ -9,8 +9,7 @@ use scim_protocol::{
     Error, Resource,
     dialect::{standardise_patch, standardise_resource},
     patch,
-    resource::Unknown,
-    schema::{ResourceType, SchemaRegistry},
+    schema::{ResourceType, SchemaRegistry, Strictness},
 };
 use serde_json::{Map, Value, json};
 
@@ -22,7 +21,7 @@ const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 fn modify(resource: &Resource, operations: &Value) -> Result<Resource, Error> {
     let mut body = json!({ "Operations": operations });
     standardise_patch(&mut body, &USER);
-    resource.modify(&patch::parse(body)?, &USER, Unknown::Ignore)
+    resource.modify(&patch::parse(body)?, &USER)
 }
 
 fn word() -> impl Strategy<Value = String> {
@@ -55,7 +54,7 @@ fn user() -> impl Strategy<Value = Resource> {
                 "userName": format!("u{name}"), "title": title, "emails": emails, "roles": roles,
                 "name": {"givenName": name}, ENT: {"department": department}
             });
-            Resource::create(body, &USER, Unknown::Refuse).unwrap()
+            Resource::create(body, &USER).unwrap()
         })
 }
 
@@ -127,13 +126,14 @@ proptest! {
     fn any_patch_gives_a_valid_document_or_an_error(
         resource in user(),
         operations in vec(any_operation(), 1..5),
-        unknown in select(vec![Unknown::Ignore, Unknown::Refuse]),
+        strictness in select(vec![Strictness::Lenient, Strictness::Strict]),
     ) {
         let mut body = json!({ "Operations": operations });
-        standardise_patch(&mut body, &USER);
+        let rt = ResourceType { strictness, ..ResourceType::clone(&USER) };
+        standardise_patch(&mut body, &rt);
         let parsed = patch::parse(body);
-        if let Ok(after) = parsed.and_then(|operations| resource.modify(&operations, &USER, unknown)) {
-            let again = Resource::create(Value::Object(after.document().clone()), &USER, Unknown::Refuse);
+        if let Ok(after) = parsed.and_then(|operations| resource.modify(&operations, &rt)) {
+            let again = Resource::create(Value::Object(after.document().clone()), &USER);
             let again = again.map_err(|error| TestCaseError::fail(format!("{error}: {:?}", after.document())))?;
             prop_assert_eq!(
                 Value::Object(after.into_document()).to_string(),
@@ -154,8 +154,8 @@ proptest! {
     #[test]
     fn any_body_is_a_valid_document_or_an_error(mut body in any_json()) {
         standardise_resource(&mut body, &USER);
-        if let Ok(resource) = Resource::create(body, &USER, Unknown::Ignore) {
-            let again = resource.replace(Value::Object(resource.document().clone()), &USER, Unknown::Refuse).unwrap();
+        if let Ok(resource) = Resource::create(body, &USER) {
+            let again = resource.replace(Value::Object(resource.document().clone()), &USER).unwrap();
             prop_assert_eq!(again, resource);
         }
     }

@@ -10,7 +10,6 @@ use scim_protocol::{
     Resource,
     dialect::{standardise_patch, standardise_resource},
     patch,
-    resource::Unknown,
     schema::{ResourceType, SchemaRegistry},
 };
 use serde_json::{Value, json};
@@ -31,7 +30,7 @@ fn type_of(body: &Value) -> ResourceType {
 fn create(mut body: Value) -> Resource {
     let rt = type_of(&body);
     standardise_resource(&mut body, &rt);
-    Resource::create(body.clone(), &rt, Unknown::Ignore).unwrap_or_else(|error| panic!("{body}: {error}"))
+    Resource::create(body.clone(), &rt).unwrap_or_else(|error| panic!("{body}: {error}"))
 }
 
 /// A POST and what is stored of it.
@@ -46,7 +45,7 @@ fn check_message(before: Value, mut message: Value, after: Value) {
     let rt = type_of(&before);
     let text = message.to_string();
     standardise_patch(&mut message, &rt);
-    let result = patch::parse(message).and_then(|operations| create(before).modify(&operations, &rt, Unknown::Ignore));
+    let result = patch::parse(message).and_then(|operations| create(before).modify(&operations, &rt));
     let mut document = result.unwrap_or_else(|error| panic!("{text}: {error}")).into_document();
     document.remove("schemas");
     assert_eq!(Value::Object(document), after, "{text}");
@@ -106,7 +105,7 @@ fn okta_puts_back_what_it_read() {
         "emails": [{"primary": true, "value": "test.user@okta.local", "type": "work", "display": "test.user@okta.local"}],
         "active": true, "groups": [], "meta": {"resourceType": "User"}});
     standardise_resource(&mut body, &rt);
-    let new = stored.replace(body, &rt, Unknown::Ignore).unwrap();
+    let new = stored.replace(body, &rt).unwrap();
     assert_eq!(
         Value::Object(new.into_document()),
         json!({"schemas": [U], "userName": "test.user@okta.local", "active": true, "password": "hash",

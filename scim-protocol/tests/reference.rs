@@ -5,7 +5,10 @@
 
 use std::{env, fmt::Write as _, fs, path::PathBuf};
 
-use scim_protocol::{ErrorKind, dialect::rewrites};
+use scim_protocol::{
+    ErrorKind,
+    dialect::{Strict, courtesies, rewrites},
+};
 use serde_json::Value;
 
 /// Compares a page with what it should be, or writes it.
@@ -57,8 +60,10 @@ fn phrase(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         412 => "Precondition Failed",
         413 => "Content Too Large",
+        414 => "URI Too Long",
         415 => "Unsupported Media Type",
         429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         501 => "Not Implemented",
         503 => "Service Unavailable",
@@ -73,8 +78,9 @@ fn dialects() {
          <!-- Made from scim_protocol::dialect::rewrites(); a test compares it. -->\n\n\
          What identity providers send that is not quite what RFC 7644 says, and what it is taken for. Each\n\
          habit is one named rewrite, made before anything else looks at the request: of the PATCH message as a\n\
-         whole, of each operation in it, of each value (in PATCH, POST and PUT). They are always on, since one\n\
-         provider may send both forms in one day, and none of them turns a valid standard request into another.\n\
+         whole, of each operation in it, of each value (in PATCH, POST and PUT). They are on in every tenant that\n\
+         is not [strict](#what-a-strict-tenant-refuses), since one provider may send both forms in one day, and\n\
+         none of them turns a valid standard request into another.\n\
          What no provider is known to send is not guessed at, and is refused by validation.\n\n\
          Some courtesies are not rewrites, but the way in which the server reads requests; they are listed\n\
          [at the end](#what-else-is-taken).\n",
@@ -89,24 +95,30 @@ fn dialects() {
         )
         .unwrap();
     }
-    page.push_str(ELSE);
+    page.push_str("\n## What else is taken\n\n");
+    for courtesy in courtesies() {
+        writeln!(page, "- **{}**: {} {}", courtesy.name, courtesy.taken, courtesy.because).unwrap();
+    }
+    page.push_str(STRICT);
+    let named = || {
+        let rewrites = rewrites().map(|rewrite| (rewrite.name, rewrite.in_strict, true));
+        rewrites.chain(courtesies().iter().map(|courtesy| (courtesy.name, courtesy.in_strict, false)))
+    };
+    for (name, _, is_rewrite) in named().filter(|(_, in_strict, _)| *in_strict == Strict::Refused) {
+        let name = if is_rewrite { format!("[`{name}`](#{name})") } else { format!("`{name}`") };
+        writeln!(page, "- {name}").unwrap();
+    }
+    let taken = named().filter(|(_, in_strict, _)| *in_strict == Strict::Taken);
+    let taken: Vec<_> = taken.map(|(name, ..)| format!("`{name}`")).collect();
+    let last = "the RFCs allow them, say nothing of them, or print them themselves";
+    writeln!(page, "\nThese are taken there, too, since {last}: {}.", taken.join(", ")).unwrap();
     check("dialects.md", &page);
 }
 
-/// What no rewrite is about.
-const ELSE: &str = "\n## What else is taken\n\n\
-    - **Names in any case**: attributes, sub-attributes, URNs, parameters of the URL, members of messages.\n\
-    - **`schemas` left out, old, or unknown** in a resource: it is computed from the content. A tenant with\n  \
-    the `strict` setting refuses unknown URNs.\n\
-    - **Unknown attributes** are dropped, unless the tenant is `strict`.\n\
-    - **`readOnly` attributes** in bodies (`id`, `meta`, `groups`) are ignored.\n\
-    - **Unknown parameters of the URL** are ignored, such as Entra ID's `aadOptscim062020`; so is an `&` or `?`\n  \
-    at the end.\n\
-    - **`application/json`** is as good as `application/scim+json`; the answer has the type that `Accept` asks for.\n\
-    - **Elements that a filter does not find** are created by `add`, and by `replace` of a sub-attribute, when the\n  \
-    filter says nothing but `eq` and `and`, and, for a `replace`, names no `value`.\n\
-    - **`remove` of `members` with a list of values** removes just those; members that are not there are no error.\n\
-    - **References that are no URIs** (`profileUrl`) and locales that are none are kept as they are.\n";
+/// The list of what a strict tenant refuses.
+const STRICT: &str = "\n## What a strict tenant refuses\n\n\
+    A tenant with the setting `strict` reads requests by the letter: each of these habits contradicts the\n\
+    text of RFC 7643 or RFC 7644, and is refused there, or means what it says (`\"\"` is a value).\n\n";
 
 /// JSON in one line where that is short, else indented.
 fn json(text: &str) -> String {

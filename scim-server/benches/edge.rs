@@ -15,13 +15,13 @@ use divan::Bencher;
 use http_body_util::{BodyExt, Empty};
 use hyper::{Request, Response, body::Incoming, client::conn::http1::SendRequest, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use scim_protocol::Timestamp;
+use scim_protocol::{Error, Timestamp};
 use scim_server::{
-    audit::{AuditLog, AuditRecord, Document, EventName, Target, Verb},
+    audit::{AuditLog, AuditRecord, Document, EventName, Form, Target, Verb, Vocabulary},
     http::{
         body::Body,
         limit::{AddressLimit, TokenLimit},
-        listen::{ConnectionLimits, serve},
+        listen::{Answers, ConnectionLimits, Peer, serve},
     },
     metrics::{Metrics, Operation},
 };
@@ -60,12 +60,29 @@ fn bench_round_trips(bencher: Bencher<'_, '_>, start: impl FnOnce(&Runtime, TcpL
     bencher.bench_local(|| runtime.block_on(round_trip(&mut sender)));
 }
 
+/// One answer to everything.
+#[derive(Clone)]
+struct Same;
+
+impl Answers for Same {
+    fn answer(self, _: Request<Incoming>, _: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
+        std::future::ready(Response::new(Body::Full(Bytes::from_static(RESPONSE))))
+    }
+
+    fn refuse(&self, _: Error, _: &Peer) -> Response<Body> {
+        Response::default()
+    }
+
+    fn is_proxy(&self, _: IpAddr) -> bool {
+        false
+    }
+}
+
 #[divan::bench(sample_count = 200, sample_size = 100)]
 fn get_through_listen(bencher: Bencher<'_, '_>) {
     bench_round_trips(bencher, |runtime, listener| {
         let metrics = Arc::new(Metrics::new(Timestamp::default()));
-        let answer = |_: Request<Incoming>, _| async { Response::new(Body::Full(Bytes::from_static(RESPONSE))) };
-        runtime.spawn(serve(listener, None, ConnectionLimits::default(), metrics, answer, std::future::pending()));
+        runtime.spawn(serve(listener, None, ConnectionLimits::default(), metrics, Same, std::future::pending()));
     });
 }
 
@@ -108,7 +125,7 @@ fn record(body: Document<'_>) -> AuditRecord<'_> {
         event: EventName::Resource(Verb::Get, "User"),
         tenant: Some("2819c223-7f76-453a-919d-413861904646"),
         token: Some("902c246b-6245-4190-8e05-00816be7344a"),
-        source_address: IpAddr::from([192, 0, 2, 1]),
+        source_address: Some(IpAddr::from([192, 0, 2, 1])),
         user_agent: Some("identity-provider/1.0 (scim)"),
         host: Some("scim.example.com"),
         id: Some("c75ad752-64ae-4823-840d-ffa80929976c"),
@@ -116,8 +133,11 @@ fn record(body: Document<'_>) -> AuditRecord<'_> {
         body,
         response: Document::None,
         error: None,
+        explanation: None,
         request: Uuid::from_u128(1 << 100),
         event_id: Uuid::from_u128(2 << 100),
+        form: Form::Own,
+        words: Vocabulary::core(),
     }
 }
 

@@ -29,6 +29,8 @@ use crate::{
 
 /// When to try again while a tenant is imported.
 const IMPORT_SECONDS: u32 = 10;
+/// The most revoked tokens that are remembered.
+const MAX_REVOKED: usize = 1000;
 
 /// A token as requests see it.
 #[derive(Debug)]
@@ -54,7 +56,11 @@ struct Use {
 #[derive(Debug, Default)]
 struct Snapshot {
     tenants: HashMap<TenantId, Arc<Tenant>>,
+    /// The same tenants by where they are kept.
+    homes: HashMap<TenantId, Arc<Tenant>>,
     tokens: HashMap<Digest, LiveToken>,
+    /// Tokens that were revoked while this process ran, so that the log can say so; the newest of them.
+    revoked: HashMap<Digest, ResourceId>,
 }
 
 /// Why somebody was not let in. For the log: the answer never says which of these it was.
@@ -72,9 +78,38 @@ pub enum Refusal {
     /// It is a token of another tenant than the one in the URL (which may not exist).
     #[error("the token {0} belongs to another tenant")]
     OtherTenant(ResourceId),
-    /// Nobody has this token: it was revoked, or comes from another server.
+    /// It was revoked.
+    #[error("the token {0} was revoked")]
+    Revoked(ResourceId),
+    /// Nobody has this token: it was revoked before this server was started, or comes from another one.
     #[error("the token is not known here")]
     Unknown,
+}
+
+impl Refusal {
+    /// Which of them it is, in a word.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Expired(_) => "expired",
+            Self::Malformed(Malformed::Prefix) => "prefix",
+            Self::Malformed(Malformed::Length(length)) if *length < secret::LENGTH => "short",
+            Self::Malformed(Malformed::Length(_)) => "long",
+            Self::Malformed(Malformed::Characters) => "characters",
+            Self::Malformed(Malformed::Checksum) => "checksum",
+            Self::Missing => "missing",
+            Self::OtherTenant(_) => "other tenant",
+            Self::Revoked(_) => "revoked",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The token that it is, where that is known.
+    pub const fn token(&self) -> Option<ResourceId> {
+        match self {
+            Self::Expired(token) | Self::OtherTenant(token) | Self::Revoked(token) => Some(*token),
+            _ => None,
+        }
+    }
 }
 
 /// The table, and what keeps it up to date.
@@ -105,6 +140,7 @@ impl Access {
             if !record.deleting
                 && let Some(tenant) = build(&record, &old)
             {
+                next.homes.insert(record.home(), Arc::clone(&tenant));
                 next.tenants.insert(record.id, tenant);
             }
         }
@@ -114,6 +150,10 @@ impl Access {
                 next.tokens.insert(token.digest, LiveToken::new(&token, Arc::clone(tenant), used));
             }
         }
+        let gone = old.tokens.values().map(|token| (token.digest, token.id));
+        let known = old.revoked.iter().map(|(digest, id)| (*digest, *id));
+        let revoked = gone.chain(known).filter(|(digest, _)| !next.tokens.contains_key(digest)).take(MAX_REVOKED);
+        next.revoked = revoked.collect();
         self.snapshot.store(Arc::new(next));
         Ok(())
     }
@@ -131,6 +171,11 @@ impl Access {
     /// The tenant with that id.
     pub fn tenant_of(&self, id: TenantId) -> Option<Arc<Tenant>> {
         self.snapshot.load().tenants.get(&id).cloned()
+    }
+
+    /// The tenant whose users, groups and events the store keeps under that id.
+    pub fn tenant_at(&self, home: TenantId) -> Option<Arc<Tenant>> {
+        self.snapshot.load().homes.get(&home).cloned()
     }
 
     /// Whether an import that brings a tenant is not at its end.
@@ -190,9 +235,21 @@ impl Access {
         for token in &due {
             let snapshot = self.snapshot.load();
             let tenant = snapshot.tenants.get(&token.tenant).map_or("", |tenant| tenant.name.as_str());
+            let name = token.name.as_deref().unwrap_or_default();
+            if !token.is_live(now) {
+                tracing::warn!(
+                    tenant,
+                    token = %token.id,
+                    name,
+                    expired = %token.expires(),
+                    "a token has expired and lets nobody in: issue another with `token rotate` or `token create`, give it to the identity provider, then delete this one with `token delete`, which ends these reminders"
+                );
+                continue;
+            }
             tracing::warn!(
                 tenant,
                 token = %token.id,
+                name,
                 expires = %token.expires(),
                 days_left = reminder::days_left(token, now),
                 "a token nears its end: issue another with `token rotate`, give it to the identity provider, then delete this one"
@@ -237,7 +294,8 @@ fn verify<'a>(
     now: Timestamp,
 ) -> Result<&'a LiveToken, Refusal> {
     let digest = secret::parse(authorization.and_then(bearer).ok_or(Refusal::Missing)?)?;
-    let token = snapshot.tokens.get(&digest).ok_or(Refusal::Unknown)?;
+    let revoked = || snapshot.revoked.get(&digest).map_or(Refusal::Unknown, |id| Refusal::Revoked(*id));
+    let token = snapshot.tokens.get(&digest).ok_or_else(revoked)?;
     // The look-up compared digests, whose bytes tell nothing of the token; this settles it in
     // constant time all the same.
     if !bool::from(token.digest.ct_eq(&digest)) {

@@ -11,8 +11,10 @@ pub mod indexing;
 pub mod line;
 pub mod listen;
 pub mod place;
+pub(crate) mod private;
 pub mod provision;
 pub mod resources;
+pub mod schemas;
 pub mod tenants;
 pub mod transfer;
 
@@ -53,6 +55,9 @@ pub enum AdminRequest {
         resource_type: String,
         /// The body of a POST.
         resource: Value,
+        /// Its members if it is a group, by their ids or names: instead of those in the body.
+        #[serde(default)]
+        members: Vec<String>,
         /// Also while an identity provider provisions the tenant.
         force: bool,
     },
@@ -90,6 +95,29 @@ pub enum AdminRequest {
         filter: Option<String>,
         /// At most so many.
         limit: Option<usize>,
+    },
+    /// Adds a schema to those of a tenant.
+    SchemaAdd {
+        /// Its name or id.
+        tenant: String,
+        /// The definition.
+        definition: Value,
+        /// In the place of the one with the same URN.
+        replace: bool,
+    },
+    /// Lists the schemas that were added to a tenant.
+    SchemaList {
+        /// Its name or id.
+        tenant: String,
+    },
+    /// Removes a schema that was added to a tenant.
+    SchemaRemove {
+        /// Its name or id.
+        tenant: String,
+        /// The schema's URN or name.
+        schema: String,
+        /// Also while it is used.
+        force: bool,
     },
     /// Shows a user or group.
     Show {
@@ -131,6 +159,9 @@ pub enum AdminRequest {
         tenant: String,
         /// Only what changes: an object in the form of [`Settings`].
         settings: serde_json::Map<String, Value>,
+        /// Also when a schema goes that they do not name.
+        #[serde(default)]
+        force: bool,
     },
     /// Shows a tenant.
     TenantShow {
@@ -141,6 +172,9 @@ pub enum AdminRequest {
     TokenCreate {
         /// For which tenant.
         tenant: String,
+        /// What people call it.
+        #[serde(default)]
+        name: Option<String>,
         /// What it may do.
         scopes: Scopes,
         /// How long it lives.
@@ -150,7 +184,7 @@ pub enum AdminRequest {
     TokenDelete {
         /// Of which tenant.
         tenant: String,
-        /// The token's id.
+        /// The token's name or id.
         id: String,
     },
     /// Lists the tokens of a tenant.
@@ -158,10 +192,13 @@ pub enum AdminRequest {
         /// Of which tenant; of all when absent.
         tenant: Option<String>,
     },
-    /// Issues a second token that takes the place of the first.
+    /// Issues a token that takes the place of another.
     TokenRotate {
         /// For which tenant.
         tenant: String,
+        /// The name or id of that other; the only one that lives when absent.
+        #[serde(default)]
+        token: Option<String>,
         /// How long it lives.
         seconds: u64,
         /// After how long the first ends; it lives on until it is deleted when absent.
@@ -179,6 +216,9 @@ impl AdminRequest {
             Self::Export { .. } => "export",
             Self::Import { .. } => "import",
             Self::List { .. } => "list",
+            Self::SchemaAdd { .. } => "schema-add",
+            Self::SchemaList { .. } => "schema-list",
+            Self::SchemaRemove { .. } => "schema-remove",
             Self::Show { .. } => "show",
             Self::TenantCreate { .. } => "tenant-create",
             Self::TenantDelete { .. } => "tenant-delete",
@@ -194,17 +234,28 @@ impl AdminRequest {
     }
 }
 
+/// A page of resources.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// The resources.
+    pub resources: Vec<Value>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+    /// How many match, on all pages together.
+    pub total: u64,
+}
+
 /// Manual provisioning: what the operations of RFC 7644 do for an administrator.
 #[async_trait]
 pub trait Provision: Send + Sync + 'static {
-    /// A page of the resources that match, and the cursor of the next page if there is one.
+    /// A page of the resources that match.
     async fn list(
         &self,
         caller: &Caller,
         resource_type: &str,
         filter: Option<&str>,
         cursor: Option<&str>,
-    ) -> Result<(Vec<Value>, Option<String>), Error>;
+    ) -> Result<Listed, Error>;
 
     /// One resource by its id; `ErrorKind::NotFound` when there is none.
     async fn show(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<Value, Error>;
@@ -227,6 +278,8 @@ pub struct AdminContext {
     pub clock: Arc<dyn Clock>,
     /// Users and groups.
     pub provision: Arc<dyn Provision>,
+    /// The base of the URLs that clients use, without a slash at the end.
+    pub base: String,
 }
 
 /// Why a command failed. Each says what to do next.
@@ -271,14 +324,21 @@ pub async fn execute(
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
         AdminRequest::Export { tenant } => transfer::export(context, tenant.as_deref(), output).await,
         AdminRequest::Import { replace, discard } => import::import(context, replace, discard, input, output).await,
-        AdminRequest::Create { tenant, resource_type, resource, force } => {
-            resources::create(context, &tenant, &resource_type, resource, force, output).await
+        AdminRequest::Create { tenant, resource_type, resource, members, force } => {
+            resources::create(context, &tenant, &resource_type, resource, &members, force, output).await
         }
         AdminRequest::Delete { tenant, resource_type, name, force } => {
             resources::delete(context, &tenant, &resource_type, &name, force, output).await
         }
         AdminRequest::List { tenant, resource_type, filter, limit } => {
             resources::list(context, &tenant, &resource_type, filter.as_deref(), limit, output).await
+        }
+        AdminRequest::SchemaAdd { tenant, definition, replace } => {
+            schemas::add(context, &tenant, definition, replace, output).await
+        }
+        AdminRequest::SchemaList { tenant } => schemas::list(context, &tenant, output).await,
+        AdminRequest::SchemaRemove { tenant, schema, force } => {
+            schemas::remove(context, &tenant, &schema, force, output).await
         }
         AdminRequest::Show { tenant, resource_type, name } => {
             resources::show(context, &tenant, &resource_type, &name, output).await
@@ -289,16 +349,18 @@ pub async fn execute(
         AdminRequest::TenantDelete { tenant, force } => tenants::delete(context, &tenant, force, output).await,
         AdminRequest::TenantDisable { tenant, disabled } => tenants::disable(context, &tenant, disabled, output).await,
         AdminRequest::TenantList => tenants::list(context, output).await,
-        AdminRequest::TenantSet { tenant, settings } => tenants::set(context, &tenant, settings, output).await,
+        AdminRequest::TenantSet { tenant, settings, force } => {
+            tenants::set(context, &tenant, settings, force, output).await
+        }
         AdminRequest::TenantShow { tenant } => tenants::show(context, &tenant, output).await,
-        AdminRequest::TokenCreate { tenant, scopes, seconds } => {
-            tenants::issue(context, &tenant, scopes, Duration::from_secs(seconds), output).await
+        AdminRequest::TokenCreate { tenant, name, scopes, seconds } => {
+            tenants::issue(context, &tenant, name, scopes, Duration::from_secs(seconds), output).await
         }
         AdminRequest::TokenDelete { tenant, id } => tenants::revoke(context, &tenant, &id, output).await,
         AdminRequest::TokenList { tenant } => tenants::tokens(context, tenant.as_deref(), output).await,
-        AdminRequest::TokenRotate { tenant, seconds, overlap_seconds } => {
+        AdminRequest::TokenRotate { tenant, token, seconds, overlap_seconds } => {
             let overlap = overlap_seconds.map(Duration::from_secs);
-            tenants::rotate(context, &tenant, Duration::from_secs(seconds), overlap, output).await
+            tenants::rotate(context, &tenant, token.as_deref(), Duration::from_secs(seconds), overlap, output).await
         }
     }
 }
@@ -313,7 +375,7 @@ impl AdminContext {
                 return system_entries(key, record);
             }
             let unknown = || StoreError::Corrupt(format!("there is no tenant {}", key.tenant));
-            let tenant = access.tenant_of(key.tenant).ok_or_else(unknown)?;
+            let tenant = access.tenant_at(key.tenant).ok_or_else(unknown)?;
             let specs = tenant.index_specs(key.resource_type.as_str());
             Ok(index::entries(key, &stored_document(record)?, specs).into_iter().collect())
         })

@@ -6,8 +6,11 @@
 //! [`AdminRequest`]: crate::admin::AdminRequest
 
 mod command;
+mod descriptors;
 mod engine;
+mod fault;
 mod files;
+mod limits;
 mod reference;
 mod run;
 mod serve;
@@ -28,7 +31,6 @@ use command::Command;
 #[command(
     name = "scim-server",
     version,
-    disable_help_subcommand = true,
     after_help = "Begin with:\n  scim-server serve --data ./data --first-tenant default\n\nExit codes: 0 done, 1 failed, 2 wrong usage."
 )]
 struct Cli {
@@ -70,23 +72,35 @@ pub fn definition() -> clap::Command {
 
 /// Parses the command line of this process and does what it says.
 pub fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
+    // Also when what was typed is not understood, the answer has the form that was asked for.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let command = match Cli::try_parse() {
+        Ok(Cli { command }) => command,
+        Err(error) if json && error.use_stderr() => {
+            let message = error.to_string();
+            return report(&Failure::Usage(message.trim_start_matches("error: ").trim_end().to_owned()), json);
+        }
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return report(&Failure::Failed(format!("cannot start threads: {error}"))),
+        Err(error) => return report(&Failure::Failed(format!("cannot start threads: {error}")), json),
     };
     match runtime.block_on(command.run()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => report(&failure),
+        Err(failure) => report(&failure, json),
     }
 }
 
-fn report(failure: &Failure) -> ExitCode {
+fn report(failure: &Failure, json: bool) -> ExitCode {
     let code = match failure {
         Failure::Closed => return ExitCode::from(1),
         Failure::Failed(_) => 1,
         Failure::Usage(_) => 2,
     };
-    show::complain(&failure.to_string());
+    show::complain(&failure.to_string(), code, json);
     ExitCode::from(code)
 }

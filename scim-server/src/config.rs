@@ -10,12 +10,13 @@ pub mod setting;
 pub mod units;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 pub use database::Database;
+use ipnet::IpNet;
 pub use layers::{Given, Layers, Source};
 pub use setting::{SETTINGS, Setting};
 
@@ -108,28 +109,42 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// The base of URLs given to clients, without a slash at the end.
     pub public_url: Option<String>,
-    /// Whether `X-Forwarded-*` are believed.
+    /// Whether `X-Forwarded-*` are believed, whoever sends them.
     pub trust_forwarded: bool,
+    /// Whose `X-Forwarded-*` are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Requests a second per token, of `rfc` tenants without a rate of their own; `None` is no limit.
     pub rate_limit: Option<u32>,
     /// Failed authentications, and requests without a token, a minute per address; 0 is no limit.
     pub address_rate_limit: u32,
     /// Connections at a time.
     pub max_connections: usize,
+    /// Of these, without a good token from one address; 0 is no limit.
+    pub address_connections: usize,
     /// Bytes of a body.
     pub max_body: usize,
+    /// Bytes that bodies and pages may take together.
+    pub request_memory: usize,
     /// Time for the head of a request.
     pub header_timeout: Duration,
     /// Time for the body of a request.
     pub body_timeout: Duration,
-    /// Time for the work on a query.
+    /// Time for the work on a request.
     pub request_timeout: Duration,
     /// Time for requests in flight when the server stops.
     pub drain_timeout: Duration,
+    /// Values of one attribute of a resource.
+    pub max_values: usize,
+    /// Index entries of one resource.
+    pub max_index_entries: usize,
+    /// Members that one request may change.
+    pub max_member_changes: usize,
     /// Resources on a page by default.
     pub page_size: usize,
     /// Resources on a page at most.
     pub max_page_size: usize,
+    /// Bytes after which a page ends.
+    pub max_page_bytes: usize,
     /// How long a cursor lives.
     pub cursor_ttl: Duration,
     /// Resources that an unindexed filter may look at.
@@ -144,6 +159,8 @@ pub struct Config {
     pub audit_log: Option<AuditTarget>,
     /// When the audit log's file is replaced by a new one.
     pub audit_rotation: Option<Rotation>,
+    /// The `awsRegion` of audit records.
+    pub audit_region: String,
     /// The filter of the log.
     pub log: String,
     /// The form of the log.
@@ -167,6 +184,14 @@ impl Config {
         Ok(database.url.is_some().then_some(database))
     }
 
+    /// Only the base of the URLs that clients use: what is set, or where a server would listen.
+    pub fn base(given: &Given) -> Result<String, ConfigError> {
+        let layers = Layers::read(given)?;
+        let tls = layers.optional("tls_cert", path)?.is_some();
+        let listen = layers.required("listen", address)?;
+        Ok(layers.optional("public_url", url)?.unwrap_or_else(|| base(tls, listen)))
+    }
+
     fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
         let config = Self {
             data: layers.required("data", path)?,
@@ -181,16 +206,23 @@ impl Config {
             admin_listen: layers.required("admin_listen", address)?,
             public_url: layers.optional("public_url", url)?,
             trust_forwarded: layers.required("trust_forwarded", switch)?,
+            trusted_proxies: layers.optional("trusted_proxies", networks)?.unwrap_or_default(),
             rate_limit: Some(layers.required("rate_limit", number)?).filter(|rate| *rate > 0),
             address_rate_limit: layers.required("address_rate_limit", number)?,
             max_connections: layers.required("max_connections", positive)?,
+            address_connections: layers.required("address_connections", number)?,
             max_body: layers.required("max_body", bytes)?,
+            request_memory: layers.required("request_memory", bytes)?,
             header_timeout: layers.required("header_timeout", timeout)?,
             body_timeout: layers.required("body_timeout", timeout)?,
             request_timeout: layers.required("request_timeout", timeout)?,
             drain_timeout: layers.required("drain_timeout", units::duration)?,
+            max_values: layers.required("max_values", positive)?,
+            max_index_entries: layers.required("max_index_entries", positive)?,
+            max_member_changes: layers.required("max_member_changes", positive)?,
             page_size: layers.required("page_size", positive)?,
             max_page_size: layers.required("max_page_size", positive)?,
+            max_page_bytes: layers.required("max_page_bytes", bytes)?,
             cursor_ttl: layers.required("cursor_ttl", timeout)?,
             candidates: layers.required("candidates", positive)?,
             bulk_max_operations: layers.required("bulk_max_operations", number)?,
@@ -201,6 +233,7 @@ impl Config {
                 layers.required("audit_log_size", units::size)?,
                 layers.required("audit_log_keep", number)?,
             ),
+            audit_region: layers.required("audit_region", region)?,
             log: layers.required("log", log_filter)?,
             log_format: layers.required("log_format", log_format)?,
         };
@@ -241,10 +274,16 @@ impl Config {
             ("admin_listen", self.admin_listen != other.admin_listen),
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
+            ("request_memory", self.request_memory != other.request_memory),
+            ("address_connections", self.address_connections != other.address_connections),
             ("header_timeout", self.header_timeout != other.header_timeout),
             ("drain_timeout", self.drain_timeout != other.drain_timeout),
+            ("max_values", self.max_values != other.max_values),
+            ("max_index_entries", self.max_index_entries != other.max_index_entries),
+            ("max_member_changes", self.max_member_changes != other.max_member_changes),
             ("page_size", self.page_size != other.page_size),
             ("max_page_size", self.max_page_size != other.max_page_size),
+            ("max_page_bytes", self.max_page_bytes != other.max_page_bytes),
             ("cursor_ttl", self.cursor_ttl != other.cursor_ttl),
             ("candidates", self.candidates != other.candidates),
             ("bulk_max_operations", self.bulk_max_operations != other.bulk_max_operations),
@@ -258,6 +297,29 @@ impl Config {
     }
 }
 
+/// The base of the URLs of a server that listens there.
+pub fn base(tls: bool, listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V4(ip) => ip.to_string(),
+    };
+    match (tls, listen.port()) {
+        (true, 443) => format!("https://{ip}"),
+        (false, 80) => format!("http://{ip}"),
+        (true, port) => format!("https://{ip}:{port}"),
+        (false, port) => format!("http://{ip}:{port}"),
+    }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.is_empty() && text.len() <= 32 && text.bytes().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err("a region has lower-case letters, digits and hyphens, as us-east-1".to_owned())
+}
+
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.contains('\0') { Err("a path has no NUL in it".to_owned()) } else { Ok(Path::new(text).to_owned()) }
 }
@@ -266,6 +328,16 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("{text:?} is not an address and a port; write it as 127.0.0.1:8080, [::1]:8080 or, for all addresses, 0.0.0.0:8080")
     })
+}
+
+/// Networks, or single addresses, separated by commas. An IPv4 one in the form of IPv6 is IPv4.
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let one = |text: &str| {
+        let network =
+            text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(|address| address.to_canonical().into()));
+        network.map_err(|_| format!("{text:?} is neither an address nor a network; write them as 10.0.0.5, 10.0.0.0/8 or 2001:db8::/32, with commas between them"))
+    };
+    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(one).collect()
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {

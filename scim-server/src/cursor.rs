@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::store::{IndexValue, Position, ResourceId};
 
 /// The longest text that is looked at as a cursor.
-const MAX_LENGTH: usize = 1024;
+pub const MAX_LENGTH: usize = 1024;
 const NONCE: usize = 24;
 const FINGERPRINT: usize = 16;
 

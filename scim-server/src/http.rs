@@ -3,14 +3,16 @@
 
 pub mod body;
 pub mod exchange;
+pub mod forwarded;
 pub mod limit;
 pub mod listen;
+pub mod refusals;
 pub mod request;
 pub mod response;
 pub mod route;
 pub mod tls;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use scim_protocol::Timestamp;
@@ -37,10 +39,12 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How long a query may be worked on.
     pub request_timeout: Duration,
+    /// What `awsRegion` says in the audit records of `identity-center` tenants.
+    pub audit_region: Arc<str>,
 }
 
 /// Requests a second of a tenant under the `identity-center` profile.
-const IDENTITY_CENTER_RATE: u32 = 20;
+pub const IDENTITY_CENTER_RATE: u32 = 20;
 
 /// Answers requests. Shared by all connections.
 pub struct Service {
@@ -52,6 +56,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// Where each call is recorded.
     pub audit: Option<Arc<AuditLog>>,
+    /// Calls without a good token, which are not recorded one by one.
+    pub refusals: refusals::Refusals,
     /// Guesses at tokens, per address.
     pub addresses: limit::AddressLimit,
     /// Requests without a token, per address: apart, so that whoever reads discovery documents does
@@ -85,11 +91,4 @@ impl Service {
 fn request_id(at: Timestamp) -> Uuid {
     let millis = u64::try_from(at.as_millis()).unwrap_or_default();
     uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid()
-}
-
-/// The address to count failures for: the connection's, or the one that a trusted proxy names last.
-fn source(headers: &hyper::HeaderMap, peer: IpAddr, trust_forwarded: bool) -> IpAddr {
-    let name = hyper::header::HeaderName::from_static("x-forwarded-for");
-    let named = || request::text(headers, &name)?.rsplit(',').next()?.trim().parse().ok();
-    if trust_forwarded { named().unwrap_or(peer) } else { peer }
 }

@@ -18,7 +18,7 @@ use crate::{
 
 /// Longer values are cut and completed with a digest, so that keys stay short. Equality stays
 /// exact; a prefix or an order is exact up to here.
-const EXACT_BYTES: usize = 160;
+pub const EXACT_BYTES: usize = 160;
 
 /// Text as an index holds it.
 pub fn text_value(text: &str, case_exact: bool) -> IndexValue {

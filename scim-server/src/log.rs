@@ -5,8 +5,14 @@
 //! task ([`within`]) and not in a span: nearly no request writes a line, and a span costs each of
 //! them a tenth of its time.
 
-use std::{fmt::Result as Written, io::IsTerminal};
+use std::{
+    fmt::Result as Written,
+    io::IsTerminal,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
+use tokio::time::Instant;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
@@ -22,6 +28,30 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 use uuid::Uuid;
+
+/// Something that strangers can make happen at will: it is told at most once a minute.
+#[derive(Debug, Default)]
+pub struct Seldom(Mutex<(Option<Instant>, u64)>);
+
+impl Seldom {
+    /// How often it has happened since it was last told, this time included, if it is to be told now.
+    pub fn tell(&self) -> Option<u64> {
+        self.tell_at(Instant::now())
+    }
+
+    fn tell_at(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (told, times) = &mut *state;
+        *times += 1;
+        if told.is_some_and(|told| now.saturating_duration_since(told) < A_MINUTE) {
+            return None;
+        }
+        *told = Some(now);
+        Some(std::mem::take(times))
+    }
+}
+
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]

@@ -8,6 +8,7 @@ use scim_protocol::{
     Error, ErrorKind,
     filter::{BoundFilter, CompareOperator, Operand},
     patch::Operation,
+    path::BoundTarget,
     schema::ResourceType,
 };
 use serde_json::{Map, Value};
@@ -22,6 +23,8 @@ pub enum MemberOperation {
     Add(Vec<String>),
     /// All go.
     Clear,
+    /// Nothing changes, and these are there: 400 `noTarget` otherwise (RFC 7644 §3.5.2.3).
+    Present(Vec<String>),
     /// These go; who is not there is no error (RFC 7644 §3.5.2.2).
     Remove(Vec<String>),
     /// Those for whom the filter holds go.
@@ -62,7 +65,7 @@ pub fn split(operations: Vec<Operation>, rt: &ResourceType) -> Result<(Vec<Opera
                 if !target.path.is_core(MEMBERS) {
                     document.push(Operation::Add { path: Some(path), value });
                 } else if target.path.sub_attribute.is_some() || target.filter.is_some() {
-                    return Err(immutable());
+                    members.push(MemberOperation::Add(itself(&target, &value)?));
                 } else {
                     add(&value, &mut members)?;
                 }
@@ -72,7 +75,7 @@ pub fn split(operations: Vec<Operation>, rt: &ResourceType) -> Result<(Vec<Opera
                 if !target.path.is_core(MEMBERS) {
                     document.push(Operation::Replace { path: Some(path), value });
                 } else if target.path.sub_attribute.is_some() || target.filter.is_some() {
-                    return Err(immutable());
+                    members.push(MemberOperation::Present(itself(&target, &value)?));
                 } else {
                     members.push(MemberOperation::Clear);
                     add(&value, &mut members)?;
@@ -104,18 +107,23 @@ pub fn require_values(body: &Value, rt: &ResourceType) -> Result<(), Error> {
 
 /// The ids in a list of members: objects with `value`, or (some clients) plain strings.
 pub fn values(listed: &Value) -> Result<Vec<String>, Error> {
-    let one = |element: &Value| match element {
-        Value::String(id) => Ok(id.clone()),
+    let one = |(index, element): (usize, &Value)| match element {
+        Value::String(id) if !id.is_empty() => Ok(id.clone()),
         Value::Object(object) => match member_value(object) {
             Some(Value::String(id)) if !id.is_empty() => Ok(id.clone()),
-            _ => Err(Error::value("Each element of members must have a value: the id of a User or Group.")),
+            _ => Err(Error::value(format!(
+                "members[{index}] has no value. Send the id of a User or Group as its value."
+            ))),
         },
+        Value::Null | Value::String(_) => Err(Error::value(format!(
+            "members[{index}] is empty. Send an object with the id of a User or Group as its value."
+        ))),
         _ => Err(Error::value("members must be a list of objects, each with the id of a User or Group as its value.")),
     };
     match listed {
         Value::Null => Ok(Vec::new()),
-        Value::Array(elements) => elements.iter().map(one).collect(),
-        single => Ok(vec![one(single)?]),
+        Value::Array(elements) => elements.iter().enumerate().map(one).collect(),
+        single => Ok(vec![one((0, single))?]),
     }
 }
 
@@ -142,6 +150,21 @@ fn remove(filter: Option<BoundFilter>, value: Option<Value>) -> Result<MemberOpe
     }
 }
 
+/// The id of the member that a filter selects by it and that the operation sets to the same: the only
+/// change of a member that is none.
+fn itself(target: &BoundTarget, value: &Value) -> Result<Vec<String>, Error> {
+    let selected = target.filter.as_ref().and_then(compared_ids);
+    let given = match (&target.path.sub_attribute, value) {
+        (Some(sub), Value::String(id)) if sub.name == "value" => Some(id),
+        (None, Value::Object(member)) if member.len() == 1 => match member_value(member) {
+            Some(Value::String(id)) => Some(id),
+            _ => None,
+        },
+        _ => None,
+    };
+    selected.filter(|selected| given.is_some_and(|given| *selected == [given.as_str()])).ok_or_else(immutable)
+}
+
 /// The ids, when the filter is nothing but `value eq "…"`, or several of them joined with `or`.
 fn compared_ids(filter: &BoundFilter) -> Option<Vec<String>> {
     match filter {
@@ -160,17 +183,21 @@ fn compared_ids(filter: &BoundFilter) -> Option<Vec<String>> {
 
 /// Takes `members` out of the value of an operation without a path; `None` when nothing is left.
 fn without_members(value: Value, mut take: impl FnMut(Value) -> Result<(), Error>) -> Result<Option<Value>, Error> {
-    let Value::Object(mut object) = value else { return Ok(Some(value)) };
-    let names: Vec<_> = object.keys().filter(|name| is_members(name)).cloned().collect();
-    if names.is_empty() {
+    let Value::Object(object) = value else { return Ok(Some(value)) };
+    if !object.keys().any(|name| is_members(name)) {
         return Ok(Some(Value::Object(object)));
     }
-    for name in names {
-        if let Some(listed) = object.shift_remove(&name) {
-            take(listed)?;
+    // In one pass: taking keys out one by one moves all that stand behind, and a client may write
+    // `members` behind any number of URNs.
+    let mut rest = Map::new();
+    for (name, value) in object {
+        if is_members(&name) {
+            take(value)?;
+        } else {
+            rest.insert(name, value);
         }
     }
-    Ok((!object.is_empty()).then_some(Value::Object(object)))
+    Ok((!rest.is_empty()).then_some(Value::Object(rest)))
 }
 
 fn is_members(name: &str) -> bool {

@@ -31,6 +31,8 @@ pub struct Metrics {
     pub in_flight: Level,
     /// Open connections.
     pub connections: Level,
+    /// Connections closed at once, for their address.
+    pub connections_refused: Counter,
     /// TLS handshakes that failed or took too long.
     pub tls_failures: Counter,
     /// Requests refused with 429, for their token.
@@ -78,6 +80,8 @@ pub struct StoreMetrics {
     pub renewal_seconds: Arc<Histogram>,
     /// How often that was put off because somebody was reading.
     pub renewals_put_off: Counter,
+    /// 1 while a write has failed and the store takes no other, else 0.
+    pub refusing: Gauge<i64, AtomicI64>,
     /// Transactions that were run again: another was in the way, or the connection broke.
     pub retries: Counter,
     /// Connections to the database.
@@ -125,6 +129,7 @@ impl Metrics {
             requests: Arc::default(),
             in_flight: Level::default(),
             connections: Level::default(),
+            connections_refused: Counter::default(),
             tls_failures: Counter::default(),
             rate_limited: Counter::default(),
             address_limited: Counter::default(),
@@ -169,6 +174,11 @@ impl Metrics {
         http.register_collector(Box::new(Arc::clone(&self.requests)));
         http.register("requests_in_flight", "Requests being served", self.in_flight.0.clone());
         http.register("connections", "Open connections", self.connections.0.clone());
+        http.register(
+            "connections_refused",
+            "Connections closed because their address had too many without a good token",
+            self.connections_refused.clone(),
+        );
         http.register("tls_failures", "TLS handshakes that failed or took too long", self.tls_failures.clone());
         http.register("rate_limited", "Requests refused for the rate of their token", self.rate_limited.clone());
         http.register(
@@ -213,6 +223,11 @@ impl Metrics {
             "Renewals of the store put off for somebody who was reading",
             self.store.renewals_put_off.clone(),
         );
+        store.register(
+            "refusing_writes",
+            "1 while a write has failed and the store takes no other until it was opened again",
+            self.store.refusing.clone(),
+        );
         store.register_collector(Box::new(histogram::Named {
             name: "renewal",
             help: "Time in which the store was closed and opened again",
@@ -241,6 +256,7 @@ impl Default for StoreMetrics {
             flush_seconds: Arc::new(Histogram::durations()),
             renewal_seconds: Arc::new(Histogram::durations()),
             renewals_put_off: Counter::default(),
+            refusing: Gauge::default(),
             retries: Counter::default(),
             connections: Gauge::default(),
             waiting: Gauge::default(),

@@ -16,11 +16,13 @@ mod list;
 mod member_filter;
 pub mod members;
 pub mod modify;
+pub mod pace;
 mod page;
 pub mod password;
 pub mod query;
 pub mod replace;
 pub mod retrieve;
+mod size;
 mod sort;
 
 use std::sync::{
@@ -33,8 +35,10 @@ use scim_protocol::{
 };
 
 pub use answer::{Answer, Content, Outcome};
+use pace::{Lanes, Pace};
 
 use crate::{
+    budget::Budget,
     clock::Clock,
     cursor::Sealer,
     event::{Action, Event},
@@ -46,7 +50,7 @@ use crate::{
 /// How often an operation is decided anew when other writers are faster. Each conflict means that
 /// one of them got its way, so this is how many may write to one resource at once before somebody
 /// is sent away: more than any provider has connections.
-const ATTEMPTS: usize = 64;
+pub const ATTEMPTS: usize = 64;
 
 /// Bounds on the work that one request may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +59,15 @@ pub struct Limits {
     pub page_size: u32,
     /// The most resources in a page.
     pub max_page_size: u32,
+    /// Bytes of resources after which a page ends.
+    pub page_bytes: usize,
     /// Documents that a query looks at before it answers `tooMany`.
     pub candidates: u64,
-    /// Changes of members in one request.
+    /// Values of one attribute of a resource.
+    pub values: usize,
+    /// Index entries of one resource.
+    pub index_entries: usize,
+    /// Changes of members in one request: each is two keys of its commit.
     pub member_changes: usize,
     /// A PATCH of a group with more members than this is answered without a body.
     pub patch_body_members: u64,
@@ -72,7 +82,10 @@ impl Default for Limits {
         Self {
             page_size: 100,
             max_page_size: 1000,
+            page_bytes: 4 << 20,
             candidates: 100_000,
+            values: 1000,
+            index_entries: 5000,
             member_changes: 50_000,
             patch_body_members: 100,
             bulk_operations: 1000,
@@ -122,11 +135,13 @@ pub struct Context {
     pub base: String,
     /// The request's id, for the event; `None` when no request came over HTTP.
     pub request: Option<uuid::Uuid>,
+    /// How far the work on it may go.
+    pub pace: Arc<Pace>,
 }
 
 impl Context {
     fn key(&self, rt: &ResourceType, id: ResourceId) -> ResourceKey {
-        ResourceKey { tenant: self.caller.tenant().id, resource_type: rt.name.as_str().into(), id }
+        ResourceKey { tenant: self.caller.tenant().home, resource_type: rt.name.as_str().into(), id }
     }
 
     fn event(&self, action: Action, key: &ResourceKey, attributes: Vec<String>) -> Event {
@@ -179,9 +194,43 @@ impl Condition {
         };
         Self::Tags(text.split(',').map(opaque).collect())
     }
+}
 
+/// What a request demands of the resource's version before anything is done (RFC 9110 §13).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Preconditions {
+    /// The version must be one of these.
+    pub if_match: Condition,
+    /// The version must be none of these. A read answers 304 where it is one.
+    pub if_none_match: Condition,
+}
+
+impl Preconditions {
+    /// That the version is one of these.
+    pub fn of(if_match: Condition) -> Self {
+        Self { if_match, if_none_match: Condition::None }
+    }
+
+    /// Whether there is any.
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// 412 unless a write may go on.
     fn require(&self, version: u64) -> Result<(), Error> {
-        if self.names(version) == Some(false) {
+        self.require_match(version)?;
+        if self.if_none_match.names(version) == Some(true) {
+            return Err(Error::new(
+                ErrorKind::PreconditionFailed,
+                "The resource exists in a version that If-None-Match rules out. Leave the header out, or send If-Match with the version that you saw.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// 412 unless the version is one of those in `If-Match`.
+    fn require_match(&self, version: u64) -> Result<(), Error> {
+        if self.if_match.names(version) == Some(false) {
             return Err(changed());
         }
         Ok(())
@@ -206,6 +255,10 @@ pub struct Operations {
     pub ids: Arc<dyn Ids>,
     /// The bounds.
     pub limits: Limits,
+    /// Who works when.
+    pub lanes: Arc<Lanes>,
+    /// Memory for bodies and pages.
+    pub budget: Arc<Budget>,
     /// Cursors.
     pub sealer: Sealer,
     /// Password hashes.
@@ -220,6 +273,20 @@ impl Operations {
 
     fn renderer<'a>(&'a self, context: &'a Context) -> Renderer<'a> {
         Renderer::new(&*self.store, context.caller.tenant(), &context.base)
+    }
+
+    /// What a client hears of a request about one resource that went wrong: 404 whenever there is no such
+    /// resource (RFC 7644 §3.6: for all operations), whatever else is wrong with the request. It is
+    /// looked for only then, so that a request with nothing wrong does not pay for it.
+    pub async fn missing_or(&self, context: &Context, rt: &ResourceType, id: &str, error: Error) -> Error {
+        let is_about_the_request = matches!(error.kind().status(), 400 | 405..=428 | 501);
+        if !is_about_the_request {
+            return error;
+        }
+        match self.find(context, rt, id).await {
+            Err(missing) if missing.kind() == ErrorKind::NotFound => missing,
+            _ => error,
+        }
     }
 
     /// The resource with that id, or 404.

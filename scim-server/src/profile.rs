@@ -36,6 +36,12 @@ pub fn registry(profile: Profile) -> Result<SchemaRegistry, Error> {
     }
 }
 
+/// Checks a body as it was sent, before any dialect.
+pub fn check_sent(tenant: &Tenant, rt: &ResourceType, body: &Value) -> Result<(), Error> {
+    let of_user = tenant.is_identity_center() && rt.name == "User";
+    if of_user { identity_center::manager::check(body) } else { Ok(()) }
+}
+
 /// Checks a body before it is read as a resource.
 pub fn check_body(tenant: &Tenant, rt: &ResourceType, body: &Value) -> Result<(), Error> {
     if tenant.is_identity_center() { identity_center::resource::check_body(rt, body) } else { Ok(()) }
@@ -141,4 +147,9 @@ fn offered(offered: bool, what: &str) -> Result<(), Error> {
 /// that everything behind this door words its errors without knowing of profiles.
 pub fn phrase(tenant: &Tenant, error: Error) -> Error {
     if tenant.is_identity_center() { identity_center::wording::phrase(error) } else { error }
+}
+
+/// What an error said before [`phrase`] gave it a text that must stand alone. For the logs.
+pub fn explanation(error: &Error) -> Option<&str> {
+    identity_center::wording::explanation(error)
 }

@@ -184,7 +184,7 @@ pub struct Renderer<'a> {
 impl<'a> Renderer<'a> {
     /// Writes resources of that tenant, which is reached under that base URL.
     pub fn new(store: &'a dyn Store, tenant: &'a Tenant, base: &'a str) -> Self {
-        Self { store, tenant: tenant.id, base, endpoints: &tenant.endpoints }
+        Self { store, tenant: tenant.home, base, endpoints: &tenant.endpoints }
     }
 
     /// The absolute URL of a resource.

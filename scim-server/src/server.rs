@@ -3,7 +3,7 @@
 mod chores;
 pub(crate) mod secret;
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{net::TcpListener, sync::watch};
@@ -12,14 +12,18 @@ use crate::{
     access::Access,
     admin::AdminContext,
     audit::{AuditError, AuditLog, Target},
+    budget::Budget,
     clock::Clock,
     config::{AuditTarget, Config},
     cursor::Sealer,
     http::{
-        Service, Settings, exchange,
+        Service, Settings,
+        exchange::Exchange,
+        forwarded::Trust,
         limit::{AddressLimit, TokenLimit},
         listen::{self, ConnectionLimits},
-        request::Public,
+        refusals::Refusals,
+        request::{PARSED, Public},
         tls::{Tls, TlsError},
     },
     metrics::Metrics,
@@ -34,7 +38,7 @@ pub enum StartError {
     #[error(transparent)]
     Audit(#[from] AuditError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; choose another address with --listen, or stop what uses it")]
+    #[error("{}", not_listening(*address, source, "--listen"))]
     Listen {
         /// the address
         address: SocketAddr,
@@ -47,6 +51,19 @@ pub enum StartError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+/// Why an address cannot be listened on, and what to do about it. `flag` is where it was named.
+pub fn not_listening(address: SocketAddr, error: &std::io::Error, flag: &str) -> String {
+    let advice = match error.kind() {
+        ErrorKind::AddrInUse => format!("stop what uses it, or choose another address with {flag}"),
+        ErrorKind::PermissionDenied if address.port() < 1024 => format!(
+            "this user may not use a port below 1024. Give the program that right (in a systemd unit AmbientCapabilities=CAP_NET_BIND_SERVICE, elsewhere `setcap cap_net_bind_service=+ep` on the program's file), or choose a port from 1024 with {flag}"
+        ),
+        ErrorKind::AddrNotAvailable => format!("this machine has no such address: choose another with {flag}"),
+        _ => format!("choose another address with {flag}"),
+    };
+    format!("cannot listen on {address}: {error}; {advice}")
 }
 
 /// A server that is bound and not yet serving.
@@ -85,15 +102,18 @@ impl Server {
             clock: clock.clone(),
             ids: Arc::new(UuidV7::default()),
             limits,
+            lanes: Arc::default(),
+            budget: Budget::new(request_memory(config)),
             passwords: Hasher::default(),
         });
         let address = config.listen;
-        let listener = TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+        let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let service = Service {
             operations,
             access,
             metrics,
             audit,
+            refusals: Refusals::default(),
             addresses: address_limit(config.address_rate_limit),
             anonymous: address_limit(config.address_rate_limit),
             tokens: TokenLimit::new(),
@@ -128,14 +148,18 @@ impl Server {
             tokio::spawn(chores::watch(Arc::clone(tls), Arc::clone(&self.service.clock), stopped.clone()));
         }
         let keeping = tokio::spawn(chores::keep(self.service.clone(), self.event_retention, stopped.clone()));
+        let settling = tokio::spawn(chores::settle(self.service.clone(), stopped.clone()));
         let chores = tokio::spawn(chores::run(self.service.clone(), stopped));
         let service = self.service.clone();
-        let handle = move |request, peer| exchange::handle(service.clone(), request, peer);
-        listen::serve(self.listener, self.tls, self.limits, self.service.metrics.clone(), handle, shutdown).await;
+        let metrics = self.service.metrics.clone();
+        listen::serve(self.listener, self.tls, self.limits, metrics, Exchange(service), shutdown).await;
         drop(stop);
-        for (task, what) in
-            [(chores, "the periodic work"), (keeping, "keeping the store"), (following, "looking for changes")]
-        {
+        for (task, what) in [
+            (settling, "counting refusals"),
+            (chores, "the periodic work"),
+            (keeping, "keeping the store"),
+            (following, "looking for changes"),
+        ] {
             if let Err(failed) = task.await {
                 tracing::error!(%failed, "{what} ended badly");
             }
@@ -155,6 +179,7 @@ impl Service {
             access: Arc::clone(&self.access),
             clock: Arc::clone(&self.clock),
             provision: self.operations.clone(),
+            base: self.settings.load().public.url.as_deref().unwrap_or_default().to_owned(),
         }
     }
 
@@ -166,12 +191,28 @@ impl Service {
 
 fn settings(config: &Config) -> Settings {
     Settings {
-        public: Public { url: config.public_url.as_deref().map(Into::into), trust_forwarded: config.trust_forwarded },
+        public: Public { url: config.public_url.as_deref().map(Into::into), trust: trust(config) },
         rate_limit: config.rate_limit.unwrap_or(0),
         max_body: config.max_body,
         bulk_max_body: config.bulk_max_body,
         body_timeout: config.body_timeout,
         request_timeout: config.request_timeout,
+        audit_region: config.audit_region.as_str().into(),
+    }
+}
+
+/// What was set, and never less than what one largest body needs.
+fn request_memory(config: &Config) -> usize {
+    let largest = config.max_body.max(config.bulk_max_body).saturating_mul(PARSED);
+    config.request_memory.max(largest.saturating_mul(2))
+}
+
+/// Named proxies are enough by themselves.
+fn trust(config: &Config) -> Trust {
+    match (config.trusted_proxies.as_slice(), config.trust_forwarded) {
+        ([], false) => Trust::Nobody,
+        ([], true) => Trust::Everybody,
+        (proxies, _) => Trust::These(proxies.to_vec()),
     }
 }
 
@@ -180,17 +221,21 @@ fn limits(config: &Config) -> Limits {
     Limits {
         page_size: page(config.page_size),
         max_page_size: page(config.max_page_size),
+        page_bytes: config.max_page_bytes,
         candidates: config.candidates as u64,
+        values: config.max_values,
+        index_entries: config.max_index_entries,
+        member_changes: config.max_member_changes,
         patch_body_members: config.patch_body_members,
         bulk_operations: config.bulk_max_operations,
         cursor_seconds: u32::try_from(config.cursor_ttl.as_secs()).unwrap_or(u32::MAX),
-        ..Limits::default()
     }
 }
 
 fn connection_limits(config: &Config) -> ConnectionLimits {
     ConnectionLimits {
         max_connections: config.max_connections,
+        address_connections: config.address_connections,
         header_timeout: config.header_timeout,
         drain_timeout: config.drain_timeout,
         ..ConnectionLimits::default()

@@ -357,6 +357,24 @@ pub enum Item {
     Event(TenantId, Event),
 }
 
+impl Item {
+    /// The same thing in the tenant that `to` gives for its own.
+    #[must_use]
+    pub fn moved(mut self, to: impl Fn(TenantId) -> TenantId) -> Self {
+        match &mut self {
+            Self::Resource(key, ..) => key.tenant = to(key.tenant),
+            Self::Members(group, members) => {
+                group.tenant = to(group.tenant);
+                for member in members {
+                    member.tenant = to(member.tenant);
+                }
+            }
+            Self::Event(tenant, _) => *tenant = to(*tenant),
+        }
+        self
+    }
+}
+
 /// What `check` found to disagree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -460,6 +478,11 @@ pub trait Store: Send + Sync + 'static {
     /// Compares documents, index entries, edges in both directions and counts, and with `repair`
     /// puts right what disagrees (documents and `Join`ed edges are the truth). Writes wait.
     async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError>;
+
+    /// What whoever checks it should know, and is no fault: one sentence each.
+    async fn notes(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// Removes events older than that instant, in small steps; returns how many.
     async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError>;

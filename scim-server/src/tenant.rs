@@ -7,11 +7,14 @@ pub mod build;
 pub mod directory;
 pub mod record;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use scim_protocol::{
     Timestamp,
-    resource::{Unknown, project::Projection},
+    resource::project::Projection,
     schema::{ResourceType, SchemaRegistry},
 };
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,7 @@ pub use directory::{Directory, DirectoryError};
 pub use record::TenantRecord;
 
 use crate::{
+    audit::Vocabulary,
     profile,
     render::View,
     store::{TenantId, TypeName},
@@ -56,7 +60,8 @@ pub struct IndexSpec {
 pub struct Settings {
     /// Which rules.
     pub profile: Profile,
-    /// Refuse attributes that no schema defines, instead of ignoring them.
+    /// Refuse attributes that no schema defines, and what else contradicts the RFCs, instead of
+    /// understanding it.
     pub strict: bool,
     /// Discovery endpoints want a token too.
     pub discovery_needs_token: bool,
@@ -65,6 +70,9 @@ pub struct Settings {
     /// Requests a second, of each token under `rfc`, of all together under `identity-center`; 0 is no
     /// limit; absent is the profile's default.
     pub rate_limit: Option<u32>,
+    /// How many tokens may live at once, 1 to 100; 10 when absent. Always 2 under `identity-center`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u8>,
     /// How many resources there may be, by resource type: `{"User": 500}`; absent is the profile's
     /// quota.
     pub quotas: HashMap<String, u64>,
@@ -75,11 +83,53 @@ pub struct Settings {
     pub indexes: HashMap<String, Vec<String>>,
 }
 
+impl Settings {
+    /// Those of an object that has some of them; the others have their defaults. The error names the
+    /// one that cannot be used.
+    pub fn read(given: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+        Self::default().changed(given)
+    }
+
+    /// These, but for those in the object, each of which is replaced as a whole.
+    pub fn changed(&self, changes: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+        let unusable = |error: serde_json::Error| format!("the tenant's settings cannot be used: {error}");
+        for (name, value) in &changes {
+            // One at a time, because the reason does not say where in the whole it stands.
+            let alone = serde_json::Map::from_iter([(name.clone(), value.clone())]);
+            if let Err(error) = serde_json::from_value::<Self>(alone.into()) {
+                return Err(format!("the tenant's setting {name:?} cannot be used: {error}"));
+            }
+        }
+        let mut settings = serde_json::to_value(self).map_err(unusable)?;
+        if let serde_json::Value::Object(settings) = &mut settings {
+            settings.extend(changes);
+        }
+        serde_json::from_value(settings).map_err(unusable)
+    }
+
+    /// How many tokens may live at once.
+    pub fn live_tokens(&self) -> usize {
+        match self.profile {
+            Profile::Rfc => usize::from(self.max_tokens.unwrap_or(TOKENS)),
+            Profile::IdentityCenter => usize::from(IDENTITY_CENTER_TOKENS),
+        }
+    }
+}
+
+/// How many tokens of a tenant may live at once unless something else is set.
+pub const TOKENS: u8 = 10;
+
+/// How many may live at once under `identity-center`: one in use, and one that replaces it.
+pub const IDENTITY_CENTER_TOKENS: u8 = 2;
+
 /// A tenant as requests see it: settings with everything derived from them.
 #[derive(Debug)]
 pub struct Tenant {
     /// Its id, the first segment of its base URL.
     pub id: TenantId,
+    /// The id under which the store keeps its users, groups and events: another one when an import
+    /// has replaced it. Every key of the store is made with this one.
+    pub home: TenantId,
     /// Its name, unique in the store.
     pub name: String,
     /// When it was made.
@@ -98,12 +148,14 @@ pub struct Tenant {
     pub endpoints: Arc<[(TypeName, String)]>,
     /// What is shown of each resource type when the client does not choose.
     pub views: Vec<View>,
+    /// What the audit log may show of its requests. Made when it is first wanted.
+    words: OnceLock<Vocabulary>,
 }
 
 impl Tenant {
-    /// What happens to attributes that no schema defines.
-    pub fn unknown(&self) -> Unknown {
-        if self.settings.strict { Unknown::Refuse } else { Unknown::Ignore }
+    /// The words of its schemas, which say nothing about anybody.
+    pub fn words(&self) -> &Vocabulary {
+        self.words.get_or_init(|| Vocabulary::of(&self.registry))
     }
 
     /// What is shown of one of its resource types when the client does not choose.

@@ -1,7 +1,7 @@
 //! Bearer tokens (RFC 6750): how they look, how they are stored, who they let in.
 //!
-//! A token is shown once, when it is issued, and kept only as a digest. A tenant has at most two
-//! that live, so that one can replace the other without a gap: [`ledger`] issues, rotates and
+//! A token is shown once, when it is issued, and kept only as a digest. A tenant has some that live,
+//! at most as many as is set for it, so that one can replace another without a gap: [`ledger`] issues, rotates and
 //! revokes them, [`secret`] is their text, [`record`] what is stored, [`reminder`] when people are
 //! told that one nears its end.
 

@@ -80,7 +80,14 @@ pub async fn apply(
     progress: &(dyn Fn() + Send + Sync),
 ) -> Result<Outcome, StateError> {
     let quarantine = state.quarantine()?;
-    let work = Work { writer, state, known: RwLock::new(known), members_per_request: pace.members_per_request.max(1) };
+    let owners = known.iter().map(|(id, written)| (written.resource.clone(), *id)).collect();
+    let work = Work {
+        writer,
+        state,
+        known: RwLock::new(known),
+        owners: Mutex::new(owners),
+        members_per_request: pace.members_per_request.max(1),
+    };
     let count = Count::new(plan, &state.approved()?);
     let run = Run { work, pace, quarantine, count, progress, sum: Mutex::default() };
     for actions in plan.actions.chunk_by(|one, next| plan::order(one) == plan::order(next)) {

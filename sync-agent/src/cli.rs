@@ -4,6 +4,7 @@ pub mod approve;
 pub mod check;
 pub mod errors;
 pub mod explain;
+mod init;
 pub mod once;
 pub mod reference;
 pub mod scope;
@@ -13,7 +14,12 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::{config::edit::List, state::held::Decision};
+use crate::{
+    config::edit::List,
+    cycle::dry_run::{DryRun, Form},
+    state::held::Decision,
+    terminal,
+};
 
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
 #[derive(Debug, Parser)]
@@ -28,6 +34,10 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first configuration: asks, looks at both sides, and checks what it has written.
+    ///
+    /// What a flag does not say is asked for on a terminal.
+    Init(init::Answers),
     /// Try both sides, and say what works and what does not.
     ///
     /// Connects, binds, reads every user and group once, asks the target what it can do. Writes
@@ -40,7 +50,7 @@ enum Command {
     /// Say what a run would do, object by object, without doing it.
     ///
     /// Each line is one action with its reason; changes show the old and the new value. Nothing is
-    /// written, and no mark is moved: the next run sees the same.
+    /// written, and no mark is moved: the next run sees the same. A daemon that runs is asked for it.
     Plan {
         /// Write the plan as JSON in place of words.
         #[arg(long)]
@@ -112,10 +122,28 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Have done what a limit of `[safety]` held back: exactly that, in the next run.
-    Approve,
-    /// Leave undone what a limit of `[safety]` held back, and do not ask again about the same.
-    Reject,
+    /// Show all that a limit of `[safety]` holds back.
+    Held {
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have done what a limit of `[safety]` holds back: exactly that, in the next run.
+    ///
+    /// Shows all of it, and asks first where it is run on a terminal.
+    Approve {
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Leave undone what a limit of `[safety]` holds back, and do not ask again about the same.
+    ///
+    /// Shows all of it, and asks first where it is run on a terminal.
+    Reject {
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Say why a user or group is in scope or not, what it becomes, and what the next run would do.
     Explain {
         /// A login, a common name, a DN or an id.
@@ -176,15 +204,20 @@ pub fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info");
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| terminal::Lines(std::io::stderr()))
         .with_ansi(false)
         .without_time()
         .init();
     let outcome = match arguments.command {
+        Command::Init(answers) => init::init(&arguments.config, &answers),
         Command::Check { json } => check::check(&arguments.config, json),
         Command::Plan { json, full, verbose, out } => {
-            let form = if json { once::Form::Json } else { once::Form::Words { verbose } };
-            once::plan(&arguments.config, form, full, out.as_deref())
+            let form = match (json, verbose) {
+                (true, _) => Form::Json,
+                (false, true) => Form::Full,
+                (false, false) => Form::Short,
+            };
+            once::plan(&arguments.config, DryRun { full, form, file: out.is_some() }, out.as_deref())
         }
         Command::Apply { file, json, full } => once::apply(&arguments.config, file.as_deref(), json, full),
         Command::Run => service::run(&arguments.config),
@@ -194,8 +227,9 @@ pub fn main() -> ExitCode {
         Command::RunNow { full } => service::run_now(&arguments.config, full),
         Command::SyncOne { name } => service::sync_one(&arguments.config, &name),
         Command::Errors { last, json } => errors::errors(&arguments.config, last, json),
-        Command::Approve => approve::decide(&arguments.config, Decision::Approved),
-        Command::Reject => approve::decide(&arguments.config, Decision::Rejected),
+        Command::Held { json } => approve::held(&arguments.config, json),
+        Command::Approve { yes } => approve::decide(&arguments.config, Decision::Approved, yes),
+        Command::Reject { yes } => approve::decide(&arguments.config, Decision::Rejected, yes),
         Command::Explain { name, json } => explain::explain(&arguments.config, &name, json),
         Command::Scope(command) => {
             let told = match command {
@@ -207,7 +241,7 @@ pub fn main() -> ExitCode {
         }
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {}", in_words(&error));
+        eprintln!("error: {}", terminal::lines(&in_words(&error)));
         ExitCode::from(2)
     })
 }

@@ -9,6 +9,7 @@ pub mod raw;
 pub mod reference;
 pub mod safety;
 pub mod secret;
+mod sources;
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +25,7 @@ use serde::Deserialize;
 
 use crate::{
     dn::Dn,
-    mapping::{Mapping, Rule, defaults, expression::Expression, slot::Slot},
+    mapping::{Mapping, Rule, active::Ends, defaults, expression::Expression, slot::Slot},
     scope::{Nesting, Scope, Selector},
     source::Key,
 };
@@ -164,8 +165,12 @@ pub struct SourceSettings {
     pub groups: SearchSettings,
     /// What is read to prove that the account can read.
     pub canary: Key,
+    /// Containers that are seen no longer, and into which nobody can have been moved.
+    pub ignored_containers: Vec<Dn>,
     /// Entries a page.
     pub page_size: i32,
+    /// How long a server may take to accept a connection, and then the bind.
+    pub connect_timeout: Duration,
     /// How long one operation may take.
     pub timeout: Duration,
 }
@@ -207,8 +212,10 @@ pub enum TargetProfile {
 pub struct Config {
     /// What this synchronisation is called in the error log.
     pub name: String,
-    /// The directory.
+    /// The directory: the first, where there are several.
     pub source: SourceSettings,
+    /// The other directories. All make one population.
+    pub others: Vec<SourceSettings>,
     /// The SCIM server.
     pub target: TargetSettings,
     /// Who is meant.
@@ -243,6 +250,16 @@ pub struct Schedule {
 }
 
 impl Config {
+    /// All directories, in the order of the file.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceSettings> + Clone {
+        std::iter::once(&self.source).chain(&self.others)
+    }
+
+    /// The canary of each directory, in the same order.
+    pub fn canaries(&self) -> Vec<&Key> {
+        self.sources().map(|source| &source.canary).collect()
+    }
+
     /// The attributes of the directory that are read, in lower case, without repetition.
     pub fn attributes(&self) -> Vec<String> {
         let mut names = self.mapping.attributes();
@@ -256,21 +273,41 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let raw = raw::parse(path, &text)?;
-        Self::from_raw(raw, path.parent().unwrap_or(Path::new(".")))
+        Self::parse(path, &text)
+    }
+
+    /// Reads a text as if it were the file at this path.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        Self::from_raw(raw::parse(path, text)?, path.parent().unwrap_or(Path::new(".")))
     }
 
     fn from_raw(raw: RawConfig, folder: &Path) -> Result<Self, ConfigError> {
-        let source = source(raw.source, folder)?;
+        let (source, others) = sources::sources(raw.source.0, folder)?;
+        let flavours = sources::flavours(&source, &others);
+        let named = raw.mapping.group.keys().any(|slot| slot.eq_ignore_ascii_case("displayName"));
+        let apart = !named && flavours.contains(&Flavour::ActiveDirectory);
+        let group = |apart: bool| {
+            let mut defaults = by_flavour(&flavours, defaults::group);
+            let names = defaults.iter_mut().find(|(slot, _)| apart && *slot == "displayName");
+            if let Some((_, alternatives)) = names {
+                alternatives.insert(0, defaults::AD_GROUP_APART);
+            }
+            rules("mapping.group", &defaults, &raw.mapping.group)
+        };
         let mapping = Mapping {
             user: {
-                let mut defaults = by_flavour(source.flavour, defaults::user);
+                let mut defaults = by_flavour(&flavours, defaults::user);
                 if raw.mapping.enterprise {
                     defaults.extend(defaults::ENTERPRISE.iter().map(|(slot, rules)| (*slot, rules.to_vec())));
                 }
                 rules("mapping.user", &defaults, &raw.mapping.user)?
             },
-            group: rules("mapping.group", &by_flavour(source.flavour, defaults::group), &raw.mapping.group)?,
+            group: group(false)?,
+            apart: if apart { Some(group(true)?) } else { None },
+            ends: raw.mapping.ends.map_or_else(Ends::default, |ends| Ends {
+                policy: ends.contains(&raw::RawEnd::Policy),
+                shadow: ends.contains(&raw::RawEnd::Shadow),
+            }),
         };
         let target = target(raw.target, folder)?;
         if target.profile == TargetProfile::IdentityCenter && matches!(raw.scope.membership, RawNesting::Nested) {
@@ -296,6 +333,7 @@ impl Config {
             safety: safety::safety(&raw.safety)?,
             state: folder.join(raw.state.directory),
             source,
+            others,
         })
     }
 }
@@ -319,29 +357,15 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
         return Err(wrong("source.urls", format!("{url:?} begins with none of ldaps://, ldap:// and ldapi://")));
     }
     let plain = raw.urls.iter().find(|url| url.starts_with("ldap://") && !raw.tls.start_tls);
-    let bind = match raw.bind {
-        raw::RawBind::Simple(simple) => {
-            if let Some(url) = plain.filter(|_| !simple.allow_plain_text) {
-                return Err(wrong(
-                    "source.bind",
-                    format!(
-                        "{url} would carry the password in plain text; use ldaps://, or source.tls.start_tls = true, or say source.bind.allow_plain_text = true"
-                    ),
-                ));
-            }
-            let password = secret::read("source.bind", "password", simple.password_file, simple.password_env, folder)?;
-            Bind::Simple { account: simple.account, password }
-        }
-        raw::RawBind::External(raw::RawExternal { external: true }) => Bind::External,
-        raw::RawBind::External(_) => {
-            return Err(wrong("source.bind", "external = false says nothing; name an account instead"));
-        }
-        #[cfg(feature = "gssapi")]
-        raw::RawBind::Gssapi(raw::RawGssapi { gssapi: true, server }) => Bind::Gssapi { server },
-        raw::RawBind::Gssapi(_) => {
-            return Err(wrong("source.bind", "gssapi = true needs a program that was built with the feature gssapi"));
-        }
-    };
+    if let Some(url) = plain.filter(|_| raw.bind.account.is_some() && !raw.bind.allow_plain_text) {
+        return Err(wrong(
+            "source.bind",
+            format!(
+                "{url} would carry the password in plain text; use ldaps://, or source.tls.start_tls = true, or say source.bind.allow_plain_text = true"
+            ),
+        ));
+    }
+    let bind = bind(raw.bind, folder)?;
     let canary = match (raw.canary, &bind) {
         (Some(dn), _) => Key::Dn(dn_of("source.canary", &dn)?),
         (None, Bind::Simple { account, .. }) => Key::Dn(Dn::parse(account).map_err(|_| {
@@ -375,9 +399,59 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
         referrals: raw.referrals,
         bind,
         canary,
+        ignored_containers: raw
+            .ignored_containers
+            .iter()
+            .map(|dn| dn_of("source.ignored_containers", dn))
+            .collect::<Result<_, _>>()?,
         page_size: i32::try_from(raw.page_size.get()).map_err(|_| wrong("source.page_size", "is too large"))?,
+        connect_timeout: Duration::from_secs(raw.timeout_seconds.get()),
         timeout: Duration::from_secs(raw.timeout_seconds.get()),
     })
+}
+
+/// The one way of binding that is named.
+fn bind(raw: raw::RawBind, folder: &Path) -> Result<Bind, ConfigError> {
+    let wrong = |reason: &str| wrong("source.bind", reason);
+    if matches!(raw.external, Some(false)) {
+        return Err(wrong("external = false says nothing; name an account instead"));
+    }
+    match (raw.account, raw.external.is_some(), raw.gssapi.unwrap_or(false)) {
+        (Some(account), false, false) => {
+            let password = secret::read("source.bind", "password", raw.password_file, raw.password_env, folder)?;
+            Ok(Bind::Simple { account, password })
+        }
+        (None, true, false) => Ok(Bind::External),
+        #[cfg(feature = "gssapi")]
+        (None, false, true) => Ok(Bind::Gssapi { server: raw.server }),
+        #[cfg(not(feature = "gssapi"))]
+        (None, false, true) => Err(wrong("gssapi = true needs a program that was built with the feature gssapi")),
+        (None, false, false) => Err(wrong(
+            "names no way to bind; write account = \"the DN of the agent's account\" with password_file = \"a file\", or external = true for a client certificate",
+        )),
+        _ => Err(wrong("names more than one way to bind; keep one of account, external and gssapi")),
+    }
+}
+
+/// A filter is parsed by the library that sends it, so that a mistake is told with its place and not by the
+/// first search.
+fn filter(setting: &str, text: String) -> Result<String, ConfigError> {
+    if ldap3::parse_filter(&text).is_ok() {
+        return Ok(text);
+    }
+    let lenient = text.match_indices("(!").find(|(at, sign)| !text[at + sign.len()..].trim_start().starts_with('('));
+    Err(wrong(
+        setting,
+        match lenient {
+            Some((at, _)) => {
+                let inner = text[at + 2..].split(')').next().unwrap_or_default();
+                format!("{text:?} is no filter of RFC 4515: behind ! parentheses are needed; write (!({inner}))")
+            }
+            None => format!(
+                "{text:?} is no filter (RFC 4515): each condition stands in parentheses, such as (&(objectClass=person)(!(uid=a*)))"
+            ),
+        },
+    ))
 }
 
 fn search(setting: &str, raw: raw::RawSearch, bases: &[String]) -> Result<SearchSettings, ConfigError> {
@@ -394,7 +468,8 @@ fn search(setting: &str, raw: raw::RawSearch, bases: &[String]) -> Result<Search
             outer.push(base);
         }
     }
-    Ok(SearchSettings { bases: outer, filter: raw.filter })
+    let filter = raw.filter.map(|text| filter(&format!("{setting}.filter"), text)).transpose()?;
+    Ok(SearchSettings { bases: outer, filter })
 }
 
 fn dn_of(setting: &str, text: &str) -> Result<Dn, ConfigError> {
@@ -444,6 +519,7 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
         groups: selectors("scope.groups", raw.groups)?,
         parent: raw.parent_group.as_deref().map(|line| selector("scope.parent_group", line)).transpose()?,
         exclude: selectors("scope.exclude", raw.exclude)?,
+        nobodies: raw.ignore_members.iter().map(|dn| dn_of("scope.ignore_members", dn)).collect::<Result<_, _>>()?,
         nesting: match raw.membership {
             RawNesting::Flattened => Nesting::Flattened,
             RawNesting::Nested => Nesting::Nested,
@@ -451,15 +527,13 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
     })
 }
 
-/// The defaults of a flavour. Where the server is to be asked for it, both kinds of defaults hold,
-/// one after the other: a directory has the attributes of its own kind only.
+/// The defaults of the flavours, one after the other: a directory has the attributes of its own kind only.
 fn by_flavour(
-    flavour: Option<Flavour>,
+    flavours: &[Flavour],
     defaults: impl Fn(Flavour) -> &'static [defaults::Default],
 ) -> Vec<(&'static str, Vec<&'static str>)> {
-    let flavours = flavour.map_or_else(|| vec![Flavour::ActiveDirectory, Flavour::OpenLdap], |flavour| vec![flavour]);
     let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (slot, alternatives) in flavours.into_iter().flat_map(defaults) {
+    for (slot, alternatives) in flavours.iter().copied().flat_map(defaults) {
         match merged.iter_mut().find(|(known, _)| known == slot) {
             Some((_, known)) => {
                 let more: Vec<&str> = alternatives.iter().copied().filter(|one| !known.contains(one)).collect();

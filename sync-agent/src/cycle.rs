@@ -1,11 +1,13 @@
 //! One run, from observing the directory to saving what was done.
 //!
-//! [`prepare`] is all that a dry run does: it reads both sides and writes to neither, and moves no
+//! [`prepare`] is all that a [`dry_run`] does: it reads both sides and writes to neither, and moves no
 //! watermark. [`run`] goes on and applies the plan. [`whole`] is a cycle as the daemon and `apply` do
 //! it: with what it keeps of the directory, its record in the state, the quarantine and the error log.
 //! [`quiet`] is how it ends at once when nothing has changed.
 
+pub mod dry_run;
 pub mod quiet;
+pub mod survey;
 pub mod whole;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -19,14 +21,14 @@ use crate::{
     mapping::Snapshot,
     number, plan,
     plan::{
-        Held, Known, Plan, Written,
+        Held, Known, Plan, Step, Written,
         departure::{self, Departures},
         file::{Basis, PlanFile, PlanFileError},
     },
     problem::Subject,
     scope,
     source::{
-        self, Coverage, DirectoryError, SourceId,
+        self, Coverage, DirectoryError, Kind, SourceId,
         observation::{self, Observation, Question},
     },
     state::{State, StateError},
@@ -129,6 +131,9 @@ pub async fn prepare(
     let selection = scope::select(&observation.population, &config.scope);
     let mut desired = mapping::map(&observation.population, selection, &config.mapping, clock.now());
     profile::fit(&mut desired, config.target.profile);
+    if !(profile::describes_groups(&desired) && target.has_attribute(Kind::Group, profile::DESCRIPTION).await?) {
+        profile::without_descriptions(&mut desired);
+    }
     let is_lost = |one: &&Subject| !known.contains_key(&one.id) && !desired.resources.contains_key(&one.id);
     let lost = doubted.iter().filter(is_lost).cloned().collect();
     recover(config, &target, &capabilities, lost, &mut known).await?;
@@ -144,6 +149,8 @@ pub async fn prepare(
     let held = target.look(&desired, &known, &capabilities, depth).await?;
     let wanted = |id| desired.wants(id);
     let departures = departure::departures(&known, &observation.population, &wanted, &observation.departed);
+    let outside = departures.keys().copied();
+    desired.outside = mapping::names(&observation.population, outside, &config.mapping, clock.now());
     let mut plan = plan::make(plan::Question {
         desired: &desired,
         departures: &departures,
@@ -200,10 +207,16 @@ async fn observe(
     known: impl Iterator<Item = &SourceId>,
     extent: Extent,
 ) -> Result<Observation, CycleError> {
-    let mut directory = source::open(&config.source, config.attributes()).await?;
+    let mut directory = source::open_all(config).await?;
     tracing::info!(server = directory.server(), "reading the directory");
     let known = known.copied().collect();
-    let question = Question { canary: &config.source.canary, known: &known, everything: extent == Extent::Everything };
+    let question = Question {
+        canaries: &config.canaries(),
+        known: &known,
+        everything: extent == Extent::Everything,
+        referring: &config.mapping.referring(),
+        names: &config.scope.names(),
+    };
     let observation = observation::observe(&mut *directory, state.kept()?, &question).await?;
     tracing::info!(entries = observation.population.len(), "the directory was read");
     Ok(observation)
@@ -249,6 +262,10 @@ pub async fn run(
     // Whoever is wanted and still unknown is created or adopted by this plan, or by another.
     let settled = |id: &SourceId| prepared.known.contains_key(id) || !prepared.desired.resources.contains_key(id);
     state.clear_up(prepared.doubted.iter().map(|subject| subject.id).filter(settled))?;
+    let new =
+        prepared.plan.actions.iter().filter(|action| matches!(action.step, Step::Create { .. } | Step::Adopt { .. }));
+    let place = |id| Some((id, &prepared.observation.population.get(id)?.entry.dn));
+    state.note_places(new.filter_map(|action| place(action.subject.id)))?;
     // The plan has what is to be sent; writing takes long, and needs no second copy of everything.
     prepared.desired = Snapshot::default();
     (manner.progress)(Progress::Planned(prepared.plan.actions.len()));
@@ -281,14 +298,17 @@ pub async fn one(
         let nobody = format!("nobody in the directory is called {name:?}, as far as the agent may read");
         return Err(CycleError::Name(nobody));
     };
+    let is_wanted = prepared.desired.resources.contains_key(&id);
     prepared.plan = prepared.plan.only(id);
     let manner = Manner { extent: Extent::Changes, patient: false, exactly: None, stop, progress: &|_| {} };
     let outcome = run(config, state, &mut prepared, clock, &manner).await?;
     let actions = prepared.plan.actions.iter().map(ToString::to_string);
     let problems = outcome.problems.iter().map(|problem| format!("! {problem}"));
     let mut told: Vec<String> = actions.chain(problems).collect();
-    told.push(if told.is_empty() {
-        format!("{id} is as it should be, or not in scope")
+    told.push(if told.is_empty() && is_wanted {
+        format!("{id}: no change needed, the target has all of it")
+    } else if told.is_empty() {
+        format!("{id} is not in scope; `sync-agent explain` says why")
     } else {
         number::of(outcome.writes, "write")
     });

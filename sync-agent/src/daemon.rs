@@ -33,6 +33,7 @@ use crate::{
     config::{Config, ConfigError},
     cycle::{
         self, Extent, Manner, Progress,
+        dry_run::{DryRun, Planned, dry_run},
         whole::{self, Completed},
     },
     explain,
@@ -43,8 +44,8 @@ use crate::{
 use bell::Bell;
 use metrics::Metrics;
 
-/// Where the words go that say what came of a job, or why nothing did.
-pub type Answer = oneshot::Sender<Result<String, String>>;
+/// Where what came of a job goes, or in words why nothing did.
+pub type Answer<T = String> = oneshot::Sender<Result<T, String>>;
 
 /// What somebody asks the daemon to do between two cycles.
 pub enum Job {
@@ -54,6 +55,8 @@ pub enum Job {
     One(String, Answer),
     /// Why somebody is at the target or is not, in words or as JSON. Writes nothing.
     Explain(String, bool, Answer),
+    /// What a run would do. Writes nothing.
+    Plan(DryRun, Answer<Planned>),
 }
 
 /// What is going on, for whoever asks.
@@ -108,7 +111,7 @@ impl Shared {
     }
 
     /// Hands the cycles' task a job, and waits for what came of it. `None` when the daemon is stopping.
-    pub async fn ask(&self, job: impl FnOnce(Answer) -> Job) -> Option<Result<String, String>> {
+    pub async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Option<Result<T, String>> {
         let (answer, answered) = oneshot::channel();
         self.jobs.send(job(answer)).await.ok()?;
         answered.await.ok()
@@ -332,7 +335,9 @@ impl Daemon {
         // Whoever asked may have gone; the work is done all the same.
         match job {
             Job::Run(extent, answer) => {
-                let _ = answer.send(Ok(self.cycle(extent).await?.record.to_string()));
+                let record = self.cycle(extent).await?.record;
+                let told = record.to_string();
+                let _ = answer.send(if record.failure.is_none() { Ok(told) } else { Err(told) });
             }
             Job::One(name, answer) => {
                 let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
@@ -344,6 +349,11 @@ impl Daemon {
                 let found = explain::look(&config, &shared.state, shared.clock.as_ref(), &name).await;
                 let told = found.and_then(|found| explain::told(&found, json));
                 let _ = answer.send(told.map_err(|error| error.to_string()));
+            }
+            Job::Plan(wanted, answer) => {
+                let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
+                let planned = dry_run(&config, &shared.state, shared.clock.as_ref(), wanted).await;
+                let _ = answer.send(planned.map_err(|error| error.to_string()));
             }
         }
         Ok(())

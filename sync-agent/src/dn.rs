@@ -7,18 +7,22 @@
 //! Case is folded one character at a time, and normal forms are left alone. Full folding would make
 //! `Groß` and `Gross` one person, composing would do that to two entries which Active Directory
 //! holds apart; and a membership that ends at the wrong person is worse than one that is reported
-//! as unresolved.
+//! as unresolved. So two texts that are equal here are one name in every directory, and whether two
+//! others are is for the server to say: it is asked for the name, and the identity of what it returns
+//! decides.
 
 use std::{
     cmp::Ordering,
-    fmt,
+    fmt::{self, Write as _},
     hash::{Hash, Hasher},
 };
 
-/// Between two RDNs of a key. No attribute value has it: it is a control character.
+/// Between two RDNs of a key. A value that has it is written otherwise there, see [`kept_apart`].
 const RDN: char = '\u{1e}';
 /// Between the attributes of a multi-valued RDN.
 const PART: char = '\u{1f}';
+/// Stands in a key before what a value has of these three.
+const ESCAPE: char = '\u{1d}';
 
 /// A text that is no distinguished name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +43,25 @@ pub struct Dn {
     key: Box<str>,
 }
 
+/// A value in which no sign of a key stands for itself: whoever names an entry must not place it.
+fn kept_apart(value: String) -> String {
+    let is_sign = |c: char| matches!(c, RDN | PART | ESCAPE);
+    if !value.contains(is_sign) {
+        return value;
+    }
+    value.chars().fold(String::with_capacity(value.len() + 8), |mut kept, c| {
+        if is_sign(c) {
+            kept.push(ESCAPE);
+        }
+        kept.push(match c {
+            RDN => 'r',
+            PART => 'p',
+            c => c,
+        });
+        kept
+    })
+}
+
 impl Dn {
     /// Parses RFC 4514 text. The empty text is the root.
     pub fn parse(text: &str) -> Result<Self, DnError> {
@@ -49,7 +72,7 @@ impl Dn {
         while !rest.is_empty() {
             let (name, after) = rest.split_once('=').ok_or_else(|| wrong("an attribute has no ="))?;
             let (value, behind) = value(after).map_err(wrong)?;
-            parts.push(format!("{}={value}", attribute(name.trim())));
+            parts.push(format!("{}={}", attribute(name.trim()), kept_apart(value)));
             rest = match behind.chars().next() {
                 None => behind,
                 Some(sign) => {
@@ -86,9 +109,49 @@ impl Dn {
         &self.text
     }
 
+    /// The name of the container: without the first RDN. `None` for a name of one RDN, and for the root.
+    pub fn parent(&self) -> Option<Self> {
+        let (mut quoted, mut escaped) = (false, false);
+        let end = self.text.char_indices().find_map(|(at, c)| {
+            let ends = matches!(c, ',' | ';') && !quoted && !escaped;
+            quoted ^= c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends.then_some(at + c.len_utf8())
+        })?;
+        Self::parse(self.text.get(end..)?).ok()
+    }
+
+    /// The name after a container around it got another name; `None` where it does not lie beneath that one.
+    pub fn rebased(&self, old: &Self, new: &Self) -> Option<Self> {
+        let mut above = self.parent()?;
+        while above != *old {
+            above = above.parent()?;
+        }
+        let own = self.text.get(..self.text.len().checked_sub(above.text.len())?)?;
+        Self::parse(&format!("{own}{new}")).ok()
+    }
+
+    /// How many RDNs it has.
+    pub fn depth(&self) -> usize {
+        self.key.matches(RDN).count()
+    }
+
+    /// Whether both have the same first RDN: what an entry keeps when it is moved and not renamed.
+    pub fn has_rdn_of(&self, other: &Self) -> bool {
+        let rdn = |dn: &'_ Self| dn.key.rsplit(RDN).next().map(str::to_owned);
+        rdn(self) == rdn(other)
+    }
+
     /// Whether this name is `base` or lies beneath it.
     pub fn is_within(&self, base: &Self) -> bool {
         self.key.strip_prefix(&*base.key).is_some_and(|rest| rest.is_empty() || rest.starts_with(RDN))
+    }
+
+    /// What names the entry itself: each attribute type of the first RDN by its short name, with its
+    /// value folded as [`folded`] does it.
+    pub fn rdn(&self) -> impl Iterator<Item = (&str, &str)> {
+        let last = self.key.rsplit(RDN).next().unwrap_or_default();
+        last.split(PART).filter_map(|part| part.split_once('='))
     }
 
     /// The DNS name that the `DC` attributes spell: `corp.example.test`. Empty where there are none.
@@ -141,8 +204,13 @@ fn value(text: &str) -> Result<(String, &str), &'static str> {
     while bytes.len() > solid && bytes.last() == Some(&b' ') {
         bytes.pop();
     }
-    let value = String::from_utf8_lossy(&bytes).chars().flat_map(char::to_lowercase).collect();
+    let value = folded(&String::from_utf8_lossy(&bytes));
     Ok((value, text.get(end..).unwrap_or_default()))
+}
+
+/// A value as names are compared: one character at a time in lower case.
+pub fn folded(value: &str) -> String {
+    value.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// An attribute type in lower case, by its short name (RFC 4514 §3).
@@ -190,7 +258,14 @@ impl Ord for Dn {
 
 impl fmt::Display for Dn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        // A control character as RFC 4514 §2.4 escapes it: for people, and still the same name when it is pasted.
+        self.text.chars().try_for_each(|character| {
+            if !character.is_control() {
+                return f.write_char(character);
+            }
+            let mut bytes = [0; 4];
+            character.encode_utf8(&mut bytes).bytes().try_for_each(|byte| write!(f, "\\{byte:02X}"))
+        })
     }
 }
 
@@ -241,8 +316,44 @@ mod tests {
     }
 
     #[test]
+    fn no_value_looks_like_a_container() {
+        let base = Dn::parse("OU=People,DC=test").unwrap();
+        for crafted in
+            ["cn=x\\1Eou=people\\1Edc=test", "dc=test\\1Eou=people\\1Ecn=x", "dc=test\u{1e}ou=people\u{1e}cn=x"]
+        {
+            assert!(!Dn::parse(crafted).unwrap().is_within(&base), "{crafted}");
+        }
+        check("cn=a\\1Fuid=b,dc=test", "cn=a+uid=b,dc=test", false);
+        check("cn=a\\1D\\1E", "cn=a\\1E\\1D", false);
+        check("cn=a\\1E", "CN=A\\1e", true);
+    }
+
+    #[test]
+    fn what_names_the_entry_itself() {
+        let dn = Dn::parse("UID=Jane\\, D+2.5.4.3=Ä,ou=people,dc=test").unwrap();
+        assert_eq!(dn.rdn().collect::<Vec<_>>(), [("cn", "ä"), ("uid", "jane, d")]);
+        assert_eq!(Dn::parse("").unwrap().rdn().count(), 0);
+    }
+
+    #[test]
     fn the_domain_is_spelt_by_its_components() {
         assert_eq!(Dn::parse("CN=x,DC=Corp,DC=example,DC=test").unwrap().domain(), "corp.example.test");
+    }
+
+    #[test]
+    fn the_container_of_a_name() {
+        let parent = |text| Dn::parse(text).unwrap().parent().map(|dn| dn.as_str().to_owned());
+        assert_eq!(parent("CN=Doe\\, Jane,OU=People,DC=test").as_deref(), Some("OU=People,DC=test"));
+        assert_eq!(parent("CN=\"Doe, Jane\",OU=People").as_deref(), Some("OU=People"));
+        assert_eq!(parent("CN=a\\2C, ou=b").as_deref(), Some(" ou=b"));
+        assert_eq!(parent("CN=a\\\\,ou=b").as_deref(), Some("ou=b"));
+        assert_eq!((parent("dc=test"), parent("")), (None, None));
+        let dn = |text| Dn::parse(text).unwrap();
+        let rebased = dn("uid=a\\,b,ou=x, ou=y,dc=test").rebased(&dn("OU=Y,dc=test"), &dn("ou=z,dc=test"));
+        assert_eq!(rebased, Some(dn("uid=a\\,b,ou=x,ou=z,dc=test")));
+        assert_eq!(dn("ou=y,dc=test").rebased(&dn("ou=y,dc=test"), &dn("ou=z")), None);
+        assert!(dn("uid=A,ou=x").has_rdn_of(&dn("uid=a,ou=y,dc=test")));
+        assert!(!dn("uid=a,ou=x").has_rdn_of(&dn("uid=b,ou=x")));
     }
 
     #[test]

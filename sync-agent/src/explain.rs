@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     config::Config,
     cycle::{self, Extent, Prepared},
-    mapping::{Mapping, expression::Given},
+    mapping::{self, Mapping, Rule, expression::Given},
     plan::{Action, Held, Known, Plan, Written},
     population::{Observed, Population},
     problem::{Problem, Subject},
@@ -33,6 +33,8 @@ pub struct Explanation {
     pub in_scope: bool,
     /// What each attribute is made from.
     pub attributes: Vec<Mapped>,
+    /// Members of a group that are neither a user nor a group that can be read, as the directory writes them.
+    pub nobodies: Vec<String>,
     /// What the agent remembers to have written.
     pub written: Option<Written>,
     /// What the target holds, where that was looked at.
@@ -121,7 +123,11 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Ex
         subject: Subject { id: entry.id, kind: entry.kind, name: entry.dn.to_string() },
         scope,
         in_scope,
-        attributes: attributes(observed, &config.mapping, now),
+        nobodies: scope::nobodies(observed, &config.scope).map(str::to_owned).collect(),
+        attributes: {
+            let alike = mapping::alike(population, &selection, &config.mapping, now);
+            attributes(observed, &config.mapping, config.mapping.for_entry(entry, &alike), now)
+        },
         written: known.get(&entry.id).cloned(),
         target: held.map(|held| Value::Object(held.document.attributes())),
         next: plan.actions.iter().filter(|action| about(&action.subject)).cloned().collect(),
@@ -130,10 +136,9 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Ex
     }
 }
 
-fn attributes(observed: &Observed, mapping: &Mapping, now: scim_protocol::Timestamp) -> Vec<Mapped> {
-    let given = Given { entry: &observed.entry, now };
-    let rules = mapping.of(observed.entry.kind).iter();
-    let mapped = rules.map(|rule| Mapped {
+fn attributes(observed: &Observed, mapping: &Mapping, rules: &[Rule], now: scim_protocol::Timestamp) -> Vec<Mapped> {
+    let given = Given { entry: &observed.entry, now, ends: mapping.ends };
+    let mapped = rules.iter().map(|rule| Mapped {
         path: rule.slot.to_string(),
         values: if rule.slot.takes_all() {
             rule.expression.evaluate_all(given)
@@ -162,6 +167,10 @@ fn reasons(
     }
     if let Some(line) = scope.exclude.iter().find(|selector| selector.matches(observed)) {
         return (false, vec![format!("scope.exclude names it: {line}")]);
+    }
+    if selection.undecided.contains(&id) {
+        let line = "nobody can say whether a group in scope holds it: see AmbiguousMember; it stays as it is";
+        return (false, vec![line.to_owned()]);
     }
     let mut lines = vec!["no line of the scope means it, and no group in scope holds it".to_owned()];
     for group in population.of(Kind::Group).filter(|group| graph.direct(group.entry.id).contains(&id)) {
@@ -216,10 +225,14 @@ impl fmt::Display for Explanation {
         writeln!(f, "{} {}\n  {}", self.subject.kind, self.subject.name, self.subject.id)?;
         writeln!(f, "\nIn scope: {}", if self.in_scope { "yes" } else { "no" })?;
         self.scope.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        if !self.nobodies.is_empty() {
+            f.write_str("\nMembers that are no user or group that can be read:\n")?;
+            self.nobodies.iter().try_for_each(|name| writeln!(f, "  {name}"))?;
+        }
         f.write_str("\nMapping:\n")?;
         for Mapped { path, values, from } in &self.attributes {
             match from {
-                Some(from) => writeln!(f, "  {path} = {} from {from}", values.join(", "))?,
+                Some(from) => writeln!(f, "  {path} = {} from {from}", shortened(values.join(", ")))?,
                 None => writeln!(f, "  {path} has no value")?,
             }
         }
@@ -239,7 +252,11 @@ impl fmt::Display for Explanation {
         f.write_str("\nThe next run:\n")?;
         let told: Vec<&Action> = self.next.iter().filter(|action| action.step.is_write()).collect();
         if told.is_empty() {
-            f.write_str("  writes nothing for it\n")?;
+            f.write_str(match (self.in_scope, self.held_back.is_empty() && self.problems.is_empty()) {
+                (true, true) => "  no change needed: the target has all of it\n",
+                (true, false) => "  writes nothing for it, for the reason below\n",
+                (false, _) => "  writes nothing for it: it is not in scope\n",
+            })?;
         }
         told.iter().try_for_each(|action| writeln!(f, "  {action}"))?;
         self.held_back.iter().try_for_each(|because| writeln!(f, "  held back: {because}"))?;
@@ -251,7 +268,10 @@ impl fmt::Display for Explanation {
 const SHOWN: usize = 200;
 
 fn short(value: &Value) -> String {
-    let text = value.to_string();
+    shortened(value.to_string())
+}
+
+fn shortened(text: String) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text,

@@ -23,7 +23,7 @@ use crate::{
     population::{Observed, Population},
     problem::{Code, Problem, Subject},
     scope::Selection,
-    source::{Kind, SourceId, changes::hexadecimal},
+    source::{Entry, Kind, SourceId, changes::hexadecimal},
 };
 
 use expression::{Expression, Given};
@@ -45,6 +45,11 @@ pub struct Mapping {
     pub user: Vec<Rule>,
     /// `[mapping.group]`, over the defaults.
     pub group: Vec<Rule>,
+    /// The same for groups whose name another group in scope has too: `None` where the configuration names
+    /// groups itself, or no directory has a domain to tell them apart.
+    pub apart: Option<Vec<Rule>>,
+    /// Which attributes end an account at a time, besides those that always do.
+    pub ends: active::Ends,
 }
 
 impl Mapping {
@@ -56,16 +61,32 @@ impl Mapping {
         }
     }
 
+    /// The rules for one entry. `alike` are the groups of [`alike`].
+    pub fn for_entry(&self, entry: &Entry, alike: &HashSet<SourceId>) -> &[Rule] {
+        let apart = self.apart.as_deref().filter(|_| alike.contains(&entry.id));
+        apart.unwrap_or_else(|| self.of(entry.kind))
+    }
+
     /// The attributes of a resource that the rules speak of, by the names of the whole ones.
     fn attributes_at_target(&self, kind: Kind) -> HashSet<String> {
         let fixed = ["schemas", "externalId", "active"].map(str::to_owned);
         fixed.into_iter().chain(self.of(kind).iter().map(|rule| rule.slot.top().to_owned())).collect()
     }
 
+    /// The attributes of people whose values name others, in lower case, without repetition.
+    pub fn referring(&self) -> Vec<String> {
+        let rules = self.user.iter().filter(|rule| rule.slot.is_reference());
+        let mut names: Vec<String> = rules.flat_map(|rule| rule.expression.attributes()).map(str::to_owned).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// The attributes that the rules read, in lower case, without repetition.
     pub fn attributes(&self) -> Vec<String> {
-        let rules = self.user.iter().chain(&self.group);
+        let rules = self.user.iter().chain(&self.group).chain(self.apart.iter().flatten());
         let mut names: Vec<String> = rules.flat_map(|rule| rule.expression.attributes()).map(str::to_owned).collect();
+        names.extend(self.ends.attributes().map(str::to_owned));
         names.sort_unstable();
         names.dedup();
         names
@@ -85,6 +106,11 @@ pub struct Desired {
     pub references: BTreeMap<String, SourceId>,
     /// The members of a group, sorted.
     pub members: Vec<SourceId>,
+    /// Who may be a member, which nobody can say: these neither join nor leave. Sorted.
+    pub undecided: Vec<SourceId>,
+    /// Whether a group has members that the account may not read, itself or by a group within: then
+    /// nobody is known to have left.
+    pub partial: bool,
 }
 
 impl Desired {
@@ -109,8 +135,12 @@ pub struct Snapshot {
     pub resources: BTreeMap<SourceId, Desired>,
     /// The attributes of each kind that the documents may have, by the names of the whole ones.
     pub attributes: BTreeMap<Kind, HashSet<String>>,
-    /// Objects that are in scope and cannot be mapped. What was written for them stays as it is.
+    /// Objects that are in scope and cannot be mapped, or may be in scope, which nobody can say. What
+    /// was written for them stays as it is.
     pub unmapped: BTreeSet<SourceId>,
+    /// What objects that were written and are no longer in scope would be called by now, where they are
+    /// called anything: the names that they were written with may be somebody else's.
+    pub outside: BTreeMap<SourceId, String>,
     /// Objects that cannot be mapped, and what the scope reported.
     pub problems: Vec<Problem>,
 }
@@ -125,16 +155,19 @@ impl Snapshot {
 /// Maps everything that is in scope. `now` decides which accounts have expired.
 pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now: Timestamp) -> Snapshot {
     let managers = Referred::new(population, &selection, mapping);
-    let Selection { users, groups, problems } = selection;
+    let alike = alike(population, &selection, mapping, now);
+    let Selection { users, groups, undecided, problems } = selection;
     let attributes = [Kind::User, Kind::Group].map(|kind| (kind, mapping.attributes_at_target(kind))).into();
-    let mut snapshot = Snapshot { attributes, problems, ..Snapshot::default() };
-    let users = users.into_keys().map(|id| (id, Vec::new()));
-    let groups = groups.into_iter().map(|(id, chosen)| (id, chosen.members));
-    for (id, members) in users.chain(groups) {
+    let mut snapshot = Snapshot { attributes, problems, unmapped: undecided, ..Snapshot::default() };
+    let users = users.into_keys().map(|id| (id, Vec::new(), Vec::new()));
+    let groups = groups.into_iter().map(|(id, chosen)| (id, chosen.members, chosen.undecided));
+    let partial = partial(population);
+    for (id, members, undecided) in users.chain(groups) {
         let Some(observed) = population.get(id) else { continue };
-        match resource(observed, mapping.of(observed.entry.kind), &managers, now) {
+        match resource(observed, mapping, mapping.for_entry(&observed.entry, &alike), &managers, now) {
             Ok(mut desired) => {
-                desired.members = members;
+                (desired.members, desired.undecided) = (members, undecided);
+                desired.partial = partial.contains(&id);
                 snapshot.resources.insert(id, desired);
             }
             Err(problem) => {
@@ -144,6 +177,57 @@ pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now
         }
     }
     snapshot
+}
+
+/// The groups in scope that would have the name of another one in scope, in whatever case: all of them, so
+/// that it does not matter which was there first. None where nothing could tell them apart.
+pub fn alike(population: &Population, selection: &Selection, mapping: &Mapping, now: Timestamp) -> HashSet<SourceId> {
+    let naming = mapping.group.iter().find(|rule| rule.slot.path() == Kind::Group.naming_attribute());
+    let (Some(rule), Some(_)) = (naming, &mapping.apart) else { return HashSet::new() };
+    let mut by_name: HashMap<String, Vec<SourceId>> = HashMap::new();
+    for entry in selection.groups.keys().filter_map(|id| population.get(*id)).map(|observed| &observed.entry) {
+        if let Some(name) = rule.expression.evaluate(Given { entry, now, ends: mapping.ends }) {
+            by_name.entry(name.to_lowercase()).or_default().push(entry.id);
+        }
+    }
+    by_name.into_values().filter(|groups| groups.len() > 1).flatten().collect()
+}
+
+/// What each of these objects is called, where the mapping gives it a name.
+pub fn names(
+    population: &Population,
+    ids: impl Iterator<Item = SourceId>,
+    mapping: &Mapping,
+    now: Timestamp,
+) -> BTreeMap<SourceId, String> {
+    let observed = ids.filter_map(|id| population.get(id));
+    let named = observed.filter_map(|observed| {
+        let rules = mapping.of(observed.entry.kind);
+        let desired = resource(observed, mapping, rules, &Referred::default(), now).ok()?;
+        Some((observed.entry.id, desired.subject.name))
+    });
+    named.collect()
+}
+
+/// Groups that hide members, and those that hold one of these.
+fn partial(population: &Population) -> HashSet<SourceId> {
+    let groups = || population.of(Kind::Group);
+    let mut open: Vec<SourceId> = groups().filter(|group| group.partial).map(|group| group.entry.id).collect();
+    let mut partial = HashSet::new();
+    let mut holders: HashMap<SourceId, Vec<SourceId>> = HashMap::new();
+    if !open.is_empty() {
+        for group in groups() {
+            for member in &group.members {
+                holders.entry(*member).or_default().push(group.entry.id);
+            }
+        }
+    }
+    while let Some(id) = open.pop() {
+        if partial.insert(id) {
+            open.extend(holders.get(&id).into_iter().flatten());
+        }
+    }
+    partial
 }
 
 /// Whom a reference can mean: the users in scope. Empty where nothing refers to them.
@@ -164,8 +248,14 @@ impl<'a> Referred<'a> {
         Self { ids: by_dn.values().copied().collect(), by_dn }
     }
 
-    /// Who is meant by a DN or an id; nobody where that one is not in scope.
-    fn find(&self, text: &str) -> Option<SourceId> {
+    /// Who is meant by a DN or an id; nobody where that one is not in scope. A value of an attribute means
+    /// whoever bore that name when it was read: a person who gets another name is still the manager,
+    /// although no directory says so of those who have one. A name that the mapping puts together is
+    /// looked for among those who are there now.
+    fn find(&self, observed: &Observed, text: &str) -> Option<SourceId> {
+        if let Some(id) = observed.references.get(text) {
+            return Some(*id).filter(|id| self.ids.contains(id));
+        }
         let dn = || Dn::parse(text).ok().and_then(|dn| self.by_dn.get(&dn).copied());
         SourceId::parse(text).filter(|id| self.ids.contains(id)).or_else(dn)
     }
@@ -174,19 +264,20 @@ impl<'a> Referred<'a> {
 /// The resource for one entry, without members.
 pub fn resource(
     observed: &Observed,
+    mapping: &Mapping,
     rules: &[Rule],
     referred: &Referred<'_>,
     now: Timestamp,
 ) -> Result<Desired, Problem> {
     let entry = &observed.entry;
-    let given = Given { entry, now };
+    let given = Given { entry, now, ends: mapping.ends };
     let mut document = Map::new();
     let mut references = BTreeMap::new();
     document.insert("schemas".to_owned(), Value::Null);
     document.insert("externalId".to_owned(), json!(entry.id.to_string()));
     for Rule { slot, expression } in rules {
         if slot.is_reference() {
-            match expression.evaluate(given).and_then(|text| referred.find(&text)) {
+            match expression.evaluate(given).and_then(|text| referred.find(observed, &text)) {
                 Some(id) => drop(references.insert(slot.path(), id)),
                 None => slot.clear(&mut document),
             }
@@ -197,14 +288,16 @@ pub fn resource(
         }
     }
     if entry.kind == Kind::User && document.get("active").is_none_or(Value::is_null) {
-        document.insert("active".to_owned(), json!(active::is_active(entry.attributes(), now)));
+        document.insert("active".to_owned(), json!(active::is_active(entry.attributes(), mapping.ends, now)));
     }
     document.insert("schemas".to_owned(), schemas(entry.kind, &document));
     let naming = entry.kind.naming_attribute();
     let subject = |name: &str| Subject { id: entry.id, kind: entry.kind, name: name.to_owned() };
     match document.get(naming).and_then(Value::as_str) {
         Some(name) => {
-            Ok(Desired { subject: subject(name), document: Document::new(&document), references, members: Vec::new() })
+            let document = Document::new(&document);
+            let (members, undecided) = (Vec::new(), Vec::new());
+            Ok(Desired { subject: subject(name), document, references, members, undecided, partial: false })
         }
         None => Err(Problem {
             code: Code::MissingAttribute,

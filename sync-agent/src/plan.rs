@@ -6,10 +6,11 @@
 //!
 //! [`object`] plans one object that is desired, [`names`] who must give up a name before, and
 //! [`departure`] what becomes of one that is no longer desired; [`difference`] compares documents;
-//! [`safety`] holds back what goes beyond the limits; [`show`] is the dry run in words, and [`file`](mod@file)
+//! [`safety`] holds back what goes beyond the limits, and [`dependents`] what waits with it; [`show`] is the dry run in words, and [`file`](mod@file)
 //! the plan to be applied later. [`drift`] counts what incremental runs have missed.
 
 pub mod departure;
+pub mod dependents;
 pub mod difference;
 pub mod drift;
 pub mod file;

@@ -3,19 +3,23 @@
 //! A population is built by an [`Intake`] while a reading runs and is there only when the reading is
 //! finished. Members are resolved to identities once, at the end of the reading: from then on a
 //! renamed member needs no change of its groups, and a deleted one has left them all, although a
-//! directory reports neither on the group.
-//!
-//! While a reading runs a member is a number of four bytes, and each name is held once: a million
-//! memberships cost four megabytes and not a hundred.
+//! directory reports neither on the group. So it is with whomever a person refers to, as `manager`
+//! does. [`names`] does the resolving.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+pub mod absent;
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     dn::Dn,
-    source::{Change, Coverage, Entry, HeldAs, Kind, Member, Proof, SourceId},
+    problem::log,
+    source::{Change, Coverage, Entry, HeldAs, Kind, Proof, SourceId},
 };
+
+use names::{Meaning, Names};
 
 /// An entry of the population.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,9 +33,50 @@ pub struct Observed {
     pub unresolved: Vec<String>,
     /// It stands outside of the bases, and is here because a group holds it.
     pub outside: bool,
+    /// Direct members whose name several people have.
+    pub ambiguous: Vec<Ambiguous>,
+    /// Whom the attributes that refer to people mean: the value as it is written, and who bore that name
+    /// when it was read.
+    pub references: BTreeMap<String, SourceId>,
+    /// It is a group whose members the account may not read: whom else it has, nobody knows.
+    pub partial: bool,
+}
+
+/// A member that may be one of several people: nobody can say which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ambiguous {
+    /// The login.
+    pub login: String,
+    /// Who has it, sorted.
+    pub people: Vec<SourceId>,
 }
 
 impl Observed {
+    fn new(entry: Entry, outside: bool) -> Self {
+        let (members, unresolved, ambiguous, references) = Default::default();
+        let partial = entry.hides_members;
+        Self { entry, members, unresolved, outside, ambiguous, references, partial }
+    }
+
+    /// Gives it its members.
+    fn resolve<'a>(&mut self, members: impl Iterator<Item = &'a Meaning>) {
+        for meaning in members {
+            match meaning {
+                Meaning::One(member) => self.members.push(*member),
+                Meaning::Nobody(text) => self.unresolved.push(text.clone()),
+                Meaning::Several(login, people) => {
+                    self.ambiguous.push(Ambiguous { login: login.clone(), people: people.clone() });
+                }
+            }
+        }
+        self.members.sort_unstable();
+        self.members.dedup();
+        self.unresolved.sort_unstable();
+        self.unresolved.dedup();
+        self.ambiguous.sort_unstable_by(|one, other| one.login.cmp(&other.login));
+        self.ambiguous.dedup();
+    }
+
     /// Whether two observations are the same for the target. A directory may change the order of
     /// values, and a name that leads nowhere is nobody.
     fn amounts_to(&self, other: &Self) -> bool {
@@ -39,6 +84,9 @@ impl Observed {
             && self.entry.dn.as_str() == other.entry.dn.as_str()
             && self.members == other.members
             && self.outside == other.outside
+            && self.ambiguous == other.ambiguous
+            && self.references == other.references
+            && self.partial == other.partial
             && self.entry.attributes().same_values(other.entry.attributes())
     }
 }
@@ -47,6 +95,9 @@ impl Observed {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Population {
     entries: BTreeMap<SourceId, Observed>,
+    /// Names of the configuration under which the server found one of the entries, that spells its own
+    /// in another way.
+    called: BTreeMap<Dn, SourceId>,
 }
 
 impl Population {
@@ -65,6 +116,29 @@ impl Population {
         self.iter().filter(move |observed| observed.entry.kind == kind)
     }
 
+    /// The entry that the server found under a name, where that is not how the entry spells its own.
+    pub fn called(&self, dn: &Dn) -> Option<SourceId> {
+        self.called.get(dn).copied()
+    }
+
+    /// Those of the names that no entry has, as text.
+    pub fn unknown(&self, names: impl IntoIterator<Item = Dn>) -> BTreeSet<Dn> {
+        let mut unknown: BTreeSet<Dn> = names.into_iter().collect();
+        if !unknown.is_empty() {
+            for observed in self.iter() {
+                unknown.remove(&observed.entry.dn);
+            }
+        }
+        unknown
+    }
+
+    /// Notes that the server finds this entry under a name.
+    pub fn call(&mut self, id: SourceId, dn: Dn) {
+        if self.entries.contains_key(&id) {
+            self.called.insert(dn, id);
+        }
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -79,6 +153,11 @@ impl Population {
     pub(crate) fn insert(&mut self, observed: Observed) {
         self.entries.insert(observed.entry.id, observed);
     }
+}
+
+/// How a group of another domain holds an entry, where it can.
+fn sid(entry: &Entry) -> Option<HeldAs> {
+    log::sid(entry.attributes().bytes("objectSid").first()?).map(HeldAs::Sid)
 }
 
 /// What the end of a reading shows.
@@ -103,30 +182,40 @@ pub struct Intake {
     missing: BTreeSet<SourceId>,
     swept: Vec<(Kind, Dn)>,
     deleted: BTreeMap<SourceId, Proof>,
-    names: HashMap<MemberName, u32>,
-    /// Members that are neither users nor groups, and what they are.
-    others: HashMap<Dn, &'static str>,
+    names: Names,
+    /// The attributes of people that refer to others, in lower case.
+    referring: Vec<String>,
 }
 
 #[derive(Debug)]
 struct Taken {
     entry: Entry,
     members: Vec<u32>,
+    references: Vec<(String, u32)>,
+    /// Members whom the group does not show, and may have.
+    kept: Vec<SourceId>,
     outside: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum MemberName {
-    Dn(Dn),
-    Uid(String),
-    /// What the directory wrote is no DN; kept to be reported.
-    Broken(String),
 }
 
 impl Intake {
     /// For a reading that continues from `before`; empty for the first.
     pub fn new(before: Population) -> Self {
         Self { before, ..Self::default() }
+    }
+
+    /// With attributes of people whose values name others.
+    #[must_use]
+    pub fn referring(self, attributes: &[String]) -> Self {
+        Self { referring: attributes.to_vec(), ..self }
+    }
+
+    /// Takes one change of an entry that was read because it holds somebody. That an entry is no longer
+    /// a person is told by a reading of changes, and not by what its group has.
+    pub fn take_holder(&mut self, change: Change) {
+        let is_person = |id| self.before.get(id).is_some_and(|observed| observed.entry.kind == Kind::User);
+        if !matches!(&change, Change::Upsert(entry) if entry.kind == Kind::Group && is_person(entry.id)) {
+            self.take(change);
+        }
     }
 
     /// Takes one change.
@@ -155,13 +244,33 @@ impl Intake {
 
     /// Notes what a member is that is neither a user nor a group.
     pub fn is_other(&mut self, member: Dn, what: &'static str) {
-        self.others.insert(member, what);
+        self.names.is_other(member, what);
+    }
+
+    /// Notes that the server finds this entry under a name that it does not bear as text.
+    pub fn is_called(&mut self, id: SourceId, dn: Dn) {
+        self.names.is_called(id, dn);
+    }
+
+    /// Whether a group holds somebody by this name, and not only a person refers to it.
+    pub fn is_member(&self, dn: &Dn) -> bool {
+        self.names.holds(dn)
     }
 
     fn upsert(&mut self, mut entry: Entry, outside: bool) {
+        // Who was found as a person is one, also where the same entry is a group.
+        let found = self.upserts.get(&entry.id).map(|taken| taken.entry.kind);
+        if entry.kind == Kind::Group && found == Some(Kind::User) {
+            return;
+        }
         let members = std::mem::take(&mut entry.members);
-        let members = members.into_iter().map(|member| self.number(member)).collect();
-        self.upserts.insert(entry.id, Taken { entry, members, outside });
+        let members = members.into_iter().map(|member| self.names.member(member)).collect();
+        let mut references = Vec::new();
+        for attribute in self.referring.iter().filter(|_| entry.kind == Kind::User) {
+            let texts = entry.attributes().texts(attribute);
+            references.extend(texts.filter_map(|text| Some((text.to_owned(), self.names.reference(text)?))));
+        }
+        self.upserts.insert(entry.id, Taken { entry, members, references, kept: Vec::new(), outside });
     }
 
     /// How many entries were taken so far: for a progress bar.
@@ -216,16 +325,21 @@ impl Intake {
     /// The names, old and new, under which groups may hold entries that are new, renamed or gone.
     pub fn held_as(&self, missing: &BTreeSet<SourceId>) -> Vec<HeldAs> {
         let mut names = BTreeSet::new();
-        let login = |entry: &Entry| entry.attributes().text("uid").map(|uid| HeldAs::Login(uid.to_owned()));
+        let login = |entry: &Entry| -> BTreeSet<HeldAs> {
+            entry.attributes().texts("uid").map(|uid| HeldAs::Login(uid.to_owned())).collect()
+        };
         for Taken { entry, .. } in self.upserts.values() {
             let old = self.before.get(entry.id).map(|observed| &observed.entry);
             if old.is_none_or(|old| old.dn != entry.dn) {
                 names.extend([old, Some(entry)].into_iter().flatten().map(|e| HeldAs::Dn(e.dn.as_str().to_owned())));
             }
             if old.is_none_or(|old| login(old) != login(entry)) {
-                names.extend([old, Some(entry)].into_iter().flatten().filter_map(login));
+                names.extend([old, Some(entry)].into_iter().flatten().flat_map(login));
             }
         }
+        // A group of another domain holds whoever appears here by SID; the SID itself never changes.
+        let new = self.upserts.values().map(|taken| &taken.entry).filter(|entry| self.before.get(entry.id).is_none());
+        names.extend(new.filter_map(sid));
         let gone = self.deleted.keys().chain(missing).filter_map(|id| self.before.get(*id));
         for Observed { entry, .. } in gone {
             names.insert(HeldAs::Dn(entry.dn.as_str().to_owned()));
@@ -240,15 +354,12 @@ impl Intake {
             return Vec::new();
         }
         let missing = self.missing(coverage);
-        let read = self.upserts.values().map(|taken| &taken.entry.dn);
+        let read = self.upserts.values().map(|taken| &taken.entry);
         let kept = self.before.iter().map(|observed| &observed.entry);
-        let kept = kept.filter(|entry| self.holds(entry.id, &missing, coverage)).map(|entry| &entry.dn);
-        let known: HashSet<&Dn> = read.chain(kept).collect();
-        let names = self.names.keys().filter_map(|name| match name {
-            MemberName::Dn(dn) if !known.contains(dn) => Some(dn.clone()),
-            _ => None,
-        });
-        names.collect()
+        let all: Vec<&Entry> = read.chain(kept.filter(|entry| self.holds(entry.id, &missing, coverage))).collect();
+        let known: HashSet<&Dn> = all.iter().map(|entry| &entry.dn).collect();
+        let logins: HashSet<&str> = all.iter().flat_map(|entry| entry.attributes().texts("uid")).collect();
+        self.names.unknown(&known, &logins)
     }
 
     /// The population after the reading. Call it only with the [`Coverage`] of a finished one, and
@@ -275,27 +386,27 @@ impl Intake {
             }
         }
         let mut unresolved = Vec::new();
-        for (id, Taken { entry, members, outside }) in std::mem::take(&mut self.upserts) {
-            unresolved.push((id, members));
+        for (id, Taken { entry, members, references, kept, outside }) in std::mem::take(&mut self.upserts) {
+            unresolved.push((id, members, references));
             if !replaced.contains_key(&id) {
                 changed.insert(id);
             }
-            entries.insert(id, Observed { entry, members: Vec::new(), unresolved: Vec::new(), outside });
+            entries.insert(id, Observed { members: kept, ..Observed::new(entry, outside) });
         }
-        let resolved = self.resolve(&entries);
-        for (id, members) in unresolved {
+        let resolved = self.names.resolve(&entries);
+        for (id, members, references) in unresolved {
+            // A name that now leads nowhere still means whom it meant: the entry was renamed, and its
+            // directory does not look after the names that others have for it.
+            let old = replaced.get(&id).map(|old: &Observed| &old.references);
+            let meant = |text: &str| old.and_then(|old| old.get(text)).copied().filter(|to| entries.contains_key(to));
+            let references = references.into_iter().filter_map(|(text, number)| match resolved.get(number as usize) {
+                Some(Meaning::One(to)) => Some((text, *to)),
+                _ => meant(&text).map(|to| (text, to)),
+            });
+            let references = references.collect();
             let Some(observed) = entries.get_mut(&id) else { continue };
-            for number in members {
-                match resolved.get(number as usize) {
-                    Some(Ok(member)) => observed.members.push(*member),
-                    Some(Err(text)) => observed.unresolved.push(text.clone()),
-                    None => {}
-                }
-            }
-            observed.members.sort_unstable();
-            observed.members.dedup();
-            observed.unresolved.sort_unstable();
-            observed.unresolved.dedup();
+            observed.references = references;
+            observed.resolve(members.into_iter().filter_map(|number| resolved.get(number as usize)));
         }
         drop_unheld(&mut entries, &mut changed);
         changed.extend(drop_lost_members(&mut entries));
@@ -311,46 +422,7 @@ impl Intake {
         matters.extend(replaced.into_keys());
         changed.extend(&matters);
         let deleted = self.deleted.into_iter().collect();
-        Finished { population: Population { entries }, deleted, changed, matters }
-    }
-
-    fn number(&mut self, member: Member) -> u32 {
-        let name = match member {
-            Member::Dn(text) => Dn::parse(&text).map_or(MemberName::Broken(text), MemberName::Dn),
-            Member::Uid(uid) => MemberName::Uid(uid),
-        };
-        let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        *self.names.entry(name).or_insert(next)
-    }
-
-    /// For each member number the identity, or the text that could not be resolved.
-    fn resolve(&mut self, entries: &BTreeMap<SourceId, Observed>) -> Vec<Result<SourceId, String>> {
-        let mut by_dn = HashMap::with_capacity(entries.len());
-        let mut by_uid = HashMap::new();
-        for observed in entries.values() {
-            by_dn.insert(&observed.entry.dn, observed.entry.id);
-            if observed.entry.kind == Kind::User {
-                by_uid.extend(observed.entry.attributes().texts("uid").map(|uid| (uid, observed.entry.id)));
-            }
-        }
-        let mut resolved: Vec<_> = (0..self.names.len()).map(|_| Err(String::new())).collect();
-        for (name, number) in std::mem::take(&mut self.names) {
-            let found = match &name {
-                MemberName::Dn(dn) => by_dn.get(dn),
-                MemberName::Uid(uid) => by_uid.get(uid.as_str()),
-                MemberName::Broken(_) => None,
-            };
-            if let Some(slot) = resolved.get_mut(number as usize) {
-                *slot = found.copied().ok_or_else(|| match name {
-                    MemberName::Dn(dn) => match self.others.get(&dn) {
-                        Some(what) => format!("{} ({what})", dn.as_str()),
-                        None => dn.as_str().to_owned(),
-                    },
-                    MemberName::Uid(text) | MemberName::Broken(text) => text,
-                });
-            }
-        }
-        resolved
+        Finished { population: Population { entries, ..Population::default() }, deleted, changed, matters }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     cycle::CycleError,
     plan::file::PlanFileError,
     source::{DirectoryError, Kind, SourceId},
+    terminal::printable,
 };
 
 /// Which object something is about, named so that a person finds it in the directory.
@@ -30,7 +31,8 @@ pub struct Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?} ({})", self.kind, self.name, self.id)
+        // Not as Rust would quote it: a DN has to be pasted into other programs.
+        write!(f, "{} \"{}\" ({})", self.kind, printable(&self.name), self.id)
     }
 }
 
@@ -77,7 +79,10 @@ codes! {
         "The message names the setting. `sync-agent check` tries all of them.";
     InvalidDirectoryCredentials reports
         "The directory refused the bind: the password is wrong or has expired, or the account is locked or disabled."
-        "Set the password of the account anew, put it into the file that `source.bind.password_file` names, and run `sync-agent check`.";
+        "The message says which of these it is. Where it is the password: set it anew, put it into the file that `source.bind.password_file` names, and run `sync-agent check`.";
+    DirectoryRequiresTls reports
+        "The directory takes no password on this connection: it wants TLS or signing."
+        "Write `ldaps://` in `source.urls`, or `source.tls.start_tls = true`, and name the authority in `source.tls.ca_file`. The password is not the cause.";
     DirectoryUnavailable reports
         "No directory server could be reached, or the connection was lost. Nothing that was read is used."
         "Look at the servers in `source.urls`, the name service, the firewall (636 or 389) and the certificate. The next cycle tries again.";
@@ -93,18 +98,27 @@ codes! {
     AbsenceUnproved reports
         "An object is no longer seen, and nothing proves that it was deleted. It is left as it is."
         "Look whether the account may still read it. If it was deleted, let the account read deleted objects, or wait for the next full reconciliation.";
+    MembershipUnproved reports
+        "A group no longer shows some or all of its members, and the directory does not say that they have left. They stay."
+        "Let the account read, search and compare `member` and `uniqueMember` of the group. When it can, the next full reconciliation removes who has left.";
     ScopeNotFound reports
         "A name in the scope that no entry has."
         "Correct the name in `[scope]`, or remove it. A DN or an id outlives renaming.";
     UnresolvedMember reports
         "A group has a member that is neither a user nor a group that is read: a computer, a contact, a foreign principal, or a name that leads nowhere."
-        "Nothing, if it is meant so. Else add the base of the member to `source.users.bases`, or remove the member in the directory.";
+        "Nothing, if it is meant so; a dummy that the directory needs is named in `scope.ignore_members`. `sync-agent explain` of the group lists all of them. Else add the base of the member to `source.users.bases`, or remove the member in the directory.";
+    AmbiguousMember reports
+        "A group names a member whom several people may be, or is one of several groups that a person's primary group may be. Whoever is in the group at the target stays, and nobody joins."
+        "The message names all. Give one of them another `uid` or `gidNumber`, or name the member by its DN.";
+    NameReleased reports
+        "A group that left the scope had a name that another one has now. It gave the name up, and is no longer kept up to date."
+        "Look at the old one at the target, whose name ends in `~` and part of its id: it keeps its members. Bring it back into scope by its DN or id, or delete it there.";
     MissingAttribute blocks
         "The mapping gives no value to an attribute without which the target takes no resource."
         "Fill the attribute in the directory, or add a fallback in `[mapping]`.";
     LimitExceeded reports
         "More would be removed than the limits of `[safety]` allow. Nothing of that kind was written; the plan is kept."
-        "Look at the plan with `sync-agent status`. Approve it if it is right, else correct the directory or the scope.";
+        "Look at all of it with `sync-agent held`, also while the daemon runs. `sync-agent approve` has exactly that done if it is right; else correct the directory or the scope, or `sync-agent reject`.";
     ConflictError blocks
         "The target has another resource of the same unique value."
         "The message names both objects. Rename one of them, or delete the one at the target that nobody needs.";
@@ -141,11 +155,16 @@ impl Code {
     pub fn blocks(self) -> bool {
         self.about().is_some_and(|about| about.blocks)
     }
+
+    /// Its text in the error log and in metrics.
+    pub fn name(self) -> &'static str {
+        self.about().map_or("", |about| about.name)
+    }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.about().map_or("", |about| about.name))
+        f.write_str(self.name())
     }
 }
 
@@ -174,6 +193,9 @@ impl From<&CycleError> for Problem {
     fn from(error: &CycleError) -> Self {
         let code = match error {
             CycleError::Directory(error) => match error {
+                // strongerAuthRequired and confidentialityRequired (RFC 4511 appendix A.2).
+                DirectoryError::Bind { code: 8 | 13, .. } => Code::DirectoryRequiresTls,
+                DirectoryError::Bind { code: 51 | 52, .. } => Code::DirectoryUnavailable,
                 DirectoryError::Bind { .. } => Code::InvalidDirectoryCredentials,
                 DirectoryError::Search { .. } => Code::DirectoryIncomplete,
                 DirectoryError::Settings(_) => Code::ConfigurationError,

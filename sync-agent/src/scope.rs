@@ -112,11 +112,23 @@ pub struct Scope {
     pub parent: Option<Selector>,
     /// What is never in scope, whatever else says so.
     pub exclude: Vec<Selector>,
+    /// Members of groups that mean nobody and are not told: a directory's filling for empty groups.
+    pub nobodies: Vec<Dn>,
     /// How nested groups appear.
     pub nesting: Nesting,
 }
 
 impl Scope {
+    /// The DNs that its lines name, or may name.
+    pub fn names(&self) -> Vec<Dn> {
+        let lists = [&self.users, &self.groups, &self.exclude].into_iter().flatten().chain(&self.parent);
+        let names = lists.filter_map(|selector| match selector {
+            Selector::Name { text, dn } if text.contains('=') => dn.clone(),
+            _ => None,
+        });
+        names.collect()
+    }
+
     /// The attributes that its filters read, in lower case.
     pub fn attributes(&self) -> Vec<String> {
         let lists = [&self.users, &self.groups, &self.exclude].into_iter().flatten().chain(&self.parent);
@@ -146,6 +158,8 @@ pub struct Chosen {
     pub via: Via,
     /// Who its members at the target are: users, and with [`Nesting::Nested`] groups. Sorted.
     pub members: Vec<SourceId>,
+    /// Who may be a member, which cannot be said: whoever of them is one at the target stays. Sorted.
+    pub undecided: Vec<SourceId>,
 }
 
 /// Who is in scope.
@@ -155,6 +169,9 @@ pub struct Selection {
     pub users: BTreeMap<SourceId, Via>,
     /// Groups, why, and with whom.
     pub groups: BTreeMap<SourceId, Chosen>,
+    /// Users of whom it cannot be said whether a group in scope holds them, and whom nothing else brings
+    /// in: whoever was written stays as he is.
+    pub undecided: BTreeSet<SourceId>,
     /// Lines of the scope that mean nobody; members that could not be resolved.
     pub problems: Vec<Problem>,
 }
@@ -162,7 +179,7 @@ pub struct Selection {
 /// Finds who is in scope.
 pub fn select(population: &Population, scope: &Scope) -> Selection {
     let graph = Graph::new(population);
-    let exclude = Lines::new(&scope.exclude);
+    let exclude = Lines::new(&scope.exclude, population);
     let excluded: BTreeSet<SourceId> = population
         .iter()
         .filter(|observed| !exclude.meaning(observed).is_empty())
@@ -173,6 +190,7 @@ pub fn select(population: &Population, scope: &Scope) -> Selection {
     selection.users = chosen(population, &scope.users, Kind::User, &mut selection.problems);
     if let Some(parent) = &scope.parent {
         for (top, _) in chosen(population, std::slice::from_ref(parent), Kind::Group, &mut selection.problems) {
+            selection.undecided.extend(graph.undecided(top));
             for &member in graph.direct(top) {
                 let within = if graph.is_group(member) { &mut groups } else { &mut selection.users };
                 within.entry(member).or_insert(Via::Parent(top));
@@ -194,17 +212,25 @@ pub fn select(population: &Population, scope: &Scope) -> Selection {
         for &user in &closure {
             selection.users.entry(user).or_insert(Via::Member(id));
         }
-        let mut members = match scope.nesting {
-            Nesting::Flattened => closure,
-            Nesting::Nested => graph.direct(id).to_vec(),
+        let (mut members, mut undecided) = match scope.nesting {
+            Nesting::Flattened => (closure, graph.undecided_within(id, &excluded)),
+            Nesting::Nested => (graph.direct(id).to_vec(), graph.undecided(id).to_vec()),
         };
         members.retain(|member| *member != id && !excluded.contains(member));
         members.sort_unstable();
         members.dedup();
-        selection.problems.extend(unresolved(population, id));
-        selection.groups.insert(id, Chosen { via, members });
+        undecided.retain(|member| members.binary_search(member).is_err() && !excluded.contains(member));
+        undecided.sort_unstable();
+        undecided.dedup();
+        selection.undecided.extend(graph.undecided_within(id, &excluded));
+        selection.problems.extend(unresolved(population, scope, id));
+        selection.problems.extend(ambiguous(population, id));
+        selection.groups.insert(id, Chosen { via, members, undecided });
     }
     selection.users.retain(|id, _| !excluded.contains(id));
+    let users = &selection.users;
+    selection.undecided.retain(|id| !excluded.contains(id) && !users.contains_key(id));
+    selection.problems.extend(shared_numbers(population, &graph, &selection.groups));
     selection
 }
 
@@ -215,7 +241,7 @@ fn chosen(
     kind: Kind,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<SourceId, Via> {
-    let lines = Lines::new(selectors);
+    let lines = Lines::new(selectors, population);
     let mut used = BTreeSet::new();
     let mut chosen = BTreeMap::new();
     for observed in population.of(kind) {
@@ -242,17 +268,22 @@ fn chosen(
 struct Lines<'a> {
     by_name: HashMap<Cow<'a, str>, Vec<usize>>,
     by_dn: HashMap<&'a Dn, Vec<usize>>,
+    /// Lines whose DN the directory spells in another way.
+    by_id: HashMap<SourceId, Vec<usize>>,
     others: Vec<(usize, &'a Selector)>,
 }
 
 impl<'a> Lines<'a> {
-    fn new(selectors: &'a [Selector]) -> Self {
+    fn new(selectors: &'a [Selector], population: &Population) -> Self {
         let mut lines = Self::default();
         for (n, selector) in selectors.iter().enumerate() {
             if let Selector::Name { text, dn } = selector {
                 lines.by_name.entry(fold_cow(text)).or_default().push(n);
                 if let Some(dn) = dn {
                     lines.by_dn.entry(dn).or_default().push(n);
+                    if let Some(id) = population.called(dn) {
+                        lines.by_id.entry(id).or_default().push(n);
+                    }
                 }
             } else {
                 lines.others.push((n, selector));
@@ -270,6 +301,7 @@ impl<'a> Lines<'a> {
             let names = NAMES.iter().flat_map(|attribute| entry.attributes().texts(attribute));
             meant.extend(names.filter_map(|name| self.by_name.get(&fold_cow(name))).flatten());
             meant.extend(self.by_dn.get(&entry.dn).into_iter().flatten());
+            meant.extend(self.by_id.get(&entry.id).into_iter().flatten());
         }
         meant.sort_unstable();
         meant.dedup();
@@ -277,18 +309,68 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn unresolved(population: &Population, group: SourceId) -> Option<Problem> {
+fn unresolved(population: &Population, scope: &Scope, group: SourceId) -> Option<Problem> {
     let observed = population.get(group)?;
-    let first = observed.unresolved.first()?;
-    let more = match observed.unresolved.len() - 1 {
+    let mut nobodies = nobodies(observed, scope);
+    let first = nobodies.next()?;
+    let more = match nobodies.count() {
         0 => String::new(),
-        more => format!(" and {more} more"),
+        more => format!(" and {more} more (`sync-agent explain` of the group lists them)"),
     };
+    // What is known to be something else need not be made readable.
+    let advice = if first.ends_with(')') { "" } else { ". Let the account read it, if it should be there" };
+    let first = if first.is_empty() { "with an empty name" } else { first };
     Some(Problem {
         code: Code::UnresolvedMember,
         subject: Some(Subject { id: group, kind: Kind::Group, name: observed.entry.dn.to_string() }),
+        message: format!("its member {first}{more} is no user or group that can be read; it is left out{advice}"),
+    })
+}
+
+/// Members of a group that are neither a user nor a group that was read, but for those of which the scope says
+/// that they mean nobody.
+pub fn nobodies<'a>(observed: &'a Observed, scope: &'a Scope) -> impl Iterator<Item = &'a str> {
+    let meant = |text: &&str| {
+        let dn = Dn::parse(text.split(" (").next().unwrap_or(text));
+        dn.is_ok_and(|dn| scope.nobodies.contains(&dn))
+    };
+    observed.unresolved.iter().map(String::as_str).filter(move |text| !meant(text))
+}
+
+/// Members of a group whose login several people have.
+fn ambiguous(population: &Population, group: SourceId) -> Option<Problem> {
+    let observed = population.get(group)?;
+    let first = observed.ambiguous.first()?;
+    let more = match observed.ambiguous.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more of its members are ambiguous)"),
+    };
+    Some(Problem {
+        code: Code::AmbiguousMember,
+        subject: Some(Subject { id: group, kind: Kind::Group, name: observed.entry.dn.to_string() }),
         message: format!(
-            "its member {first:?}{more} is no user or group that can be read; it is left out. Let the account read it, if it should be there"
+            "its memberUid {:?} is the uid of {}{more}. Whoever of them is in the group at the target stays, and nobody joins. Give one of them another uid",
+            first.login,
+            names(population, &first.people)
         ),
     })
+}
+
+/// Primary groups of which nobody can say which of several they are.
+fn shared_numbers(population: &Population, graph: &Graph, groups: &BTreeMap<SourceId, Chosen>) -> Vec<Problem> {
+    let shared = graph.shared().filter(|(_, sharing)| sharing.iter().any(|group| groups.contains_key(group)));
+    let problem = |(gid, sharing): (&str, &[SourceId])| Problem {
+        code: Code::AmbiguousMember,
+        subject: None,
+        message: format!(
+            "the gidNumber {gid}, which is a primary group, is that of {}. Whoever has it stays where he is, and nobody joins. Give one of the groups another gidNumber",
+            names(population, sharing)
+        ),
+    };
+    shared.map(problem).collect()
+}
+
+fn names(population: &Population, ids: &[SourceId]) -> String {
+    let names = ids.iter().filter_map(|id| population.get(*id)).map(|observed| observed.entry.dn.to_string());
+    names.collect::<Vec<_>>().join(" and of ")
 }

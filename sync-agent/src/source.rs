@@ -5,14 +5,17 @@
 //! [`Directory::read`] returns a [`Reading`]: every search in it ended with result 0 on a connection
 //! that was still there. On an error all that was given before is to be dropped.
 //!
-//! - [`entry`]: an entry and its identity; [`absence`]: the proof that one is gone.
-//! - [`connection`]: servers in order of preference, TLS, bind. [`search`]: the one way to search.
-//!   [`root_dse`]: what a server says about itself.
+//! - [`entry`]: an entry and its identity; [`absence`]: the proof that one is gone; [`trace`]: what a
+//!   server says of what it does not show; [`sightings`]: what is remembered for that.
+//! - [`connection`]: servers in order of preference, and the bind; [`transport`] is the way there, TLS
+//!   included, and [`depth`] looks at what comes back before it is taken apart. [`search`]: the one way
+//!   to search; [`paging`] takes it from page to page. [`root_dse`]: what a server says about itself.
 //! - [`shape`]: how each kind of directory writes entries ([`active_directory`], [`openldap`]).
 //! - [`reader`]: reads everything, some entries again, or one; [`ranges`] and [`referral`] help it.
 //! - [`changes`]: what changed since a watermark, by the mechanism that the directory has.
 //! - [`watch`]: rings when something changed. [`rights`]: what the account may do, for `check`.
 //! - [`observation`]: all of these in their order: the directory as it is now, and how far that is sure.
+//! - [`forest`]: several directories as one; [`foreign`]: members that stand for somebody of another domain.
 //! - [`ldif`]: a file as a directory, for plan snapshots and dry runs.
 
 pub mod absence;
@@ -20,10 +23,14 @@ pub mod active_directory;
 pub mod ber;
 pub mod changes;
 pub mod connection;
+pub mod depth;
 pub mod entry;
+pub mod foreign;
+pub mod forest;
 pub mod ldif;
 pub mod observation;
 pub mod openldap;
+pub mod paging;
 pub mod ranges;
 pub mod reader;
 pub mod referral;
@@ -31,6 +38,9 @@ pub mod rights;
 pub mod root_dse;
 pub mod search;
 pub mod shape;
+pub mod sightings;
+pub mod trace;
+pub mod transport;
 pub mod watch;
 
 use std::collections::BTreeSet;
@@ -41,12 +51,32 @@ use serde::{Deserialize, Serialize};
 pub use absence::Proof;
 pub use entry::{Attributes, Entry, Kind, Member, SourceId};
 pub use shape::HeldAs;
+pub use trace::Trace;
 
-use crate::{config::SourceSettings, dn::Dn, problem::Problem};
+use crate::{
+    config::{Config, SourceSettings},
+    dn::Dn,
+    problem::Problem,
+};
 
 /// Connects to the directory of the settings. `mapped` are the attributes that the mapping reads.
 pub async fn open(settings: &SourceSettings, mapped: Vec<String>) -> Result<Box<dyn Directory>, DirectoryError> {
     Ok(Box::new(reader::Reader::open(settings, mapped).await?))
+}
+
+/// Connects to every directory of the configuration.
+pub async fn open_all(config: &Config) -> Result<Box<dyn Directory>, DirectoryError> {
+    let mapped = config.attributes();
+    if config.others.is_empty() {
+        return open(&config.source, mapped).await;
+    }
+    Ok(Box::new(forest::Forest::open(config.sources(), &mapped).await?))
+}
+
+/// What the directory of the settings says about itself.
+pub async fn root(settings: &SourceSettings) -> Result<root_dse::RootDse, DirectoryError> {
+    let mut connection = connection::Connection::open(settings).await?;
+    root_dse::RootDse::read(&mut connection.ldap, settings.timeout).await
 }
 
 /// Why a directory could not be read. Nothing that was read before the error may be used.
@@ -62,13 +92,13 @@ pub enum DirectoryError {
         url: String,
         /// The account, or how it would have been named.
         account: String,
+        /// The result code of RFC 4511.
+        code: u32,
         /// The result in words.
         reason: String,
     },
     /// A search ended with something other than result 0.
-    #[error(
-        "the search beneath {base} for {filter} ended with result {code} ({reason}); what it had returned is not used"
-    )]
+    #[error("{}", search_ended(base, filter, *code, reason))]
     Search {
         /// The search base.
         base: String,
@@ -93,6 +123,18 @@ pub enum DirectoryError {
     /// TLS material or settings that cannot be used.
     #[error("{0}")]
     Settings(String),
+}
+
+/// noSuchObject (RFC 4511 appendix A.2) is about the base, whatever was searched for.
+fn search_ended(base: &str, filter: &str, code: u32, reason: &str) -> String {
+    match code {
+        32 => format!(
+            "the directory shows no entry {base}: correct source.bases, source.users.bases or source.groups.bases, or let the account read it ({reason})"
+        ),
+        _ => format!(
+            "the search beneath {base} for {filter} ended with result {code} ({reason}); what it had returned is not used"
+        ),
+    }
 }
 
 /// One thing that a reading says.
@@ -150,6 +192,16 @@ pub struct Watermark {
     pub mark: Mark,
 }
 
+impl Watermark {
+    /// The mark of each source, in the order of the configuration.
+    pub fn each(&self) -> &[Self] {
+        match &self.mark {
+            Mark::Each(marks) => marks,
+            _ => std::slice::from_ref(self),
+        }
+    }
+}
+
 /// What each mechanism of [`changes`] remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -172,13 +224,20 @@ pub enum Mark {
     SyncCookie(Vec<u8>),
     /// The newest `modifyTimestamp` that was read, as generalized time.
     Modified(String),
+    /// Of several sources each its own, in the order of the configuration.
+    Each(Vec<Watermark>),
 }
 
 impl Mark {
     /// Whether readings that continue from it show every deletion. Where they may not, the full
     /// comparison finds what was deleted.
-    pub const fn shows_deletions(&self) -> bool {
-        matches!(self, Self::DirSync { object_security: false, .. } | Self::SyncCookie(_))
+    pub fn shows_deletions(&self) -> bool {
+        match self {
+            Self::DirSync { object_security, .. } => !object_security,
+            Self::SyncCookie(_) => true,
+            Self::Usn { .. } | Self::Modified(_) => false,
+            Self::Each(marks) => marks.iter().all(|watermark| watermark.mark.shows_deletions()),
+        }
     }
 
     /// The mechanism, for people.
@@ -189,6 +248,7 @@ impl Mark {
             Self::Usn { .. } => "uSNChanged",
             Self::SyncCookie(_) => "content synchronisation (RFC 4533)",
             Self::Modified(_) => "modifyTimestamp",
+            Self::Each(_) => "the mechanism of each source",
         }
     }
 }
@@ -208,9 +268,26 @@ pub enum Outside {
     /// A user or a group.
     Member(Entry),
     /// Something else, in words: a computer.
-    Other(&'static str),
+    Other {
+        /// Its identity, where that can be read: it may be an entry that was read, under another spelling
+        /// of its name.
+        id: Option<SourceId>,
+        /// What it is.
+        what: &'static str,
+    },
     /// It is not there, or not to be read: this proves nothing.
     Unknown,
+}
+
+impl Outside {
+    /// The identity of the entry that the server returned.
+    pub fn id(&self) -> Option<SourceId> {
+        match self {
+            Self::Member(entry) => Some(entry.id),
+            Self::Other { id, .. } => *id,
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// Takes what a reading says, one change at a time. It must be quick: the reading waits.
@@ -229,16 +306,73 @@ pub trait Directory: Send {
     /// One entry. `Ok(None)` only where the server said that there is none; a failure is an error.
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError>;
 
+    /// The same in one source of several, by its number.
+    async fn find_at(&mut self, _home: usize, key: &Key) -> Result<Option<Entry>, DirectoryError> {
+        self.find(key).await
+    }
+
+    /// The sources that an object belongs to which stood here last, by their numbers: all where nobody can
+    /// say. What proves its absence is asked of these.
+    fn homes(&self, _last: Option<&Dn>) -> BTreeSet<usize> {
+        BTreeSet::from([0])
+    }
+
     /// Reads these entries again. Those that are no longer where the reading looks are
     /// [`Change::Missing`].
     async fn again(&mut self, ids: &BTreeSet<SourceId>, sink: &mut Sink<'_>) -> Result<(), DirectoryError>;
 
-    /// Reads the groups that hold any of these. A directory does not report a group when one of its
-    /// members appears, or gets another name, and the group does not follow.
-    async fn holders(&mut self, held: &[HeldAs], sink: &mut Sink<'_>) -> Result<(), DirectoryError>;
+    /// Reads the groups that hold any of these, and the people who refer to one by these attributes. A
+    /// directory does not report a group when one of its members appears, or gets another name, and the
+    /// group does not follow; nor a person whose manager does.
+    async fn holders(
+        &mut self,
+        held: &[HeldAs],
+        referring: &[String],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), DirectoryError>;
 
     /// A member that is not among what was read: it stands outside of the bases, or is something else.
     async fn outside(&mut self, dn: &Dn) -> Result<Outside, DirectoryError>;
+
+    /// What is known of an object that no search shows, and that stood here last. A file shows all it has.
+    async fn trace(&mut self, _id: SourceId, _last: Option<&Dn>) -> Result<Trace, DirectoryError> {
+        Ok(Trace::Nowhere)
+    }
+
+    /// The same of a name.
+    async fn trace_name(&mut self, _dn: &Dn) -> Result<Trace, DirectoryError> {
+        Ok(Trace::Vacant)
+    }
+
+    /// Whether a group still has a member that it no longer shows. `None` where nobody can say.
+    async fn still_has(&mut self, _group: &Dn, _member: &HeldAs) -> Result<Option<bool>, DirectoryError> {
+        Ok(Some(false))
+    }
+
+    /// All containers that the account sees, with their identity where it is shown.
+    async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
+        Ok(Vec::new())
+    }
+
+    /// Every entry that the account sees, or `None` where an absence is proved by identity.
+    async fn everything_seen(&mut self) -> Result<Option<Vec<(Option<SourceId>, Dn)>>, DirectoryError> {
+        Ok(None)
+    }
+
+    /// Whether an absence here is proved by identity, although [`Self::everything_seen`] is there for others.
+    fn proves_by_identity(&self, _dn: &Dn) -> bool {
+        false
+    }
+
+    /// Whether the bases hold this name.
+    fn covers(&self, _dn: &Dn) -> bool {
+        true
+    }
+
+    /// Whether nobody can have been moved into a container that is seen no longer.
+    fn ignores(&self, _container: &Dn) -> bool {
+        false
+    }
 
     /// The server that is being read, for people: `ldaps://dc1.corp.example.test`.
     fn server(&self) -> &str;

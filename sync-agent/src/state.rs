@@ -14,6 +14,7 @@ pub mod begun;
 pub mod held;
 pub mod losses;
 pub mod members;
+mod private;
 pub mod quarantine;
 pub mod record;
 pub mod source;
@@ -84,11 +85,14 @@ impl State {
     /// Opens the folder, and makes it where it is missing.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let at = || path.display().to_string();
-        unfinished::remove(path).map_err(|error| StateError::Open { path: at(), source: error.into() })?;
+        private::folder(path)
+            .and_then(|()| unfinished::remove(path))
+            .map_err(|error| StateError::Open { path: at(), source: error.into() })?;
         let db = sled::Config::new().path(path).cache_capacity(CACHE).open().map_err(|source| match &source {
             sled::Error::Io(error) if error.to_string().contains("acquire lock") => StateError::InUse { path: at() },
             _ => StateError::Open { path: at(), source },
         })?;
+        private::files(path).map_err(|error| StateError::Open { path: at(), source: error.into() })?;
         let state = Self {
             written: db.open_tree("written")?,
             members: db.open_tree("members")?,

@@ -10,7 +10,10 @@ use crate::{
     daemon::Live,
     number,
     plan::departure,
-    state::{CycleRecord, Pause, Quarantined, State, StateError},
+    state::{
+        CycleRecord, Pause, Quarantined, State, StateError,
+        held::{Decision, Pending},
+    },
 };
 
 /// What is said after a pause.
@@ -53,6 +56,9 @@ pub struct Status {
     pub cycles: Vec<CycleRecord>,
     /// What a person must approve or reject.
     pub held_back: Vec<String>,
+    /// What a person has rejected, and what is left undone for that reason.
+    #[serde(default)]
+    pub rejected: Vec<String>,
     /// Objects that wait for another try, and problems that last.
     pub quarantine: Vec<Quarantined>,
 }
@@ -60,6 +66,8 @@ pub struct Status {
 impl Status {
     /// From the state, and from the daemon where there is one.
     pub fn read(config: &Config, state: &State, now: Timestamp, live: Option<&Live>) -> Result<Self, StateError> {
+        let pending = state.pending()?;
+        let is_rejected = |pending: &Pending| pending.decision == Decision::Rejected;
         Ok(Self {
             name: config.name.clone(),
             now,
@@ -72,7 +80,12 @@ impl Status {
             last_full: state.last_full()?,
             watermark: state.watermark()?.map(|watermark| watermark.mark.mechanism().to_owned()),
             cycles: state.cycles()?,
-            held_back: state.pending()?.map(|pending| pending.because()).unwrap_or_default(),
+            held_back: pending
+                .as_ref()
+                .filter(|pending| !is_rejected(pending))
+                .map(Pending::because)
+                .unwrap_or_default(),
+            rejected: pending.as_ref().filter(|pending| is_rejected(pending)).map(Pending::because).unwrap_or_default(),
             quarantine: state.quarantine()?.0.into_values().collect(),
         })
     }
@@ -153,7 +166,10 @@ impl fmt::Display for Status {
             writeln!(f, "  {cycle}")?;
         }
         for held in &self.held_back {
-            writeln!(f, "waits for approval: {held}")?;
+            writeln!(f, "waits for approval: {held}; `sync-agent held` shows all of it")?;
+        }
+        for rejected in &self.rejected {
+            writeln!(f, "left undone, as it was rejected: {rejected}")?;
         }
         let (blocked, lasting): (Vec<_>, Vec<_>) =
             self.quarantine.iter().partition(|record| record.problem.code.blocks());

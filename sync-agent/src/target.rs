@@ -3,8 +3,10 @@
 //! [`Reader`] looks, [`Writer`] writes; whoever plans gets only the first. Both share one [`http`]
 //! client, which knows the token; [`patience`] says when a request is sent and when it is sent again.
 //! [`Capabilities`] is what the server says it can do, and [`profile`] what is known of servers that
-//! take less than the RFC's. What comes in is spelled the schema's way by [`spelling`].
+//! take less than the RFC's. What comes in is read within bounds by [`answer`], spelled the schema's way
+//! by [`spelling`], and a list followed to its end by [`walk`].
 
+pub mod answer;
 pub mod capabilities;
 pub mod expiry;
 pub mod http;
@@ -12,6 +14,7 @@ pub mod patience;
 pub mod profile;
 pub mod read;
 pub mod spelling;
+pub mod walk;
 pub mod write;
 
 use std::time::Duration;
@@ -130,7 +133,7 @@ impl http::Answer {
             Some(Value::Array(members)) => members,
             _ => Vec::new(),
         };
-        let values = members.iter().filter_map(|member| member["value"].as_str());
+        let values = members.iter().filter_map(Value::as_str);
         let members = values.map(|id| ResourceId(id.into())).collect();
         Ok(Held { resource, members, document: Document::new(&document) })
     }

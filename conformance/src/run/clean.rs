@@ -8,6 +8,7 @@ use crate::{
 };
 
 /// Removes everything in the server's ledger, and gives what could not be removed, with the reason.
+/// When a request that was to make something had no answer, also what bears the run's mark.
 pub async fn remove_all(server: &Arc<Server>) -> Vec<String> {
     server.settled().await;
     let scim = Context::new(Arc::clone(server));
@@ -15,6 +16,16 @@ pub async fn remove_all(server: &Arc<Server>) -> Vec<String> {
     for path in server.ledger().take() {
         if let Some(why) = remove(&scim, &path).await {
             left.push(format!("{path}: {why}"));
+        }
+    }
+    // Also of those that a case was to remove: its ledger is filled from the same answers.
+    if server.ledger().take_unanswered()
+        && let Ok((_, more)) = clean(server, server.mark()).await
+    {
+        for line in more {
+            if !left.contains(&line) {
+                left.push(line);
+            }
         }
     }
     left

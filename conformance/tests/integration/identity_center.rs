@@ -74,7 +74,10 @@ fn page(found: &[(Verdict, &str)]) -> String {
          A tenant under the profile `identity-center` of scim-server does what AWS IAM Identity Center does,\n\
          also where that is not what the RFCs say. `scim-conformance run` against such a tenant finds exactly\n\
          these [cases](conformance-cases.md); a test holds that it finds no others. `error` says that a case\n\
-         could not make what it needs. What the profile does not declare is skipped, and is no deviation.\n",
+         could not make what it needs. What the profile does not declare is skipped, and is no deviation.\n\n\
+         What is offered beyond that system is an absence there, and no deviation from the RFCs: `meta.version`\n\
+         with `ETag` and `If-Match`, sorting, `startIndex`, and schemas of a tenant's own\n\
+         ([decision 15](../decisions/0015-identity-center-attributes.md)).\n",
     );
     for deviation in DEVIATIONS {
         let _ = write!(text, "\n## {}\n\n| case | verdict |\n| --- | --- |\n", deviation.constraint);

@@ -121,7 +121,7 @@ fn start_and_wait(server: &ScimServer) -> std::process::Child {
     let child = child.expect("scim-conformance runs");
     let started = Instant::now();
     while !leftovers(server) {
-        assert!(started.elapsed() < Duration::from_secs(60), "nothing is made");
+        assert!(started.elapsed() < Duration::from_secs(120), "nothing is made");
     }
     child
 }
@@ -163,4 +163,29 @@ fn clean_removes_what_a_killed_run_left() {
     assert!(out(&output).contains("removed /Users/"), "{}", out(&output));
     assert_eq!(output.status.code(), Some(0));
     assert!(!leftovers(&server));
+}
+
+/// What was about to be asked just when a run is interrupted is made all the same, and so is to be removed.
+#[test]
+fn a_request_that_is_about_to_begin_is_waited_for() {
+    let server = ScimServer::start("rfc");
+    let token = std::fs::read_to_string(server.token_file()).expect("the token").trim().to_owned();
+    let settings = Settings { token: Some(token), timeout: Duration::from_secs(120), ca: None };
+    // One thread: what is spawned runs when this test waits, and not before.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let target = run::connect(&server.url, &settings, "dropped").await.expect("a SCIM server");
+        let scim = Context::new(std::sync::Arc::clone(&target));
+        let user = scim.user();
+        tokio::select! {
+            biased;
+            _ = user.post().into_future() => panic!("the server answers before it was asked"),
+            () = std::future::ready(()) => {}
+        }
+        assert_eq!(run::remove_all(&target).await, [""; 0]);
+        assert_eq!(target.ledger().take(), [""; 0], "something came into the ledger behind its end");
+        let filter = format!("userName sw \"{}\"", target.mark());
+        let list = scim.get("/Users").filter(filter).await.expect("a list");
+        assert_eq!(list.json()["totalResults"], 0);
+    });
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Rewrite, Step};
+use super::{Rewrite, Step, Strict};
 use crate::patch::PATCH_OP_SCHEMA;
 
 pub(super) const REWRITES: &[Rewrite] = &[
@@ -12,6 +12,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"[{"op":"remove","path":"title"}]"#,
         standard: r#"{"Operations":[{"op":"remove","path":"title"}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}"#,
         because: "RFC 7644 figure 11 shows the data of a bulk PATCH as the list of operations, without the message around it.",
+        in_strict: Strict::Refused,
         step: Step::Message(operations_alone),
     },
     Rewrite {
@@ -20,6 +21,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"operations":[{"op":"remove","path":"title"}]}"#,
         standard: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove","path":"title"}]}"#,
         because: "Attribute names are compared without case (RFC 7643 §2.1), and clients take that to hold for messages too.",
+        in_strict: Strict::Taken,
         step: Step::Message(message_keys_in_any_case),
     },
     Rewrite {
@@ -28,7 +30,17 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":{"op":"remove","path":"title"}}"#,
         standard: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove","path":"title"}]}"#,
         because: "A single operation can only mean a list of one.",
+        in_strict: Strict::Refused,
         step: Step::Message(one_operation_without_list),
+    },
+    Rewrite {
+        name: "patch-schemas-of-another-spelling",
+        sent_by: &["hand-written clients", "clients written against drafts"],
+        sent: r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:PatchOp"],"Operations":[{"op":"remove","path":"title"}]}"#,
+        standard: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove","path":"title"}]}"#,
+        because: "A URN that ends in PatchOp, in the body of a PATCH, can mean nothing else.",
+        in_strict: Strict::Refused,
+        step: Step::Message(patch_schemas_of_another_spelling),
     },
     Rewrite {
         name: "patch-schemas-left-out",
@@ -36,6 +48,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"Operations":[{"op":"replace","value":{"active":false}}]}"#,
         standard: r#"{"Operations":[{"op":"replace","value":{"active":false}}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}"#,
         because: "The endpoint and the method already say which message this is.",
+        in_strict: Strict::Refused,
         step: Step::Message(patch_schemas_left_out),
     },
 ];
@@ -68,6 +81,15 @@ pub(super) fn canonical_key(object: &mut Map<String, Value>, canonical: &str) {
 fn one_operation_without_list(body: &mut Value) {
     if let Some(operations @ Value::Object(_)) = body.get_mut("Operations") {
         *operations = json!([operations.take()]);
+    }
+}
+
+fn patch_schemas_of_another_spelling(body: &mut Value) {
+    let is_patch_op = |urn: &str| urn.rsplit(':').next().is_some_and(|name| name.eq_ignore_ascii_case("PatchOp"));
+    for urn in body.get_mut("schemas").and_then(Value::as_array_mut).into_iter().flatten() {
+        if urn.as_str().is_some_and(is_patch_op) {
+            *urn = PATCH_OP_SCHEMA.into();
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Operation, Rewrite, Step, message::canonical_key};
+use super::{Operation, Rewrite, Step, Strict, message::canonical_key};
 use crate::{
     filter::{CompareOperator, Filter},
-    path::Path,
+    path::{AttributePath, Path},
     schema::{Attribute, ResourceType, Type},
 };
 
@@ -16,6 +16,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"Op":"add","Path":"title","Value":"Boss"}"#,
         standard: r#"{"op":"add","path":"title","value":"Boss"}"#,
         because: "Attribute names are compared without case (RFC 7643 §2.1), and clients take that to hold for operations too.",
+        in_strict: Strict::Taken,
         step: Step::Operation(operation_keys_in_any_case),
     },
     Rewrite {
@@ -24,6 +25,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"Replace","path":"userName","value":"jyoung"}"#,
         standard: r#"{"op":"replace","path":"userName","value":"jyoung"}"#,
         because: "Entra ID writes Add, Remove and Replace unless the tenant URL carries its aadOptscim062020 flag.",
+        in_strict: Strict::Taken,
         step: Step::Operation(op_in_any_case),
     },
     Rewrite {
@@ -32,6 +34,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"replace","path":"active"}"#,
         standard: r#"{"op":"replace","path":"active","value":false}"#,
         because: "The SDK leaves false values out when it writes JSON, and an operation on a boolean without a value means nothing else.",
+        in_strict: Strict::Refused,
         step: Step::Operation(false_left_out),
     },
     Rewrite {
@@ -40,6 +43,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"remove","path":"emails[type eq \"work\"].value","value":"old@e.com"}"#,
         standard: r#"{"op":"remove","path":"emails[type eq \"work\"].value"}"#,
         because: "The path already says what goes; the value only repeats what the client believes to be there.",
+        in_strict: Strict::Taken,
         step: Step::Operation(remove_of_a_single_value_with_value),
     },
     Rewrite {
@@ -48,6 +52,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"add","path":"members[value eq \"89bb1940\"]"}"#,
         standard: r#"{"op":"add","path":"members","value":[{"value":"89bb1940"}]}"#,
         because: "The filter names the member to add, as it would name the one to remove.",
+        in_strict: Strict::Refused,
         step: Step::Operation(add_of_a_selected_member),
     },
     Rewrite {
@@ -56,6 +61,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"replace","value":{"displayName":"Bjfe","name.givenName":"Kkom","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber":"Aklq","emails[type eq \"work\"].value":"b@blick.name"}}"#,
         standard: r#"[{"op":"replace","value":{"displayName":"Bjfe"}},{"op":"replace","path":"name.givenName","value":"Kkom"},{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber","value":"Aklq"},{"op":"replace","path":"emails[type eq \"work\"].value","value":"b@blick.name"}]"#,
         because: "With its aadOptscim062020 flag Entra ID puts several replacements into one value object and writes each path as a key.",
+        in_strict: Strict::Refused,
         step: Step::Operation(paths_as_keys),
     },
 ];
@@ -138,7 +144,7 @@ fn paths_as_keys(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation>
     let mut names = Map::with_capacity(attributes.len());
     for (key, value) in std::mem::take(attributes) {
         let is_name = rt.attribute(&key).is_some() || rt.extension(&key).is_some();
-        if !is_name && Path::parse(&key).is_ok_and(|path| path.find(rt).is_some()) {
+        if !is_name && is_path(&key, rt) {
             following.push(Map::from_iter([
                 ("op".to_owned(), Value::from(op.as_str())),
                 ("path".to_owned(), Value::from(key)),
@@ -150,6 +156,18 @@ fn paths_as_keys(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation>
     }
     *attributes = names;
     following
+}
+
+/// Whether a key is a path to something that there is. One with a filter is a path also when there is
+/// something wrong behind the attribute's name, so that it is told and not dropped as unknown.
+fn is_path(key: &str, rt: &ResourceType) -> bool {
+    match Path::parse(key) {
+        Ok(path) if path.filter.is_some() => path.attribute.find(rt).is_some(),
+        Ok(path) => path.find(rt).is_some(),
+        Err(_) => key
+            .split_once('[')
+            .is_some_and(|(name, _)| AttributePath::parse(name.trim()).is_ok_and(|name| name.find(rt).is_some())),
+    }
 }
 
 fn op(operation: &Operation) -> Option<&str> {

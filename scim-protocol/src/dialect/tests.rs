@@ -193,9 +193,12 @@ fn removing_a_list_never_becomes_removing_all() {
     );
     check("Group", members(json!("f648")), members(json!([{"value": "f648"}])));
     check("Group", members(json!({"value": "f648"})), members(json!([{"value": "f648"}])));
-    check("Group", members(json!("")), members(json!([null])));
-    check("Group", members(json!([""])), members(json!([null])));
+    for empty in [json!([""]), json!([{"value": ""}]), json!({"value": ""})] {
+        check("Group", members(empty), members(json!([{"value": null}])));
+    }
     unchanged("Group", members(json!([])));
+    // What is no list and names nobody is no value, and RFC 7644 §3.5.2.2 speaks.
+    check("Group", members(json!("")), members(json!(null)));
 }
 
 #[test]
@@ -226,7 +229,7 @@ fn values_are_rewritten_inside_values() {
         body,
         json!({
             "userName": "", "title": null, "nickName": null, "active": true, "loginCount": 7, "score": 1.5,
-            "emails": [{"value": "a", "primary": true}], "phoneNumbers": [{"value": "1"}, null],
+            "emails": [{"value": "a", "primary": true}], "phoneNumbers": [{"value": "1"}],
             "roles": [{"value": "x", "primary": null}], "name": {"givenName": null, "familyName": "J"}, "schemas": ["urn:x"]
         })
     );
@@ -258,4 +261,52 @@ fn strays_find_their_extension() {
         json!({"title": "t", ENT: {"DEPARTMENT": "a"}}),
     );
     check_resource(json!({"nobodysAttribute": "a"}), json!({"nobodysAttribute": "a"}));
+}
+
+/// What contradicts the RFCs is left as it is where requests are read strictly; its own example is the
+/// proof.
+#[test]
+fn strictness_turns_off_what_contradicts_the_rfcs() {
+    for rewrite in rewrites() {
+        let sent: Value = serde_json::from_str(rewrite.sent).unwrap();
+        let is_resource = sent.is_object() && sent.get("op").is_none() && sent.get("Op").is_none();
+        let is_message = sent.is_array() || sent.get("Operations").is_some() || sent.get("operations").is_some();
+        let rt = ResourceType {
+            strictness: Strictness::Strict,
+            ..resource_type(if rewrite.sent.contains("members") { "Group" } else { "User" })
+        };
+        let mut body = match (is_message, is_resource) {
+            (true, _) => sent,
+            (_, true) => {
+                let mut body = sent.clone();
+                standardise_resource(&mut body, &rt);
+                assert_eq!(body != sent, rewrite.in_strict == Strict::Taken, "{}", rewrite.name);
+                continue;
+            }
+            _ => json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [sent]}),
+        };
+        let before = body.clone();
+        standardise_patch(&mut body, &rt);
+        assert_eq!(body != before, rewrite.in_strict == Strict::Taken, "{}", rewrite.name);
+    }
+}
+
+/// A key with brackets is a path; what is wrong with it is told, unless nobody knows the attribute.
+#[test]
+fn a_path_as_key_is_not_dropped_for_its_filter() {
+    for (key, is_path) in [
+        ("emails[type eq \"work\"].value", true),
+        ("emails[type eq 'work'].value", true),
+        ("emails[type eq \u{201c}work\u{201d}].value", true),
+        ("emails[tpye eq \"work\"].value", true),
+        ("emails[type eq \"work\"].valeu", true),
+        ("emails[", true),
+        ("nobodys[type eq \"work\"].value", false),
+        ("nobodys[type eq 'work'].value", false),
+        ("name.clan", false),
+    ] {
+        let mut body = json!({"Operations": [{"op": "replace", "value": {key: "x"}}]});
+        standardise_patch(&mut body, &resource_type("User"));
+        assert_eq!(body["Operations"][0]["path"] == key, is_path, "{key}");
+    }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Rewrite, Step};
+use super::{Rewrite, Step, Strict};
 use crate::schema::{Attribute, Type};
 
 /// What a value is the value of.
@@ -14,6 +14,14 @@ pub(super) struct Site<'a> {
     pub(super) is_list: bool,
 }
 
+impl Site<'_> {
+    /// Whether it is one of several references, such as a member. Each of them has to say whom it means:
+    /// one that is empty is a mistake, and must not leave a list of none that empties a group.
+    fn is_element_that_refers(&self) -> bool {
+        self.attribute.multi_valued && !self.is_list && self.attribute.sub_attribute("$ref").is_some()
+    }
+}
+
 pub(super) const REWRITES: &[Rewrite] = &[
     Rewrite {
         name: "list-around-a-single-value",
@@ -21,6 +29,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"replace","path":"active","value":[false]}"#,
         standard: r#"{"op":"replace","path":"active","value":false}"#,
         because: "An attribute with one value cannot take a list; a list of one can only mean its element, an empty one no value.",
+        in_strict: Strict::Refused,
         step: Step::Value(list_around_a_single_value),
     },
     Rewrite {
@@ -29,6 +38,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"replace","path":"title","value":""}"#,
         standard: r#"{"op":"replace","path":"title","value":null}"#,
         because: "Entra ID clears an attribute by setting it to an empty string; a required attribute keeps it and is refused.",
+        in_strict: Strict::Refused,
         step: Step::Value(empty_string),
     },
     Rewrite {
@@ -37,6 +47,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"replace","path":"emails","value":{"value":"b@blick.name","type":"work"}}"#,
         standard: r#"{"op":"replace","path":"emails","value":[{"value":"b@blick.name","type":"work"}]}"#,
         because: "RFC 7644 §3.5.2.1 allows one new value without a list for add, and elsewhere it can mean nothing else.",
+        in_strict: Strict::Refused,
         step: Step::Value(single_value_for_a_list),
     },
     Rewrite {
@@ -45,6 +56,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":"26118915"}"#,
         standard: r#"{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":{"value":"26118915"}}"#,
         because: "Entra ID maps manager as text; the significant value of a complex attribute is its value sub-attribute (RFC 7643 §2.4).",
+        in_strict: Strict::Refused,
         step: Step::Value(bare_value),
     },
     Rewrite {
@@ -53,6 +65,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":{"value":""}}"#,
         standard: r#"{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":null}"#,
         because: "Entra ID takes a manager away by setting an empty id; afterwards its validator wants the attribute to be absent.",
+        in_strict: Strict::Refused,
         step: Step::Value(element_with_empty_value),
     },
     Rewrite {
@@ -61,6 +74,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"replace","path":"active","value":"False"}"#,
         standard: r#"{"op":"replace","path":"active","value":false}"#,
         because: "Entra ID writes booleans as True and False in quotes: active without its flag, and primary of roles always.",
+        in_strict: Strict::Refused,
         step: Step::Value(boolean_as_string),
     },
     Rewrite {
@@ -69,6 +83,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"op":"replace","path":"phoneNumbers","value":[{"value":"1","primary":"1-648-081-5815 x2534"}]}"#,
         standard: r#"{"op":"replace","path":"phoneNumbers","value":[{"value":"1","primary":null}]}"#,
         because: "The rest of the number is good, and a preference that is neither yes nor no is not asserted.",
+        in_strict: Strict::Refused,
         step: Step::Value(primary_that_is_no_boolean),
     },
     Rewrite {
@@ -77,6 +92,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         sent: r#"{"loginCount":"7"}"#,
         standard: r#"{"loginCount":7}"#,
         because: "Text mappings write the number into quotes; only what is exactly a number is taken as one.",
+        in_strict: Strict::Refused,
         step: Step::Value(number_as_string),
     },
 ];
@@ -94,7 +110,7 @@ fn list_around_a_single_value(value: &mut Value, site: &Site) {
 }
 
 fn empty_string(value: &mut Value, site: &Site) {
-    if value == "" && !site.attribute.required {
+    if value == "" && !site.attribute.required && !site.is_element_that_refers() {
         *value = Value::Null;
     }
 }
@@ -113,7 +129,7 @@ fn bare_value(value: &mut Value, site: &Site) {
 }
 
 fn element_with_empty_value(value: &mut Value, site: &Site) {
-    let is_complex = site.attribute.is_complex() && !site.is_list;
+    let is_complex = site.attribute.is_complex() && !site.is_list && !site.is_element_that_refers();
     let Value::Object(object) = value else { return };
     let is_there = |name| member(object, name).is_some_and(|value| !value.is_null() && value != "");
     if is_complex && member(object, "value").is_some_and(|value| value == "") && !is_there("$ref") {

@@ -13,7 +13,7 @@ pub struct Explanation {
 
 impl ErrorKind {
     /// Every kind, by status and then by `scimType`. Where a kind carries something, it is empty.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::ExpiredCursor,
         Self::InvalidCount,
         Self::InvalidCursor,
@@ -33,8 +33,10 @@ impl ErrorKind {
         Self::Uniqueness,
         Self::PreconditionFailed,
         Self::PayloadTooLarge,
+        Self::UriTooLong,
         Self::UnsupportedMediaType,
         Self::TooManyRequests(0),
+        Self::HeadersTooLarge,
         Self::Internal,
         Self::NotImplemented,
         Self::Unavailable(0),
@@ -65,11 +67,11 @@ impl ErrorKind {
                 "Write the path in attribute notation: `name.familyName`, `emails[type eq \"work\"].value`, or with the URN of an extension before it.",
             ),
             Self::InvalidSyntax => (
-                "The body is not JSON, is not the message that the endpoint takes, or did not arrive whole and in time. In a strict tenant also: it has an attribute that no schema defines.",
+                "The request is not HTTP as its RFCs define it: a character in the URL that must be percent-encoded, a malformed header, `Host` or `Authorization` twice. Or the body is not JSON, is not the message that the endpoint takes, or did not arrive whole and in time. In a strict tenant also: it has an attribute that no schema defines, or differs otherwise from the form that the RFCs give it.",
                 "The detail says what was expected; of broken JSON it gives line and column.",
             ),
             Self::InvalidValue => (
-                "A required attribute is missing or blank, a value has the wrong type, two elements are `primary`, a member does not exist, or a parameter of the URL has the wrong form.",
+                "A required attribute is missing or blank, a value has the wrong type or holds nothing that is understood, an operation would lose a value that it does not name, two elements are `primary`, a member does not exist, or a parameter of the URL has the wrong form.",
                 "The detail names the attribute or parameter and says what to send.",
             ),
             Self::InvalidVers => (
@@ -81,7 +83,7 @@ impl ErrorKind {
                 "Leave the attribute out of the request or of the provider's mapping.",
             ),
             Self::NoTarget => (
-                "The filter in the path of a PATCH operation selects nothing, or a `remove` has no path.",
+                "The filter in the path of a `replace` selects nothing, or one of an `add` from which no element can be made; or a `remove` has no path. In a strict tenant also: the filter of a `remove` selects nothing.",
                 "Retrieve the resource, and select an element that is there. To add one, use `add`.",
             ),
             Self::TooMany => (
@@ -113,12 +115,20 @@ impl ErrorKind {
                 "Look the resource up by that attribute and update it, or use another value.",
             ),
             Self::PreconditionFailed => (
-                "`If-Match` names another version than the stored one: somebody changed the resource meanwhile.",
+                "`If-Match` names another version than the stored one: somebody changed the resource meanwhile. Or a write has an `If-None-Match` that names the stored one, or is `*`.",
                 "Retrieve the resource, decide again, and send its new version.",
             ),
             Self::PayloadTooLarge => (
                 "The body, the operations in it, or the members that it changes are over a limit.",
                 "Send several smaller requests; the detail names the limit.",
+            ),
+            Self::UriTooLong => (
+                "The URL is longer than the head of a request may be.",
+                "Send a long filter in the body of a POST to `/.search`.",
+            ),
+            Self::HeadersTooLarge => (
+                "The headers of the request, in HTTP/2 with its URL, are over 16 KiB, or more than 100.",
+                "Send fewer or shorter headers; a proxy in between may add some.",
             ),
             Self::UnsupportedMediaType => (
                 "The `Content-Type` of the body is not one of SCIM's, or the body has a `Content-Encoding`.",

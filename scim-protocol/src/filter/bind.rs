@@ -6,8 +6,8 @@ use super::{BoundFilter, CompareOperator, Filter, Operand};
 use crate::{
     Error, ErrorKind, Timestamp,
     path::{AttributePath, BoundPath, no_sub_attribute},
-    schema::{Attribute, ResourceType, Returned, Type},
-    value::fold,
+    schema::{Attribute, ResourceType, Returned, Strictness, Type},
+    value::{fold, fold_part},
 };
 
 /// What becomes of an attribute that the resource type does not have.
@@ -24,9 +24,9 @@ pub(super) fn bind(filter: &Filter, rt: &ResourceType, unknown: Unknown) -> Resu
 }
 
 /// Binds a filter that stands in brackets behind an attribute.
-pub(crate) fn bind_element(filter: &Filter, of: &BoundPath) -> Result<BoundFilter, Error> {
+pub(crate) fn bind_element(filter: &Filter, of: &BoundPath, strictness: Strictness) -> Result<BoundFilter, Error> {
     require_elements(of)?;
-    bind_in(filter, Scope::Element(of))
+    bind_in(filter, Scope::Element(of, strictness))
 }
 
 fn require_elements(of: &BoundPath) -> Result<(), Error> {
@@ -43,15 +43,22 @@ fn require_elements(of: &BoundPath) -> Result<(), Error> {
 /// Where the names of a filter are looked up.
 #[derive(Clone, Copy)]
 enum Scope<'a> {
-    Element(&'a BoundPath),
+    Element(&'a BoundPath, Strictness),
     Resource(&'a ResourceType, Unknown),
 }
 
 impl Scope<'_> {
+    fn strictness(self) -> Strictness {
+        match self {
+            Self::Element(_, strictness) => strictness,
+            Self::Resource(rt, _) => rt.strictness,
+        }
+    }
+
     /// `None`: the attribute is unknown, and counts as unassigned.
     fn find(self, path: &AttributePath) -> Result<Option<BoundPath>, Error> {
         let found = match self {
-            Self::Element(of) => in_element(path, of).map(Some),
+            Self::Element(of, _) => in_element(path, of).map(Some),
             Self::Resource(rt, Unknown::Unassigned) => Ok(path.find(rt)),
             Self::Resource(rt, Unknown::Refused) => path.bind(rt).map(Some),
         };
@@ -91,12 +98,13 @@ fn bind_in(filter: &Filter, scope: Scope<'_>) -> Result<BoundFilter, Error> {
         Filter::ValuePath { path, filter } => match scope.find(path)? {
             Some(of) => {
                 require_elements(&of).map_err(|error| at(path, &error))?;
-                BoundFilter::ValuePath { filter: Box::new(bind_in(filter, Scope::Element(&of))?), path: of }
+                let inner = bind_in(filter, Scope::Element(&of, scope.strictness()))?;
+                BoundFilter::ValuePath { filter: Box::new(inner), path: of }
             }
             None => NEVER,
         },
         Filter::Compare { path, operator, value } => match scope.find(path)? {
-            Some(found) => compare(found, *operator, value).map_err(|error| at(path, &error))?,
+            Some(found) => compare(found, *operator, value, scope.strictness()).map_err(|error| at(path, &error))?,
             None if (*operator == CompareOperator::Ne) != value.is_null() => ALWAYS,
             None => NEVER,
         },
@@ -106,7 +114,12 @@ fn bind_in(filter: &Filter, scope: Scope<'_>) -> Result<BoundFilter, Error> {
 const ALWAYS: BoundFilter = BoundFilter::And(Vec::new());
 const NEVER: BoundFilter = BoundFilter::Or(Vec::new());
 
-fn compare(mut path: BoundPath, operator: CompareOperator, value: &Value) -> Result<BoundFilter, Error> {
+fn compare(
+    mut path: BoundPath,
+    operator: CompareOperator,
+    value: &Value,
+    strictness: Strictness,
+) -> Result<BoundFilter, Error> {
     if value.is_null() {
         return match operator {
             CompareOperator::Eq | CompareOperator::Ne => {
@@ -126,7 +139,7 @@ fn compare(mut path: BoundPath, operator: CompareOperator, value: &Value) -> Res
             operator.name()
         )));
     };
-    let operand = operand(leaf, value, &path)?;
+    let operand = operand(leaf, operator, value, strictness).ok_or_else(|| incomparable(leaf, value, &path))?;
     check_operator(leaf, operator, &path)?;
     Ok(BoundFilter::Compare { path, operator, operand })
 }
@@ -146,30 +159,41 @@ fn check_operator(leaf: &Attribute, operator: CompareOperator, path: &BoundPath)
     Err(invalid(format!("{path} is {kind}, which {} cannot compare; use eq or ne.", operator.name())))
 }
 
-fn operand(leaf: &Attribute, value: &Value, path: &BoundPath) -> Result<Operand, Error> {
-    let operand = match (leaf.kind, value) {
+/// What is compared, in the attribute's type; `None` when the value has another.
+fn operand(leaf: &Attribute, operator: CompareOperator, value: &Value, strictness: Strictness) -> Option<Operand> {
+    match (leaf.kind, value) {
         (Type::Boolean, Value::Bool(boolean)) => Some(Operand::Boolean(*boolean)),
-        // Entra writes `primary eq "True"`.
-        (Type::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("true") => Some(Operand::Boolean(true)),
-        (Type::Boolean, Value::String(text)) if text.eq_ignore_ascii_case("false") => Some(Operand::Boolean(false)),
         (Type::DateTime, Value::String(text)) => Timestamp::parse(text).map(Operand::DateTime),
         (Type::Decimal | Type::Integer, Value::Number(number)) => Some(Operand::Number(number.clone())),
-        (kind, Value::String(text)) if kind.is_text() => Some(text_operand(leaf, text)),
+        (kind, Value::String(text)) if kind.is_text() => Some(text_operand(leaf, operator, text)),
+        _ if strictness == Strictness::Strict => None,
+        // The dialect `values-in-quotes-in-filters`: Entra writes `primary eq "True"`.
+        (Type::Boolean, Value::String(text)) => text.to_ascii_lowercase().parse().ok().map(Operand::Boolean),
+        (Type::Decimal | Type::Integer, Value::String(text)) => text.parse().ok().map(Operand::Number),
         // An employee number that was written without quotes.
-        (kind, Value::Number(number)) if kind.is_text() => Some(text_operand(leaf, &number.to_string())),
+        (kind, Value::Number(number)) if kind.is_text() => Some(text_operand(leaf, operator, &number.to_string())),
         _ => None,
-    };
-    operand.ok_or_else(|| {
-        // In quotes, as all that a client sent; text has its own.
-        let quote = if value.is_string() { "" } else { "\"" };
-        let kind = kind_name(leaf.kind);
-        invalid(format!("{path} is {kind}, so it cannot be compared with {quote}{value}{quote}."))
-    })
+    }
 }
 
-fn text_operand(leaf: &Attribute, text: &str) -> Operand {
+fn incomparable(leaf: &Attribute, value: &Value, path: &BoundPath) -> Error {
+    // In quotes, as all that a client sent; text has its own.
+    let quote = if value.is_string() { "" } else { "\"" };
+    let kind = kind_name(leaf.kind);
+    invalid(format!("{path} is {kind}, so it cannot be compared with {quote}{value}{quote}."))
+}
+
+/// White space at the ends of a name does not count; at the open end of a part of one it does.
+fn text_operand(leaf: &Attribute, operator: CompareOperator, text: &str) -> Operand {
     let case_exact = leaf.case_exact;
-    Operand::Text { value: if case_exact { text.to_owned() } else { fold(text) }, case_exact }
+    let value = match operator {
+        _ if case_exact => text.to_owned(),
+        CompareOperator::Co => fold_part(text),
+        CompareOperator::Sw => fold_part(text).trim_start_matches(' ').to_owned(),
+        CompareOperator::Ew => fold_part(text).trim_end_matches(' ').to_owned(),
+        _ => fold(text),
+    };
+    Operand::Text { value, case_exact }
 }
 
 fn kind_name(kind: Type) -> &'static str {
@@ -302,6 +326,11 @@ mod tests {
             &text("A1", true),
         );
         check_operand(r#"emails co "X""#, "emails.value", &text("x", false));
+        check_operand("userName eq \" \u{200b}BJensen \"", "userName", &text("bjensen", false));
+        check_operand(r#"userName sw " BJ ""#, "userName", &text("bj ", false));
+        check_operand(r#"userName ew " BJ ""#, "userName", &text(" bj", false));
+        check_operand(r#"userName co " BJ ""#, "userName", &text(" bj ", false));
+        check_operand(r#"externalId eq " A ""#, "externalId", &text(" A ", true));
         check_operand(r#"active eq "True""#, "active", &Operand::Boolean(true));
         check_operand("active ne FALSE", "active", &Operand::Boolean(false));
         check_operand("emails eq null", "emails", &Operand::Null);

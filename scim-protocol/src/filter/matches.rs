@@ -8,16 +8,22 @@ use std::{borrow::Cow, cmp::Ordering};
 use serde_json::{Map, Number, Value};
 
 use super::{BoundFilter, CompareOperator, Operand};
-use crate::{Timestamp, path::BoundPath, schema::Attribute, value::fold_cow};
+use crate::{
+    Timestamp,
+    path::BoundPath,
+    schema::Attribute,
+    value::{fold_cow, is_plain},
+};
 
 pub(super) fn matches(filter: &BoundFilter, document: &Map<String, Value>) -> bool {
     match filter {
         BoundFilter::And(all) => all.iter().all(|filter| matches(filter, document)),
         BoundFilter::Or(all) => all.iter().any(|filter| matches(filter, document)),
         BoundFilter::Not(inner) => !matches(inner, document),
-        BoundFilter::Compare { path, operator, operand } => {
-            compare_any(at(path, document), path.sub_attribute.as_deref(), *operator, operand)
-        }
+        BoundFilter::Compare { path, operator, operand } => match (at(path, document), absent_means(path)) {
+            (None, Some(meant)) if *operand != Operand::Null => compare(&Value::Bool(meant), *operator, operand),
+            (value, _) => compare_any(value, path.sub_attribute.as_deref(), *operator, operand),
+        },
         BoundFilter::Present(path) => present_any(at(path, document), path.sub_attribute.as_deref()),
         BoundFilter::ValuePath { path, filter } => at(path, document)
             .is_some_and(|value| elements(value).iter().any(|element| matches_element(filter, element))),
@@ -46,6 +52,11 @@ fn at<'d>(path: &BoundPath, document: &'d Map<String, Value>) -> Option<&'d Valu
         (Some(urn), Some(attribute)) => document.get(&**urn)?.get(&attribute.name),
         (None, None) => None,
     }
+}
+
+/// What it means that the attribute is absent, where its schema says so.
+fn absent_means(path: &BoundPath) -> Option<bool> {
+    path.attribute.as_ref().filter(|_| path.sub_attribute.is_none()).and_then(|attribute| attribute.absent_means)
 }
 
 /// The elements of a list; one value is a list of one.
@@ -130,8 +141,8 @@ fn ordered(operator: CompareOperator, order: Ordering) -> bool {
 /// `wanted` is folded already unless case counts.
 fn compare_text(text: &str, operator: CompareOperator, wanted: &str, case_exact: bool) -> bool {
     // By far the most frequent comparison, made without a copy.
-    if !case_exact && text.is_ascii() && matches!(operator, CompareOperator::Eq | CompareOperator::Ne) {
-        return text.eq_ignore_ascii_case(wanted) == (operator == CompareOperator::Eq);
+    if !case_exact && is_plain(text) && matches!(operator, CompareOperator::Eq | CompareOperator::Ne) {
+        return text.trim_matches(' ').eq_ignore_ascii_case(wanted) == (operator == CompareOperator::Eq);
     }
     let text = if case_exact { Cow::Borrowed(text) } else { fold_cow(text) };
     match operator {
@@ -259,6 +270,27 @@ mod tests {
         check("photos.type eq null", true);
         check("emails[type eq null]", true);
         check(r#"emails[type ne "work" and type ne "home"]"#, true);
+    }
+
+    /// A user without `active` is active; `pr` still says what is there.
+    #[test]
+    fn an_absent_boolean_has_the_meaning_that_its_schema_gives_it() {
+        let registry = SchemaRegistry::core();
+        let user = registry.resource_type("User").unwrap();
+        for (filter, expect) in [
+            ("active eq true", true),
+            ("active eq false", false),
+            ("active ne false", true),
+            ("active ne true", false),
+            ("not (active eq true)", false),
+            (r#"active eq "True""#, true),
+            ("active pr", false),
+            ("active eq null", true),
+            ("active ne null", false),
+        ] {
+            let bound = Filter::parse(filter).unwrap().bind(user).unwrap();
+            assert_eq!(bound.matches(&Map::new()), expect, "{filter}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Both grammars share attribute notation and brackets, so one parser reads them. It is lenient
 //! where that costs nothing: a value may be a bare word (RFC 7644 §3.4.2.1 itself prints
-//! `meta.resourceType eq User`), white space may repeat or be missing beside quotes, parentheses and
+//! `meta.resourceType eq User`) as long as no quotation mark is in it, white space may repeat or be missing beside quotes, parentheses and
 //! brackets, and `emails[type eq "work"].value eq "a@b"`, which Entra sends, means that one
 //! element satisfies both.
 
@@ -60,6 +60,9 @@ struct Parser<'a> {
     text: &'a str,
     /// In bytes, always between two characters.
     position: usize,
+    /// A position, and how many characters stand before it: where attributes stand is counted on from
+    /// the one before.
+    counted: (usize, usize),
     /// What the text is, for people.
     subject: &'static str,
     kind: ErrorKind,
@@ -67,7 +70,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, subject: &'static str, kind: ErrorKind) -> Self {
-        Self { text, position: 0, subject, kind }
+        Self { text, position: 0, counted: (0, 0), subject, kind }
     }
 
     /// `FILTER` with `or`, which binds least.
@@ -133,7 +136,8 @@ impl<'a> Parser<'a> {
         }
         let Some(operator) = CompareOperator::parse(word) else {
             self.position = start;
-            return Err(self.expected(OPERATORS));
+            let behind_not = path.as_str().eq_ignore_ascii_case("not");
+            return Err(self.expected(if behind_not { "\"(\" behind not" } else { OPERATORS }));
         };
         let value = self.value()?;
         Ok(Filter::Compare { path, operator, value })
@@ -147,6 +151,9 @@ impl<'a> Parser<'a> {
         }
         let start = self.position;
         let word = self.take_while(is_bare);
+        if word.contains(is_quotation_mark) {
+            return Err(self.error(start, "a value in double quotes (U+0022)", &quote(word)));
+        }
         Ok(match word.to_ascii_lowercase().as_str() {
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),
@@ -185,7 +192,10 @@ impl<'a> Parser<'a> {
             return Err(self.expected("an attribute name"));
         }
         let path = AttributePath::parse(word).map_err(|_| self.error(start, "an attribute name", &quote(word)))?;
-        Ok(path.at(self.character(start)))
+        let (from, before) = self.counted;
+        let between = self.text.get(from..start).map_or(0, |between| between.chars().count());
+        self.counted = (start, before + between);
+        Ok(path.at(before + between + 1))
     }
 
     /// `.name` behind a closing bracket.
@@ -298,6 +308,17 @@ fn single_or(mut all: Vec<Filter>, wrap: fn(Vec<Filter>) -> Filter) -> Filter {
 /// What a value without quotes may be made of.
 fn is_bare(c: char) -> bool {
     !c.is_whitespace() && !matches!(c, '(' | ')' | '[' | ']' | '"')
+}
+
+/// Whether people, keyboards and word processors write this where JSON wants U+0022: the characters with
+/// Unicode's property Quotation_Mark, and the accents and primes that are typed for them. A bare word
+/// that holds one was meant as a string, and taking the mark as part of it would find nothing.
+fn is_quotation_mark(c: char) -> bool {
+    matches!(c,
+        '\'' | '`' | '\u{AB}' | '\u{B4}' | '\u{BB}' | '\u{2B9}'..='\u{2BC}' | '\u{2018}'..='\u{201F}'
+        | '\u{2032}'..='\u{2037}' | '\u{2039}' | '\u{203A}' | '\u{275B}'..='\u{2760}' | '\u{2E42}'
+        | '\u{300C}'..='\u{300F}' | '\u{301D}'..='\u{301F}' | '\u{FE41}'..='\u{FE44}' | '\u{FF02}'
+        | '\u{FF07}' | '\u{FF40}' | '\u{FF62}' | '\u{FF63}')
 }
 
 /// The text in quotes, shortened so that an error message stays readable.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     members_of,
-    reference::{references, references_in_uri, resolve, resolve_uri},
+    reference::{references, references_in_uri, resolve, resolve_uri, without_repeats},
     take,
 };
 use crate::{Error, patch::PATCH_OP_SCHEMA};
@@ -22,7 +22,8 @@ pub const BULK_RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Bu
 /// A bulk request.
 #[derive(Debug)]
 pub struct BulkRequest {
-    /// After how many errors the rest is left undone; at least 1. `None`: everything is tried.
+    /// After how many errors the rest is left undone; at least 1, also when the client accepts 0 of
+    /// them: the first is always there before anything can end. `None`: everything is tried.
     pub fail_on_errors: Option<u32>,
     /// The operations, in order.
     pub operations: Vec<Result<BulkOperation, RefusedOperation>>,
@@ -47,9 +48,11 @@ pub struct BulkOperation {
 #[derive(Debug)]
 pub struct RefusedOperation {
     /// The method as it was written, where there is one.
-    pub method: Option<String>,
+    pub method: Option<Box<str>>,
     /// The `bulkId`, where there is one.
     pub bulk_id: Option<String>,
+    /// The `path`, where there is one.
+    pub path: Option<Box<str>>,
     /// Why: `invalidSyntax`, with the operation's number.
     pub error: Error,
 }
@@ -93,8 +96,10 @@ impl BulkRequest {
         let fail_on_errors = match take(&mut body, "failOnErrors") {
             None => None,
             Some(value) => {
-                let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-                Some(number.ok_or_else(|| Error::syntax("\"failOnErrors\" must be a whole number from 1 on."))?.max(1))
+                let number = value.as_u64().map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+                let number =
+                    number.ok_or_else(|| Error::syntax("\"failOnErrors\" must be a whole number from 0 on."))?;
+                Some(number.max(1))
             }
         };
         let Some(Value::Array(operations)) = take(&mut body, "Operations") else {
@@ -122,14 +127,15 @@ fn parse_operation(
         }
         _ => None,
     };
-    let (method, bulk_id) = (text_of("method"), text_of("bulkId"));
+    let (method, bulk_id, path) = (text_of("method"), text_of("bulkId"), text_of("path"));
     let parsed = match operation {
         Value::Object(members) => read_operation(members, bulk_ids),
         _ => Err("it must be a JSON object".to_owned()),
     };
     parsed.map_err(|why| RefusedOperation {
-        method,
+        method: method.map(String::into_boxed_str),
         bulk_id,
+        path: path.map(String::into_boxed_str),
         error: Error::syntax(format!("Operation {number} is wrong: {why}.")),
     })
 }
@@ -169,13 +175,8 @@ fn read_operation(mut members: Map<String, Value>, bulk_ids: &mut HashSet<String
 impl BulkOperation {
     /// The bulkIds to which the path and the data refer, each once.
     pub fn references(&self) -> Vec<String> {
-        let mut found = references_in_uri(&self.path);
-        for id in self.data.iter().flat_map(references) {
-            if !found.contains(&id) {
-                found.push(id);
-            }
-        }
-        found
+        let in_data = self.data.iter().flat_map(references);
+        without_repeats(references_in_uri(&self.path).into_iter().chain(in_data))
     }
 
     /// Puts the ids of resources in the place of their bulkIds, in path and data. What `lookup` does
@@ -286,6 +287,16 @@ mod tests {
     }
 
     #[test]
+    fn the_first_error_ends_where_none_or_one_is_accepted() {
+        for (sent, expect) in [(json!(0), 1), (json!(1), 1), (json!(u64::MAX), u32::MAX)] {
+            let request = BulkRequest::parse(json!({"failOnErrors": sent, "Operations": []})).unwrap();
+            assert_eq!(request.fail_on_errors, Some(expect), "{sent}");
+        }
+        let request = BulkRequest::parse(json!({"failOnErrors": null, "Operations": []})).unwrap();
+        assert_eq!(request.fail_on_errors, None);
+    }
+
+    #[test]
     fn one_wrong_operation_leaves_the_others() {
         check(
             &json!([
@@ -329,7 +340,7 @@ mod tests {
         check_refused(json!({}), "\"Operations\" must be a list of operations.");
         check_refused(
             json!({"failOnErrors": -1, "Operations": []}),
-            "\"failOnErrors\" must be a whole number from 1 on.",
+            "\"failOnErrors\" must be a whole number from 0 on.",
         );
     }
 

@@ -184,7 +184,11 @@ fn integer(text: &str, name: &str) -> Result<i64, Error> {
     Ok(text.trim().parse().unwrap_or(farthest))
 }
 
+/// A number, or (the dialect `numbers-as-text-in-messages`) one in quotes.
 fn json_integer(value: &Value, name: &str) -> Result<i64, Error> {
+    if let Value::String(text) = value {
+        return integer(text, name);
+    }
     let whole = value.as_i64().or_else(|| value.is_u64().then_some(i64::MAX));
     whole.ok_or_else(|| Error::syntax(format!("{name} must be a whole number.")))
 }
@@ -331,6 +335,12 @@ mod tests {
                 "Count": 10,
                 "sortBy": null
             }),
+            json!({
+                "attributes": ["displayName, userName"],
+                "filter": "displayName sw \"smith\"",
+                "startIndex": "1",
+                "count": " 10 "
+            }),
         ] {
             assert_eq!(Query::from_search_request(body).unwrap(), by_pairs);
         }
@@ -347,7 +357,8 @@ mod tests {
     #[test]
     fn search_requests_of_the_wrong_form() {
         check_search_error(json!([]), "The body must be a JSON object.");
-        check_search_error(json!({"count": "10"}), "count must be a whole number.");
+        check_search_error(json!({"count": 1.5}), "count must be a whole number.");
+        check_search_error(json!({"count": true}), "count must be a whole number.");
         check_search_error(json!({"filter": 1}), "filter must be a string.");
         check_search_error(json!({"attributes": [1]}), "attributes must be a list of attribute names.");
         check_search_error(

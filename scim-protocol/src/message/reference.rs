@@ -1,7 +1,7 @@
 //! References by `bulkId` to resources that another operation of the same request creates
 //! (RFC 7644 §3.7.2).
 
-use std::collections::HashSet;
+use std::{collections::HashSet, hash::Hash};
 
 use serde_json::Value;
 
@@ -108,13 +108,16 @@ fn rewrite(text: &str, kind: Text, lookup: &mut dyn FnMut(&str) -> Option<String
     changed.then_some(written)
 }
 
-fn without_repeats(all: Vec<String>) -> Vec<String> {
+/// Each of them once, in order, at the price of one look at each.
+pub(super) fn without_repeats<T: Clone + Eq + Hash>(all: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut seen = HashSet::new();
     all.into_iter().filter(|id| seen.insert(id.clone())).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::Cell, hash::Hasher};
+
     use serde_json::json;
 
     use super::*;
@@ -149,5 +152,45 @@ mod tests {
             &[],
             &json!({"displayName": "about bulkId:a and \"bulkId:b\""}),
         );
+    }
+
+    thread_local! {
+        static LOOKS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A text that counts how often it is compared or hashed.
+    #[derive(Clone)]
+    struct Counted(String);
+
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            LOOKS.set(LOOKS.get() + 1);
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted {}
+
+    impl Hash for Counted {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            LOOKS.set(LOOKS.get() + 1);
+            self.0.hash(state);
+        }
+    }
+
+    /// How often references are looked at when so many, each twice, are reduced to one of each.
+    fn looks(references: usize) -> usize {
+        LOOKS.set(0);
+        let all = (0..references).chain(0..references).map(|i| Counted(i.to_string()));
+        assert_eq!(without_repeats(all).len(), references);
+        LOOKS.get()
+    }
+
+    #[test]
+    fn twice_as_many_references_are_twice_the_work() {
+        for references in [1000, 2000, 4000, 8000] {
+            // A growing table hashes what it holds again: less than once more in all, twice at a step.
+            assert!(looks(references) <= 8 * references, "{references}");
+        }
     }
 }

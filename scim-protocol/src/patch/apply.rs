@@ -8,16 +8,20 @@ use std::{collections::HashSet, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use super::{MAX_OPERATIONS, Operation, assign::Assignment, at, too_many};
+use super::{
+    MAX_OPERATIONS, Operation,
+    assign::Assignment,
+    at, too_many,
+    work::{beyond_one, elements},
+};
 use crate::{
     Error, ErrorKind, Resource,
     filter::BoundFilter,
     path::{AttributePath, BoundPath, Path},
     resource::{
-        Unknown,
         finish::finish,
         location::Location,
-        typed::{given_twice, unknown_attribute},
+        typed::{given_twice, is_unknown, not_understood, refuse_wrapped, unknown_attribute},
     },
     schema::{Attribute, Mutability, ResourceType},
 };
@@ -25,8 +29,9 @@ use crate::{
 /// The most list elements that the operations of one request may look at, all together, one counted
 /// once for each term of the filter that is tried on it. An operation looks at each element of its
 /// list, so a thousand operations on a list of thousands, or a hundred with filters of a thousand
-/// terms, would otherwise be a way to keep a server busy.
-const MAX_ELEMENTS_VISITED: usize = 250_000;
+/// terms, would otherwise be a way to keep a server busy. A long element counts as several, and so
+/// does one into which a long value is written: [`super::work`] has the measure.
+pub const MAX_ELEMENTS_VISITED: usize = 250_000;
 
 /// How `add` and `replace` differ is asked in few places; everything else they share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +40,11 @@ pub(super) enum Mode {
     Replace,
 }
 
-pub(crate) fn apply(
-    old: &Resource,
-    operations: &[Operation],
-    rt: &ResourceType,
-    unknown: Unknown,
-) -> Result<Resource, Error> {
+pub(crate) fn apply(old: &Resource, operations: &[Operation], rt: &ResourceType) -> Result<Resource, Error> {
     if operations.len() > MAX_OPERATIONS {
         return Err(too_many(operations.len()));
     }
-    let mut editor = Editor { document: old.document().clone(), rt, unknown, visited: 0 };
+    let mut editor = Editor { document: old.document().clone(), rt, visited: 0 };
     for (index, operation) in operations.iter().enumerate() {
         editor.operation(operation).map_err(|error| at(index, &error))?;
     }
@@ -56,7 +56,6 @@ pub(crate) fn apply(
 pub(super) struct Editor<'a> {
     pub(super) document: Map<String, Value>,
     pub(super) rt: &'a ResourceType,
-    pub(super) unknown: Unknown,
     visited: usize,
 }
 
@@ -73,6 +72,7 @@ impl Editor<'_> {
         let Some(path) = path else { return self.set_resource(value, mode) };
         let target = path.bind(self.rt)?;
         refuse_read_only(&target.path)?;
+        self.require_understood(&target.path, value)?;
         let urn = target.path.extension.as_deref();
         match (&target.path.attribute, urn) {
             (None, None) => self.set_resource(value, mode),
@@ -81,9 +81,24 @@ impl Editor<'_> {
             (Some(attribute), _) => {
                 let sub = target.path.sub_attribute.as_deref();
                 let filter = target.filter.as_ref().zip(path.filter.as_ref());
-                self.assign(urn, &Assignment { attribute, sub, filter, mode, unknown: self.unknown }, value)
+                self.assign(urn, &Assignment { attribute, sub, filter, mode, strictness: self.rt.strictness }, value)
             }
         }
+    }
+
+    /// Refuses an object for a path of which nothing is understood: the operation would do nothing, and
+    /// the client believe that it was done.
+    fn require_understood(&self, path: &BoundPath, value: &Value) -> Result<(), Error> {
+        let extension = path.extension.as_deref().and_then(|urn| self.rt.extension(urn));
+        let attributes = match (path.leaf(), extension) {
+            (Some(leaf), _) if leaf.is_complex() => &leaf.sub_attributes,
+            (None, Some(extension)) => &extension.schema.attributes,
+            _ => return Ok(()),
+        };
+        if value.as_object().is_some_and(|given| is_unknown(given, attributes, self.rt.strictness)) {
+            return Err(not_understood(&Location::core(&path.to_string()), attributes));
+        }
+        Ok(())
     }
 
     /// A value object without a path: each key names an attribute, in any of the forms that
@@ -97,7 +112,7 @@ impl Editor<'_> {
         let mut seen = HashSet::new();
         for (key, value) in given {
             let Some(path) = AttributePath::parse(key).ok().and_then(|path| path.find(self.rt)) else {
-                unknown_attribute(&Location::core(key), self.unknown)?;
+                unknown_attribute(&Location::core(key), self.rt.strictness)?;
                 continue;
             };
             if !seen.insert(path.to_string()) {
@@ -116,7 +131,7 @@ impl Editor<'_> {
                 }
                 (Some(attribute), _) => {
                     let sub = path.sub_attribute.as_deref();
-                    let whole = Assignment { attribute, sub, filter: None, mode, unknown: self.unknown };
+                    let whole = Assignment { attribute, sub, filter: None, mode, strictness: self.rt.strictness };
                     self.assign(urn, &whole, value)?;
                 }
             }
@@ -137,17 +152,18 @@ impl Editor<'_> {
         };
         let schema = Arc::clone(&extension.schema);
         let at = Location::extension(urn);
+        refuse_wrapped(given, urn, &schema.attributes, &at, self.rt.strictness)?;
         let mut seen = HashSet::new();
         for (key, value) in given {
             let Some(attribute) = schema.attribute(key) else {
-                unknown_attribute(&at.name(key), self.unknown)?;
+                unknown_attribute(&at.name(key), self.rt.strictness)?;
                 continue;
             };
             if !seen.insert(&attribute.name) {
                 return Err(given_twice(&at.name(&attribute.name)));
             }
             if attribute.mutability != Mutability::ReadOnly {
-                let whole = Assignment { attribute, sub: None, filter: None, mode, unknown: self.unknown };
+                let whole = Assignment { attribute, sub: None, filter: None, mode, strictness: self.rt.strictness };
                 self.assign(Some(urn), &whole, value)?;
             }
         }
@@ -156,28 +172,30 @@ impl Editor<'_> {
 
     fn assign(&mut self, urn: Option<&str>, assignment: &Assignment, value: &Value) -> Result<(), Error> {
         let filter = assignment.filter.map(|(bound, _)| bound);
-        self.edit(urn, assignment.attribute, filter, |container, at| assignment.run(container, value, at))
+        // What is written into chosen elements is written as often as there are such.
+        let copied = filter.is_some() || assignment.sub.is_some();
+        let each = filter.map_or(1, BoundFilter::terms).max(1) + if copied { beyond_one(value) } else { 0 };
+        self.edit(urn, assignment.attribute, each, |container, at| assignment.run(container, value, at))
     }
 
     /// Lets `change` edit the object that holds the attribute: the document, or the content of an
-    /// extension. `filter` is what `change` will try on each element.
+    /// extension. `each` is how much `change` will do for each element.
     pub(super) fn edit(
         &mut self,
         urn: Option<&str>,
         attribute: &Attribute,
-        filter: Option<&BoundFilter>,
+        each: usize,
         change: impl FnOnce(&mut Map<String, Value>, &Location) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let terms = filter.map_or(1, BoundFilter::terms).max(1);
         let Some(urn) = urn else {
-            visit(&mut self.visited, &self.document, attribute, terms)?;
+            visit(&mut self.visited, &self.document, attribute, each)?;
             return change(&mut self.document, &Location::core(&attribute.name));
         };
         let mut content = match self.document.remove(urn) {
             Some(Value::Object(content)) => content,
             _ => Map::new(),
         };
-        visit(&mut self.visited, &content, attribute, terms)?;
+        visit(&mut self.visited, &content, attribute, each)?;
         change(&mut content, &Location::extension(urn).name(&attribute.name))?;
         if !content.is_empty() {
             self.document.insert(urn.to_owned(), Value::Object(content));
@@ -186,13 +204,9 @@ impl Editor<'_> {
     }
 }
 
-fn visit(
-    visited: &mut usize,
-    container: &Map<String, Value>,
-    attribute: &Attribute,
-    terms: usize,
-) -> Result<(), Error> {
-    *visited += container.get(&attribute.name).and_then(Value::as_array).map_or(0, Vec::len) * terms;
+fn visit(visited: &mut usize, container: &Map<String, Value>, attribute: &Attribute, each: usize) -> Result<(), Error> {
+    let elements = container.get(&attribute.name).map_or(0, elements);
+    *visited = visited.saturating_add(elements.saturating_mul(each));
     if *visited > MAX_ELEMENTS_VISITED {
         let name = &attribute.name;
         return Err(Error::new(

@@ -1,20 +1,23 @@
 //! `add` and `replace` of one attribute (RFC 7644 §3.5.2.1 and §3.5.2.3).
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::{
     apply::{Mode, mutability},
-    elements::{append, arrange, described_by, is_reference, no_target, put, selected, settle_primary, take},
+    elements::{
+        append, arrange, described_by, is_reference, keep_opposite, no_target, put, selected, settle_primary, take,
+    },
 };
 use crate::{
     Error,
     filter::{BoundFilter, Filter},
     resource::{
-        Unknown,
         location::Location,
-        typed::{self, given_twice, same, unknown_attribute},
+        typed::{self, given_twice, refuse_wrapped, same, unknown_attribute},
     },
-    schema::{Attribute, Mutability},
+    schema::{Attribute, Mutability, Strictness},
 };
 
 /// What is set: an attribute, or those of its elements that a filter selects, or a sub-attribute
@@ -24,7 +27,7 @@ pub(super) struct Assignment<'a> {
     pub(super) sub: Option<&'a Attribute>,
     pub(super) filter: Option<(&'a BoundFilter, &'a Filter)>,
     pub(super) mode: Mode,
-    pub(super) unknown: Unknown,
+    pub(super) strictness: Strictness,
 }
 
 impl Assignment<'_> {
@@ -32,7 +35,8 @@ impl Assignment<'_> {
     pub(super) fn run(&self, container: &mut Map<String, Value>, value: &Value, at: &Location) -> Result<(), Error> {
         let attribute = self.attribute;
         let is_immutable = attribute.mutability == Mutability::Immutable;
-        let before = container.get(&attribute.name).filter(|_| is_immutable).cloned();
+        let is_kept = is_immutable || attribute.absent_means.is_some();
+        let before = container.get(&attribute.name).filter(|_| is_kept).cloned();
         let had_value = container.contains_key(&attribute.name);
 
         let mut elements = take(container, attribute);
@@ -43,9 +47,10 @@ impl Assignment<'_> {
         };
         settle_primary(&mut elements, &touched, attribute);
         put(container, attribute, elements);
+        keep_opposite(container, attribute, before.clone());
 
         let after = container.get(&attribute.name);
-        if let Some(before) = before
+        if let Some(before) = before.filter(|_| is_immutable)
             && !after.is_some_and(|after| same(attribute, &before, after))
         {
             return Err(mutability(format!(
@@ -68,7 +73,7 @@ impl Assignment<'_> {
 
     fn set_whole(&self, elements: &mut Vec<Value>, value: &Value, at: &Location) -> Result<Vec<usize>, Error> {
         if !self.attribute.multi_valued {
-            *elements = typed::element(value.clone(), self.attribute, at, self.unknown)?.into_iter().collect();
+            *elements = typed::element(value.clone(), self.attribute, at, self.strictness)?.into_iter().collect();
             return Ok(Vec::new());
         }
         let given = match value {
@@ -77,7 +82,7 @@ impl Assignment<'_> {
             // A single new value need not stand in a list (RFC 7644 §3.5.2.1).
             value => vec![value.clone()],
         };
-        let given = typed::elements(given, self.attribute, at, self.unknown)?;
+        let given = typed::elements(given, self.attribute, at, self.strictness)?;
         match self.mode {
             Mode::Add => Ok(append(elements, given, self.attribute)),
             Mode::Replace => {
@@ -99,7 +104,31 @@ impl Assignment<'_> {
                 self.edit_element(element, value, at)?;
             }
         }
+        self.refuse_loss(elements, value, at)?;
         Ok(touched)
+    }
+
+    /// Refuses what would make two elements equal, so that one of them is lost: an `add` never takes
+    /// anything away, and a `replace` only where its filter says that these are meant (RFC 7644
+    /// §3.5.2.3).
+    fn refuse_loss(&self, elements: &[Value], value: &Value, at: &Location) -> Result<(), Error> {
+        let is_meant = value.is_null() || (self.mode == Mode::Replace && self.filter.is_some());
+        let distinct: HashSet<_> = elements.iter().collect();
+        if is_meant || distinct.len() == elements.len() { Ok(()) } else { Err(self.lossy(at)) }
+    }
+
+    /// The value that an `add` to each element must not overwrite. Where a filter selects the element, its
+    /// sub-attribute is a target with one value, and is replaced (RFC 7644 §3.5.2.1).
+    fn guarded(&self, object: &Map<String, Value>, sub: &Attribute) -> Option<Value> {
+        let adds_to_each = self.mode == Mode::Add && self.attribute.multi_valued && self.filter.is_none();
+        object.get(&sub.name).filter(|_| adds_to_each && !sub.multi_valued).cloned()
+    }
+
+    fn lossy(&self, at: &Location) -> Error {
+        let sub = self.sub.map_or("", |sub| &sub.name);
+        Error::value(format!(
+            "{at}.{sub} stands for that of each element, and values that are there would be lost. Add a whole element to {at}, or choose one with a filter in brackets."
+        ))
     }
 
     /// What an element starts from when there is none to edit. `None` when there is nothing to do,
@@ -109,7 +138,9 @@ impl Assignment<'_> {
             return Ok(None);
         }
         let Some((_, filter)) = self.filter else { return Ok(Some(Map::new())) };
-        let may_create = self.mode == Mode::Add || self.sub.is_some();
+        // The dialect `replace-of-an-element-that-is-not-there`.
+        let creates = self.sub.is_some() && self.strictness == Strictness::Lenient;
+        let may_create = self.mode == Mode::Add || creates;
         let element = described_by(filter, self.attribute).filter(|_| may_create);
         match (element, self.sub) {
             // `emails[value eq "old"].value` means a value that is there, not a new one, and so does a
@@ -128,15 +159,21 @@ impl Assignment<'_> {
         let attribute = self.attribute;
         match (self.sub, value, &mut *element) {
             (Some(sub), value, Value::Object(object)) => {
+                let guarded = self.guarded(object, sub);
                 let referred = object.get("value").cloned();
                 self.set_sub(object, sub, value, &at.name(&sub.name))?;
+                if let (Some(before), Some(after)) = (guarded, object.get(&sub.name))
+                    && !same(sub, &before, after)
+                {
+                    return Err(self.lossy(at));
+                }
                 forget_other_reference(attribute, object, referred.as_ref(), &[&sub.name]);
                 arrange(object, attribute);
             }
             (None, Value::Null, element) => *element = Value::Null,
             (None, Value::Object(given), Value::Object(object)) => self.merge(object, given, at)?,
             (_, value, element) => {
-                *element = typed::element(value.clone(), attribute, at, self.unknown)?.unwrap_or(Value::Null);
+                *element = typed::element(value.clone(), attribute, at, self.strictness)?.unwrap_or(Value::Null);
             }
         }
         Ok(())
@@ -144,11 +181,13 @@ impl Assignment<'_> {
 
     /// Sets the sub-attributes that are given and leaves the others (RFC 7644 §3.5.2.3).
     fn merge(&self, object: &mut Map<String, Value>, given: &Map<String, Value>, at: &Location) -> Result<(), Error> {
+        let attribute = self.attribute;
+        refuse_wrapped(given, &attribute.name, &attribute.sub_attributes, at, self.strictness)?;
         let referred = object.get("value").cloned();
         let mut seen: Vec<&str> = Vec::with_capacity(given.len().min(self.attribute.sub_attributes.len()));
         for (key, value) in given {
             let Some(sub) = self.attribute.sub_attribute(key) else {
-                unknown_attribute(&at.name(key), self.unknown)?;
+                unknown_attribute(&at.name(key), self.strictness)?;
                 continue;
             };
             let at = at.name(&sub.name);
@@ -177,10 +216,10 @@ impl Assignment<'_> {
             (value, Some(Value::Array(old))) if sub.multi_valued && self.mode == Mode::Add => {
                 let given = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
                 let mut list = old.clone();
-                append(&mut list, typed::elements(given, sub, at, self.unknown)?, sub);
+                append(&mut list, typed::elements(given, sub, at, self.strictness)?, sub);
                 Some(Value::Array(list))
             }
-            (value, _) => typed::attribute(value.clone(), sub, at, self.unknown)?,
+            (value, _) => typed::attribute(value.clone(), sub, at, self.strictness)?,
         };
         // Whole elements of a list may be exchanged; inside one, or in the only value, what is
         // immutable stays.

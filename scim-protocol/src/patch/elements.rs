@@ -11,12 +11,11 @@ use crate::{
     Error, ErrorKind,
     filter::{BoundFilter, CompareOperator, Filter},
     resource::{
-        Unknown,
         finish::{is_true, is_unassigned, primary_of},
         location::Location,
         typed,
     },
-    schema::{Attribute, Type},
+    schema::{Attribute, Strictness, Type},
     value::fold,
 };
 
@@ -71,6 +70,14 @@ pub(super) fn append(elements: &mut Vec<Value>, added: Vec<Value>, attribute: &A
         }
     }
     touched
+}
+
+/// Puts an attribute that means something by its absence back when that is the opposite of the value
+/// that went without being named: an inactive user becomes active by `true` or by `remove`, and not by a null.
+pub(super) fn keep_opposite(container: &mut Map<String, Value>, attribute: &Attribute, before: Option<Value>) {
+    if let Some(before) = before.filter(|before| attribute.is_opposite_of_absent(before)) {
+        container.entry(&attribute.name).or_insert(before);
+    }
 }
 
 /// Whether the elements refer to resources: then `value` is an id, and alone says which.
@@ -154,7 +161,7 @@ fn describe(filter: &Filter, attribute: &Attribute, element: &mut Map<String, Va
                 Value::String(text) if sub.kind == Type::Boolean => Value::Bool(text.to_lowercase().parse().ok()?),
                 value => value.clone(),
             };
-            let value = typed::attribute(value, sub, &Location::core(&sub.name), Unknown::Ignore).ok()??;
+            let value = typed::attribute(value, sub, &Location::core(&sub.name), Strictness::Lenient).ok()??;
             match element.insert(sub.name.clone(), value.clone()) {
                 Some(other) if other != value => None,
                 _ => Some(()),

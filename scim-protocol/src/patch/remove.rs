@@ -12,8 +12,8 @@ use crate::{
     Error,
     filter::BoundFilter,
     path::Path,
-    resource::{Unknown, location::Location, typed},
-    schema::{Attribute, Mutability},
+    resource::{location::Location, typed},
+    schema::{Attribute, Mutability, Strictness},
 };
 
 impl Editor<'_> {
@@ -30,8 +30,9 @@ impl Editor<'_> {
             (Some(_), _) if target.path.is_core("schemas") => self.remove_schemas(filter, value),
             (Some(attribute), _) => {
                 let sub = target.path.sub_attribute.as_deref();
-                let removal = Removal { attribute, sub, filter, listed: value, unknown: self.unknown };
-                self.edit(urn, attribute, filter, |container, at| removal.run(container, at))
+                let removal = Removal { attribute, sub, filter, listed: value, strictness: self.rt.strictness };
+                let terms = filter.map_or(1, BoundFilter::terms).max(1);
+                self.edit(urn, attribute, terms, |container, at| removal.run(container, at))
             }
         }
     }
@@ -83,7 +84,7 @@ struct Removal<'a> {
     sub: Option<&'a Attribute>,
     filter: Option<&'a BoundFilter>,
     listed: Option<&'a Value>,
-    unknown: Unknown,
+    strictness: Strictness,
 }
 
 impl Removal<'_> {
@@ -91,7 +92,9 @@ impl Removal<'_> {
         let attribute = self.attribute;
         let mut elements = take(container, attribute);
         let chosen = selected(&elements, self.filter);
-        if self.filter.is_some() && chosen.is_empty() && !is_reference(attribute) {
+        // The dialect `remove-of-what-is-not-there`.
+        let must_be_there = self.strictness == Strictness::Strict && !is_reference(attribute);
+        if self.filter.is_some() && chosen.is_empty() && must_be_there {
             return Err(no_target(at));
         }
         let changed = match (self.sub, self.listed) {
@@ -119,7 +122,7 @@ impl Removal<'_> {
     /// Removes the elements that are listed, each by its `value` and, where it is given, its `type`.
     fn remove_listed(&self, elements: &mut Vec<Value>, listed: &Value, at: &Location) -> Result<bool, Error> {
         let listed = listed.as_array().cloned().unwrap_or_else(|| vec![listed.clone()]);
-        let listed = typed::elements(listed, self.attribute, at, self.unknown)?;
+        let listed = typed::elements(listed, self.attribute, at, self.strictness)?;
         let listed: HashSet<String> = listed.iter().map(|element| identity(self.attribute, element)).collect();
         let before = elements.len();
         elements.retain(|element| {

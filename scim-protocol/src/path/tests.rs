@@ -196,11 +196,11 @@ fn nobody_looks_for_what_was_meant_unless_it_is_told() {
         Resource,
         dialect::{standardise_patch, standardise_resource},
         patch,
-        resource::{Unknown, project::Projection},
+        resource::project::Projection,
     };
 
     let rt = user();
-    let resource = Resource::create(json!({"userName": "b"}), &rt, Unknown::Ignore).unwrap();
+    let resource = Resource::create(json!({"userName": "b"}), &rt).unwrap();
     let names: Vec<String> = (0..200).map(|n| format!("unknown{n}")).collect();
     let object: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), json!(1))).collect();
     let operation = |path: &str| json!({"op": "replace", "path": path, "value": 1});
@@ -214,7 +214,7 @@ fn nobody_looks_for_what_was_meant_unless_it_is_told() {
         standardise_resource(&mut object.clone().into(), &rt);
         let mut body = json!({"Operations": [{"op": "add", "value": object}]});
         standardise_patch(&mut body, &rt);
-        resource.modify(&patch::parse(body).unwrap(), &rt, Unknown::Ignore).unwrap();
+        resource.modify(&patch::parse(body).unwrap(), &rt).unwrap();
         let mut body = json!({"Operations": names.iter().map(|name| operation(name)).collect::<Vec<_>>()});
         standardise_patch(&mut body, &rt);
     });

@@ -10,7 +10,12 @@ use super::location::Location;
 use crate::{
     Error,
     schema::{Attribute, Mutability, ResourceType, Type},
+    value::is_blank,
 };
+
+/// How many of what is missing a sentence names: a list may have any number of elements that lack the
+/// same, and what a client sends must not come back many times as long.
+const MOST_NAMED: usize = 20;
 
 /// A required attribute without a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +42,7 @@ impl RequiredMissing {
                 attribute.sub_attributes.iter().for_each(|sub| self.note(None, sub, &at.name(&sub.name)));
             }
             None => self.0.push(Missing { attribute: at.to_string(), is_blank: false }),
-            Some(Value::String(text)) if text.trim().is_empty() => {
+            Some(Value::String(text)) if is_blank(text) => {
                 self.0.push(Missing { attribute: at.to_string(), is_blank: true });
             }
             Some(_) => {}
@@ -61,13 +66,16 @@ impl std::error::Error for RequiredMissing {}
 
 impl fmt::Display for RequiredMissing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, Missing { attribute, is_blank }) in self.0.iter().enumerate() {
+        for (position, Missing { attribute, is_blank }) in self.0.iter().take(MOST_NAMED).enumerate() {
             f.write_str(if position == 0 { "" } else { " " })?;
             let (lack, send) =
                 if *is_blank { ("must not be empty", "a value that is not blank") } else { ("has no value", "one") };
             write!(f, "{attribute} is required and {lack}. Send {send}.")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(MOST_NAMED) {
+            0 => Ok(()),
+            more => write!(f, " {more} more are missing."),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error,
-    path::{AttributePath, BoundPath},
+    path::{AttributePath, BoundPath, Path},
     schema::{Attribute, ResourceType, Returned},
 };
 
@@ -52,8 +52,8 @@ impl Projection {
         let is_given = |names: &[&str]| names.iter().any(|name| !name.trim().is_empty());
         match (is_given(attributes), is_given(excluded)) {
             (false, false) => Ok(Self::Default),
-            (true, false) => Ok(Self::Attributes(bind(attributes, rt))),
-            (false, true) => Ok(Self::Excluded(bind(excluded, rt))),
+            (true, false) => Ok(Self::Attributes(bind(attributes, rt, wider))),
+            (false, true) => Ok(Self::Excluded(bind(excluded, rt, |_, _| None))),
             (true, true) => Err(Error::value(
                 "attributes and excludedAttributes are both given, and each rules the other out (RFC 7644 §3.9). Send one.",
             )),
@@ -157,8 +157,29 @@ impl Projection {
     }
 }
 
-fn bind(names: &[&str], rt: &ResourceType) -> Vec<BoundPath> {
-    names.iter().filter_map(|name| AttributePath::parse(name.trim()).ok()?.find(rt)).collect()
+/// What the names mean, in the order of the names; `else_meant` has a meaning for those that name no
+/// attribute.
+fn bind(names: &[&str], rt: &ResourceType, else_meant: fn(&str, &ResourceType) -> Option<BoundPath>) -> Vec<BoundPath> {
+    let is_core = |name: &&&str| name.trim().eq_ignore_ascii_case(&rt.schema.id);
+    let whole = |attribute: &Arc<Attribute>| BoundPath {
+        extension: None,
+        attribute: Some(Arc::clone(attribute)),
+        sub_attribute: None,
+    };
+    let core = names.iter().find(is_core).into_iter().flat_map(|_| rt.schema.attributes.iter().map(whole));
+    let named = names.iter().map(|name| name.trim());
+    let named = named.filter_map(|name| {
+        let known = AttributePath::parse(name).ok().and_then(|path| path.find(rt));
+        known.or_else(|| else_meant(name, rt))
+    });
+    core.chain(named).collect()
+}
+
+/// The dialect `value-paths-in-attributes`: the whole attribute, since some of its elements cannot be
+/// asked for, and without `type` nobody could tell which is which.
+fn wider(name: &str, rt: &ResourceType) -> Option<BoundPath> {
+    let path = Path::parse(name).ok()?.find(rt)?.path;
+    Some(BoundPath { sub_attribute: None, ..path })
 }
 
 /// The value without the sub-attributes that are not to be kept; `None` when nothing is left.
@@ -268,6 +289,16 @@ mod tests {
         check(&["meta.version"], &[], json!({"meta": {"version": "1"}}));
         check(&[&format!("{CORE}:userName")], &[], json!({"userName": "b"}));
         check(&[ENT], &[], json!({ENT: {"department": "d", "manager": {"value": "2"}}}));
+        let core = json!({
+            "userName": "b", "name": {"givenName": "B", "familyName": "J"},
+            "emails": [{"value": "a", "type": "work"}, {"type": "home"}]
+        });
+        check(&[CORE], &[], core.clone());
+        check(&[&CORE.to_uppercase(), CORE, "nonsense"], &[], core);
+        let emails = json!({"emails": [{"value": "a", "type": "work"}, {"type": "home"}]});
+        check(&["emails[type eq \"work\"].value"], &[], emails.clone());
+        check(&["emails[type eq \"work\"]"], &[], emails);
+        check(&["emails[type eq 'work'].value", "emails[tpye eq \"work\"]", "nonsense[a eq \"b\"]"], &[], json!({}));
         check(&[&format!("{ENT}:department")], &[], json!({ENT: {"department": "d"}}));
     }
 
@@ -279,6 +310,8 @@ mod tests {
         expect["emails"] = json!([{"value": "a"}]);
         check(&[], &["emails.type"], expect);
         check(&[], &[ENT], default_without(&[ENT]));
+        check(&[], &[CORE], default_without(&["userName", "name", "emails"]));
+        check(&[], &["emails[type eq \"work\"]"], default_without(&[]));
         let mut expect = default_without(&[]);
         expect[ENT] = json!({"manager": {"value": "2"}});
         check(&[], &[&format!("{ENT}:department")], expect);

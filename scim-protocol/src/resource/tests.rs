@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     ErrorKind,
-    schema::{ResourceType, SchemaRegistry},
+    schema::{ResourceType, SchemaRegistry, Strictness},
 };
 
 const U: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -35,20 +35,20 @@ fn user() -> ResourceType {
 /// Compares text, so that order counts too.
 #[track_caller]
 fn check(body: Value, expect: Value) {
-    let resource = Resource::create(body, &user(), Unknown::Ignore).unwrap();
+    let resource = Resource::create(body, &user()).unwrap();
     assert_eq!(Value::Object(resource.into_document()).to_string(), expect.to_string());
 }
 
 #[track_caller]
-fn refuse(body: Value, unknown: Unknown, kind: ErrorKind, part: &str) {
-    let error = Resource::create(body, &user(), unknown).unwrap_err();
+fn refuse(body: Value, strictness: Strictness, kind: ErrorKind, part: &str) {
+    let error = Resource::create(body, &ResourceType { strictness, ..user() }).unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
     assert!(error.detail().contains(part), "{error}");
 }
 
 #[track_caller]
 fn refuse_value(body: Value, part: &str) {
-    refuse(body, Unknown::Ignore, ErrorKind::InvalidValue, part);
+    refuse(body, Strictness::Lenient, ErrorKind::InvalidValue, part);
 }
 
 #[test]
@@ -85,15 +85,64 @@ fn what_is_unassigned_or_read_only_is_not_kept() {
     check(
         json!({
             "userName": "bjensen", "id": "1", "meta": {"resourceType": "User"}, "groups": [], "title": null,
-            "emails": [], "roles": [null, {}, {"display": null}], "name": {}, "addresses": null, ENT: {"manager": {"displayName": "x"}},
+            "emails": [], "roles": [null, {}, {"value": "a", "display": null}], "name": {}, "addresses": null, ENT: {"manager": {"displayName": "x"}},
             "schemas": [U, "urn:old"], BADGE: null
         }),
-        json!({"schemas": [U], "userName": "bjensen"}),
+        json!({"schemas": [U], "userName": "bjensen", "roles": [{"value": "a"}]}),
     );
     check(
         json!({"userName": "bjensen", BADGE: {"number": 1, "printed": "nonsense"}, ENT: {}}),
         json!({"schemas": [U, BADGE], "userName": "bjensen", BADGE: {"number": 1}}),
     );
+}
+
+/// Nothing of it is left, and what had a value must not lose it for that.
+#[test]
+fn what_is_not_understood_is_no_value() {
+    for (name, value) in [
+        ("emails", json!([null])),
+        ("emails", json!([{}])),
+        ("emails", json!([{"value": null}])),
+        ("emails", json!([{"value": null, "type": null}, {"value": "a"}])),
+        ("emails", json!([{"emails": [{"value": "a"}]}])),
+        ("emails", json!([{"value": "a"}, {"address": "b"}])),
+        ("name", json!({"name": {"givenName": "a"}})),
+        (ENT, json!({ENT: {"department": "a"}})),
+        (ENT, json!({"manager": {"manager": {"value": "a"}}})),
+    ] {
+        let mut body = json!({"userName": "b"});
+        body[name] = value;
+        refuse_value(body.clone(), name.rsplit(':').next().unwrap());
+        let put = stored().replace(body, &user());
+        assert_eq!(put.unwrap_err().kind(), ErrorKind::InvalidValue);
+    }
+    // What else is unknown is dropped, unless something that was there would go with it.
+    let had = json!({"userName": "b", "name": {"givenName": "a"}, ENT: {"division": "a"}});
+    let had = Resource::create(had, &user()).unwrap();
+    let had_not = Resource::create(json!({"userName": "b"}), &user()).unwrap();
+    for name in ["name", ENT] {
+        let mut body = json!({"userName": "b"});
+        body[name] = json!({"shoeSize": 1});
+        assert_eq!(had.replace(body.clone(), &user()).unwrap_err().kind(), ErrorKind::InvalidValue);
+        assert_eq!(had_not.replace(body, &user()).unwrap(), had_not);
+    }
+}
+
+#[test]
+fn whoever_is_inactive_comes_back_by_true_alone() {
+    let of = |active: Value| Resource::create(json!({"userName": "b", "active": active}), &user()).unwrap();
+    for (before, sent, after) in [
+        (json!(false), json!({"userName": "b"}), json!(false)),
+        (json!(false), json!({"userName": "b", "active": null}), json!(false)),
+        (json!(false), json!({"userName": "b", "active": true}), json!(true)),
+        (json!(true), json!({"userName": "b", "active": false}), json!(false)),
+    ] {
+        assert_eq!(of(before).replace(sent.clone(), &user()).unwrap().document()["active"], after, "{sent}");
+    }
+    let active = of(json!(true)).replace(json!({"userName": "b"}), &user()).unwrap();
+    assert!(!active.document().contains_key("active"), "which means the same");
+    let stranger = of(json!(null)).replace(json!({"userName": "b"}), &user()).unwrap();
+    assert!(!stranger.document().contains_key("active"));
 }
 
 #[test]
@@ -136,7 +185,7 @@ fn values_that_are_wrong_are_named() {
 
 #[test]
 fn shapes_that_are_wrong_are_syntax_errors() {
-    let syntax = |body, part| refuse(body, Unknown::Ignore, ErrorKind::InvalidSyntax, part);
+    let syntax = |body, part| refuse(body, Strictness::Lenient, ErrorKind::InvalidSyntax, part);
     syntax(json!([]), "not a JSON object");
     syntax(json!({"userName": "b", "USERNAME": "c"}), "userName is given more than once");
     syntax(json!({"userName": "b", "title": null, "Title": "x"}), "title is given more than once");
@@ -156,12 +205,12 @@ fn what_no_schema_knows_is_dropped_or_refused() {
         (json!({"userName": "b", "shoeSize": 1}), "\"shoeSize\" is not an attribute"),
         (json!({"userName": "b", "department": "x"}), "\"department\" is not an attribute"),
         (json!({"userName": "b", "urn:x": {"a": 1}}), "\"urn:x\" is not an attribute"),
-        (json!({"userName": "b", ENT: {"shoeSize": 1}}), "User:shoeSize\" is not an attribute"),
-        (json!({"userName": "b", "emails": [{"shoeSize": 1}]}), "\"emails[0].shoeSize\" is not an attribute"),
+        (json!({"userName": "b", ENT: {"shoeSize": 1, "department": null}}), "User:shoeSize\" is not an attribute"),
+        (json!({"userName": "b", "name": {"shoeSize": 1, "givenName": null}}), "\"name.shoeSize\" is not an attribute"),
         (json!({"userName": "b", "schemas": ["urn:old"]}), "schemas names \"urn:old\""),
     ] {
         check(body.clone(), json!({"schemas": [U], "userName": "b"}));
-        refuse(body, Unknown::Refuse, ErrorKind::InvalidSyntax, part);
+        refuse(body, Strictness::Strict, ErrorKind::InvalidSyntax, part);
     }
     let mut deep = json!(1);
     for _ in 0..100 {
@@ -174,22 +223,21 @@ fn what_no_schema_knows_is_dropped_or_refused() {
 fn a_required_extension_must_be_there() {
     let mut rt = user();
     rt.extensions.iter_mut().for_each(|extension| extension.required = extension.schema.id == BADGE);
-    let error = Resource::create(json!({"userName": "b"}), &rt, Unknown::Ignore).unwrap_err();
+    let error = Resource::create(json!({"userName": "b"}), &rt).unwrap_err();
     assert_eq!((error.kind(), error.detail().starts_with(BADGE)), (ErrorKind::InvalidValue, true));
-    assert!(Resource::create(json!({"userName": "b", BADGE: {"number": 1}}), &rt, Unknown::Ignore).is_ok());
+    assert!(Resource::create(json!({"userName": "b", BADGE: {"number": 1}}), &rt).is_ok());
 }
 
 fn stored() -> Resource {
     let badge =
         json!({"number": 1, "serial": "A1", "pin": "1234", "lock": {"maker": "Abus", "code": "x", "state": "open"}});
     let body = json!({"userName": "b", "title": "Boss", "password": "hash", BADGE: badge});
-    Resource::create(body, &user(), Unknown::Refuse).unwrap()
+    Resource::create(body, &user()).unwrap()
 }
 
 #[test]
 fn put_replaces_what_clients_can_know() {
-    let put =
-        |body: Value| stored().replace(body, &user(), Unknown::Ignore).map(|new| Value::Object(new.into_document()));
+    let put = |body: Value| stored().replace(body, &user()).map(|new| Value::Object(new.into_document()));
     let kept = json!({"serial": "A1", "pin": "1234"});
     // Left out: title goes, what is immutable or cannot be read stays.
     assert_eq!(
@@ -225,7 +273,7 @@ fn put_of_what_was_read_changes_nothing() {
     let mut body = old.document().clone();
     body.insert("id".to_owned(), json!("1"));
     body.insert("meta".to_owned(), json!({"resourceType": "User"}));
-    assert_eq!(old.replace(Value::Object(body), &user(), Unknown::Refuse).unwrap(), old);
+    assert_eq!(old.replace(Value::Object(body), &user()).unwrap(), old);
 }
 
 #[test]
@@ -242,7 +290,7 @@ fn an_error_carries_what_is_missing() {
     });
     let registry = registry.unwrap();
     let check = |body: Value, expect: &[(&str, bool)]| {
-        let error = Resource::create(body, registry.resource_type("User").unwrap(), Unknown::Ignore).unwrap_err();
+        let error = Resource::create(body, registry.resource_type("User").unwrap()).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().downcast_ref::<RequiredMissing>().unwrap();
         let found: Vec<_> = source.0.iter().map(|missing| (missing.attribute.as_str(), missing.is_blank)).collect();
         assert_eq!(found, expect);

@@ -13,10 +13,10 @@ use base64::{
 };
 use serde_json::{Map, Value};
 
-use super::{Unknown, location::Location};
+use super::location::Location;
 use crate::{
     Error, Timestamp,
-    schema::{Attribute, Mutability, Type},
+    schema::{Attribute, Mutability, Strictness, Type},
     value::fold,
 };
 
@@ -26,31 +26,44 @@ pub(crate) fn attribute(
     value: Value,
     attribute: &Attribute,
     at: &Location,
-    unknown: Unknown,
+    strictness: Strictness,
 ) -> Result<Option<Value>, Error> {
     if attribute.mutability == Mutability::ReadOnly || value.is_null() {
         return Ok(None);
     }
     if !attribute.multi_valued {
-        return element(value, attribute, at, unknown);
+        return element(value, attribute, at, strictness);
     }
     let Value::Array(given) = value else {
         return Err(wrong_type(at, "a list", &value, "Send a JSON array, also for a single value."));
     };
-    let list = elements(given, attribute, at, unknown)?;
+    let list = elements(given, attribute, at, strictness)?;
     Ok(if list.is_empty() { None } else { Some(Value::Array(list)) })
 }
 
 /// The elements of a multi-valued attribute; equal ones collapse into the first.
+///
+/// An element that says something, and of which nothing is left, is refused: what was not understood
+/// must not empty a list that had values.
 pub(crate) fn elements(
     given: Vec<Value>,
     attribute: &Attribute,
     at: &Location,
-    unknown: Unknown,
+    strictness: Strictness,
 ) -> Result<Vec<Value>, Error> {
-    let mut list = Vec::with_capacity(given.len());
+    let (mut list, sent) = (Vec::with_capacity(given.len()), given.len());
     for (index, value) in given.into_iter().enumerate() {
-        list.extend(element(value, attribute, &at.index(index), unknown)?);
+        let at = at.index(index);
+        let says_something = value.as_object().is_some_and(|object| !object.is_empty());
+        match element(value, attribute, &at, strictness)? {
+            Some(value) => list.push(value),
+            None if says_something => return Err(nothing_left(&at, attribute)),
+            // Null and an object of nothing are no element, beside others.
+            None => {}
+        }
+    }
+    if list.is_empty() && sent > 0 {
+        return Err(nothing_left(at, attribute));
     }
     if list.len() < 2 {
         return Ok(list);
@@ -69,16 +82,60 @@ pub(crate) fn element(
     value: Value,
     attribute: &Attribute,
     at: &Location,
-    unknown: Unknown,
+    strictness: Strictness,
 ) -> Result<Option<Value>, Error> {
     match value {
         Value::Null => Ok(None),
         Value::Object(given) if attribute.is_complex() => {
-            let object = object(given, &attribute.sub_attributes, at, unknown)?;
+            refuse_wrapped(&given, &attribute.name, &attribute.sub_attributes, at, strictness)?;
+            let object = object(given, &attribute.sub_attributes, at, strictness)?;
             Ok(if object.is_empty() { None } else { Some(Value::Object(object)) })
         }
         value => simple(value, attribute, at).map(Some),
     }
+}
+
+/// Whether an object says something, and nothing that these attributes know. An empty one says that
+/// there is nothing; read strictly, each unknown name is refused by itself.
+pub(crate) fn is_unknown(given: &Map<String, Value>, attributes: &[Arc<Attribute>], strictness: Strictness) -> bool {
+    let is_known = |name: &String| attributes.iter().any(|known| known.name.eq_ignore_ascii_case(name));
+    strictness == Strictness::Lenient && !given.is_empty() && !given.keys().any(is_known)
+}
+
+/// Refuses an object that is wrapped in the name of what it is the value of, `{"name": {"name": …}}`:
+/// unknown attributes are dropped, but of this one somebody means each word.
+pub(crate) fn refuse_wrapped(
+    given: &Map<String, Value>,
+    name: &str,
+    attributes: &[Arc<Attribute>],
+    at: &Location,
+    strictness: Strictness,
+) -> Result<(), Error> {
+    let is_wrapped = given.keys().any(|key| key.eq_ignore_ascii_case(name));
+    if is_wrapped && is_unknown(given, attributes, strictness) { Err(not_understood(at, attributes)) } else { Ok(()) }
+}
+
+/// The refusal of an object of which nothing is understood where dropping it would unassign what there
+/// is, or do nothing of what was asked for.
+pub(crate) fn not_understood(at: &Location, attributes: &[Arc<Attribute>]) -> Error {
+    Error::value(format!(
+        "{at} holds none of the attributes that it can have. Send one object with {}, not wrapped in another.",
+        names(attributes)
+    ))
+}
+
+fn nothing_left(at: &Location, attribute: &Attribute) -> Error {
+    let send = match names(&attribute.sub_attributes) {
+        none if none.is_empty() => "Send a value".to_owned(),
+        names => format!("Send objects with some of {names}"),
+    };
+    Error::value(format!("{at} holds no value that is understood. {send}, or an empty list for none."))
+}
+
+/// The names of what clients can set of these.
+fn names(attributes: &[Arc<Attribute>]) -> String {
+    let settable = attributes.iter().filter(|attribute| attribute.mutability != Mutability::ReadOnly);
+    settable.map(|attribute| attribute.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// An object whose keys are names of these attributes: the value of a complex attribute, or the
@@ -87,13 +144,13 @@ pub(crate) fn object(
     given: Map<String, Value>,
     attributes: &[Arc<Attribute>],
     at: &Location,
-    unknown: Unknown,
+    strictness: Strictness,
 ) -> Result<Map<String, Value>, Error> {
     let mut slots: Vec<Option<Value>> = vec![None; attributes.len()];
     let mut seen = vec![false; attributes.len()];
     for (name, value) in given {
         let Some(position) = attributes.iter().position(|known| known.name.eq_ignore_ascii_case(&name)) else {
-            unknown_attribute(&at.name(&name), unknown)?;
+            unknown_attribute(&at.name(&name), strictness)?;
             continue;
         };
         if let (Some(known), Some(slot), Some(seen)) =
@@ -103,7 +160,7 @@ pub(crate) fn object(
             if std::mem::replace(seen, true) {
                 return Err(given_twice(&at));
             }
-            *slot = attribute(value, known, &at, unknown)?;
+            *slot = attribute(value, known, &at, strictness)?;
         }
     }
     let named = attributes.iter().zip(slots);
@@ -111,10 +168,10 @@ pub(crate) fn object(
 }
 
 /// Nothing, or the refusal of an attribute that no schema defines.
-pub(crate) fn unknown_attribute(at: &Location, unknown: Unknown) -> Result<(), Error> {
-    match unknown {
-        Unknown::Ignore => Ok(()),
-        Unknown::Refuse => Err(Error::syntax(format!(
+pub(crate) fn unknown_attribute(at: &Location, strictness: Strictness) -> Result<(), Error> {
+    match strictness {
+        Strictness::Lenient => Ok(()),
+        Strictness::Strict => Err(Error::syntax(format!(
             "\"{at}\" is not an attribute of this resource type. Leave it out, or send a name that /Schemas lists."
         ))),
     }
@@ -153,18 +210,21 @@ fn simple(value: Value, attribute: &Attribute, at: &Location) -> Result<Value, E
         | (Type::Decimal, Value::Number(_)) => Ok(value),
         // JSON with a fraction or an exponent is read as a float, which an integer must not have.
         (Type::Integer, Value::Number(number)) if !number.is_f64() => Ok(value),
-        (Type::DateTime, Value::String(text)) if is_date_time(text) => Ok(value),
+        (Type::DateTime, Value::String(text)) if Timestamp::parse(text).is_some() => Ok(value),
         (Type::Binary, Value::String(text)) if is_base64(text) => Ok(value),
         (Type::Binary, Value::String(_)) => {
             Err(Error::value(format!("{at} is not base64. Send base64 or base64url (RFC 4648 §4 or §5).")))
         }
         (Type::DateTime, Value::String(_)) => Err(Error::value(format!(
-            "{at} is not a date with a time. Send an xsd:dateTime such as 2011-05-13T04:42:34Z."
+            "{at} is not a date with a time as RFC 7643 §2.3.5 writes it. Send an xsd:dateTime such as 2011-05-13T04:42:34Z or 2011-05-13T04:42:34.5+02:00."
         ))),
         (Type::String, _) => wrong("a string", "Send a JSON string."),
         (Type::Reference, _) => wrong("a reference", "Send a URI as a JSON string."),
         (Type::Boolean, _) => wrong("a boolean", "Send true or false."),
         (Type::Decimal, _) => wrong("a decimal", "Send a JSON number."),
+        (Type::Integer, Value::Number(_)) => Err(Error::value(format!(
+            "{at} must be an integer of at most 64 bits, but another number was sent. Send a JSON number without fraction or exponent, from -2^63 to 2^64-1."
+        ))),
         (Type::Integer, _) => wrong("an integer", "Send a JSON number without fraction or exponent."),
         (Type::DateTime, _) => wrong("a dateTime", "Send an xsd:dateTime string such as 2011-05-13T04:42:34Z."),
         (Type::Binary, _) => wrong("binary", "Send a base64 string."),
@@ -182,19 +242,6 @@ fn wrong_type(at: &Location, expected: &str, found: &Value, send: &str) -> Error
         Value::Object(_) => "an object",
     };
     Error::value(format!("{at} must be {expected}, but {found} was sent. {send}"))
-}
-
-/// xsd:dateTime as RFC 7643 §2.3.5 wants it: a date, `T`, a time to the second, and no more than a
-/// fraction and an offset behind it.
-fn is_date_time(text: &str) -> bool {
-    let shape_is_right = text.split_once('T').is_some_and(|(date, time)| {
-        let clock = time.get(..8).unwrap_or_default();
-        let date = date.strip_prefix('-').unwrap_or(date);
-        date.split('-').count() == 3
-            && clock.split(':').count() == 3
-            && text.bytes().all(|byte| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte))
-    });
-    shape_is_right && Timestamp::parse(text).is_some()
 }
 
 fn is_base64(text: &str) -> bool {
@@ -265,7 +312,7 @@ mod tests {
             vec![json!("a"), json!("b"), json!(null), json!("a")],
             &attribute,
             &Location::core("x"),
-            Unknown::Ignore,
+            Strictness::Lenient,
         );
         assert_eq!(list.unwrap(), [json!("a"), json!("b")]);
     }

@@ -5,23 +5,29 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{
-    Resource, Unknown,
+    Resource,
     finish::finish,
     location::Location,
     typed::{self, given_twice, same, unknown_attribute},
 };
 use crate::{
     Error, ErrorKind,
-    schema::{Attribute, Mutability, ResourceType},
+    schema::{Attribute, Mutability, ResourceType, Strictness},
 };
 
-pub(super) fn create(body: Value, rt: &ResourceType, unknown: Unknown) -> Result<Resource, Error> {
-    let document = read(body, rt, unknown)?;
+pub(super) fn create(body: Value, rt: &ResourceType) -> Result<Resource, Error> {
+    let document = read(body, rt)?;
     Ok(Resource { document: finish(document, rt)? })
 }
 
-pub(super) fn replace(old: &Resource, body: Value, rt: &ResourceType, unknown: Unknown) -> Result<Resource, Error> {
-    let mut document = read(body, rt, unknown)?;
+pub(super) fn replace(old: &Resource, body: Value, rt: &ResourceType) -> Result<Resource, Error> {
+    let not_understood = not_understood(&body, rt);
+    let mut document = read(body, rt)?;
+    for (name, attributes) in not_understood {
+        if old.document.contains_key(name) {
+            return Err(typed::not_understood(&Location::core(name), attributes));
+        }
+    }
     let core = ResourceType::common_attributes().iter().chain(&rt.schema.attributes);
     for attribute in core {
         carry_over(&old.document, &mut document, attribute, &Location::core(&attribute.name))?;
@@ -43,25 +49,44 @@ pub(super) fn replace(old: &Resource, body: Value, rt: &ResourceType, unknown: U
     Ok(Resource { document: finish(document, rt)? })
 }
 
+/// The complex attributes with one value, and the extensions, of which a body says something that
+/// nobody understands, with what they can have: in a PUT dropping it would unassign what is there.
+fn not_understood<'r>(body: &Value, rt: &'r ResourceType) -> Vec<(&'r str, &'r [Arc<Attribute>])> {
+    let attributes = body.as_object().into_iter().flatten();
+    let understood_as = |name: &str| match (rt.attribute(name), rt.extension(name)) {
+        (Some(attribute), _) if attribute.is_complex() && attribute.mutability != Mutability::ReadOnly => {
+            Some((attribute.name.as_str(), attribute.sub_attributes.as_slice()))
+        }
+        (None, Some(extension)) => Some((extension.schema.id.as_str(), extension.schema.attributes.as_slice())),
+        _ => None,
+    };
+    attributes
+        .filter_map(|(name, value)| Some((value.as_object()?, understood_as(name)?)))
+        .filter(|(given, (_, attributes))| typed::is_unknown(given, attributes, rt.strictness))
+        .map(|(_, understood_as)| understood_as)
+        .collect()
+}
+
 /// The body with canonical names and checked values, in the order in which they came.
-fn read(body: Value, rt: &ResourceType, unknown: Unknown) -> Result<Map<String, Value>, Error> {
+fn read(body: Value, rt: &ResourceType) -> Result<Map<String, Value>, Error> {
     let Value::Object(body) = body else {
         return Err(Error::syntax("The body is not a JSON object. Send the resource as one object."));
     };
+    let strictness = rt.strictness;
     let mut document = Map::new();
     let mut seen: Vec<&str> = Vec::new();
     for (key, value) in body {
         let (name, value) = if key.eq_ignore_ascii_case("schemas") {
-            check_schemas(&value, rt, unknown)?;
+            check_schemas(&value, rt)?;
             ("schemas", None)
         } else if let Some(attribute) = rt.attribute(&key) {
             let at = Location::core(&attribute.name);
-            (attribute.name.as_str(), typed::attribute(value, attribute, &at, unknown)?)
+            (attribute.name.as_str(), typed::attribute(value, attribute, &at, strictness)?)
         } else if let Some(extension) = rt.extension(&key) {
             let schema = &extension.schema;
-            (schema.id.as_str(), read_extension(value, &schema.id, &schema.attributes, unknown)?)
+            (schema.id.as_str(), read_extension(value, &schema.id, &schema.attributes, strictness)?)
         } else {
-            unknown_attribute(&Location::core(&key), unknown)?;
+            unknown_attribute(&Location::core(&key), strictness)?;
             continue;
         };
         if seen.contains(&name) {
@@ -79,12 +104,14 @@ fn read_extension(
     value: Value,
     urn: &str,
     attributes: &[Arc<Attribute>],
-    unknown: Unknown,
+    strictness: Strictness,
 ) -> Result<Option<Value>, Error> {
     match value {
         Value::Null => Ok(None),
         Value::Object(given) => {
-            let object = typed::object(given, attributes, &Location::extension(urn), unknown)?;
+            let at = Location::extension(urn);
+            typed::refuse_wrapped(&given, urn, attributes, &at, strictness)?;
+            let object = typed::object(given, attributes, &at, strictness)?;
             Ok(Some(Value::Object(object)))
         }
         _ => Err(Error::syntax(format!("{urn} is not a JSON object. Send the extension's attributes as one object."))),
@@ -93,7 +120,7 @@ fn read_extension(
 
 /// `schemas` in a body says nothing that the content does not: it is computed. Clients leave it out
 /// and send old URNs, so it only has to be a list of strings.
-fn check_schemas(value: &Value, rt: &ResourceType, unknown: Unknown) -> Result<(), Error> {
+fn check_schemas(value: &Value, rt: &ResourceType) -> Result<(), Error> {
     let urns = match value {
         Value::Null => return Ok(()),
         Value::Array(urns) => urns,
@@ -104,7 +131,7 @@ fn check_schemas(value: &Value, rt: &ResourceType, unknown: Unknown) -> Result<(
             return Err(Error::syntax("schemas holds something other than strings. Send a JSON array of schema URNs."));
         };
         let known = rt.schema.id.eq_ignore_ascii_case(urn) || rt.extension(urn).is_some();
-        if !known && unknown == Unknown::Refuse {
+        if !known && rt.strictness == Strictness::Strict {
             return Err(Error::syntax(format!(
                 "schemas names \"{urn}\", which {} does not have. Send only URNs that /ResourceTypes/{} lists.",
                 rt.name, rt.name
@@ -114,8 +141,8 @@ fn check_schemas(value: &Value, rt: &ResourceType, unknown: Unknown) -> Result<(
     Ok(())
 }
 
-/// What a PUT leaves standing of the old value: `immutable` values, and `writeOnly` ones, which a
-/// client cannot know and therefore cannot send back.
+/// What a PUT leaves standing of the old value: `immutable` values; `writeOnly` ones, which a client
+/// cannot know and therefore cannot send back; and one whose absence would mean the opposite (`active: false`).
 fn carry_over(
     old: &Map<String, Value>,
     new: &mut Map<String, Value>,
@@ -126,6 +153,9 @@ fn carry_over(
     let Some(before) = old.get(name) else { return Ok(()) };
     match (attribute.mutability, new.get_mut(name)) {
         (Mutability::Immutable | Mutability::WriteOnly, None) => {
+            new.insert(name.clone(), before.clone());
+        }
+        (Mutability::ReadWrite, None) if attribute.is_opposite_of_absent(before) => {
             new.insert(name.clone(), before.clone());
         }
         (Mutability::Immutable, Some(after)) => {

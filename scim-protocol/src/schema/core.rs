@@ -35,10 +35,20 @@ pub(super) fn schemas() -> &'static [Arc<Schema>] {
             include_str!("../../schemas/schema.json"),
         ]
         .into_iter()
-        .map(embedded)
+        .map(embedded::<Schema>)
+        .map(|schema| Arc::new(if schema.id == USER { with_status(schema) } else { schema }))
         .collect()
     });
     &SCHEMAS
+}
+
+/// The User schema, in which the absence of `active` means that the user is: RFC 7643 §4.1.1 leaves it to
+/// the service provider (decision 31).
+fn with_status(mut user: Schema) -> Schema {
+    for attribute in user.attributes.iter_mut().filter(|attribute| attribute.name == "active") {
+        Arc::make_mut(attribute).absent_means = Some(true);
+    }
+    user
 }
 
 /// The attributes that every resource has (RFC 7643 §3.1), in writing order.

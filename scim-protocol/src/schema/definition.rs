@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Attribute, Extension, ResourceType, Schema, SchemaRegistry, Type};
+use super::{Attribute, Extension, ResourceType, Schema, SchemaRegistry, Strictness, Type};
 use crate::{Error, path::AttributePath};
 
 /// Endpoints of the protocol itself (RFC 7644 §3.2 table 2), which no resource type may take.
@@ -96,7 +96,7 @@ fn new_resource_type(
             )));
         }
     }
-    Ok(ResourceType { name, endpoint, description, schema, extensions: Vec::new() })
+    Ok(ResourceType { name, endpoint, description, schema, extensions: Vec::new(), strictness: Strictness::default() })
 }
 
 fn check_schema(schema: &Schema, registry: &SchemaRegistry) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Attribute, Schema, Uniqueness, core, definition};
+use super::{Attribute, Schema, Strictness, Uniqueness, core, definition};
 use crate::Error;
 
 /// A schema that a resource type adds to its core schema (RFC 7643 §6, `schemaExtensions`).
@@ -27,6 +27,8 @@ pub struct ResourceType {
     pub schema: Arc<Schema>,
     /// The extensions, in order.
     pub extensions: Vec<Extension>,
+    /// How strictly requests for its resources are read.
+    pub strictness: Strictness,
 }
 
 impl ResourceType {
@@ -61,8 +63,8 @@ impl SchemaRegistry {
     pub fn core() -> Self {
         static CORE: LazyLock<SchemaRegistry> = LazyLock::new(|| {
             let mut registry = SchemaRegistry { schemas: core::schemas().to_vec(), resource_types: Vec::new() };
-            let user = registry.resource_type_of(core::USER, "User", "/Users", "Accounts of people");
-            let group = registry.resource_type_of(core::GROUP, "Group", "/Groups", "Groups of users and groups");
+            let user = registry.resource_type_of(core::USER, "User", "/Users", "User Account");
+            let group = registry.resource_type_of(core::GROUP, "Group", "/Groups", "Group");
             let enterprise = registry.schema(core::ENTERPRISE_USER).cloned();
             registry.resource_types.extend(user.map(|user| {
                 let extensions = enterprise.map(|schema| Extension { schema, required: false }).into_iter().collect();
@@ -81,6 +83,7 @@ impl SchemaRegistry {
             description: description.to_owned(),
             schema: Arc::clone(self.schema(urn)?),
             extensions: Vec::new(),
+            strictness: Strictness::default(),
         })
     }
 
@@ -113,6 +116,16 @@ impl SchemaRegistry {
             return Ok(registry);
         }
         Err(Error::value(format!("There is no attribute \"{attribute}\" in the core schema of {resource_type}.")))
+    }
+
+    /// This registry with all requests read so strictly.
+    #[must_use]
+    pub fn with_strictness(&self, strictness: Strictness) -> Self {
+        let mut registry = self.clone();
+        for resource_type in &mut registry.resource_types {
+            Arc::make_mut(resource_type).strictness = strictness;
+        }
+        registry
     }
 
     /// This registry with the core schema of a resource type changed: for a server that has less

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     clock::ManualClock,
     store::sled::SledStore,
-    tenant::{DirectoryError, Settings},
+    tenant::{DirectoryError, Profile, Settings},
     token::{Issued, LedgerError, Status, ledger::LIFETIME},
 };
 
@@ -22,17 +22,21 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = ManualClock::at(Timestamp::from_millis(20_000 * DAY));
         let store = Arc::new(SledStore::open(directory.path(), Arc::new(clock.clone())).unwrap());
         let access = Access::load(store, Arc::new(clock.clone())).await.unwrap();
-        let (tenant, first) = access.directory().create("acme", Settings::default(), Some(LIFETIME)).await.unwrap();
+        let (tenant, first) = access.directory().create("acme", settings, Some(LIFETIME)).await.unwrap();
         access.reload().await.unwrap();
         Self { access, clock, tenant, first: first.unwrap(), _directory: directory }
     }
 
     async fn issue(&self) -> Result<Issued, LedgerError> {
-        let issued = self.access.directory().ledger().issue(self.tenant.id, Scopes::ALL, LIFETIME).await;
+        let issued = self.access.directory().ledger().issue(&self.tenant, None, Scopes::ALL, LIFETIME).await;
         self.access.reload().await.unwrap();
         issued
     }
@@ -112,12 +116,51 @@ async fn a_token_ends_and_revocation_takes_effect_at_once() {
 }
 
 #[tokio::test]
-async fn at_most_two_tokens_live_and_an_expired_one_makes_room() {
+async fn tokens_have_names_and_a_number_that_is_set() {
     let world = World::new().await;
-    let second = world.issue().await.unwrap();
-    assert!(matches!(world.issue().await, Err(LedgerError::Full)));
     let ledger = world.access.directory().ledger();
-    assert!(matches!(ledger.rotate(world.tenant.id, LIFETIME, None).await, Err(LedgerError::Full)));
+    let issue = |name: &str| ledger.issue(&world.tenant, Some(name.to_owned()), Scopes::ALL, LIFETIME);
+    for number in 2..=10 {
+        issue(&format!("app-{number}")).await.unwrap();
+    }
+    assert!(matches!(issue("app-11").await, Err(LedgerError::Full(10))));
+    assert!(matches!(issue("APP-2").await, Err(LedgerError::NameTaken(_))));
+    assert!(matches!(ledger.rotate(&world.tenant, Some("app-2"), LIFETIME, None).await, Err(LedgerError::Full(10))));
+    let third = ledger.find(world.tenant.id, "app-3").await.unwrap();
+    ledger.revoke(world.tenant.id, third.id).await.unwrap();
+    assert!(matches!(ledger.rotate(&world.tenant, None, LIFETIME, None).await, Err(LedgerError::Ambiguous)));
+    assert!(matches!(
+        ledger.rotate(&world.tenant, Some("app-3"), LIFETIME, None).await,
+        Err(LedgerError::NoSuchName(_))
+    ));
+    let (old, new) = ledger.rotate(&world.tenant, Some("App-2"), LIFETIME, None).await.unwrap();
+    assert_eq!((old.name.as_deref(), new.token.name.as_deref()), (Some("app-2"), Some("app-2")));
+    // One successor at a time, and a name that two have is no name.
+    for which in ["app-2", &old.id.to_string(), &new.token.id.to_string()] {
+        assert!(matches!(
+            ledger.rotate(&world.tenant, Some(which), LIFETIME, None).await,
+            Err(LedgerError::Several(..))
+        ));
+    }
+    assert!(matches!(ledger.find(world.tenant.id, "app-2").await, Err(LedgerError::Several(..))));
+    ledger.revoke(world.tenant.id, old.id).await.unwrap();
+    assert_eq!(ledger.find(world.tenant.id, "app-2").await.unwrap().id, new.token.id);
+    for name in ["", "a b", "scim_x", "0190a5c6-0000-7000-8000-000000000000"] {
+        assert!(matches!(issue(name).await, Err(LedgerError::Name(_))), "{name}");
+    }
+
+    let world = World::with(Settings { max_tokens: Some(1), ..Settings::default() }).await;
+    assert!(matches!(world.issue().await, Err(LedgerError::Full(1))));
+}
+
+#[tokio::test]
+async fn under_identity_center_at_most_two_tokens_live_and_an_expired_one_makes_room() {
+    let profile = Profile::IdentityCenter;
+    let world = World::with(Settings { profile, max_tokens: Some(9), ..Settings::default() }).await;
+    let second = world.issue().await.unwrap();
+    assert!(matches!(world.issue().await, Err(LedgerError::Full(2))));
+    let ledger = world.access.directory().ledger();
+    assert!(matches!(ledger.rotate(&world.tenant, None, LIFETIME, None).await, Err(LedgerError::Full(2))));
 
     world.clock.advance(365 * DAY);
     assert_eq!(ledger.live(world.tenant.id).await.unwrap().len(), 0);
@@ -132,9 +175,9 @@ async fn at_most_two_tokens_live_and_an_expired_one_makes_room() {
 
 #[tokio::test]
 async fn two_administrators_at_once_cannot_issue_a_third_token() {
-    let world = World::new().await;
+    let world = World::with(Settings { profile: Profile::IdentityCenter, ..Settings::default() }).await;
     let ledger = world.access.directory().ledger();
-    let issue = || ledger.issue(world.tenant.id, Scopes::ALL, LIFETIME);
+    let issue = || ledger.issue(&world.tenant, None, Scopes::ALL, LIFETIME);
     let outcomes = tokio::join!(issue(), issue(), issue());
     let issued = [outcomes.0.is_ok(), outcomes.1.is_ok(), outcomes.2.is_ok()];
     assert_eq!(issued.iter().filter(|ok| **ok).count(), 1, "{issued:?}");
@@ -146,7 +189,7 @@ async fn rotation_overlaps_and_may_end_by_itself() {
     let world = World::new().await;
     let ledger = world.access.directory().ledger();
     let week = Duration::from_secs(7 * 86_400);
-    let (old, new) = ledger.rotate(world.tenant.id, LIFETIME, Some(week)).await.unwrap();
+    let (old, new) = ledger.rotate(&world.tenant, None, LIFETIME, Some(week)).await.unwrap();
     world.access.reload().await.unwrap();
     assert_eq!(old.id, world.first.token.id);
     world.check_token(&world.first, 200);
@@ -155,7 +198,7 @@ async fn rotation_overlaps_and_may_end_by_itself() {
     world.check_token(&world.first, 401);
     world.check_token(&new, 200);
 
-    let (_, third) = ledger.rotate(world.tenant.id, LIFETIME, None).await.unwrap();
+    let (_, third) = ledger.rotate(&world.tenant, None, LIFETIME, None).await.unwrap();
     world.access.reload().await.unwrap();
     world.check_token(&third, 200);
     world.check_token(&new, 200);

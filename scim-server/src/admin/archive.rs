@@ -213,6 +213,14 @@ pub fn verify(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u6
             };
             end = Some(said);
         } else {
+            // The first line tells another kind of file from one that was cut off.
+            if sum.items() == 0
+                && let Err(error) = read(&line)
+            {
+                return Err(AdminError::Refused(format!(
+                    "line 1 is not a line of an export or backup: {error}; name a file that `export` or `backup` has written"
+                )));
+            }
             sum.add(&line);
         }
     }
@@ -301,6 +309,7 @@ mod tests {
         check_verify(&format!("{item}\n{end}\n"), Ok(1));
         check_verify(&format!("{}\n", write_end(&Sum::default()).unwrap()), Ok(0));
         check_verify("", Err("cut off"));
+        check_verify("{\n  \"schemas\": []\n}", Err("line 1 is not a line of an export"));
         check_verify(&item, Err("cut off"));
         check_verify(&format!("{item}\n{item}\n{end}"), Err("damaged"));
         check_verify(&format!("{item}\n{end}\n{item}"), Err("behind its last one"));

@@ -31,15 +31,22 @@ impl Client {
     /// Connects to the server that runs on this data directory. `None` when none does, also when
     /// one that was killed has left its address.
     pub async fn connect(place: &Place) -> io::Result<Option<Self>> {
-        let Some(address) = place.address() else {
+        let about = |what: &str, error: &io::Error| io::Error::new(error.kind(), format!("{what}: {error}"));
+        let address = place.address().map_err(|error| about("its address in admin.addr cannot be read", &error))?;
+        let Some(address) = address else {
             return Ok(None);
         };
         let connecting = tokio::time::timeout(Duration::from_secs(5), TcpStream::connect(address));
         let Ok(Ok(stream)) = connecting.await else {
             return Ok(None);
         };
-        let token = place.token()?;
+        let token = place.token().map_err(|error| about("its token in admin.token cannot be read", &error))?;
         Ok(Some(Self { stream, address, token }))
+    }
+
+    /// Where the server's listener for administrators is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Sends a command with its input; its lines come out of the channel.

@@ -5,13 +5,19 @@
 //! are passed over and compared with what was loaded by their checksum, so that another file cannot
 //! go on in the place of the first. Tenants stay closed until everything is there, so that nobody
 //! writes to one of which a half is missing, and a portion that is loaded twice meets only itself.
+//!
+//! A tenant that is to be replaced goes on as it is meanwhile: the new one is loaded beside it, and
+//! takes its place in one commit at the end ([`replacement`]).
 
 mod mark;
+mod replacement;
+
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use self::mark::Mark;
 pub(super) use self::mark::is_mark;
+use self::{mark::Mark, replacement::Replacement};
 use super::{AdminContext, AdminError, Input, Line, Output, archive};
 use crate::{
     event::{Action, Event},
@@ -43,7 +49,7 @@ pub(super) async fn import(
     input: &mut Input,
     output: &Output,
 ) -> Result<(), AdminError> {
-    if discard {
+    if discard || is_being_given_up(context).await? {
         forget(context).await?;
     }
     let mut import = Import::begin(context, replace).await?;
@@ -67,6 +73,13 @@ pub(super) async fn import(
     }
 }
 
+/// Whether somebody has begun to give up an import, and was cut off in that: what the mark says is there
+/// may be gone.
+async fn is_being_given_up(context: &AdminContext) -> Result<bool, StoreError> {
+    let tenants = context.access.directory().list().await?;
+    Ok(tenants.iter().any(|tenant| tenant.importing && tenant.deleting))
+}
+
 /// Gives up an import that was cut off: what it has brought goes.
 async fn forget(context: &AdminContext) -> Result<(), AdminError> {
     let Some(mut mark) = Mark::read(&*context.store).await? else { return Ok(()) };
@@ -77,6 +90,7 @@ async fn forget(context: &AdminContext) -> Result<(), AdminError> {
     mark.remove(&*context.store).await
 }
 
+/// Removes what an import has brought of a tenant.
 async fn remove(context: &AdminContext, tenant: TenantRecord) -> Result<(), AdminError> {
     let directory = context.access.directory();
     let closed = directory.close(tenant, true).await?;
@@ -99,6 +113,8 @@ struct Import<'a> {
     batch: Vec<Item>,
     /// The records of the tenants as they are to be at the end, when they open.
     tenants: Vec<Item>,
+    /// The tenants that take the place of others, by the id that both have.
+    replacements: BTreeMap<TenantId, Replacement>,
     resources: u64,
 }
 
@@ -123,9 +139,11 @@ impl<'a> Import<'a> {
             mark.write(&*context.store).await?;
             tracing::info!(items = mark.done.items, "going on with an import that was cut off");
         }
+        let staged = there.iter().filter_map(Replacement::staged).collect();
         Ok(Self {
             context,
             entries: context.entries_of(),
+            replacements: staged,
             behind: mark.done.clone(),
             mark,
             sum: archive::Sum::default(),
@@ -177,11 +195,21 @@ impl<'a> Import<'a> {
             return Err(another());
         }
         self.count(&item);
-        if let Item::Resource(key, ..) = &item
-            && is_tenant(key)
-        {
-            self.tenants.push(self.indexed(item)?);
-            self.reload = true;
+        match &item {
+            Item::Resource(key, record, _) if is_tenant(key) => {
+                match self.replacements.get_mut(&TenantId(key.id.0)) {
+                    Some(replacement) => replacement.tenant = Some(TenantRecord::from_record(key.id, record)?),
+                    None => self.tenants.push(self.indexed(item)?),
+                }
+                self.reload = true;
+            }
+            Item::Resource(key, record, _) if is_token(key) => {
+                let token = token::Token::from_record(key.id, record)?;
+                if let Some(replacement) = self.replacements.get_mut(&token.tenant) {
+                    replacement.tokens.push(token);
+                }
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -200,13 +228,30 @@ impl<'a> Import<'a> {
                     if tenant.importing {
                         return Err(unfinished());
                     }
+                    if tenant.home.is_some() || tenant.replaces.is_some() {
+                        return Err(AdminError::Refused(format!(
+                            "tenant {:?} in the file is said to be kept elsewhere; it was not written by `export`",
+                            tenant.name
+                        )));
+                    }
                     self.admit(&tenant).await?;
                     self.reload = true;
-                    let closed = closed(key, record, tenant)?;
-                    self.tenants.push(self.indexed(item)?);
-                    item = closed;
+                    if let Some(replacement) = self.replacements.get_mut(&tenant.id) {
+                        item = replacement.stage(record, tenant)?;
+                    } else {
+                        let closed = closed(key, record, tenant)?;
+                        self.tenants.push(self.indexed(item)?);
+                        item = closed;
+                    }
                 }
-                token::record::KIND => self.require(token::Token::from_record(key.id, record)?.tenant)?,
+                token::record::KIND => {
+                    let token = token::Token::from_record(key.id, record)?;
+                    self.require(token.tenant)?;
+                    if let Some(replacement) = self.replacements.get_mut(&token.tenant) {
+                        replacement.tokens.push(token);
+                        return Ok(());
+                    }
+                }
                 _ if is_mark(&item) => return Err(unfinished()),
                 // What else the system keeps belongs to a whole store, not to its tenants.
                 _ if self.mark.fresh => {}
@@ -219,8 +264,14 @@ impl<'a> Import<'a> {
             Item::Event(tenant, _) => self.require(*tenant)?,
         }
         self.count(&item);
+        let item = item.moved(|tenant| self.home(tenant));
         self.batch.push(self.indexed(item)?);
         Ok(())
+    }
+
+    /// Where what the file has of a tenant is loaded.
+    fn home(&self, tenant: TenantId) -> TenantId {
+        self.replacements.get(&tenant).map_or(tenant, |replacement| replacement.home)
     }
 
     fn count(&mut self, item: &Item) {
@@ -233,10 +284,14 @@ impl<'a> Import<'a> {
         match directory.find(&tenant.id.to_string()).await {
             // The portion in which it came is behind the mark.
             Ok(there) if there.importing => {}
-            Ok(there) if self.mark.replace => remove(self.context, there).await?,
+            Ok(there) if there.deleting => remove(self.context, there).await?,
+            Ok(there) if self.mark.replace => {
+                let random = || Replacement::at(TenantId::random(rand::random()));
+                self.replacements.entry(there.id).or_insert_with(random);
+            }
             Ok(there) => {
                 return Err(AdminError::Refused(format!(
-                    "tenant {:?} ({}) is already there; use --replace to delete it first with everything in it",
+                    "tenant {:?} ({}) is already there; use --replace to put the file's in its place, with everything in it",
                     there.name, there.id
                 )));
             }
@@ -251,12 +306,12 @@ impl<'a> Import<'a> {
                 other.id, other.name
             )));
         }
-        self.mark.tenants.insert(tenant.id);
+        self.mark.tenants.insert(self.home(tenant.id));
         Ok(())
     }
 
     fn require(&self, tenant: TenantId) -> Result<(), AdminError> {
-        if self.mark.tenants.contains(&tenant) {
+        if self.mark.tenants.contains(&self.home(tenant)) {
             return Ok(());
         }
         Err(AdminError::Refused(format!(
@@ -310,19 +365,28 @@ impl<'a> Import<'a> {
         store.load(std::mem::take(&mut self.tenants)).await?;
         if !self.mark.fresh {
             // A whole store brings its own log. Here the log goes on, and tells the other processes.
-            for tenant in &self.mark.tenants {
+            let kept = |tenant: &&TenantId| self.replacements.values().all(|replacement| replacement.home != **tenant);
+            for tenant in self.mark.tenants.iter().filter(kept) {
                 let id = ResourceId(tenant.0);
                 let event = Event::administration(Action::Administer, tenant::record::KIND, id, &["imported"]);
                 store.commit(Commit::new(tenant::record::key(*tenant), event)).await?;
             }
         }
-        self.mark.remove(store).await?;
-        Ok(self.context.access.reload().await?)
+        if self.replacements.is_empty() {
+            self.mark.remove(store).await?;
+            return Ok(self.context.access.reload().await?);
+        }
+        let replacements = std::mem::take(&mut self.replacements);
+        replacement::swap(self.context, replacements, &mut self.mark).await
     }
 }
 
 fn is_tenant(key: &ResourceKey) -> bool {
     key.tenant == TenantId::SYSTEM && key.resource_type.as_str() == tenant::record::KIND
+}
+
+fn is_token(key: &ResourceKey) -> bool {
+    key.tenant == TenantId::SYSTEM && key.resource_type.as_str() == token::record::KIND
 }
 
 /// A tenant's record as it is until everything of the tenant is there.

@@ -47,12 +47,13 @@ pub(super) async fn fill(context: &AdminContext, mut tenant: TenantRecord) -> Re
     Err(AdminError::Refused("the tenant was changed again and again meanwhile; set the settings again".to_owned()))
 }
 
-/// Fills the indexes whose filling was cut off, because the process ended in the middle of it. Gives
-/// the names of their tenants. To be called when a server starts.
+/// Fills the indexes whose filling was cut off, because the process ended in the middle of it, and
+/// writes anew those whose values an older server folded otherwise. Gives the names of their tenants.
+/// To be called when a server starts.
 pub async fn finish_filling(context: &AdminContext) -> Result<Vec<String>, AdminError> {
     let mut filled = Vec::new();
     for tenant in context.access.directory().list().await? {
-        if !tenant.unfilled.is_empty() && !tenant.deleting {
+        if tenant.wants_indexing() && !tenant.deleting {
             filled.push(fill(context, tenant).await?.name);
         }
     }
@@ -77,6 +78,7 @@ async fn index_again(context: &AdminContext) -> Result<(), AdminError> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use scim_protocol::Timestamp;
     use serde_json::json;
 
@@ -85,8 +87,12 @@ mod tests {
         access::Access,
         clock::{Clock, ManualClock},
         cursor::Sealer,
+        event::{Action, Event},
+        index,
         operation::{Limits, Operations, UuidV7, password::Hasher},
-        store::{Store, sled::SledStore},
+        store::{
+            Body, Commit, IndexEntry, IndexKey, IndexValue, ResourceId, ResourceKey, Store, Write, sled::SledStore,
+        },
         tenant::{Settings, Tenant},
     };
 
@@ -99,9 +105,76 @@ mod tests {
             ids: Arc::new(UuidV7::default()),
             sealer: Sealer::new(&[7; 32], 60),
             limits: Limits::default(),
+            lanes: Arc::default(),
+            budget: crate::budget::Budget::new(1 << 20),
             passwords: Hasher::default(),
         });
-        AdminContext { store, access, clock, provision }
+        AdminContext { store, access, clock, provision, base: "http://localhost".to_owned() }
+    }
+
+    fn event(key: &ResourceKey) -> Event {
+        Event {
+            sequence: 0,
+            at: 0,
+            actor: "test".to_owned(),
+            action: Action::Create,
+            resource_type: key.resource_type.as_str().to_owned(),
+            target: key.id,
+            version: 0,
+            attributes: Vec::new(),
+            request: String::new(),
+        }
+    }
+
+    /// What an older server took for two names is readable still; the first is found and guarded as
+    /// names are compared now, and a twin of it is told of and stays.
+    #[tokio::test]
+    async fn values_that_were_folded_otherwise_are_indexed_anew() {
+        let place = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(place.path(), clock).unwrap());
+        let context = context(Arc::clone(&store)).await;
+        let (tenant, _) = context.access.directory().create("acme", Settings::default(), None).await.unwrap();
+        assert_eq!(finish_filling(&context).await.unwrap(), [""; 0], "a new tenant's indexes are right");
+
+        let entry = |id: ResourceId, value: &str| IndexEntry {
+            key: IndexKey {
+                tenant: tenant.id,
+                resource_type: "User".into(),
+                attribute: "userName".into(),
+                value: IndexValue(value.as_bytes().to_vec()),
+            },
+            id,
+            unique: true,
+        };
+        let mut ids = Vec::new();
+        for (n, name) in (1..).zip(["bob ", "alice", "alice\u{200b}"]) {
+            let id = ResourceId(uuid::Uuid::from_u128(n));
+            let key = ResourceKey { tenant: tenant.id, resource_type: "User".into(), id };
+            let visible = json!({"schemas": [], "id": id.to_string(), "userName": name}).to_string().into();
+            let body = Body { display: Bytes::new(), visible, hidden: Bytes::new() };
+            let mut commit = Commit::new(key.clone(), event(&key));
+            commit.writes = vec![Write::Put(key, body), Write::Index(entry(id, name))];
+            store.commit(commit).await.unwrap();
+            ids.push(id);
+        }
+        let old = TenantRecord { folding: 0, ..tenant.clone() };
+        let mut commit = Commit::new(old.key(), event(&old.key()));
+        commit.writes = vec![Write::Put(old.key(), old.body().unwrap())];
+        store.commit(commit).await.unwrap();
+        context.access.reload().await.unwrap();
+
+        assert!(finish_filling(&context).await.is_err(), "there are twins");
+        let held = |value: &str| entry(ids[0], value).key;
+        assert_eq!(store.lookup(&held(&index_text("Bob"))).await.unwrap(), Some(ids[0]));
+        assert_eq!(store.lookup(&held("bob ")).await.unwrap(), None);
+        assert_eq!(store.lookup(&held("alice")).await.unwrap(), Some(ids[1]));
+        let twin = ResourceKey { tenant: tenant.id, resource_type: "User".into(), id: ids[2] };
+        assert!(store.get(&twin).await.unwrap().is_some());
+    }
+
+    fn index_text(text: &str) -> String {
+        String::from_utf8(index::text_value(text, false).0).unwrap()
     }
 
     #[tokio::test]

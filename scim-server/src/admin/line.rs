@@ -1,6 +1,6 @@
 //! What goes in and comes out of a command: lines.
 //!
-//! On the wire each line is a JSON object with one member: `{"row":…}`, `{"progress":n}`, and at the
+//! On the wire each line is a JSON object with one member: `{"row":…}`, `{"more":n}`, `{"progress":n}`, and at the
 //! end `{"done":true}` or `{"error":"…"}`. A stream that ends without one of the last two was cut
 //! off. Rows are carried as text and never parsed on the way, so that what is exported arrives byte
 //! for byte.
@@ -37,6 +37,8 @@ pub enum Line {
     Done,
     /// The command has failed.
     Error(String),
+    /// So many rows there are beyond those that were asked for.
+    More(u64),
     /// So much is done.
     Progress(u64),
     /// A piece of what was asked for: JSON.
@@ -48,6 +50,7 @@ pub enum Line {
 enum Wire<T> {
     Done(bool),
     Error(String),
+    More(u64),
     Progress(u64),
     Row(T),
 }
@@ -59,6 +62,7 @@ impl Line {
             Self::Row(json) => return format!("{{\"row\":{json}}}"),
             Self::Done => Wire::Done(true),
             Self::Error(message) => Wire::Error(message.clone()),
+            Self::More(number) => Wire::More(*number),
             Self::Progress(done) => Wire::Progress(*done),
         };
         serde_json::to_string(&wire).unwrap_or_else(|_| "{\"error\":\"unwritable\"}".to_owned())
@@ -71,6 +75,7 @@ impl Line {
         Ok(match wire {
             Wire::Done(_) => Self::Done,
             Wire::Error(message) => Self::Error(message),
+            Wire::More(number) => Self::More(number),
             Wire::Progress(done) => Self::Progress(done),
             Wire::Row(json) => Self::Row(json.get().to_owned()),
         })
@@ -131,6 +136,7 @@ mod tests {
     fn lines_are_objects_with_one_member() {
         check(&Line::Done, "{\"done\":true}");
         check(&Line::Error("no \"x\"".to_owned()), "{\"error\":\"no \\\"x\\\"\"}");
+        check(&Line::More(7), "{\"more\":7}");
         check(&Line::Progress(12), "{\"progress\":12}");
         check(&Line::Row("{\"b\":1.10,\"a\":[]}".to_owned()), "{\"row\":{\"b\":1.10,\"a\":[]}}");
         assert!(Line::decode("{\"row\":").is_err());

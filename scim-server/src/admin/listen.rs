@@ -29,10 +29,15 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use subtle::ConstantTimeEq as _;
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, mpsc},
+};
 
 use super::{AdminContext, AdminRequest, Input, start};
 use crate::{
+    clock::SystemClock,
+    log::Seldom,
     store::{TenantId, TypeName},
     tenant,
     token::secret::{self, Digest},
@@ -40,6 +45,9 @@ use crate::{
 
 /// The longest line of input: a document, or the members of a group.
 const MAX_LINE: usize = 64 << 20;
+
+/// Connections at a time; further ones wait in the system's queue.
+const MAX_CONNECTIONS: usize = 64;
 
 /// How long commands in flight may go on when the server stops.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -57,6 +65,10 @@ pub struct Admin {
     pub token: Digest,
     /// Set when the server stops taking requests, so that balancers send them elsewhere.
     pub stopping: AtomicBool,
+    /// The base of the URLs that clients use, as it is set now.
+    pub base: Box<dyn Fn() -> String + Send + Sync>,
+    /// Commands that were refused.
+    pub refused: Seldom,
     /// The metrics, in the text form of Prometheus/OpenMetrics, and that form's media type.
     pub metrics: Box<dyn Fn() -> (String, &'static str) + Send + Sync>,
 }
@@ -65,14 +77,22 @@ pub struct Admin {
 /// ended, or half a minute has passed.
 pub async fn serve(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let failing = Seldom::default();
     tokio::pin!(stop);
     loop {
+        let accepted = async {
+            let permit = Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;
+            listener.accept().await.map(|(stream, peer)| (permit, stream, peer))
+        };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accepted => accepted,
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
+            // hyper would panic over the Date of its answer.
+            Ok(_) if !SystemClock::is_set() => {}
+            Ok((permit, stream, peer)) => {
                 let admin = Arc::clone(&admin);
                 let service = service_fn(move |request| {
                     let admin = Arc::clone(&admin);
@@ -85,10 +105,13 @@ pub async fn serve(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<O
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "an administrator's connection ended");
                     }
+                    drop(permit);
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept an administrator's connection");
+                if let Some(times) = failing.tell() {
+                    tracing::warn!(%error, times, "cannot accept an administrator's connection");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -110,9 +133,14 @@ async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> 
             let (metrics, kind) = (admin.metrics)();
             typed(StatusCode::OK, kind, Full::new(metrics.into()).boxed_unsync())
         }
+        (&Method::POST, "/admin") if request.headers().get_all(AUTHORIZATION).iter().count() > 1 => {
+            text(StatusCode::BAD_REQUEST, "There is more than one Authorization header.\n")
+        }
         (&Method::POST, "/admin") if authorized(admin, &request) => command(admin, request, peer).await,
         (&Method::POST, "/admin") => {
-            tracing::warn!(%peer, "an administrator's command without the token of admin.token was refused");
+            if let Some(times) = admin.refused.tell() {
+                tracing::warn!(%peer, times, "an administrator's command without the token of admin.token was refused");
+            }
             text(
                 StatusCode::UNAUTHORIZED,
                 "The administrators' token is missing or wrong; it is in admin.token in the data directory.\n",
@@ -129,6 +157,9 @@ async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> 
 async fn ready(admin: &Admin) -> Result<(), String> {
     if admin.stopping.load(Ordering::Relaxed) {
         return Err("the server is stopping".to_owned());
+    }
+    if admin.context.store.metrics().refusing.get() != 0 {
+        return Err("the store refuses writes, because one has failed: the log says why".to_owned());
     }
     let kind = TypeName::from(tenant::record::KIND);
     let answered = admin.context.store.count(TenantId::SYSTEM, &kind).await;
@@ -159,7 +190,8 @@ async fn command(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) ->
         }
     };
     tracing::info!(%peer, command = command.name(), "administration");
-    let output = start(admin.context.clone(), command, input);
+    let context = AdminContext { base: (admin.base)(), ..admin.context.clone() };
+    let output = start(context, command, input);
     let frames = futures_util::stream::unfold(output, |mut output| async move {
         let line = output.recv().await?;
         let bytes = Bytes::from(line.encode() + "\n");

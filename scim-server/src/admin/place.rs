@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::private;
 use crate::token::{Secret, secret};
 
 /// A data directory.
@@ -43,9 +44,13 @@ impl Place {
         self.0.join("store")
     }
 
-    /// Whether there is a store.
-    pub fn has_store(&self) -> bool {
-        self.store().is_dir()
+    /// Whether there is a store. An error when this user cannot see it: that is no absence.
+    pub fn has_store(&self) -> io::Result<bool> {
+        match fs::metadata(self.store()) {
+            Ok(found) => Ok(found.is_dir()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the lock of the data directory. `None` while another process has it.
@@ -63,9 +68,17 @@ impl Place {
     }
 
     /// Makes the directory, open to its owner only, and the administrators' token, where they are
-    /// not there yet.
+    /// not there yet. What is there is made private.
     pub fn prepare(&self) -> io::Result<()> {
-        if !self.0.is_dir() {
+        if self.0.is_dir() {
+            private::directory(&self.0)?;
+            if self.has_store()? {
+                private::directory(&self.store())?;
+            }
+            for file in [self.0.join("lock"), self.token_file(), self.address_file()] {
+                private::file(&file)?;
+            }
+        } else {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true);
             #[cfg(unix)]
@@ -88,9 +101,14 @@ impl Place {
         Ok(secret::digest(&self.token()?))
     }
 
-    /// Where a running server's listener for administrators says that it is.
-    pub fn address(&self) -> Option<SocketAddr> {
-        fs::read_to_string(self.address_file()).ok()?.trim().parse().ok()
+    /// Where a running server's listener for administrators says that it is; `None` when none does.
+    pub fn address(&self) -> io::Result<Option<SocketAddr>> {
+        match fs::read_to_string(self.address_file()) {
+            // A file that was cut off names nobody.
+            Ok(text) => Ok(text.trim().parse().ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes down where the listener is. Takes the place of what a server that was killed has left.
@@ -163,6 +181,23 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn what_was_open_is_made_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new(directory.path().join("data"));
+        place.prepare().unwrap();
+        fs::create_dir(place.store()).unwrap();
+        let opened = [place.path().to_owned(), place.store(), place.token_file()];
+        for path in &opened {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        place.prepare().unwrap();
+        let modes = opened.map(|path| fs::metadata(path).unwrap().permissions().mode() & 0o777);
+        assert_eq!(modes, [0o700, 0o700, 0o600]);
+    }
+
     #[test]
     fn one_process_at_a_time_has_the_lock() {
         let directory = tempfile::tempdir().unwrap();
@@ -178,10 +213,10 @@ mod tests {
     fn the_address_is_there_while_it_is_announced() {
         let directory = tempfile::tempdir().unwrap();
         let place = Place::new(directory.path());
-        assert_eq!(place.address(), None);
+        assert_eq!(place.address().unwrap(), None);
         let announced = place.announce("0.0.0.0:4711".parse().unwrap()).unwrap();
-        assert_eq!(place.address(), "127.0.0.1:4711".parse().ok());
+        assert_eq!(place.address().unwrap(), "127.0.0.1:4711".parse().ok());
         drop(announced);
-        assert_eq!(place.address(), None);
+        assert_eq!(place.address().unwrap(), None);
     }
 }

@@ -11,9 +11,9 @@ use scim_protocol::{
 };
 use serde_json::Value;
 
-use super::Provision;
+use super::{Listed, Provision};
 use crate::{
-    operation::{Answer, Condition, Content, Context, Operations},
+    operation::{Answer, Content, Context, Operations, Preconditions, pace::Pace},
     tenant::record::base_path,
     token::Caller,
 };
@@ -29,7 +29,7 @@ impl Provision for Operations {
         resource_type: &str,
         filter: Option<&str>,
         cursor: Option<&str>,
-    ) -> Result<(Vec<Value>, Option<String>), Error> {
+    ) -> Result<Listed, Error> {
         let rt = resource_type_of(caller, resource_type)?;
         let query = Query {
             filter: filter.map(Filter::parse).transpose()?,
@@ -39,41 +39,49 @@ impl Provision for Operations {
             ..Query::default()
         };
         let endpoint = rt.endpoint.clone();
-        let answer = self.query(&context(caller), &[rt], &endpoint, &query).await?;
+        let answer = self.query(&context(self, caller), &[rt], &endpoint, &query).await?;
         let Value::Object(mut list) = document(answer).await? else {
-            return Ok((Vec::new(), None));
+            return Ok(Listed::default());
         };
         let next = list.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
         let resources = match list.shift_remove("Resources") {
             Some(Value::Array(resources)) => resources,
             _ => Vec::new(),
         };
-        Ok((resources, next))
+        let total = list.get("totalResults").and_then(Value::as_u64).unwrap_or_default();
+        Ok(Listed { resources, next, total })
     }
 
     async fn show(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<Value, Error> {
         let rt = resource_type_of(caller, resource_type)?;
-        let answer = self.retrieve(&context(caller), &rt, id, &Query::default(), &Condition::None).await?;
+        let answer =
+            self.retrieve(&context(self, caller), &rt, id, &Query::default(), &Preconditions::default()).await?;
         document(answer).await
     }
 
     async fn create(&self, caller: &Caller, resource_type: &str, body: Value) -> Result<Value, Error> {
         let rt = resource_type_of(caller, resource_type)?;
         let answer =
-            Operations::create(self, &context(caller), &rt, self.ids.next(&*self.clock), body, &Query::default())
+            Operations::create(self, &context(self, caller), &rt, self.ids.next(&*self.clock), body, &Query::default())
                 .await?;
         document(answer).await
     }
 
     async fn delete(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<(), Error> {
         let rt = resource_type_of(caller, resource_type)?;
-        Operations::delete(self, &context(caller), &rt, id, &Condition::None).await.map(drop)
+        Operations::delete(self, &context(self, caller), &rt, id, &Preconditions::default()).await.map(drop)
     }
 }
 
 /// No request came over HTTP: locations are paths.
-fn context(caller: &Caller) -> Context {
-    Context { caller: caller.clone(), base: base_path(caller.tenant().id), request: None }
+fn context(operations: &Operations, caller: &Caller) -> Context {
+    let tenant = caller.tenant().id;
+    Context {
+        caller: caller.clone(),
+        base: base_path(tenant),
+        request: None,
+        pace: Pace::new(&operations.lanes, tenant),
+    }
 }
 
 fn resource_type_of(caller: &Caller, name: &str) -> Result<Arc<ResourceType>, Error> {

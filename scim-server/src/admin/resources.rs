@@ -3,8 +3,8 @@
 use scim_protocol::{Error, ErrorKind};
 use serde_json::{Value, json};
 
-use super::{AdminContext, AdminError, Output, tenants};
-use crate::{store::ResourceId, token::Caller};
+use super::{AdminContext, AdminError, Line, Output, tenants};
+use crate::{store::ResourceId, tenant::Profile, token::Caller};
 
 async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, AdminError> {
     let record = tenants::find(context, tenant).await?;
@@ -14,12 +14,38 @@ async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, A
     Ok(Caller::administrator(built))
 }
 
+/// What an administrator is about to do to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Create,
+    Delete,
+}
+
+impl Change {
+    /// Whether the model of `identity-center` has it done by hand although a provider provisions the
+    /// tenant: groups that a provider does not send are made there (Google Workspace), and what a
+    /// provider leaves behind is deleted (OneLogin and its groups). Users come from the provider alone.
+    fn is_for_administrators(self, resource_type: &str) -> bool {
+        self == Self::Delete || resource_type == "Group"
+    }
+}
+
 /// Refuses changes by hand while an identity provider may be making its own: it would undo them, or
 /// trip over them.
-async fn refuse_while_provisioned(context: &AdminContext, caller: &Caller, force: bool) -> Result<(), AdminError> {
+async fn refuse_while_provisioned(
+    context: &AdminContext,
+    caller: &Caller,
+    change: Change,
+    resource_type: &str,
+    force: bool,
+) -> Result<(), AdminError> {
     let tenant = caller.tenant();
+    let model = tenant.settings.profile == Profile::IdentityCenter;
+    if force || model && change.is_for_administrators(resource_type) {
+        return Ok(());
+    }
     let live = context.access.directory().ledger().live(tenant.id).await?;
-    if force || live.is_empty() {
+    if live.is_empty() {
         return Ok(());
     }
     Err(AdminError::Refused(format!(
@@ -40,17 +66,27 @@ pub(super) async fn list(
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
     let mut left = limit.unwrap_or(usize::MAX);
+    let mut shown = 0;
+    let mut total = 0;
     let mut cursor = None;
     loop {
-        let (page, next) = context.provision.list(&caller, resource_type, filter, cursor.as_deref()).await?;
-        for resource in page.iter().take(left) {
+        let page = context.provision.list(&caller, resource_type, filter, cursor.as_deref()).await?;
+        total = total.max(page.total);
+        for resource in page.resources.iter().take(left) {
             output.row(resource).await?;
+            shown += 1;
         }
-        left = left.saturating_sub(page.len());
-        match next {
+        left = left.saturating_sub(page.resources.len());
+        match page.next {
             Some(next) if left > 0 => cursor = Some(next),
-            _ => return Ok(()),
+            _ => break,
         }
+    }
+    match total.saturating_sub(shown) {
+        0 => Ok(()),
+        more if limit.is_some() => output.line(Line::More(more)).await,
+        // They were removed while the list was read.
+        _ => Ok(()),
     }
 }
 
@@ -72,12 +108,20 @@ pub(super) async fn create(
     context: &AdminContext,
     tenant: &str,
     resource_type: &str,
-    body: Value,
+    mut body: Value,
+    members: &[String],
     force: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
-    refuse_while_provisioned(context, &caller, force).await?;
+    refuse_while_provisioned(context, &caller, Change::Create, resource_type, force).await?;
+    if let (false, Value::Object(body)) = (members.is_empty(), &mut body) {
+        let mut values = Vec::new();
+        for name in members {
+            values.push(json!({"value": member(context, &caller, name).await?}));
+        }
+        body.insert("members".to_owned(), values.into());
+    }
     let resource = context.provision.create(&caller, resource_type, body).await?;
     output.row(&resource).await
 }
@@ -92,21 +136,51 @@ pub(super) async fn delete(
     output: &Output,
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
-    refuse_while_provisioned(context, &caller, force).await?;
+    refuse_while_provisioned(context, &caller, Change::Delete, resource_type, force).await?;
     let resource = find(context, &caller, resource_type, name).await?;
     let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
     context.provision.delete(&caller, resource_type, id).await?;
     output.row(&json!({"id": id, "deleted": true})).await
 }
 
+/// The id of a member: it may be named by its id, its `userName`, or a group by its `displayName`.
+async fn member(context: &AdminContext, caller: &Caller, name: &str) -> Result<String, Error> {
+    if ResourceId::parse(name).is_some() {
+        return Ok(name.to_owned());
+    }
+    let found = match named(context, caller, "User", name).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            named(context, caller, "Group", name).await.map_err(|error| match error.kind() {
+                ErrorKind::NotFound => Error::new(
+                    ErrorKind::NotFound,
+                    format!("There is no user with the userName \"{name}\" and no group with that displayName."),
+                ),
+                _ => error,
+            })?
+        }
+        found => found?,
+    };
+    Ok(found.get("id").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
 /// A resource by its id or by what people call it.
 async fn find(context: &AdminContext, caller: &Caller, resource_type: &str, name: &str) -> Result<Value, Error> {
     if ResourceId::parse(name).is_some() {
-        return context.provision.show(caller, resource_type, name).await;
+        match context.provision.show(caller, resource_type, name).await {
+            // A name may have the form of an id.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return named(context, caller, resource_type, name).await.map_err(|_| error);
+            }
+            found => return found,
+        }
     }
+    named(context, caller, resource_type, name).await
+}
+
+async fn named(context: &AdminContext, caller: &Caller, resource_type: &str, name: &str) -> Result<Value, Error> {
     let attribute = if resource_type == "User" { "userName" } else { "displayName" };
     let filter = format!("{attribute} eq {}", Value::from(name));
-    let (mut found, _) = context.provision.list(caller, resource_type, Some(&filter), None).await?;
+    let mut found = context.provision.list(caller, resource_type, Some(&filter), None).await?.resources;
     let first = if found.is_empty() { None } else { Some(found.swap_remove(0)) };
     match (first, found.len()) {
         (Some(resource), 0) => Ok(resource),

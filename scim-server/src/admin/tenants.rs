@@ -6,11 +6,11 @@ use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AdminContext, AdminError, Output, indexing};
+use super::{AdminContext, AdminError, Output, indexing, schemas};
 use crate::{
-    store::{ResourceId, TypeName},
+    store::TypeName,
     tenant::{Directory, DirectoryError, Profile, Settings, Tenant, TenantRecord},
-    token::{Issued, Scopes, Status, Token, reminder},
+    token::{Issued, Scopes, Status, Token, reminder, secret::PREFIX},
 };
 
 /// A tenant as it is shown.
@@ -19,6 +19,7 @@ struct TenantView<'a> {
     tenant_id: String,
     tenant: &'a str,
     path: String,
+    endpoint: String,
     profile: Profile,
     disabled: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -34,6 +35,8 @@ struct TenantView<'a> {
 #[derive(Serialize)]
 struct TokenView<'a> {
     token_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     tenant_id: String,
     tenant: &'a str,
     scopes: Scopes,
@@ -51,7 +54,10 @@ struct IssuedView<'a> {
     tenant_id: String,
     tenant: &'a str,
     path: String,
+    endpoint: String,
     token_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     token: &'a str,
     expires: String,
     /// Not said of a tenant's first token, which may do everything.
@@ -69,12 +75,14 @@ struct Previous {
 }
 
 impl<'a> IssuedView<'a> {
-    fn new(tenant: &'a TenantRecord, issued: &'a Issued) -> Self {
+    fn new(context: &AdminContext, tenant: &'a TenantRecord, issued: &'a Issued) -> Self {
         Self {
             tenant_id: tenant.id.to_string(),
             tenant: &tenant.name,
             path: tenant.path(),
+            endpoint: context.endpoint(tenant),
             token_id: issued.token.id.to_string(),
+            name: issued.token.name.as_deref(),
             token: issued.secret.reveal(),
             expires: issued.token.expires().to_string(),
             scopes: Some(issued.token.scopes),
@@ -88,12 +96,18 @@ impl AdminContext {
         self.access.directory()
     }
 
+    /// What an identity provider is given as the base URL.
+    fn endpoint(&self, tenant: &TenantRecord) -> String {
+        format!("{}{}", self.base, tenant.path())
+    }
+
     async fn show_tenant(&self, tenant: &TenantRecord, output: &Output) -> Result<(), AdminError> {
-        let count = async |kind: &str| self.store.count(tenant.id, &TypeName::from(kind)).await;
+        let count = async |kind: &str| self.store.count(tenant.home(), &TypeName::from(kind)).await;
         let view = TenantView {
             tenant_id: tenant.id.to_string(),
             tenant: &tenant.name,
             path: tenant.path(),
+            endpoint: self.endpoint(tenant),
             profile: tenant.settings.profile,
             disabled: tenant.disabled,
             importing: tenant.importing,
@@ -106,9 +120,10 @@ impl AdminContext {
         output.row(&view).await
     }
 
-    fn token_view<'a>(&self, tenant: &'a str, token: &Token, now: Timestamp) -> TokenView<'a> {
+    fn token_view<'a>(&self, tenant: &'a str, token: &'a Token, now: Timestamp) -> TokenView<'a> {
         TokenView {
             token_id: token.id.to_string(),
+            name: token.name.as_deref(),
             tenant_id: token.tenant.to_string(),
             tenant,
             scopes: token.scopes,
@@ -132,14 +147,14 @@ pub(super) async fn create(
     let (tenant, first) = context.directory().create(name, settings, token).await?;
     context.access.reload().await?;
     match &first {
-        Some(issued) => output.row(&IssuedView { scopes: None, ..IssuedView::new(&tenant, issued) }).await,
+        Some(issued) => output.row(&IssuedView { scopes: None, ..IssuedView::new(context, &tenant, issued) }).await,
         None => context.show_tenant(&tenant, output).await,
     }
 }
 
 /// Lists the tenants by name.
 pub(super) async fn list(context: &AdminContext, output: &Output) -> Result<(), AdminError> {
-    for tenant in context.directory().list().await? {
+    for tenant in context.directory().named().await? {
         context.show_tenant(&tenant, output).await?;
     }
     Ok(())
@@ -151,27 +166,37 @@ pub(super) async fn show(context: &AdminContext, tenant: &str, output: &Output) 
     context.show_tenant(&tenant, output).await
 }
 
-/// Changes some of a tenant's settings.
+/// Changes some of a tenant's settings. Refused when a schema would go that the new ones do not have,
+/// unless `force`.
 pub(super) async fn set(
     context: &AdminContext,
     tenant: &str,
     changes: Map<String, Value>,
+    force: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let unusable = |error: serde_json::Error| AdminError::Refused(format!("the settings cannot be used: {error}"));
-    let mut settings = serde_json::to_value(&tenant.settings).map_err(unusable)?;
-    if let Value::Object(settings) = &mut settings {
-        settings.extend(changes);
+    let settings = tenant.settings.changed(changes).map_err(AdminError::Refused)?;
+    if !force {
+        schemas::refuse_dropped(context, &tenant, &settings).await?;
     }
-    let settings: Settings = serde_json::from_value(settings).map_err(unusable)?;
-    let before = Tenant::build(&tenant)?;
-    let mut tenant = context.directory().set_settings(tenant, settings).await?;
-    context.access.reload().await?;
-    if Tenant::build(&tenant)?.indexes != before.indexes {
-        tenant = indexing::fill(context, tenant).await?;
-    }
+    let tenant = apply(context, tenant, settings).await?;
     context.show_tenant(&tenant, output).await
+}
+
+/// Gives a tenant other settings, and fills what they index.
+pub(super) async fn apply(
+    context: &AdminContext,
+    tenant: TenantRecord,
+    settings: Settings,
+) -> Result<TenantRecord, AdminError> {
+    let before = Tenant::build(&tenant)?;
+    let tenant = context.directory().set_settings(tenant, settings).await?;
+    context.access.reload().await?;
+    if Tenant::build(&tenant)?.indexes == before.indexes {
+        return Ok(tenant);
+    }
+    indexing::fill(context, tenant).await
 }
 
 /// Disables or enables a tenant.
@@ -208,21 +233,22 @@ pub(super) async fn delete(
 pub(super) async fn issue(
     context: &AdminContext,
     tenant: &str,
+    name: Option<String>,
     scopes: Scopes,
     lifetime: Duration,
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let issued = context.directory().ledger().issue(tenant.id, scopes, lifetime).await?;
+    let issued = context.directory().ledger().issue(&tenant, name, scopes, lifetime).await?;
     context.access.reload().await?;
-    output.row(&IssuedView::new(&tenant, &issued)).await
+    output.row(&IssuedView::new(context, &tenant, &issued)).await
 }
 
 /// Lists the tokens of one tenant, or of all.
 pub(super) async fn tokens(context: &AdminContext, tenant: Option<&str>, output: &Output) -> Result<(), AdminError> {
     let tenants = match tenant {
         Some(tenant) => vec![context.directory().find(tenant).await?],
-        None => context.directory().list().await?,
+        None => context.directory().named().await?,
     };
     let now = context.clock.now();
     for tenant in tenants {
@@ -233,30 +259,32 @@ pub(super) async fn tokens(context: &AdminContext, tenant: Option<&str>, output:
     Ok(())
 }
 
-/// Issues a second token that takes the place of the first.
+/// Issues a token that takes the place of another.
 pub(super) async fn rotate(
     context: &AdminContext,
     tenant: &str,
+    token: Option<&str>,
     lifetime: Duration,
     overlap: Option<Duration>,
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let (old, issued) = context.directory().ledger().rotate(tenant.id, lifetime, overlap).await?;
+    let (old, issued) = context.directory().ledger().rotate(&tenant, token, lifetime, overlap).await?;
     context.access.reload().await?;
     let previous = Previous { token_id: old.id.to_string(), expires: old.expires().to_string() };
-    output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(&tenant, &issued) }).await
+    output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(context, &tenant, &issued) }).await
 }
 
 /// Revokes a token.
 pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, output: &Output) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let id = ResourceId::parse(id).ok_or_else(|| {
-        AdminError::Refused(format!(
-            "{id:?} is not a token's id; `token list` shows the ids (never pass a token itself)"
-        ))
-    })?;
-    let token = context.directory().ledger().revoke(tenant.id, id).await?;
+    if id.starts_with(PREFIX) {
+        return Err(AdminError::Refused(
+            "that is not a token's id or name; `token list` shows both (never pass a token itself)".to_owned(),
+        ));
+    }
+    let token = context.directory().ledger().find(tenant.id, id).await?;
+    context.directory().ledger().revoke(tenant.id, token.id).await?;
     context.access.reload().await?;
     let deleted = serde_json::json!({"token_id": token.id.to_string(), "tenant": tenant.name, "deleted": true});
     output.row(&deleted).await

@@ -1,27 +1,43 @@
 //! The commands that read everything: check and export. What takes it in again is [`super::import`].
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
-use super::{AdminContext, AdminError, Line, Output, archive, import, tenants};
+use super::{AdminContext, AdminError, Line, Output, archive, import, indexing, tenants};
 use crate::{
-    store::{Finding, Item},
-    tenant::TenantRecord,
+    store::{Finding, Item, Record, TenantId},
+    tenant::{self, TenantRecord},
     token,
 };
 
-/// Gives each finding as a row; how many were left is for the reader to count.
+/// Gives each finding as a row; how many were left is for the reader to count. Notes follow.
 pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output) -> Result<(), AdminError> {
     let sink = {
         let output = output.clone();
         move |finding: Finding| serde_json::to_string(&finding).is_ok_and(|json| output.row_blocking(json))
     };
-    Ok(context.store.check(context.entries_of(), repair, Box::new(sink)).await?)
+    // What is about to be erased belongs to nobody, and would be found wrong.
+    context.access.directory().finish_removals().await?;
+    // Nor is an index whose filling was cut off a fault, unless it cannot be filled: then it is found.
+    match indexing::finish_filling(context).await {
+        Err(AdminError::Refused(_)) | Ok(_) => {}
+        Err(error) => return Err(error),
+    }
+    context.store.check(context.entries_of(), repair, Box::new(sink)).await?;
+    for note in context.store.notes().await? {
+        output.line(Line::Row(serde_json::json!({ "note": note }).to_string())).await?;
+    }
+    Ok(())
 }
 
 /// What an export has written so far; shared with the store's thread.
 #[derive(Default)]
 struct Written {
     sum: archive::Sum,
+    /// The tenants that have come, by where the store keeps what is theirs.
+    homes: HashMap<TenantId, TenantId>,
     failed: Option<AdminError>,
 }
 
@@ -38,31 +54,76 @@ pub(super) async fn export(context: &AdminContext, tenant: Option<&str>, output:
             return Err(import::unfinished());
         }
         for item in records_of(context, tenant).await? {
-            let line = write(&item)?;
-            lock(&written).sum.add(&line);
-            output.line(Line::Row(line)).await?;
+            let line = lock(&written).line(item)?;
+            if let Some(line) = line {
+                output.line(Line::Row(line)).await?;
+            }
         }
     }
     let sink = {
         let (written, output) = (Arc::clone(&written), output.clone());
-        move |item: Item| match if import::is_mark(&item) { Err(import::unfinished()) } else { write(&item) } {
-            Ok(line) => {
-                lock(&written).sum.add(&line);
-                output.row_blocking(line)
-            }
-            Err(error) => {
-                lock(&written).failed = Some(error);
-                false
+        move |item: Item| {
+            let line = lock(&written).line(item);
+            match line {
+                Ok(line) => line.is_none_or(|line| output.row_blocking(line)),
+                Err(error) => {
+                    lock(&written).failed = Some(error);
+                    false
+                }
             }
         }
     };
-    context.store.export(tenant.map(|tenant| tenant.id), Box::new(sink)).await?;
-    let Written { sum, failed } = std::mem::take(&mut *lock(&written));
+    context.store.export(tenant.as_ref().map(TenantRecord::home), Box::new(sink)).await?;
+    let Written { sum, failed, .. } = std::mem::take(&mut *lock(&written));
     if let Some(error) = failed {
         return Err(error);
     }
+    if let Some(tenant) = tenant
+        && tenants::find(context, &tenant.id.to_string()).await?.home() != tenant.home()
+    {
+        let name = tenant.name;
+        return Err(AdminError::Refused(format!(
+            "tenant {name:?} was replaced by an import meanwhile; export it again"
+        )));
+    }
     let end = archive::write_end(&sum).map_err(|error| AdminError::Refused(error.to_string()))?;
     output.line(Line::Row(end)).await
+}
+
+impl Written {
+    /// The next line, counted; `None` for what is nobody's any more.
+    fn line(&mut self, item: Item) -> Result<Option<String>, AdminError> {
+        if import::is_mark(&item) {
+            return Err(import::unfinished());
+        }
+        let Some(item) = self.outward(item)? else { return Ok(None) };
+        let line = write(&item)?;
+        self.sum.add(&line);
+        Ok(Some(line))
+    }
+
+    /// An item as others see it: with its tenant's own id, wherever the store keeps it. Tenants come
+    /// first. What a replaced tenant was before, and nobody has erased yet, is left out.
+    fn outward(&mut self, item: Item) -> Result<Option<Item>, AdminError> {
+        Ok(match item {
+            Item::Resource(key, record, entries) if key.tenant == TenantId::SYSTEM => {
+                if key.resource_type.as_str() != tenant::record::KIND {
+                    return Ok(Some(Item::Resource(key, record, entries)));
+                }
+                let mut tenant = TenantRecord::from_record(key.id, &record)?;
+                self.homes.insert(tenant.home(), tenant.id);
+                if tenant.home.take().is_none() && tenant.left.is_empty() {
+                    return Ok(Some(Item::Resource(key, record, entries)));
+                }
+                tenant.left.clear();
+                Some(Item::Resource(key, Record { header: record.header, body: tenant.body()? }, entries))
+            }
+            Item::Event(TenantId::SYSTEM, event) => Some(Item::Event(TenantId::SYSTEM, event)),
+            Item::Resource(key, ..) | Item::Members(key, _) if !self.homes.contains_key(&key.tenant) => None,
+            Item::Event(tenant, _) if !self.homes.contains_key(&tenant) => None,
+            item => Some(item.moved(|home| self.homes.get(&home).copied().unwrap_or(home))),
+        })
+    }
 }
 
 /// The system's records of a tenant: the tenant itself and its tokens.

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{
     line::Line,
-    redact::{self, HIDDEN, Message},
+    redact::{self, Author, HIDDEN, Message},
+    vocabulary::Vocabulary,
 };
 
 /// One call. Everything is borrowed from the request that it tells of.
@@ -21,11 +22,11 @@ pub struct AuditRecord<'a> {
     pub tenant: Option<&'a str>,
     /// The id of the token; `None` when nobody was authenticated.
     pub token: Option<&'a str>,
-    /// Where the call came from.
-    pub source_address: IpAddr,
-    /// The `User-Agent` header.
+    /// Where the call came from; `None` when it stands for calls of many addresses.
+    pub source_address: Option<IpAddr>,
+    /// The `User-Agent` header, as it may be shown ([`redact::software`]).
     pub user_agent: Option<&'a str>,
-    /// The host that the client asked for.
+    /// The host that the client asked for, as it may be shown ([`redact::host`]).
     pub host: Option<&'a str>,
     /// The resource in the URL.
     pub id: Option<&'a str>,
@@ -37,10 +38,93 @@ pub struct AuditRecord<'a> {
     pub response: Document<'a>,
     /// Why the call failed.
     pub error: Option<&'a Error>,
+    /// What the error says beyond the text that the client got.
+    pub explanation: Option<&'a str>,
     /// The id of the request, which the client was told.
     pub request: Uuid,
     /// An id of this line.
     pub event_id: Uuid,
+    /// Whose fields the line has.
+    pub form: Form<'a>,
+    /// The words that are known not to name anybody.
+    pub words: &'a Vocabulary,
+}
+
+/// The fields of a line, by the tenant's profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// Our own. `eventVersion` grows when a field goes or changes its meaning.
+    Own,
+    /// Those of CloudTrail for the SCIM endpoint of AWS IAM Identity Center, so that queries and alarms
+    /// that exist for it find the same.
+    IdentityCenter {
+        /// What `awsRegion` says.
+        region: &'a str,
+    },
+}
+
+impl Form<'_> {
+    const fn version(self) -> &'static str {
+        match self {
+            Self::Own => "1.1",
+            Self::IdentityCenter { .. } => "1.10",
+        }
+    }
+
+    const fn source(self) -> &'static str {
+        match self {
+            Self::Own => "scim-server",
+            Self::IdentityCenter { .. } => "identitystore-scim.amazonaws.com",
+        }
+    }
+
+    const fn event_type(self) -> &'static str {
+        match self {
+            Self::Own => "ApiCall",
+            Self::IdentityCenter { .. } => "AwsApiCall",
+        }
+    }
+
+    const fn identity(self, authenticated: bool) -> &'static str {
+        match (self, authenticated) {
+            (Self::Own, true) => "BearerToken",
+            (Self::Own, false) => "Anonymous",
+            (Self::IdentityCenter { .. }, true) => "WebIdentityUser",
+            (Self::IdentityCenter { .. }, false) => "Unknown",
+        }
+    }
+}
+
+/// How often a call without a good token came, told in the line of the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeated {
+    /// How often, the first included.
+    pub count: u64,
+    /// When the first came.
+    pub first: Timestamp,
+    /// When the last came.
+    pub last: Timestamp,
+}
+
+impl Repeated {
+    /// Adds it to a line that [`AuditRecord::write`] wrote: as fields of its own, or where CloudTrail
+    /// has what is no part of a request.
+    pub fn add_to(&self, line: &mut Vec<u8>, form: Form<'_>) {
+        let Some(b'}') = line.pop() else { return };
+        let line = &mut Line::new(line);
+        let (before, after) = match form {
+            Form::Own => (",", "}"),
+            Form::IdentityCenter { .. } => (r#","additionalEventData":{"#, "}}"),
+        };
+        line.raw(before);
+        line.raw(r#""count":"#);
+        line.display(self.count);
+        line.raw(r#","firstEventTime":"#);
+        line.plain(self.first);
+        line.raw(r#","lastEventTime":"#);
+        line.plain(self.last);
+        line.raw(after);
+    }
 }
 
 /// A body that is to be redacted.
@@ -152,22 +236,32 @@ fn error_code(status: u16) -> &'static str {
 }
 
 impl AuditRecord<'_> {
-    /// Writes the record, without the line's end. `eventVersion` grows when a field goes or changes
-    /// its meaning.
+    /// Writes the record, without the line's end.
     pub fn write(&self, buffer: &mut Vec<u8>) {
         let line = &mut Line::new(buffer);
         let tenant = self.tenant.map(known_id);
-        line.raw(r#"{"eventVersion":"1.0","userIdentity":"#);
+        line.raw(r#"{"eventVersion":"#);
+        line.verbatim(self.form.version());
+        line.raw(r#","userIdentity":"#);
         self.identity(line, tenant);
         line.raw(r#","eventTime":"#);
         line.plain(self.at);
-        line.raw(r#","eventSource":"scim-server","eventName":"#);
+        line.raw(r#","eventSource":"#);
+        line.verbatim(self.form.source());
+        line.raw(r#","eventName":"#);
         self.event.write(line);
+        if let Form::IdentityCenter { region } = self.form {
+            line.raw(r#","awsRegion":"#);
+            line.string(region);
+        }
         line.raw(r#","sourceIPAddress":"#);
-        line.plain(self.source_address);
+        match self.source_address {
+            Some(address) => line.plain(address),
+            None => line.verbatim("various"),
+        }
         if let Some(user_agent) = self.user_agent {
             line.raw(r#","userAgent":"#);
-            line.string(shortened(user_agent));
+            line.string(user_agent);
         }
         if let Some(error) = self.error {
             line.raw(r#","errorCode":"#);
@@ -180,7 +274,7 @@ impl AuditRecord<'_> {
         line.raw(r#","responseElements":"#);
         match self.response {
             Document::None => line.raw("null"),
-            Document::Bytes(bytes) => redact::document(line, bytes),
+            Document::Bytes(bytes) => redact::document(line, bytes, Author::Server, self.words),
         }
         line.raw(r#","requestID":"#);
         line.id(self.request);
@@ -188,7 +282,9 @@ impl AuditRecord<'_> {
         line.id(self.event_id);
         line.raw(r#","readOnly":"#);
         line.raw(if self.event.is_read_only() { "true" } else { "false" });
-        line.raw(r#","eventType":"ApiCall","managementEvent":true,"recipientAccountId":"#);
+        line.raw(r#","eventType":"#);
+        line.verbatim(self.form.event_type());
+        line.raw(r#","managementEvent":true,"recipientAccountId":"#);
         match tenant {
             Some(tenant) => line.verbatim(tenant),
             None => line.raw("null"),
@@ -196,13 +292,20 @@ impl AuditRecord<'_> {
         line.raw(r#","eventCategory":"Management","tlsDetails":{"#);
         if let Some(host) = self.host {
             line.raw(r#""clientProvidedHostHeader":"#);
-            line.string(shortened(host));
+            line.string(host);
         }
-        line.raw("}}");
+        line.raw("}");
+        if let Some(explanation) = self.explanation {
+            line.raw(r#","additionalEventData":{"explanation":"#);
+            line.escaped(&Message(explanation));
+            line.raw("}");
+        }
+        line.raw("}");
     }
 
     fn identity(&self, line: &mut Line<'_>, tenant: Option<&str>) {
-        line.raw(if self.token.is_some() { r#"{"type":"BearerToken""# } else { r#"{"type":"Anonymous""# });
+        line.raw(r#"{"type":"#);
+        line.verbatim(self.form.identity(self.token.is_some()));
         if let Some(tenant) = tenant {
             line.raw(r#","accountId":"#);
             line.verbatim(tenant);
@@ -219,7 +322,7 @@ impl AuditRecord<'_> {
         line.raw("{");
         if let Document::Bytes(body) = self.body {
             line.raw(r#""httpBody":"#);
-            redact::document(line, body);
+            redact::document(line, body, Author::Client, self.words);
             comma = ",";
         }
         for (key, id) in [(r#""tenantId":"#, tenant), (r#""id":"#, self.id.map(known_id))] {
@@ -233,7 +336,7 @@ impl AuditRecord<'_> {
         if let Some(query) = self.query.filter(|query| !query.is_empty()) {
             line.raw(comma);
             line.raw(r#""query":"#);
-            redact::query(line, query);
+            redact::query(line, query, self.words);
         }
         line.raw("}");
     }
@@ -241,149 +344,8 @@ impl AuditRecord<'_> {
 
 /// An id from a URL. Ours are UUIDs; anything else in its place may be a name.
 fn known_id(text: &str) -> &str {
-    if Uuid::try_parse(text).is_ok() { text } else { HIDDEN }
-}
-
-/// A header may be as long as all headers together; a line needs not.
-fn shortened(text: &str) -> &str {
-    let end = (0..=256.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.get(..end).unwrap_or_default()
+    if redact::is_id(text) { text } else { HIDDEN }
 }
 
 #[cfg(test)]
-mod tests {
-    use scim_protocol::ErrorKind;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn written(record: &AuditRecord<'_>) -> Value {
-        let mut line = Vec::new();
-        record.write(&mut line);
-        serde_json::from_slice(&line).unwrap()
-    }
-
-    fn record<'a>() -> AuditRecord<'a> {
-        AuditRecord {
-            at: Timestamp::from_millis(1_700_000_000_123),
-            event: EventName::Resource(Verb::Get, "User"),
-            tenant: Some("2819c223-7f76-453a-919d-413861904646"),
-            token: Some("902c246b-6245-4190-8e05-00816be7344a"),
-            source_address: IpAddr::from([192, 0, 2, 1]),
-            user_agent: Some("provider/1.0"),
-            host: Some("scim.example.com"),
-            id: Some("c75ad752-64ae-4823-840d-ffa80929976c"),
-            query: None,
-            body: Document::None,
-            response: Document::None,
-            error: None,
-            request: Uuid::from_u128(1),
-            event_id: Uuid::from_u128(2),
-        }
-    }
-
-    #[test]
-    fn a_read_has_every_field_and_no_body() {
-        let line = written(&record());
-        let expect = json!({
-            "eventVersion": "1.0",
-            "userIdentity": {
-                "type": "BearerToken",
-                "accountId": "2819c223-7f76-453a-919d-413861904646",
-                "accessKeyId": "902c246b-6245-4190-8e05-00816be7344a",
-            },
-            "eventTime": "2023-11-14T22:13:20.123Z",
-            "eventSource": "scim-server",
-            "eventName": "GetUser",
-            "sourceIPAddress": "192.0.2.1",
-            "userAgent": "provider/1.0",
-            "requestParameters": {
-                "tenantId": "2819c223-7f76-453a-919d-413861904646",
-                "id": "c75ad752-64ae-4823-840d-ffa80929976c",
-            },
-            "responseElements": null,
-            "requestID": "00000000-0000-0000-0000-000000000001",
-            "eventID": "00000000-0000-0000-0000-000000000002",
-            "readOnly": true,
-            "eventType": "ApiCall",
-            "managementEvent": true,
-            "recipientAccountId": "2819c223-7f76-453a-919d-413861904646",
-            "eventCategory": "Management",
-            "tlsDetails": {"clientProvidedHostHeader": "scim.example.com"},
-        });
-        assert_eq!(line, expect);
-    }
-
-    #[test]
-    fn a_refused_write_names_its_error_and_hides_its_body() {
-        let error = Error::new(ErrorKind::Uniqueness, "userName \"bjensen\" is taken.");
-        let body = json!({"userName": "bjensen"}).to_string();
-        let line = written(&AuditRecord {
-            event: EventName::Resource(Verb::Create, "User"),
-            token: None,
-            id: None,
-            body: Document::Bytes(body.as_bytes()),
-            response: Document::Bytes(b"{\"detail\":\"userName \\\"bjensen\\\" is taken.\"}"),
-            error: Some(&error),
-            ..record()
-        });
-        assert_eq!(line["userIdentity"]["type"], "Anonymous");
-        assert_eq!(line["errorCode"], "ConflictException");
-        assert_eq!(line["requestParameters"]["httpBody"]["userName"], HIDDEN);
-        assert_eq!(line["readOnly"], false);
-        assert!(!line.to_string().contains("bjensen"), "{line}");
-    }
-
-    #[test]
-    fn a_body_that_is_not_json_is_hidden_whole() {
-        let line = written(&AuditRecord { body: Document::Bytes(b"bjensen"), ..record() });
-        assert_eq!(line["requestParameters"]["httpBody"], HIDDEN);
-    }
-
-    #[test]
-    fn a_name_in_the_place_of_an_id_is_hidden() {
-        let line = written(&AuditRecord { tenant: Some("bjensen"), id: Some("bjensen"), ..record() });
-        assert_eq!(line["requestParameters"], json!({"tenantId": HIDDEN, "id": HIDDEN}));
-        assert!(!line.to_string().contains("bjensen"), "{line}");
-    }
-
-    #[test]
-    fn calls_have_the_names_that_alarms_look_for() {
-        for (event, name, read_only) in [
-            (EventName::Resource(Verb::Create, "User"), "CreateUser", false),
-            (EventName::Resource(Verb::List, "Group"), "ListGroups", true),
-            (EventName::Resource(Verb::Put, "User"), "PutUser", false),
-            (EventName::Resource(Verb::Patch, "Device"), "PatchDevice", false),
-            (EventName::Resource(Verb::Delete, "Group"), "DeleteGroup", false),
-            (EventName::SearchResources, "SearchResources", true),
-            (EventName::BulkRequest, "BulkRequest", false),
-            (EventName::ListSchemas, "ListSchemas", true),
-        ] {
-            assert_eq!((event.to_string().as_str(), event.is_read_only()), (name, read_only));
-        }
-    }
-
-    #[test]
-    fn errors_have_the_classes_that_alarms_look_for() {
-        for (status, class) in [
-            (400, "ValidationException"),
-            (401, "UnauthorizedException"),
-            (403, "AccessDeniedException"),
-            (404, "ResourceNotFoundException"),
-            (409, "ConflictException"),
-            (413, "ValidationException"),
-            (429, "ThrottlingException"),
-            (500, "InternalServerException"),
-            (501, "InternalServerException"),
-        ] {
-            assert_eq!(error_code(status), class, "{status}");
-        }
-    }
-
-    #[test]
-    fn long_headers_are_cut_between_characters() {
-        assert_eq!(shortened("short"), "short");
-        assert_eq!(shortened(&"é".repeat(200)).len(), 256);
-        assert_eq!(shortened(&format!("x{}", "é".repeat(200))).len(), 255);
-    }
-}
+mod tests;

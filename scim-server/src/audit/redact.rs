@@ -1,89 +1,172 @@
 //! What stays readable and what is hidden.
 //!
-//! The rule is a short list of what stays, and everything else goes: structure, attribute names,
-//! booleans, and the values of a few keys whose form is known. Where a value does not have the
-//! known form it goes too, so that a client that puts a name into `op` does not put it into the
-//! log.
+//! The rule is what is *known to be ours*, and everything else goes: structure, booleans, the words of
+//! a [`Vocabulary`], ids and versions that have the form of this server's, statuses, small numbers that
+//! count. No key makes a value readable by itself: a client that puts a name into `op`, `meta`, `path`
+//! or the name of an attribute does not put it into the log.
 
-use std::fmt::{self, Write as _};
+mod expression;
+mod header;
+
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
+use scim_protocol::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use uuid::Uuid;
 
-use super::line::Line;
+pub use expression::Message;
+pub use expression::is_id;
+use expression::{Expression, Location};
+pub use header::{host, software};
+
+use super::{
+    line::Line,
+    vocabulary::{Vocabulary, is_one_of, is_parameter, is_scim_type},
+};
 
 /// What stands in the place of a hidden value.
 pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 
-/// The longest list that is written whole: a line stays readable when ten thousand members change.
+/// The longest list, and the most members of an object, that are written: a line stays readable when
+/// ten thousand members change.
 const MAX_ELEMENTS: usize = 100;
+/// How much of a line one document may take. A larger one is hidden whole.
+pub const MAX_DOCUMENT: usize = 1024 * 1024;
+/// The largest number that may count something. A longer one may be a telephone number.
+const MAX_COUNT: u32 = 999_999;
 
-/// Writes a JSON document with every value hidden that could name a person. What is not JSON is
+/// Who wrote a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Author {
+    /// The client. Its sentences are hidden.
+    Client,
+    /// This server, whose sentences quote what a client sent.
+    Server,
+}
+
+/// Writes a JSON document with every value hidden that is not known to be ours. What is not JSON is
 /// hidden whole. The document is read and written in one pass and never stands in memory.
-pub(super) fn document(line: &mut Line<'_>, bytes: &[u8]) {
+pub(super) fn document(line: &mut Line<'_>, bytes: &[u8], author: Author, words: &Vocabulary) {
     let before = line.len();
     let mut document = serde_json::Deserializer::from_slice(bytes);
-    let read = Under { line, rule: Rule::Hide, before: "" }.deserialize(&mut document).and_then(|()| document.end());
+    let whole =
+        Under { line, rule: Rule::Hide, before: "", scope: Scope { author, words, end: before + MAX_DOCUMENT } };
+    let read = whole.deserialize(&mut document).and_then(|()| document.end());
     if read.is_err() {
         line.truncate(before);
         line.verbatim(HIDDEN);
     }
 }
 
-/// What happens to the strings and numbers under a key.
+/// What is the same for a whole document.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    author: Author,
+    words: &'a Vocabulary,
+    /// How long the line may become.
+    end: usize,
+}
+
+/// What a string or number under a key must be to stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// Hidden.
+    /// Nothing stays.
     Hide,
-    /// Kept as they are: the server wrote them.
-    Keep,
-    /// Kept if they are the server's ids.
-    Id,
-    /// Kept if they are schema URNs.
-    Urn,
-    /// Kept if they are one of these words, in any case.
-    Word(&'static [&'static str]),
-    /// A path or filter: kept without what is in quotes.
+    /// A small whole number.
+    Count,
+    /// A filter, or paths of attributes.
     Expression,
-    /// A sentence: kept without what is in quotes.
+    /// An id of this server.
+    Id,
+    /// The path or URL of a resource.
+    Location,
+    /// What is in it has rules of its own.
+    Meta,
+    /// A sentence of this server: kept without what is in quotes.
     Message,
+    /// A path of a PATCH or of a bulk operation.
+    Path,
+    /// The name of a resource type.
+    ResourceType,
+    /// A `scimType`.
+    ScimType,
+    /// An HTTP status.
+    Status,
+    /// A moment as this server writes it.
+    Time,
+    /// The URI of a schema.
+    Urn,
+    /// A version as this server writes it: `W/"3"`.
+    Version,
+    /// One of these words, in any case.
+    Word(&'static [&'static str]),
 }
 
 impl Rule {
-    fn of(key: &str) -> Self {
-        const RULES: [(&str, Rule); 15] = [
+    fn of(key: &str, author: Author) -> Self {
+        const RULES: [(&str, Rule); 18] = [
             ("active", Rule::Word(&["true", "false"])),
             ("attributes", Rule::Expression),
+            ("count", Rule::Count),
             ("detail", Rule::Message),
             ("excludedAttributes", Rule::Expression),
             ("filter", Rule::Expression),
             ("id", Rule::Id),
-            ("meta", Rule::Keep),
+            ("location", Rule::Location),
+            ("meta", Rule::Meta),
             ("method", Rule::Word(&["POST", "PUT", "PATCH", "DELETE", "GET"])),
             ("op", Rule::Word(&["add", "replace", "remove"])),
-            ("path", Rule::Expression),
+            ("path", Rule::Path),
             ("schemas", Rule::Urn),
-            ("scimType", Rule::Expression),
+            ("scimType", Rule::ScimType),
             ("sortBy", Rule::Expression),
             ("sortOrder", Rule::Word(&["ascending", "descending"])),
-            ("status", Rule::Expression),
+            ("startIndex", Rule::Count),
+            ("status", Rule::Status),
+        ];
+        match RULES.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
+            Some((_, Self::Message)) if author == Author::Client => Self::Hide,
+            Some((_, rule)) => *rule,
+            None if key.eq_ignore_ascii_case("version") => Self::Version,
+            None => Self::Hide,
+        }
+    }
+
+    /// The rule of a key within `meta` (RFC 7643 §3.1).
+    fn of_meta(key: &str) -> Self {
+        const RULES: [(&str, Rule); 5] = [
+            ("created", Rule::Time),
+            ("lastModified", Rule::Time),
+            ("location", Rule::Location),
+            ("resourceType", Rule::ResourceType),
+            ("version", Rule::Version),
         ];
         RULES.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map_or(Self::Hide, |(_, rule)| *rule)
     }
 
-    fn write(self, line: &mut Line<'_>, text: &str) {
+    fn write(self, line: &mut Line<'_>, text: &str, words: &Vocabulary) {
         let keep = match self {
-            Self::Hide => false,
-            Self::Keep => true,
-            Self::Id => Uuid::try_parse(text).is_ok(),
-            Self::Urn => text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:")),
-            Self::Word(words) => words.iter().any(|word| word.eq_ignore_ascii_case(text)),
-            Self::Expression => return line.escaped(&Expression(text)),
+            Self::Hide | Self::Meta => false,
+            Self::Count => is_count(text),
+            Self::Id => is_id(text),
+            Self::Location => return line.escaped(&Location::of_url(text, words)),
             Self::Message => return line.escaped(&Message(text)),
+            Self::Path if text.starts_with('/') => return line.escaped(&Location(text, words)),
+            Self::Expression | Self::Path => return line.escaped(&Expression(text, words)),
+            Self::ResourceType => words.has_resource_type(text),
+            Self::ScimType => is_scim_type(text),
+            Self::Status => text.len() == 3 && text.parse().is_ok_and(|status: u16| (100..600).contains(&status)),
+            Self::Time => Timestamp::parse(text).is_some_and(|time| time.to_string() == text),
+            Self::Urn => words.has_schema(text),
+            Self::Version => text.strip_prefix("W/\"").and_then(|rest| rest.strip_suffix('"')).is_some_and(is_count),
+            Self::Word(list) => is_one_of(list, text),
         };
         if keep { line.string(text) } else { line.verbatim(HIDDEN) }
     }
+}
+
+fn is_count(text: &str) -> bool {
+    text.len() <= 6 && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The value that comes next, under that rule. What it visits it writes.
@@ -92,18 +175,16 @@ struct Under<'a, 'b> {
     rule: Rule,
     /// The comma before it, when there is something to come.
     before: &'static str,
-}
-
-impl Under<'_, '_> {
-    fn number(self, number: impl fmt::Display) {
-        if self.rule == Rule::Keep { self.line.display(number) } else { self.line.verbatim(HIDDEN) }
-    }
+    scope: Scope<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for Under<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, document: D) -> Result<(), D::Error> {
+        if self.line.len() > self.scope.end {
+            return Err(D::Error::custom("the document is too large for a line"));
+        }
         self.line.raw(self.before);
         document.deserialize_any(self)
     }
@@ -126,33 +207,37 @@ impl<'de> Visitor<'de> for Under<'_, '_> {
         Ok(())
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.number(value);
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        self.line.verbatim(HIDDEN);
         Ok(())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.number(value);
+        if self.rule == Rule::Count && value <= MAX_COUNT.into() {
+            self.line.display(value);
+        } else {
+            self.line.verbatim(HIDDEN);
+        }
         Ok(())
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.number(value);
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        self.line.verbatim(HIDDEN);
         Ok(())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.rule.write(self.line, text);
+        self.rule.write(self.line, text, self.scope.words);
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let Under { line, rule, .. } = self;
+        let Under { line, rule, scope, .. } = self;
         line.raw("[");
         let mut written = 0;
         while written < MAX_ELEMENTS {
             let before = if written == 0 { "" } else { "," };
-            if elements.next_element_seed(Under { line, rule, before })?.is_none() {
+            if elements.next_element_seed(Under { line, rule, before, scope })?.is_none() {
                 break;
             }
             written += 1;
@@ -170,13 +255,26 @@ impl<'de> Visitor<'de> for Under<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let Under { line, rule, .. } = self;
+        let Under { line, rule, scope, .. } = self;
         line.raw("{");
-        let mut first = true;
-        while let Some(own) = members.next_key_seed(Key { line, first })? {
-            first = false;
-            let rule = if rule == Rule::Keep { Rule::Keep } else { own };
-            members.next_value_seed(Under { line, rule, before: "" })?;
+        let (mut written, mut left_out) = (0, 0);
+        let within_meta = rule == Rule::Meta;
+        loop {
+            if written == MAX_ELEMENTS {
+                if members.next_entry::<IgnoredAny, IgnoredAny>()?.is_none() {
+                    break;
+                }
+                left_out += 1;
+                continue;
+            }
+            let key = Key { line, first: written == 0, within_meta, scope };
+            let Some(rule) = members.next_key_seed(key)? else { break };
+            members.next_value_seed(Under { line, rule, before: "", scope })?;
+            written += 1;
+        }
+        if left_out > 0 {
+            write_key(line, false, "", scope.words);
+            line.escaped(&format_args!("and {left_out} more"));
         }
         line.raw("}");
         Ok(())
@@ -187,6 +285,8 @@ impl<'de> Visitor<'de> for Under<'_, '_> {
 struct Key<'a, 'b> {
     line: &'a mut Line<'b>,
     first: bool,
+    within_meta: bool,
+    scope: Scope<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for Key<'_, '_> {
@@ -205,141 +305,39 @@ impl Visitor<'_> for Key<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Rule, E> {
-        write_key(self.line, self.first, key);
-        Ok(Rule::of(key))
+        write_key(self.line, self.first, key, self.scope.words);
+        Ok(if self.within_meta { Rule::of_meta(key) } else { Rule::of(key, self.scope.author) })
     }
 }
 
-/// A key and its colon. Attribute names and URNs stay, also with a value filter, as Entra writes
-/// them; a key that is neither may be data in the wrong place.
-fn write_key(line: &mut Line<'_>, first: bool, key: &str) {
+/// A key and its colon. Names that are ours stay, also with a value filter, as Entra writes them; what
+/// is none may be data in the wrong place.
+fn write_key(line: &mut Line<'_>, first: bool, key: &str, words: &Vocabulary) {
     if !first {
         line.raw(",");
     }
-    if key.len() <= 256 && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$') {
-        // Nearly every key is a plain name.
-        let plain = |byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b':' | b'.' | b'_' | b'-' | b'$');
-        if key.bytes().all(plain) {
-            line.verbatim(key);
-        } else {
-            line.escaped(&Expression(key));
-        }
+    if words.has_attribute(key) {
+        line.string(key);
+    } else if key.contains('[') {
+        line.escaped(&Expression(key, words));
     } else {
         line.verbatim(HIDDEN);
     }
     line.raw(":");
 }
 
-/// A filter or path, whose literals are hidden: `emails[type eq "work"].value` becomes
-/// `emails[type eq "HIDDEN…"].value`. What cannot be one is hidden whole.
-pub(super) struct Expression<'a>(pub(super) &'a str);
-
-impl fmt::Display for Expression<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outside = |c: char| c.is_ascii_alphanumeric() || " :._-$/[](),".contains(c);
-        let mut pieces = QuotedPieces::new(self.0);
-        if !pieces.clone().all(|piece| matches!(piece, Piece::Quoted) || piece.text().chars().all(outside)) {
-            return f.write_str(HIDDEN);
-        }
-        pieces.try_for_each(|piece| piece.write(f))
-    }
-}
-
-/// A sentence of ours, which may quote what a client sent. Everything from its first quote to its
-/// last is hidden, since what was sent may hold quotes itself; only an id alone stays.
-pub(super) struct Message<'a>(pub(super) &'a str);
-
-impl fmt::Display for Message<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((before, rest)) = self.0.split_once(is_quote) else { return f.write_str(self.0) };
-        let (quoted, after) = rest.rsplit_once(is_quote).unwrap_or((rest, ""));
-        let shown = if Uuid::try_parse(quoted).is_ok() { quoted } else { HIDDEN };
-        write!(f, "{before}\"{shown}\"{after}")
-    }
-}
-
 /// The query of a URL, as an object of its parameters.
-pub(super) fn query(line: &mut Line<'_>, query: &str) {
+pub(super) fn query(line: &mut Line<'_>, query: &str, words: &Vocabulary) {
     line.raw("{");
     for (at, pair) in query.split('&').filter(|pair| !pair.is_empty()).take(MAX_ELEMENTS).enumerate() {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        write_key(line, at == 0, name);
-        let number = value.len() <= 20 && value.parse::<i64>().is_ok();
-        if number && (name.eq_ignore_ascii_case("count") || name.eq_ignore_ascii_case("startIndex")) {
-            line.string(value);
-        } else {
-            let spaced = value.replace('+', " ");
-            Rule::of(name).write(line, &percent_decode_str(&spaced).decode_utf8_lossy());
-        }
+        let ours = is_parameter(name);
+        write_key(line, at == 0, if ours { name } else { "" }, words);
+        let rule = if ours { Rule::of(name, Author::Client) } else { Rule::Hide };
+        let spaced = value.replace('+', " ");
+        rule.write(line, &percent_decode_str(&spaced).decode_utf8_lossy(), words);
     }
     line.raw("}");
-}
-
-/// Splits text at its quotes.
-#[derive(Clone)]
-struct QuotedPieces<'a> {
-    rest: &'a str,
-}
-
-enum Piece<'a> {
-    Plain(&'a str),
-    Quoted,
-}
-
-impl Piece<'_> {
-    fn text(&self) -> &str {
-        match self {
-            Self::Plain(text) => text,
-            Self::Quoted => "",
-        }
-    }
-
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(text) => f.write_str(text),
-            Self::Quoted => {
-                f.write_char('"')?;
-                f.write_str(HIDDEN)?;
-                f.write_char('"')
-            }
-        }
-    }
-}
-
-impl<'a> QuotedPieces<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { rest: text }
-    }
-}
-
-impl<'a> Iterator for QuotedPieces<'a> {
-    type Item = Piece<'a>;
-
-    fn next(&mut self) -> Option<Piece<'a>> {
-        let mut characters = self.rest.char_indices();
-        let (_, quote) = characters.next()?;
-        if !is_quote(quote) {
-            let end = self.rest.find(is_quote).unwrap_or(self.rest.len());
-            let (plain, rest) = self.rest.split_at(end);
-            self.rest = rest;
-            return Some(Piece::Plain(plain));
-        }
-        // To the closing quote, over escaped ones; without one, to the end.
-        let mut escaped = false;
-        for (at, character) in characters {
-            if character == quote && !escaped {
-                self.rest = self.rest.get(at + quote.len_utf8()..).unwrap_or_default();
-                return Some(Piece::Quoted);
-            }
-            escaped = character == '\\' && !escaped;
-        }
-        self.rest = "";
-        Some(Piece::Quoted)
-    }
-}
-
-fn is_quote(character: char) -> bool {
-    matches!(character, '"' | '`')
 }
 
 #[cfg(test)]

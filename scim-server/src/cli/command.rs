@@ -1,9 +1,16 @@
 //! Every command and its arguments. The text of `--help` is here; what they do is in [`super::run`].
 
+mod schema;
+mod transfer;
+
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
+pub use self::{
+    schema::SchemaCommand,
+    transfer::{Backup, Check, Export, Import, Migrate, Restore},
+};
 use super::{
     reference::Page,
     settings::{AllSettings, StoreSettings},
@@ -22,7 +29,7 @@ pub enum Command {
     ///
     /// SIGTERM and SIGINT finish the requests in flight. SIGHUP reads the certificates and the
     /// configuration file again and opens the audit log again.
-    Serve(AllSettings),
+    Serve(Serve),
     /// Bring a database's schema to the version that this program needs
     ///
     /// Says which steps it has taken. Servers of the version before go on meanwhile.
@@ -33,6 +40,9 @@ pub enum Command {
     /// Issue, list, rotate and revoke bearer tokens
     #[command(subcommand, arg_required_else_help = true)]
     Token(TokenCommand),
+    /// Add, list and remove a tenant's own schemas
+    #[command(subcommand, arg_required_else_help = true)]
+    Schema(SchemaCommand),
     /// List and show users; make and remove them by hand
     #[command(subcommand, arg_required_else_help = true)]
     User(UserCommand),
@@ -65,6 +75,16 @@ pub enum Command {
         /// Which page.
         page: Page,
     },
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub(super) settings: AllSettings,
+    /// Say that the server is ready as a JSON object on one line, for a program
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// What every command about a store takes.
@@ -154,11 +174,22 @@ pub enum TenantCommand {
         common: Common,
     },
     /// Change some of a tenant's settings
+    #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["profile", "settings"]))]
     Set {
         #[command(flatten)]
         name: Named,
         #[command(flatten)]
         settings: TenantSettings,
+        /// Also when a schema goes that the file's `schemas` do not name
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Print a tenant's endpoint: what an identity provider is given as the base URL
+    Endpoint {
+        #[command(flatten)]
+        name: Named,
         #[command(flatten)]
         common: Common,
     },
@@ -183,7 +214,7 @@ pub enum TenantCommand {
         /// Also while it has live tokens
         #[arg(long)]
         force: bool,
-        /// Do not ask to type the tenant's name (asked on a terminal only)
+        /// Do not ask to type the tenant's name, on a terminal; needed for --force elsewhere
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
@@ -199,6 +230,9 @@ pub enum TokenCommand {
         /// The tenant's name or id
         #[arg(long)]
         tenant: String,
+        /// What to call the token: whom it is for
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
         /// What the token may do: read, write or both
         #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', default_value = "read,write")]
         scopes: Vec<String>,
@@ -215,7 +249,7 @@ pub enum TokenCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Issue a second token that takes the place of the first
+    /// Issue a token that takes the place of another, with its name and scopes
     ///
     /// Give the new token to the identity provider and test it; then delete the old one, unless
     /// --overlap ends it by itself.
@@ -223,6 +257,9 @@ pub enum TokenCommand {
         /// The tenant's name or id
         #[arg(long)]
         tenant: String,
+        /// The other token's name or id; not needed when it is the only one that lives
+        #[arg(value_name = "TOKEN")]
+        token: Option<String>,
         /// End the old token after this time
         #[arg(long, value_name = "DURATION", value_parser = units::duration)]
         overlap: Option<Duration>,
@@ -236,11 +273,11 @@ pub enum TokenCommand {
         /// The tenant's name or id
         #[arg(long)]
         tenant: String,
-        /// The token's id, as `token list` shows it
-        #[arg(value_name = "TOKEN_ID", required_unless_present = "token_id")]
+        /// The token's name or id, as `token list` shows them
+        #[arg(value_name = "TOKEN", required_unless_present = "token_id")]
         id: Option<String>,
         /// The same, as an option
-        #[arg(long, value_name = "TOKEN_ID", conflicts_with = "id")]
+        #[arg(long, value_name = "TOKEN", conflicts_with = "id")]
         token_id: Option<String>,
         #[command(flatten)]
         common: Common,
@@ -341,8 +378,8 @@ pub enum GroupCommand {
         /// The displayName
         #[arg(long, value_name = "NAME", required_unless_present = "file")]
         display_name: Option<String>,
-        /// The id of a user or group that is a member; may be given several times
-        #[arg(long = "member", value_name = "ID")]
+        /// A member: its id, a user's userName or a group's displayName; may be given several times
+        #[arg(long = "member", value_name = "ID|NAME")]
         members: Vec<String>,
         #[command(flatten)]
         make: MakeArguments,
@@ -355,78 +392,6 @@ pub enum GroupCommand {
         #[arg(long)]
         force: bool,
     },
-}
-
-/// `check`
-#[derive(Debug, Args)]
-pub struct Check {
-    /// Put right what disagrees
-    #[arg(long)]
-    pub(super) repair: bool,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
-/// `migrate`
-#[derive(Debug, Args)]
-pub struct Migrate {
-    #[command(flatten)]
-    pub(super) settings: StoreSettings,
-}
-
-/// `export`
-#[derive(Debug, Args)]
-pub struct Export {
-    /// The tenant's name or id
-    #[arg(long, required_unless_present = "all")]
-    pub(super) tenant: Option<String>,
-    /// All tenants
-    #[arg(long, conflicts_with = "tenant")]
-    pub(super) all: bool,
-    /// Where to write; - is standard output
-    #[arg(value_name = "FILE", default_value = "-")]
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) settings: StoreSettings,
-}
-
-/// `import`
-#[derive(Debug, Args)]
-pub struct Import {
-    /// What to read; - is standard input
-    #[arg(value_name = "FILE", default_value = "-")]
-    pub(super) file: PathBuf,
-    /// Delete tenants of the same ids first, with everything in them
-    #[arg(long)]
-    pub(super) replace: bool,
-    /// Give up an import that was cut off: delete what it has brought, and begin with this file
-    #[arg(long)]
-    pub(super) discard: bool,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
-/// `backup`
-#[derive(Debug, Args)]
-pub struct Backup {
-    /// Where to write
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) settings: StoreSettings,
-}
-
-/// `restore`
-#[derive(Debug, Args)]
-pub struct Restore {
-    /// The backup
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
-    /// Give up a restore that was cut off, and begin with this file
-    #[arg(long)]
-    pub(super) discard: bool,
-    #[command(flatten)]
-    pub(super) common: Common,
 }
 
 fn lifetime(text: &str) -> Result<Duration, String> {

@@ -1,9 +1,10 @@
 //! Opening a store of either kind, and what to say when that fails.
 
-use std::{path::Path, sync::Arc};
+use std::{error::Error, path::Path, sync::Arc};
 
-use super::{Failure, show::write};
+use super::{Failure, fault, show::write};
 use crate::{
+    admin::private,
     clock::{Clock, SystemClock},
     config::{Config, Database, Given},
     store::{
@@ -15,8 +16,11 @@ use crate::{
 
 /// Opens the store in a directory. The caller has the lock of the directory.
 pub(super) fn open_directory(path: &Path, clock: &Arc<dyn Clock>, options: Options) -> Result<Arc<dyn Store>, Failure> {
-    let store = SledStore::open_with(path, Arc::clone(clock), options)
-        .map_err(|error| Failure::Failed(format!("cannot open the store in {}: {error}", path.display())))?;
+    let failed = |error: &(dyn Error + 'static)| {
+        Failure::Failed(format!("cannot open the store in {}: {}", path.display(), fault::about(path, error)))
+    };
+    private::store(path).map_err(|error| failed(&error))?;
+    let store = SledStore::open_with(path, Arc::clone(clock), options).map_err(|error| failed(&error))?;
     Ok(Arc::new(store))
 }
 
@@ -43,11 +47,14 @@ pub(super) async fn apply(database: &Database) -> Result<Vec<&'static str>, Fail
 }
 
 /// `migrate`
-pub(super) async fn migrate(given: &Given) -> Result<(), Failure> {
+pub(super) async fn migrate(given: &Given, json: bool) -> Result<(), Failure> {
     let Some(database) = Config::database(given)? else {
         return Err(Failure::Usage("migrate needs a database: name it with --store postgres://…".to_owned()));
     };
     let applied = apply(&database).await?;
+    if json {
+        return write(&format!("{}\n", serde_json::json!({"applied": applied})));
+    }
     if applied.is_empty() {
         return write("The schema is as this version needs it.\n");
     }

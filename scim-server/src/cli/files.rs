@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Map, Value};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::{
     Failure, engine,
-    session::{self, Session, context},
-    show::{Printer, Show},
+    session::{self, Session, context, has_store},
+    show::{Printer, Show, write},
 };
 use crate::{
     admin::{self, AdminRequest, Input, Line, archive, line, place::Place},
@@ -25,26 +25,47 @@ use crate::{
 };
 
 /// Writes the rows of an export to a file, which is there only when it is whole; or to standard
-/// output.
-pub(super) async fn export(session: Session, request: AdminRequest, path: &Path) -> Result<(), Failure> {
+/// output. Says what it has written to a file.
+pub(super) async fn export(
+    session: Session,
+    request: AdminRequest,
+    target: Target<'_>,
+    json: bool,
+) -> Result<(), Failure> {
+    target.check()?;
     let mut running = session.start(request, line::nothing()).await?;
-    let mut file = Target::open(path)?;
+    let mut file = Written::open(target.path)?;
     let bar = ProgressBar::new_spinner().with_style(style("{spinner} {human_pos} lines  {per_sec}  {elapsed}"));
     bar.enable_steady_tick(Duration::from_millis(200));
+    let (mut lines, mut bytes) = (0_u64, 0_u64);
     while let Some(line) = running.next().await? {
         if let Line::Row(row) = line {
             file.write(&row)?;
+            lines += 1;
+            bytes += row.len() as u64 + 1;
             bar.inc(1);
         }
     }
     running.close().await?;
     bar.finish_and_clear();
-    file.finish()
+    let Some(file) = file.finish()? else { return Ok(()) };
+    // The last line counts and checks the others.
+    let items = lines.saturating_sub(1);
+    if json {
+        return write(&format!("{}\n", json!({"file": file.display().to_string(), "items": items, "bytes": bytes})));
+    }
+    write(&format!("Wrote {items} items ({}) to {}.\n", HumanBytes(bytes), file.display()))
 }
 
 /// Sends the lines of a file, or of standard input, to an import.
 pub(super) async fn import(session: Session, request: AdminRequest, path: &Path, json: bool) -> Result<(), Failure> {
     let bar = bar_of(path);
+    if matches!(request, AdminRequest::Import { replace: true, .. } | AdminRequest::Import { discard: true, .. })
+        && path != Path::new("-")
+    {
+        // Nothing goes for a file that is not whole.
+        verify(path)?;
+    }
     let input = read(path, bar.clone())?;
     let mut running = session.start(request, input).await?;
     let mut printer = Printer::new(Show::Imported, json);
@@ -67,21 +88,28 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
             "restore makes a data directory; into a database, load the same file with `scim-server import`".to_owned(),
         ));
     }
+    if path == Path::new("-") {
+        return Err(Failure::Usage(
+            "restore reads its file twice, and standard input can be read once: name a file".to_owned(),
+        ));
+    }
     let place = Place::new(Config::data(given)?);
-    if place.has_store() {
+    if has_store(&place)? {
         return Err(Failure::Failed(format!(
             "there is a store in {} already; restore into another directory, or use `import`",
             place.path().display()
         )));
     }
-    let lines = BufReader::new(File::open(path).map_err(|error| unreadable(path, &error))?).lines();
-    archive::verify(lines)?;
+    verify(path)?;
 
     session::prepare(&place)?;
     let lock = session::lock_soon(&place).await?;
     let partial = place.store().with_extension("partial");
     let failed = |error: io::Error| Failure::Failed(format!("cannot write in {}: {error}", place.path().display()));
-    let clear = || if partial.exists() { fs::remove_dir_all(&partial).map_err(failed) } else { Ok(()) };
+    let clear = || match fs::remove_dir_all(&partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        _ => Ok(()),
+    };
     if discard {
         clear()?;
     }
@@ -92,9 +120,16 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
         clear()?;
         store = engine::open_directory(&partial, &clock, Options::default())?;
     }
-    let session = Session::Open(context(store, clock).await?, Some(lock));
+    let session = Session::Open(context(store, clock, Config::base(given)?).await?, Some(lock));
     import(session, AdminRequest::Import { replace: false, discard: false }, path, json).await?;
     fs::rename(&partial, place.store()).map_err(failed)
+}
+
+/// Reads a file from its beginning to its end, and fails unless it is whole.
+fn verify(path: &Path) -> Result<(), Failure> {
+    let lines = BufReader::new(File::open(path).map_err(|error| unreadable(path, &error))?).lines();
+    archive::verify(lines)?;
+    Ok(())
 }
 
 async fn unfinished(store: &dyn Store) -> Result<bool, Failure> {
@@ -106,7 +141,7 @@ pub(super) fn object(path: &Path) -> Result<Map<String, Value>, Failure> {
     let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
     let text = text.map_err(|error| unreadable(path, &error))?;
     serde_json::from_str(&text)
-        .map_err(|error| Failure::Failed(format!("{} is not a JSON object: {error}", path.display())))
+        .map_err(|error| Failure::Failed(format!("{} is not a JSON object: {error}", name(path))))
 }
 
 /// The lines of a file, read on a thread of their own as fast as they are taken.
@@ -129,7 +164,12 @@ fn read(path: &Path, bar: ProgressBar) -> Result<Input, Failure> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot read {}: {error}", path.display()))
+    Failure::Failed(format!("cannot read {}: {error}", name(path)))
+}
+
+/// What a file is called in messages.
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 fn bar_of(path: &Path) -> ProgressBar {
@@ -145,15 +185,41 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// Where an export goes.
-enum Target {
-    /// A file under another name, and the name that it gets when it is whole.
+/// Where an export is to go.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    /// A file; `-` is standard output.
+    pub path: &'a Path,
+    /// Whether a file that is there may be replaced.
+    pub overwrite: bool,
+}
+
+impl Target<'_> {
+    /// Refuses to write over what is there.
+    fn check(self) -> Result<(), Failure> {
+        let path = self.path;
+        if path == Path::new("-") {
+            return Ok(());
+        }
+        let say = |what: &str| Err(Failure::Failed(format!("{} {what}", path.display())));
+        match fs::metadata(path) {
+            Ok(there) if !there.is_file() => say("is there and no file; name another, or - for standard output"),
+            Ok(_) if !self.overwrite => say("is there already; name another file, or use --overwrite"),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What an export has written so far.
+enum Written {
+    /// To a file under another name, and the name that it gets when it is whole.
     File(BufWriter<File>, PathBuf, PathBuf),
-    /// Standard output.
+    /// To standard output.
     Stdout(BufWriter<io::Stdout>),
 }
 
-impl Target {
+impl Written {
     fn open(path: &Path) -> Result<Self, Failure> {
         if path == Path::new("-") {
             return Ok(Self::Stdout(BufWriter::new(io::stdout())));
@@ -176,14 +242,15 @@ impl Target {
         }
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    /// The file's name, if it is one.
+    fn finish(self) -> Result<Option<PathBuf>, Failure> {
         match self {
-            Self::File(mut file, partial, path) => file
-                .flush()
-                .and_then(|()| file.get_ref().sync_all())
-                .and_then(|()| fs::rename(&partial, &path))
-                .map_err(|error| unwritable(&path, &error)),
-            Self::Stdout(mut out) => out.flush().map_err(|error| broken(&error)),
+            Self::File(mut file, partial, path) => {
+                let done = file.flush().and_then(|()| file.get_ref().sync_all());
+                done.and_then(|()| fs::rename(&partial, &path)).map_err(|error| unwritable(&path, &error))?;
+                Ok(Some(path))
+            }
+            Self::Stdout(mut out) => out.flush().map(|()| None).map_err(|error| broken(&error)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory as _, ValueEnum};
 
-use super::Cli;
+use super::{Cli, limits};
 use crate::config::SETTINGS;
 
 /// A page of the reference.
@@ -14,6 +14,8 @@ pub enum Page {
     CommandLine,
     /// docs/reference/configuration.md
     Configuration,
+    /// docs/guide/limits.md
+    Limits,
 }
 
 /// A page as Markdown.
@@ -21,6 +23,7 @@ pub fn page(page: Page) -> String {
     match page {
         Page::CommandLine => command_line(),
         Page::Configuration => configuration(),
+        Page::Limits => limits::page(),
     }
 }
 
@@ -29,13 +32,14 @@ fn command_line() -> String {
         "# The command line\n\n\
          <!-- Made by `scim-server reference command-line`; a test compares it. -->\n\n\
          Exit codes: 0 done, 1 failed, 2 wrong usage. With `--json` a command prints one JSON object, or an\n\
-         array if it lists. While a server runs on the data directory, commands go through its listener for\n\
+         array if it lists; what goes wrong is then an object on standard error, with `error` and `exit_code`.\n\
+         `scim-server help COMMAND` explains a command. While a server runs on the data directory, commands go through its listener for\n\
          administrators; else they open the store themselves.\n\n\
          The settings of `serve` are on [a page of their own](configuration.md).\n",
     );
     let mut program = Cli::command().disable_help_flag(true).disable_version_flag(true);
     program.build();
-    for command in program.get_subcommands().filter(|command| !command.is_hide_set()) {
+    for command in program.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help") {
         describe(&mut text, command, "scim-server");
     }
     text
@@ -116,20 +120,21 @@ mod tests {
     #[track_caller]
     #[allow(clippy::disallowed_methods, reason = "a switch of this test, not of the program")]
     fn check(wanted: Page, file: &str) {
-        let path = format!("{}/../docs/reference/{file}", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../docs/{file}", env!("CARGO_MANIFEST_DIR"));
         let text = page(wanted);
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::create_dir_all(std::path::Path::new(&path).parent().unwrap()).unwrap();
             std::fs::write(&path, &text).unwrap();
         }
         let written = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(written == text, "docs/reference/{file} is out of date; run the tests with UPDATE_DOCS=1");
+        assert!(written == text, "docs/{file} is out of date; run the tests with UPDATE_DOCS=1");
     }
 
     #[test]
     fn the_pages_are_up_to_date() {
-        check(Page::CommandLine, "command-line.md");
-        check(Page::Configuration, "configuration.md");
+        check(Page::CommandLine, "reference/command-line.md");
+        check(Page::Configuration, "reference/configuration.md");
+        check(Page::Limits, "guide/limits.md");
     }
 
     #[test]

@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure,
     command::{
-        Command, Common, GroupCommand, Init, ListArguments, MakeArguments, Named, ProfileName, TenantCommand,
-        TenantSettings, TokenCommand, UserCommand, WhichArguments,
+        Command, Common, GroupCommand, Init, ListArguments, MakeArguments, Named, ProfileName, SchemaCommand,
+        TenantCommand, TenantSettings, TokenCommand, UserCommand, WhichArguments,
     },
-    engine, files, reference, serve,
+    engine,
+    files::{self, Target},
+    reference, serve,
     session::{self, Session},
-    settings::AllSettings,
     show::{self, Show},
 };
 use crate::{
@@ -24,19 +25,29 @@ impl Command {
     pub(super) async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Init(init) => init.run().await,
-            Self::Serve(AllSettings(given)) => serve::run(given).await,
-            Self::Migrate(migrate) => engine::migrate(&migrate.settings.0).await,
+            Self::Serve(serve) => serve::run(serve.settings.0, serve.json).await,
+            Self::Migrate(migrate) => engine::migrate(&migrate.common.settings.0, migrate.common.json).await,
             Self::Tenant(command) => command.run().await,
             Self::Token(command) => command.run().await,
+            Self::Schema(command) => command.run().await,
             Self::User(command) => command.run().await,
             Self::Group(command) => command.run().await,
             Self::Check(check) => {
                 let show = Show::Findings { repair: check.repair };
-                check.common.run(AdminRequest::Check { repair: check.repair }, show).await
+                let session = Session::open_accepting(&check.common.settings.0, check.accept_loss).await?;
+                if check.accept_loss.is_some() && matches!(session, Session::Running(_)) {
+                    return Err(Failure::Failed(
+                        "a server has this store open, so it found nothing lost when it started; leave --accept-loss out"
+                            .to_owned(),
+                    ));
+                }
+                session::run(session, AdminRequest::Check { repair: check.repair }, show, check.common.json).await
             }
             Self::Export(export) => {
-                let session = Session::open(&export.settings.0).await?;
-                files::export(session, AdminRequest::Export { tenant: export.tenant }, &export.file).await
+                let Common { settings, json } = export.common;
+                let session = Session::open(&settings.0).await?;
+                let target = Target { path: &export.file, overwrite: export.overwrite };
+                files::export(session, AdminRequest::Export { tenant: export.tenant }, target, json).await
             }
             Self::Import(import) => {
                 let session = Session::open(&import.common.settings.0).await?;
@@ -44,8 +55,10 @@ impl Command {
                 files::import(session, request, &import.file, import.common.json).await
             }
             Self::Backup(backup) => {
-                let session = Session::open(&backup.settings.0).await?;
-                files::export(session, AdminRequest::Export { tenant: None }, &backup.file).await
+                let Common { settings, json } = backup.common;
+                let session = Session::open(&settings.0).await?;
+                let target = Target { path: &backup.file, overwrite: backup.overwrite };
+                files::export(session, AdminRequest::Export { tenant: None }, target, json).await
             }
             Self::Restore(restore) => {
                 files::restore(&restore.common.settings.0, &restore.file, restore.discard, restore.common.json).await
@@ -82,9 +95,12 @@ impl TenantCommand {
             }
             Self::List { common } => (common, AdminRequest::TenantList, Show::Tenants),
             Self::Show { name, common } => (common, AdminRequest::TenantShow { tenant: name.text() }, Show::Tenant),
-            Self::Set { name, settings, common } => {
-                let request = AdminRequest::TenantSet { tenant: name.text(), settings: settings.read()?.0 };
+            Self::Set { name, settings, force, common } => {
+                let request = AdminRequest::TenantSet { tenant: name.text(), settings: settings.read()?.0, force };
                 (common, request, Show::Tenant)
+            }
+            Self::Endpoint { name, common } => {
+                (common, AdminRequest::TenantShow { tenant: name.text() }, Show::Endpoint)
             }
             Self::Disable { name, common } => {
                 (common, AdminRequest::TenantDisable { tenant: name.text(), disabled: true }, Show::Tenant)
@@ -95,7 +111,7 @@ impl TenantCommand {
             Self::Delete { name, force, yes, common } => {
                 let tenant = name.text();
                 if !yes {
-                    session::confirm(&tenant)?;
+                    session::confirm(&tenant, force)?;
                 }
                 (common, AdminRequest::TenantDelete { tenant, force }, Show::Deleted)
             }
@@ -107,20 +123,36 @@ impl TenantCommand {
 impl TokenCommand {
     async fn run(self) -> Result<(), Failure> {
         let (common, request, show) = match self {
-            Self::Create { tenant, scopes, lifetime, common } => {
+            Self::Create { tenant, name, scopes, lifetime, common } => {
                 let scopes = Scopes::parse(scopes.iter().map(String::as_str)).map_err(Failure::Usage)?;
                 let seconds = lifetime.lifetime.as_secs();
-                (common, AdminRequest::TokenCreate { tenant, scopes, seconds }, Show::Issued)
+                (common, AdminRequest::TokenCreate { tenant, name, scopes, seconds }, Show::Issued)
             }
             Self::List { tenant, common } => (common, AdminRequest::TokenList { tenant }, Show::Tokens),
-            Self::Rotate { tenant, overlap, lifetime, common } => {
+            Self::Rotate { tenant, token, overlap, lifetime, common } => {
                 let overlap_seconds = overlap.map(|overlap| overlap.as_secs());
                 let seconds = lifetime.lifetime.as_secs();
-                (common, AdminRequest::TokenRotate { tenant, seconds, overlap_seconds }, Show::Issued)
+                (common, AdminRequest::TokenRotate { tenant, token, seconds, overlap_seconds }, Show::Issued)
             }
             Self::Delete { tenant, id, token_id, common } => {
                 let id = id.or(token_id).unwrap_or_default();
                 (common, AdminRequest::TokenDelete { tenant, id }, Show::Deleted)
+            }
+        };
+        common.run(request, show).await
+    }
+}
+
+impl SchemaCommand {
+    async fn run(self) -> Result<(), Failure> {
+        let (common, request, show) = match self {
+            Self::Add { tenant, file, replace, common } => {
+                let definition = files::object(&file)?.into();
+                (common, AdminRequest::SchemaAdd { tenant, definition, replace }, Show::Schema)
+            }
+            Self::List { tenant, common } => (common, AdminRequest::SchemaList { tenant }, Show::Schemas),
+            Self::Remove { tenant, schema, force, common } => {
+                (common, AdminRequest::SchemaRemove { tenant, schema, force }, Show::Deleted)
             }
         };
         common.run(request, show).await
@@ -147,7 +179,7 @@ impl UserCommand {
                     let emails = json!([{"value": email, "type": "work", "primary": true}]);
                     user.insert("emails".to_owned(), emails);
                 }
-                make.run("User", user).await
+                make.run("User", user, Vec::new()).await
             }
         }
     }
@@ -162,11 +194,7 @@ impl GroupCommand {
             Self::Create { display_name, members, make } => {
                 let mut group = make.document()?;
                 set(&mut group, "displayName", display_name);
-                if !members.is_empty() {
-                    let members: Value = members.iter().map(|id| json!({"value": id})).collect();
-                    group.insert("members".to_owned(), members);
-                }
-                make.run("Group", group).await
+                make.run("Group", group, members).await
             }
         }
     }
@@ -198,12 +226,17 @@ impl MakeArguments {
         self.file.as_deref().map_or_else(|| Ok(Map::new()), files::object)
     }
 
-    async fn run(self, resource_type: &str, mut document: Map<String, Value>) -> Result<(), Failure> {
+    async fn run(
+        self,
+        resource_type: &str,
+        mut document: Map<String, Value>,
+        members: Vec<String>,
+    ) -> Result<(), Failure> {
         let urn = format!("urn:ietf:params:scim:schemas:core:2.0:{resource_type}");
         document.entry("schemas").or_insert_with(|| json!([urn]));
         let Self { tenant, force, common, .. } = self;
         let resource_type = resource_type.to_owned();
-        let request = AdminRequest::Create { tenant, resource_type, resource: document.into(), force };
+        let request = AdminRequest::Create { tenant, resource_type, resource: document.into(), members, force };
         common.run(request, Show::Document).await
     }
 }
@@ -227,8 +260,7 @@ impl TenantSettings {
 
 impl Changes {
     fn build(self) -> Result<Settings, Failure> {
-        serde_json::from_value(self.0.into())
-            .map_err(|error| Failure::Usage(format!("the tenant's settings cannot be used: {error}")))
+        Settings::read(self.0).map_err(Failure::Usage)
     }
 }
 

@@ -8,10 +8,11 @@ use std::{
     },
 };
 
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    Failure, engine,
+    Failure, descriptors, engine, fault,
     session::{lock_soon, prepare},
     show::write,
     signals::{Hangup, Termination},
@@ -24,8 +25,8 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Given, LogFormat},
     http::Service,
-    log::{Format, Log},
-    server::Server,
+    log::{Format, Log, Seldom},
+    server::{Server, not_listening},
     store::{
         Store,
         sled::{Options, Renewal},
@@ -38,13 +39,18 @@ use crate::{
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Serves until SIGTERM or SIGINT, and then until the requests in flight are answered.
-pub(super) async fn run(given: Given) -> Result<(), Failure> {
+pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
     let config = Config::read(&given)?;
     let format = match config.log_format {
         LogFormat::Human => Format::Text,
         LogFormat::Json => Format::Json,
     };
     let log = Log::start(format, &config.log).map_err(failed)?;
+    if !SystemClock::is_set() {
+        return Err(Failure::Failed(
+            "the clock of this machine shows a time before 1970 or after the year 9999, which no answer could tell; set it right, and start again".to_owned(),
+        ));
+    }
     let place = Place::new(&config.data);
     prepare(&place)?;
     let _lock = lock_soon(&place).await?;
@@ -58,10 +64,10 @@ pub(super) async fn run(given: Given) -> Result<(), Failure> {
         engine::open_directory(
             &place.store(),
             &clock,
-            Options { cache: config.cache, renewal: Renewal::after(config.renew_after) },
+            Options { cache: config.cache, renewal: Renewal::after(config.renew_after), ..Options::default() },
         )?
     };
-    let outcome = serve(given, config, log, &place, Arc::clone(&store), clock).await;
+    let outcome = serve(given, config, log, &place, Arc::clone(&store), clock, json).await;
     store.close().await.map_err(failed)?;
     outcome
 }
@@ -73,24 +79,29 @@ async fn serve(
     place: &Place,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    json: bool,
 ) -> Result<(), Failure> {
     let first = match &config.first_tenant {
         Some(name) => first_tenant(name, &store, &clock).await?,
         None => None,
     };
-    let server = Server::bind(&config, Arc::clone(&store), Arc::clone(&clock)).await.map_err(failed)?;
+    let store_connections = config.database.url.as_ref().map_or(0, |_| config.database.connections);
+    let max_connections = descriptors::room(config.max_connections, store_connections);
+    let fitting = Config { max_connections, ..config.clone() };
+    let server = Server::bind(&fitting, Arc::clone(&store), Arc::clone(&clock)).await.map_err(failed)?;
     let address = server.address().map_err(failed)?;
-    let (listener, admin) = admin(&config, place, &server.service).await?;
+    let url = url(&config, address);
+    warn_of_plain_http(&config, address);
+    let (listener, admin) = admin(&config, place, &server.service, url.clone()).await?;
     let admin_address = listener.local_addr().map_err(failed)?;
-    let announcement = place.announce(admin_address).map_err(failed)?;
+    let announcement = place.announce(admin_address).map_err(|error| {
+        let path = place.path();
+        Failure::Failed(format!("cannot write admin.addr in {}: {}", path.display(), fault::about(path, &error)))
+    })?;
 
     let (termination, hangup) = (Termination::listen().map_err(failed)?, Hangup::listen().map_err(failed)?);
-    let url = url(&config, address);
-    let listening = if config.public_url.is_some() { format!("listening on {address}, ") } else { String::new() };
-    write(&format!("scim-server is ready on {url} ({listening}administration on {admin_address})\n"))?;
-    if let Some((tenant, issued)) = &first {
-        write(&welcome(&url, tenant, issued))?;
-    }
+    let ready = Ready { url: &url, listening: address, administration: admin_address };
+    write(&if json { ready.json(first.as_ref()) } else { ready.text(&config, first.as_ref()) })?;
 
     let (stop, stopped) = watch::channel(false);
     let administration = tokio::spawn(listen::serve(listener, Arc::clone(&admin), until(stopped)));
@@ -127,6 +138,48 @@ async fn first_tenant(
     Ok(issued.map(|issued| (tenant, issued)))
 }
 
+/// What a server says when it is ready to answer.
+struct Ready<'a> {
+    url: &'a str,
+    listening: SocketAddr,
+    administration: SocketAddr,
+}
+
+impl Ready<'_> {
+    fn text(&self, config: &Config, first: Option<&(TenantRecord, Issued)>) -> String {
+        let Self { url, listening, administration } = self;
+        let listening = if config.public_url.is_some() { format!("listening on {listening}, ") } else { String::new() };
+        let welcome = first.map(|(tenant, issued)| welcome(url, tenant, issued)).unwrap_or_default();
+        format!("scim-server is ready on {url} ({listening}administration on {administration})\n{welcome}")
+    }
+
+    /// One object on one line, for a program that reads while the server runs.
+    fn json(&self, first: Option<&(TenantRecord, Issued)>) -> String {
+        let mut ready = json!({
+            "ready": self.url,
+            "listening": self.listening.to_string(),
+            "administration": self.administration.to_string(),
+        });
+        if let Some((tenant, issued)) = first {
+            ready["tenant"] = json!(tenant.name);
+            ready["tenant_id"] = json!(tenant.id.to_string());
+            ready["endpoint"] = json!(format!("{}{}", self.url, tenant.path()));
+            ready["token"] = json!(issued.secret.reveal());
+        }
+        format!("{ready}\n")
+    }
+}
+
+/// Says so when tokens and people's data are to travel unencrypted over more than this machine.
+fn warn_of_plain_http(config: &Config, address: SocketAddr) {
+    if config.tls.is_none() && !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "plain HTTP on an address that others reach: whoever is on the way reads tokens and people's data. Set tls_cert and tls_key; or have a proxy end TLS in front, and let nobody but the proxy reach this address"
+        );
+    }
+}
+
 fn welcome(url: &str, tenant: &TenantRecord, issued: &Issued) -> String {
     let (name, path, token) = (&tenant.name, tenant.path(), issued.secret.reveal());
     format!(
@@ -140,21 +193,29 @@ fn url(config: &Config, address: SocketAddr) -> String {
     config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"))
 }
 
-async fn admin(config: &Config, place: &Place, service: &Arc<Service>) -> Result<(TcpListener, Arc<Admin>), Failure> {
-    let listener = TcpListener::bind(config.admin_listen).await.map_err(|error| {
-        Failure::Failed(format!(
-            "cannot listen on {}: {error}; choose another address with --admin-listen",
-            config.admin_listen
-        ))
-    })?;
+async fn admin(
+    config: &Config,
+    place: &Place,
+    service: &Arc<Service>,
+    url: String,
+) -> Result<(TcpListener, Arc<Admin>), Failure> {
+    let listener = TcpListener::bind(config.admin_listen)
+        .await
+        .map_err(|error| Failure::Failed(not_listening(config.admin_listen, &error, "--admin-listen")))?;
     if !config.admin_listen.ip().is_loopback() {
         tracing::warn!(address = %config.admin_listen, "administration is not on the loopback: keep others away from it, it has no TLS");
     }
     let metrics = Arc::clone(&service.metrics);
+    let settings = Arc::clone(service);
     let admin = Admin {
         context: service.administration(),
         token: place.token_digest().map_err(failed)?,
         stopping: AtomicBool::new(false),
+        base: Box::new(move || {
+            let public = settings.settings.load().public.url.clone();
+            public.map_or_else(|| url.clone(), |public| public.to_string())
+        }),
+        refused: Seldom::default(),
         metrics: Box::new(move || (metrics.encode(), OPEN_METRICS)),
     };
     Ok((listener, Arc::new(admin)))
@@ -212,6 +273,6 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(error.to_string())
+fn failed(error: impl std::error::Error + 'static) -> Failure {
+    Failure::Failed(fault::chain(&error))
 }

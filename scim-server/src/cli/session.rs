@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    Failure, engine,
+    Failure, engine, fault,
     show::{Printer, Show},
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
         line,
         place::{Lock, Place},
     },
+    budget::Budget,
     clock::{Clock, SystemClock},
     config::{Config, Database, Given},
     cursor::Sealer,
@@ -28,6 +29,8 @@ use crate::{
     store::{Store, sled::Options},
 };
 
+/// Bytes of pages that a command may hold.
+const MEMORY: usize = 256 << 20;
 /// How often, and how long between two tries, a command waits for another that has the store open.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -49,52 +52,60 @@ pub(super) struct Running {
 impl Session {
     /// The store that is there already: a database, or that of a data directory.
     pub async fn open(given: &Given) -> Result<Self, Failure> {
+        Self::open_accepting(given, None).await
+    }
+
+    /// The same, although acknowledged writes are lost, when it stands at that commit.
+    pub async fn open_accepting(given: &Given, loss: Option<u64>) -> Result<Self, Failure> {
+        let base = Config::base(given)?;
         if let Some(database) = Config::database(given)? {
-            return Self::shared(&database).await;
+            return Self::shared(&database, base).await;
         }
         let place = Place::new(Config::data(given)?);
-        if !place.has_store() {
+        if !has_store(&place)? {
             // A server whose store is a database has nothing here but its address.
             if let Some(client) = find_server(&place).await? {
                 return Ok(Self::Running(client));
             }
             return Err(Failure::Failed(format!(
-                "there is no store in {0}; make one with `scim-server init --data {0} --tenant NAME`",
+                "there is no store in {0}; name the directory of yours with --data or --config, or make one with `scim-server init --data {0} --tenant NAME`",
                 place.path().display()
             )));
         }
-        Self::reach(&place).await
+        Self::reach(&place, base, loss).await
     }
 
     /// The store of a data directory, made if there is none; or a database, whose tables are.
     pub async fn create(given: &Given) -> Result<Self, Failure> {
+        let base = Config::base(given)?;
         if let Some(database) = Config::database(given)? {
             engine::prepare(&database).await?;
-            return Self::shared(&database).await;
+            return Self::shared(&database, base).await;
         }
         let place = Place::new(Config::data(given)?);
         prepare(&place)?;
-        Self::reach(&place).await
+        Self::reach(&place, base, None).await
     }
 
     /// A database, on which servers may run: they see a change within a second.
-    async fn shared(database: &Database) -> Result<Self, Failure> {
+    async fn shared(database: &Database, base: String) -> Result<Self, Failure> {
         let _ = log::Log::start(log::Format::Text, "warn");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = engine::open_database(database, &clock).await?;
-        Ok(Self::Open(context(store, clock).await?, None))
+        Ok(Self::Open(context(store, clock, base).await?, None))
     }
 
     /// Opens the store; while another process has it open, asks that process if it is a server, and
     /// waits a little if it is another command.
-    async fn reach(place: &Place) -> Result<Self, Failure> {
+    async fn reach(place: &Place, base: String, accept_loss: Option<u64>) -> Result<Self, Failure> {
         for _ in 0..TRIES {
             if let Some(lock) = lock(place)? {
                 // A log for what goes wrong only.
                 let _ = log::Log::start(log::Format::Text, "warn");
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-                let store = engine::open_directory(&place.store(), &clock, Options::default())?;
-                return Ok(Self::Open(context(store, clock).await?, Some(lock)));
+                let store =
+                    engine::open_directory(&place.store(), &clock, Options { accept_loss, ..Options::default() })?;
+                return Ok(Self::Open(context(store, clock, base).await?, Some(lock)));
             }
             if let Some(client) = find_server(place).await? {
                 return Ok(Self::Running(client));
@@ -141,8 +152,10 @@ pub(super) async fn run(session: Session, request: AdminRequest, show: Show, jso
     let mut running = session.start(request, line::nothing()).await?;
     let mut printer = Printer::new(show, json);
     while let Some(line) = running.next().await? {
-        if let Line::Row(row) = line {
-            printer.row(&row)?;
+        match line {
+            Line::Row(row) => printer.row(&row)?,
+            Line::More(number) => printer.more(number),
+            _ => {}
         }
     }
     running.close().await?;
@@ -153,14 +166,19 @@ pub(super) async fn run(session: Session, request: AdminRequest, show: Show, jso
 pub(super) fn prepare(place: &Place) -> Result<(), Failure> {
     place.prepare().map_err(|error| {
         Failure::Failed(format!(
-            "cannot make the data directory {}: {error}; choose another with --data, or give this user the right to write there",
-            place.path().display()
+            "cannot make the data directory {}: {}; or choose another with --data",
+            place.path().display(),
+            fault::about(place.path(), &error)
         ))
     })
 }
 
 /// The context of commands on a store that this process has open.
-pub(super) async fn context(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<AdminContext, Failure> {
+pub(super) async fn context(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    base: String,
+) -> Result<AdminContext, Failure> {
     let access = Access::load(Arc::clone(&store), Arc::clone(&clock)).await;
     let access = Arc::new(access.map_err(|error| Failure::Failed(error.to_string()))?);
     let limits = Limits { candidates: u64::MAX, ..Limits::default() };
@@ -171,15 +189,17 @@ pub(super) async fn context(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Res
         // These cursors do not outlive the process.
         sealer: Sealer::new(&rand::random(), limits.cursor_seconds),
         limits,
+        lanes: Arc::default(),
+        budget: Budget::new(MEMORY),
         passwords: Hasher::default(),
     });
-    Ok(AdminContext { store, access, clock, provision })
+    Ok(AdminContext { store, access, clock, provision, base })
 }
 
 async fn find_server(place: &Place) -> Result<Option<Client>, Failure> {
     Client::connect(place).await.map_err(|error| {
         Failure::Failed(format!(
-            "a server is running on {}, and its token cannot be read from admin.token there: {error}; run the command as the user that the server runs as",
+            "a server may be running on {}, and {error}; run the command as the user that the server runs as",
             place.path().display()
         ))
     })
@@ -188,10 +208,7 @@ async fn find_server(place: &Place) -> Result<Option<Client>, Failure> {
 /// Takes the lock of the data directory, if no other process has it.
 fn lock(place: &Place) -> Result<Option<Lock>, Failure> {
     place.lock().map_err(|error| {
-        Failure::Failed(format!(
-            "cannot lock {}: {error}; run the command as the user that owns the directory",
-            place.path().display()
-        ))
+        Failure::Failed(format!("cannot lock {}: {}", place.path().display(), fault::about(place.path(), &error)))
     })
 }
 
@@ -203,7 +220,24 @@ pub(super) async fn lock_soon(place: &Place) -> Result<Lock, Failure> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(Failure::Failed(in_use(place)))
+    match find_server(place).await? {
+        Some(server) => Err(Failure::Failed(format!(
+            "another process has the store in {} open: a server, whose administration is on {}. Stop it, or choose another data directory with --data",
+            place.path().display(),
+            server.address()
+        ))),
+        None => Err(Failure::Failed(in_use(place))),
+    }
+}
+
+/// Whether there is a store in the data directory. Not to be allowed to look is not to find none.
+pub(super) fn has_store(place: &Place) -> Result<bool, Failure> {
+    place.has_store().map_err(|error| {
+        Failure::Failed(format!(
+            "cannot look for the store in {}: {error}; run the command as the user that owns the directory",
+            place.path().display()
+        ))
+    })
 }
 
 /// What to say when another process has the store open.
@@ -214,11 +248,18 @@ fn in_use(place: &Place) -> String {
     )
 }
 
-/// On a terminal, has the tenant's name typed again before it is deleted.
-pub(super) fn confirm(tenant: &str) -> Result<(), Failure> {
+/// On a terminal, has the tenant's name typed again before it is deleted. Elsewhere nobody can be asked:
+/// what is forced there has to be meant.
+pub(super) fn confirm(tenant: &str, force: bool) -> Result<(), Failure> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return Ok(());
+        return if force {
+            Err(Failure::Usage(format!(
+                "tenant delete --force removes tenant {tenant:?} although a provider may be using it, and nobody can be asked here: add --yes"
+            )))
+        } else {
+            Ok(())
+        };
     }
     let mut typed = String::new();
     let asked = write!(

@@ -16,7 +16,7 @@ const CONFIG: &str = "config";
 #[derive(Debug, Clone)]
 pub struct AllSettings(pub Given);
 
-/// Where the store is: what every other command takes.
+/// Where the store is, and where clients reach the server: what every other command takes.
 #[derive(Debug, Clone)]
 pub struct StoreSettings(pub Given);
 
@@ -42,7 +42,7 @@ fn argument(setting: &'static Setting) -> Arg {
         .action(ArgAction::Set)
         .help(format!("{}{default}", setting.help.trim_end_matches('.')));
     if setting.is_switch() {
-        argument.num_args(0..=1).require_equals(true).default_missing_value("true")
+        argument.num_args(0..=1).default_missing_value("true")
     } else {
         argument.allow_hyphen_values(setting.key == "audit_log")
     }
@@ -68,7 +68,8 @@ fn all() -> impl Iterator<Item = &'static Setting> {
 }
 
 fn store() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(|setting| setting.key == "data" || setting.key.starts_with("store"))
+    let wanted = |key: &str| matches!(key, "data" | "public_url") || key.starts_with("store");
+    SETTINGS.iter().filter(move |setting| wanted(setting.key))
 }
 
 macro_rules! settings_arguments {

@@ -13,6 +13,8 @@ pub(super) enum Show {
     Deleted,
     /// One JSON document, also for people.
     Document,
+    /// A tenant's endpoint alone.
+    Endpoint,
     /// What a check found.
     Findings {
         /// Whether it was to be repaired.
@@ -24,6 +26,10 @@ pub(super) enum Show {
     Imported,
     /// A token that was just issued, or a tenant with one.
     Issued,
+    /// A schema that was added.
+    Schema,
+    /// A list of schemas.
+    Schemas,
     /// One tenant.
     Tenant,
     /// A list of tenants.
@@ -39,7 +45,10 @@ type Columns = &'static [(&'static str, &'static str)];
 
 impl Show {
     fn is_list(self) -> bool {
-        matches!(self, Self::Findings { .. } | Self::Groups | Self::Tenants | Self::Tokens | Self::Users)
+        matches!(
+            self,
+            Self::Findings { .. } | Self::Groups | Self::Schemas | Self::Tenants | Self::Tokens | Self::Users
+        )
     }
 
     fn columns(self) -> Columns {
@@ -49,17 +58,35 @@ impl Show {
                 ("Tenant", "/tenant"),
                 ("Tenant id", "/tenant_id"),
                 ("Path", "/path"),
+                ("Endpoint", "/endpoint"),
                 ("Token id", "/token_id"),
+                ("Name", "/name"),
                 ("Token", "/token"),
                 ("Scopes", "/scopes"),
                 ("Expires", "/expires"),
                 ("Old token", "/previous/token_id"),
                 ("It expires", "/previous/expires"),
             ],
+            Self::Schema => &[
+                ("Schema", "/schema"),
+                ("Name", "/name"),
+                ("Tenant", "/tenant"),
+                ("Resource type", "/resource_type"),
+                ("Extension", "/extension"),
+                ("Used by", "/used_by"),
+            ],
+            Self::Schemas => &[
+                ("SCHEMA", "/schema"),
+                ("NAME", "/name"),
+                ("RESOURCE TYPE", "/resource_type"),
+                ("EXTENSION", "/extension"),
+                ("USED BY", "/used_by"),
+            ],
             Self::Tenant => &[
                 ("Tenant", "/tenant"),
                 ("Tenant id", "/tenant_id"),
                 ("Path", "/path"),
+                ("Endpoint", "/endpoint"),
                 ("Profile", "/profile"),
                 ("Disabled", "/disabled"),
                 ("Created", "/created"),
@@ -80,6 +107,7 @@ impl Show {
             Self::Tokens => &[
                 ("TENANT", "/tenant"),
                 ("TOKEN ID", "/token_id"),
+                ("NAME", "/name"),
                 ("STATUS", "/status"),
                 ("SCOPES", "/scopes"),
                 ("CREATED", "/created"),
@@ -89,7 +117,7 @@ impl Show {
             Self::Users => {
                 &[("ID", "/id"), ("USER NAME", "/userName"), ("DISPLAY NAME", "/displayName"), ("ACTIVE", "/active")]
             }
-            Self::Deleted | Self::Document | Self::Findings { .. } | Self::Imported => &[],
+            Self::Deleted | Self::Document | Self::Endpoint | Self::Findings { .. } | Self::Imported => &[],
         }
     }
 }
@@ -101,6 +129,8 @@ pub(super) struct Printer {
     rows: usize,
     /// Findings that were not repaired.
     left: usize,
+    /// How many there are beyond those that were asked for.
+    more: u64,
     table: Vec<Vec<String>>,
 }
 
@@ -112,13 +142,18 @@ impl Printer {
         } else {
             Vec::new()
         };
-        Self { show, json, rows: 0, left: 0, table: vec![headings] }
+        Self { show, json, rows: 0, left: 0, more: 0, table: vec![headings] }
     }
 
     /// Shows a row, or keeps it until the width of its column is known.
     pub fn row(&mut self, text: &str) -> Result<(), Failure> {
         let row: Value = serde_json::from_str(text)
             .map_err(|error| Failure::Failed(format!("the answer cannot be read: {error}")))?;
+        if let Some(note) = row.get("note").and_then(Value::as_str) {
+            // Not among the findings, where a program would take it for one.
+            let _ = writeln!(std::io::stderr(), "note: {note}");
+            return Ok(());
+        }
         self.rows += 1;
         self.left += usize::from(row.get("repaired") == Some(&Value::Bool(false)));
         if self.json {
@@ -132,15 +167,21 @@ impl Printer {
         match self.show {
             Show::Deleted => write(&deleted(&row)),
             Show::Document => write(&format!("{row:#}\n")),
+            Show::Endpoint => write(&format!("{}\n", cell(row.pointer("/endpoint")))),
             Show::Findings { .. } => write(&finding(&row)),
             Show::Imported => write(&imported(&row)),
             Show::Issued => write(&format!("{}\n{ONCE}\n", lines(&row, self.show.columns()))),
-            Show::Tenant => write(&lines(&row, self.show.columns())),
-            Show::Groups | Show::Tenants | Show::Tokens | Show::Users => {
+            Show::Schema | Show::Tenant => write(&lines(&row, self.show.columns())),
+            Show::Groups | Show::Schemas | Show::Tenants | Show::Tokens | Show::Users => {
                 self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
                 Ok(())
             }
         }
+    }
+
+    /// Notes that there are more than those that were asked for.
+    pub fn more(&mut self, number: u64) {
+        self.more = number;
     }
 
     /// Shows what was kept. A check fails when something is still wrong.
@@ -155,6 +196,9 @@ impl Printer {
             write(&summary(self.rows, self.left, repair))?;
         } else if self.show.is_list() {
             write(&table(&self.table))?;
+            if self.more > 0 {
+                write(&format!("… and {} more. A larger --limit shows them.\n", self.more))?;
+            }
         }
         match (self.show, self.left) {
             (Show::Findings { .. }, 1..) => {
@@ -165,11 +209,13 @@ impl Printer {
     }
 }
 
-const ONCE: &str =
-    "The token is shown this once. Give it to the identity provider together with the URL of this server and the path.";
+const ONCE: &str = "The token is shown this once. Give it to the identity provider together with the endpoint.";
 
 fn deleted(row: &Value) -> String {
     let text = |name: &str| row.get(name).map(|value| cell(Some(value))).unwrap_or_default();
+    if row.get("schema").is_some() {
+        return format!("Schema {} of tenant {} is removed.\n", text("schema"), text("tenant"));
+    }
     match (row.get("token_id"), row.get("resources")) {
         (Some(_), _) => format!("Token {} of tenant {} is revoked.\n", text("token_id"), text("tenant")),
         (_, Some(_)) => format!("Tenant {} is deleted, with {} resources.\n", text("tenant"), text("resources")),
@@ -253,9 +299,13 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Says why a command failed, on standard error.
-pub(super) fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "scim-server: {message}");
+/// Says why a command failed, on standard error; as a JSON object when a program reads it.
+pub(super) fn complain(message: &str, code: u8, json: bool) {
+    let _ = if json {
+        writeln!(io::stderr(), "{}", serde_json::json!({"error": message, "exit_code": code}))
+    } else {
+        writeln!(io::stderr(), "scim-server: {message}")
+    };
 }
 
 #[cfg(test)]

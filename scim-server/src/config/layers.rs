@@ -121,7 +121,11 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String,
             DeValue::Integer(value) if value.radix() == 10 => value.as_str().to_owned(),
             other => {
                 let kind = other.type_str();
-                return Err(wrong(offset, format!("{} is a {kind}; write it as {}", setting.key, setting.value)));
+                let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+                return Err(wrong(
+                    offset,
+                    format!("{} is {article} {kind}; write it as {}", setting.key, setting.value),
+                ));
             }
         };
         values.insert(setting.key, (text, Source::File(path.to_owned(), line_of(offset), setting.key)));
@@ -130,7 +134,14 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String,
 }
 
 fn unknown_key(key: &str) -> String {
-    let known = SETTINGS.iter().map(|setting| setting.key);
-    let near = known.max_by(|a, b| strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b)));
-    format!("there is no setting {key:?}; did you mean {:?}?", near.unwrap_or_default())
+    let known = SETTINGS.iter().map(|setting| (setting.key, strsim::jaro_winkler(key, setting.key)));
+    match known.max_by(|(_, a), (_, b)| a.total_cmp(b)) {
+        Some((near, likeness)) if likeness >= LIKENESS => {
+            format!("there is no setting {key:?}; did you mean {near:?}?")
+        }
+        _ => format!("there is no setting {key:?}; `scim-server help serve` lists those that there are"),
+    }
 }
+
+/// How like a setting a misspelt one has to be (Jaro-Winkler, 1 is the same) to be meant.
+const LIKENESS: f64 = 0.8;

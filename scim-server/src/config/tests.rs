@@ -67,6 +67,11 @@ fn what_is_wrong_is_named_with_its_line() {
         "admin-listen = \"x\"",
         "scim.toml, line 1: there is no setting \"admin-listen\"; did you mean \"admin_listen\"?",
     );
+    check_refused(
+        "discovery = 1",
+        "scim.toml, line 1: there is no setting \"discovery\"; `scim-server help serve` lists those that there are",
+    );
+    check_refused("listen = [\"127.0.0.1:1\"]", "scim.toml, line 1: listen is an array; write it as ADDR:PORT");
     check_refused("[listen]\nport = 1", "scim.toml, line 1: listen is a table; write it as ADDR:PORT");
     check_refused("page_size = 1.5", "scim.toml, line 1: page_size is a float; write it as N");
     check_refused(
@@ -86,6 +91,15 @@ fn what_is_wrong_is_named_with_its_line() {
         );
     }
     check_refused("listen = \"\"", "scim.toml, line 1: listen: listen cannot be empty");
+}
+
+#[test]
+fn proxies_are_networks_or_addresses() {
+    let config = read("trusted_proxies = \"10.0.0.0/8, 2001:db8::5,\"", &[], &[]).unwrap();
+    let networks: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "2001:db8::5/128"]);
+    let error = read("trusted_proxies = \"10.0.0.0/33\"", &[], &[]).unwrap_err();
+    assert!(error.contains("\"10.0.0.0/33\" is neither an address nor a network"), "{error}");
 }
 
 #[test]
@@ -115,6 +129,7 @@ fn what_a_running_server_cannot_change_is_what_the_table_says() {
             "true|false" => "true",
             "DURATION" => "99s",
             "SIZE" => "99MiB",
+            "CIDR,…" => "192.0.2.0/24,::1",
             "FILTER" => "debug",
             "human|json" => "json",
             _ => "107",

@@ -1,12 +1,17 @@
 //! The life of a request, every step in order.
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc};
+mod notes;
 
-use bytes::Bytes;
+use std::{
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
 use hyper::{
-    Method, Request, Response,
-    body::Incoming,
-    header::{AUTHORIZATION, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, USER_AGENT},
+    Method, Request, Response, Version,
+    body::{Body as _, Incoming},
+    header::{AUTHORIZATION, HeaderName, HeaderValue},
     http::request::Parts,
 };
 use scim_protocol::{
@@ -18,21 +23,21 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use notes::Notes;
+
 use super::{
     Service,
     body::Body,
     limit::RetryAfter,
-    listen::Peer,
+    listen::{Answers, Peer},
     request, request_id,
     response::{self, InsufficientScope},
-    route::{NoTarget, Route, Target, route},
-    source,
+    route::{Route, Target, route},
 };
 use crate::{
-    audit::{AuditRecord, Document, EventName, Verb},
-    log,
+    audit, log,
     metrics::Operation,
-    operation::{Answer, Context},
+    operation::{Answer, Context, pace::Pace},
     profile,
     tenant::Tenant,
     token::Caller,
@@ -42,7 +47,6 @@ use crate::{
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request as it came in.
-#[derive(Clone, Copy)]
 struct Arrival {
     id: Uuid,
     at: Timestamp,
@@ -51,94 +55,76 @@ struct Arrival {
     peer: Peer,
 }
 
-/// What is learnt about a request on its way, for the audit log and the metrics.
-struct Notes<'a> {
-    operation: Operation,
-    event: Event,
-    actor: Option<Arc<str>>,
-    id: Option<Cow<'a, str>>,
-    body: Bytes,
-}
+/// The service as connections know it.
+#[derive(Clone)]
+pub struct Exchange(pub Arc<Service>);
 
-/// The call's name, owned.
-enum Event {
-    Resource(Verb, Arc<ResourceType>),
-    Other(EventName<'static>),
-}
-
-impl<'a> Notes<'a> {
-    fn new() -> Self {
-        let event = Event::Other(EventName::Unknown);
-        Self { operation: Operation::Unknown, event, actor: None, id: None, body: Bytes::new() }
+impl Answers for Exchange {
+    /// When the client disconnects, a read is dropped; a write whose commit is on its way goes on to its end,
+    /// and one that is still prepared is given up. Both have their audit record.
+    fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
+        handle(self.0, request, peer)
     }
 
-    /// Notes what the call is, also when it is refused later.
-    fn aim(&mut self, target: &Result<Target<'a>, NoTarget>, method: &Method, tenant: Option<&Tenant>) {
-        let Ok(target) = target else { return };
-        let listed = |one: EventName<'static>, all, name: bool| Event::Other(if name { one } else { all });
-        let of = |endpoint: &str, verb| {
-            let rt = tenant.and_then(|tenant| tenant.registry.endpoint(endpoint));
-            rt.map_or(Event::Other(EventName::Unknown), |rt| Event::Resource(verb, rt.clone()))
-        };
-        (self.operation, self.event) = match target {
-            Target::Resources(endpoint) if method == Method::POST => (Operation::Create, of(endpoint, Verb::Create)),
-            Target::Resources(endpoint) => (Operation::Query, of(endpoint, Verb::List)),
-            Target::Resource(endpoint, _) => {
-                let (operation, verb) = match *method {
-                    Method::PUT => (Operation::Replace, Verb::Put),
-                    Method::PATCH => (Operation::Modify, Verb::Patch),
-                    Method::DELETE => (Operation::Delete, Verb::Delete),
-                    _ => (Operation::Retrieve, Verb::Get),
-                };
-                (operation, of(endpoint, verb))
-            }
-            Target::Search(_) => (Operation::Search, Event::Other(EventName::SearchResources)),
-            Target::Root => (Operation::Query, Event::Other(EventName::SearchResources)),
-            Target::Bulk => (Operation::Bulk, Event::Other(EventName::BulkRequest)),
-            Target::Me => (Operation::Unknown, Event::Other(EventName::Unknown)),
-            Target::ResourceTypes(name) => {
-                (Operation::Discover, listed(EventName::GetResourceType, EventName::ListResourceTypes, name.is_some()))
-            }
-            Target::Schemas(urn) => {
-                (Operation::Discover, listed(EventName::GetSchema, EventName::ListSchemas, urn.is_some()))
-            }
-            Target::ServiceProviderConfig => (Operation::Discover, Event::Other(EventName::ServiceProviderConfig)),
-        };
-        if let Target::Resource(_, id) = target {
-            self.id = Some(id.clone());
-        }
+    fn refuse(&self, error: Error, peer: &Peer) -> Response<Body> {
+        refuse(&self.0, error, peer)
     }
 
-    fn event(&self) -> EventName<'_> {
-        match &self.event {
-            Event::Resource(verb, rt) => EventName::Resource(*verb, &rt.name),
-            Event::Other(event) => *event,
-        }
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.0.settings.load().public.trust.covers(address)
     }
 }
 
-/// Answers one request. A write goes on to its end, with its audit record, when the client
-/// disconnects; a read is dropped then.
-pub async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
     let at = service.clock.now();
-    let trust_forwarded = service.settings.load().public.trust_forwarded;
-    let address = source(request.headers(), peer.address.ip(), trust_forwarded);
+    let address = service.settings.load().public.trust.client(request.headers(), peer.address.ip());
     let arrival = Arrival { id: request_id(at), at, address, peer };
     let id = arrival.id;
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return log::within(id, service.exchange(request, arrival)).await;
+        return log::within(id, service.exchange(request, arrival, None)).await;
     }
-    let working = tokio::spawn(log::within(id, async move { service.exchange(request, arrival).await }));
+    // This future is dropped when the client goes, and `client` with it; the task is not.
+    let client = Arc::new(());
+    let here = Some(Arc::downgrade(&client));
+    let working = tokio::spawn(log::within(id, async move { service.exchange(request, arrival, here).await }));
     working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
 }
 
+/// The answer to what is no request; log and audit count it with the other refusals. Nothing in it was understood, so
+/// its address is the connection's.
+fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
+    let at = service.clock.now();
+    let arrival = Arrival { id: request_id(at), at, address: peer.address.ip().to_canonical(), peer: peer.clone() };
+    let mut response = response::error(&error, request::SCIM_JSON, false);
+    name(&mut response, arrival.id);
+    let status = response.status().as_u16();
+    service.metrics.requests.observe(Operation::Unknown, status, Duration::ZERO);
+    let (service, id) = (Arc::clone(service), arrival.id);
+    tokio::spawn(log::within(id, async move {
+        let (parts, ()) = Request::new(()).into_parts();
+        service.record(&parts, &arrival, &Notes::new(None), &Response::default(), Some(&error)).await;
+    }));
+    response
+}
+
+/// Gives the answer the request's id.
+fn name(response: &mut Response<Body>, id: Uuid) {
+    let mut text = Uuid::encode_buffer();
+    if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+}
+
 impl Service {
-    async fn exchange(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
+    async fn exchange(&self, request: Request<Incoming>, arrival: Arrival, client: Option<Weak<()>>) -> Response<Body> {
         let started = Instant::now();
         let _in_flight = self.metrics.in_flight.enter();
-        let (parts, incoming) = request.into_parts();
-        let mut notes = Notes::new();
-        let outcome = self.perform(&parts, incoming, arrival, &mut notes).await;
+        let (parts, mut incoming) = request.into_parts();
+        let mut notes = Notes::new(client);
+        let outcome = self.perform(&parts, &mut incoming, &arrival, &mut notes).await;
+        if parts.version == Version::HTTP_2 && !incoming.is_end_stream() {
+            tokio::spawn(request::discard(incoming));
+        }
         let (mut response, error) = match outcome {
             Ok(response) => (response, None),
             Err(error) => {
@@ -147,11 +133,8 @@ impl Service {
                 (response::error(&error, request::answer_type(&parts.headers), presented), Some(error))
             }
         };
-        let mut text = Uuid::encode_buffer();
-        if let Ok(value) = HeaderValue::from_str(arrival.id.hyphenated().encode_lower(&mut text)) {
-            response.headers_mut().insert(REQUEST_ID, value);
-        }
-        self.record(&parts, arrival, &notes, &response, error.as_ref()).await;
+        name(&mut response, arrival.id);
+        self.record(&parts, &arrival, &notes, &response, error.as_ref()).await;
         tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
         self.metrics.requests.observe(notes.operation, response.status().as_u16(), started.elapsed());
         response
@@ -161,12 +144,13 @@ impl Service {
     async fn perform<'a>(
         &self,
         parts: &'a Parts,
-        incoming: Incoming,
-        arrival: Arrival,
+        incoming: &mut Incoming,
+        arrival: &Arrival,
         notes: &mut Notes<'a>,
     ) -> Result<Response<Body>, Error> {
-        let Arrival { id, at, address, peer } = arrival;
+        let Arrival { id, at, address, ref peer } = *arrival;
         self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
+        request::require_unambiguous(parts)?;
         let Route { tenant, target } = route(parts.uri.path())?;
         let discovery = target.as_ref().is_ok_and(Target::is_discovery);
         if discovery
@@ -191,8 +175,9 @@ impl Service {
                 self.addresses.count(address);
             }
         })?;
+        peer.introduce();
         notes.aim(&target, &parts.method, Some(caller.tenant()));
-        notes.actor = Some(caller.actor().clone());
+        notes.caller = Some((caller.actor().clone(), Arc::clone(caller.tenant())));
         self.take_turn(&caller).map_err(|retry| {
             self.metrics.rate_limited.inc();
             Error::new(
@@ -207,7 +192,9 @@ impl Service {
             return self.discover(parts, &target, caller.tenant(), &base);
         }
         authorise(&caller, &parts.method, &target)?;
-        let context = Context { caller, base, request: Some(id) };
+        let within = self.settings.load().request_timeout;
+        let pace = Pace::of_client(&self.operations.lanes, caller.tenant().id, notes.client.clone(), within);
+        let context = Context { caller, base, request: Some(id), pace };
         let answer = self.operate(&context, &target, parts, incoming, notes).await;
         let answer = answer.map_err(|error| profile::phrase(context.caller.tenant(), error))?;
         if notes.id.is_none() {
@@ -258,7 +245,7 @@ impl Service {
         context: &Context,
         target: &Target<'_>,
         parts: &Parts,
-        incoming: Incoming,
+        incoming: &mut Incoming,
         notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         let registry = &context.caller.tenant().registry;
@@ -271,7 +258,10 @@ impl Service {
             Target::Resource(endpoint, id) => {
                 let rt = known(registry.endpoint(endpoint), endpoint)?;
                 target.require(parts.method.as_str())?;
-                self.resource(context, rt, id, parts, incoming, notes).await
+                match self.resource(context, rt, id, parts, incoming, notes).await {
+                    Err(error) => Err(self.operations.missing_or(context, rt, id, error).await),
+                    answer => answer,
+                }
             }
             Target::Search(endpoint) => {
                 target.require(parts.method.as_str())?;
@@ -280,7 +270,7 @@ impl Service {
                     Some(endpoint) => std::slice::from_ref(known(registry.endpoint(endpoint), endpoint)?),
                     None => registry.resource_types(),
                 };
-                let query = Query::from_search_request(self.body(parts, incoming, notes).await?)?;
+                let query = Query::from_search_request(self.body(context, parts, incoming, notes).await?)?;
                 self.query(context, types, endpoint.as_deref().unwrap_or_default(), &query).await
             }
             Target::Root => {
@@ -292,7 +282,7 @@ impl Service {
                 target.require(parts.method.as_str())?;
                 profile::require_bulk(context.caller.tenant())?;
                 self.operations.require_bulk()?;
-                let bulk = BulkRequest::parse(self.body(parts, incoming, notes).await?)?;
+                let bulk = BulkRequest::parse(self.body(context, parts, incoming, notes).await?)?;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
             }
@@ -312,12 +302,12 @@ impl Service {
         rt: &Arc<ResourceType>,
         endpoint: &str,
         parts: &Parts,
-        incoming: Incoming,
+        incoming: &mut Incoming,
         notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         if parts.method == Method::POST {
             let query = request::query(parts)?;
-            let body = self.body(parts, incoming, notes).await?;
+            let body = self.body(context, parts, incoming, notes).await?;
             return Box::pin(self.operations.create(context, rt, self.operations.fresh_id(), body, &query)).await;
         }
         self.query(context, std::slice::from_ref(rt), endpoint, &request::query(parts)?).await
@@ -351,84 +341,59 @@ impl Service {
         rt: &Arc<ResourceType>,
         id: &str,
         parts: &Parts,
-        incoming: Incoming,
+        incoming: &mut Incoming,
         notes: &mut Notes<'_>,
     ) -> Result<Answer, Error> {
         let operations = &self.operations;
-        let if_match = request::condition(&parts.headers, &IF_MATCH);
+        let preconditions = request::preconditions(&parts.headers);
         match parts.method {
             Method::PUT => {
                 profile::require_replace(context.caller.tenant(), rt)?;
                 let query = request::query(parts)?;
-                let body = self.body(parts, incoming, notes).await?;
-                Box::pin(operations.replace(context, rt, id, body, &query, &if_match)).await
+                let body = self.body(context, parts, incoming, notes).await?;
+                Box::pin(operations.replace(context, rt, id, body, &query, &preconditions)).await
             }
             Method::PATCH => {
                 let query = request::query(parts)?;
-                let body = self.body(parts, incoming, notes).await?;
-                Box::pin(operations.modify(context, rt, id, body, &query, &if_match)).await
+                let body = self.body(context, parts, incoming, notes).await?;
+                Box::pin(operations.modify(context, rt, id, body, &query, &preconditions)).await
             }
-            Method::DELETE => operations.delete(context, rt, id, &if_match).await,
-            _ => {
-                let unless = request::condition(&parts.headers, &IF_NONE_MATCH);
-                operations.retrieve(context, rt, id, &request::query(parts)?, &unless).await
-            }
+            Method::DELETE => operations.delete(context, rt, id, &preconditions).await,
+            _ => operations.retrieve(context, rt, id, &request::query(parts)?, &preconditions).await,
         }
     }
 
-    async fn body(&self, parts: &Parts, incoming: Incoming, notes: &mut Notes<'_>) -> Result<Value, Error> {
+    async fn body(
+        &self,
+        context: &Context,
+        parts: &Parts,
+        incoming: &mut Incoming,
+        notes: &mut Notes<'_>,
+    ) -> Result<Value, Error> {
         let settings = self.settings.load();
         let bulk = matches!(notes.operation, Operation::Bulk);
         let most = if bulk { settings.bulk_max_body } else { settings.max_body };
-        notes.body = request::body(incoming, most, settings.body_timeout).await?;
-        request::json(&parts.headers, &notes.body)
-    }
-
-    async fn record(
-        &self,
-        parts: &Parts,
-        arrival: Arrival,
-        notes: &Notes<'_>,
-        response: &Response<Body>,
-        error: Option<&Error>,
-    ) {
-        let Some(audit) = &self.audit else { return };
-        let event = notes.event();
-        let tenant = parts.uri.path().split('/').nth(1);
-        let made = match response.body() {
-            Body::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
-            _ => Document::None,
-        };
-        let record = AuditRecord {
-            at: arrival.at,
-            event,
-            tenant,
-            token: notes.actor.as_deref(),
-            source_address: arrival.address,
-            user_agent: request::text(&parts.headers, &USER_AGENT),
-            host: request::host(parts),
-            id: notes.id.as_deref(),
-            query: parts.uri.query(),
-            body: if notes.body.is_empty() { Document::None } else { Document::Bytes(&notes.body) },
-            response: made,
-            error,
-            request: arrival.id,
-            event_id: request_id(arrival.at),
-        };
-        audit.record(&record).await;
+        let share = notes.share.insert(self.operations.budget.share(context.caller.tenant().id));
+        notes.body = request::body(incoming, most, settings.body_timeout, share).await?;
+        let operations = bulk.then_some(self.operations.limits.bulk_operations);
+        context.pace.carries(notes.body.len());
+        context.pace.whole(|| request::json(&parts.headers, &notes.body, operations)).await?
     }
 }
 
-/// Tells the operator what the answer does not: the cause of a fault of ours, and why somebody was
-/// not let in.
+/// Tells the operator what the answer does not: the cause of a fault of ours, and what a profile's
+/// text leaves out. Of who was not let in, [`super::refusals`] tells.
 fn tell(error: &Error) {
     let cause = std::error::Error::source(error);
     match error.kind() {
         ErrorKind::Internal | ErrorKind::Unavailable(_) => {
             tracing::error!(status = error.kind().status(), cause, "{}", error.detail());
         }
-        ErrorKind::Unauthorized => tracing::info!(cause, "a request was not let in"),
-        _ => {}
+        _ => {
+            if let Some(explanation) = profile::explanation(error) {
+                tracing::info!(status = error.kind().status(), "refused: {}", audit::Message(explanation));
+            }
+        }
     }
 }
 

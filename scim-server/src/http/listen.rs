@@ -5,26 +5,34 @@
 //! every further one have a deadline, watched by [`watch`] at no cost to a request. HTTP/1.1 and
 //! HTTP/2 are told apart by ALPN, on plain connections by the first bytes.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::{
     Request, Response,
     body::Incoming,
     server::conn::{http1, http2},
-    service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use scim_protocol::Error;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{Semaphore, watch as channel},
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use self::watch::{Activity, Watched};
+use self::strangers::{Stranger, Strangers};
 use super::{body::Body, tls::Tls};
-use crate::metrics::Metrics;
+use crate::{clock::SystemClock, log::Seldom, metrics::Metrics};
 
+mod frames;
+mod refusal;
+mod requests;
+mod strangers;
 #[cfg(test)]
 mod tests;
 pub mod watch;
@@ -34,6 +42,9 @@ pub mod watch;
 pub struct ConnectionLimits {
     /// Connections at once; further ones wait in the kernel's queue.
     pub max_connections: usize,
+    /// Connections of one address over which no good token has come yet; further ones are closed. Never
+    /// more than half of all; 0 is no limit.
+    pub address_connections: usize,
     /// From `accept` to a finished TLS handshake.
     pub handshake_timeout: Duration,
     /// From the first byte of a request to the end of its header, and from the handshake to the
@@ -53,6 +64,7 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            address_connections: 0,
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
@@ -64,12 +76,41 @@ impl Default for ConnectionLimits {
 }
 
 /// The other end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Peer {
     /// Its address.
     pub address: SocketAddr,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    stranger: Option<Arc<Stranger>>,
+}
+
+impl Peer {
+    /// A peer whose connections nobody counts.
+    pub fn new(address: SocketAddr, tls: bool) -> Self {
+        Self { address, tls, stranger: None }
+    }
+
+    /// Notes that it has shown a good token: its connection does not count any more among those of which
+    /// an address may have only so many.
+    pub fn introduce(&self) {
+        if let Some(stranger) = &self.stranger {
+            stranger.introduce();
+        }
+    }
+}
+
+/// What answers on connections.
+pub trait Answers: Clone + Send + Sync + 'static {
+    /// Answers one request; it cannot fail, since errors are responses. The future is dropped when an
+    /// HTTP/1.1 client goes away.
+    fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static;
+
+    /// The answer to what is no request at all, because of `error`.
+    fn refuse(&self, error: Error, peer: &Peer) -> Response<Body>;
+
+    /// Whether connections from there carry requests of many clients.
+    fn is_proxy(&self, address: IpAddr) -> bool;
 }
 
 /// How far the server's life has come, as connections are told.
@@ -88,25 +129,44 @@ struct Shared<S> {
     tls: Option<Arc<Tls>>,
     limits: ConnectionLimits,
     metrics: Arc<Metrics>,
+    strangers: Arc<Strangers>,
+    crowded: Seldom,
+}
+
+/// What is read and thrown away behind an answer that ends a connection, or its stream, so that the answer arrives: a
+/// connection that is closed with bytes unread is reset, and a client that is still sending a body which
+/// is too large would see that instead of its 413 (RFC 9112 §9.6).
+pub(super) const LINGER_BYTES: usize = 64 << 20;
+/// For how long.
+pub(super) const LINGER: Duration = Duration::from_secs(30);
+/// How long nothing may come meanwhile.
+pub(super) const LINGER_PAUSE: Duration = Duration::from_secs(2);
+
+/// Connections that wait in the kernel to be accepted, where the system allows as many
+/// (`net.core.somaxconn`). Those beyond are not answered at all, and clients try again after seconds.
+const BACKLOG: u32 = 4096;
+
+/// Listens on an address.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait for connections of its predecessor to be forgotten.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves connections of `listener` until `shutdown` resolves; then accepts no more, lets requests
 /// in flight finish, closes idle connections at once, and returns when all are gone or
 /// `drain_timeout` is over. With `tls` every connection must be TLS.
-///
-/// `service` answers one request; it cannot fail, since errors are responses. Its future is dropped
-/// when an HTTP/1.1 client goes away.
-pub async fn serve<S, F>(
+pub async fn serve<S: Answers>(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
     limits: ConnectionLimits,
     metrics: Arc<Metrics>,
     service: S,
     shutdown: impl Future<Output = ()>,
-) where
-    S: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
-{
+) {
     let (phase, _) = channel::channel(Phase::Serve);
     let shared = Arc::new(Shared::new(service, tls, limits, metrics));
     tokio::select! {
@@ -122,23 +182,21 @@ pub async fn serve<S, F>(
     }
 }
 
-async fn accept_all<S, F>(listener: &TcpListener, shared: &Arc<Shared<S>>, phase: &channel::Sender<Phase>)
-where
-    S: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
-{
+async fn accept_all<S: Answers>(listener: &TcpListener, shared: &Arc<Shared<S>>, phase: &channel::Sender<Phase>) {
     let permits = Arc::new(Semaphore::new(shared.limits.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let mut pause = MIN_PAUSE;
+    let failing = Seldom::default();
     loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, address)) => {
                 pause = MIN_PAUSE;
+                let Some(peer) = shared.welcome(address) else { continue };
                 let shared = Arc::clone(shared);
                 let phase = phase.subscribe();
                 tokio::spawn(async move {
                     let _open = shared.metrics.connections.enter();
-                    shared.connection(stream, address, phase).await;
+                    shared.connection(stream, peer, phase).await;
                     drop(permit);
                 });
             }
@@ -147,7 +205,9 @@ where
             // Most likely out of file descriptors. It passes as connections close, and exiting
             // would only turn a slow server into none.
             Err(error) => {
-                tracing::error!(%error, "cannot accept a connection; trying again");
+                if let Some(times) = failing.tell() {
+                    tracing::error!(%error, times, "cannot accept a connection; trying again");
+                }
                 sleep(pause).await;
                 pause = (pause * 2).min(MAX_PAUSE);
             }
@@ -172,21 +232,48 @@ impl<S> Shared<S> {
             // CVE-2023-44487, "rapid reset": a client that opens and resets streams is cut off.
             .max_pending_accept_reset_streams(20)
             .max_local_error_reset_streams(128);
-        Self { service, http1, http2, tls, limits, metrics }
+        // Also where few connections may be open at all, one address leaves room for others.
+        let half = limits.max_connections.div_ceil(2);
+        let most = if limits.address_connections == 0 { usize::MAX } else { limits.address_connections.min(half) };
+        let (strangers, crowded) = (Strangers::new(most), Seldom::default());
+        Self { service, http1, http2, tls, limits, metrics, strangers, crowded }
     }
 }
 
-impl<S, F> Shared<S>
-where
-    S: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
-{
-    async fn connection(&self, stream: TcpStream, address: SocketAddr, mut phase: channel::Receiver<Phase>) {
+impl<S: Answers> Shared<S> {
+    /// Who is there; `None` when the address has as many connections as it may have without a token.
+    fn welcome(&self, address: SocketAddr) -> Option<Peer> {
+        if !SystemClock::is_set() {
+            // hyper would panic over the Date of its answer.
+            if let Some(times) = self.crowded.tell() {
+                tracing::error!(
+                    times,
+                    "connections were closed: the machine's clock shows a time before 1970 or after the year 9999"
+                );
+            }
+            return None;
+        }
+        let peer = Peer::new(address, self.tls.is_some());
+        if self.service.is_proxy(address.ip()) {
+            return Some(peer);
+        }
+        if let Some(stranger) = self.strangers.enter(address.ip()) {
+            return Some(Peer { stranger: Some(Arc::new(stranger)), ..peer });
+        }
+        self.metrics.connections_refused.inc();
+        if let Some(times) = self.crowded.tell() {
+            let address = address.ip();
+            tracing::warn!(%address, times, "connections were closed: their address has too many without a good token");
+        }
+        None
+    }
+
+    async fn connection(&self, stream: TcpStream, peer: Peer, mut phase: channel::Receiver<Phase>) {
         // A response is written at once and whole: nothing is gained by waiting for more of it.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
         }
-        let peer = Peer { address, tls: self.tls.is_some() };
+        let address = peer.address;
         let Some(tls) = &self.tls else {
             let deadline = Instant::now() + self.limits.header_timeout;
             let http2 = tokio::select! {
@@ -218,38 +305,6 @@ where
                 self.metrics.tls_failures.inc();
                 tracing::debug!(%address, "TLS handshake timed out");
             }
-        }
-    }
-
-    async fn requests<I>(&self, io: I, peer: Peer, http2: bool, phase: channel::Receiver<Phase>)
-    where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let activity = Arc::new(Activity::default());
-        let io = TokioIo::new(Watched::new(io, Arc::clone(&activity)));
-        let service = {
-            let (service, activity) = (self.service.clone(), Arc::clone(&activity));
-            service_fn(move |request| {
-                let busy = activity.begin();
-                let response = service(request, peer);
-                async move {
-                    let response = response.await;
-                    drop(busy);
-                    Ok::<_, Infallible>(response)
-                }
-            })
-        };
-        let result = if http2 {
-            let timeouts =
-                watch::Timeouts { header: None, idle: self.limits.idle_timeout, first: self.limits.header_timeout };
-            watch::drive(self.http2.serve_connection(io, service), &activity, timeouts, phase).await
-        } else {
-            let header = self.limits.header_timeout;
-            let timeouts = watch::Timeouts { header: Some(header), idle: self.limits.idle_timeout, first: header };
-            watch::drive(self.http1.serve_connection(io, service), &activity, timeouts, phase).await
-        };
-        if let Err(error) = result {
-            tracing::debug!(address = %peer.address, error = %error, "connection failed");
         }
     }
 }

@@ -5,25 +5,48 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
-    HeaderMap,
+    HeaderMap, Version,
     body::{Body as _, Incoming},
-    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, IF_MATCH, IF_NONE_MATCH},
     http::{request::Parts, uri::Authority},
 };
 use percent_encoding::percent_decode_str;
-use scim_protocol::{Error, ErrorKind, message::Query};
+use scim_protocol::{
+    Error, ErrorKind,
+    message::{self, Most, Query, read_json},
+};
 use serde_json::Value;
 
-use super::listen::Peer;
-use crate::operation::Condition;
+use super::{
+    forwarded::Trust,
+    listen::{LINGER, LINGER_BYTES, LINGER_PAUSE, Peer},
+};
+use crate::{
+    budget::Share,
+    operation::{Condition, Preconditions},
+};
 
 /// The media type of SCIM (RFC 7644 §8.1).
 pub const SCIM_JSON: &str = "application/scim+json";
 /// The other one that is taken and, where it is asked for, given.
 pub const JSON: &str = "application/json";
 
-/// The body as it came, at most so many bytes, within so long.
-pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<Bytes, Error> {
+/// How much memory a body takes, in bytes of it: for itself, and for what is read from it. An object of one
+/// member takes some 250 bytes, and needs twenty of a body ([`BYTES_OF_A_VALUE`]).
+pub const PARSED: usize = 12;
+/// Values that any body may have.
+pub const VALUES: usize = 50_000;
+/// How many bytes of a body give it one value more.
+pub const BYTES_OF_A_VALUE: usize = 10;
+
+/// Why a body is not taken: its coding and not its media type. As the source of an error it becomes an
+/// `Accept-Encoding` of the answer (RFC 9110 §15.5.16).
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the body has a Content-Encoding")]
+pub struct UnknownCoding;
+
+/// The body as it came, at most so many bytes, within so long. What has come is taken from the share.
+pub async fn body(incoming: &mut Incoming, most: usize, within: Duration, share: &mut Share) -> Result<Bytes, Error> {
     let too_large = || {
         Error::new(
             ErrorKind::PayloadTooLarge,
@@ -33,10 +56,14 @@ pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<B
     if incoming.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
-    match tokio::time::timeout(within, Limited::new(incoming, most).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => {
+    match tokio::time::timeout(within, collect(Limited::new(incoming, most), share)).await {
+        Ok(Ok(body)) => {
+            share.grow(body.len() * (PARSED - 1))?;
+            Ok(body)
+        }
+        Ok(Err(Unread::Budget(error))) => Err(error),
+        Ok(Err(Unread::Broken(error))) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(Unread::Broken(error))) => {
             Err(Error::syntax("The body could not be read to its end. Send the request again.").with_source(error))
         }
         Err(_) => Err(Error::syntax(format!(
@@ -46,9 +73,42 @@ pub async fn body(incoming: Incoming, most: usize, within: Duration) -> Result<B
     }
 }
 
-/// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8).
-pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
-    if let Some(media_type) = text(headers, &CONTENT_TYPE)
+/// Why a body did not come.
+enum Unread {
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+    Budget(Error),
+}
+
+/// All of a body, each piece counted as it comes: what stands still half sent takes no more than was sent.
+async fn collect(mut body: Limited<&mut Incoming>, share: &mut Share) -> Result<Bytes, Unread> {
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame.map_err(Unread::Broken)?.into_data() {
+            share.grow(piece.len()).map_err(Unread::Budget)?;
+            all.extend_from_slice(&piece);
+        }
+    }
+    Ok(all.into())
+}
+
+/// Reads what is left of a body in HTTP/2, within the bounds of [`super::listen`] for what comes behind an
+/// answer. Without that its stream is reset, and some clients then throw the answer away.
+pub async fn discard(mut incoming: Incoming) {
+    let reading = async {
+        let mut left = LINGER_BYTES;
+        while let Ok(Some(Ok(frame))) = tokio::time::timeout(LINGER_PAUSE, incoming.frame()).await {
+            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+            left = rest;
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, reading).await;
+}
+
+/// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8). Of a bulk request it has at
+/// most so many operations.
+pub fn json(headers: &HeaderMap, body: &Bytes, operations: Option<usize>) -> Result<Value, Error> {
+    // An empty one says as little as none.
+    if let Some(media_type) = text(headers, &CONTENT_TYPE).filter(|media_type| !media_type.trim().is_empty())
         && !is(media_type, SCIM_JSON)
         && !is(media_type, JSON)
     {
@@ -61,11 +121,22 @@ pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
         return Err(Error::new(
             ErrorKind::UnsupportedMediaType,
             "Bodies are taken as they are, without a Content-Encoding. Send it without compression.",
-        ));
+        )
+        .with_source(UnknownCoding));
     }
     // A byte order mark may be ignored (RFC 8259 §8.1), and some clients cannot help sending it.
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    serde_json::from_slice(text).map_err(|error| {
+    let values = VALUES + text.len() / BYTES_OF_A_VALUE;
+    read_json(text, Most { values, operations }).map_err(|unread| {
+        let error = match unread {
+            message::Unread::Json(error) => error,
+            message::Unread::Values(most) => return too_large(format!(
+                "The body has more than the {most} JSON values that one of its size may have. Send less in one request."
+            )),
+            message::Unread::Operations(most) => return too_large(format!(
+                "The request has too many operations; at most {most} are taken at once (maxOperations). Send several requests."
+            )),
+        };
         let (line, column) = (error.line(), error.column());
         // serde_json's own words can quote the body, so only the place is told.
         let detail = if text.is_empty() {
@@ -77,6 +148,10 @@ pub fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
         };
         Error::syntax(detail).with_source(error)
     })
+}
+
+fn too_large(detail: String) -> Error {
+    Error::new(ErrorKind::PayloadTooLarge, detail)
 }
 
 /// Whether a media type with parameters is this one.
@@ -135,9 +210,14 @@ pub fn query(parts: &Parts) -> Result<Query, Error> {
     }
 }
 
-/// `If-Match` or `If-None-Match`. Several lines are one list (RFC 9110 §5.3); what is not text names no
+/// `If-Match` and `If-None-Match`.
+pub fn preconditions(headers: &HeaderMap) -> Preconditions {
+    Preconditions { if_match: condition(headers, &IF_MATCH), if_none_match: condition(headers, &IF_NONE_MATCH) }
+}
+
+/// One of them. Several lines are one list (RFC 9110 §5.3); what is not text names no
 /// version.
-pub fn condition(headers: &HeaderMap, name: &HeaderName) -> Condition {
+fn condition(headers: &HeaderMap, name: &HeaderName) -> Condition {
     let lines: Vec<_> = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or_default()).collect();
     if lines.is_empty() { Condition::None } else { Condition::parse(&lines.join(",")) }
 }
@@ -147,44 +227,70 @@ pub fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// 400 where two headers leave it to the reader which of them counts. A proxy may have read the other one
+/// (RFC 9112 §3.2 for `Host`, RFC 9113 §8.3.1 for `:authority`; a request has one `Authorization`).
+pub fn require_unambiguous(parts: &Parts) -> Result<(), Error> {
+    let count = |name| parts.headers.get_all(name).iter().count();
+    if count(AUTHORIZATION) > 1 {
+        return Err(Error::syntax("The request has more than one Authorization header. Send one."));
+    }
+    let authority = parts.uri.authority().map(Authority::as_str);
+    match count(HOST) {
+        0 if authority.is_none() && parts.version == Version::HTTP_11 => {
+            Err(Error::syntax("The request has no Host header, which HTTP/1.1 requires."))
+        }
+        1 if parts.version == Version::HTTP_2
+            && authority.zip(text(&parts.headers, &HOST)).is_some_and(|(one, other)| !is_same_host(one, other)) =>
+        {
+            Err(Error::syntax("The Host header names another host than :authority does. Send one of them."))
+        }
+        0 | 1 => Ok(()),
+        _ => Err(Error::syntax("The request has more than one Host header. Send one.")),
+    }
+}
+
+/// Whether two authorities name one host; the ports that schemes imply may be left out.
+fn is_same_host(one: &str, other: &str) -> bool {
+    let without_port = |text: &'_ str| -> String {
+        text.strip_suffix(":443").or_else(|| text.strip_suffix(":80")).unwrap_or(text).to_ascii_lowercase()
+    };
+    without_port(one) == without_port(other)
+}
+
 /// Where clients reach this server.
 #[derive(Debug, Clone, Default)]
 pub struct Public {
     /// The configured scheme and authority, with any path in front of the tenant, without a slash
     /// at its end: `https://scim.example.com`.
     pub url: Option<Arc<str>>,
-    /// Whether `X-Forwarded-Proto` and `X-Forwarded-Host` of a proxy are believed.
-    pub trust_forwarded: bool,
+    /// Whose `X-Forwarded-*` are believed.
+    pub trust: Trust,
 }
 
 impl Public {
     /// The base URL of a tenant: from the configuration, else from the request.
-    pub fn base(&self, parts: &Parts, peer: Peer, tenant: &str) -> Result<String, Error> {
+    pub fn base(&self, parts: &Parts, peer: &Peer, tenant: &str) -> Result<String, Error> {
         if let Some(url) = &self.url {
             return Ok([url, "/", tenant, "/scim/v2"].concat());
         }
-        let forwarded = |name: &'static str| {
-            let name = HeaderName::from_static(name);
-            self.trust_forwarded.then(|| text(&parts.headers, &name)).flatten()
+        let (scheme, forwarded) = self.trust.origin(&parts.headers, peer.address.ip());
+        let scheme = scheme.unwrap_or(if peer.tls { "https" } else { "http" });
+        let (name, host) = match forwarded {
+            Some(host) => ("X-Forwarded-Host", host),
+            None => ("Host", host(parts).unwrap_or_default()),
         };
-        let scheme = match forwarded("x-forwarded-proto") {
-            Some("https") => "https",
-            Some("http") => "http",
-            _ if peer.tls => "https",
-            _ => "http",
-        };
-        let host = forwarded("x-forwarded-host").or_else(|| host(parts)).unwrap_or_default();
         let legal = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
         if host.is_empty() || !host.bytes().all(legal) {
-            return Err(Error::value("The Host header must name this server."));
+            return Err(Error::value(format!("The {name} header must name this server.")));
         }
         Ok([scheme, "://", host, "/", tenant, "/scim/v2"].concat())
     }
 }
 
-/// The host that the client asked for: in HTTP/2 it is part of the URI.
+/// The host that the client asked for. Where it is part of the URL, as in HTTP/2, that counts and not the
+/// header (RFC 9112 §3.2.2).
 pub fn host(parts: &Parts) -> Option<&str> {
-    text(&parts.headers, &HOST).or_else(|| parts.uri.authority().map(Authority::as_str))
+    parts.uri.authority().map(Authority::as_str).or_else(|| text(&parts.headers, &HOST))
 }
 
 #[cfg(test)]
@@ -232,7 +338,7 @@ mod tests {
 
     #[test]
     fn bodies_are_json_with_or_without_a_mark_before_them() {
-        let read = |body: &'static [u8]| json(&HeaderMap::new(), &Bytes::from_static(body));
+        let read = |body: &'static [u8]| json(&HeaderMap::new(), &Bytes::from_static(body), None);
         let refused = |body| read(body).map_err(|error| error.detail().to_owned()).unwrap_err();
         assert_eq!(read(b"\xef\xbb\xbf{}").unwrap(), serde_json::json!({}));
         assert!(refused(b"\xef\xbb\xbf").contains("needs a body"));
@@ -240,7 +346,7 @@ mod tests {
         assert!(refused(&[b'['; 200]).contains("nested too deeply"));
         let mut compressed = HeaderMap::new();
         compressed.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        let error = json(&compressed, &Bytes::from_static(b"{}")).unwrap_err();
+        let error = json(&compressed, &Bytes::from_static(b"{}"), None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsupportedMediaType);
     }
 }

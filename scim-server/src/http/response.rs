@@ -4,14 +4,16 @@ use bytes::Bytes;
 use hyper::{
     HeaderMap, Response, StatusCode,
     header::{
-        ALLOW, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+        ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+        LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
     },
 };
 use scim_protocol::{Error, ErrorKind};
 use serde_json::Value;
 
-use super::body::Body;
+use super::{body::Body, request::UnknownCoding};
 use crate::{
+    budget::Share,
     operation::{Answer, Content, Outcome},
     render::etag,
 };
@@ -27,7 +29,11 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
     let body = match answer.content {
         Content::Nothing => Body::Empty,
         Content::Pieces(pieces) => Body::Stream(pieces),
-        Content::Whole(bytes) => Body::Full(Bytes::from(bytes)),
+        Content::Whole(bytes) => match answer.share {
+            // The memory counts until the last byte of it is sent, or the client has gone.
+            Some(share) => Body::Full(Bytes::from_owner(Counted { bytes, _share: share })),
+            None => Body::Full(Bytes::from(bytes)),
+        },
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -42,6 +48,18 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
         headers.insert(LOCATION, location);
     }
     with_type(response, media_type)
+}
+
+/// Bytes, and the part of the budget that they take.
+struct Counted {
+    bytes: Vec<u8>,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// A discovery document.
@@ -74,6 +92,13 @@ pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Respon
                 insert(headers, WWW_AUTHENTICATE, challenge);
             }
         }
+        ErrorKind::UnsupportedMediaType => {
+            if std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<UnknownCoding>) {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            } else {
+                headers.insert(ACCEPT, HeaderValue::from_static("application/scim+json, application/json"));
+            }
+        }
         ErrorKind::MethodNotAllowed(methods) => {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
         }
@@ -83,6 +108,15 @@ pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Respon
         _ => {}
     }
     with_type(response, media_type)
+}
+
+/// The answer to HEAD: what GET would be answered with, without its body (RFC 9110 §9.3.2).
+pub fn without_body(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length @ 1..) = body.length() {
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(parts, Body::Empty)
 }
 
 fn with_type(mut response: Response<Body>, media_type: &'static str) -> Response<Body> {

@@ -77,8 +77,10 @@ impl Operation {
 }
 
 /// The statuses that this server gives. Any other is counted under its hundred.
-const STATUSES: [u16; 23] =
-    [200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 429, 431, 500, 501, 503, 100, 300, 505, 0];
+const STATUSES: [u16; 24] = [
+    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 415, 429, 431, 500, 501, 503, 100, 300, 505,
+    0,
+];
 
 /// Counters of each operation.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use scim_protocol::Error;
 
 use super::{Context, Operations};
 use crate::{
+    budget::Share,
     log,
     render::{META_BYTES, Out, Pieces, Renderer, STREAM_MEMBERS, View, location},
     store::{Record, ResourceId, ResourceKey},
@@ -44,12 +45,14 @@ pub struct Answer {
     pub version: Option<u64>,
     /// The representation.
     pub content: Content,
+    /// The memory that a page takes until it is sent.
+    pub share: Option<Share>,
 }
 
 impl Answer {
     /// An answer about nothing that has a version: a list, a bulk response, a deletion.
     pub fn plain(outcome: Outcome, content: Content) -> Self {
-        Self { outcome, id: None, location: None, version: None, content }
+        Self { outcome, id: None, location: None, version: None, content, share: None }
     }
 
     /// The answer that names a resource without showing it.
@@ -62,6 +65,7 @@ impl Answer {
             location: Some(location(&context.base, endpoint, key.id)),
             version: Some(version),
             content: Content::Nothing,
+            share: None,
         }
     }
 }

@@ -6,16 +6,20 @@
 //! circle (§3.7.1), the first of them is made without the members that do not exist yet, and gets
 //! them at the end.
 
+mod order;
+
 use std::collections::{HashMap, HashSet};
 
 use scim_protocol::{
     Error, ErrorKind,
     message::{BulkMethod, BulkOperation, BulkRequest, BulkResult, Query, RefusedOperation},
     patch::PATCH_OP_SCHEMA,
+    schema::ResourceType,
 };
 use serde_json::{Value, json};
 
-use super::{Answer, Condition, Content, Context, Operations, Outcome};
+use self::order::Order;
+use super::{Answer, Condition, Content, Context, Operations, Outcome, Preconditions};
 use crate::{membership::MEMBERS, render::etag, store::ResourceId};
 
 /// A bulk request on its way.
@@ -54,34 +58,37 @@ impl Operations {
             ));
         }
         let fail_on_errors = request.fail_on_errors.unwrap_or(u32::MAX);
-        let mut pending = Vec::new();
-        let mut run = Run {
-            ids: HashMap::new(),
-            made: HashSet::new(),
-            failed: HashSet::new(),
-            later: Vec::new(),
-            results: request.operations.iter().map(|_| None).collect(),
-            errors: 0,
-        };
-        for (i, operation) in request.operations.into_iter().enumerate() {
-            if let Ok(BulkOperation { method: BulkMethod::Post, bulk_id: Some(bulk_id), .. }) = &operation
+        let mut run = Run::new(request.operations.len());
+        for operation in request.operations.iter().flatten() {
+            if let BulkOperation { method: BulkMethod::Post, bulk_id: Some(bulk_id), .. } = operation
                 && run.ids.insert(bulk_id.clone(), self.ids.next(&*self.clock)).is_some()
             {
                 return Err(Error::syntax(format!(
                     "Two operations have the bulkId \"{bulk_id}\". Give each POST its own."
                 )));
             }
-            let references = operation.as_ref().map_or_else(|_| Vec::new(), BulkOperation::references);
-            pending.push(Pending { i, operation, references });
         }
-        while !pending.is_empty() && run.errors < fail_on_errors {
-            // The first operation whose references are settled; in a circle, simply the first.
-            let ready = pending.iter().position(|one| run.settled(&one.references)).unwrap_or(0);
-            let Pending { i, operation, references } = pending.remove(ready);
-            match operation {
-                Ok(operation) => self.run(context, &mut run, i, operation, &references).await,
-                Err(refused) => run.refuse(i, refused),
+        let references_of =
+            |one: &Result<BulkOperation, _>| one.as_ref().map_or_else(|_| Vec::new(), BulkOperation::references);
+        let references = || request.operations.iter().map(references_of).collect::<Vec<_>>();
+        let references = context.pace.whole(references).await?;
+        let mut order = Order::new(references.iter().map(Vec::as_slice), |id| run.ids.contains_key(id));
+        drop(references);
+        let mut operations: Vec<_> = request.operations.into_iter().map(Some).collect();
+        while run.errors < fail_on_errors
+            && let Some((i, settled)) = order.next()
+        {
+            let Some(operation) = operations.get_mut(i).and_then(Option::take) else { continue };
+            let in_time = context.pace.breathe().await;
+            if context.pace.is_abandoned() {
+                return in_time.map(|()| Answer::plain(Outcome::NoContent, Content::Nothing));
             }
+            let bulk_id = match operation {
+                Ok(operation) if in_time.is_err() => run.leave(i, operation),
+                Ok(operation) => self.run(context, &mut run, i, operation, settled).await,
+                Err(refused) => run.refuse(i, self.refused(context, refused).await),
+            };
+            order.settle(bulk_id.as_deref().unwrap_or_default());
         }
         self.add_later(context, &mut run).await;
         let results: Vec<_> = run.results.into_iter().flatten().collect();
@@ -89,16 +96,17 @@ impl Operations {
         Ok(Answer::plain(Outcome::Ok, Content::Whole(body)))
     }
 
+    /// Runs one operation, and notes what came of it. Gives its bulkId, which is settled by that.
     async fn run(
         &self,
         context: &Context,
         run: &mut Run,
         i: usize,
         mut operation: BulkOperation,
-        references: &[String],
-    ) {
+        settled: bool,
+    ) -> Option<String> {
         let (method, bulk_id) = (operation.method, operation.bulk_id.clone());
-        let later = if run.settled(references) { Vec::new() } else { run.postpone(&mut operation) };
+        let later = if settled { Vec::new() } else { run.postpone(&mut operation) };
         let resolved = run.resolve(&mut operation);
         // What failed is named too, unless it was to be made (RFC 7644 §3.7.3).
         let target = target_of(context, &operation).filter(|_| resolved.is_ok());
@@ -116,7 +124,7 @@ impl Operations {
         };
         match done {
             Ok(answer) => {
-                run.made.extend(bulk_id);
+                run.made.extend(bulk_id.clone());
                 result.status = status(answer.outcome);
                 result.version = answer.version.map(etag);
                 result.location = answer.location;
@@ -125,7 +133,7 @@ impl Operations {
                 }
             }
             Err(error) => {
-                run.failed.extend(bulk_id);
+                run.failed.extend(bulk_id.clone());
                 run.errors += 1;
                 result.fail(&error);
             }
@@ -133,6 +141,7 @@ impl Operations {
         if let Some(place) = run.results.get_mut(i) {
             *place = Some(result);
         }
+        bulk_id
     }
 
     async fn perform(&self, context: &Context, run: &Run, operation: BulkOperation) -> Result<Answer, Error> {
@@ -145,15 +154,21 @@ impl Operations {
         })?;
         let data = data.unwrap_or_default();
         let query = Query::default();
-        let condition = version.map_or(Condition::None, |version| Condition::parse(&version));
+        let condition = Preconditions::of(version.map_or(Condition::None, |version| Condition::parse(&version)));
         match (method, id) {
             (BulkMethod::Post, None) => {
                 let id = bulk_id.and_then(|bulk_id| run.ids.get(&bulk_id).copied());
                 let id = id.unwrap_or_else(|| self.fresh_id());
                 self.create(context, rt, id, data, &query).await
             }
-            (BulkMethod::Put, Some(id)) => self.replace(context, rt, id, data, &query, &condition).await,
-            (BulkMethod::Patch, Some(id)) => self.modify(context, rt, id, data, &query, &condition).await,
+            (BulkMethod::Put, Some(id)) => {
+                let done = self.replace(context, rt, id, data, &query, &condition).await;
+                self.or_missing(context, rt, id, done).await
+            }
+            (BulkMethod::Patch, Some(id)) => {
+                let done = self.modify(context, rt, id, data, &query, &condition).await;
+                self.or_missing(context, rt, id, done).await
+            }
             (BulkMethod::Delete, Some(id)) => {
                 let mut answer = self.delete(context, rt, id, &condition).await?;
                 answer.location = Some(format!("{}{}/{id}", context.base, rt.endpoint));
@@ -163,6 +178,36 @@ impl Operations {
                 "{} does not go with the path \"{path}\": POST takes an endpoint (/Users), the others a resource (/Users/id).",
                 method.as_str()
             ))),
+        }
+    }
+
+    async fn or_missing(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        id: &str,
+        done: Result<Answer, Error>,
+    ) -> Result<Answer, Error> {
+        match done {
+            Err(error) => Err(self.missing_or(context, rt, id, error).await),
+            done => done,
+        }
+    }
+
+    /// The refusal of an operation that could not be read: 404 where it is about a resource that is not
+    /// there.
+    async fn refused(&self, context: &Context, refused: RefusedOperation) -> RefusedOperation {
+        let is_post = refused.method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("POST"));
+        let path = refused.path.as_deref().unwrap_or_default().trim_matches('/');
+        let target = path.split_once('/').filter(|(_, id)| !is_post && !id.contains("bulkId:"));
+        let registry = &context.caller.tenant().registry;
+        let target = target.and_then(|(endpoint, id)| Some((registry.endpoint(&format!("/{endpoint}"))?, id)));
+        match target {
+            Some((rt, id)) => {
+                let error = self.missing_or(context, rt, id, refused.error).await;
+                RefusedOperation { error, ..refused }
+            }
+            None => refused,
         }
     }
 
@@ -183,7 +228,7 @@ impl Operations {
             let operations = json!([{"op": "add", "path": MEMBERS, "value": values}]);
             let body = json!({"schemas": [PATCH_OP_SCHEMA], "Operations": operations});
             let added = match context.caller.tenant().registry.endpoint(&format!("/{endpoint}")) {
-                Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Condition::None).await,
+                Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Preconditions::default()).await,
                 None => continue,
             };
             let Some(Some(result)) = run.results.get_mut(i) else { continue };
@@ -194,14 +239,6 @@ impl Operations {
             }
         }
     }
-}
-
-/// An operation that is still to be done.
-struct Pending {
-    i: usize,
-    operation: Result<BulkOperation, RefusedOperation>,
-    /// The bulkIds that it refers to, found once: each step asks them of everything that waits.
-    references: Vec<String>,
 }
 
 /// An operation that turned out to have failed.
@@ -217,13 +254,40 @@ impl Fail for BulkResult {
 }
 
 impl Run {
-    fn refuse(&mut self, i: usize, refused: RefusedOperation) {
+    fn new(operations: usize) -> Self {
+        Self {
+            ids: HashMap::new(),
+            made: HashSet::new(),
+            failed: HashSet::new(),
+            later: Vec::new(),
+            results: (0..operations).map(|_| None).collect(),
+            errors: 0,
+        }
+    }
+
+    /// Notes that there was no time for an operation. Gives its bulkId.
+    fn leave(&mut self, i: usize, operation: BulkOperation) -> Option<String> {
+        let BulkOperation { method, bulk_id, .. } = operation;
+        let error = Error::new(
+            ErrorKind::Unavailable(1),
+            "The bulk request took longer than the server works on one, and this operation was not tried. Send it again.",
+        );
+        let method = Some(method.as_str().into());
+        let refused = RefusedOperation { method, bulk_id: bulk_id.clone(), path: None, error };
+        let bulk_id = self.refuse(i, refused).or(bulk_id);
+        self.failed.extend(bulk_id.clone());
+        bulk_id
+    }
+
+    /// Notes that an operation could not be read. Gives the bulkId that nothing will come of.
+    fn refuse(&mut self, i: usize, refused: RefusedOperation) -> Option<String> {
         self.errors += 1;
         // A bulkId that is given twice means the first operation that has it.
-        self.failed.extend(refused.bulk_id.clone().filter(|id| !self.ids.contains_key(id)));
+        let failed = refused.bulk_id.clone().filter(|id| !self.ids.contains_key(id));
+        self.failed.extend(failed.clone());
         if let Some(place) = self.results.get_mut(i) {
             *place = Some(BulkResult {
-                method: refused.method.unwrap_or_default(),
+                method: refused.method.map(String::from).unwrap_or_default(),
                 bulk_id: refused.bulk_id,
                 version: None,
                 location: None,
@@ -231,12 +295,7 @@ impl Run {
                 response: Some(refused.error.body()),
             });
         }
-    }
-
-    /// Whether everything that an operation refers to is there, or will never be.
-    fn settled(&self, references: &[String]) -> bool {
-        let open = |id: &String| self.ids.contains_key(id) && !self.made.contains(id) && !self.failed.contains(id);
-        !references.iter().any(open)
+        failed
     }
 
     /// Takes out the members that do not exist yet: only where operations refer to each other in a

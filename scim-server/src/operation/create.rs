@@ -24,26 +24,38 @@ impl Operations {
         query: &Query,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        dialect::standardise_resource(&mut body, rt);
-        profile::check_body(tenant, rt, &body)?;
-        membership::require_values(&body, rt)?;
-        let mut resource = Resource::create(body, rt, tenant.unknown())?;
-        profile::check_resource(tenant, rt, &resource)?;
-        let view = view_of_write(context, rt, query, specified::in_document(resource.document(), rt))?;
+        let prepare = || -> Result<_, Error> {
+            profile::check_sent(tenant, rt, &body)?;
+            dialect::standardise_resource(&mut body, rt);
+            profile::check_body(tenant, rt, &body)?;
+            membership::require_values(&body, rt)?;
+            let resource = Resource::create(body, rt)?;
+            profile::check_resource(tenant, rt, &resource)?;
+            let view = view_of_write(context, rt, query, specified::in_document(resource.document(), rt))?;
+            Ok((resource, view))
+        };
+        let (mut resource, view) = context.pace.whole(prepare).await??;
+        let attributes = resource.document().keys().cloned().collect();
+        // They are no values of the document, and have a bound of their own.
+        let members = resource.take(MEMBERS);
+        self.limits.check_values(resource.document(), None)?;
         let (name, quota) = (TypeName::from(&*rt.name), profile::quota(tenant, rt));
         self.check_quota(context, &name, quota).await?;
-        let attributes = resource.document().keys().cloned().collect();
-        let members = self.members_in(context, resource.take(MEMBERS)).await?;
+        let members = self.members_in(context, members).await?;
         self.passwords.seal(&mut resource, None).await?;
 
         let key = context.key(rt, id);
-        let draft = Draft::new(&key, &resource, rt, tenant.index_specs(&rt.name))?;
+        let specs = tenant.index_specs(&rt.name);
+        let draft = context.pace.whole(|| Draft::new(&key, &resource, rt, specs)).await??;
+        self.limits.check_entries(&draft, 0)?;
         let mut commit = Commit::new(key.clone(), context.event(Action::Create, &key, attributes));
-        commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.id, name, quota)));
+        commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name, quota)));
         commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
         commit.writes.extend(draft.entries.into_iter().map(Write::Index));
         commit.writes.extend(members.into_iter().map(|member| Write::Join(Edge { group: key.clone(), member })));
 
+        context.pace.check()?;
+        context.pace.rest();
         let committed = self.store.commit(commit).await.map_err(|error| super::members::or_missing(error, &key))?;
         let header = committed.header.ok_or_else(|| Error::internal("a new resource has no header"))?;
         self.show(context, Outcome::Created, &key, Record { header, body: draft.body }, &view).await
@@ -53,7 +65,7 @@ impl Operations {
     /// holds the quota: creations that run at the same moment each find room here.
     async fn check_quota(&self, context: &Context, name: &TypeName, quota: Option<u64>) -> Result<(), Error> {
         match quota {
-            Some(limit) if self.store.count(context.caller.tenant().id, name).await? >= limit => {
+            Some(limit) if self.store.count(context.caller.tenant().home, name).await? >= limit => {
                 Err(StoreError::Full { resource_type: name.clone(), limit }.into())
             }
             _ => Ok(()),

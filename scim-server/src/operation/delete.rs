@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scim_protocol::{Error, schema::ResourceType};
 
-use super::{ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, changed};
+use super::{ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, Preconditions, changed};
 use crate::{
     event::Action,
     index,
@@ -19,7 +19,7 @@ impl Operations {
         context: &Context,
         rt: &Arc<ResourceType>,
         id: &str,
-        condition: &Condition,
+        condition: &Preconditions,
     ) -> Result<Answer, Error> {
         let specs = context.caller.tenant().index_specs(&rt.name);
         for _ in 0..ATTEMPTS {
@@ -32,7 +32,7 @@ impl Operations {
             commit.writes.push(Write::Delete(key));
             match self.store.commit(commit).await {
                 Ok(_) => return Ok(Answer::plain(Outcome::NoContent, Content::Nothing)),
-                Err(StoreError::Conflict(_)) if *condition == Condition::None => {}
+                Err(StoreError::Conflict(_)) if condition.if_match == Condition::None => {}
                 Err(StoreError::Conflict(_)) => return Err(changed()),
                 Err(error) => return Err(error.into()),
             }

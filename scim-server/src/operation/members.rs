@@ -14,6 +14,12 @@ use crate::{
 
 /// How many members are read at a time where all must be looked at.
 const PAGE: usize = 1000;
+/// The most members that the filters of one PATCH look at together, each once for each term.
+pub const MEMBER_VISITS: usize = 10_000_000;
+/// How many members that are only listed are one step.
+const MEMBERS_OF_A_STEP: usize = 16;
+/// How many terms of a filter that are tried on a member are one step more.
+const TERMS_OF_A_STEP: usize = 16;
 
 /// What a sequence of operations comes to: who is in at the end and who is out, given that
 /// everybody else stays (or, after a `Clear`, goes).
@@ -23,9 +29,24 @@ struct Decided {
     /// In the order in which they were named; `true` is in.
     named: HashMap<ResourceId, bool>,
     order: Vec<ResourceId>,
+    /// How many terms of filters were tried on members.
+    visited: usize,
 }
 
 impl Decided {
+    /// Counts the terms of a filter that is tried on a member. Each filter of a PATCH looks at all members:
+    /// hundreds of them on a large group would be work without end.
+    fn visit(&mut self, terms: usize) -> Result<(), Error> {
+        self.visited += terms;
+        if self.visited <= MEMBER_VISITS {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::TooMany,
+            "The filters on members take too much work together. Name the members by value, or send fewer filters.",
+        ))
+    }
+
     fn set(&mut self, id: ResourceId, present: bool) {
         if self.named.insert(id, present).is_none() {
             self.order.push(id);
@@ -39,15 +60,15 @@ impl Operations {
         let Some(listed) = listed else { return Ok(Vec::new()) };
         let mut keys = Vec::new();
         let mut seen = std::collections::HashSet::new();
-        let named = membership::values(&listed)?;
+        let mut named = membership::values(&listed)?;
         profile::check_member_count(context.caller.tenant(), named.len())?;
+        // Counted before any is looked up: too many are refused at the price of reading them.
+        named.retain(|id| seen.insert(id.clone()));
+        self.bound(named.len())?;
         for id in named {
-            let key = self.member(context, &id).await?;
-            if seen.insert(key.id) {
-                keys.push(key);
-            }
+            context.pace.step(1).await?;
+            keys.push(self.member(context, &id).await?);
         }
-        self.bound(keys.len())?;
         Ok(keys)
     }
 
@@ -66,7 +87,14 @@ impl Operations {
             match operation {
                 MemberOperation::Add(ids) => {
                     for id in ids {
-                        decided.set(self.member(context, &id).await?.id, true);
+                        // Who is named again exists already.
+                        context.pace.step(1).await?;
+                        let known = ResourceId::parse(&id).filter(|id| decided.named.get(id) == Some(&true));
+                        let id = match known {
+                            Some(id) => id,
+                            None => self.member(context, &id).await?.id,
+                        };
+                        decided.set(id, true);
                     }
                 }
                 MemberOperation::Remove(ids) => {
@@ -74,7 +102,10 @@ impl Operations {
                         decided.set(id, false);
                     }
                 }
-                MemberOperation::Clear => decided = Decided { cleared: true, ..Decided::default() },
+                MemberOperation::Present(ids) => self.require_members(group, &ids, &decided).await?,
+                MemberOperation::Clear => {
+                    decided = Decided { cleared: true, visited: decided.visited, ..Decided::default() }
+                }
                 MemberOperation::RemoveWhere(filter) => {
                     looked_at_all = true;
                     self.remove_where(context, group, &filter, &mut decided).await?;
@@ -87,12 +118,33 @@ impl Operations {
         Ok((writes, looked_at_all))
     }
 
+    /// 400 `noTarget` unless these are members at this point.
+    async fn require_members(&self, group: &ResourceKey, ids: &[String], decided: &Decided) -> Result<(), Error> {
+        for id in ids {
+            let is_there = match ResourceId::parse(id) {
+                None => false,
+                Some(id) => match decided.named.get(&id) {
+                    Some(present) => *present,
+                    None => !decided.cleared && self.store.is_member(group, id).await?,
+                },
+            };
+            if !is_there {
+                return Err(Error::new(
+                    ErrorKind::NoTarget,
+                    format!("members has nobody with the value \"{id}\". Add the member in place of replacing it."),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     async fn edges(&self, context: &Context, group: &ResourceKey, decided: Decided) -> Result<Vec<Write>, Error> {
         let mut writes = Vec::new();
         if decided.cleared {
             let mut after = None;
             loop {
                 let page = self.store.members(group, after, PAGE, false).await?;
+                context.pace.step(page.len() / MEMBERS_OF_A_STEP).await?;
                 for member in &page {
                     if decided.named.get(&member.id) != Some(&true) {
                         writes.push(Write::Leave(edge(group, &member.resource_type, member.id)));
@@ -105,6 +157,7 @@ impl Operations {
             }
         }
         for id in decided.order {
+            context.pace.step(1).await?;
             let present = decided.named.get(&id) == Some(&true);
             if present == self.store.is_member(group, id).await? {
                 continue;
@@ -137,7 +190,10 @@ impl Operations {
             }))
         };
         // Those that this very request added count as well.
+        let terms = filter.terms().max(1);
         for id in decided.order.clone() {
+            decided.visit(terms)?;
+            context.pace.step(1 + terms / TERMS_OF_A_STEP).await?;
             if decided.named.get(&id) == Some(&true) {
                 let key = self.member(context, &id.to_string()).await?;
                 let record = self.store.get(&key).await?.unwrap_or_default();
@@ -150,6 +206,8 @@ impl Operations {
         while !decided.cleared {
             let page = self.store.members(group, after, PAGE, true).await?;
             for member in &page {
+                decided.visit(terms)?;
+                context.pace.step(1 + terms / TERMS_OF_A_STEP).await?;
                 let display = std::str::from_utf8(&member.display).unwrap_or_default();
                 if !decided.named.contains_key(&member.id) && gone(member.id, &member.resource_type, display) {
                     decided.set(member.id, false);
@@ -184,7 +242,7 @@ impl Operations {
             return Err(Error::new(
                 ErrorKind::PayloadTooLarge,
                 format!(
-                    "The request changes {changes} members; at most {most} can change at once. Send several PATCH requests."
+                    "The request changes {changes} members; at most {most} can change at once. Send several PATCH requests, or ask the administrator to raise max_member_changes."
                 ),
             ));
         }

@@ -12,7 +12,9 @@ use scim_protocol::{
 };
 use serde_json::{Map, Value};
 
-use super::{ATTEMPTS, Answer, Condition, Context, Operations, Outcome, changed, draft::Draft, view_of_write};
+use super::{
+    ATTEMPTS, Answer, Condition, Context, Operations, Outcome, Preconditions, changed, draft::Draft, view_of_write,
+};
 use crate::{
     event::Action,
     index,
@@ -30,8 +32,8 @@ pub(super) struct Change<'a> {
     pub decide: &'a (dyn Fn(&Resource) -> Result<Resource, Error> + Sync),
     /// What happens to its members.
     pub members: Vec<MemberOperation>,
-    /// `If-Match`.
-    pub condition: &'a Condition,
+    /// `If-Match` and `If-None-Match`.
+    pub condition: &'a Preconditions,
 }
 
 impl Operations {
@@ -43,16 +45,21 @@ impl Operations {
         id: &str,
         mut body: Value,
         query: &Query,
-        condition: &Condition,
+        condition: &Preconditions,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        dialect::standardise_patch(&mut body, rt);
-        profile::check_patch_body(tenant, &body)?;
-        let operations = patch::parse(body)?;
-        profile::check_patch(tenant, rt, &operations)?;
-        let view = view_of_write(context, rt, query, specified::in_operations(&operations, rt))?;
-        let (operations, members) = membership::split(operations, rt)?;
-        profile::check_member_operations(tenant, &members)?;
+        let prepare = || -> Result<_, Error> {
+            profile::check_sent(tenant, rt, &body)?;
+            dialect::standardise_patch(&mut body, rt);
+            profile::check_patch_body(tenant, &body)?;
+            let operations = patch::parse(body)?;
+            profile::check_patch(tenant, rt, &operations)?;
+            let view = view_of_write(context, rt, query, specified::in_operations(&operations, rt))?;
+            let (operations, members) = membership::split(operations, rt)?;
+            profile::check_member_operations(tenant, &members)?;
+            Ok((view, operations, members))
+        };
+        let (view, operations, members) = context.pace.whole(prepare).await??;
         let decide = |resource: &Resource| patched(resource, &operations, rt, context);
         let change = Change { action: Action::Modify, decide: &decide, members, condition };
         let (key, record) = self.change(context, rt, id, change).await?;
@@ -84,12 +91,14 @@ impl Operations {
                 return Ok((key, record));
             };
             attempts += 1;
+            context.pace.check()?;
+            context.pace.rest();
             match self.store.commit(commit).await {
                 Ok(committed) => {
                     let header = committed.header.unwrap_or(record.header);
                     return Ok((key, Record { header, ..record }));
                 }
-                Err(StoreError::Conflict(_)) if *change.condition != Condition::None => return Err(changed()),
+                Err(StoreError::Conflict(_)) if change.condition.if_match != Condition::None => return Err(changed()),
                 Err(StoreError::Conflict(_)) if attempts < ATTEMPTS => {}
                 Err(error) => return Err(super::members::or_missing(error, &key)),
             }
@@ -108,7 +117,8 @@ impl Operations {
     ) -> Result<Option<(Commit, Record)>, Error> {
         let tenant = context.caller.tenant();
         let old = stored_resource(&record)?;
-        let mut new = (change.decide)(&old)?;
+        let mut new = context.pace.whole_against(longest_list(&old), || (change.decide)(&old)).await??;
+        self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
         let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
 
@@ -124,15 +134,16 @@ impl Operations {
         let mut after = record.clone();
         if document_changes {
             let specs = tenant.index_specs(&rt.name);
-            let draft = Draft::new(key, &new, rt, specs)?;
+            let draft = context.pace.whole(|| Draft::new(key, &new, rt, specs)).await??;
             let before: BTreeSet<_> = index::entries(key, old.document(), specs);
+            self.limits.check_entries(&draft, before.len())?;
             commit.writes.extend(index::difference(&before, &draft.entries));
             commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
             after.body = draft.body;
         }
         // Single members come and go whatever the version is: such changes never conflict. The rest
         // was decided on what was read.
-        if document_changes || looked_at_all || *change.condition != Condition::None {
+        if document_changes || looked_at_all || !change.condition.is_none() {
             commit.expect.push(Expect::Version(key.clone(), record.header.version));
         } else {
             commit.expect.push(Expect::Present(key.clone()));
@@ -152,7 +163,7 @@ fn patched(
         return Ok(resource.clone());
     }
     let tenant = context.caller.tenant();
-    let modified = resource.modify(operations, rt, tenant.unknown())?;
+    let modified = resource.modify(operations, rt)?;
     profile::check_resource(tenant, rt, &modified)?;
     Ok(modified)
 }
@@ -162,6 +173,14 @@ pub(super) fn stored_resource(record: &Record) -> Result<Resource, Error> {
     let mut document = stored_document(record)?;
     document.shift_remove("id");
     Ok(Resource::from_stored(document))
+}
+
+/// How many values an operation of a PATCH looks at, at most.
+fn longest_list(resource: &Resource) -> usize {
+    let lists =
+        |members: &Map<String, Value>| members.values().filter_map(|value| value.as_array().map(Vec::len)).max();
+    let extensions = resource.document().values().filter_map(Value::as_object).filter_map(lists);
+    extensions.chain(lists(resource.document())).max().unwrap_or_default()
 }
 
 /// The names of the attributes that differ.

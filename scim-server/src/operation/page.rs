@@ -1,6 +1,9 @@
 //! Candidates, matches and pages: the walk through the resources of a query.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use scim_protocol::{Error, ErrorKind, filter::BoundFilter, resource::project::Projection, schema::ResourceType};
 use serde_json::{Map, Value};
@@ -8,18 +11,72 @@ use serde_json::{Map, Value};
 use super::{
     Context, Operations,
     member_filter::{MemberFilter, needs_members},
+    pace::Pace,
 };
 use crate::{
     index,
     membership::has_members,
     plan::{Plan, Source},
-    render::{Renderer, View},
+    render::{META_BYTES, Renderer, View},
     store::{IndexRange, IndexValue, Position, Record, ResourceId, ResourceKey, Start, TypeName, Values},
     tenant::IndexSpec,
 };
 
-/// How many candidates are read from the store at a time.
+/// How many candidates are read from the store at a time, at most.
 const BATCH: usize = 256;
+/// How many are read before it is known how large they are.
+const FIRST: usize = 128;
+/// How many bytes of them are read at a time, as far as can be foreseen.
+const BATCH_BYTES: usize = 2 << 20;
+/// How many candidates that need not be looked at are one step.
+const EXACT_OF_A_STEP: usize = 8;
+/// How many terms of a filter that are tried on a candidate are as much work as its reading.
+const TERMS_OF_A_READING: usize = 64;
+
+/// How many to read at a time, when the last so many had so many bytes.
+fn batch(read: usize, bytes: usize) -> usize {
+    let each = bytes.checked_div(read).unwrap_or_default().max(1);
+    (BATCH_BYTES / each).clamp(1, BATCH)
+}
+
+/// What a page still takes: so many resources, and so many bytes of them, but always one.
+pub(super) struct Room {
+    count: usize,
+    bytes: usize,
+}
+
+impl Room {
+    pub fn new(count: usize, bytes: usize) -> Self {
+        Self { count, bytes }
+    }
+
+    /// How many resources it takes at most.
+    pub fn count(&self) -> usize {
+        if self.bytes == 0 { 0 } else { self.count }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// How many of its resources to read at a time, when these were read.
+    pub fn batch(&self, read: &[Match]) -> usize {
+        let bytes = read.iter().map(|one| size(&one.record)).sum();
+        let known = if read.is_empty() { FIRST } else { batch(read.len(), bytes) };
+        known.min(self.count).max(1)
+    }
+
+    /// Takes one resource; the one that goes beyond the bytes is the last.
+    pub fn take(&mut self, record: &Record) {
+        self.count = self.count.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size(record));
+    }
+}
+
+/// Bytes of a resource.
+pub(super) fn size(record: &Record) -> usize {
+    record.body.visible.len() + record.body.hidden.len() + META_BYTES
+}
 
 /// One resource type of a query, with everything that is known before the store is asked.
 pub(super) struct Target {
@@ -52,8 +109,16 @@ pub(super) struct Walk<'a> {
     /// What each candidate is held against, and what of it that looks at; nothing where the plan says all
     /// that the filter says: the store has looked whether the record has the value by which it was found.
     filter: Option<(&'a BoundFilter, View)>,
-    /// How many candidates are read at a time.
+    pace: &'a Pace,
+    /// How much work it is to look at a kilobyte of a candidate, in steps.
+    cost: usize,
+    /// How many candidates are read at a time, now and at most.
     batch: usize,
+    most: usize,
+    /// The ids that narrow sources have found, once they were asked.
+    ids: Option<VecDeque<ResourceId>>,
+    /// The resources that a walk over a prefix has met.
+    met: HashSet<ResourceId>,
     /// The single members that the filter asks for.
     members: Option<MemberFilter>,
     /// The prefix that is walked over, and the index: one resource may have several such values.
@@ -78,8 +143,13 @@ impl<'a> Walk<'a> {
             filter: target.filter.as_ref().filter(|_| !target.plan.exact).map(|filter| (filter, filter_view(target))),
             members: target.filter.as_ref().map(MemberFilter::of).filter(|members| !members.is_empty()),
             prefix: prefix(context, target),
+            pace: &context.pace,
+            cost: 1 + target.filter.as_ref().map_or(0, BoundFilter::terms) / TERMS_OF_A_READING,
             target,
-            batch: BATCH,
+            batch: FIRST,
+            most: BATCH,
+            ids: None,
+            met: HashSet::new(),
             after,
             done: false,
             examined,
@@ -89,7 +159,8 @@ impl<'a> Walk<'a> {
     /// Where every candidate matches, reads no more of them at a time than are wanted.
     pub fn wanting(mut self, matches: usize) -> Self {
         if self.target.plan.exact {
-            self.batch = matches.clamp(1, BATCH);
+            self.most = matches.clamp(1, BATCH);
+            self.batch = self.batch.min(self.most);
         }
         self
     }
@@ -112,9 +183,21 @@ impl<'a> Walk<'a> {
             self.after = Some(last.clone());
         }
         let mut matches = Vec::with_capacity(found.len());
+        let bytes = found.iter().filter_map(|(_, record)| record.as_ref()).map(size).sum();
+        self.batch = batch(found.len(), bytes).min(self.most);
+        if self.filter.is_none() {
+            self.pace.step(found.len().div_ceil(EXACT_OF_A_STEP)).await?;
+        }
         for (position, record) in found {
             self.examined += 1;
             let Some(record) = record else { continue };
+            if let Some((_, view)) = &self.filter {
+                // A filter that must see the members looks at each of them.
+                let members = view.members(&record);
+                self.examined += members;
+                let members = usize::try_from(members).unwrap_or(usize::MAX);
+                self.pace.step(self.cost * (1 + size(&record) / 1024 + members)).await?;
+            }
             if self.holds(&position, &record).await? {
                 matches.push(Match { position, record });
             }
@@ -149,10 +232,15 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether a candidate matches.
-    async fn holds(&self, position: &Position, record: &Record) -> Result<bool, Error> {
+    async fn holds(&mut self, position: &Position, record: &Record) -> Result<bool, Error> {
+        // Only where it is met first can it match, so it need not be looked at again.
+        if self.prefix.is_some() && !self.met.insert(position.id) {
+            return Ok(false);
+        }
         let Some((filter, view)) = &self.filter else { return Ok(true) };
         let key = self.key(position.id);
         let groups = self.operations.groups(&key, view).await?;
+        self.pace.step(groups.len()).await?;
         let document = self.renderer.document(view, position.id, record, &groups).await?;
         let matches = match &self.members {
             None => filter.matches(&document),
@@ -178,15 +266,16 @@ impl<'a> Walk<'a> {
     }
 
     /// The next candidates, `most` of them where there are so many.
-    async fn candidates(&self, most: usize) -> Result<Candidates, Error> {
-        let store = &self.operations.store;
+    async fn candidates(&mut self, most: usize) -> Result<Candidates, Error> {
+        let operations = self.operations;
+        let (store, target) = (&operations.store, self.target);
         let tenant = self.renderer.tenant;
         let after_id = self.after.as_ref().map(|position| position.id);
-        match &self.target.plan.source {
+        match &target.plan.source {
             Source::Nothing => Ok(Candidates { found: Vec::new(), done: true }),
             Source::All => {
                 let start = after_id.map_or(Start::Offset(0), Start::After);
-                let page = store.resources(tenant, &self.target.name, start, most).await?;
+                let page = store.resources(tenant, &target.name, start, most).await?;
                 let done = page.len() < most;
                 let found = page.into_iter().map(|(id, record)| (by_id(id), Some(record))).collect();
                 Ok(Candidates { found, done })
@@ -198,11 +287,18 @@ impl<'a> Walk<'a> {
             }
             Source::MembersOf(group) => self.members_of(*group, after_id, most).await,
             source @ (Source::Ids(_) | Source::GroupsOf(_) | Source::Union(_)) => {
-                let mut ids = self.ids(source).await?;
-                ids.sort_unstable();
-                ids.dedup();
-                ids.retain(|id| after_id.is_none_or(|after| *id > after));
-                Ok(Candidates { found: self.records(ids).await?, done: true })
+                if self.ids.is_none() {
+                    let mut ids = self.ids(source).await?;
+                    ids.sort_unstable();
+                    ids.dedup();
+                    ids.retain(|id| after_id.is_none_or(|after| *id > after));
+                    self.ids = Some(ids.into());
+                }
+                let mut ids = self.ids.take().unwrap_or_default();
+                let next: Vec<_> = ids.drain(..most.min(ids.len())).collect();
+                let done = ids.is_empty();
+                self.ids = Some(ids);
+                Ok(Candidates { found: self.records(next).await?, done })
             }
         }
     }
@@ -222,6 +318,10 @@ impl<'a> Walk<'a> {
                 for source in sources {
                     // Sources in a union are narrow ones: they hold no union themselves.
                     all.extend(Box::pin(self.ids(source)).await?);
+                    self.pace.step(1 + all.len() / BATCH).await?;
+                    if all.len() as u64 > self.operations.limits.candidates {
+                        return Err(too_many(self.operations.limits.candidates));
+                    }
                 }
                 all
             }

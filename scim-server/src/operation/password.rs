@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 /// The attribute's name.
 const PASSWORD: &str = "password";
 /// Hashes that may be computed at once: each takes 19 MiB and a processor.
-const AT_ONCE: usize = 2;
+pub const AT_ONCE: usize = 2;
 
 /// Hashes passwords, a bounded number at a time, away from the threads that serve requests.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use scim_protocol::{
 use super::{
     Answer, Content, Context, Operations, Outcome,
     list::Listing,
-    page::{Match, Target, Walk, by_id, too_many},
+    page::{Match, Room, Target, Walk, by_id, size, too_many},
     view,
 };
 use crate::{
@@ -82,7 +82,13 @@ impl Operations {
                 }
             }
         };
+        // What follows is written to the client, however long that takes to read it.
+        context.pace.rest();
         self.list(context, &targets, found, fingerprint, query.count).await
+    }
+
+    pub(super) fn room(&self, count: usize) -> Room {
+        Room::new(count, self.limits.page_bytes)
     }
 
     fn page_size(&self, context: &Context, asked: Option<u32>) -> usize {
@@ -100,12 +106,12 @@ impl Operations {
         let mut found = Found { total: Some(0), start: Some(start), ..Found::default() };
         let mut skip = start.saturating_sub(1);
         let mut examined = 0;
+        let mut room = self.room(count);
         for (ordinal, target) in targets.iter().enumerate() {
-            let wanted = count - found.matches.len();
             let (total, matches) = if target.filter.is_none() && target.plan.source == Source::All {
-                self.unfiltered(target, context, skip, wanted).await?
+                self.unfiltered(target, context, skip, &mut room).await?
             } else {
-                self.filtered(target, context, skip, wanted, &mut examined).await?
+                self.filtered(target, context, skip, &mut room, &mut examined).await?
             };
             skip = skip.saturating_sub(total);
             found.total = found.total.map(|sum| sum + total);
@@ -120,15 +126,30 @@ impl Operations {
         target: &Target,
         context: &Context,
         skip: u64,
-        wanted: usize,
+        room: &mut Room,
     ) -> Result<(u64, Vec<Match>), Error> {
-        let tenant = context.caller.tenant().id;
-        let total = self.store.count(tenant, &target.name).await?;
-        if wanted == 0 || skip >= total {
-            return Ok((total, Vec::new()));
+        let total = self.store.count(context.caller.tenant().home, &target.name).await?;
+        let mut matches = Vec::new();
+        let mut start = Start::Offset(skip);
+        while skip < total && !room.is_full() {
+            let most = room.batch(&matches);
+            let page = self.store.resources(context.caller.tenant().home, &target.name, start, most).await?;
+            context.pace.step(page.len() / 8).await?;
+            let Some((last, _)) = page.last() else { break };
+            let done = page.len() < most;
+            start = Start::After(*last);
+            for (id, record) in page {
+                if room.is_full() {
+                    break;
+                }
+                room.take(&record);
+                matches.push(Match { position: by_id(id), record });
+            }
+            if done {
+                break;
+            }
         }
-        let page = self.store.resources(tenant, &target.name, Start::Offset(skip), wanted).await?;
-        Ok((total, page.into_iter().map(|(id, record)| Match { position: by_id(id), record }).collect()))
+        Ok((total, matches))
     }
 
     /// The matches of a filter, counted from the first one on.
@@ -137,20 +158,21 @@ impl Operations {
         target: &Target,
         context: &Context,
         skip: u64,
-        wanted: usize,
+        room: &mut Room,
         examined: &mut u64,
     ) -> Result<(u64, Vec<Match>), Error> {
         let (mut total, mut matches) = (0, Vec::new());
-        let enough = usize::try_from(skip).unwrap_or(usize::MAX).saturating_add(wanted).saturating_add(1);
+        let enough = usize::try_from(skip).unwrap_or(usize::MAX).saturating_add(room.count()).saturating_add(1);
         let mut walk = Walk::new(self, context, target, None, *examined).wanting(enough);
         while let Some(batch) = walk.next().await? {
             for found in batch {
-                if total >= skip && matches.len() < wanted {
+                if total >= skip && !room.is_full() {
+                    room.take(&found.record);
                     matches.push(found);
                 }
                 total += 1;
             }
-            if matches.len() == wanted
+            if room.is_full()
                 && !walk.done()
                 && let Some(counted) = self.counted(context, target).await?
             {
@@ -168,7 +190,7 @@ impl Operations {
         match &target.plan {
             // An index in whose order everything is listed has each resource once.
             Plan { source: Source::Index(_), exact: true } if target.filter.is_none() => {
-                Ok(Some(self.store.count(context.caller.tenant().id, &target.name).await?))
+                Ok(Some(self.store.count(context.caller.tenant().home, &target.name).await?))
             }
             Plan { source: Source::Index(range), exact: true } => {
                 let limit = self.limits.candidates.saturating_mul(COUNT_FACTOR);
@@ -201,15 +223,17 @@ impl Operations {
         let mut ordinal = cursor.as_ref().map_or(0, |cursor| usize::from(cursor.type_ordinal));
         let mut after = cursor.map(|cursor| cursor.position);
         let mut examined = 0;
+        let mut room = self.room(count);
         'types: while let Some(target) = targets.get(ordinal) {
             let mut walk =
-                Walk::new(self, context, target, after.take(), examined).wanting(count - found.matches.len() + 1);
+                Walk::new(self, context, target, after.take(), examined).wanting(room.count().saturating_add(1));
             while let Some(batch) = walk.next().await? {
                 for one in batch {
-                    if found.matches.len() == count {
+                    if room.is_full() {
                         found.next = found.matches.last().map(|(ordinal, last)| forward(*ordinal, &last.position));
                         break 'types;
                     }
+                    room.take(&one.record);
                     found.matches.push((ordinal, one));
                 }
                 if walk.spent() {
@@ -237,16 +261,34 @@ impl Operations {
         count: usize,
         cursor: &Cursor,
     ) -> Result<Found, Error> {
-        let ([target], tenant) = (targets, context.caller.tenant().id) else { return Ok(Found::default()) };
-        let page = self.store.resources(tenant, &target.name, Start::Before(cursor.position.id), count).await?;
+        let ([target], tenant) = (targets, context.caller.tenant().home) else { return Ok(Found::default()) };
         let mut found = Found { total: Some(self.store.count(tenant, &target.name).await?), ..Found::default() };
-        if let (Some((first, _)), Some((last, _))) = (page.first(), page.last()) {
-            found.next = Some(forward(0, &by_id(*last)));
-            if !self.store.resources(tenant, &target.name, Start::Before(*first), 1).await?.is_empty() {
-                found.previous = Some(Cursor { backward: true, ..forward(0, &by_id(*first)) });
+        // From the last on, as each batch is nearer to the beginning than the one before.
+        let (mut backward, mut room, mut before) = (Vec::new(), self.room(count), cursor.position.id);
+        while !room.is_full() {
+            let most = room.batch(&backward);
+            let page = self.store.resources(tenant, &target.name, Start::Before(before), most).await?;
+            let Some((first, _)) = page.first() else { break };
+            let done = page.len() < most;
+            before = *first;
+            for (id, record) in page.into_iter().rev() {
+                if room.is_full() {
+                    break;
+                }
+                room.take(&record);
+                backward.push(Match { position: by_id(id), record });
+            }
+            if done {
+                break;
             }
         }
-        found.matches = page.into_iter().map(|(id, record)| (0, Match { position: by_id(id), record })).collect();
+        if let (Some(last), Some(first)) = (backward.first(), backward.last()) {
+            found.next = Some(forward(0, &last.position));
+            if !self.store.resources(tenant, &target.name, Start::Before(first.position.id), 1).await?.is_empty() {
+                found.previous = Some(Cursor { backward: true, ..forward(0, &first.position) });
+            }
+        }
+        found.matches = backward.into_iter().rev().map(|one| (0, one)).collect();
         Ok(found)
     }
 
@@ -266,7 +308,7 @@ impl Operations {
         }
         let mut total = 0;
         for target in targets {
-            total += self.store.count(context.caller.tenant().id, &target.name).await?;
+            total += self.store.count(context.caller.tenant().home, &target.name).await?;
         }
         Ok(Some(total))
     }
@@ -292,28 +334,29 @@ impl Operations {
             previous_cursor: seal(found.previous)?,
         };
         let mut out = Out::default();
-        let documents: usize = found.matches.iter().map(|(_, m)| m.record.body.visible.len() + META_BYTES).sum();
+        let documents: usize = found.matches.iter().map(|(_, found)| size(&found.record)).sum();
+        let mut share = self.budget.share(context.caller.tenant().id);
+        share.grow(documents)?;
         out.buffer.reserve(documents + META_BYTES);
         out.text(&envelope.opening());
 
         let views: Vec<_> = targets.iter().map(|target| target.view.clone()).collect();
         let members = |(ordinal, found): &(usize, Match)| Some(views.get(*ordinal)?.members(&found.record));
         let listed: u64 = found.matches.iter().filter_map(members).sum();
-        let body = if listed > STREAM_MEMBERS {
+        if listed > STREAM_MEMBERS {
             let (mut stream, pieces) = Out::stream();
             stream.buffer = out.buffer;
             let (store, context) = (self.store.clone(), context.clone());
             tokio::spawn(crate::log::within_same(async move {
+                let _share = share;
                 let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
                 let result = Listing { renderer, views, matches: found.matches }.write(&mut stream).await;
                 stream.finish(result).await;
             }));
-            Content::Pieces(pieces)
-        } else {
-            Listing { renderer: self.renderer(context), views, matches: found.matches }.write(&mut out).await?;
-            Content::Whole(out.buffer)
-        };
-        Ok(Answer::plain(Outcome::Ok, body))
+            return Ok(Answer::plain(Outcome::Ok, Content::Pieces(pieces)));
+        }
+        Listing { renderer: self.renderer(context), views, matches: found.matches }.write(&mut out).await?;
+        Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer)) })
     }
 }
 
@@ -328,7 +371,7 @@ fn targets(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Res
             (Some(filter), _) => Some(filter.bind_lenient(rt)?),
         };
         let name = rt.name.as_str().into();
-        let scope = Scope { tenant: tenant.id, resource_type: &name, specs: tenant.index_specs(&rt.name) };
+        let scope = Scope { tenant: tenant.home, resource_type: &name, specs: tenant.index_specs(&rt.name) };
         let mut plan = plan(filter.as_ref(), scope);
         if filter.is_none()
             && types.len() == 1

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scim_protocol::{Error, Resource, dialect, message::Query, resource::specified, schema::ResourceType};
 use serde_json::Value;
 
-use super::{Answer, Condition, Context, Operations, Outcome, modify::Change, view_of_write};
+use super::{Answer, Context, Operations, Outcome, Preconditions, modify::Change, view_of_write};
 use crate::{
     event::Action,
     membership::{self, MEMBERS, MemberOperation},
@@ -22,23 +22,27 @@ impl Operations {
         id: &str,
         mut body: Value,
         query: &Query,
-        condition: &Condition,
+        condition: &Preconditions,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        dialect::standardise_resource(&mut body, rt);
-        profile::check_body(tenant, rt, &body)?;
-        membership::require_values(&body, rt)?;
-        // Validated once without the stored resource, so that a wrong body is told before a 404 is
-        // looked for in vain, and the members are known.
-        let asserted = Resource::create(body.clone(), rt, tenant.unknown())?;
-        let view = view_of_write(context, rt, query, specified::in_document(asserted.document(), rt))?;
-        let members = match asserted.document().get(MEMBERS) {
-            _ if !membership::has_members(rt) => Vec::new(),
-            None => vec![MemberOperation::Clear],
-            Some(listed) => vec![MemberOperation::Clear, MemberOperation::Add(membership::values(listed)?)],
+        let prepare = || -> Result<_, Error> {
+            profile::check_sent(tenant, rt, &body)?;
+            dialect::standardise_resource(&mut body, rt);
+            profile::check_body(tenant, rt, &body)?;
+            membership::require_values(&body, rt)?;
+            // Validated once without the stored resource, so that the members are known.
+            let asserted = Resource::create(body.clone(), rt)?;
+            let view = view_of_write(context, rt, query, specified::in_document(asserted.document(), rt))?;
+            let members = match asserted.document().get(MEMBERS) {
+                _ if !membership::has_members(rt) => Vec::new(),
+                None => vec![MemberOperation::Clear],
+                Some(listed) => vec![MemberOperation::Clear, MemberOperation::Add(membership::values(listed)?)],
+            };
+            Ok((view, members))
         };
+        let (view, members) = context.pace.whole(prepare).await??;
         let decide = |stored: &Resource| {
-            let mut replaced = stored.replace(body.clone(), rt, tenant.unknown())?;
+            let mut replaced = stored.replace(body.clone(), rt)?;
             profile::check_resource(tenant, rt, &replaced)?;
             replaced.take(MEMBERS);
             Ok(replaced)

@@ -4,21 +4,23 @@ use std::sync::Arc;
 
 use scim_protocol::{Error, message::Query, schema::ResourceType};
 
-use super::{Answer, Condition, Context, Operations, Outcome, view};
+use super::{Answer, Context, Operations, Outcome, Preconditions, view};
 
 impl Operations {
-    /// Shows a resource, unless the client has this version already (`If-None-Match`).
+    /// Shows a resource, unless the client has this version already (`If-None-Match`), or wants another
+    /// (`If-Match`).
     pub async fn retrieve(
         &self,
         context: &Context,
         rt: &Arc<ResourceType>,
         id: &str,
         query: &Query,
-        unless: &Condition,
+        condition: &Preconditions,
     ) -> Result<Answer, Error> {
         let view = view(context, rt, query)?;
         let (key, record) = self.find(context, rt, id).await?;
-        if unless.names(record.header.version) == Some(true) {
+        condition.require_match(record.header.version)?;
+        if condition.if_none_match.names(record.header.version) == Some(true) {
             return Ok(Answer::about(context, Outcome::NotModified, &key, record.header.version));
         }
         self.show(context, Outcome::Ok, &key, record, &view).await

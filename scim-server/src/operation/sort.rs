@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Context, Operations,
-    page::{Match, Target, Walk},
+    page::{Match, Target, Walk, size},
     query::{Found, forward, unsortable},
 };
 use crate::{
@@ -68,13 +68,8 @@ impl Operations {
     ) -> Result<Found, Error> {
         let sorted = self.sorted(context, targets, query).await?;
         let skip = usize::try_from(start.saturating_sub(1)).unwrap_or(usize::MAX);
-        let page = sorted.iter().skip(skip).take(count);
-        Ok(Found {
-            matches: self.read(context, targets, page).await?,
-            total: Some(sorted.len() as u64),
-            start: Some(start),
-            ..Found::default()
-        })
+        let (matches, _) = self.read(context, targets, sorted.get(skip..).unwrap_or_default(), count).await?;
+        Ok(Found { matches, total: Some(sorted.len() as u64), start: Some(start), ..Found::default() })
     }
 
     pub(super) async fn sorted_cursor(
@@ -92,18 +87,14 @@ impl Operations {
             };
             sorted.partition_point(|one| at(one) != Ordering::Greater)
         });
-        let page: Vec<_> = sorted.iter().skip(skip).take(count).collect();
-        let more = sorted.len() > skip + page.len();
-        let next = page
-            .last()
-            .filter(|_| more)
+        let rest = sorted.get(skip..).unwrap_or_default();
+        let (matches, read) = self.read(context, targets, rest, count).await?;
+        let next = rest
+            .get(..read)
+            .and_then(<[_]>::last)
+            .filter(|_| rest.len() > read)
             .map(|last| forward(last.ordinal, &Position { value: last.key.clone(), id: last.position.id }));
-        Ok(Found {
-            matches: self.read(context, targets, page.into_iter()).await?,
-            total: Some(sorted.len() as u64),
-            next,
-            ..Found::default()
-        })
+        Ok(Found { matches, total: Some(sorted.len() as u64), next, ..Found::default() })
     }
 
     /// All matches, in order.
@@ -119,6 +110,7 @@ impl Operations {
             let mut walk = Walk::new(self, context, target, None, examined);
             while let Some(batch) = walk.next().await? {
                 for found in batch {
+                    context.pace.step(1 + size(&found.record) / 1024).await?;
                     let key = self.sort_key(context, target, path.as_ref(), &found)?;
                     sorted.push(Sorted { key, ordinal, position: found.position });
                 }
@@ -152,25 +144,32 @@ impl Operations {
         Ok(key(&document, path))
     }
 
-    async fn read<'a>(
+    /// The resources of one page, from the first of these on, and how many of these that took.
+    async fn read(
         &self,
         context: &Context,
         targets: &[Target],
-        page: impl Iterator<Item = &'a Sorted>,
-    ) -> Result<Vec<(usize, Match)>, Error> {
+        sorted: &[Sorted],
+        count: usize,
+    ) -> Result<(Vec<(usize, Match)>, usize), Error> {
         let mut matches = Vec::new();
-        for one in page {
+        let mut room = self.room(count);
+        for (read, one) in sorted.iter().take(count).enumerate() {
+            if room.is_full() {
+                return Ok((matches, read));
+            }
             let Some(target) = targets.get(one.ordinal) else { continue };
             let key = ResourceKey {
-                tenant: context.caller.tenant().id,
+                tenant: context.caller.tenant().home,
                 resource_type: target.name.clone(),
                 id: one.position.id,
             };
             if let Some(record) = self.store.get(&key).await? {
+                room.take(&record);
                 matches.push((one.ordinal, Match { position: one.position.clone(), record }));
             }
         }
-        Ok(matches)
+        Ok((matches, sorted.len().min(count)))
     }
 }
 

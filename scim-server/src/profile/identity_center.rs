@@ -6,6 +6,7 @@
 //! is offered beyond that system, with the reasons.
 
 pub mod filter;
+pub mod manager;
 pub mod patch;
 pub mod resource;
 pub mod schema;

@@ -35,6 +35,8 @@ const TURN: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(500);
 /// How many events are read at a time.
 const EVENTS: usize = 1000;
+/// How often it is looked whether a minute of counted calls is over.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// Each minute: writes down when tokens were last used, and forgets who is within the rate limits.
 pub async fn run(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
@@ -49,6 +51,27 @@ pub async fn run(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
         service.anonymous.sweep();
         service.tokens.sweep();
         tell("noting when tokens were used", service.access.flush_last_used().await);
+    }
+}
+
+/// Writes down the calls without a good token of each minute that is over, and at the end all of them.
+pub async fn settle(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
+    let mut ticks = interval(SETTLE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let goes_on = tokio::select! {
+            _ = ticks.tick() => true,
+            _ = stopped.changed() => false,
+        };
+        for one in service.refusals.settle(goes_on.then(|| service.clock.now())) {
+            one.tell();
+            if let Some(audit) = &service.audit {
+                audit.take(&one.line()).await;
+            }
+        }
+        if !goes_on {
+            return;
+        }
     }
 }
 
@@ -187,12 +210,15 @@ async fn finish(service: &Service) {
     match indexing::finish_filling(&service.administration()).await {
         Ok(filled) => {
             for tenant in filled {
-                tracing::info!(tenant, "filled indexes whose filling was cut off");
+                tracing::info!(tenant, "wrote indexes that were not filled, or held values in an older form");
             }
         }
         Err(error) => {
             let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "an index whose filling was cut off is not filled; the next start tries again");
+            tracing::error!(
+                error,
+                "an index is not filled, or holds values in an older form; the next start tries again"
+            );
         }
     }
 }

@@ -249,6 +249,13 @@ impl Store for PostgresStore {
         Ok(())
     }
 
+    async fn notes(&self) -> Result<Vec<String>, StoreError> {
+        let on = self.reader.has_checksums().await?;
+        let off = "the database has data_checksums off: what its disk damages may be read without an error. \
+                   Stop it and run pg_checksums --enable";
+        Ok(if on { Vec::new() } else { vec![off.to_owned()] })
+    }
+
     async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError> {
         let mut sink = Some(sink);
         for tenant in self.tenants().await? {

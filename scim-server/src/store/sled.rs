@@ -10,6 +10,8 @@
 
 mod backlog;
 mod check;
+#[cfg(test)]
+mod damaged;
 mod door;
 mod draft;
 mod ground;
@@ -28,13 +30,13 @@ use async_trait::async_trait;
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::writer::Renewal;
 use self::{
     door::Door,
     sweep::Step,
     tree::{Batch, Tree, unavailable},
     writer::{Job, Writer},
 };
+pub use self::{tree::Damage, writer::Renewal};
 use super::{
     Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Position, Record, Reference, ResourceId,
     ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
@@ -43,8 +45,9 @@ use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
 /// The version of the layout of keys and values. An older store may be read by a newer program, but
 /// never the other way round. In format 1 each unique value stood in a second place, where nobody looks
-/// any more.
-const FORMAT: u64 = 2;
+/// any more. Before format 3 batches were not numbered, and a program that does not number them would
+/// leave a journal that nothing agrees with.
+const FORMAT: u64 = 3;
 
 /// A scan of more entries than this leaves the thread that asked for it.
 const INLINE: usize = 256;
@@ -60,17 +63,29 @@ pub struct Options {
     pub cache: u64,
     /// When it is closed and opened again for a quick start after a crash.
     pub renewal: Renewal,
+    /// Open it although acknowledged writes are lost, when it stands at the commit of this number.
+    pub accept_loss: Option<u64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache: 512 << 20, renewal: Renewal::default() }
+        Self { cache: 512 << 20, renewal: Renewal::default(), accept_loss: None }
     }
 }
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Something that was acknowledged is not there, or nobody can tell.
+    #[error(
+        "acknowledged writes are lost: {damage}; restore the backup, or accept the loss by its name: `scim-server check --accept-loss {stands}` opens the store with what is there"
+    )]
+    Damaged {
+        /// What is wrong.
+        damage: Damage,
+        /// The number of the last commit that is there.
+        stands: u64,
+    },
     /// A newer version of the program has written it.
     #[error("the store has format {found}, and this program reads formats up to {FORMAT}: use a newer version of it")]
     Format {
@@ -104,7 +119,7 @@ impl SledStore {
 
     /// Like [`Self::open`], with options.
     pub fn open_with(path: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Self, OpenError> {
-        let tree = Arc::new(Tree::open(path, options.cache)?);
+        let tree = Arc::new(Tree::open_accepting(path, options.cache, options.accept_loss)?);
         let found = tree.get(&key::format())?.map_or(Ok(0), |bytes| value::number(&bytes))?;
         if found > FORMAT {
             return Err(OpenError::Format { found });
@@ -342,7 +357,7 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let renewal = Renewal { after: 4000, bound: 8000, quiet: Duration::ZERO };
             Box::new(move |clock| {
-                let options = Options { cache: 1 << 20, renewal };
+                let options = Options { cache: 1 << 20, renewal, ..Options::default() };
                 let store: Arc<dyn Store> = Arc::new(SledStore::open_with(directory.path(), clock, options).unwrap());
                 std::future::ready(store).boxed()
             })
@@ -362,20 +377,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_a_failed_flush_nothing_is_written() {
+    async fn after_a_failed_flush_it_is_opened_again_and_takes_writes() {
         let directory = tempfile::tempdir().unwrap();
         let store = SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
         let write = |number| store.commit(commit(&user(number), [put(&user(number))]));
         write(1).await.unwrap();
         store.door.tree().await.unwrap().disk.set(Habit::Fails);
         assert!(matches!(write(2).await, Err(StoreError::Unavailable(_))));
-        store.door.tree().await.unwrap().disk.set(Habit::Works);
-        assert!(matches!(write(3).await, Err(StoreError::Unavailable(_))), "what is on the disk is not known");
-        assert!(store.get(&user(1)).await.unwrap().is_some());
-        assert!(store.get(&user(3)).await.unwrap().is_none());
+        // What is on the disk is known again when it was opened again.
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while let Err(error) = write(3).await {
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+            assert!(std::time::Instant::now() < patience, "it never takes writes again");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(store.metrics.refusing.get(), 0);
         drop(store);
         let store = SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
-        assert!(store.get(&user(1)).await.unwrap().is_some());
+        for number in [1, 3] {
+            assert!(store.get(&user(number)).await.unwrap().is_some());
+        }
     }
 
     #[tokio::test]

@@ -2,24 +2,27 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use scim_protocol::{
     Error,
     path::AttributePath,
     resource::project::Projection,
-    schema::{Attribute, ResourceType, SchemaRegistry, Uniqueness},
+    schema::{Attribute, ResourceType, SchemaRegistry, Strictness, Uniqueness},
 };
 
 use super::{IndexSpec, Profile, Settings, Tenant, record::TenantRecord};
-use crate::{profile, store::TypeName};
+use crate::{profile, store::TypeName, token::record::MOST};
 
 impl Tenant {
     /// The tenant that a record describes. `ErrorKind::InvalidValue` or `InvalidPath` when a schema
     /// definition or an index names what does not exist.
     pub fn build(record: &TenantRecord) -> Result<Arc<Self>, Error> {
         let settings = record.settings.clone();
+        if settings.max_tokens.is_some_and(|most| !(1..=MOST).contains(&most)) {
+            return Err(Error::value(format!("max_tokens: a tenant has 1 to {MOST} live tokens.")));
+        }
         let registry = registry(&settings)?;
         let mut indexes = HashMap::new();
         for resource_type in registry.resource_types() {
@@ -39,8 +42,9 @@ impl Tenant {
         let endpoint = |rt: &Arc<ResourceType>| (TypeName::from(rt.name.as_str()), rt.endpoint.clone());
         let endpoints = registry.resource_types().iter().map(endpoint).collect();
         let TenantRecord { id, created, disabled, importing, .. } = *record;
-        let (name, views) = (record.name.clone(), Vec::new());
-        let mut tenant = Self { id, name, created, disabled, importing, settings, registry, indexes, endpoints, views };
+        let (name, home, views, words) = (record.name.clone(), record.home(), Vec::new(), OnceLock::new());
+        let mut tenant =
+            Self { id, home, name, created, disabled, importing, settings, registry, indexes, endpoints, views, words };
         let view = |rt| tenant.view_through(rt, Projection::Default);
         tenant.views = tenant.registry.resource_types().iter().map(view).collect();
         Ok(Arc::new(tenant))
@@ -73,7 +77,9 @@ fn registry(settings: &Settings) -> Result<SchemaRegistry, Error> {
     if !settings.groups_share_names() {
         registry = registry.with_uniqueness("Group", "displayName", Uniqueness::Server)?;
     }
-    settings.schemas.iter().try_fold(registry, |registry, definition| registry.with_definition(definition))
+    let registry = settings.schemas.iter().try_fold(registry, |registry, one| registry.with_definition(one))?;
+    let strictness = if settings.strict { Strictness::Strict } else { Strictness::Lenient };
+    Ok(registry.with_strictness(strictness))
 }
 
 /// What is indexed of a resource type: what its schemas call unique, what identity providers look
@@ -98,8 +104,10 @@ fn index_specs(resource_type: &ResourceType, settings: &Settings) -> Result<Vec<
         "Group" => add(&mut specs, folded("displayName", false)),
         _ => {}
     }
+    // What an administrator named stays named when requests come to be read strictly.
+    let lenient = ResourceType { strictness: Strictness::Lenient, ..resource_type.clone() };
     for path in settings.indexes.get(&resource_type.name).into_iter().flatten() {
-        let bound = AttributePath::parse(path)?.bind(resource_type)?;
+        let bound = AttributePath::parse(path)?.bind(&lenient)?;
         let leaf = bound.leaf().filter(|leaf| !leaf.is_complex());
         let leaf = leaf.ok_or_else(|| {
             Error::value(format!("indexes: \"{path}\" has no value of its own; name one of its sub-attributes."))

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use scim_protocol::value::FOLD_EDITION;
+
 use super::{
     Settings, Tenant,
     record::{self, KIND, TenantRecord},
@@ -25,7 +27,7 @@ pub enum DirectoryError {
     )]
     Exists(String),
     /// What was set cannot be meant.
-    #[error("the tenant's settings cannot be used: {0}")]
+    #[error("the tenant's settings cannot be used: {}", .0.detail())]
     Settings(#[source] scim_protocol::Error),
     /// The store failed.
     #[error(transparent)]
@@ -82,6 +84,14 @@ impl Directory {
         Ok(tenants)
     }
 
+    /// The tenants that people know, by name: without what an import is about to put in the place of
+    /// one of them.
+    pub async fn named(&self) -> Result<Vec<TenantRecord>, StoreError> {
+        let mut tenants = self.list().await?;
+        tenants.retain(|tenant| tenant.replaces.is_none());
+        Ok(tenants)
+    }
+
     /// A tenant by its name (in any case) or its id.
     pub async fn find(&self, name_or_id: &str) -> Result<TenantRecord, DirectoryError> {
         let unknown = || DirectoryError::Unknown(name_or_id.to_owned());
@@ -110,7 +120,7 @@ impl Directory {
         commit.writes.extend(tenant.entries().into_iter().map(Write::Index));
         let mut first = None;
         if let Some(lifetime) = lifetime {
-            let (issued, token) = self.ledger.prepare(id, Scopes::ALL, lifetime).await?;
+            let (issued, token) = self.ledger.prepare(&tenant, None, Scopes::ALL, lifetime).await?;
             commit.writes.extend(token.writes);
             first = Some(issued);
         }
@@ -139,7 +149,8 @@ impl Directory {
     /// Lets queries rely on all of a tenant's indexes. Refused (`Conflict`) when the tenant has
     /// changed since the record was read.
     pub async fn set_filled(&self, tenant: TenantRecord) -> Result<TenantRecord, DirectoryError> {
-        self.write(TenantRecord { unfilled: BTreeSet::new(), ..tenant }, &["indexes"]).await
+        let (unfilled, folding) = (BTreeSet::new(), FOLD_EDITION);
+        self.write(TenantRecord { unfilled, folding, ..tenant }, &["indexes"]).await
     }
 
     /// Closes a tenant for good, as the first half of its removal: from the moment at which the table
@@ -155,7 +166,10 @@ impl Directory {
     /// Removes a closed tenant with everything in it; returns how many resources went. It is emptied
     /// first and forgotten last, so that deleting it again finishes what was interrupted.
     pub async fn remove(&self, tenant: &TenantRecord) -> Result<u64, DirectoryError> {
-        let erased = self.store.erase(tenant.id).await?;
+        let erased = self.store.erase(tenant.home()).await?;
+        for left in &tenant.left {
+            self.store.erase(*left).await?;
+        }
         let mut commit = Commit::new(tenant.key(), event(tenant.id, &["deleted"]));
         commit.writes = self.ledger.removal(tenant.id).await?;
         commit.writes.extend(tenant.entries().into_iter().map(Write::Unindex));
@@ -168,14 +182,32 @@ impl Directory {
     }
 
     /// Removes the tenants whose removal was begun and never finished, because the process ended in
-    /// the middle of it. Gives their names. To be called when a server starts.
+    /// the middle of it, and what replaced tenants were before. Gives the names of the former. To be
+    /// called when a server starts, and by whoever reads everything.
     pub async fn finish_removals(&self) -> Result<Vec<String>, DirectoryError> {
         let mut removed = Vec::new();
-        for tenant in self.list().await?.into_iter().filter(|tenant| tenant.deleting) {
-            self.remove(&tenant).await?;
-            removed.push(tenant.name);
+        for tenant in self.list().await? {
+            if tenant.deleting {
+                self.remove(&tenant).await?;
+                removed.push(tenant.name);
+            } else if !tenant.left.is_empty() {
+                self.erase_left(tenant).await?;
+            }
         }
         Ok(removed)
+    }
+
+    /// Erases what a tenant was before it was replaced.
+    pub async fn erase_left(&self, tenant: TenantRecord) -> Result<(), DirectoryError> {
+        for left in &tenant.left {
+            self.store.erase(*left).await?;
+        }
+        match self.write(TenantRecord { left: BTreeSet::new(), ..tenant }, &["left"]).await {
+            // Somebody has changed the tenant meanwhile, or finished this. What is noted still is
+            // erased again another time, without harm.
+            Err(DirectoryError::Store(StoreError::Conflict(_) | StoreError::Missing(_))) => Ok(()),
+            done => done.map(drop),
+        }
     }
 
     async fn write(&self, tenant: TenantRecord, attributes: &[&str]) -> Result<TenantRecord, DirectoryError> {

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use scim_protocol::{Timestamp, value::fold};
+use scim_protocol::{
+    Timestamp,
+    value::{FOLD_EDITION, fold},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -45,9 +48,25 @@ pub struct TenantRecord {
     /// one here after an interruption fills it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unfilled: BTreeSet<(String, String)>,
+    /// The edition of [`fold`] by which the values stand in its indexes. Whoever finds an older one
+    /// writes them anew.
+    #[serde(default)]
+    pub folding: u32,
     /// Whether an import that brings it is not at its end: until then nobody comes in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub importing: bool,
+    /// Where its users, groups and events are kept: under its own id when absent. An import that
+    /// replaces the tenant loads the new beside the old, and changes this in one commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<TenantId>,
+    /// Where they were kept before it was replaced, as long as that is not erased. Whoever finds one
+    /// here after an interruption erases it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left: BTreeSet<TenantId>,
+    /// The tenant whose place this one takes at the end of an import. Until then it is nobody's: it
+    /// has no name and no token, and nothing but the import knows its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<TenantId>,
     /// What an administrator set.
     #[serde(default)]
     pub settings: Settings,
@@ -62,9 +81,21 @@ pub struct TenantRecord {
 impl TenantRecord {
     /// A new tenant, in which nothing is.
     pub fn new(id: TenantId, name: &str, settings: Settings, created: Timestamp) -> Self {
-        let name = name.to_owned();
-        let unfilled = BTreeSet::new();
-        Self { id, name, disabled: false, deleting: false, unfilled, importing: false, settings, created, version: 1 }
+        Self {
+            id,
+            name: name.to_owned(),
+            disabled: false,
+            deleting: false,
+            unfilled: BTreeSet::new(),
+            folding: FOLD_EDITION,
+            importing: false,
+            home: None,
+            left: BTreeSet::new(),
+            replaces: None,
+            settings,
+            created,
+            version: 1,
+        }
     }
 
     /// From its record.
@@ -72,6 +103,12 @@ impl TenantRecord {
         let tenant: Self = serde_json::from_slice(&record.body.visible)
             .map_err(|error| StoreError::Corrupt(format!("tenant {id}: {error}")))?;
         Ok(Self { id: TenantId(id.0), created: record.header.created, version: record.header.version, ..tenant })
+    }
+
+    /// Whether its indexes are not as they should be: some are not filled, or hold values that were
+    /// folded otherwise.
+    pub fn wants_indexing(&self) -> bool {
+        !self.unfilled.is_empty() || self.folding != FOLD_EDITION
     }
 
     /// As it is stored.
@@ -85,8 +122,16 @@ impl TenantRecord {
         key(self.id)
     }
 
+    /// Where its users, groups and events are kept.
+    pub fn home(&self) -> TenantId {
+        self.home.unwrap_or(self.id)
+    }
+
     /// The index entries that belong to its record: its name, unique.
     pub fn entries(&self) -> Vec<IndexEntry> {
+        if self.replaces.is_some() {
+            return Vec::new();
+        }
         vec![IndexEntry { key: name_key(&self.name), id: ResourceId(self.id.0), unique: true }]
     }
 

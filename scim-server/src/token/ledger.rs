@@ -2,17 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use scim_protocol::Timestamp;
+use scim_protocol::{Timestamp, value::fold};
 
 use super::{
     Scopes, Secret,
-    record::{self, KIND, SLOTS, Token},
+    record::{self, KIND, MOST, Token},
     reminder,
 };
 use crate::{
     clock::Clock,
     event::{Action, Event},
-    store::{Commit, Expect, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    store::{Commit, Expect, Position, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    tenant::TenantRecord,
 };
 
 /// How long a token lives unless its issuer says otherwise: a year.
@@ -30,21 +31,50 @@ pub struct Issued {
 /// Why a token was not issued, rotated or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// Two tokens live already.
-    #[error("the tenant has two live tokens, which is the most; delete one with `token delete`, then try again")]
-    Full,
+    /// Several tokens live, and it was not said which one.
+    #[error(
+        "the tenant has several live tokens; name the one that is meant: `token rotate NAME|ID` (`token list` shows them)"
+    )]
+    Ambiguous,
+    /// As many tokens live as may.
+    #[error("the tenant has {} live tokens, which is the most; delete one with `token delete`, then try again", Self::number(*.0))]
+    Full(usize),
+    /// The name of a token cannot be that.
+    #[error("{0}")]
+    Name(String),
+    /// A token that lives has the name.
+    #[error(
+        "the tenant has a live token {0:?} already; choose another name, or issue its successor with `token rotate {0}`"
+    )]
+    NameTaken(String),
+    /// Nobody has a token of that name.
+    #[error("the tenant has no token {0:?}; `token list` shows those that it has")]
+    NoSuchName(String),
     /// There is no token to rotate.
     #[error("the tenant has no live token to rotate; issue one with `token create`")]
     NothingToRotate,
     /// Another administrator did something at the same moment.
     #[error("the tenant's tokens were changed by somebody else at the same moment; look at `token list` and try again")]
     Raced,
+    /// Several tokens have the name, one of which has taken the other's place.
+    #[error("several tokens are named {0:?}: {1}. Delete the one that is not in use, by its id")]
+    Several(String, String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No such token in this tenant.
     #[error("the tenant has no token {0}; `token list` shows those that it has")]
     Unknown(ResourceId),
+}
+
+impl LedgerError {
+    /// A number as it is written in a sentence.
+    fn number(number: usize) -> String {
+        match number {
+            2 => "two".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// The tokens of all tenants, as an administrator handles them.
@@ -64,10 +94,9 @@ impl Ledger {
     /// A tenant's tokens, oldest first, expired ones included.
     pub async fn list(&self, tenant: TenantId) -> Result<Vec<Token>, StoreError> {
         let mut tokens = Vec::new();
-        for slot in 0..SLOTS {
-            if let Some(id) = self.store.lookup(&record::slot_key(tenant, slot)).await?
-                && let Some(stored) = self.store.get(&record::key(id)).await?
-            {
+        let taken = self.store.index(&record::slots(tenant), None, usize::from(MOST)).await?;
+        for Position { id, .. } in taken {
+            if let Some(stored) = self.store.get(&record::key(id)).await? {
                 tokens.push(Token::from_record(id, &stored)?);
             }
         }
@@ -101,26 +130,51 @@ impl Ledger {
         Ok(tokens)
     }
 
-    /// Issues a token. An expired one makes room; two live ones do not ([`LedgerError::Full`]).
-    pub async fn issue(&self, tenant: TenantId, scopes: Scopes, lifetime: Duration) -> Result<Issued, LedgerError> {
-        let (issued, commit) = self.prepare(tenant, scopes, lifetime).await?;
+    /// Issues a token. Expired ones do not count; as many live ones as the tenant may have do
+    /// ([`LedgerError::Full`]), and so does one of the same name.
+    pub async fn issue(
+        &self,
+        tenant: &TenantRecord,
+        name: Option<String>,
+        scopes: Scopes,
+        lifetime: Duration,
+    ) -> Result<Issued, LedgerError> {
+        if let Some(name) = &name {
+            record::check_name(name).map_err(LedgerError::Name)?;
+            if self.live(tenant.id).await?.iter().any(|token| is_named(token, name)) {
+                return Err(LedgerError::NameTaken(name.clone()));
+            }
+        }
+        let (issued, commit) = self.prepare(tenant, name, scopes, lifetime).await?;
         self.commit(commit).await?;
         Ok(issued)
     }
 
-    /// Issues a second token with the scopes of the first, which lives on until it is deleted or,
+    /// Issues a token with the name and the scopes of another, which lives on until it is deleted or,
     /// with an `overlap`, until that much time has passed. Both happen together or not at all.
+    /// `which` is that other's name or id; without it there must be only one that lives.
     pub async fn rotate(
         &self,
-        tenant: TenantId,
+        tenant: &TenantRecord,
+        which: Option<&str>,
         lifetime: Duration,
         overlap: Option<Duration>,
     ) -> Result<(Token, Issued), LedgerError> {
-        let mut live = self.live(tenant).await?;
-        let (Some(mut old), true) = (live.pop(), live.is_empty()) else {
-            return Err(if live.is_empty() { LedgerError::NothingToRotate } else { LedgerError::Full });
+        let live = self.live(tenant.id).await?;
+        let mut old = match which {
+            Some(which) => one(&live, which)?,
+            None => match &live[..] {
+                [] => return Err(LedgerError::NothingToRotate),
+                [only] => only.clone(),
+                some if some.len() >= tenant.settings.live_tokens() => return Err(LedgerError::Full(some.len())),
+                _ => return Err(LedgerError::Ambiguous),
+            },
         };
-        let (issued, mut commit) = self.prepare(tenant, old.scopes, lifetime).await?;
+        if let Some(name) = &old.name {
+            // By its id, too, a name has one successor at a time.
+            one(&live, name)?;
+        }
+        let (issued, mut commit) = self.prepare(tenant, old.name.clone(), old.scopes, lifetime).await?;
         if let Some(overlap) = overlap {
             let version = self.version(&old).await?;
             let end = after(self.clock.now(), overlap);
@@ -132,6 +186,11 @@ impl Ledger {
         }
         self.commit(commit).await?;
         Ok((old, issued))
+    }
+
+    /// The token of a tenant with that name or id, also when it has expired.
+    pub async fn find(&self, tenant: TenantId, which: &str) -> Result<Token, LedgerError> {
+        one(&self.list(tenant).await?, which)
     }
 
     /// Revokes a token: it lets nobody in from the moment at which this returns and
@@ -191,20 +250,37 @@ impl Ledger {
     /// A token that is ready to be issued, and the commit that issues it.
     pub(crate) async fn prepare(
         &self,
-        tenant: TenantId,
+        tenant: &TenantRecord,
+        name: Option<String>,
         scopes: Scopes,
         lifetime: Duration,
     ) -> Result<(Issued, Commit), LedgerError> {
         let now = self.clock.now();
-        let known = self.list(tenant).await?;
+        let known = self.list(tenant.id).await?;
         let (live, ended): (Vec<_>, Vec<_>) = known.into_iter().partition(|token| token.is_live(now));
-        let slot = (0..SLOTS).find(|slot| live.iter().all(|token| token.slot != *slot)).ok_or(LedgerError::Full)?;
+        if live.len() >= tenant.settings.live_tokens() {
+            return Err(LedgerError::Full(live.len()));
+        }
+        // The lowest free place: two who issue at once both want it, and one of them is told.
+        let free = |slot: &u8| live.iter().all(|token| token.slot != *slot);
+        let slot = (0..MOST).find(free).ok_or(LedgerError::Full(live.len()))?;
 
         let secret = Secret::new((self.random)());
         let id = record::new_id(now, (self.random)());
         let expires = after(now, lifetime);
         let digest = secret.digest();
-        let token = Token { id, tenant, digest, slot, scopes, expires, last_used: None, reminded: None, created: now };
+        let token = Token {
+            id,
+            tenant: tenant.id,
+            digest,
+            name,
+            slot,
+            scopes,
+            expires,
+            last_used: None,
+            reminded: None,
+            created: now,
+        };
 
         let mut commit = Commit::new(token.key(), event(Action::Administer, id, &["created"]));
         commit.writes = ended.iter().filter(|token| token.slot == slot).flat_map(removal).collect();
@@ -251,6 +327,27 @@ impl Ledger {
                 Err(StoreError::Missing(_)) => return Ok(None),
                 Err(error) => return Err(error),
             }
+        }
+    }
+}
+
+/// Whether people call it so, in any case.
+fn is_named(token: &Token, name: &str) -> bool {
+    token.name.as_ref().is_some_and(|known| fold(known) == fold(name))
+}
+
+/// The one of these tokens with that name or id.
+fn one(tokens: &[Token], which: &str) -> Result<Token, LedgerError> {
+    if let Some(id) = ResourceId::parse(which) {
+        return tokens.iter().find(|token| token.id == id).cloned().ok_or(LedgerError::Unknown(id));
+    }
+    let named: Vec<_> = tokens.iter().filter(|token| is_named(token, which)).collect();
+    match &named[..] {
+        [only] => Ok((*only).clone()),
+        [] => Err(LedgerError::NoSuchName(which.to_owned())),
+        some => {
+            let ids: Vec<_> = some.iter().map(|token| token.id.to_string()).collect();
+            Err(LedgerError::Several(which.to_owned(), ids.join(", ")))
         }
     }
 }

@@ -5,9 +5,16 @@ use std::sync::Arc;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Scopes, secret::Digest};
-use crate::store::{
-    Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName,
+use super::{
+    Scopes,
+    secret::{Digest, PREFIX},
+};
+use crate::{
+    store::{
+        Body, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
+        TypeName, Values,
+    },
+    tenant,
 };
 
 /// The kind of record.
@@ -15,8 +22,8 @@ pub const KIND: &str = "Token";
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// How many tokens of a tenant may live at once: one in use, one that replaces it.
-pub const SLOTS: u8 = 2;
+/// The most tokens of a tenant that any setting lets live at once.
+pub const MOST: u8 = 100;
 
 /// A token as it is stored; times other than `created` are milliseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +35,11 @@ pub struct Token {
     /// The SHA-256 of its text.
     #[serde(with = "hex")]
     pub digest: Digest,
-    /// Which of the tenant's two places it has. The store holds a unique index entry for each
-    /// place, so that not even two administrators at once can issue a third token.
+    /// What people call it: whom it is for. A token that takes another's place has its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Which of the tenant's places it has. The store holds a unique index entry for each place, so
+    /// that not even two administrators at once can issue a token too many.
     pub slot: u8,
     /// What it may do.
     pub scopes: Scopes,
@@ -131,6 +141,21 @@ pub fn slot_key(tenant: TenantId, slot: u8) -> IndexKey {
     system_key("slot", [tenant.0.as_bytes().as_slice(), &[slot]].concat())
 }
 
+/// The index keys of all places of a tenant that are taken.
+pub fn slots(tenant: TenantId) -> IndexRange {
+    let IndexKey { tenant: system, resource_type, attribute, .. } = slot_key(tenant, 0);
+    let values = Values::Prefix(IndexValue(tenant.0.as_bytes().to_vec()));
+    IndexRange { tenant: system, resource_type, attribute, values, descending: false }
+}
+
+/// Checks a token's name: that of a tenant does, unless it could be a token itself.
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.starts_with(PREFIX) {
+        return Err("a token's name does not begin as a token does; never pass a token itself".to_owned());
+    }
+    tenant::record::check_name(name).map_err(|why| why.replace("a tenant's name", "a token's name"))
+}
+
 fn system_key(attribute: &str, value: Vec<u8>) -> IndexKey {
     IndexKey {
         tenant: TenantId::SYSTEM,
@@ -188,6 +213,7 @@ mod tests {
             id: new_id(Timestamp::from_millis(1_700_000_000_000), [7; 32]),
             tenant: TenantId(Uuid::from_u128(1)),
             digest: *b"0123456789abcdef\x00\x01\xfe\xffghijklmnopqr",
+            name: None,
             slot: 1,
             scopes: Scopes::ALL,
             expires: 1_000 * DAY,

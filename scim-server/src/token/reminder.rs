@@ -1,8 +1,8 @@
 //! When people are reminded that a token nears its end.
 //!
 //! The rhythm quickens: from 90 days before the end once a week, below 60 days twice a week, below
-//! 30 days three times a week, below 15 days every day, until the token is rotated and deleted, or
-//! has ended.
+//! 30 days three times a week, below 15 days every day, until the token is deleted: one that has ended
+//! stands for a provider that has stopped working.
 
 use scim_protocol::Timestamp;
 
@@ -11,11 +11,10 @@ use super::record::Token;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const WEEK: i64 = 7 * DAY;
 
-/// How long one reminder lasts when so many milliseconds are left; `None` when it is too early for
-/// one, or too late.
+/// How long one reminder lasts when so many milliseconds are left (none and fewer: the token has
+/// ended); `None` when it is too early for one.
 fn interval(left: i64) -> Option<i64> {
     match left {
-        i64::MIN..=0 => None,
         left if left < 15 * DAY => Some(DAY),
         left if left < 30 * DAY => Some(WEEK / 3),
         left if left < 60 * DAY => Some(WEEK / 2),
@@ -54,6 +53,7 @@ mod tests {
             id: ResourceId(Uuid::nil()),
             tenant: TenantId(Uuid::nil()),
             digest: [0; 32],
+            name: None,
             slot: 0,
             scopes: Scopes::ALL,
             expires: END,
@@ -86,8 +86,14 @@ mod tests {
         check(59, 31, 8); // four weeks
         check(29, 15, 6); // two weeks
         check(14, 0, 14);
-        check(0, -30, 0);
-        check(365, -30, 5 + 8 + 7 + 15);
+        check(365, 0, 5 + 8 + 7 + 15);
+    }
+
+    #[test]
+    fn an_expired_token_is_reminded_of_until_it_is_deleted() {
+        check(0, -30, 30);
+        check(-400, -407, 7);
+        check(365, -30, 5 + 8 + 7 + 15 + 30);
     }
 
     #[test]

@@ -70,19 +70,31 @@ impl fmt::Display for Secret {
 /// Why a text is not a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// It does not have the form of a token of this server at all.
-    #[error("this is not a token of this server: it does not begin with scim_, or is not {LENGTH} characters long")]
-    Form,
+    /// It begins otherwise.
+    #[error("this is not a token of this server: it does not begin with {PREFIX}")]
+    Prefix,
+    /// It is so many characters long.
+    #[error(
+        "the token has the wrong length: {0} characters, and a token has {LENGTH}; it was cut off, or something was added"
+    )]
+    Length(usize),
+    /// It has characters that no token has.
+    #[error("the token was altered: it has other characters than letters and digits")]
+    Characters,
     /// It has the form, and the checksum says that a character is wrong.
-    #[error("the token is mistyped or cut off: its checksum is wrong")]
+    #[error("the token was altered or mistyped: its checksum is wrong")]
     Checksum,
 }
 
 /// The digest of a text that has the form and the checksum of a token. No look into the store.
 pub fn parse(text: &str) -> Result<Digest, Malformed> {
-    let body = text.strip_prefix(PREFIX).ok_or(Malformed::Form)?;
-    if text.len() != LENGTH || !body.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(Malformed::Form);
+    let body = text.strip_prefix(PREFIX).ok_or(Malformed::Prefix)?;
+    let length = text.chars().count();
+    if length != LENGTH {
+        return Err(Malformed::Length(length));
+    }
+    if !body.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(Malformed::Characters);
     }
     let (random, sum) = text.split_at(LENGTH - CHECKSUM);
     if checksum_digits(random) != sum.as_bytes() {
@@ -166,14 +178,14 @@ mod tests {
         let good = sample();
         let good = good.reveal();
         check(good, Ok(()));
-        check("", Err(Malformed::Form));
-        check("scim_", Err(Malformed::Form));
-        check("eyJhbGciOiJIUzI1NiJ9.e30.x", Err(Malformed::Form));
-        check(&good[..LENGTH - 1], Err(Malformed::Form));
-        check(&format!("{good}0"), Err(Malformed::Form));
-        check(&good.replace("scim_", "SCIM_"), Err(Malformed::Form));
-        check(&format!("{}-{}", &good[..20], &good[21..]), Err(Malformed::Form));
-        check(&format!("{}é{}", &good[..20], &good[22..]), Err(Malformed::Form));
+        check("", Err(Malformed::Prefix));
+        check("scim_", Err(Malformed::Length(5)));
+        check("eyJhbGciOiJIUzI1NiJ9.e30.x", Err(Malformed::Prefix));
+        check(&good[..LENGTH - 1], Err(Malformed::Length(LENGTH - 1)));
+        check(&format!("{good}0"), Err(Malformed::Length(LENGTH + 1)));
+        check(&good.replace("scim_", "SCIM_"), Err(Malformed::Prefix));
+        check(&format!("{}-{}", &good[..20], &good[21..]), Err(Malformed::Characters));
+        check(&format!("{}é{}", &good[..20], &good[21..]), Err(Malformed::Characters));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says that something is wrong by panicking")]
 
+mod operators;
+
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
@@ -88,13 +90,18 @@ struct Server {
 
 impl Server {
     fn start(world: &World, arguments: &[&str]) -> Self {
+        Self::start_as(world, arguments, "http://")
+    }
+
+    /// One that says of itself that it has a URL that begins so.
+    fn start_as(world: &World, arguments: &[&str], url: &str) -> Self {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut child = world.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut more = BufReader::new(child.stdout.take().unwrap());
         let mut ready = String::new();
         more.read_line(&mut ready).unwrap();
         let words: Vec<_> = ready.split_whitespace().collect();
-        assert!(ready.starts_with("scim-server is ready on http://"), "{ready:?}");
+        assert!(ready.starts_with(&format!("scim-server is ready on {url}")), "{ready:?}");
         let admin = words.last().unwrap().trim_end_matches(')').to_owned();
         Self { child, url: words[4].to_owned(), admin, more }
     }
@@ -131,7 +138,7 @@ impl Drop for Server {
 #[test]
 fn init_prints_what_an_identity_provider_needs_and_refuses_a_second_time() {
     let (world, said) = World::with_tenant("acme");
-    assert_eq!(keys(&said), ["tenant_id", "tenant", "path", "token_id", "token", "expires"]);
+    assert_eq!(keys(&said), ["tenant_id", "tenant", "path", "endpoint", "token_id", "token", "expires"]);
     assert_eq!(said["path"], format!("/{}/scim/v2", said["tenant_id"].as_str().unwrap()));
     assert!(said["token"].as_str().unwrap().starts_with("scim_"));
     world.check(&["init", "--tenant", "acme"], 1, "already a tenant \"acme\"");
@@ -178,6 +185,10 @@ fn help_is_there_for_each_command() {
         &["tenant", "list"],
         &["tenant", "show"],
         &["tenant", "set"],
+        &["tenant", "endpoint"],
+        &["schema", "add"],
+        &["schema", "list"],
+        &["schema", "remove"],
         &["tenant", "disable"],
         &["tenant", "enable"],
         &["tenant", "delete"],
@@ -225,14 +236,43 @@ fn tenants_are_made_changed_and_removed() {
     let id = first["token_id"].as_str().unwrap();
     assert_eq!(world.json(&["token", "delete", "--tenant", "acme", id])["deleted"], true);
     assert_eq!(world.json(&["tenant", "delete", "acme"])["deleted"], true);
-    assert_eq!(world.json(&["tenant", "delete", "beta", "--force"])["resources"], 0);
+    assert_eq!(world.json(&["tenant", "delete", "beta", "--force", "--yes"])["resources"], 0);
     assert_eq!(world.json(&["tenant", "list"]), Value::Array(vec![]));
     assert_eq!(world.json(&["check"]), Value::Array(vec![]));
 }
 
 #[test]
-fn tokens_are_issued_twice_at_most_and_never_shown_again() {
+fn tokens_have_names_and_one_stands_in_no_other_ones_way() {
     let (world, first) = World::with_tenant("acme");
+    let create = ["token", "create", "--tenant", "acme", "--scope", "read", "--name"];
+    let reader = world.json(&[&create[..], &["Intranet"]].concat());
+    assert_eq!((&reader["name"], &reader["scopes"]), (&"Intranet".into(), &serde_json::json!(["read"])));
+    world.check(&[&create[..], &["intranet"]].concat(), 1, "has a live token \"intranet\" already");
+    world.check(&[&create[..], &["no spaces"]].concat(), 1, "cannot be a token's name");
+    world.check(&["token", "rotate", "--tenant", "acme"], 1, "`token rotate NAME|ID`");
+    world.check(&["token", "rotate", "--tenant", "acme", "nobody"], 1, "no token \"nobody\"; `token list`");
+    let rotated = world.json(&["token", "rotate", "--tenant", "acme", first["token_id"].as_str().unwrap()]);
+    assert_eq!(rotated["previous"]["token_id"], first["token_id"]);
+    let rotated = world.json(&["token", "rotate", "--tenant", "acme", "INTRANET"]);
+    assert_eq!((&rotated["name"], &rotated["scopes"]), (&"Intranet".into(), &serde_json::json!(["read"])));
+    world.check(&["token", "rotate", "--tenant", "acme", "Intranet"], 1, "several tokens are named");
+    world.check(&["token", "delete", "--tenant", "acme", "Intranet"], 1, reader["token_id"].as_str().unwrap());
+    world.json(&["token", "delete", "--tenant", "acme", reader["token_id"].as_str().unwrap()]);
+    world.json(&["token", "delete", "--tenant", "acme", "Intranet"]);
+    let list = stdout(&world.run(&["token", "list"]));
+    assert!(list.starts_with("TENANT  TOKEN ID") && list.contains("NAME"), "{list}");
+
+    let settings = world.file("two.json", "{\"max_tokens\": 2}");
+    world.json(&["tenant", "set", "acme", "--settings", &settings]);
+    world.check(&["token", "create", "--tenant", "acme"], 1, "two live tokens, which is the most");
+    let none = world.file("none.json", "{\"max_tokens\": 0}");
+    world.check(&["tenant", "set", "acme", "--settings", &none], 1, "max_tokens: a tenant has 1 to 100");
+}
+
+#[test]
+fn under_identity_center_tokens_are_issued_twice_at_most_and_never_shown_again() {
+    let world = World::new();
+    let first = world.json(&["init", "--tenant", "acme", "--profile", "identity-center"]);
     let rotated = world.json(&["token", "rotate", "--tenant", "acme", "--overlap", "7d"]);
     assert_eq!(rotated["previous"]["token_id"], first["token_id"]);
     assert!(rotated["previous"]["expires"].as_str() < first["expires"].as_str());
@@ -284,6 +324,25 @@ fn people_are_provisioned_by_hand_only_where_no_identity_provider_is() {
     world.check(&["user", "show", "--tenant", "acme", id], 1, "There is no User with the id");
     world.check(&["user", "show", "--tenant", "acme", "bjensen"], 1, "There is no User with the id or userName");
     assert!(stdout(&world.run(&["user", "list", "--tenant", "acme"])).starts_with("ID "));
+}
+
+#[test]
+fn under_identity_center_administrators_do_what_its_guide_asks_them_to() {
+    let world = World::new();
+    world.json(&["init", "--tenant", "acme", "--profile", "identity-center"]);
+    let user = |force: &[&'static str]| {
+        let user = ["user", "create", "--tenant", "acme", "--user-name", "bjensen", "--given-name", "Barbara"];
+        let more = ["--family-name", "Jensen", "--display-name", "Barbara"];
+        [&user[..], &more, force].concat()
+    };
+    world.check(&user(&[]), 1, "is provisioned automatically");
+    let made = world.json(&user(&["--force"]));
+    let id = made["id"].as_str().unwrap();
+    // Google sends no groups, and OneLogin leaves those behind that it has sent.
+    let group = ["group", "create", "--tenant", "acme", "--display-name", "Tour Guides", "--member", id];
+    assert_eq!(world.json(&group)["displayName"], "Tour Guides");
+    assert_eq!(world.json(&["group", "delete", "--tenant", "acme", "Tour Guides"])["deleted"], true);
+    assert_eq!(world.json(&["user", "delete", "--tenant", "acme", "bjensen"])["deleted"], true);
 }
 
 /// A tenant with two users and a group that holds one of them.
@@ -418,4 +477,19 @@ fn a_second_server_on_the_same_store_does_not_start() {
     let (world, _) = World::with_tenant("acme");
     let _server = Server::start(&world, &[]);
     world.check(&["serve", "--listen", "127.0.0.1:0"], 1, "another process has the store");
+}
+
+#[test]
+fn a_loss_is_accepted_by_name() {
+    let world = World::new();
+    world.json(&["init", "--tenant", "acme"]);
+    std::fs::remove_file(world.path("data").join("store/journal")).unwrap();
+    world.check(&["check"], 1, "restore the backup");
+    world.check(&["serve", "--listen", "127.0.0.1:0"], 1, "restore the backup");
+    world.check(&["check", "--accept-loss", "1"], 1, "restore the backup");
+    let said = stderr(&world.run(&["check"]));
+    let number = said.split("--accept-loss ").nth(1).and_then(|rest| rest.split('`').next()).expect("its number");
+    assert_eq!(world.json(&["check", "--accept-loss", number]), Value::Array(vec![]));
+    assert_eq!(world.json(&["check"]), Value::Array(vec![]));
+    assert_eq!(world.json(&["tenant", "list"]).as_array().unwrap().len(), 1);
 }

@@ -4,9 +4,10 @@
 //! between one provider and one fresh tenant: later steps use what earlier ones made.
 
 mod data;
+mod identity_center;
 pub mod matching;
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, fmt, fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
@@ -56,7 +57,7 @@ async fn replay(file: &str) {
         profile: dialogue.profile.clone(),
         settings: dialogue.settings.clone(),
         args: dialogue.args.clone(),
-        store: None,
+        ..Options::default()
     });
     let mut variables = Variables::new(&server.base());
     for step in &dialogue.steps {
@@ -66,8 +67,26 @@ async fn replay(file: &str) {
     }
 }
 
+/// Why a step did not go as expected, and what was answered, if anything could be asked.
+struct Mismatch {
+    why: String,
+    answer: Option<(u16, Value)>,
+}
+
+impl From<String> for Mismatch {
+    fn from(why: String) -> Self {
+        Self { why, answer: None }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
 /// One step: its exchange (as often as it says), then the checks of what it left behind.
-async fn play(dialogue: &Dialogue, step: &Step, client: &Client, variables: &mut Variables) -> Result<(), String> {
+async fn play(dialogue: &Dialogue, step: &Step, client: &Client, variables: &mut Variables) -> Result<(), Mismatch> {
     match &step.repeat {
         None => exchange(dialogue, &step.exchange, client, variables).await?,
         Some(repeat) if repeat.at_once => {
@@ -87,7 +106,9 @@ async fn play(dialogue: &Dialogue, step: &Step, client: &Client, variables: &mut
         }
     }
     for check in &step.then {
-        exchange(dialogue, check, client, variables).await.map_err(|why| format!("and then: {why}"))?;
+        exchange(dialogue, check, client, variables)
+            .await
+            .map_err(|mismatch| Mismatch { why: format!("and then: {mismatch}"), ..mismatch })?;
     }
     Ok(())
 }
@@ -97,7 +118,7 @@ async fn exchange(
     exchange: &Exchange,
     client: &Client,
     variables: &mut Variables,
-) -> Result<(), String> {
+) -> Result<(), Mismatch> {
     let request = exchange.request.resolve(dialogue, variables)?;
     let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let bearer = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
@@ -110,7 +131,9 @@ async fn exchange(
     };
     let complain = |why: String| {
         let body = request.body.as_deref().unwrap_or_default();
-        format!("{} {}\n{body}\n{why}\nanswer: {} {}", request.method, request.target, response.status, response.text)
+        let (method, target, status) = (&request.method, &request.target, response.status);
+        let why = format!("{method} {target}\n{body}\n{why}\nanswer: {status} {}", response.text);
+        Mismatch { why, answer: Some((status, response.json.clone())) }
     };
     verify(exchange, &response, variables).map_err(complain)?;
     for (name, pointer) in &exchange.save {

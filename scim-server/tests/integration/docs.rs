@@ -169,9 +169,9 @@ fn commands_are_accepted_by_the_command_line() {
             let Some(at) = words.iter().position(|word| word.rsplit('/').next() == Some("scim-server")) else {
                 continue;
             };
-            // Before it there may be `sudo -u USER`; other programs may have its name as an argument.
+            // Before it there may be `sudo -u USER` or `runuser -u USER --`; other programs may have its name as an argument.
             let before: Vec<_> = words.iter().take(at).map(String::as_str).collect();
-            if !matches!(before.as_slice(), [] | ["sudo", "-u", _]) {
+            if !matches!(before.as_slice(), [] | ["sudo", "-u", _] | ["runuser", "-u", _, "--"]) {
                 continue;
             }
             seen += 1;

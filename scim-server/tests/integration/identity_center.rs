@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::server::{Client, ENTERPRISE, GROUP, Options, Response, TestServer, USER, patch_body};
 
-const UNPARSABLE: &str = "Request is unparsable, syntactically incorrect, or violates schema. ";
-const PATTERN: &str = r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r]+";
+const UNPARSABLE: &str = "Request is unparsable, syntactically incorrect, or violates schema.";
+const PATTERN: &str = r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+";
 
 /// A server with a tenant under the profile, not throttled, with a few more settings.
 fn server(more: &Value) -> TestServer {
@@ -39,8 +39,8 @@ async fn made(client: &Client, name: &str, changes: &Value) -> String {
     client.post("/Users", &user(name, changes)).await.expect(201).id()
 }
 
-/// The answer is this error, with exactly this detail, or one that begins so when `detail` ends in
-/// a space.
+/// The answer is this error, with exactly this detail: programs compare it. One of our own sentences,
+/// where that system has no text, begins so when `detail` ends in a space.
 #[track_caller]
 fn check(response: Response, status: u16, detail: &str) {
     let response = response.expect(status);
@@ -52,8 +52,7 @@ fn check(response: Response, status: u16, detail: &str) {
 fn violations(each: &[(&str, &str)]) -> String {
     let texts: Vec<_> =
         each.iter().map(|(at, why)| format!("Value at '{at}' failed to satisfy constraint: {why}")).collect();
-    let plural = if each.len() == 1 { "" } else { "s" };
-    format!("{} validation error{plural} detected: {}", each.len(), texts.join("; "))
+    format!("{} validation errors detected: {}", each.len(), texts.join("; "))
 }
 
 #[tokio::test]
@@ -61,11 +60,17 @@ async fn what_a_user_must_have() {
     let (server, null, length) =
         (server(&json!({})), "Member must not be null", "Member must have length greater than or equal to 1");
     let client = server.client();
+    let manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager.value";
     let user_name = r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+";
     let rows: &[(Value, &[(&str, &str)])] = &[
         (json!({"userName": null}), &[("userName", null)]),
         (json!({"userName": ""}), &[("userName", length), ("userName", user_name)]),
         (json!({"userName": "b jensen"}), &[("userName", user_name)]),
+        (json!({"userName": "b".repeat(101)}), &[("userName", "Member must have length less than or equal to 100")]),
+        (json!({"emails": [{"value": "b j@example.com", "primary": true}]}), &[("emails.value", user_name)]),
+        (json!({ENTERPRISE: {"manager": {"value": ""}}}), &[(manager, length), (manager, PATTERN)]),
+        (json!({ENTERPRISE: {"manager": {"value": "  "}}}), &[(manager, length), (manager, PATTERN)]),
+        (json!({ENTERPRISE: {"manager": ""}}), &[(manager, length), (manager, PATTERN)]),
         (json!({"displayName": null}), &[("displayName", null)]),
         (json!({"displayName": ""}), &[("displayName", length), ("displayName", PATTERN)]),
         (json!({"displayName": "a\u{7}"}), &[("displayName", PATTERN)]),
@@ -84,6 +89,7 @@ async fn what_a_user_must_have() {
     for (changes, expect) in rows {
         check(client.post("/Users", &user("bjensen", changes)).await, 400, &violations(expect));
     }
+    made(&client, &"b".repeat(100), &json!({})).await;
     let id =
         made(&client, "bjensen", &json!({"name": {"familyName": "Ó Briain-σ 3rd\u{a0}€", "middleName": ""}})).await;
     for (operation, expect) in [
@@ -91,13 +97,22 @@ async fn what_a_user_must_have() {
             json!({"op": "replace", "path": "name.familyName", "value": ""}),
             violations(&[("name.familyName", length), ("name.familyName", PATTERN)]),
         ),
-        (
-            json!({"op": "remove", "path": "displayName"}),
-            format!("{UNPARSABLE}Operations[0]: displayName is required and cannot be removed. "),
-        ),
+        (json!({"op": "remove", "path": "displayName"}), UNPARSABLE.to_owned()),
         (
             json!({"op": "replace", "path": "name.givenName", "value": "\n\u{2}"}),
             violations(&[("name.givenName", PATTERN)]),
+        ),
+        (
+            json!({"op": "replace", "path": format!("{ENTERPRISE}:manager"), "value": ""}),
+            violations(&[(manager, length), (manager, PATTERN)]),
+        ),
+        (
+            json!({"op": "add", "path": format!("{ENTERPRISE}:manager.value"), "value": ""}),
+            violations(&[(manager, length), (manager, PATTERN)]),
+        ),
+        (
+            json!({"op": "add", "value": {ENTERPRISE: {"manager": {"value": ""}}}}),
+            violations(&[(manager, length), (manager, PATTERN)]),
         ),
     ] {
         check(client.patch(&format!("/Users/{id}"), &json!([operation])).await, 400, &expect);
@@ -113,6 +128,16 @@ async fn what_a_user_must_have() {
         400,
         &violations(&[("displayName", PATTERN)]),
     );
+    for (description, expect) in [
+        (String::new(), &[("description", length), ("description", PATTERN)][..]),
+        ("\u{3}".to_owned(), &[("description", PATTERN)]),
+        ("d".repeat(1025), &[("description", "Member must have length less than or equal to 1024")]),
+    ] {
+        let body = json!({"schemas": [GROUP], "displayName": "d", "description": description});
+        check(client.post("/Groups", &body).await, 400, &violations(expect));
+    }
+    let described = client.post("/Groups", &json!({"displayName": "d", "description": "said"})).await.expect(201);
+    assert_eq!(described.json.get("description"), None);
 }
 
 #[tokio::test]
@@ -124,9 +149,12 @@ async fn lists_of_one_and_what_is_not_supported() {
         let expect = format!("List attribute {name} exceeds allowed limit of 1");
         check(client.post("/Users", &user("b", &two(name))).await, 400, &expect);
     }
-    let not_primary = format!("{UNPARSABLE}emails[0].primary must be true: ");
+    let mut several = two("emails");
+    merge(&mut several, &two("phoneNumbers"));
+    let text = "Currently list attributes only allow single item";
+    check(client.post("/Users", &user("b", &several)).await, 400, text);
     for email in [json!({"value": "b@example.com"}), json!({"value": "b@example.com", "primary": false})] {
-        check(client.post("/Users", &user("b", &json!({"emails": [email]}))).await, 400, &not_primary);
+        check(client.post("/Users", &user("b", &json!({"emails": [email]}))).await, 400, UNPARSABLE);
     }
     for (name, value) in [
         ("password", json!("t1meMa$heen")),
@@ -136,9 +164,7 @@ async fn lists_of_one_and_what_is_not_supported() {
         ("entitlements", json!([{"value": "b"}])),
         ("PASSWORD", json!("x")),
     ] {
-        let canonical = if name == "PASSWORD" { "password" } else { name };
-        let expect = format!("{UNPARSABLE}{canonical} is not supported under the identity-center profile ");
-        check(client.post("/Users", &user("b", &json!({ name: value }))).await, 400, &expect);
+        check(client.post("/Users", &user("b", &json!({ name: value }))).await, 400, UNPARSABLE);
     }
     // What says nothing is no reason to refuse, and display is dropped: it is decoration.
     let id = made(
@@ -156,11 +182,7 @@ async fn lists_of_one_and_what_is_not_supported() {
     assert_eq!(shown["phoneNumbers"], json!([{"value": "1"}]));
 
     let path = format!("/Users/{id}");
-    check(
-        client.patch(&path, &json!([{"op": "add", "value": {"photos": [{"value": "x"}]}}])).await,
-        400,
-        &format!("{UNPARSABLE}photos is not supported "),
-    );
+    check(client.patch(&path, &json!([{"op": "add", "value": {"photos": [{"value": "x"}]}}])).await, 400, UNPARSABLE);
     check(
         client.patch(&path, &json!([{"op": "add", "path": "emails", "value": [{"value": "c@example.com"}]}])).await,
         400,
@@ -174,24 +196,24 @@ async fn lists_of_one_and_what_is_not_supported() {
 
 #[tokio::test]
 async fn values_that_are_taken() {
+    const DUPLICATE: &str = "Refused to create a new, duplicate resource";
+
     let server = server(&json!({}));
     let client = server.client();
     let email = json!([{"value": "b@example.com", "primary": true}]);
     let first = made(&client, "b", &json!({"externalId": "1", "emails": email})).await;
     let other = made(&client, "c", &json!({"externalId": "2"})).await;
-    let duplicate =
-        |attribute: &str| format!("Refused to create a new, duplicate resource. Another User has this {attribute}. ");
-    for (changes, attribute) in [
-        (json!({"userName": "B"}), "userName"),
-        (json!({"externalId": "1"}), "externalId"),
-        (json!({"emails": [{"value": "B@example.com", "primary": true}]}), "emails.value"),
+    for changes in [
+        json!({"userName": "B"}),
+        json!({"externalId": "1"}),
+        json!({"emails": [{"value": "B@example.com", "primary": true}]}),
     ] {
-        check(client.post("/Users", &user("d", &changes)).await, 409, &duplicate(attribute));
-        check(client.put(&format!("/Users/{other}"), &user("c", &changes)).await, 409, &duplicate(attribute));
+        check(client.post("/Users", &user("d", &changes)).await, 409, DUPLICATE);
+        check(client.put(&format!("/Users/{other}"), &user("c", &changes)).await, 409, DUPLICATE);
         check(
             client.patch(&format!("/Users/{other}"), &json!([{"op": "replace", "value": changes}])).await,
             409,
-            &duplicate(attribute),
+            DUPLICATE,
         );
     }
     // A value that is given up can be taken.
@@ -200,13 +222,9 @@ async fn values_that_are_taken() {
     made(&client, "b", &json!({"externalId": "1", "emails": email})).await;
 
     client.post("/Groups", &json!({"displayName": "Guides", "externalId": "g"})).await.expect(201);
-    let name = "Duplicate GroupDisplayName. Another Group has this displayName. ";
+    let name = "Duplicate GroupDisplayName";
     check(client.post("/Groups", &json!({"displayName": "GUIDES"})).await, 409, name);
-    check(
-        client.post("/Groups", &json!({"displayName": "Other", "externalId": "g"})).await,
-        409,
-        "Refused to create a new, duplicate resource. Another Group has this externalId. ",
-    );
+    check(client.post("/Groups", &json!({"displayName": "Other", "externalId": "g"})).await, 409, DUPLICATE);
     let group = client.group("Other", &[]).await;
     let rename = json!([{"op": "replace", "path": "displayName", "value": "Guides"}]);
     check(client.patch(&format!("/Groups/{group}"), &rename).await, 409, name);
@@ -220,16 +238,10 @@ async fn requests_that_cannot_be_read() {
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/scim+json")];
     for body in ["{\"userName\": ", "", "userName=b"] {
         let answer = client.send("POST", "/Users", &headers, Some(body.to_owned())).await;
-        check(answer, 400, "Invalid JSON from RequestBody. ");
+        check(answer, 400, "Invalid JSON from RequestBody");
     }
-    for (body, detail) in [
-        (json!([]), "The body is not a JSON object. "),
-        (user("b", &json!({"active": "perhaps"})), "active must be a boolean"),
-        (user("b", &json!({"emails": 1})), "emails[0] must be a complex attribute"),
-    ] {
-        let answer = client.post("/Users", &body).await;
-        assert!(answer.json["detail"].as_str().is_some_and(|found| found.contains(detail)), "{}", answer.text);
-        check(answer, 400, UNPARSABLE);
+    for body in [json!([]), user("b", &json!({"active": "perhaps"})), user("b", &json!({"emails": 1}))] {
+        check(client.post("/Users", &body).await, 400, UNPARSABLE);
     }
     let id = made(&client, "b", &json!({})).await;
     let path = format!("/Users/{id}");
@@ -240,8 +252,7 @@ async fn requests_that_cannot_be_read() {
         json!({"op": "remove", "path": "active"}),
         json!({"op": "remove", "path": "urn:ietf:params:scim:schemas:core:2.0:User:ACTIVE"}),
     ] {
-        let expect = format!("{UNPARSABLE}The remove operation is not supported for ");
-        check(client.patch(&path, &json!([operation])).await, 400, &expect);
+        check(client.patch(&path, &json!([operation])).await, 400, UNPARSABLE);
     }
     for operation in [
         json!({"op": "add", "path": "title"}),
@@ -263,7 +274,6 @@ async fn changes_of_groups() {
     assert_eq!(group.json["members"], json!([]));
     let (id, path) = (group.id(), format!("/Groups/{}", group.id()));
 
-    let all = format!("{UNPARSABLE}The members of a group cannot be replaced or removed all at once. ");
     for operation in [
         json!({"op": "replace", "path": "members", "value": [{"value": user}]}),
         json!({"op": "replace", "path": "members", "value": []}),
@@ -271,7 +281,7 @@ async fn changes_of_groups() {
         json!({"op": "remove", "path": "members"}),
         json!({"op": "remove", "path": "members[type eq \"User\"]"}),
     ] {
-        check(client.patch(&path, &json!([operation])).await, 400, &all);
+        check(client.patch(&path, &json!([operation])).await, 400, UNPARSABLE);
     }
     for operation in [
         json!({"op": "add", "path": "meta.version", "value": "x"}),
@@ -282,20 +292,19 @@ async fn changes_of_groups() {
     check(
         client.patch(&path, &json!([{"op": "add", "path": "members", "value": [{"value": id}]}])).await,
         400,
-        &format!("{UNPARSABLE}members names the group \"{id}\". Nested groups are not supported "),
+        UNPARSABLE,
     );
     let nested = json!({"displayName": "Outer", "members": [{"value": id}]});
-    check(client.post("/Groups", &nested).await, 400, &format!("{UNPARSABLE}members names the group "));
+    check(client.post("/Groups", &nested).await, 400, UNPARSABLE);
 
     let ids = |count: usize| json!(vec![json!({"value": user}); count]);
-    let too_many = format!("{UNPARSABLE}The request changes 101 members, and 100 is the most. ");
-    check(client.patch(&path, &json!([{"op": "add", "path": "members", "value": ids(101)}])).await, 400, &too_many);
+    check(client.patch(&path, &json!([{"op": "add", "path": "members", "value": ids(101)}])).await, 400, UNPARSABLE);
     let both = json!([
         {"op": "add", "path": "members", "value": ids(50)}, {"op": "remove", "path": "members", "value": ids(51)}
     ]);
-    check(client.patch(&path, &both).await, 400, &too_many);
+    check(client.patch(&path, &both).await, 400, UNPARSABLE);
     let outsiders: Vec<_> = (0..101).map(|n| json!({"value": n.to_string()})).collect();
-    check(client.post("/Groups", &json!({"displayName": "Many", "members": outsiders})).await, 400, &too_many);
+    check(client.post("/Groups", &json!({"displayName": "Many", "members": outsiders})).await, 400, UNPARSABLE);
     let allowed = json!([{"op": "add", "path": "members", "value": ids(100)}]);
     assert_eq!(client.patch(&path, &allowed).await.expect(200).json["members"], json!([]));
 
@@ -350,7 +359,7 @@ async fn filters_and_pages() {
         ("/Groups", "displayName co \"u\""),
         ("/Groups", "id eq \"1\""),
     ] {
-        check(found(endpoint, filter).await, 400, "Invalid Filter format. ");
+        check(found(endpoint, filter).await, 400, "Invalid Filter format");
     }
     for number in 0..100 {
         made(&client, &format!("user{number}"), &json!({})).await;
@@ -433,30 +442,53 @@ async fn what_is_not_offered_and_what_is_declared() {
     assert!(!emails.contains("display"), "{emails}");
 }
 
-/// The texts are also what people search the audit log for.
+/// The texts are also what people search the audit log for; and its records have that system's form.
 #[tokio::test]
 async fn the_audit_log_has_the_same_texts() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("audit.log");
+    let file_name = file.to_string_lossy().into_owned();
     let mut server = TestServer::with(Options {
         profile: Some("identity-center".to_owned()),
-        args: vec!["--audit-log".to_owned(), file.to_string_lossy().into_owned()],
+        args: vec!["--audit-log".to_owned(), file_name, "--audit-region".to_owned(), "eu-west-1".to_owned()],
         ..Options::default()
     });
     let client = server.client();
     client.post("/Users", &user("b", &json!({"name": {"familyName": ""}}))).await.expect(400);
     made(&client, "b", &json!({})).await;
     client.post("/Users", &user("b", &json!({}))).await.expect(409);
+    client.with_token("scim_wrong").get("/Users").await.expect(401);
+    client.with_token("scim_wrong").get("/Users").await.expect(401);
     assert!(server.stop().success());
     let log = std::fs::read_to_string(&file).expect("the audit log");
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    assert_eq!(lines.len(), 4, "{log}");
+    for line in &lines {
+        for (field, expect) in [
+            ("eventVersion", "1.10"),
+            ("eventSource", "identitystore-scim.amazonaws.com"),
+            ("eventType", "AwsApiCall"),
+            ("awsRegion", "eu-west-1"),
+            ("eventCategory", "Management"),
+        ] {
+            assert_eq!(line[field], expect, "{field} of {line}");
+        }
+    }
     let length = "Member must have length greater than or equal to 1";
     assert_eq!(lines[0]["errorCode"], "ValidationException");
     assert_eq!(lines[0]["errorMessage"], violations(&[("name.familyName", length), ("name.familyName", PATTERN)]));
+    assert_eq!(lines[0]["userIdentity"]["type"], "WebIdentityUser");
     assert_eq!((&lines[1]["eventName"], lines[1].get("errorCode")), (&json!("CreateUser"), None));
     assert_eq!(lines[2]["errorCode"], "ConflictException");
-    let message = lines[2]["errorMessage"].as_str().unwrap_or_default();
-    assert!(message.starts_with("Refused to create a new, duplicate resource. "), "{message}");
+    assert_eq!(lines[2]["errorMessage"], "Refused to create a new, duplicate resource");
+    // What the text leaves out is told where that system has what is no part of a request.
+    let explanation = lines[2]["additionalEventData"]["explanation"].as_str().unwrap_or_default();
+    assert!(explanation.starts_with("Another User has this userName. "), "{explanation}");
+    assert_eq!(lines[3]["userIdentity"]["type"], "Unknown");
+    assert_eq!(
+        (&lines[3]["errorCode"], &lines[3]["additionalEventData"]["count"]),
+        (&json!("UnauthorizedException"), &json!(2))
+    );
 }
 
 /// What the profile refuses, an `rfc` tenant takes.
@@ -492,4 +524,26 @@ async fn an_rfc_tenant_has_none_of_it() {
     client.post("/Bulk", &json!({"Operations": []})).await.expect(200);
     let refused = client.request("PATCH", &path, &[], Some(&patch_body(&json!([{"op": "remove"}])))).await;
     refused.expect_error(400, Some("noTarget"));
+}
+
+/// Whoever searches the documentation for an error text of that system finds it.
+#[test]
+fn the_guide_has_every_text() {
+    let guide = include_str!("../../../docs/guide/tenants-and-profiles.md");
+    let blank = |at: &str| violations(&[(at, "Member must have length greater than or equal to 1"), (at, PATTERN)]);
+    for text in [
+        "List attribute emails exceeds allowed limit of 1",
+        "Currently list attributes only allow single item",
+        "Missing path in PATCH request",
+        "Duplicate GroupDisplayName",
+        "Invalid JSON from RequestBody",
+        "Invalid Filter format",
+        "Refused to create a new, duplicate resource",
+        UNPARSABLE,
+        &violations(&[("name.familyName", PATTERN)]),
+        &blank("name.familyName"),
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager.value",
+    ] {
+        assert!(guide.contains(text), "{text}");
+    }
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long another may take to take over, with room for a slow machine.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 
 const KEEPS: &str = "this process keeps the store";
 

@@ -14,7 +14,9 @@
 )]
 
 mod architecture;
+mod attack;
 mod bounds;
+mod canary;
 mod cli;
 mod concurrency;
 mod crash;
@@ -22,8 +24,11 @@ mod crash;
 mod database;
 mod dialogue;
 mod docs;
+mod http;
 mod identity_center;
+mod install;
 mod keeper;
+mod limits;
 mod migrations;
 mod pitfalls;
 mod queries;

@@ -10,6 +10,8 @@ mod delete;
 mod discover;
 mod errors;
 mod large;
+mod losses;
+mod meaning;
 mod members;
 mod operation;
 mod pages;
@@ -32,7 +34,6 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -187,7 +188,7 @@ pub fn filtered(path: &str, filter: &str) -> String {
 pub fn raw(server: &TestServer, request: &[u8]) -> (u16, String) {
     let address = server.origin().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("a connection");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    stream.set_read_timeout(Some(crate::server::PATIENCE)).expect("a timeout");
     // A server that has seen enough may close before everything is written.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();

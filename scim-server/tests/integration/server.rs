@@ -22,7 +22,7 @@ pub use self::client::{Client, ENTERPRISE, GROUP, Response, USER, patch_body};
 use crate::database;
 
 /// How long a start or a stop may take before the test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a [`TestServer`] differs from the plainest one.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,8 @@ pub struct Options {
     pub settings: Option<Value>,
     /// Further arguments of `serve`.
     pub args: Vec<String>,
+    /// The limit of file descriptors of `serve`.
+    pub descriptors: Option<u32>,
     /// The database that is the store; else the engine that the run is for.
     pub store: Option<String>,
 }
@@ -58,7 +60,7 @@ impl Options {
 /// A running server with one tenant, on a data directory that goes with it.
 pub struct TestServer {
     process: Option<Child>,
-    directory: TempDir,
+    directory: Arc<TempDir>,
     options: Options,
     store: Option<String>,
     log: Arc<Mutex<String>>,
@@ -97,7 +99,7 @@ impl TestServer {
             process: None,
             path: text("path"),
             token: text("token"),
-            directory,
+            directory: Arc::new(directory),
             options,
             store,
             log: Arc::default(),
@@ -115,26 +117,31 @@ impl TestServer {
     /// A process that has the tenant of another one, in a store that was moved.
     pub fn elsewhere(other: &Self, store: Option<String>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self::on(directory, &other.path, &other.token, store, other.options.clone())
+        Self::on(directory.into(), &other.path, &other.token, store, other.options.clone())
     }
 
     /// A process on a store that was filled otherwise, for the tenant with that path and token.
     pub fn adopt(path: &str, token: &str, store: Option<String>) -> Self {
-        Self::on(tempfile::tempdir().expect("a temporary directory"), path, token, store, Options::default())
+        Self::on(tempfile::tempdir().expect("a temporary directory").into(), path, token, store, Options::default())
     }
 
     /// A process that makes the tables of an empty database itself, and whose client nobody knows.
     pub fn adopt_migrating(store: String) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self::on(directory, "/none/scim/v2", "none", Some(store), Options::args(&["--migrate"]))
+        Self::on(directory.into(), "/none/scim/v2", "none", Some(store), Options::args(&["--migrate"]))
     }
 
     /// The same on a data directory.
     pub fn adopt_directory(path: &str, token: &str, directory: TempDir) -> Self {
-        Self::on(directory, path, token, None, Options::default())
+        Self::on(directory.into(), path, token, None, Options::default())
     }
 
-    fn on(directory: TempDir, path: &str, token: &str, store: Option<String>, options: Options) -> Self {
+    /// The same on a data directory, or with a database, that the test goes on with afterwards.
+    pub fn at(directory: &Arc<TempDir>, path: &str, token: &str, store: Option<String>) -> Self {
+        Self::on(Arc::clone(directory), path, token, store, Options::default())
+    }
+
+    fn on(directory: Arc<TempDir>, path: &str, token: &str, store: Option<String>, options: Options) -> Self {
         let mut server = Self {
             process: None,
             directory,
@@ -158,7 +165,10 @@ impl TestServer {
     /// Starts the process on the store as it is: after [`Self::stop`] or [`Self::kill`].
     pub fn launch(&mut self) {
         assert!(self.process.is_none(), "the server runs already");
-        let mut command = program(self.data());
+        let mut command = match self.options.descriptors {
+            Some(descriptors) => limited(self.data(), descriptors),
+            None => program(self.data()),
+        };
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data()).args(&self.options.args);
         if let Some(store) = &self.store {
             command.args(["--store", store]);
@@ -280,6 +290,18 @@ impl Drop for TestServer {
 pub fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
+        command.env_remove(name);
+    }
+    command.current_dir(data);
+    command
+}
+
+/// The same with so many file descriptors.
+fn limited(data: &Path, descriptors: u32) -> Command {
+    let unlimited = program(data);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]).arg(unlimited.get_program());
+    for (name, _) in unlimited.get_envs() {
         command.env_remove(name);
     }
     command.current_dir(data);

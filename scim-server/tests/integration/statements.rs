@@ -133,7 +133,7 @@ async fn nothing_is_sent_that_only_one_engine_has() {
         let output = server.run(&[command, &there].concat());
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    for command in [&["migrate"][..], &["import", file], &["tenant", "delete", "test", "--force"]] {
+    for command in [&["migrate"][..], &["import", file], &["tenant", "delete", "test", "--force", "--yes"]] {
         let output = server.run(&[command, &["--store", empty.as_str()]].concat());
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -1,6 +1,9 @@
 //! One action: its requests, and what is remembered of each.
 
-use std::sync::{PoisonError, RwLock};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError, RwLock},
+};
 
 use serde_json::json;
 
@@ -16,6 +19,8 @@ pub(super) struct Work<'a> {
     pub writer: &'a Writer,
     pub state: &'a State,
     pub known: RwLock<&'a mut Known>,
+    /// Whose each resource is.
+    pub owners: Mutex<HashMap<ResourceId, SourceId>>,
     pub members_per_request: usize,
 }
 
@@ -52,6 +57,11 @@ impl Work<'_> {
         };
         match &action.step {
             Step::Create { document, digest } => match self.writer.create(kind, document).await {
+                Ok(made) if !self.claims(subject.id, &made.resource) => {
+                    let reason = format!("the id {:?} that it gave is another resource's", made.resource.0);
+                    let request = format!("POST /{}", kind.endpoint());
+                    performed.failure = Some(TargetError::Strange { request, reason });
+                }
                 Ok(made) => {
                     performed.writes += 1;
                     let digest = Some(digest.clone()).filter(|_| made.whole);
@@ -212,6 +222,13 @@ impl Work<'_> {
         known.get(&id).map(|written| written.resource.clone())
     }
 
+    /// Takes a resource for an object, unless it is another one's: a target that gives one id to several
+    /// people would let one have what is another's.
+    fn claims(&self, id: SourceId, resource: &ResourceId) -> bool {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        *owners.entry(resource.clone()).or_insert(id) == id
+    }
+
     /// The object of a resource, with its name.
     pub fn owner(&self, resource: &ResourceId) -> Option<(SourceId, String)> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -230,7 +247,9 @@ impl Work<'_> {
     fn forget(&self, id: SourceId) -> Result<(), StateError> {
         self.state.forget(id)?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.remove(&id);
+        if let Some(written) = known.remove(&id) {
+            self.owners.lock().unwrap_or_else(PoisonError::into_inner).remove(&written.resource);
+        }
         for (group, written) in known.iter_mut() {
             if let Ok(at) = written.members.binary_search(&id) {
                 written.members.remove(at);

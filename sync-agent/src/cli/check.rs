@@ -3,21 +3,26 @@
 //! It writes nothing. Each line is one thing; a cross names what to change. What a right is needed
 //! for is said too, so that nobody grants more than the agent needs.
 
-use std::{fmt, path::Path, process::ExitCode};
+use std::{fmt, path::Path, process::ExitCode, time::Duration};
 
+use indicatif::ProgressBar;
 use scim_protocol::Timestamp;
 use serde::Serialize;
 
 use super::once::runtime;
 use crate::{
     clock::{Clock as _, SystemClock},
-    config::{Config, TargetProfile},
+    config::{Config, SourceSettings, TargetProfile},
+    cycle::survey::{Counts, Survey, survey},
+    dn::Dn,
     number,
+    problem::Code,
     source::{
         DirectoryError, Kind,
         rights::{self, Rights},
     },
     target::{Reader, TargetError, expiry},
+    terminal::lines,
 };
 
 /// How one thing is.
@@ -64,37 +69,124 @@ fn bad(text: impl Into<String>) -> Finding {
     Finding { grade: Grade::Bad, text: text.into() }
 }
 
+/// How long a server may take to accept a connection, to answer the bind, or to answer one request: `check` is
+/// run by somebody who waits.
+const STEP: Duration = Duration::from_secs(5);
+
+/// What was found so far, told as it is found.
+struct Findings {
+    all: Vec<Finding>,
+    json: bool,
+    /// Says on a terminal what is being tried.
+    progress: ProgressBar,
+}
+
+impl Findings {
+    fn new(json: bool) -> Self {
+        let progress = ProgressBar::new_spinner();
+        progress.enable_steady_tick(Duration::from_millis(100));
+        Self { all: Vec::new(), json, progress }
+    }
+
+    fn trying(&self, what: impl Into<String>) {
+        self.progress.set_message(what.into());
+    }
+
+    fn push(&mut self, finding: Finding) {
+        if !self.json {
+            self.progress.suspend(|| println!("{}", lines(&finding.to_string())));
+        }
+        self.all.push(finding);
+    }
+
+    /// Ends the telling. Whether everything works.
+    fn end(self) -> anyhow::Result<bool> {
+        self.progress.finish_and_clear();
+        let works = self.all.iter().all(|finding| finding.grade != Grade::Bad);
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&self.all)?);
+        } else {
+            println!("\n{}", if works { "Ready: `sync-agent plan` shows what a run would do." } else { "Not ready." });
+        }
+        Ok(works)
+    }
+}
+
 /// Tries everything.
 pub fn check(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let config = Config::read(config)?;
-    let findings = runtime()?.block_on(async {
-        let mut findings = vec![good("the configuration is well formed")];
-        findings.extend(directory(&config).await);
-        findings.extend(target(&config, SystemClock.now()).await);
-        findings
+    let mut config = Config::read(config)?;
+    for source in std::iter::once(&mut config.source).chain(&mut config.others) {
+        source.connect_timeout = source.connect_timeout.min(STEP);
+    }
+    config.target.timeout = config.target.timeout.min(STEP);
+    config.target.patience = Duration::ZERO;
+    let mut findings = Findings::new(json);
+    findings.push(good("the configuration is well formed"));
+    runtime()?.block_on(async {
+        directory(&config, &mut findings).await;
+        target(&config, SystemClock.now(), &mut findings).await;
     });
-    let works = findings.iter().all(|finding| finding.grade != Grade::Bad);
-    if json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
-    } else {
-        for finding in &findings {
-            println!("{finding}");
+    Ok(if findings.end()? { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn directory(config: &Config, findings: &mut Findings) {
+    findings.trying("the directory: connecting, and looking at the account's rights");
+    let mut reached = true;
+    for source in config.sources() {
+        if let Err(error) = try_directory(config, source, findings).await {
+            findings.push(bad(error.to_string()));
+            reached = false;
         }
-        println!("\n{}", if works { "Ready: `sync-agent plan` shows what a run would do." } else { "Not ready." });
     }
-    Ok(if works { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    if !reached {
+        return;
+    }
+    findings.trying("the directory: reading every user and group once");
+    match survey(config).await {
+        Ok(survey) => contents(config, &survey, findings),
+        Err(error) => findings.push(bad(error.to_string())),
+    }
 }
 
-async fn directory(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Err(error) = try_directory(config, &mut findings).await {
-        findings.push(bad(error.to_string()));
+/// What there is, beneath each base, and who of it is meant.
+fn contents(config: &Config, survey: &Survey, findings: &mut Findings) {
+    let Survey { population, selection, problems } = survey;
+    let of = |source: &'_ SourceSettings| source.users.bases.iter().chain(&source.groups.bases).cloned().collect();
+    let mut bases: Vec<Dn> = config.sources().flat_map(|source| -> Vec<Dn> { of(source) }).collect();
+    bases.dedup();
+    for base in bases {
+        let Counts { users, groups, memberships } = survey.beneath(&base);
+        let text = format!(
+            "{base}: {}, {} with {}",
+            number::of(users, "user"),
+            number::of(groups, "group"),
+            number::of(memberships, "membership")
+        );
+        findings.push(if users + groups > 0 { good(text) } else { less(text) });
     }
-    findings
+    let of = |code| problems.iter().filter(move |problem| problem.code == code);
+    let nameless = of(Code::EntryWithoutId).count();
+    if nameless > 0 {
+        let text = format!(
+            "{} shown without an identity that the account may read; they are left out",
+            number::of(nameless, "entry")
+        );
+        findings.push(if population.is_empty() { bad(text) } else { less(text) });
+    }
+    for problem in selection.problems.iter().filter(|problem| problem.code == Code::ScopeNotFound) {
+        findings.push(bad(problem.message.clone()));
+    }
+    let (users, groups) = (selection.users.len(), selection.groups.len());
+    let text = format!("in scope: {}, {}", number::of(users, "user"), number::of(groups, "group"));
+    findings.push(if users + groups > 0 { good(text) } else { bad(format!("{text}; change [scope]")) });
 }
 
-async fn try_directory(config: &Config, findings: &mut Vec<Finding>) -> Result<(), DirectoryError> {
-    let rights = rights::examine(&config.source, config.attributes()).await?;
+async fn try_directory(
+    config: &Config,
+    source: &SourceSettings,
+    findings: &mut Findings,
+) -> Result<(), DirectoryError> {
+    let rights = rights::examine(source, config.attributes()).await?;
     let Rights { server, flavour, users, groups, .. } = &rights;
     findings.push(good(format!("{server}: connected and bound; read as {flavour}")));
     if !rights.tls {
@@ -105,12 +197,23 @@ async fn try_directory(config: &Config, findings: &mut Vec<Finding>) -> Result<(
     } else {
         bad("the canary cannot be read: without it no deletion can be proved; correct source.canary")
     });
+    if rights.groups_that_hide_members > 0 {
+        findings.push(bad(format!(
+            "{} of the first {} show no member, which every groupOfNames and groupOfUniqueNames has: let the account read, search and compare member and uniqueMember",
+            rights.groups_that_hide_members,
+            number::of(*groups, "group")
+        )));
+    }
     findings.push(match (users, groups, rights.groups_with_members) {
         (0, ..) => bad("no user is readable: look at source.users.bases, the filter, and the rights of the account"),
         (_, 0, _) => less("users are readable, and no group"),
         (_, _, 0) => less("users and groups are readable, and no group shows a member"),
         _ => good("users and groups are readable, with members"),
     });
+    findings.push(good(format!(
+        "a user is an entry that matches {}, a group one that matches {}; source.users.filter and source.groups.filter change that",
+        rights.user_filter, rights.group_filter
+    )));
     for (attribute, seen) in &rights.account_state {
         findings.push(match (*attribute, seen) {
             ("userAccountControl", 0) => {
@@ -138,9 +241,9 @@ async fn try_directory(config: &Config, findings: &mut Vec<Finding>) -> Result<(
     Ok(())
 }
 
-async fn target(config: &Config, now: Timestamp) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Err(error) = try_target(config, now, &mut findings).await {
+async fn target(config: &Config, now: Timestamp, findings: &mut Findings) {
+    findings.trying(format!("the target: {}", config.target.url));
+    if let Err(error) = try_target(config, now, findings).await {
         let advice = match error.status() {
             Some(401) => "; the token is not accepted: put a new one into the file that target.token_file names",
             Some(403) => "; the token lacks a right",
@@ -149,10 +252,9 @@ async fn target(config: &Config, now: Timestamp) -> Vec<Finding> {
         };
         findings.push(bad(format!("{error}{advice}")));
     }
-    findings
 }
 
-async fn try_target(config: &Config, now: Timestamp, findings: &mut Vec<Finding>) -> Result<(), TargetError> {
+async fn try_target(config: &Config, now: Timestamp, findings: &mut Findings) -> Result<(), TargetError> {
     let url = &config.target.url;
     let reader = Reader::new(&config.target)?;
     let capabilities = reader.capabilities().await?;

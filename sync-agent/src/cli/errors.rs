@@ -8,6 +8,7 @@ use scim_protocol::Timestamp;
 use crate::{
     config::Config,
     problem::{CODES, log},
+    terminal::printable,
 };
 
 /// Shows the last records.
@@ -27,7 +28,7 @@ pub fn errors(config: &Path, last: usize, json: bool) -> anyhow::Result<ExitCode
     for record in &records {
         let at =
             record.event_timestamp.parse().map_or(String::new(), |millis| Timestamp::from_millis(millis).to_string());
-        println!("{at}  {}\n    {}", record.error.error_code, record.error.error_message);
+        println!("{at}  {}\n    {}", record.error.error_code, printable(&record.error.error_message));
     }
     let mut codes: Vec<&str> = records.iter().map(|record| record.error.error_code.as_str()).collect();
     codes.sort_unstable();

@@ -3,8 +3,8 @@
 use std::{path::Path, process::ExitCode};
 
 use super::{
-    once::runtime,
-    service::{ask_or, printed},
+    once::{print, print_raw, runtime},
+    service::ask_or,
 };
 use crate::{clock::SystemClock, config::Config, daemon::control::Request, explain};
 
@@ -12,10 +12,11 @@ use crate::{clock::SystemClock, config::Config, daemon::control::Request, explai
 pub fn explain(config: &Path, name: &str, json: bool) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     let request = Request::Explain { name: name.to_owned(), json };
-    printed(ask_or(&config, &request, |state| {
+    let told = ask_or(&config, &request, |state| {
         runtime()?.block_on(async {
             let explanations = explain::look(&config, state, &SystemClock, name).await?;
             explain::told(&explanations, json)
         })
-    }))
+    })?;
+    if json { print_raw(&told) } else { print(&told) }
 }

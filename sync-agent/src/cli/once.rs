@@ -2,59 +2,48 @@
 
 use std::{io::Write as _, path::Path, process::ExitCode};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::service::{Reached, reach, unexpected};
 use crate::{
-    clock::{Clock as _, SystemClock},
+    clock::SystemClock,
     config::Config,
     cycle::{
-        self, Extent, Manner, Progress,
+        Extent, Manner, Progress,
+        dry_run::{DryRun, Form, dry_run},
         whole::{self, Completed},
     },
+    daemon::control::{Request, Response},
     number,
     plan::file::PlanFile,
     state::State,
-    status,
+    status, terminal,
 };
 
-/// How a plan is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// For programs.
-    Json,
-    /// For people.
-    Words {
-        /// With every action.
-        verbose: bool,
-    },
-}
-
-/// Prints what a run would do, and saves it where that is wanted.
-pub fn plan(config: &Path, form: Form, full: bool, out: Option<&Path>) -> anyhow::Result<ExitCode> {
+/// Prints what a run would do, and saves it where that is wanted. A daemon that runs is asked.
+pub fn plan(config: &Path, wanted: DryRun, out: Option<&Path>) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
-    let state = State::open(&config.state)?;
-    let plan = runtime()?.block_on(async {
-        let prepared = cycle::prepare(&config, &state, &SystemClock, extent(full)).await?;
-        if let Some(path) = out {
-            let basis = cycle::basis(&config, &prepared).await?;
-            let file = PlanFile::new(prepared.plan, basis, SystemClock.now());
-            file.write(path)?;
-            return anyhow::Ok(file.plan);
-        }
-        Ok(prepared.plan)
-    })?;
-    let text = match form {
-        Form::Json => serde_json::to_string_pretty(&plan)?,
-        Form::Words { verbose: true } => plan.in_full().to_string(),
-        Form::Words { verbose: false } => plan.to_string(),
+    let planned = match reach(&config, &Request::Plan { wanted })? {
+        Reached::Daemon(Response::Planned(planned)) => *planned,
+        Reached::Daemon(Response::Refused(text)) => bail!("{text}"),
+        Reached::Daemon(_) => return Err(unexpected()),
+        Reached::State(state) => runtime()?.block_on(dry_run(&config, &state, &SystemClock, wanted))?,
     };
-    print(&text)
+    if let (Some(path), Some(file)) = (out, &planned.file) {
+        file.write(path)?;
+    }
+    if wanted.form == Form::Json { print_raw(&planned.text) } else { print(&planned.text) }
 }
 
-/// Prints what was asked for.
+/// Prints what was asked for, to people: nothing in it reaches the terminal but text.
 pub fn print(text: &str) -> anyhow::Result<ExitCode> {
+    print_raw(&terminal::lines(text))
+}
+
+/// Prints what was asked for, to programs.
+pub fn print_raw(text: &str) -> anyhow::Result<ExitCode> {
     match writeln!(std::io::stdout(), "{text}") {
         // Whoever reads has seen enough, as with `| head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
@@ -108,7 +97,7 @@ fn told(completed: &Completed, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     for problem in problems {
-        eprintln!("! {problem}");
+        eprintln!("! {}", terminal::printable(&problem.to_string()));
     }
     let seconds = std::time::Duration::from_millis(record.millis).as_secs_f64();
     let writes = number::of(record.writes, "write");
@@ -116,7 +105,7 @@ fn told(completed: &Completed, json: bool) -> anyhow::Result<()> {
     println!("{writes}, {found}, {seconds:.1} s");
     if record.held_back > 0 {
         let removals = number::of(record.held_back, "removal");
-        println!("waiting: {removals}; `sync-agent approve` or `sync-agent reject`");
+        println!("waiting: {removals}; `sync-agent held` shows them, `approve` or `reject` decides");
     }
     Ok(())
 }

@@ -55,9 +55,7 @@ fn save(path: &Path, text: &str, mut told: Vec<String>) -> Result<String, Config
             "The running daemon knows; its next cycle acts upon it (`sync-agent run-now` begins one).".to_owned()
         }
         Ok(Some(Response::Refused(reason))) => format!("The running daemon goes on with the old scope: {reason}"),
-        Ok(Some(Response::Status(_))) => {
-            "The running daemon is of another version: restart it to have it know.".to_owned()
-        }
+        Ok(Some(_)) => "The running daemon is of another version: restart it to have it know.".to_owned(),
         Ok(None) => "No daemon runs; the next run acts upon it.".to_owned(),
         Err(error) => format!("The daemon could not be told ({error:#}): if one runs, send it SIGHUP."),
     });

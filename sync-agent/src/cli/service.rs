@@ -6,7 +6,7 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::{bail, ensure};
 use tokio::sync::watch;
 
-use super::once::{print, runtime};
+use super::once::{print, print_raw, runtime};
 use crate::{
     clock::{Clock as _, SystemClock},
     config::Config,
@@ -30,15 +30,11 @@ pub fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     let status = match reach(&config, &Request::Status)? {
         Reached::Daemon(Response::Status(status)) => *status,
-        Reached::Daemon(Response::Done(text) | Response::Refused(text)) => bail!("{text}"),
+        Reached::Daemon(Response::Refused(text)) => bail!("{text}"),
+        Reached::Daemon(_) => return Err(unexpected()),
         Reached::State(state) => Status::read(&config, &state, SystemClock.now(), None)?,
     };
-    if json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
-    } else {
-        print!("{status}");
-    }
-    Ok(ExitCode::SUCCESS)
+    if json { print_raw(&serde_json::to_string_pretty(&status)?) } else { print(status.to_string().trim_end()) }
 }
 
 /// No more cycles.
@@ -86,7 +82,7 @@ pub(super) fn ask_or(
     match reach(config, request)? {
         Reached::Daemon(Response::Done(text)) => Ok(text),
         Reached::Daemon(Response::Refused(text)) => bail!("{text}"),
-        Reached::Daemon(Response::Status(_)) => bail!("the daemon answered something else; is it of another version?"),
+        Reached::Daemon(_) => Err(unexpected()),
         Reached::State(state) => alone(&state),
     }
 }
@@ -96,14 +92,21 @@ pub(super) fn printed(answer: anyhow::Result<String>) -> anyhow::Result<ExitCode
     print(&answer?)
 }
 
+/// A daemon that answers what was not asked.
+pub(super) fn unexpected() -> anyhow::Error {
+    anyhow::anyhow!("the daemon answered something else; is it of another version? Restart it")
+}
+
 /// Who answers.
-enum Reached {
+pub(super) enum Reached {
+    /// The daemon that runs.
     Daemon(Response),
+    /// Nobody: no daemon runs, and the state is open.
     State(State),
 }
 
 /// Asks the daemon, or else opens the state. A daemon that starts has the state before its socket.
-fn reach(config: &Config, request: &Request) -> anyhow::Result<Reached> {
+pub(super) fn reach(config: &Config, request: &Request) -> anyhow::Result<Reached> {
     let mut tries = 0;
     loop {
         if let Some(response) = control::ask(&config.socket, request)? {

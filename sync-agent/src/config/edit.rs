@@ -1,6 +1,6 @@
 //! Changes of the `[scope]` in the file itself, which leave its comments and its order alone.
 
-use std::{io::Write as _, path::Path};
+use std::{io::Write as _, os::unix::fs::MetadataExt as _, path::Path};
 
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
@@ -83,6 +83,11 @@ pub fn save(path: &Path, text: &str) -> Result<(), ConfigError> {
     let new = path.with_extension("toml.new");
     let mut file = std::fs::File::create(&new).map_err(unwritable)?;
     file.set_permissions(rights).map_err(unwritable)?;
+    // The agent's account must still be able to read it when root has changed it.
+    let (owner, own) = (std::fs::metadata(&path).map_err(unwritable)?, file.metadata().map_err(unwritable)?);
+    if (owner.uid(), owner.gid()) != (own.uid(), own.gid()) {
+        std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid())).map_err(unwritable)?;
+    }
     file.write_all(text.as_bytes()).map_err(unwritable)?;
     file.sync_all().map_err(unwritable)?;
     std::fs::rename(&new, &path).map_err(unwritable)

@@ -5,11 +5,18 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        self, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
 
 use super::ConfigError;
 
@@ -20,8 +27,8 @@ pub struct RawConfig {
     /// What this synchronisation is called in the error log: `default` unless it says otherwise.
     #[serde(default = "name")]
     pub name: String,
-    /// The directory.
-    pub source: RawSource,
+    /// The directory; several, which make one population, as `[[source]]` for each.
+    pub source: OneOrMore<RawSource>,
     /// The SCIM server.
     pub target: RawTarget,
     /// Who is meant.
@@ -43,7 +50,33 @@ pub struct RawConfig {
     pub state: RawState,
 }
 
-/// `[source]`.
+/// A table, or several of the same name.
+#[derive(Debug)]
+pub struct OneOrMore<T>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Tables<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Tables<T> {
+            type Value = OneOrMore<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table such as [source], or several such as [[source]]")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<OneOrMore<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(table)).map(|one| OneOrMore(vec![one]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, tables: A) -> Result<OneOrMore<T>, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(tables)).map(OneOrMore)
+            }
+        }
+        deserializer.deserialize_any(Tables(std::marker::PhantomData))
+    }
+}
+
+/// `[source]`, or each `[[source]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSource {
@@ -70,6 +103,10 @@ pub struct RawSource {
     pub groups: RawSearch,
     /// DN of an entry that must always be readable; the account itself by default.
     pub canary: Option<String>,
+    /// Containers that were seen once and are seen no longer, and into which nobody can have been moved:
+    /// they were deleted, or are none of the agent's business.
+    #[serde(default)]
+    pub ignored_containers: Vec<String>,
     /// Entries a page: 500 by default.
     #[serde(default = "page_size")]
     pub page_size: NonZeroU32,
@@ -94,24 +131,12 @@ pub enum RawFlavour {
     Generic,
 }
 
-/// `[source.bind]`: `account` with a password, or `external = true`.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum RawBind {
-    /// Name and password.
-    Simple(RawSimple),
-    /// SASL EXTERNAL.
-    External(RawExternal),
-    /// Kerberos.
-    Gssapi(RawGssapi),
-}
-
-/// `[source.bind]`, with a password.
+/// `[source.bind]`: `account` with a password, or `external = true`, or `gssapi = true`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawSimple {
+pub struct RawBind {
     /// DN, UPN or `DOMAIN\name`.
-    pub account: String,
+    pub account: Option<String>,
     /// The file whose first line is the password.
     pub password_file: Option<PathBuf>,
     /// The environment variable that holds it.
@@ -119,24 +144,12 @@ pub struct RawSimple {
     /// The explicit word for a password on an unprotected connection.
     #[serde(default)]
     pub allow_plain_text: bool,
-}
-
-/// `[source.bind]`, by client certificate or socket.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawExternal {
-    /// `true`.
-    pub external: bool,
-}
-
-/// `[source.bind]`, by Kerberos ticket. Only in a program that was built with the feature `gssapi`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawGssapi {
-    /// `true`.
-    pub gssapi: bool,
+    /// `true`: SASL EXTERNAL, by client certificate or socket.
+    pub external: Option<bool>,
+    /// `true`: by Kerberos ticket. Only in a program that was built with the feature `gssapi`.
+    pub gssapi: Option<bool>,
     /// The server's name as the realm knows it (`dc1.corp.example.com`), where that is not the host of the
-    /// URL.
+    /// URL; with `gssapi`.
     pub server: Option<String>,
 }
 
@@ -221,6 +234,10 @@ pub struct RawScope {
     /// Users and groups that are never in scope.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// DNs that are members of groups and mean nobody, such as the dummy that OpenLDAP needs in an empty
+    /// `groupOfNames`: they are not told as a problem.
+    #[serde(default)]
+    pub ignore_members: Vec<String>,
     /// How nested groups appear: `flattened` by default.
     #[serde(default)]
     pub membership: RawNesting,
@@ -244,6 +261,9 @@ pub struct RawMapping {
     /// Whether the enterprise attributes are mapped too, `manager` among them.
     #[serde(default)]
     pub enterprise: bool,
+    /// Attributes that make an account inactive at a time, besides `accountExpires`: `pwdEndTime`, with
+    /// `pwdStartTime`, by default; `shadowExpire` may be added. Nothing with an empty list.
+    pub ends: Option<Vec<RawEnd>>,
     /// Rules for users.
     #[serde(default)]
     pub user: BTreeMap<String, RawExpression>,
@@ -252,14 +272,46 @@ pub struct RawMapping {
     pub group: BTreeMap<String, RawExpression>,
 }
 
+/// Each word of `mapping.ends`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum RawEnd {
+    /// Of OpenLDAP's password policy, `pwdStartTime` included.
+    #[serde(rename = "pwdEndTime")]
+    Policy,
+    /// Days since 1970 (RFC 2307).
+    #[serde(rename = "shadowExpire")]
+    Shadow,
+}
+
 /// One expression, or several of which the first with a value counts.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub enum RawExpression {
     /// One.
     One(String),
     /// Several.
     Several(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for RawExpression {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Expression;
+        impl<'de> Visitor<'de> for Expression {
+            type Value = RawExpression;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an expression such as \"${mail}\", or a list of them")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<RawExpression, E> {
+                Ok(RawExpression::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<RawExpression, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(RawExpression::Several)
+            }
+        }
+        deserializer.deserialize_any(Expression)
+    }
 }
 
 impl RawExpression {
@@ -348,21 +400,34 @@ const fn patience_seconds() -> u64 {
 pub fn parse(path: &Path, text: &str) -> Result<RawConfig, ConfigError> {
     toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
-        let line = text.get(..offset).unwrap_or_default().matches('\n').count() + 1;
-        ConfigError::File { path: path.to_owned(), line, reason: in_words(error.message()) }
+        let before = text.get(..offset).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let written = text.lines().nth(line - 1).unwrap_or_default().trim();
+        ConfigError::File { path: path.to_owned(), line, reason: in_words(error.message(), written) }
     })
 }
 
-/// An unknown key with its nearest neighbour; anything else as the parser says it.
-fn in_words(message: &str) -> String {
+/// An unknown key with its nearest neighbour, a missing one with where it belongs; anything else as the parser
+/// says it, with the line as it is written.
+fn in_words(message: &str, written: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let (Some(unknown), true) = (quoted.next(), message.starts_with("unknown field")) else {
-        return message.trim_end().to_owned();
-    };
-    let near = quoted.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
-    match near {
-        Some(near) => format!("there is no setting {unknown:?} here; did you mean {near:?}?"),
-        None => format!("there is no setting {unknown:?} here"),
+    match (quoted.next(), message) {
+        (Some(unknown), _) if message.starts_with("unknown field") => {
+            let near =
+                quoted.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
+            match near {
+                Some(near) => format!("there is no setting {unknown:?} here; did you mean {near:?}?"),
+                None => format!("there is no setting {unknown:?} here"),
+            }
+        }
+        (Some(missing), _) if message.starts_with("missing field") => {
+            let section = if written.starts_with('[') { written } else { "this section" };
+            format!(
+                "the setting {missing:?} is missing in {section}; docs/reference/sync-configuration.md says what it is"
+            )
+        }
+        _ if written.is_empty() => message.trim_end().to_owned(),
+        _ => format!("{} (it says: {written})", message.trim_end()),
     }
 }
 
@@ -393,7 +458,21 @@ groups = ["Staff"]
     fn a_sample_is_read() {
         let raw = parse(Path::new("sync-agent.toml"), SAMPLE).unwrap();
         assert_eq!(raw.mapping.user.len(), 2);
-        assert_eq!(raw.source.page_size.get(), 500);
+        assert_eq!(raw.source.0[0].page_size.get(), 500);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_key_and_what_to_write() {
+        for (old, new, words) in [
+            ("bind = { account", "bind = { acount", "there is no setting \"acount\" here; did you mean \"account\"?"),
+            ("\"nickName\" = \"${givenName}\"", "\"nickName\" = 5", "expected an expression such as \"${mail}\""),
+            ("url = \"https://scim.example.test/scim/v2\"\n", "", "the setting \"url\" is missing in [target]"),
+            ("[target]", "page_size = \"500\"\n\n[target]", "it says: page_size = \"500\""),
+        ] {
+            assert!(SAMPLE.contains(old), "{old}");
+            let error = parse(Path::new("a.toml"), &SAMPLE.replace(old, new)).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub fn page() -> String {
          are relative to the folder of the file. Passwords and tokens are never in it: it names the file or\n\
          the environment variable that holds them.\n",
     );
-    for described in types.iter().filter(|described| !["RawExpression", "RawBind"].contains(&described.name)) {
+    for described in types.iter().filter(|described| described.name != "RawExpression") {
         // Writing to a `String` cannot fail.
         let title = described.doc.trim_end_matches('.').replace('`', "");
         let words = described.parts.iter().all(|part| part.kind.is_empty());
@@ -109,7 +109,8 @@ fn word(name: &str) -> String {
 
 /// What a type is to somebody who writes the file.
 fn form(kind: &str, types: &[Described<'_>]) -> String {
-    let inner = kind.strip_prefix("Option<").and_then(|kind| kind.strip_suffix('>')).unwrap_or(kind);
+    let within = |outer: &str| kind.strip_prefix(outer).and_then(|kind| kind.strip_suffix('>'));
+    let inner = within("Option<").or_else(|| within("OneOrMore<")).unwrap_or(kind);
     match inner.rsplit("::").next().unwrap_or(inner) {
         "Referrals" => "`report`, `follow` or `refuse`".to_owned(),
         "SocketAddr" => "address:port".to_owned(),

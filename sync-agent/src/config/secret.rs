@@ -1,7 +1,9 @@
 //! Passwords and tokens: read once, printed never.
 
 use std::{
+    collections::BTreeSet,
     fmt,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::SystemTime,
@@ -85,14 +87,50 @@ fn changed(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
-/// The first line of a file that holds a secret.
+/// The first line of a file that holds a secret, as it is: a password may begin or end with a space, and
+/// one that was made shorter on the way would lock the account.
 fn first_line(path: &Path, setting: &str) -> Result<Secret, ConfigError> {
     let wrong = |reason: String| ConfigError::Value { setting: setting.to_owned(), reason };
-    let text =
-        std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot read {}: {error}", path.display())))?;
-    match text.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
-        Some(line) => Ok(Secret::new(line)),
-        None => Err(wrong(format!("the first line of {} is empty", path.display()))),
+    let name = path.display();
+    let bytes = std::fs::read(path).map_err(|error| wrong(format!("cannot read {name}: {error}")))?;
+    if let Some(encoding) = marked(&bytes) {
+        return Err(wrong(format!(
+            "{name} begins with a byte order mark of {encoding}, which would be taken for a part of the secret; save it as UTF-8 without one"
+        )));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| wrong(format!("{name} is not UTF-8, as Latin-1 or UTF-16 are not; save it as UTF-8")))?;
+    let line = text.split_once('\n').map_or(text.as_str(), |(line, _)| line.strip_suffix('\r').unwrap_or(line));
+    if line.is_empty() {
+        return Err(wrong(format!("the first line of {name} is empty")));
+    }
+    tell_readable(path, setting);
+    Ok(Secret::new(line))
+}
+
+/// The encoding that a byte order mark at the beginning stands for.
+fn marked(bytes: &[u8]) -> Option<&'static str> {
+    let marks: [(&[u8], &str); 3] = [(b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")];
+    marks.into_iter().find(|(mark, _)| bytes.starts_with(mark)).map(|(_, encoding)| encoding)
+}
+
+/// Who besides its owner may read a file of this mode, in words; `None` where nobody may.
+fn readers(mode: u32) -> Option<&'static str> {
+    match (mode & 0o004 != 0, mode & 0o040 != 0) {
+        (true, _) => Some("everybody on this machine"),
+        (false, true) => Some("its group"),
+        (false, false) => None,
+    }
+}
+
+/// Says that others may read a secret, once for each file and start.
+fn tell_readable(path: &Path, setting: &str) {
+    static TOLD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mode = std::fs::metadata(path).map(|file| file.permissions().mode()).unwrap_or_default();
+    let Some(readers) = readers(mode) else { return };
+    if TOLD.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(path.to_owned()) {
+        let (mode, path) = (format!("{:03o}", mode & 0o777), path.display());
+        tracing::warn!(%path, setting, mode, "the file with the secret can be read by {readers}: chmod 600 it");
     }
 }
 
@@ -122,6 +160,50 @@ fn environment(variable: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], expect: Result<&str, &str>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret"), bytes).unwrap();
+        match (read("source.bind", "password", Some("secret".into()), None, folder.path()), expect) {
+            (Ok(secret), Ok(expect)) => assert_eq!(secret.expose(), expect),
+            (Err(error), Err(expect)) => {
+                let error = error.to_string();
+                assert!(error.starts_with("source.bind.password_file: ") && error.contains(expect), "{error}");
+            }
+            (found, _) => panic!("{found:?} of {bytes:?}"),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_read_as_it_is() {
+        for secret in
+            ["secret", " leading", "trailing ", "tab\t", "\u{a0}no-break\u{a0}", "  ", "\u{3000}", "a\rb", "\u{feff}"]
+        {
+            if secret != "\u{feff}" {
+                check(secret.as_bytes(), Ok(secret));
+                check(format!("{secret}\n").as_bytes(), Ok(secret));
+                check(format!("{secret}\r\n").as_bytes(), Ok(secret));
+                check(format!("{secret}\nsecond line\n").as_bytes(), Ok(secret));
+                // One line end goes, and nothing else.
+                check(format!("{secret}\r\r\n").as_bytes(), Ok(&format!("{secret}\r")));
+            }
+        }
+        check(b"\n", Err("is empty"));
+        check(b"", Err("is empty"));
+        check(b"\r\nx", Err("is empty"));
+        check(b"\xef\xbb\xbfsecret\n", Err("byte order mark of UTF-8"));
+        check(b"\xff\xfes\0e\0", Err("byte order mark of UTF-16"));
+        check(b"\xfe\xff\0s\0e", Err("byte order mark of UTF-16"));
+        check(b"gr\xfc\xdfe\n", Err("not UTF-8"));
+    }
+
+    #[test]
+    fn who_may_read_it() {
+        assert_eq!([0o600, 0o400, 0o700].map(readers), [None; 3]);
+        assert_eq!(readers(0o640), Some("its group"));
+        assert_eq!([0o644, 0o604].map(readers), [Some("everybody on this machine"); 2]);
+    }
 
     #[test]
     fn a_token_is_read_again_when_its_file_changes() {

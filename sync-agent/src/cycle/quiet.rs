@@ -39,12 +39,13 @@ impl Quiet {
             && outcome.waiting.is_empty()
             && outcome.stopped.is_none()
             && !outcome.problems.iter().any(|problem| problem.code.blocks());
-        let ends = prepared.plan.upcoming.iter().map(|one| one.at);
+        let coming = prepared.plan.upcoming.iter().map(|one| one.at);
         let population = &prepared.observation.population;
-        let expires = population.iter().filter_map(|observed| active::expires(observed.entry.attributes()));
+        let ends = config.mapping.ends;
+        let expires = population.iter().flat_map(|observed| active::turns(observed.entry.attributes(), ends));
         settled.then(|| Self {
             decides: decides(config),
-            until: ends.chain(expires).filter(|at| *at > now).min(),
+            until: coming.chain(expires).filter(|at| *at > now).min(),
             entries: population.len(),
         })
     }
@@ -72,7 +73,7 @@ pub async fn try_quiet(
     let Some(watermark) = state.watermark()? else { return Ok(None) };
     let mut anything = false;
     let reading = async {
-        let mut directory = source::open(&config.source, config.attributes()).await?;
+        let mut directory = source::open_all(config).await?;
         directory.read(Some(&watermark), &mut |_| anything = true).await
     };
     let reading: Result<_, DirectoryError> = reading.await;

@@ -23,10 +23,11 @@ use super::{
 use crate::{
     apply::{self, Outcome},
     clock::Clock,
-    config::Config,
+    config::{Config, SourceSettings},
     plan::{
         Action, Plan, Step,
         departure::{self, Departure},
+        safety::HeldBack,
     },
     population::Population,
     problem::{
@@ -71,7 +72,7 @@ pub async fn complete(
             record.entries = prepared.observation.population.len();
             record.writes = outcome.writes;
             record.problems = outcome.problems.len() + outcome.waiting.len();
-            record.held_back = prepared.plan.held_back.iter().map(|held| held.actions.len()).sum();
+            record.held_back = waiting(state, &prepared.plan)?.iter().map(HeldBack::losses).sum();
             record.changed = changed(&prepared.plan, &outcome).len();
             record.drift = drift(&prepared, &outcome);
             record.failure = outcome.stopped;
@@ -128,7 +129,7 @@ pub async fn outlast(
     state.add_cycle(CycleRecord {
         writes: outcome.writes,
         problems: outcome.problems.len(),
-        held_back: plan.held_back.iter().map(|held| held.actions.len()).sum(),
+        held_back: waiting(state, &plan)?.iter().map(HeldBack::losses).sum(),
         failure: outcome.stopped,
         ..CycleRecord::new(started, false)
     })?;
@@ -202,18 +203,21 @@ fn words(fault: &(dyn Any + Send)) -> String {
 }
 
 /// What waits for a person. Who has rejected it is not asked again.
+fn waiting<'a>(state: &State, plan: &'a Plan) -> Result<&'a [HeldBack], StateError> {
+    let rejected = state.pending()?.is_some_and(|pending| pending.decision == Decision::Rejected);
+    Ok(if rejected { &[] } else { &plan.held_back })
+}
+
+/// A problem for each limit that holds something back which waits for a person.
 fn limits_exceeded(state: &State, plan: &Plan) -> Result<Vec<Problem>, StateError> {
-    if state.pending()?.is_some_and(|pending| pending.decision == Decision::Rejected) {
-        return Ok(Vec::new());
-    }
     let problem = |because| Problem {
         code: Code::LimitExceeded,
         subject: None,
         message: format!(
-            "held back: {because}; look with `sync-agent plan`, then `sync-agent approve` or `sync-agent reject`"
+            "held back: {because}; look with `sync-agent held`, then `sync-agent approve` or `sync-agent reject`"
         ),
     };
-    Ok(plan.held_back.iter().map(|held| problem(&held.because)).collect())
+    Ok(waiting(state, plan)?.iter().map(|held| problem(&held.because)).collect())
 }
 
 /// Objects that were not as they should be. Those that fail in each run are not news.
@@ -260,13 +264,15 @@ fn sids(population: &Population, problems: &[Problem]) -> BTreeMap<SourceId, Str
 }
 
 impl Config {
-    /// Between which two places this is, for records.
+    /// Between which two places this is, for records. Several sources stand there with commas between.
     pub fn route(&self) -> Route {
-        let base = self.source.users.bases.first().or(self.source.groups.bases.first());
+        let url = |source: &SourceSettings| source.urls.first().cloned();
+        let base = |source: &SourceSettings| source.users.bases.first().or(source.groups.bases.first()).cloned();
+        let joined = |each: Vec<String>| each.join(",");
         Route {
             profile: self.name.clone(),
-            source: self.source.urls.first().cloned().unwrap_or_default(),
-            domain: base.map(crate::dn::Dn::domain).unwrap_or_default(),
+            source: joined(self.sources().filter_map(url).collect()),
+            domain: joined(self.sources().filter_map(base).map(|base| base.domain()).collect()),
             target: self.target.url.clone(),
         }
     }

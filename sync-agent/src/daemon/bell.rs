@@ -6,8 +6,10 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+
 use crate::{
-    config::Config,
+    config::{Config, SourceSettings},
     source::{Watermark, watch::Watch},
 };
 
@@ -17,20 +19,24 @@ const AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// Listens, once it can.
 #[derive(Default)]
 pub struct Bell {
-    watch: Option<Watch>,
+    ears: Vec<Ear>,
     /// It rang, and nobody has answered yet.
     rang: bool,
 }
 
-impl Bell {
-    /// Returns when the directory has said that something changed, and the burst is over; never where
-    /// it cannot say so. It may be dropped while it waits, and called again.
-    pub async fn rung(&mut self, config: &Config, since: Option<&Watermark>) {
-        let (Some(since), Some(follow)) = (since, config.schedule.follow) else { return std::future::pending().await };
-        while !self.rang {
+/// Listens to one source.
+#[derive(Default)]
+struct Ear {
+    watch: Option<Watch>,
+}
+
+impl Ear {
+    /// Returns when this source has said that something changed; never where it cannot say so.
+    async fn heard(&mut self, settings: &SourceSettings, since: &Watermark) {
+        loop {
             let watch = match &mut self.watch {
                 Some(watch) => watch,
-                empty => match Watch::open(&config.source, since).await {
+                empty => match Watch::open(settings, since).await {
                     Ok(Some(watch)) => empty.insert(watch),
                     Ok(None) => return std::future::pending().await,
                     Err(error) => {
@@ -41,13 +47,31 @@ impl Bell {
                 },
             };
             match watch.changed().await {
-                Ok(()) => self.rang = true,
+                Ok(()) => return,
                 Err(error) => {
                     tracing::info!(%error, "the directory is listened to again in a moment");
                     self.watch = None;
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
             }
+        }
+    }
+}
+
+impl Bell {
+    /// Returns when the directory has said that something changed, and the burst is over; never where
+    /// it cannot say so. It may be dropped while it waits, and called again.
+    pub async fn rung(&mut self, config: &Config, since: Option<&Watermark>) {
+        let (Some(since), Some(follow)) = (since, config.schedule.follow) else { return std::future::pending().await };
+        if !self.rang {
+            self.ears.resize_with(config.sources().count(), Ear::default);
+            let each = self.ears.iter_mut().zip(config.sources()).zip(since.each());
+            let mut heard: FuturesUnordered<_> =
+                each.map(|((ear, settings), since)| ear.heard(settings, since)).collect();
+            if heard.next().await.is_none() {
+                return std::future::pending().await;
+            }
+            self.rang = true;
         }
         tokio::time::sleep(follow).await;
         // The next one begins where the cycle has read to, and so says nothing twice.

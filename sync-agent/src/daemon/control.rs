@@ -21,16 +21,23 @@ use tokio::{
 
 use super::{Job, Shared};
 use crate::{
-    cycle::Extent,
+    cycle::{
+        Extent,
+        dry_run::{DryRun, Planned},
+    },
+    plan::Digest,
     state::{
         Pause,
-        held::{self, Decision},
+        held::{self, Decision, Pending},
     },
     status::{self, Status},
 };
 
 /// The longest request.
 const LONGEST: u64 = 64 << 10;
+
+/// What is said to whoever asks while the daemon ends.
+const STOPPING: &str = "the daemon is stopping";
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,10 +62,19 @@ pub enum Request {
         /// Its login, name, DN or id.
         name: String,
     },
+    /// What a limit holds back, all of it.
+    Held,
     /// What was held back may be done, or not.
     Decide {
         /// Which.
         decision: Decision,
+        /// What the person has seen; anything else is not decided.
+        seen: Digest,
+    },
+    /// What a run would do.
+    Plan {
+        /// How it is wanted.
+        wanted: DryRun,
     },
     /// The configuration has changed.
     Reload,
@@ -81,6 +97,10 @@ pub enum Response {
     Done(String),
     /// It was not done; in words.
     Refused(String),
+    /// What is held back, if anything.
+    Held(Option<Box<Pending>>),
+    /// What a run would do.
+    Planned(Box<Planned>),
 }
 
 /// Asks the daemon behind a socket. `None` where there is none.
@@ -148,7 +168,7 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
     let answered = |answer: Option<Result<String, String>>| match answer {
         Some(Ok(text)) => Response::Done(text),
         Some(Err(text)) => Response::Refused(text),
-        None => Response::Refused("the daemon is stopping".to_owned()),
+        None => Response::Refused(STOPPING.to_owned()),
     };
     Ok(match request {
         Request::Status => {
@@ -175,11 +195,22 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
             let extent = if full { Extent::Everything } else { Extent::Changes };
             answered(shared.ask(|answer| Job::Run(extent, answer)).await)
         }
-        Request::Decide { decision } => {
-            let decided = shared.state.decide(decision)?;
+        Request::Held => Response::Held(shared.state.pending()?.map(Box::new)),
+        Request::Decide { decision, seen } => {
+            let Some(decided) = shared.state.decide(decision, &seen)? else {
+                return Ok(Response::Refused(held::CHANGED.to_owned()));
+            };
             shared.state.flush().await?;
-            Response::Done(held::told(decided.as_ref()))
+            if decision == Decision::Rejected {
+                shared.metrics.rejected();
+            }
+            Response::Done(decided.outcome().to_owned())
         }
+        Request::Plan { wanted } => match shared.ask(|answer| Job::Plan(wanted, answer)).await {
+            Some(Ok(planned)) => Response::Planned(Box::new(planned)),
+            Some(Err(text)) => Response::Refused(text),
+            None => Response::Refused(STOPPING.to_owned()),
+        },
         Request::Reload => match shared.reload() {
             Ok(told) => Response::Done(told),
             Err(error) => Response::Refused(error.to_string()),

@@ -10,7 +10,7 @@ use prometheus_client::{
 use scim_protocol::Timestamp;
 
 use crate::{
-    problem::{CODES, Problem},
+    problem::{CODES, Code, Problem},
     state::{CycleRecord, Quarantine},
 };
 
@@ -110,6 +110,12 @@ impl Metrics {
             self.entries.set(level(record.entries));
             self.last_success.set(seconds(record.started));
         }
+    }
+
+    /// What was held back is not to be done: nothing waits for approval any more.
+    pub fn rejected(&self) {
+        self.held_back.set(0);
+        self.problems.get_or_create(&OfCode { code: Code::LimitExceeded.name() }).set(0);
     }
 
     /// A pause begins or ends.

@@ -15,8 +15,12 @@ const AD_USER: &[Default] = &[
     ("emails[work,primary].value", &["${mail}"]),
 ];
 
-/// Groups of Active Directory, as the reference profile has it. SCIM's group has no description.
-const AD_GROUP: &[Default] = &[("displayName", &["${sAMAccountName}@${associatedDomain}"])];
+/// Groups of Active Directory. Within a domain the name is unique. SCIM's own group has no description; a
+/// target that has one gets it.
+const AD_GROUP: &[Default] = &[("displayName", &["${sAMAccountName}"]), ("description", &["${description}"])];
+
+/// The name of such a group where another one in scope has the same: the domain tells them apart.
+pub const AD_GROUP_APART: &str = "${sAMAccountName}@${associatedDomain}";
 
 /// Users of a directory with `inetOrgPerson` (RFC 2798).
 const LDAP_USER: &[Default] = &[
@@ -29,7 +33,7 @@ const LDAP_USER: &[Default] = &[
 ];
 
 /// Groups of such a directory (RFC 4519).
-const LDAP_GROUP: &[Default] = &[("displayName", &["${cn}"])];
+const LDAP_GROUP: &[Default] = &[("displayName", &["${cn}"]), ("description", &["${description}"])];
 
 /// What `mapping.enterprise = true` adds for users: the enterprise extension (RFC 7643 §4.3), by the
 /// names that Active Directory and `inetOrgPerson` have for it. `costCenter` has a name in neither.

@@ -6,7 +6,8 @@
 //!
 //! What may stand between the braces:
 //!
-//! - an attribute of the entry, in any case; of several values the first in the server's order;
+//! - an attribute of the entry, in any case; of several values the one in the entry's own name, else
+//!   the first in the server's order;
 //! - `proxyAddresses[?type == "SMTP"].value`: of values with a type before a colon the first of that
 //!   type, without it. Case counts: `SMTP` is the primary address, `smtp` any other;
 //! - `dn`, `id`, `domain` (the DNS name that the DN ends in; `associatedDomain` falls back to it,
@@ -67,6 +68,8 @@ pub struct Given<'a> {
     pub entry: &'a Entry,
     /// The time, which decides whether an account has expired.
     pub now: Timestamp,
+    /// What ends an account at a time.
+    pub ends: active::Ends,
 }
 
 impl Expression {
@@ -147,7 +150,7 @@ impl Source {
             "dn" => vec![entry.dn.to_string().into_bytes()],
             "id" => vec![entry.id.to_string().into_bytes()],
             "domain" => domain().into_iter().collect(),
-            "active" => vec![active::is_active(entry.attributes(), given.now).to_string().into_bytes()],
+            "active" => vec![active::is_active(entry.attributes(), given.ends, given.now).to_string().into_bytes()],
             "associateddomain" if entry.attributes().text("associateddomain").is_none() => {
                 domain().into_iter().collect()
             }
@@ -238,7 +241,7 @@ mod tests {
     #[track_caller]
     fn check(alternatives: &[&str], expect: Option<&str>) {
         let entry = entry();
-        let given = Given { entry: &entry, now: Timestamp::from_millis(0) };
+        let given = Given { entry: &entry, now: Timestamp::from_millis(0), ends: active::Ends::default() };
         let expression = Expression::parse(alternatives).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(expression.evaluate(given).as_deref(), expect);
     }
@@ -246,7 +249,7 @@ mod tests {
     #[track_caller]
     fn check_all(alternative: &str, expect: &[&str]) {
         let entry = entry();
-        let given = Given { entry: &entry, now: Timestamp::from_millis(0) };
+        let given = Given { entry: &entry, now: Timestamp::from_millis(0), ends: active::Ends::default() };
         assert_eq!(Expression::parse(&[alternative]).unwrap().evaluate_all(given), expect);
     }
 

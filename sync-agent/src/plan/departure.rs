@@ -108,7 +108,7 @@ pub fn departures(
         };
         match (proved, verdicts.get(&id)) {
             (Some(proof), _) | (None, Some(Verdict::Gone(proof))) => Departure::Gone(proof.clone()),
-            (None, Some(Verdict::Elsewhere(_))) => Departure::OutOfScope,
+            (None, Some(Verdict::Elsewhere(_) | Verdict::OutOfSight { .. })) => Departure::OutOfScope,
             (None, Some(Verdict::Unknown(reason))) => Departure::Unproven(reason.clone()),
             (None, None) => Departure::Unproven("nobody looked for it".to_owned()),
         }

@@ -3,7 +3,10 @@
 //! `userName` is unique at every target, `displayName` of a group at some. A name is given to a new
 //! person after the old one was deleted; two people swap theirs; a migration renames a thousand. A
 //! name that another resource of ours still has is released first, if that resource is about to be
-//! renamed or deleted. If it is not, whoever wants the name has a conflict, which names both.
+//! renamed or deleted, or is a group that left the scope and has another name in the directory by now: then
+//! the name was freed, and nobody would tell the target. If it is neither, whoever wants the name has a
+//! conflict, which names both. A user who left the scope may still sign in by that name, and keeps it until
+//! a person has decided.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -40,15 +43,16 @@ pub(super) fn settle(question: Question<'_>, plan: &mut Plan) -> Names {
         let kind = desired.subject.kind;
         let Some(&holder) = holders.get(&(kind, fold(&desired.subject.name))) else { continue };
         let Some(written) = question.known.get(&holder).filter(|_| holder != desired.subject.id) else { continue };
-        let gone = matches!(question.departures.get(&holder), Some(Departure::Gone(_)));
+        let free = is_free(holder, question);
         let renamed = question.desired.resources.get(&holder).is_some_and(|other| takes_another_name(other, question));
         // A new resource is made after all others were renamed, so only a renamed one needs more.
         let in_time = renamed && !question.known.contains_key(&desired.subject.id);
-        if (gone || renamed) && !in_time {
+        if (free || renamed) && !in_time {
             if released.insert(holder) {
                 let new = format!("{}~{}", written.name, holder.to_string().get(..8).unwrap_or_default());
-                let step = Step::Release { old: written.name.clone(), new };
                 let subject = super::departure::subject(holder, written);
+                plan.problems.extend(left_behind(holder, &new, desired, question));
+                let step = Step::Release { old: written.name.clone(), new };
                 plan.actions.push(Action { subject, reason: Reason::NameTaken, step });
             }
         } else if !in_time && kind == Kind::User {
@@ -65,6 +69,34 @@ pub(super) fn settle(question: Question<'_>, plan: &mut Plan) -> Names {
         }
     }
     names
+}
+
+/// Whether an object of ours that is no longer desired has no right to its name any more: it is gone, or
+/// it is a group that left the scope and is called otherwise in the directory.
+pub(super) fn is_free(holder: SourceId, question: Question<'_>) -> bool {
+    match question.departures.get(&holder) {
+        Some(Departure::Gone(_)) => true,
+        Some(Departure::OutOfScope) => {
+            let now = question.desired.outside.get(&holder);
+            let written = question.known.get(&holder);
+            let written = written.filter(|written| written.kind == Kind::Group);
+            now.zip(written).is_some_and(|(now, written)| fold(now) != fold(&written.name))
+        }
+        _ => false,
+    }
+}
+
+/// That a name went from an object that left the scope to another, which a person has to know: the old
+/// resource keeps what it has, and whoever left it in the directory meanwhile is still in it.
+fn left_behind(holder: SourceId, new: &str, desired: &Desired, question: Question<'_>) -> Option<Problem> {
+    let now = question.desired.outside.get(&holder)?;
+    let written = question.known.get(&holder)?;
+    let subject = super::departure::subject(holder, written);
+    let message = format!(
+        "it is called {now:?} in the directory by now, and left the scope, which means {}: its name goes to that one, and at the target it is {new:?} from now on, with the members that it had. Bring it back into scope by its DN or id, or delete it at the target",
+        desired.subject
+    );
+    Some(Problem { code: Code::NameReleased, subject: Some(subject), message })
 }
 
 /// Two users with one name: whoever has it at the target keeps it, the others are refused, in one

@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Action, AdoptedBy, Digest, Held, Holdings, Plan, Question, Reason, Reference, ResourceId, Step, Written,
-    departure::Departure, difference, names::Names,
+    departure::Departure,
+    difference,
+    names::{self, Names},
 };
 use crate::{
     document::Document,
@@ -99,7 +101,7 @@ impl<'a> Resources<'a> {
         let name = held.document.text(Kind::User.naming_attribute()).as_deref().map(fold);
         match question.desired.resources.get(other) {
             Some(other) => name != Some(fold(&other.subject.name)),
-            None => matches!(question.departures.get(other), Some(Departure::Gone(_))),
+            None => names::is_free(*other, question),
         }
     }
 }
@@ -237,8 +239,12 @@ impl One<'_, '_> {
         let question = self.question;
         let (mut join, mut leave) = difference::members(&self.desired.members, members_now);
         join.retain(|id| self.will_be_there(*id));
-        // Whoever was not seen may be a member still.
+        // Of whom nobody can say whether he is a member, and whoever was not seen, may be one still.
+        leave.retain(|id| self.desired.undecided.binary_search(id).is_err());
         leave.retain(|id| !matches!(question.departures.get(id), Some(Departure::Unproven(_))));
+        if self.desired.partial {
+            leave.clear();
+        }
         if !join.is_empty() {
             self.act(Reason::Membership, Step::Join { members: join });
         }

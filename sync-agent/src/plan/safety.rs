@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{Action, AttributeChange, Digest, Known, Plan, Question, Step, departure::OnDeletion};
+use super::{Action, AttributeChange, Digest, Known, Plan, Question, Step, departure::OnDeletion, dependents};
 use crate::{
     number,
     problem::Subject,
@@ -135,8 +135,15 @@ pub struct HeldBack {
     pub loss: Loss,
     /// The limit in words, and how far beyond it they go.
     pub because: String,
-    /// What is not done until somebody approves.
+    /// What is not done until somebody approves: the losses, and what depends on them.
     pub actions: Vec<Action>,
+}
+
+impl HeldBack {
+    /// How many of the actions are losses.
+    pub fn losses(&self) -> usize {
+        self.actions.iter().filter(|action| !losses(action).is_empty()).count()
+    }
 }
 
 /// Digest of what is held back, without the words: two plans that hold back the same have the same.
@@ -233,6 +240,7 @@ pub(super) fn hold_back(plan: &mut Plan, limits: Limits<'_>) {
         }
     }
     plan.held_back = gate.held.into_values().chain(gate.of_groups).collect();
+    dependents::hold(plan, limits.known);
 }
 
 /// Through which the actions of a plan go.

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use scim_protocol::value::fold;
+use scim_protocol::value::fold_part;
 
 use crate::source::Entry;
 
@@ -19,6 +19,9 @@ const DEPTH: usize = 32;
 const ALL_BITS: &str = "1.2.840.113556.1.4.803";
 /// At least one of them is, of [MS-ADTS] 3.1.1.3.4.4.2.
 const ANY_BIT: &str = "1.2.840.113556.1.4.804";
+
+/// Membership through any number of groups, of [MS-ADTS] 3.1.1.3.4.4.3. Only the directory can answer it.
+const CHAIN: &str = "1.2.840.113556.1.4.1941";
 
 /// A filter, with the text that it was written as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +83,7 @@ impl Condition {
         let ordered = |name: &str, bound: &str, good: fn(std::cmp::Ordering) -> bool| {
             texts(name).iter().any(|text| match (number(text), number(bound)) {
                 (Some(value), Some(bound)) => good(value.cmp(&bound)),
-                _ => good(fold(text).as_str().cmp(bound)),
+                _ => good(fold_part(text).as_str().cmp(bound)),
             })
         };
         match self {
@@ -88,7 +91,7 @@ impl Condition {
             Self::Or(any) => any.iter().any(|one| one.matches(entry)),
             Self::Not(one) => !one.matches(entry),
             Self::Has(name) => !entry.attributes().bytes(name).is_empty(),
-            Self::Like(name, parts) => texts(name).iter().any(|text| is_like(&fold(text), parts)),
+            Self::Like(name, parts) => texts(name).iter().any(|text| is_like(&fold_part(text), parts)),
             Self::AtLeast(name, bound) => ordered(name, bound, std::cmp::Ordering::is_ge),
             Self::AtMost(name, bound) => ordered(name, bound, std::cmp::Ordering::is_le),
             Self::AllBits(name, mask) => bits(name, &|value| value & mask == *mask),
@@ -160,6 +163,11 @@ impl Parser<'_> {
         } else if self.takes('|') {
             Condition::Or(self.conditions(depth)?)
         } else if self.takes('!') {
+            if !self.rest.trim_start().starts_with('(') {
+                return Err(
+                    self.wrong("behind ! a condition in parentheses of its own is expected, as in (!(title=*))")
+                );
+            }
             Condition::Not(Box::new(self.condition(depth + 1)?))
         } else {
             self.comparison()?
@@ -200,6 +208,11 @@ impl Parser<'_> {
         let condition = match (sign, rule) {
             ('>', _) => Condition::AtLeast(name, whole),
             ('<', _) => Condition::AtMost(name, whole),
+            (':', Some(CHAIN)) => {
+                return Err(self.wrong(
+                    "membership through nested groups cannot be asked of what was read; name the group in scope.groups, which brings all who are within",
+                ));
+            }
             (':', Some(rule)) => {
                 let mask = whole.trim().parse().map_err(|_| self.wrong("here a number is needed"))?;
                 match rule {
@@ -224,7 +237,7 @@ fn unescaped(part: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(piece.get(..2)?, 16).ok()?);
         bytes.extend_from_slice(piece.get(2..)?.as_bytes());
     }
-    Some(fold(&String::from_utf8_lossy(&bytes)))
+    Some(fold_part(&String::from_utf8_lossy(&bytes)))
 }
 
 #[cfg(test)]
@@ -277,5 +290,9 @@ mod tests {
         assert!(Filter::parse(&"(!".repeat(100_000)).is_err());
         let error = Filter::parse("(&(a=b)(c))").unwrap_err();
         assert!(error.ends_with("    (&(a=b)(c))\n            ^"), "{error}");
+        let error = Filter::parse("(memberOf:1.2.840.113556.1.4.1941:=cn=a,dc=b)").unwrap_err();
+        assert!(error.contains("scope.groups"), "{error}");
+        let error = Filter::parse("(!userAccountControl:1.2.840.113556.1.4.803:=2)").unwrap_err();
+        assert!(error.contains("(!(title=*))") && error.ends_with("\n      ^"), "{error}");
     }
 }

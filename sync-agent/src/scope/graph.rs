@@ -1,9 +1,12 @@
 //! Who is in which group: direct members, primary groups, and everybody within.
+//!
+//! Where it cannot be said whom a membership means (two people of one login, two groups of one number)
+//! it is undecided: such a membership brings nobody in, and sends nobody away.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::{
-    population::Population,
+    population::{Observed, Population},
     source::{Entry, Kind, SourceId},
 };
 
@@ -11,6 +14,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Graph {
     groups: HashMap<SourceId, Vec<SourceId>>,
+    undecided: HashMap<SourceId, Vec<SourceId>>,
+    /// Numbers of POSIX groups that several groups have, and that are somebody's primary group.
+    shared: BTreeMap<String, Vec<SourceId>>,
 }
 
 impl Graph {
@@ -28,7 +34,67 @@ impl Graph {
                 members.push(user.entry.id);
             }
         }
-        Self { groups }
+        let ambiguous = |group: &Observed| group.ambiguous.iter().flat_map(|one| one.people.clone()).collect();
+        let undecided = population.of(Kind::Group).filter(|group| !group.ambiguous.is_empty());
+        let undecided = undecided.map(|group| (group.entry.id, ambiguous(group))).collect();
+        let mut graph = Self { groups, undecided, shared: BTreeMap::new() };
+        graph.add_posix(population);
+        graph
+    }
+
+    /// The members by `gidNumber`: a POSIX group holds the accounts whose primary group it is, although
+    /// `memberUid` does not name them (RFC 2307 §2). Active Directory has `primaryGroupID` for that.
+    fn add_posix(&mut self, population: &Population) {
+        let gid = |observed: &Observed| {
+            let attributes = observed.entry.attributes();
+            let windows = !attributes.bytes("objectSid").is_empty();
+            attributes.text("gidNumber").filter(|_| !windows).and_then(|text| text.trim().parse::<u32>().ok())
+        };
+        let mut by_gid: HashMap<u32, Vec<SourceId>> = HashMap::new();
+        for group in population.of(Kind::Group) {
+            if let Some(gid) = gid(group) {
+                by_gid.entry(gid).or_default().push(group.entry.id);
+            }
+        }
+        for user in population.of(Kind::User) {
+            let Some(gid) = gid(user) else { continue };
+            match by_gid.get(&gid).map_or(&[][..], Vec::as_slice) {
+                [] => {}
+                [group] => self.groups.entry(*group).or_default().push(user.entry.id),
+                several => {
+                    self.shared.entry(gid.to_string()).or_insert_with(|| several.to_vec());
+                    for group in several {
+                        self.undecided.entry(*group).or_default().push(user.entry.id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Numbers that several POSIX groups share while they are somebody's primary group.
+    pub fn shared(&self) -> impl Iterator<Item = (&str, &[SourceId])> {
+        self.shared.iter().map(|(gid, groups)| (gid.as_str(), groups.as_slice()))
+    }
+
+    /// Who may be a direct member of a group, which cannot be said.
+    pub fn undecided(&self, group: SourceId) -> &[SourceId] {
+        self.undecided.get(&group).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who may be within a group, which cannot be said.
+    pub fn undecided_within(&self, group: SourceId, excluded: &BTreeSet<SourceId>) -> Vec<SourceId> {
+        if self.undecided.is_empty() {
+            return Vec::new();
+        }
+        let mut seen = HashSet::from([group]);
+        let mut open = vec![group];
+        let mut undecided = Vec::new();
+        while let Some(group) = open.pop() {
+            undecided.extend(self.undecided(group));
+            let groups = self.direct(group).iter().filter(|id| self.is_group(**id) && !excluded.contains(id));
+            open.extend(groups.filter(|id| seen.insert(**id)));
+        }
+        undecided
     }
 
     /// The direct members of a group.

@@ -5,11 +5,16 @@
 
 use std::fmt::Write as _;
 
-use super::{Entry, Kind, Member, SourceId, search::RawEntry, shape::Shape};
+use super::{Attributes, Entry, Kind, Member, SourceId, search::RawEntry, shape::Shape};
 use crate::dn::Dn;
 
 /// How Active Directory writes entries.
 pub struct ActiveDirectory;
+
+/// SAM_TRUST_ACCOUNT ([MS-SAMR] 2.2.1.9): the account by which another domain signs in.
+const TRUST: i64 = 0x3000_0002;
+/// ADS_UF_INTERDOMAIN_TRUST_ACCOUNT ([MS-ADTS] 2.2.16): the same, among the flags of an account.
+const TRUST_FLAG: i64 = 0x800;
 
 impl Shape for ActiveDirectory {
     fn filter(&self, kind: Kind) -> &'static str {
@@ -25,7 +30,15 @@ impl Shape for ActiveDirectory {
 
     fn attributes(&self, kind: Kind) -> &'static [&'static str] {
         match kind {
-            Kind::User => &["objectGUID", "objectSid", "primaryGroupID", "sAMAccountName", "userPrincipalName", "cn"],
+            Kind::User => &[
+                "objectGUID",
+                "objectSid",
+                "primaryGroupID",
+                "sAMAccountName",
+                "sAMAccountType",
+                "userPrincipalName",
+                "cn",
+            ],
             Kind::Group => &["objectGUID", "objectSid", "sAMAccountName", "cn", "member"],
         }
     }
@@ -47,6 +60,14 @@ impl Shape for ActiveDirectory {
         Some(entry)
     }
 
+    fn passes_over(&self, raw: &RawEntry) -> Option<&'static str> {
+        let number = |name| raw.attributes.text(name).and_then(|text| text.parse::<i64>().ok()).unwrap_or_default();
+        if number("sAMAccountType") == TRUST || number("userAccountControl") & TRUST_FLAG != 0 {
+            return Some("the account of a trust between domains");
+        }
+        lost_a_conflict(&raw.attributes).then_some("the loser of a replication conflict")
+    }
+
     fn by_id(&self, id: SourceId) -> String {
         let mut filter = "(objectGUID=".to_owned();
         for byte in id.to_object_guid() {
@@ -57,5 +78,39 @@ impl Shape for ActiveDirectory {
 
     fn base_of(&self, id: SourceId) -> Option<String> {
         Some(format!("<GUID={id}>"))
+    }
+}
+
+/// Whether two controllers made an object of this name, or with this login, and another one won
+/// ([MS-ADTS] 3.1.1.5.1.4): the loser is renamed, and the other one is who is meant.
+fn lost_a_conflict(attributes: &Attributes) -> bool {
+    let login = attributes.text("sAMAccountName").unwrap_or_default();
+    let name = attributes.text("cn").unwrap_or_default();
+    name.contains("\nCNF:") || login.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("$DUPLICATE-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(attributes: &[(&str, &str)], expect: Option<&str>) {
+        let mut raw = RawEntry { dn: "CN=a,DC=test".to_owned(), attributes: Attributes::default() };
+        for (name, value) in attributes {
+            raw.attributes.extend(name, [value.as_bytes().to_vec()]);
+        }
+        let found = ActiveDirectory.passes_over(&raw);
+        assert_eq!(found.is_some(), expect.is_some(), "{attributes:?}");
+        assert!(found.unwrap_or_default().contains(expect.unwrap_or_default()), "{found:?}");
+    }
+
+    #[test]
+    fn who_is_nobody() {
+        check(&[("sAMAccountType", "805306368"), ("userAccountControl", "512"), ("cn", "CNF:")], None);
+        check(&[("sAMAccountType", "805306370"), ("sAMAccountName", "CHILD$")], Some("trust"));
+        check(&[("userAccountControl", "2080"), ("sAMAccountName", "CHILD$")], Some("trust"));
+        check(&[("sAMAccountName", "$DUPLICATE-452")], Some("conflict"));
+        check(&[("sAMAccountName", "$money$")], None);
+        check(&[("cn", "Ann Bee\nCNF:8b3c1f0e-0000-4000-8000-000000000001")], Some("conflict"));
     }
 }

@@ -6,9 +6,9 @@
 use bytes::BytesMut;
 use ldap3::asn1::{ASNTag, Integer, OctetString, PL, Sequence, StructureTag, Tag, parse_tag, write};
 
-/// The outermost value of some bytes.
+/// The outermost value of some bytes; `None` also where they are nested deeper than anything in LDAP.
 pub fn parse(bytes: &[u8]) -> Option<StructureTag> {
-    parse_tag(bytes).ok().map(|(_, tag)| tag)
+    parse_tag(Some(bytes).filter(|bytes| super::depth::is_shallow(bytes))?).ok().map(|(_, tag)| tag)
 }
 
 /// The parts of a sequence or set.
@@ -71,6 +71,10 @@ mod tests {
     fn malformed_values_are_none() {
         assert!(parse(&[0x30, 0x05, 0x02]).is_none());
         assert!(parse(&[]).is_none());
+        assert!(parse(&[0x30, 0x80].repeat(60_000)).is_some(), "flat, however long");
+        let deep: Vec<u8> =
+            (0..60_000_u32).rev().flat_map(|level| [&[0x30, 0x84][..], &(level * 6).to_be_bytes()].concat()).collect();
+        assert!(parse(&deep).is_none());
         assert!(parse(&[0x02, 0x00]).and_then(number).is_none());
         assert!(parse(&[0x02, 0x01, 0x05]).and_then(parts).is_none());
     }

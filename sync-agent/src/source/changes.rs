@@ -24,7 +24,7 @@ use super::{DirectoryError, Mark, Sink, reader::Reader};
 use crate::config::Flavour;
 
 /// Containers: what may be renamed with people beneath it.
-const CONTAINERS: &str = "(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)(objectClass=domain)(objectClass=locality)";
+pub(in crate::source) const CONTAINERS: &str = "(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)(objectClass=domain)(objectClass=locality)";
 
 impl Reader {
     /// Where the directory is now, by the best mechanism that the server grants. `None` where
@@ -58,6 +58,7 @@ impl Reader {
             Mark::Usn { highest, invocation } => usn::changes(self, *highest, invocation, sink).await,
             Mark::SyncCookie(cookie) => syncrepl::changes(self, cookie, sink).await,
             Mark::Modified(newest) => modified::changes(self, newest, sink).await,
+            Mark::Each(_) => Err(DirectoryError::WatermarkRefused("it is of several sources".to_owned())),
         }
     }
 }

@@ -3,15 +3,17 @@
 //! A server that cannot be reached is passed over; one that refuses the bind ends the search for
 //! one, since the next would refuse it too and failed binds lock accounts.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult};
+use ldap3::{Ldap, LdapResult};
 use rustls::{
     CertificateError, ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
-use super::{DirectoryError, search::in_words};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::{DirectoryError, search::in_words, transport};
 use crate::config::{Bind, SourceSettings, Tls};
 
 /// A bound connection. Dropped at the end of a cycle.
@@ -28,22 +30,16 @@ impl Connection {
         let tls = Arc::new(client_config(&settings.tls)?);
         let mut failures = Vec::new();
         for url in &settings.urls {
-            let connect = LdapConnSettings::new()
-                .set_conn_timeout(settings.timeout)
-                .set_starttls(settings.tls.start_tls && url.starts_with("ldap://"))
-                .set_config(Arc::clone(&tls));
-            match LdapConnAsync::with_settings(connect, url).await {
-                Ok((connection, mut ldap)) => {
-                    tokio::spawn(async move {
-                        if let Err(error) = connection.drive().await {
-                            tracing::debug!(%error, "the connection to the directory ended");
-                        }
-                    });
+            match connect(url, settings, Arc::clone(&tls)).await {
+                Ok(mut ldap) => {
                     bind(&mut ldap, url, settings).await?;
                     return Ok(Self { ldap, url: url.clone() });
                 }
                 Err(error) => {
-                    let error = unreachable_in_words(&error);
+                    let mut error = unreachable_in_words(&error);
+                    if let Some(advice) = wrong_scheme(url, settings).await {
+                        error = format!("{error}; {advice}");
+                    }
                     tracing::warn!(%url, error, "the directory server cannot be reached");
                     failures.push(format!("{url}: {error}"));
                 }
@@ -53,26 +49,109 @@ impl Connection {
     }
 }
 
-/// Why a server could not be reached, and what to change where that is known.
-fn unreachable_in_words(error: &LdapError) -> String {
-    let tls = match error {
-        LdapError::Io { source } => source.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()),
-        _ => None,
+/// What to write where a server speaks TLS and the URL does not, or the other way round. Asked of the server
+/// only when a connection has failed: the two look like silence to each other.
+async fn wrong_scheme(url: &str, settings: &SourceSettings) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let place = rest.split('/').next()?;
+    let (opening, port) = match scheme {
+        "ldap" => (client_hello()?, 389),
+        "ldaps" => (START_TLS.to_vec(), 636),
+        _ => return None,
     };
+    let address = if place.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        place.to_owned()
+    } else {
+        format!("{place}:{port}")
+    };
+    let first = tokio::time::timeout(settings.connect_timeout, async {
+        let mut stream = tokio::net::TcpStream::connect(address.as_str()).await.ok()?;
+        stream.write_all(&opening).await.ok()?;
+        stream.read_u8().await.ok()
+    });
+    match (scheme, first.await.ok()??) {
+        // A record of type handshake (RFC 8446 §5.1): the server has answered the hello.
+        ("ldap", 0x16) => Some(format!(
+            "this port speaks TLS from the first byte: write ldaps://{place}, without source.tls.start_tls"
+        )),
+        // An LDAPMessage (RFC 4511 §4.1.1): the server has answered the request for StartTLS.
+        ("ldaps", 0x30) => Some(format!(
+            "this port does not begin with TLS: write ldap://{place} with source.tls.start_tls = true, or name the port of ldaps, usually 636"
+        )),
+        _ => None,
+    }
+}
+
+/// The request for StartTLS (RFC 4511 §4.14.1), as it goes over the wire.
+const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+
+/// The first bytes of a TLS client.
+fn client_hello() -> Option<Vec<u8>> {
+    let config = client_config(&Tls::default()).ok()?;
+    let name = rustls::pki_types::ServerName::try_from("directory.invalid").ok()?;
+    let mut hello = Vec::new();
+    rustls::ClientConnection::new(Arc::new(config), name).ok()?.write_tls(&mut hello).ok()?;
+    Some(hello)
+}
+
+async fn connect(url: &str, settings: &SourceSettings, tls: Arc<ClientConfig>) -> io::Result<Ldap> {
+    #[cfg(feature = "gssapi")]
+    if matches!(settings.bind, Bind::Gssapi { .. }) {
+        return kerberos(url, settings, tls).await;
+    }
+    transport::open(url, settings.tls.start_tls, tls, settings.connect_timeout).await
+}
+
+/// A connection that the library makes by itself: Kerberos is bound to the TLS connection, or seals
+/// what is sent without one, and both are the library's to do. What such a server sends is not looked
+/// at before; but then it has proved who it is before it is asked for anything.
+#[cfg(feature = "gssapi")]
+async fn kerberos(url: &str, settings: &SourceSettings, tls: Arc<ClientConfig>) -> io::Result<Ldap> {
+    let connect = ldap3::LdapConnSettings::new()
+        .set_conn_timeout(settings.connect_timeout)
+        .set_starttls(settings.tls.start_tls && url.starts_with("ldap://"))
+        .set_config(tls);
+    let connected = ldap3::LdapConnAsync::with_settings(connect, url).await;
+    let (connection, ldap) = connected.map_err(|error| match error {
+        ldap3::LdapError::Io { source } => source,
+        other => io::Error::other(other),
+    })?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.drive().await {
+            tracing::debug!(%error, "the connection to the directory ended");
+        }
+    });
+    Ok(ldap)
+}
+
+/// Why a server could not be reached, and what to change where that is known.
+fn unreachable_in_words(error: &io::Error) -> String {
+    let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     let advice = match tls {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        // A signature is bad where another authority has the name of the one that is known.
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             "; name the authority that signed its certificate in source.tls.ca_file"
         }
         Some(rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        )) => "; its certificate is for another name, which source.urls must use",
+        )) => {
+            "; its certificate is for another name: let source.urls use the name that the certificate has, or give it one with that name (subjectAltName)"
+        }
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => "; its certificate has expired: renew it on the directory server",
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(other)))
+            if other.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            "; the server presents the certificate of an authority (CA:TRUE) as its own: give it one that the authority has signed, and name the authority in source.tls.ca_file"
+        }
         _ => "",
     };
     format!("{error}{advice}")
 }
 
 async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(), DirectoryError> {
-    ldap.with_timeout(settings.timeout);
+    ldap.with_timeout(settings.connect_timeout);
     let (account, answer) = match &settings.bind {
         Bind::Simple { account, password } => (account.as_str(), ldap.simple_bind(account, password.expose()).await),
         Bind::External => ("the external identity", ldap.sasl_external_bind().await),
@@ -88,7 +167,8 @@ async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(
     if rc == 0 {
         return Ok(());
     }
-    Err(DirectoryError::Bind { url: url.to_owned(), account: account.to_owned(), reason: in_words(rc, &text) })
+    let reason = in_words(rc, &text);
+    Err(DirectoryError::Bind { url: url.to_owned(), account: account.to_owned(), code: rc, reason })
 }
 
 /// The host of a URL, without its port.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::dn::Dn;
+use crate::dn::{self, Dn};
 
 /// The identity of an entry: `objectGUID` the way Active Directory's tools print it, or `entryUUID`.
 /// Becomes `externalId`. Renames, moves and changes of case leave it as it is.
@@ -58,14 +58,15 @@ pub enum Kind {
 
 impl Kind {
     /// The kind of an entry by its object classes; `None` for a computer, a contact, a foreign
-    /// principal or a container.
+    /// principal, an alias or a container. A person whose entry is a POSIX group too (RFC 2307bis) is
+    /// a person: one entry has one identity, and can be one resource.
     pub fn of(attributes: &Attributes) -> Option<Self> {
         let mut kind = None;
         for class in attributes.texts("objectClass") {
             match class.to_ascii_lowercase().as_str() {
-                "computer" | "contact" | "foreignsecurityprincipal" => return None,
-                "group" | "groupofnames" | "groupofuniquenames" | "posixgroup" => kind = Some(Self::Group),
-                "user" | "inetorgperson" => kind = kind.or(Some(Self::User)),
+                "computer" | "contact" | "foreignsecurityprincipal" | "alias" => return None,
+                "group" | "groupofnames" | "groupofuniquenames" | "posixgroup" => kind = kind.or(Some(Self::Group)),
+                "user" | "inetorgperson" => kind = Some(Self::User),
                 _ => {}
             }
         }
@@ -78,6 +79,7 @@ impl Kind {
         match () {
             () if is("computer") => "a computer",
             () if is("contact") => "a contact",
+            () if is("alias") => "an alias, which is not followed",
             () if is("foreignSecurityPrincipal") => "a principal of another domain",
             () => "neither a user nor a group",
         }
@@ -123,6 +125,9 @@ pub struct Entry {
     /// [`Intake`](crate::population::Intake) resolves them. Only groups have any.
     #[serde(skip)]
     pub members: Vec<Member>,
+    /// It is a group that must have members (RFC 4519 §3.5, §3.6) and shows none: the account lacks the right.
+    #[serde(skip)]
+    pub hides_members: bool,
 }
 
 /// How a group names one of its members.
@@ -192,6 +197,19 @@ impl Attributes {
         self.texts(name).next()
     }
 
+    /// Puts the value that is meant before the others: values have no order (RFC 4512 §2.3), and the
+    /// first is the one that counts.
+    fn put_first(&mut self, name: &str, is_meant: impl Fn(&str) -> bool) {
+        let values = self.bytes(name);
+        let meant = |value: &&[u8]| std::str::from_utf8(value).is_ok_and(&is_meant);
+        let Some(at) = values.iter().position(meant).filter(|at| *at > 0) else { return };
+        let mut all: BTreeMap<&str, Vec<&[u8]>> = self.iter().collect();
+        if let Some(values) = all.get_mut(name) {
+            values.get_mut(..=at).into_iter().for_each(|values| values.rotate_right(1));
+        }
+        self.0 = encode(&all);
+    }
+
     /// Whether both have the same values, in whatever order.
     pub fn same_values(&self, other: &Self) -> bool {
         let sorted = |(name, mut values): (_, Vec<_>)| {
@@ -253,9 +271,17 @@ fn piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 impl Entry {
-    /// An entry.
-    pub fn new(id: SourceId, kind: Kind, dn: Dn, attributes: Attributes) -> Self {
-        Self { id, kind, dn, attributes, members: Vec::new() }
+    /// An entry. Where an attribute of its RDN has several values, the one in the RDN stands first: it
+    /// is the name by which the directory itself knows the entry, and the others are what it was called
+    /// before, or besides.
+    pub fn new(id: SourceId, kind: Kind, dn: Dn, mut attributes: Attributes) -> Self {
+        for (name, value) in dn.rdn() {
+            let words =
+                |text: &str| dn::folded(text).split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+            // Directories compare names without regard to how many spaces stand between two words.
+            attributes.put_first(name, |text| dn::folded(text) == value || words(text) == words(value));
+        }
+        Self { id, kind, dn, attributes, members: Vec::new(), hides_members: false }
     }
 
     /// Its attributes.
@@ -291,6 +317,43 @@ mod tests {
         assert_eq!(&id.to_object_guid(), b"ABCDEFGHIJKLMNOP");
         assert_eq!(SourceId::parse(&id.to_string()), Some(id));
         assert_eq!(SourceId::from_object_guid(b"short"), None);
+    }
+
+    #[track_caller]
+    fn check_kind(classes: &[&str], expect: Option<Kind>) {
+        let mut attributes = Attributes::default();
+        attributes.extend("objectClass", classes.iter().map(|class| class.as_bytes().to_vec()));
+        assert_eq!(Kind::of(&attributes), expect, "{classes:?}");
+    }
+
+    #[test]
+    fn one_entry_is_one_thing() {
+        check_kind(&["inetOrgPerson", "posixAccount", "posixGroup"], Some(Kind::User));
+        check_kind(&["posixGroup", "groupOfNames", "inetOrgPerson"], Some(Kind::User));
+        check_kind(&["groupOfNames", "posixGroup"], Some(Kind::Group));
+        check_kind(&["top", "alias", "inetOrgPerson"], None);
+        check_kind(&["user", "computer"], None);
+        check_kind(&["organizationalUnit"], None);
+    }
+
+    #[track_caller]
+    fn check_first(dn: &str, name: &str, values: &[&str], expect: &str) {
+        let mut attributes = Attributes::default();
+        attributes.extend(name, values.iter().map(|value| value.as_bytes().to_vec()));
+        let id = SourceId::from_object_guid(b"ABCDEFGHIJKLMNOP").unwrap();
+        let entry = Entry::new(id, Kind::User, Dn::parse(dn).unwrap(), attributes);
+        assert_eq!(entry.attributes().text(name), Some(expect), "{dn}");
+        assert_eq!(entry.attributes().bytes(name).len(), values.len());
+    }
+
+    #[test]
+    fn the_value_of_the_rdn_stands_first() {
+        check_first("uid=jsmith,dc=test", "uid", &["jdoe", "jsmith"], "jsmith");
+        check_first("uid=c,dc=test", "uid", &["a", "b", "C", "d"], "C");
+        check_first("cn=New  Name+uid=x,dc=test", "cn", &["Old", "new name"], "new name");
+        check_first("2.5.4.3=b,dc=test", "cn", &["a", "b"], "b");
+        check_first("cn=b,dc=test", "uid", &["a", "b"], "a");
+        check_first("uid=Doe\\2c J,dc=test", "uid", &["x", "doe, j"], "doe, j");
     }
 
     #[test]

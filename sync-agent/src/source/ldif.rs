@@ -39,9 +39,15 @@ impl Ldif {
         let mut entries = Vec::new();
         for (line, raw) in records(text)? {
             let Some(kind) = Kind::of(&raw.attributes) else { continue };
+            if shape::of(flavour).passes_over(&raw).is_some() {
+                continue;
+            }
             let dn = raw.dn.clone();
             let entry = shape::of(flavour).entry(kind, raw);
-            entries.push(entry.ok_or_else(|| format!("line {line}: {dn} has no identity that can be read"))?);
+            let mut entry = entry.ok_or_else(|| format!("line {line}: {dn} has no identity that can be read"))?;
+            // A file hides nothing.
+            entry.hides_members = false;
+            entries.push(entry);
         }
         Ok(Self { entries, name: "ldif".to_owned() })
     }
@@ -62,7 +68,12 @@ impl Directory for Ldif {
         Ok(())
     }
 
-    async fn holders(&mut self, _held: &[HeldAs], _sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
+    async fn holders(
+        &mut self,
+        _held: &[HeldAs],
+        _referring: &[String],
+        _sink: &mut Sink<'_>,
+    ) -> Result<(), DirectoryError> {
         Ok(())
     }
 

@@ -5,15 +5,20 @@
 //! renamed; members outside of the bases; and last, for each entry that is no longer there, the proof
 //! of its absence. An error anywhere leaves nothing behind.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
-    Coverage, Directory, DirectoryError, Key, Outside, Reading, SourceId, Watermark,
-    absence::{self, Verdict},
+    Coverage, Directory, DirectoryError, HeldAs, Key, Outside, Reading, SourceId, Trace, Watermark,
+    absence::{self, Doubts, Verdict},
+    sightings::{Looked, Sightings, Stray},
 };
 use crate::{
+    dn::Dn,
     number,
-    population::{Finished, Intake, Population},
+    population::{
+        Finished, Intake, Population,
+        absent::{Leaver, OpenNames},
+    },
     problem::{Code, Problem},
     source::Change,
 };
@@ -26,19 +31,25 @@ const MANY: usize = 2_000;
 pub struct Kept {
     /// The population.
     pub population: Population,
-    /// Where to continue.
-    pub watermark: Watermark,
+    /// Where to continue; `None` where the next reading must be full.
+    pub watermark: Option<Watermark>,
+    /// What else is remembered of the directory.
+    pub sightings: Sightings,
 }
 
 /// What is wanted.
 #[derive(Debug)]
 pub struct Question<'a> {
-    /// What is read to prove that the account can read.
-    pub canary: &'a Key,
+    /// What is read to prove that the account can read: one for each source.
+    pub canaries: &'a [&'a Key],
     /// Everything that the target holds from us: whoever of these is not seen must be explained.
     pub known: &'a BTreeSet<SourceId>,
     /// Whether everything is to be read, although there is a watermark.
     pub everything: bool,
+    /// The attributes of people that refer to others, in lower case: `manager`.
+    pub referring: &'a [String],
+    /// Names that the configuration has for entries: where no entry is written so, the server is asked.
+    pub names: &'a [Dn],
 }
 
 /// The directory as it was read.
@@ -54,6 +65,8 @@ pub struct Observation {
     /// Entries that are not as they were kept: what keeping has to write. When this is empty and the
     /// coverage is of changes, the directory has not changed.
     pub changed: BTreeSet<SourceId>,
+    /// What is remembered besides the population.
+    pub sightings: Sightings,
     /// What became of each known object that is not in the population, and of each that was.
     pub departed: Vec<(SourceId, Verdict)>,
     /// Those of them that can make a difference at the target.
@@ -72,12 +85,16 @@ pub async fn observe(
     kept: Option<Kept>,
     question: &Question<'_>,
 ) -> Result<Observation, DirectoryError> {
-    let Some(Kept { population, watermark }) = kept else {
-        return pass(directory, Intake::default(), None, question).await.map_err(|(_, error)| error);
+    let Some(Kept { population, watermark, sightings }) = kept else {
+        return pass(directory, Before::default(), None, question).await.map_err(|(_, error)| error);
     };
-    match pass(directory, Intake::new(population), Some(&watermark), question).await {
+    let start = (population, sightings);
+    let Some(watermark) = watermark else {
+        return pass(directory, start, None, question).await.map_err(|(_, error)| error);
+    };
+    match pass(directory, start, Some(&watermark), question).await {
         Ok(changes) if question.everything => {
-            let before = Intake::new(changes.population);
+            let before = (changes.population, changes.sightings);
             let full = pass(directory, before, None, question).await.map_err(|(_, error)| error)?;
             Ok(Observation {
                 changed: &full.changed | &changes.changed,
@@ -87,31 +104,40 @@ pub async fn observe(
             })
         }
         Ok(changes) => Ok(changes),
-        Err((before, DirectoryError::WatermarkRefused(reason))) => {
+        Err(((before, sightings), DirectoryError::WatermarkRefused(reason))) => {
             tracing::info!(reason, "the directory is read from the beginning");
-            let full = pass(directory, Intake::new(before), None, question).await.map_err(|(_, error)| error)?;
+            let full = pass(directory, (before, sightings), None, question).await.map_err(|(_, error)| error)?;
             Ok(Observation { restarted: Some(reason), ..full })
         }
         Err((_, error)) => Err(error),
     }
 }
 
+/// What was known before a reading.
+type Before = (Population, Sightings);
+
 /// One reading. With an error comes what was there before.
 async fn pass(
     directory: &mut dyn Directory,
-    mut intake: Intake,
+    (before, seen): Before,
     since: Option<&Watermark>,
     question: &Question<'_>,
-) -> Result<Observation, (Population, DirectoryError)> {
-    match take(directory, &mut intake, since, question).await {
-        Err(error) => Err((intake.into_before(), error)),
+) -> Result<Observation, (Before, DirectoryError)> {
+    let mut intake = Intake::new(before).referring(question.referring);
+    let mut sightings = seen.clone();
+    match take(directory, &mut intake, &mut sightings, since, question).await {
+        Err(error) => Err(((intake.into_before(), seen), error)),
         Ok((Reading { coverage, watermark, problems }, departed)) => {
-            let Finished { population, changed, matters, .. } = intake.finish(coverage);
+            let Finished { mut population, changed, matters, .. } = intake.finish(coverage);
+            if let Err(error) = call(directory, &mut population, question.names).await {
+                return Err(((population, seen), error));
+            }
             let sure = !departed.iter().any(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)));
             Ok(Observation {
                 population,
                 coverage,
                 watermark: watermark.filter(|_| sure),
+                sightings,
                 changed,
                 matters,
                 departed,
@@ -126,6 +152,7 @@ async fn pass(
 async fn take(
     directory: &mut dyn Directory,
     intake: &mut Intake,
+    sightings: &mut Sightings,
     since: Option<&Watermark>,
     question: &Question<'_>,
 ) -> Result<(Reading, Vec<(SourceId, Verdict)>), DirectoryError> {
@@ -137,23 +164,43 @@ async fn take(
         directory.again(&missing, &mut |change| intake.take(change)).await?;
     }
     for id in outside {
-        if let Some(entry) = directory.find(&Key::Id(id)).await? {
-            intake.take_outside(entry);
+        match directory.find(&Key::Id(id)).await {
+            Ok(Some(entry)) => intake.take_outside(entry),
+            // It is shown without its identity, or not at all: for the proof.
+            Ok(None) | Err(DirectoryError::Settings(_)) => {}
+            Err(other) => return Err(other),
         }
     }
     if coverage == Coverage::Changes {
         let held = intake.held_as(&intake.missing(coverage));
-        if held.len() > MANY {
+        if held.iter().filter(|one| !matches!(one, HeldAs::Sid(_))).count() > MANY {
             return Err(DirectoryError::WatermarkRefused(format!("{} entries are new or have new names", held.len())));
         }
-        directory.holders(&held, &mut |change| intake.take(change)).await?;
+        directory.holders(&held, question.referring, &mut |change| intake.take_holder(change)).await?;
+    }
+    let witnesses = intake.witnesses(&intake.missing(coverage));
+    if !witnesses.is_empty() {
+        directory.again(&witnesses, &mut |change| intake.take(change)).await?;
     }
     outsiders(directory, intake, coverage).await?;
-    let departed = departed(directory, intake, coverage, question, &mut reading.problems).await?;
+    let departed = departed(directory, intake, sightings, coverage, question, &mut reading.problems).await?;
+    memberships(directory, intake, coverage, &departed, &mut reading.problems).await?;
     Ok((reading, departed))
 }
 
-/// Members outside of the bases, and theirs.
+/// Finds the entries that the configuration names, where it spells a name in another way than they do.
+async fn call(directory: &mut dyn Directory, population: &mut Population, names: &[Dn]) -> Result<(), DirectoryError> {
+    for dn in population.unknown(names.iter().cloned()) {
+        if let Some(id) = directory.outside(&dn).await?.id() {
+            population.call(id, dn);
+        }
+    }
+    Ok(())
+}
+
+/// Members that are written in another way than the entries that were read, or stand outside of the
+/// bases, and the members of those. What the server returns for a name is what the name means: it
+/// compares names as the directory does, with its rules for spaces, case and normal forms.
 async fn outsiders(
     directory: &mut dyn Directory,
     intake: &mut Intake,
@@ -165,11 +212,17 @@ async fn outsiders(
         if open.is_empty() {
             return Ok(());
         }
+        let missing = intake.missing(coverage);
         for dn in open {
-            match directory.outside(&dn).await? {
-                Outside::Member(entry) => intake.take_outside(entry),
-                Outside::Other(what) => intake.is_other(dn.clone(), what),
-                Outside::Unknown => {}
+            let found = directory.outside(&dn).await?;
+            match (found.id().filter(|id| intake.holds(*id, &missing, coverage)), found) {
+                (Some(id), _) => intake.is_called(id, dn.clone()),
+                (None, Outside::Member(entry)) if intake.is_member(&dn) => {
+                    intake.is_called(entry.id, dn.clone());
+                    intake.take_outside(entry);
+                }
+                (None, Outside::Other { what, .. }) => intake.is_other(dn.clone(), what),
+                (None, _) => {}
             }
             asked.insert(dn);
         }
@@ -180,6 +233,7 @@ async fn outsiders(
 async fn departed(
     directory: &mut dyn Directory,
     intake: &mut Intake,
+    sightings: &mut Sightings,
     coverage: Coverage,
     question: &Question<'_>,
     problems: &mut Vec<Problem>,
@@ -188,14 +242,77 @@ async fn departed(
     let unseen = question.known.iter().filter(|id| !intake.holds(**id, &missing, coverage));
     let (shown, unseen): (Vec<_>, Vec<_>) = unseen.copied().partition(|id| intake.proof(*id).is_some());
     missing.extend(unseen);
-    let mut departed = absence::examine(directory, question.canary, &missing).await?;
+    let looked = if coverage == Coverage::Everything || !missing.is_empty() {
+        let seen = directory.containers().await?;
+        sightings.look(&seen, &|container| directory.ignores(container))
+    } else {
+        Looked::default()
+    };
+    let stood = |id: &SourceId| {
+        let before = || Some(Stray { dn: intake.last(*id)?.clone(), out_of_sight: false });
+        let stray = sightings.strays.get(id).cloned().or_else(before)?;
+        Some((*id, Stray { dn: looked.now(&stray.dn), ..stray }))
+    };
+    let last: BTreeMap<SourceId, Stray> = missing.iter().filter_map(stood).collect();
+    let gone_from: BTreeSet<Dn> = last.values().map(|stray| stray.dn.clone()).collect();
+    let mut doubts = doubts(directory, intake, looked.lost, coverage, &gone_from).await?;
+    let unwitnessed = intake.unwitnessed(&missing, coverage);
+    doubts.unwitnessed = unwitnessed.iter().filter_map(|id| Some(last.get(id)?.dn.clone())).collect();
+    let mut departed = absence::examine(directory, question.canaries, &missing, &last, &doubts).await?;
     for (id, verdict) in &departed {
         match verdict {
             Verdict::Gone(proof) => intake.take(Change::Delete(*id, proof.clone())),
             Verdict::Unknown(_) => intake.take(Change::Present(*id)),
-            Verdict::Elsewhere(_) => {}
+            Verdict::Elsewhere(_) | Verdict::OutOfSight { .. } => {}
         }
     }
+    tell(&departed, problems);
+    sightings.judge(&departed, &last);
+    departed.extend(shown.into_iter().filter_map(|id| Some((id, Verdict::Gone(intake.proof(id)?)))));
+    Ok(departed)
+}
+
+/// Why those who left their place may not be gone. Nothing is asked where nobody is missing.
+async fn doubts(
+    directory: &mut dyn Directory,
+    intake: &Intake,
+    containers: Vec<Dn>,
+    coverage: Coverage,
+    gone_from: &BTreeSet<Dn>,
+) -> Result<Doubts, DirectoryError> {
+    let mut doubts = Doubts { containers, ..Doubts::default() };
+    if gone_from.is_empty() {
+        return Ok(doubts);
+    }
+    if let Some(seen) = directory.everything_seen().await? {
+        // What is shown without its identity may be anybody.
+        let nameless = seen.iter().filter(|(id, _)| id.is_none()).map(|(_, dn)| dn);
+        let moved = |dn: &&Dn| directory.covers(dn) || gone_from.iter().any(|gone| gone.has_rdn_of(dn));
+        doubts.hidden.extend(nameless.filter(moved).cloned());
+        let names: HashSet<Dn> = seen.into_iter().map(|(_, dn)| dn).collect();
+        let mut silent = intake.silent_containers(&names);
+        silent.retain(|container, _| !directory.proves_by_identity(container));
+        for (container, children) in silent {
+            for child in children {
+                if !gone_from.contains(&child) || directory.trace_name(&child).await? != Trace::Vacant {
+                    doubts.containers.push(container);
+                    break;
+                }
+            }
+        }
+    }
+    let OpenNames { dangling, suspicious } = intake.open_names(coverage, gone_from);
+    for name in suspicious {
+        if directory.trace_name(&name).await? != Trace::Vacant {
+            doubts.hidden.push(name);
+        }
+    }
+    doubts.dangling = dangling;
+    Ok(doubts)
+}
+
+/// Says how many cannot be seen, once for each way.
+fn tell(departed: &[(SourceId, Verdict)], problems: &mut Vec<Problem>) {
     let mut unknown = departed.iter().filter_map(|(_, verdict)| match verdict {
         Verdict::Unknown(reason) => Some(reason),
         _ => None,
@@ -209,6 +326,70 @@ async fn departed(
         problems.retain(|problem| problem.code != Code::AbsenceUnproved);
         problems.push(Problem { code: Code::AbsenceUnproved, subject: None, message });
     }
-    departed.extend(shown.into_iter().filter_map(|id| Some((id, Verdict::Gone(intake.proof(id)?)))));
-    Ok(departed)
+    let mut out_of_sight = departed.iter().filter_map(|(_, verdict)| match verdict {
+        Verdict::OutOfSight { reason, .. } => Some(reason),
+        _ => None,
+    });
+    if let Some(reason) = out_of_sight.next() {
+        let message = format!(
+            "{} left its place and may stand where the account sees nothing: {reason}. What is out of sight is treated as out of scope and not as deleted. Let the account see that part of the tree; a container that was deleted can be named in `source.ignored_containers`",
+            number::of(out_of_sight.count() + 1, "entry")
+        );
+        problems.push(Problem { code: Code::AbsenceUnproved, subject: None, message });
+    }
+}
+
+/// Keeps the memberships that a group no longer shows, where they were not ended but hidden.
+async fn memberships(
+    directory: &mut dyn Directory,
+    intake: &mut Intake,
+    coverage: Coverage,
+    departed: &[(SourceId, Verdict)],
+    problems: &mut Vec<Problem>,
+) -> Result<(), DirectoryError> {
+    let unseen = departed.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)));
+    let unseen: BTreeSet<SourceId> = unseen.map(|(id, _)| *id).collect();
+    let leavers = intake.leavers(&intake.missing(coverage), coverage);
+    let mut kept: BTreeMap<Dn, usize> = BTreeMap::new();
+    for leaver in leavers {
+        // Whoever is not seen may have another name by now, and be a member under that.
+        if unseen.contains(&leaver.member) || !has_left(directory, &leaver).await? {
+            intake.keep_member(leaver.group, leaver.member);
+            *kept.entry(leaver.dn).or_default() += 1;
+        }
+    }
+    problems.extend(kept.into_iter().map(|(group, number)| Problem {
+        code: Code::MembershipUnproved,
+        subject: None,
+        message: format!(
+            "the group {group} no longer shows {}, and the directory does not say that they have left: they stay. Let the account read, search and compare the members of the group",
+            number::of(number, "member")
+        ),
+    }));
+    Ok(())
+}
+
+/// Whether somebody left a group, and is not only hidden. An account that may not compare what it reads
+/// cannot ask: then what it reads is believed.
+async fn has_left(directory: &mut dyn Directory, leaver: &Leaver) -> Result<bool, DirectoryError> {
+    if let Some(name) = &leaver.unread {
+        match directory.find(&Key::Id(leaver.member)).await {
+            Ok(Some(entry)) if entry.dn == *name => {}
+            Ok(_) | Err(DirectoryError::Settings(_)) => return Ok(false),
+            Err(other) => return Err(other),
+        }
+    }
+    let mut sure = true;
+    for held in &leaver.held_as {
+        match directory.still_has(&leaver.dn, held).await? {
+            Some(true) => return Ok(false),
+            Some(false) => {}
+            None => sure = false,
+        }
+    }
+    match &leaver.shown {
+        _ if sure => Ok(true),
+        Some(shown) => Ok(directory.still_has(&leaver.dn, shown).await?.is_none()),
+        None => Ok(false),
+    }
 }

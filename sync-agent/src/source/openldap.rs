@@ -1,7 +1,7 @@
 //! How OpenLDAP, 389 Directory Server and other LDAP servers write entries: groups of names, POSIX
 //! groups, and an operational attribute for the identity.
 
-use super::{Entry, Kind, Member, SourceId, search::RawEntry, shape::Shape};
+use super::{Attributes, Entry, Kind, Member, SourceId, search::RawEntry, shape::Shape};
 use crate::dn::Dn;
 
 /// How such a directory writes entries.
@@ -15,7 +15,9 @@ impl Shape for Named {
     fn filter(&self, kind: Kind) -> &'static str {
         match kind {
             Kind::User => "(objectClass=inetOrgPerson)",
-            Kind::Group => "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))",
+            Kind::Group => {
+                "(&(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))(!(objectClass=inetOrgPerson)))"
+            }
         }
     }
 
@@ -25,8 +27,8 @@ impl Shape for Named {
 
     fn attributes(&self, kind: Kind) -> &'static [&'static str] {
         match kind {
-            Kind::User => &["uid", "cn"],
-            Kind::Group => &["cn", "member", "uniqueMember", "memberUid"],
+            Kind::User => &["uid", "cn", "gidNumber"],
+            Kind::Group => &["cn", "gidNumber", "member", "uniqueMember", "memberUid", "objectClass"],
         }
     }
 
@@ -45,9 +47,17 @@ impl Shape for Named {
         let names: Vec<_> = ["member", "uniqueMember"].iter().flat_map(|name| raw.attributes.take(name)).collect();
         let logins = raw.attributes.take("memberUid");
         let mut entry = Entry::new(id, kind, dn, raw.attributes);
+        // The schema of 389 Directory Server lets a group of names be empty.
+        entry.hides_members = self.id == "entryUUID" && names.is_empty() && must_have_members(entry.attributes());
         entry.members.extend(names.into_iter().map(Member::named));
         entry.members.extend(logins.into_iter().map(Member::login));
         Some(entry)
+    }
+
+    fn passes_over(&self, raw: &RawEntry) -> Option<&'static str> {
+        // 389 Directory Server puts the identity of the loser into its name.
+        let lost = Dn::parse(&raw.dn).is_ok_and(|dn| dn.rdn().any(|(name, _)| name == "nsuniqueid"));
+        lost.then_some("the loser of a replication conflict")
     }
 
     fn by_id(&self, id: SourceId) -> String {
@@ -62,10 +72,24 @@ impl Shape for Named {
     }
 }
 
+/// Whether a group of these classes has at least one member (RFC 4519 §3.5, §3.6).
+pub fn must_have_members(attributes: &Attributes) -> bool {
+    let must = |class: &str| ["groupOfNames", "groupOfUniqueNames"].iter().any(|one| class.eq_ignore_ascii_case(one));
+    attributes.texts("objectClass").any(must)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Attributes;
+
+    #[test]
+    fn the_loser_of_a_conflict_is_nobody() {
+        let named = |dn: &str| RawEntry { dn: dn.to_owned(), attributes: Attributes::default() };
+        let shape = Named { id: "nsUniqueId" };
+        assert!(shape.passes_over(&named("nsuniqueid=66446001-1dd211b2+uid=ann,ou=people,dc=test")).is_some());
+        assert!(shape.passes_over(&named("uid=ann+nsuniqueid=66446001-1dd211b2,dc=test")).is_some());
+        assert!(shape.passes_over(&named("uid=nsuniqueid,ou=people,dc=test")).is_none());
+    }
 
     #[test]
     fn both_ways_of_writing_an_identity() {

@@ -11,6 +11,9 @@ use super::{
     search::{self, Search},
 };
 
+/// So many members a group may have.
+const MOST: usize = 50_000_000;
+
 /// Some of the members of a group.
 #[derive(Debug, Default)]
 pub struct Range {
@@ -44,7 +47,12 @@ pub async fn complete(
         search::search(ldap, &search, &mut |mut raw| range = take(&mut raw.attributes)).await?;
         // A group that has shrunk meanwhile has no such range: it ends here.
         let Range { members, next: following } = range.unwrap_or_default();
-        next = following.filter(|following| *following > from);
+        // Whoever stands in a range that does not come would be taken out of the group.
+        let stuck = following.is_some_and(|following| following <= from);
+        if stuck || entry.members.len() > MOST {
+            return Err(search.refused(0, "the ranges of a group's members do not go on, or do not end"));
+        }
+        next = following;
         entry.members.extend(members);
     }
     Ok(())

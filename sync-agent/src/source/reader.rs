@@ -4,15 +4,15 @@
 //! else: a mechanism says who changed, and only a read with the configured filter beneath the
 //! configured bases says what an entry is. So filters mean the same in every mode.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use ldap3::Scope;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Watermark,
-    changes,
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Trace,
+    Watermark, changes,
     connection::Connection,
     ranges, referral,
     root_dse::RootDse,
@@ -20,7 +20,7 @@ use super::{
     shape::{self, Shape},
 };
 use crate::{
-    config::{Flavour, SearchSettings, SourceSettings},
+    config::{Flavour, SearchSettings, SourceSettings, Tls},
     dn::Dn,
     mapping::active,
     problem::{Code, Problem},
@@ -42,6 +42,8 @@ pub struct Reader {
     pub(in crate::source) newest: Option<String>,
     /// How many references were followed to come here.
     pub(in crate::source) depth: usize,
+    /// What was found and is neither a user nor a group, and how often.
+    passed: BTreeMap<&'static str, usize>,
     /// Whether a reference was followed: then no watermark of this server covers all that was read.
     pub(in crate::source) followed: bool,
 }
@@ -74,14 +76,16 @@ impl Reader {
             mapped,
             problems: Vec::new(),
             newest: None,
+            passed: BTreeMap::new(),
             depth: 0,
             followed: false,
         })
     }
 
     /// The same search at the server that a reference names.
-    pub(in crate::source) async fn elsewhere(&self, url: String) -> Result<Self, DirectoryError> {
-        let settings = SourceSettings { urls: vec![url], flavour: Some(self.flavour), ..self.settings.clone() };
+    pub(in crate::source) async fn elsewhere(&self, url: String, start_tls: bool) -> Result<Self, DirectoryError> {
+        let tls = Tls { start_tls, ..self.settings.tls.clone() };
+        let settings = SourceSettings { urls: vec![url], flavour: Some(self.flavour), tls, ..self.settings.clone() };
         let there = Self::open(&settings, self.mapped.clone()).await?;
         Ok(Self { depth: self.depth + 1, ..there })
     }
@@ -128,6 +132,35 @@ impl Reader {
         self.settings.users.bases.iter().chain(&self.settings.groups.bases)
     }
 
+    /// The domain of Active Directory that this server holds.
+    pub(in crate::source) fn domain(&self) -> Option<Dn> {
+        let domain = || self.root.contents().into_iter().next();
+        if self.flavour == Flavour::ActiveDirectory { domain() } else { None }
+    }
+
+    /// How deep the innermost base or naming context around a name lies; `None` where this server does not
+    /// hold it. One that does not say what it holds may hold anything, and is the last to be asked.
+    pub(in crate::source) fn holds_at(&self, dn: &Dn) -> Option<usize> {
+        let contexts = self.root.naming_contexts();
+        let unsaid = contexts.is_empty().then_some(0);
+        let around = self.bases().chain(&contexts).filter(|base| dn.is_within(base)).map(Dn::depth).max();
+        around.or(unsaid)
+    }
+
+    /// The name of the one entry of this filter in the domain.
+    pub(in crate::source) async fn named_by(&mut self, filter: &str) -> Result<Option<Dn>, DirectoryError> {
+        let Some(domain) = self.domain() else { return Ok(None) };
+        let attributes = ["1.1".to_owned()];
+        let search = Search {
+            scope: Scope::Subtree,
+            filter,
+            ..Search::one(domain.as_str(), &attributes, self.settings.timeout)
+        };
+        let mut found = None;
+        search::search(&mut self.connection.ldap, &search, &mut |raw| found = Dn::parse(&raw.dn).ok()).await?;
+        Ok(found)
+    }
+
     /// What a watermark is good for, in hexadecimal: this server, asked for this.
     pub(in crate::source) fn fingerprint(&self) -> String {
         let mut digest = Sha256::new();
@@ -144,6 +177,9 @@ impl Reader {
     async fn everything(&mut self, sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
         for place in self.places() {
             self.read_place(&place, sink).await?;
+        }
+        for (what, number) in std::mem::take(&mut self.passed) {
+            tracing::info!(number, what, "entries were passed over");
         }
         Ok(())
     }
@@ -178,9 +214,13 @@ impl Reader {
             page_size: Some(self.settings.page_size),
             ..Search::one(&place.base, &attributes, self.settings.timeout)
         };
-        let (shape, newest, problems) = (self.shape, &mut self.newest, &mut self.problems);
+        let (shape, newest, problems, passed) = (self.shape, &mut self.newest, &mut self.problems, &mut self.passed);
         let mut partial = Vec::new();
         let mut take = |mut raw: RawEntry| {
+            if let Some(what) = shape.passes_over(&raw) {
+                *passed.entry(what).or_default() += 1;
+                return;
+            }
             let range = ranges::take(&mut raw.attributes);
             match identified(shape, place.kind, raw, newest) {
                 Ok(entry) => match range {
@@ -203,12 +243,20 @@ impl Reader {
         referral::handle(self, place, done.referrals, sink).await
     }
 
-    /// Makes a raw entry of a search that is not [`Self::read_place`]'s whole.
+    /// Makes a raw entry of a search that is not [`Self::read_place`]'s whole; `None` for what is
+    /// passed over.
     pub(in crate::source) async fn whole(
         &mut self,
         kind: Kind,
-        mut raw: RawEntry,
+        raw: RawEntry,
     ) -> Result<Option<Entry>, DirectoryError> {
+        if self.shape.passes_over(&raw).is_some() {
+            return Ok(None);
+        }
+        self.taken(kind, raw).await
+    }
+
+    async fn taken(&mut self, kind: Kind, mut raw: RawEntry) -> Result<Option<Entry>, DirectoryError> {
         let range = ranges::take(&mut raw.attributes);
         match identified(self.shape, kind, raw, &mut self.newest) {
             Ok(mut entry) => {
@@ -347,12 +395,22 @@ impl Directory for Reader {
         self.read_again(ids, sink).await
     }
 
-    async fn holders(&mut self, held: &[HeldAs], sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
-        let groups = self.filter(Kind::Group).to_owned();
+    async fn holders(
+        &mut self,
+        held: &[HeldAs],
+        referring: &[String],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), DirectoryError> {
+        let held: Vec<HeldAs> = held.iter().filter(|one| !matches!(one, HeldAs::Sid(_))).cloned().collect();
         for batch in held.chunks(BATCH) {
-            let filter = shape::holders_filter(self.shape, &groups, batch);
-            for place in self.places().into_iter().filter(|place| place.kind == Kind::Group) {
-                self.read_place(&Place { filter: filter.clone(), ..place }, sink).await?;
+            for place in self.places() {
+                let filter = match place.kind {
+                    Kind::User => shape::referring_filter(&place.filter, batch, referring),
+                    Kind::Group => Some(shape::holders_filter(self.shape, &place.filter, batch)),
+                };
+                if let Some(filter) = filter {
+                    self.read_place(&Place { filter, ..place }, sink).await?;
+                }
             }
         }
         Ok(())
@@ -365,10 +423,16 @@ impl Directory for Reader {
             other => other?,
         };
         let Some(mut raw) = raw else { return Ok(Outside::Unknown) };
-        let Some(kind) = Kind::of(&raw.attributes) else { return Ok(Outside::Other(Kind::other(&raw.attributes))) };
+        let other = |what| Ok(Outside::Other { id: self.shape.id(&raw), what });
+        if let Some(what) = self.shape.passes_over(&raw) {
+            return other(what);
+        }
+        let Some(kind) = Kind::of(&raw.attributes) else { return other(Kind::other(&raw.attributes)) };
         let settings = self.search_settings(kind);
+        // As the server spells it, which is how the bases' own entries are spelt.
+        let dn = Dn::parse(&raw.dn).unwrap_or_else(|_| dn.clone());
         if settings.filter.is_some() && settings.bases.iter().any(|base| dn.is_within(base)) {
-            return Ok(Outside::Other("left out by the filter"));
+            return other("left out by the filter");
         }
         raw.attributes.take("objectClass");
         Ok(self.whole(kind, raw).await?.map_or(Outside::Unknown, Outside::Member))
@@ -377,12 +441,59 @@ impl Directory for Reader {
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {
         let Some(mut raw) = self.lookup(key).await? else { return Ok(None) };
         let (dn, kind) = (raw.dn.clone(), Kind::of(&raw.attributes).unwrap_or(Kind::User));
+        // Every entry has one: a filter that no longer finds it was not left, it cannot be tried.
+        if matches!(key, Key::Id(_)) && raw.attributes.bytes("objectClass").is_empty() {
+            return Err(DirectoryError::Settings(format!("{dn:?} can be read, but not its objectClass")));
+        }
         raw.attributes.take("objectClass");
-        let entry = self.whole(kind, raw).await?;
+        // Whatever it is, it is there: also what a reading passes over.
+        let entry = self.taken(kind, raw).await?;
         // To say None here would be to say that the entry is gone.
         entry.map(Some).ok_or_else(|| {
             DirectoryError::Settings(format!("{dn:?} can be read, but not its {}", self.shape.id_attribute()))
         })
+    }
+
+    async fn trace(&mut self, id: SourceId, last: Option<&Dn>) -> Result<Trace, DirectoryError> {
+        let foreign = last.is_some_and(|dn| self.holds_at(dn).is_none());
+        Ok(match self.trace_object(id, last).await? {
+            // Where it stood is a source no longer: that nothing of it is here proves nothing.
+            Trace::Nowhere | Trace::Vacant | Trace::Taken | Trace::Silent(_) if foreign => Trace::Foreign,
+            trace => trace,
+        })
+    }
+
+    async fn trace_name(&mut self, dn: &Dn) -> Result<Trace, DirectoryError> {
+        let contexts = self.root.naming_contexts();
+        if !contexts.is_empty() && !contexts.iter().any(|context| dn.is_within(context)) {
+            return Ok(Trace::Vacant);
+        }
+        self.trace_name_of(dn, None).await
+    }
+
+    async fn still_has(&mut self, group: &Dn, member: &HeldAs) -> Result<Option<bool>, DirectoryError> {
+        self.has_member(group, member).await
+    }
+
+    async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
+        self.all_containers().await
+    }
+
+    async fn everything_seen(&mut self) -> Result<Option<Vec<(Option<SourceId>, Dn)>>, DirectoryError> {
+        match self.flavour {
+            Flavour::ActiveDirectory => Ok(None),
+            _ => Ok(Some(Self::everything_seen(self).await?)),
+        }
+    }
+
+    fn covers(&self, dn: &Dn) -> bool {
+        self.bases().any(|base| dn.is_within(base))
+    }
+
+    fn ignores(&self, container: &Dn) -> bool {
+        let ignored = self.settings.ignored_containers.iter().any(|ignored| container.is_within(ignored));
+        // Of a source that is none any more.
+        ignored || self.holds_at(container).is_none()
     }
 
     fn server(&self) -> &str {

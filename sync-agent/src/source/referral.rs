@@ -1,8 +1,9 @@
 //! References to other servers (RFC 4511 §4.5.3): followed, refused or reported, never lost.
 //!
-//! Following one opens a connection with the account and the TLS settings of the configuration. A
-//! reference in plain text found through TLS is followed by TLS, since otherwise a reference would
-//! decide how the password travels.
+//! Following one opens a connection with the account and the TLS settings of the configuration: the
+//! directory decides to whom the account's password goes, which is said each time. How it travels is not
+//! the directory's to decide: a password follows a reference by TLS or not at all, also where the
+//! configuration allows plain text to the servers that it names itself.
 
 use ldap3::Scope;
 use percent_encoding::percent_decode_str;
@@ -12,7 +13,7 @@ use super::{
     reader::{Place, Reader},
 };
 use crate::{
-    config::Referrals,
+    config::{Bind, Referrals},
     dn::Dn,
     problem::{Code, Problem},
 };
@@ -69,14 +70,11 @@ async fn follow(
     reference: Reference,
     sink: &mut Sink<'_>,
 ) -> Result<(), DirectoryError> {
-    let secured = reader.connection.url.starts_with("ldaps://") && reference.server.starts_with("ldap://");
-    let server = if secured {
-        let host = reference.server.trim_start_matches("ldap://");
-        format!("ldaps://{}", host.trim_end_matches(":389"))
-    } else {
-        reference.server
-    };
-    let mut there = reader.elsewhere(server).await?;
+    let (server, start_tls) = protected(&reference.server, &reader.connection.url, reader.settings.tls.start_tls);
+    if matches!(reader.settings.bind, Bind::Simple { .. }) {
+        tracing::warn!(server, "a reference is followed, and the account's password sent there by TLS");
+    }
+    let mut there = reader.elsewhere(server, start_tls).await?;
     let place = Place {
         base: reference.base.unwrap_or_else(|| place.base.clone()),
         scope: reference.scope.unwrap_or(place.scope),
@@ -86,6 +84,18 @@ async fn follow(
     reader.followed = true;
     there.problems.drain(..).for_each(|problem| reader.report(problem));
     read
+}
+
+/// How the server of a reference is reached, and whether StartTLS is used there: by TLS, as the server
+/// that named it where that has a port of its own for TLS, and else by StartTLS.
+fn protected(server: &str, from: &str, start_tls: bool) -> (String, bool) {
+    let Some(host) = server.strip_prefix("ldap://") else { return (server.to_owned(), start_tls) };
+    let bare = host.strip_suffix(":389").unwrap_or(host);
+    let has_port = bare.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+    if from.starts_with("ldaps://") && !has_port {
+        return (format!("ldaps://{bare}"), start_tls);
+    }
+    (server.to_owned(), true)
 }
 
 impl Reader {
@@ -137,6 +147,23 @@ mod tests {
         let reference = Reference::parse(url).unwrap();
         assert_eq!(reference, Reference { server: server.into(), base: base.map(Into::into), scope });
         assert_eq!(reference.is_partition(), partition, "{url}");
+    }
+
+    #[test]
+    fn a_reference_is_followed_by_tls_or_not_at_all() {
+        for (server, from, expect) in [
+            ("ldap://b.test", "ldaps://a.test", ("ldaps://b.test", false)),
+            ("ldap://b.test:389", "ldaps://a.test:636", ("ldaps://b.test", false)),
+            ("ldap://[::1]:389", "ldaps://a.test", ("ldaps://[::1]", false)),
+            ("ldap://[::1]", "ldaps://a.test", ("ldaps://[::1]", false)),
+            ("ldap://b.test:3890", "ldaps://a.test", ("ldap://b.test:3890", true)),
+            ("ldap://b.test", "ldap://a.test", ("ldap://b.test", true)),
+            ("ldap://b.test", "ldapi://%2Frun%2Fldapi", ("ldap://b.test", true)),
+            ("ldaps://b.test", "ldap://a.test", ("ldaps://b.test", false)),
+        ] {
+            let (server, start_tls) = protected(server, from, false);
+            assert_eq!((server.as_str(), start_tls), expect, "{from}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{
     Directory, DirectoryError, Kind, Mark,
+    openldap::must_have_members,
     reader::Reader,
     search::{self, Search},
 };
@@ -32,6 +33,10 @@ pub struct Rights {
     pub flavour: String,
     /// Whether the canary can be read, without which no absence is ever proved.
     pub canary: bool,
+    /// The filter that makes an entry a user.
+    pub user_filter: String,
+    /// The filter that makes an entry a group.
+    pub group_filter: String,
     /// How many users the first page shows.
     pub users: usize,
     /// How many groups the first page shows.
@@ -40,6 +45,8 @@ pub struct Rights {
     pub account_state: BTreeMap<&'static str, usize>,
     /// How many of these groups show members.
     pub groups_with_members: usize,
+    /// How many of these groups show none, although a group of their class has at least one.
+    pub groups_that_hide_members: usize,
     /// The mechanism by which changes are followed; `None` where every reading is full.
     pub mechanism: Option<&'static str>,
     /// Whether deletions are shown at once. Otherwise the full comparison finds them.
@@ -55,7 +62,8 @@ pub struct Rights {
 pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<Rights, DirectoryError> {
     let mut reader = Reader::open(settings, mapped).await?;
     let canary = reader.find(&settings.canary).await?.is_some();
-    let (mut users, mut groups, mut groups_with_members) = (0, 0, 0);
+    let (mut users, mut groups, mut groups_with_members, mut groups_that_hide_members) = (0, 0, 0, 0);
+    let must = matches!(reader.flavour, Flavour::OpenLdap | Flavour::Generic);
     let mut account_state = BTreeMap::from(states(reader.flavour).map(|name| (name, 0)));
     for place in reader.places() {
         let attributes = reader.attributes(place.kind);
@@ -75,7 +83,9 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
             Kind::Group => {
                 groups += 1;
                 let mut names = raw.attributes.iter().map(|(name, _)| name);
-                groups_with_members += usize::from(names.any(|name| name.contains("member")));
+                let shows = names.any(|name| name.contains("member"));
+                groups_with_members += usize::from(shows);
+                groups_that_hide_members += usize::from(must && !shows && must_have_members(&raw.attributes));
             }
         };
         match search::search(&mut reader.connection.ldap, &search, &mut take).await {
@@ -84,6 +94,11 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
             Err(other) => return Err(other),
         }
     }
+    let filter = |kind| {
+        let place = reader.places().into_iter().find(|place| place.kind == kind);
+        place.map(|place| place.filter).unwrap_or_default()
+    };
+    let (user_filter, group_filter) = (filter(Kind::User), filter(Kind::Group));
     let mark = reader.mark().await?;
     let deleted_objects = match reader.flavour {
         Flavour::ActiveDirectory => Some(deleted_objects(&mut reader).await?),
@@ -98,10 +113,13 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
         server: reader.server().to_owned(),
         flavour: reader.flavour.to_string(),
         canary,
+        user_filter,
+        group_filter,
         users,
         groups,
         account_state,
         groups_with_members,
+        groups_that_hide_members,
         sees_deletions: mark.as_ref().is_some_and(Mark::shows_deletions) || deleted_objects == Some(true),
         mechanism: mark.as_ref().map(Mark::mechanism).or(match reader.flavour {
             Flavour::Ds389 | Flavour::Generic => Some("modifyTimestamp"),

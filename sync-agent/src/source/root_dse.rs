@@ -54,6 +54,11 @@ impl RootDse {
         }
     }
 
+    /// Whether this is Samba, which compares whatever the account may read.
+    pub fn is_samba(&self) -> bool {
+        self.0.texts("vendorName").any(|vendor| vendor.contains("Samba"))
+    }
+
     /// Whether the server says that it has a control.
     pub fn supports(&self, oid: &str) -> bool {
         self.0.texts("supportedControl").any(|supported| supported == oid)
@@ -62,6 +67,21 @@ impl RootDse {
     /// What the server holds.
     pub fn naming_contexts(&self) -> Vec<Dn> {
         self.0.texts("namingContexts").filter_map(|text| Dn::parse(text).ok()).collect()
+    }
+
+    /// Where people and groups can be: the domain of Active Directory, else every naming context that is no
+    /// administration of the server itself.
+    pub fn contents(&self) -> Vec<Dn> {
+        match self.0.text("defaultNamingContext").and_then(|text| Dn::parse(text).ok()) {
+            Some(domain) if self.flavour() == Flavour::ActiveDirectory => vec![domain],
+            _ => {
+                let own = |nc: &Dn| {
+                    let text = nc.as_str().to_ascii_lowercase();
+                    text.starts_with("cn=") || text.starts_with("o=netscaperoot")
+                };
+                self.naming_contexts().into_iter().filter(|nc| !own(nc)).collect()
+            }
+        }
     }
 
     /// The innermost naming context around all of these names.

@@ -6,15 +6,14 @@
 //! both are looked at, in this order: no error from the stream, then result 0. Everything else is an
 //! error, and what was returned until then is to be dropped.
 //!
-//! Searches are paged (RFC 2696): the library has no back-pressure, and servers refuse large
+//! Searches are paged ([`super::paging`]): the library has no back-pressure, and servers refuse large
 //! answers. Entries are taken apart here, without the library's own function, which panics on an
 //! answer that is malformed.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use ldap3::{
     Ldap, LdapError, ResultEntry, Scope, SearchOptions, SearchStream,
-    adapters::{Adapter, PagedResults},
     asn1::StructureTag,
     controls::{Control, RawControl},
 };
@@ -23,6 +22,7 @@ use super::{
     DirectoryError,
     ber::{octets, parts},
     entry::Attributes,
+    paging::Pages,
 };
 
 /// What is asked for.
@@ -147,21 +147,35 @@ pub async fn answers(
     search: &Search<'_>,
     take: &mut (dyn FnMut(Answer) + Send),
 ) -> Result<End, DirectoryError> {
-    ldap.with_timeout(search.timeout);
-    let mut stream = open(ldap, search).await?;
+    let endless = |reason| search.refused(0, reason);
+    let mut pages = Pages::new(search.page_size);
     let mut referrals = Vec::new();
-    while let Some(answer) = stream.next().await.map_err(|error| search.lost(&error))? {
-        match sort(answer) {
-            Sorted::Reference(urls) => referrals.extend(urls),
-            Sorted::Answer(answer) => take(answer),
-            Sorted::Malformed => return Err(search.refused(0, "an answer could not be taken apart")),
+    loop {
+        ldap.with_timeout(search.timeout);
+        let mut stream = open(ldap, search, pages.request()).await?;
+        while let Some(answer) = stream.next().await.map_err(|error| search.lost(&error))? {
+            match sort(answer) {
+                Sorted::Reference(urls) => referrals.extend(urls),
+                Sorted::Answer(answer) => {
+                    if let Answer::Entry(entry, _) = &answer {
+                        pages.take(&entry.dn).map_err(endless)?;
+                    }
+                    take(answer);
+                }
+                Sorted::Malformed => return Err(search.refused(0, "an answer could not be taken apart")),
+            }
         }
-    }
-    let result = stream.finish().await;
-    match result.rc {
-        0 => Ok(End::Whole(Done { referrals, controls: result.ctrls })),
-        32 => Ok(End::NoSuchObject),
-        code => Err(search.refused(code, in_words(code, &result.text))),
+        let result = stream.finish().await;
+        match result.rc {
+            0 => {}
+            32 => return Ok(End::NoSuchObject),
+            code => return Err(search.refused(code, in_words(code, &result.text))),
+        }
+        let done = Done { referrals: mem::take(&mut referrals), controls: result.ctrls };
+        if !pages.is_another(&done).map_err(endless)? {
+            return Ok(End::Whole(done));
+        }
+        referrals = done.referrals;
     }
 }
 
@@ -175,7 +189,7 @@ pub struct Endless {
 impl Endless {
     /// Begins one.
     pub async fn open(ldap: &mut Ldap, search: &Search<'_>) -> Result<Self, DirectoryError> {
-        let stream = open(ldap, search).await?;
+        let stream = open(ldap, search, None).await?;
         Ok(Self { stream, base: search.base.to_owned(), filter: search.filter.to_owned() })
     }
 
@@ -199,17 +213,16 @@ impl Endless {
 async fn open(
     ldap: &mut Ldap,
     search: &Search<'_>,
+    page: Option<RawControl>,
 ) -> Result<SearchStream<'static, String, Vec<String>>, DirectoryError> {
-    let paging: Vec<Box<dyn Adapter<'static, String, Vec<String>>>> =
-        search.page_size.into_iter().map(|size| Box::new(PagedResults::new(size)) as Box<_>).collect();
+    let controls: Vec<RawControl> = search.controls.iter().cloned().chain(page).collect();
     if search.size_limit > 0 {
         ldap.with_search_options(SearchOptions::new().sizelimit(search.size_limit));
     }
-    if !search.controls.is_empty() {
-        ldap.with_controls(search.controls.to_vec());
+    if !controls.is_empty() {
+        ldap.with_controls(controls);
     }
-    let opened =
-        ldap.streaming_search_with(paging, search.base, search.scope, search.filter, search.attributes.to_vec()).await;
+    let opened = ldap.streaming_search(search.base, search.scope, search.filter, search.attributes.to_vec()).await;
     opened.map_err(|error| match error {
         LdapError::FilterParsing => search.refused(0, "the filter cannot be parsed"),
         error => search.lost(&error),
@@ -241,8 +254,10 @@ pub fn in_words(code: u32, said: &str) -> String {
         8 | 13 => "the server wants TLS: use ldaps:// or source.tls.start_tls",
         10 => "the server refers to another one",
         11 => "an administrative limit was reached: lower source.page_size",
+        32 => "there is no such entry",
         34 => "the DN is malformed",
-        49 => "the name or the password is wrong, or the account is disabled, expired or locked",
+        49 => active_directory_says(said)
+            .unwrap_or("the name or the password is wrong, or the account is disabled, expired or locked"),
         50 => "the account has no right to this",
         51 => "the server is busy",
         52 => "the server is unavailable",
@@ -251,6 +266,25 @@ pub fn in_words(code: u32, said: &str) -> String {
     };
     let said = said.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     if said.is_empty() { words.to_owned() } else { format!("{words}; it said: {said}") }
+}
+
+/// What Active Directory says of a refused bind: `…, data 533, v4563`. The numbers are error codes of Windows
+/// ([MS-ERREF] 2.2), in hexadecimal.
+fn active_directory_says(said: &str) -> Option<&'static str> {
+    let code = said.split_once("data ")?.1.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
+    Some(match code.to_ascii_lowercase().as_str() {
+        "525" => "there is no such account",
+        "52e" => "the password is wrong",
+        "52f" | "531" => "the account may not sign in from here: look at its restrictions",
+        "530" => "the account may not sign in at this time: look at its logon hours",
+        "532" => "the password of the account has expired: set a new one",
+        "533" => "the account is disabled: enable it",
+        "534" => "the account has not been granted this kind of sign-in",
+        "701" => "the account has expired: prolong it",
+        "773" => "the account must change its password first: set one, without \"must change at next logon\"",
+        "775" => "the account is locked: unlock it, and see who tries wrong passwords",
+        _ => return None,
+    })
 }
 
 /// SearchResultEntry (RFC 4511 §4.5.2): a name, and a sequence of type and set of values.

@@ -20,6 +20,9 @@ pub trait Shape: Send + Sync {
     fn id(&self, raw: &RawEntry) -> Option<SourceId>;
     /// What a raw entry is; `None` where it has no identity that can be read.
     fn entry(&self, kind: Kind, raw: RawEntry) -> Option<Entry>;
+    /// What an entry is that a search finds as a user or group and that is neither, in words: a trust
+    /// between domains, the loser of a conflict between replicas. `None` for anybody else.
+    fn passes_over(&self, raw: &RawEntry) -> Option<&'static str>;
     /// The filter that finds the entry of an identity.
     fn by_id(&self, id: SourceId) -> String;
     /// A search base that names the entry of an identity, where the directory has such a thing.
@@ -44,6 +47,8 @@ pub enum HeldAs {
     Dn(String),
     /// By login.
     Login(String),
+    /// By SID, in another domain of the same agent.
+    Sid(String),
 }
 
 /// The filter of groups that hold any of these. Each name is escaped (RFC 4515 §3).
@@ -54,13 +59,25 @@ pub fn holders_filter(shape: &dyn Shape, groups: &str, held: &[HeldAs]) -> Strin
         match name {
             HeldAs::Dn(dn) => {
                 let dn = ldap_escape(dn.as_str());
-                any.extend(by_dn.iter().map(|attribute| format!("({attribute}={dn})")));
+                any.extend(by_dn.iter().chain(&by_login).map(|attribute| format!("({attribute}={dn})")));
             }
             HeldAs::Login(login) => {
                 let login = ldap_escape(login.as_str());
                 any.extend(by_login.map(|attribute| format!("({attribute}={login})")));
             }
+            HeldAs::Sid(_) => {}
         }
     }
     format!("(&{groups}(|{any}))")
+}
+
+/// The filter of people who refer to any of these by one of the attributes; `None` where nobody can.
+pub fn referring_filter(people: &str, held: &[HeldAs], attributes: &[String]) -> Option<String> {
+    let names = held.iter().filter_map(|name| match name {
+        HeldAs::Dn(dn) => Some(ldap_escape(dn.as_str())),
+        HeldAs::Login(_) | HeldAs::Sid(_) => None,
+    });
+    let each = names.flat_map(|dn| attributes.iter().map(move |attribute| format!("({attribute}={dn})")));
+    let any: String = each.collect();
+    (!any.is_empty()).then(|| format!("(&{people}(|{any}))"))
 }

@@ -5,11 +5,19 @@
 //! approved passes the limits in the runs that follow, one loss at a time, so that a run that is
 //! killed in the middle is continued; when none of it is left to do, the record goes.
 
+use std::fmt;
+
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{State, StateError};
-use crate::plan::safety::{self, HeldBack};
+use crate::{
+    plan::{
+        Digest,
+        safety::{self, HeldBack},
+    },
+    problem::Code,
+};
 
 /// What was held back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,16 +31,45 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Each limit in words, with what was decided.
+    /// Each limit in words, with the time since which it holds something back.
     pub fn because(&self) -> Vec<String> {
-        let decided = match self.decision {
-            Decision::Open => "since",
-            Decision::Approved => "approved; since",
-            Decision::Rejected => "rejected; since",
-        };
-        self.held_back.iter().map(|held| format!("{} ({decided} {})", held.because, self.since)).collect()
+        let approved = if self.decision == Decision::Approved { "approved; " } else { "" };
+        self.held_back.iter().map(|held| format!("{} ({approved}since {})", held.because, self.since)).collect()
+    }
+
+    /// What a decision is about: another loss, and it is another digest.
+    pub fn digest(&self) -> Digest {
+        safety::digest(&self.held_back)
+    }
+
+    /// What the decision comes to, in words.
+    pub const fn outcome(&self) -> &'static str {
+        match self.decision {
+            Decision::Open => "Say `sync-agent approve` to have exactly this done, or `sync-agent reject`.",
+            Decision::Approved => "Approved. The next run does exactly this; whatever comes on top is held back again.",
+            Decision::Rejected => "Rejected. It stays undone; you are asked again when something else is held back.",
+        }
     }
 }
+
+impl fmt::Display for Pending {
+    /// Every action, whatever their number: a person decides about all of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held back since {}:", self.since)?;
+        for held in &self.held_back {
+            write!(f, "\n  {}", held.because)?;
+            held.actions.iter().try_for_each(|action| write!(f, "\n    {action}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What is said where there is nothing to decide.
+pub const NOTHING: &str = "Nothing is held back.";
+
+/// What is said when something else is held back than the person has seen.
+pub const CHANGED: &str =
+    "what is held back has changed meanwhile; nothing was decided. Look again with `sync-agent held`";
 
 /// What a person has decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,33 +81,6 @@ pub enum Decision {
     Approved,
     /// It is not to be done. It stays held back, and nobody is asked again about the same.
     Rejected,
-}
-
-/// So many of each kind are shown.
-const SHOWN: usize = 10;
-
-/// What is held back and what was decided, in words.
-pub fn told(pending: Option<&Pending>) -> String {
-    let Some(pending) = pending else { return "Nothing is held back.".to_owned() };
-    let mut lines: Vec<String> = vec![format!("Held back since {}:", pending.since)];
-    for held in &pending.held_back {
-        lines.push(format!("  {}", held.because));
-        let subjects = held.actions.iter().map(|action| format!("    {action}"));
-        lines.extend(subjects.take(SHOWN));
-        let more = held.actions.len().saturating_sub(SHOWN);
-        if more > 0 {
-            lines.push(format!("    and {more} more"));
-        }
-    }
-    lines.push(
-        match pending.decision {
-            Decision::Open => "Say `sync-agent approve` to have exactly this done, or `sync-agent reject`.",
-            Decision::Approved => "Approved. The next run does exactly this; whatever comes on top is held back again.",
-            Decision::Rejected => "Rejected. It stays undone; you are asked again when something else is held back.",
-        }
-        .to_owned(),
-    );
-    lines.join("\n")
 }
 
 /// The key of the one record.
@@ -102,11 +112,15 @@ impl State {
         self.put(KEY, &Pending { since: now, held_back: held_back.to_vec(), decision: Decision::Open })
     }
 
-    /// Decides about what is held back; `None` where nothing is.
-    pub fn decide(&self, decision: Decision) -> Result<Option<Pending>, StateError> {
-        let Some(pending) = self.pending()? else { return Ok(None) };
+    /// Decides about what a person has seen to be held back; `None` where that is held back no longer.
+    /// What was rejected waits for nobody, so its problem is settled at once.
+    pub fn decide(&self, decision: Decision, seen: &Digest) -> Result<Option<Pending>, StateError> {
+        let Some(pending) = self.pending()?.filter(|pending| pending.digest() == *seen) else { return Ok(None) };
         let pending = Pending { decision, ..pending };
         self.put(KEY, &pending)?;
+        if decision == Decision::Rejected {
+            self.forget_problems(Code::LimitExceeded)?;
+        }
         Ok(Some(pending))
     }
 }
@@ -132,17 +146,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
         let at = Timestamp::from_millis;
-        assert_eq!(state.decide(Decision::Approved).unwrap(), None);
+        let decide = |decision, n| state.decide(decision, &safety::digest(&held(n))).unwrap();
+        assert_eq!(decide(Decision::Approved, 1), None);
         state.keep_held_back(&held(1), at(1)).unwrap();
         assert_eq!(state.approved().unwrap(), []);
-        state.decide(Decision::Approved).unwrap();
+        assert_eq!(decide(Decision::Approved, 2), None, "something else was seen");
+        assert!(decide(Decision::Approved, 1).is_some());
         assert_eq!(state.approved().unwrap(), held(1));
         state.keep_held_back(&held(1), at(2)).unwrap();
         let pending = state.pending().unwrap().unwrap();
         assert_eq!((pending.since, pending.decision), (at(1), Decision::Approved));
         state.keep_held_back(&held(2), at(3)).unwrap();
         assert_eq!(state.pending().unwrap().unwrap().decision, Decision::Open);
-        state.decide(Decision::Rejected).unwrap();
+        assert!(decide(Decision::Rejected, 2).is_some());
         assert_eq!(state.approved().unwrap(), []);
         state.keep_held_back(&[], at(4)).unwrap();
         assert_eq!(state.pending().unwrap(), None);

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::{State, StateError};
 use crate::{
     plan::{Digest, Plan},
-    problem::Problem,
+    problem::{Code, Problem},
     source::SourceId,
 };
 
@@ -82,6 +82,14 @@ impl State {
         Ok(Quarantine(all))
     }
 
+    /// Forgets the records of one kind of problem, which somebody has settled.
+    pub fn forget_problems(&self, code: Code) -> Result<(), StateError> {
+        for (key, _) in self.quarantine()?.0.into_iter().filter(|(_, record)| record.problem.code == code) {
+            self.quarantine.remove(key)?;
+        }
+        Ok(())
+    }
+
     /// Brings the records in line with a run that has ended: `waiting` were left alone in it. Returns
     /// the problems that are new or due, which belong into the error log.
     pub fn settle(
@@ -132,10 +140,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        problem::{Code, Subject},
-        source::Kind,
-    };
+    use crate::{problem::Subject, source::Kind};
 
     #[test]
     fn pauses_grow_up_to_a_day() {

@@ -10,24 +10,42 @@ use sled::Batch;
 
 use super::{AT_A_TIME, State, StateError};
 use crate::{
+    dn::Dn,
     population::{Observed, Population},
     source::{
         SourceId, Watermark,
         observation::{Kept, Observation},
+        sightings::{Sightings, Stray},
     },
 };
 
 const WATERMARK: &str = "watermark";
 
+/// That the population is whole.
+const WHOLE: &str = "population";
+
+const SIGHTINGS: &str = "sightings";
+
+/// Where those stand who are about to be made: a run that is killed keeps nothing else of them.
+const PLACES: &str = "places";
+
 impl State {
-    /// What the last reading left; `None` where there is nothing that can be continued.
+    /// What the last reading left; `None` where there was none.
     pub fn kept(&self) -> Result<Option<Kept>, StateError> {
         let (entries, marks) = self.source_trees()?;
-        let Some(mark) = marks.get(WATERMARK)? else { return Ok(None) };
-        let watermark = match postcard::from_bytes::<Watermark>(&mark) {
-            Ok(watermark) => watermark,
-            Err(error) => return forgotten(&marks, &error),
-        };
+        let sightings = marks.get(SIGHTINGS)?.and_then(|record| postcard::from_bytes(&record).ok());
+        let mut sightings: Sightings = sightings.unwrap_or_default();
+        for place in &self.db.open_tree(PLACES)? {
+            let (id, dn) = place?;
+            let dn = std::str::from_utf8(&dn).ok().and_then(|text| Dn::parse(text).ok());
+            if let (Some(id), Some(dn)) = (SourceId::from_bytes(&id), dn) {
+                sightings.strays.entry(id).or_insert(Stray { dn, out_of_sight: false });
+            }
+        }
+        if !marks.contains_key(WHOLE)? {
+            let some = !sightings.strays.is_empty();
+            return Ok(some.then(|| Kept { population: Population::default(), watermark: None, sightings }));
+        }
         let mut population = Population::default();
         for record in &entries {
             match postcard::from_bytes::<Observed>(&record?.1) {
@@ -35,7 +53,7 @@ impl State {
                 Err(error) => return forgotten(&marks, &error),
             }
         }
-        Ok(Some(Kept { population, watermark }))
+        Ok(Some(Kept { population, watermark: self.watermark()?, sightings }))
     }
 
     /// Where the next reading continues.
@@ -54,24 +72,32 @@ impl State {
         Ok(())
     }
 
+    /// Notes where entries stand of which a run is about to make resources.
+    pub fn note_places<'a>(&self, places: impl Iterator<Item = (SourceId, &'a Dn)>) -> Result<(), StateError> {
+        let tree = self.db.open_tree(PLACES)?;
+        for (id, dn) in places {
+            tree.insert(id.as_bytes(), dn.as_str())?;
+        }
+        Ok(())
+    }
+
     /// Keeps an observation that continued what [`Self::kept`] gave. Call it when the writes of the
     /// run are done.
     pub fn keep(&self, observation: &Observation) -> Result<(), StateError> {
         let (entries, marks) = self.source_trees()?;
         let damaged = |error: postcard::Error| StateError::Record(error.to_string());
-        let Some(watermark) = &observation.watermark else {
-            marks.remove(WATERMARK)?;
-            entries.clear()?;
-            return Ok(());
-        };
         let everything: BTreeSet<SourceId>;
-        let write = if marks.contains_key(WATERMARK)? {
+        let write = if marks.contains_key(WHOLE)? {
             &observation.changed
         } else {
             entries.clear()?;
             everything = observation.population.iter().map(|observed| observed.entry.id).collect();
             &everything
         };
+        // Where an absent entry stood last must be known even when everything has to be read again.
+        if observation.watermark.is_none() {
+            marks.remove(WATERMARK)?;
+        }
         let mut batch = Batch::default();
         for (n, id) in write.iter().enumerate() {
             match observation.population.get(*id) {
@@ -83,7 +109,10 @@ impl State {
             }
         }
         entries.apply_batch(batch)?;
-        self.keep_watermark(watermark)
+        marks.insert(SIGHTINGS, postcard::to_stdvec(&observation.sightings).map_err(damaged)?)?;
+        marks.insert(WHOLE, b"")?;
+        self.db.open_tree(PLACES)?.clear()?;
+        observation.watermark.as_ref().map_or(Ok(()), |watermark| self.keep_watermark(watermark))
     }
 
     fn source_trees(&self) -> Result<(sled::Tree, sled::Tree), StateError> {
@@ -94,5 +123,6 @@ impl State {
 fn forgotten(marks: &sled::Tree, error: &postcard::Error) -> Result<Option<Kept>, StateError> {
     tracing::warn!(%error, "what was kept of the directory cannot be read; everything is read again");
     marks.remove(WATERMARK)?;
+    marks.remove(WHOLE)?;
     Ok(None)
 }

@@ -19,19 +19,20 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::{
-    TargetError,
+    TargetError, answer,
     patience::{self, Gate, Patience},
 };
 use crate::{
     config::{TargetSettings, Tls, Token},
     source::connection,
+    terminal::printable,
 };
 
 /// What need not be escaped in a path segment or a query value (RFC 3986 §2.3).
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The longest answer that is read. A page of the largest groups is far below it.
-const LONGEST_ANSWER: usize = 256 << 20;
+const LONGEST_ANSWER: usize = 64 << 20;
 
 /// How many characters of an answer that is not SCIM are shown.
 const SHOWN: usize = 200;
@@ -145,7 +146,7 @@ impl Http {
             Ok(answer) => answer.map_err(unavailable)?,
             Err(_) => return Err(unavailable(format!("no answer within {} s", self.timeout.as_secs()))),
         };
-        let parsed = if bytes.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(&bytes) };
+        let parsed = if bytes.is_empty() { Ok(Value::Null) } else { answer::parse(&bytes) };
         if head.status.is_success() {
             let body = parsed.map_err(|error| TargetError::Strange {
                 request: named.clone(),
@@ -154,11 +155,11 @@ impl Http {
             return Ok(Answer { request: named, body });
         }
         let body = parsed.unwrap_or_default();
-        let detail = body["detail"].as_str().map_or_else(|| beginning(&bytes), str::to_owned);
+        let detail = body["detail"].as_str().map_or_else(|| beginning(&bytes), printable);
         Err(TargetError::Refused {
             request: named,
             status: head.status.as_u16(),
-            scim_type: body["scimType"].as_str().map(str::to_owned),
+            scim_type: body["scimType"].as_str().map(printable),
             detail,
             retry_after: patience::retry_after(text(&head.headers, "retry-after"), text(&head.headers, "date")),
         })
@@ -173,7 +174,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn beginning(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let shown: String = text.chars().take(SHOWN).collect();
-    if shown.is_empty() { "it gave no reason".to_owned() } else { shown.replace(char::is_control, " ") }
+    if shown.is_empty() { "it gave no reason".to_owned() } else { printable(&shown) }
 }
 
 /// An error with its causes: the outermost alone says only "client error (Connect)".

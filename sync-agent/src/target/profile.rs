@@ -4,7 +4,7 @@
 //! `identity-center` (AWS IAM Identity Center and what behaves like it) holds one value of each
 //! multi-valued attribute, has no photos, certificates, instant messengers or entitlements, no
 //! `display` of a value, and of a group only its name and members. A user without one of the four
-//! names that it requires is not sent at all, and reported.
+//! names that it requires is not sent, and reported; one who was there before stays as he is.
 
 use serde_json::{Map, Value};
 
@@ -33,7 +33,7 @@ pub fn fit(snapshot: &mut Snapshot, profile: TargetProfile) {
     if profile != TargetProfile::IdentityCenter {
         return;
     }
-    let problems = &mut snapshot.problems;
+    let (problems, unmapped) = (&mut snapshot.problems, &mut snapshot.unmapped);
     snapshot.resources.retain(|_, desired| {
         if desired.subject.kind == Kind::Group {
             let mut document = desired.document.attributes();
@@ -53,12 +53,29 @@ pub fn fit(snapshot: &mut Snapshot, profile: TargetProfile) {
             missing.join(", ")
         );
         problems.push(Problem { code: Code::MissingAttribute, subject: Some(desired.subject.clone()), message });
+        // He is in scope and a member: whoever was never sent joins nothing, since he has no resource.
+        unmapped.insert(desired.subject.id);
         false
     });
-    // Who is not sent is nobody's member.
-    let there: std::collections::BTreeSet<_> = snapshot.resources.keys().copied().collect();
-    for desired in snapshot.resources.values_mut() {
-        desired.members.retain(|member| there.contains(member));
+}
+
+/// The attribute of groups that a target may have or not, and that is mapped by default.
+pub const DESCRIPTION: &str = "description";
+
+/// Whether groups are mapped with a description, be it none.
+pub fn describes_groups(snapshot: &Snapshot) -> bool {
+    let mut groups = snapshot.resources.values().filter(|desired| desired.subject.kind == Kind::Group);
+    groups.any(|desired| desired.document.attributes().contains_key(DESCRIPTION))
+}
+
+/// Takes the descriptions of groups out: a target that has no such attribute would not keep them, and
+/// they would be sent again by each run that compares everything.
+pub fn without_descriptions(snapshot: &mut Snapshot) {
+    for desired in snapshot.resources.values_mut().filter(|desired| desired.subject.kind == Kind::Group) {
+        let mut document = desired.document.attributes();
+        if document.remove(DESCRIPTION).is_some() {
+            desired.document = Document::new(&document);
+        }
     }
 }
 

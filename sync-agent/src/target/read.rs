@@ -14,6 +14,7 @@ use super::{
     Capabilities, TargetError, Writer,
     http::{self, Answer, Http},
     member,
+    walk::{Walk, identity},
 };
 use crate::{
     config::{TargetProfile, TargetSettings},
@@ -152,7 +153,7 @@ impl Reader {
             let missing = lock(&holdings).missing(ours.iter().map(|(_, resource)| *resource));
             let each = stream::iter(&missing).map(|resource| async {
                 if let Some(held) = self.retrieve(kind, resource).await? {
-                    lock(&holdings).add(kind, held);
+                    self.keep(kind, held, capabilities, &holdings).await?;
                 }
                 Ok::<_, TargetError>(())
             });
@@ -208,6 +209,21 @@ impl Reader {
         let mut attributes = schema["attributes"].as_array().into_iter().flatten();
         let members = attributes.find(|attribute| attribute["name"] == "members");
         Ok(members.is_some_and(|members| matches!(members["returned"].as_str(), Some("default" | "always"))))
+    }
+
+    /// Whether the schema of a kind has an attribute (RFC 7643 §7).
+    pub async fn has_attribute(&self, kind: Kind, name: &str) -> Result<bool, TargetError> {
+        let schema = match kind {
+            Kind::User => "urn:ietf:params:scim:schemas:core:2.0:User",
+            Kind::Group => GROUP,
+        };
+        let schema = match self.http.get(&format!("/Schemas/{schema}")).await {
+            Ok(answer) => answer.body,
+            Err(error) if error.is_general() => return Err(error),
+            Err(_) => return Ok(false),
+        };
+        let mut attributes = schema["attributes"].as_array().into_iter().flatten();
+        Ok(attributes.any(|attribute| attribute["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name))))
     }
 
     /// One resource; `None` where there is none.
@@ -288,7 +304,13 @@ impl Reader {
             .await?;
             held.members = members.into_inner().unwrap_or_default();
         }
-        lock(holdings).add(kind, held);
+        let mut holdings = lock(holdings);
+        let before = holdings.get(&held.resource).map(|other| identity(kind, other));
+        if let Some(other) = before.filter(|other| *other != identity(kind, &held)) {
+            let reason = format!("the id {:?} is given to several resources, {other:?} among them", held.resource.0);
+            return Err(TargetError::Strange { request: format!("GET /{}", kind.endpoint()), reason });
+        }
+        holdings.add(kind, held);
         Ok(())
     }
 
@@ -348,15 +370,20 @@ impl Reader {
         take: impl AsyncFn(Vec<Held>) -> Result<(), TargetError>,
     ) -> Result<(), TargetError> {
         let path = format!("/{}?{query}count={size}", kind.endpoint());
+        let mut walk = Walk::default();
+        let strange = |reason| TargetError::Strange { request: format!("GET {path}"), reason };
         if capabilities.cursor {
             let mut cursor = String::new();
             loop {
                 let mut answer = self.http.get(&format!("{path}&cursor={}", http::segment(&cursor))).await?;
                 let next = member(&mut answer.body, "nextCursor");
-                take(answer.resources(kind)?).await?;
+                let next = next.and_then(|next| next.as_str().map(str::to_owned)).filter(|next| !next.is_empty());
+                let page = answer.resources(kind)?;
+                walk.page(kind, &page, next.as_deref()).map_err(strange)?;
+                take(page).await?;
                 match next {
-                    Some(Value::String(next)) if !next.is_empty() => cursor = next,
-                    _ => return Ok(()),
+                    Some(next) => cursor = next,
+                    None => return Ok(()),
                 }
             }
         }
@@ -364,6 +391,7 @@ impl Reader {
         let total = number(&mut answer, "totalResults");
         let first = answer.resources(kind)?;
         let step = first.len();
+        walk.page(kind, &first, None).map_err(strange)?;
         take(first).await?;
         if step == 0 {
             return Ok(());
@@ -376,7 +404,13 @@ impl Reader {
             });
             let mut pages = each.buffer_unordered(self.concurrency);
             while let Some(page) = pages.next().await {
-                take(page?).await?;
+                let page = page?;
+                // The list has become shorter, or is not as long as it was said to be.
+                if page.is_empty() {
+                    return Ok(());
+                }
+                walk.page(kind, &page, None).map_err(strange)?;
+                take(page).await?;
             }
             return Ok(());
         }
@@ -386,6 +420,7 @@ impl Reader {
             if page.is_empty() {
                 return Ok(());
             }
+            walk.page(kind, &page, None).map_err(strange)?;
             start += page.len();
             take(page).await?;
         }

@@ -202,6 +202,52 @@ fn check_errors_and_conflicts_are_told_in_words() {
     assert!(agent.run(&["errors"]).stdout.contains("InvalidDirectoryCredentials"));
 }
 
+#[test]
+fn what_a_run_would_do_and_what_is_held_back_is_shown_while_it_runs() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    directory.fill(60, 1);
+    let server = TestServer::start();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let listen = format!("[service]\nlisten = \"{free}\"\n");
+    let seldom = "[schedule]\ninterval_seconds = 86400\nfollow_seconds = 0\n";
+    let agent = TestAgent::new(&directory, &server, &format!("[scope]\nusers = [\"*\"]\n{seldom}{listen}"));
+    agent.run(&["apply"]);
+    let before = server.all("Users").len();
+    directory.change(&["mass-delete", "60"]);
+    let daemon = Daemon::start(&agent);
+    until("the daemon", || status(&agent)["daemon"] == true);
+
+    let file = agent.file("plan.json");
+    let planned = agent.run(&["plan", "--out", file.to_str().expect("a path")]);
+    assert_eq!(planned.code, Some(0), "{planned:?}");
+    assert!(planned.stdout.contains("Held back") && file.exists(), "{planned:?}");
+    agent.run(&["run-now", "--full"]);
+    assert_eq!(status(&agent)["held_back"].as_array().map(Vec::len), Some(1));
+    let held = agent.run(&["held"]);
+    assert_eq!(held.stdout.matches("- delete user").count(), 36, "{held:?}");
+    assert!(agent.run(&["errors"]).stdout.contains("sync-agent held"));
+    assert!(get(free, "/metrics").contains("sync_agent_held_back_actions 36"));
+
+    assert!(agent.run(&["reject"]).stdout.contains("Rejected."));
+    let metrics = get(free, "/metrics");
+    for line in ["sync_agent_held_back_actions 0", "sync_agent_problems{code=\"LimitExceeded\"} 0"] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    let now = status(&agent);
+    assert_eq!((&now["held_back"], &now["quarantine"]), (&serde_json::json!([]), &serde_json::json!([])));
+    agent.run(&["run-now", "--full"]);
+    assert!(get(free, "/metrics").contains("sync_agent_held_back_actions 0"));
+    assert_eq!(server.all("Users").len(), before);
+
+    std::fs::write(agent.file("password"), "wrong").expect("the password");
+    daemon.signal("HUP");
+    let failed = agent.run(&["run-now"]);
+    assert_eq!(failed.code, Some(2), "a cycle that ended early: {failed:?}");
+    assert!(failed.stderr.contains("ended early"), "{failed:?}");
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends(), Some(0));
+}
+
 /// Nobody waits for the time of grace, and all may be deactivated.
 const NO_GRACE: &str = "
 [safety]

@@ -12,20 +12,25 @@
     reason = "a test says that something is wrong by panicking, and finds programs through its environment"
 )]
 
+mod absence;
 mod agent;
 mod daemon;
 mod departures;
 mod directory;
 mod ds389;
 mod faults;
+mod forest;
 mod full;
+mod hostile;
 mod incremental;
 #[cfg(feature = "gssapi")]
 mod kerberos;
 mod model;
+mod operating;
 mod plans;
 mod properties;
 mod proxy;
+mod reading;
 mod references;
 mod repairs;
 mod saved_plan;

@@ -129,11 +129,19 @@ token_file = "secret"
     fn plan_from(&self, directory: &mut Ldif) -> Plan {
         let known = self.known.keys().copied().collect();
         let canary = Key::Dn(Dn::parse(CANARY).expect("a DN"));
-        let question = observation::Question { canary: &canary, known: &known, everything: false };
+        let (referring, names) = (self.config.mapping.referring(), self.config.scope.names());
+        let question = observation::Question {
+            canaries: &[&canary],
+            known: &known,
+            everything: false,
+            referring: &referring,
+            names: &names,
+        };
         let seen = block_on(observation::observe(directory, None, &question)).expect("an observation");
-        let desired = self.desired(&seen.population);
+        let mut desired = self.desired(&seen.population);
         let wanted = |id| desired.wants(id);
         let departures = departure::departures(&self.known, &seen.population, &wanted, &seen.departed);
+        desired.outside = mapping::names(&seen.population, departures.keys().copied(), &self.config.mapping, self.now);
         self.make(&desired, &departures)
     }
 
@@ -151,7 +159,7 @@ token_file = "secret"
             entries
         };
         let old = entries(old);
-        let mut intake = Intake::new(before);
+        let mut intake = Intake::new(before).referring(&self.config.mapping.referring());
         for (id, entry) in entries(new) {
             if old.get(&id) != Some(&entry) {
                 intake.take(Change::Upsert(entry));
@@ -373,7 +381,7 @@ token_file = "secret"
 }
 
 fn read(directory: &mut Ldif) -> Finished {
-    let mut intake = Intake::new(Population::default());
+    let mut intake = Intake::new(Population::default()).referring(&["manager".to_owned()]);
     let reading = block_on(directory.read(None, &mut |change| intake.take(change))).expect("a reading");
     intake.finish(reading.coverage)
 }

@@ -1,6 +1,6 @@
 //! A plan that was saved is applied exactly, or not at all; one that loses much waits for approval.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     agent::TestAgent,
@@ -69,10 +69,16 @@ fn a_mass_deletion_waits_for_approval() {
     assert_eq!(server.all("Users").len(), before);
     let rejected = agent.run(&["reject"]);
     assert!(rejected.stdout.contains("Rejected"), "{rejected:?}");
-    agent.run(&["apply"]);
+    let status: Value = serde_json::from_str(&agent.run(&["status", "--json"]).stdout).expect("JSON");
+    assert_eq!((&status["held_back"], &status["quarantine"]), (&json!([]), &json!([])), "nothing waits any more");
+    assert!(status["rejected"][0].as_str().is_some_and(|text| text.contains("36 users to delete")), "{status}");
+    let again = agent.run(&["apply"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert!(!again.stdout.contains("waiting"), "{again:?}");
     assert_eq!(server.all("Users").len(), before);
     let approved = agent.run(&["approve"]);
     assert!(approved.stdout.contains("36 users to delete"), "{approved:?}");
+    assert_eq!(approved.stdout.matches("- delete user").count(), 36, "all of it is shown: {approved:?}");
     agent.run(&["apply"]);
     assert_eq!(server.all("Users").len(), before - 36);
     assert!(agent.run(&["plan"]).stdout.starts_with("Nothing to write."));

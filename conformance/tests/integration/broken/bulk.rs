@@ -42,7 +42,7 @@ pub(super) fn answer(service: &Service, asked: &Asked) -> Result<Answer, Error> 
                 perform(service, asked, operation, &mut ids, &named)
             }
             Err(refused) => BulkResult {
-                method: refused.method.unwrap_or_default(),
+                method: refused.method.unwrap_or_default().into_string(),
                 bulk_id: refused.bulk_id,
                 version: None,
                 location: None,

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use scim_protocol::{
     Error, ErrorKind, Resource, Timestamp, discovery, patch,
-    resource::{Unknown, project::Projection},
+    resource::project::Projection,
     schema::{ResourceType, Returned, SchemaRegistry, Uniqueness},
     value::fold,
 };
@@ -116,7 +116,7 @@ impl Service {
     }
 
     fn create(&self, asked: &Asked, rt: &ResourceType) -> Result<Answer, Error> {
-        let resource = Resource::create(body(asked)?, rt, Unknown::Ignore)?;
+        let resource = Resource::create(body(asked)?, rt)?;
         let mut state = self.state();
         state.require_unique(&resource, rt, None)?;
         let now = state.now();
@@ -142,11 +142,11 @@ impl Service {
         let mut stored = state.find(rt, id)?.clone();
         require_match(asked, &stored)?;
         let resource = if asked.method == "PUT" {
-            stored.resource.replace(body(asked)?, rt, Unknown::Ignore)?
+            stored.resource.replace(body(asked)?, rt)?
         } else {
             let operations = patch::parse(body(asked)?)?;
             require_targets(&operations, &stored.resource, rt)?;
-            stored.resource.modify(&operations, rt, Unknown::Ignore)?
+            stored.resource.modify(&operations, rt)?
         };
         state.require_unique(&resource, rt, Some(id))?;
         if resource != stored.resource {

@@ -248,3 +248,64 @@ proptest! {
         }
     }
 }
+
+/// Somebody meant a string; a value with the marks in it would find nothing, or be written into an element.
+#[test]
+fn a_bare_word_with_a_quotation_mark_is_no_value() {
+    let marks = [
+        ("'", "'"),
+        ("`", "`"),
+        ("\u{201c}", "\u{201d}"),
+        ("\u{201e}", "\u{201c}"),
+        ("\u{2018}", "\u{2019}"),
+        ("\u{201a}", "\u{2018}"),
+        ("\u{ab}", "\u{bb}"),
+        ("\u{2039}", "\u{203a}"),
+        ("\u{b4}", "\u{b4}"),
+        ("\u{2033}", "\u{2033}"),
+        ("\u{ff02}", "\u{ff02}"),
+        ("\u{ff07}", "\u{ff07}"),
+        ("\u{300c}", "\u{300d}"),
+        ("''", "''"),
+        ("", "'"),
+        ("'", ""),
+    ];
+    for (open, close) in marks {
+        let word = format!("{open}x{close}");
+        let split = format!("{open}Tour Guides{close}");
+        let texts = [
+            (format!("userName eq {word}"), 13),
+            (format!("emails[type eq {word}]"), 16),
+            (format!("title pr and not (userName sw {word})"), 31),
+            (format!("emails[type eq \"work\"].value co {word}"), 33),
+        ];
+        let texts = if open.is_empty() {
+            texts.to_vec()
+        } else {
+            [&texts[..], &[(format!("displayName eq {split}"), 16)]].concat()
+        };
+        for (text, character) in texts {
+            let error = Filter::parse(&text).unwrap_err();
+            let place = format!("The filter is wrong at character {character}: expected a value in double quotes");
+            assert!(error.kind() == ErrorKind::InvalidFilter && error.detail().starts_with(&place), "{text}: {error}");
+        }
+        let error = Path::parse(&format!("emails[type eq {word}].value")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidFilter);
+        if !open.is_empty() {
+            assert_eq!(Path::parse(&word).unwrap_err().kind(), ErrorKind::InvalidPath, "{word}");
+        }
+    }
+    for text in
+        ["userName eq \"'x'\"", "userName eq \"\u{201c}x\u{201d}\"", "userName eq \"O'Malley\"", "userName eq x@y.z"]
+    {
+        assert!(Filter::parse(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn not_wants_its_parentheses() {
+    for text in ["not userName eq \"x\"", "title pr and NOT userName pr"] {
+        let error = Filter::parse(text).unwrap_err();
+        assert!(error.detail().contains("expected \"(\" behind not"), "{error}");
+    }
+}

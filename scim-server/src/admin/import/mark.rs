@@ -24,11 +24,11 @@ const ID: ResourceId = ResourceId(Uuid::from_u128(1));
 pub(super) struct Mark {
     /// The lines that the store holds: their number and their checksum.
     pub done: End,
-    /// The tenants that they brought.
+    /// The tenants that they brought; of one that replaces another, the id beside it.
     pub tenants: BTreeSet<TenantId>,
     /// Whether the store had no tenant when the import began.
     pub fresh: bool,
-    /// Whether tenants that are there are to be removed.
+    /// Whether tenants that are there are to be replaced.
     pub replace: bool,
     /// The record's version; 0 when it is not in the store.
     #[serde(skip)]
@@ -77,6 +77,25 @@ impl Mark {
             self.version = 0;
         }
         Ok(())
+    }
+
+    /// Removes it in the commit that ends the import.
+    pub async fn remove_with(&mut self, store: &dyn Store, mut commit: Commit) -> Result<(), AdminError> {
+        if self.is_kept() {
+            commit.expect.push(Expect::Version(key(), self.version));
+            commit.writes.push(Write::Delete(key()));
+        }
+        match store.commit(commit).await {
+            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Err(AdminError::Refused(
+                "another import has taken over from this one, or a tenant that it replaces was changed at the same moment"
+                    .to_owned(),
+            )),
+            done => {
+                done?;
+                self.version = 0;
+                Ok(())
+            }
+        }
     }
 
     async fn change(&self, store: &dyn Store, write: Write) -> Result<crate::store::Committed, AdminError> {

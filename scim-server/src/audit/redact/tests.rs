@@ -7,7 +7,7 @@ use super::*;
 
 fn redact(body: &Value) -> Value {
     let mut written = Vec::new();
-    super::document(&mut Line::new(&mut written), body.to_string().as_bytes());
+    super::document(&mut Line::new(&mut written), body.to_string().as_bytes(), Author::Client, Vocabulary::core());
     serde_json::from_slice(&written).unwrap()
 }
 
@@ -27,7 +27,8 @@ fn structure_stays_and_values_go() {
             "name": {"familyName": "Jensen", "middleName": null},
             "emails": [{"value": "bjensen@example.com", "primary": true, "type": "work"}],
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"employeeNumber": 701_984},
-            "meta": {"resourceType": "User", "version": "W/\"1\"", "depth": 1},
+            "meta": {"resourceType": "User", "version": "W/\"1\"", "created": "2026-01-01T00:00:00.000Z",
+                "location": "https://jane.example.com/t/scim/v2/Users/2819c223-7f76-453a-919d-413861904646"},
         }),
         &json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", HIDDEN],
@@ -37,7 +38,8 @@ fn structure_stays_and_values_go() {
             "name": {"familyName": HIDDEN, "middleName": null},
             "emails": [{"value": HIDDEN, "primary": true, "type": HIDDEN}],
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"employeeNumber": HIDDEN},
-            "meta": {"resourceType": "User", "version": "W/\"1\"", "depth": 1},
+            "meta": {"resourceType": "User", "version": "W/\"1\"", "created": "2026-01-01T00:00:00.000Z",
+                "location": "/Users/2819c223-7f76-453a-919d-413861904646"},
         }),
     );
 }
@@ -61,16 +63,59 @@ fn a_patch_shows_what_it_does_and_not_with_what() {
 }
 
 #[test]
+fn an_answer_keeps_our_sentences_and_a_request_keeps_none() {
+    let body = br#"{"detail": "Another User has this userName \"jane\"."}"#;
+    for (author, expect) in
+        [(Author::Server, format!("Another User has this userName \"{HIDDEN}\".")), (Author::Client, HIDDEN.to_owned())]
+    {
+        let mut written = Vec::new();
+        super::document(&mut Line::new(&mut written), body, author, Vocabulary::core());
+        assert_eq!(serde_json::from_slice::<Value>(&written).unwrap()["detail"], expect);
+    }
+}
+
+#[test]
+fn a_document_that_would_fill_the_log_is_hidden_whole() {
+    let lists = vec![vec![vec![1; 100]; 100]; 100];
+    check(&json!(lists), &json!(HIDDEN));
+}
+
+#[test]
 fn a_value_in_the_place_of_a_known_word_goes_too() {
     for (body, expect) in [
         (json!({"active": "False"}), json!({"active": "False"})),
         (json!({"active": "Jane"}), json!({"active": HIDDEN})),
         (json!({"id": "jane"}), json!({"id": HIDDEN})),
         (json!({"jane@example.com": 1}), json!({ HIDDEN: HIDDEN })),
+        (json!({"jane": 1, "name": {"jane": 1}}), json!({ HIDDEN: HIDDEN, "name": { HIDDEN: HIDDEN } })),
+        (
+            json!({"meta": {"jane": 1, "resourceType": "jane"}}),
+            json!({"meta": { HIDDEN: HIDDEN, "resourceType": HIDDEN }}),
+        ),
+        (json!({"meta": "jane"}), json!({"meta": HIDDEN})),
+        (
+            json!({"meta": {"version": "W/\"jane\"", "created": "jane", "location": "https://x/Users/jane"}}),
+            json!({"meta": {"version": HIDDEN, "created": HIDDEN, "location": format!("/Users/{HIDDEN}")}}),
+        ),
+        (json!({"detail": "jane", "scimType": "jane"}), json!({"detail": HIDDEN, "scimType": HIDDEN})),
+        (json!({"schemas": ["urn:jane", "urn:ietf:params:scim:jane"]}), json!({"schemas": [HIDDEN, HIDDEN]})),
+        (json!({"count": 10, "startIndex": 15_551_234_567_u64}), json!({"count": 10, "startIndex": HIDDEN})),
+        (
+            json!({"filter": "userName eq jane and name.jane eq 'jane doe'"}),
+            json!({"filter": format!("userName eq {HIDDEN} and {HIDDEN} eq \"{HIDDEN}\"")}),
+        ),
+        (json!({"attributes": "userName,jane"}), json!({"attributes": format!("userName,{HIDDEN}")})),
         (json!({"Jane Doe\u{e9}": 1}), json!({ HIDDEN: HIDDEN })),
         (json!({"method": "PATCH", "bulkId": "jane"}), json!({"method": "PATCH", "bulkId": HIDDEN})),
-        (json!({"path": "/Users/2819c223"}), json!({"path": "/Users/2819c223"})),
+        (json!({"path": "/Users/jane"}), json!({"path": format!("/Users/{HIDDEN}")})),
+        (json!({"path": "/Users/bulkId:jane"}), json!({"path": format!("/Users/bulkId:{HIDDEN}")})),
+        (json!({"path": "/jane/2819c223-7f76-453a-919d-413861904646"}), json!({"path": HIDDEN})),
+        (
+            json!({"path": "/Users/2819c223-7f76-453a-919d-413861904646"}),
+            json!({"path": "/Users/2819c223-7f76-453a-919d-413861904646"}),
+        ),
         (json!({"status": "409", "scimType": "uniqueness"}), json!({"status": "409", "scimType": "uniqueness"})),
+        (json!({"status": "jane"}), json!({"status": HIDDEN})),
         (json!({"filter": "userName eq \"j\\\"x\" and"}), json!({"filter": format!("userName eq \"{HIDDEN}\" and")})),
         (json!({"filter": "userName eq \"jane"}), json!({"filter": format!("userName eq \"{HIDDEN}\"")})),
         (json!("jane"), json!(HIDDEN)),
@@ -113,7 +158,7 @@ fn messages_keep_names_and_lose_values() {
 #[track_caller]
 fn check_query(query: &str, expect: &Value) {
     let mut written = Vec::new();
-    super::query(&mut Line::new(&mut written), query);
+    super::query(&mut Line::new(&mut written), query, Vocabulary::core());
     assert_eq!(&serde_json::from_slice::<Value>(&written).unwrap(), expect, "{query}");
 }
 
@@ -128,8 +173,9 @@ fn queries_keep_everything_but_literals() {
             "attributes": "userName,name.familyName",
         }),
     );
-    check_query("cursor=abc&count=jane&x", &json!({"cursor": HIDDEN, "count": HIDDEN, "x": HIDDEN}));
+    check_query("cursor=abc&count=jane&x", &json!({"cursor": HIDDEN, "count": HIDDEN, HIDDEN: HIDDEN}));
     check_query("j%40x=1&sortBy=jane@x", &json!({ HIDDEN: HIDDEN, "sortBy": HIDDEN }));
+    check_query("jane=1&count=5551234567", &json!({ HIDDEN: HIDDEN, "count": HIDDEN }));
     check_query("&&", &json!({}));
 }
 
@@ -141,7 +187,7 @@ fn document() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
-        any::<i32>().prop_map(Value::from),
+        (1_000_000..i32::MAX).prop_map(Value::from),
         "[a-z \"`\\\\]{0,4}".prop_map(|around| Value::from(format!("{around}{NAME}{around}"))),
     ];
     let key = prop_oneof![
@@ -154,10 +200,17 @@ fn document() -> impl Strategy<Value = Value> {
             "filter",
             "status",
             "method",
-            "attributes"
+            "attributes",
+            "meta",
+            "location",
+            "version",
+            "detail",
+            "scimType",
+            "sortBy",
+            "count"
         ])
         .prop_map(str::to_owned),
-        "[a-zA-Z.]{1,8}".prop_filter("meta is the server's", |key| !key.eq_ignore_ascii_case("meta")),
+        "[a-zA-Z.]{1,8}",
         Just(NAME.to_owned()),
     ];
     leaf.prop_recursive(4, 32, 5, move |inner| {

@@ -35,8 +35,10 @@ pub struct AddressLimit<C: Clock = DefaultClock> {
 
 /// What is counted as one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
+pub(in crate::http) enum Source {
+    /// One address.
     Ipv4(u32),
+    /// One /64.
     Ipv6(u64),
 }
 

@@ -1,10 +1,14 @@
 //! Connections over real sockets: limits, deadlines, protocols and the end.
 
+mod http2;
+mod tls;
+
 use std::{net::Ipv4Addr, sync::atomic::Ordering, time::Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::StatusCode;
+use hyper_util::rt::TokioIo;
 use scim_protocol::Timestamp;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,6 +17,7 @@ use tokio::{
 };
 
 use super::*;
+use http2::{exchange_frames, head_frame};
 
 /// A server that answers `/slow` after 300 ms, `/stuck` never, `/large` with four megabytes, and
 /// everything else at once with the peer that it sees.
@@ -23,10 +28,35 @@ struct Server {
     task: JoinHandle<()>,
 }
 
+#[derive(Clone)]
+struct Fake;
+
+impl Answers for Fake {
+    fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
+        answer(request, peer)
+    }
+
+    fn refuse(&self, error: Error, _: &Peer) -> Response<Body> {
+        let mut response = crate::http::response::error(&error, "application/scim+json", false);
+        response.headers_mut().insert("x-request-id", hyper::header::HeaderValue::from_static("0190"));
+        response
+    }
+
+    fn is_proxy(&self, _: IpAddr) -> bool {
+        false
+    }
+}
+
 async fn answer(request: Request<Incoming>, peer: Peer) -> Response<Body> {
     match request.uri().path() {
         "/slow" => sleep(Duration::from_millis(300)).await,
         "/stuck" => std::future::pending().await,
+        "/token" => peer.introduce(),
+        "/refuse" => {
+            let mut response = Response::new(Body::from(b"too large".to_vec()));
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return response;
+        }
         "/large" => return Response::new(Body::Full(Bytes::from(vec![b'x'; 4 << 20]))),
         _ => {}
     }
@@ -49,7 +79,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let metrics = Arc::new(Metrics::new(Timestamp::default()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, tls, limits, Arc::clone(&metrics), answer, async {
+        let task = tokio::spawn(serve(listener, tls, limits, Arc::clone(&metrics), Fake, async {
             let _ = stopped.await;
         }));
         Self { address, metrics, stop, task }
@@ -225,191 +255,113 @@ async fn shutdown_does_not_wait_beyond_its_deadline() {
     assert!(took > Duration::from_millis(250) && took < Duration::from_secs(4), "{took:?}");
 }
 
-mod tls {
-    use std::{fs, path::Path};
+/// Everything up to the end of the connection.
+async fn receive_all(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    timeout(Duration::from_secs(5), stream.read_to_end(&mut all)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&all).into_owned()
+}
 
-    use rustls::{
-        ClientConfig, RootCertStore,
-        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        crypto::ring,
-    };
-    use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-    use tokio_rustls::TlsConnector;
-
-    use super::*;
-    use crate::http::tls::TlsError;
-
-    /// Writes a fresh pair and returns the certificate.
-    fn write_pair(directory: &Path) -> CertificateDer<'static> {
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        fs::write(directory.join("cert.pem"), pair.cert.pem()).unwrap();
-        fs::write(directory.join("key.pem"), pair.signing_key.serialize_pem()).unwrap();
-        pair.cert.der().clone()
-    }
-
-    fn load(directory: &Path) -> Result<Tls, TlsError> {
-        Tls::load(directory.join("cert.pem"), directory.join("key.pem"))
-    }
-
-    fn client(trusted: CertificateDer<'static>, protocol: &[u8]) -> TlsConnector {
-        let mut roots = RootCertStore::empty();
-        roots.add(trusted).unwrap();
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![protocol.to_vec()];
-        TlsConnector::from(Arc::new(config))
-    }
-
-    async fn handshake(
-        server: &Server,
-        connector: &TlsConnector,
-    ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-        connector.connect(ServerName::try_from("localhost").unwrap(), server.connect().await).await
-    }
-
-    #[tokio::test]
-    async fn both_protocols_are_spoken_as_negotiated() {
-        let directory = tempfile::tempdir().unwrap();
-        let certificate = write_pair(directory.path());
-        let server = Server::start(limits(), Some(Arc::new(load(directory.path()).unwrap()))).await;
-
-        let mut stream = handshake(&server, &client(certificate.clone(), b"http/1.1")).await.unwrap();
-        stream.write_all(GET.as_bytes()).await.unwrap();
-        let mut answer = vec![0; 4096];
-        let length = stream.read(&mut answer).await.unwrap();
-        assert!(answer[..length].ends_with(b"HTTP/1.1 tls=true"));
-
-        let stream = handshake(&server, &client(certificate, b"h2")).await.unwrap();
-        let io = TokioIo::new(stream);
-        let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
-        tokio::spawn(connection);
-        let request = Request::get("https://localhost/").body(Empty::<Bytes>::new()).unwrap();
-        let body = sender.send_request(request).await.unwrap().into_body();
-        assert_eq!(body.collect().await.unwrap().to_bytes(), "HTTP/2.0 tls=true");
-    }
-
-    #[tokio::test]
-    async fn a_handshake_that_fails_or_never_comes_is_counted() {
-        let directory = tempfile::tempdir().unwrap();
-        write_pair(directory.path());
-        let server = Server::start(limits(), Some(Arc::new(load(directory.path()).unwrap()))).await;
-        let mut plain = server.connect().await;
-        send(&mut plain, GET).await;
-        receive(&mut plain).await;
-        let mut silent = server.connect().await;
-        assert!(lives_for(&mut silent).await < Duration::from_secs(2));
-        assert_eq!(server.metrics.tls_failures.inner().load(Ordering::Relaxed), 2);
-    }
-
-    #[tokio::test]
-    async fn reloading_shows_the_new_certificate_and_keeps_old_connections() {
-        let directory = tempfile::tempdir().unwrap();
-        let first = write_pair(directory.path());
-        let tls = Arc::new(load(directory.path()).unwrap());
-        let server = Server::start(limits(), Some(Arc::clone(&tls))).await;
-        let mut old = handshake(&server, &client(first.clone(), b"http/1.1")).await.unwrap();
-
-        let second = write_pair(directory.path());
-        tls.reload().unwrap();
-        assert!(handshake(&server, &client(first, b"http/1.1")).await.is_err());
-        handshake(&server, &client(second.clone(), b"http/1.1")).await.unwrap();
-        old.write_all(GET.as_bytes()).await.unwrap();
-        assert!(old.read(&mut [0; 4096]).await.unwrap() > 0);
-
-        fs::write(directory.path().join("key.pem"), "nothing").unwrap();
-        assert!(tls.reload().is_err());
-        handshake(&server, &client(second, b"http/1.1")).await.unwrap();
-    }
-
-    #[test]
-    fn each_mistake_names_the_file_and_what_to_do() {
-        let (good, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        write_pair(good.path());
-        write_pair(other.path());
-        let path = |directory: &Path, name: &str| directory.join(name);
-        let (certificate, key) = (path(good.path(), "cert.pem"), path(good.path(), "key.pem"));
-        let broken = path(good.path(), "broken.pem");
-        fs::write(&broken, "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n").unwrap();
-        for (certificate, key, expect) in [
-            (path(good.path(), "none.pem"), key.clone(), "cannot read"),
-            (key.clone(), key.clone(), "holds no certificate"),
-            (certificate.clone(), certificate.clone(), "holds no private key"),
-            (broken, key.clone(), "is not valid PEM"),
-            (certificate, path(other.path(), "key.pem"), "is not the key of the first certificate"),
-        ] {
-            let error = Tls::load(certificate, key).unwrap_err().to_string();
-            assert!(error.contains(expect) && error.contains(".pem"), "{error}");
-        }
-    }
-
-    #[tokio::test]
-    async fn old_versions_of_tls_are_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        let certificate = write_pair(directory.path());
-        let server = Server::start(limits(), Some(Arc::new(load(directory.path()).unwrap()))).await;
-        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-            let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-                .with_protocol_versions(&[version])
-                .unwrap()
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Pinned(certificate.clone())))
-                .with_no_client_auth();
-            let stream = handshake(&server, &TlsConnector::from(Arc::new(config))).await.unwrap();
-            assert_eq!(stream.get_ref().1.protocol_version(), Some(version.version));
-        }
-        // A ClientHello of TLS 1.0, which rustls itself cannot send.
+#[tokio::test]
+async fn what_is_no_request_is_answered_whole() {
+    let server = Server::start(limits(), None).await;
+    let long = "x".repeat(20_000);
+    for (request, status, detail) in [
+        ("GET /?filter=userName eq \"x\" HTTP/1.1\r\nhost: a\r\n\r\n", 400, "%20"),
+        ("GET /?filter=userName+eq+\"x\" HTTP/1.1\r\nhost: a\r\n\r\n", 400, "%22"),
+        ("GET /<x> HTTP/1.1\r\nhost: a\r\n\r\n", 400, "%3C"),
+        ("GET /\u{1} HTTP/1.1\r\nhost: a\r\n\r\n", 400, "%5C"),
+        ("GET / HTTP/3.7\r\nhost: a\r\n\r\n", 400, "HTTP/1.1"),
+        ("GET /\r\nhost: a\r\n\r\n", 400, "HTTP/1.1"),
+        ("G(T / HTTP/1.1\r\nhost: a\r\n\r\n", 400, "method"),
+        ("GET / HTTP/1.1\r\nhost : a\r\n\r\n", 400, "header"),
+        ("GET / HTTP/1.1\r\nhost: a\r\nx: \u{0}\r\n\r\n", 400, "header"),
+        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n", 400, "Content-Length"),
+        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400, "Content-Length"),
+        ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n", 400, "Transfer-Encoding"),
+        (&format!("GET /{long} HTTP/1.1\r\nhost: a\r\n\r\n"), 414, "/.search"),
+        (&format!("GET / HTTP/1.1\r\nhost: a\r\nx: {long}\r\n\r\n"), 431, "16384"),
+        (&format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(101)), 431, "100 headers"),
+    ] {
         let mut stream = server.connect().await;
-        let mut hello = vec![22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 1];
-        hello.extend([7; 32]);
-        hello.extend([0, 0, 4, 0, 47, 0, 53, 1, 0]);
-        stream.write_all(&hello).await.unwrap();
-        let mut record = [0; 7];
-        stream.read_exact(&mut record).await.unwrap();
-        assert_eq!(record[0], 21, "an alert and no ServerHello");
+        // Behind a good request, and with more behind it that is never read.
+        send(&mut stream, GET).await;
+        assert!(receive(&mut stream).await.starts_with("HTTP/1.1 200"));
+        send(&mut stream, &format!("{request}{}", "y".repeat(100))).await;
+        let answer = receive_all(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:.60}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count() - answer.matches("in HTTP/1.1 ").count(), 1, "{answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("content-type: application/scim+json") && head.contains("x-request-id: 0190"), "{head}");
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["status"], status.to_string());
+        assert!(body["detail"].as_str().unwrap().contains(detail), "{body}");
     }
+}
 
-    /// Trusts one certificate, whatever the version of TLS.
-    #[derive(Debug)]
-    struct Pinned(CertificateDer<'static>);
+#[tokio::test]
+async fn what_was_asked_before_a_refusal_is_answered_before_it() {
+    let server = Server::start(limits(), None).await;
+    let mut stream = server.connect().await;
+    send(&mut stream, &format!("{GET}{GET}GET /\" \" HTTP/1.1\r\n\r\n")).await;
+    let answer = receive_all(&mut stream).await;
+    assert_eq!(answer.matches("tls=false").count(), 2, "{answer}");
+    assert_eq!(answer.matches("x-request-id").count(), 1, "{answer}");
+    assert!(answer.rfind("tls=false") < answer.find("x-request-id"), "{answer}");
+}
 
-    impl ServerCertVerifier for Pinned {
-        fn verify_server_cert(
-            &self,
-            end_entity: &CertificateDer<'_>,
-            _: &[CertificateDer<'_>],
-            _: &ServerName<'_>,
-            _: &[u8],
-            _: UnixTime,
-        ) -> Result<ServerCertVerified, rustls::Error> {
-            assert_eq!(*end_entity, self.0);
-            Ok(ServerCertVerified::assertion())
-        }
+#[tokio::test]
+async fn an_answer_reaches_a_client_that_goes_on_sending_its_body() {
+    let server = Server::start(limits(), None).await;
+    let mut stream = server.connect().await;
+    send(&mut stream, "POST /refuse HTTP/1.1\r\nhost: a\r\ncontent-length: 8000000\r\n\r\n").await;
+    stream.write_all(&vec![b'x'; 8_000_000]).await.unwrap();
+    let answer = receive_all(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.ends_with("too large"), "{answer}");
 
-        fn verify_tls12_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signature: &rustls::DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            let algorithms = ring::default_provider().signature_verification_algorithms;
-            rustls::crypto::verify_tls12_signature(message, certificate, signature, &algorithms)
-        }
+    let io = TokioIo::new(server.connect().await);
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let body = Full::new(Bytes::from(vec![b'x'; 8_000_000]));
+    let response = sender.send_request(Request::post("http://a/refuse").body(body).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "too large");
+}
 
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signature: &rustls::DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            let algorithms = ring::default_provider().signature_verification_algorithms;
-            rustls::crypto::verify_tls13_signature(message, certificate, signature, &algorithms)
-        }
+#[tokio::test]
+async fn head_is_answered_without_a_body_in_both_protocols() {
+    let server = Server::start(limits(), None).await;
+    let mut stream = server.connect().await;
+    send(&mut stream, "HEAD /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    let answer = receive_all(&mut stream).await;
+    assert!(answer.contains("content-length: 4194304") && answer.ends_with("\r\n\r\n"), "{answer}");
 
-        fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-            ring::default_provider().signature_verification_algorithms.supported_schemes()
-        }
+    // hyper's client hides what comes behind such a head, so the frames are looked at.
+    let frames = exchange_frames(&server, &[head_frame(1, "HEAD", "/large")], &[]).await;
+    let head = frames.iter().find(|(kind, _, stream, _)| (*kind, *stream) == (1, 1)).unwrap();
+    assert_eq!(head.1 & 1, 1, "{frames:?}");
+    assert!(frames.iter().all(|(kind, ..)| *kind != 0), "{frames:?}");
+}
+
+#[tokio::test]
+async fn one_address_leaves_room_for_others_until_it_shows_a_token() {
+    let server = Server::start(
+        ConnectionLimits { address_connections: 2, idle_timeout: Duration::from_secs(60), ..limits() },
+        None,
+    )
+    .await;
+    let (mut one, mut two) = (server.connect().await, server.connect().await);
+    for stream in [&mut one, &mut two] {
+        send(stream, GET).await;
+        receive(stream).await;
     }
+    let mut three = server.connect().await;
+    assert_eq!(receive(&mut three).await, "");
+    assert_eq!(server.metrics.connections_refused.get(), 1);
+    send(&mut one, "GET /token HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    receive(&mut one).await;
+    let mut four = server.connect().await;
+    send(&mut four, GET).await;
+    assert!(receive(&mut four).await.starts_with("HTTP/1.1 200"));
+    drop((two, four));
 }

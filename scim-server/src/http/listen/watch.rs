@@ -3,11 +3,12 @@
 //! A timer for each request would cost more than serving it. Instead the connection counts what it
 //! does (requests, reads, writes), and one timer for the whole connection looks at the counts every
 //! `header` timeout. A client that sends its header byte by byte, one that never reads its answer,
-//! and one that merely went away all show as counts that stand still.
+//! and one that merely went away all show as counts that stand still. So does one of HTTP/2 that only
+//! sends PING or other frames that ask for nothing: what counts there are the frames of answers.
 
 use std::{
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -51,6 +52,16 @@ impl Activity {
         (self.requests.load(Relaxed), self.writes.load(Relaxed))
     }
 
+    /// Notes that something was read.
+    pub(super) fn read(&self) {
+        self.reads.fetch_add(1, Relaxed);
+    }
+
+    /// Notes that a part of an answer was written.
+    pub(super) fn wrote(&self) {
+        self.writes.fetch_add(1, Relaxed);
+    }
+
     fn untouched(&self) -> bool {
         self.reads.load(Relaxed) == 0
     }
@@ -79,36 +90,44 @@ pub(super) struct Timeouts {
 /// HTTP/1.1 has nothing to agree on.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It was cut off: it stood still, or the server stops.
+    CutOff,
+    /// All that was asked is answered.
+    Finished,
+}
+
 /// Runs a connection to its end, which comes when the client closes it, when it stands still for
 /// too long, or when the server shuts down.
 pub(super) async fn drive<C: GracefulConnection>(
-    connection: C,
+    mut connection: Pin<&mut C>,
     activity: &Activity,
     timeouts: Timeouts,
-    mut phase: channel::Receiver<Phase>,
-) -> Result<(), C::Error> {
-    let mut connection = pin!(connection);
+    phase: &mut channel::Receiver<Phase>,
+) -> Result<End, C::Error> {
     let mut draining = false;
     let mut stillness = Stillness::new(activity, timeouts);
     loop {
         tokio::select! {
             biased;
-            result = connection.as_mut() => return result,
+            result = connection.as_mut() => return result.map(|()| End::Finished),
             () = stillness.next() => {
                 if stillness.is_too_long() {
                     connection.as_mut().graceful_shutdown();
                     let farewell = if timeouts.header.is_some() { Duration::ZERO } else { FAREWELL };
-                    return timeout(farewell, connection).await.unwrap_or(Ok(()));
+                    return timeout(farewell, connection).await.unwrap_or(Ok(())).map(|()| End::CutOff);
                 }
             }
             // The sender outlives the connections, so an error cannot be.
             _ = phase.changed() => {
                 if *phase.borrow_and_update() == Phase::Stop {
-                    return Ok(());
+                    return Ok(End::CutOff);
                 }
                 // hyper would wait for the first request of a connection that has sent nothing.
                 if activity.untouched() {
-                    return Ok(());
+                    return Ok(End::CutOff);
                 }
                 if !draining {
                     draining = true;
@@ -165,7 +184,7 @@ impl<'a> Stillness<'a> {
     }
 }
 
-/// A stream whose reads and writes are counted.
+/// A stream of HTTP/1.1 whose reads and writes are counted: all that is written is answers.
 #[derive(Debug)]
 pub(super) struct Watched<I> {
     io: I,
@@ -179,7 +198,7 @@ impl<I> Watched<I> {
 
     fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if matches!(result, Poll::Ready(Ok(1..))) {
-            self.activity.writes.fetch_add(1, Relaxed);
+            self.activity.wrote();
         }
         result
     }
@@ -189,7 +208,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.io).poll_read(cx, buffer);
         if result.is_ready() {
-            self.activity.reads.fetch_add(1, Relaxed);
+            self.activity.read();
         }
         result
     }

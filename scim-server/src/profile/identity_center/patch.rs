@@ -95,6 +95,7 @@ pub fn check_members(operations: &[MemberOperation]) -> Result<(), Error> {
     for operation in operations {
         count += match operation {
             MemberOperation::Add(ids) | MemberOperation::Remove(ids) => ids.len(),
+            MemberOperation::Present(_) => 0,
             MemberOperation::Clear | MemberOperation::RemoveWhere(_) => {
                 return Err(Error::value(
                     "The members of a group cannot be replaced or removed all at once. Add and remove them by their ids.",

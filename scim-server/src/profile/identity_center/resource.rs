@@ -13,6 +13,10 @@ use crate::store::ResourceKey;
 
 /// Attributes of users that take one value, although they are lists.
 const SINGLE: [&str; 4] = ["emails", "addresses", "phoneNumbers", "roles"];
+/// The most characters of a user name.
+const USER_NAME: usize = 100;
+/// The most characters of a group's name, and of its description.
+const GROUP_TEXT: usize = 1024;
 /// Names of users beside the `userName`, and in the last two of them also of groups.
 const NAMES: [&str; 7] = [
     "name.formatted",
@@ -28,6 +32,9 @@ const NAMES: [&str; 7] = [
 /// let the client believe that a password was set.
 pub fn check_body(rt: &ResourceType, body: &Value) -> Result<(), Error> {
     let Value::Object(attributes) = body else { return Ok(()) };
+    if rt.name == GROUP {
+        return check_description(attributes);
+    }
     if rt.name != USER {
         return Ok(());
     }
@@ -40,6 +47,25 @@ pub fn check_body(rt: &ResourceType, body: &Value) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The description of a group is no attribute of RFC 7643 and is dropped, as every attribute that no
+/// schema has; what that system would not take is refused first.
+fn check_description(group: &Map<String, Value>) -> Result<(), Error> {
+    let description = member(group, "description").map(|(_, description)| description.clone());
+    let document = Map::from_iter(description.map(|description| ("description".to_owned(), description)));
+    let mut found = too_many(&document, "description", GROUP_TEXT);
+    if text(&document, "description") == Some("") {
+        found.push(("description".to_owned(), Constraint::Length));
+        found.push(("description".to_owned(), Constraint::NameCharacters));
+    }
+    found.extend(names(&document, &["description"]));
+    wording::violations(&found)
+}
+
+/// A member of an object by its name, in any case.
+fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<(&'a String, &'a Value)> {
+    object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))
 }
 
 fn is_unassigned(value: &Value) -> bool {
@@ -55,18 +81,38 @@ fn is_unassigned(value: &Value) -> bool {
 pub fn check(rt: &ResourceType, document: &Map<String, Value>) -> Result<(), Error> {
     match rt.name.as_str() {
         USER => {
-            wording::violations(&[user_name(document), names(document, &NAMES)].concat())?;
-            SINGLE.iter().try_for_each(|name| check_single(document, name))?;
+            let found = [user_name(document), names(document, &NAMES), email(document)].concat();
+            wording::violations(&found)?;
+            let is_long = |name: &&&str| matches!(document.get(**name), Some(Value::Array(all)) if all.len() > 1);
+            wording::too_long(&SINGLE.iter().filter(is_long).copied().collect::<Vec<_>>())?;
             check_primary(document)
         }
-        GROUP => wording::violations(&names(document, &["displayName"])),
+        GROUP => {
+            let long = too_many(document, "displayName", GROUP_TEXT);
+            wording::violations(&[long, names(document, &["displayName"])].concat())
+        }
         _ => Ok(()),
     }
 }
 
 fn user_name(document: &Map<String, Value>) -> Vec<(String, Constraint)> {
     let name = text(document, "userName").filter(|name| !name.chars().all(is_visible));
-    name.map(|_| ("userName".to_owned(), Constraint::UserNameCharacters)).into_iter().collect()
+    let characters = name.map(|_| ("userName".to_owned(), Constraint::UserNameCharacters));
+    too_many(document, "userName", USER_NAME).into_iter().chain(characters).collect()
+}
+
+/// What is wrong with the length of a text.
+fn too_many(document: &Map<String, Value>, path: &str, most: usize) -> Vec<(String, Constraint)> {
+    let long = text(document, path).is_some_and(|text| text.chars().count() > most);
+    long.then(|| (path.to_owned(), Constraint::MaxLength(most))).into_iter().collect()
+}
+
+/// An email that says something has characters of user names.
+fn email(document: &Map<String, Value>) -> Vec<(String, Constraint)> {
+    let emails = document.get("emails").and_then(Value::as_array).into_iter().flatten();
+    let values = emails.filter_map(|email| email.get("value").and_then(Value::as_str));
+    let wrong = values.filter(|value| !value.chars().all(is_visible));
+    wrong.map(|_| ("emails.value".to_owned(), Constraint::UserNameCharacters)).collect()
 }
 
 fn names(document: &Map<String, Value>, paths: &[&str]) -> Vec<(String, Constraint)> {
@@ -93,13 +139,6 @@ fn is_visible(c: char) -> bool {
                 | GeneralCategoryGroup::Number
                 | GeneralCategoryGroup::Punctuation
         )
-}
-
-fn check_single(document: &Map<String, Value>, name: &str) -> Result<(), Error> {
-    match document.get(name) {
-        Some(Value::Array(elements)) if elements.len() > 1 => Err(wording::too_long(name)),
-        _ => Ok(()),
-    }
 }
 
 fn check_primary(document: &Map<String, Value>) -> Result<(), Error> {

@@ -1,5 +1,5 @@
-//! The texts that people search for when provisioning fails. A text with a number or a name in it
-//! stands alone; the general ones are followed by what exactly is wrong and what to do.
+//! The texts that people search for when provisioning fails, and that programs compare. Each stands
+//! alone, without a word of ours; what exactly is wrong goes to the logs ([`Explained`]).
 
 use std::error::Error as _;
 
@@ -14,7 +14,8 @@ const DUPLICATE: &str = "Refused to create a new, duplicate resource";
 const DUPLICATE_GROUP: &str = "Duplicate GroupDisplayName";
 const INVALID_FILTER: &str = "Invalid Filter format";
 const INVALID_JSON: &str = "Invalid JSON from RequestBody";
-const UNPARSABLE: &str = "Request is unparsable, syntactically incorrect, or violates schema";
+const SINGLE_ITEM: &str = "Currently list attributes only allow single item";
+const UNPARSABLE: &str = "Request is unparsable, syntactically incorrect, or violates schema.";
 
 /// What a value must satisfy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Constraint {
     NotNull,
     /// It is not empty.
     Length,
+    /// It has at most so many characters.
+    MaxLength(usize),
     /// The characters of names, spaces among them.
     NameCharacters,
     /// The characters of user names: no white space.
@@ -30,14 +33,18 @@ pub enum Constraint {
 }
 
 impl Constraint {
-    const fn text(self) -> &'static str {
+    fn text(self) -> String {
         match self {
-            Self::NotNull => "Member must not be null",
-            Self::Length => "Member must have length greater than or equal to 1",
+            Self::NotNull => "Member must not be null".to_owned(),
+            Self::Length => "Member must have length greater than or equal to 1".to_owned(),
+            Self::MaxLength(most) => format!("Member must have length less than or equal to {most}"),
             Self::NameCharacters => {
-                r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r]+"
+                // With the space that it takes, before the closing bracket.
+                r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r ]+".to_owned()
             }
-            Self::UserNameCharacters => r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+",
+            Self::UserNameCharacters => {
+                r"Member must satisfy regular expression pattern: [\p{L}\p{M}\p{S}\p{N}\p{P}]+".to_owned()
+            }
         }
     }
 
@@ -56,9 +63,13 @@ pub fn exact(kind: ErrorKind, text: impl Into<String>) -> Error {
     Error::new(kind, text).with_source(Exact)
 }
 
-/// A list has more than its one value.
-pub fn too_long(attribute: &str) -> Error {
-    exact(ErrorKind::InvalidValue, format!("List attribute {attribute} exceeds allowed limit of 1"))
+/// These lists have more than their one value.
+pub fn too_long(attributes: &[&str]) -> Result<(), Error> {
+    match attributes {
+        [] => Ok(()),
+        [one] => Err(exact(ErrorKind::InvalidValue, format!("List attribute {one} exceeds allowed limit of 1"))),
+        _ => Err(exact(ErrorKind::InvalidValue, SINGLE_ITEM)),
+    }
 }
 
 /// 400 with all of these violations in one text, or nothing when there are none.
@@ -69,9 +80,19 @@ pub fn violations(found: &[(String, Constraint)]) -> Result<(), Error> {
     let each = found.iter().map(|(attribute, constraint)| {
         format!("Value at '{attribute}' failed to satisfy constraint: {}", constraint.text())
     });
-    let errors = if found.len() == 1 { "error" } else { "errors" };
-    let text = format!("{} validation {errors} detected: {}", found.len(), each.collect::<Vec<_>>().join("; "));
+    // "1 validation errors" is how that system writes it.
+    let text = format!("{} validation errors detected: {}", found.len(), each.collect::<Vec<_>>().join("; "));
     Err(exact(ErrorKind::InvalidValue, text))
+}
+
+/// What an error said before it was given a text that must stand alone, and its cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Explained(String);
+
+/// What an error said before [`phrase`].
+pub fn explanation(error: &Error) -> Option<&str> {
+    error.source()?.downcast_ref::<Explained>().map(|Explained(text)| text.as_str())
 }
 
 /// The error in the profile's words.
@@ -79,7 +100,7 @@ pub fn phrase(error: Error) -> Error {
     if let Some(missing) = error.source().and_then(|source| source.downcast_ref()) {
         return required(missing);
     }
-    let beginning = match (error.kind(), error.source()) {
+    let text = match (error.kind(), error.source()) {
         (_, Some(source)) if source.is::<Exact>() => return error,
         (ErrorKind::Uniqueness, source) => match source.and_then(|source| source.downcast_ref()) {
             Some(StoreError::Taken(entry))
@@ -101,8 +122,7 @@ pub fn phrase(error: Error) -> Error {
         ) => UNPARSABLE,
         _ => return error,
     };
-    let detail = format!("{beginning}. {}", error.detail());
-    error.with_detail(detail)
+    Error::new(error.kind(), text).with_source(Explained(error.detail().to_owned()))
 }
 
 fn required(missing: &RequiredMissing) -> Error {

@@ -4,7 +4,7 @@
 //! A group of commits is decided on one after the other, each on what those before it have left.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -313,9 +313,10 @@ impl Draft {
     /// Sets a resource with its version and times, and the entries that it is to have. How many
     /// members it has is what the store knows.
     fn restore(&mut self, key: &ResourceKey, record: &Record, entries: &[IndexEntry]) -> Result<(), StoreError> {
+        let wanted: BTreeSet<_> = entries.iter().collect();
         for ((attribute, value), unique) in self.held_of(key) {
             let entry = IndexEntry { key: index_key(key, attribute, value), id: key.id, unique };
-            if !entries.contains(&entry) {
+            if !wanted.contains(&entry) {
                 self.unindex(&entry);
             }
         }

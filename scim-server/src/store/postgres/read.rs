@@ -45,6 +45,12 @@ impl Reader {
         }
     }
 
+    /// Whether the database looks for damage whenever it reads a page.
+    pub async fn has_checksums(&self) -> Result<bool, StoreError> {
+        let rows = self.query(statement::CHECKSUMS, &[]).await?;
+        Ok(rows.first().is_some_and(|row| column(row, 0).is_ok_and(|value: String| value == "on")))
+    }
+
     pub async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
         let rows = self.query(statement::GET, &[&key.tenant.0, &key.resource_type.as_str(), &key.id.0]).await?;
         rows.first().map(record).transpose()

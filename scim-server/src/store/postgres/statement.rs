@@ -102,6 +102,8 @@ pub(super) const LOG: &str = "INSERT INTO event (tenant, sequence, document) \
 pub(super) const GET: &str = "SELECT version, created, last_modified, members, display, visible, hidden \
     FROM resource WHERE tenant = $1 AND resource_type = $2 AND id = $3";
 
+pub(super) const CHECKSUMS: &str = "SELECT current_setting('data_checksums')";
+
 pub(super) const LOOKUP: &str = "SELECT id FROM index_entry \
     WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND value = $4 AND is_unique";
 

@@ -10,7 +10,7 @@ mod stage;
 
 use std::{
     collections::BTreeMap,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -22,7 +22,10 @@ use super::{
     key::Range,
     tree::{Tree, unavailable},
 };
-use crate::store::{Committed, StoreError};
+use crate::{
+    metrics::StoreMetrics,
+    store::{Committed, StoreError},
+};
 
 /// How many keys change in one batch before no further commit is added to it: readers wait while a
 /// batch is applied.
@@ -39,9 +42,9 @@ pub(super) type Answer = oneshot::Sender<Result<Committed, StoreError>>;
 const WORTH: usize = 16;
 
 /// See the module's documentation.
-#[derive(Default)]
 pub(super) struct Backlog {
     state: Mutex<State>,
+    metrics: Arc<StoreMetrics>,
     /// Wakes the first stage: something was decided.
     decided: Condvar,
     /// Wakes the second stage: something was applied.
@@ -112,6 +115,17 @@ impl State {
 }
 
 impl Backlog {
+    /// With nothing in it.
+    pub fn new(metrics: Arc<StoreMetrics>) -> Self {
+        Self {
+            state: Mutex::default(),
+            metrics,
+            decided: Condvar::new(),
+            applied: Condvar::new(),
+            changed: Condvar::new(),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -208,20 +222,29 @@ impl Backlog {
         self.whole()
     }
 
+    /// Whether all that was decided is durable.
+    pub fn is_settled(&self) -> bool {
+        self.state().is_idle()
+    }
+
     /// An error when a write has failed.
     pub fn whole(&self) -> Result<(), StoreError> {
         if self.state().broken { Err(broken()) } else { Ok(()) }
     }
 
-    /// Notes that a write has failed. No other is tried.
+    /// Notes that a write has failed. No other is tried until the tree is opened again.
     pub fn fail(&self, error: &StoreError) {
-        tracing::error!(error = error as &dyn std::error::Error, "a write failed; the store takes no more of them");
+        tracing::error!(
+            error = error as &dyn std::error::Error,
+            "a write failed; the store takes no more of them until it was opened again"
+        );
+        self.metrics.refusing.set(1);
         self.state().broken = true;
     }
 }
 
 pub(super) fn broken() -> StoreError {
-    unavailable("an earlier write failed, and the store must be opened again")
+    unavailable("a write has failed, and the store takes no other until it was opened again")
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@
 //! | `unique-twice` * | two resources have a unique value |
 //! | `sequence-wrong` | the next event would be numbered like one that there is |
 //! | `event-missing` *, `event-unreadable` * | the log of events has a gap |
+//! | `acknowledged-lost` * | what was acknowledged since the store was opened is not what it holds |
 //! | `record-unreadable` *, `document-unreadable` * | a resource cannot be decoded |
 //!
 //! What is marked * cannot be put right from what is stored.
@@ -49,6 +50,9 @@ pub(super) fn run(
     sink: Sink<Finding>,
 ) -> Result<(), StoreError> {
     let mut check = Check { writer, entries, repair, sink, repairs: Batch::default(), ended: false };
+    if let Some(damage) = check.tree().verify()? {
+        check.report("acknowledged-lost", damage.to_string());
+    }
     for tenant in read::tenants(check.tree())? {
         check.tenant(tenant)?;
         if check.ended {

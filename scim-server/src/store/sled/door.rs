@@ -27,7 +27,7 @@ enum State {
     Shut,
     /// For good, because the store was told to close.
     Closed,
-    /// For good, because the tree could not be opened again.
+    /// Because the tree could not be opened again, until it can.
     Lost,
 }
 
@@ -96,7 +96,7 @@ impl Door {
     /// Ends the moment in which it was shut, unless the store was closed meanwhile.
     fn end(&self, with: Option<Arc<Tree>>) {
         self.state.send_if_modified(|state| {
-            let shut = matches!(state, State::Shut);
+            let shut = matches!(state, State::Shut | State::Lost);
             if shut {
                 *state = if with.is_some() { State::Open } else { State::Lost };
                 self.tree.store(with);
@@ -110,6 +110,11 @@ impl Door {
 pub(super) struct Shut<'a>(&'a Door);
 
 impl Shut<'_> {
+    /// Lets nobody wait any longer, since nobody knows for how long.
+    pub fn lose(&self) {
+        self.0.end(None);
+    }
+
     /// Lets everybody in.
     pub fn open(self, tree: Arc<Tree>) {
         self.0.end(Some(tree));
@@ -126,6 +131,8 @@ fn closed() -> StoreError {
     unavailable("the store is closed")
 }
 
-fn lost() -> StoreError {
-    unavailable("the store could not be opened again: the server must be restarted")
+pub(super) fn lost() -> StoreError {
+    unavailable(
+        "the store could not be opened again; when the log does not say that this is over, the server must be restarted",
+    )
 }

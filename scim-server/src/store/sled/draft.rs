@@ -1,7 +1,7 @@
 //! A commit in the making: what it reads is the tree as it will be, and nothing is written until
 //! everything is known to hold.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use scim_protocol::Timestamp;
 use sled::IVec;
@@ -26,8 +26,8 @@ use crate::{
 struct Slot {
     before: Option<Record>,
     after: Option<Record>,
-    /// What the indexes hold of it.
-    held: Vec<Held>,
+    /// What the indexes hold of it: a set, since a client decides how many entries a resource has.
+    held: BTreeSet<Held>,
     /// Whether it gets a new version.
     newer: bool,
     /// Whether it is written again with the version that it has.
@@ -85,14 +85,11 @@ impl<'a> Draft<'a> {
             return Ok(true);
         }
         for (key, slot) in self.slots.iter().filter(|(_, slot)| slot.reindexed) {
-            let mut before = match self.ground.value(&key::resource(key))? {
-                Some(bytes) => record::decode_all(&bytes)?.1,
-                None => Vec::new(),
+            let before: BTreeSet<_> = match self.ground.value(&key::resource(key))? {
+                Some(bytes) => record::decode_all(&bytes)?.1.into_iter().collect(),
+                None => BTreeSet::new(),
             };
-            let mut after = slot.held.clone();
-            before.sort();
-            after.sort();
-            if before != after {
+            if before != slot.held {
                 return Ok(true);
             }
         }
@@ -118,9 +115,10 @@ impl<'a> Draft<'a> {
     /// Sets a resource with its version and times, and the entries that it is to have. How many
     /// members it has is what the store knows.
     pub fn restore(&mut self, key: &ResourceKey, record: &Record, entries: &[IndexEntry]) -> Result<(), StoreError> {
+        let wanted: BTreeSet<_> = entries.iter().collect();
         for held in self.slot(key)?.held.clone() {
             let entry = held.entry(key);
-            if !entries.contains(&entry) {
+            if !wanted.contains(&entry) {
                 self.unindex(&entry)?;
             }
         }
@@ -218,11 +216,11 @@ impl<'a> Draft<'a> {
     }
 
     fn unindex(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {
-        let Held { attribute, value, .. } = Held::of(entry);
+        let held = Held::of(entry);
         let slot = self.slot(&owner(entry))?;
-        let place = slot.held.iter().position(|other| (&other.attribute, &other.value) == (&attribute, &value));
-        if let Some(place) = place {
-            slot.held.swap_remove(place);
+        // It may be there as one of the other sort.
+        let other = Held { unique: !held.unique, ..held.clone() };
+        if slot.held.remove(&held) || slot.held.remove(&other) {
             slot.reindexed = true;
             self.strike(entry);
         }
@@ -236,8 +234,8 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         // It may have been there as one of the other sort.
-        slot.held.retain(|other| (&other.attribute, &other.value) != (&held.attribute, &held.value));
-        slot.held.push(held);
+        slot.held.remove(&Held { unique: !held.unique, ..held.clone() });
+        slot.held.insert(held);
         slot.reindexed = true;
         self.set(key::index(&entry.key, entry.id), key::mark(entry.unique));
         Ok(())
@@ -266,6 +264,7 @@ impl<'a> Draft<'a> {
                 None => Slot::default(),
                 Some(bytes) => {
                     let (record, held) = record::decode_all(&bytes)?;
+                    let held = held.into_iter().collect();
                     Slot { before: Some(record.clone()), after: Some(record), held, ..Slot::default() }
                 }
             };

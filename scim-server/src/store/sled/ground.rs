@@ -29,7 +29,7 @@ impl Ground {
 
     /// On a tree, with an empty backlog.
     pub fn start(tree: Arc<Tree>, metrics: &Arc<StoreMetrics>) -> Result<Self, StoreError> {
-        let backlog = Arc::<Backlog>::default();
+        let backlog = Arc::new(Backlog::new(Arc::clone(metrics)));
         let stages = Stages::start(&backlog, &tree, metrics)?;
         Ok(Self { tree, backlog, stages })
     }

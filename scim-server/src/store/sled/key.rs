@@ -15,7 +15,7 @@
 //! | `r` | type, id | record |
 //! | `s` | | the last sequence given, and when |
 //!
-//! And of the store itself: `f`, its format, and `w` · tenant · group, a deleted group whose edges
+//! And of the store itself: `f`, its format, `n`, the number of the last batch, and `w` · tenant · group, a deleted group whose edges
 //! are still to be swept away.
 
 use std::ops::Bound;
@@ -34,6 +34,7 @@ const SEQUENCE: u8 = b's';
 
 const STORE: [u8; 16] = [0xFF; 16];
 const FORMAT: u8 = b'f';
+const COMMIT: u8 = b'n';
 const SWEEP: u8 = b'w';
 
 /// Ends an index value. Within a value a zero byte is written as `ESCAPED`, so that a value ends
@@ -345,8 +346,17 @@ pub(super) fn tenants_after(tenant: Option<TenantId>) -> Range {
 }
 
 pub(super) fn format() -> Vec<u8> {
+    own(FORMAT)
+}
+
+/// Where the number of the last batch stands.
+pub(super) fn commit() -> Vec<u8> {
+    own(COMMIT)
+}
+
+fn own(kind: u8) -> Vec<u8> {
     let mut key = STORE.to_vec();
-    key.push(FORMAT);
+    key.push(kind);
     key
 }
 

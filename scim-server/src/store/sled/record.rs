@@ -42,7 +42,11 @@ impl Held {
     }
 }
 
-pub(super) fn encode(record: &Record, held: &[Held]) -> Vec<u8> {
+pub(super) fn encode<'a>(
+    record: &Record,
+    held: impl IntoIterator<Item = &'a Held, IntoIter: ExactSizeIterator>,
+) -> Vec<u8> {
+    let held = held.into_iter();
     let Record { header, body } = record;
     let text = body.display.len() + body.visible.len() + body.hidden.len();
     let mut out = Vec::with_capacity(64 + text + held.len() * 48);

@@ -6,15 +6,24 @@
 //! not sync at all; so both are synced once more here, for the price of one `fdatasync` for each
 //! group of commits.
 
+mod batch;
 #[cfg(test)]
 mod disk;
+mod files;
+mod journal;
+mod redo;
+mod scan;
+mod trust;
 mod unfinished;
 
 use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -23,7 +32,10 @@ use sled::{IVec, Mode};
 
 #[cfg(test)]
 pub(super) use self::disk::Habit;
-use super::{OpenError, backlog::Changes, key::Range};
+pub use self::journal::Damage;
+pub(super) use self::{batch::Batch, scan::guarded};
+use self::{journal::Journal, scan::Scan};
+use super::{OpenError, key::Range};
 use crate::store::StoreError;
 
 /// How large a piece of the log is, in bytes. A page larger than a quarter of it becomes a file of its
@@ -40,44 +52,13 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const HANDOVER: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A batch of changes that are made together.
-#[derive(Default)]
-pub(super) struct Batch {
-    inner: sled::Batch,
-    len: usize,
-    bytes: u64,
-}
+/// From how many keys on a batch is applied in pieces ([`redo`]).
+const LARGE: usize = 2048;
 
-impl Batch {
-    pub fn put(&mut self, key: impl Into<IVec>, value: impl Into<IVec>) {
-        let (key, value) = (key.into(), value.into());
-        self.bytes += (key.len() + value.len()) as u64;
-        self.inner.insert(key, value);
-        self.len += 1;
-    }
-
-    pub fn remove(&mut self, key: impl Into<IVec>) {
-        self.inner.remove(key);
-        self.len += 1;
-    }
-
-    pub fn len(&self) -> usize {
-        self.len
-    }
-}
-
-impl From<&Changes> for Batch {
-    fn from(changes: &Changes) -> Self {
-        let mut batch = Self::default();
-        for (key, value) in changes {
-            match value {
-                Some(value) => batch.put(key.as_slice(), value.clone()),
-                None => batch.remove(key.as_slice()),
-            }
-        }
-        batch
-    }
-}
+/// How many descriptors are held for a moment in which the process has no other left.
+const SPARE: usize = 4;
+/// How much room there has to be before a store that could not write is opened again, in bytes.
+const ROOM: usize = 2 * SEGMENT;
 
 /// An open tree.
 pub(super) struct Tree {
@@ -89,6 +70,17 @@ pub(super) struct Tree {
     synced: AtomicI64,
     /// How many bytes of keys and values were written since it was opened.
     written: AtomicU64,
+    /// What was intended, and what is durable.
+    journal: Journal,
+    /// The number of the batch that was applied last, of the one that was handed over last, and of the one
+    /// that was durable last. Batches are numbered without a gap.
+    applied: AtomicU64,
+    handed: AtomicU64,
+    durable: AtomicU64,
+    /// The number of the batch that is written down because it is large; 0 is none.
+    redo: AtomicU64,
+    /// Closed when the process has no descriptors left, so that what was applied can be made durable.
+    spare: Mutex<Vec<File>>,
     path: PathBuf,
     cache: u64,
     /// How the disk behaves.
@@ -97,12 +89,18 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    #[cfg(test)]
     /// Opens or makes the tree in a directory. `cache` is in bytes.
     pub fn open(path: &Path, cache: u64) -> Result<Self, OpenError> {
-        Self::open_within(path, cache, PATIENCE)
+        Self::open_within(path, cache, PATIENCE, None)
     }
 
-    fn open_within(path: &Path, cache: u64, mut patience: Duration) -> Result<Self, OpenError> {
+    /// Opens it although acknowledged writes are lost, when it stands at that batch.
+    pub fn open_accepting(path: &Path, cache: u64, loss: Option<u64>) -> Result<Self, OpenError> {
+        Self::open_within(path, cache, PATIENCE, loss)
+    }
+
+    fn open_within(path: &Path, cache: u64, mut patience: Duration, loss: Option<u64>) -> Result<Self, OpenError> {
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache)
@@ -112,7 +110,7 @@ impl Tree {
             .flush_every_ms(None);
         let db = loop {
             unfinished::remove(path).map_err(unavailable)?;
-            match config.open() {
+            match guarded(|| Ok(config.open()))? {
                 Ok(db) => break db,
                 // sled names a held lock in no other way.
                 Err(sled::Error::Io(io)) if io.to_string().starts_with("could not acquire lock") => {
@@ -123,23 +121,38 @@ impl Tree {
             }
         };
         let file = File::open(path.join(FILE)).map_err(unavailable)?;
+        files::make_all_private(path).map_err(unavailable)?;
         // The names of the files must be as durable as what is in them.
-        sync_directory(path).map_err(unavailable)?;
-        Ok(Self {
+        files::sync_directory(path).map_err(unavailable)?;
+        let stands = trust::examine(&db, path, loss)?;
+        let synced = AtomicI64::new(i64::MIN);
+        // Whatever is there was perhaps not waited for by whoever wrote it, and is built upon from now on.
+        sync_blobs(&path.join("blobs"), &synced).and_then(|()| file.sync_data()).map_err(unavailable)?;
+        let journal = Journal::begin(path, stands).map_err(unavailable)?;
+        redo::remove(path).map_err(unavailable)?;
+        let tree = Self {
             db,
             file,
             blobs: path.join("blobs"),
-            synced: AtomicI64::new(i64::MIN),
+            synced,
             written: AtomicU64::new(0),
+            journal,
+            applied: AtomicU64::new(stands),
+            handed: AtomicU64::new(stands),
+            durable: AtomicU64::new(stands),
+            redo: AtomicU64::new(0),
+            spare: Mutex::default(),
             path: path.to_owned(),
             cache,
             #[cfg(test)]
             disk: disk::Disk::default(),
-        })
+        };
+        tree.hold_spare();
+        Ok(tree)
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        self.db.get(key).map_err(failure)
+        guarded(|| self.db.get(key))
     }
 
     pub fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
@@ -151,12 +164,28 @@ impl Tree {
     pub fn scan(&self, range: Range) -> impl DoubleEndedIterator<Item = Result<(IVec, IVec), StoreError>> + use<> {
         // An empty run must not begin behind its end.
         let end = range.end.max(range.start.clone());
-        self.db.range(range.start..end).map(|item| item.map_err(failure))
+        Scan::new(self.db.range(range.start..end))
     }
 
+    /// Applies a batch. One thread does so at a time. After an error nothing further is applied until the
+    /// tree is opened again: what is in it is then unknown.
     pub fn apply(&self, batch: Batch) -> Result<(), StoreError> {
-        self.written.fetch_add(batch.bytes, Ordering::Relaxed);
-        self.db.apply_batch(batch.inner).map_err(failure)
+        let Batch { changes, bytes } = batch;
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let number = self.applied.load(Ordering::Relaxed) + 1;
+        self.journal.intend(number, &changes).map_err(unavailable)?;
+        if changes.len() > LARGE {
+            self.redo.store(number, Ordering::Release);
+            redo::write(&self.path, number, &changes).map_err(unavailable)?;
+            trust::apply_in_pieces(&self.db, number, &changes)?;
+        } else {
+            trust::apply_piece(&self.db, Some(number), &changes)?;
+        }
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        self.applied.store(number, Ordering::Release);
+        Ok(())
     }
 
     /// How many bytes of keys and values were written since it was opened.
@@ -177,38 +206,109 @@ impl Tree {
 
     /// Hands what was applied to the operating system. sled applies nothing meanwhile.
     pub fn hand_over(&self) -> Result<(), StoreError> {
-        self.db.flush().map(drop).map_err(failure)
+        let applied = self.applied.load(Ordering::Acquire);
+        guarded(|| self.db.flush())?;
+        self.handed.fetch_max(applied, Ordering::AcqRel);
+        Ok(())
     }
 
     /// Makes durable what was handed over.
     pub fn sync(&self) -> Result<(), StoreError> {
+        let handed = self.handed.load(Ordering::Acquire);
         #[cfg(test)]
         self.disk.sync()?;
-        self.sync_blobs().and_then(|()| self.file.sync_data()).map_err(unavailable)
-    }
-
-    fn sync_blobs(&self) -> io::Result<()> {
-        let before = self.synced.load(Ordering::Relaxed);
-        let mut newest = before;
-        for entry in fs::read_dir(&self.blobs)? {
-            let name = entry?.file_name();
-            let Some(number) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            if number > before {
-                match File::open(self.blobs.join(name)) {
-                    Ok(blob) => blob.sync_all()?,
-                    // Already replaced by a newer page, and removed.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
-                newest = newest.max(number);
-            }
+        let blobs = self.sparing(|| sync_blobs(&self.blobs, &self.synced));
+        blobs.and_then(|()| self.file.sync_data()).map_err(unavailable)?;
+        if self.durable.swap(handed, Ordering::AcqRel) != handed {
+            self.journal.durable(handed).map_err(unavailable)?;
         }
-        if newest > before {
-            sync_directory(&self.blobs)?;
-            self.synced.store(newest, Ordering::Relaxed);
+        let redo = self.redo.load(Ordering::Acquire);
+        if redo != 0 && redo <= handed && redo::remove(&self.path).is_ok() {
+            // Another may be on its way by now.
+            let _ = self.redo.compare_exchange(redo, 0, Ordering::AcqRel, Ordering::Relaxed);
         }
         Ok(())
     }
+
+    /// Whether everything that was acknowledged since it was opened is in it. Nothing is written meanwhile.
+    pub fn verify(&self) -> Result<Option<Damage>, StoreError> {
+        match journal::verify(&self.path, Some(self.applied.load(Ordering::Acquire)), |key| self.get(key)) {
+            Ok(()) => Ok(None),
+            Err(journal::Fault::Damage(damage)) => Ok(Some(damage)),
+            Err(journal::Fault::Store(error)) => Err(error),
+        }
+    }
+
+    /// Acknowledges a batch that does not exist.
+    #[cfg(test)]
+    pub fn intend_nothing(&self) {
+        self.journal.durable(self.applied.load(Ordering::Acquire) + 1).unwrap();
+    }
+
+    /// Whether there are room and descriptors enough for an opening to go well.
+    pub fn could_be_opened(&self) -> io::Result<()> {
+        let probe = self.path.join("probe");
+        let outcome = files::create(&probe).and_then(|mut file| {
+            io::Write::write_all(&mut file, &vec![0; ROOM])?;
+            file.sync_all()
+        });
+        files::remove(&probe)?;
+        outcome?;
+        let files: io::Result<Vec<File>> = (0..2 * SPARE).map(|_| self.file.try_clone()).collect();
+        files.map(drop)
+    }
+
+    /// Does something once more, with the spare descriptors, when the process had none left.
+    fn sparing<T>(&self, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match work() {
+            Err(error) if is_out_of_descriptors(&error) => {
+                self.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                let outcome = work();
+                self.hold_spare();
+                outcome
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn hold_spare(&self) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that cannot be had now are for the next time.
+        let missing = SPARE.saturating_sub(spare.len());
+        spare.extend((0..missing).map_while(|_| self.file.try_clone().ok()));
+    }
+}
+
+/// The process has as many files open as it may, or the machine has. The standard library has no name for
+/// either.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    cfg!(unix) && matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+}
+
+/// Makes the pages durable that are files of their own and newer than `synced`.
+fn sync_blobs(blobs: &Path, synced: &AtomicI64) -> io::Result<()> {
+    let before = synced.load(Ordering::Relaxed);
+    let mut newest = before;
+    for entry in fs::read_dir(blobs)? {
+        let name = entry?.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        if number > before {
+            match File::open(blobs.join(name)) {
+                Ok(blob) => files::make_private(&blob).and_then(|()| blob.sync_all())?,
+                // Already replaced by a newer page, and removed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            newest = newest.max(number);
+        }
+    }
+    if newest > before {
+        files::sync_directory(blobs)?;
+        synced.store(newest, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Opens a tree once more.
@@ -224,29 +324,25 @@ pub(super) struct Again {
 impl Again {
     /// Waits until the last handle of the closed tree is gone. Never makes an empty tree where one
     /// was before.
-    pub fn open(self) -> Result<Tree, OpenError> {
-        if !self.path.join(FILE).exists() {
-            return Err(OpenError::Store(unavailable(format!("{} is gone", self.path.join(FILE).display()))));
+    pub fn open(&self) -> Result<Tree, OpenError> {
+        let file = self.path.join(FILE);
+        match file.try_exists() {
+            Ok(true) => Tree::open_within(&self.path, self.cache, HANDOVER, None),
+            Ok(false) => Err(OpenError::Store(unavailable(format!("{} is gone", file.display())))),
+            Err(error) => Err(OpenError::Store(unavailable(format!("{} cannot be found: {error}", file.display())))),
         }
-        Tree::open_within(&self.path, self.cache, HANDOVER)
     }
 }
 
-#[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-/// Elsewhere a directory cannot be opened, and its entries are the file system's own care.
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
 fn failure(error: sled::Error) -> StoreError {
+    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
     match error {
         sled::Error::Corruption { at, .. } => StoreError::Corrupt(format!("sled found damage at {at:?}")),
-        sled::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => StoreError::Corrupt(error.to_string()),
+        sled::Error::Io(error) if matches!(error.kind(), InvalidData | NotFound | UnexpectedEof) => {
+            StoreError::Corrupt(format!("a part of it is missing: {error}"))
+        }
+        // As what it is: whoever starts the program is told what to do about it.
+        sled::Error::Io(error) => unavailable(error),
         error => unavailable(error),
     }
 }
@@ -272,6 +368,54 @@ mod tests {
         drop(tree);
         let tree = Tree::open(directory.path(), 1 << 20).unwrap();
         assert_eq!(tree.get(b"large").unwrap().unwrap(), large);
+    }
+
+    #[test]
+    fn a_large_batch_that_was_cut_off_is_completed() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Tree::open(directory.path(), 1 << 20).unwrap();
+        let tree = open();
+        let mut batch = Batch::default();
+        for number in 0..=LARGE as u64 {
+            batch.put(number.to_be_bytes().to_vec(), b"old".to_vec());
+        }
+        tree.apply(batch).unwrap();
+        assert!(directory.path().join("redo").exists());
+        tree.flush().unwrap();
+        assert!(!directory.path().join("redo").exists(), "it is in the tree, and durable");
+        let changes: Vec<(IVec, Option<IVec>)> = (0..3000_u64)
+            .map(|number| (number.to_be_bytes().as_slice().into(), (number % 2 == 0).then(|| b"new".into())))
+            .collect();
+        // What a process leaves that is killed after the first piece.
+        let number = tree.applied.load(Ordering::Relaxed) + 1;
+        tree.journal.intend(number, &changes).unwrap();
+        redo::write(directory.path(), number, &changes).unwrap();
+        trust::apply_piece(&tree.db, None, &changes[..512]).unwrap();
+        tree.hand_over().unwrap();
+        drop(tree);
+        for _ in 0..2 {
+            let tree = open();
+            assert_eq!(tree.applied.load(Ordering::Relaxed), number);
+            for (key, value) in &changes {
+                assert_eq!(tree.get(key).unwrap(), *value);
+            }
+            assert!(!directory.path().join("redo").exists());
+        }
+    }
+
+    #[test]
+    fn a_large_batch_that_cannot_be_completed_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(Tree::open(directory.path(), 1 << 20).unwrap());
+        redo::write(directory.path(), 1, &[(b"key".into(), None)]).unwrap();
+        let path = directory.path().join("redo");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[7] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let opened = Tree::open(directory.path(), 1 << 20);
+        assert!(matches!(opened, Err(OpenError::Damaged { damage: Damage::Redo, stands: 0 })));
+        Tree::open_accepting(directory.path(), 1 << 20, Some(0)).unwrap();
+        Tree::open(directory.path(), 1 << 20).unwrap();
     }
 
     #[test]

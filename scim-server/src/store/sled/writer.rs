@@ -65,6 +65,8 @@ pub(super) struct Writer {
     renewal: Renewal,
     /// Until then no renewal interrupts those who write.
     not_before: Instant,
+    /// How long it lasts until a store is opened again that could not write.
+    patience: Duration,
     metrics: Arc<StoreMetrics>,
 }
 
@@ -94,6 +96,7 @@ pub(super) fn start(
         door,
         renewal,
         not_before: Instant::now(),
+        patience: renewal::PAUSE,
         metrics,
     };
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver));
@@ -110,7 +113,7 @@ impl Writer {
                         return;
                     }
                 }
-                Next::Renewal => match self.renew() {
+                Next::Renewal => match self.renew(&mut jobs) {
                     Some(renewed) => self = renewed,
                     None => return,
                 },
@@ -126,7 +129,7 @@ impl Writer {
 
     /// The next job; sweeps while there is none.
     fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Next {
-        while !self.sweeps.is_empty() {
+        while !self.sweeps.is_empty() && self.ground.backlog.whole().is_ok() {
             match jobs.try_recv() {
                 Ok(job) => return Next::Job(job),
                 Err(TryRecvError::Disconnected) => return Next::End,

@@ -19,7 +19,6 @@ const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 #[serde(deny_unknown_fields)]
 pub struct Dialogue {
     /// Who speaks.
-    #[expect(dead_code, reason = "for the reader of the file")]
     pub provider: String,
     /// What is peculiar about it.
     #[expect(dead_code, reason = "for the reader of the file")]

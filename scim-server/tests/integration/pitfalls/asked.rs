@@ -202,7 +202,8 @@ async fn n10_a_manager_may_be_a_bare_string() {
 
 #[tokio::test]
 async fn n11_tokens_rotate_without_downtime() {
-    let server = TestServer::start();
+    let two = Some(json!({"max_tokens": 2}));
+    let server = TestServer::with(Options { settings: two, ..Options::default() });
     let first = server.client();
     first.get("/Users").await.expect(200);
     let tokens = server.run_json(&["token", "list", "--tenant", "test", "--json"]);

@@ -184,7 +184,7 @@ async fn errors_of_single_operations() {
         (change(json!({"op": "remove"})), 400, "noTarget", "path"),
         (change(json!({"op": "replace", "path": "nothing", "value": 1})), 400, "invalidPath", "nothing"),
         (change(json!({"op": "replace", "path": "id", "value": "x"})), 400, "mutability", "id"),
-        (change(json!({"op": "remove", "path": "emails[type eq \"x\"]"})), 400, "noTarget", "emails"),
+        (change(json!({"op": "replace", "path": "emails[type eq \"x\"]", "value": {}})), 400, "noTarget", "emails"),
         (group("x", "unresolved", &["nowhere"]), 400, "invalidValue", "nowhere"),
         (json!({"method": "DELETE", "path": "/Users/bulkId:nowhere"}), 400, "invalidValue", "nowhere"),
     ]
@@ -248,6 +248,7 @@ async fn fail_on_errors() {
     let tenant = SERVER.tenant();
     tenant.user("taken").await;
     for (limit, expect) in [
+        (json!(0), "201 409"),
         (json!(1), "201 409"),
         (json!(2), "201 409 201 409"),
         (json!(3), "201 409 201 409 201"),

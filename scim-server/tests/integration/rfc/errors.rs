@@ -21,7 +21,13 @@ async fn each_status() {
         ("PATCH", user.clone(), patch(json!({"op": "replace", "path": "id", "value": "x"})), 400, "mutability"),
         ("PATCH", user.clone(), json!({"x": 1}), 400, "invalidSyntax"),
         ("PATCH", user.clone(), patch(json!({"op": "add", "path": "nothing", "value": 1})), 400, "invalidPath"),
-        ("PATCH", user.clone(), patch(json!({"op": "remove", "path": "emails[value eq \"x\"]"})), 400, "noTarget"),
+        (
+            "PATCH",
+            user.clone(),
+            patch(json!({"op": "replace", "path": "emails[value eq \"x\"]", "value": {}})),
+            400,
+            "noTarget",
+        ),
         ("POST", "/Users".to_owned(), json!({}), 400, "invalidValue"),
         ("GET", format!("{}/{}/scim/v1/Users", tenant.server.origin(), tenant.id), Value::Null, 400, "invalidVers"),
         ("GET", "/Users?cursor=x".to_owned(), Value::Null, 400, "invalidCursor"),
@@ -316,4 +322,40 @@ async fn sizes() {
     tenant.refused("POST", "/Users/.search", &json!({"filter": "x".repeat(9000)}), 413, "", "8192").await;
     let bulk = json!({"Operations": [{"method": "POST", "path": "/Users", "bulkId": "1", "data": of(12_000, "c")}]});
     tenant.ok("POST", "/Bulk", &bulk, 200, &json!({"Operations": [{"status": "201"}]})).await;
+}
+
+/// What one resource may have, in each way in which it can come to have it.
+#[tokio::test]
+async fn sizes_of_a_resource() {
+    static SMALL: Shared = Shared::new(&["--max-values", "3", "--max-index-entries", "6", "--max-member-changes", "2"]);
+    let tenant = SMALL.tenant();
+    let emails = |count: usize| -> Value {
+        (0..count).map(|number| json!({"value": format!("{number}@example.com"), "type": "work"})).collect()
+    };
+    let user = |count: usize| json!({"userName": "many", "emails": emails(count)});
+    let path = format!("/Users/{}", tenant.post("/Users", &user(3)).await.expect(201).id());
+    let words = "max_values";
+    tenant.refused("POST", "/Users", &json!({"userName": "x", "emails": emails(4)}), 400, "invalidValue", words).await;
+    tenant.refused("PUT", &path, &user(4), 400, "invalidValue", words).await;
+    for operation in [
+        json!({"op": "replace", "path": "emails", "value": emails(4)}),
+        json!({"op": "add", "path": "emails", "value": [{"value": "x@example.com"}]}),
+        json!({"op": "add", "value": {"emails": [{"value": "x@example.com"}]}}),
+        json!({"op": "replace", "value": {"phoneNumbers": [{"value": "1"}, {"value": "2"}, {"value": "3"}, {"value": "4"}]}}),
+    ] {
+        tenant.refused("PATCH", &path, &patch_body(&json!([operation])), 400, "invalidValue", words).await;
+    }
+    let bulk = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [{"method": "PUT", "path": path, "data": user(4)}]
+    });
+    assert_eq!(tenant.post("/Bulk", &bulk).await.expect(200).json["Operations"][0]["status"], "400");
+    tenant.put(&path, &user(2)).await.expect(200);
+    // Members are counted by themselves.
+    let mut members = Vec::new();
+    for name in ["a", "b", "c"] {
+        members.push(json!({"value": tenant.user(name).await}));
+    }
+    let group = json!({"displayName": "staff", "members": members});
+    tenant.refused("POST", "/Groups", &group, 413, "", "max_member_changes").await;
 }

@@ -111,6 +111,9 @@ pub async fn changes(
     Ok(Mark::DirSync { cookie, object_security })
 }
 
+/// So many answers one reading may take: each has a thousand objects or more.
+const MOST: usize = 100_000;
+
 struct Asked<'a> {
     base: &'a Dn,
     filter: &'a str,
@@ -127,6 +130,7 @@ async fn follow(
     let mut attributes = reader.attributes(Kind::User);
     attributes.extend(reader.attributes(Kind::Group));
     attributes.extend(["name", "parentGUID", "isDeleted", "objectClass"].map(str::to_owned));
+    let mut seen = BTreeSet::from([cookie.clone()]);
     let flags = INCREMENTAL | if asked.object_security { OBJECT_SECURITY } else { 0 };
     loop {
         let value = ber::sequence(vec![integer(flags), integer(0), octet_string(&cookie)]);
@@ -140,11 +144,11 @@ async fn follow(
         let done = reader.done(&search, take).await?;
         let malformed = || search.refused(0, "the answer to DirSync has no cookie");
         let (more, next) = response(&done).ok_or_else(malformed)?;
-        // A server that says "more" and does not go on would be asked for ever.
-        let stuck = more && next == cookie;
+        // A server that says "more" and does not go on, or goes round, would be asked for ever.
+        let stuck = more && (!seen.insert(next.clone()) || seen.len() > MOST);
         cookie = next;
         if stuck {
-            return Err(search.refused(0, "DirSync does not go on"));
+            return Err(search.refused(0, "DirSync does not go on, or does not end"));
         }
         if !more {
             return Ok(cookie);

@@ -9,6 +9,7 @@
 //! - With a session log, deletions are named. Without one, all that still exists is named
 //!   (`refreshDeletes` false), and what was neither sent nor named is missing.
 //! - A cookie that it cannot read: the whole content, and an empty cookie. Here that is a refusal.
+//! - An answer that is malformed, as with the overlay dynlist behind syncprov: a refusal too.
 //! - "Deleted" also means that an entry left the place or no longer fits the filter. So it is said to
 //!   be missing, and proved like any other absence.
 
@@ -23,7 +24,7 @@ use ldap3::{
 use crate::{
     dn::Dn,
     source::{
-        Change, DirectoryError, Kind, Mark, Sink, SourceId, ber,
+        Change, DirectoryError, Key, Kind, Mark, Sink, SourceId, ber,
         reader::{Place, Reader},
         search::{Answer, RawEntry, Search, value},
     },
@@ -81,7 +82,13 @@ pub async fn changes(reader: &mut Reader, cookie: &[u8], sink: &mut Sink<'_>) ->
         refresh.missing.into_iter().for_each(|id| sink(Change::Missing(id)));
         if let (true, Ok(base)) = (refresh.swept, Dn::parse(&place.base)) {
             refresh.present.into_iter().for_each(|id| sink(Change::Present(id)));
-            sink(Change::Swept { kind: place.kind, base });
+            // What lies beneath is told by names, which the directory spells in its own way.
+            let spelt = match reader.lookup(&Key::Dn(base.clone())).await {
+                Ok(raw) => raw.and_then(|raw| Dn::parse(&raw.dn).ok()),
+                Err(DirectoryError::Search { .. }) => None,
+                Err(other) => return Err(other),
+            };
+            sink(Change::Swept { kind: place.kind, base: spelt.unwrap_or(base) });
         }
     }
     containers(reader, cookie).await?;
@@ -149,7 +156,11 @@ async fn refresh(
         other => other,
     })?;
     let Some(done) = done.control(DONE).and_then(Done::parse).filter(|_| !refresh.malformed) else {
-        return Err(search.refused(0, "an answer of the synchronisation could not be taken apart"));
+        // Some overlays in front of the one that follows changes (`dynlist`) spoil its answers. What is
+        // read in full does not pass it.
+        return Err(DirectoryError::WatermarkRefused(
+            "an answer of the synchronisation could not be taken apart; where an overlay such as dynlist stands behind syncprov, use source.flavour = \"generic\"".to_owned(),
+        ));
     };
     if done.cookie.as_ref().is_some_and(Vec::is_empty) {
         return Err(DirectoryError::WatermarkRefused("the server does not know the cookie".to_owned()));

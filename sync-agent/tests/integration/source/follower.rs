@@ -60,7 +60,13 @@ impl<'a> Follower<'a> {
             let population = self.kept.as_ref().map(|kept| &kept.population);
             let known: BTreeSet<SourceId> =
                 population.into_iter().flat_map(Population::iter).map(|observed| observed.entry.id).collect();
-            let question = Question { canary: &self.config.source.canary, known: &known, everything };
+            let question = Question {
+                canaries: &self.config.canaries(),
+                known: &known,
+                everything,
+                referring: &self.config.mapping.referring(),
+                names: &self.config.scope.names(),
+            };
             observation::observe(&mut *directory, kept, &question).await
         })
     }
@@ -74,8 +80,9 @@ impl<'a> Follower<'a> {
     }
 
     pub fn keep(&mut self, observation: &Observation) {
-        let watermark = observation.watermark.clone();
-        self.kept = watermark.map(|watermark| Kept { population: observation.population.clone(), watermark });
+        let Observation { population, watermark, sightings, .. } = observation;
+        let (population, watermark, sightings) = (population.clone(), watermark.clone(), sightings.clone());
+        self.kept = Some(Kept { population, watermark, sightings });
     }
 
     /// After a change: a reading of changes only, which says the same as a full one.
@@ -106,7 +113,7 @@ impl<'a> Follower<'a> {
     }
 
     pub fn mark(&self) -> &Mark {
-        &self.kept.as_ref().expect("a watermark").watermark.mark
+        &self.kept.as_ref().and_then(|kept| kept.watermark.as_ref()).expect("a watermark").mark
     }
 }
 

@@ -118,7 +118,7 @@ fn update_numbers_where_dirsync_is_refused() {
     });
     let fingerprint = first.watermark.expect("a watermark").fingerprint;
     let mark = mark.expect("an answer").expect("numbers");
-    follower.kept.as_mut().expect("kept").watermark = Watermark { fingerprint: fingerprint.clone(), mark };
+    follower.kept.as_mut().expect("kept").watermark = Some(Watermark { fingerprint: fingerprint.clone(), mark });
     assert!(follower.follows("nothing").changed.is_empty());
     for change in
         [&["mail", "u000001"][..], &["rename", "u000003", "Third"], &["add-group", "team-00001", "team-00002"]]
@@ -129,7 +129,7 @@ fn update_numbers_where_dirsync_is_refused() {
     directory.change(&["delete", "u000002"]);
     assert_eq!(gone(&follower.follows("delete")), [id(&seed, "users", "u000002")]);
     let elsewhere = Mark::Usn { highest: 1, invocation: "of another server".to_owned() };
-    follower.kept.as_mut().expect("kept").watermark = Watermark { fingerprint, mark: elsewhere };
+    follower.kept.as_mut().expect("kept").watermark = Some(Watermark { fingerprint, mark: elsewhere });
     assert!(follower.observe().restarted.is_some());
 }
 
@@ -149,7 +149,7 @@ fn restarts(software: Software, rename: &str) {
     follower.same_as_full("a renamed container");
 
     let kept = follower.kept.as_mut().expect("kept");
-    match &mut kept.watermark.mark {
+    match &mut kept.watermark.as_mut().expect("a watermark").mark {
         Mark::DirSync { cookie, .. } | Mark::SyncCookie(cookie) => *cookie = b"nonsense".to_vec(),
         other => panic!("{other:?}"),
     }
@@ -193,8 +193,8 @@ fn rings(software: Software, changes: &[&[&str]]) {
     follower.observe();
     let kept = follower.kept.as_ref().expect("kept");
     follower.runtime.block_on(async {
-        let mut watch =
-            Watch::open(&follower.config.source, &kept.watermark).await.expect("an answer").expect("a bell");
+        let watermark = kept.watermark.as_ref().expect("a watermark");
+        let mut watch = Watch::open(&follower.config.source, watermark).await.expect("an answer").expect("a bell");
         for change in changes {
             directory.change(change);
             watch.changed().await.expect("a ring");
@@ -214,7 +214,7 @@ fn what_is_kept_is_read_again_as_it_was() {
         state.keep(&observation).expect("kept");
         let kept = state.kept().expect("an answer").expect("something");
         assert_eq!(kept.population, observation.population);
-        assert_eq!(Some(kept.watermark), observation.watermark);
+        assert_eq!((kept.watermark, kept.sightings), (observation.watermark, observation.sightings));
         directory.change(change);
     }
 }

@@ -201,6 +201,7 @@ impl Drop for Over {
         if !std::thread::panicking() {
             return;
         }
+        self.0.metrics.refusing.set(1);
         let mut state = self.0.state();
         *state = State { broken: true, ending: state.ending, ..State::default() };
         drop(state);

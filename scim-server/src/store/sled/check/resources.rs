@@ -79,7 +79,7 @@ impl Check<'_> {
         let mut sorted = held;
         sorted.sort();
         if sorted != wanted {
-            for stale in sorted.iter().filter(|held| !wanted.contains(held)) {
+            for stale in sorted.iter().filter(|held| wanted.binary_search(held).is_err()) {
                 self.fault("index-stale", format!("{}: {}", name(key), stale.attribute), |_| ())?;
             }
             // The entries themselves go when the index is walked and finds that nobody has them.

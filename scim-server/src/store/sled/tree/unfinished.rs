@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use super::FILE;
+use super::{FILE, files};
 
 const CONFIGURATION: &str = "conf";
 
@@ -21,7 +21,7 @@ const CONFIGURATION: &str = "conf";
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     let log = match File::open(path.join(FILE)) {
         Ok(log) => log,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return remove_file(&path.join(CONFIGURATION)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return files::remove(&path.join(CONFIGURATION)),
         Err(error) => return Err(error),
     };
     // The lock that sled takes. It is free again when the file is closed.
@@ -35,17 +35,10 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
         let name = entry.file_name();
         let unfinished = name.to_str().is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating"));
         if unfinished {
-            remove_file(&entry.path())?;
+            files::remove(&entry.path())?;
         }
     }
     Ok(())
-}
-
-fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

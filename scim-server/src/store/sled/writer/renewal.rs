@@ -7,6 +7,9 @@
 //! so after a larger amount, which bounds both that interruption and the opening after a crash.
 //!
 //! Readers and writers wait meanwhile, and nobody is refused.
+//!
+//! The same helps a store that could not write, because the disk was full or the process had no descriptors
+//! left: what is on disk is known again when it is opened again. That is tried when there is room.
 
 use std::{
     sync::Arc,
@@ -18,15 +21,31 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{Job, Next, Writer};
-use crate::store::sled::ground::Ground;
+use crate::{
+    metrics::StoreMetrics,
+    store::{
+        StoreError,
+        sled::{
+            OpenError,
+            door::{Shut, lost},
+            ground::Ground,
+            tree::Again,
+        },
+    },
+};
 
 /// How long a renewal waits for those who read. New readers wait with it, so one long scan must not
 /// keep them for longer than they notice.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How often it looks whether they are done.
 const GLANCE: Duration = Duration::from_millis(1);
+/// How often the writer, with nothing to do, looks whether what it has decided is on disk.
+const AGAIN: Duration = Duration::from_millis(20);
 /// After how long a renewal that was put off under load is tried again.
 const LATER: Duration = Duration::from_secs(5);
+/// How long it lasts until a store is opened again that could not write: twice as long each time, up to a bound.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
+const LONG_PAUSE: Duration = Duration::from_secs(60);
 
 /// When the store is closed and opened again, so that its next start finds little to read. Amounts
 /// are bytes of keys and values written since it was opened; the log grows by up to five times as
@@ -62,10 +81,25 @@ impl Default for Renewal {
 impl Writer {
     /// Waits for a job, or until it is time for a renewal.
     pub(super) fn wait(&self, jobs: &mut mpsc::Receiver<Job>) -> Next {
-        let written = self.ground.tree.written();
-        if self.ground.backlog.whole().is_err() || written < self.renewal.after {
-            return jobs.blocking_recv().map_or(Next::End, Next::Job);
+        if self.ground.backlog.whole().is_err() {
+            let left = self.not_before.saturating_duration_since(Instant::now());
+            return if left.is_zero() { Next::Renewal } else { receive(jobs, left) };
         }
+        // What is decided and not yet applied is not counted yet: it is looked at again when it is.
+        let written = loop {
+            let settled = self.ground.backlog.is_settled();
+            let written = self.ground.tree.written();
+            if written >= self.renewal.after {
+                break written;
+            }
+            if settled {
+                return jobs.blocking_recv().map_or(Next::End, Next::Job);
+            }
+            match receive(jobs, AGAIN) {
+                Next::Renewal => {}
+                next => return next,
+            }
+        };
         if written >= self.renewal.bound && Instant::now() >= self.not_before {
             return Next::Renewal;
         }
@@ -74,11 +108,12 @@ impl Writer {
 
     /// Closes the tree and opens it again; `None` when it cannot be opened any more. When somebody
     /// reads for long, or the store is being closed, nothing happens.
-    pub(super) fn renew(mut self) -> Option<Self> {
-        if self.flush().is_err() {
+    pub(super) fn renew(mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Self> {
+        let begun = Instant::now();
+        let mending = self.flush().is_err();
+        if mending && !self.may_mend(begun) {
             return Some(self);
         }
-        let begun = Instant::now();
         let written = self.ground.tree.written();
         let door = Arc::clone(&self.door);
         let Some(shut) = door.shut() else {
@@ -99,26 +134,85 @@ impl Writer {
         let again = self.ground.tree.again();
         // The files are free when the last handle is gone.
         self.ground.end();
-        let opened = again.open().and_then(|tree| Ok(Ground::start(Arc::new(tree), &self.metrics)?));
-        let ground = match opened {
-            Ok(ground) => ground,
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the store could not be opened again: nothing is read or written until the server is restarted"
-                );
-                return None;
-            }
-        };
+        let ground = open_again(&again, &shut, jobs, &self.metrics)?;
         shut.open(Arc::clone(&ground.tree));
+        self.metrics.refusing.set(0);
         let took = begun.elapsed();
         self.metrics.renewal_seconds.observe_duration(took);
-        tracing::info!(
-            seconds = took.as_secs_f64(),
-            written,
-            "the store was closed and opened again, so that its next start takes less time"
+        if mending {
+            tracing::info!("the store takes writes again");
+        } else {
+            tracing::info!(
+                seconds = took.as_secs_f64(),
+                written,
+                "the store was closed and opened again, so that its next start takes less time"
+            );
+        }
+        Some(Self { ground, dirty: false, ..self })
+    }
+
+    /// Whether a store that could not write is likely to be able to, now that it is looked at.
+    fn may_mend(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.not_before) > LONG_PAUSE {
+            self.patience = PAUSE;
+        }
+        self.not_before = now + self.patience;
+        match self.ground.tree.could_be_opened() {
+            Ok(()) => {
+                self.patience = (self.patience * 2).min(LONG_PAUSE);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the store still cannot write");
+                false
+            }
+        }
+    }
+}
+
+/// Opens the tree, and tries again for as long as what is in the way may pass. `None` when it does not, or
+/// when nobody wants the store any more.
+fn open_again(
+    again: &Again,
+    shut: &Shut<'_>,
+    jobs: &mut mpsc::Receiver<Job>,
+    metrics: &Arc<StoreMetrics>,
+) -> Option<Ground> {
+    loop {
+        let opened = again.open().and_then(|tree| Ok(Ground::start(Arc::new(tree), metrics)?));
+        let error = match opened {
+            Ok(ground) => return Some(ground),
+            Err(error) => error,
+        };
+        metrics.refusing.set(1);
+        shut.lose();
+        let passes = matches!(error, OpenError::InUse | OpenError::Store(StoreError::Unavailable(_)));
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the store could not be opened again: nothing is read or written until {}",
+            if passes { "it can be, which is tried again" } else { "the server is restarted" }
         );
-        Some(Self { ground, ..self })
+        if !passes || !refuse(jobs, LATER) {
+            return None;
+        }
+    }
+}
+
+/// Refuses everything for a while. False when the store is to be closed.
+fn refuse(jobs: &mut mpsc::Receiver<Job>, time: Duration) -> bool {
+    let end = Instant::now() + time;
+    loop {
+        match receive(jobs, end.saturating_duration_since(Instant::now())) {
+            Next::Job(Job::Commit(_, answer)) => drop(answer.send(Err(lost()))),
+            // Whoever waits for it hears that it is gone.
+            Next::Job(Job::Errand(errand)) => drop(errand),
+            Next::Job(Job::Close(closed)) => {
+                let _ = closed.send(Err(lost()));
+                return false;
+            }
+            Next::Renewal => return true,
+            Next::End => return false,
+        }
     }
 }
 
@@ -168,7 +262,7 @@ mod tests {
     const ALWAYS: Renewal = Renewal { after: 1, bound: 1, quiet: Duration::from_secs(3600) };
 
     fn open(path: &Path, renewal: Renewal) -> Arc<SledStore> {
-        let options = Options { cache: 1 << 20, renewal };
+        let options = Options { cache: 1 << 20, renewal, ..Options::default() };
         Arc::new(SledStore::open_with(path, Arc::new(ManualClock::default()), options).unwrap())
     }
 

@@ -1,0 +1,215 @@
+//! JSON whose values are counted while it is read.
+//!
+//! Two bytes of a body (`0,`) become a value of thirty in memory, or of a hundred in an object. So a body is
+//! bounded by its values too, and a bulk request by its operations, before there is a list of them.
+
+use std::{cell::Cell, fmt};
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// What a text may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    /// Values of any kind, those in lists and objects and these themselves.
+    pub values: usize,
+    /// Elements of the list `Operations` of the message; `None` where the message is none of that kind.
+    pub operations: Option<usize>,
+}
+
+/// Why a text was not read.
+#[derive(Debug)]
+pub enum Unread {
+    /// It is not JSON.
+    Json(serde_json::Error),
+    /// It has more values than it may have.
+    Values(usize),
+    /// It has more operations than it may have.
+    Operations(usize),
+}
+
+impl std::error::Error for Unread {}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => error.fmt(f),
+            Self::Values(most) => write!(f, "more than {most} values"),
+            Self::Operations(most) => write!(f, "more than {most} operations"),
+        }
+    }
+}
+
+/// Reads a JSON text, and stops where it holds more than it may. Names that repeat have their last value.
+pub fn read_json(text: &[u8], most: Most) -> Result<Value, Unread> {
+    let count = Count { most, left: Cell::new(most.values), too_many_operations: Cell::new(false) };
+    let mut parser = serde_json::Deserializer::from_slice(text);
+    let whole = Node { count: &count, place: Place::Message };
+    let read = whole.deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
+    read.map_err(|error| match most.operations {
+        Some(operations) if count.too_many_operations.get() => Unread::Operations(operations),
+        _ if count.left.get() == 0 && error.is_data() => Unread::Values(most.values),
+        _ => Unread::Json(error),
+    })
+}
+
+struct Count {
+    most: Most,
+    left: Cell<usize>,
+    too_many_operations: Cell<bool>,
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Message,
+    Operations,
+    Within,
+}
+
+/// A value that is to be read.
+#[derive(Clone, Copy)]
+struct Node<'c> {
+    count: &'c Count,
+    place: Place,
+}
+
+impl Node<'_> {
+    fn below(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+}
+
+// The recursion is bounded: the parser refuses what nests deeper than 127 levels.
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.count.left.get().checked_sub(1) {
+            Some(left) => self.count.left.set(left),
+            None => return Err(D::Error::custom("too many values")),
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let most = self.count.most.operations.filter(|_| self.place == Place::Operations);
+        let mut list = Vec::new();
+        while let Some(element) = elements.next_element_seed(self.below(Place::Within))? {
+            if most.is_some_and(|most| list.len() >= most) {
+                self.count.too_many_operations.set(true);
+                return Err(A::Error::custom("too many operations"));
+            }
+            list.push(element);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        // Without a capacity the first member takes room for three of them, and half a kilobyte: lists of
+        // objects of one member, as those of a group's members, are what large bodies consist of.
+        let mut object = Map::with_capacity(1);
+        while let Some(name) = members.next_key::<String>()? {
+            let operations = self.place == Place::Message && name.eq_ignore_ascii_case("Operations");
+            let place = if operations { Place::Operations } else { Place::Within };
+            object.insert(name, members.next_value_seed(self.below(place))?);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: Most = Most { values: 1000, operations: None };
+
+    #[track_caller]
+    fn check(text: &str, most: Most, expect: &str) {
+        let found = match read_json(text.as_bytes(), most) {
+            Ok(value) => value.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expect, "{text}");
+    }
+
+    #[test]
+    fn what_is_read_is_what_serde_json_reads() {
+        for text in [
+            r#"{"a":[1,-2,3.5,1e3,18446744073709551615,true,false,null,"xä\n"],"b":{},"a2":[]}"#,
+            r#"{"a":1,"b":2,"a":3}"#,
+            "7",
+            "[]",
+            "\"text\"",
+        ] {
+            let expect: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(read_json(text.as_bytes(), ANY).unwrap(), expect, "{text}");
+        }
+        for text in ["", "{", "[1,]", "{\"a\":1} x", "1e999", "{\"a\":}", &"[".repeat(200)] {
+            let expect = serde_json::from_str::<Value>(text).unwrap_err().to_string();
+            check(text, ANY, &expect);
+        }
+    }
+
+    #[test]
+    fn values_are_counted_wherever_they_are() {
+        let most = |values| Most { values, operations: None };
+        check("[0,0,0]", most(4), "[0,0,0]");
+        check("[0,0,0]", most(3), "more than 3 values");
+        check(r#"{"a":{"b":[{}]}}"#, most(4), r#"{"a":{"b":[{}]}}"#);
+        check(r#"{"a":{"b":[{}]}}"#, most(3), "more than 3 values");
+        check("[0,0,x", most(100), "expected value at line 1 column 6");
+    }
+
+    #[test]
+    fn operations_are_counted_in_the_message_alone() {
+        let most = |operations| Most { values: 1000, operations: Some(operations) };
+        check(r#"{"operations":[0,0]}"#, most(2), r#"{"operations":[0,0]}"#);
+        check(r#"{"Operations":[0,0,0]}"#, most(2), "more than 2 operations");
+        check(r#"{"data":{"Operations":[0,0,0]}}"#, most(2), r#"{"data":{"Operations":[0,0,0]}}"#);
+        check(r#"{"Operations":[[0,0,0]]}"#, most(2), r#"{"Operations":[[0,0,0]]}"#);
+    }
+
+    #[test]
+    fn nothing_behind_the_bound_is_read() {
+        // What follows is not even JSON, and nobody notices.
+        check(r#"{"Operations":[0,0,0,!"#, Most { values: 1000, operations: Some(2) }, "more than 2 operations");
+        check("[0,0,0,!", Most { values: 3, operations: None }, "more than 3 values");
+    }
+}

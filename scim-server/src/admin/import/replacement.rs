@@ -1,0 +1,125 @@
+//! The new tenant beside the old: how an import replaces one in one step, or not at all.
+//!
+//! What the file has of the tenant is loaded under an id of its own, known from a record that says
+//! whose place it is to take. The old tenant answers meanwhile as if nothing were. When everything is
+//! there, one commit makes the tenant's own record point to what was loaded, gives it the tokens of
+//! the file, and removes the mark of the import. What the tenant was before is erased behind that.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{AdminContext, AdminError, Mark};
+use crate::{
+    event::{Action, Event},
+    store::{Commit, Expect, IndexEntry, Item, Record, ResourceId, StoreError, TenantId, Write},
+    tenant::{self, DirectoryError, TenantRecord},
+    token::Token,
+};
+
+/// After how long the other processes on a shared store have seen that a tenant was replaced. They
+/// look for changes twice a second.
+const NOTICED: Duration = Duration::from_secs(2);
+
+/// A tenant that takes the place of another at the end.
+pub(super) struct Replacement {
+    /// Where the store keeps it.
+    pub home: TenantId,
+    /// Its record, as the file has it.
+    pub tenant: Option<TenantRecord>,
+    /// Its tokens, as the file has them. They are the old tenant's too, as a rule, so that they
+    /// cannot be beside them in the store.
+    pub tokens: Vec<Token>,
+}
+
+impl Replacement {
+    /// One of which nothing is there, to be kept under that id.
+    pub fn at(home: TenantId) -> Self {
+        Self { home, tenant: None, tokens: Vec::new() }
+    }
+
+    /// What an import that was cut off has left in the store, with the id of the tenant to replace.
+    pub fn staged(record: &TenantRecord) -> Option<(TenantId, Self)> {
+        Some((record.replaces?, Self::at(record.id)))
+    }
+
+    /// The record that stands in the store until the end, for one that came in the file.
+    pub fn stage(&mut self, record: &Record, tenant: TenantRecord) -> Result<Item, StoreError> {
+        let staged = TenantRecord { id: self.home, importing: true, replaces: Some(tenant.id), ..tenant.clone() };
+        self.tenant = Some(tenant);
+        let record = Record { header: record.header, body: staged.body()? };
+        Ok(Item::Resource(staged.key(), record, staged.entries()))
+    }
+}
+
+/// Puts all of them in the place of the old ones and removes the mark of the import, in one commit;
+/// then erases the old ones.
+pub(super) async fn swap(
+    context: &AdminContext,
+    replacements: BTreeMap<TenantId, Replacement>,
+    mark: &mut Mark,
+) -> Result<(), AdminError> {
+    let mut commit: Option<Commit> = None;
+    let ids: Vec<_> = replacements.keys().copied().collect();
+    for (id, replacement) in replacements {
+        let commit = commit.get_or_insert_with(|| Commit::new(tenant::record::key(id), imported(id)));
+        put(context, id, replacement, commit).await?;
+    }
+    let Some(commit) = commit else { return Ok(()) };
+    mark.remove_with(&*context.store, commit).await?;
+    // One event came with the commit; each tenant has its own.
+    for id in ids.iter().skip(1) {
+        context.store.commit(Commit::new(tenant::record::key(*id), imported(*id))).await?;
+    }
+    context.access.reload().await?;
+    if context.store.is_shared() {
+        tokio::time::sleep(NOTICED).await;
+    }
+    let directory = context.access.directory();
+    for id in ids {
+        directory.erase_left(directory.find(&id.to_string()).await?).await?;
+    }
+    Ok(())
+}
+
+fn imported(tenant: TenantId) -> Event {
+    Event::administration(Action::Administer, tenant::record::KIND, ResourceId(tenant.0), &["imported"])
+}
+
+/// The writes that put one in the place of the old one.
+async fn put(
+    context: &AdminContext,
+    id: TenantId,
+    replacement: Replacement,
+    commit: &mut Commit,
+) -> Result<(), AdminError> {
+    let Replacement { home, tenant: Some(tenant), tokens } = replacement else {
+        return Err(AdminError::Refused(format!("the file has something of tenant {id}, and not the tenant itself")));
+    };
+    let directory = context.access.directory();
+    let old = match directory.find(&id.to_string()).await {
+        Ok(old) => Some(old),
+        // It was deleted since the import began.
+        Err(DirectoryError::Unknown(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let before = directory.ledger().list(id).await?;
+    let mut left = tenant.left.clone();
+    if let Some(old) = &old {
+        commit.expect.push(Expect::Version(old.key(), old.version));
+        left.extend(old.left.iter().copied().chain([old.home()]));
+    }
+    let tenant = TenantRecord { home: Some(home), left, importing: false, ..tenant };
+
+    let had: Vec<IndexEntry> =
+        old.iter().flat_map(TenantRecord::entries).chain(before.iter().flat_map(Token::entries)).collect();
+    let has: Vec<IndexEntry> = tenant.entries().into_iter().chain(tokens.iter().flat_map(Token::entries)).collect();
+    commit.writes.extend(had.iter().filter(|entry| !has.contains(entry)).cloned().map(Write::Unindex));
+    let gone = before.iter().filter(|old| tokens.iter().all(|new| new.id != old.id));
+    commit.writes.extend(gone.map(|token| Write::Delete(token.key())));
+    commit.writes.push(Write::Put(tenant.key(), tenant.body()?));
+    for token in &tokens {
+        commit.writes.push(Write::Put(token.key(), token.body()?));
+    }
+    commit.writes.extend(has.into_iter().filter(|entry| !had.contains(entry)).map(Write::Index));
+    commit.writes.push(Write::Delete(tenant::record::key(home)));
+    Ok(())
+}

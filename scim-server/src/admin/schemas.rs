@@ -1,0 +1,183 @@
+//! The commands about schemas that an administrator has added to a tenant.
+//!
+//! They are a part of its settings. What belongs to a schema stays stored when the schema goes, and is
+//! not served any more: so whoever drops one is told who uses it.
+
+use serde_json::{Value, json};
+
+use super::{AdminContext, AdminError, Output, tenants};
+use crate::{
+    render::stored_document,
+    store::{Start, StoreError, TypeName},
+    tenant::{Settings, TenantRecord},
+};
+
+/// How many resources are looked at together.
+const PAGE: usize = 1000;
+
+/// A definition, as far as it is read here: one that is in a tenant's settings was checked.
+struct Definition<'a>(&'a Value);
+
+impl<'a> Definition<'a> {
+    fn text(&self, path: &str) -> &'a str {
+        self.0.pointer(path).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn urn(&self) -> &'a str {
+        self.text("/schema/id")
+    }
+
+    /// Whether somebody means it by that word: its URN in any case (RFC 8141 §3.1), or its name.
+    fn is(&self, word: &str) -> bool {
+        self.urn().eq_ignore_ascii_case(word) || self.text("/schema/name").eq_ignore_ascii_case(word)
+    }
+
+    /// The resource type that it extends or is the schema of.
+    fn resource_type(&self) -> &'a str {
+        match self.text("/extends") {
+            "" => self.text("/resourceType/name"),
+            extended => extended,
+        }
+    }
+
+    fn is_extension(&self) -> bool {
+        !self.text("/extends").is_empty()
+    }
+}
+
+/// Lists the schemas that were added, with the numbers of those who use them.
+pub(super) async fn list(context: &AdminContext, tenant: &str, output: &Output) -> Result<(), AdminError> {
+    let tenant = tenants::find(context, tenant).await?;
+    for definition in &tenant.settings.schemas {
+        show(context, &tenant, &Definition(definition), output).await?;
+    }
+    Ok(())
+}
+
+/// Adds one; with `replace` in the place of the one with the same URN.
+pub(super) async fn add(
+    context: &AdminContext,
+    tenant: &str,
+    definition: Value,
+    replace: bool,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let tenant = tenants::find(context, tenant).await?;
+    let urn = Definition(&definition).urn().to_owned();
+    let mut settings = tenant.settings.clone();
+    let known = settings.schemas.iter().position(|known| Definition(known).urn().eq_ignore_ascii_case(&urn));
+    match known {
+        Some(at) if replace => settings.schemas.splice(at..=at, [definition.clone()]).for_each(drop),
+        Some(_) => {
+            return Err(AdminError::Refused(format!(
+                "tenant {:?} has the schema {urn} already; use --replace to put this one in its place",
+                tenant.name
+            )));
+        }
+        None => settings.schemas.push(definition.clone()),
+    }
+    let tenant = tenants::apply(context, tenant, settings).await?;
+    show(context, &tenant, &Definition(&definition), output).await
+}
+
+/// Removes one. Refused while it is used, unless `force`.
+pub(super) async fn remove(
+    context: &AdminContext,
+    tenant: &str,
+    schema: &str,
+    force: bool,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let tenant = tenants::find(context, tenant).await?;
+    let Some(at) = tenant.settings.schemas.iter().position(|known| Definition(known).is(schema)) else {
+        return Err(AdminError::Refused(format!(
+            "tenant {:?} has no schema {schema:?} that was added; `schema list` shows those that it has",
+            tenant.name
+        )));
+    };
+    let mut settings = tenant.settings.clone();
+    let removed = settings.schemas.remove(at);
+    let definition = Definition(&removed);
+    let resources = uses(context, &tenant, &definition).await?;
+    if resources > 0 && !force {
+        return Err(AdminError::Refused(format!(
+            "this removes {}; use --force to remove it all the same",
+            used(&definition, resources)
+        )));
+    }
+    let tenant = tenants::apply(context, tenant, settings).await?;
+    let row = json!({"schema": definition.urn(), "tenant": tenant.name, "deleted": true, "used_by": resources});
+    output.row(&row).await
+}
+
+/// Refuses settings that have not a schema that the tenant has.
+pub(super) async fn refuse_dropped(
+    context: &AdminContext,
+    tenant: &TenantRecord,
+    settings: &Settings,
+) -> Result<(), AdminError> {
+    let mut dropped = Vec::new();
+    for known in &tenant.settings.schemas {
+        let known = Definition(known);
+        if !settings.schemas.iter().any(|kept| Definition(kept).urn().eq_ignore_ascii_case(known.urn())) {
+            dropped.push(used(&known, uses(context, tenant, &known).await?));
+        }
+    }
+    if dropped.is_empty() {
+        return Ok(());
+    }
+    Err(AdminError::Refused(format!(
+        "these settings drop what they do not name: {}. Name it, too, or add to the schemas with `schema add`; use --force to drop it",
+        dropped.join("; ")
+    )))
+}
+
+fn used(definition: &Definition<'_>, resources: u64) -> String {
+    let whose = definition.resource_type();
+    match (definition.is_extension(), resources) {
+        (true, 0) => format!("the schema {}, which no {whose} uses", definition.urn()),
+        (true, number) => {
+            format!("the schema {}, which {number} resource(s) of the type {whose} use", definition.urn())
+        }
+        (false, number) => {
+            format!("the schema {}, with the resource type {whose}, of which there are {number}", definition.urn())
+        }
+    }
+}
+
+async fn show(
+    context: &AdminContext,
+    tenant: &TenantRecord,
+    definition: &Definition<'_>,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let row = json!({
+        "schema": definition.urn(),
+        "name": definition.text("/schema/name"),
+        "tenant": tenant.name,
+        "resource_type": definition.resource_type(),
+        "extension": definition.is_extension(),
+        "used_by": uses(context, tenant, definition).await?,
+        "definition": definition.0,
+    });
+    output.row(&row).await
+}
+
+/// How many resources have something of the schema.
+async fn uses(context: &AdminContext, tenant: &TenantRecord, definition: &Definition<'_>) -> Result<u64, StoreError> {
+    let kind = TypeName::from(definition.resource_type());
+    if !definition.is_extension() {
+        return context.store.count(tenant.home(), &kind).await;
+    }
+    let mut uses = 0;
+    let mut from = Start::Offset(0);
+    loop {
+        let page = context.store.resources(tenant.home(), &kind, from, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(uses) };
+        from = Start::After(*last);
+        for (_, record) in &page {
+            let document = stored_document(record)?;
+            uses += u64::from(document.keys().any(|key| key.eq_ignore_ascii_case(definition.urn())));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! How much memory requests and their answers may take together.
+//!
+//! Each body and each page has a bound of its own, and there is a bound on connections; but all of them at
+//! once would be more than any machine has. So what is held is counted in one place, and who comes when it
+//! is used up is told to come again. No tenant gets more than a part, and a part is kept for what is small, so
+//! that whoever sends much cannot keep others out.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use scim_protocol::{Error, ErrorKind};
+
+use crate::store::TenantId;
+
+/// Up to here, in bytes, something is small.
+const SMALL: usize = 64 * 1024;
+
+/// Memory that is given out in shares.
+pub struct Budget {
+    most: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by_tenant: HashMap<TenantId, usize>,
+}
+
+/// A part of the budget, which goes back when this is dropped.
+pub struct Share {
+    budget: Arc<Budget>,
+    tenant: TenantId,
+    bytes: usize,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    pub fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, taken: Mutex::default() })
+    }
+
+    /// An empty share for something of that tenant.
+    pub fn share(self: &Arc<Self>, tenant: TenantId) -> Share {
+        Share { budget: Arc::clone(self), tenant, bytes: 0 }
+    }
+
+    /// How many bytes are taken now.
+    pub fn taken(&self) -> usize {
+        self.lock().all
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        // The numbers are right whenever somebody lets go of the lock, also in a panic.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much all may take together, and how much one tenant, when one of its shares is of that size.
+    fn bounds(&self, share: usize) -> (usize, usize) {
+        let quarter = self.most / 4;
+        if share <= SMALL { (self.most, 3 * quarter) } else { (3 * quarter, 2 * quarter) }
+    }
+}
+
+impl Share {
+    /// Takes so many bytes more. 503 with `Retry-After` when they are not there.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Error> {
+        let grown = self.bytes.saturating_add(bytes);
+        let (of_all, of_tenant) = self.budget.bounds(grown);
+        let mut taken = self.budget.lock();
+        let mine = taken.by_tenant.get(&self.tenant).copied().unwrap_or_default().saturating_add(bytes);
+        let all = taken.all.saturating_add(bytes);
+        if all > of_all || mine > of_tenant {
+            return Err(used_up());
+        }
+        taken.all = all;
+        taken.by_tenant.insert(self.tenant, mine);
+        drop(taken);
+        self.bytes = grown;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.budget.lock();
+        taken.all = taken.all.saturating_sub(self.bytes);
+        let mine = taken.by_tenant.get(&self.tenant).copied().unwrap_or_default().saturating_sub(self.bytes);
+        if mine == 0 {
+            taken.by_tenant.remove(&self.tenant);
+        } else {
+            taken.by_tenant.insert(self.tenant, mine);
+        }
+    }
+}
+
+fn used_up() -> Error {
+    Error::new(
+        ErrorKind::Unavailable(1),
+        "The server holds as much of requests and answers as it may (request_memory). Send less at a time, or repeat the request in a moment.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn tenant(number: u128) -> TenantId {
+        TenantId(Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn what_is_taken_goes_back() {
+        let budget = Budget::new(4 << 20);
+        let mut share = budget.share(tenant(1));
+        share.grow(1 << 20).unwrap();
+        share.grow(1 << 20).unwrap();
+        assert_eq!(budget.taken(), 2 << 20);
+        assert_eq!(share.grow(1).unwrap_err().kind(), ErrorKind::Unavailable(1));
+        drop(share);
+        assert_eq!(budget.taken(), 0);
+        assert!(budget.lock().by_tenant.is_empty());
+    }
+
+    #[test]
+    fn nobody_keeps_others_out() {
+        let budget = Budget::new(4 << 20);
+        let large = |number, bytes| {
+            let mut share = budget.share(tenant(number));
+            share.grow(bytes).map(|()| share)
+        };
+        // One tenant gets the half, two of them three quarters.
+        let _first = large(1, 2 << 20).unwrap();
+        assert!(large(1, SMALL + 1).is_err());
+        let _second = large(2, 1 << 20).unwrap();
+        assert!(large(3, SMALL + 1).is_err());
+        // What is small finds room, also of a tenant that has much.
+        let _small: Vec<_> = (0..15).map(|_| large(1, SMALL).unwrap()).collect();
+        assert!(large(3, SMALL).is_ok());
+    }
+}

@@ -1,0 +1,48 @@
+//! `schema …`: what can be typed about a tenant's own schemas.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::Common;
+
+/// `schema …`
+#[derive(Debug, Subcommand)]
+pub enum SchemaCommand {
+    /// Add a schema: an extension of a resource type, or one with a resource type of its own
+    Add {
+        /// The tenant's name or id
+        #[arg(long)]
+        tenant: String,
+        /// A file with the JSON of the definition; - is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// In the place of the one with the same URN
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List the schemas that were added, and how many use them
+    List {
+        /// The tenant's name or id
+        #[arg(long)]
+        tenant: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Remove a schema that was added
+    Remove {
+        /// The tenant's name or id
+        #[arg(long)]
+        tenant: String,
+        /// The schema's URN or name
+        #[arg(value_name = "URN|NAME")]
+        schema: String,
+        /// Also while it is used: what belongs to it is not served any more
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+}

@@ -1,0 +1,62 @@
+//! Why a start failed, in the words of whoever can do something about it.
+
+use std::{error::Error, io, path::Path};
+
+/// An error with the causes that its own words leave out.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| (*cause).source()) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// The same about a file or directory, with what to do about it.
+pub(super) fn about(path: &Path, error: &(dyn Error + 'static)) -> String {
+    let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
+    match causes.find_map(|cause| cause.downcast_ref::<io::Error>()) {
+        // One of our own says itself what to do.
+        Some(cause) if cause.kind() == io::ErrorKind::Other && cause.get_ref().is_some() => chain(error),
+        Some(cause) => format!("{}; {}", chain(error), remedy(path, cause)),
+        None => chain(error),
+    }
+}
+
+fn remedy(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("the disk that {path} is on is full: make room there, and start again")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("run the program as the user that owns {path}, or give that user the right to read and write it")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => format!("{path} is on a file system that is mounted read-only"),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            format!("a part of {path} is a file and not a directory")
+        }
+        _ => format!("see to {path}, and start again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreError;
+
+    #[test]
+    fn the_cause_is_told_once_with_its_remedy() {
+        for (kind, words) in [
+            (io::ErrorKind::StorageFull, "is full"),
+            (io::ErrorKind::PermissionDenied, "the user that owns /data"),
+            (io::ErrorKind::ReadOnlyFilesystem, "read-only"),
+        ] {
+            let said = about(Path::new("/data"), &StoreError::Unavailable(io::Error::from(kind).into()));
+            assert!(said.starts_with("the store is not available: ") && said.contains(words), "{said}");
+        }
+        assert_eq!(about(Path::new("/data"), &StoreError::Corrupt("x".to_owned())), "the store is damaged: x");
+    }
+}

@@ -1,0 +1,356 @@
+//! The one table of bounds, of which `docs/guide/limits.md` is made.
+//!
+//! A new bound is a row in the section where a reader looks for it. A bound with a setting names its key, and
+//! has its default from the table of settings; one without names the constant that the code itself uses. So the
+//! page cannot say what is not so.
+
+use std::fmt::Write as _;
+
+use scim_protocol::{filter, patch, resource::project};
+
+use crate::{
+    audit, config, cursor, http,
+    http::request,
+    index,
+    operation::{self, members, pace, password},
+    tenant,
+};
+
+/// Some bounds under a heading.
+struct Section {
+    title: &'static str,
+    rows: Vec<Row>,
+    /// What there is to say of them together, as paragraphs.
+    after: &'static str,
+}
+
+/// One bound.
+struct Row {
+    /// What is bounded.
+    what: &'static str,
+    /// How much it is unless something else is said.
+    default: String,
+    /// What changes it, as Markdown; empty for a constant.
+    setting: String,
+    /// What happens there.
+    then: &'static str,
+}
+
+/// A bound that is a setting of the server, with its key.
+fn setting(what: &'static str, key: &'static str, then: &'static str) -> Row {
+    Row { what, default: default_of(key), setting: format!("`{key}`"), then }
+}
+
+/// A number that is a constant of the program.
+fn number(what: &'static str, most: impl TryInto<u64>, then: &'static str) -> Row {
+    Row { what, default: grouped(&most.try_into().unwrap_or(u64::MAX).to_string()), setting: String::new(), then }
+}
+
+/// A size, in bytes, that is a constant of the program.
+fn size(what: &'static str, most: impl TryInto<u64>, then: &'static str) -> Row {
+    Row { what, default: bytes(most.try_into().unwrap_or(u64::MAX)), setting: String::new(), then }
+}
+
+/// A bound that is neither: what it is, and what changes it, in words.
+fn words(what: &'static str, default: &'static str, setting: &'static str, then: &'static str) -> Row {
+    Row { what, default: default.to_owned(), setting: setting.to_owned(), then }
+}
+
+fn sections() -> Vec<Section> {
+    vec![
+        Section { title: "One request", rows: request(), after: "" },
+        Section { title: "Queries", rows: queries(), after: "" },
+        Section { title: "Connections", rows: connections(), after: "" },
+        Section { title: "Rates", rows: rates(), after: RATES },
+        Section { title: "Stored", rows: stored(), after: "" },
+        Section { title: "Work", rows: work(), after: "" },
+    ]
+}
+
+fn request() -> Vec<Row> {
+    vec![
+        words("head of a request", "16 KiB, 100 headers", "", "431; 414 where the URL alone is longer (HTTP/2: 431)"),
+        setting("body, uncompressed (a `Content-Encoding` is 415)", "max_body", "413"),
+        setting("body of a bulk request", "bulk_max_body", "413; ServiceProviderConfig tells it as `maxPayloadSize`"),
+        setting("operations in a bulk request", "bulk_max_operations", "413; `maxOperations`"),
+        number("operations in a PATCH", patch::MAX_OPERATIONS, "413"),
+        number(
+            "list elements that the operations of a PATCH look at together, each once for each term of a filter",
+            patch::apply::MAX_ELEMENTS_VISITED,
+            "400 `tooMany`",
+        ),
+        number(
+            "members that the filters of a PATCH look at together, each once for each term of a filter",
+            members::MEMBER_VISITS,
+            "400 `tooMany`",
+        ),
+        setting(
+            "values of one attribute of a resource, such as `emails`; members of a group do not count",
+            "max_values",
+            "400 `invalidValue`; a resource that has more already may keep them",
+        ),
+        setting("indexed values of one resource", "max_index_entries", "413"),
+        setting(
+            "changes of members in one request, which are two keys of its commit each",
+            "max_member_changes",
+            "413",
+        ),
+        Row {
+            default: format!(
+                "{}, and one for each {} bytes of it",
+                grouped(&request::VALUES.to_string()),
+                request::BYTES_OF_A_VALUE
+            ),
+            ..words("JSON values in a body", "", "", "413")
+        },
+        words("depth of JSON", "127", "", "400 `invalidSyntax`"),
+        size("length of a filter", filter::MAX_LENGTH, "400 `invalidFilter`"),
+        number("names in `attributes` or `excludedAttributes`", project::MAX_NAMES, "400 `invalidValue`"),
+        number("depth of a filter (parentheses, brackets, `not`)", filter::MAX_DEPTH, "400 `invalidFilter`"),
+        size("length of a cursor", cursor::MAX_LENGTH, "400 `invalidCursor`"),
+    ]
+}
+
+fn queries() -> Vec<Row> {
+    vec![
+        setting("resources on a page, when `count` is not given", "page_size", ""),
+        setting("resources on a page", "max_page_size", "a larger `count` is lowered; `maxResults` tells it"),
+        setting(
+            "bytes of resources on a page, which ends with the resource that goes beyond them",
+            "max_page_bytes",
+            "a page with fewer resources than `count`: `itemsPerPage` tells how many, `nextCursor` goes on, and so does a `startIndex` that is larger by `itemsPerPage`",
+        ),
+        setting(
+            "resources that a query without an index, or a sort, looks at; the members of a group count where the filter has to see them",
+            "candidates",
+            "400 `tooMany`; a walk by cursor instead gives a short page and a cursor to go on",
+        ),
+        words(
+            "index entries that are counted for `totalResults`",
+            "ten times `candidates`",
+            "`candidates`",
+            "400 `tooMany`",
+        ),
+        setting("life of a cursor", "cursor_ttl", "400 `expiredCursor`"),
+        setting("members of a group in the answer to PATCH", "patch_body_members", "204 without a body"),
+    ]
+}
+
+fn connections() -> Vec<Row> {
+    vec![
+        setting(
+            "connections at a time",
+            "max_connections",
+            "4,096 more wait in the system's queue (fewer where `net.core.somaxconn` is lower)",
+        ),
+        words(
+            "file descriptors",
+            "the hard limit of the process, to which it raises the soft one",
+            "`LimitNOFILE` of the unit",
+            "`max_connections` is lowered so that 192 are left for the store, the logs and administrators; the log says so",
+        ),
+        setting(
+            "connections from one address (IPv6: each /64) without a good token, never more than half of `max_connections`",
+            "address_connections",
+            "closed at once; `scim_connections_refused_total`",
+        ),
+        words("connections for administrators at a time", "64", "", "further ones wait"),
+        words("requests at a time on an HTTP/2 connection", "100", "", "the client waits"),
+        words("TLS handshake", "10 s", "", "closed"),
+        setting("head of a request, and the first request", "header_timeout", "closed, after up to twice that time"),
+        setting("body of a request", "body_timeout", "400 `invalidSyntax`"),
+        words("between requests; in HTTP/2 also while only PING and the like come", "75 s", "", "closed"),
+        words(
+            "what a client still sends behind its answer",
+            "64 MiB, 30 s, 2 s without a byte",
+            "",
+            "the connection, or the HTTP/2 stream, is reset",
+        ),
+        setting("requests in flight when the server stops", "drain_timeout", "cut off"),
+    ]
+}
+
+fn rates() -> Vec<Row> {
+    let of_tenant = "`rate_limit` of the [tenant](tenants-and-profiles.md#settings)";
+    vec![
+        words(
+            "requests a second for each token, under `rfc`",
+            "none",
+            "`rate_limit` of the [tenant](tenants-and-profiles.md#settings), else of the server",
+            "429",
+        ),
+        Row {
+            setting: of_tenant.to_owned(),
+            ..number("requests a second of a tenant, under `identity-center`", http::IDENTITY_CENTER_RATE, "429")
+        },
+        setting("failed authentications a minute for each address (IPv6: each /64)", "address_rate_limit", "429"),
+        setting(
+            "requests for discovery without a token, a minute for each address",
+            "address_rate_limit",
+            "429 for these; requests with a token go on",
+        ),
+    ]
+}
+
+/// What there is to say of all rates.
+const RATES: &str = "One second's worth of requests may come at once. The `rate_limit` of the server never touches a tenant\n\
+    under `identity-center`, whose tokens share one rate as they do in the system that it is modelled on.\n\
+    429 carries `Retry-After`, in whole seconds, at least 1, which Okta and Entra ID obey. A\n\
+    good token is not slowed down by others' failures, unless it comes from the same address.\n";
+
+fn stored() -> Vec<Row> {
+    vec![
+        Row {
+            setting: "`max_tokens` of a [tenant](tenants-and-profiles.md#settings)".to_owned(),
+            ..number("live tokens of a tenant, under `rfc`", tenant::TOKENS, "refused")
+        },
+        number("live tokens of a tenant, under `identity-center`", tenant::IDENTITY_CENTER_TOKENS, "refused"),
+        words(
+            "users, groups",
+            "none (`rfc`), 100,000 each (`identity-center`)",
+            "`quotas` of a [tenant](tenants-and-profiles.md#settings)",
+            "403",
+        ),
+        words("members of a group", "none", "", ""),
+        words("tenants", "none", "", "all are held in memory, some kilobytes each"),
+        setting("age of events", "event_retention", "forgotten"),
+        Row {
+            default: format!("{} bytes are ordered exactly", index::EXACT_BYTES),
+            ..words(
+                "indexed text",
+                "",
+                "",
+                "equality is exact at any length; the order and `sw` of longer texts only up to here",
+            )
+        },
+    ]
+}
+
+fn work() -> Vec<Row> {
+    vec![
+        setting(
+            "bodies of requests and pages of answers in memory, all together (a body that was read counts twelve times)",
+            "request_memory",
+            "503 with `Retry-After: 1`",
+        ),
+        words("of that for one tenant", "half; three quarters with what is small", "", "503 with `Retry-After: 1`"),
+        words("of that kept for what is smaller than 64 KiB", "a quarter", "", ""),
+        setting(
+            "time for the work on a request, its body being there",
+            "request_timeout",
+            "400 `tooMany`, and nothing of a write is done; the operations of a bulk request that are left have the status 503",
+        ),
+        number(
+            "steps after which work stands back for others, and sees whether its client is there and its time is over",
+            pace::SLICE,
+            "a step is a document of a kilobyte that a query reads",
+        ),
+        number("scans of one tenant at a time, of those that take longer than that", pace::SCANS, "others wait"),
+        words("scans at a time", "as many as processors, at least 2", "", "they take turns, step by step"),
+        words(
+            "bodies over 256 KiB that are read and validated at a time, and PATCHes that may make more than 16,384 comparisons",
+            "half as many as processors; of one tenant a quarter, at least 1",
+            "",
+            "others wait",
+        ),
+        number("passwords that are hashed at a time", password::AT_ONCE, "others wait"),
+        words("commits that wait for the writer", "4,096", "", "who comes later waits for a place"),
+        size("audit log that waits for the disk", audit::MAX_QUEUED, "requests wait"),
+        size("audit record of one document", audit::MAX_DOCUMENT, "it is hidden whole"),
+        number(
+            "kinds of calls without a good token that are told apart in a minute",
+            http::refusals::MAX_KINDS,
+            "counted by their status only",
+        ),
+        number(
+            "races in a row that an operation loses against other writers of the same resource",
+            operation::ATTEMPTS,
+            "503 with `Retry-After: 1`",
+        ),
+    ]
+}
+
+/// The page as Markdown.
+pub fn page() -> String {
+    let mut text = String::from(
+        "# Limits\n\n\
+         <!-- Made by `scim-server reference limits`; a test compares it. -->\n\n\
+         Everything that a client decides has a limit. Those with a setting are [settings of\n\
+         `serve`](../reference/configuration.md); those without are constants of the program.\n",
+    );
+    for Section { title, rows, after } in sections() {
+        let _ = write!(
+            text,
+            "\n## {title}\n\n| limit | default | setting | when it is over |\n| --- | --- | --- | --- |\n"
+        );
+        for Row { what, default, setting, then } in rows {
+            for cell in [what, &*default, &*setting, then] {
+                let gap = if cell.is_empty() { "" } else { " " };
+                let _ = write!(text, "| {cell}{gap}");
+            }
+            text.push_str("|\n");
+        }
+        if !after.is_empty() {
+            let _ = write!(text, "\n{after}");
+        }
+    }
+    text
+}
+
+/// The default of a setting, as the page writes it: `4,096`, `10 MiB`, `60 s`.
+fn default_of(key: &str) -> String {
+    let default = config::setting::find(key).map_or("", |setting| setting.default);
+    let unit = default.find(|c: char| !c.is_ascii_digit()).unwrap_or(default.len());
+    let (digits, unit) = default.split_at(unit);
+    match (digits, unit) {
+        ("0", "") => "none".to_owned(),
+        (digits, "") => grouped(digits),
+        (digits, "d") => format!("{} days", grouped(digits)),
+        (digits, unit) => format!("{} {unit}", grouped(digits)),
+    }
+}
+
+/// A whole number with a comma between thousands.
+fn grouped(digits: &str) -> String {
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of bytes in the largest unit that leaves none over.
+fn bytes(number: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = units.into_iter().find(|(size, _)| number >= *size && number.is_multiple_of(*size));
+    unit.map_or_else(
+        || format!("{} bytes", grouped(&number.to_string())),
+        |(size, unit)| format!("{} {unit}", number / size),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_is_whole_and_each_setting_is_one() {
+        for row in sections().into_iter().flat_map(|section| section.rows) {
+            assert!(!row.what.is_empty() && !row.default.is_empty(), "{} {}", row.what, row.default);
+            for text in [row.what, &*row.default, &*row.setting, row.then] {
+                assert!(!text.contains(['|', '\n']), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn figures_are_written_for_people() {
+        assert_eq!(["7", "4096", "1000000"].map(grouped), ["7", "4,096", "1,000,000"]);
+        assert_eq!([160, 8192, 10 << 20, 1025].map(bytes), ["160 bytes", "8 KiB", "10 MiB", "1,025 bytes"]);
+        let keys = ["max_connections", "bulk_max_body", "request_timeout", "event_retention", "rate_limit"];
+        assert_eq!(keys.map(default_of), ["4,096", "10 MiB", "60 s", "90 days", "none"]);
+    }
+}

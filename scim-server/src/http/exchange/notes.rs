@@ -1,0 +1,154 @@
+//! What is learnt about a request on its way, and its line in the audit log.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Weak},
+};
+
+use bytes::Bytes;
+use hyper::{Method, Response, header::USER_AGENT, http::request::Parts};
+use scim_protocol::{Error, schema::ResourceType};
+
+use super::Arrival;
+use crate::{
+    audit::{self, AuditRecord, Document, EventName, Form, Verb, Vocabulary},
+    budget::Share,
+    http::{
+        Service,
+        body::Body,
+        request, request_id,
+        route::{NoTarget, Target},
+    },
+    metrics::Operation,
+    profile,
+    tenant::{Profile, Tenant},
+};
+
+/// What is learnt about a request on its way, for the audit log and the metrics.
+pub(super) struct Notes<'a> {
+    pub(super) operation: Operation,
+    pub(super) event: Event,
+    /// Whose token it is; `None` without a good one.
+    pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
+    pub(super) id: Option<Cow<'a, str>>,
+    pub(super) body: Bytes,
+    /// The memory that the body takes, for as long as the call lasts.
+    pub(super) share: Option<Share>,
+    /// Alive as long as the client waits, where the work would go on without it.
+    pub(super) client: Option<Weak<()>>,
+}
+
+/// The call's name, owned.
+pub(super) enum Event {
+    Resource(Verb, Arc<ResourceType>),
+    Other(EventName<'static>),
+}
+
+impl<'a> Notes<'a> {
+    pub(super) fn new(client: Option<Weak<()>>) -> Self {
+        let event = Event::Other(EventName::Unknown);
+        Self { operation: Operation::Unknown, event, caller: None, id: None, body: Bytes::new(), share: None, client }
+    }
+
+    /// Notes what the call is, also when it is refused later.
+    pub(super) fn aim(&mut self, target: &Result<Target<'a>, NoTarget>, method: &Method, tenant: Option<&Tenant>) {
+        let Ok(target) = target else { return };
+        let listed = |one: EventName<'static>, all, name: bool| Event::Other(if name { one } else { all });
+        let of = |endpoint: &str, verb| {
+            let rt = tenant.and_then(|tenant| tenant.registry.endpoint(endpoint));
+            rt.map_or(Event::Other(EventName::Unknown), |rt| Event::Resource(verb, rt.clone()))
+        };
+        (self.operation, self.event) = match target {
+            Target::Resources(endpoint) if method == Method::POST => (Operation::Create, of(endpoint, Verb::Create)),
+            Target::Resources(endpoint) => (Operation::Query, of(endpoint, Verb::List)),
+            Target::Resource(endpoint, _) => {
+                let (operation, verb) = match *method {
+                    Method::PUT => (Operation::Replace, Verb::Put),
+                    Method::PATCH => (Operation::Modify, Verb::Patch),
+                    Method::DELETE => (Operation::Delete, Verb::Delete),
+                    _ => (Operation::Retrieve, Verb::Get),
+                };
+                (operation, of(endpoint, verb))
+            }
+            Target::Search(_) => (Operation::Search, Event::Other(EventName::SearchResources)),
+            Target::Root => (Operation::Query, Event::Other(EventName::SearchResources)),
+            Target::Bulk => (Operation::Bulk, Event::Other(EventName::BulkRequest)),
+            Target::Me => (Operation::Unknown, Event::Other(EventName::Unknown)),
+            Target::ResourceTypes(name) => {
+                (Operation::Discover, listed(EventName::GetResourceType, EventName::ListResourceTypes, name.is_some()))
+            }
+            Target::Schemas(urn) => {
+                (Operation::Discover, listed(EventName::GetSchema, EventName::ListSchemas, urn.is_some()))
+            }
+            Target::ServiceProviderConfig => (Operation::Discover, Event::Other(EventName::ServiceProviderConfig)),
+        };
+        if let Target::Resource(_, id) = target {
+            self.id = Some(id.clone());
+        }
+    }
+
+    pub(super) fn event(&self) -> EventName<'_> {
+        match &self.event {
+            Event::Resource(verb, rt) => EventName::Resource(*verb, &rt.name),
+            Event::Other(event) => *event,
+        }
+    }
+}
+
+impl Service {
+    /// The call's line in the audit log; without a good token it is counted with its like.
+    pub(super) async fn record(
+        &self,
+        parts: &Parts,
+        arrival: &Arrival,
+        notes: &Notes<'_>,
+        response: &Response<Body>,
+        error: Option<&Error>,
+    ) {
+        let event = notes.event();
+        let segment = parts.uri.path().split('/').nth(1).unwrap_or_default();
+        let asked = if notes.caller.is_none() { self.access.tenant(segment) } else { None };
+        let (token, tenant) = match &notes.caller {
+            Some((token, tenant)) => (Some(&**token), Some(tenant)),
+            None => (None, asked.as_ref()),
+        };
+        if token.is_some() && self.audit.is_none() {
+            return;
+        }
+        let settings = self.settings.load();
+        let made = match response.body() {
+            Body::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
+            _ => Document::None,
+        };
+        let record = AuditRecord {
+            at: arrival.at,
+            event,
+            tenant: tenant.map(|_| segment),
+            token,
+            source_address: Some(arrival.address),
+            user_agent: request::text(&parts.headers, &USER_AGENT).map(audit::software),
+            host: request::host(parts).map(|host| audit::host(host, settings.public.url.as_deref())),
+            id: notes.id.as_deref().filter(|_| token.is_some()),
+            query: parts.uri.query().filter(|_| token.is_some()),
+            body: if notes.body.is_empty() { Document::None } else { Document::Bytes(&notes.body) },
+            response: made,
+            error,
+            explanation: error.and_then(profile::explanation),
+            request: arrival.id,
+            event_id: request_id(arrival.at),
+            form: match tenant.map(|tenant| tenant.settings.profile) {
+                Some(Profile::IdentityCenter) => Form::IdentityCenter { region: &settings.audit_region },
+                _ => Form::Own,
+            },
+            words: match tenant {
+                Some(tenant) => tenant.words(),
+                None => Vocabulary::core(),
+            },
+        };
+        match (&self.audit, token) {
+            (_, None) => self.refusals.note(&record, tenant.map(|tenant| tenant.id)),
+            (Some(audit), Some(_)) => audit.record(&record).await,
+            (None, Some(_)) => {}
+        }
+    }
+}

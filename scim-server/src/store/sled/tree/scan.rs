@@ -1,0 +1,53 @@
+//! Reading from sled without falling with it: where it meets what it cannot read, it panics in some places.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sled::IVec;
+
+use super::failure;
+use crate::store::StoreError;
+
+/// Asks something of sled. A panic is an error: the store is damaged.
+pub(in crate::store::sled) fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(outcome) => outcome.map_err(failure),
+        Err(_) => Err(StoreError::Corrupt("sled stopped at something that it cannot read".into())),
+    }
+}
+
+/// The keys of a run with their values. It ends with its first error.
+pub(super) struct Scan {
+    inner: Option<sled::Iter>,
+}
+
+impl Scan {
+    pub fn new(inner: sled::Iter) -> Self {
+        Self { inner: Some(inner) }
+    }
+
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut sled::Iter) -> Option<sled::Result<(IVec, IVec)>>,
+    ) -> Option<Result<(IVec, IVec), StoreError>> {
+        let inner = self.inner.as_mut()?;
+        let item = guarded(|| step(inner).transpose()).transpose();
+        if matches!(item, Some(Err(_))) {
+            self.inner = None;
+        }
+        item
+    }
+}
+
+impl Iterator for Scan {
+    type Item = Result<(IVec, IVec), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step(Iterator::next)
+    }
+}
+
+impl DoubleEndedIterator for Scan {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.step(DoubleEndedIterator::next_back)
+    }
+}

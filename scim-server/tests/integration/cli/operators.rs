@@ -1,0 +1,285 @@
+//! What operators stumbled over: messages that name the true cause, and commands that ask before they
+//! overwrite.
+
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+
+use serde_json::json;
+
+use super::*;
+
+/// The program run by somebody who may not look into the data directory.
+fn stranger(world: &World, arguments: &[&str]) -> Output {
+    let id = stdout(&Command::new("id").arg("-u").output().unwrap());
+    let mode = |mode| std::fs::set_permissions(world.directory.path(), Permissions::from_mode(mode)).unwrap();
+    if id.trim() != "0" {
+        // Closed to its owner, too.
+        mode(0);
+        let output = world.run(arguments);
+        mode(0o700);
+        return output;
+    }
+    // The program may lie where only root comes; a copy does not.
+    let place = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir_in("/tmp").unwrap();
+    let program = place.path().join("scim-server");
+    std::fs::copy(env!("CARGO_BIN_EXE_scim-server"), &program).unwrap();
+    mode(0o700);
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program).args(arguments);
+    command.env("SCIM_SERVER_DATA", world.path("data")).current_dir("/").stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn not_to_be_allowed_to_look_is_not_to_find_nothing() {
+    let (world, _) = World::with_tenant("acme");
+    for arguments in [&["tenant", "list"][..], &["backup", "/tmp/x"], &["check"], &["restore", "/etc/hostname"]] {
+        let output = stranger(&world, arguments);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("Permission denied") && !said.contains("there is no store"), "{arguments:?}: {said}");
+        assert!(said.contains("run the command as the user that owns"), "{arguments:?}: {said}");
+    }
+    let other = World::new();
+    let path = other.file("data", "no directory");
+    other.check(&["tenant", "list"], 1, "cannot look for the store in");
+    std::fs::remove_file(path).unwrap();
+    other.check(&["tenant", "list"], 1, "there is no store in");
+    other.check(&["tenant", "list"], 1, "name the directory of yours with --data");
+}
+
+/// A command of root that opens the store itself would leave files that its owner cannot read: the server
+/// would not start again.
+#[test]
+fn root_does_not_write_in_the_store_of_another_user() {
+    let (world, _) = World::with_tenant("acme");
+    let store = world.path("data/store");
+    // Only root can give a directory away, and only root is refused.
+    if std::os::unix::fs::chown(&store, Some(65534), None).is_err() {
+        return;
+    }
+    for arguments in [&["tenant", "list"][..], &["backup", "-"], &["check"], &["serve", "--listen", "127.0.0.1:0"]] {
+        world.check(arguments, 1, "it belongs to another user");
+        world.check(arguments, 1, "sudo -u '#65534'");
+    }
+    std::os::unix::fs::chown(&store, Some(0), None).unwrap();
+    world.check(&["tenant", "list"], 0, "");
+}
+
+/// Each of these was asked for too little or in the wrong way; the message says what to add.
+#[test]
+fn what_is_missing_from_a_command_is_named() {
+    let (world, _) = World::with_tenant("acme");
+    world.check(&["export"], 2, "<--tenant <TENANT>|--all>");
+    world.check(&["tenant", "set", "acme"], 2, "<--profile <PROFILE>|--settings <FILE>>");
+    world.check(&["restore", "-"], 2, "standard input can be read once: name a file");
+    world.check(&["tenant", "set", "acme", "--settings", "-"], 1, "standard input is not a JSON object");
+    let settings = world.file("titel.json", "{\"indexes\": {\"User\": [\"titel\"]}}");
+    world.check(&["tenant", "set", "acme", "--settings", &settings], 1, "cannot be used: There is no attribute");
+}
+
+#[test]
+fn an_address_that_cannot_be_listened_on_is_told_by_its_cause() {
+    let (world, _) = World::with_tenant("acme");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    world.check(&["serve", "--listen", &address], 1, "stop what uses it, or choose another address with --listen");
+    let admin = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", &address];
+    world.check(&admin, 1, "stop what uses it, or choose another address with --admin-listen");
+    world.check(&["serve", "--listen", "192.0.2.1:8080"], 1, "this machine has no such address");
+    let refused = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    let said = scim_server::server::not_listening("0.0.0.0:443".parse().unwrap(), &refused, "--listen");
+    assert!(said.contains("CAP_NET_BIND_SERVICE") && !said.contains("stop what uses it"), "{said}");
+}
+
+#[test]
+fn a_second_server_is_told_of_the_first() {
+    let (world, _) = World::with_tenant("acme");
+    let server = Server::start(&world, &[]);
+    let where_it_is = format!("whose administration is on {}", server.admin);
+    world.check(&["serve", "--listen", "127.0.0.1:0"], 1, &where_it_is);
+}
+
+#[test]
+fn the_endpoint_is_whole_and_can_be_read_again() {
+    let world = World::new();
+    let url = ["--public-url", "https://scim.example.com/base"];
+    let init = stdout(&world.run(&[&["init", "--tenant", "acme"][..], &url].concat()));
+    let line = init.lines().find(|line| line.starts_with("Endpoint")).unwrap();
+    let endpoint = line.split_whitespace().nth(1).unwrap();
+    assert!(endpoint.starts_with("https://scim.example.com/base/") && endpoint.ends_with("/scim/v2"), "{endpoint}");
+    let again = ["tenant", "endpoint", "acme"];
+    assert_eq!(stdout(&world.run(&[&again[..], &url].concat())).trim(), endpoint);
+    // Of a configuration, and of what is the case without any.
+    let config = world.file("scim.toml", "listen = \"[::]:8443\"\ntls_cert = \"c\"\ntls_key = \"k\"\n");
+    let said = stdout(&world.run(&[&again[..], &["--config", &config]].concat()));
+    assert!(said.starts_with("https://127.0.0.1:8443/"), "{said}");
+    assert!(stdout(&world.run(&again)).starts_with("http://127.0.0.1:8080/"));
+    // Of the server, while one runs.
+    let server = Server::start(&world, &[]);
+    assert_eq!(world.json(&["tenant", "show", "acme"])["endpoint"], endpoint.replace(url[1], &server.url));
+    drop(server);
+    let _server = Server::start_as(&world, &url, "https://scim.example.com/base");
+    assert_eq!(stdout(&world.run(&again)).trim(), endpoint);
+}
+
+/// A definition of an extension with one attribute.
+fn definition(urn: &str) -> Value {
+    json!({"extends": "User", "schema": {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": urn, "name": "Payroll",
+        "attributes": [{"name": "costs", "type": "string"}],
+    }})
+}
+
+#[test]
+fn schemas_are_added_listed_and_removed_and_none_goes_unsaid() {
+    let (world, _) = World::with_tenant("acme");
+    let (urn, other) = ("urn:example:payroll:1.0:User", "urn:example:other:1.0:User");
+    let file = world.file("payroll.json", &definition(urn).to_string());
+    let added = world.json(&["schema", "add", "--tenant", "acme", &file]);
+    assert_eq!(
+        (&added["schema"], &added["resource_type"], &added["used_by"]),
+        (&urn.into(), &"User".into(), &0.into())
+    );
+    world.check(&["schema", "add", "--tenant", "acme", &file], 1, "use --replace");
+    world.json(&["schema", "add", "--tenant", "acme", "--replace", &file]);
+    let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:User", urn]);
+    let user = json!({"userName": "bjensen", "schemas": schemas, urn: {"costs": "4130"}});
+    let user = world.file("user.json", &user.to_string());
+    world.json(&["user", "create", "--tenant", "acme", "--file", &user, "--force"]);
+    assert_eq!(world.json(&["schema", "list", "--tenant", "acme"])[0]["used_by"], 1);
+    assert!(stdout(&world.run(&["schema", "list", "--tenant", "acme"])).starts_with("SCHEMA "));
+
+    let settings = world.file("settings.json", &json!({"schemas": [definition(other)]}).to_string());
+    let set = ["tenant", "set", "acme", "--settings", &settings];
+    let dropped = format!("the schema {urn}, which 1 resource(s) of the type User use");
+    world.check(&set, 1, &dropped);
+    world.check(&["schema", "remove", "--tenant", "acme", "Payroll"], 1, &dropped);
+    world.check(&["schema", "remove", "--tenant", "acme", "nothing"], 1, "`schema list` shows those that it has");
+    world.json(&[&set[..], &["--force"]].concat());
+    assert_eq!(world.json(&["schema", "list", "--tenant", "acme"])[0]["schema"], other);
+    assert_eq!(world.json(&["schema", "remove", "--tenant", "acme", &other.to_uppercase()])["deleted"], true);
+    assert_eq!(world.json(&["schema", "list", "--tenant", "acme"]), json!([]));
+
+    // Through a server that runs, too.
+    let _server = Server::start(&world, &[]);
+    world.json(&["schema", "add", "--tenant", "acme", &file]);
+    world.json(&["schema", "remove", "--tenant", "acme", "--force", urn]);
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_named() {
+    let (world, _) = World::with_tenant("acme");
+    let check = |settings: Value, words: &[&str]| {
+        let file = world.file("settings.json", &settings.to_string());
+        for word in words {
+            world.check(&["tenant", "set", "acme", "--settings", &file], 1, word);
+        }
+    };
+    check(json!({"strikt": true}), &["unknown field `strikt`"]);
+    check(json!({"strict": "yes"}), &["\"strict\"", "expected a boolean"]);
+    check(json!({"quotas": {"User": -1}}), &["\"quotas\""]);
+    check(json!({"indexes": {"User": ["shoeSize"]}}), &["shoeSize"]);
+    check(json!({"indexes": {"Car": ["title"]}}), &["Car"]);
+    let mut schema = definition("urn:example:payroll:1.0:User");
+    schema["schema"]["attributes"][0]["typ"] = "string".into();
+    check(json!({"schemas": [schema]}), &["typ"]);
+}
+
+#[test]
+fn what_is_deleted_or_overwritten_is_meant() {
+    let (world, _) = World::with_tenant("acme");
+    world.check(&["tenant", "delete", "acme", "--force"], 2, "add --yes");
+    let file = world.path("backup.jsonl").display().to_string();
+    let said = stdout(&world.run(&["backup", &file]));
+    assert!(said.starts_with("Wrote ") && said.contains(&file), "{said}");
+    let first = read(&file);
+    world.json(&["user", "create", "--tenant", "acme", "--user-name", "bjensen", "--force"]);
+    world.check(&["backup", &file], 1, "is there already; name another file, or use --overwrite");
+    world.check(&["export", "--all", &file], 1, "--overwrite");
+    world.check(&["backup", "/dev/null"], 1, "is there and no file");
+    assert_eq!(read(&file), first);
+    let wrote = world.json(&["backup", &file, "--overwrite"]);
+    assert_eq!(wrote["items"].as_u64(), Some(read(&file).lines().count() as u64 - 1));
+    assert_eq!(wrote["bytes"].as_u64(), Some(read(&file).len() as u64));
+    world.json(&["tenant", "delete", "acme", "--force", "--yes"]);
+}
+
+#[test]
+fn with_json_an_error_is_json_too() {
+    let world = World::new();
+    let check = |arguments: &[&str], code: i32, words: &str| {
+        let output = world.run(arguments);
+        let said: Value = serde_json::from_str(&stderr(&output)).unwrap();
+        assert_eq!((output.status.code(), &said["exit_code"]), (Some(code), &code.into()), "{said}");
+        assert!(said["error"].as_str().unwrap().contains(words), "{said}");
+        assert_eq!(stdout(&output), "");
+    };
+    check(&["tenant", "list", "--json"], 1, "there is no store");
+    check(&["tenant", "--json"], 2, "unexpected argument");
+    check(&["migrate", "--json"], 2, "migrate needs a database");
+    check(&["backup", "x", "--json"], 1, "there is no store");
+    check(&["serve", "--listen", "8080", "--json"], 2, "is not an address");
+    check(&["init", "--json"], 2, "--tenant <NAME>");
+}
+
+#[test]
+fn names_do_wherever_ids_do_and_a_list_says_what_it_leaves_out() {
+    let (world, _) = World::with_tenant("acme");
+    let odd = "0190a5c6-0000-7000-8000-000000000000";
+    for name in ["bjensen", "mandy", odd] {
+        world.json(&["user", "create", "--tenant", "acme", "--user-name", name, "--force"]);
+    }
+    let group = |name: &str, members: &[&str]| {
+        let mut create = vec!["group", "create", "--tenant", "acme", "--force", "--display-name", name];
+        create.extend(members.iter().flat_map(|name| ["--member", *name]));
+        world.json(&create)
+    };
+    let bjensen = world.json(&["user", "show", "--tenant", "acme", "bjensen"]);
+    assert_eq!(group("guides", &["BJensen"])["members"][0]["value"], bjensen["id"]);
+    assert_eq!(group("all", &["guides", "mandy"])["members"].as_array().unwrap().len(), 2);
+    let create = ["group", "create", "--tenant", "acme", "--force", "--display-name", "x", "--member", "nobody"];
+    world.check(&create, 1, "no user with the userName \"nobody\" and no group");
+    assert_eq!(world.json(&["user", "show", "--tenant", "acme", odd])["userName"], odd);
+
+    let list = ["user", "list", "--tenant", "acme", "--limit", "1"];
+    assert!(stdout(&world.run(&list)).ends_with("… and 2 more. A larger --limit shows them.\n"));
+    let filter = ["--filter", "userName sw \"b\""];
+    assert!(!stdout(&world.run(&[&list[..], &filter].concat())).contains("more"));
+    let _server = Server::start(&world, &[]);
+    assert!(stdout(&world.run(&list)).contains("… and 2 more."));
+    assert_eq!(world.json(&list).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn help_is_a_command_and_switches_take_their_value() {
+    let world = World::new();
+    assert!(stdout(&world.run(&["help"])).contains("Usage: scim-server"));
+    assert!(stdout(&world.run(&["help", "tenant", "set"])).contains("Usage: scim-server tenant set"));
+    assert!(stdout(&world.run(&["tenant", "help", "set"])).contains("Usage: scim-server tenant set"));
+    for switch in [&["--trust-forwarded"][..], &["--trust-forwarded", "true"], &["--trust-forwarded=false"]] {
+        let server = Server::start(&world, switch);
+        assert_eq!(server.terminate(), Some(0), "{switch:?}");
+    }
+    for value in ["true", "\"true\""] {
+        let config = world.file("scim.toml", &format!("trust_forwarded = {value}\n"));
+        assert_eq!(Server::start(&world, &["--config", &config]).terminate(), Some(0), "{value}");
+    }
+    world.check(&["serve", "--trust-forwarded", "perhaps"], 2, "neither true nor false");
+}
+
+#[test]
+fn plain_http_on_an_address_that_others_reach_is_warned_of() {
+    let world = World::new();
+    let warned = |listen: &str| {
+        let mut command = world.command(&["serve", "--listen", listen, "--json"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let ready: Value = serde_json::from_str(&ready).unwrap();
+        assert!(ready["ready"].as_str().unwrap().starts_with("http://"), "{ready}");
+        assert!(ready["administration"].is_string(), "{ready}");
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        stderr(&child.wait_with_output().unwrap()).contains("plain HTTP on an address that others reach")
+    };
+    assert!(warned("0.0.0.0:0"));
+    assert!(!warned("127.0.0.1:0"));
+}

@@ -1,0 +1,70 @@
+//! What there is: the directory read once, whole, with nothing remembered and nothing written. `check` and
+//! `init` tell people from it what a run would start from.
+
+use std::collections::BTreeSet;
+
+use super::CycleError;
+use crate::{
+    config::Config,
+    dn::Dn,
+    population::Population,
+    problem::Problem,
+    scope::{self, Selection},
+    source::{
+        self, Kind,
+        observation::{self, Question},
+    },
+};
+
+/// The directory, and who of it is in scope.
+pub struct Survey {
+    /// All entries.
+    pub population: Population,
+    /// Who is meant.
+    pub selection: Selection,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// How much there is beneath one base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Users.
+    pub users: usize,
+    /// Groups.
+    pub groups: usize,
+    /// Direct members of these groups, together.
+    pub memberships: usize,
+}
+
+impl Survey {
+    /// How much there is beneath a base.
+    pub fn beneath(&self, base: &Dn) -> Counts {
+        let mut counts = Counts::default();
+        for observed in self.population.iter().filter(|observed| observed.entry.dn.is_within(base)) {
+            match observed.entry.kind {
+                Kind::User => counts.users += 1,
+                Kind::Group => {
+                    counts.groups += 1;
+                    counts.memberships += observed.members.len();
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// Reads everything once.
+pub async fn survey(config: &Config) -> Result<Survey, CycleError> {
+    let mut directory = source::open_all(config).await?;
+    let question = Question {
+        canaries: &config.canaries(),
+        known: &BTreeSet::new(),
+        everything: true,
+        referring: &config.mapping.referring(),
+        names: &config.scope.names(),
+    };
+    let observation = observation::observe(&mut *directory, None, &question).await?;
+    let selection = scope::select(&observation.population, &config.scope);
+    Ok(Survey { population: observation.population, selection, problems: observation.problems })
+}

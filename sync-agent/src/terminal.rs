@@ -1,0 +1,83 @@
+//! What may be shown on a terminal.
+//!
+//! Names, values and answers come from a directory and from a target, where others write them. A control
+//! sequence in one of them would set the title of a terminal, hide a line of a plan, or pretend one; a sign
+//! that turns the direction of writing shows another name than the one that is there. So these are shown
+//! as what they are, and line ends only where the program itself puts them.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
+
+/// A text without control characters, whole and in one line.
+pub fn printable(text: &str) -> String {
+    escaped(text, |c| is_unsafe(c) || c == '\n')
+}
+
+/// A text of several lines, as a command prints it, without other control characters.
+pub fn lines(text: &str) -> String {
+    escaped(text, is_unsafe)
+}
+
+/// A writer for the log on standard error, through which only [`lines`] pass.
+#[derive(Debug)]
+pub struct Lines<W>(pub W);
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(lines(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
+    if !text.contains(&is_escaped) {
+        return text.to_owned();
+    }
+    text.chars().fold(String::with_capacity(text.len() + 8), |mut shown, c| {
+        if is_escaped(c) {
+            // Writing to a `String` cannot fail.
+            let _ = write!(shown, "{}", c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+        shown
+    })
+}
+
+/// Control characters, but for the end of a line, and signs that say in which direction others are shown
+/// (Unicode Standard Annex 9), or stand for nothing.
+fn is_unsafe(c: char) -> bool {
+    c.is_control() && c != '\n'
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_done_to_the_terminal() {
+        for (text, expect) in [
+            ("J\u{f6}rg \u{738b} \u{1f600}", "J\u{f6}rg \u{738b} \u{1f600}"),
+            // Two signs that join letters, which names are written with.
+            ("\u{645}\u{6cc}\u{200c}\u{62e}", "\u{645}\u{6cc}\u{200c}\u{62e}"),
+            ("a\u{1b}[2Jb", "a\\u{1b}[2Jb"),
+            ("a\u{9b}31mb\u{7f}", "a\\u{9b}31mb\\u{7f}"),
+            ("a\rb\tc\0", "a\\u{d}b\\u{9}c\\u{0}"),
+            ("user\u{202e}nimda", "user\\u{202e}nimda"),
+        ] {
+            assert_eq!(lines(text), expect);
+            assert_eq!(printable(text), expect);
+        }
+        let mut written = Vec::new();
+        Lines(&mut written).write_all(b"x\x1by\n").unwrap();
+        assert_eq!(written, b"x\\u{1b}y\n");
+        assert_eq!((lines("a\nb"), printable("a\nb")), ("a\nb".to_owned(), "a\\u{a}b".to_owned()));
+    }
+}

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -12,10 +12,9 @@ use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility, visit::Visit};
 /// A path from the root of its crate, such as `["store", "sled", "key"]`.
 pub type Name = Vec<String>;
 
-/// One file of a crate.
+/// What one file of a crate says.
 #[derive(Default)]
 pub struct Module {
-    pub file: PathBuf,
     /// What it declares with `mod`, tests left out.
     children: BTreeSet<String>,
     /// The names of its own items.
@@ -27,7 +26,7 @@ pub struct Module {
     /// Every path in the code, from the root where it begins with `crate`, `self` or `super`.
     paths: BTreeSet<Name>,
     /// Every identifier in the code, for rules about single words.
-    pub words: BTreeSet<String>,
+    words: BTreeSet<String>,
 }
 
 /// A crate: its modules by their path. The root has the empty path.
@@ -44,7 +43,7 @@ impl Crate {
         while let Some((name, file, folder)) = pending.pop() {
             let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            let mut reader = Reader { name: name.clone(), module: Module { file, ..Module::default() } };
+            let mut reader = Reader { name: name.clone(), module: Module::default() };
             reader.visit_file(&parsed);
             for child in &reader.module.children {
                 let mut path = name.clone();
@@ -62,10 +61,12 @@ impl Crate {
         let mut uses = BTreeMap::new();
         for (from, module) in &self.modules {
             let taken = module.imported.values().filter(|(_, handed_on)| !handed_on).map(|(path, _)| path.clone());
-            let globs = module.globs.iter().filter(|(_, handed_on)| !handed_on).map(|(path, _)| path.clone());
             let written = module.paths.iter().map(|path| self.absolute(from, path));
-            for path in taken.chain(globs).chain(written) {
-                if let Some(to) = self.definition(&path, 0).filter(|to| to != from) {
+            let named = taken.chain(written).filter_map(|path| Some((self.definition(&path, 0)?, path)));
+            let all = module.globs.iter().filter(|(path, handed_on)| !handed_on && path[0] == "crate");
+            let all = all.map(|(path, _)| (path[1..].to_vec(), path.clone()));
+            for (to, path) in named.chain(all.filter(|(to, _)| self.modules.contains_key(to))) {
+                if to != *from {
                     uses.entry((from.clone(), to)).or_insert_with(|| path.join("::"));
                 }
             }
@@ -73,12 +74,16 @@ impl Crate {
         uses
     }
 
-    /// The crates that a module names which are not this one: the first word of its other paths.
-    pub fn externals(&self, name: &Name) -> BTreeSet<String> {
+    /// Whether a module says a word, or names a path that begins so (`scim_protocol::filter`).
+    pub fn says(&self, name: &Name, what: &str) -> bool {
         let module = &self.modules[name];
+        let path: Vec<&str> = what.split("::").collect();
+        if path.len() == 1 {
+            return module.words.contains(what);
+        }
         let taken = module.imported.values().map(|(path, _)| path);
-        let paths = taken.chain(module.globs.iter().map(|(path, _)| path)).chain(&module.paths);
-        paths.filter_map(|path| path.first()).filter(|first| *first != "crate").cloned().collect()
+        let mut paths = taken.chain(module.globs.iter().map(|(path, _)| path)).chain(&module.paths);
+        paths.any(|named| named.len() >= path.len() && named.iter().zip(&path).all(|(named, part)| named == part))
     }
 
     /// A path from the root, if its first word is a module or a name that came by `use`.
@@ -230,7 +235,7 @@ impl<'ast> Visit<'ast> for Reader {
         for item in file.items.iter().filter(|item| !only_for_tests(attributes(item))) {
             match item {
                 Item::Mod(module) if module.content.is_none() => {
-                    drop(self.module.children.insert(module.ident.to_string()))
+                    _ = self.module.children.insert(module.ident.to_string());
                 }
                 item => self.module.items.extend(named(item)),
             }

@@ -20,15 +20,20 @@ use futures_util::future::LocalBoxFuture;
 use tempfile::TempDir;
 
 use self::{good::Good, wire::Target};
-use crate::server::{Client, Options, TestServer};
+use crate::server::{Client, Options, TestServer, on_postgres};
 
 /// How long all attacks together take where nobody says so: each is made once, and a debug build of the
 /// server answers.
 const SECONDS: u64 = 40;
 
 /// What the server may take of memory at any moment of any attack, in MiB: twice the cache of the store
-/// (64 MiB), the budget of bodies and pages (`request_memory`, 256 MiB), and 128 MiB for the rest.
-const BUDGET: u64 = 2 * 64 + 256 + 128;
+/// (64 MiB), the budget of bodies and pages (`request_memory`, 256 MiB), and 384 MiB for what is counted nowhere:
+/// connections and their buffers, and what the allocator keeps. With PostgreSQL a page stands in memory twice,
+/// as rows and as what is made of them, and nothing counts the rows.
+fn budget() -> u64 {
+    let rows = if on_postgres() { 256 } else { 0 };
+    2 * 64 + 256 + 384 + rows
+}
 
 /// What the audit log may say of strangers in one attack, in bytes, however many calls they make.
 const STRANGERS_LINES: usize = 1 << 20;
@@ -125,10 +130,11 @@ async fn a_good_client_is_served_beside_each_attack() {
         let outcome = endure(attack, each).await;
         let Outcome { name, blows, good, peak } = &outcome;
         println!(
-            "{name:35}{blows:>9}{:>10}{:>10}{:>7} ms{peak:>5} of {BUDGET} MiB",
+            "{name:35}{blows:>9}{:>10}{:>10}{:>7} ms{peak:>5} of {} MiB",
             good.requests(),
             good.failures.len(),
-            good.percentile(99).as_millis()
+            good.percentile(99).as_millis(),
+            budget()
         );
         outcomes.push(outcome);
     }
@@ -136,7 +142,7 @@ async fn a_good_client_is_served_beside_each_attack() {
         assert!(*blows > 0, "{name}: that was no attack");
         assert!(good.requests() > 0, "{name}: the good client did nothing");
         assert!(good.failures.is_empty(), "{name}: {:#?}", good.failures);
-        assert!(*peak < BUDGET, "{name}: the server took {peak} MiB of {BUDGET} MiB");
+        assert!(*peak < budget(), "{name}: the server took {peak} MiB of {} MiB", budget());
     }
 }
 

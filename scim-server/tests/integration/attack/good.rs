@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Client, PATIENCE, Response, USER, patch_body};
+use crate::server::{Client, PATIENCE, Response, USER, on_postgres, patch_body};
 
 /// New connections after so many rounds: whoever comes anew is served, too.
 const ROUNDS_OF_A_CLIENT: u64 = 5;
@@ -19,6 +19,8 @@ pub struct Good {
     waited: Vec<Duration>,
     /// Each answer that was wrong or did not come.
     pub failures: Vec<String>,
+    /// How often the database had no time, and said so with a `Retry-After`.
+    pub told_to_wait: usize,
 }
 
 impl Good {
@@ -26,7 +28,7 @@ impl Good {
     /// administrators.
     pub fn new(base: String, token: String, admin: String) -> Self {
         let client = Client::new(&base, &token);
-        Self { base, token, admin, client, rounds: 0, waited: Vec::new(), failures: Vec::new() }
+        Self { base, token, admin, client, rounds: 0, waited: Vec::new(), failures: Vec::new(), told_to_wait: 0 }
     }
 
     /// How many requests were sent.
@@ -41,38 +43,41 @@ impl Good {
         waited.get((waited.len() * percent / 100).min(waited.len().saturating_sub(1))).copied().unwrap_or_default()
     }
 
-    /// A user's life: made, read, found, changed, listed, removed, gone.
+    /// A user's life: made, read, found, changed, listed, removed, gone. It ends where an answer is none.
     pub async fn work(&mut self) {
+        let _ = self.round().await;
+    }
+
+    async fn round(&mut self) -> Option<()> {
         if self.rounds.is_multiple_of(ROUNDS_OF_A_CLIENT) {
             self.client = Client::new(&self.base, &self.token);
         }
         self.rounds += 1;
         let name = format!("good-{}", self.rounds);
         let user = json!({"schemas": [USER], "userName": name, "emails": [{"value": format!("{name}@example.com")}]});
-        let Some(made) = self.ask("POST", "/Users", Some(user), |made| is(made, 201, "userName", &name)).await else {
-            return;
-        };
+        let made = self.ask("POST", "/Users", Some(user), |made| is(made, 201, "userName", &name)).await?;
         let path = format!("/Users/{}", made.json["id"].as_str().unwrap_or_default());
-        self.ask("GET", &path, None, |read| read.status == 200 && read.json == made.json).await;
+        self.ask("GET", &path, None, |read| read.status == 200 && read.json == made.json).await?;
         let query = format!("/Users?filter=emails.value%20eq%20%22{name}@example.com%22");
         self.ask("GET", &query, None, |found| {
             found.status == 200
                 && found.json["totalResults"] == 1
                 && found.json["Resources"][0]["id"] == made.json["id"]
         })
-        .await;
+        .await?;
         let change = patch_body(&json!([{"op": "replace", "path": "title", "value": name}]));
-        self.ask("PATCH", &path, Some(change), |changed| is(changed, 200, "title", &name)).await;
+        self.ask("PATCH", &path, Some(change), |changed| is(changed, 200, "title", &name)).await?;
         self.ask("GET", "/Users?count=10", None, |list| {
             list.status == 200 && list.json["Resources"].as_array().is_some_and(|users| !users.is_empty())
         })
-        .await;
+        .await?;
         for (page, text) in [("healthz", "ok"), ("readyz", "ready")] {
             let url = format!("{}/{page}", self.admin);
-            self.ask("GET", &url, None, |answer| answer.status == 200 && answer.text.trim() == text).await;
+            self.ask("GET", &url, None, |answer| answer.status == 200 && answer.text.trim() == text).await?;
         }
-        self.ask("DELETE", &path, None, |gone| gone.status == 204).await;
-        self.ask("GET", &path, None, |gone| gone.status == 404).await;
+        self.ask("DELETE", &path, None, |gone| gone.status == 204).await?;
+        self.ask("GET", &path, None, |gone| gone.status == 404).await?;
+        Some(())
     }
 
     /// One request, and whether what comes is right. Gives the answer if it is.
@@ -92,6 +97,12 @@ impl Good {
         self.waited.push(asked.elapsed());
         let wrong = match answer {
             Ok(Ok(answer)) if right(&answer) => return Some(answer),
+            // All processes share the connections to a database: a tenant can be told to come again.
+            Ok(Ok(answer)) if on_postgres() && answer.status == 503 && !answer.header("retry-after").is_empty() => {
+                self.told_to_wait += 1;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                return None;
+            }
             Ok(Ok(answer)) => format!("{} {}", answer.status, answer.text),
             Ok(Err(error)) => error,
             Err(_) => "no answer in time".to_owned(),

@@ -27,12 +27,12 @@ use crate::server::{Client, Options, TestServer, on_postgres};
 const SECONDS: u64 = 40;
 
 /// What the server may take of memory at any moment of any attack, in MiB: twice the cache of the store
-/// (64 MiB), the budget of bodies and pages (`request_memory`, 256 MiB), and 384 MiB for what is counted nowhere:
+/// (64 MiB), the budget of bodies and pages (`request_memory`, 256 MiB), and 128 MiB for what is counted nowhere:
 /// connections and their buffers, and what the allocator keeps. With PostgreSQL a page stands in memory twice,
 /// as rows and as what is made of them, and nothing counts the rows.
 fn budget() -> u64 {
     let rows = if on_postgres() { 256 } else { 0 };
-    2 * 64 + 256 + 384 + rows
+    2 * 64 + 256 + 128 + rows
 }
 
 /// What the audit log may say of strangers in one attack, in bytes, however many calls they make.

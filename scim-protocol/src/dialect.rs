@@ -24,7 +24,7 @@ pub use courtesy::{Courtesy, courtesies};
 use serde_json::{Map, Value};
 
 use crate::{
-    path::Path,
+    patch::Path,
     schema::{Attribute, Mutability, ResourceType, Strictness},
 };
 use value::Site;

@@ -5,6 +5,7 @@
 
 pub mod core;
 mod definition;
+pub mod notation;
 pub mod registry;
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use std::{
 
 use scim_protocol::{
     Timestamp,
-    resource::project::Projection,
+    projection::Projection,
     schema::{ResourceType, SchemaRegistry},
 };
 use serde::{Deserialize, Serialize};

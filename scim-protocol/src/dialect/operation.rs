@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::{Operation, Rewrite, Step, Strict, message::canonical_key};
 use crate::{
     filter::{CompareOperator, Filter},
-    path::{AttributePath, Path},
+    patch::Path,
+    path::AttributePath,
     schema::{Attribute, ResourceType, Type},
 };
 

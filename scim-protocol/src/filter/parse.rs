@@ -9,10 +9,7 @@
 use serde_json::Value;
 
 use super::{CompareOperator, Filter, MAX_DEPTH, MAX_LENGTH};
-use crate::{
-    Error, ErrorKind,
-    path::{AttributePath, Path},
-};
+use crate::{Error, ErrorKind, path::AttributePath, schema::notation};
 
 const OPERATORS: &str = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le or pr)";
 
@@ -29,8 +26,9 @@ pub(super) fn parse(text: &str) -> Result<Filter, Error> {
     Ok(filter)
 }
 
-/// Parses a PATCH path: `attrPath` or `valuePath [subAttr]`.
-pub(crate) fn parse_path(text: &str) -> Result<Path, Error> {
+/// Parses a PATCH path, `attrPath` or `valuePath [subAttr]`: the attribute, the filter in brackets, and the
+/// sub-attribute behind them.
+pub(crate) fn parse_path(text: &str) -> Result<(AttributePath, Option<Filter>, Option<String>), Error> {
     let mut parser = Parser::new(text, "path", ErrorKind::InvalidPath);
     if text.len() > MAX_LENGTH {
         return Err(parser.error(0, &format!("at most {MAX_LENGTH} bytes"), "more"));
@@ -47,7 +45,7 @@ pub(crate) fn parse_path(text: &str) -> Result<Path, Error> {
         sub_attribute = parser.sub_attribute()?;
     }
     parser.end("the end")?;
-    Ok(Path { attribute, filter, sub_attribute })
+    Ok((attribute, filter, sub_attribute))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -187,7 +185,7 @@ impl<'a> Parser<'a> {
 
     fn attribute(&mut self) -> Result<AttributePath, Error> {
         let start = self.position;
-        let word = self.take_while(AttributePath::is_char);
+        let word = self.take_while(notation::is_char);
         if word.is_empty() {
             return Err(self.expected("an attribute name"));
         }
@@ -204,7 +202,7 @@ impl<'a> Parser<'a> {
             return Ok(None);
         }
         let start = self.position;
-        let name = self.take_while(|c| AttributePath::is_char(c) && c != '.' && c != ':');
+        let name = self.take_while(|c| notation::is_char(c) && c != '.' && c != ':');
         if AttributePath::parse(name).is_err() {
             self.position = start;
             return Err(self.expected("a sub-attribute name"));
@@ -215,7 +213,7 @@ impl<'a> Parser<'a> {
     /// `not (`, with or without the space. A bare `not` is an attribute's name.
     fn eat_not(&mut self) -> bool {
         let start = self.position;
-        if self.take_while(AttributePath::is_char).eq_ignore_ascii_case("not") {
+        if self.take_while(notation::is_char).eq_ignore_ascii_case("not") {
             self.skip_spaces();
             if self.eat('(') {
                 return true;
@@ -228,7 +226,7 @@ impl<'a> Parser<'a> {
     fn eat_keyword(&mut self, keyword: &str) -> bool {
         self.skip_spaces();
         let start = self.position;
-        if self.take_while(AttributePath::is_char).eq_ignore_ascii_case(keyword) {
+        if self.take_while(notation::is_char).eq_ignore_ascii_case(keyword) {
             return true;
         }
         self.position = start;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Attribute, Schema, Strictness, Uniqueness, core, definition};
+use super::{Attribute, Schema, Strictness, Uniqueness, core};
 use crate::Error;
 
 /// A schema that a resource type adds to its core schema (RFC 7643 §6, `schemaExtensions`).
@@ -85,19 +85,6 @@ impl SchemaRegistry {
             extensions: Vec::new(),
             strictness: Strictness::default(),
         })
-    }
-
-    /// This registry with the schema added: as an extension of the resource type named in
-    /// `extends`, or with a resource type of its own. The definition has one of two forms, where
-    /// `schema` is the RFC's own JSON form of a schema (RFC 7643 §7):
-    ///
-    /// - `{"schema": {…}, "extends": "User", "required": false}`
-    /// - `{"schema": {…}, "resourceType": {"name": "Device", "endpoint": "/Devices", "description": "…"}}`
-    ///
-    /// `ErrorKind::InvalidValue`, with a detail that names the attribute, when something is missing,
-    /// unknown or taken.
-    pub fn with_definition(&self, definition: &serde_json::Value) -> Result<Self, Error> {
-        definition::add(self, definition)
     }
 
     /// This registry with another `uniqueness` for one core attribute of a resource type: whether

@@ -8,7 +8,7 @@ use std::{
 use scim_protocol::{
     Error,
     path::AttributePath,
-    resource::project::Projection,
+    projection::Projection,
     schema::{Attribute, ResourceType, SchemaRegistry, Strictness, Uniqueness},
 };
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use scim_protocol::{
     Error, ErrorKind, Resource, Timestamp, discovery, patch,
-    resource::project::Projection,
+    projection::Projection,
     schema::{ResourceType, Returned, SchemaRegistry, Uniqueness},
     value::fold,
 };
@@ -146,7 +146,7 @@ impl Service {
         } else {
             let operations = patch::parse(body(asked)?)?;
             require_targets(&operations, &stored.resource, rt)?;
-            stored.resource.modify(&operations, rt)?
+            patch::apply(&stored.resource, &operations, rt)?
         };
         state.require_unique(&resource, rt, Some(id))?;
         if resource != stored.resource {

@@ -9,6 +9,8 @@
 //! [`resource`] (documents), [`patch`], [`projection`] (what of a document is returned), and [`dialect`], where
 //! what real providers send is turned into what the RFC says.
 
+#![warn(missing_docs)]
+
 pub mod dialect;
 pub mod discovery;
 pub mod error;

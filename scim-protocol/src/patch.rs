@@ -50,26 +50,26 @@ pub const MAX_OPERATIONS: usize = 1000;
 /// before, in [`crate::dialect`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
-    /// §3.5.2.1
+    /// Adds a value, or sets an attribute (RFC 7644 §3.5.2.1).
     Add {
-        /// where; the resource itself when absent
+        /// What it is set in; without a path, the resource itself.
         path: Option<Path>,
-        /// what
+        /// The value to add.
         value: Value,
     },
-    /// §3.5.2.2
+    /// Takes values away (RFC 7644 §3.5.2.2).
     Remove {
-        /// where
+        /// What is removed.
         path: Path,
-        /// not in the RFC: remove only these elements of a multi-valued attribute. Entra,
+        /// Not in the RFC: remove only these elements of a multi-valued attribute. Entra,
         /// JumpCloud and others send it.
         value: Option<Value>,
     },
-    /// §3.5.2.3
+    /// Puts a value in the place of others (RFC 7644 §3.5.2.3).
     Replace {
-        /// where; the resource itself when absent
+        /// What it is set in; without a path, the resource itself.
         path: Option<Path>,
-        /// with what
+        /// The new value; null unassigns.
         value: Value,
     },
 }

@@ -34,7 +34,7 @@ pub enum Projection {
 
 /// How far the client's list names an attribute.
 enum Named<'a> {
-    /// Not at all.
+    /// The list does not name it.
     Not,
     /// Some of its sub-attributes, by canonical name.
     Partly(Vec<&'a str>),

@@ -40,12 +40,12 @@ impl Resource {
         Self { document }
     }
 
-    /// The document.
+    /// What the client asserts, under canonical names in schema order.
     pub fn document(&self) -> &Map<String, Value> {
         &self.document
     }
 
-    /// The document, by value.
+    /// As [`Self::document`], by value.
     pub fn into_document(self) -> Map<String, Value> {
         self.document
     }

@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str) -> Result<Filter, Error> {
         ));
     }
     let mut parser = Parser::new(text, "filter", ErrorKind::InvalidFilter);
-    let filter = parser.any_of(Place::Outside, 0)?;
+    let filter = parser.any_of(Enclosure::None, 0)?;
     parser.end("\"and\", \"or\" or the end")?;
     Ok(filter)
 }
@@ -39,7 +39,7 @@ pub(crate) fn parse_path(text: &str) -> Result<(AttributePath, Option<Filter>, O
     let mut sub_attribute = None;
     if parser.eat('[') {
         parser.kind = ErrorKind::InvalidFilter;
-        filter = Some(parser.any_of(Place::Brackets, 1)?);
+        filter = Some(parser.any_of(Enclosure::Brackets, 1)?);
         parser.close(']')?;
         parser.kind = ErrorKind::InvalidPath;
         sub_attribute = parser.sub_attribute()?;
@@ -49,8 +49,8 @@ pub(crate) fn parse_path(text: &str) -> Result<(AttributePath, Option<Filter>, O
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Outside,
+enum Enclosure {
+    None,
     Brackets,
 }
 
@@ -72,50 +72,50 @@ impl<'a> Parser<'a> {
     }
 
     /// `FILTER` with `or`, which binds least.
-    fn any_of(&mut self, place: Place, depth: usize) -> Result<Filter, Error> {
-        let mut all = vec![self.all_of(place, depth)?];
+    fn any_of(&mut self, enclosure: Enclosure, depth: usize) -> Result<Filter, Error> {
+        let mut all = vec![self.all_of(enclosure, depth)?];
         while self.eat_keyword("or") {
-            all.push(self.all_of(place, depth)?);
+            all.push(self.all_of(enclosure, depth)?);
         }
         Ok(single_or(all, Filter::Or))
     }
 
-    fn all_of(&mut self, place: Place, depth: usize) -> Result<Filter, Error> {
-        let mut all = vec![self.term(place, depth)?];
+    fn all_of(&mut self, enclosure: Enclosure, depth: usize) -> Result<Filter, Error> {
+        let mut all = vec![self.term(enclosure, depth)?];
         while self.eat_keyword("and") {
-            all.push(self.term(place, depth)?);
+            all.push(self.term(enclosure, depth)?);
         }
         Ok(single_or(all, Filter::And))
     }
 
-    fn term(&mut self, place: Place, depth: usize) -> Result<Filter, Error> {
+    fn term(&mut self, enclosure: Enclosure, depth: usize) -> Result<Filter, Error> {
         self.skip_spaces();
         if depth > MAX_DEPTH {
             return Err(self.error(self.position, &format!("nesting of at most {MAX_DEPTH} levels"), "more"));
         }
         if self.eat('(') {
-            let inner = self.any_of(place, depth + 1)?;
+            let inner = self.any_of(enclosure, depth + 1)?;
             self.close(')')?;
             return Ok(inner);
         }
         if self.eat_not() {
-            let inner = self.any_of(place, depth + 1)?;
+            let inner = self.any_of(enclosure, depth + 1)?;
             self.close(')')?;
             return Ok(Filter::Not(Box::new(inner)));
         }
         let path = self.attribute()?;
         if self.rest().starts_with('[') {
-            return self.value_path(path, place, depth);
+            return self.value_path(path, enclosure, depth);
         }
         self.comparison(path)
     }
 
-    fn value_path(&mut self, path: AttributePath, place: Place, depth: usize) -> Result<Filter, Error> {
-        if place == Place::Brackets {
+    fn value_path(&mut self, path: AttributePath, enclosure: Enclosure, depth: usize) -> Result<Filter, Error> {
+        if enclosure == Enclosure::Brackets {
             return Err(self.error(self.position, OPERATORS, "\"[\" inside brackets"));
         }
         self.eat('[');
-        let mut filter = self.any_of(Place::Brackets, depth + 1)?;
+        let mut filter = self.any_of(Enclosure::Brackets, depth + 1)?;
         self.close(']')?;
         if let Some(sub_attribute) = self.sub_attribute()? {
             let comparison = self.comparison(AttributePath::parse(&sub_attribute)?)?;

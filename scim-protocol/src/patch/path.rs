@@ -15,7 +15,7 @@ use crate::{
 pub struct Path {
     /// The attribute, with its sub-attribute when there is no filter between.
     pub attribute: AttributePath,
-    /// The filter in brackets.
+    /// The filter in brackets, over the elements of the attribute.
     pub filter: Option<Filter>,
     /// The sub-attribute behind the brackets.
     pub sub_attribute: Option<String>,

@@ -8,7 +8,7 @@ use crate::Error;
 /// A schema that a resource type adds to its core schema (RFC 7643 §6, `schemaExtensions`).
 #[derive(Debug, Clone)]
 pub struct Extension {
-    /// The extension's schema.
+    /// What the extension adds; its URN is the key in the document.
     pub schema: Arc<Schema>,
     /// Whether each resource must carry it.
     pub required: bool,
@@ -21,11 +21,11 @@ pub struct ResourceType {
     pub name: String,
     /// Its endpoint below the base URL, with the slash: `/Users`.
     pub endpoint: String,
-    /// What it is for.
+    /// What such resources are, for whoever reads `/ResourceTypes`.
     pub description: String,
-    /// The core schema.
+    /// The schema whose attributes stand at the top of the document.
     pub schema: Arc<Schema>,
-    /// The extensions, in order.
+    /// The schemas that extend it, in the order in which documents carry them.
     pub extensions: Vec<Extension>,
     /// How strictly requests for its resources are read.
     pub strictness: Strictness,
@@ -136,7 +136,7 @@ impl SchemaRegistry {
         Ok(registry)
     }
 
-    /// All schemas, in order.
+    /// All schemas, in the order of `/Schemas`.
     pub fn schemas(&self) -> &[Arc<Schema>] {
         &self.schemas
     }

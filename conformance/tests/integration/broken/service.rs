@@ -330,7 +330,7 @@ fn features() -> discovery::Features {
             max_operations: bulk::MOST_OPERATIONS as u64,
             max_payload_size: bulk::MOST_BYTES as u64,
         },
-        filter: discovery::Filter { supported: true, max_results: u64::from(super::query::MOST) },
+        filter: discovery::FilterSupport { supported: true, max_results: u64::from(super::query::MOST) },
         change_password: true.into(),
         sort: true.into(),
         etag: true.into(),

@@ -15,14 +15,15 @@ use scim_protocol::{
 use super::{
     Answer, Content, Context, Operations, Outcome,
     list::Listing,
-    page::{Match, Room, Target, Walk, by_id, size, too_many},
+    page::{Match, Room, Target, Walk, by_id, too_many},
     view,
 };
 use crate::{
+    budget::Share,
     cursor::{Cursor, Fingerprint},
     plan::{Plan, Scope, Source, plan},
     profile,
-    render::{META_BYTES, Out, Renderer, STREAM_MEMBERS},
+    render::{META_BYTES, Out, PIECE_BYTES, PIECES_HELD, Renderer, STREAM_MEMBERS},
     store::{Position, Start},
 };
 
@@ -333,30 +334,42 @@ impl Operations {
             next_cursor: seal(found.next)?,
             previous_cursor: seal(found.previous)?,
         };
-        let mut out = Out::default();
-        let documents: usize = found.matches.iter().map(|(_, found)| size(&found.record)).sum();
+        let views = targets.iter().map(|target| target.view.clone()).collect();
+        let listing = Listing::new(&self.renderer(context), views, found.matches).await?;
+        let (documents, largest) = listing.bytes();
         let mut share = self.budget.share(context.caller.tenant().id);
         share.grow(documents)?;
+        if documents > PIECE_BYTES || listing.members() > STREAM_MEMBERS {
+            return Ok(self.stream(
+                context,
+                listing,
+                &envelope.opening(),
+                share,
+                PIECES_HELD * largest.max(PIECE_BYTES),
+            ));
+        }
+        let mut out = Out::default();
         out.buffer.reserve(documents + META_BYTES);
         out.text(&envelope.opening());
-
-        let views: Vec<_> = targets.iter().map(|target| target.view.clone()).collect();
-        let members = |(ordinal, found): &(usize, Match)| Some(views.get(*ordinal)?.members(&found.record));
-        let listed: u64 = found.matches.iter().filter_map(members).sum();
-        if listed > STREAM_MEMBERS {
-            let (mut stream, pieces) = Out::stream();
-            stream.buffer = out.buffer;
-            let (store, context) = (self.store.clone(), context.clone());
-            tokio::spawn(crate::log::within_same(async move {
-                let _share = share;
-                let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
-                let result = Listing { renderer, views, matches: found.matches }.write(&mut stream).await;
-                stream.finish(result).await;
-            }));
-            return Ok(Answer::plain(Outcome::Ok, Content::Pieces(pieces)));
-        }
-        Listing { renderer: self.renderer(context), views, matches: found.matches }.write(&mut out).await?;
+        let share = listing.write(self.renderer(context), &mut out, share).await?;
         Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer)) })
+    }
+
+    /// A page that is written while it is sent. Of its memory so many bytes count until the last piece has gone,
+    /// since they are on their way; the rest goes back as documents are written.
+    fn stream(&self, context: &Context, listing: Listing, opening: &str, mut share: Share, held: usize) -> Answer {
+        // Whoever reads slowly holds up no scan.
+        context.pace.rest();
+        let held = share.split(held);
+        let (mut out, pieces) = Out::stream();
+        out.text(opening);
+        let (store, context) = (self.store.clone(), context.clone());
+        tokio::spawn(crate::log::within_same(async move {
+            let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
+            let result = listing.write(renderer, &mut out, share).await;
+            out.finish(result.map(drop)).await;
+        }));
+        Answer { share: Some(held), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
     }
 }
 

@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use scim_protocol::{
     path::BoundPath,
-    resource::project::Projection,
+    projection::Projection,
     schema::{Attribute, ResourceType, Returned},
 };
 use serde_json::{Map, Value, json};

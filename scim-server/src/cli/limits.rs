@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use scim_protocol::{filter, patch, resource::project};
+use scim_protocol::{filter, patch, projection};
 
 use crate::{
     audit, config, cursor, http,
@@ -76,7 +76,7 @@ fn request() -> Vec<Row> {
         number("operations in a PATCH", patch::MAX_OPERATIONS, "413"),
         number(
             "list elements that the operations of a PATCH look at together, each once for each term of a filter",
-            patch::apply::MAX_ELEMENTS_VISITED,
+            patch::MAX_ELEMENTS_VISITED,
             "400 `tooMany`",
         ),
         number(
@@ -105,7 +105,7 @@ fn request() -> Vec<Row> {
         },
         words("depth of JSON", "127", "", "400 `invalidSyntax`"),
         size("length of a filter", filter::MAX_LENGTH, "400 `invalidFilter`"),
-        number("names in `attributes` or `excludedAttributes`", project::MAX_NAMES, "400 `invalidValue`"),
+        number("names in `attributes` or `excludedAttributes`", projection::MAX_NAMES, "400 `invalidValue`"),
         number("depth of a filter (parentheses, brackets, `not`)", filter::MAX_DEPTH, "400 `invalidFilter`"),
         size("length of a cursor", cursor::MAX_LENGTH, "400 `invalidCursor`"),
     ]

@@ -7,7 +7,7 @@ use scim_protocol::{
     Error, Resource, dialect,
     message::Query,
     patch::{self, Operation},
-    resource::specified,
+    projection::specified,
     schema::ResourceType,
 };
 use serde_json::{Map, Value};
@@ -163,7 +163,7 @@ fn patched(
         return Ok(resource.clone());
     }
     let tenant = context.caller.tenant();
-    let modified = resource.modify(operations, rt)?;
+    let modified = patch::apply(resource, operations, rt)?;
     profile::check_resource(tenant, rt, &modified)?;
     Ok(modified)
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use scim_protocol::{Error, ErrorKind, filter::BoundFilter, resource::project::Projection, schema::ResourceType};
+use scim_protocol::{Error, ErrorKind, filter::BoundFilter, projection::Projection, schema::ResourceType};
 use serde_json::{Map, Value};
 
 use super::{

@@ -1,15 +1,15 @@
-//! What the database's errors mean to us: try again, take another connection, or give up.
+//! What an error of the database means: try again, take another connection, or give up.
 
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::store::StoreError;
 
-/// Why a piece of work did not succeed.
+/// Why a statement or a transaction failed.
 #[derive(Debug)]
 pub(super) enum Error {
     /// Another transaction was in the way: the same work can be done again.
     Contended(String),
-    /// The connection is of no use any more; what was asked last may have been done.
+    /// The connection is broken; the last statement may have been executed.
     Lost(String),
     /// It makes no sense to try again.
     Final(StoreError),

@@ -1,7 +1,7 @@
 //! The schema, by numbered steps that are applied once each and in order.
 //!
-//! A row stands for the schema, and whoever changes it holds that row: two processes that start at
-//! once do the steps one after the other, and the second finds them done.
+//! A process that changes the schema locks one row: of two processes that start at once, the second waits and
+//! finds the steps done.
 
 use scim_protocol::Timestamp;
 use tokio_postgres::error::SqlState;
@@ -48,7 +48,7 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> Result
             Ok(applied) => return Ok(applied),
             Err(Error::Contended(why)) if failed < TRIES => {
                 failed += 1;
-                tracing::debug!(why, "another process changes the schema, too");
+                tracing::debug!(why, "another process changes the schema at the same time");
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
             Err(fault) => return Err(fault.into()),
@@ -56,8 +56,8 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> Result
     }
 }
 
-/// Two processes may also meet in `CREATE TABLE IF NOT EXISTS`, before there is a row to hold: then one
-/// of them is told that the table exists, or a part of it.
+/// Two processes may run `CREATE TABLE IF NOT EXISTS` at once, before there is a row to lock: then one of them
+/// gets the error that the table, or a part of it, exists.
 fn met(error: tokio_postgres::Error) -> Error {
     match error.code() {
         Some(code) if [SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT].contains(code) => {

@@ -1,5 +1,5 @@
-//! Walks over everything that a tenant has: for exports, which want one state of it, and for checks,
-//! which may want to put it right.
+//! Scans of everything that a tenant has: for exports, which need one state of it, and for checks, which may
+//! repair it.
 
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
@@ -18,13 +18,13 @@ use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, Tena
 /// How many rows are read at a time.
 pub(super) const PAGE: i64 = 500;
 
-/// A transaction in which everything is looked at.
+/// A transaction that reads everything.
 pub(super) struct Scan {
     connection: Guarded,
     pub tenant: TenantId,
 }
 
-/// An edge, and whether what it leads to is there.
+/// An edge, and whether its two ends exist.
 pub(super) struct ScannedEdge {
     pub group: ResourceKey,
     pub member: ResourceKey,
@@ -34,8 +34,8 @@ pub(super) struct ScannedEdge {
 }
 
 impl Scan {
-    /// One state of the store, however long the walk takes: others go on writing. It begins with this
-    /// tenant, and may go on with others by [`Self::turn_to`].
+    /// One state of the store, however long the scan takes: other transactions go on writing. It begins with
+    /// this tenant, and may go on with others by [`Self::turn_to`].
     pub async fn snapshot(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
         Self::begin(connections, tenant, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
@@ -51,7 +51,7 @@ impl Scan {
         self.tenant = tenant;
     }
 
-    /// A tenant that nobody else writes to while the walk lasts.
+    /// A tenant to which no other transaction writes while the scan lasts.
     pub async fn alone(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
         let mut scan = Self::begin(connections, tenant, "BEGIN").await?;
         scan.query(statement::LOCK, &[&vec![tenant.0]]).await?;
@@ -64,7 +64,7 @@ impl Scan {
         begin: &'static str,
     ) -> Result<Self, StoreError> {
         let mut connection = Guarded(Some(connections.get(Turn::Scan).await?));
-        // Between two pages whoever takes them may be slow.
+        // The sink may be slow between two pages.
         let patient = Step::Plain("SET LOCAL idle_in_transaction_session_timeout = 0");
         pipeline::run(connection.get()?, &[Step::Plain(begin), patient]).await?;
         Ok(Self { connection, tenant })

@@ -1,6 +1,6 @@
 //! What is removed in small steps: the edges of deleted groups, tenants, old events.
 //!
-//! A long transaction would hold its locks, and keep the database from cleaning up, for as long.
+//! A long transaction would hold its locks, and keep the database from cleaning up, for all that time.
 
 use scim_protocol::Timestamp;
 use tokio_postgres::types::ToSql;
@@ -25,7 +25,7 @@ pub(super) async fn sweep(reader: &Reader, tenant: TenantId, group: ResourceId) 
     run(reader, statement::SWEPT, &[&tenant.0, &group.0]).await.map(drop)
 }
 
-/// Sweeps what was not swept when a process ended.
+/// Removes the edges that were left when a process ended.
 pub(super) async fn sweep_all(reader: &Reader) -> Result<(), StoreError> {
     loop {
         let rows = reader.query(TenantId::SYSTEM, statement::DISSOLVED, &[]).await?;

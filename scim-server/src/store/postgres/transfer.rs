@@ -1,4 +1,4 @@
-//! Everything out, as the items of an export: one state, of all tenants together.
+//! Export: every item, as one state of all tenants together.
 
 use std::sync::Arc;
 
@@ -92,9 +92,9 @@ async fn events(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreErr
     }
 }
 
-/// Whether so many items more than there were make the planner's idea of the tables a wrong one. The
-/// database looks for itself once a minute, and until then scans a table that it takes for empty, again
-/// for each portion: the first minute of a load brought a hundredth of what the second one did.
+/// Whether the tables have grown so much that the planner's statistics mislead it. The database updates them
+/// once a minute, and until then it scans a table that it takes for empty, for each portion again: the first
+/// minute of a load did a hundredth of the work of the second.
 pub(super) fn outgrows(before: usize, after: usize) -> bool {
     after > 0 && before.checked_ilog(4) != after.checked_ilog(4)
 }

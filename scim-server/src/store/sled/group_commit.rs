@@ -45,7 +45,7 @@ pub(super) struct GroupCommit {
     decided: Condvar,
     /// Wakes the second stage: something was applied.
     applied: Condvar,
-    /// Wakes the writer, and whoever waits until nothing is left to do.
+    /// Wakes the writer, and a task that waits until nothing is left to do.
     changed: Condvar,
 }
 

@@ -3,7 +3,7 @@
 //! Every key is `tenant (16 bytes) · kind (1 byte) · …`, so that a tenant is one run of keys and so
 //! is each kind within it. Names end in a NUL, which they cannot contain; numbers are big-endian, so
 //! that their order is the order of the bytes. Members are keyed by ids alone, because an id is
-//! unique in the whole store. The store's own keys live under the largest UUID, which is nobody's.
+//! unique in the whole store. The store's own keys live under the largest UUID, which no tenant has.
 //!
 //! | Kind | Behind it | Value |
 //! | --- | --- | --- |

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// A overlay that stands on a disk of its own.
+/// An overlay on a disk of its own.
 struct Place {
     overlay: Overlay,
     metrics: Arc<StoreMetrics>,
@@ -62,12 +62,12 @@ impl Place {
         self.overlay.group_commit.release();
     }
 
-    /// Whether those who read the tree see a commit.
+    /// Whether a reader of the tree sees a commit.
     fn has(&self, number: usize) -> bool {
         self.overlay.tree.contains(&number.to_be_bytes()).unwrap()
     }
 
-    /// Whether those who decide see it.
+    /// Whether the next decision sees it.
     fn will_have(&self, number: usize) -> bool {
         self.overlay.value(&number.to_be_bytes()).unwrap().is_some()
     }
@@ -94,7 +94,7 @@ impl Place {
         count
     }
 
-    /// What everybody is told in the end.
+    /// All answers, in the end.
     fn told(self) -> Vec<Result<u64, String>> {
         self.overlay.group_commit.release();
         let told = self.answers.into_iter().map(|answer| match answer.blocking_recv() {

@@ -1,4 +1,4 @@
-//! How batches come into the tree, and what is asked of a tree before it is trusted.
+//! Applies batches to the tree, and verifies a tree when it is opened.
 
 use std::path::Path;
 
@@ -82,8 +82,8 @@ pub(super) fn apply_piece(db: &Db, number: Option<u64>, changes: &redo::Changes)
         batch.insert(key::commit(), number.to_be_bytes().as_slice());
     }
     guarded(|| db.apply_batch(batch))?;
-    // sled leaves the pages that it has replaced to be collected by whoever comes by, and a thread that
-    // writes comes by once for hundreds of them: under nothing but writes they would pile up.
+    // sled collects the pages that it has replaced now and then, on any thread that uses it; a thread that
+    // writes does so once for hundreds of pages: without reads they would pile up.
     for _ in 0..changes.len() / COLLECTED + 3 {
         crossbeam_epoch::pin().flush();
     }

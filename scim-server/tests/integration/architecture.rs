@@ -36,16 +36,7 @@ const KNOTS: &[(&str, &[&str])] = &[
     ),
     (
         "scim-server",
-        &[
-            "access admin http index operation plan server",
-            "admin::schemas admin::tenants",
-            "event store",
-            "http::listen http::request http::response",
-            "operation::query operation::sort",
-            "profile render tenant token",
-            "store::sled::backlog store::sled::tree",
-            "store::sled::sweep store::sled::writer",
-        ],
+        &["event store", "store::sled::backlog store::sled::tree", "store::sled::sweep store::sled::writer"],
     ),
     (
         "sync-agent",

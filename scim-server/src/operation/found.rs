@@ -1,7 +1,7 @@
 //! What a query comes to, before it is written.
 
 use super::scan::Match;
-use crate::{cursor::Cursor, store::Position};
+use crate::{budget::Share, cursor::Cursor, store::Position};
 
 /// What a query found: the resources of one page and what is said of the whole.
 #[derive(Default)]
@@ -12,6 +12,8 @@ pub(super) struct Found {
     pub start: Option<u64>,
     pub next: Option<Cursor>,
     pub previous: Option<Cursor>,
+    /// The memory that the matches take, until they are sent.
+    pub share: Option<Share>,
 }
 
 /// A cursor that goes on behind a position, among the resources of the type with that ordinal.

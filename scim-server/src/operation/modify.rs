@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use scim_protocol::{
     Error, Resource, dialect,
     patch::{self, Operation},
-    resource::specified,
+    projection::specified,
     schema::ResourceType,
 };
 use serde_json::{Map, Value};
@@ -153,7 +153,7 @@ fn patched(
         return Ok(resource.clone());
     }
     let tenant = context.caller.tenant();
-    let modified = resource.modify(operations, rt)?;
+    let modified = patch::apply(resource, operations, rt)?;
     profile::check_resource(tenant.profile(), rt, &modified)?;
     Ok(modified)
 }

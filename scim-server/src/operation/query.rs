@@ -78,8 +78,8 @@ impl Operations {
         self.list(context, &selections, found, fingerprint, query.count).await
     }
 
-    pub(super) fn room(&self, count: usize) -> Room {
-        Room::new(count, self.limits.page_bytes)
+    pub(super) fn room(&self, context: &Context, count: usize) -> Room {
+        Room::new(count, self.limits.page_bytes, self.budget.share(context.caller.tenant().id))
     }
 
     fn page_size(&self, context: &Context, asked: Option<u32>) -> usize {
@@ -97,7 +97,7 @@ impl Operations {
         let mut found = Found { total: Some(0), start: Some(start), ..Found::default() };
         let mut skip = start.saturating_sub(1);
         let mut examined = 0;
-        let mut room = self.room(count);
+        let mut room = self.room(context, count);
         for (ordinal, selection) in selections.iter().enumerate() {
             let (total, matches) = if selection.filter.is_none() && selection.plan.source == Source::All {
                 self.unfiltered(selection, context, skip, &mut room).await?
@@ -108,6 +108,7 @@ impl Operations {
             found.total = found.total.map(|sum| sum + total);
             found.matches.extend(matches.into_iter().map(|m| (ordinal, m)));
         }
+        found.share = Some(room.into_share());
         Ok(found)
     }
 
@@ -123,19 +124,18 @@ impl Operations {
         let mut matches = Vec::new();
         let mut start = Start::Offset(skip);
         while skip < total && !room.is_full() {
-            let most = room.batch(&matches);
-            let page = self.store.resources(context.caller.tenant().home, &selection.name, start, most).await?;
-            context.pace.step(page.len() / 8).await?;
+            let page = self.store.resources(context.caller.tenant().home, &selection.name, start, room.batch()).await?;
+            let (read, done) = (page.len(), page.done);
             let Some((last, _)) = page.last() else { break };
-            let done = page.len() < most;
             start = Start::After(*last);
             for (id, record) in page {
                 if room.is_full() {
                     break;
                 }
-                room.take(&record);
+                room.take(&record)?;
                 matches.push(Match { position: by_id(id), record });
             }
+            context.pace.step(read / 8).await?;
             if done {
                 break;
             }
@@ -158,7 +158,7 @@ impl Operations {
         while let Some(batch) = scan.next().await? {
             for found in batch {
                 if total >= skip && !room.is_full() {
-                    room.take(&found.record);
+                    room.take(&found.record)?;
                     matches.push(found);
                 }
                 total += 1;
@@ -214,7 +214,7 @@ impl Operations {
         let mut ordinal = cursor.as_ref().map_or(0, |cursor| usize::from(cursor.type_ordinal));
         let mut after = cursor.map(|cursor| cursor.position);
         let mut examined = 0;
-        let mut room = self.room(count);
+        let mut room = self.room(context, count);
         'types: while let Some(selection) = selections.get(ordinal) {
             let mut scan =
                 Scan::new(self, context, selection, after.take(), examined).wanting(room.count().saturating_add(1));
@@ -224,7 +224,7 @@ impl Operations {
                         found.next = found.matches.last().map(|(ordinal, last)| forward(*ordinal, &last.position));
                         break 'types;
                     }
-                    room.take(&one.record);
+                    room.take(&one.record)?;
                     found.matches.push((ordinal, one));
                 }
                 if scan.spent() {
@@ -235,6 +235,7 @@ impl Operations {
             examined = scan.examined;
             ordinal += 1;
         }
+        found.share = Some(room.into_share());
         found.total = self.cursor_total(context, selections, &found, first).await?;
         if let ([selection], Some((_, item)), false) = (selections, found.matches.first(), first)
             && natural(selection)
@@ -255,18 +256,17 @@ impl Operations {
         let ([selection], tenant) = (selections, context.caller.tenant().home) else { return Ok(Found::default()) };
         let mut found = Found { total: Some(self.store.count(tenant, &selection.name).await?), ..Found::default() };
         // From the last on, as each batch is nearer to the beginning than the one before.
-        let (mut backward, mut room, mut before) = (Vec::new(), self.room(count), cursor.position.id);
+        let (mut backward, mut room, mut before) = (Vec::new(), self.room(context, count), cursor.position.id);
         while !room.is_full() {
-            let most = room.batch(&backward);
-            let page = self.store.resources(tenant, &selection.name, Start::Before(before), most).await?;
+            let page = self.store.resources(tenant, &selection.name, Start::Before(before), room.batch()).await?;
             let Some((first, _)) = page.first() else { break };
-            let done = page.len() < most;
+            let done = page.done;
             before = *first;
             for (id, record) in page.into_iter().rev() {
                 if room.is_full() {
                     break;
                 }
-                room.take(&record);
+                room.take(&record)?;
                 backward.push(Match { position: by_id(id), record });
             }
             if done {
@@ -280,6 +280,7 @@ impl Operations {
             }
         }
         found.matches = backward.into_iter().rev().map(|one| (0, one)).collect();
+        found.share = Some(room.into_share());
         Ok(found)
     }
 
@@ -327,8 +328,7 @@ impl Operations {
         let views = selections.iter().map(|selection| selection.view.clone()).collect();
         let listing = Listing::new(&self.renderer(context), views, found.matches).await?;
         let (documents, largest) = listing.bytes();
-        let mut share = self.budget.share(context.caller.tenant().id);
-        share.grow(documents)?;
+        let share = found.share.unwrap_or_else(|| self.budget.share(context.caller.tenant().id));
         if documents > PIECE_BYTES || listing.members() > STREAM_MEMBERS {
             return Ok(self.stream(
                 context,

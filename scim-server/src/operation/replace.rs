@@ -1,6 +1,6 @@
 //! PUT (RFC 7644 §3.5.1).
 
-use scim_protocol::{Error, Resource, dialect, resource::specified};
+use scim_protocol::{Error, Resource, dialect, projection::specified};
 use serde_json::Value;
 
 use super::{Answer, Asked, Operations, Outcome, modify::Change, view_of_write};

@@ -69,7 +69,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache: 512 << 20, reopen: Reopen::default(), accept_loss: None }
+        Self { cache: 64 << 20, reopen: Reopen::default(), accept_loss: None }
     }
 }
 

@@ -49,6 +49,12 @@ impl SchemaRegistry {
 }
 
 fn add(registry: &SchemaRegistry, definition: &Value) -> Result<SchemaRegistry, Error> {
+    if definition.get("schema").is_none() && definition.get("attributes").is_some() {
+        return Err(Error::value(
+            "This is a schema by itself. Send it as \"schema\", beside \"extends\" with the resource type that it \
+             extends, or \"resourceType\" with a new one.",
+        ));
+    }
     let Definition { schema, extends, required, resource_type } = Definition::deserialize(definition)
         .map_err(|cause| Error::value(format!("The schema definition has the wrong form: {cause}.")))?;
     check_schema(&schema, registry)?;
@@ -239,6 +245,11 @@ mod tests {
 
     #[test]
     fn attributes_that_are_refused() {
+        check_error(
+            &schema(&json!([{"name": "badge"}])),
+            "This is a schema by itself. Send it as \"schema\", beside \"extends\" with the resource type that it \
+             extends, or \"resourceType\" with a new one.",
+        );
         check_error(
             &extension(&json!([{"name": "a", "multivalued": true}])),
             "The schema definition has the wrong form: unknown field `multivalued`, expected one of `name`, `type`, \

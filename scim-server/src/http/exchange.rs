@@ -11,7 +11,7 @@ use std::{
 use hyper::{
     Method, Request, Response, Version,
     body::{Body as _, Incoming},
-    header::{AUTHORIZATION, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, DATE, HeaderName, HeaderValue},
     http::request::Parts,
 };
 use scim_protocol::{
@@ -97,6 +97,7 @@ fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
     let arrival = Arrival { id: request_id(at), at, address: peer.address.ip().to_canonical(), peer: peer.clone() };
     let mut response = response::error(&error, request::SCIM_JSON, false);
     name(&mut response, arrival.id);
+    date(&mut response, at);
     let status = response.status().as_u16();
     service.metrics.requests.observe(Operation::Unknown, status, Duration::ZERO);
     let (service, id) = (Arc::clone(service), arrival.id);
@@ -105,6 +106,15 @@ fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
         service.record(&parts, &arrival, &Notes::new(None), &Response::default(), Some(&error)).await;
     }));
     response
+}
+
+/// Says when the answer was made (RFC 9110 §6.6.1), where hyper does not do it.
+fn date(response: &mut Response<Body>, at: Timestamp) {
+    let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok();
+    let text = at.and_then(|at| jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
+    if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+        response.headers_mut().insert(DATE, value);
+    }
 }
 
 /// Gives the answer the request's id.

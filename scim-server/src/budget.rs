@@ -81,6 +81,17 @@ impl Share {
         self.bytes = grown;
         Ok(())
     }
+
+    /// Counts so many bytes more although there may be no room: for the answer to what is done already, which
+    /// cannot be refused.
+    pub fn count(&mut self, bytes: usize) {
+        let mut taken = self.budget.lock();
+        taken.all = taken.all.saturating_add(bytes);
+        let mine = taken.by_tenant.entry(self.tenant).or_default();
+        *mine = mine.saturating_add(bytes);
+        drop(taken);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
 }
 
 impl Drop for Share {
@@ -138,6 +149,11 @@ mod tests {
         assert!(large(1, SMALL + 1).is_err());
         let _second = large(2, 1 << 20).unwrap();
         assert!(large(3, SMALL + 1).is_err());
+        // What is done already is counted all the same.
+        let mut done = budget.share(tenant(4));
+        done.count(2 << 20);
+        assert_eq!(budget.taken(), 5 << 20);
+        drop(done);
         // What is small finds room, also of a tenant that has much.
         let _small: Vec<_> = (0..15).map(|_| large(1, SMALL).unwrap()).collect();
         assert!(large(3, SMALL).is_ok());

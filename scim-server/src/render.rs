@@ -251,13 +251,13 @@ impl<'a> Renderer<'a> {
         let (mut after, mut written) = (None, 0);
         loop {
             let page = self.store.members(&group, after, MEMBERS_PAGE, true).await?;
-            for member in &page {
+            for member in page.iter() {
                 self.reference(out, written, member, member.resource_type.as_str());
                 written += 1;
             }
             out.relieve().await?;
             match page.last() {
-                Some(last) if page.len() == MEMBERS_PAGE => after = Some(last.id),
+                Some(last) if !page.done => after = Some(last.id),
                 _ => break,
             }
         }
@@ -340,7 +340,7 @@ impl<'a> Renderer<'a> {
             let page = self.store.members(group, after, MEMBERS_PAGE, true).await?;
             all.extend(page.iter().map(|m| self.reference_value(m, m.resource_type.as_str())));
             match page.last() {
-                Some(last) if page.len() == MEMBERS_PAGE => after = Some(last.id),
+                Some(last) if !page.done => after = Some(last.id),
                 _ => return Ok(Value::Array(all)),
             }
         }

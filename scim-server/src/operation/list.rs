@@ -18,17 +18,18 @@ pub(super) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Writes the elements of `Resources` and closes the message.
+    /// Writes the elements of `Resources` and closes the message. Each resource goes when it is written, so that
+    /// the page is not in memory twice.
     pub async fn write(self, out: &mut Out) -> Result<(), StoreError> {
         let groups = self.groups().await?;
-        for (i, (ordinal, found)) in self.matches.iter().enumerate() {
+        for (i, (ordinal, found)) in self.matches.into_iter().enumerate() {
             if i > 0 {
                 out.text(",");
             }
             let id = found.position.id;
             let at = groups.binary_search_by_key(&id, |(id, _)| *id).ok();
             let of_this = at.and_then(|at| groups.get(at)).map_or(&[][..], |(_, groups)| groups);
-            let Some(view) = self.views.get(*ordinal) else { continue };
+            let Some(view) = self.views.get(ordinal) else { continue };
             self.renderer.resource(out, view, id, &found.record, of_this).await?;
         }
         out.text(ListEnvelope::CLOSING);

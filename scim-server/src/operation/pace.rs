@@ -10,7 +10,6 @@
 //! time, and of one tenant half as many.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -26,7 +25,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::store::TenantId;
+use crate::{store::TenantId, turns::Turns};
 
 /// Steps after which work stands back: some milliseconds. A step is a document of a kilobyte that is read
 /// and looked at, a member, or a term of a filter that is tried.
@@ -48,9 +47,9 @@ pub struct Lanes {
     /// Large bodies that are worked on.
     large: Semaphore,
     /// The scans of each tenant.
-    scans: Shares,
+    scans: Turns,
     /// The large bodies of each tenant, whose others wait without standing in the way of other tenants'.
-    bodies: Shares,
+    bodies: Turns,
 }
 
 impl Default for Lanes {
@@ -60,32 +59,9 @@ impl Default for Lanes {
         Self {
             running: Arc::new(Semaphore::new(processors)),
             large: Semaphore::new(processors / 2),
-            scans: Shares::of_each(SCANS),
-            bodies: Shares::of_each((processors / 4).max(1)),
+            scans: Turns::of_each(SCANS),
+            bodies: Turns::of_each((processors / 4).max(1)),
         }
-    }
-}
-
-/// How much of something each tenant may do at a time. Who does nothing takes no room here.
-struct Shares {
-    each: usize,
-    tenants: Mutex<HashMap<TenantId, Weak<Semaphore>>>,
-}
-
-impl Shares {
-    fn of_each(each: usize) -> Self {
-        Self { each, tenants: Mutex::default() }
-    }
-
-    fn of(&self, tenant: TenantId) -> Arc<Semaphore> {
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = tenants.get(&tenant).and_then(Weak::upgrade) {
-            return share;
-        }
-        tenants.retain(|_, share| share.strong_count() > 0);
-        let share = Arc::new(Semaphore::new(self.each));
-        tenants.insert(tenant, Arc::downgrade(&share));
-        share
     }
 }
 
@@ -315,7 +291,7 @@ mod tests {
             pace.rest();
         }
         drop(paces);
-        assert!(lanes.scans.of(OTHER).available_permits() == SCANS && lanes.scans.tenants.lock().unwrap().len() == 1);
+        assert!(lanes.scans.of(OTHER).available_permits() == SCANS && lanes.scans.tenants() == 1);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -331,7 +307,7 @@ mod tests {
         let lanes: Arc<Lanes> = Arc::default();
         let pace = Pace::of_client(&lanes, TENANT, None, Duration::from_millis(1));
         pace.carries(100 * TERM);
-        let _busy = lanes.bodies.of(TENANT).acquire_many_owned(u32::try_from(lanes.bodies.each).unwrap()).await;
+        let _busy = lanes.bodies.of(TENANT).acquire_many_owned(u32::try_from(lanes.bodies.each()).unwrap()).await;
         assert_eq!(pace.whole_against(COMPARISONS / 100, || 1).await.unwrap(), 1);
         let waits = pace.whole_against(COMPARISONS / 100 + 1, || 2).await;
         assert_eq!(waits.unwrap_err().kind(), ErrorKind::TooMany);

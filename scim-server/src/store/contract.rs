@@ -58,6 +58,7 @@ macro_rules! contract {
             indexes::an_entry_needs_its_resource,
             indexes::entries_that_come_and_go_are_no_change,
             listing::pages_go_both_ways,
+            listing::a_page_ends_by_its_bytes,
             listing::events_follow_each_other,
             membership::edges_are_seen_from_both_sides,
             membership::each_change_is_a_version_of_the_group,

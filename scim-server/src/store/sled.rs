@@ -38,7 +38,7 @@ use self::{
 };
 pub use self::{tree::Damage, writer::Renewal};
 use super::{
-    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Position, Record, Reference, ResourceId,
+    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Page, Position, Record, Reference, ResourceId,
     ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
@@ -215,7 +215,7 @@ impl Store for SledStore {
         resource_type: &TypeName,
         from: Start,
         limit: usize,
-    ) -> Result<Vec<(ResourceId, Record)>, StoreError> {
+    ) -> Result<Page<(ResourceId, Record)>, StoreError> {
         let steps = match from {
             Start::Offset(offset) => limit.saturating_add(usize::try_from(offset).unwrap_or(usize::MAX)),
             Start::After(_) | Start::Before(_) => limit,
@@ -243,7 +243,7 @@ impl Store for SledStore {
         range: &IndexRange,
         after: Option<&Position>,
         limit: usize,
-    ) -> Result<Vec<(Position, Option<Record>)>, StoreError> {
+    ) -> Result<Page<(Position, Option<Record>)>, StoreError> {
         let (range, after) = (range.clone(), after.cloned());
         self.read(limit, move |tree| read::indexed(tree, &range, after.as_ref(), limit)).await
     }
@@ -260,7 +260,7 @@ impl Store for SledStore {
         after: Option<ResourceId>,
         limit: usize,
         names: bool,
-    ) -> Result<Vec<Reference>, StoreError> {
+    ) -> Result<Page<Reference>, StoreError> {
         let group = group.clone();
         self.read(limit, move |tree| read::members(tree, &group, after, limit, names)).await
     }

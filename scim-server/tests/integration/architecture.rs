@@ -49,7 +49,6 @@ const KNOTS: &[(&str, &[&str])] = &[
         &[
             "access admin http index operation plan server",
             "admin::schemas admin::tenants",
-            "event store",
             "http::listen http::request http::response",
             "operation::query operation::sort",
             "profile render tenant token",

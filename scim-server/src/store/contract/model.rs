@@ -215,9 +215,9 @@ async fn agree_on_members(stage: &Stage, model: &Model, key: &ResourceKey) {
     let members: Vec<_> = model.edges.iter().filter(|(group, _)| group == key).map(|(_, member)| member).collect();
     let mut expect: Vec<_> = members.iter().map(|member| model.reference(member)).collect();
     expect.sort_by_key(|member| member.id);
-    assert_eq!(stage.store.members(key, None, 99, true).await.unwrap(), expect);
+    assert_eq!(stage.store.members(key, None, 99, true).await.unwrap().items, expect);
     if let [first, rest @ ..] = expect.as_slice() {
-        assert_eq!(stage.store.members(key, Some(first.id), 1, true).await.unwrap(), rest[..rest.len().min(1)]);
+        assert_eq!(stage.store.members(key, Some(first.id), 1, true).await.unwrap().items, rest[..rest.len().min(1)]);
         assert!(stage.store.is_member(key, first.id).await.unwrap());
     } else {
         assert!(!stage.store.is_member(key, user(1).id).await.unwrap());
@@ -227,7 +227,7 @@ async fn agree_on_members(stage: &Stage, model: &Model, key: &ResourceKey) {
 async fn agree_on_lists(stage: &Stage, model: &Model, name: &str) {
     let of_type = model.resources.iter().filter(|(key, _)| key.resource_type.as_str() == name);
     let all: Vec<_> = of_type.map(|(key, record)| (key.id, record.clone())).collect();
-    let resources = async |from, limit| stage.store.resources(TENANT, &name.into(), from, limit).await.unwrap();
+    let resources = async |from, limit| stage.store.resources(TENANT, &name.into(), from, limit).await.unwrap().items;
     assert_eq!(stage.store.count(TENANT, &name.into()).await.unwrap(), all.len() as u64);
     assert_eq!(resources(Start::Offset(0), 99).await, all);
     assert_eq!(resources(Start::Offset(2), 2).await, all.iter().skip(2).take(2).cloned().collect::<Vec<_>>());
@@ -257,7 +257,7 @@ async fn agree_on_index(stage: &Stage, model: &Model, name: &str, attribute: &st
             assert_eq!(stage.store.index(&range, None, 99).await.unwrap(), expect, "{range:?}");
             assert_eq!(stage.store.index_count(&range, 99).await.unwrap(), expect.len() as u64);
             let indexed = stage.store.indexed(&range, None, 99).await.unwrap();
-            for (position, (at, record)) in expect.iter().zip(&indexed) {
+            for (position, (at, record)) in expect.iter().zip(indexed.iter()) {
                 let key = ResourceKey { tenant: TENANT, resource_type: name.into(), id: at.id };
                 assert_eq!((position, record), (at, &stage.store.get(&key).await.unwrap()));
             }

@@ -15,13 +15,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool_postgres::Object;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    connections::{Connection, Connections},
+    connections::{Connection, Connections, Turn},
     draft::Draft,
     fault::{Fault, unavailable},
     gather::{self, Wanted, column},
@@ -32,10 +31,12 @@ use crate::{
     clock::Clock,
     metrics::StoreMetrics,
     store::{Commit, Committed, Item, ResourceId, StoreError, TenantId},
+    turns::Turns,
 };
 
-/// How many commits may wait. A caller behind them waits for its turn.
+/// How many commits may wait, and how many of one tenant. A caller behind them waits for its turn.
 const QUEUE: usize = 4096;
+const QUEUE_OF_A_TENANT: usize = QUEUE / 4;
 /// How many commits, and how many writes of them, are decided together.
 const GROUP: usize = 256;
 const WRITES: usize = 4096;
@@ -50,7 +51,7 @@ type Outcomes = Vec<Result<Committed, StoreError>>;
 struct Pending {
     commit: Commit,
     answer: oneshot::Sender<Result<Committed, StoreError>>,
-    _room: OwnedSemaphorePermit,
+    _room: [OwnedSemaphorePermit; 2],
 }
 
 /// What writes.
@@ -59,6 +60,7 @@ pub(super) struct Writer {
     clock: Arc<dyn Clock>,
     metrics: Arc<StoreMetrics>,
     room: Arc<Semaphore>,
+    room_of_tenants: Turns,
     waiting: Mutex<HashMap<TenantId, VecDeque<Pending>>>,
     /// Where groups go whose edges are to be swept away.
     sweeps: tokio::sync::mpsc::UnboundedSender<(TenantId, ResourceId)>,
@@ -86,7 +88,8 @@ impl Writer {
         sweeps: tokio::sync::mpsc::UnboundedSender<(TenantId, ResourceId)>,
     ) -> Self {
         let room = Arc::new(Semaphore::new(QUEUE));
-        Self { connections, clock, metrics, room, waiting: Mutex::default(), sweeps }
+        let room_of_tenants = Turns::of_each(QUEUE_OF_A_TENANT);
+        Self { connections, clock, metrics, room, room_of_tenants, waiting: Mutex::default(), sweeps }
     }
 
     /// Applies a commit with those that wait beside it. It is applied even if nobody waits for the
@@ -96,9 +99,11 @@ impl Writer {
             return Err(unavailable("the database cannot be reached"));
         }
         let closed = || unavailable("the store is closed");
-        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
-        let (answer, answered) = oneshot::channel();
         let tenant = commit.target.tenant;
+        let of_tenant = self.room_of_tenants.of(tenant).acquire_owned().await.map_err(|_| closed())?;
+        let of_all = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
+        let room = [of_tenant, of_all];
+        let (answer, answered) = oneshot::channel();
         let mut begins = false;
         self.queues()
             .entry(tenant)
@@ -191,7 +196,7 @@ impl Writer {
         let (mut contended, mut lost) = (0, 0);
         let mut unresolved = None;
         loop {
-            let mut connection = Held(Some(self.connections.get().await?));
+            let mut connection = Held(Some(self.connections.get(Turn::Write).await?));
             match self.attempt(work, connection.get()?, &mut unresolved).await {
                 Ok(Some(outcomes)) => {
                     connection.give_back();
@@ -323,7 +328,7 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
-            drop(Object::take(connection));
+            connection.discard();
         }
     }
 }

@@ -5,7 +5,12 @@ use std::sync::Arc;
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::{Options, PostgresStore, connections::Connections, database::shared, statement as s};
+use super::{
+    Options, PostgresStore,
+    connections::{Connections, Turn},
+    database::shared,
+    statement as s,
+};
 use crate::clock::SystemClock;
 
 /// A tenant of 30,000 users, 300 groups, one of which has all the users, and their events.
@@ -66,7 +71,7 @@ const PINNED: &[(&str, &[&str])] = &[
 async fn each_statement_of_a_hot_path_uses_its_index() {
     let options = Options::new(shared().schema());
     PostgresStore::migrate(&options, &SystemClock).await.unwrap();
-    let connection = Connections::new(&options, Arc::default()).unwrap().get().await.unwrap();
+    let connection = Connections::new(&options, Arc::default()).unwrap().get(Turn::Write).await.unwrap();
     connection.batch_execute(FILL).await.unwrap();
     connection.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
     let mut wrong = Vec::new();

@@ -1,18 +1,17 @@
 //! Walks over everything that a tenant has: for exports, which want one state of it, and for checks,
 //! which may want to put it right.
 
-use deadpool_postgres::Object;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
-    connections::Connections,
+    connections::{Connections, Turn},
     draft::Held as Entries,
     fault::{Fault, damaged},
     gather::{self, column},
     group::Held,
     pipeline::{self, Step, columns},
-    read::record,
+    read::{BYTES, record, rows},
     statement,
 };
 use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName};
@@ -65,7 +64,7 @@ impl Walk {
         tenant: TenantId,
         begin: &'static str,
     ) -> Result<Self, StoreError> {
-        let mut connection = Held(Some(connections.get().await?));
+        let mut connection = Held(Some(connections.get(Turn::Walk).await?));
         // Between two pages whoever takes them may be slow.
         let patient = Step::Plain("SET LOCAL idle_in_transaction_session_timeout = 0");
         pipeline::run(connection.get()?, &[Step::Plain(begin), patient]).await?;
@@ -84,9 +83,7 @@ impl Walk {
         sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        let connection: &Object = self.connection.get()?;
-        let statement = connection.prepare_cached(sql).await.map_err(Fault::from)?;
-        Ok(connection.query(&statement, parameters).await.map_err(Fault::from)?)
+        Ok(rows(self.connection.get()?, sql, parameters, |row| Ok(row.clone())).await?)
     }
 
     /// The resources behind a key, with the index entries of each.
@@ -96,13 +93,13 @@ impl Walk {
     ) -> Result<Vec<(ResourceKey, Record, Entries)>, StoreError> {
         let (name, id) = after.map_or(("", Uuid::nil()), |key| (key.resource_type.as_str(), key.id.0));
         let tenant = self.tenant;
-        let rows = self.query(statement::WALK_RESOURCES, &[&tenant.0, &name, &id, &PAGE]).await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
+        let parameters: [&(dyn ToSql + Sync); 5] = [&tenant.0, &name, &id, &PAGE, &BYTES];
+        let one = |row: &Row| {
             let resource_type = column::<&str>(row, 8)?.into();
             let key = ResourceKey { tenant, resource_type, id: ResourceId(column(row, 7)?) };
-            found.push((key, record(row)?, Entries::new()));
-        }
+            Ok((key, record(row)?, Entries::new()))
+        };
+        let mut found = rows(self.connection.get()?, statement::WALK_RESOURCES, &parameters, one).await?;
         self.add_entries(&mut found).await?;
         Ok(found)
     }

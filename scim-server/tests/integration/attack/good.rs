@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Client, PATIENCE, Response, USER, on_postgres, patch_body};
+use crate::server::{Client, PATIENCE, Response, USER, patch_body};
 
 /// New connections after so many rounds: whoever comes anew is served, too.
 const ROUNDS_OF_A_CLIENT: u64 = 5;
@@ -19,8 +19,6 @@ pub struct Good {
     waited: Vec<Duration>,
     /// Each answer that was wrong or did not come.
     pub failures: Vec<String>,
-    /// How often the database had no time, and said so with a `Retry-After`.
-    pub told_to_wait: usize,
 }
 
 impl Good {
@@ -28,7 +26,7 @@ impl Good {
     /// administrators.
     pub fn new(base: String, token: String, admin: String) -> Self {
         let client = Client::new(&base, &token);
-        Self { base, token, admin, client, rounds: 0, waited: Vec::new(), failures: Vec::new(), told_to_wait: 0 }
+        Self { base, token, admin, client, rounds: 0, waited: Vec::new(), failures: Vec::new() }
     }
 
     /// How many requests were sent.
@@ -97,12 +95,6 @@ impl Good {
         self.waited.push(asked.elapsed());
         let wrong = match answer {
             Ok(Ok(answer)) if right(&answer) => return Some(answer),
-            // All processes share the connections to a database: a tenant can be told to come again.
-            Ok(Ok(answer)) if on_postgres() && answer.status == 503 && !answer.header("retry-after").is_empty() => {
-                self.told_to_wait += 1;
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                return None;
-            }
             Ok(Ok(answer)) => format!("{} {}", answer.status, answer.text),
             Ok(Err(error)) => error,
             Err(_) => "no answer in time".to_owned(),

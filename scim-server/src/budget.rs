@@ -18,18 +18,20 @@ use crate::store::TenantId;
 const SMALL: usize = 64 * 1024;
 
 /// Memory that is given out in shares.
+#[derive(Debug)]
 pub struct Budget {
     most: usize,
     taken: Mutex<Taken>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Taken {
     all: usize,
     by_tenant: HashMap<TenantId, usize>,
 }
 
 /// A part of the budget, which goes back when this is dropped.
+#[derive(Debug)]
 pub struct Share {
     budget: Arc<Budget>,
     tenant: TenantId,
@@ -92,10 +94,26 @@ impl Share {
         drop(taken);
         self.bytes = self.bytes.saturating_add(bytes);
     }
+
+    /// Gives so many bytes back, or all when there are fewer.
+    pub fn shrink(&mut self, bytes: usize) {
+        drop(self.split(bytes));
+    }
+
+    /// A share of its own for so many of these bytes, or for all when there are fewer.
+    #[must_use]
+    pub fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { budget: Arc::clone(&self.budget), tenant: self.tenant, bytes }
+    }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
         let mut taken = self.budget.lock();
         taken.all = taken.all.saturating_sub(self.bytes);
         let mine = taken.by_tenant.get(&self.tenant).copied().unwrap_or_default().saturating_sub(self.bytes);
@@ -135,6 +153,21 @@ mod tests {
         drop(share);
         assert_eq!(budget.taken(), 0);
         assert!(budget.lock().by_tenant.is_empty());
+    }
+
+    #[test]
+    fn a_share_is_parted_and_goes_back_in_parts() {
+        let budget = Budget::new(4 << 20);
+        let mut share = budget.share(tenant(1));
+        share.grow(1000).unwrap();
+        let part = share.split(300);
+        assert_eq!(budget.taken(), 1000);
+        share.shrink(200);
+        assert_eq!(budget.taken(), 800);
+        share.shrink(9000);
+        assert_eq!(budget.taken(), 300);
+        drop((share, part));
+        assert_eq!(budget.taken(), 0);
     }
 
     #[test]

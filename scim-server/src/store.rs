@@ -11,8 +11,9 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
-mod discreet;
+mod decide;
 pub mod postgres;
+mod redacted_debug;
 pub mod sled;
 
 use std::sync::Arc;

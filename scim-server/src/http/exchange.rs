@@ -204,6 +204,7 @@ impl Service {
         authorise(&caller, &parts.method, &target)?;
         let within = self.settings.load().request_timeout;
         let pace = Pace::of_client(&self.operations.lanes, caller.tenant().id, notes.client.clone(), within);
+        notes.pace = Some(Arc::clone(&pace));
         let context = Context { caller, base, request: Some(id), pace };
         let answer = self.operate(&context, &target, parts, incoming, notes).await;
         let answer = answer.map_err(|error| profile::phrase(context.caller.tenant(), error))?;
@@ -292,7 +293,8 @@ impl Service {
                 target.require(parts.method.as_str())?;
                 profile::require_bulk(context.caller.tenant())?;
                 self.operations.require_bulk()?;
-                let bulk = BulkRequest::parse(self.body(context, parts, incoming, notes).await?)?;
+                let body = self.body(context, parts, incoming, notes).await?;
+                let bulk = context.pace.whole(|| BulkRequest::parse(body)).await??;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
             }

@@ -5,9 +5,9 @@
 //! turn: so many scans of a tenant go on at a time, and of all scans so many are on a processor; whoever
 //! waits longest is next. A request of less than a slice, as nearly all are, waits for nobody.
 //!
-//! What cannot stand back, because it is one call (the reading of a body of megabytes, its validation, a
-//! PATCH that compares a thousand values with each of its filters), goes to a thread of its own, a few at a
-//! time, and of one tenant half as many.
+//! What cannot stand back, because it is one call (the reading of a large body, its validation, its line in
+//! the audit log, a PATCH that compares a thousand values with each of its filters), goes to a thread of its
+//! own, a few at a time, and of one tenant half as many.
 
 use std::{
     sync::{
@@ -32,8 +32,9 @@ use crate::{store::TenantId, turns::Turns};
 pub const SLICE: usize = 512;
 /// Scans of one tenant that go on at a time.
 pub const SCANS: usize = 4;
-/// A body of more bytes than this is read and validated on a thread of its own.
-pub const LARGE: usize = 256 * 1024;
+/// A body of more bytes than this is read and validated on a thread of its own. Below, each step of it takes
+/// less than a millisecond or two.
+pub const LARGE: usize = 64 * 1024;
 /// Comparisons that count as much as that.
 const COMPARISONS: usize = 16 * 1024;
 /// The shortest operation, and the shortest term of a filter (`or a pr`), in bytes: what is compared with
@@ -173,10 +174,20 @@ impl Pace {
         let _share = self.in_time(self.lanes.bodies.of(self.tenant).acquire_owned()).await?.map_err(Error::internal)?;
         let _turn = self.in_time(self.lanes.large.acquire()).await?.map_err(Error::internal)?;
         self.check()?;
-        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => Ok(task::block_in_place(work)),
-            _ => Ok(work()),
+        Ok(aside(work))
+    }
+
+    /// The same for work on so many bytes that is done in any case, however late it is and whoever has gone: a
+    /// line of the audit log.
+    pub async fn always<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
+        if bytes <= LARGE {
+            return work();
         }
+        let share = self.lanes.bodies.of(self.tenant).acquire_owned().await;
+        let turn = self.lanes.large.acquire().await;
+        let done = aside(work);
+        drop((share, turn));
+        done
     }
 
     async fn take_turn(&self) -> Result<(), Error> {
@@ -204,6 +215,14 @@ impl Pace {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does it where it holds up none of the threads that serve requests.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => task::block_in_place(work),
+        _ => work(),
     }
 }
 
@@ -315,5 +334,21 @@ mod tests {
         let other = Pace::new(&lanes, OTHER);
         other.carries(LARGE + 1);
         assert_eq!(other.whole(|| 3).await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_must_be_done_waits_for_its_turn_and_is_never_given_up() {
+        let lanes: Arc<Lanes> = Arc::default();
+        let pace = Pace::of_client(&lanes, TENANT, Some(Weak::new()), Duration::ZERO);
+        let busy = lanes.bodies.of(TENANT).acquire_many_owned(u32::try_from(lanes.bodies.each()).unwrap()).await;
+        assert_eq!(pace.always(LARGE, || 1).await, 1);
+        let mut waits = Box::pin(pace.always(LARGE + 1, || 2));
+        tokio::select! {
+            biased;
+            _ = &mut waits => panic!("it is somebody else's turn"),
+            () = std::future::ready(()) => {}
+        }
+        drop(busy);
+        assert_eq!(waits.await, 2);
     }
 }

@@ -15,7 +15,7 @@ use scim_protocol::{
 use super::{
     Answer, Content, Context, Operations, Outcome,
     list::Listing,
-    page::{Match, Room, Target, Walk, by_id, size, too_many},
+    page::{Match, Room, Target, Walk, by_id, too_many},
     view,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     cursor::{Cursor, Fingerprint},
     plan::{Plan, Scope, Source, plan},
     profile,
-    render::{META_BYTES, Out, Renderer, STREAM_MEMBERS},
+    render::{META_BYTES, Out, PIECE_BYTES, PIECES_HELD, Renderer, STREAM_MEMBERS},
     store::{Position, Start},
 };
 
@@ -337,28 +337,41 @@ impl Operations {
             next_cursor: seal(found.next)?,
             previous_cursor: seal(found.previous)?,
         };
+        let views = targets.iter().map(|target| target.view.clone()).collect();
+        let listing = Listing::new(&self.renderer(context), views, found.matches).await?;
+        let (documents, largest) = listing.bytes();
+        let share = found.share.unwrap_or_else(|| self.budget.share(context.caller.tenant().id));
+        if documents > PIECE_BYTES || listing.members() > STREAM_MEMBERS {
+            return Ok(self.stream(
+                context,
+                listing,
+                &envelope.opening(),
+                share,
+                PIECES_HELD * largest.max(PIECE_BYTES),
+            ));
+        }
         let mut out = Out::default();
-        let documents: usize = found.matches.iter().map(|(_, found)| size(&found.record)).sum();
         out.buffer.reserve(documents + META_BYTES);
         out.text(&envelope.opening());
+        let share = listing.write(self.renderer(context), &mut out, share).await?;
+        Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer)) })
+    }
 
-        let views: Vec<_> = targets.iter().map(|target| target.view.clone()).collect();
-        let members = |(ordinal, found): &(usize, Match)| Some(views.get(*ordinal)?.members(&found.record));
-        let listed: u64 = found.matches.iter().filter_map(members).sum();
-        if listed > STREAM_MEMBERS {
-            let (mut stream, pieces) = Out::stream();
-            stream.buffer = out.buffer;
-            let (store, context) = (self.store.clone(), context.clone());
-            tokio::spawn(crate::log::within_same(async move {
-                let _share = found.share;
-                let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
-                let result = Listing { renderer, views, matches: found.matches }.write(&mut stream).await;
-                stream.finish(result).await;
-            }));
-            return Ok(Answer::plain(Outcome::Ok, Content::Pieces(pieces)));
-        }
-        Listing { renderer: self.renderer(context), views, matches: found.matches }.write(&mut out).await?;
-        Ok(Answer { share: found.share, ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer)) })
+    /// A page that is written while it is sent. Of its memory so many bytes count until the last piece has gone,
+    /// since they are on their way; the rest goes back as documents are written.
+    fn stream(&self, context: &Context, listing: Listing, opening: &str, mut share: Share, held: usize) -> Answer {
+        // Whoever reads slowly holds up no scan.
+        context.pace.rest();
+        let held = share.split(held);
+        let (mut out, pieces) = Out::stream();
+        out.text(opening);
+        let (store, context) = (self.store.clone(), context.clone());
+        tokio::spawn(crate::log::within_same(async move {
+            let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
+            let result = listing.write(renderer, &mut out, share).await;
+            out.finish(result.map(drop)).await;
+        }));
+        Answer { share: Some(held), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
     }
 }
 

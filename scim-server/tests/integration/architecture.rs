@@ -52,8 +52,6 @@ const KNOTS: &[(&str, &[&str])] = &[
             "http::listen http::request http::response",
             "operation::query operation::sort",
             "profile render tenant token",
-            "store::sled::backlog store::sled::tree",
-            "store::sled::sweep store::sled::writer",
         ],
     ),
     (

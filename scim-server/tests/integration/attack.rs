@@ -121,16 +121,22 @@ async fn a_good_client_is_served_beside_each_attack() {
     let seconds = std::env::var("ATTACK_SECONDS").map_or(SECONDS, |text| text.parse().expect("a number of seconds"));
     let each = Duration::from_secs(seconds) / u32::try_from(ATTACKS.len()).expect("a few");
     let only = std::env::var("ATTACK_ONLY").unwrap_or_default();
-    println!("{:35}{:>9}{:>10}{:>10}{:>10}{:>18}", "attack", "blows", "requests", "failures", "p99", "peak of memory");
+    let (median, tail) = ("p50", "p99 (of which kind)");
+    println!(
+        "{:35}{:>9}{:>10}{:>10}{median:>10}{tail:>22}{:>18}",
+        "attack", "blows", "requests", "failures", "peak of memory"
+    );
     let mut outcomes = Vec::new();
     for attack in ATTACKS.iter().filter(|attack| attack.name.contains(&only)) {
         let outcome = endure(attack, each).await;
         let Outcome { name, blows, good, peak } = &outcome;
+        let ((median, _), (tail, kind)) = (good.percentile(50), good.percentile(99));
         println!(
-            "{name:35}{blows:>9}{:>10}{:>10}{:>7} ms{peak:>5} of {} MiB",
+            "{name:35}{blows:>9}{:>10}{:>10}{:>7} ms{:>9} ms ({kind:>8}){peak:>5} of {} MiB",
             good.requests(),
             good.failures.len(),
-            good.percentile(99).as_millis(),
+            median.as_millis(),
+            tail.as_millis(),
             BUDGET
         );
         outcomes.push(outcome);

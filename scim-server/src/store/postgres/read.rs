@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::{
     connections::{Connection, Connections, Turn},
-    fault::{Fault, damaged},
-    gather::{column, header, unsigned},
+    error::{Error, damaged},
+    prefetch::{column, header, unsigned},
     range::{Instants, Places, next},
     statement,
 };
@@ -54,8 +54,8 @@ impl Reader {
             let connection = self.0.get(Turn::Read(tenant)).await?;
             match rows(&connection, sql, parameters, &make).await {
                 Ok(rows) => return Ok(rows),
-                Err(Fault::Lost(_)) if tries < TRIES => connection.discard(),
-                Err(Fault::Contended(_)) if tries < TRIES => {}
+                Err(Error::Lost(_)) if tries < TRIES => connection.discard(),
+                Err(Error::Contended(_)) if tries < TRIES => {}
                 Err(fault) => return Err(fault.into()),
             }
         }
@@ -257,7 +257,7 @@ pub(super) async fn rows<T>(
     sql: &'static str,
     parameters: &[&(dyn ToSql + Sync)],
     make: impl Fn(&Row) -> Result<T, StoreError>,
-) -> Result<Vec<T>, Fault> {
+) -> Result<Vec<T>, Error> {
     let statement = connection.prepare_cached(sql).await?;
     let mut rows = pin!(connection.query_raw(&statement, parameters.iter().copied()).await?);
     let mut made = Vec::new();

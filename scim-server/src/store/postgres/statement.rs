@@ -71,6 +71,11 @@ pub(super) const EDGES: &str = "SELECT m.tenant, m.group_id, m.member_id, m.grou
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (tenant, group_id, member_id) \
     JOIN member AS m ON m.tenant = w.tenant AND m.group_id = w.group_id AND m.member_id = w.member_id";
 
+/// Deleted groups whose edges are not swept yet.
+pub(super) const BEING_SWEPT: &str = "SELECT d.tenant, d.group_id \
+    FROM unnest($1::uuid[], $2::uuid[]) AS w (tenant, group_id) \
+    JOIN dissolved_group AS d ON d.tenant = w.tenant AND d.group_id = w.group_id";
+
 /// The edges of members that are about to go, and how their groups stand (nulls when one is gone).
 pub(super) const LEAVING: &str = "SELECT m.tenant, m.group_id, m.member_id, m.group_type, m.member_type, \
     r.version, r.created, r.last_modified, r.members \
@@ -298,7 +303,7 @@ pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE tenant = $1
 
 // Walks over everything, for exports and checks: pages behind a key.
 
-pub(super) const WALK_RESOURCES: &str = records_within!(
+pub(super) const SCAN_RESOURCES: &str = records_within!(
     "$5",
     "version, created, last_modified, members, display, visible, hidden, id, resource_type",
     "resource_type, id",
@@ -307,7 +312,7 @@ pub(super) const WALK_RESOURCES: &str = records_within!(
     ORDER BY resource_type, id LIMIT $4"
 );
 
-pub(super) const WALK_EDGES: &str = "SELECT m.group_id, m.member_id, m.group_type, m.member_type, \
+pub(super) const SCAN_EDGES: &str = "SELECT m.group_id, m.member_id, m.group_type, m.member_type, \
     EXISTS (SELECT 1 FROM resource AS g WHERE g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id), \
     EXISTS (SELECT 1 FROM resource AS r WHERE r.tenant = m.tenant AND r.resource_type = m.member_type AND r.id = m.member_id), \
     EXISTS (SELECT 1 FROM dissolved_group AS d WHERE d.tenant = m.tenant AND d.group_id = m.group_id) \

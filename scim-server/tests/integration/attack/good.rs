@@ -16,7 +16,8 @@ pub struct Good {
     admin: String,
     client: Client,
     rounds: u64,
-    waited: Vec<Duration>,
+    /// How long each answer took, and to which kind of request.
+    waited: Vec<(Duration, &'static str)>,
     /// Each answer that was wrong or did not come.
     pub failures: Vec<String>,
 }
@@ -34,8 +35,8 @@ impl Good {
         self.waited.len()
     }
 
-    /// The time within which so many of a hundred answers came.
-    pub fn percentile(&self, percent: usize) -> Duration {
+    /// The time within which so many of a hundred answers came, and to what kind of request the last of them was.
+    pub fn percentile(&self, percent: usize) -> (Duration, &'static str) {
         let mut waited = self.waited.clone();
         waited.sort_unstable();
         waited.get((waited.len() * percent / 100).min(waited.len().saturating_sub(1))).copied().unwrap_or_default()
@@ -81,7 +82,7 @@ impl Good {
     /// One request, and whether what comes is right. Gives the answer if it is.
     async fn ask(
         &mut self,
-        method: &str,
+        method: &'static str,
         path: &str,
         body: Option<Value>,
         right: impl Fn(&Response) -> bool,
@@ -92,7 +93,7 @@ impl Good {
         let asked = Instant::now();
         let answer = self.client.try_send(method, path, headers, body.map(|body| body.to_string()));
         let answer = tokio::time::timeout(PATIENCE, answer).await;
-        self.waited.push(asked.elapsed());
+        self.waited.push((asked.elapsed(), if path.starts_with("http") { "health" } else { method }));
         let wrong = match answer {
             Ok(Ok(answer)) if right(&answer) => return Some(answer),
             Ok(Ok(answer)) => format!("{} {}", answer.status, answer.text),

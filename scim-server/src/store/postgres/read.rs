@@ -104,13 +104,29 @@ impl Reader {
         after: Option<&Position>,
         limit: usize,
     ) -> Result<Vec<Position>, StoreError> {
+        self.positions(range, after, limit as u64, 0).await
+    }
+
+    pub async fn index_at(&self, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError> {
+        Ok(self.positions(range, None, 1, offset).await?.pop())
+    }
+
+    async fn positions(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: u64,
+        offset: u64,
+    ) -> Result<Vec<Position>, StoreError> {
+        let offset = bounded(offset);
         if *range.attribute == *LAST_MODIFIED {
             let sql = if range.descending { statement::MODIFIED_POSITIONS_DOWN } else { statement::MODIFIED_POSITIONS };
-            let rows = self.modified(sql, range, after, limit as u64).await?;
+            let rows = self.modified(sql, range, after, limit, Some(&offset)).await?;
             return rows.iter().map(|row| instant_position(row, 0, 1)).collect();
         }
         let sql = if range.descending { statement::POSITIONS_DOWN } else { statement::POSITIONS };
-        self.places(sql, range, after, limit as u64).await?.iter().map(|row| position(row, 0)).collect()
+        let rows = self.places(sql, range, after, limit, Some(&offset)).await?;
+        rows.iter().map(|row| position(row, 0)).collect()
     }
 
     pub async fn indexed(
@@ -121,11 +137,11 @@ impl Reader {
     ) -> Result<Vec<(Position, Option<Record>)>, StoreError> {
         if *range.attribute == *LAST_MODIFIED {
             let sql = if range.descending { statement::MODIFIED_DOWN } else { statement::MODIFIED };
-            let rows = self.modified(sql, range, after, limit as u64).await?;
+            let rows = self.modified(sql, range, after, limit as u64, None).await?;
             return rows.iter().map(|row| Ok((instant_position(row, 2, 7)?, Some(record(row)?)))).collect();
         }
         let sql = if range.descending { statement::INDEXED_DOWN } else { statement::INDEXED };
-        let rows = self.places(sql, range, after, limit as u64).await?;
+        let rows = self.places(sql, range, after, limit as u64, None).await?;
         let with_record = |row: &Row| {
             // Entry and record come from one snapshot, so the record has the value if it is there.
             let there = column::<Option<i64>>(row, 0)?.is_some();
@@ -136,9 +152,9 @@ impl Reader {
 
     pub async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
         let rows = if *range.attribute == *LAST_MODIFIED {
-            self.modified(statement::MODIFIED_COUNT, range, None, limit).await?
+            self.modified(statement::MODIFIED_COUNT, range, None, limit, None).await?
         } else {
-            self.places(statement::INDEX_COUNT, range, None, limit).await?
+            self.places(statement::INDEX_COUNT, range, None, limit, None).await?
         };
         rows.first().map_or(Ok(0), |row| unsigned(column(row, 0)?))
     }
@@ -149,11 +165,15 @@ impl Reader {
         range: &IndexRange,
         after: Option<&Position>,
         limit: u64,
+        offset: Option<&i64>,
     ) -> Result<Vec<Row>, StoreError> {
         let Places { first, end } = Places::of(range, after);
         let (name, attribute) = (range.resource_type.as_str(), &*range.attribute);
         let limit = bounded(limit);
-        self.query(sql, &[&range.tenant.0, &name, &attribute, &first.0, &first.1, &end.0, &end.1, &limit]).await
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&range.tenant.0, &name, &attribute, &first.0, &first.1, &end.0, &end.1, &limit];
+        parameters.extend(offset.map(|offset| offset as &(dyn ToSql + Sync)));
+        self.query(sql, &parameters).await
     }
 
     async fn modified(
@@ -162,11 +182,15 @@ impl Reader {
         range: &IndexRange,
         after: Option<&Position>,
         limit: u64,
+        offset: Option<&i64>,
     ) -> Result<Vec<Row>, StoreError> {
         let Some(Instants { first, last }) = Instants::of(range, after) else { return Ok(Vec::new()) };
         let name = range.resource_type.as_str();
         let limit = bounded(limit);
-        self.query(sql, &[&range.tenant.0, &name, &first.0, &first.1, &last.0, &last.1, &limit]).await
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&range.tenant.0, &name, &first.0, &first.1, &last.0, &last.1, &limit];
+        parameters.extend(offset.map(|offset| offset as &(dyn ToSql + Sync)));
+        self.query(sql, &parameters).await
     }
 
     pub async fn members(

@@ -44,16 +44,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 /// is untied and stands here: the list only grows shorter.
 const KNOTS: &[(&str, &[&str])] = &[
     ("scim-protocol", &[]),
-    (
-        "scim-server",
-        &[
-            "access admin http index operation plan server",
-            "admin::schemas admin::tenants",
-            "http::listen http::request http::response",
-            "operation::query operation::sort",
-            "profile render tenant token",
-        ],
-    ),
+    ("scim-server", &[]),
     (
         "sync-agent",
         &[

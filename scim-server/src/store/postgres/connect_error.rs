@@ -5,16 +5,16 @@ use std::{error, io};
 use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
-use super::error::{Error, unavailable};
+use super::error::{QueryError, unavailable};
 use crate::store::StoreError;
 
 /// The error of a failed connection, with what to change.
 pub(super) fn refused(error: tokio_postgres::Error) -> StoreError {
     let remedy = remedy(&error);
-    let why = match Error::from(error) {
-        Error::Contended(why) | Error::Lost(why) => why,
-        Error::Final(StoreError::Unavailable(why)) => why.to_string(),
-        Error::Final(error) => return error,
+    let why = match QueryError::from(error) {
+        QueryError::Contended(why) | QueryError::Lost(why) => why,
+        QueryError::Final(StoreError::Unavailable(why)) => why.to_string(),
+        QueryError::Final(error) => return error,
     };
     match remedy {
         Some(remedy) => unavailable(format!("{why}: {remedy}")),

@@ -6,7 +6,7 @@ use crate::store::StoreError;
 
 /// Why a statement or a transaction failed.
 #[derive(Debug)]
-pub(super) enum Error {
+pub(super) enum QueryError {
     /// Another transaction was in the way: the same work can be done again.
     Contended(String),
     /// The connection is broken; the last statement may have been executed.
@@ -15,13 +15,13 @@ pub(super) enum Error {
     Final(StoreError),
 }
 
-impl From<StoreError> for Error {
+impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> Self {
         Self::Final(error)
     }
 }
 
-impl From<tokio_postgres::Error> for Error {
+impl From<tokio_postgres::Error> for QueryError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(told) = error.as_db_error() else {
             return Self::Lost(chain(&error));
@@ -49,11 +49,11 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-impl From<Error> for StoreError {
-    fn from(fault: Error) -> Self {
+impl From<QueryError> for StoreError {
+    fn from(fault: QueryError) -> Self {
         match fault {
-            Error::Contended(why) | Error::Lost(why) => unavailable(why),
-            Error::Final(error) => error,
+            QueryError::Contended(why) | QueryError::Lost(why) => unavailable(why),
+            QueryError::Final(error) => error,
         }
     }
 }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{
     connections::{Connection, Connections, Turn},
-    error::{Error, unavailable},
+    error::{QueryError, unavailable},
     overlay::Overlay,
     pipeline::{self, Step, columns},
     prefetch::{self, Wanted, column},
@@ -202,14 +202,14 @@ impl Writer {
                     return Ok(outcomes);
                 }
                 Ok(None) => connection.give_back(),
-                Err(Error::Contended(why)) if contended < CONTENDED => {
+                Err(QueryError::Contended(why)) if contended < CONTENDED => {
                     contended += 1;
                     self.metrics.retries.inc();
                     tracing::debug!(why, contended, "a transaction was in the way");
                     let wait = rand::random_range(0..1_u64 << contended.min(7));
                     tokio::time::sleep(Duration::from_millis(wait)).await;
                 }
-                Err(Error::Lost(why)) if lost < LOST => {
+                Err(QueryError::Lost(why)) if lost < LOST => {
                     lost += 1;
                     self.metrics.retries.inc();
                     tracing::debug!(why, lost, "the connection broke");
@@ -225,7 +225,7 @@ impl Writer {
         work: &Work<'_>,
         connection: &Connection,
         unresolved: &mut Option<Unresolved>,
-    ) -> Result<Option<Outcomes>, Error> {
+    ) -> Result<Option<Outcomes>, QueryError> {
         let begun = Instant::now();
         let wanted = work.wanted();
         let tenants = wanted.tenants();
@@ -264,7 +264,7 @@ impl Writer {
         }
         steps.push(Step::Plain("COMMIT"));
         if let Err(fault) = pipeline::run(connection, &steps).await {
-            if matches!(fault, Error::Lost(_)) {
+            if matches!(fault, QueryError::Lost(_)) {
                 *unresolved = unknown(&overlay, outcomes)?;
             }
             return Err(fault);

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     connections::{Connections, Turn},
-    error::{Error, damaged},
+    error::{QueryError, damaged},
     group_commit::Guarded,
     pipeline::{self, Step, columns},
     prefetch::{self, column},
@@ -19,7 +19,7 @@ use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, Tena
 pub(super) const PAGE: i64 = 500;
 
 /// A transaction that reads everything.
-pub(super) struct Scan {
+pub(super) struct TenantScan {
     connection: Guarded,
     pub tenant: TenantId,
 }
@@ -33,7 +33,7 @@ pub(super) struct ScannedEdge {
     pub dissolved: bool,
 }
 
-impl Scan {
+impl TenantScan {
     /// One state of the store, however long the scan takes: other transactions go on writing. It begins with
     /// this tenant, and may go on with others by [`Self::turn_to`].
     pub async fn snapshot(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
@@ -72,7 +72,7 @@ impl Scan {
 
     /// Ends the scan; what was put right is so from now on.
     pub async fn end(mut self) -> Result<(), StoreError> {
-        self.connection.get()?.batch_execute("COMMIT").await.map_err(Error::from)?;
+        self.connection.get()?.batch_execute("COMMIT").await.map_err(QueryError::from)?;
         self.connection.give_back();
         Ok(())
     }

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 
 use super::{
     connections::Turn,
-    error::Error,
+    error::QueryError,
     prefetch::column,
     read::{Reader, event},
     statement,
@@ -89,10 +89,10 @@ async fn run(reader: &Reader, sql: &'static str, parameters: &[&(dyn ToSql + Syn
         tries += 1;
         let connection = reader.0.get(Turn::Write).await?;
         let outcome = async { connection.execute(&connection.prepare_cached(sql).await?, parameters).await }.await;
-        match outcome.map_err(Error::from) {
+        match outcome.map_err(QueryError::from) {
             Ok(rows) => return Ok(rows),
-            Err(Error::Lost(_)) if tries < TRIES => connection.discard(),
-            Err(Error::Contended(_)) if tries < TRIES => {}
+            Err(QueryError::Lost(_)) if tries < TRIES => connection.discard(),
+            Err(QueryError::Contended(_)) if tries < TRIES => {}
             Err(fault) => return Err(fault.into()),
         }
     }

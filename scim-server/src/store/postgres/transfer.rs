@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{connections::Connections, read::event, scan::Scan};
+use super::{connections::Connections, read::event, scan::TenantScan};
 use crate::store::{IndexEntry, Item, ResourceKey, Sink, StoreError, TenantId, decide::index_key};
 
 /// How many members go into one item.
@@ -17,7 +17,7 @@ pub(super) async fn export(
     tenant: Option<TenantId>,
     mut sink: Sink<Item>,
 ) -> Result<(), StoreError> {
-    let mut scan = Scan::snapshot(connections, tenant.unwrap_or(TenantId::SYSTEM)).await?;
+    let mut scan = TenantScan::snapshot(connections, tenant.unwrap_or(TenantId::SYSTEM)).await?;
     let tenants = match tenant {
         Some(tenant) => vec![tenant],
         None => scan.tenants().await?,
@@ -34,7 +34,7 @@ pub(super) async fn export(
     scan.end().await
 }
 
-async fn resources(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+async fn resources(scan: &mut TenantScan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = None;
     loop {
         let page = scan.resources(last.as_ref()).await?;
@@ -54,7 +54,7 @@ async fn resources(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, Store
     }
 }
 
-async fn members(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+async fn members(scan: &mut TenantScan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = None;
     let mut open: Option<(ResourceKey, Vec<ResourceKey>)> = None;
     loop {
@@ -78,7 +78,7 @@ async fn members(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreEr
     Ok(open.is_none_or(|(group, members)| sink(Item::Members(group, members))))
 }
 
-async fn events(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+async fn events(scan: &mut TenantScan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = -1;
     loop {
         let page = scan.events(last).await?;

@@ -33,10 +33,10 @@ use sled::{IVec, Mode};
 pub(super) use self::disk::Habit;
 pub use self::journal::Damage;
 pub(super) use self::{
-    batch::{Batch, Changes},
+    batch::{Batch, KeyChanges},
     scan::guarded,
 };
-use self::{journal::Journal, scan::Scan};
+use self::{journal::Journal, scan::GuardedScan};
 use super::{
     OpenError,
     key::{self, Range},
@@ -174,7 +174,7 @@ impl Tree {
     pub fn scan(&self, range: Range) -> impl DoubleEndedIterator<Item = Result<(IVec, IVec), StoreError>> + use<> {
         // An empty run must not begin behind its end.
         let end = range.end.max(range.start.clone());
-        Scan::new(self.db.range(range.start..end))
+        GuardedScan::new(self.db.range(range.start..end))
     }
 
     /// Applies a batch. One thread does so at a time. After an error nothing further is applied until the

@@ -66,7 +66,7 @@ fn complete(db: &Db, directory: &Path) -> Result<(), Fault> {
 }
 
 /// Applies a batch of which only the last piece bears the number.
-pub(super) fn apply_in_pieces(db: &Db, number: u64, changes: &redo::Changes) -> Result<(), StoreError> {
+pub(super) fn apply_in_pieces(db: &Db, number: u64, changes: &redo::KeyValues) -> Result<(), StoreError> {
     let mut pieces = changes.chunks(PIECE).peekable();
     while let Some(piece) = pieces.next() {
         let last = pieces.peek().is_none();
@@ -76,7 +76,7 @@ pub(super) fn apply_in_pieces(db: &Db, number: u64, changes: &redo::Changes) -> 
 }
 
 /// Applies a batch, and frees what it has made obsolete.
-pub(super) fn apply_piece(db: &Db, number: Option<u64>, changes: &redo::Changes) -> Result<(), StoreError> {
+pub(super) fn apply_piece(db: &Db, number: Option<u64>, changes: &redo::KeyValues) -> Result<(), StoreError> {
     let mut batch = for_sled(changes);
     if let Some(number) = number {
         batch.insert(key::commit(), number.to_be_bytes().as_slice());

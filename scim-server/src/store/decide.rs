@@ -127,14 +127,7 @@ pub(super) struct Changes {
     pub events: Vec<(TenantId, Event)>,
     pub last_events: BTreeMap<TenantId, LastEvent>,
     /// The resources that get a value, unique or not, and those that lose it.
-    owners: HashMap<IndexKey, BTreeMap<ResourceId, Option<bool>>>,
-}
-
-impl Changes {
-    /// The resources that get a value, unique or not, and those that lose it.
-    pub fn owners(&self) -> impl Iterator<Item = (&IndexKey, &BTreeMap<ResourceId, Option<bool>>)> {
-        self.owners.iter()
-    }
+    pub owners: HashMap<IndexKey, BTreeMap<ResourceId, Option<bool>>>,
 }
 
 /// Decides on a commit. `clock` is the time; what is given never goes back behind the tenant's last event.

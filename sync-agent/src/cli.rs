@@ -1,17 +1,20 @@
 //! The command line. Each command has its place in `cli/`; here they are only named and told apart.
 
 pub mod approve;
+mod ask;
 pub mod check;
 pub mod errors;
 pub mod explain;
 mod init;
 pub mod once;
+mod output;
 pub mod reference;
 pub mod scope;
 pub mod service;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::{
@@ -237,7 +240,7 @@ pub fn main() -> ExitCode {
                 ScopeCommand::Add { list, lines } => scope::add(&arguments.config, list.into(), &lines),
                 ScopeCommand::Remove { lines } => scope::remove(&arguments.config, &lines),
             };
-            told.map_err(anyhow::Error::from).and_then(|told| once::print(&told))
+            told.map_err(anyhow::Error::from).and_then(|told| output::print(&told))
         }
     };
     outcome.unwrap_or_else(|error| {
@@ -253,4 +256,9 @@ fn in_words(error: &anyhow::Error) -> String {
         .skip(1)
         .map(ToString::to_string)
         .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+}
+
+/// The threads of a command that waits for the network.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")
 }

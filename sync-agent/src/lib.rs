@@ -5,7 +5,7 @@
 //! ```text
 //! observe ──▶ scope ──▶ map ──▶ look ──▶ plan ──▶ apply ──▶ save
 //! source      scope     mapping  target   plan     apply     state
-//! Population  Selection Snapshot Holdings Plan     Outcome   Written
+//! Population  Selection Snapshot TargetResources Plan     Outcome   Synced
 //! ```
 //!
 //! - [`source`] reads a directory. It yields a [`population::Population`] only when every search
@@ -33,16 +33,23 @@ pub mod daemon;
 pub mod dn;
 pub mod document;
 pub mod explain;
+pub mod hex;
+pub mod identity;
 pub mod mapping;
+pub mod mode;
 mod number;
+pub mod observation;
 pub mod plan;
 pub mod population;
 pub mod problem;
 mod reference;
 pub mod scope;
+pub mod secret;
+pub mod sid;
 pub mod source;
 mod spaces;
 pub mod state;
 pub mod status;
 pub mod target;
 pub mod terminal;
+pub mod tls;

@@ -17,9 +17,9 @@ use scim_protocol::value::fold_cow;
 
 use crate::{
     dn::Dn,
+    identity::{Kind, SourceId},
     population::{Observed, Population, Unresolved},
     problem::{Code, Problem, Subject},
-    source::{Kind, SourceId},
     spaces::insignificant_removed,
 };
 

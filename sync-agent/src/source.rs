@@ -19,25 +19,22 @@
 //! - [`ldif`]: a file as a directory, for plan snapshots and dry runs.
 
 pub mod absence;
-pub mod active_directory;
+pub mod account;
 pub mod ber;
-pub mod changes;
 pub mod connection;
 pub mod depth;
 pub mod entry;
 pub mod foreign;
 pub mod forest;
 pub mod ldif;
-pub mod observation;
-pub mod openldap;
 pub mod paging;
 pub mod passed_over;
 pub mod ranges;
 pub mod reader;
-pub mod referral;
 pub mod rights;
 pub mod root_dse;
 pub mod search;
+pub mod settings;
 pub mod shape;
 pub mod sightings;
 pub mod trace;
@@ -49,30 +46,36 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    dn::Dn,
+    identity::{Kind, SourceId},
+    mode::Mode,
+    problem::Problem,
+    source::settings::SourceSettings,
+    tls::TlsError,
+};
+
 pub use absence::Proof;
-pub use entry::{Attributes, Entry, Kind, Member, SourceId};
+pub use entry::{Attributes, Entry, Member};
 pub use passed_over::PassedOver;
 pub use shape::HeldAs;
 pub use trace::Trace;
 
-use crate::{
-    config::{Config, SourceSettings},
-    dn::Dn,
-    problem::Problem,
-};
-
 /// Connects to the directory of the settings. `mapped` are the attributes that the mapping reads.
 pub async fn open(settings: &SourceSettings, mapped: Vec<String>) -> Result<Box<dyn Directory>, DirectoryError> {
-    Ok(Box::new(reader::Reader::open(settings, mapped).await?))
+    Ok(Box::new(reader::LdapReader::open(settings, mapped).await?))
 }
 
-/// Connects to every directory of the configuration.
-pub async fn open_all(config: &Config) -> Result<Box<dyn Directory>, DirectoryError> {
-    let mapped = config.attributes();
-    if config.others.is_empty() {
-        return open(&config.source, mapped).await;
+/// Connects to each directory of the settings. `mapped` are the attributes that the mapping reads.
+pub async fn open_all<'a>(
+    sources: impl Iterator<Item = &'a SourceSettings> + Clone,
+    mapped: Vec<String>,
+) -> Result<Box<dyn Directory>, DirectoryError> {
+    let mut each = sources.clone();
+    match (each.next(), each.next()) {
+        (Some(only), None) => open(only, mapped).await,
+        _ => Ok(Box::new(forest::Forest::open(sources, &mapped).await?)),
     }
-    Ok(Box::new(forest::Forest::open(config.sources(), &mapped).await?))
 }
 
 /// What the directory of the settings says about itself.
@@ -122,7 +125,10 @@ pub enum DirectoryError {
     /// The server will not continue from this watermark. A full read is the answer.
     #[error("the directory does not continue from where the last run ended: {0}")]
     WatermarkRefused(String),
-    /// TLS material or settings that cannot be used.
+    /// TLS material that cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Settings, or a file of LDIF, that cannot be used; an entry that is shown only in part.
     #[error("{0}")]
     Settings(String),
 }
@@ -160,22 +166,11 @@ pub enum Change {
     Delete(SourceId, Proof),
 }
 
-/// What a finished reading covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Coverage {
-    /// Everything there is. An entry that was not reported is a candidate for absence, which
-    /// [`absence`] must still prove.
-    Everything,
-    /// What changed since the watermark. An entry that was not reported is as it was.
-    Changes,
-}
-
 /// The certificate of a reading: it ended, and everything in it is true together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// What it covers.
-    pub coverage: Coverage,
+    pub mode: Mode,
     /// Where the next reading continues, where the directory can do that. Saved after the writes.
     pub watermark: Option<Watermark>,
     /// What could not be read, without harm to the rest.

@@ -47,19 +47,7 @@ const KNOTS: &[(&str, &[&str])] = &[
             "store::sled::sweep store::sled::writer",
         ],
     ),
-    (
-        "sync-agent",
-        &[
-            "apply config cycle mapping plan population problem scope source state target",
-            "cli::once cli::service",
-            "daemon status",
-            "plan::departure plan::dependents plan::safety",
-            "source::absence source::changes source::reader source::referral source::sightings source::trace",
-            "source::active_directory source::openldap source::shape",
-            "source::paging source::search",
-            "target::read target::write",
-        ],
-    ),
+    ("sync-agent", &[]),
     ("conformance", &[]),
 ];
 

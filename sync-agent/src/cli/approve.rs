@@ -8,11 +8,11 @@ use std::{
 
 use anyhow::bail;
 
-use super::{
-    once::{print, print_raw},
-    service::{Reached, reach, unexpected},
-};
 use crate::{
+    cli::{
+        ask::{Reached, reach, unexpected},
+        output::{print, print_raw},
+    },
     config::Config,
     daemon::control::{Request, Response},
     state::held::{self, Decision, Pending},
@@ -53,8 +53,8 @@ pub fn decide(config: &Path, decision: Decision, yes: bool) -> anyhow::Result<Ex
 }
 
 fn pending(config: &Config) -> anyhow::Result<Option<Pending>> {
-    match reach(config, &Request::Held)? {
-        Reached::Daemon(Response::Held(pending)) => Ok(pending.map(|pending| *pending)),
+    match reach(config, &Request::TargetResource)? {
+        Reached::Daemon(Response::TargetResource(pending)) => Ok(pending.map(|pending| *pending)),
         Reached::Daemon(Response::Refused(text)) => bail!("{text}"),
         Reached::Daemon(_) => Err(unexpected()),
         Reached::State(state) => Ok(state.pending()?),

@@ -19,6 +19,7 @@ use serde::{
 };
 
 use super::ConfigError;
+use crate::source::settings::Referrals;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -86,7 +87,7 @@ pub struct RawSource {
     pub flavour: Option<RawFlavour>,
     /// What is done with references to other servers: `report` by default.
     #[serde(default)]
-    pub referrals: super::Referrals,
+    pub referrals: Referrals,
     /// How to bind.
     pub bind: RawBind,
     /// TLS.

@@ -5,10 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{ConfigError, wrong};
-use crate::plan::{
-    departure::OnDeletion,
-    safety::{Limit, Safety},
-};
+use crate::plan::limits::{Limit, OnDeletion, Safety};
 
 /// `[safety]`: times of grace, and limits on losses.
 #[derive(Debug, Default, Deserialize)]

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extent, basis, prepare};
-use crate::{clock::Clock, config::Config, plan::file::PlanFile, state::State};
+use super::{basis, prepare};
+use crate::{clock::Clock, config::Config, mode::Mode, plan::file::PlanFile, state::State};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +39,8 @@ pub struct Planned {
 
 /// Reads both sides and tells the plan.
 pub async fn dry_run(config: &Config, state: &State, clock: &dyn Clock, wanted: DryRun) -> anyhow::Result<Planned> {
-    let extent = if wanted.full { Extent::Everything } else { Extent::Changes };
-    let prepared = prepare(config, state, clock, extent).await?;
+    let mode = if wanted.full { Mode::Full } else { Mode::Incremental };
+    let prepared = prepare(config, state, clock, mode).await?;
     let text = match wanted.form {
         Form::Json => serde_json::to_string_pretty(&prepared.plan)?,
         Form::Short => prepared.plan.to_string(),

@@ -21,11 +21,9 @@ use tokio::{
 
 use super::{Job, Shared};
 use crate::{
-    cycle::{
-        Extent,
-        dry_run::{DryRun, Planned},
-    },
-    plan::Digest,
+    cycle::dry_run::{DryRun, Planned},
+    document::Digest,
+    mode::Mode,
     state::{
         Pause,
         held::{self, Decision, Pending},
@@ -63,7 +61,7 @@ pub enum Request {
         name: String,
     },
     /// What a limit holds back, all of it.
-    Held,
+    TargetResource,
     /// What was held back may be done, or not.
     Decide {
         /// Which.
@@ -98,7 +96,7 @@ pub enum Response {
     /// It was not done; in words.
     Refused(String),
     /// What is held back, if anything.
-    Held(Option<Box<Pending>>),
+    TargetResource(Option<Box<Pending>>),
     /// What a run would do.
     Planned(Box<Planned>),
 }
@@ -192,10 +190,10 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
             Response::Refused(status::IS_PAUSED.to_owned())
         }
         Request::RunNow { full } => {
-            let extent = if full { Extent::Everything } else { Extent::Changes };
-            answered(shared.ask(|answer| Job::Run(extent, answer)).await)
+            let mode = if full { Mode::Full } else { Mode::Incremental };
+            answered(shared.ask(|answer| Job::Run(mode, answer)).await)
         }
-        Request::Held => Response::Held(shared.state.pending()?.map(Box::new)),
+        Request::TargetResource => Response::TargetResource(shared.state.pending()?.map(Box::new)),
         Request::Decide { decision, seen } => {
             let Some(decided) = shared.state.decide(decision, &seen)? else {
                 return Ok(Response::Refused(held::CHANGED.to_owned()));

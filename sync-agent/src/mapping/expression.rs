@@ -19,7 +19,7 @@ mod parse;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use scim_protocol::Timestamp;
 
-use super::active;
+use super::account::AccountRules;
 use crate::source::Entry;
 
 pub use parse::ExpressionError;
@@ -69,7 +69,7 @@ pub struct Given<'a> {
     /// The time, which decides whether an account has expired.
     pub now: Timestamp,
     /// What ends an account at a time.
-    pub account: &'a active::Rules,
+    pub account: &'a AccountRules,
 }
 
 impl Expression {
@@ -183,7 +183,7 @@ impl Form {
             Self::Upper => text(value).map(|text| text.to_uppercase()),
             Self::Base64 => Some(BASE64_STANDARD.encode(value)).filter(|text| !text.is_empty()),
             Self::Sid => sid(&value),
-            Self::Uuid => crate::source::SourceId::from_object_guid(&value).map(|id| id.to_string()),
+            Self::Uuid => crate::identity::SourceId::from_object_guid(&value).map(|id| id.to_string()),
         }
     }
 }
@@ -220,7 +220,8 @@ mod tests {
     use super::*;
     use crate::{
         dn::Dn,
-        source::{Attributes, Kind, SourceId},
+        identity::{Kind, SourceId},
+        source::Attributes,
     };
 
     fn entry() -> Entry {
@@ -241,7 +242,7 @@ mod tests {
     #[track_caller]
     fn check(alternatives: &[&str], expect: Option<&str>) {
         let entry = entry();
-        let account = active::Rules::default();
+        let account = AccountRules::default();
         let given = Given { entry: &entry, now: Timestamp::from_millis(0), account: &account };
         let expression = Expression::parse(alternatives).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(expression.evaluate(given).as_deref(), expect);
@@ -250,7 +251,7 @@ mod tests {
     #[track_caller]
     fn check_all(alternative: &str, expect: &[&str]) {
         let entry = entry();
-        let account = active::Rules::default();
+        let account = AccountRules::default();
         let given = Given { entry: &entry, now: Timestamp::from_millis(0), account: &account };
         assert_eq!(Expression::parse(&[alternative]).unwrap().evaluate_all(given), expect);
     }

@@ -22,7 +22,7 @@ use super::{
     DirectoryError,
     ber::{octets, parts},
     entry::Attributes,
-    paging::Pages,
+    paging::{self, Pages},
 };
 
 /// What is asked for.
@@ -64,7 +64,7 @@ impl<'a> Search<'a> {
 
 /// One message of an answer.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum SearchMessage {
     /// An entry, with the controls on it.
     Entry(RawEntry, Vec<Control>),
     /// An intermediate message (RFC 4511 §4.13).
@@ -134,7 +134,7 @@ pub async fn search(
     take: &mut (dyn FnMut(RawEntry) + Send),
 ) -> Result<End, DirectoryError> {
     answers(ldap, search, &mut |answer| {
-        if let Answer::Entry(entry, _) = answer {
+        if let SearchMessage::Entry(entry, _) = answer {
             take(entry);
         }
     })
@@ -145,7 +145,7 @@ pub async fn search(
 pub async fn answers(
     ldap: &mut Ldap,
     search: &Search<'_>,
-    take: &mut (dyn FnMut(Answer) + Send),
+    take: &mut (dyn FnMut(SearchMessage) + Send),
 ) -> Result<End, DirectoryError> {
     let endless = |reason| search.refused(0, reason);
     let mut pages = Pages::new(search.page_size);
@@ -156,8 +156,8 @@ pub async fn answers(
         while let Some(answer) = stream.next().await.map_err(|error| search.lost(&error))? {
             match sort(answer) {
                 Sorted::Reference(urls) => referrals.extend(urls),
-                Sorted::Answer(answer) => {
-                    if let Answer::Entry(entry, _) = &answer {
+                Sorted::SearchMessage(answer) => {
+                    if let SearchMessage::Entry(entry, _) = &answer {
                         pages.take(&entry.dn).map_err(endless)?;
                     }
                     take(answer);
@@ -172,7 +172,7 @@ pub async fn answers(
             code => return Err(search.refused(code, in_words(code, &result.text))),
         }
         let done = Done { referrals: mem::take(&mut referrals), controls: result.ctrls };
-        if !pages.is_another(&done).map_err(endless)? {
+        if !pages.is_another(done.control(paging::OID)).map_err(endless)? {
             return Ok(End::Whole(done));
         }
         referrals = done.referrals;
@@ -194,7 +194,7 @@ impl Endless {
     }
 
     /// The next message. That the search ended is an error, whatever its result.
-    pub async fn next(&mut self) -> Result<Answer, DirectoryError> {
+    pub async fn next(&mut self) -> Result<SearchMessage, DirectoryError> {
         let search = Search { filter: &self.filter, ..Search::one(&self.base, &[], Duration::ZERO) };
         loop {
             let Some(answer) = self.stream.next().await.map_err(|error| search.lost(&error))? else {
@@ -202,7 +202,7 @@ impl Endless {
                 return Err(search.refused(result.rc, in_words(result.rc, &result.text)));
             };
             match sort(answer) {
-                Sorted::Answer(answer) => return Ok(answer),
+                Sorted::SearchMessage(answer) => return Ok(answer),
                 Sorted::Reference(_) => {}
                 Sorted::Malformed => return Err(search.refused(0, "an answer could not be taken apart")),
             }
@@ -230,7 +230,7 @@ async fn open(
 }
 
 enum Sorted {
-    Answer(Answer),
+    SearchMessage(SearchMessage),
     Reference(Vec<String>),
     Malformed,
 }
@@ -239,9 +239,9 @@ fn sort(answer: ResultEntry) -> Sorted {
     if answer.is_ref() {
         Sorted::Reference(texts(answer.0))
     } else if answer.is_intermediate() {
-        Sorted::Answer(Answer::Info(answer.0))
+        Sorted::SearchMessage(SearchMessage::Info(answer.0))
     } else {
-        entry(answer.0).map_or(Sorted::Malformed, |entry| Sorted::Answer(Answer::Entry(entry, answer.1)))
+        entry(answer.0).map_or(Sorted::Malformed, |entry| Sorted::SearchMessage(SearchMessage::Entry(entry, answer.1)))
     }
 }
 

@@ -15,12 +15,17 @@ use ldap3::{
 };
 
 use super::{
-    DirectoryError, Kind, Mark, Watermark,
-    changes::syncrepl::{self, Info},
-    reader::Reader,
-    search::{Answer, Endless, Search},
+    DirectoryError, Mark, Watermark,
+    reader::LdapReader,
+    search::{Endless, Search, SearchMessage},
 };
-use crate::config::{Flavour, SourceSettings};
+use crate::{
+    identity::Kind,
+    source::{
+        reader::changes::syncrepl::{self, Info},
+        settings::{Flavour, SourceSettings},
+    },
+};
 
 /// LDAP_SERVER_NOTIFICATION_OID.
 const NOTIFICATION: &str = "1.2.840.113556.1.4.528";
@@ -29,13 +34,13 @@ const NOTIFICATION: &str = "1.2.840.113556.1.4.528";
 pub struct Watch {
     stream: Endless,
     /// Holds the connection open.
-    _reader: Reader,
+    _reader: LdapReader,
 }
 
 impl Watch {
     /// Begins to watch for what changes after a watermark. `None` where the directory cannot ring.
     pub async fn open(settings: &SourceSettings, since: &Watermark) -> Result<Option<Self>, DirectoryError> {
-        let mut reader = Reader::open(settings, Vec::new()).await?;
+        let mut reader = LdapReader::open(settings, Vec::new()).await?;
         let base = reader.root.naming_context(reader.bases());
         let Some(base) = base else { return Ok(None) };
         let (control, filter) = match (&since.mark, reader.flavour) {
@@ -66,8 +71,8 @@ impl Watch {
     pub async fn changed(&mut self) -> Result<(), DirectoryError> {
         loop {
             match self.stream.next().await? {
-                Answer::Entry(..) => return Ok(()),
-                Answer::Info(tag) => {
+                SearchMessage::Entry(..) => return Ok(()),
+                SearchMessage::Info(tag) => {
                     if let Some(Info::Deleted(_)) = Info::parse(tag) {
                         return Ok(());
                     }

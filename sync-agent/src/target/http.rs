@@ -23,9 +23,10 @@ use super::{
     patience::{self, Gate, Patience},
 };
 use crate::{
-    config::{TargetSettings, Tls, Token},
-    source::connection,
+    secret::Token,
+    target::settings::TargetSettings,
     terminal::printable,
+    tls::{TlsSettings, client_config},
 };
 
 /// What need not be escaped in a path segment or a query value (RFC 3986 §2.3).
@@ -65,7 +66,7 @@ pub struct Answer {
 impl Http {
     /// For the server of the settings.
     pub fn new(settings: &TargetSettings) -> Result<Self, TargetError> {
-        let tls = connection::client_config(&Tls { ca_file: settings.ca_file.clone(), ..Tls::default() })?;
+        let tls = client_config(&TlsSettings { ca_file: settings.ca_file.clone(), ..TlsSettings::default() })?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions().build();
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),

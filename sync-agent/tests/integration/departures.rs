@@ -229,7 +229,7 @@ fn a_pause_longer_than_the_grace_deactivates_within_the_limits_and_says_so_befor
     let since = world.now;
     let of_pause = |world: &World| {
         let safety = &world.config.safety;
-        sync_agent::plan::departure::of_pause(&world.known, since, safety, &[], &world.lost, world.now)
+        sync_agent::plan::deprovisioning::of_pause(&world.known, since, safety, &[], &world.lost, world.now)
     };
     let before = of_pause(&world);
     check(&before, &[]);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection::vec, prelude::*};
 use sync_agent::{
+    identity::{Kind, SourceId},
     plan::{Step, drift},
-    source::{Kind, SourceId},
 };
 
 use crate::model::{World, group, id, user};

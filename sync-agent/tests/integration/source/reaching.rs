@@ -1,7 +1,12 @@
 //! What can be reached, and how: connections, rights, ranges, members outside of the bases, other
 //! servers.
 
-use sync_agent::{config::Bind, dn::Dn, population::Population, problem::Code, source::rights};
+use sync_agent::{
+    dn::Dn,
+    population::Population,
+    problem::Code,
+    source::{rights, settings::Bind},
+};
 
 use super::follower::{Account, Follower, id, member};
 use crate::{

@@ -23,10 +23,11 @@ use ldap3::{
 
 use crate::{
     dn::Dn,
+    identity::{Kind, SourceId},
     source::{
-        Change, DirectoryError, Key, Kind, Mark, Sink, SourceId, ber,
-        reader::{Place, Reader},
-        search::{Answer, RawEntry, Search, value},
+        Change, DirectoryError, Key, Mark, Sink, ber,
+        reader::{LdapReader, SearchPlace},
+        search::{RawEntry, Search, SearchMessage, value},
     },
 };
 
@@ -44,7 +45,7 @@ pub fn request(mode: RefreshMode, cookie: Option<&[u8]>) -> RawControl {
 }
 
 /// The cookie of this moment; `None` where the server has no content synchronisation.
-pub async fn mark(reader: &mut Reader) -> Result<Option<Mark>, DirectoryError> {
+pub async fn mark(reader: &mut LdapReader) -> Result<Option<Mark>, DirectoryError> {
     let Some(base) = reader.bases().next().cloned().filter(|_| reader.root.supports(REQUEST)) else {
         return Ok(None);
     };
@@ -68,7 +69,7 @@ pub async fn mark(reader: &mut Reader) -> Result<Option<Mark>, DirectoryError> {
 }
 
 /// Gives what changed since the cookie to the sink.
-pub async fn changes(reader: &mut Reader, cookie: &[u8], sink: &mut Sink<'_>) -> Result<Mark, DirectoryError> {
+pub async fn changes(reader: &mut LdapReader, cookie: &[u8], sink: &mut Sink<'_>) -> Result<Mark, DirectoryError> {
     let mut next = None;
     for place in reader.places() {
         let refresh = refresh(reader, cookie, &place, reader.attributes(place.kind)).await?;
@@ -96,11 +97,11 @@ pub async fn changes(reader: &mut Reader, cookie: &[u8], sink: &mut Sink<'_>) ->
 }
 
 /// Refuses to go on where a container was renamed.
-async fn containers(reader: &mut Reader, cookie: &[u8]) -> Result<(), DirectoryError> {
+async fn containers(reader: &mut LdapReader, cookie: &[u8]) -> Result<(), DirectoryError> {
     let bases: BTreeSet<String> = reader.bases().map(|base| base.as_str().to_owned()).collect();
     for base in bases {
         let filter = format!("(|{})", super::CONTAINERS);
-        let place = Place { kind: Kind::User, base, scope: Scope::Subtree, filter };
+        let place = SearchPlace { kind: Kind::User, base, scope: Scope::Subtree, filter };
         let refresh = refresh(reader, cookie, &place, vec!["createTimestamp".to_owned()]).await?;
         let old = |raw: &RawEntry| {
             let created = raw.attributes.text("createTimestamp").and_then(|created| created.get(..SECOND));
@@ -136,9 +137,9 @@ struct Refresh {
 }
 
 async fn refresh(
-    reader: &mut Reader,
+    reader: &mut LdapReader,
     cookie: &[u8],
-    place: &Place,
+    place: &SearchPlace,
     attributes: Vec<String>,
 ) -> Result<Refresh, DirectoryError> {
     let controls = [request(RefreshMode::RefreshOnly, Some(cookie))];
@@ -172,15 +173,15 @@ async fn refresh(
 }
 
 impl Refresh {
-    fn take(&mut self, answer: Answer) {
+    fn take(&mut self, answer: SearchMessage) {
         match answer {
-            Answer::Entry(raw, controls) => match value(&controls, STATE).and_then(State::parse) {
+            SearchMessage::Entry(raw, controls) => match value(&controls, STATE).and_then(State::parse) {
                 Some(State::Present(id)) => self.present.push(id),
                 Some(State::Changed) => self.changed.push(raw),
                 Some(State::Deleted(id)) => self.missing.push(id),
                 None => self.malformed = true,
             },
-            Answer::Info(tag) => match Info::parse(tag) {
+            SearchMessage::Info(tag) => match Info::parse(tag) {
                 Some(Info::Deleted(ids)) => self.missing.extend(ids),
                 Some(Info::Present(ids)) => self.present.extend(ids),
                 Some(Info::PresentEnds) => self.swept = true,
@@ -292,7 +293,7 @@ impl Done {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::source::reader::changes::syncrepl::*;
 
     #[test]
     fn the_second_of_a_cookie() {

@@ -8,14 +8,14 @@
 use ldap3::Scope;
 use percent_encoding::percent_decode_str;
 
-use super::{
-    DirectoryError, Sink,
-    reader::{Place, Reader},
-};
 use crate::{
-    config::{Bind, Referrals},
     dn::Dn,
     problem::{Code, Problem},
+    source::{
+        DirectoryError, Sink,
+        reader::{LdapReader, SearchPlace},
+        settings::{Bind, Referrals},
+    },
 };
 
 /// How many references in a row are followed.
@@ -31,8 +31,8 @@ struct Reference {
 
 /// Does with the references of a search what the configuration says.
 pub async fn handle(
-    reader: &mut Reader,
-    place: &Place,
+    reader: &mut LdapReader,
+    place: &SearchPlace,
     urls: Vec<String>,
     sink: &mut Sink<'_>,
 ) -> Result<(), DirectoryError> {
@@ -65,8 +65,8 @@ pub async fn handle(
 }
 
 async fn follow(
-    reader: &mut Reader,
-    place: &Place,
+    reader: &mut LdapReader,
+    place: &SearchPlace,
     reference: Reference,
     sink: &mut Sink<'_>,
 ) -> Result<(), DirectoryError> {
@@ -75,7 +75,7 @@ async fn follow(
         tracing::warn!(server, "a reference is followed, and the account's password sent there by TLS");
     }
     let mut there = reader.elsewhere(server, start_tls).await?;
-    let place = Place {
+    let place = SearchPlace {
         base: reference.base.unwrap_or_else(|| place.base.clone()),
         scope: reference.scope.unwrap_or(place.scope),
         ..place.clone()
@@ -98,7 +98,7 @@ fn protected(server: &str, from: &str, start_tls: bool) -> (String, bool) {
     (server.to_owned(), true)
 }
 
-impl Reader {
+impl LdapReader {
     /// Keeps a record, once.
     fn report(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
@@ -140,7 +140,7 @@ impl Reference {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::source::reader::referral::*;
 
     #[track_caller]
     fn check(url: &str, server: &str, base: Option<&str>, scope: Option<Scope>, partition: bool) {

@@ -28,8 +28,8 @@ pub(super) fn remove(state: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::state::State;
+    use crate::state::recovery::*;
 
     #[test]
     fn a_state_whose_opening_was_killed_is_opened() {

@@ -13,45 +13,45 @@
 use sled::Batch;
 
 use super::{AT_A_TIME, State, StateError};
-use crate::{problem::Subject, source::SourceId};
+use crate::{identity::SourceId, problem::Subject};
 
 impl State {
     /// Notes that these are about to be written. Durable when it returns.
-    pub async fn begin(&self, subjects: impl Iterator<Item = &Subject>) -> Result<(), StateError> {
+    pub async fn note_intents(&self, subjects: impl Iterator<Item = &Subject>) -> Result<(), StateError> {
         let mut batch = Batch::default();
         for (n, subject) in subjects.enumerate() {
             let note = serde_json::to_vec(subject).map_err(|error| StateError::Record(error.to_string()))?;
             batch.insert(subject.id.as_bytes(), note);
             if n % AT_A_TIME == AT_A_TIME - 1 {
-                self.begun.apply_batch(std::mem::take(&mut batch))?;
+                self.intents.apply_batch(std::mem::take(&mut batch))?;
             }
         }
-        self.begun.apply_batch(batch)?;
+        self.intents.apply_batch(batch)?;
         self.flush().await
     }
 
     /// Takes notes away, after everything that was done is durable.
-    pub async fn end(&self, ids: impl Iterator<Item = SourceId>) -> Result<(), StateError> {
+    pub async fn settle_intents(&self, ids: impl Iterator<Item = SourceId>) -> Result<(), StateError> {
         self.flush().await?;
-        self.clear_up(ids)
+        self.forget_intents(ids)
     }
 
     /// Takes notes away.
-    pub fn clear_up(&self, ids: impl Iterator<Item = SourceId>) -> Result<(), StateError> {
+    pub fn forget_intents(&self, ids: impl Iterator<Item = SourceId>) -> Result<(), StateError> {
         let mut batch = Batch::default();
         for (n, id) in ids.enumerate() {
             batch.remove(id.as_bytes());
             if n % AT_A_TIME == AT_A_TIME - 1 {
-                self.begun.apply_batch(std::mem::take(&mut batch))?;
+                self.intents.apply_batch(std::mem::take(&mut batch))?;
             }
         }
-        self.begun.apply_batch(batch)?;
+        self.intents.apply_batch(batch)?;
         Ok(())
     }
 
     /// What a run that was killed had begun.
-    pub fn begun(&self) -> Result<Vec<Subject>, StateError> {
+    pub fn intents(&self) -> Result<Vec<Subject>, StateError> {
         let note = |value: sled::IVec| serde_json::from_slice(&value).map_err(|e| StateError::Record(e.to_string()));
-        self.begun.iter().values().map(|value| note(value?)).collect()
+        self.intents.iter().values().map(|value| note(value?)).collect()
     }
 }

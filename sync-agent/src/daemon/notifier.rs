@@ -1,38 +1,39 @@
-//! Follows the directory: a change arrives in seconds, and not with the next cycle.
+//! Waits until a directory says that something changed: a change then arrives in seconds, and not with the next
+//! cycle.
 //!
-//! Where the directory can ring ([`Watch`]) the daemon listens between cycles. Whatever rang is then
-//! read by an ordinary cycle, so a ring that is lost costs no more than the interval. Rings come in
-//! bursts, so one is waited out before the cycle begins.
+//! Where a directory can notify ([`Watch`]), the daemon listens between cycles. An ordinary cycle then reads what
+//! changed, so a notification that is lost costs no more than the interval. Notifications come in bursts, so a
+//! burst is over before the cycle begins.
 
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 
 use crate::{
-    config::{Config, SourceSettings},
-    source::{Watermark, watch::Watch},
+    config::Config,
+    source::{Watermark, settings::SourceSettings, watch::Watch},
 };
 
 /// After a connection that failed the next is opened so much later.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// Listens, once it can.
+/// Listens to every source.
 #[derive(Default)]
-pub struct Bell {
-    ears: Vec<Ear>,
-    /// It rang, and nobody has answered yet.
-    rang: bool,
+pub struct Notifier {
+    sources: Vec<SourceNotifier>,
+    /// A source has notified, and the burst may not be over.
+    notified: bool,
 }
 
 /// Listens to one source.
 #[derive(Default)]
-struct Ear {
+struct SourceNotifier {
     watch: Option<Watch>,
 }
 
-impl Ear {
+impl SourceNotifier {
     /// Returns when this source has said that something changed; never where it cannot say so.
-    async fn heard(&mut self, settings: &SourceSettings, since: &Watermark) {
+    async fn changed(&mut self, settings: &SourceSettings, since: &Watermark) {
         loop {
             let watch = match &mut self.watch {
                 Some(watch) => watch,
@@ -58,23 +59,23 @@ impl Ear {
     }
 }
 
-impl Bell {
-    /// Returns when the directory has said that something changed, and the burst is over; never where
-    /// it cannot say so. It may be dropped while it waits, and called again.
-    pub async fn rung(&mut self, config: &Config, since: Option<&Watermark>) {
+impl Notifier {
+    /// Returns when a source has said that something changed and the burst is over; never where no source can say
+    /// so. It may be dropped while it waits, and called again.
+    pub async fn changed(&mut self, config: &Config, since: Option<&Watermark>) {
         let (Some(since), Some(follow)) = (since, config.schedule.follow) else { return std::future::pending().await };
-        if !self.rang {
-            self.ears.resize_with(config.sources().count(), Ear::default);
-            let each = self.ears.iter_mut().zip(config.sources()).zip(since.each());
-            let mut heard: FuturesUnordered<_> =
-                each.map(|((ear, settings), since)| ear.heard(settings, since)).collect();
-            if heard.next().await.is_none() {
+        if !self.notified {
+            self.sources.resize_with(config.sources().count(), SourceNotifier::default);
+            let each = self.sources.iter_mut().zip(config.sources()).zip(since.each());
+            let mut changed: FuturesUnordered<_> =
+                each.map(|((source, settings), since)| source.changed(settings, since)).collect();
+            if changed.next().await.is_none() {
                 return std::future::pending().await;
             }
-            self.rang = true;
+            self.notified = true;
         }
         tokio::time::sleep(follow).await;
-        // The next one begins where the cycle has read to, and so says nothing twice.
+        // The next watch begins where the cycle has read to, and so says nothing twice.
         *self = Self::default();
     }
 }

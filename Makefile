@@ -14,6 +14,8 @@ MEMBERS ?= 1000
 QUICK := $(or $(CARGO_TARGET_DIR),target)/quick
 CARGO_DENY_VERSION := 0.20.2
 DENY := .tools/bin/cargo-deny
+CARGO_MACHETE_VERSION := 0.9.2
+MACHETE := .tools/bin/cargo-machete
 
 DESTDIR ?=
 PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/release/scim-server
@@ -47,8 +49,9 @@ test: python postgresql chromium systemd directories ## Run every test: unit, pr
 	$(CARGO) test --workspace --locked
 	TEST_STORE=postgres $(CARGO) test --locked -p scim-server --test integration
 
-check: ## Formatting, lints and documentation, warnings denied
+check: $(MACHETE) ## Formatting, lints, documentation, warnings denied; dependencies that no code uses
 	$(CARGO) fmt --all --check
+	$(MACHETE) --skip-target-dir
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
 
@@ -74,8 +77,9 @@ bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USE
 crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
 	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture
 
-attack-test: ## Attack a server in twelve ways for ATTACK_SECONDS altogether, beside a good client; print a table
-	ATTACK_SECONDS=$(ATTACK_SECONDS) $(CARGO) test --locked -p scim-server --test integration -- --exact attack::a_good_client_is_served_beside_each_attack --nocapture
+attack-test: ## Attack an optimised server in twelve ways for ATTACK_SECONDS altogether, beside a good client; print a table
+	$(CARGO) build --profile quick --locked -p scim-server
+	TEST_SERVER=$(abspath $(QUICK))/scim-server ATTACK_SECONDS=$(ATTACK_SECONDS) $(CARGO) test --locked -p scim-server --test integration -- --exact attack::a_good_client_is_served_beside_each_attack --nocapture
 
 audit: $(DENY) ## Licences, bans and sources of all dependencies; advisories where their database can be reached
 	$(DENY) --locked check licenses bans sources
@@ -85,9 +89,12 @@ audit: $(DENY) ## Licences, bans and sources of all dependencies; advisories whe
 		echo "audit: the advisory database cannot be reached from here; advisories were NOT checked"; \
 	fi
 
-# Without optimisation: it is built in a fraction of the time, and runs for seconds.
+# Without optimisation: they are built in a fraction of the time, and run for seconds.
 $(DENY):
 	$(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --debug --root .tools
+
+$(MACHETE):
+	$(CARGO) install cargo-machete --version $(CARGO_MACHETE_VERSION) --locked --debug --root .tools
 
 # The seeds are kept; what is found on the way goes to fuzz/corpus, which is not. Without a nightly
 # toolchain the stable one does, but finds no faults of memory: there is no unsafe code to have any.

@@ -96,7 +96,6 @@ pub struct Case {
     pub id: &'static str,
     /// Where it is written: `RFC 7644 §3.5.2.1`.
     pub section: &'static str,
-    /// How strongly.
     pub level: Level,
     /// The requirement in our own words, one sentence.
     pub requirement: &'static str,
@@ -104,7 +103,6 @@ pub struct Case {
     pub needs: &'static [Need],
     /// What else it can be selected by, beside its area.
     pub tags: &'static [&'static str],
-    /// Finds out.
     pub run: for<'a> fn(&'a Context) -> Running<'a>,
 }
 
@@ -119,7 +117,6 @@ impl Case {
         Self { id, section, level: Level::Must, requirement, needs: &[], tags: &[], run }
     }
 
-    /// A recommendation.
     pub const fn should(
         id: &'static str,
         section: &'static str,

@@ -14,7 +14,7 @@ use std::sync::{
 };
 
 pub use call::Call;
-pub use population::{PEOPLE, Person};
+pub use population::PEOPLE;
 use serde_json::{Value, json};
 use tokio::sync::{OnceCell, RwLock};
 
@@ -60,7 +60,6 @@ impl Server {
         }
     }
 
-    /// What the server declares.
     pub fn discovery(&self) -> &Discovery {
         &self.discovery
     }
@@ -75,7 +74,6 @@ impl Server {
         drop(self.under_way.write().await);
     }
 
-    /// The base URL.
     pub fn base(&self) -> &str {
         &self.base
     }
@@ -99,7 +97,6 @@ pub struct Context {
 pub struct Resource {
     /// Below the base URL: `/Users/2819c223`.
     pub path: String,
-    /// Its id.
     pub id: String,
     /// As the answer to its creation has it.
     pub body: Value,
@@ -121,7 +118,6 @@ impl Context {
         Self { server, ledger: Ledger::default(), exchanges: Mutex::default() }
     }
 
-    /// What the server declares.
     pub fn discovery(&self) -> &Discovery {
         &self.server.discovery
     }
@@ -147,17 +143,14 @@ impl Context {
         Call::new(self, method, path.into())
     }
 
-    /// A GET.
     pub fn get(&self, path: impl Into<String>) -> Call<'_> {
         self.call("GET", path)
     }
 
-    /// A POST.
     pub fn post(&self, path: impl Into<String>, body: &Value) -> Call<'_> {
         self.call("POST", path).json(body)
     }
 
-    /// A PUT.
     pub fn put(&self, path: impl Into<String>, body: &Value) -> Call<'_> {
         self.call("PUT", path).json(body)
     }
@@ -167,7 +160,6 @@ impl Context {
         self.call("PATCH", path).json(&json!({"schemas": [PATCH_OP], "Operations": operations}))
     }
 
-    /// A DELETE.
     pub fn delete(&self, path: impl Into<String>) -> Call<'_> {
         self.call("DELETE", path)
     }
@@ -272,7 +264,6 @@ impl Draft<'_> {
         self
     }
 
-    /// The body.
     pub fn body(&self) -> &Value {
         &self.body
     }

@@ -27,14 +27,12 @@ pub struct Line {
     pub level: Level,
     /// What it asks, in our words.
     pub words: &'static str,
-    /// Who looks.
     pub seen: Seen,
 }
 
 /// How a requirement is examined.
 #[derive(Debug, Clone, Copy)]
 pub enum Seen {
-    /// By these cases.
     By(&'static [&'static str]),
     /// Not at all, for this reason.
     Not(&'static str),
@@ -45,20 +43,17 @@ pub enum Seen {
 pub struct Document {
     /// `RFC 7644`
     pub name: &'static str,
-    /// Its title.
     pub title: &'static str,
     /// In its order; a long one in several parts.
     pub parts: &'static [&'static [Line]],
 }
 
 impl Document {
-    /// All of its lines.
     pub fn lines(&self) -> impl Iterator<Item = &'static Line> + use<> {
         self.parts.iter().copied().flatten()
     }
 }
 
-/// All of them.
 pub const DOCUMENTS: [Document; 4] = [rfc7643::DOCUMENT, rfc7644::DOCUMENT, rfc6750::DOCUMENT, rfc9865::DOCUMENT];
 
 const fn must(section: &'static str, words: &'static str, cases: &'static [&'static str]) -> Line {

@@ -6,7 +6,6 @@
 
 use serde_json::{Value, json};
 
-/// The discovery documents.
 #[derive(Debug, Clone, Default)]
 pub struct Discovery {
     config: Value,
@@ -44,12 +43,10 @@ impl Discovery {
         &self.config
     }
 
-    /// The resource types.
     pub fn resource_types(&self) -> &[Value] {
         &self.resource_types
     }
 
-    /// The schemas.
     pub fn schemas(&self) -> &[Value] {
         &self.schemas
     }

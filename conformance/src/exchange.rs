@@ -23,15 +23,11 @@ pub const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 /// A request as it is sent.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// The method.
     pub method: String,
-    /// The whole URL.
     pub url: String,
     /// Names in lower case. The `Authorization` header of the run is not among them.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Option<String>,
-    /// Without the token.
     pub anonymous: bool,
 }
 
@@ -42,12 +38,9 @@ impl Request {
     }
 }
 
-/// An answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The status code.
     pub status: u16,
-    /// The headers.
     pub headers: HeaderMap,
     /// The body, with bytes that are not UTF-8 replaced.
     pub body: String,
@@ -77,7 +70,6 @@ impl Answer {
         self.json.as_ref().unwrap_or(&Value::Null)
     }
 
-    /// Demands a status.
     pub fn status(&self, expect: u16) -> Result<&Self, Stop> {
         self.status_in(&[expect])
     }
@@ -97,7 +89,6 @@ impl Answer {
         )))
     }
 
-    /// Demands a success.
     pub fn success(&self) -> Result<&Self, Stop> {
         if (200..300).contains(&self.status) {
             return Ok(self);
@@ -177,7 +168,6 @@ fn title(page: &str) -> String {
 /// One request and what became of it, as it stands in reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {
-    /// What was sent.
     pub request: Sent,
     /// What came, or why nothing came.
     pub answer: Received,
@@ -186,13 +176,10 @@ pub struct Exchange {
 /// A request in a report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sent {
-    /// The method.
     pub method: String,
-    /// The URL.
     pub url: String,
     /// The headers; the token is hidden.
     pub headers: BTreeMap<String, String>,
-    /// The body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
@@ -201,20 +188,8 @@ pub struct Sent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Received {
-    /// It came.
-    Answer {
-        /// The status code.
-        status: u16,
-        /// The headers.
-        headers: BTreeMap<String, String>,
-        /// The body.
-        body: String,
-    },
-    /// It did not.
-    Nothing {
-        /// Why.
-        error: String,
-    },
+    Answer { status: u16, headers: BTreeMap<String, String>, body: String },
+    Nothing { error: String },
 }
 
 /// The most of a body that a report keeps.

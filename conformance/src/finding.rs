@@ -7,20 +7,15 @@ use crate::{
     verdict::{Level, Verdict},
 };
 
-/// What one case found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The case.
     pub id: String,
     /// The heading it stands under.
     pub area: String,
     /// Where the requirement is written.
     pub section: String,
-    /// How strongly.
     pub level: Level,
-    /// The requirement.
     pub requirement: String,
-    /// The verdict.
     pub verdict: Verdict,
     /// For every verdict but a pass: what was expected and what came, or why nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,23 +3,41 @@
 //! It knows nothing but HTTP, JSON and the RFCs. Not even this project's own protocol library is
 //! used, for a judge that reads with the eyes of one implementation would find its mistakes right.
 //!
-//! Reading order: [`case`] (what a case is, and the one table of them in [`cases`]), [`context`]
+//! Reading order: [`mod@case`] (what a case is, and the one table of them in [`mod@cases`]), [`context`]
 //! (what a case is given), [`exchange`] (HTTP, kept as evidence), [`verdict`], [`mod@run`], [`report`].
 //! [`discovery`] is what the server says of itself; [`draft`] makes resources that its schemas
-//! accept; [`ledger`] sees to it that none of them stays. [`profile`] plays what identity
+//! accept; [`ledger`] sees to it that none of them stays. [`mod@profile`] plays what identity
 //! providers send; [`coverage`] lists which requirement is examined by what.
+//!
+//! The modules are private: what the program and the tests use is named here, so that the compiler sees what
+//! nobody uses.
 
-pub mod case;
-pub mod cases;
-pub mod cli;
-pub mod context;
-pub mod coverage;
-pub mod discovery;
-pub mod draft;
-pub mod exchange;
-pub mod finding;
-pub mod ledger;
-pub mod profile;
-pub mod report;
-pub mod run;
-pub mod verdict;
+mod case;
+mod cases;
+mod cli;
+mod context;
+mod coverage;
+mod discovery;
+mod draft;
+mod exchange;
+mod finding;
+mod ledger;
+mod profile;
+mod report;
+mod run;
+mod verdict;
+
+pub use case::{Area, Case};
+pub use cases::all as cases;
+pub use cli::{
+    main,
+    reference::{cases as cases_page, command_line as command_line_page},
+};
+pub use context::{Context, Server};
+pub use coverage::page as coverage_page;
+pub use exchange::{Exchange, Received, Sent, Settings};
+pub use finding::Finding;
+pub use profile::{Choice, Profile, all as profiles, named as profile, play};
+pub use report::{Format, Report};
+pub use run::{Selection, connect, examine, remove_all};
+pub use verdict::{Level, Verdict};

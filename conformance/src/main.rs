@@ -1,7 +1,7 @@
-//! The program `scim-conformance`. Everything is in the library; see [`conformance::cli`].
+//! The program `scim-conformance`. Everything is in the library; see [`conformance::main`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    conformance::cli::main()
+    conformance::main()
 }

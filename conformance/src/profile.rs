@@ -38,11 +38,9 @@ pub struct Profile {
 pub struct Dialogue {
     /// What its steps are selected by; each of their ids begins with it.
     pub tag: String,
-    /// The heading in reports.
     pub title: String,
     /// The headers of each request. Null leaves one out that would be sent otherwise.
     pub headers: BTreeMap<String, Option<String>>,
-    /// In order.
     pub steps: Vec<Step>,
 }
 
@@ -54,7 +52,6 @@ pub struct Step {
     pub id: String,
     /// What the provider does and needs, one sentence.
     pub does: String,
-    /// How this is known.
     pub source: Source,
     /// What does not work when the need is not met.
     pub why: String,
@@ -73,10 +70,10 @@ pub struct Step {
     pub at_once: bool,
     /// What is sent, and needed of the answer.
     #[serde(flatten)]
-    pub exchange: Exchange,
+    pub exchange: Turn,
     /// What is then read back.
     #[serde(default)]
-    pub then: Vec<Exchange>,
+    pub then: Vec<Turn>,
 }
 
 const fn once() -> u32 {
@@ -85,19 +82,17 @@ const fn once() -> u32 {
 
 /// A request, and what is needed of its answer.
 #[derive(Debug, Deserialize)]
-pub struct Exchange {
+pub struct Turn {
     /// `METHOD /path?query` below the base URL, sent as it stands but for its variables.
     pub send: String,
     /// A filter to add to the query, percent-encoded first.
     #[serde(default)]
     pub filter: Option<String>,
-    /// The body.
     #[serde(default)]
     pub body: Option<Value>,
     /// Headers in the place of the dialogue's.
     #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
-    /// One of these statuses.
     pub status: Statuses,
     /// Texts that headers of the answer have to contain, by name.
     #[serde(default)]
@@ -110,7 +105,6 @@ pub struct Exchange {
     pub save: BTreeMap<String, String>,
 }
 
-/// One status or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statuses(pub Vec<u16>);
 
@@ -132,7 +126,6 @@ impl<'de> Deserialize<'de> for Statuses {
 /// How well something is known, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// How well.
     pub grade: Grade,
     /// A key of the profile's `sources`.
     pub number: String,
@@ -217,7 +210,6 @@ pub fn all() -> &'static [Profile] {
     &PROFILES
 }
 
-/// A profile by name.
 pub fn named(name: &str) -> Option<&'static Profile> {
     all().iter().find(|profile| profile.name == name)
 }
@@ -256,7 +248,7 @@ mod tests {
     }
 
     /// What is made can be found by its name.
-    fn marked(step: &Step, exchange: &Exchange) {
+    fn marked(step: &Step, exchange: &Turn) {
         let Some(body) = exchange.body.as_ref().filter(|_| exchange.send.starts_with("POST")) else { return };
         let name = body["userName"].as_str().or_else(|| body["displayName"].as_str());
         let is_marked = |name: &str| name.starts_with("${mark}") || name.starts_with("${MARK}");

@@ -7,7 +7,7 @@ mod select;
 use std::sync::Arc;
 
 pub use clean::{clean, remove_all};
-pub use connect::{CannotRun, connect};
+pub use connect::connect;
 use futures_util::{StreamExt, stream};
 pub use select::{Selection, Unknown};
 

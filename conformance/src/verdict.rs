@@ -43,7 +43,6 @@ pub enum Verdict {
     Warn,
     /// It does not apply to this server; the reason says why.
     Skip,
-    /// The requirement is kept.
     Pass,
 }
 
@@ -51,7 +50,6 @@ impl Verdict {
     /// All, the gravest first.
     pub const ALL: [Self; 5] = [Self::Fail, Self::Error, Self::Warn, Self::Skip, Self::Pass];
 
-    /// The word in reports.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -74,7 +72,6 @@ pub enum Stop {
     Unmet(String),
 }
 
-/// How a case ends.
 pub type Outcome = Result<(), Stop>;
 
 /// The verdict of an outcome, with its sentence. A MAY that is not taken up is no fault.

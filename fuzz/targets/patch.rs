@@ -15,7 +15,7 @@ fuzz_target!(|input: &[u8]| {
         standardise_patch(&mut twice, rt);
         assert_eq!(twice, standard);
         let Ok(operations) = patch::parse(standard) else { continue };
-        let Ok(patched) = resource.modify(&operations, rt) else { continue };
+        let Ok(patched) = patch::apply(resource, &operations, rt) else { continue };
         match Resource::create(patched.document().clone().into(), rt) {
             Ok(created) => assert_eq!(created, patched),
             Err(error) => panic!("{error}: {:?}", patched.document()),

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scim_protocol::path::{AttributePath, Path};
+use scim_protocol::{patch::Path, path::AttributePath};
 
 fuzz_target!(|input: &[u8]| {
     let Some(text) = fuzz::text(input) else { return };

@@ -24,7 +24,7 @@ fn run(bencher: Bencher, rt: &ResourceType, resource: &Resource, operations: &Va
     bencher.with_inputs(|| body.clone()).bench_local_values(|mut body| {
         standardise_patch(&mut body, rt);
         let operations = patch::parse(body).unwrap();
-        black_box(resource.modify(&operations, rt).unwrap())
+        black_box(patch::apply(resource, &operations, rt).unwrap())
     });
 }
 

@@ -24,7 +24,7 @@ pub use courtesy::{Courtesy, courtesies};
 use serde_json::{Map, Value};
 
 use crate::{
-    path::Path,
+    patch::Path,
     schema::{Attribute, Mutability, ResourceType, Strictness},
 };
 use value::Site;
@@ -44,7 +44,7 @@ pub struct Rewrite {
     pub because: &'static str,
     /// What becomes of it where requests are read strictly.
     pub in_strict: Strict,
-    step: Step,
+    step: Transform,
 }
 
 impl Rewrite {
@@ -64,15 +64,15 @@ pub enum Strict {
 }
 
 /// One operation of a PATCH, still as JSON.
-type Operation = Map<String, Value>;
+type RawOperation = Map<String, Value>;
 
 /// What a rewrite looks at.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+enum Transform {
     /// The body of a PATCH as a whole.
     Message(fn(&mut Value)),
     /// One operation; what is returned are operations to do right after it.
-    Operation(fn(&mut Operation, &ResourceType) -> Vec<Operation>),
+    Operation(fn(&mut RawOperation, &ResourceType) -> Vec<RawOperation>),
     /// The body of a POST or PUT as a whole.
     Resource(fn(&mut Map<String, Value>, &ResourceType)),
     /// The object of an extension's attributes, in a PATCH or in the body of a resource.
@@ -96,7 +96,7 @@ fn made(rt: &ResourceType) -> impl Iterator<Item = &'static Rewrite> {
 pub fn standardise_resource(body: &mut Value, rt: &ResourceType) {
     if let Value::Object(body) = body {
         for rewrite in made(rt) {
-            if let Step::Resource(apply) = rewrite.step {
+            if let Transform::Resource(apply) = rewrite.step {
                 apply(body, rt);
             }
         }
@@ -108,7 +108,7 @@ pub fn standardise_resource(body: &mut Value, rt: &ResourceType) {
 /// bulk requests carry it in `data`.
 pub fn standardise_patch(body: &mut Value, rt: &ResourceType) {
     for rewrite in made(rt) {
-        if let Step::Message(apply) = rewrite.step {
+        if let Transform::Message(apply) = rewrite.step {
             apply(body);
         }
     }
@@ -123,10 +123,10 @@ pub fn standardise_patch(body: &mut Value, rt: &ResourceType) {
     *operations = standard;
 }
 
-fn standardise_operation(mut operation: Operation, rt: &ResourceType, standard: &mut Vec<Value>) {
+fn standardise_operation(mut operation: RawOperation, rt: &ResourceType, standard: &mut Vec<Value>) {
     let mut following = Vec::new();
     for rewrite in made(rt) {
-        if let Step::Operation(apply) = rewrite.step {
+        if let Transform::Operation(apply) = rewrite.step {
             following.extend(apply(&mut operation, rt));
         }
     }
@@ -140,7 +140,7 @@ fn standardise_operation(mut operation: Operation, rt: &ResourceType, standard: 
     }
 }
 
-fn standardise_operation_value(operation: &mut Operation, rt: &ResourceType) {
+fn standardise_operation_value(operation: &mut RawOperation, rt: &ResourceType) {
     let path = operation.get("path").and_then(Value::as_str).map(Path::parse);
     let is_remove = operation.get("op").and_then(Value::as_str) == Some("remove");
     let Some(value) = operation.get_mut("value") else { return };
@@ -185,7 +185,7 @@ fn standardise_attributes(attributes: &mut Map<String, Value>, rt: &ResourceType
 fn standardise_extension(value: &mut Value, urn: &str, rt: &ResourceType) {
     if let (Some(extension), Value::Object(content)) = (rt.extension(urn), value) {
         for rewrite in made(rt) {
-            if let Step::Extension(apply) = rewrite.step {
+            if let Transform::Extension(apply) = rewrite.step {
                 apply(content);
             }
         }
@@ -205,7 +205,7 @@ fn standardise_value(value: &mut Value, attribute: &Attribute, is_list: bool, rt
     }
     let site = Site { attribute, is_list };
     for rewrite in made(rt) {
-        if let Step::Value(apply) = rewrite.step {
+        if let Transform::Value(apply) = rewrite.step {
             apply(value, &site);
         }
     }

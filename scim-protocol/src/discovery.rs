@@ -18,21 +18,21 @@ pub struct Features {
     /// Where people find the documentation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub documentation_uri: Option<String>,
-    /// PATCH (RFC 7644 §3.5.2).
+    /// Whether resources can be changed by PATCH (RFC 7644 §3.5.2).
     pub patch: Supported,
-    /// Bulk requests (§3.7).
+    /// Whether many operations may come in one request (§3.7), and how many.
     pub bulk: Bulk,
-    /// Filters (§3.4.2.2).
-    pub filter: Filter,
-    /// Changing passwords.
+    /// Whether lists can be filtered (§3.4.2.2), and how much a page holds.
+    pub filter: FilterSupport,
+    /// Whether a client may change a password.
     pub change_password: Supported,
-    /// Sorting (§3.4.2.3).
+    /// Whether lists can be sorted (§3.4.2.3).
     pub sort: Supported,
-    /// Versions (§3.14).
+    /// Whether resources have versions, as `ETag` and `meta.version` (§3.14).
     pub etag: Supported,
-    /// How clients authenticate.
+    /// The ways in which a client can authenticate, the preferred one first.
     pub authentication_schemes: Vec<AuthenticationScheme>,
-    /// Paging (RFC 9865 §4).
+    /// How lists are paged (RFC 9865 §4); left out where the server says nothing of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
 }
@@ -40,7 +40,7 @@ pub struct Features {
 /// A feature that is there or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Supported {
-    /// Whether it is there.
+    /// Whether the server has this feature.
     pub supported: bool,
 }
 
@@ -50,11 +50,11 @@ impl From<bool> for Supported {
     }
 }
 
-/// Bulk requests.
+/// Bulk requests and their bounds (RFC 7643 §5, `bulk`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bulk {
-    /// Whether they are supported.
+    /// Whether the server takes such requests.
     pub supported: bool,
     /// The most operations in one request.
     pub max_operations: u64,
@@ -62,31 +62,31 @@ pub struct Bulk {
     pub max_payload_size: u64,
 }
 
-/// Filters.
+/// Filters and the size of a page (RFC 7643 §5, `filter`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Filter {
-    /// Whether they are supported.
+pub struct FilterSupport {
+    /// Whether the server takes such requests.
     pub supported: bool,
     /// The most resources in one answer.
     pub max_results: u64,
 }
 
-/// One way to authenticate.
+/// A way to authenticate (RFC 7643 §5, `authenticationSchemes`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthenticationScheme {
     /// `oauth`, `oauth2`, `oauthbearertoken`, `httpbasic` or `httpdigest`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// A name for people.
+    /// What an administrator knows it by, such as `OAuth Bearer Token`.
     pub name: String,
-    /// What it is.
+    /// A sentence about it for an administrator.
     pub description: String,
-    /// The specification's address.
+    /// Where the scheme is specified, as a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spec_uri: Option<String>,
-    /// The documentation's address.
+    /// Where the scheme is documented for its users, as a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub documentation_uri: Option<String>,
     /// Whether it is the preferred one.
@@ -107,7 +107,7 @@ impl AuthenticationScheme {
     }
 }
 
-/// Paging.
+/// The ways of paging and their bounds (RFC 9865 §4, `pagination`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pagination {
@@ -130,9 +130,9 @@ pub struct Pagination {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PaginationMethod {
-    /// by `cursor`
+    /// By `cursor` and `nextCursor` (RFC 9865).
     Cursor,
-    /// by `startIndex`
+    /// By `startIndex` (RFC 7644 §3.4.2.4).
     Index,
 }
 
@@ -188,7 +188,7 @@ mod tests {
             documentation_uri: None,
             patch: true.into(),
             bulk: Bulk { supported: true, max_operations: 1000, max_payload_size: 1_048_576 },
-            filter: Filter { supported: true, max_results: 200 },
+            filter: FilterSupport { supported: true, max_results: 200 },
             change_password: false.into(),
             sort: true.into(),
             etag: true.into(),

@@ -25,23 +25,23 @@ pub const MAX_DEPTH: usize = 32;
 /// A comparison operator (RFC 7644 table 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompareOperator {
-    /// equal
+    /// `eq`: the values are the same; case counts where the attribute is `caseExact`.
     Eq,
-    /// not equal
+    /// `ne`: the values differ, or there is none.
     Ne,
-    /// contains
+    /// `co`: the operand stands anywhere in the text.
     Co,
-    /// starts with
+    /// `sw`: the text begins with the operand.
     Sw,
-    /// ends with
+    /// `ew`: the text ends with the operand.
     Ew,
-    /// greater than
+    /// `gt`: greater, later, or behind it in the order of text.
     Gt,
-    /// greater than or equal to
+    /// `ge`: as `gt`, or equal.
     Ge,
-    /// less than
+    /// `lt`: less, earlier, or before it in the order of text.
     Lt,
-    /// less than or equal to
+    /// `le`: as `lt`, or equal.
     Le,
 }
 
@@ -72,28 +72,28 @@ impl CompareOperator {
 /// A filter as it was written: the grammar is right, the names are not yet looked up.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
-    /// all of them
+    /// `and`: each of these holds. Of none: it always holds.
     And(Vec<Filter>),
     /// `attribute op value`; the value is a JSON string, number, boolean or null
     Compare {
-        /// the attribute
+        /// The attribute, as written.
         path: AttributePath,
-        /// the operator
+        /// How the two are compared.
         operator: CompareOperator,
         /// what it is compared with
         value: Value,
     },
-    /// none of it
+    /// `not (…)`: the filter in it does not hold.
     Not(Box<Filter>),
-    /// any of them
+    /// `or`: at least one of these holds. Of none: it never holds.
     Or(Vec<Filter>),
-    /// `attribute pr`
+    /// `attribute pr`: it has a value (RFC 7644 §3.4.2.2).
     Present(AttributePath),
     /// `attribute[filter]`: one element for which all of the filter holds
     ValuePath {
-        /// the multi-valued attribute
+        /// The attribute before the brackets.
         path: AttributePath,
-        /// over its sub-attributes
+        /// The filter in the brackets; its names are sub-attributes.
         filter: Box<Filter>,
     },
 }
@@ -152,19 +152,19 @@ fn write_joined(
 /// What an attribute is compared with, by the attribute's type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operand {
-    /// a boolean
+    /// Of a `boolean`; compared by `eq` and `ne` only.
     Boolean(bool),
-    /// an instant
+    /// Of a `dateTime`; compared as instants, whatever their offsets.
     DateTime(Timestamp),
     /// `null`: equal to an unassigned attribute (RFC 7643 §2.5)
     Null,
-    /// an integer or decimal
+    /// Of an `integer` or `decimal`; compared as numbers.
     Number(serde_json::Number),
     /// text, folded already when the attribute is not `caseExact`
     Text {
         /// the text to compare with
         value: String,
-        /// whether case counts
+        /// Whether case counts: the attribute is `caseExact`.
         case_exact: bool,
     },
 }
@@ -172,29 +172,29 @@ pub enum Operand {
 /// A filter resolved against one resource type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BoundFilter {
-    /// all of them
+    /// `and`: each of these holds. Of none: it always holds.
     And(Vec<BoundFilter>),
     /// a comparison; of a complex attribute its `value` sub-attribute is meant
     Compare {
         /// the attribute; when it stands in brackets, `attribute` is the element's sub-attribute's
         /// parent as usual and `sub_attribute` is set
         path: BoundPath,
-        /// the operator
+        /// How the two are compared.
         operator: CompareOperator,
-        /// the operand
+        /// What it is compared with, in the type of the attribute.
         operand: Operand,
     },
-    /// none of it
+    /// `not (…)`: the filter in it does not hold.
     Not(Box<BoundFilter>),
-    /// any of them
+    /// `or`: at least one of these holds. Of none: it never holds.
     Or(Vec<BoundFilter>),
-    /// has a value
+    /// `pr`: the attribute has a value that is not empty.
     Present(BoundPath),
     /// one element for which all of the filter holds
     ValuePath {
-        /// the attribute
+        /// The attribute in whose elements the filter looks.
         path: BoundPath,
-        /// over one element
+        /// What one element has to satisfy.
         filter: Box<BoundFilter>,
     },
 }

@@ -6,8 +6,10 @@
 //! [`filter::BoundFilter`] names only attributes that exist.
 //!
 //! Reading order: [`schema`] (what attributes there are), [`path`] (how one is named), [`filter`],
-//! [`resource`] (documents), [`patch`], and [`dialect`], where what real providers send is turned
-//! into what the RFC says.
+//! [`resource`] (documents), [`patch`], [`projection`] (what of a document is returned), and [`dialect`], where
+//! what real providers send is turned into what the RFC says.
+
+#![warn(missing_docs)]
 
 pub mod dialect;
 pub mod discovery;
@@ -16,6 +18,7 @@ pub mod filter;
 pub mod message;
 pub mod patch;
 pub mod path;
+pub mod projection;
 pub mod resource;
 pub mod schema;
 pub mod timestamp;

@@ -1,6 +1,6 @@
 //! PATCH (RFC 7644 §3.5.2).
 //!
-//! [`parse`] reads the message, [`Resource::modify`](crate::Resource::modify) applies it. Where the
+//! [`parse`] reads the message, [`apply`] applies it. Where the
 //! RFC leaves a choice, or where every provider needs more than it says, the engine does this:
 //!
 //! - **Create on absent element.** `add` with a value filter that matches nothing creates an
@@ -26,15 +26,20 @@
 //! - **`schemas`** is computed from the content. Adding URNs changes nothing; removing an
 //!   extension's URN removes the extension.
 
-pub mod apply;
+mod apply;
 mod assign;
 mod elements;
+mod path;
+mod read_only;
 mod remove;
 mod work;
 
 use serde_json::{Map, Value};
 
-use crate::{Error, ErrorKind, path::Path};
+pub use apply::{MAX_ELEMENTS_VISITED, apply};
+pub use path::{BoundTarget, Path};
+
+use crate::{Error, ErrorKind};
 
 /// The schema URI of a PATCH body.
 pub const PATCH_OP_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -45,26 +50,26 @@ pub const MAX_OPERATIONS: usize = 1000;
 /// before, in [`crate::dialect`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
-    /// §3.5.2.1
+    /// Adds a value, or sets an attribute (RFC 7644 §3.5.2.1).
     Add {
-        /// where; the resource itself when absent
+        /// What it is set in; without a path, the resource itself.
         path: Option<Path>,
-        /// what
+        /// The value to add.
         value: Value,
     },
-    /// §3.5.2.2
+    /// Takes values away (RFC 7644 §3.5.2.2).
     Remove {
-        /// where
+        /// What is removed.
         path: Path,
-        /// not in the RFC: remove only these elements of a multi-valued attribute. Entra,
+        /// Not in the RFC: remove only these elements of a multi-valued attribute. Entra,
         /// JumpCloud and others send it.
         value: Option<Value>,
     },
-    /// §3.5.2.3
+    /// Puts a value in the place of others (RFC 7644 §3.5.2.3).
     Replace {
-        /// where; the resource itself when absent
+        /// What it is set in; without a path, the resource itself.
         path: Option<Path>,
-        /// with what
+        /// The new value; null unassigns.
         value: Value,
     },
 }

@@ -1,19 +1,14 @@
-//! Attribute notation (RFC 7644 §3.10) and PATCH paths (§3.5.2, figure 7).
+//! Attribute notation (RFC 7644 §3.10).
 //!
-//! A name is first text ([`AttributePath`], [`Path`]) and then, resolved against a resource type, a
-//! [`BoundPath`]. Binding, not parsing, splits a URN from an attribute name: only the schema knows
+//! A name is first text ([`AttributePath`]) and then, resolved against a resource type, a [`BoundPath`]. Binding, not parsing, splits a URN from an attribute name: only the schema knows
 //! where `urn:…:2.0:User:name.givenName` ends being a URN.
 
 use std::{fmt, sync::Arc};
 
 use crate::{
     Error, ErrorKind,
-    filter::{BoundFilter, Filter, bind::bind_element, parse::parse_path},
-    schema::{Attribute, Extension, ResourceType, Schema, Strictness},
+    schema::{Attribute, Extension, ResourceType, Schema, Strictness, notation},
 };
-
-/// The longest attribute notation that is read, in bytes.
-pub const MAX_LENGTH: usize = 512;
 
 /// An attribute as a client wrote it: `name.givenName`, `urn:…:User:userName`, a whole extension's
 /// URN. Its characters are checked, its meaning is not.
@@ -36,24 +31,10 @@ impl Eq for AttributePath {}
 impl AttributePath {
     /// Checks the characters of attribute notation. `ErrorKind::InvalidPath` otherwise.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let wrong =
-            |why: &str| Err(Error::new(ErrorKind::InvalidPath, format!("\"{text}\" names no attribute: {why}.")));
-        if text.len() > MAX_LENGTH {
-            return Err(Error::new(
-                ErrorKind::InvalidPath,
-                format!("An attribute's name is longer than {MAX_LENGTH} bytes."),
-            ));
+        match notation::fault(text) {
+            None => Ok(Self { text: text.to_owned(), character: 1 }),
+            Some(fault) => Err(Error::new(ErrorKind::InvalidPath, fault)),
         }
-        if !text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '$') {
-            return wrong("a name begins with a letter");
-        }
-        if let Some(odd) = text.chars().find(|&c| !Self::is_char(c)) {
-            return wrong(&format!("the character \"{}\" cannot be part of a name", odd.escape_debug()));
-        }
-        if text.ends_with(['.', ':']) {
-            return wrong("a name must follow the last character");
-        }
-        Ok(Self { text: text.to_owned(), character: 1 })
     }
 
     /// The same, which stood at that character of a longer text.
@@ -64,12 +45,6 @@ impl AttributePath {
     /// Where it stood in a filter or a path, in characters from 1.
     pub(crate) fn character(&self) -> usize {
         self.character
-    }
-
-    /// Whether attribute notation may hold this character: those of `ATTRNAME` (RFC 7643 §2.1), `$`
-    /// for `$ref`, and those of a URI in front of it.
-    pub(crate) fn is_char(c: char) -> bool {
-        c.is_ascii_alphanumeric() || matches!(c, '$' | '-' | '_' | '.' | ':' | '/' | '#' | '%' | '~' | '+' | '@')
     }
 
     /// The text as it was written.
@@ -233,60 +208,6 @@ impl fmt::Display for BoundPath {
     }
 }
 
-/// `PATH = attrPath / valuePath [subAttr]`: as written.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Path {
-    /// The attribute, with its sub-attribute when there is no filter between.
-    pub attribute: AttributePath,
-    /// The filter in brackets.
-    pub filter: Option<Filter>,
-    /// The sub-attribute behind the brackets.
-    pub sub_attribute: Option<String>,
-}
-
-impl Path {
-    /// Parses a PATCH path. `ErrorKind::InvalidPath` with the position and what was expected; an
-    /// error inside the brackets is `ErrorKind::InvalidFilter`.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        parse_path(text)
-    }
-
-    /// Resolves it against a resource type. Names in the brackets are sub-attributes of the
-    /// attribute; of a multi-valued attribute without sub-attributes, `value` is the element itself.
-    /// A filter over a complex attribute with one value is a condition on that value.
-    pub fn bind(&self, rt: &ResourceType) -> Result<BoundTarget, Error> {
-        self.bind_behind(self.attribute.bind(rt)?, rt.strictness)
-    }
-
-    /// As [`Self::bind`], for those to whom a path that names nothing is no error.
-    pub fn find(&self, rt: &ResourceType) -> Option<BoundTarget> {
-        self.bind_behind(self.attribute.find(rt)?, rt.strictness).ok()
-    }
-
-    /// Resolves what stands behind the attribute. What it says of an unknown name looks only at the
-    /// few sub-attributes of one attribute.
-    fn bind_behind(&self, mut path: BoundPath, strictness: Strictness) -> Result<BoundTarget, Error> {
-        let filter = match &self.filter {
-            Some(filter) => Some(bind_element(filter, &path, strictness)?),
-            None => None,
-        };
-        if let Some(name) = &self.sub_attribute {
-            let sub_attribute = path.attribute.as_ref().and_then(|attribute| attribute.sub_attribute(name));
-            path.sub_attribute = Some(Arc::clone(sub_attribute.ok_or_else(|| no_sub_attribute(name, &path))?));
-        }
-        Ok(BoundTarget { path, filter })
-    }
-}
-
-/// The canonical notation; parsing it gives the same path again.
-impl fmt::Display for Path {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.attribute)?;
-        self.filter.as_ref().map_or(Ok(()), |filter| write!(f, "[{filter}]"))?;
-        self.sub_attribute.as_ref().map_or(Ok(()), |sub| write!(f, ".{sub}"))
-    }
-}
-
 pub(crate) fn no_sub_attribute(name: &str, path: &BoundPath) -> Error {
     let known = path.attribute.iter().flat_map(|attribute| &attribute.sub_attributes);
     let hint = match nearest(name, known.clone().map(|sub| sub.name.as_str())) {
@@ -299,14 +220,5 @@ pub(crate) fn no_sub_attribute(name: &str, path: &BoundPath) -> Error {
     Error::new(ErrorKind::InvalidPath, format!("There is no sub-attribute \"{name}\" in {path}; {hint}"))
 }
 
-/// What a PATCH operation points at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BoundTarget {
-    /// The attribute and sub-attribute (also the one behind the brackets).
-    pub path: BoundPath,
-    /// The filter over the elements of the attribute.
-    pub filter: Option<BoundFilter>,
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

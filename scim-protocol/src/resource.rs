@@ -2,15 +2,13 @@
 
 pub(crate) mod finish;
 pub(crate) mod location;
-pub mod project;
-pub mod specified;
 pub(crate) mod typed;
 pub mod validate;
 
 pub use finish::{Missing, RequiredMissing};
 use serde_json::{Map, Value};
 
-use crate::{Error, patch::Operation, schema::ResourceType};
+use crate::{Error, schema::ResourceType};
 
 /// A document that has passed validation: canonical attribute names, schema order (`schemas` first,
 /// then `externalId`, then core attributes as the schema lists them, then extensions), no nulls, no
@@ -37,23 +35,17 @@ impl Resource {
         validate::replace(self, body, rt)
     }
 
-    /// This resource with the operations of a PATCH applied in order (RFC 7644 §3.5.2). One that
-    /// fails fails all of them.
-    pub fn modify(&self, operations: &[Operation], rt: &ResourceType) -> Result<Self, Error> {
-        crate::patch::apply::apply(self, operations, rt)
-    }
-
     /// From a document that was valid when it was stored. No check is made.
     pub fn from_stored(document: Map<String, Value>) -> Self {
         Self { document }
     }
 
-    /// The document.
+    /// What the client asserts, under canonical names in schema order.
     pub fn document(&self) -> &Map<String, Value> {
         &self.document
     }
 
-    /// The document, by value.
+    /// As [`Self::document`], by value.
     pub fn into_document(self) -> Map<String, Value> {
         self.document
     }

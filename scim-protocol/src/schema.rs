@@ -5,6 +5,7 @@
 
 pub mod core;
 mod definition;
+pub mod notation;
 pub mod registry;
 
 use std::sync::Arc;
@@ -17,21 +18,21 @@ pub use registry::{Extension, ResourceType, SchemaRegistry};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Type {
-    /// §2.3.6
+    /// Base64 text (RFC 7643 §2.3.6).
     Binary,
-    /// §2.3.2
+    /// `true` or `false` (§2.3.2).
     Boolean,
-    /// §2.3.8
+    /// An object of sub-attributes (§2.3.8).
     Complex,
-    /// §2.3.5
+    /// An instant as `xsd:dateTime` text (§2.3.5).
     DateTime,
-    /// §2.3.3
+    /// A number with a fraction (§2.3.3).
     Decimal,
-    /// §2.3.4
+    /// A whole number (§2.3.4).
     Integer,
-    /// §2.3.7
+    /// A URI, or the id of another resource (§2.3.7).
     Reference,
-    /// §2.3.1
+    /// Text (§2.3.1).
     #[default]
     String,
 }
@@ -67,7 +68,7 @@ pub enum Returned {
     /// Unless excluded, or others are asked for.
     #[default]
     Default,
-    /// In no answer.
+    /// In no answer, and not in filters either: a password.
     Never,
     /// Only where asked for by name.
     Request,
@@ -79,7 +80,7 @@ pub enum Returned {
 pub enum Uniqueness {
     /// In all tenants. No attribute here asks for it; kept because schemas may say it.
     Global,
-    /// Values may repeat.
+    /// Two resources may hold the same value.
     #[default]
     None,
     /// In one tenant, among resources of one type.
@@ -116,7 +117,7 @@ pub struct Attribute {
     /// Whether the value is a list.
     #[serde(default)]
     pub multi_valued: bool,
-    /// What it is for.
+    /// What the attribute or schema is for, for whoever reads `/Schemas`.
     #[serde(default)]
     pub description: String,
     /// Whether a resource must have it.
@@ -131,7 +132,7 @@ pub struct Attribute {
     /// When it may be set.
     #[serde(default)]
     pub mutability: Mutability,
-    /// When it is returned.
+    /// Which answers carry it.
     #[serde(default)]
     pub returned: Returned,
     /// Where its value must be unique.
@@ -201,9 +202,9 @@ impl Serialize for Attribute {
 pub struct Schema {
     /// The URN, in canonical spelling; compared without case.
     pub id: String,
-    /// A name for people.
+    /// What people call it: `User`, `Enterprise User`.
     pub name: String,
-    /// What it is for.
+    /// What the attribute or schema is for, for whoever reads `/Schemas`.
     #[serde(default)]
     pub description: String,
     /// Its attributes, in schema order.

@@ -127,14 +127,14 @@ const fn days_before(year: i64, month: i64, day: i64) -> i64 {
 }
 
 impl serde::Serialize for Timestamp {
-    /// As its text.
+    /// As an `xsd:dateTime` in UTC, which is how SCIM writes instants (RFC 7643 §2.3.5).
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
 impl<'de> serde::Deserialize<'de> for Timestamp {
-    /// From an xsd:dateTime.
+    /// From an `xsd:dateTime` with any offset.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format_args!("{text:?} is no date with a time")))

@@ -146,7 +146,7 @@ fn bench_record(bencher: Bencher<'_, '_>, body: Document<'_>) {
     let target = Target::File { path: "/dev/null".into(), rotation: None };
     let log = AuditLog::open(target, Arc::default()).unwrap();
     let record = record(body);
-    bencher.bench_local(|| runtime.block_on(log.record(&record)));
+    bencher.bench_local(|| runtime.block_on(log.record(AuditLog::line(&record))));
 }
 
 #[divan::bench]

@@ -18,18 +18,20 @@ use crate::store::TenantId;
 const SMALL: usize = 64 * 1024;
 
 /// Memory that is given out in shares.
+#[derive(Debug)]
 pub struct Budget {
     most: usize,
     taken: Mutex<Taken>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Taken {
     all: usize,
     by_tenant: HashMap<TenantId, usize>,
 }
 
 /// A part of the budget, which goes back when this is dropped.
+#[derive(Debug)]
 pub struct Share {
     budget: Arc<Budget>,
     tenant: TenantId,
@@ -81,10 +83,37 @@ impl Share {
         self.bytes = grown;
         Ok(())
     }
+
+    /// Counts so many bytes more although there may be no room: for the answer to what is done already, which
+    /// cannot be refused.
+    pub fn count(&mut self, bytes: usize) {
+        let mut taken = self.budget.lock();
+        taken.all = taken.all.saturating_add(bytes);
+        let mine = taken.by_tenant.entry(self.tenant).or_default();
+        *mine = mine.saturating_add(bytes);
+        drop(taken);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Gives so many bytes back, or all when there are fewer.
+    pub fn shrink(&mut self, bytes: usize) {
+        drop(self.split(bytes));
+    }
+
+    /// A share of its own for so many of these bytes, or for all when there are fewer.
+    #[must_use]
+    pub fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { budget: Arc::clone(&self.budget), tenant: self.tenant, bytes }
+    }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
         let mut taken = self.budget.lock();
         taken.all = taken.all.saturating_sub(self.bytes);
         let mine = taken.by_tenant.get(&self.tenant).copied().unwrap_or_default().saturating_sub(self.bytes);
@@ -127,6 +156,21 @@ mod tests {
     }
 
     #[test]
+    fn a_share_is_parted_and_goes_back_in_parts() {
+        let budget = Budget::new(4 << 20);
+        let mut share = budget.share(tenant(1));
+        share.grow(1000).unwrap();
+        let part = share.split(300);
+        assert_eq!(budget.taken(), 1000);
+        share.shrink(200);
+        assert_eq!(budget.taken(), 800);
+        share.shrink(9000);
+        assert_eq!(budget.taken(), 300);
+        drop((share, part));
+        assert_eq!(budget.taken(), 0);
+    }
+
+    #[test]
     fn nobody_keeps_others_out() {
         let budget = Budget::new(4 << 20);
         let large = |number, bytes| {
@@ -138,6 +182,11 @@ mod tests {
         assert!(large(1, SMALL + 1).is_err());
         let _second = large(2, 1 << 20).unwrap();
         assert!(large(3, SMALL + 1).is_err());
+        // What is done already is counted all the same.
+        let mut done = budget.share(tenant(4));
+        done.count(2 << 20);
+        assert_eq!(budget.taken(), 5 << 20);
+        drop(done);
         // What is small finds room, also of a tenant that has much.
         let _small: Vec<_> = (0..15).map(|_| large(1, SMALL).unwrap()).collect();
         assert!(large(3, SMALL).is_ok());

@@ -1,8 +1,11 @@
 //! The time, as a parameter.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use scim_protocol::Timestamp;
@@ -18,10 +21,8 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "the one place where time enters")]
     fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(LAST).min(LAST))
+        shown(since_1970())
     }
 }
 
@@ -32,11 +33,24 @@ const LAST: i64 = 253_402_300_799_999;
 impl SystemClock {
     /// Whether the machine's clock shows a time that HTTP can write in a Date: from 1970, which is before
     /// this program was written, to the year 9999.
-    #[allow(clippy::disallowed_methods, reason = "the one place where time enters")]
     pub fn is_set() -> bool {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.is_ok_and(|since| since.as_millis() < LAST.unsigned_abs().into())
+        is_writable(since_1970())
     }
+}
+
+/// What the machine's clock shows: the time since 1970, or `None` where it shows an earlier one.
+#[allow(clippy::disallowed_methods, reason = "the one place where time enters")]
+fn since_1970() -> Option<Duration> {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()
+}
+
+fn shown(since: Option<Duration>) -> Timestamp {
+    let millis = since.unwrap_or_default().as_millis();
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(LAST).min(LAST))
+}
+
+fn is_writable(since: Option<Duration>) -> bool {
+    since.is_some_and(|since| since.as_millis() < LAST.unsigned_abs().into())
 }
 
 /// A clock that stands still until a test moves it. Clones share one hand.
@@ -58,5 +72,26 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(since: Option<Duration>, expect: &str, is_set: bool) {
+        assert_eq!(shown(since).to_string(), expect);
+        assert_eq!(is_writable(since), is_set, "{expect}");
+    }
+
+    #[test]
+    fn no_clock_shows_a_year_of_five_digits() {
+        let year_10000 = Duration::from_millis(LAST.unsigned_abs() + 1);
+        check(None, "1970-01-01T00:00:00.000Z", false);
+        check(Some(Duration::ZERO), "1970-01-01T00:00:00.000Z", true);
+        check(Some(year_10000 - Duration::from_millis(2)), "9999-12-31T23:59:59.998Z", true);
+        check(Some(year_10000), "9999-12-31T23:59:59.999Z", false);
+        check(Some(Duration::MAX), "9999-12-31T23:59:59.999Z", false);
     }
 }

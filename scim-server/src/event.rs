@@ -4,7 +4,7 @@
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::ResourceId;
+use crate::ids::ResourceId;
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

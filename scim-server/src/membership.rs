@@ -7,8 +7,7 @@
 use scim_protocol::{
     Error, ErrorKind,
     filter::{BoundFilter, CompareOperator, Operand},
-    patch::Operation,
-    path::BoundTarget,
+    patch::{BoundTarget, Operation},
     schema::ResourceType,
 };
 use serde_json::{Map, Value};

@@ -30,9 +30,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use scim_protocol::{
-    Error, ErrorKind, message::Query, path::BoundPath, resource::project::Projection, schema::ResourceType,
-};
+use scim_protocol::{Error, ErrorKind, message::Query, path::BoundPath, projection::Projection, schema::ResourceType};
 
 pub use answer::{Answer, Content, Outcome};
 use pace::{Lanes, Pace};

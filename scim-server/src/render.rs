@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use scim_protocol::{
     path::BoundPath,
-    resource::project::Projection,
+    projection::Projection,
     schema::{Attribute, ResourceType, Returned},
 };
 use serde_json::{Map, Value, json};
@@ -27,7 +27,12 @@ use crate::{
 /// How many members are read from the store at a time.
 const MEMBERS_PAGE: usize = 1000;
 /// When a piece of a stream is long enough to send.
-const PIECE_BYTES: usize = 64 * 1024;
+pub const PIECE_BYTES: usize = 64 * 1024;
+/// Pieces of a stream that wait for the connection.
+const PIECES_WAITING: usize = 4;
+/// Pieces of a stream that are in memory at a time, at most: those that wait, the one that is written, and the one
+/// that is sent.
+pub const PIECES_HELD: usize = PIECES_WAITING + 2;
 /// About how long `meta` and what else stands behind a document is, so that a buffer need not grow.
 pub const META_BYTES: usize = 512;
 /// Answers with more members than this are streamed.
@@ -53,8 +58,13 @@ pub struct Out {
 impl Out {
     /// A stream, and its other end.
     pub fn stream() -> (Self, Pieces) {
-        let (sender, receiver) = mpsc::channel(4);
+        let (sender, receiver) = mpsc::channel(PIECES_WAITING);
         (Self { buffer: Vec::with_capacity(PIECE_BYTES), channel: Some(sender) }, receiver)
+    }
+
+    /// Whether what is written goes out before all of it is.
+    pub fn is_stream(&self) -> bool {
+        self.channel.is_some()
     }
 
     /// Sends what is written, when it is enough. `Unavailable` when nobody reads any more.
@@ -66,6 +76,8 @@ impl Out {
         if let Some(channel) = &self.channel {
             let piece = Bytes::from(std::mem::take(&mut self.buffer));
             channel.send(Ok(piece)).await.map_err(|gone| StoreError::Unavailable(Box::new(gone)))?;
+            // While the connection takes all that comes, others go first now and then.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -74,6 +86,8 @@ impl Out {
     pub async fn finish(mut self, result: Result<(), StoreError>) {
         match result {
             Ok(()) => drop(self.send().await),
+            // The client has gone, or asked with HEAD.
+            Err(_) if self.channel.as_ref().is_some_and(mpsc::Sender::is_closed) => {}
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a streamed answer was cut off");
                 if let Some(channel) = &self.channel {
@@ -251,13 +265,13 @@ impl<'a> Renderer<'a> {
         let (mut after, mut written) = (None, 0);
         loop {
             let page = self.store.members(&group, after, MEMBERS_PAGE, true).await?;
-            for member in &page {
+            for member in page.iter() {
                 self.reference(out, written, member, member.resource_type.as_str());
                 written += 1;
             }
             out.relieve().await?;
             match page.last() {
-                Some(last) if page.len() == MEMBERS_PAGE => after = Some(last.id),
+                Some(last) if !page.done => after = Some(last.id),
                 _ => break,
             }
         }
@@ -340,7 +354,7 @@ impl<'a> Renderer<'a> {
             let page = self.store.members(group, after, MEMBERS_PAGE, true).await?;
             all.extend(page.iter().map(|m| self.reference_value(m, m.resource_type.as_str())));
             match page.last() {
-                Some(last) if page.len() == MEMBERS_PAGE => after = Some(last.id),
+                Some(last) if !page.done => after = Some(last.id),
                 _ => return Ok(Value::Array(all)),
             }
         }

@@ -2,6 +2,8 @@
 
 mod chores;
 pub(crate) mod secret;
+#[cfg(test)]
+mod tests;
 
 use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 

@@ -11,11 +11,12 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
-mod discreet;
+mod decide;
 pub mod postgres;
+mod redacted_debug;
 pub mod sled;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,75 +24,8 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use crate::ids::{ResourceId, ResourceKey, TenantId, TypeName};
 use crate::{event::Event, metrics::StoreMetrics};
-
-/// A tenant's identifier: the first segment of its base URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TenantId(pub Uuid);
-
-impl TenantId {
-    /// The reserved tenant whose resources are the tenants and tokens themselves. No caller can be
-    /// authenticated for it.
-    pub const SYSTEM: Self = Self(Uuid::nil());
-}
-
-impl fmt::Display for TenantId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A resource's identifier: a UUIDv7, unique in the whole store and never used twice, so that the
-/// order of ids is the order of creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ResourceId(pub Uuid);
-
-impl ResourceId {
-    /// From what a client wrote: only the canonical form (lower case, hyphens) names a resource.
-    pub fn parse(text: &str) -> Option<Self> {
-        let id = Uuid::try_parse(text).ok()?;
-        let mut buffer = Uuid::encode_buffer();
-        (id.hyphenated().encode_lower(&mut buffer) == text).then_some(Self(id))
-    }
-}
-
-impl fmt::Display for ResourceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The name of a resource type (`User`), or of a kind of the system's own records (`Token`).
-/// Never empty, no NUL.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TypeName(pub Arc<str>);
-
-impl TypeName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for TypeName {
-    fn from(name: &str) -> Self {
-        Self(name.into())
-    }
-}
-
-/// Which resource.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ResourceKey {
-    /// In which tenant.
-    pub tenant: TenantId,
-    /// Of which type.
-    pub resource_type: TypeName,
-    /// Its id.
-    pub id: ResourceId,
-}
 
 /// What the client sees of a resource, in the form in which it is served.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -132,6 +66,14 @@ pub struct Record {
     pub header: Header,
     /// The document.
     pub body: Body,
+}
+
+impl Record {
+    /// How many bytes the document has.
+    pub fn bytes(&self) -> usize {
+        let Body { display, visible, hidden } = &self.body;
+        display.len() + visible.len() + hidden.len()
+    }
 }
 
 /// A value as an index holds it: order-preserving bytes, made by [`crate::index`].
@@ -209,6 +151,59 @@ pub struct Position {
     pub value: IndexValue,
     /// The resource.
     pub id: ResourceId,
+}
+
+/// How many bytes of resources, or of the names of members, one read gives: it ends with the one that goes
+/// beyond them. So what a read holds is bounded, however large a client has made what it finds.
+pub const PAGE_BYTES: usize = 1 << 20;
+
+/// Some of what a read names, in its order: at most as many as were asked for, fewer where they have
+/// [`PAGE_BYTES`] before, and at least one where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What was found.
+    pub items: Vec<T>,
+    /// Whether nothing is left behind it.
+    pub done: bool,
+}
+
+impl<T> Page<T> {
+    /// Takes items as they come, up to `limit` of them, or until they have [`PAGE_BYTES`].
+    pub(crate) fn take(
+        items: impl Iterator<Item = Result<T, StoreError>>,
+        limit: usize,
+        bytes_of: impl Fn(&T) -> usize,
+    ) -> Result<Self, StoreError> {
+        let mut page = Self { items: Vec::new(), done: false };
+        let mut bytes = 0;
+        let mut items = items.fuse();
+        while page.items.len() < limit && bytes < PAGE_BYTES {
+            let Some(item) = items.next().transpose()? else {
+                page.done = true;
+                break;
+            };
+            bytes += bytes_of(&item);
+            page.items.push(item);
+        }
+        Ok(page)
+    }
+}
+
+impl<T> std::ops::Deref for Page<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
+
+impl<T> IntoIterator for Page<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter()
+    }
 }
 
 /// Where a list of resources (in the order of their ids) begins.
@@ -415,7 +410,7 @@ pub trait Store: Send + Sync + 'static {
         resource_type: &TypeName,
         from: Start,
         limit: usize,
-    ) -> Result<Vec<(ResourceId, Record)>, StoreError>;
+    ) -> Result<Page<(ResourceId, Record)>, StoreError>;
 
     /// How many resources of that type there are: a stored number, not a scan.
     async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError>;
@@ -435,7 +430,7 @@ pub trait Store: Send + Sync + 'static {
         range: &IndexRange,
         after: Option<&Position>,
         limit: usize,
-    ) -> Result<Vec<(Position, Option<Record>)>, StoreError>;
+    ) -> Result<Page<(Position, Option<Record>)>, StoreError>;
 
     /// How many positions the range has; stops counting at `limit`.
     async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError>;
@@ -448,7 +443,7 @@ pub trait Store: Send + Sync + 'static {
         after: Option<ResourceId>,
         limit: usize,
         names: bool,
-    ) -> Result<Vec<Reference>, StoreError>;
+    ) -> Result<Page<Reference>, StoreError>;
 
     /// Whether it is a direct member.
     async fn is_member(&self, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError>;

@@ -14,7 +14,7 @@ use std::{
 
 use scim_protocol::{
     Timestamp,
-    resource::project::Projection,
+    projection::Projection,
     schema::{ResourceType, SchemaRegistry},
 };
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ pub struct Settings {
     pub rate_limit: Option<u32>,
     /// How many tokens may live at once, 1 to 100; 10 when absent. Always 2 under `identity-center`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_tokens: Option<u8>,
+    pub max_tokens: Option<u32>,
     /// How many resources there may be, by resource type: `{"User": 500}`; absent is the profile's
     /// quota.
     pub quotas: HashMap<String, u64>,
@@ -110,17 +110,17 @@ impl Settings {
     /// How many tokens may live at once.
     pub fn live_tokens(&self) -> usize {
         match self.profile {
-            Profile::Rfc => usize::from(self.max_tokens.unwrap_or(TOKENS)),
-            Profile::IdentityCenter => usize::from(IDENTITY_CENTER_TOKENS),
+            Profile::Rfc => self.max_tokens.unwrap_or(TOKENS) as usize,
+            Profile::IdentityCenter => IDENTITY_CENTER_TOKENS as usize,
         }
     }
 }
 
 /// How many tokens of a tenant may live at once unless something else is set.
-pub const TOKENS: u8 = 10;
+pub const TOKENS: u32 = 10;
 
 /// How many may live at once under `identity-center`: one in use, and one that replaces it.
-pub const IDENTITY_CENTER_TOKENS: u8 = 2;
+pub const IDENTITY_CENTER_TOKENS: u32 = 2;
 
 /// A tenant as requests see it: settings with everything derived from them.
 #[derive(Debug)]

@@ -15,7 +15,6 @@ const COMMON: [&str; 4] = ["externalId", "id", "meta", "schemas"];
 pub(super) struct Place<'a> {
     urn: Option<&'a str>,
     name: &'a str,
-    /// Its definition.
     pub attribute: &'a Value,
 }
 

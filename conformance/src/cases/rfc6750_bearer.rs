@@ -9,7 +9,6 @@ use crate::{
     verdict::{Outcome, Stop},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "auth", title: "Bearer tokens (RFC 6750, RFC 7644 §2)", cases: CASES };
 
 const USERS: &[crate::case::Need] = &[Type("User")];

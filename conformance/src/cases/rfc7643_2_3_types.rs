@@ -16,7 +16,6 @@ use crate::{
     verdict::{Outcome, Stop, brief},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "type", title: "Data types (RFC 7643 §2.3)", cases: CASES };
 
 const USERS: &[Need] = &[Type("User")];

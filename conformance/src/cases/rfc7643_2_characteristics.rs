@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, Stop, brief, equals, unassigned},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "attribute", title: "Characteristics of attributes (RFC 7643 §2)", cases: CASES };
 
 const MUTABILITY: &str = "RFC 7643 §7";

@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, Stop, text},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "schema", title: "Schemas (RFC 7643 §7)", cases: CASES };
 
 const SECTION: &str = "RFC 7643 §7";

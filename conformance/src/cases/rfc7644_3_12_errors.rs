@@ -17,7 +17,6 @@ use crate::{
     verdict::{Outcome, Stop, brief},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "error", title: "Errors (RFC 7644 §3.12)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.12";
@@ -171,7 +170,6 @@ const NO_NAME: &str = "a user without userName";
 const WRONG_TYPE: &str = "a name that is a number";
 const FILTER: &str = "a filter that is not one";
 
-/// Sends one of them.
 async fn wrong(scim: &Context, what: &str) -> Result<Answer, Stop> {
     let draft = scim.user();
     match what {

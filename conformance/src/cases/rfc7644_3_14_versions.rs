@@ -12,7 +12,6 @@ use crate::{
     verdict::{Outcome, Stop, equals},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "version", title: "Versions (RFC 7644 §3.14)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.14";

@@ -15,7 +15,6 @@ use crate::{
     verdict::{Outcome, Stop},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "method", title: "Endpoints and methods (RFC 7644 §3.2)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.2";

@@ -14,7 +14,6 @@ use crate::{
     verdict::{Outcome, Stop, equals, holds, text, unassigned},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "create", title: "Create (RFC 7644 §3.3)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.3";

@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, equals, holds, text},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "retrieve", title: "Retrieve (RFC 7644 §3.4.1)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.4.1";

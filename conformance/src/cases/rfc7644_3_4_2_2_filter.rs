@@ -12,7 +12,6 @@ use crate::{
     run,
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "filter", title: "Filters (RFC 7644 §3.4.2.2)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.4.2.2";

@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, Stop},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "sort", title: "Sorting (RFC 7644 §3.4.2.3)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.4.2.3";

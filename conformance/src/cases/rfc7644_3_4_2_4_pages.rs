@@ -12,7 +12,6 @@ use crate::{
     verdict::{Outcome, Stop, equals},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "page", title: "Pages by index (RFC 7644 §3.4.2.4)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.4.2.4";

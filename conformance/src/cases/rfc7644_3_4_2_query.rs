@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, Stop, equals, holds},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "query", title: "Query (RFC 7644 §3.4.2)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.4.2";

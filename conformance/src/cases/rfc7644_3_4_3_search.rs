@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, Stop, equals, holds},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "search", title: "Search by POST (RFC 7644 §3.4.3)", cases: CASES };
 
 /// The URN of search requests.

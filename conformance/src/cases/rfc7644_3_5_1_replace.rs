@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, equals, holds},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "replace", title: "Replace with PUT (RFC 7644 §3.5.1)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.5.1";

@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, equals},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "modify-add", title: "PATCH: add (RFC 7644 §3.5.2.1)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.5.2.1";

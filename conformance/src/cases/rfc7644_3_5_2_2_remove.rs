@@ -11,7 +11,6 @@ use crate::{
     run,
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "modify-remove", title: "PATCH: remove (RFC 7644 §3.5.2.2)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.5.2.2";

@@ -15,7 +15,6 @@ use crate::{
     verdict::{Outcome, equals, holds},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "modify", title: "Modify with PATCH (RFC 7644 §3.5.2)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.5.2";

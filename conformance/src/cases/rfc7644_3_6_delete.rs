@@ -12,7 +12,6 @@ use crate::{
     verdict::{Outcome, holds},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "delete", title: "Delete (RFC 7644 §3.6)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.6";

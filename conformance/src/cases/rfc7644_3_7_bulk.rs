@@ -16,7 +16,6 @@ use crate::{
     verdict::{Outcome, Stop, brief, equals, holds},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "bulk", title: "Bulk (RFC 7644 §3.7)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.7";
@@ -163,7 +162,6 @@ const CASES: &[Case] = &[
     .needs(USERS),
 ];
 
-/// Sends the operations.
 async fn send(scim: &Context, operations: Value) -> Result<Answer, Stop> {
     scim.post("/Bulk", &json!({"schemas": [REQUEST], "Operations": operations})).await
 }

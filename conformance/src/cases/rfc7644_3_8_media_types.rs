@@ -12,7 +12,6 @@ use crate::{
     verdict::{Outcome, equals},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "media", title: "Media types (RFC 7644 §3.8)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.8";

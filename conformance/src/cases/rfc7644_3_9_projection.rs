@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, Stop, equals, holds},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "projection", title: "Attributes of answers (RFC 7644 §3.9)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §3.9";

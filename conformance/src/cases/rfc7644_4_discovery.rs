@@ -12,7 +12,6 @@ use crate::{
     verdict::{Outcome, Stop, brief, equals, text},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "discovery", title: "Discovery (RFC 7644 §4)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §4";

@@ -12,7 +12,6 @@ use crate::{
     verdict::{Outcome, Stop, brief, equals, holds},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "text", title: "Internationalised text (RFC 7644 §5)", cases: CASES };
 
 const SECTION: &str = "RFC 7644 §5";

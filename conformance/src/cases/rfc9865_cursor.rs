@@ -13,7 +13,6 @@ use crate::{
     verdict::{Outcome, Stop, equals, text},
 };
 
-/// The cases.
 pub const AREA: Area = Area { tag: "cursor", title: "Pages by cursor (RFC 9865)", cases: CASES };
 
 const SECTION: &str = "RFC 9865 §2";

@@ -34,7 +34,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME", value_parser = profile_names())]
         profile: Option<String>,
         #[command(flatten)]
-        selection: Choice,
+        selection: SelectionArguments,
         /// For programs
         #[arg(long)]
         json: bool,
@@ -86,7 +86,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "NAME", default_value = RFC, value_parser = profile_names())]
     pub profile: String,
     #[command(flatten)]
-    pub selection: Choice,
+    pub selection: SelectionArguments,
     /// Cases at a time; the steps of a provider's profile come one after the other
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub concurrency: u16,
@@ -102,7 +102,7 @@ pub(super) struct Run {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Choice {
+pub(super) struct SelectionArguments {
     /// Only these cases; `modify-*` takes all that begin so
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
@@ -117,7 +117,7 @@ pub(super) struct Choice {
     tag: Vec<String>,
 }
 
-impl Choice {
+impl SelectionArguments {
     pub(super) fn selection(&self) -> Selection {
         let Self { only, skip, level, tag } = self;
         Selection { only: only.clone(), skip: skip.clone(), level: *level, tags: tag.clone() }

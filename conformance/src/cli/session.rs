@@ -68,7 +68,6 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
     Ok(report.exit_code())
 }
 
-/// What a run examines.
 enum Work {
     Cases(Vec<(&'static Area, &'static Case)>),
     Dialogues(&'static Profile, Vec<(&'static str, profile::Choice)>),

@@ -48,7 +48,6 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// A filter.
     pub fn filter(self, filter: impl fmt::Display) -> Self {
         self.query("filter", filter)
     }
@@ -62,7 +61,6 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// A JSON body.
     pub fn json(self, body: &Value) -> Self {
         self.text(SCIM_JSON, &body.to_string())
     }
@@ -73,7 +71,6 @@ impl<'a> Call<'a> {
         self.header("content-type", media_type)
     }
 
-    /// Without the token.
     pub fn anonymous(mut self) -> Self {
         self.request.anonymous = true;
         self

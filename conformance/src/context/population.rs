@@ -11,7 +11,6 @@ use serde_json::{Map, Value, json};
 use super::{Context, Resource, Server};
 use crate::{discovery::ENTERPRISE, verdict::Stop};
 
-/// One of the people.
 #[derive(Debug, Clone, Copy)]
 pub struct Person {
     /// `name.givenName`; the userName is the run's mark, `-` and this in lower case.

@@ -38,7 +38,6 @@ const MOST_SILENCE: u32 = 5;
 /// How to reach the server.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The bearer token.
     pub token: Option<String>,
     /// How long one request may take.
     pub timeout: Duration,

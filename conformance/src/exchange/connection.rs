@@ -23,7 +23,6 @@ use hyper_util::{
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-/// Makes connections by TCP.
 #[derive(Debug, Clone)]
 pub struct Connector(HttpConnector);
 
@@ -51,7 +50,6 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// A connection.
 #[derive(Debug)]
 pub struct Stream(TokioIo<TcpStream>);
 

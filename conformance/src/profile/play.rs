@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Dialogue, Exchange, Profile, Step, expect, variables::Variables};
+use super::{Dialogue, Profile, Step, Turn, expect, variables::Variables};
 use crate::{
     context::{Context, Server},
     exchange::Answer,
@@ -42,7 +42,6 @@ pub async fn play(
 /// What becomes of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// It is not sent.
     Omit,
     /// It is sent, since later steps build on it.
     Send,
@@ -99,7 +98,7 @@ async fn take(scim: &Context, dialogue: &Dialogue, step: &Step, variables: &mut 
 }
 
 /// Sends one request and looks at its answer.
-async fn exchange(scim: &Context, dialogue: &Dialogue, one: &Exchange, variables: &mut Variables) -> Outcome {
+async fn exchange(scim: &Context, dialogue: &Dialogue, one: &Turn, variables: &mut Variables) -> Outcome {
     let missing = |name: String| Stop::Skip(format!("It uses ${{{name}}}, which an earlier step did not get."));
     let target = variables.fill(&one.send).map_err(missing)?;
     let (method, path) = target.split_once(' ').unwrap_or(("GET", &target));
@@ -128,7 +127,7 @@ async fn exchange(scim: &Context, dialogue: &Dialogue, one: &Exchange, variables
     suits(one, &answer, wanted.as_ref())
 }
 
-fn suits(one: &Exchange, answer: &Answer, wanted: Option<&serde_json::Value>) -> Outcome {
+fn suits(one: &Turn, answer: &Answer, wanted: Option<&serde_json::Value>) -> Outcome {
     answer.status_in(&one.status.0)?;
     for (name, part) in &one.answers {
         let value = answer.header(name).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 #[cfg(test)]
-use super::Exchange;
+use super::Turn;
 use crate::{
     context::{Context, PATCH_OP},
     discovery::{ENTERPRISE, GROUP, USER},
@@ -16,7 +16,6 @@ use crate::{
 #[cfg(test)]
 pub(super) const PRESET: [&str; 10] = ["mark", "MARK", "guid", "base", "n", "U", "G", "ENT", "PATCHOP", "ERROR"];
 
-/// Names and values.
 #[derive(Debug, Clone)]
 pub(super) struct Variables(BTreeMap<String, String>);
 
@@ -79,7 +78,7 @@ impl Variables {
 
 /// The variables that an exchange uses.
 #[cfg(test)]
-pub(super) fn names(exchange: &Exchange) -> Vec<String> {
+pub(super) fn names(exchange: &Turn) -> Vec<String> {
     let documents = [exchange.body.as_ref(), exchange.holds.as_ref()];
     let texts = documents.into_iter().flatten().map(Value::to_string);
     let texts = texts.chain([exchange.send.clone(), exchange.filter.clone().unwrap_or_default()]);

@@ -56,7 +56,7 @@ impl fmt::Display for Unknown {
 impl std::error::Error for Unknown {}
 
 /// What can be chosen, as far as choosing goes.
-struct Entry<'a> {
+struct Candidate<'a> {
     id: &'a str,
     level: Level,
     area: &'a str,
@@ -67,7 +67,7 @@ impl Selection {
     /// The cases, in the table's order. A word that chooses nothing is an error: a CI job that runs
     /// nothing because of a misspelt id would pass for ever.
     pub fn cases(&self) -> Result<Vec<(&'static Area, &'static Case)>, Unknown> {
-        let entry = |area: &'static Area, case: &'static Case| Entry {
+        let entry = |area: &'static Area, case: &'static Case| Candidate {
             id: case.id,
             level: case.level,
             area: area.tag,
@@ -82,7 +82,7 @@ impl Selection {
     pub fn steps(&self, profile: &'static Profile) -> Result<Vec<(&'static str, Choice)>, Unknown> {
         let entries: Vec<_> = entries(profile).collect();
         self.require_known(&entries)?;
-        let choice = |entry: &Entry<'static>| {
+        let choice = |entry: &Candidate<'static>| {
             if self.takes(entry) {
                 Choice::Report
             } else if self.skip.iter().any(|id| fits(id, entry.id)) {
@@ -94,7 +94,7 @@ impl Selection {
         Ok(entries.iter().map(|entry| (entry.id, choice(entry))).collect())
     }
 
-    fn require_known(&self, entries: &[Entry]) -> Result<(), Unknown> {
+    fn require_known(&self, entries: &[Candidate]) -> Result<(), Unknown> {
         for id in self.only.iter().chain(&self.skip) {
             if !entries.iter().any(|entry| fits(id, entry.id)) {
                 return Err(Unknown::new(id, entries.iter().map(|entry| entry.id)));
@@ -112,7 +112,7 @@ impl Selection {
         Ok(())
     }
 
-    fn takes(&self, entry: &Entry) -> bool {
+    fn takes(&self, entry: &Candidate) -> bool {
         (self.only.is_empty() || self.only.iter().any(|id| fits(id, entry.id)))
             && !self.skip.iter().any(|id| fits(id, entry.id))
             && self.level.is_none_or(|level| entry.level <= level)
@@ -120,8 +120,8 @@ impl Selection {
     }
 }
 
-fn entries(profile: &'static profile::Profile) -> impl Iterator<Item = Entry<'static>> {
-    let entry = |(dialogue, step): (&'static profile::Dialogue, &'static profile::Step)| Entry {
+fn entries(profile: &'static profile::Profile) -> impl Iterator<Item = Candidate<'static>> {
+    let entry = |(dialogue, step): (&'static profile::Dialogue, &'static profile::Step)| Candidate {
         id: &step.id,
         level: step.source.grade.level(),
         area: &dialogue.tag,
@@ -134,7 +134,7 @@ fn fits(pattern: &str, id: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
 }
 
-impl Entry<'_> {
+impl Candidate<'_> {
     fn has_tag(&self, tag: &str) -> bool {
         // `modify` takes the areas modify-add, modify-remove and modify-replace with it.
         let is_within = self.area.strip_prefix(tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));

@@ -5,12 +5,7 @@ use std::{
     process::Command,
 };
 
-use conformance::{
-    exchange::{Exchange, Received, Sent},
-    finding::Finding,
-    report::{Format, Report},
-    verdict::{Level, Verdict},
-};
+use conformance::{Exchange, Finding, Format, Level, Received, Report, Sent, Verdict};
 
 /// Headless Chromium; `make test` installs it.
 fn chromium() -> PathBuf {

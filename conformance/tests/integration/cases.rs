@@ -6,15 +6,7 @@ use std::{
     time::Duration,
 };
 
-use conformance::{
-    case::{Area, Case},
-    cases,
-    context::Server,
-    exchange::Settings,
-    finding::Finding,
-    run,
-    verdict::{Level, Verdict},
-};
+use conformance::{Area, Case, Finding, Level, Server, Settings, Verdict, cases, connect, examine, remove_all};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
@@ -26,7 +18,7 @@ use crate::{
 /// A server that is reached, with everything that the run knows of it.
 pub async fn reach(server: &BrokenServer) -> Arc<Server> {
     let settings = Settings { token: Some(TOKEN.to_owned()), timeout: Duration::from_secs(30), ca: None };
-    run::connect(&server.url, &settings, "0a1b2c").await.expect("a SCIM server")
+    connect(&server.url, &settings, "0a1b2c").await.expect("a SCIM server")
 }
 
 /// The findings that are not these verdicts, as text.
@@ -41,12 +33,12 @@ fn others(findings: &[Finding], fine: &[Verdict]) -> Vec<String> {
 async fn a_server_that_conforms_passes_every_case() {
     let broken = BrokenServer::start().await;
     let server = reach(&broken).await;
-    let cases: Vec<_> = cases::all().collect();
-    let findings = run::examine(&server, &cases, 4, |_| {}).await;
+    let cases: Vec<_> = cases().collect();
+    let findings = examine(&server, &cases, 4, |_| {}).await;
     // Not even a skip: the server offers everything, so a case that is skipped here is never shown to work.
     let others = others(&findings, &[Verdict::Pass]);
     assert!(others.is_empty(), "{others:#?}");
-    assert_eq!(run::remove_all(&server).await, Vec::<String>::new());
+    assert_eq!(remove_all(&server).await, Vec::<String>::new());
     assert!(broken.service.is_empty(), "something stays on the server");
 }
 
@@ -61,8 +53,8 @@ async fn required_attributes_that_nobody_knows_get_values() {
              "subAttributes": [{"name": "value", "type": "string", "required": true}]}]}});
     let broken = BrokenServer::with(|base| Service::new(base).with_definition(&badge)).await;
     let server = reach(&broken).await;
-    let cases: Vec<_> = cases::all().collect();
-    let findings = run::examine(&server, &cases, 4, |_| {}).await;
+    let cases: Vec<_> = cases().collect();
+    let findings = examine(&server, &cases, 4, |_| {}).await;
     let others = others(&findings, &[Verdict::Pass]);
     assert!(others.is_empty(), "{others:#?}");
 }
@@ -96,8 +88,8 @@ async fn a_server_that_declares_little_is_not_accused() {
         }
     }));
     let server = reach(&broken).await;
-    let cases: Vec<_> = cases::all().collect();
-    let findings = run::examine(&server, &cases, 4, |_| {}).await;
+    let cases: Vec<_> = cases().collect();
+    let findings = examine(&server, &cases, 4, |_| {}).await;
     let others = others(&findings, &[Verdict::Pass, Verdict::Skip]);
     assert!(others.is_empty(), "{others:#?}");
     let skipped = findings.iter().filter(|one| one.verdict == Verdict::Skip);
@@ -115,8 +107,8 @@ async fn a_server_that_takes_one_email_is_accused_once() {
         }
     }));
     let server = reach(&broken).await;
-    let cases: Vec<_> = cases::all().collect();
-    let findings = run::examine(&server, &cases, 4, |_| {}).await;
+    let cases: Vec<_> = cases().collect();
+    let findings = examine(&server, &cases, 4, |_| {}).await;
     let others = others(&findings, &[Verdict::Pass, Verdict::Skip]);
     assert!(matches!(&others[..], [one] if one.starts_with("fail create-multi-valued: ")), "{others:#?}");
     let skipped = findings.iter().filter(|one| one.verdict == Verdict::Skip);
@@ -127,10 +119,10 @@ async fn a_server_that_takes_one_email_is_accused_once() {
 async fn each_case_fails_by_its_fault() {
     let mut faults: HashMap<_, _> = HashMap::new();
     for (id, fault, why) in faults::all() {
-        assert!(cases::all().any(|(_, case)| case.id == id), "there is a fault for \"{id}\", which is no case");
+        assert!(cases().any(|(_, case)| case.id == id), "there is a fault for \"{id}\", which is no case");
         assert!(faults.insert(id, (fault, why)).is_none(), "there are two faults for {id}");
     }
-    let pairs: Vec<_> = cases::all().map(|(area, case)| (area, case, faults.remove(case.id))).collect();
+    let pairs: Vec<_> = cases().map(|(area, case)| (area, case, faults.remove(case.id))).collect();
     let problems = stream::iter(pairs).map(|(area, case, fault)| async move {
         match fault {
             None => Some(format!("{}: there is no fault that makes it fail", case.id)),
@@ -138,7 +130,7 @@ async fn each_case_fails_by_its_fault() {
         }
     });
     let problems: Vec<_> = problems.buffered(4).filter_map(|problem| async { problem }).collect().await;
-    assert!(problems.is_empty(), "{} of {} cases: {problems:#?}", problems.len(), cases::all().count());
+    assert!(problems.is_empty(), "{} of {} cases: {problems:#?}", problems.len(), cases().count());
 }
 
 /// What is wrong when a case does not fail on a server with its fault, or for another reason.
@@ -146,7 +138,7 @@ async fn survives(area: &'static Area, case: &'static Case, fault: Fault, why: &
     let broken = BrokenServer::start().await;
     let server = reach(&broken).await;
     broken.break_with(fault);
-    let finding = run::examine(&server, &[(area, case)], 1, |_| {}).await.pop()?;
+    let finding = examine(&server, &[(area, case)], 1, |_| {}).await.pop()?;
     let expect = match case.level {
         Level::Must => Verdict::Fail,
         Level::Should => Verdict::Warn,
@@ -162,7 +154,7 @@ async fn survives(area: &'static Area, case: &'static Case, fault: Fault, why: &
 #[test]
 fn the_table_is_in_order() {
     let mut seen = HashSet::new();
-    for (area, case) in cases::all() {
+    for (area, case) in cases() {
         assert!(case.id.starts_with(&format!("{}-", area.tag)), "{} must begin with {}-", case.id, area.tag);
         assert!(seen.insert(case.id), "two cases are called {}", case.id);
         assert!(case.section.starts_with("RFC ") && case.section.contains('§'), "{}: {}", case.id, case.section);

@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf};
 
-use conformance::{cli::reference, coverage};
+use conformance::{cases_page, command_line_page, coverage_page};
 
 fn path(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/reference").join(file)
@@ -21,15 +21,15 @@ pub fn check(file: &str, text: &str) {
 
 #[test]
 fn the_pages_are_up_to_date() {
-    check("conformance-command-line.md", &reference::command_line());
-    check("conformance-cases.md", &reference::cases());
-    check("conformance-coverage.md", &coverage::page());
+    check("conformance-command-line.md", &command_line_page());
+    check("conformance-cases.md", &cases_page());
+    check("conformance-coverage.md", &coverage_page());
 }
 
 /// Flags in the guide are flags of the program.
 #[test]
 fn flags_that_are_named_exist() {
-    let reference = reference::command_line();
+    let reference = command_line_page();
     for page in ["conformance.md", "conformance-peers.md"] {
         let text = fs::read_to_string(path("../guide").join(page)).expect("the page");
         let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use conformance::verdict::Verdict;
+use conformance::Verdict;
 
 use crate::{
     docs,

@@ -1,13 +1,7 @@
 //! Each provider's dialogue passes against this project's server, and fails at the step whose need
 //! is not met.
 
-use conformance::{
-    context::Server,
-    finding::Finding,
-    profile::{self, Profile},
-    run::Selection,
-    verdict::Verdict,
-};
+use conformance::{Finding, Profile, Selection, Server, Verdict, profile, profiles};
 use serde_json::json;
 
 use crate::{
@@ -19,7 +13,7 @@ use crate::{
 #[test]
 fn every_profile_passes_against_our_server() {
     let server = ScimServer::start("rfc");
-    for profile in profile::all().iter().filter(|profile| profile.name != "identity-center") {
+    for profile in profiles().iter().filter(|profile| profile.name != "identity-center") {
         passes(&server, profile);
     }
     let cleaned = server.conformance(&["clean"]);
@@ -29,7 +23,7 @@ fn every_profile_passes_against_our_server() {
 /// What takes the place of IAM Identity Center is our profile of that name.
 #[test]
 fn identity_center_passes_against_its_profile() {
-    passes(&ScimServer::start("identity-center"), profile::named("identity-center").expect("a profile"));
+    passes(&ScimServer::start("identity-center"), profile("identity-center").expect("a profile"));
 }
 
 #[track_caller]
@@ -102,7 +96,7 @@ fn double_members(answer: &mut crate::broken::Answer) {
 
 #[tokio::test]
 async fn each_profile_fails_by_its_faults() {
-    for profile in profile::all() {
+    for profile in profiles() {
         let here: Vec<_> = faults().into_iter().filter(|(id, _)| has(profile, id)).collect();
         assert!(!here.is_empty(), "{} has no fault", profile.name);
         for (id, fault) in here {
@@ -124,9 +118,9 @@ async fn the_steps_with_faults_pass_without_them() {
     let broken = BrokenServer::start().await;
     let server = reach(&broken).await;
     let mut wrong = Vec::new();
-    for profile in profile::all() {
+    for profile in profiles() {
         let choices = Selection::default().steps(profile).expect("steps");
-        let findings = profile::play(&server, profile, &choices, |_| {}).await;
+        let findings = conformance::play(&server, profile, &choices, |_| {}).await;
         let wanted = |finding: &&Finding| faults().iter().any(|(id, _)| finding.id == *id);
         wrong.extend(findings.iter().filter(wanted).filter(|one| one.verdict != Verdict::Pass).map(words));
     }
@@ -142,7 +136,7 @@ fn has(profile: &Profile, id: &str) -> bool {
 async fn play(server: &std::sync::Arc<Server>, profile: &'static Profile, id: &str) -> Option<Finding> {
     let only = Selection { only: vec![id.to_owned()], ..Selection::default() };
     let choices = only.steps(profile).expect("steps");
-    profile::play(server, profile, &choices, |_| {}).await.pop()
+    conformance::play(server, profile, &choices, |_| {}).await.pop()
 }
 
 /// A server that speaks the RFC's PATCH and nothing else: Entra ID is said to stumble where it
@@ -151,8 +145,8 @@ async fn play(server: &std::sync::Arc<Server>, profile: &'static Profile, id: &s
 async fn a_server_without_dialects_fails_where_entra_would() {
     let broken = BrokenServer::start().await;
     let server = reach(&broken).await;
-    let entra = profile::named("entra").expect("a profile");
-    let findings = profile::play(&server, entra, &Selection::default().steps(entra).expect("steps"), |_| {}).await;
+    let entra = profile("entra").expect("a profile");
+    let findings = conformance::play(&server, entra, &Selection::default().steps(entra).expect("steps"), |_| {}).await;
     let failed = |part: &str| findings.iter().any(|one| one.id.contains(part) && one.verdict == Verdict::Fail);
     for id in ["replace-old", "add-email", "disable-old", "groups-add-old", "remove-old", "parallel"] {
         assert!(failed(id), "{id} does not fail");
@@ -168,7 +162,7 @@ async fn a_step_that_fails_says_what_the_administrator_sees() {
     let broken = BrokenServer::start().await;
     let server = reach(&broken).await;
     broken.break_with(on("POST /Users").empty());
-    let okta = profile::named("okta").expect("a profile");
+    let okta = profile("okta").expect("a profile");
     let finding = play(&server, okta, "okta-users-create").await.expect("a finding");
     let reason = finding.reason.expect("a reason");
     assert!(reason.ends_with("The administrator sees: \"Create new user returned empty user\"."), "{reason}");

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use conformance::{context::Context, exchange::Settings, report::Report, run};
+use conformance::{Context, Report, Settings, connect, remove_all};
 use serde_json::Value;
 
 use crate::scim_server::ScimServer;
@@ -48,7 +48,7 @@ fn explain_says_what_is_demanded_and_where() {
 fn list_shows_cases_and_steps() {
     let all: Value = serde_json::from_slice(&program(&["list", "--json"]).stdout).expect("JSON");
     let ids = |all: &Value| all.as_array().expect("a list").iter().map(|one| one["id"].clone()).collect::<Vec<_>>();
-    let (cases, steps) = (conformance::cases::all().count(), conformance::profile::all().iter());
+    let (cases, steps) = (conformance::cases().count(), conformance::profiles().iter());
     assert_eq!(ids(&all).len(), cases + steps.map(|profile| profile.steps().count()).sum::<usize>());
     check(&["list", "--profile", "entra"], 0, &["Entra ID: users [entra-users]", "entra-users-add-email"]);
     check(&["list", "--only", "okta-users-putt"], 2, &["meant?"]);
@@ -132,7 +132,7 @@ fn leftovers(server: &ScimServer) -> bool {
     let settings = Settings { token: Some(token), timeout: Duration::from_secs(30), ca: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let scim = Context::new(run::connect(&server.url, &settings, "looker").await.expect("a SCIM server"));
+        let scim = Context::new(connect(&server.url, &settings, "looker").await.expect("a SCIM server"));
         let list = scim.get("/Users").filter("userName sw \"scim-conformance\"").await.expect("a list");
         list.json()["totalResults"] != 0
     })
@@ -174,7 +174,7 @@ fn a_request_that_is_about_to_begin_is_waited_for() {
     // One thread: what is spawned runs when this test waits, and not before.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let target = run::connect(&server.url, &settings, "dropped").await.expect("a SCIM server");
+        let target = connect(&server.url, &settings, "dropped").await.expect("a SCIM server");
         let scim = Context::new(std::sync::Arc::clone(&target));
         let user = scim.user();
         tokio::select! {
@@ -182,7 +182,7 @@ fn a_request_that_is_about_to_begin_is_waited_for() {
             _ = user.post().into_future() => panic!("the server answers before it was asked"),
             () = std::future::ready(()) => {}
         }
-        assert_eq!(run::remove_all(&target).await, [""; 0]);
+        assert_eq!(remove_all(&target).await, [""; 0]);
         assert_eq!(target.ledger().take(), [""; 0], "something came into the ledger behind its end");
         let filter = format!("userName sw \"{}\"", target.mark());
         let list = scim.get("/Users").filter(filter).await.expect("a list");

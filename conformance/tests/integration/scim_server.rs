@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use conformance::{report::Report, verdict::Verdict};
+use conformance::{Report, Verdict};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

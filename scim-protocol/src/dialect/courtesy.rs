@@ -9,13 +9,13 @@ pub struct Courtesy {
     pub name: &'static str,
     /// What is taken, and for what.
     pub taken: &'static str,
-    /// Why, in one sentence.
+    /// Why the server does it, in one sentence.
     pub because: &'static str,
     /// What becomes of it where requests are read strictly.
     pub in_strict: Strict,
 }
 
-/// All of them.
+/// Every courtesy, in the order of the reference page.
 pub fn courtesies() -> &'static [Courtesy] {
     COURTESIES
 }

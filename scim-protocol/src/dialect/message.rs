@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Rewrite, Step, Strict};
+use super::{Rewrite, Strict, Transform};
 use crate::patch::PATCH_OP_SCHEMA;
 
 pub(super) const REWRITES: &[Rewrite] = &[
@@ -13,7 +13,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"Operations":[{"op":"remove","path":"title"}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}"#,
         because: "RFC 7644 figure 11 shows the data of a bulk PATCH as the list of operations, without the message around it.",
         in_strict: Strict::Refused,
-        step: Step::Message(operations_alone),
+        step: Transform::Message(operations_alone),
     },
     Rewrite {
         name: "message-keys-in-any-case",
@@ -22,7 +22,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove","path":"title"}]}"#,
         because: "Attribute names are compared without case (RFC 7643 §2.1), and clients take that to hold for messages too.",
         in_strict: Strict::Taken,
-        step: Step::Message(message_keys_in_any_case),
+        step: Transform::Message(message_keys_in_any_case),
     },
     Rewrite {
         name: "one-operation-without-list",
@@ -31,7 +31,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove","path":"title"}]}"#,
         because: "A single operation can only mean a list of one.",
         in_strict: Strict::Refused,
-        step: Step::Message(one_operation_without_list),
+        step: Transform::Message(one_operation_without_list),
     },
     Rewrite {
         name: "patch-schemas-of-another-spelling",
@@ -40,7 +40,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"remove","path":"title"}]}"#,
         because: "A URN that ends in PatchOp, in the body of a PATCH, can mean nothing else.",
         in_strict: Strict::Refused,
-        step: Step::Message(patch_schemas_of_another_spelling),
+        step: Transform::Message(patch_schemas_of_another_spelling),
     },
     Rewrite {
         name: "patch-schemas-left-out",
@@ -49,7 +49,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"Operations":[{"op":"replace","value":{"active":false}}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}"#,
         because: "The endpoint and the method already say which message this is.",
         in_strict: Strict::Refused,
-        step: Step::Message(patch_schemas_left_out),
+        step: Transform::Message(patch_schemas_left_out),
     },
 ];
 

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Operation, Rewrite, Step, Strict, message::canonical_key};
+use super::{RawOperation, Rewrite, Strict, Transform, message::canonical_key};
 use crate::{
     filter::{CompareOperator, Filter},
-    path::{AttributePath, Path},
+    patch::Path,
+    path::AttributePath,
     schema::{Attribute, ResourceType, Type},
 };
 
@@ -17,7 +18,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"add","path":"title","value":"Boss"}"#,
         because: "Attribute names are compared without case (RFC 7643 §2.1), and clients take that to hold for operations too.",
         in_strict: Strict::Taken,
-        step: Step::Operation(operation_keys_in_any_case),
+        step: Transform::Operation(operation_keys_in_any_case),
     },
     Rewrite {
         name: "op-in-any-case",
@@ -26,7 +27,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"replace","path":"userName","value":"jyoung"}"#,
         because: "Entra ID writes Add, Remove and Replace unless the tenant URL carries its aadOptscim062020 flag.",
         in_strict: Strict::Taken,
-        step: Step::Operation(op_in_any_case),
+        step: Transform::Operation(op_in_any_case),
     },
     Rewrite {
         name: "false-left-out",
@@ -35,7 +36,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"replace","path":"active","value":false}"#,
         because: "The SDK leaves false values out when it writes JSON, and an operation on a boolean without a value means nothing else.",
         in_strict: Strict::Refused,
-        step: Step::Operation(false_left_out),
+        step: Transform::Operation(false_left_out),
     },
     Rewrite {
         name: "remove-of-a-single-value-with-value",
@@ -44,7 +45,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"remove","path":"emails[type eq \"work\"].value"}"#,
         because: "The path already says what goes; the value only repeats what the client believes to be there.",
         in_strict: Strict::Taken,
-        step: Step::Operation(remove_of_a_single_value_with_value),
+        step: Transform::Operation(remove_of_a_single_value_with_value),
     },
     Rewrite {
         name: "add-of-a-selected-member",
@@ -53,7 +54,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"add","path":"members","value":[{"value":"89bb1940"}]}"#,
         because: "The filter names the member to add, as it would name the one to remove.",
         in_strict: Strict::Refused,
-        step: Step::Operation(add_of_a_selected_member),
+        step: Transform::Operation(add_of_a_selected_member),
     },
     Rewrite {
         name: "paths-as-keys",
@@ -62,25 +63,25 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"[{"op":"replace","value":{"displayName":"Bjfe"}},{"op":"replace","path":"name.givenName","value":"Kkom"},{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber","value":"Aklq"},{"op":"replace","path":"emails[type eq \"work\"].value","value":"b@blick.name"}]"#,
         because: "With its aadOptscim062020 flag Entra ID puts several replacements into one value object and writes each path as a key.",
         in_strict: Strict::Refused,
-        step: Step::Operation(paths_as_keys),
+        step: Transform::Operation(paths_as_keys),
     },
 ];
 
-fn operation_keys_in_any_case(operation: &mut Operation, _: &ResourceType) -> Vec<Operation> {
+fn operation_keys_in_any_case(operation: &mut RawOperation, _: &ResourceType) -> Vec<RawOperation> {
     for key in ["op", "path", "value"] {
         canonical_key(operation, key);
     }
     Vec::new()
 }
 
-fn op_in_any_case(operation: &mut Operation, _: &ResourceType) -> Vec<Operation> {
+fn op_in_any_case(operation: &mut RawOperation, _: &ResourceType) -> Vec<RawOperation> {
     if let Some(Value::String(op)) = operation.get_mut("op") {
         op.make_ascii_lowercase();
     }
     Vec::new()
 }
 
-fn false_left_out(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation> {
+fn false_left_out(operation: &mut RawOperation, rt: &ResourceType) -> Vec<RawOperation> {
     let sets = matches!(op(operation), Some("add" | "replace"));
     if sets && !operation.contains_key("value") {
         let target = path(operation).and_then(|path| path.find(rt));
@@ -92,7 +93,7 @@ fn false_left_out(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation
     Vec::new()
 }
 
-fn remove_of_a_single_value_with_value(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation> {
+fn remove_of_a_single_value_with_value(operation: &mut RawOperation, rt: &ResourceType) -> Vec<RawOperation> {
     if op(operation) == Some("remove") && operation.contains_key("value") {
         let target = path(operation).and_then(|path| path.find(rt));
         let is_list = |attribute: &Attribute| attribute.multi_valued;
@@ -107,7 +108,7 @@ fn remove_of_a_single_value_with_value(operation: &mut Operation, rt: &ResourceT
     Vec::new()
 }
 
-fn add_of_a_selected_member(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation> {
+fn add_of_a_selected_member(operation: &mut RawOperation, rt: &ResourceType) -> Vec<RawOperation> {
     if op(operation) == Some("add")
         && let Some(path) = path(operation)
         && path.sub_attribute.is_none()
@@ -134,7 +135,7 @@ fn add_of_a_selected_member(operation: &mut Operation, rt: &ResourceType) -> Vec
 
 /// Takes the keys that are paths, and not names, out of a value object without a path. They follow
 /// as operations of their own, in their order.
-fn paths_as_keys(operation: &mut Operation, rt: &ResourceType) -> Vec<Operation> {
+fn paths_as_keys(operation: &mut RawOperation, rt: &ResourceType) -> Vec<RawOperation> {
     let op = match op(operation) {
         Some(op @ ("add" | "replace")) if operation.get("path").is_none_or(Value::is_null) => op.to_owned(),
         _ => return Vec::new(),
@@ -170,10 +171,10 @@ fn is_path(key: &str, rt: &ResourceType) -> bool {
     }
 }
 
-fn op(operation: &Operation) -> Option<&str> {
+fn op(operation: &RawOperation) -> Option<&str> {
     operation.get("op").and_then(Value::as_str)
 }
 
-fn path(operation: &Operation) -> Option<Path> {
+fn path(operation: &RawOperation) -> Option<Path> {
     Path::parse(operation.get("path")?.as_str()?).ok()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Rewrite, Step, Strict};
+use super::{Rewrite, Strict, Transform};
 use crate::schema::ResourceType;
 
 pub(super) const REWRITES: &[Rewrite] = &[
@@ -13,7 +13,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"userName":"jyoung","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Tours"}}"#,
         because: "Older examples of Entra ID put department and manager beside userName; the name says which extension is meant.",
         in_strict: Strict::Refused,
-        step: Step::Resource(extension_attributes_among_the_core_ones),
+        step: Transform::Resource(extension_attributes_among_the_core_ones),
     },
     Rewrite {
         name: "schemas-inside-an-extension",
@@ -22,7 +22,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User","value":{"department":"Tours"}}"#,
         because: "The extension is named by its path or key already, and has no such attribute; nothing is lost by it, and tools that judge servers send it.",
         in_strict: Strict::Taken,
-        step: Step::Extension(schemas_inside_an_extension),
+        step: Transform::Extension(schemas_inside_an_extension),
     },
 ];
 

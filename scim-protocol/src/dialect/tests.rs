@@ -46,7 +46,7 @@ fn every_rewrite_does_what_its_example_says() {
         let rt = resource_type(if rewrite.sent.contains("members") { "Group" } else { "User" });
         let sent: Value = serde_json::from_str(rewrite.sent).unwrap();
         let (mut sent, standard) = match rewrite.step {
-            Step::Message(_) => (sent, serde_json::from_str(rewrite.standard).unwrap()),
+            Transform::Message(_) => (sent, serde_json::from_str(rewrite.standard).unwrap()),
             _ if !rewrite.sent.contains("\"op\"") && !rewrite.sent.contains("\"Op\"") => {
                 let (mut body, standard) = (sent, serde_json::from_str::<Value>(rewrite.standard).unwrap());
                 standardise_resource(&mut body, &rt);

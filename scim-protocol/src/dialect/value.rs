@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Rewrite, Step, Strict};
+use super::{Rewrite, Strict, Transform};
 use crate::schema::{Attribute, Type};
 
 /// What a value is the value of.
@@ -30,7 +30,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"replace","path":"active","value":false}"#,
         because: "An attribute with one value cannot take a list; a list of one can only mean its element, an empty one no value.",
         in_strict: Strict::Refused,
-        step: Step::Value(list_around_a_single_value),
+        step: Transform::Value(list_around_a_single_value),
     },
     Rewrite {
         name: "empty-string",
@@ -39,7 +39,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"replace","path":"title","value":null}"#,
         because: "Entra ID clears an attribute by setting it to an empty string; a required attribute keeps it and is refused.",
         in_strict: Strict::Refused,
-        step: Step::Value(empty_string),
+        step: Transform::Value(empty_string),
     },
     Rewrite {
         name: "single-value-for-a-list",
@@ -48,7 +48,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"replace","path":"emails","value":[{"value":"b@blick.name","type":"work"}]}"#,
         because: "RFC 7644 §3.5.2.1 allows one new value without a list for add, and elsewhere it can mean nothing else.",
         in_strict: Strict::Refused,
-        step: Step::Value(single_value_for_a_list),
+        step: Transform::Value(single_value_for_a_list),
     },
     Rewrite {
         name: "bare-value",
@@ -57,7 +57,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":{"value":"26118915"}}"#,
         because: "Entra ID maps manager as text; the significant value of a complex attribute is its value sub-attribute (RFC 7643 §2.4).",
         in_strict: Strict::Refused,
-        step: Step::Value(bare_value),
+        step: Transform::Value(bare_value),
     },
     Rewrite {
         name: "element-with-empty-value",
@@ -66,7 +66,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":null}"#,
         because: "Entra ID takes a manager away by setting an empty id; afterwards its validator wants the attribute to be absent.",
         in_strict: Strict::Refused,
-        step: Step::Value(element_with_empty_value),
+        step: Transform::Value(element_with_empty_value),
     },
     Rewrite {
         name: "boolean-as-string",
@@ -75,7 +75,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"replace","path":"active","value":false}"#,
         because: "Entra ID writes booleans as True and False in quotes: active without its flag, and primary of roles always.",
         in_strict: Strict::Refused,
-        step: Step::Value(boolean_as_string),
+        step: Transform::Value(boolean_as_string),
     },
     Rewrite {
         name: "primary-that-is-no-boolean",
@@ -84,7 +84,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"op":"replace","path":"phoneNumbers","value":[{"value":"1","primary":null}]}"#,
         because: "The rest of the number is good, and a preference that is neither yes nor no is not asserted.",
         in_strict: Strict::Refused,
-        step: Step::Value(primary_that_is_no_boolean),
+        step: Transform::Value(primary_that_is_no_boolean),
     },
     Rewrite {
         name: "number-as-string",
@@ -93,7 +93,7 @@ pub(super) const REWRITES: &[Rewrite] = &[
         standard: r#"{"loginCount":7}"#,
         because: "Text mappings write the number into quotes; only what is exactly a number is taken as one.",
         in_strict: Strict::Refused,
-        step: Step::Value(number_as_string),
+        step: Transform::Value(number_as_string),
     },
 ];
 

@@ -13,9 +13,9 @@ use crate::{
 /// What becomes of an attribute that the resource type does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
-    /// It is an error.
+    /// The filter is refused: who wrote it meant something else.
     Refused,
-    /// It counts as unassigned.
+    /// It counts as unassigned, for a search over several types.
     Unassigned,
 }
 

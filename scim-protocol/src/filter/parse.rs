@@ -9,10 +9,7 @@
 use serde_json::Value;
 
 use super::{CompareOperator, Filter, MAX_DEPTH, MAX_LENGTH};
-use crate::{
-    Error, ErrorKind,
-    path::{AttributePath, Path},
-};
+use crate::{Error, ErrorKind, path::AttributePath, schema::notation};
 
 const OPERATORS: &str = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le or pr)";
 
@@ -24,13 +21,14 @@ pub(super) fn parse(text: &str) -> Result<Filter, Error> {
         ));
     }
     let mut parser = Parser::new(text, "filter", ErrorKind::InvalidFilter);
-    let filter = parser.any_of(Place::Outside, 0)?;
+    let filter = parser.any_of(Enclosure::None, 0)?;
     parser.end("\"and\", \"or\" or the end")?;
     Ok(filter)
 }
 
-/// Parses a PATCH path: `attrPath` or `valuePath [subAttr]`.
-pub(crate) fn parse_path(text: &str) -> Result<Path, Error> {
+/// Parses a PATCH path, `attrPath` or `valuePath [subAttr]`: the attribute, the filter in brackets, and the
+/// sub-attribute behind them.
+pub(crate) fn parse_path(text: &str) -> Result<(AttributePath, Option<Filter>, Option<String>), Error> {
     let mut parser = Parser::new(text, "path", ErrorKind::InvalidPath);
     if text.len() > MAX_LENGTH {
         return Err(parser.error(0, &format!("at most {MAX_LENGTH} bytes"), "more"));
@@ -41,18 +39,18 @@ pub(crate) fn parse_path(text: &str) -> Result<Path, Error> {
     let mut sub_attribute = None;
     if parser.eat('[') {
         parser.kind = ErrorKind::InvalidFilter;
-        filter = Some(parser.any_of(Place::Brackets, 1)?);
+        filter = Some(parser.any_of(Enclosure::Brackets, 1)?);
         parser.close(']')?;
         parser.kind = ErrorKind::InvalidPath;
         sub_attribute = parser.sub_attribute()?;
     }
     parser.end("the end")?;
-    Ok(Path { attribute, filter, sub_attribute })
+    Ok((attribute, filter, sub_attribute))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Outside,
+enum Enclosure {
+    None,
     Brackets,
 }
 
@@ -74,50 +72,50 @@ impl<'a> Parser<'a> {
     }
 
     /// `FILTER` with `or`, which binds least.
-    fn any_of(&mut self, place: Place, depth: usize) -> Result<Filter, Error> {
-        let mut all = vec![self.all_of(place, depth)?];
+    fn any_of(&mut self, enclosure: Enclosure, depth: usize) -> Result<Filter, Error> {
+        let mut all = vec![self.all_of(enclosure, depth)?];
         while self.eat_keyword("or") {
-            all.push(self.all_of(place, depth)?);
+            all.push(self.all_of(enclosure, depth)?);
         }
         Ok(single_or(all, Filter::Or))
     }
 
-    fn all_of(&mut self, place: Place, depth: usize) -> Result<Filter, Error> {
-        let mut all = vec![self.term(place, depth)?];
+    fn all_of(&mut self, enclosure: Enclosure, depth: usize) -> Result<Filter, Error> {
+        let mut all = vec![self.term(enclosure, depth)?];
         while self.eat_keyword("and") {
-            all.push(self.term(place, depth)?);
+            all.push(self.term(enclosure, depth)?);
         }
         Ok(single_or(all, Filter::And))
     }
 
-    fn term(&mut self, place: Place, depth: usize) -> Result<Filter, Error> {
+    fn term(&mut self, enclosure: Enclosure, depth: usize) -> Result<Filter, Error> {
         self.skip_spaces();
         if depth > MAX_DEPTH {
             return Err(self.error(self.position, &format!("nesting of at most {MAX_DEPTH} levels"), "more"));
         }
         if self.eat('(') {
-            let inner = self.any_of(place, depth + 1)?;
+            let inner = self.any_of(enclosure, depth + 1)?;
             self.close(')')?;
             return Ok(inner);
         }
         if self.eat_not() {
-            let inner = self.any_of(place, depth + 1)?;
+            let inner = self.any_of(enclosure, depth + 1)?;
             self.close(')')?;
             return Ok(Filter::Not(Box::new(inner)));
         }
         let path = self.attribute()?;
         if self.rest().starts_with('[') {
-            return self.value_path(path, place, depth);
+            return self.value_path(path, enclosure, depth);
         }
         self.comparison(path)
     }
 
-    fn value_path(&mut self, path: AttributePath, place: Place, depth: usize) -> Result<Filter, Error> {
-        if place == Place::Brackets {
+    fn value_path(&mut self, path: AttributePath, enclosure: Enclosure, depth: usize) -> Result<Filter, Error> {
+        if enclosure == Enclosure::Brackets {
             return Err(self.error(self.position, OPERATORS, "\"[\" inside brackets"));
         }
         self.eat('[');
-        let mut filter = self.any_of(Place::Brackets, depth + 1)?;
+        let mut filter = self.any_of(Enclosure::Brackets, depth + 1)?;
         self.close(']')?;
         if let Some(sub_attribute) = self.sub_attribute()? {
             let comparison = self.comparison(AttributePath::parse(&sub_attribute)?)?;
@@ -187,7 +185,7 @@ impl<'a> Parser<'a> {
 
     fn attribute(&mut self) -> Result<AttributePath, Error> {
         let start = self.position;
-        let word = self.take_while(AttributePath::is_char);
+        let word = self.take_while(notation::is_char);
         if word.is_empty() {
             return Err(self.expected("an attribute name"));
         }
@@ -204,7 +202,7 @@ impl<'a> Parser<'a> {
             return Ok(None);
         }
         let start = self.position;
-        let name = self.take_while(|c| AttributePath::is_char(c) && c != '.' && c != ':');
+        let name = self.take_while(|c| notation::is_char(c) && c != '.' && c != ':');
         if AttributePath::parse(name).is_err() {
             self.position = start;
             return Err(self.expected("a sub-attribute name"));
@@ -215,7 +213,7 @@ impl<'a> Parser<'a> {
     /// `not (`, with or without the space. A bare `not` is an attribute's name.
     fn eat_not(&mut self) -> bool {
         let start = self.position;
-        if self.take_while(AttributePath::is_char).eq_ignore_ascii_case("not") {
+        if self.take_while(notation::is_char).eq_ignore_ascii_case("not") {
             self.skip_spaces();
             if self.eat('(') {
                 return true;
@@ -228,7 +226,7 @@ impl<'a> Parser<'a> {
     fn eat_keyword(&mut self, keyword: &str) -> bool {
         self.skip_spaces();
         let start = self.position;
-        if self.take_while(AttributePath::is_char).eq_ignore_ascii_case(keyword) {
+        if self.take_while(notation::is_char).eq_ignore_ascii_case(keyword) {
             return true;
         }
         self.position = start;

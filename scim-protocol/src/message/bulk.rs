@@ -19,20 +19,20 @@ pub const BULK_REQUEST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Bul
 /// The schema URI of a bulk response.
 pub const BULK_RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 
-/// A bulk request.
+/// A bulk request (RFC 7644 §3.7), each operation read by itself.
 #[derive(Debug)]
 pub struct BulkRequest {
     /// After how many errors the rest is left undone; at least 1, also when the client accepts 0 of
     /// them: the first is always there before anything can end. `None`: everything is tried.
     pub fail_on_errors: Option<u32>,
-    /// The operations, in order.
+    /// The operations as they came, or why one cannot be read.
     pub operations: Vec<Result<BulkOperation, RefusedOperation>>,
 }
 
 /// One operation of a bulk request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BulkOperation {
-    /// The HTTP method.
+    /// What it does; GET is none of these.
     pub method: BulkMethod,
     /// The client's name for the resource that a POST creates.
     pub bulk_id: Option<String>,
@@ -57,21 +57,21 @@ pub struct RefusedOperation {
     pub error: Error,
 }
 
-/// What an operation does.
+/// The methods that an operation of a bulk request may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkMethod {
-    /// §3.6
+    /// Removes a resource (RFC 7644 §3.6).
     Delete,
-    /// §3.5.2
+    /// Changes a part of a resource (§3.5.2).
     Patch,
-    /// §3.3
+    /// Creates a resource (§3.3).
     Post,
-    /// §3.5.1
+    /// Replaces a resource (§3.5.1).
     Put,
 }
 
 impl BulkMethod {
-    /// The HTTP method.
+    /// Its name on the wire, in capitals.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Delete => "DELETE",
@@ -200,7 +200,7 @@ pub struct BulkResult {
     pub version: Option<String>,
     /// The resource's URI; absent only when a POST failed.
     pub location: Option<String>,
-    /// The HTTP status.
+    /// The status that the request alone would have got.
     pub status: u16,
     /// The body: of an error always, else as the server likes.
     pub response: Option<Value>,
@@ -224,7 +224,7 @@ impl BulkResult {
         Value::Object(members)
     }
 
-    /// The whole response.
+    /// The body of the answer, with all results in the order of the operations.
     pub fn response(results: &[Self]) -> Value {
         let operations: Vec<Value> = results.iter().map(Self::to_json).collect();
         json!({"schemas": [BULK_RESPONSE_SCHEMA], "Operations": operations})

@@ -20,7 +20,7 @@ pub struct Most {
 /// Why a text was not read.
 #[derive(Debug)]
 pub enum Unread {
-    /// It is not JSON.
+    /// The text is not JSON; the cause says where.
     Json(serde_json::Error),
     /// It has more values than it may have.
     Values(usize),
@@ -59,7 +59,7 @@ struct Count {
     too_many_operations: Cell<bool>,
 }
 
-/// Where a value stands.
+/// Which part of the message a value stands in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Message,

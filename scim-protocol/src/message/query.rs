@@ -11,7 +11,7 @@ pub const SEARCH_REQUEST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:S
 /// A query (RFC 7644 §3.4.2, RFC 9865 §2).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
-    /// Which resources.
+    /// Which resources are asked for; all of them without a filter.
     pub filter: Option<Filter>,
     /// The filter as it was written.
     pub filter_text: Option<String>,
@@ -19,13 +19,13 @@ pub struct Query {
     pub sort_by: Option<AttributePath>,
     /// Whether the greatest comes first. Without `sort_by` it has no effect.
     pub descending: bool,
-    /// Which page of them.
+    /// Which part of the list is asked for.
     pub page: Page,
     /// The most resources on the page; the server's limit may be lower.
     pub count: Option<u32>,
-    /// `attributes`, in attribute notation.
+    /// `attributes`: what alone is to be returned, in attribute notation.
     pub attributes: Vec<String>,
-    /// `excludedAttributes`, in attribute notation.
+    /// `excludedAttributes`: what is to be left out, in attribute notation.
     pub excluded_attributes: Vec<String>,
 }
 

@@ -9,15 +9,18 @@ use std::{collections::HashSet, sync::Arc};
 use serde_json::{Map, Value};
 
 use super::{
-    MAX_OPERATIONS, Operation,
-    assign::Assignment,
-    at, too_many,
+    MAX_OPERATIONS, Operation, Path,
+    assign::{Assignment, Mode},
+    at,
+    read_only::{is_read_only, mutability, refuse_read_only},
+    remove::Removal,
+    too_many,
     work::{beyond_one, elements},
 };
 use crate::{
     Error, ErrorKind, Resource,
     filter::BoundFilter,
-    path::{AttributePath, BoundPath, Path},
+    path::{AttributePath, BoundPath},
     resource::{
         finish::finish,
         location::Location,
@@ -33,14 +36,9 @@ use crate::{
 /// does one into which a long value is written: [`super::work`] has the measure.
 pub const MAX_ELEMENTS_VISITED: usize = 250_000;
 
-/// How `add` and `replace` differ is asked in few places; everything else they share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    Add,
-    Replace,
-}
-
-pub(crate) fn apply(old: &Resource, operations: &[Operation], rt: &ResourceType) -> Result<Resource, Error> {
+/// The resource with the operations of a PATCH applied in order (RFC 7644 §3.5.2). One that fails fails all
+/// of them.
+pub fn apply(old: &Resource, operations: &[Operation], rt: &ResourceType) -> Result<Resource, Error> {
     if operations.len() > MAX_OPERATIONS {
         return Err(too_many(operations.len()));
     }
@@ -53,9 +51,9 @@ pub(crate) fn apply(old: &Resource, operations: &[Operation], rt: &ResourceType)
 
 /// A document in the middle of a PATCH: names are canonical and values typed, order and emptiness
 /// are settled at the end.
-pub(super) struct Editor<'a> {
-    pub(super) document: Map<String, Value>,
-    pub(super) rt: &'a ResourceType,
+struct Editor<'a> {
+    document: Map<String, Value>,
+    rt: &'a ResourceType,
     visited: usize,
 }
 
@@ -170,6 +168,61 @@ impl Editor<'_> {
         Ok(())
     }
 
+    fn remove(&mut self, path: &Path, value: Option<&Value>) -> Result<(), Error> {
+        let target = path.bind(self.rt)?;
+        refuse_read_only(&target.path)?;
+        let urn = target.path.extension.as_deref();
+        let filter = target.filter.as_ref();
+        match (&target.path.attribute, urn) {
+            (None, None) => {
+                Err(mutability("The core schema cannot be removed. Name the attribute to remove.".to_owned()))
+            }
+            (None, Some(urn)) => self.remove_extension(urn),
+            (Some(_), _) if target.path.is_core("schemas") => self.remove_schemas(filter, value),
+            (Some(attribute), _) => {
+                let sub = target.path.sub_attribute.as_deref();
+                let removal = Removal { attribute, sub, filter, listed: value, strictness: self.rt.strictness };
+                let terms = filter.map_or(1, BoundFilter::terms).max(1);
+                self.edit(urn, attribute, terms, |container, at| removal.run(container, at))
+            }
+        }
+    }
+
+    fn remove_extension(&mut self, urn: &str) -> Result<(), Error> {
+        let Some(extension) = self.rt.extension(urn) else { return Ok(()) };
+        let Some(Value::Object(content)) = self.document.get(&extension.schema.id) else { return Ok(()) };
+        if extension.required {
+            return Err(mutability(format!(
+                "{urn} is required and cannot be removed. Replace its attributes instead."
+            )));
+        }
+        let is_set = |attribute: &&Attribute| content.contains_key(&attribute.name);
+        let mut immutable = extension.schema.attributes.iter().map(|attribute| &**attribute).filter(is_set);
+        if let Some(attribute) = immutable.find(|attribute| attribute.mutability == Mutability::Immutable) {
+            return Err(mutability(format!("{urn}:{} is immutable and cannot be removed.", attribute.name)));
+        }
+        self.document.remove(&extension.schema.id);
+        Ok(())
+    }
+
+    /// An extension's URN taken out of `schemas` takes the extension with it.
+    fn remove_schemas(&mut self, filter: Option<&BoundFilter>, value: Option<&Value>) -> Result<(), Error> {
+        let is_named = |urn: &str| match (filter, value) {
+            (Some(filter), _) => filter.matches_element(&Value::from(urn)),
+            (None, Some(Value::Array(listed))) => listed.iter().any(|item| names(item, urn)),
+            (None, Some(item)) => names(item, urn),
+            (None, None) => true,
+        };
+        if is_named(&self.rt.schema.id) {
+            return Err(mutability(format!(
+                "schemas must keep {}. Remove only URNs of extensions.",
+                self.rt.schema.id
+            )));
+        }
+        let extensions: Vec<&str> = self.rt.extensions.iter().map(|extension| extension.schema.id.as_str()).collect();
+        extensions.into_iter().filter(|urn| is_named(urn)).try_for_each(|urn| self.remove_extension(urn))
+    }
+
     fn assign(&mut self, urn: Option<&str>, assignment: &Assignment, value: &Value) -> Result<(), Error> {
         let filter = assignment.filter.map(|(bound, _)| bound);
         // What is written into chosen elements is written as often as there are such.
@@ -180,7 +233,7 @@ impl Editor<'_> {
 
     /// Lets `change` edit the object that holds the attribute: the document, or the content of an
     /// extension. `each` is how much `change` will do for each element.
-    pub(super) fn edit(
+    fn edit(
         &mut self,
         urn: Option<&str>,
         attribute: &Attribute,
@@ -219,21 +272,8 @@ fn visit(visited: &mut usize, container: &Map<String, Value>, attribute: &Attrib
     Ok(())
 }
 
-pub(super) fn is_read_only(path: &BoundPath) -> bool {
-    let named = [&path.attribute, &path.sub_attribute];
-    let is_set_by_server = |attribute: &&Arc<Attribute>| attribute.mutability == Mutability::ReadOnly;
-    !path.is_core("schemas") && named.into_iter().flatten().any(|attribute| is_set_by_server(&attribute))
-}
-
-pub(super) fn refuse_read_only(path: &BoundPath) -> Result<(), Error> {
-    if is_read_only(path) {
-        return Err(mutability(format!("{path} is readOnly: the server sets it. Leave the operation out.")));
-    }
-    Ok(())
-}
-
-pub(super) fn mutability(detail: String) -> Error {
-    Error::new(ErrorKind::Mutability, detail)
+fn names(item: &Value, urn: &str) -> bool {
+    item.as_str().is_some_and(|item| item.eq_ignore_ascii_case(urn))
 }
 
 fn check_schemas(value: &Value) -> Result<(), Error> {

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::{
-    apply::{Mode, mutability},
     elements::{
         append, arrange, described_by, is_reference, keep_opposite, no_target, put, selected, settle_primary, take,
     },
+    read_only::mutability,
 };
 use crate::{
     Error,
@@ -19,6 +19,13 @@ use crate::{
     },
     schema::{Attribute, Mutability, Strictness},
 };
+
+/// How `add` and `replace` differ is asked in few places; everything else they share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Add,
+    Replace,
+}
 
 /// What is set: an attribute, or those of its elements that a filter selects, or a sub-attribute
 /// of either.

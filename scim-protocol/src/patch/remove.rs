@@ -5,90 +5,28 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::{
-    apply::{Editor, mutability, refuse_read_only},
     elements::{identity, is_reference, no_target, put, selected, take, value_key},
+    read_only::mutability,
 };
 use crate::{
     Error,
     filter::BoundFilter,
-    path::Path,
     resource::{location::Location, typed},
     schema::{Attribute, Mutability, Strictness},
 };
 
-impl Editor<'_> {
-    pub(super) fn remove(&mut self, path: &Path, value: Option<&Value>) -> Result<(), Error> {
-        let target = path.bind(self.rt)?;
-        refuse_read_only(&target.path)?;
-        let urn = target.path.extension.as_deref();
-        let filter = target.filter.as_ref();
-        match (&target.path.attribute, urn) {
-            (None, None) => {
-                Err(mutability("The core schema cannot be removed. Name the attribute to remove.".to_owned()))
-            }
-            (None, Some(urn)) => self.remove_extension(urn),
-            (Some(_), _) if target.path.is_core("schemas") => self.remove_schemas(filter, value),
-            (Some(attribute), _) => {
-                let sub = target.path.sub_attribute.as_deref();
-                let removal = Removal { attribute, sub, filter, listed: value, strictness: self.rt.strictness };
-                let terms = filter.map_or(1, BoundFilter::terms).max(1);
-                self.edit(urn, attribute, terms, |container, at| removal.run(container, at))
-            }
-        }
-    }
-
-    pub(super) fn remove_extension(&mut self, urn: &str) -> Result<(), Error> {
-        let Some(extension) = self.rt.extension(urn) else { return Ok(()) };
-        let Some(Value::Object(content)) = self.document.get(&extension.schema.id) else { return Ok(()) };
-        if extension.required {
-            return Err(mutability(format!(
-                "{urn} is required and cannot be removed. Replace its attributes instead."
-            )));
-        }
-        let is_set = |attribute: &&Attribute| content.contains_key(&attribute.name);
-        let mut immutable = extension.schema.attributes.iter().map(|attribute| &**attribute).filter(is_set);
-        if let Some(attribute) = immutable.find(|attribute| attribute.mutability == Mutability::Immutable) {
-            return Err(mutability(format!("{urn}:{} is immutable and cannot be removed.", attribute.name)));
-        }
-        self.document.remove(&extension.schema.id);
-        Ok(())
-    }
-
-    /// An extension's URN taken out of `schemas` takes the extension with it.
-    fn remove_schemas(&mut self, filter: Option<&BoundFilter>, value: Option<&Value>) -> Result<(), Error> {
-        let is_named = |urn: &str| match (filter, value) {
-            (Some(filter), _) => filter.matches_element(&Value::from(urn)),
-            (None, Some(Value::Array(listed))) => listed.iter().any(|item| names(item, urn)),
-            (None, Some(item)) => names(item, urn),
-            (None, None) => true,
-        };
-        if is_named(&self.rt.schema.id) {
-            return Err(mutability(format!(
-                "schemas must keep {}. Remove only URNs of extensions.",
-                self.rt.schema.id
-            )));
-        }
-        let extensions: Vec<&str> = self.rt.extensions.iter().map(|extension| extension.schema.id.as_str()).collect();
-        extensions.into_iter().filter(|urn| is_named(urn)).try_for_each(|urn| self.remove_extension(urn))
-    }
-}
-
-fn names(item: &Value, urn: &str) -> bool {
-    item.as_str().is_some_and(|item| item.eq_ignore_ascii_case(urn))
-}
-
 /// What is removed: an attribute, or those of its elements that a filter or a list selects, or a
 /// sub-attribute of either.
-struct Removal<'a> {
-    attribute: &'a Attribute,
-    sub: Option<&'a Attribute>,
-    filter: Option<&'a BoundFilter>,
-    listed: Option<&'a Value>,
-    strictness: Strictness,
+pub(super) struct Removal<'a> {
+    pub(super) attribute: &'a Attribute,
+    pub(super) sub: Option<&'a Attribute>,
+    pub(super) filter: Option<&'a BoundFilter>,
+    pub(super) listed: Option<&'a Value>,
+    pub(super) strictness: Strictness,
 }
 
 impl Removal<'_> {
-    fn run(&self, container: &mut Map<String, Value>, at: &Location) -> Result<(), Error> {
+    pub(super) fn run(&self, container: &mut Map<String, Value>, at: &Location) -> Result<(), Error> {
         let attribute = self.attribute;
         let mut elements = take(container, attribute);
         let chosen = selected(&elements, self.filter);

@@ -25,7 +25,7 @@ fn patch(before: &Value, operations: Value, strictness: Strictness) -> Result<Va
     let rt = ResourceType { strictness, ..strict.clone() };
     let before = Resource::create(before.clone(), &strict).unwrap();
     let operations = parse(json!({"schemas": [PATCH_OP_SCHEMA], "Operations": operations}))?;
-    let after = before.modify(&operations, &rt)?;
+    let after = apply(&before, &operations, &rt)?;
     // What a PATCH makes is what a POST of the same document makes: it has no form of its own.
     let again = Resource::create(Value::Object(after.document().clone()), &strict).unwrap();
     assert_eq!(Value::Object(after.document().clone()).to_string(), Value::Object(again.into_document()).to_string());

@@ -1,11 +1,11 @@
-//! Names and PATCH paths in tables.
+//! Names in tables.
 
 use std::cell::Cell;
 
 use serde_json::json;
 
 use super::*;
-use crate::schema::SchemaRegistry;
+use crate::{filter::Filter, schema::SchemaRegistry};
 
 thread_local! {
     /// How often this thread has looked for the name that was meant.
@@ -19,10 +19,10 @@ fn searches(work: impl FnOnce()) -> usize {
     SEARCHES.get() - before
 }
 
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+pub(crate) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// User with a second extension, which shares an attribute name with the enterprise one.
-fn user() -> Arc<ResourceType> {
+pub(crate) fn user() -> Arc<ResourceType> {
     let attribute = |name: &str| json!({"name": name, "multiValued": name == "badges"});
     let registry = SchemaRegistry::core()
         .with_definition(&json!({
@@ -104,99 +104,13 @@ fn what_is_unknown_has_a_hint() {
     check_error(&"x".repeat(513), "An attribute's name is longer than 512 bytes.");
 }
 
-/// What a path points at: attribute, filter as it was written, and what that filter selects.
-#[track_caller]
-fn check_target(text: &str, expect: &str) {
-    let path = Path::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-    assert_eq!(Path::parse(&path.to_string()).unwrap(), path, "{text}");
-    let target = path.bind(&user()).unwrap_or_else(|error| panic!("{text}: {error}"));
-    assert_eq!(target.filter.is_some(), path.filter.is_some());
-    let filter = path.filter.map_or_else(String::new, |filter| format!(" where {filter}"));
-    assert_eq!(format!("{}{filter}", target.path), expect, "{text}");
-}
-
-#[test]
-fn patch_paths() {
-    // RFC 7644 §3.5.2.
-    check_target("name.familyName", "name.familyName");
-    check_target(r#"addresses[type eq "work"]"#, "addresses where type eq \"work\"");
-    check_target(
-        r#"emails[type eq "work" and value ew "example.com"]"#,
-        "emails where type eq \"work\" and value ew \"example.com\"",
-    );
-    check_target(r#"addresses[type eq "work"].streetAddress"#, "addresses.streetAddress where type eq \"work\"");
-    // What providers write.
-    check_target(r#"emails[type eq "other"].Value"#, "emails.value where type eq \"other\"");
-    check_target(r#"roles[primary eq "True"].display"#, "roles.display where primary eq \"True\"");
-    check_target("roles[ primary EQ true ]", "roles where primary eq true");
-    check_target(r#"emails[value eq"a]b"]"#, "emails where value eq \"a]b\"");
-    check_target(r#"emails[value eq "a\"]b" or (type pr)]"#, "emails where value eq \"a\\\"]b\" or type pr");
-    check_target(
-        r#"urn:ietf:params:scim:schemas:core:2.0:User:emails[type eq "work"].value"#,
-        "emails.value where type eq \"work\"",
-    );
-    check_target(&format!("{ENTERPRISE}:manager"), &format!("{ENTERPRISE}:manager"));
-    check_target(&format!("{ENTERPRISE}.manager.value"), &format!("{ENTERPRISE}:manager.value"));
-    check_target(ENTERPRISE, ENTERPRISE);
-    // A multi-valued attribute without sub-attributes, and a complex one with a single value.
-    check_target(r#"badges[value eq "x"]"#, "urn:example:2.0:User:badges where value eq \"x\"");
-    check_target(r#"name[familyName eq "x"].givenName"#, "name.givenName where familyName eq \"x\"");
-}
-
-#[track_caller]
-fn check_target_error(text: &str, kind: ErrorKind, detail: &str) {
-    let error = Path::parse(text).and_then(|path| path.bind(&user())).unwrap_err();
-    assert_eq!((error.kind(), error.detail()), (kind, detail), "{text}");
-}
-
-#[test]
-fn wrong_patch_paths() {
-    use ErrorKind::{InvalidFilter, InvalidPath};
-    check_target_error("", InvalidPath, "The path is wrong at character 1: expected an attribute name, found the end.");
-    check_target_error(
-        r#"emails[type eq "work"].value x"#,
-        InvalidPath,
-        "The path is wrong at character 30: expected the end, found \"x\".",
-    );
-    check_target_error(
-        r#"emails[type eq "work"]value"#,
-        InvalidPath,
-        "The path is wrong at character 23: expected the end, found \"value\".",
-    );
-    check_target_error(
-        "emails[type is 1]",
-        InvalidFilter,
-        "The path is wrong at character 13: expected an operator (eq, ne, co, sw, ew, gt, ge, lt, le or pr), found \"is\".",
-    );
-    check_target_error(
-        r#"emails[type eq "work""#,
-        InvalidFilter,
-        "The path is wrong at character 22: expected \"and\", \"or\" or \"]\", found the end.",
-    );
-    check_target_error(
-        r#"emails[type eq "work"].valeu"#,
-        InvalidPath,
-        "There is no sub-attribute \"valeu\" in emails; did you mean \"value\"?",
-    );
-    check_target_error(
-        r#"userName[value eq "x"]"#,
-        InvalidFilter,
-        "userName has no elements to choose from; brackets can follow a complex or multi-valued attribute.",
-    );
-    check_target_error(
-        r#"badges[value eq "x"].value"#,
-        InvalidPath,
-        "There is no sub-attribute \"value\" in urn:example:2.0:User:badges; it has none.",
-    );
-}
-
 #[test]
 fn nobody_looks_for_what_was_meant_unless_it_is_told() {
     use crate::{
         Resource,
         dialect::{standardise_patch, standardise_resource},
         patch,
-        resource::project::Projection,
+        projection::Projection,
     };
 
     let rt = user();
@@ -214,7 +128,7 @@ fn nobody_looks_for_what_was_meant_unless_it_is_told() {
         standardise_resource(&mut object.clone().into(), &rt);
         let mut body = json!({"Operations": [{"op": "add", "value": object}]});
         standardise_patch(&mut body, &rt);
-        resource.modify(&patch::parse(body).unwrap(), &rt).unwrap();
+        patch::apply(&resource, &patch::parse(body).unwrap(), &rt).unwrap();
         let mut body = json!({"Operations": names.iter().map(|name| operation(name)).collect::<Vec<_>>()});
         standardise_patch(&mut body, &rt);
     });
@@ -233,6 +147,4 @@ fn a_long_name_is_compared_at_its_beginning() {
     assert_eq!(nearest(&long, ["userName", &"x".repeat(64)].into_iter()), Some("x".repeat(64).as_str()));
     let error = AttributePath::parse(&long).unwrap_err();
     assert!(error.detail().len() < 100, "{}", error.detail());
-    let error = Path::parse(&long).unwrap_err();
-    assert!(error.detail().len() < 200, "{}", error.detail());
 }

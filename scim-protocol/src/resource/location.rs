@@ -20,12 +20,12 @@ enum Step<'a> {
 }
 
 impl<'a> Location<'a> {
-    /// A core attribute.
+    /// At an attribute of the core schema.
     pub(crate) fn core(name: &'a str) -> Self {
         Self { parent: None, step: Step::Name(name) }
     }
 
-    /// A whole extension.
+    /// At the object of an extension.
     pub(crate) fn extension(urn: &'a str) -> Self {
         Self { parent: None, step: Step::Extension(urn) }
     }

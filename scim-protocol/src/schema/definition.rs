@@ -5,8 +5,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Attribute, Extension, ResourceType, Schema, SchemaRegistry, Strictness, Type};
-use crate::{Error, path::AttributePath};
+use super::{
+    Attribute, Extension, ResourceType, Schema, SchemaRegistry, Strictness, Type,
+    notation::{self, is_attribute_name},
+};
+use crate::Error;
 
 /// Endpoints of the protocol itself (RFC 7644 §3.2 table 2), which no resource type may take.
 const RESERVED_ENDPOINTS: [&str; 6] =
@@ -30,7 +33,28 @@ struct NewResourceType {
     description: String,
 }
 
-pub(super) fn add(registry: &SchemaRegistry, definition: &Value) -> Result<SchemaRegistry, Error> {
+impl SchemaRegistry {
+    /// This registry with the schema added: as an extension of the resource type named in
+    /// `extends`, or with a resource type of its own. The definition has one of two forms, where
+    /// `schema` is the RFC's own JSON form of a schema (RFC 7643 §7):
+    ///
+    /// - `{"schema": {…}, "extends": "User", "required": false}`
+    /// - `{"schema": {…}, "resourceType": {"name": "Device", "endpoint": "/Devices", "description": "…"}}`
+    ///
+    /// `ErrorKind::InvalidValue`, with a detail that names the attribute, when something is missing,
+    /// unknown or taken.
+    pub fn with_definition(&self, definition: &Value) -> Result<Self, Error> {
+        add(self, definition)
+    }
+}
+
+fn add(registry: &SchemaRegistry, definition: &Value) -> Result<SchemaRegistry, Error> {
+    if definition.get("schema").is_none() && definition.get("attributes").is_some() {
+        return Err(Error::value(
+            "This is a schema by itself. Send it as \"schema\", beside \"extends\" with the resource type that it \
+             extends, or \"resourceType\" with a new one.",
+        ));
+    }
     let Definition { schema, extends, required, resource_type } = Definition::deserialize(definition)
         .map_err(|cause| Error::value(format!("The schema definition has the wrong form: {cause}.")))?;
     check_schema(&schema, registry)?;
@@ -101,7 +125,7 @@ fn new_resource_type(
 
 fn check_schema(schema: &Schema, registry: &SchemaRegistry) -> Result<(), Error> {
     let id = &schema.id;
-    if !id.contains(':') || AttributePath::parse(id).is_err() {
+    if !id.contains(':') || notation::fault(id).is_some() {
         return Err(Error::value(format!("The schema's id \"{id}\" must be a URI, such as \"urn:example:2.0:User\".")));
     }
     if registry.schema(id).is_some() {
@@ -150,13 +174,6 @@ fn check_attributes(attributes: &[Arc<Attribute>], prefix: &str) -> Result<(), E
         }
     }
     Ok(())
-}
-
-/// `ATTRNAME` of RFC 7643 §2.1, and names such as `$ref`, which the RFC uses itself.
-fn is_attribute_name(name: &str) -> bool {
-    let name = name.strip_prefix('$').unwrap_or(name);
-    name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 #[cfg(test)]
@@ -228,6 +245,11 @@ mod tests {
 
     #[test]
     fn attributes_that_are_refused() {
+        check_error(
+            &schema(&json!([{"name": "badge"}])),
+            "This is a schema by itself. Send it as \"schema\", beside \"extends\" with the resource type that it \
+             extends, or \"resourceType\" with a new one.",
+        );
         check_error(
             &extension(&json!([{"name": "a", "multivalued": true}])),
             "The schema definition has the wrong form: unknown field `multivalued`, expected one of `name`, `type`, \

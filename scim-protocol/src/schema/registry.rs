@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Attribute, Schema, Strictness, Uniqueness, core, definition};
+use super::{Attribute, Schema, Strictness, Uniqueness, core};
 use crate::Error;
 
 /// A schema that a resource type adds to its core schema (RFC 7643 §6, `schemaExtensions`).
 #[derive(Debug, Clone)]
 pub struct Extension {
-    /// The extension's schema.
+    /// What the extension adds; its URN is the key in the document.
     pub schema: Arc<Schema>,
     /// Whether each resource must carry it.
     pub required: bool,
@@ -21,11 +21,11 @@ pub struct ResourceType {
     pub name: String,
     /// Its endpoint below the base URL, with the slash: `/Users`.
     pub endpoint: String,
-    /// What it is for.
+    /// What such resources are, for whoever reads `/ResourceTypes`.
     pub description: String,
-    /// The core schema.
+    /// The schema whose attributes stand at the top of the document.
     pub schema: Arc<Schema>,
-    /// The extensions, in order.
+    /// The schemas that extend it, in the order in which documents carry them.
     pub extensions: Vec<Extension>,
     /// How strictly requests for its resources are read.
     pub strictness: Strictness,
@@ -87,19 +87,6 @@ impl SchemaRegistry {
         })
     }
 
-    /// This registry with the schema added: as an extension of the resource type named in
-    /// `extends`, or with a resource type of its own. The definition has one of two forms, where
-    /// `schema` is the RFC's own JSON form of a schema (RFC 7643 §7):
-    ///
-    /// - `{"schema": {…}, "extends": "User", "required": false}`
-    /// - `{"schema": {…}, "resourceType": {"name": "Device", "endpoint": "/Devices", "description": "…"}}`
-    ///
-    /// `ErrorKind::InvalidValue`, with a detail that names the attribute, when something is missing,
-    /// unknown or taken.
-    pub fn with_definition(&self, definition: &serde_json::Value) -> Result<Self, Error> {
-        definition::add(self, definition)
-    }
-
     /// This registry with another `uniqueness` for one core attribute of a resource type: whether
     /// two groups may have one name is a decision of each tenant. `ErrorKind::InvalidValue` when
     /// there is no such resource type or attribute.
@@ -149,7 +136,7 @@ impl SchemaRegistry {
         Ok(registry)
     }
 
-    /// All schemas, in order.
+    /// All schemas, in the order of `/Schemas`.
     pub fn schemas(&self) -> &[Arc<Schema>] {
         &self.schemas
     }

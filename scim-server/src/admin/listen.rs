@@ -28,6 +28,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
+use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 use tokio::{
     net::TcpListener,
@@ -172,6 +173,13 @@ fn authorized(admin: &Admin, request: &Request<Incoming>) -> bool {
     secret::digest(token).ct_eq(&admin.token).into()
 }
 
+/// What the log says of a command beside its name. Who is created or shown is personal, and not in it.
+#[derive(Default, Deserialize)]
+struct About {
+    tenant: Option<String>,
+    resource_type: Option<String>,
+}
+
 /// Runs the command in the first line of the body; the other lines are its input.
 async fn command(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> Answer {
     let mut input = lines(request.into_body());
@@ -189,7 +197,8 @@ async fn command(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) ->
             return text(StatusCode::BAD_REQUEST, &message);
         }
     };
-    tracing::info!(%peer, command = command.name(), "administration");
+    let About { tenant, resource_type } = serde_json::from_str(&first).unwrap_or_default();
+    tracing::info!(%peer, command = command.name(), tenant, resource_type, "administration");
     let context = AdminContext { base: (admin.base)(), ..admin.context.clone() };
     let output = start(context, command, input);
     let frames = futures_util::stream::unfold(output, |mut output| async move {

@@ -175,7 +175,7 @@ async fn uses(context: &AdminContext, tenant: &TenantRecord, definition: &Defini
         let page = context.store.resources(tenant.home(), &kind, from, PAGE).await?;
         let Some((last, _)) = page.last() else { return Ok(uses) };
         from = Start::After(*last);
-        for (_, record) in &page {
+        for (_, record) in page.iter() {
             let document = stored_document(record)?;
             uses += u64::from(document.keys().any(|key| key.eq_ignore_ascii_case(definition.urn())));
         }

@@ -87,13 +87,17 @@ impl AuditLog {
         Ok(Self { shared, target, writer: Some(writer) })
     }
 
-    /// Takes a line. Returns at once unless the queue is full, and then when there is room.
-    pub async fn record(&self, record: &AuditRecord<'_>) {
-        // A line is made before the lock is taken, in a buffer that the thread keeps.
+    /// The line of a record, in a buffer that the thread keeps. That of a large body takes its time.
+    pub fn line(record: &AuditRecord<'_>) -> Vec<u8> {
         let mut line = LINE.take();
         line.clear();
         record.write(&mut line);
         line.push(b'\n');
+        line
+    }
+
+    /// Takes a line of [`AuditLog::line`]. Returns at once unless the queue is full, and then when there is room.
+    pub async fn record(&self, mut line: Vec<u8>) {
         self.take(&line).await;
         line.shrink_to(64 * 1024);
         LINE.set(line);
@@ -308,7 +312,7 @@ mod tests {
                 let log = Arc::clone(&log);
                 tokio::spawn(async move {
                     for number in 0..1250 {
-                        log.record(&record(task * 1250 + number)).await;
+                        log.record(AuditLog::line(&record(task * 1250 + number))).await;
                     }
                 })
             })
@@ -328,7 +332,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
         let log = AuditLog::open(file(&path), Arc::default()).unwrap();
-        log.record(&record(1)).await;
+        log.record(AuditLog::line(&record(1))).await;
         drop(log);
         assert_eq!(numbers(&fs::read_to_string(&path).unwrap()), [1]);
         #[cfg(unix)]
@@ -343,13 +347,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (path, moved) = (directory.path().join("audit.jsonl"), directory.path().join("moved"));
         let log = AuditLog::open(file(&path), Arc::default()).unwrap();
-        log.record(&record(1)).await;
+        log.record(AuditLog::line(&record(1))).await;
         log.flush().await;
         fs::rename(&path, &moved).unwrap();
-        log.record(&record(2)).await;
+        log.record(AuditLog::line(&record(2))).await;
         log.flush().await;
         log.reopen().unwrap();
-        log.record(&record(3)).await;
+        log.record(AuditLog::line(&record(3))).await;
         log.flush().await;
         assert_eq!(numbers(&fs::read_to_string(&moved).unwrap()), [1, 2]);
         assert_eq!(numbers(&fs::read_to_string(&path).unwrap()), [3]);
@@ -362,7 +366,7 @@ mod tests {
         let target = Target::File { path: path.clone(), rotation: Some(Rotation { bytes: 1, keep: 2 }) };
         let log = AuditLog::open(target, Arc::default()).unwrap();
         for number in 1..=5 {
-            log.record(&record(number)).await;
+            log.record(AuditLog::line(&record(number))).await;
             log.flush().await;
         }
         let read = |name: &str| numbers(&fs::read_to_string(directory.path().join(name)).unwrap());
@@ -375,7 +379,7 @@ mod tests {
     async fn a_full_disk_is_counted_and_nothing_is_dropped_in_silence() {
         let metrics = Arc::new(AuditMetrics::default());
         let log = AuditLog::open(file("/dev/full"), Arc::clone(&metrics)).unwrap();
-        log.record(&record(1)).await;
+        log.record(AuditLog::line(&record(1))).await;
         drop(log);
         assert!(metrics.write_errors.get() > 0);
     }
@@ -390,7 +394,7 @@ mod tests {
         let large = AuditRecord { body: Document::Bytes(body.as_bytes()), ..record(1) };
         let all = async {
             for _ in 0..10_000 {
-                log.record(&large).await;
+                log.record(AuditLog::line(&large)).await;
             }
         };
         assert!(tokio::time::timeout(Duration::from_secs(1), all).await.is_err());

@@ -6,14 +6,14 @@
 
 use std::fmt::Write as _;
 
-use scim_protocol::{filter, patch, resource::project};
+use scim_protocol::{filter, patch, projection};
 
 use crate::{
     audit, config, cursor, http,
     http::request,
     index,
     operation::{self, members, pace, password},
-    tenant,
+    store, tenant,
 };
 
 /// Some bounds under a heading.
@@ -76,7 +76,7 @@ fn request() -> Vec<Row> {
         number("operations in a PATCH", patch::MAX_OPERATIONS, "413"),
         number(
             "list elements that the operations of a PATCH look at together, each once for each term of a filter",
-            patch::apply::MAX_ELEMENTS_VISITED,
+            patch::MAX_ELEMENTS_VISITED,
             "400 `tooMany`",
         ),
         number(
@@ -105,7 +105,7 @@ fn request() -> Vec<Row> {
         },
         words("depth of JSON", "127", "", "400 `invalidSyntax`"),
         size("length of a filter", filter::MAX_LENGTH, "400 `invalidFilter`"),
-        number("names in `attributes` or `excludedAttributes`", project::MAX_NAMES, "400 `invalidValue`"),
+        number("names in `attributes` or `excludedAttributes`", projection::MAX_NAMES, "400 `invalidValue`"),
         number("depth of a filter (parentheses, brackets, `not`)", filter::MAX_DEPTH, "400 `invalidFilter`"),
         size("length of a cursor", cursor::MAX_LENGTH, "400 `invalidCursor`"),
     ]
@@ -254,7 +254,29 @@ fn work() -> Vec<Row> {
             "others wait",
         ),
         number("passwords that are hashed at a time", password::AT_ONCE, "others wait"),
-        words("commits that wait for the writer", "4,096", "", "who comes later waits for a place"),
+        words(
+            "commits that wait for the writer",
+            "4,096; on PostgreSQL 1,024 of one tenant",
+            "",
+            "who comes later waits for a place",
+        ),
+        size(
+            "resources, or names of members, that one read of the store gives",
+            store::PAGE_BYTES,
+            "the next read goes on",
+        ),
+        setting(
+            "connections to a PostgreSQL database",
+            "store_connections",
+            "who reads waits in line for up to 3 s, then 503 with `Retry-After: 1`",
+        ),
+        words(
+            "of these for reads",
+            "three quarters; of one tenant three quarters of that",
+            "",
+            "others wait in line; the rest is left to writes",
+        ),
+        words("of these for exports and checks", "a quarter", "", "others wait"),
         size("audit log that waits for the disk", audit::MAX_QUEUED, "requests wait"),
         size("audit record of one document", audit::MAX_DOCUMENT, "it is hidden whole"),
         number(

@@ -117,8 +117,8 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String,
         let setting = setting::find(key.get_ref()).ok_or_else(|| wrong(offset, unknown_key(key.get_ref())))?;
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
-            DeValue::Boolean(value) => value.to_string(),
-            DeValue::Integer(value) if value.radix() == 10 => value.as_str().to_owned(),
+            DeValue::Boolean(value) if setting.is_switch() => value.to_string(),
+            DeValue::Integer(value) if value.radix() == 10 && setting.is_number() => value.as_str().to_owned(),
             other => {
                 let kind = other.type_str();
                 let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };

@@ -33,6 +33,11 @@ impl Setting {
     pub fn is_switch(&self) -> bool {
         self.value == SWITCH
     }
+
+    /// Whether a number without a unit is a value of it: a count, or bytes, or seconds.
+    pub fn is_number(&self) -> bool {
+        matches!(self.value, "N" | "SIZE" | "DURATION")
+    }
 }
 
 /// The value of a setting that is on or off.

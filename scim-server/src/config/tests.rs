@@ -73,6 +73,8 @@ fn what_is_wrong_is_named_with_its_line() {
     );
     check_refused("listen = [\"127.0.0.1:1\"]", "scim.toml, line 1: listen is an array; write it as ADDR:PORT");
     check_refused("[listen]\nport = 1", "scim.toml, line 1: listen is a table; write it as ADDR:PORT");
+    check_refused("data = 5", "scim.toml, line 1: data is an integer; write it as DIR");
+    check_refused("log_format = true", "scim.toml, line 1: log_format is a boolean; write it as human|json");
     check_refused("page_size = 1.5", "scim.toml, line 1: page_size is a float; write it as N");
     check_refused(
         "log = \"info\"\nbody_timeout = 30",

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
+use crate::budget::Share;
 pub use crate::render::Aborted as StreamAborted;
 
 /// What a response carries.
@@ -25,8 +26,9 @@ pub enum Body {
     /// All of it, of known length.
     Full(Bytes),
     /// Pieces in order, sent as they come. The body ends when the sender is dropped; an error
-    /// breaks the connection off, so that no client takes half a document for a whole one.
-    Stream(mpsc::Receiver<Result<Bytes, StreamAborted>>),
+    /// breaks the connection off, so that no client takes half a document for a whole one. With it goes the
+    /// memory that the pieces take.
+    Stream(mpsc::Receiver<Result<Bytes, StreamAborted>>, Option<Share>),
 }
 
 /// The writing end of a streamed body.
@@ -37,7 +39,7 @@ impl Body {
     /// least one piece is held.
     pub fn channel(capacity: usize) -> (Sender, Self) {
         let (sender, receiver) = mpsc::channel(capacity.max(1));
-        (sender, Self::Stream(receiver))
+        (sender, Self::Stream(receiver, None))
     }
 
     /// How many bytes it will be, where that is known.
@@ -45,7 +47,7 @@ impl Body {
         match self {
             Self::Empty => Some(0),
             Self::Full(bytes) => Some(bytes.len() as u64),
-            Self::Stream(_) => None,
+            Self::Stream(..) => None,
         }
     }
 }
@@ -70,12 +72,12 @@ impl hyper::body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamAborted>>> {
-        if let Self::Stream(receiver) = &mut *self {
+        if let Self::Stream(receiver, _) = &mut *self {
             return receiver.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)));
         }
         match mem::take(&mut *self) {
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Self::Empty | Self::Stream(_) => Poll::Ready(None),
+            Self::Empty | Self::Stream(..) => Poll::Ready(None),
         }
     }
 

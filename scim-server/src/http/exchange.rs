@@ -11,7 +11,7 @@ use std::{
 use hyper::{
     Method, Request, Response, Version,
     body::{Body as _, Incoming},
-    header::{AUTHORIZATION, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, DATE, HeaderName, HeaderValue},
     http::request::Parts,
 };
 use scim_protocol::{
@@ -97,6 +97,7 @@ fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
     let arrival = Arrival { id: request_id(at), at, address: peer.address.ip().to_canonical(), peer: peer.clone() };
     let mut response = response::error(&error, request::SCIM_JSON, false);
     name(&mut response, arrival.id);
+    date(&mut response, at);
     let status = response.status().as_u16();
     service.metrics.requests.observe(Operation::Unknown, status, Duration::ZERO);
     let (service, id) = (Arc::clone(service), arrival.id);
@@ -105,6 +106,15 @@ fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
         service.record(&parts, &arrival, &Notes::new(None), &Response::default(), Some(&error)).await;
     }));
     response
+}
+
+/// Says when the answer was made (RFC 9110 §6.6.1), where hyper does not do it.
+fn date(response: &mut Response<Body>, at: Timestamp) {
+    let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok();
+    let text = at.and_then(|at| jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
+    if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+        response.headers_mut().insert(DATE, value);
+    }
 }
 
 /// Gives the answer the request's id.
@@ -194,6 +204,7 @@ impl Service {
         authorise(&caller, &parts.method, &target)?;
         let within = self.settings.load().request_timeout;
         let pace = Pace::of_client(&self.operations.lanes, caller.tenant().id, notes.client.clone(), within);
+        notes.pace = Some(Arc::clone(&pace));
         let context = Context { caller, base, request: Some(id), pace };
         let answer = self.operate(&context, &target, parts, incoming, notes).await;
         let answer = answer.map_err(|error| profile::phrase(context.caller.tenant(), error))?;
@@ -282,7 +293,8 @@ impl Service {
                 target.require(parts.method.as_str())?;
                 profile::require_bulk(context.caller.tenant())?;
                 self.operations.require_bulk()?;
-                let bulk = BulkRequest::parse(self.body(context, parts, incoming, notes).await?)?;
+                let body = self.body(context, parts, incoming, notes).await?;
+                let bulk = context.pace.whole(|| BulkRequest::parse(body)).await??;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
             }

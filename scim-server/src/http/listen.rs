@@ -111,6 +111,11 @@ pub trait Answers: Clone + Send + Sync + 'static {
 
     /// Whether connections from there carry requests of many clients.
     fn is_proxy(&self, address: IpAddr) -> bool;
+
+    /// Whether HTTP can write the machine's time in a `Date` header.
+    fn is_clock_set(&self) -> bool {
+        SystemClock::is_set()
+    }
 }
 
 /// How far the server's life has come, as connections are told.
@@ -243,7 +248,7 @@ impl<S> Shared<S> {
 impl<S: Answers> Shared<S> {
     /// Who is there; `None` when the address has as many connections as it may have without a token.
     fn welcome(&self, address: SocketAddr) -> Option<Peer> {
-        if !SystemClock::is_set() {
+        if !self.service.is_clock_set() {
             // hyper would panic over the Date of its answer.
             if let Some(times) = self.crowded.tell() {
                 tracing::error!(

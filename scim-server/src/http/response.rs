@@ -28,7 +28,7 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
     };
     let body = match answer.content {
         Content::Nothing => Body::Empty,
-        Content::Pieces(pieces) => Body::Stream(pieces),
+        Content::Pieces(pieces) => Body::Stream(pieces, answer.share),
         Content::Whole(bytes) => match answer.share {
             // The memory counts until the last byte of it is sent, or the client has gone.
             Some(share) => Body::Full(Bytes::from_owner(Counted { bytes, _share: share })),

@@ -45,7 +45,7 @@ pub struct Answer {
     pub version: Option<u64>,
     /// The representation.
     pub content: Content,
-    /// The memory that a page takes until it is sent.
+    /// The memory that the content takes until it is sent.
     pub share: Option<Share>,
 }
 
@@ -94,6 +94,9 @@ impl Operations {
             }));
             Content::Pieces(pieces)
         } else {
+            let mut share = self.budget.share(context.caller.tenant().id);
+            share.count(record.bytes());
+            answer.share = Some(share);
             let mut out = Out::default();
             out.buffer.reserve(record.body.visible.len() + META_BYTES);
             self.renderer(context).resource(&mut out, view, key.id, &record, &groups).await?;

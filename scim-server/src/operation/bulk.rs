@@ -106,8 +106,14 @@ impl Operations {
         settled: bool,
     ) -> Option<String> {
         let (method, bulk_id) = (operation.method, operation.bulk_id.clone());
-        let later = if settled { Vec::new() } else { run.postpone(&mut operation) };
-        let resolved = run.resolve(&mut operation);
+        let resolve = || {
+            let later = if settled { Vec::new() } else { run.postpone(&mut operation) };
+            (later, run.resolve(&mut operation))
+        };
+        let (later, resolved) = match context.pace.whole(resolve).await {
+            Ok((later, resolved)) => (later, resolved),
+            Err(late) => (Vec::new(), Err(late)),
+        };
         // What failed is named too, unless it was to be made (RFC 7644 §3.7.3).
         let target = target_of(context, &operation).filter(|_| resolved.is_ok());
         let done = match resolved {

@@ -2,7 +2,7 @@
 
 use scim_protocol::{
     Error, ErrorKind,
-    discovery::{self, AuthenticationScheme, Bulk, Features, Filter, Pagination, PaginationMethod, Supported},
+    discovery::{self, AuthenticationScheme, Bulk, Features, FilterSupport, Pagination, PaginationMethod, Supported},
     message::LIST_RESPONSE_SCHEMA,
 };
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ impl Operations {
                 max_operations: if bulk { self.limits.bulk_operations as u64 } else { 0 },
                 max_payload_size: if bulk { bulk_body as u64 } else { 0 },
             },
-            filter: Filter { supported: true, max_results: u64::from(page) },
+            filter: FilterSupport { supported: true, max_results: u64::from(page) },
             change_password: Supported { supported: profile::has_passwords(tenant) },
             sort: Supported { supported: true },
             etag: Supported { supported: true },

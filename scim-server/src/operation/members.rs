@@ -145,13 +145,13 @@ impl Operations {
             loop {
                 let page = self.store.members(group, after, PAGE, false).await?;
                 context.pace.step(page.len() / MEMBERS_OF_A_STEP).await?;
-                for member in &page {
+                for member in page.iter() {
                     if decided.named.get(&member.id) != Some(&true) {
                         writes.push(Write::Leave(edge(group, &member.resource_type, member.id)));
                     }
                 }
                 match page.last() {
-                    Some(last) if page.len() == PAGE => after = Some(last.id),
+                    Some(last) if !page.done => after = Some(last.id),
                     _ => break,
                 }
             }
@@ -205,7 +205,7 @@ impl Operations {
         let mut after = None;
         while !decided.cleared {
             let page = self.store.members(group, after, PAGE, true).await?;
-            for member in &page {
+            for member in page.iter() {
                 decided.visit(terms)?;
                 context.pace.step(1 + terms / TERMS_OF_A_STEP).await?;
                 let display = std::str::from_utf8(&member.display).unwrap_or_default();
@@ -214,7 +214,7 @@ impl Operations {
                 }
             }
             match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(last.id),
+                Some(last) if !page.done => after = Some(last.id),
                 _ => break,
             }
         }

@@ -7,7 +7,7 @@ use scim_protocol::{
     Error, Resource, dialect,
     message::Query,
     patch::{self, Operation},
-    resource::specified,
+    projection::specified,
     schema::ResourceType,
 };
 use serde_json::{Map, Value};
@@ -134,10 +134,15 @@ impl Operations {
         let mut after = record.clone();
         if document_changes {
             let specs = tenant.index_specs(&rt.name);
-            let draft = context.pace.whole(|| Draft::new(key, &new, rt, specs)).await??;
-            let before: BTreeSet<_> = index::entries(key, old.document(), specs);
-            self.limits.check_entries(&draft, before.len())?;
-            commit.writes.extend(index::difference(&before, &draft.entries));
+            let prepare = || -> Result<_, Error> {
+                let draft = Draft::new(key, &new, rt, specs)?;
+                let before: BTreeSet<_> = index::entries(key, old.document(), specs);
+                self.limits.check_entries(&draft, before.len())?;
+                let changes: Vec<_> = index::difference(&before, &draft.entries).collect();
+                Ok((draft, changes))
+            };
+            let (draft, changes) = context.pace.whole(prepare).await??;
+            commit.writes.extend(changes);
             commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
             after.body = draft.body;
         }
@@ -163,7 +168,7 @@ fn patched(
         return Ok(resource.clone());
     }
     let tenant = context.caller.tenant();
-    let modified = resource.modify(operations, rt)?;
+    let modified = patch::apply(resource, operations, rt)?;
     profile::check_resource(tenant, rt, &modified)?;
     Ok(modified)
 }

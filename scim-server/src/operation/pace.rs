@@ -5,12 +5,11 @@
 //! turn: so many scans of a tenant go on at a time, and of all scans so many are on a processor; whoever
 //! waits longest is next. A request of less than a slice, as nearly all are, waits for nobody.
 //!
-//! What cannot stand back, because it is one call (the reading of a body of megabytes, its validation, a
-//! PATCH that compares a thousand values with each of its filters), goes to a thread of its own, a few at a
-//! time, and of one tenant half as many.
+//! What cannot stand back, because it is one call (the reading of a large body, its validation, its line in
+//! the audit log, a PATCH that compares a thousand values with each of its filters), goes to a thread of its
+//! own, a few at a time, and of one tenant half as many.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -26,15 +25,16 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::store::TenantId;
+use crate::{store::TenantId, turns::Turns};
 
 /// Steps after which work stands back: some milliseconds. A step is a document of a kilobyte that is read
 /// and looked at, a member, or a term of a filter that is tried.
 pub const SLICE: usize = 512;
 /// Scans of one tenant that go on at a time.
 pub const SCANS: usize = 4;
-/// A body of more bytes than this is read and validated on a thread of its own.
-pub const LARGE: usize = 256 * 1024;
+/// A body of more bytes than this is read and validated on a thread of its own. Below, each step of it takes
+/// less than a millisecond or two.
+pub const LARGE: usize = 64 * 1024;
 /// Comparisons that count as much as that.
 const COMPARISONS: usize = 16 * 1024;
 /// The shortest operation, and the shortest term of a filter (`or a pr`), in bytes: what is compared with
@@ -48,9 +48,9 @@ pub struct Lanes {
     /// Large bodies that are worked on.
     large: Semaphore,
     /// The scans of each tenant.
-    scans: Shares,
+    scans: Turns,
     /// The large bodies of each tenant, whose others wait without standing in the way of other tenants'.
-    bodies: Shares,
+    bodies: Turns,
 }
 
 impl Default for Lanes {
@@ -60,32 +60,9 @@ impl Default for Lanes {
         Self {
             running: Arc::new(Semaphore::new(processors)),
             large: Semaphore::new(processors / 2),
-            scans: Shares::of_each(SCANS),
-            bodies: Shares::of_each((processors / 4).max(1)),
+            scans: Turns::of_each(SCANS),
+            bodies: Turns::of_each((processors / 4).max(1)),
         }
-    }
-}
-
-/// How much of something each tenant may do at a time. Who does nothing takes no room here.
-struct Shares {
-    each: usize,
-    tenants: Mutex<HashMap<TenantId, Weak<Semaphore>>>,
-}
-
-impl Shares {
-    fn of_each(each: usize) -> Self {
-        Self { each, tenants: Mutex::default() }
-    }
-
-    fn of(&self, tenant: TenantId) -> Arc<Semaphore> {
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = tenants.get(&tenant).and_then(Weak::upgrade) {
-            return share;
-        }
-        tenants.retain(|_, share| share.strong_count() > 0);
-        let share = Arc::new(Semaphore::new(self.each));
-        tenants.insert(tenant, Arc::downgrade(&share));
-        share
     }
 }
 
@@ -197,10 +174,20 @@ impl Pace {
         let _share = self.in_time(self.lanes.bodies.of(self.tenant).acquire_owned()).await?.map_err(Error::internal)?;
         let _turn = self.in_time(self.lanes.large.acquire()).await?.map_err(Error::internal)?;
         self.check()?;
-        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => Ok(task::block_in_place(work)),
-            _ => Ok(work()),
+        Ok(aside(work))
+    }
+
+    /// The same for work on so many bytes that is done in any case, however late it is and whoever has gone: a
+    /// line of the audit log.
+    pub async fn always<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
+        if bytes <= LARGE {
+            return work();
         }
+        let share = self.lanes.bodies.of(self.tenant).acquire_owned().await;
+        let turn = self.lanes.large.acquire().await;
+        let done = aside(work);
+        drop((share, turn));
+        done
     }
 
     async fn take_turn(&self) -> Result<(), Error> {
@@ -228,6 +215,14 @@ impl Pace {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does it where it holds up none of the threads that serve requests.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => task::block_in_place(work),
+        _ => work(),
     }
 }
 
@@ -315,7 +310,7 @@ mod tests {
             pace.rest();
         }
         drop(paces);
-        assert!(lanes.scans.of(OTHER).available_permits() == SCANS && lanes.scans.tenants.lock().unwrap().len() == 1);
+        assert!(lanes.scans.of(OTHER).available_permits() == SCANS && lanes.scans.tenants() == 1);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -331,7 +326,7 @@ mod tests {
         let lanes: Arc<Lanes> = Arc::default();
         let pace = Pace::of_client(&lanes, TENANT, None, Duration::from_millis(1));
         pace.carries(100 * TERM);
-        let _busy = lanes.bodies.of(TENANT).acquire_many_owned(u32::try_from(lanes.bodies.each).unwrap()).await;
+        let _busy = lanes.bodies.of(TENANT).acquire_many_owned(u32::try_from(lanes.bodies.each()).unwrap()).await;
         assert_eq!(pace.whole_against(COMPARISONS / 100, || 1).await.unwrap(), 1);
         let waits = pace.whole_against(COMPARISONS / 100 + 1, || 2).await;
         assert_eq!(waits.unwrap_err().kind(), ErrorKind::TooMany);
@@ -339,5 +334,21 @@ mod tests {
         let other = Pace::new(&lanes, OTHER);
         other.carries(LARGE + 1);
         assert_eq!(other.whole(|| 3).await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_must_be_done_waits_for_its_turn_and_is_never_given_up() {
+        let lanes: Arc<Lanes> = Arc::default();
+        let pace = Pace::of_client(&lanes, TENANT, Some(Weak::new()), Duration::ZERO);
+        let busy = lanes.bodies.of(TENANT).acquire_many_owned(u32::try_from(lanes.bodies.each()).unwrap()).await;
+        assert_eq!(pace.always(LARGE, || 1).await, 1);
+        let mut waits = Box::pin(pace.always(LARGE + 1, || 2));
+        tokio::select! {
+            biased;
+            _ = &mut waits => panic!("it is somebody else's turn"),
+            () = std::future::ready(()) => {}
+        }
+        drop(busy);
+        assert_eq!(waits.await, 2);
     }
 }

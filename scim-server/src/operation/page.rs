@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use scim_protocol::{Error, ErrorKind, filter::BoundFilter, resource::project::Projection, schema::ResourceType};
+use scim_protocol::{Error, ErrorKind, filter::BoundFilter, projection::Projection, schema::ResourceType};
 use serde_json::{Map, Value};
 
 use super::{
@@ -14,40 +14,35 @@ use super::{
     pace::Pace,
 };
 use crate::{
+    budget::Share,
     index,
     membership::has_members,
     plan::{Plan, Source},
     render::{META_BYTES, Renderer, View},
-    store::{IndexRange, IndexValue, Position, Record, ResourceId, ResourceKey, Start, TypeName, Values},
+    store::{
+        IndexRange, IndexValue, Page, Position, Record, ResourceId, ResourceKey, Start, TenantId, TypeName, Values,
+    },
     tenant::IndexSpec,
 };
 
-/// How many candidates are read from the store at a time, at most.
+/// How many candidates are read from the store at a time, at most; the store bounds their bytes.
 const BATCH: usize = 256;
-/// How many are read before it is known how large they are.
-const FIRST: usize = 128;
-/// How many bytes of them are read at a time, as far as can be foreseen.
-const BATCH_BYTES: usize = 2 << 20;
 /// How many candidates that need not be looked at are one step.
 const EXACT_OF_A_STEP: usize = 8;
 /// How many terms of a filter that are tried on a candidate are as much work as its reading.
 const TERMS_OF_A_READING: usize = 64;
 
-/// How many to read at a time, when the last so many had so many bytes.
-fn batch(read: usize, bytes: usize) -> usize {
-    let each = bytes.checked_div(read).unwrap_or_default().max(1);
-    (BATCH_BYTES / each).clamp(1, BATCH)
-}
-
-/// What a page still takes: so many resources, and so many bytes of them, but always one.
+/// What a page still takes: so many resources, and so many bytes of them, but always one. What it has taken
+/// counts in the memory of all requests.
 pub(super) struct Room {
     count: usize,
     bytes: usize,
+    share: Share,
 }
 
 impl Room {
-    pub fn new(count: usize, bytes: usize) -> Self {
-        Self { count, bytes }
+    pub fn new(count: usize, bytes: usize, share: Share) -> Self {
+        Self { count, bytes, share }
     }
 
     /// How many resources it takes at most.
@@ -59,17 +54,23 @@ impl Room {
         self.count() == 0
     }
 
-    /// How many of its resources to read at a time, when these were read.
-    pub fn batch(&self, read: &[Match]) -> usize {
-        let bytes = read.iter().map(|one| size(&one.record)).sum();
-        let known = if read.is_empty() { FIRST } else { batch(read.len(), bytes) };
-        known.min(self.count).max(1)
+    /// How many of its resources to read at a time.
+    pub fn batch(&self) -> usize {
+        self.count.clamp(1, BATCH)
     }
 
-    /// Takes one resource; the one that goes beyond the bytes is the last.
-    pub fn take(&mut self, record: &Record) {
+    /// Takes one resource; the one that goes beyond the bytes is the last. Fails when there is no memory.
+    pub fn take(&mut self, record: &Record) -> Result<(), Error> {
+        let size = size(record);
+        self.share.grow(size)?;
         self.count = self.count.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(size(record));
+        self.bytes = self.bytes.saturating_sub(size);
+        Ok(())
+    }
+
+    /// The memory of what was taken, which counts until it is given back.
+    pub fn into_share(self) -> Share {
+        self.share
     }
 }
 
@@ -105,6 +106,8 @@ struct Candidates {
 pub(super) struct Walk<'a> {
     operations: &'a Operations,
     renderer: Renderer<'a>,
+    /// Whose memory it takes.
+    tenant: TenantId,
     target: &'a Target,
     /// What each candidate is held against, and what of it that looks at; nothing where the plan says all
     /// that the filter says: the store has looked whether the record has the value by which it was found.
@@ -112,9 +115,10 @@ pub(super) struct Walk<'a> {
     pace: &'a Pace,
     /// How much work it is to look at a kilobyte of a candidate, in steps.
     cost: usize,
-    /// How many candidates are read at a time, now and at most.
+    /// How many candidates are read at a time.
     batch: usize,
-    most: usize,
+    /// The memory of the candidates that were read last.
+    read: Option<Share>,
     /// The ids that narrow sources have found, once they were asked.
     ids: Option<VecDeque<ResourceId>>,
     /// The resources that a walk over a prefix has met.
@@ -140,14 +144,15 @@ impl<'a> Walk<'a> {
         Self {
             operations,
             renderer: operations.renderer(context),
+            tenant: context.caller.tenant().id,
             filter: target.filter.as_ref().filter(|_| !target.plan.exact).map(|filter| (filter, filter_view(target))),
             members: target.filter.as_ref().map(MemberFilter::of).filter(|members| !members.is_empty()),
             prefix: prefix(context, target),
             pace: &context.pace,
             cost: 1 + target.filter.as_ref().map_or(0, BoundFilter::terms) / TERMS_OF_A_READING,
             target,
-            batch: FIRST,
-            most: BATCH,
+            batch: BATCH,
+            read: None,
             ids: None,
             met: HashSet::new(),
             after,
@@ -159,8 +164,7 @@ impl<'a> Walk<'a> {
     /// Where every candidate matches, reads no more of them at a time than are wanted.
     pub fn wanting(mut self, matches: usize) -> Self {
         if self.target.plan.exact {
-            self.most = matches.clamp(1, BATCH);
-            self.batch = self.batch.min(self.most);
+            self.batch = matches.clamp(1, BATCH);
         }
         self
     }
@@ -184,7 +188,9 @@ impl<'a> Walk<'a> {
         }
         let mut matches = Vec::with_capacity(found.len());
         let bytes = found.iter().filter_map(|(_, record)| record.as_ref()).map(size).sum();
-        self.batch = batch(found.len(), bytes).min(self.most);
+        // What was read before is with whoever takes the matches by now.
+        self.read = None;
+        self.read.insert(self.operations.budget.share(self.tenant)).grow(bytes)?;
         if self.filter.is_none() {
             self.pace.step(found.len().div_ceil(EXACT_OF_A_STEP)).await?;
         }
@@ -276,14 +282,13 @@ impl<'a> Walk<'a> {
             Source::All => {
                 let start = after_id.map_or(Start::Offset(0), Start::After);
                 let page = store.resources(tenant, &target.name, start, most).await?;
-                let done = page.len() < most;
+                let done = page.done;
                 let found = page.into_iter().map(|(id, record)| (by_id(id), Some(record))).collect();
                 Ok(Candidates { found, done })
             }
             Source::Index(range) => {
-                let found = store.indexed(range, self.after.as_ref(), most).await?;
-                let done = found.len() < most;
-                Ok(Candidates { found, done })
+                let Page { items, done } = store.indexed(range, self.after.as_ref(), most).await?;
+                Ok(Candidates { found: items, done })
             }
             Source::MembersOf(group) => self.members_of(*group, after_id, most).await,
             source @ (Source::Ids(_) | Source::GroupsOf(_) | Source::Union(_)) => {
@@ -343,7 +348,7 @@ impl<'a> Walk<'a> {
             if page.is_empty() {
                 continue;
             }
-            let done = page.len() < most;
+            let done = page.done;
             // Members of another type take part as positions, so that the walk gets past them.
             let found = self.records(page.into_iter().map(|member| member.id).collect()).await?;
             return Ok(Candidates { found, done });

@@ -15,14 +15,15 @@ use scim_protocol::{
 use super::{
     Answer, Content, Context, Operations, Outcome,
     list::Listing,
-    page::{Match, Room, Target, Walk, by_id, size, too_many},
+    page::{Match, Room, Target, Walk, by_id, too_many},
     view,
 };
 use crate::{
+    budget::Share,
     cursor::{Cursor, Fingerprint},
     plan::{Plan, Scope, Source, plan},
     profile,
-    render::{META_BYTES, Out, Renderer, STREAM_MEMBERS},
+    render::{META_BYTES, Out, PIECE_BYTES, PIECES_HELD, Renderer, STREAM_MEMBERS},
     store::{Position, Start},
 };
 
@@ -38,6 +39,8 @@ pub(super) struct Found {
     pub start: Option<u64>,
     pub next: Option<Cursor>,
     pub previous: Option<Cursor>,
+    /// The memory that the matches take, until they are sent.
+    pub share: Option<Share>,
 }
 
 impl Operations {
@@ -87,8 +90,8 @@ impl Operations {
         self.list(context, &targets, found, fingerprint, query.count).await
     }
 
-    pub(super) fn room(&self, count: usize) -> Room {
-        Room::new(count, self.limits.page_bytes)
+    pub(super) fn room(&self, context: &Context, count: usize) -> Room {
+        Room::new(count, self.limits.page_bytes, self.budget.share(context.caller.tenant().id))
     }
 
     fn page_size(&self, context: &Context, asked: Option<u32>) -> usize {
@@ -106,7 +109,7 @@ impl Operations {
         let mut found = Found { total: Some(0), start: Some(start), ..Found::default() };
         let mut skip = start.saturating_sub(1);
         let mut examined = 0;
-        let mut room = self.room(count);
+        let mut room = self.room(context, count);
         for (ordinal, target) in targets.iter().enumerate() {
             let (total, matches) = if target.filter.is_none() && target.plan.source == Source::All {
                 self.unfiltered(target, context, skip, &mut room).await?
@@ -117,6 +120,7 @@ impl Operations {
             found.total = found.total.map(|sum| sum + total);
             found.matches.extend(matches.into_iter().map(|m| (ordinal, m)));
         }
+        found.share = Some(room.into_share());
         Ok(found)
     }
 
@@ -132,19 +136,18 @@ impl Operations {
         let mut matches = Vec::new();
         let mut start = Start::Offset(skip);
         while skip < total && !room.is_full() {
-            let most = room.batch(&matches);
-            let page = self.store.resources(context.caller.tenant().home, &target.name, start, most).await?;
-            context.pace.step(page.len() / 8).await?;
+            let page = self.store.resources(context.caller.tenant().home, &target.name, start, room.batch()).await?;
+            let (read, done) = (page.len(), page.done);
             let Some((last, _)) = page.last() else { break };
-            let done = page.len() < most;
             start = Start::After(*last);
             for (id, record) in page {
                 if room.is_full() {
                     break;
                 }
-                room.take(&record);
+                room.take(&record)?;
                 matches.push(Match { position: by_id(id), record });
             }
+            context.pace.step(read / 8).await?;
             if done {
                 break;
             }
@@ -167,7 +170,7 @@ impl Operations {
         while let Some(batch) = walk.next().await? {
             for found in batch {
                 if total >= skip && !room.is_full() {
-                    room.take(&found.record);
+                    room.take(&found.record)?;
                     matches.push(found);
                 }
                 total += 1;
@@ -223,7 +226,7 @@ impl Operations {
         let mut ordinal = cursor.as_ref().map_or(0, |cursor| usize::from(cursor.type_ordinal));
         let mut after = cursor.map(|cursor| cursor.position);
         let mut examined = 0;
-        let mut room = self.room(count);
+        let mut room = self.room(context, count);
         'types: while let Some(target) = targets.get(ordinal) {
             let mut walk =
                 Walk::new(self, context, target, after.take(), examined).wanting(room.count().saturating_add(1));
@@ -233,7 +236,7 @@ impl Operations {
                         found.next = found.matches.last().map(|(ordinal, last)| forward(*ordinal, &last.position));
                         break 'types;
                     }
-                    room.take(&one.record);
+                    room.take(&one.record)?;
                     found.matches.push((ordinal, one));
                 }
                 if walk.spent() {
@@ -244,6 +247,7 @@ impl Operations {
             examined = walk.examined;
             ordinal += 1;
         }
+        found.share = Some(room.into_share());
         found.total = self.cursor_total(context, targets, &found, first).await?;
         if let ([target], Some((_, item)), false) = (targets, found.matches.first(), first)
             && natural(target)
@@ -264,18 +268,17 @@ impl Operations {
         let ([target], tenant) = (targets, context.caller.tenant().home) else { return Ok(Found::default()) };
         let mut found = Found { total: Some(self.store.count(tenant, &target.name).await?), ..Found::default() };
         // From the last on, as each batch is nearer to the beginning than the one before.
-        let (mut backward, mut room, mut before) = (Vec::new(), self.room(count), cursor.position.id);
+        let (mut backward, mut room, mut before) = (Vec::new(), self.room(context, count), cursor.position.id);
         while !room.is_full() {
-            let most = room.batch(&backward);
-            let page = self.store.resources(tenant, &target.name, Start::Before(before), most).await?;
+            let page = self.store.resources(tenant, &target.name, Start::Before(before), room.batch()).await?;
             let Some((first, _)) = page.first() else { break };
-            let done = page.len() < most;
+            let done = page.done;
             before = *first;
             for (id, record) in page.into_iter().rev() {
                 if room.is_full() {
                     break;
                 }
-                room.take(&record);
+                room.take(&record)?;
                 backward.push(Match { position: by_id(id), record });
             }
             if done {
@@ -289,6 +292,7 @@ impl Operations {
             }
         }
         found.matches = backward.into_iter().rev().map(|one| (0, one)).collect();
+        found.share = Some(room.into_share());
         Ok(found)
     }
 
@@ -333,30 +337,41 @@ impl Operations {
             next_cursor: seal(found.next)?,
             previous_cursor: seal(found.previous)?,
         };
+        let views = targets.iter().map(|target| target.view.clone()).collect();
+        let listing = Listing::new(&self.renderer(context), views, found.matches).await?;
+        let (documents, largest) = listing.bytes();
+        let share = found.share.unwrap_or_else(|| self.budget.share(context.caller.tenant().id));
+        if documents > PIECE_BYTES || listing.members() > STREAM_MEMBERS {
+            return Ok(self.stream(
+                context,
+                listing,
+                &envelope.opening(),
+                share,
+                PIECES_HELD * largest.max(PIECE_BYTES),
+            ));
+        }
         let mut out = Out::default();
-        let documents: usize = found.matches.iter().map(|(_, found)| size(&found.record)).sum();
-        let mut share = self.budget.share(context.caller.tenant().id);
-        share.grow(documents)?;
         out.buffer.reserve(documents + META_BYTES);
         out.text(&envelope.opening());
-
-        let views: Vec<_> = targets.iter().map(|target| target.view.clone()).collect();
-        let members = |(ordinal, found): &(usize, Match)| Some(views.get(*ordinal)?.members(&found.record));
-        let listed: u64 = found.matches.iter().filter_map(members).sum();
-        if listed > STREAM_MEMBERS {
-            let (mut stream, pieces) = Out::stream();
-            stream.buffer = out.buffer;
-            let (store, context) = (self.store.clone(), context.clone());
-            tokio::spawn(crate::log::within_same(async move {
-                let _share = share;
-                let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
-                let result = Listing { renderer, views, matches: found.matches }.write(&mut stream).await;
-                stream.finish(result).await;
-            }));
-            return Ok(Answer::plain(Outcome::Ok, Content::Pieces(pieces)));
-        }
-        Listing { renderer: self.renderer(context), views, matches: found.matches }.write(&mut out).await?;
+        let share = listing.write(self.renderer(context), &mut out, share).await?;
         Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer)) })
+    }
+
+    /// A page that is written while it is sent. Of its memory so many bytes count until the last piece has gone,
+    /// since they are on their way; the rest goes back as documents are written.
+    fn stream(&self, context: &Context, listing: Listing, opening: &str, mut share: Share, held: usize) -> Answer {
+        // Whoever reads slowly holds up no scan.
+        context.pace.rest();
+        let held = share.split(held);
+        let (mut out, pieces) = Out::stream();
+        out.text(opening);
+        let (store, context) = (self.store.clone(), context.clone());
+        tokio::spawn(crate::log::within_same(async move {
+            let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
+            let result = listing.write(renderer, &mut out, share).await;
+            out.finish(result.map(drop)).await;
+        }));
+        Answer { share: Some(held), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
     }
 }
 

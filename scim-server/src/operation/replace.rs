@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scim_protocol::{Error, Resource, dialect, message::Query, resource::specified, schema::ResourceType};
+use scim_protocol::{Error, Resource, dialect, message::Query, projection::specified, schema::ResourceType};
 use serde_json::Value;
 
 use super::{Answer, Context, Operations, Outcome, Preconditions, modify::Change, view_of_write};

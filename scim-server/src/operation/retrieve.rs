@@ -23,6 +23,8 @@ impl Operations {
         if condition.if_none_match.names(record.header.version) == Some(true) {
             return Ok(Answer::about(context, Outcome::NotModified, &key, record.header.version));
         }
+        // Whoever reads much and takes it slowly is told so before anything is made of it.
+        self.budget.share(context.caller.tenant().id).grow(record.bytes())?;
         self.show(context, Outcome::Ok, &key, record, &view).await
     }
 }

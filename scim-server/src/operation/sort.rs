@@ -68,8 +68,8 @@ impl Operations {
     ) -> Result<Found, Error> {
         let sorted = self.sorted(context, targets, query).await?;
         let skip = usize::try_from(start.saturating_sub(1)).unwrap_or(usize::MAX);
-        let (matches, _) = self.read(context, targets, sorted.get(skip..).unwrap_or_default(), count).await?;
-        Ok(Found { matches, total: Some(sorted.len() as u64), start: Some(start), ..Found::default() })
+        let (found, _) = self.read(context, targets, sorted.get(skip..).unwrap_or_default(), count).await?;
+        Ok(Found { total: Some(sorted.len() as u64), start: Some(start), ..found })
     }
 
     pub(super) async fn sorted_cursor(
@@ -88,13 +88,13 @@ impl Operations {
             sorted.partition_point(|one| at(one) != Ordering::Greater)
         });
         let rest = sorted.get(skip..).unwrap_or_default();
-        let (matches, read) = self.read(context, targets, rest, count).await?;
+        let (found, read) = self.read(context, targets, rest, count).await?;
         let next = rest
             .get(..read)
             .and_then(<[_]>::last)
             .filter(|_| rest.len() > read)
             .map(|last| forward(last.ordinal, &Position { value: last.key.clone(), id: last.position.id }));
-        Ok(Found { matches, total: Some(sorted.len() as u64), next, ..Found::default() })
+        Ok(Found { total: Some(sorted.len() as u64), next, ..found })
     }
 
     /// All matches, in order.
@@ -151,12 +151,14 @@ impl Operations {
         targets: &[Target],
         sorted: &[Sorted],
         count: usize,
-    ) -> Result<(Vec<(usize, Match)>, usize), Error> {
-        let mut matches = Vec::new();
-        let mut room = self.room(count);
+    ) -> Result<(Found, usize), Error> {
+        let mut found = Found::default();
+        let mut room = self.room(context, count);
+        let mut took = sorted.len().min(count);
         for (read, one) in sorted.iter().take(count).enumerate() {
             if room.is_full() {
-                return Ok((matches, read));
+                took = read;
+                break;
             }
             let Some(target) = targets.get(one.ordinal) else { continue };
             let key = ResourceKey {
@@ -165,11 +167,12 @@ impl Operations {
                 id: one.position.id,
             };
             if let Some(record) = self.store.get(&key).await? {
-                room.take(&record);
-                matches.push((one.ordinal, Match { position: one.position.clone(), record }));
+                room.take(&record)?;
+                found.matches.push((one.ordinal, Match { position: one.position.clone(), record }));
             }
         }
-        Ok((matches, sorted.len().min(count)))
+        found.share = Some(room.into_share());
+        Ok((found, took))
     }
 }
 

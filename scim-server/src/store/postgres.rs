@@ -3,28 +3,27 @@
 //! The processes hold nothing that another would miss and never speak to each other; whatever must
 //! be decided by one is decided in the database. [`statement`] has every statement that is sent.
 //! Reads are one statement each ([`read`]); commits are decided here on facts that were read under
-//! the tenant's lock ([`group`], [`draft`]), in two round trips. Only plain SQL is used: no
+//! the tenant's lock ([`group_commit`], [`draft`]), in two round trips. Only plain SQL is used: no
 //! functions, triggers, advisory locks or extensions.
 
 mod check;
+mod connect_error;
 mod connections;
-mod draft;
-mod fault;
-mod gather;
-mod group;
-mod layers;
+mod error;
+mod group_commit;
 mod migrate;
+mod overlay;
 mod pipeline;
 #[cfg(test)]
 mod plans;
+mod prefetch;
 mod range;
 mod read;
-mod refusal;
-mod save;
+mod scan;
 mod statement;
 mod sweep;
 mod transfer;
-mod walk;
+mod write;
 
 use std::sync::{
     Arc,
@@ -36,9 +35,15 @@ use scim_protocol::Timestamp;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 pub use self::connections::Options;
-use self::{connections::Connections, fault::unavailable, gather::column, group::Writer, read::Reader};
+use self::{
+    connections::{Connections, Turn},
+    error::unavailable,
+    group_commit::Writer,
+    prefetch::column,
+    read::Reader,
+};
 use super::{
-    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Position, Record, Reference, ResourceId,
+    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Page, Position, Record, Reference, ResourceId,
     ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
@@ -90,7 +95,7 @@ impl PostgresStore {
     pub async fn open(options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let metrics = Arc::<StoreMetrics>::default();
         let connections = Connections::new(options, Arc::clone(&metrics)).map_err(OpenError::Options)?;
-        let found = migrate::current(&connections.get().await?).await?;
+        let found = migrate::current(&connections.get(Turn::Write).await?).await?;
         if found > migrate::NEWEST {
             return Err(OpenError::Newer { found });
         }
@@ -108,7 +113,7 @@ impl PostgresStore {
     /// the steps that were missing. Several processes may do so at once.
     pub async fn migrate(options: &Options, clock: &dyn Clock) -> Result<Vec<&'static str>, OpenError> {
         let connections = Connections::new(options, Arc::default()).map_err(OpenError::Options)?;
-        let mut connection = connections.get().await?;
+        let mut connection = connections.get(Turn::Write).await?;
         let found = migrate::current(&connection).await?;
         if found > migrate::NEWEST {
             return Err(OpenError::Newer { found });
@@ -119,14 +124,14 @@ impl PostgresStore {
     /// Has the database look at what its tables hold. Without that it is slower, and nothing else.
     async fn inform_planner(&self) {
         for sql in statement::ANALYZE {
-            if let Err(error) = self.reader.query(sql, &[]).await {
+            if let Err(error) = self.reader.query(TenantId::SYSTEM, sql, &[]).await {
                 tracing::debug!(error = &error as &dyn std::error::Error, sql, "the planner was not informed");
             }
         }
     }
 
     async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
-        let rows = self.reader.query(statement::TENANTS, &[]).await?;
+        let rows = self.reader.query(TenantId::SYSTEM, statement::TENANTS, &[]).await?;
         rows.iter().map(|row| column(row, 0).map(TenantId)).collect()
     }
 }
@@ -172,7 +177,7 @@ impl Store for PostgresStore {
         resource_type: &TypeName,
         from: Start,
         limit: usize,
-    ) -> Result<Vec<(ResourceId, Record)>, StoreError> {
+    ) -> Result<Page<(ResourceId, Record)>, StoreError> {
         self.reader.resources(tenant, resource_type, from, limit).await
     }
 
@@ -194,7 +199,7 @@ impl Store for PostgresStore {
         range: &IndexRange,
         after: Option<&Position>,
         limit: usize,
-    ) -> Result<Vec<(Position, Option<Record>)>, StoreError> {
+    ) -> Result<Page<(Position, Option<Record>)>, StoreError> {
         self.reader.indexed(range, after, limit).await
     }
 
@@ -208,7 +213,7 @@ impl Store for PostgresStore {
         after: Option<ResourceId>,
         limit: usize,
         names: bool,
-    ) -> Result<Vec<Reference>, StoreError> {
+    ) -> Result<Page<Reference>, StoreError> {
         self.reader.members(group, after, limit, names).await
     }
 
@@ -276,7 +281,7 @@ impl Store for PostgresStore {
     async fn lease(&self, chore: &str, holder: uuid::Uuid, millis: i64) -> Result<bool, StoreError> {
         let now = self.clock.now().as_millis();
         let until = now.saturating_add(millis);
-        let rows = self.reader.query(statement::LEASE, &[&chore, &holder, &until, &now]).await?;
+        let rows = self.reader.query(TenantId::SYSTEM, statement::LEASE, &[&chore, &holder, &until, &now]).await?;
         Ok(!rows.is_empty())
     }
 
@@ -327,7 +332,7 @@ mod tests {
         let store = PostgresStore::open(&options, Arc::new(SystemClock)).await.unwrap();
         let known = async || -> f32 {
             let sql = "SELECT reltuples FROM pg_class WHERE oid = 'resource'::regclass";
-            store.reader.query(sql, &[]).await.unwrap()[0].get(0)
+            store.reader.query(TenantId::SYSTEM, sql, &[]).await.unwrap()[0].get(0)
         };
         assert!(known().await < 0.0, "the table was looked at already");
         let resource = |number| Item::Resource(user(number), Record::default(), Vec::new());

@@ -8,7 +8,7 @@ use std::{
 use scim_protocol::{
     Error,
     path::AttributePath,
-    resource::project::Projection,
+    projection::Projection,
     schema::{Attribute, ResourceType, SchemaRegistry, Strictness, Uniqueness},
 };
 
@@ -20,7 +20,7 @@ impl Tenant {
     /// definition or an index names what does not exist.
     pub fn build(record: &TenantRecord) -> Result<Arc<Self>, Error> {
         let settings = record.settings.clone();
-        if settings.max_tokens.is_some_and(|most| !(1..=MOST).contains(&most)) {
+        if settings.max_tokens.is_some_and(|most| !(1..=u32::from(MOST)).contains(&most)) {
             return Err(Error::value(format!("max_tokens: a tenant has 1 to {MOST} live tokens.")));
         }
         let registry = registry(&settings)?;

@@ -76,7 +76,7 @@ impl Directory {
             let page = self.store.resources(TenantId::SYSTEM, &kind, from, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             from = Start::After(*last);
-            for (id, stored) in &page {
+            for (id, stored) in page.iter() {
                 tenants.push(TenantRecord::from_record(*id, stored)?);
             }
         }

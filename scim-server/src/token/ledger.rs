@@ -116,7 +116,7 @@ impl Ledger {
                 return Ok(tokens);
             };
             from = Start::After(*last);
-            for (id, stored) in &page {
+            for (id, stored) in page.iter() {
                 tokens.push(Token::from_record(*id, stored)?);
             }
         }

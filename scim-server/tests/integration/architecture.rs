@@ -13,38 +13,45 @@ use source::{Crate, Name};
 
 /// The modules of a crate, highest floor first. A module uses modules of lower floors only; those of one floor do
 /// not know each other. A crate joins this table when its knots are untied.
-const FLOORS: &[(&str, &[&str])] = &[(
-    "conformance",
-    &[
-        "cli coverage",
-        "report run",
-        "cases profile",
-        "case",
-        "context",
-        "draft finding ledger",
-        "discovery exchange",
-        "verdict",
-    ],
-)];
+const FLOORS: &[(&str, &[&str])] = &[
+    (
+        "scim-protocol",
+        &[
+            "dialect message projection",
+            "patch",
+            "discovery filter resource",
+            "path",
+            "schema",
+            "error timestamp value",
+        ],
+    ),
+    (
+        "conformance",
+        &[
+            "cli coverage",
+            "report run",
+            "cases profile",
+            "case",
+            "context",
+            "draft finding ledger",
+            "discovery exchange",
+            "verdict",
+        ],
+    ),
+];
 
 /// Modules side by side that know each other in a circle, still. A new one fails the test, and so does one that
 /// is untied and stands here: the list only grows shorter.
 const KNOTS: &[(&str, &[&str])] = &[
-    (
-        "scim-protocol",
-        &["filter path schema", "patch resource", "patch::apply patch::assign", "schema::definition schema::registry"],
-    ),
+    ("scim-protocol", &[]),
     (
         "scim-server",
         &[
             "access admin http index operation plan server",
             "admin::schemas admin::tenants",
-            "event store",
             "http::listen http::request http::response",
             "operation::query operation::sort",
             "profile render tenant token",
-            "store::sled::backlog store::sled::tree",
-            "store::sled::sweep store::sled::writer",
         ],
     ),
     ("sync-agent", &[]),

@@ -20,7 +20,7 @@ use futures_util::future::LocalBoxFuture;
 use tempfile::TempDir;
 
 use self::{good::Good, wire::Target};
-use crate::server::{Client, Options, TestServer, on_postgres};
+use crate::server::{Client, Options, TestServer};
 
 /// How long all attacks together take where nobody says so: each is made once, and a debug build of the
 /// server answers.
@@ -28,12 +28,9 @@ const SECONDS: u64 = 40;
 
 /// What the server may take of memory at any moment of any attack, in MiB: twice the cache of the store
 /// (64 MiB), the budget of bodies and pages (`request_memory`, 256 MiB), and 128 MiB for what is counted nowhere:
-/// connections and their buffers, and what the allocator keeps. With PostgreSQL a page stands in memory twice,
-/// as rows and as what is made of them, and nothing counts the rows.
-fn budget() -> u64 {
-    let rows = if on_postgres() { 256 } else { 0 };
-    2 * 64 + 256 + 128 + rows
-}
+/// connections and their buffers, what a read gives before it is counted, and what the allocator keeps. With
+/// PostgreSQL there is no cache, and it is the same.
+const BUDGET: u64 = 2 * 64 + 256 + 128;
 
 /// What the audit log may say of strangers in one attack, in bytes, however many calls they make.
 const STRANGERS_LINES: usize = 1 << 20;
@@ -124,17 +121,23 @@ async fn a_good_client_is_served_beside_each_attack() {
     let seconds = std::env::var("ATTACK_SECONDS").map_or(SECONDS, |text| text.parse().expect("a number of seconds"));
     let each = Duration::from_secs(seconds) / u32::try_from(ATTACKS.len()).expect("a few");
     let only = std::env::var("ATTACK_ONLY").unwrap_or_default();
-    println!("{:35}{:>9}{:>10}{:>10}{:>10}{:>18}", "attack", "blows", "requests", "failures", "p99", "peak of memory");
+    let (median, tail) = ("p50", "p99 (of which kind)");
+    println!(
+        "{:35}{:>9}{:>10}{:>10}{median:>10}{tail:>22}{:>18}",
+        "attack", "blows", "requests", "failures", "peak of memory"
+    );
     let mut outcomes = Vec::new();
     for attack in ATTACKS.iter().filter(|attack| attack.name.contains(&only)) {
         let outcome = endure(attack, each).await;
         let Outcome { name, blows, good, peak } = &outcome;
+        let ((median, _), (tail, kind)) = (good.percentile(50), good.percentile(99));
         println!(
-            "{name:35}{blows:>9}{:>10}{:>10}{:>7} ms{peak:>5} of {} MiB",
+            "{name:35}{blows:>9}{:>10}{:>10}{:>7} ms{:>9} ms ({kind:>8}){peak:>5} of {} MiB",
             good.requests(),
             good.failures.len(),
-            good.percentile(99).as_millis(),
-            budget()
+            median.as_millis(),
+            tail.as_millis(),
+            BUDGET
         );
         outcomes.push(outcome);
     }
@@ -142,9 +145,7 @@ async fn a_good_client_is_served_beside_each_attack() {
         assert!(*blows > 0, "{name}: that was no attack");
         assert!(good.requests() > 0, "{name}: the good client did nothing");
         assert!(good.failures.is_empty(), "{name}: {:#?}", good.failures);
-        let (told, of) = (good.told_to_wait, good.requests());
-        assert!(of < 10 || told * 2 <= of, "{name}: told to wait {told} times of {of}");
-        assert!(*peak < budget(), "{name}: the server took {peak} MiB of {} MiB", budget());
+        assert!(*peak < BUDGET, "{name}: the server took {peak} MiB of {BUDGET} MiB");
     }
 }
 

@@ -70,6 +70,8 @@ fn what_is_no_request_has_its_line_in_log_and_audit() {
         let answer = raw(&server, &head(&server, path, &["Host: a"]));
         let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).expect("a body")).expect("JSON");
         assert_eq!(body["status"], status.to_string(), "{answer}");
+        let date = header(&answer, "date");
+        assert!(date.ends_with(" GMT") && date.len() == "Sun, 06 Nov 1994 08:49:37 GMT".len(), "{answer}");
         ids.push(header(&answer, "x-request-id").to_owned());
     }
     assert!(server.stop().success());
@@ -290,6 +292,17 @@ async fn strangers_take_neither_all_connections_nor_the_stores_descriptors() {
     assert!(server.log().matches("cannot accept").count() <= 1, "{}", server.log());
     drop(strangers);
     server.client().user("after").await;
+}
+
+#[test]
+fn the_log_of_administration_says_whom_a_command_is_about_but_no_person() {
+    let server = TestServer::start();
+    let answer = server.run(&["user", "show", "--tenant", server.tenant(), "anna.example"]);
+    assert!(!answer.status.success());
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("administration") && line.contains("command=\"show\""));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains(server.tenant()) && line.contains("User") && !line.contains("anna"), "{line}");
 }
 
 #[test]

@@ -82,6 +82,29 @@ async fn a_page_ends_by_its_bytes_and_the_next_goes_on_there() {
     assert_eq!((names(&back), back["previousCursor"].is_null()), (names(&first), true));
 }
 
+/// A page of more than one piece has no length beforehand, is whole all the same, and has the resources in order.
+#[tokio::test]
+async fn a_large_page_is_sent_while_it_is_written() {
+    let server = TestServer::start();
+    let client = server.client();
+    large_users(&client, 40).await;
+    let few = client.get("/Users?count=1&attributes=userName").await.expect(200);
+    assert!(!few.header("content-length").is_empty() && few.header("transfer-encoding").is_empty());
+    for query in [
+        "count=40",
+        "count=40&cursor=",
+        "count=40&sortBy=title",
+        "count=40&filter=title%20pr",
+        "count=40&attributes=title",
+    ] {
+        let page = client.get(&format!("/Users?{query}")).await.expect(200);
+        assert_eq!((page.header("content-length"), page.header("transfer-encoding")), ("", "chunked"), "{query}");
+        assert_eq!(page.json["Resources"].as_array().map(Vec::len), Some(40), "{query}");
+        assert_eq!(page.json["itemsPerPage"], 40, "{query}");
+        assert!(page.text.len() > 64 * 1024, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn one_resource_larger_than_a_page_is_a_page() {
     let server = TestServer::with(Options::args(&["--max-page-bytes", "1KiB"]));

@@ -13,6 +13,7 @@
               from top to bottom"
 )]
 
+mod admin;
 mod architecture;
 mod attack;
 mod bounds;

@@ -286,9 +286,11 @@ impl Drop for TestServer {
     }
 }
 
-/// The program itself, with the environment that a test wants: none of the caller's settings.
+/// The program itself, with the environment that a test wants: none of the caller's settings. `TEST_SERVER` names
+/// another build of it, such as an optimised one.
 pub fn program(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
+    let other = std::env::var_os("TEST_SERVER");
+    let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_scim-server").into()));
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
         command.env_remove(name);
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use scim_protocol::{
     Error, ErrorKind, Resource, Timestamp, discovery, patch,
-    resource::project::Projection,
+    projection::Projection,
     schema::{ResourceType, Returned, SchemaRegistry, Uniqueness},
     value::fold,
 };
@@ -146,7 +146,7 @@ impl Service {
         } else {
             let operations = patch::parse(body(asked)?)?;
             require_targets(&operations, &stored.resource, rt)?;
-            stored.resource.modify(&operations, rt)?
+            patch::apply(&stored.resource, &operations, rt)?
         };
         state.require_unique(&resource, rt, Some(id))?;
         if resource != stored.resource {
@@ -330,7 +330,7 @@ fn features() -> discovery::Features {
             max_operations: bulk::MOST_OPERATIONS as u64,
             max_payload_size: bulk::MOST_BYTES as u64,
         },
-        filter: discovery::Filter { supported: true, max_results: u64::from(super::query::MOST) },
+        filter: discovery::FilterSupport { supported: true, max_results: u64::from(super::query::MOST) },
         change_password: true.into(),
         sort: true.into(),
         etag: true.into(),

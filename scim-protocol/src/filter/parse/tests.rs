@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::schema::SchemaRegistry;
+use crate::{patch::Path, schema::SchemaRegistry};
 
 /// The filter in its canonical form, with every nesting written out.
 #[track_caller]
@@ -226,7 +226,7 @@ proptest! {
     #[test]
     fn a_path_too(attribute in attribute(), filter in nested(leaf()), sub in proptest::option::of("[a-z]{1,6}")) {
         let path = Path { attribute, filter: Some(filter), sub_attribute: sub };
-        prop_assert_eq!(parse_path(&path.to_string()).unwrap(), path);
+        prop_assert_eq!(Path::parse(&path.to_string()).unwrap(), path);
     }
 
     #[test]
@@ -236,7 +236,7 @@ proptest! {
         for rt in registry.resource_types() {
             if let Ok(path) = Path::parse(&text) {
                 let bound = path.bind(rt);
-                prop_assert_eq!(parse_path(&path.to_string()).unwrap(), path);
+                prop_assert_eq!(Path::parse(&path.to_string()).unwrap(), path);
                 drop(bound);
             }
             if let Ok(filter) = Filter::parse(&text) {

@@ -11,7 +11,7 @@ use scim_protocol::{Error, schema::ResourceType};
 
 use super::Arrival;
 use crate::{
-    audit::{self, AuditRecord, Document, EventName, Form, Verb, Vocabulary},
+    audit::{self, AuditLog, AuditRecord, Document, EventName, Form, Verb, Vocabulary},
     budget::Share,
     http::{
         Service,
@@ -20,6 +20,7 @@ use crate::{
         route::{NoTarget, Target},
     },
     metrics::Operation,
+    operation::pace::Pace,
     profile,
     tenant::{Profile, Tenant},
 };
@@ -32,6 +33,8 @@ pub(super) struct Notes<'a> {
     pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) body: Bytes,
+    /// How the work on it shares the processors with that of others, once it is known whose it is.
+    pub(super) pace: Option<Arc<Pace>>,
     /// The memory that the body takes, for as long as the call lasts.
     pub(super) share: Option<Share>,
     /// Alive as long as the client waits, where the work would go on without it.
@@ -47,7 +50,8 @@ pub(super) enum Event {
 impl<'a> Notes<'a> {
     pub(super) fn new(client: Option<Weak<()>>) -> Self {
         let event = Event::Other(EventName::Unknown);
-        Self { operation: Operation::Unknown, event, caller: None, id: None, body: Bytes::new(), share: None, client }
+        let (body, operation) = (Bytes::new(), Operation::Unknown);
+        Self { operation, event, caller: None, id: None, body, pace: None, share: None, client }
     }
 
     /// Notes what the call is, also when it is refused later.
@@ -147,7 +151,15 @@ impl Service {
         };
         match (&self.audit, token) {
             (_, None) => self.refusals.note(&record, tenant.map(|tenant| tenant.id)),
-            (Some(audit), Some(_)) => audit.record(&record).await,
+            (Some(audit), Some(_)) => {
+                let length = response.body().length().and_then(|length| usize::try_from(length).ok());
+                let bytes = notes.body.len().max(length.unwrap_or_default());
+                let line = match &notes.pace {
+                    Some(pace) => pace.always(bytes, || AuditLog::line(&record)).await,
+                    None => AuditLog::line(&record),
+                };
+                audit.record(line).await;
+            }
             (None, Some(_)) => {}
         }
     }

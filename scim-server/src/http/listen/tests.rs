@@ -29,7 +29,9 @@ struct Server {
 }
 
 #[derive(Clone)]
-struct Fake;
+struct Fake {
+    is_clock_set: bool,
+}
 
 impl Answers for Fake {
     fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
@@ -44,6 +46,10 @@ impl Answers for Fake {
 
     fn is_proxy(&self, _: IpAddr) -> bool {
         false
+    }
+
+    fn is_clock_set(&self) -> bool {
+        self.is_clock_set
     }
 }
 
@@ -75,11 +81,15 @@ fn limits() -> ConnectionLimits {
 
 impl Server {
     async fn start(limits: ConnectionLimits, tls: Option<Arc<Tls>>) -> Self {
+        Self::answering(Fake { is_clock_set: true }, limits, tls).await
+    }
+
+    async fn answering(fake: Fake, limits: ConnectionLimits, tls: Option<Arc<Tls>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let metrics = Arc::new(Metrics::new(Timestamp::default()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, tls, limits, Arc::clone(&metrics), Fake, async {
+        let task = tokio::spawn(serve(listener, tls, limits, Arc::clone(&metrics), fake, async {
             let _ = stopped.await;
         }));
         Self { address, metrics, stop, task }
@@ -341,6 +351,20 @@ async fn head_is_answered_without_a_body_in_both_protocols() {
     let head = frames.iter().find(|(kind, _, stream, _)| (*kind, *stream) == (1, 1)).unwrap();
     assert_eq!(head.1 & 1, 1, "{frames:?}");
     assert!(frames.iter().all(|(kind, ..)| *kind != 0), "{frames:?}");
+}
+
+/// hyper panics where it has to write a Date of the year 10000: nobody gets so far.
+#[tokio::test]
+async fn a_clock_that_no_date_can_show_closes_connections() {
+    let server = Server::answering(Fake { is_clock_set: false }, limits(), None).await;
+    for hello in [GET, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        let mut stream = server.connect().await;
+        let _ = stream.write_all(hello.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await.unwrap();
+        assert_eq!(answer, b"", "{hello}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

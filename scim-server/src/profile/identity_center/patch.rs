@@ -2,8 +2,7 @@
 
 use scim_protocol::{
     Error, ErrorKind,
-    patch::Operation,
-    path::{BoundTarget, Path},
+    patch::{BoundTarget, Operation, Path},
     schema::ResourceType,
 };
 use serde_json::Value;

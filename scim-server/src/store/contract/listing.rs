@@ -1,9 +1,9 @@
 //! Lists: resources by id, events by sequence.
 
-use super::{START, Stage, TENANT, event, id, key, put, user};
+use super::{START, Stage, TENANT, body, entry, event, group, id, join, key, put, user};
 use crate::{
     event::Event,
-    store::{Start, Write},
+    store::{Body, IndexRange, LAST_MODIFIED, PAGE_BYTES, Page, Position, Record, ResourceId, Start, Values, Write},
 };
 
 pub(crate) async fn pages_go_both_ways(stage: Stage) {
@@ -37,6 +37,70 @@ pub(crate) async fn pages_go_both_ways(stage: Stage) {
     }
     assert_eq!(stage.store.count(TENANT, &"User".into()).await.unwrap(), 4);
     assert_eq!(stage.store.count(TENANT, &"Printer".into()).await.unwrap(), 0);
+}
+
+/// However large resources and names are, a read gives a bounded number of bytes, and a walk sees all of them.
+pub(crate) async fn a_page_ends_by_its_bytes(stage: Stage) {
+    const MANY: u128 = 7;
+    let large = || "x".repeat(PAGE_BYTES / 2 - 10);
+    stage.put(&group(1)).await;
+    for number in 1..=MANY {
+        stage.clock.advance(1);
+        let key = user(number);
+        let hidden = large().into();
+        let writes = [
+            Write::Put(key.clone(), Body { hidden, ..body(&large(), "") }),
+            Write::Index(entry(&key, "title", "clerk", false)),
+            join(&group(1), &key),
+        ];
+        stage.write(&key, writes).await.unwrap();
+    }
+    let all: Vec<_> = (1..=MANY).map(id).collect();
+    let backward: Vec<_> = all.iter().rev().copied().collect();
+    let store = &stage.store;
+    // Two of them have more than a page together, and one has less.
+    let resources = async |last: Option<&(ResourceId, Record)>| {
+        let from = last.map_or(Start::Offset(0), |(id, _)| Start::After(*id));
+        store.resources(TENANT, &"User".into(), from, 99).await.unwrap()
+    };
+    assert_eq!(walked(resources, |(id, _)| *id, 2).await, all);
+    let offset = store.resources(TENANT, &"User".into(), Start::Offset(3), 99).await.unwrap();
+    assert_eq!(offset.iter().map(|(id, _)| *id).collect::<Vec<_>>(), all[3..5]);
+    let before = store.resources(TENANT, &"User".into(), Start::Before(id(6)), 99).await.unwrap();
+    assert_eq!(before.iter().map(|(id, _)| *id).collect::<Vec<_>>(), all[3..5]);
+    for (attribute, descending) in [("title", false), ("title", true), (LAST_MODIFIED, false), (LAST_MODIFIED, true)] {
+        let attribute = attribute.into();
+        let range =
+            IndexRange { tenant: TENANT, resource_type: "User".into(), attribute, values: Values::All, descending };
+        let indexed = async |last: Option<&(Position, Option<Record>)>| {
+            store.indexed(&range, last.map(|(position, _)| position), 99).await.unwrap()
+        };
+        let expect = if descending { &backward } else { &all };
+        assert_eq!(walked(indexed, |(position, _)| position.id, 2).await, *expect, "{range:?}");
+    }
+    let members = async |last: Option<&crate::store::Reference>| {
+        store.members(&group(1), last.map(|member| member.id), 99, true).await.unwrap()
+    };
+    // Names alone have half as many bytes.
+    assert_eq!(walked(members, |member| member.id, 3).await, all);
+    assert_eq!(stage.members(&group(1)).await, all);
+}
+
+/// All that a walk finds, each of whose pages but the last has so many items.
+async fn walked<T>(
+    page: impl AsyncFn(Option<&T>) -> Page<T>,
+    id_of: impl Fn(&T) -> ResourceId,
+    of_a_page: usize,
+) -> Vec<ResourceId> {
+    let mut found: Vec<T> = Vec::new();
+    loop {
+        let Page { items, done } = page(found.last()).await;
+        assert!(items.len() == of_a_page || done, "{} of {of_a_page}", items.len());
+        found.extend(items);
+        if done {
+            return found.iter().map(id_of).collect();
+        }
+    }
 }
 
 pub(crate) async fn events_follow_each_other(stage: Stage) {

@@ -1,11 +1,13 @@
 //! The way to the database: where it is, how the way is secured, and what is done when it is away.
 //!
-//! Connections are pooled and bounded. When one cannot be made, the database counts as away: whoever
+//! Connections are pooled and bounded, and given out in turn: of those that read, one tenant has a part at a
+//! time, and of all of them a part is left to those that write. When one cannot be made, the database counts as away: whoever
 //! asks is refused at once, instead of waiting in a queue that only grows, while one task looks
 //! whether it has come back.
 
 use std::{
     fmt,
+    ops::{Deref, DerefMut},
     path::PathBuf,
     sync::{
         Arc, Weak,
@@ -20,19 +22,83 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
+use tokio::{
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tokio_postgres::{
     Config, NoTls,
     config::{Host, SslMode},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{fault::unavailable, refusal::refused};
-use crate::{metrics::StoreMetrics, store::StoreError};
+use super::{connect_error::refused, error::unavailable};
+use crate::{
+    metrics::StoreMetrics,
+    store::{StoreError, TenantId},
+    turns::Turns,
+};
 
-/// A connection that goes back to the pool when it is dropped.
-pub(super) type Connection = Object;
+/// A connection that goes back to the pool when it is dropped, and with it the turn.
+pub(super) struct Connection {
+    object: Object,
+    _turn: [Option<OwnedSemaphorePermit>; 2],
+}
 
-/// How long connecting may take, and how long a caller waits for a connection of the pool.
+impl Connection {
+    /// Closes it: what it stands in is not known.
+    pub fn discard(self) {
+        drop(Object::take(self.object));
+    }
+}
+
+impl Deref for Connection {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        &self.object
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Object {
+        &mut self.object
+    }
+}
+
+/// What a connection is for, and so whom it waits for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Turn {
+    /// One statement for a tenant. It waits for others of the tenant, and for those that read.
+    Read(TenantId),
+    /// A walk over everything. It waits, as long as that takes, for other scans.
+    Scan,
+    /// A transaction that writes. It waits for no turn: a part of the pool is never given to others.
+    Write,
+}
+
+/// How many connections are given out for what, of a pool of so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Parts {
+    all: usize,
+    /// For all that only reads, scans among it; the rest is left to those that write.
+    reads: usize,
+    reads_of_a_tenant: usize,
+    scans: usize,
+}
+
+impl Parts {
+    /// At least two. Of two none can be left to those that write: they wait for reads, which are short, so that
+    /// a walk stops nobody.
+    fn of(all: usize) -> Self {
+        let all = all.max(2);
+        let reads = (all - (all / 4).max(1)).max(2);
+        let reads_of_a_tenant = (reads - reads / 4).min(reads - 1);
+        Self { all, reads, reads_of_a_tenant, scans: (all / 4).max(1) }
+    }
+}
+
+/// How long connecting may take, and how long a caller waits for its turn and then for the pool.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is tried whether the database is back.
 const PROBE: Duration = Duration::from_millis(200);
@@ -48,7 +114,7 @@ pub struct Options {
     pub password: Option<String>,
     /// Certificates (PEM) that the database's is checked against; those of the system without it.
     pub ca: Option<PathBuf>,
-    /// How many connections there are at most.
+    /// How many connections there are at most; at least two.
     pub connections: usize,
     /// How long a statement may take.
     pub statement_timeout: Duration,
@@ -70,6 +136,11 @@ impl fmt::Debug for Options {
 /// The pool.
 pub(super) struct Connections {
     pool: Pool,
+    reads: Arc<Semaphore>,
+    reads_of_tenants: Turns,
+    scans: Arc<Semaphore>,
+    /// How many wait for a turn.
+    waiting: Arc<()>,
     away: AtomicBool,
     metrics: Arc<StoreMetrics>,
 }
@@ -85,29 +156,46 @@ impl Connections {
             Manager::from_config(config, MakeRustlsConnect::new(tls(options)?), manager)
         };
         let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
+        let parts = Parts::of(options.connections);
         let pool = Pool::builder(manager)
-            .max_size(options.connections.max(2))
+            .max_size(parts.all)
             .timeouts(timeouts)
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Arc::new(Self { pool, away: AtomicBool::new(false), metrics }))
+        Ok(Arc::new(Self {
+            pool,
+            reads: Arc::new(Semaphore::new(parts.reads)),
+            reads_of_tenants: Turns::of_each(parts.reads_of_a_tenant),
+            scans: Arc::new(Semaphore::new(parts.scans)),
+            waiting: Arc::new(()),
+            away: AtomicBool::new(false),
+            metrics,
+        }))
     }
 
-    /// A connection. `Unavailable` at once while the database is away.
-    pub async fn get(self: &Arc<Self>) -> Result<Connection, StoreError> {
-        if self.away.load(Ordering::Relaxed) {
-            return Err(unavailable("the database cannot be reached"));
-        }
+    /// A connection, when it is the caller's turn. `Unavailable` at once while the database is away, and when
+    /// the turn does not come in time.
+    pub async fn get(self: &Arc<Self>, turn: Turn) -> Result<Connection, StoreError> {
+        let in_reach = || {
+            if self.is_away() { Err(unavailable("the database cannot be reached")) } else { Ok(()) }
+        };
+        in_reach()?;
+        let waiting = Arc::clone(&self.waiting);
+        let turn = self.turn(turn).await?;
+        in_reach()?;
         let got = self.pool.get().await;
+        drop(waiting);
         let status = self.pool.status();
         self.metrics.connections.set(i64::try_from(status.size).unwrap_or(i64::MAX));
-        self.metrics.waiting.set(i64::try_from(status.waiting).unwrap_or(i64::MAX));
-        got.map_err(|error| {
+        // Whoever is counted here waits for a turn or for the pool.
+        let waiting = Arc::strong_count(&self.waiting) - 1;
+        self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        got.map(|object| Connection { object, _turn: turn }).map_err(|error| {
             use deadpool_postgres::{PoolError, TimeoutType};
             match error {
                 PoolError::Closed => unavailable("the store is closed"),
-                PoolError::Timeout(TimeoutType::Wait) => unavailable("all connections to the database are in use"),
+                PoolError::Timeout(TimeoutType::Wait) => in_use(),
                 error => {
                     self.lose();
                     match error {
@@ -117,6 +205,22 @@ impl Connections {
                 }
             }
         })
+    }
+
+    /// Waits for the turn. Each semaphore is first come, first served; a tenant stands in the line of all with
+    /// no more than may read for it at a time, so that others are never far behind.
+    async fn turn(&self, turn: Turn) -> Result<[Option<OwnedSemaphorePermit>; 2], StoreError> {
+        let reads = || Arc::clone(&self.reads).acquire_owned();
+        let (first, within) = match turn {
+            Turn::Write => return Ok([None, None]),
+            Turn::Scan => (Arc::clone(&self.scans), Duration::MAX),
+            Turn::Read(tenant) => (self.reads_of_tenants.of(tenant), PATIENCE),
+        };
+        let both = async { Ok::<_, AcquireError>([Some(first.acquire_owned().await?), Some(reads().await?)]) };
+        match timeout(within, both).await {
+            Ok(turn) => turn.map_err(|_| unavailable("the store is closed")),
+            Err(_) => Err(in_use()),
+        }
     }
 
     /// Whether the database could be reached when it was last tried.
@@ -143,6 +247,10 @@ impl Connections {
         let connections = Arc::downgrade(self);
         tokio::spawn(probe(connections));
     }
+}
+
+fn in_use() -> StoreError {
+    unavailable("all connections to the database are in use")
 }
 
 async fn probe(connections: Weak<Connections>) {
@@ -211,4 +319,64 @@ fn tls(options: &Options) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use uuid::Uuid;
+
+    use super::{super::database::shared, *};
+
+    fn tenant(number: u128) -> TenantId {
+        TenantId(Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn a_part_of_every_pool_is_left_to_each_kind_of_work() {
+        for all in 0..200 {
+            let parts = Parts::of(all);
+            let Parts { all, reads, reads_of_a_tenant, scans } = parts;
+            assert!(
+                (reads < all || all == 2) && (1..reads).contains(&reads_of_a_tenant) && (1..reads).contains(&scans),
+                "{parts:?}"
+            );
+        }
+        assert_eq!(Parts::of(16), Parts { all: 16, reads: 12, reads_of_a_tenant: 9, scans: 4 });
+    }
+
+    #[tokio::test]
+    async fn no_tenant_takes_all_connections() {
+        let connections =
+            Connections::new(&Options { connections: 8, ..Options::new(shared().schema()) }, Arc::default());
+        let connections = connections.unwrap();
+        let Parts { all, reads, reads_of_a_tenant, scans } = Parts::of(8);
+        let mut held = Vec::new();
+        for _ in 0..reads_of_a_tenant {
+            held.push(connections.get(Turn::Read(tenant(1))).await.unwrap());
+        }
+        // The next of the same tenant waits for one of its own, and another tenant does not.
+        let mut next = Box::pin(connections.get(Turn::Read(tenant(1))));
+        assert!(next.as_mut().now_or_never().is_none());
+        while held.len() < reads {
+            held.push(connections.get(Turn::Read(tenant(2))).await.unwrap());
+        }
+        // When all who read have theirs, those who write find some.
+        let mut other = Box::pin(connections.get(Turn::Read(tenant(3))));
+        assert!(other.as_mut().now_or_never().is_none());
+        assert!(connections.get(Turn::Scan).now_or_never().is_none());
+        for _ in reads..all {
+            held.push(connections.get(Turn::Write).await.unwrap());
+        }
+        // Who waited in line is next when one of the first tenant is given back.
+        drop(held.remove(0));
+        other.await.unwrap();
+        next.await.unwrap();
+        drop(held);
+        for _ in 0..scans {
+            let scan = connections.get(Turn::Scan).await.unwrap();
+            assert!(connections.get(Turn::Read(tenant(1))).await.is_ok());
+            drop(scan);
+        }
+    }
 }

@@ -5,7 +5,12 @@ use std::sync::Arc;
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::{Options, PostgresStore, connections::Connections, database::shared, statement as s};
+use super::{
+    Options, PostgresStore,
+    connections::{Connections, Turn},
+    database::shared,
+    statement as s,
+};
 use crate::clock::SystemClock;
 
 /// A tenant of 30,000 users, 300 groups, one of which has all the users, and their events.
@@ -24,7 +29,7 @@ const FILL: &str = "
         (SELECT id FROM resource WHERE resource_type = 'Group') AS g,
         (SELECT tenant, id FROM resource WHERE resource_type = 'User' LIMIT 50) AS r ON CONFLICT DO NOTHING;
     INSERT INTO event SELECT '00000000-0000-0000-0000-0000000000aa', n, '{}' FROM generate_series(1, 30000) AS n;
-    INSERT INTO dissolved_group SELECT gen_random_uuid(), gen_random_uuid() FROM generate_series(1, 1000);
+    INSERT INTO dissolved_group SELECT gen_random_uuid(), gen_random_uuid() FROM generate_series(1, 30000);
     ANALYZE";
 
 /// The statements, and the indexes that their plans name, each once.
@@ -36,6 +41,7 @@ const PINNED: &[(&str, &[&str])] = &[
     (s::OWNERS, &["index_entry_pkey"]),
     (s::EDGES, &["member_by_member"]),
     (s::LEAVING, &["member_by_member", "resource_pkey"]),
+    (s::BEING_SWEPT, &["dissolved_group_pkey"]),
     (s::TOUCH, &["resource_pkey"]),
     (s::DELETE, &["resource_pkey"]),
     (s::UNINDEX, &["index_entry_by_resource"]),
@@ -66,7 +72,7 @@ const PINNED: &[(&str, &[&str])] = &[
 async fn each_statement_of_a_hot_path_uses_its_index() {
     let options = Options::new(shared().schema());
     PostgresStore::migrate(&options, &SystemClock).await.unwrap();
-    let connection = Connections::new(&options, Arc::default()).unwrap().get().await.unwrap();
+    let connection = Connections::new(&options, Arc::default()).unwrap().get(Turn::Write).await.unwrap();
     connection.batch_execute(FILL).await.unwrap();
     connection.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
     let mut wrong = Vec::new();

@@ -1,24 +1,24 @@
 //! Reading: one statement for each method of the store.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use bytes::Bytes;
-use deadpool_postgres::Object;
+use futures_util::TryStreamExt as _;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
-    connections::Connections,
-    fault::{Fault, damaged},
-    gather::{column, header, unsigned},
+    connections::{Connection, Connections, Turn},
+    error::{Error, damaged},
+    prefetch::{column, header, unsigned},
     range::{Instants, Places, next},
     statement,
 };
 use crate::{
     event::Event,
     store::{
-        Body, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, Record, Reference, ResourceId, ResourceKey,
-        Start, StoreError, TenantId, TypeName,
+        Body, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, PAGE_BYTES, Page, Position, Record, Reference,
+        ResourceId, ResourceKey, Start, StoreError, TenantId, TypeName,
     },
 };
 
@@ -30,16 +30,32 @@ const TRIES: u32 = 4;
 pub(super) struct Reader(pub Arc<Connections>);
 
 impl Reader {
-    pub async fn query(&self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+    /// Reads rows for a tenant.
+    pub async fn query(
+        &self,
+        tenant: TenantId,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        self.read(tenant, sql, parameters, |row| Ok(row.clone())).await
+    }
+
+    /// Reads rows for a tenant, and makes something of each as it comes.
+    async fn read<T>(
+        &self,
+        tenant: TenantId,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+        make: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let connection = self.0.get().await?;
-            let outcome = async { connection.query(&connection.prepare_cached(sql).await?, parameters).await }.await;
-            match outcome.map_err(Fault::from) {
+            let connection = self.0.get(Turn::Read(tenant)).await?;
+            match rows(&connection, sql, parameters, &make).await {
                 Ok(rows) => return Ok(rows),
-                Err(Fault::Lost(_)) if tries < TRIES => drop(Object::take(connection)),
-                Err(Fault::Contended(_)) if tries < TRIES => {}
+                Err(Error::Lost(_)) if tries < TRIES => connection.discard(),
+                Err(Error::Contended(_)) if tries < TRIES => {}
                 Err(fault) => return Err(fault.into()),
             }
         }
@@ -47,20 +63,19 @@ impl Reader {
 
     /// Whether the database looks for damage whenever it reads a page.
     pub async fn has_checksums(&self) -> Result<bool, StoreError> {
-        let rows = self.query(statement::CHECKSUMS, &[]).await?;
+        let rows = self.query(TenantId::SYSTEM, statement::CHECKSUMS, &[]).await?;
         Ok(rows.first().is_some_and(|row| column(row, 0).is_ok_and(|value: String| value == "on")))
     }
 
     pub async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
-        let rows = self.query(statement::GET, &[&key.tenant.0, &key.resource_type.as_str(), &key.id.0]).await?;
-        rows.first().map(record).transpose()
+        let parameters: [&(dyn ToSql + Sync); 3] = [&key.tenant.0, &key.resource_type.as_str(), &key.id.0];
+        Ok(self.read(key.tenant, statement::GET, &parameters, record).await?.pop())
     }
 
     pub async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
         let IndexKey { tenant, resource_type, attribute, value } = key;
-        let rows =
-            self.query(statement::LOOKUP, &[&tenant.0, &resource_type.as_str(), &&**attribute, &value.0]).await?;
-        rows.first().map(|row| column(row, 0).map(ResourceId)).transpose()
+        let parameters: [&(dyn ToSql + Sync); 4] = [&tenant.0, &resource_type.as_str(), &&**attribute, &value.0];
+        Ok(self.read(*tenant, statement::LOOKUP, &parameters, |row| column(row, 0).map(ResourceId)).await?.pop())
     }
 
     pub async fn resources(
@@ -69,33 +84,29 @@ impl Reader {
         resource_type: &TypeName,
         from: Start,
         limit: usize,
-    ) -> Result<Vec<(ResourceId, Record)>, StoreError> {
-        let (resource_type, limit) = (resource_type.as_str(), bounded(limit as u64));
-        let rows = match from {
-            Start::After(id) => {
-                let Some(id) = next(id) else { return Ok(Vec::new()) };
-                self.query(statement::RESOURCES_FROM, &[&tenant.0, &resource_type, &id, &limit]).await?
-            }
-            Start::Before(id) => {
-                let before = statement::RESOURCES_BEFORE;
-                let mut rows = self.query(before, &[&tenant.0, &resource_type, &id.0, &limit]).await?;
-                rows.reverse();
-                rows
-            }
-            Start::Offset(0) => {
-                self.query(statement::RESOURCES_FROM, &[&tenant.0, &resource_type, &Uuid::nil(), &limit]).await?
-            }
-            Start::Offset(offset) => {
-                let offset = bounded(offset);
-                self.query(statement::RESOURCES_AT, &[&tenant.0, &resource_type, &offset, &limit]).await?
-            }
+    ) -> Result<Page<(ResourceId, Record)>, StoreError> {
+        let (name, most) = (resource_type.as_str(), bounded(limit as u64));
+        let one = |row: &Row| Ok((ResourceId(column(row, 7)?), record(row)?));
+        let (sql, id, offset) = match from {
+            Start::After(id) => (statement::RESOURCES_FROM, next(id), 0),
+            Start::Before(id) => (statement::RESOURCES_BEFORE, Some(id.0), 0),
+            Start::Offset(0) => (statement::RESOURCES_FROM, Some(Uuid::nil()), 0),
+            Start::Offset(offset) => (statement::RESOURCES_AT, Some(Uuid::nil()), bounded(offset)),
         };
-        rows.iter().map(|row| Ok((ResourceId(column(row, 7)?), record(row)?))).collect()
+        let Some(id) = id else { return Ok(Page { items: Vec::new(), done: true }) };
+        let place: &(dyn ToSql + Sync) = if offset == 0 { &id } else { &offset };
+        let items = self.read(tenant, sql, &[&tenant.0, &name, place, &most, &BYTES], one).await?;
+        let mut page = page(items, limit, |(_, record)| record.bytes());
+        if matches!(from, Start::Before(_)) {
+            page.items.reverse();
+        }
+        Ok(page)
     }
 
     pub async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
-        let rows = self.query(statement::COUNT, &[&tenant.0, &resource_type.as_str()]).await?;
-        rows.first().map_or(Ok(0), |row| unsigned(column(row, 0)?))
+        let parameters: [&(dyn ToSql + Sync); 2] = [&tenant.0, &resource_type.as_str()];
+        let counts = self.read(tenant, statement::COUNT, &parameters, |row| unsigned(column(row, 0)?)).await?;
+        Ok(counts.first().copied().unwrap_or(0))
     }
 
     pub async fn index(
@@ -106,11 +117,12 @@ impl Reader {
     ) -> Result<Vec<Position>, StoreError> {
         if *range.attribute == *LAST_MODIFIED {
             let sql = if range.descending { statement::MODIFIED_POSITIONS_DOWN } else { statement::MODIFIED_POSITIONS };
-            let rows = self.modified(sql, range, after, limit as u64).await?;
-            return rows.iter().map(|row| instant_position(row, 0, 1)).collect();
+            return self
+                .modified(sql, range, after, &[&bounded(limit as u64)], |row| instant_position(row, 0, 1))
+                .await;
         }
         let sql = if range.descending { statement::POSITIONS_DOWN } else { statement::POSITIONS };
-        self.places(sql, range, after, limit as u64).await?.iter().map(|row| position(row, 0)).collect()
+        self.places(sql, range, after, &[&bounded(limit as u64)], |row| position(row, 0)).await
     }
 
     pub async fn indexed(
@@ -118,55 +130,66 @@ impl Reader {
         range: &IndexRange,
         after: Option<&Position>,
         limit: usize,
-    ) -> Result<Vec<(Position, Option<Record>)>, StoreError> {
-        if *range.attribute == *LAST_MODIFIED {
+    ) -> Result<Page<(Position, Option<Record>)>, StoreError> {
+        let most = bounded(limit as u64);
+        let items = if *range.attribute == *LAST_MODIFIED {
             let sql = if range.descending { statement::MODIFIED_DOWN } else { statement::MODIFIED };
-            let rows = self.modified(sql, range, after, limit as u64).await?;
-            return rows.iter().map(|row| Ok((instant_position(row, 2, 7)?, Some(record(row)?)))).collect();
-        }
-        let sql = if range.descending { statement::INDEXED_DOWN } else { statement::INDEXED };
-        let rows = self.places(sql, range, after, limit as u64).await?;
-        let with_record = |row: &Row| {
-            // Entry and record come from one snapshot, so the record has the value if it is there.
-            let there = column::<Option<i64>>(row, 0)?.is_some();
-            Ok((position(row, 7)?, if there { Some(record(row)?) } else { None }))
+            let with_record = |row: &Row| Ok((instant_position(row, 2, 7)?, Some(record(row)?)));
+            self.modified(sql, range, after, &[&most, &BYTES], with_record).await?
+        } else {
+            let sql = if range.descending { statement::INDEXED_DOWN } else { statement::INDEXED };
+            let with_record = |row: &Row| {
+                // Entry and record come from one snapshot, so the record has the value if it is there.
+                let there = column::<Option<i64>>(row, 0)?.is_some();
+                Ok((position(row, 7)?, if there { Some(record(row)?) } else { None }))
+            };
+            self.places(sql, range, after, &[&most, &BYTES], with_record).await?
         };
-        rows.iter().map(with_record).collect()
+        Ok(page(items, limit, |(_, record)| record.as_ref().map_or(0, Record::bytes)))
     }
 
     pub async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
-        let rows = if *range.attribute == *LAST_MODIFIED {
-            self.modified(statement::MODIFIED_COUNT, range, None, limit).await?
+        let count = |row: &Row| unsigned(column(row, 0)?);
+        let counts = if *range.attribute == *LAST_MODIFIED {
+            self.modified(statement::MODIFIED_COUNT, range, None, &[&bounded(limit)], count).await?
         } else {
-            self.places(statement::INDEX_COUNT, range, None, limit).await?
+            self.places(statement::INDEX_COUNT, range, None, &[&bounded(limit)], count).await?
         };
-        rows.first().map_or(Ok(0), |row| unsigned(column(row, 0)?))
+        Ok(counts.first().copied().unwrap_or(0))
     }
 
-    async fn places(
+    /// Reads a run of an index; `bounds` are the last parameters of the statement.
+    async fn places<T>(
         &self,
         sql: &'static str,
         range: &IndexRange,
         after: Option<&Position>,
-        limit: u64,
-    ) -> Result<Vec<Row>, StoreError> {
+        bounds: &[&(dyn ToSql + Sync)],
+        make: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let Places { first, end } = Places::of(range, after);
         let (name, attribute) = (range.resource_type.as_str(), &*range.attribute);
-        let limit = bounded(limit);
-        self.query(sql, &[&range.tenant.0, &name, &attribute, &first.0, &first.1, &end.0, &end.1, &limit]).await
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&range.tenant.0, &name, &attribute, &first.0, &first.1, &end.0, &end.1];
+        parameters.extend(bounds);
+        self.read(range.tenant, sql, &parameters, make).await
     }
 
-    async fn modified(
+    /// The same in the order of `meta.lastModified`.
+    async fn modified<T>(
         &self,
         sql: &'static str,
         range: &IndexRange,
         after: Option<&Position>,
-        limit: u64,
-    ) -> Result<Vec<Row>, StoreError> {
+        bounds: &[&(dyn ToSql + Sync)],
+        make: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let Some(Instants { first, last }) = Instants::of(range, after) else { return Ok(Vec::new()) };
         let name = range.resource_type.as_str();
-        let limit = bounded(limit);
-        self.query(sql, &[&range.tenant.0, &name, &first.0, &first.1, &last.0, &last.1, &limit]).await
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&range.tenant.0, &name, &first.0, &first.1, &last.0, &last.1];
+        parameters.extend(bounds);
+        self.read(range.tenant, sql, &parameters, make).await
     }
 
     pub async fn members(
@@ -175,22 +198,29 @@ impl Reader {
         after: Option<ResourceId>,
         limit: usize,
         names: bool,
-    ) -> Result<Vec<Reference>, StoreError> {
-        let Some(from) = after.map_or(Some(Uuid::nil()), next) else { return Ok(Vec::new()) };
-        let sql = if names { statement::MEMBERS } else { statement::MEMBER_IDS };
-        let (name, limit) = (group.resource_type.as_str(), bounded(limit as u64));
-        let rows = self.query(sql, &[&group.tenant.0, &group.id.0, &from, &name, &limit]).await?;
+    ) -> Result<Page<Reference>, StoreError> {
+        let Some(from) = after.map_or(Some(Uuid::nil()), next) else {
+            return Ok(Page { items: Vec::new(), done: true });
+        };
+        let (name, most) = (group.resource_type.as_str(), bounded(limit as u64));
+        let parameters: [&(dyn ToSql + Sync); 6] = [&group.tenant.0, &group.id.0, &from, &name, &most, &BYTES];
         let reference = |row: &Row| {
             let display = if names { column::<Vec<u8>>(row, 2)?.into() } else { Bytes::new() };
             Ok(Reference { resource_type: column::<&str>(row, 0)?.into(), id: ResourceId(column(row, 1)?), display })
         };
-        rows.iter().map(reference).collect()
+        let items = if names {
+            self.read(group.tenant, statement::MEMBERS, &parameters, reference).await?
+        } else {
+            // Without names there are no bytes to bound.
+            self.read(group.tenant, statement::MEMBER_IDS, parameters.get(..5).unwrap_or_default(), reference).await?
+        };
+        Ok(page(items, limit, |member| member.display.len()))
     }
 
     pub async fn is_member(&self, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError> {
         let name = group.resource_type.as_str();
-        let rows = self.query(statement::IS_MEMBER, &[&group.tenant.0, &group.id.0, &member.0, &name]).await?;
-        Ok(!rows.is_empty())
+        let parameters: [&(dyn ToSql + Sync); 4] = [&group.tenant.0, &group.id.0, &member.0, &name];
+        Ok(!self.query(group.tenant, statement::IS_MEMBER, &parameters).await?.is_empty())
     }
 
     pub async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError> {
@@ -199,23 +229,52 @@ impl Reader {
             return Ok(groups);
         }
         let ids: Vec<_> = members.iter().map(|member| member.0).collect();
-        for row in self.query(statement::GROUPS_OF, &[&tenant.0, &ids]).await? {
+        let group = |row: &Row| {
             // Places are counted from 1.
-            let place = usize::try_from(column::<i64>(&row, 0)? - 1).map_err(|_| damaged("a place"))?;
-            let display = column::<Vec<u8>>(&row, 3)?.into();
-            let (resource_type, id) = (column::<&str>(&row, 1)?.into(), ResourceId(column(&row, 2)?));
+            let place = usize::try_from(column::<i64>(row, 0)? - 1).map_err(|_| damaged("a place"))?;
+            let display = column::<Vec<u8>>(row, 3)?.into();
+            let (resource_type, id) = (column::<&str>(row, 1)?.into(), ResourceId(column(row, 2)?));
+            Ok((place, Reference { resource_type, id, display }))
+        };
+        for (place, reference) in self.read(tenant, statement::GROUPS_OF, &[&tenant.0, &ids], group).await? {
             if let Some(found) = groups.get_mut(place) {
-                found.push(Reference { resource_type, id, display });
+                found.push(reference);
             }
         }
         Ok(groups)
     }
 
     pub async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
-        let rows = self.query(statement::EVENTS, &[&tenant.0, &bounded(after), &bounded(limit as u64)]).await?;
-        rows.iter().map(|row| event(column(row, 1)?)).collect()
+        let parameters: [&(dyn ToSql + Sync); 3] = [&tenant.0, &bounded(after), &bounded(limit as u64)];
+        self.read(tenant, statement::EVENTS, &parameters, |row| event(column(row, 1)?)).await
     }
 }
+
+/// Reads rows, and makes something of each as it comes: what stands in memory is what is made of them, and the
+/// row that came last.
+pub(super) async fn rows<T>(
+    connection: &Connection,
+    sql: &'static str,
+    parameters: &[&(dyn ToSql + Sync)],
+    make: impl Fn(&Row) -> Result<T, StoreError>,
+) -> Result<Vec<T>, Error> {
+    let statement = connection.prepare_cached(sql).await?;
+    let mut rows = pin!(connection.query_raw(&statement, parameters.iter().copied()).await?);
+    let mut made = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        made.push(make(&row)?);
+    }
+    Ok(made)
+}
+
+/// What was read of at most so many, and of [`PAGE_BYTES`].
+fn page<T>(items: Vec<T>, limit: usize, bytes_of: impl Fn(&T) -> usize) -> Page<T> {
+    let done = items.len() < limit && items.iter().map(bytes_of).sum::<usize>() < PAGE_BYTES;
+    Page { items, done }
+}
+
+/// [`PAGE_BYTES`] as a parameter.
+pub(super) const BYTES: i64 = PAGE_BYTES.cast_signed() as i64;
 
 /// A number as the database takes it. No store has so many of anything that the bound matters.
 pub(super) fn bounded(number: u64) -> i64 {

@@ -3,6 +3,41 @@
 //! Those of the hot paths are pinned by a test to the index that they use. Many rows travel in one
 //! statement as arrays, so that a commit costs two round trips however much it changes.
 
+/// Of what a statement finds, in its order, as much as has `$bytes` together, with the row that goes beyond them.
+/// The database knows the lengths without reading the values, so it reads and sends no more than that.
+macro_rules! within_bytes {
+    ($bytes:literal, $columns:literal, $sizes:literal, $order:literal, $found:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM (SELECT *, sum(",
+            $sizes,
+            ") OVER (ORDER BY ",
+            $order,
+            " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM (",
+            $found,
+            ") AS found) AS summed ",
+            "WHERE bytes_before IS NULL OR bytes_before < ",
+            $bytes,
+            " ORDER BY ",
+            $order
+        )
+    };
+}
+
+/// [`within_bytes`] of records.
+macro_rules! records_within {
+    ($bytes:literal, $columns:literal, $order:literal, $found:literal) => {
+        within_bytes!(
+            $bytes,
+            $columns,
+            "octet_length(display) + octet_length(visible) + octet_length(hidden)",
+            $order,
+            $found
+        )
+    };
+}
+
 /// Locks the logs of these tenants, in one order for everybody.
 pub(super) const LOCK: &str =
     "SELECT tenant, sequence, at FROM tenant_log WHERE tenant = ANY($1) ORDER BY tenant FOR UPDATE";
@@ -35,6 +70,11 @@ pub(super) const OWNERS: &str = "SELECT e.tenant, e.resource_type, e.attribute, 
 pub(super) const EDGES: &str = "SELECT m.tenant, m.group_id, m.member_id, m.group_type, m.member_type \
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (tenant, group_id, member_id) \
     JOIN member AS m ON m.tenant = w.tenant AND m.group_id = w.group_id AND m.member_id = w.member_id";
+
+/// Deleted groups whose edges are not swept yet.
+pub(super) const BEING_SWEPT: &str = "SELECT d.tenant, d.group_id \
+    FROM unnest($1::uuid[], $2::uuid[]) AS w (tenant, group_id) \
+    JOIN dissolved_group AS d ON d.tenant = w.tenant AND d.group_id = w.group_id";
 
 /// The edges of members that are about to go, and how their groups stand (nulls when one is gone).
 pub(super) const LEAVING: &str = "SELECT m.tenant, m.group_id, m.member_id, m.group_type, m.member_type, \
@@ -107,14 +147,29 @@ pub(super) const CHECKSUMS: &str = "SELECT current_setting('data_checksums')";
 pub(super) const LOOKUP: &str = "SELECT id FROM index_entry \
     WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND value = $4 AND is_unique";
 
-pub(super) const RESOURCES_FROM: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
-    FROM resource WHERE tenant = $1 AND resource_type = $2 AND id >= $3 ORDER BY id LIMIT $4";
+pub(super) const RESOURCES_FROM: &str = records_within!(
+    "$5",
+    "version, created, last_modified, members, display, visible, hidden, id",
+    "id",
+    "SELECT version, created, last_modified, members, display, visible, hidden, id \
+    FROM resource WHERE tenant = $1 AND resource_type = $2 AND id >= $3 ORDER BY id LIMIT $4"
+);
 
-pub(super) const RESOURCES_BEFORE: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
-    FROM resource WHERE tenant = $1 AND resource_type = $2 AND id < $3 ORDER BY id DESC LIMIT $4";
+pub(super) const RESOURCES_BEFORE: &str = records_within!(
+    "$5",
+    "version, created, last_modified, members, display, visible, hidden, id",
+    "id DESC",
+    "SELECT version, created, last_modified, members, display, visible, hidden, id \
+    FROM resource WHERE tenant = $1 AND resource_type = $2 AND id < $3 ORDER BY id DESC LIMIT $4"
+);
 
-pub(super) const RESOURCES_AT: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
-    FROM resource WHERE tenant = $1 AND resource_type = $2 ORDER BY id OFFSET $3 LIMIT $4";
+pub(super) const RESOURCES_AT: &str = records_within!(
+    "$5",
+    "version, created, last_modified, members, display, visible, hidden, id",
+    "id",
+    "SELECT version, created, last_modified, members, display, visible, hidden, id \
+    FROM resource WHERE tenant = $1 AND resource_type = $2 ORDER BY id OFFSET $3 LIMIT $4"
+);
 
 pub(super) const COUNT: &str = "SELECT resources FROM resource_count WHERE tenant = $1 AND resource_type = $2";
 
@@ -126,30 +181,50 @@ pub(super) const POSITIONS_DOWN: &str = "SELECT value, id FROM index_entry \
     WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
     ORDER BY value DESC, id DESC LIMIT $8";
 
-pub(super) const INDEXED: &str = "SELECT r.version, r.created, r.last_modified, r.members, r.display, r.visible, \
+pub(super) const INDEXED: &str = records_within!(
+    "$9",
+    "version, created, last_modified, members, display, visible, hidden, value, id",
+    "value, id",
+    "SELECT r.version, r.created, r.last_modified, r.members, r.display, r.visible, \
     r.hidden, e.value, e.id FROM index_entry AS e \
     LEFT JOIN resource AS r ON r.tenant = e.tenant AND r.resource_type = e.resource_type AND r.id = e.id \
     WHERE e.tenant = $1 AND e.resource_type = $2 AND e.attribute = $3 \
-    AND (e.value, e.id) >= ($4, $5) AND (e.value, e.id) < ($6, $7) ORDER BY e.value, e.id LIMIT $8";
+    AND (e.value, e.id) >= ($4, $5) AND (e.value, e.id) < ($6, $7) ORDER BY e.value, e.id LIMIT $8"
+);
 
-pub(super) const INDEXED_DOWN: &str = "SELECT r.version, r.created, r.last_modified, r.members, r.display, r.visible, \
+pub(super) const INDEXED_DOWN: &str = records_within!(
+    "$9",
+    "version, created, last_modified, members, display, visible, hidden, value, id",
+    "value DESC, id DESC",
+    "SELECT r.version, r.created, r.last_modified, r.members, r.display, r.visible, \
     r.hidden, e.value, e.id FROM index_entry AS e \
     LEFT JOIN resource AS r ON r.tenant = e.tenant AND r.resource_type = e.resource_type AND r.id = e.id \
     WHERE e.tenant = $1 AND e.resource_type = $2 AND e.attribute = $3 \
-    AND (e.value, e.id) >= ($4, $5) AND (e.value, e.id) < ($6, $7) ORDER BY e.value DESC, e.id DESC LIMIT $8";
+    AND (e.value, e.id) >= ($4, $5) AND (e.value, e.id) < ($6, $7) ORDER BY e.value DESC, e.id DESC LIMIT $8"
+);
 
 pub(super) const INDEX_COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM index_entry \
     WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
     LIMIT $8) AS counted";
 
-pub(super) const MODIFIED: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
+pub(super) const MODIFIED: &str = records_within!(
+    "$8",
+    "version, created, last_modified, members, display, visible, hidden, id",
+    "last_modified, id",
+    "SELECT version, created, last_modified, members, display, visible, hidden, id \
     FROM resource WHERE tenant = $1 AND resource_type = $2 \
-    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) ORDER BY last_modified, id LIMIT $7";
+    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) ORDER BY last_modified, id LIMIT $7"
+);
 
-pub(super) const MODIFIED_DOWN: &str = "SELECT version, created, last_modified, members, display, visible, hidden, id \
+pub(super) const MODIFIED_DOWN: &str = records_within!(
+    "$8",
+    "version, created, last_modified, members, display, visible, hidden, id",
+    "last_modified DESC, id DESC",
+    "SELECT version, created, last_modified, members, display, visible, hidden, id \
     FROM resource WHERE tenant = $1 AND resource_type = $2 \
     AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) \
-    ORDER BY last_modified DESC, id DESC LIMIT $7";
+    ORDER BY last_modified DESC, id DESC LIMIT $7"
+);
 
 pub(super) const MODIFIED_POSITIONS: &str = "SELECT last_modified, id FROM resource \
     WHERE tenant = $1 AND resource_type = $2 \
@@ -164,11 +239,17 @@ pub(super) const MODIFIED_COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM res
     WHERE tenant = $1 AND resource_type = $2 \
     AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) LIMIT $7) AS counted";
 
-pub(super) const MEMBERS: &str = "SELECT m.member_type, m.member_id, r.display FROM member AS m \
+pub(super) const MEMBERS: &str = within_bytes!(
+    "$6",
+    "member_type, member_id, display",
+    "octet_length(display)",
+    "member_id",
+    "SELECT m.member_type, m.member_id, r.display FROM member AS m \
     JOIN resource AS r ON r.tenant = m.tenant AND r.resource_type = m.member_type AND r.id = m.member_id \
     WHERE m.tenant = $1 AND m.group_id = $2 AND m.member_id >= $3 \
     AND EXISTS (SELECT 1 FROM resource AS g WHERE g.tenant = $1 AND g.resource_type = $4 AND g.id = $2) \
-    ORDER BY m.member_id LIMIT $5";
+    ORDER BY m.member_id LIMIT $5"
+);
 
 pub(super) const MEMBER_IDS: &str = "SELECT m.member_type, m.member_id FROM member AS m \
     WHERE m.tenant = $1 AND m.group_id = $2 AND m.member_id >= $3 \
@@ -222,11 +303,16 @@ pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE tenant = $1
 
 // Walks over everything, for exports and checks: pages behind a key.
 
-pub(super) const WALK_RESOURCES: &str = "SELECT version, created, last_modified, members, display, visible, hidden, \
+pub(super) const SCAN_RESOURCES: &str = records_within!(
+    "$5",
+    "version, created, last_modified, members, display, visible, hidden, id, resource_type",
+    "resource_type, id",
+    "SELECT version, created, last_modified, members, display, visible, hidden, \
     id, resource_type FROM resource WHERE tenant = $1 AND (resource_type, id) > ($2, $3) \
-    ORDER BY resource_type, id LIMIT $4";
+    ORDER BY resource_type, id LIMIT $4"
+);
 
-pub(super) const WALK_EDGES: &str = "SELECT m.group_id, m.member_id, m.group_type, m.member_type, \
+pub(super) const SCAN_EDGES: &str = "SELECT m.group_id, m.member_id, m.group_type, m.member_type, \
     EXISTS (SELECT 1 FROM resource AS g WHERE g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id), \
     EXISTS (SELECT 1 FROM resource AS r WHERE r.tenant = m.tenant AND r.resource_type = m.member_type AND r.id = m.member_id), \
     EXISTS (SELECT 1 FROM dissolved_group AS d WHERE d.tenant = m.tenant AND d.group_id = m.group_id) \

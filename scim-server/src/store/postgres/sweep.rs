@@ -2,13 +2,13 @@
 //!
 //! A long transaction would hold its locks, and keep the database from cleaning up, for as long.
 
-use deadpool_postgres::Object;
 use scim_protocol::Timestamp;
 use tokio_postgres::types::ToSql;
 
 use super::{
-    fault::Fault,
-    gather::column,
+    connections::Turn,
+    error::Error,
+    prefetch::column,
     read::{Reader, event},
     statement,
 };
@@ -28,7 +28,7 @@ pub(super) async fn sweep(reader: &Reader, tenant: TenantId, group: ResourceId) 
 /// Sweeps what was not swept when a process ended.
 pub(super) async fn sweep_all(reader: &Reader) -> Result<(), StoreError> {
     loop {
-        let rows = reader.query(statement::DISSOLVED, &[]).await?;
+        let rows = reader.query(TenantId::SYSTEM, statement::DISSOLVED, &[]).await?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -58,10 +58,10 @@ pub(super) async fn erase(reader: &Reader, tenant: TenantId) -> Result<u64, Stor
 /// Removes events older than that instant from the beginnings of all logs; gives how many went.
 pub(super) async fn forget(reader: &Reader, before: Timestamp) -> Result<u64, StoreError> {
     let mut gone = 0;
-    for row in reader.query(statement::TENANTS, &[]).await? {
+    for row in reader.query(TenantId::SYSTEM, statement::TENANTS, &[]).await? {
         let tenant = TenantId(column(&row, 0)?);
         loop {
-            let rows = reader.query(statement::EVENTS, &[&tenant.0, &-1_i64, &STEP]).await?;
+            let rows = reader.query(tenant, statement::EVENTS, &[&tenant.0, &-1_i64, &STEP]).await?;
             let mut last = None;
             let mut old = 0;
             for row in &rows {
@@ -87,12 +87,12 @@ async fn run(reader: &Reader, sql: &'static str, parameters: &[&(dyn ToSql + Syn
     let mut tries = 0;
     loop {
         tries += 1;
-        let connection = reader.0.get().await?;
+        let connection = reader.0.get(Turn::Write).await?;
         let outcome = async { connection.execute(&connection.prepare_cached(sql).await?, parameters).await }.await;
-        match outcome.map_err(Fault::from) {
+        match outcome.map_err(Error::from) {
             Ok(rows) => return Ok(rows),
-            Err(Fault::Lost(_)) if tries < TRIES => drop(Object::take(connection)),
-            Err(Fault::Contended(_)) if tries < TRIES => {}
+            Err(Error::Lost(_)) if tries < TRIES => connection.discard(),
+            Err(Error::Contended(_)) if tries < TRIES => {}
             Err(fault) => return Err(fault.into()),
         }
     }

@@ -20,9 +20,13 @@
 
 use std::ops::Bound;
 
+use scim_protocol::Timestamp;
 use uuid::Uuid;
 
-use crate::store::{IndexKey, IndexRange, IndexValue, Position, ResourceId, ResourceKey, TenantId, TypeName, Values};
+use crate::store::{
+    IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, ResourceId, ResourceKey, TenantId, TypeName, Values,
+    decide::index_key,
+};
 
 const COUNT: u8 = b'c';
 const EVENT: u8 = b'e';
@@ -174,6 +178,11 @@ pub(super) fn sequence(tenant: TenantId) -> Vec<u8> {
 
 pub(super) fn index(key: &IndexKey, id: ResourceId) -> Vec<u8> {
     with(index_value(key), id)
+}
+
+/// The entry of a resource in the index over `meta.lastModified`.
+pub(super) fn modified(key: &ResourceKey, at: Timestamp) -> Vec<u8> {
+    index(&index_key(key, LAST_MODIFIED.into(), IndexValue::instant(at)), key.id)
 }
 
 /// What is stored under the key of an index entry.

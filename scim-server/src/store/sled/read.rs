@@ -10,7 +10,7 @@ use super::{
 use crate::{
     event::Event,
     store::{
-        IndexKey, IndexRange, Position, Record, Reference, ResourceId, ResourceKey, Start, StoreError, TenantId,
+        IndexKey, IndexRange, Page, Position, Record, Reference, ResourceId, ResourceKey, Start, StoreError, TenantId,
         TypeName,
     },
 };
@@ -39,7 +39,7 @@ pub(super) fn resources(
     resource_type: &TypeName,
     from: Start,
     limit: usize,
-) -> Result<Vec<(ResourceId, Record)>, StoreError> {
+) -> Result<Page<(ResourceId, Record)>, StoreError> {
     let all = key::resources(tenant, resource_type);
     let at = |id| key::resource(&ResourceKey { tenant, resource_type: resource_type.clone(), id });
     let read = |item: Result<(sled::IVec, sled::IVec), StoreError>| {
@@ -47,17 +47,17 @@ pub(super) fn resources(
         let id = key::last_id(&key).ok_or_else(|| damaged("a resource's key"))?;
         Ok((id, record::decode(&bytes)?))
     };
+    let bytes = |(_, record): &(ResourceId, Record)| record.bytes();
     match from {
-        Start::After(id) => tree.scan(all.after(at(id))).take(limit).map(read).collect(),
+        Start::After(id) => Page::take(tree.scan(all.after(at(id))).map(read), limit, bytes),
         Start::Before(id) => {
-            let mut page: Vec<_> =
-                tree.scan(all.before(at(id))).rev().take(limit).map(read).collect::<Result<_, _>>()?;
-            page.reverse();
+            let mut page = Page::take(tree.scan(all.before(at(id))).rev().map(read), limit, bytes)?;
+            page.items.reverse();
             Ok(page)
         }
         Start::Offset(offset) => {
             let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-            tree.scan(all).skip(offset).take(limit).map(read).collect()
+            Page::take(tree.scan(all).skip(offset).map(read), limit, bytes)
         }
     }
 }
@@ -72,16 +72,19 @@ pub(super) fn index(
     after: Option<&Position>,
     limit: usize,
 ) -> Result<Vec<Position>, StoreError> {
+    positions(tree, range, after).take(limit).collect()
+}
+
+fn positions(
+    tree: &Tree,
+    range: &IndexRange,
+    after: Option<&Position>,
+) -> impl Iterator<Item = Result<Position, StoreError>> + use<> {
     let (keys, prefix) = key::index_range(range, after);
-    let read = |item: Result<(sled::IVec, sled::IVec), StoreError>| {
-        key::position(&item?.0, prefix).ok_or_else(|| damaged("an index entry"))
-    };
-    let entries = tree.scan(keys);
-    if range.descending {
-        entries.rev().take(limit).map(read).collect()
-    } else {
-        entries.take(limit).map(read).collect()
-    }
+    let descending = range.descending;
+    let mut entries = tree.scan(keys);
+    let next = move || if descending { entries.next_back() } else { entries.next() };
+    std::iter::from_fn(next).map(move |entry| key::position(&entry?.0, prefix).ok_or_else(|| damaged("an index entry")))
 }
 
 pub(super) fn indexed(
@@ -89,13 +92,13 @@ pub(super) fn indexed(
     range: &IndexRange,
     after: Option<&Position>,
     limit: usize,
-) -> Result<Vec<(Position, Option<Record>)>, StoreError> {
+) -> Result<Page<(Position, Option<Record>)>, StoreError> {
     let mut key = ResourceKey {
         tenant: range.tenant,
         resource_type: range.resource_type.clone(),
         id: ResourceId(uuid::Uuid::nil()),
     };
-    let with_record = |position: Position| {
+    let mut with_record = |position: Position| {
         key.id = position.id;
         let bytes = tree.get(&key::resource(&key))?;
         let record = match &bytes {
@@ -104,7 +107,8 @@ pub(super) fn indexed(
         };
         Ok((position, record))
     };
-    index(tree, range, after, limit)?.into_iter().map(with_record).collect()
+    let found = positions(tree, range, after).map(|position| position.and_then(&mut with_record));
+    Page::take(found, limit, |(_, record)| record.as_ref().map_or(0, Record::bytes))
 }
 
 pub(super) fn index_count(tree: &Tree, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
@@ -125,31 +129,28 @@ pub(super) fn members(
     after: Option<ResourceId>,
     limit: usize,
     names: bool,
-) -> Result<Vec<Reference>, StoreError> {
-    let mut members = Vec::new();
+) -> Result<Page<Reference>, StoreError> {
     // The edges of a deleted group outlive it for a while.
     if !tree.contains(&key::resource(group))? {
-        return Ok(members);
+        return Ok(Page { items: Vec::new(), done: true });
     }
     let all = key::members(group.tenant, group.id);
     let edges = match after {
         Some(id) => all.after(key::member(group.tenant, group.id, id)),
         None => all,
     };
-    for item in tree.scan(edges) {
-        if members.len() >= limit {
-            break;
-        }
+    let member = |item: Result<(sled::IVec, sled::IVec), StoreError>| {
         let (key, name) = item?;
         let id = key::last_id(&key).ok_or_else(|| damaged("an edge's key"))?;
         let member = ResourceKey { tenant: group.tenant, resource_type: type_name(&name)?, id };
         if !names {
-            members.push(reference(member, bytes::Bytes::new()));
-        } else if let Some(bytes) = tree.get(&key::resource(&member))? {
-            members.push(reference(member, record::display(&bytes)?));
+            return Ok(Some(reference(member, bytes::Bytes::new())));
         }
-    }
-    Ok(members)
+        let record = tree.get(&key::resource(&member))?;
+        record.map(|bytes| Ok(reference(member, record::display(&bytes)?))).transpose()
+    };
+    let members = tree.scan(edges).map(member).filter_map(Result::transpose);
+    Page::take(members, limit, |member| member.display.len())
 }
 
 pub(super) fn is_member(tree: &Tree, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError> {

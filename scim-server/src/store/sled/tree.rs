@@ -11,10 +11,10 @@ mod batch;
 mod disk;
 mod files;
 mod journal;
+mod recovery;
 mod redo;
 mod scan;
 mod trust;
-mod unfinished;
 
 use std::{
     fs::{self, File},
@@ -33,7 +33,10 @@ use sled::{IVec, Mode};
 #[cfg(test)]
 pub(super) use self::disk::Habit;
 pub use self::journal::Damage;
-pub(super) use self::{batch::Batch, scan::guarded};
+pub(super) use self::{
+    batch::{Batch, Changes},
+    scan::guarded,
+};
 use self::{journal::Journal, scan::Scan};
 use super::{OpenError, key::Range};
 use crate::store::StoreError;
@@ -109,7 +112,7 @@ impl Tree {
             // Every commit is flushed before it is acknowledged, so there is nothing left for a timer.
             .flush_every_ms(None);
         let db = loop {
-            unfinished::remove(path).map_err(unavailable)?;
+            recovery::remove(path).map_err(unavailable)?;
             match guarded(|| Ok(config.open()))? {
                 Ok(db) => break db,
                 // sled names a held lock in no other way.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Client, PATIENCE, Response, USER, on_postgres, patch_body};
+use crate::server::{Client, PATIENCE, Response, USER, patch_body};
 
 /// New connections after so many rounds: whoever comes anew is served, too.
 const ROUNDS_OF_A_CLIENT: u64 = 5;
@@ -16,11 +16,10 @@ pub struct Good {
     admin: String,
     client: Client,
     rounds: u64,
-    waited: Vec<Duration>,
+    /// How long each answer took, and to which kind of request.
+    waited: Vec<(Duration, &'static str)>,
     /// Each answer that was wrong or did not come.
     pub failures: Vec<String>,
-    /// How often the database had no time, and said so with a `Retry-After`.
-    pub told_to_wait: usize,
 }
 
 impl Good {
@@ -28,7 +27,7 @@ impl Good {
     /// administrators.
     pub fn new(base: String, token: String, admin: String) -> Self {
         let client = Client::new(&base, &token);
-        Self { base, token, admin, client, rounds: 0, waited: Vec::new(), failures: Vec::new(), told_to_wait: 0 }
+        Self { base, token, admin, client, rounds: 0, waited: Vec::new(), failures: Vec::new() }
     }
 
     /// How many requests were sent.
@@ -36,8 +35,8 @@ impl Good {
         self.waited.len()
     }
 
-    /// The time within which so many of a hundred answers came.
-    pub fn percentile(&self, percent: usize) -> Duration {
+    /// The time within which so many of a hundred answers came, and to what kind of request the last of them was.
+    pub fn percentile(&self, percent: usize) -> (Duration, &'static str) {
         let mut waited = self.waited.clone();
         waited.sort_unstable();
         waited.get((waited.len() * percent / 100).min(waited.len().saturating_sub(1))).copied().unwrap_or_default()
@@ -83,7 +82,7 @@ impl Good {
     /// One request, and whether what comes is right. Gives the answer if it is.
     async fn ask(
         &mut self,
-        method: &str,
+        method: &'static str,
         path: &str,
         body: Option<Value>,
         right: impl Fn(&Response) -> bool,
@@ -94,15 +93,9 @@ impl Good {
         let asked = Instant::now();
         let answer = self.client.try_send(method, path, headers, body.map(|body| body.to_string()));
         let answer = tokio::time::timeout(PATIENCE, answer).await;
-        self.waited.push(asked.elapsed());
+        self.waited.push((asked.elapsed(), if path.starts_with("http") { "health" } else { method }));
         let wrong = match answer {
             Ok(Ok(answer)) if right(&answer) => return Some(answer),
-            // All processes share the connections to a database: a tenant can be told to come again.
-            Ok(Ok(answer)) if on_postgres() && answer.status == 503 && !answer.header("retry-after").is_empty() => {
-                self.told_to_wait += 1;
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                return None;
-            }
             Ok(Ok(answer)) => format!("{} {}", answer.status, answer.text),
             Ok(Err(error)) => error,
             Err(_) => "no answer in time".to_owned(),

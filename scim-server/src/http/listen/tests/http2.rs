@@ -90,7 +90,9 @@ async fn what_is_no_request_is_answered_in_http2_too() {
 async fn a_connection_of_http2_that_asks_for_nothing_ends_like_an_idle_one() {
     let server = Server::start(limits(), None).await;
     let (ping, settings, window) = (encoded(6, 0, 0, &[7; 8]), encoded(4, 0, 0, &[]), encoded(8, 0, 0, &[0, 0, 0, 1]));
-    for noise in [ping, settings, window] {
+    // PRIORITY of a stream that nobody opened (RFC 9113 §6.3): deprecated, and legal at any time.
+    let priority = encoded(2, 0, 9, &[0, 0, 0, 0, 15]);
+    for noise in [ping, settings, window, priority] {
         for first in [vec![], head_frame(1, "GET", "/")] {
             let mut stream = server.connect().await;
             stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
@@ -108,5 +110,35 @@ async fn a_connection_of_http2_that_asks_for_nothing_ends_like_an_idle_one() {
             assert!(ended.is_ok(), "{first:?}");
             noisy.abort();
         }
+    }
+}
+
+/// HEADERS that END_HEADERS never follows, with CONTINUATION frames of so many bytes for ever (CVE-2024-27316).
+async fn unfinished_headers_end(piece: usize, pause: Duration) {
+    let server = Server::start(limits(), None).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&encoded(4, 0, 0, &[])).await.unwrap();
+    stream.write_all(&encoded(1, 0, 1, &[])).await.unwrap();
+    // A literal that no table remembers, again and again: `a: ` and nothing behind it.
+    let more = encoded(9, 0, 1, &[0, 1, b'a', 0].repeat(piece / 4));
+    let (mut read, mut write) = stream.into_split();
+    let ends = tokio::spawn(async move { read.read_to_end(&mut Vec::new()).await });
+    let flood = tokio::spawn(async move {
+        while write.write_all(&more).await.is_ok() {
+            sleep(pause).await;
+        }
+    });
+    assert!(timeout(Duration::from_secs(20), ends).await.is_ok(), "{piece} bytes each {pause:?}");
+    timeout(Duration::from_secs(20), flood).await.unwrap().unwrap();
+    // Others are served as before.
+    let frames = exchange_frames(&server, &[head_frame(1, "GET", "/")], &[]).await;
+    assert!(frames.iter().any(|(kind, _, stream, _)| (*kind, *stream) == (0, 1)), "{frames:?}");
+}
+
+#[tokio::test]
+async fn a_header_that_never_ends_ends_its_connection() {
+    for (piece, pause) in [(0, 0), (0, 40), (4, 40), (16_000, 0), (16_000, 40)] {
+        unfinished_headers_end(piece, Duration::from_millis(pause)).await;
     }
 }

@@ -1,12 +1,15 @@
 //! Which attributes an answer carries (RFC 7644 §3.9, RFC 7643 §7 `returned`).
 
+pub mod specified;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::{
     Error,
-    path::{AttributePath, BoundPath, Path},
+    patch::Path,
+    path::{AttributePath, BoundPath},
     schema::{Attribute, ResourceType, Returned},
 };
 
@@ -25,13 +28,13 @@ pub enum Projection {
     /// `excludedAttributes=`: the default ones without these; never drops what is always returned.
     Excluded(Vec<BoundPath>),
     /// Neither parameter, in the answer to a write: as by default, and these, which the client has
-    /// specified and which are otherwise returned on request only ([`super::specified`]).
+    /// specified and which are otherwise returned on request only ([`specified`]).
     Written(Vec<BoundPath>),
 }
 
 /// How far the client's list names an attribute.
 enum Named<'a> {
-    /// Not at all.
+    /// The list does not name it.
     Not,
     /// Some of its sub-attributes, by canonical name.
     Partly(Vec<&'a str>),
@@ -208,7 +211,7 @@ mod tests {
 
     use super::*;
 
-    use crate::{ErrorKind, resource::specified, schema::SchemaRegistry};
+    use crate::{ErrorKind, schema::SchemaRegistry};
 
     const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";

@@ -1,0 +1,107 @@
+//! A whole server whose clock stands where the calendar of four digits ends.
+
+use scim_protocol::Timestamp;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::oneshot,
+};
+
+use super::*;
+use crate::{
+    clock::ManualClock,
+    config::{Given, Source, setting},
+    store::sled::SledStore,
+    tenant::Settings,
+    token::Scopes,
+};
+
+/// 9999-12-31T23:59:59.999Z, the last instant that a clock of this program shows.
+const END: i64 = 253_402_300_799_999;
+
+fn config(settings: &[(&str, &str)]) -> Config {
+    let mut given = Given::default();
+    for (key, value) in settings {
+        let setting = setting::find(key).unwrap();
+        given.set(setting, (*value).to_owned(), Source::Flag(setting.flag()));
+    }
+    Config::read(&given).unwrap()
+}
+
+/// One request on a connection of its own, and the whole answer.
+async fn ask(address: SocketAddr, token: &str, request: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    let text = format!(
+        "{request} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// Tokens that end after the end, ids, cursors, versions, the audit log with its rotation, and the periodic
+/// work: none of them panics, wraps around, or writes a year of five digits.
+async fn serves_at(now: i64) {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_string_lossy().into_owned();
+    let clock = ManualClock::at(Timestamp::from_millis(now));
+    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&place.path().join("store"), Arc::clone(&shared)).unwrap());
+    let config = config(&[
+        ("data", &path("")),
+        ("listen", "127.0.0.1:0"),
+        ("audit_log", &path("audit")),
+        ("audit_log_size", "1KiB"),
+    ]);
+    let server = Server::bind(&config, Arc::clone(&store), shared).await.unwrap();
+    let (address, service) = (server.address().unwrap(), Arc::clone(&server.service));
+    let directory = service.access.directory();
+    let (tenant, issued) = directory.create("acme", Settings::default(), Some(Duration::MAX)).await.unwrap();
+    let second = directory.ledger().issue(&tenant, None, Scopes::ALL, Duration::from_secs(1)).await.unwrap();
+    service.access.reload().await.unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+
+    let (tenant, token) = (tenant.id, issued.unwrap().secret.reveal().to_owned());
+    let ask = async |request: &str, body: &str, expect: &str| {
+        let (method, path) = request.split_once(' ').unwrap();
+        let answer = ask(address, &token, &format!("{method} /{tenant}/scim/v2{path}"), body).await;
+        assert!(answer.contains(expect), "{request}: {answer}");
+        answer
+    };
+    for number in 0..20 {
+        ask("POST /Users", &format!(r#"{{"userName":"{number}"}}"#), "HTTP/1.1 201").await;
+    }
+    let page = ask("GET /Users?count=3&cursor=", "", "nextCursor").await;
+    assert!(!page.contains("10000-"), "{page}");
+    let cursor = page.split("\"nextCursor\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    ask(&format!("GET /Users?count=3&cursor={cursor}"), "", "\"userName\":\"3\"").await;
+    ask("GET /Users?filter=meta.lastModified%20ge%20%229999-01-01T00:00:00Z%22", "", "\"totalResults\":20").await;
+    ask("GET /Users?filter=x", "", "HTTP/1.1 400").await;
+    // A token that ended, calls that are counted, and a reminder that is due.
+    clock.advance(2000);
+    let ended = super::tests::ask(address, second.secret.reveal(), &format!("GET /{tenant}/scim/v2/Users"), "").await;
+    assert!(ended.contains("HTTP/1.1 401"), "{ended}");
+    service.access.reminders(service.clock.now()).await.unwrap();
+    store.forget_events(service.clock.now()).await.unwrap();
+
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+    let log = std::fs::read_to_string(path("audit")).unwrap();
+    let before = std::fs::read_to_string(path("audit.1")).unwrap();
+    for line in before.lines().chain(log.lines()) {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["eventTime"].as_str().unwrap().len(), "9999-12-31T23:59:59Z".len(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_breaks_where_the_calendar_ends() {
+    // A clock goes on while the end is near; SystemClock stands still there.
+    for now in [END, END - 1000, END - 60_000] {
+        serves_at(now).await;
+    }
+}

@@ -63,13 +63,6 @@ pub struct Outcome {
     pub stopped: Option<String>,
 }
 
-impl Outcome {
-    /// Whether all that could be done was done, and nothing is left.
-    pub fn is_clean(&self) -> bool {
-        self.problems.is_empty() && self.waiting.is_empty() && self.stopped.is_none()
-    }
-}
-
 /// Does everything that is in the plan. `progress` is told of each action that is done.
 pub async fn apply(
     plan: &Plan,

@@ -8,7 +8,8 @@ pub mod explain;
 mod init;
 pub mod once;
 mod output;
-pub mod reference;
+#[cfg(test)]
+mod reference;
 pub mod scope;
 pub mod service;
 

@@ -6,7 +6,8 @@
 
 pub mod edit;
 pub mod raw;
-pub mod reference;
+#[cfg(test)]
+mod reference;
 pub mod safety;
 mod sources;
 

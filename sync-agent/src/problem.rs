@@ -7,7 +7,7 @@
 
 pub mod log;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -187,7 +187,10 @@ impl fmt::Display for Problem {
 }
 
 /// The page of the reference.
-pub fn page() -> String {
+#[cfg(test)]
+fn page() -> String {
+    use std::fmt::Write as _;
+
     let mut text = String::from(
         "# Error codes of sync-agent\n\n\
          <!-- Made from the table of codes; a test compares it. -->\n\n\

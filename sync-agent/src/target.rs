@@ -32,7 +32,7 @@ use crate::{
 
 pub use capabilities::Capabilities;
 pub use read::TargetReader;
-pub use write::{Made, TargetWriter};
+pub use write::TargetWriter;
 
 /// Why the target did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]

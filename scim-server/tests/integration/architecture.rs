@@ -38,6 +38,24 @@ const FLOORS: &[(&str, &[&str])] = &[
             "verdict",
         ],
     ),
+    (
+        "sync-agent",
+        &[
+            "cli",
+            "daemon",
+            "explain",
+            "cycle status",
+            "apply config",
+            "state target",
+            "plan",
+            "mapping",
+            "observation scope",
+            "population",
+            "source",
+            "document problem",
+            "clock dn hex identity mode number reference secret sid spaces terminal tls",
+        ],
+    ),
 ];
 
 /// Modules side by side that know each other in a circle, still. A new one fails the test, and so does one that

@@ -53,8 +53,8 @@ pub fn decide(config: &Path, decision: Decision, yes: bool) -> anyhow::Result<Ex
 }
 
 fn pending(config: &Config) -> anyhow::Result<Option<Pending>> {
-    match reach(config, &Request::TargetResource)? {
-        Reached::Daemon(Response::TargetResource(pending)) => Ok(pending.map(|pending| *pending)),
+    match reach(config, &Request::Held)? {
+        Reached::Daemon(Response::Held(pending)) => Ok(pending.map(|pending| *pending)),
         Reached::Daemon(Response::Refused(text)) => bail!("{text}"),
         Reached::Daemon(_) => Err(unexpected()),
         Reached::State(state) => Ok(state.pending()?),

@@ -151,6 +151,7 @@ pub struct RawBind {
     pub gssapi: Option<bool>,
     /// The server's name as the realm knows it (`dc1.corp.example.com`), where that is not the host of the
     /// URL; with `gssapi`.
+    #[cfg_attr(not(feature = "gssapi"), expect(dead_code, reason = "read where Kerberos is built in"))]
     pub server: Option<String>,
 }
 
@@ -330,6 +331,7 @@ impl RawExpression {
 /// `[schedule]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "the keys of the file say their unit")]
 pub struct RawSchedule {
     /// Seconds from the start of one cycle to that of the next: 3,600 by default.
     pub interval_seconds: NonZeroU64,

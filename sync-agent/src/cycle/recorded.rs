@@ -43,8 +43,6 @@ pub struct RecordedCycle {
     pub record: CycleRecord,
     /// All problems, those that were told before included.
     pub problems: Vec<Problem>,
-    /// The plan, where there was one.
-    pub plan: Plan,
 }
 
 /// A whole cycle. Its failure is part of its record; only a state that cannot be used is an error.
@@ -58,11 +56,11 @@ pub async fn run_cycle(
     let mut record = CycleRecord::new(started, options.mode == Mode::Full);
     let cycle = AssertUnwindSafe(cycle(config, state, clock, options)).catch_unwind();
     let result = cycle.await.unwrap_or_else(|fault| Err(CycleError::Fault(words(fault.as_ref()))));
-    let (problems, due, plan, sids) = match result {
+    let (problems, due, sids) = match result {
         Ok(Cycle::Quiet { entries, problems }) => {
             record.entries = entries;
             record.problems = problems.len();
-            (problems, Vec::new(), Plan::default(), BTreeMap::new())
+            (problems, Vec::new(), BTreeMap::new())
         }
         Ok(Cycle::Through(prepared, mut outcome)) => {
             outcome.problems.extend(keep(config, state, &prepared, &outcome, clock.now())?);
@@ -79,16 +77,16 @@ pub async fn run_cycle(
             }
             let due = state.settle(&outcome.problems, &prepared.plan, &outcome.waiting, clock.now())?;
             let sids = sids(&prepared.observation.population, &due);
-            (outcome.problems, due, prepared.plan, sids)
+            (outcome.problems, due, sids)
         }
         Err(error @ CycleError::Stopped) => {
             record.failure = Some(error.to_string());
-            (Vec::new(), Vec::new(), Plan::default(), BTreeMap::new())
+            (Vec::new(), Vec::new(), BTreeMap::new())
         }
         Err(error) => {
             let problem = Problem::from(&error);
             record.failure = Some(problem.to_string());
-            (vec![problem.clone()], vec![problem], Plan::default(), BTreeMap::new())
+            (vec![problem.clone()], vec![problem], BTreeMap::new())
         }
     };
     record.millis = u64::try_from(clock.now().as_millis() - started.as_millis()).unwrap_or(0);
@@ -99,7 +97,7 @@ pub async fn run_cycle(
     let records: Vec<Record> =
         due.iter().map(|problem| route.record(problem, now, |id| sids.get(&id).cloned())).collect();
     write_log(config.errors.clone(), records).await;
-    Ok(RecordedCycle { record, problems, plan })
+    Ok(RecordedCycle { record, problems })
 }
 
 /// What a pause longer than the time of grace comes to: users are deactivated, within the limits, as

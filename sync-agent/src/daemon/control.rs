@@ -61,7 +61,7 @@ pub enum Request {
         name: String,
     },
     /// What a limit holds back, all of it.
-    TargetResource,
+    Held,
     /// What was held back may be done, or not.
     Decide {
         /// Which.
@@ -96,7 +96,7 @@ pub enum Response {
     /// It was not done; in words.
     Refused(String),
     /// What is held back, if anything.
-    TargetResource(Option<Box<Pending>>),
+    Held(Option<Box<Pending>>),
     /// What a run would do.
     Planned(Box<Planned>),
 }
@@ -193,7 +193,7 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
             let mode = if full { Mode::Full } else { Mode::Incremental };
             answered(shared.ask(|answer| Job::Run(mode, answer)).await)
         }
-        Request::TargetResource => Response::TargetResource(shared.state.pending()?.map(Box::new)),
+        Request::Held => Response::Held(shared.state.pending()?.map(Box::new)),
         Request::Decide { decision, seen } => {
             let Some(decided) = shared.state.decide(decision, &seen)? else {
                 return Ok(Response::Refused(held::CHANGED.to_owned()));

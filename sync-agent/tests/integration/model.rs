@@ -8,22 +8,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use scim_protocol::{Timestamp, value::fold};
 use serde_json::{Map, Value, json};
 use sync_agent::{
-    config::Config,
-    dn::Dn,
-    document::{Digest, Document},
-    identity::{Kind, SourceId},
-    mapping::{self, Snapshot},
-    mode::Mode,
-    observation,
-    plan::{
-        self, Action, Plan, PlanInputs, ResourceId, Step, Synced, SyncedObjects, TargetResource, TargetResources,
-        deprovisioning::{self, Deprovisionings},
-        held_back::{HeldBack, LossCount},
-        limits::Lost,
-    },
-    population::{Finished, Population, PopulationBuilder},
-    scope,
-    source::{Change, Directory as _, Key, ldif::Ldif, settings::Flavour},
+    Action, Change, Config, Deprovisionings, Digest, Directory as _, Dn, Document, Finished, Flavour, HeldBack, Key,
+    Kind, Ldif, LossCount, Lost, Mode, ObservationInputs, Plan, PlanInputs, Population, PopulationBuilder, ResourceId,
+    Snapshot, SourceId, Step, Synced, SyncedObjects, TargetResource, TargetResources, deprovisionings, make_plan, map,
+    mapped_names, observe, select,
 };
 
 /// A resource of the target in memory.
@@ -134,19 +122,19 @@ token_file = "secret"
         let known = self.known.keys().copied().collect();
         let canary = Key::Dn(Dn::parse(CANARY).expect("a DN"));
         let (referring, names) = (self.config.mapping.referring(), self.config.scope.names());
-        let inputs = observation::ObservationInputs {
+        let inputs = ObservationInputs {
             canaries: &[&canary],
             known: &known,
             everything: false,
             referring: &referring,
             names: &names,
         };
-        let seen = block_on(observation::observe(directory, None, &inputs)).expect("an observation");
+        let seen = block_on(observe(directory, None, &inputs)).expect("an observation");
         let mut desired = self.desired(&seen.population);
         let wanted = |id| desired.wants(id);
-        let deprovisionings = deprovisioning::deprovisionings(&self.known, &seen.population, &wanted, &seen.verdicts);
+        let deprovisionings = deprovisionings(&self.known, &seen.population, &wanted, &seen.verdicts);
         desired.outside =
-            mapping::names(&seen.population, deprovisionings.keys().copied(), &self.config.mapping, self.now);
+            mapped_names(&seen.population, deprovisionings.keys().copied(), &self.config.mapping, self.now);
         self.make(&desired, &deprovisionings)
     }
 
@@ -175,12 +163,12 @@ token_file = "secret"
 
     /// What the target should hold.
     pub fn desired(&self, population: &Population) -> Snapshot {
-        let selection = scope::select(population, &self.config.scope);
-        mapping::map(population, selection, &self.config.mapping, self.now)
+        let selection = select(population, &self.config.scope);
+        map(population, selection, &self.config.mapping, self.now)
     }
 
     fn make(&self, desired: &Snapshot, deprovisionings: &Deprovisionings) -> Plan {
-        plan::make(PlanInputs {
+        make_plan(PlanInputs {
             desired,
             deprovisionings,
             known: &self.known,

@@ -17,13 +17,7 @@ use proptest::{
     prelude::*,
     test_runner::{Config as Cases, TestCaseError, TestRunner},
 };
-use sync_agent::{
-    config::Config,
-    identity::SourceId,
-    observation::{self, Kept, ObservationInputs},
-    population::Population,
-    source::{self, absence::Verdict},
-};
+use sync_agent::{Config, Kept, ObservationInputs, Population, SourceId, Verdict, observe, open_source};
 use tempfile::TempDir;
 
 use crate::directory::{Software, TestDirectory};
@@ -352,7 +346,7 @@ impl World {
 
     /// One run of the agent up to its plan, and what it says against what is so.
     async fn run(&mut self, everything: bool, what: &str) -> Result<(), TestCaseError> {
-        let mut directory = source::open(&self.config.source, self.config.mapping.attributes()).await.expect("a bind");
+        let mut directory = open_source(&self.config.source, self.config.mapping.attributes()).await.expect("a bind");
         let inputs = ObservationInputs {
             canaries: &self.config.canaries(),
             known: &self.known,
@@ -360,7 +354,7 @@ impl World {
             referring: &self.config.mapping.referring(),
             names: &self.config.scope.names(),
         };
-        let Ok(seen) = observation::observe(&mut *directory, self.kept.clone(), &inputs).await else {
+        let Ok(seen) = observe(&mut *directory, self.kept.clone(), &inputs).await else {
             // A base that cannot be read ends the run, and nothing comes of it.
             return Ok(());
         };

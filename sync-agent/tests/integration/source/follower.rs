@@ -4,12 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use sync_agent::{
-    config::Config,
-    identity::SourceId,
-    mode::Mode,
-    observation::{self, Kept, Observation, ObservationInputs},
-    population::Population,
-    source::{self, DirectoryError, Mark, absence::Verdict},
+    Config, DirectoryError, Kept, Mark, Mode, Observation, ObservationInputs, Population, SourceId, Verdict, observe,
+    open_source,
 };
 use tempfile::TempDir;
 
@@ -55,7 +51,7 @@ impl<'a> Follower<'a> {
 
     pub fn try_observe(&self, kept: Option<Kept>, everything: bool) -> Result<Observation, DirectoryError> {
         self.runtime.block_on(async {
-            let mut directory = source::open(&self.config.source, self.config.mapping.attributes()).await?;
+            let mut directory = open_source(&self.config.source, self.config.mapping.attributes()).await?;
             let population = self.kept.as_ref().map(|kept| &kept.population);
             let known: BTreeSet<SourceId> =
                 population.into_iter().flat_map(Population::iter).map(|observed| observed.entry.id).collect();
@@ -66,7 +62,7 @@ impl<'a> Follower<'a> {
                 referring: &self.config.mapping.referring(),
                 names: &self.config.scope.names(),
             };
-            observation::observe(&mut *directory, kept, &inputs).await
+            observe(&mut *directory, kept, &inputs).await
         })
     }
 

@@ -3,16 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use sync_agent::{
-    mode::Mode,
-    source::{
-        Mark, Watermark,
-        absence::Verdict,
-        reader::{LdapReader, changes::usn},
-        watch::Watch,
-    },
-    state::State,
-};
+use sync_agent::{LdapReader, Mark, Mode, State, Verdict, Watch, Watermark, usn_mark};
 
 use super::follower::{Account, Follower, gone, gone_of, id, member};
 use crate::directory::{Software, TestDirectory};
@@ -120,7 +111,7 @@ fn update_numbers_where_dirsync_is_refused() {
     let first = follower.observe();
     let mark = follower.runtime.block_on(async {
         let mut reader = LdapReader::open(&follower.config.source, follower.config.mapping.attributes()).await?;
-        usn::mark(&mut reader).await
+        usn_mark(&mut reader).await
     });
     let fingerprint = first.watermark.expect("a watermark").fingerprint;
     let mark = mark.expect("an answer").expect("numbers");

@@ -1,11 +1,6 @@
 //! A directory that is busy, hangs, drops or shows nothing: nobody is gone without proof.
 
-use sync_agent::{
-    dn::Dn,
-    mode::Mode,
-    problem::Code,
-    source::{Key, absence::Verdict},
-};
+use sync_agent::{Code, Dn, Key, Mode, Verdict};
 
 use super::follower::{Account, Follower, gone, id};
 use crate::directory::{Proxy, Software, TestDirectory};

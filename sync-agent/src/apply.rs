@@ -136,7 +136,7 @@ impl Run<'_> {
     async fn place(&self, actions: &[Action], turn: Turn) -> Result<(), StateError> {
         let writes = actions.iter().filter(|action| action.step.is_write());
         let mut writes = writes.map(|action| &action.subject).peekable();
-        if writes.peek().is_none() || self.is_over() {
+        if writes.peek().is_none() || self.end_if_stopped() {
             return self.together(actions.iter(), turn).await;
         }
         self.work.state.note_intents(writes.clone()).await?;
@@ -147,7 +147,7 @@ impl Run<'_> {
 
     /// Does actions whose order among each other does not matter.
     async fn together(&self, actions: impl Iterator<Item = &Action>, turn: Turn) -> Result<(), StateError> {
-        let due = actions.take_while(|_| !self.is_over());
+        let due = actions.take_while(|_| !self.end_if_stopped());
         let mut results = stream::iter(due)
             .map(|action| async move {
                 if self.is_left_out(action) {
@@ -164,8 +164,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether nothing more is begun.
-    fn is_over(&self) -> bool {
+    /// Ends the run when it was told to stop, and says whether it has ended: then nothing more is sent.
+    fn end_if_stopped(&self) -> bool {
         let mut sum = self.sum();
         if *self.pace.stop.borrow() && sum.outcome.stopped.is_none() {
             sum.outcome.stopped = Some("the run was told to stop; the next one goes on".to_owned());

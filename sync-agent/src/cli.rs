@@ -184,7 +184,6 @@ enum ScopeCommand {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum ScopeList {
-    /// A user.
     User,
     /// A group, with all who are within.
     Group,

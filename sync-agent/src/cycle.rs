@@ -1,7 +1,7 @@
 //! One run, from observing the directory to saving what was done.
 //!
 //! [`prepare`] is all that a [`dry_run`] does: it reads both sides and writes to neither, and moves no
-//! watermark. [`run`] goes on and applies the plan. [`whole`] is a cycle as the daemon and `apply` do
+//! watermark. [`run`] goes on and applies the plan. [`recorded`] is a cycle as the daemon and `apply` do
 //! it: with what it keeps of the directory, its record in the state, the quarantine and the error log.
 //! [`quiet`] is how it ends at once when nothing has changed.
 
@@ -37,13 +37,10 @@ use crate::{
 /// Why a run ended before its end. Nothing was written, or what was written is remembered.
 #[derive(Debug, thiserror::Error)]
 pub enum CycleError {
-    /// The directory.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// The target.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The state.
     #[error(transparent)]
     State(#[from] StateError),
     /// The plan that was to be applied.
@@ -102,7 +99,6 @@ pub struct Prepared {
     pub desired: Snapshot,
     /// What became of what is no longer desired.
     pub deprovisionings: Deprovisionings,
-    /// The target.
     pub target: TargetReader,
     /// What it can do.
     pub capabilities: Capabilities,
@@ -127,7 +123,6 @@ pub struct RunOptions<'a> {
 pub enum Progress {
     /// So many actions will be done.
     Planned(usize),
-    /// One is done.
     Done,
 }
 

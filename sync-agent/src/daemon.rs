@@ -1,12 +1,11 @@
 //! The daemon: cycle by cycle, until it is told to stop.
 //!
 //! One task runs cycles, one after the other: when one is due, and when [`notifier`] says that something
-//! changed. Beside it stand [`control`], a local socket on which
-//! the program's own commands ask, and [`listen`], HTTP for health and metrics. They never touch the
+//! changed. Beside it are [`control`], a local socket on which the program's own commands ask, and [`listen`], HTTP for health and metrics. They never touch the
 //! directory or the target: they read the state, change the pause, or hand the first task a [`Job`].
 //!
-//! SIGTERM and SIGINT end it in good order: what was begun is finished and remembered, nothing more
-//! is begun. SIGHUP reads the configuration again, and so do the commands that change it; one that cannot
+//! SIGTERM and SIGINT end it in good order: requests that are under way are finished and remembered, and
+//! no new one is sent. SIGHUP reads the configuration again, and so do the commands that change it; one that cannot
 //! be read changes nothing.
 
 pub mod control;
@@ -63,9 +62,7 @@ pub enum Job {
 
 /// What the tasks share.
 pub struct Shared {
-    /// The state.
     pub state: State,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub metrics: Metrics,

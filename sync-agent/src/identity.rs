@@ -50,7 +50,6 @@ impl fmt::Display for SourceId {
 pub enum Kind {
     /// A person's account.
     User,
-    /// A group.
     Group,
 }
 

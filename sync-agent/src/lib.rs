@@ -28,6 +28,8 @@
 //! The modules are private: what the program and the tests use is named here, so that the compiler sees what
 //! nobody uses.
 
+#![allow(missing_docs, reason = "nobody but the program and its tests uses this library")]
+
 mod apply;
 mod cli;
 mod clock;

@@ -132,7 +132,6 @@ impl Desired {
 /// Everything that the target should hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
-    /// The resources, by source.
     pub resources: BTreeMap<SourceId, Desired>,
     /// The attributes of each kind that the documents may have, by the names of the whole ones.
     pub attributes: BTreeMap<Kind, HashSet<String>>,

@@ -30,7 +30,6 @@ const MANY: usize = 2_000;
 /// What the last reading left.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    /// The population.
     pub population: Population,
     /// Where to continue; `None` where the next reading must be full.
     pub watermark: Option<Watermark>,
@@ -56,7 +55,6 @@ pub struct ObservationInputs<'a> {
 /// The directory as it was read.
 #[derive(Debug)]
 pub struct Observation {
-    /// The population.
     pub population: Population,
     /// What the reading covered.
     pub mode: Mode,

@@ -1,13 +1,15 @@
 //! What a run would do, as a value: made without a connection, shown, saved, approved, applied.
 //!
-//! [`make`] compares what the target should hold ([`Snapshot`]), what the agent wrote last
-//! ([`SyncedObjects`]) and what the target holds of it ([`TargetResources`]). Its types have no way to write. A
-//! [`Plan`] holds each write with its reason and the old value.
+//! [`make`] compares what the target should hold ([`Snapshot`]), what the agent wrote last ([`SyncedObjects`]) and
+//! what the target holds of it ([`TargetResources`]). Its types have no way to write. A [`Plan`] holds each write
+//! with its reason and the old value.
 //!
-//! [`object`] plans one object that is desired, [`names`] who must give up a name before, and
-//! [`deprovisioning`] what becomes of one that is no longer desired; [`difference`] compares documents;
-//! [`safety`] holds back what goes beyond the limits, and [`dependents`] what waits with it; [`show`] is the dry run in words, and [`file`](mod@file)
-//! the plan to be applied later. [`drift`] counts what incremental runs have missed.
+//! - [`object`] plans one object that is desired, [`names`] who must give up a name before, [`deprovisioning`] what
+//!   becomes of one that is no longer desired. [`difference`] compares documents.
+//! - [`safety`] holds back what goes beyond the [`limits`]; [`dependents`] waits with it; [`held_back`] is what a
+//!   person then decides about.
+//! - [`show`] is the dry run in words, [`file`](mod@file) the plan to be applied later. [`drift`] counts what
+//!   incremental runs have missed.
 
 pub mod dependents;
 pub mod deprovisioning;
@@ -57,7 +59,6 @@ impl fmt::Display for ResourceId {
 /// What the agent wrote last for one source object. An object without one was never ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Synced {
-    /// Its resource.
     pub resource: ResourceId,
     /// What it is.
     pub kind: Kind,
@@ -101,14 +102,12 @@ impl Action {
 pub enum Step {
     /// A new resource.
     Create {
-        /// Its document.
         document: Document,
         /// The digest to remember.
         digest: Digest,
     },
     /// An existing resource becomes ours. Writes nothing; what differs follows as a `Modify`.
     Adopt {
-        /// The resource.
         resource: ResourceId,
         /// How it was recognised.
         by: AdoptedBy,
@@ -188,7 +187,6 @@ impl Step {
 /// An attribute whose value is the resource of another object (RFC 7643 §4.3, `manager`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
-    /// Its path.
     pub path: String,
     /// Whose resource it is.
     pub to: SourceId,

@@ -50,7 +50,6 @@ pub struct Observed {
 /// A member that may be one of several people: nobody can say which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ambiguous {
-    /// The login.
     pub login: String,
     /// Who has it, sorted.
     pub people: Vec<SourceId>,

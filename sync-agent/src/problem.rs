@@ -37,7 +37,6 @@ impl fmt::Display for Subject {
 /// What a code is about.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
-    /// The code.
     pub code: Code,
     /// Its text, which is part of the interface.
     pub name: &'static str,

@@ -5,17 +5,18 @@
 //! [`Directory::read`] returns a [`Reading`]: every search in it ended with result 0 on a connection
 //! that was still there. On an error all that was given before is to be dropped.
 //!
-//! - [`entry`]: an entry and its identity, and [`passed_over`], what else there is; [`absence`]: the proof that one is gone; [`trace`]: what a
-//!   server says of what it does not show; [`sightings`]: what is remembered for that.
-//! - [`connection`]: servers in order of preference, and the bind; [`transport`] is the way there, TLS
-//!   included, and [`depth`] looks at what comes back before it is taken apart. [`search`]: the one way
-//!   to search; [`paging`] takes it from page to page. [`root_dse`]: what a server says about itself.
-//! - [`shape`]: how each kind of directory writes entries ([`active_directory`], [`openldap`]).
-//! - [`reader`]: reads everything, some entries again, or one; [`ranges`] and [`referral`] help it.
-//! - [`changes`]: what changed since a watermark, by the mechanism that the directory has.
-//! - [`watch`]: rings when something changed. [`rights`]: what the account may do, for `check`.
-//! - [`observation`]: all of these in their order: the directory as it is now, and how far that is sure.
-//! - [`forest`]: several directories as one; [`foreign`]: members that stand for somebody of another domain.
+//! - [`settings`]: what the configuration says of a directory.
+//! - [`entry`]: an entry and its attributes. [`passed_over`]: what else a directory holds. [`account`]: whether an
+//!   account may be used.
+//! - [`connection`]: servers in order of preference, and the bind. [`transport`]: the way there, with TLS; [`depth`]
+//!   checks what comes back before it is parsed. [`search`]: the one way to search; [`paging`] goes from page to
+//!   page. [`root_dse`]: what a server says about itself.
+//! - [`shape`]: how each kind of directory writes entries.
+//! - [`reader`]: reads everything, what changed, some entries again, or one. [`ranges`]: members in ranges.
+//! - [`absence`]: the proof that an entry is gone. [`trace`]: what a server says of what it does not show.
+//!   [`sightings`]: what is remembered for that.
+//! - [`watch`]: notification of changes. [`rights`]: what the account may do, for `check`.
+//! - [`forest`]: several directories as one. [`foreign`]: members that stand for somebody of another domain.
 //! - [`ldif`]: a file as a directory, for plan snapshots and dry runs.
 
 pub mod absence;
@@ -107,7 +108,6 @@ pub enum DirectoryError {
     Search {
         /// The search base.
         base: String,
-        /// The filter.
         filter: String,
         /// The result code of RFC 4511.
         code: u32,
@@ -156,12 +156,7 @@ pub enum Change {
     Missing(SourceId),
     /// All that still exists of this kind beneath this base was named, as [`Self::Upsert`] or as
     /// [`Self::Present`]; anything else of it is missing.
-    Swept {
-        /// The kind.
-        kind: Kind,
-        /// The base.
-        base: Dn,
-    },
+    Swept { kind: Kind, base: Dn },
     /// The directory showed that the entry is gone.
     Delete(SourceId, Proof),
 }
@@ -199,13 +194,12 @@ impl Watermark {
     }
 }
 
-/// What each mechanism of [`changes`] remembers.
+/// What each mechanism of [`reader::changes`] remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     /// DirSync's cookie.
     DirSync {
-        /// The cookie.
         cookie: Vec<u8>,
         /// Whether it shows only what the account may see: then deletions may be hidden.
         object_security: bool,
@@ -269,7 +263,6 @@ pub enum Outside {
         /// Its identity, where that can be read: it may be an entry that was read, under another spelling
         /// of its name.
         id: Option<SourceId>,
-        /// What it is.
         what: PassedOver,
     },
     /// It is not there, or not to be read: this proves nothing.

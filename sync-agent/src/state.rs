@@ -5,7 +5,7 @@
 //! here can be deleted. No secret is in it.
 //!
 //! One tree for each subject: `written` (by source id), `members` ([`members`]: who is in each group),
-//! `begun` ([`intents`]: what was about to be sent), `quarantine` ([`quarantine`]), `losses`
+//! `begun` ([`intents`]: what is about to be sent), `quarantine` ([`quarantine`]), `losses`
 //! ([`losses`]), and `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval).
 //! What was read of the directory is in [`source`].
 //! One process at a time has it open: sled's lock keeps a second agent out.

@@ -54,7 +54,6 @@ pub struct Status {
     pub progress: (usize, usize),
     /// When the next cycle begins.
     pub next_run: Option<Timestamp>,
-    /// The pause.
     pub pause: Option<Pause>,
     /// When the pause has lasted so long that users are made inactive.
     pub pause_ends: Option<Timestamp>,

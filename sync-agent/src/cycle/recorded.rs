@@ -1,4 +1,4 @@
-//! A whole cycle, and what is kept of it.
+//! A cycle with its record: what the daemon and `apply` run.
 //!
 //! What was read of the directory is kept when the writes are done and not before: a run that is
 //! killed reads the same changes again. A cycle never takes the daemon with it: its failure, a fault

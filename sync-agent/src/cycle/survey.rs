@@ -28,9 +28,7 @@ pub struct Survey {
 /// How much there is beneath one base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BaseCounts {
-    /// Users.
     pub users: usize,
-    /// Groups.
     pub groups: usize,
     /// Direct members of these groups, together.
     pub memberships: usize,

@@ -64,7 +64,6 @@ pub enum Form {
 /// What the value is made from: the entry, at a moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Given<'a> {
-    /// The entry.
     pub entry: &'a Entry,
     /// The time, which decides whether an account has expired.
     pub now: Timestamp,

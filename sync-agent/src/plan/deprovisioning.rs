@@ -45,7 +45,6 @@ pub type Deprovisionings = BTreeMap<SourceId, Deprovisioning>;
 pub struct Left {
     /// Since when: the run that noticed.
     pub since: Timestamp,
-    /// Why.
     pub why: Why,
     /// Whether it was made inactive since.
     #[serde(default)]
@@ -69,7 +68,6 @@ pub enum Why {
 pub struct Upcoming {
     /// To whom.
     pub subject: Subject,
-    /// What.
     pub what: Ending,
     /// From when on.
     pub at: Timestamp,

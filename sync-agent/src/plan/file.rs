@@ -124,7 +124,6 @@ pub struct PlanFile {
     pub made: Timestamp,
     /// What it was made from.
     pub basis: Basis,
-    /// The plan.
     pub plan: Plan,
 }
 

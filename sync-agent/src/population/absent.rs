@@ -26,7 +26,6 @@ pub struct OpenNames {
 /// A member whom a group no longer shows, and who is still there.
 #[derive(Debug, Clone)]
 pub struct Leaver {
-    /// The group.
     pub group: SourceId,
     /// Its name.
     pub dn: Dn,

@@ -53,7 +53,6 @@ pub struct RecordError {
 pub struct RecordSource {
     /// Its URL: it has no other name of this kind.
     pub arn: String,
-    /// Its domain.
     pub domain: String,
 }
 

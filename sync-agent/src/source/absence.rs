@@ -62,7 +62,6 @@ impl std::fmt::Display for Proof {
 /// What became of an entry that a reading did not report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// It is gone.
     Gone(Proof),
     /// It exists, under this name, but not where the reading looks: in another base, or outside of
     /// the filter.

@@ -65,7 +65,6 @@ pub struct SearchPlace {
     pub base: String,
     /// How deep.
     pub scope: Scope,
-    /// The filter.
     pub filter: String,
 }
 

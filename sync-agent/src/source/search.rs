@@ -34,7 +34,6 @@ pub struct Search<'a> {
     pub scope: Scope,
     /// The filter (RFC 4515).
     pub filter: &'a str,
-    /// The attributes.
     pub attributes: &'a [String],
     /// Entries a page; `None` for a search of one entry.
     pub page_size: Option<i32>,
@@ -95,9 +94,7 @@ pub fn value<'a>(controls: &'a [Control], oid: &str) -> Option<&'a [u8]> {
 /// An entry, not yet understood.
 #[derive(Debug, Clone)]
 pub struct RawEntry {
-    /// Its DN.
     pub dn: String,
-    /// Its attributes.
     pub attributes: Attributes,
 }
 

@@ -51,7 +51,6 @@ pub enum Bind {
     Simple {
         /// DN, or on Active Directory also UPN or `DOMAIN\name`.
         account: String,
-        /// The password.
         password: Secret,
     },
     /// By client certificate or by the socket's peer (RFC 4422 appendix A).

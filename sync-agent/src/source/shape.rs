@@ -52,9 +52,7 @@ pub fn of(flavour: Flavour) -> &'static dyn Shape {
 /// How a group may name an entry as its member.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HeldAs {
-    /// By DN.
     Dn(String),
-    /// By login.
     Login(String),
     /// By SID, in another domain of the same agent.
     Sid(String),

@@ -1,13 +1,13 @@
-//! A bell: it rings when the directory says that something changed.
+//! Notification: the directory says that something changed.
 //!
-//! The daemon need not wait for its next cycle. What changed is then read by an ordinary reading that
-//! continues from the watermark, so there is one way by which changes arrive and not two: a ring may
-//! be lost, doubled or false, and no more than a cycle's time is lost with it.
+//! So the daemon need not wait for its next cycle. An ordinary reading that continues from the watermark then reads
+//! what changed, so changes arrive by one way and not by two. A notification may be lost, doubled or false; that
+//! costs no more than the time of a cycle.
 //!
-//! - OpenLDAP: content synchronisation that persists (RFC 4533, refreshAndPersist). What changed
-//!   since the watermark rings at once.
-//! - Active Directory: change notification ([MS-ADTS] 3.1.1.3.4.1.9). Every change in the domain
-//!   rings, whoever it is about, so wait a moment before reading.
+//! - OpenLDAP: content synchronisation that persists (RFC 4533, refreshAndPersist). What changed since the watermark
+//!   is notified at once.
+//! - Active Directory: change notification ([MS-ADTS] 3.1.1.3.4.1.9). Every change in the domain is notified,
+//!   whoever it is about, so wait a moment before reading.
 
 use ldap3::{
     Scope,
@@ -38,7 +38,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch for what changes after a watermark. `None` where the directory cannot ring.
+    /// Begins to watch for what changes after a watermark. `None` where the directory cannot notify.
     pub async fn open(settings: &SourceSettings, since: &Watermark) -> Result<Option<Self>, DirectoryError> {
         let mut reader = LdapReader::open(settings, Vec::new()).await?;
         let base = reader.root.naming_context(reader.bases());

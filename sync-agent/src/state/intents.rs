@@ -1,14 +1,13 @@
-//! What was about to be sent.
+//! Intents: what is about to be sent.
 //!
-//! A request and the memory of it are two things, and a process can be killed between them. So the
-//! objects of a group of writes are noted, durably, before the first of them is sent, and the note is
-//! taken away when what was done is durable too. A note that the next run finds means: of this object
-//! the memory proves nothing, the target is asked. Without it a membership whose memory was lost
-//! would stay for ever once the directory no longer has it, and an account that was just made would
-//! belong to nobody.
+//! A request and the memory of it are two things, and a process can be killed between them. So the objects of a
+//! group of writes are noted, durably, before the first of them is sent, and the note is removed when what was done
+//! is durable too. An intent that the next run finds means: the memory proves nothing of this object, the target is
+//! asked. Without it a membership whose memory was lost would stay for ever once the directory no longer has it,
+//! and an account that was just made would belong to nobody.
 //!
-//! One note for each object and one flush for each group of writes cost nothing that can be measured;
-//! a flush for each request would cost a write to the disk each.
+//! One note for each object and one flush for each group of writes cost nothing that can be measured; a flush for
+//! each request would cost a write to the disk each.
 
 use sled::Batch;
 
@@ -30,13 +29,13 @@ impl State {
         self.flush().await
     }
 
-    /// Takes notes away, after everything that was done is durable.
+    /// Removes intents, after everything that was done is durable.
     pub async fn settle_intents(&self, ids: impl Iterator<Item = SourceId>) -> Result<(), StateError> {
         self.flush().await?;
         self.forget_intents(ids)
     }
 
-    /// Takes notes away.
+    /// Removes intents.
     pub fn forget_intents(&self, ids: impl Iterator<Item = SourceId>) -> Result<(), StateError> {
         let mut batch = Batch::default();
         for (n, id) in ids.enumerate() {
@@ -49,7 +48,7 @@ impl State {
         Ok(())
     }
 
-    /// What a run that was killed had begun.
+    /// What a run that was killed was about to send.
     pub fn intents(&self) -> Result<Vec<Subject>, StateError> {
         let note = |value: sled::IVec| serde_json::from_slice(&value).map_err(|e| StateError::Record(e.to_string()));
         self.intents.iter().values().map(|value| note(value?)).collect()

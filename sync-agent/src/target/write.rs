@@ -33,7 +33,6 @@ pub struct TargetWriter {
 /// A resource that is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
-    /// Its id.
     pub resource: ResourceId,
     /// Whether it was seen to be what was sent. It was not if the answer was lost and the resource
     /// found afterwards: the next run then compares it.

@@ -17,11 +17,12 @@ use hyper::{Request, Response, body::Incoming, client::conn::http1::SendRequest,
 use hyper_util::rt::{TokioIo, TokioTimer};
 use scim_protocol::{Error, Timestamp};
 use scim_server::{
-    audit::{AuditLog, AuditRecord, Document, EventName, Form, Target, Verb, Vocabulary},
+    audit::{AuditLog, AuditRecord, Destination, Document, EventName, Form, Verb, Vocabulary},
     http::{
         body::Body,
         limit::{AddressLimit, TokenLimit},
-        listen::{Answers, ConnectionLimits, Peer, serve},
+        listen::{Answers, ConnectionLimits, serve},
+        peer::Peer,
     },
     metrics::{Metrics, Operation},
 };
@@ -143,7 +144,7 @@ fn record(body: Document<'_>) -> AuditRecord<'_> {
 
 fn bench_record(bencher: Bencher<'_, '_>, body: Document<'_>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let target = Target::File { path: "/dev/null".into(), rotation: None };
+    let target = Destination::File { path: "/dev/null".into(), rotation: None };
     let log = AuditLog::open(target, Arc::default()).unwrap();
     let record = record(body);
     bencher.bench_local(|| runtime.block_on(log.record(AuditLog::line(&record))));

@@ -17,12 +17,13 @@ use scim_protocol::{Error, ErrorKind, Timestamp};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
+    caller::Caller,
     clock::Clock,
-    server,
-    store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError, TenantId},
-    tenant::{self, Directory, Tenant, TenantRecord},
+    directory::Directory,
+    store::{ResourceId, Store, StoreError, TenantId},
+    tenant::{Tenant, TenantRecord},
     token::{
-        self, Caller, Scopes, Token, reminder,
+        Scopes, Token, reminder,
         secret::{self, Digest, Malformed},
     },
 };
@@ -323,16 +324,6 @@ fn unauthorized(refusal: Refusal) -> Error {
         "The request needs the bearer token of this tenant, unexpired, in the Authorization header: Bearer scim_….",
     )
     .with_source(refusal)
-}
-
-/// The index entries of one of the system's own records. None for a record of another kind.
-pub fn system_entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, StoreError> {
-    match key.resource_type.as_str() {
-        tenant::record::KIND => Ok(TenantRecord::from_record(key.id, record)?.entries()),
-        token::record::KIND => Ok(Token::from_record(key.id, record)?.entries()),
-        server::secret::KIND => Ok(server::secret::entries(key.id)),
-        _ => Ok(Vec::new()),
-    }
 }
 
 #[cfg(test)]

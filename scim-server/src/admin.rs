@@ -6,13 +6,13 @@
 
 pub mod archive;
 pub mod client;
+pub mod data_dir;
 pub mod import;
 pub mod indexing;
 pub mod line;
 pub mod listen;
-pub mod place;
 pub(crate) mod private;
-pub mod provision;
+mod provision;
 pub mod resources;
 pub mod schemas;
 pub mod tenants;
@@ -20,7 +20,6 @@ pub mod transfer;
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use scim_protocol::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,13 +28,16 @@ use tokio::sync::mpsc;
 pub use line::{Input, Line, Output};
 
 use crate::{
-    access::{Access, system_entries},
+    access::Access,
     clock::Clock,
+    directory::{Directory, DirectoryError},
     index,
+    operation::Operations,
     render::stored_document,
     store::{EntriesOf, Store, StoreError, TenantId},
-    tenant::{DirectoryError, Settings},
-    token::{Caller, LedgerError, Scopes},
+    system_records,
+    tenant::Settings,
+    token::{LedgerError, Scopes},
 };
 
 /// One command. Its wire form is a JSON object whose `command` says which.
@@ -234,39 +236,6 @@ impl AdminRequest {
     }
 }
 
-/// A page of resources.
-#[derive(Debug, Default)]
-pub struct Listed {
-    /// The resources.
-    pub resources: Vec<Value>,
-    /// The cursor of the next page, if there is one.
-    pub next: Option<String>,
-    /// How many match, on all pages together.
-    pub total: u64,
-}
-
-/// Manual provisioning: what the operations of RFC 7644 do for an administrator.
-#[async_trait]
-pub trait Provision: Send + Sync + 'static {
-    /// A page of the resources that match.
-    async fn list(
-        &self,
-        caller: &Caller,
-        resource_type: &str,
-        filter: Option<&str>,
-        cursor: Option<&str>,
-    ) -> Result<Listed, Error>;
-
-    /// One resource by its id; `ErrorKind::NotFound` when there is none.
-    async fn show(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<Value, Error>;
-
-    /// Makes a resource from the body of a POST, and shows it.
-    async fn create(&self, caller: &Caller, resource_type: &str, body: Value) -> Result<Value, Error>;
-
-    /// Removes a resource.
-    async fn delete(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<(), Error>;
-}
-
 /// What commands work on.
 #[derive(Clone)]
 pub struct AdminContext {
@@ -277,7 +246,7 @@ pub struct AdminContext {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Users and groups.
-    pub provision: Arc<dyn Provision>,
+    pub operations: Arc<Operations>,
     /// The base of the URLs that clients use, without a slash at the end.
     pub base: String,
 }
@@ -366,13 +335,17 @@ pub async fn execute(
 }
 
 impl AdminContext {
+    fn directory(&self) -> &Directory {
+        self.access.directory()
+    }
+
     /// The index entries that any record should have: the system's own, and tenants' by the settings
     /// that are in force when it is called.
     pub fn entries_of(&self) -> EntriesOf {
         let access = Arc::clone(&self.access);
         Arc::new(move |key, record| {
             if key.tenant == TenantId::SYSTEM {
-                return system_entries(key, record);
+                return system_records::entries(key, record);
             }
             let unknown = || StoreError::Corrupt(format!("there is no tenant {}", key.tenant));
             let tenant = access.tenant_at(key.tenant).ok_or_else(unknown)?;

@@ -17,10 +17,13 @@ use std::{
 
 pub use database::Database;
 use ipnet::IpNet;
-pub use layers::{Given, Layers, Source};
+pub use layers::{Given, Layers, Origin};
 pub use setting::{SETTINGS, Setting};
 
-use crate::audit::Rotation;
+use crate::{
+    audit::{Destination, Rotation},
+    log::Format,
+};
 
 /// Why the settings cannot be used. Each names the place where the wrong one stands.
 #[derive(Debug, thiserror::Error)]
@@ -56,25 +59,6 @@ pub enum ConfigError {
     },
 }
 
-/// How log records are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Where the audit log goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuditTarget {
-    /// Appended to a file.
-    File(PathBuf),
-    /// Standard output.
-    Stdout,
-}
-
 /// Certificate and key, in PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -95,7 +79,7 @@ pub struct Config {
     pub migrate: bool,
     /// Bytes of cache.
     pub cache: u64,
-    /// Bytes of keys and values after which the store is opened anew; 0 is never.
+    /// Bytes of keys and values after which the store is opened again; 0 is never.
     pub renew_after: u64,
     /// How long events are kept; `None` for ever.
     pub event_retention: Option<Duration>,
@@ -155,16 +139,14 @@ pub struct Config {
     pub bulk_max_body: usize,
     /// Members up to which a PATCH of a group is answered with the group.
     pub patch_body_members: u64,
-    /// The audit log.
-    pub audit_log: Option<AuditTarget>,
-    /// When the audit log's file is replaced by a new one.
-    pub audit_rotation: Option<Rotation>,
+    /// Where the audit log goes.
+    pub audit_log: Option<Destination>,
     /// The `awsRegion` of audit records.
     pub audit_region: String,
     /// The filter of the log.
     pub log: String,
     /// The form of the log.
-    pub log_format: LogFormat,
+    pub log_format: Format,
 }
 
 impl Config {
@@ -228,20 +210,11 @@ impl Config {
             bulk_max_operations: layers.required("bulk_max_operations", number)?,
             bulk_max_body: layers.required("bulk_max_body", bytes)?,
             patch_body_members: layers.required("patch_body_members", number)?,
-            audit_log: layers.optional("audit_log", audit_target)?,
-            audit_rotation: rotation(
-                layers.required("audit_log_size", units::size)?,
-                layers.required("audit_log_keep", number)?,
-            ),
+            audit_log: audit_log(&layers)?,
             audit_region: layers.required("audit_region", region)?,
             log: layers.required("log", log_filter)?,
             log_format: layers.required("log_format", log_format)?,
         };
-        if config.audit_rotation.is_some() && !matches!(config.audit_log, Some(AuditTarget::File(_))) {
-            return Err(ConfigError::Contradiction(
-                "audit_log_size needs audit_log to be a file: set audit_log, or leave audit_log_size at 0".to_owned(),
-            ));
-        }
         if config.page_size > config.max_page_size {
             return Err(ConfigError::Contradiction(format!(
                 "page_size ({}) is larger than max_page_size ({}); lower the one or raise the other",
@@ -255,8 +228,10 @@ impl Config {
     pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
         let cert = |config: &Self| config.tls.as_ref().map(|files| files.cert.clone());
         let key = |config: &Self| config.tls.as_ref().map(|files| files.key.clone());
-        let bytes = |config: &Self| config.audit_rotation.map(|rotation| rotation.bytes);
-        let keep = |config: &Self| config.audit_rotation.map(|rotation| rotation.keep);
+        let rotation = |config: &Self| config.audit_log.as_ref().and_then(Destination::rotation);
+        let bytes = |config: &Self| rotation(config).map(|rotation| rotation.bytes);
+        let keep = |config: &Self| rotation(config).map(|rotation| rotation.keep);
+        let audit_log = |config: &Self| config.audit_log.clone().map(Destination::without_rotation);
         let changed = [
             ("data", self.data != other.data),
             ("store", self.database.url != other.database.url),
@@ -288,7 +263,7 @@ impl Config {
             ("candidates", self.candidates != other.candidates),
             ("bulk_max_operations", self.bulk_max_operations != other.bulk_max_operations),
             ("patch_body_members", self.patch_body_members != other.patch_body_members),
-            ("audit_log", self.audit_log != other.audit_log),
+            ("audit_log", audit_log(self) != audit_log(other)),
             ("audit_log_size", bytes(self) != bytes(other)),
             ("audit_log_keep", keep(self) != keep(other)),
             ("log_format", self.log_format != other.log_format),
@@ -392,8 +367,20 @@ fn rotation(bytes: u64, keep: u32) -> Option<Rotation> {
     (bytes > 0).then_some(Rotation { bytes, keep })
 }
 
-fn audit_target(text: &str) -> Result<AuditTarget, String> {
-    if text == "-" { Ok(AuditTarget::Stdout) } else { path(text).map(AuditTarget::File) }
+/// Where the audit log goes, and when its file is replaced.
+fn audit_log(layers: &Layers) -> Result<Option<Destination>, ConfigError> {
+    let to = |text: &str| if text == "-" { Ok(None) } else { path(text).map(Some) };
+    let destination = layers.optional("audit_log", to)?;
+    let rotation =
+        rotation(layers.required("audit_log_size", units::size)?, layers.required("audit_log_keep", number)?);
+    match destination {
+        Some(Some(path)) => Ok(Some(Destination::File { path, rotation })),
+        _ if rotation.is_some() => Err(ConfigError::Contradiction(
+            "audit_log_size needs audit_log to be a file: set audit_log, or leave audit_log_size at 0".to_owned(),
+        )),
+        Some(None) => Ok(Some(Destination::Stdout)),
+        None => Ok(None),
+    }
 }
 
 fn log_filter(text: &str) -> Result<String, String> {
@@ -403,10 +390,10 @@ fn log_filter(text: &str) -> Result<String, String> {
     }
 }
 
-fn log_format(text: &str) -> Result<LogFormat, String> {
+fn log_format(text: &str) -> Result<Format, String> {
     match text {
-        "human" => Ok(LogFormat::Human),
-        "json" => Ok(LogFormat::Json),
+        "human" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
         _ => Err(format!("{text:?} is not a log format; write human or json")),
     }
 }

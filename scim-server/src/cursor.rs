@@ -3,7 +3,7 @@
 //! A cursor is the position behind which the next page begins, sealed with authenticated encryption
 //! under a key of the store. So any process on the same store can go on with it, a client can
 //! neither read what is in it (a position may hold a name) nor make one up, and nothing is kept
-//! between pages. It is bound to its query, and grants nothing: each page is authorised anew.
+//! between pages. It is bound to its query, and grants nothing: each page is authorised again.
 //!
 //! Text: base64url without padding, so only unreserved characters (§2).
 

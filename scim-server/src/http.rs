@@ -1,11 +1,13 @@
 //! HTTP: the only part of the server that knows hyper, and the only one that turns an error into a
-//! response. The life of a request is in [`exchange`], every step in order.
+//! response. The life of a request is in [`handler`], every step in order.
 
 pub mod body;
-pub mod exchange;
 pub mod forwarded;
+pub mod handler;
 pub mod limit;
+mod linger;
 pub mod listen;
+pub mod peer;
 pub mod refusals;
 pub mod request;
 pub mod response;
@@ -20,13 +22,13 @@ use uuid::Uuid;
 
 use self::limit::RetryAfter;
 use crate::{
-    access::Access, audit::AuditLog, clock::Clock, metrics::Metrics, operation::Operations, tenant::Profile,
-    token::Caller,
+    access::Access, audit::AuditLog, caller::Caller, clock::Clock, metrics::Metrics, operation::Operations,
+    profile::Profile,
 };
 
 /// What may change while the server runs.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct Reloadable {
     /// Where clients reach the server.
     pub public: request::Public,
     /// Requests a second for each token of `rfc` tenants without a rate of their own; 0 is no limit.
@@ -66,7 +68,7 @@ pub struct Service {
     /// Requests per token.
     pub tokens: limit::TokenLimit,
     /// What may change.
-    pub settings: ArcSwap<Settings>,
+    pub settings: ArcSwap<Reloadable>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

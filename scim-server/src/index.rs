@@ -3,16 +3,14 @@
 //! Indexes are declared ([`crate::tenant::IndexSpec`]), not coded. The values are folded by the same
 //! function as filters fold them, so that an index lookup and a filter never disagree.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use scim_protocol::value::fold;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    access::Access,
-    render::stored_document,
-    store::{EntriesOf, IndexEntry, IndexKey, IndexValue, ResourceKey, Write},
+    store::{IndexEntry, IndexKey, IndexValue, ResourceKey, Write},
     tenant::IndexSpec,
 };
 
@@ -66,15 +64,6 @@ pub fn entries(key: &ResourceKey, document: &Map<String, Value>, specs: &[IndexS
         });
     }
     found
-}
-
-/// The entries that any tenant's record should have, for checking and loading stores.
-pub fn entries_of(access: Arc<Access>) -> EntriesOf {
-    Arc::new(move |key, record| {
-        let tenant = access.tenant(&key.tenant.to_string());
-        let specs = tenant.as_ref().map_or(&[][..], |tenant| tenant.index_specs(key.resource_type.as_str()));
-        Ok(entries(key, &stored_document(record)?, specs).into_iter().collect())
-    })
 }
 
 /// The writes that turn the old entries into the new ones: those that go come first.

@@ -11,19 +11,20 @@ pub mod bulk;
 pub mod create;
 pub mod delete;
 pub mod discover;
-pub mod draft;
+mod found;
 mod list;
 mod member_filter;
 pub mod members;
 pub mod modify;
 pub mod pace;
-mod page;
 pub mod password;
 pub mod query;
 pub mod replace;
 pub mod retrieve;
+mod scan;
 mod size;
 mod sort;
+mod stored_form;
 
 use std::sync::{
     Arc,
@@ -37,15 +38,15 @@ use pace::{Lanes, Pace};
 
 use crate::{
     budget::Budget,
+    caller::Caller,
     clock::Clock,
     cursor::Sealer,
     event::{Action, Event},
     render::{Renderer, View},
     store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError},
-    token::Caller,
 };
 
-/// How often an operation is decided anew when other writers are faster. Each conflict means that
+/// How often an operation is decided again when other writers are faster. Each conflict means that
 /// one of them got its way, so this is how many may write to one resource at once before somebody
 /// is sent away: more than any provider has connections.
 pub const ATTEMPTS: usize = 64;
@@ -92,12 +93,6 @@ impl Default for Limits {
     }
 }
 
-/// Makes identifiers, given the time.
-pub trait Ids: Send + Sync + 'static {
-    /// A fresh identifier, greater than those before it.
-    fn next(&self, clock: &dyn Clock) -> ResourceId;
-}
-
 /// UUIDv7: the order of ids is the order of creation, and nobody can guess one.
 ///
 /// The twelve bits behind the milliseconds count on within one (RFC 9562 §6.2, method 1), so that
@@ -111,8 +106,9 @@ pub struct UuidV7 {
 /// Bits of the counter.
 const COUNTER_BITS: u32 = 12;
 
-impl Ids for UuidV7 {
-    fn next(&self, clock: &dyn Clock) -> ResourceId {
+impl UuidV7 {
+    /// A fresh identifier, greater than those before it.
+    pub fn next(&self, clock: &dyn Clock) -> ResourceId {
         let millis = u64::try_from(clock.now().as_millis()).unwrap_or_default();
         let after = |last: u64| (last + 1).max(millis << COUNTER_BITS);
         let last = self.last.fetch_update(Relaxed, Relaxed, |last| Some(after(last)));
@@ -142,6 +138,12 @@ impl Context {
         ResourceKey { tenant: self.caller.tenant().home, resource_type: rt.name.as_str().into(), id }
     }
 
+    /// What writes the answer to the request.
+    fn renderer<'a>(&'a self, store: &'a dyn Store) -> Renderer<'a> {
+        let tenant = self.caller.tenant();
+        Renderer { store, tenant: tenant.home, base: &self.base, endpoints: &tenant.endpoints }
+    }
+
     fn event(&self, action: Action, key: &ResourceKey, attributes: Vec<String>) -> Event {
         Event {
             sequence: 0,
@@ -155,6 +157,21 @@ impl Context {
             request: self.request.map(|id| id.to_string()).unwrap_or_default(),
         }
     }
+}
+
+/// A request about one resource.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who asks, and how.
+    pub context: &'a Context,
+    /// The resource's type.
+    pub rt: &'a Arc<ResourceType>,
+    /// The resource's id, as the client wrote it.
+    pub id: &'a str,
+    /// What the answer is to show.
+    pub query: &'a Query,
+    /// What the client demands of the resource's version.
+    pub preconditions: &'a Preconditions,
 }
 
 /// What `If-Match` or `If-None-Match` says (RFC 7232 §3, RFC 7644 §3.14). Versions are compared
@@ -250,7 +267,7 @@ pub struct Operations {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Fresh identifiers.
-    pub ids: Arc<dyn Ids>,
+    pub ids: UuidV7,
     /// The bounds.
     pub limits: Limits,
     /// Who works when.
@@ -270,7 +287,7 @@ impl Operations {
     }
 
     fn renderer<'a>(&'a self, context: &'a Context) -> Renderer<'a> {
-        Renderer::new(&*self.store, context.caller.tenant(), &context.base)
+        context.renderer(&*self.store)
     }
 
     /// What a client hears of a request about one resource that went wrong: 404 whenever there is no such

@@ -14,17 +14,25 @@ use scim_protocol::{
     patch::Operation,
     schema::{ResourceType, SchemaRegistry},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    membership::MemberOperation,
-    store::ResourceKey,
-    tenant::{Profile, Tenant},
-};
+use crate::{membership::MemberOperation, store::ResourceKey};
 
-impl Tenant {
-    fn is_identity_center(&self) -> bool {
-        self.settings.profile == Profile::IdentityCenter
+/// Which rules a tenant lives by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// The RFCs, without any other limitation.
+    #[default]
+    Rfc,
+    /// The constraints, quotas and error texts of AWS IAM Identity Center.
+    IdentityCenter,
+}
+
+impl Profile {
+    fn is_identity_center(self) -> bool {
+        self == Self::IdentityCenter
     }
 }
 
@@ -37,100 +45,99 @@ pub fn registry(profile: Profile) -> Result<SchemaRegistry, Error> {
 }
 
 /// Checks a body as it was sent, before any dialect.
-pub fn check_sent(tenant: &Tenant, rt: &ResourceType, body: &Value) -> Result<(), Error> {
-    let of_user = tenant.is_identity_center() && rt.name == "User";
+pub fn check_sent(profile: Profile, rt: &ResourceType, body: &Value) -> Result<(), Error> {
+    let of_user = profile.is_identity_center() && rt.name == "User";
     if of_user { identity_center::manager::check(body) } else { Ok(()) }
 }
 
 /// Checks a body before it is read as a resource.
-pub fn check_body(tenant: &Tenant, rt: &ResourceType, body: &Value) -> Result<(), Error> {
-    if tenant.is_identity_center() { identity_center::resource::check_body(rt, body) } else { Ok(()) }
+pub fn check_body(profile: Profile, rt: &ResourceType, body: &Value) -> Result<(), Error> {
+    if profile.is_identity_center() { identity_center::resource::check_body(rt, body) } else { Ok(()) }
 }
 
 /// Checks a resource that is about to be stored.
-pub fn check_resource(tenant: &Tenant, rt: &ResourceType, resource: &Resource) -> Result<(), Error> {
-    if tenant.is_identity_center() { identity_center::resource::check(rt, resource.document()) } else { Ok(()) }
+pub fn check_resource(profile: Profile, rt: &ResourceType, resource: &Resource) -> Result<(), Error> {
+    if profile.is_identity_center() { identity_center::resource::check(rt, resource.document()) } else { Ok(()) }
 }
 
 /// Checks a PATCH body before it is read as operations.
-pub fn check_patch_body(tenant: &Tenant, body: &Value) -> Result<(), Error> {
-    if tenant.is_identity_center() { identity_center::patch::check_body(body) } else { Ok(()) }
+pub fn check_patch_body(profile: Profile, body: &Value) -> Result<(), Error> {
+    if profile.is_identity_center() { identity_center::patch::check_body(body) } else { Ok(()) }
 }
 
 /// Checks the operations of a PATCH.
-pub fn check_patch(tenant: &Tenant, rt: &ResourceType, operations: &[Operation]) -> Result<(), Error> {
-    if tenant.is_identity_center() { identity_center::patch::check(rt, operations) } else { Ok(()) }
+pub fn check_patch(profile: Profile, rt: &ResourceType, operations: &[Operation]) -> Result<(), Error> {
+    if profile.is_identity_center() { identity_center::patch::check(rt, operations) } else { Ok(()) }
 }
 
 /// Checks what a PATCH does to the members of a group.
-pub fn check_member_operations(tenant: &Tenant, operations: &[MemberOperation]) -> Result<(), Error> {
-    if tenant.is_identity_center() { identity_center::patch::check_members(operations) } else { Ok(()) }
+pub fn check_member_operations(profile: Profile, operations: &[MemberOperation]) -> Result<(), Error> {
+    if profile.is_identity_center() { identity_center::patch::check_members(operations) } else { Ok(()) }
 }
 
 /// Checks how many members a new group has.
-pub fn check_member_count(tenant: &Tenant, count: usize) -> Result<(), Error> {
-    if tenant.is_identity_center() { identity_center::patch::check_member_count(count) } else { Ok(()) }
+pub fn check_member_count(profile: Profile, count: usize) -> Result<(), Error> {
+    if profile.is_identity_center() { identity_center::patch::check_member_count(count) } else { Ok(()) }
 }
 
 /// Checks what a group is to have as its member.
-pub fn check_member(tenant: &Tenant, member: &ResourceKey) -> Result<(), Error> {
-    if tenant.is_identity_center() { identity_center::resource::check_member(member) } else { Ok(()) }
+pub fn check_member(profile: Profile, member: &ResourceKey) -> Result<(), Error> {
+    if profile.is_identity_center() { identity_center::resource::check_member(member) } else { Ok(()) }
 }
 
 /// Checks a query.
-pub fn check_query(tenant: &Tenant, types: &[Arc<ResourceType>], query: &Query) -> Result<(), Error> {
-    if tenant.is_identity_center() { identity_center::filter::check(types, query) } else { Ok(()) }
+pub fn check_query(profile: Profile, types: &[Arc<ResourceType>], query: &Query) -> Result<(), Error> {
+    if profile.is_identity_center() { identity_center::filter::check(types, query) } else { Ok(()) }
 }
 
-/// How many resources of a type a tenant may have: what was set for it, or else the profile's quota.
-pub fn quota(tenant: &Tenant, rt: &ResourceType) -> Option<u64> {
-    let of_profile = if tenant.is_identity_center() { identity_center::quota(rt) } else { None };
-    tenant.settings.quotas.get(&rt.name).copied().or(of_profile)
+/// How many resources of a type a tenant may have where nothing else was set for it.
+pub fn quota(profile: Profile, rt: &ResourceType) -> Option<u64> {
+    if profile.is_identity_center() { identity_center::quota(rt) } else { None }
 }
 
 /// The most resources on a page, where the profile says so.
-pub fn max_page_size(tenant: &Tenant) -> Option<u32> {
-    tenant.is_identity_center().then_some(identity_center::PAGE)
+pub fn max_page_size(profile: Profile) -> Option<u32> {
+    profile.is_identity_center().then_some(identity_center::PAGE)
 }
 
 /// Whether pages by cursor say nothing of the total.
-pub fn hides_totals(tenant: &Tenant) -> bool {
-    tenant.is_identity_center()
+pub fn hides_totals(profile: Profile) -> bool {
+    profile.is_identity_center()
 }
 
 /// Whether groups are shown with an empty list of members.
-pub fn hides_members(tenant: &Tenant) -> bool {
-    tenant.is_identity_center()
+pub fn hides_members(profile: Profile) -> bool {
+    profile.is_identity_center()
 }
 
 /// The most groups that are shown, and looked at, of one user.
-pub fn max_groups(tenant: &Tenant) -> usize {
-    if tenant.is_identity_center() { identity_center::GROUPS_OF_A_USER } else { usize::MAX }
+pub fn max_groups(profile: Profile) -> usize {
+    if profile.is_identity_center() { identity_center::GROUPS_OF_A_USER } else { usize::MAX }
 }
 
 /// Whether there is `/Bulk`.
-pub fn has_bulk(tenant: &Tenant) -> bool {
-    !tenant.is_identity_center()
+pub fn has_bulk(profile: Profile) -> bool {
+    !profile.is_identity_center()
 }
 
 /// Whether passwords are taken.
-pub fn has_passwords(tenant: &Tenant) -> bool {
-    !tenant.is_identity_center()
+pub fn has_passwords(profile: Profile) -> bool {
+    !profile.is_identity_center()
 }
 
 /// 501 where the profile has no `/.search`, and no query of the base URL.
-pub fn require_search(tenant: &Tenant) -> Result<(), Error> {
-    offered(!tenant.is_identity_center(), "A search over several resource types, and /.search,")
+pub fn require_search(profile: Profile) -> Result<(), Error> {
+    offered(!profile.is_identity_center(), "A search over several resource types, and /.search,")
 }
 
 /// 501 where the profile has no `/Bulk`.
-pub fn require_bulk(tenant: &Tenant) -> Result<(), Error> {
-    offered(has_bulk(tenant), "/Bulk")
+pub fn require_bulk(profile: Profile) -> Result<(), Error> {
+    offered(has_bulk(profile), "/Bulk")
 }
 
 /// 501 where the profile has no PUT of groups.
-pub fn require_replace(tenant: &Tenant, rt: &ResourceType) -> Result<(), Error> {
-    offered(!tenant.is_identity_center() || rt.name != "Group", "PUT of groups")
+pub fn require_replace(profile: Profile, rt: &ResourceType) -> Result<(), Error> {
+    offered(!profile.is_identity_center() || rt.name != "Group", "PUT of groups")
 }
 
 fn offered(offered: bool, what: &str) -> Result<(), Error> {
@@ -145,8 +152,8 @@ fn offered(offered: bool, what: &str) -> Result<(), Error> {
 
 /// An error in the profile's own words. What went wrong is told by the error's kind and source, so
 /// that everything behind this door words its errors without knowing of profiles.
-pub fn phrase(tenant: &Tenant, error: Error) -> Error {
-    if tenant.is_identity_center() { identity_center::wording::phrase(error) } else { error }
+pub fn phrase(profile: Profile, error: Error) -> Error {
+    if profile.is_identity_center() { identity_center::wording::phrase(error) } else { error }
 }
 
 /// What an error said before [`phrase`] gave it a text that must stand alone. For the logs.

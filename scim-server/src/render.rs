@@ -2,7 +2,7 @@
 //!
 //! Stored bytes are served bytes: the visible part of a record is copied as it is, and what the
 //! document does not hold (`groups`, `members`, `meta`) is written behind it. Only an answer for
-//! which the client chose attributes is parsed, reduced and written anew.
+//! which the client chose attributes is parsed, reduced and written again.
 //!
 //! A group may have any number of members, so an answer may be long. A short one is one buffer; a
 //! long one is a stream of pieces, made while it is sent, and never stands in memory as a whole.
@@ -19,10 +19,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::{
-    store::{Record, Reference, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName},
-    tenant::Tenant,
-};
+use crate::store::{Record, Reference, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName};
 
 /// How many members are read from the store at a time.
 const MEMBERS_PAGE: usize = 1000;
@@ -190,17 +187,12 @@ pub struct Renderer<'a> {
     /// The tenant.
     pub tenant: TenantId,
     /// The base URL without a slash at its end: `https://host/{tenant}/scim/v2`.
-    base: &'a str,
+    pub base: &'a str,
     /// The endpoint of each resource type, for `$ref`.
     pub endpoints: &'a [(TypeName, String)],
 }
 
 impl<'a> Renderer<'a> {
-    /// Writes resources of that tenant, which is reached under that base URL.
-    pub fn new(store: &'a dyn Store, tenant: &'a Tenant, base: &'a str) -> Self {
-        Self { store, tenant: tenant.home, base, endpoints: &tenant.endpoints }
-    }
-
     /// The absolute URL of a resource.
     pub fn location(&self, resource_type: &str, id: ResourceId) -> String {
         location(self.base, self.endpoint(resource_type), id)

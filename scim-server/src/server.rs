@@ -1,7 +1,6 @@
 //! Everything put together: a store, who may use it, what they may ask, and the socket.
 
-mod chores;
-pub(crate) mod secret;
+mod background;
 #[cfg(test)]
 mod tests;
 
@@ -13,15 +12,15 @@ use tokio::{net::TcpListener, sync::watch};
 use crate::{
     access::Access,
     admin::AdminContext,
-    audit::{AuditError, AuditLog, Target},
+    audit::{AuditError, AuditLog},
     budget::Budget,
     clock::Clock,
-    config::{AuditTarget, Config},
+    config::Config,
     cursor::Sealer,
     http::{
-        Service, Settings,
-        exchange::Exchange,
+        Reloadable, Service,
         forwarded::Trust,
+        handler::Handler,
         limit::{AddressLimit, TokenLimit},
         listen::{self, ConnectionLimits},
         refusals::Refusals,
@@ -31,6 +30,7 @@ use crate::{
     metrics::Metrics,
     operation::{Limits, Operations, UuidV7, password::Hasher},
     store::{Store, StoreError},
+    system_records::secret,
 };
 
 /// Why a server does not start.
@@ -90,19 +90,19 @@ impl Server {
             metrics.show_certificate(move || tls.end());
         }
         let metrics = Arc::new(metrics);
-        let audit = match &config.audit_log {
-            None => None,
-            Some(AuditTarget::Stdout) => Some(Target::Stdout),
-            Some(AuditTarget::File(path)) => Some(Target::File { path: path.clone(), rotation: config.audit_rotation }),
-        };
-        let audit = audit.map(|target| AuditLog::open(target, metrics.audit.clone())).transpose()?.map(Arc::new);
+        let audit = config
+            .audit_log
+            .clone()
+            .map(|target| AuditLog::open(target, metrics.audit.clone()))
+            .transpose()?
+            .map(Arc::new);
         let access = Arc::new(Access::load(store.clone(), clock.clone()).await?);
         let limits = limits(config);
         let operations = Arc::new(Operations {
             sealer: Sealer::new(&secret::cursors(&*store).await?, limits.cursor_seconds),
             store,
             clock: clock.clone(),
-            ids: Arc::new(UuidV7::default()),
+            ids: UuidV7::default(),
             limits,
             lanes: Arc::default(),
             budget: Budget::new(request_memory(config)),
@@ -145,25 +145,25 @@ impl Server {
     /// memory. The store stays open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let (stop, stopped) = watch::channel(());
-        let following = tokio::spawn(chores::follow(self.service.clone(), stopped.clone()));
+        let following = tokio::spawn(background::follow(self.service.clone(), stopped.clone()));
         if let Some(tls) = &self.tls {
-            tokio::spawn(chores::watch(Arc::clone(tls), Arc::clone(&self.service.clock), stopped.clone()));
+            tokio::spawn(background::watch(Arc::clone(tls), Arc::clone(&self.service.clock), stopped.clone()));
         }
-        let keeping = tokio::spawn(chores::keep(self.service.clone(), self.event_retention, stopped.clone()));
-        let settling = tokio::spawn(chores::settle(self.service.clone(), stopped.clone()));
-        let chores = tokio::spawn(chores::run(self.service.clone(), stopped));
+        let upkeep = tokio::spawn(background::upkeep(self.service.clone(), self.event_retention, stopped.clone()));
+        let settling = tokio::spawn(background::settle(self.service.clone(), stopped.clone()));
+        let minutes = tokio::spawn(background::each_minute(self.service.clone(), stopped));
         let service = self.service.clone();
         let metrics = self.service.metrics.clone();
-        listen::serve(self.listener, self.tls, self.limits, metrics, Exchange(service), shutdown).await;
+        listen::serve(self.listener, self.tls, self.limits, metrics, Handler(service), shutdown).await;
         drop(stop);
         for (task, what) in [
             (settling, "counting refusals"),
-            (chores, "the periodic work"),
-            (keeping, "keeping the store"),
+            (minutes, "the work of each minute"),
+            (upkeep, "the upkeep of the store"),
             (following, "looking for changes"),
         ] {
             if let Err(failed) = task.await {
-                tracing::error!(%failed, "{what} ended badly");
+                tracing::error!(%failed, "{what} failed");
             }
         }
         if let Some(audit) = &self.service.audit {
@@ -180,7 +180,7 @@ impl Service {
             store: Arc::clone(&self.operations.store),
             access: Arc::clone(&self.access),
             clock: Arc::clone(&self.clock),
-            provision: self.operations.clone(),
+            operations: self.operations.clone(),
             base: self.settings.load().public.url.as_deref().unwrap_or_default().to_owned(),
         }
     }
@@ -191,8 +191,8 @@ impl Service {
     }
 }
 
-fn settings(config: &Config) -> Settings {
-    Settings {
+fn settings(config: &Config) -> Reloadable {
+    Reloadable {
         public: Public { url: config.public_url.as_deref().map(Into::into), trust: trust(config) },
         rate_limit: config.rate_limit.unwrap_or(0),
         max_body: config.max_body,

@@ -1,10 +1,9 @@
 //! Tenants: one directory of users and groups each, with its own schemas, profile and limits.
 //!
-//! [`record`] is what is stored, [`build`] turns it into what requests need, [`directory`] is how an
-//! administrator makes, changes and removes tenants.
+//! [`record`] is what is stored, [`build`] turns it into what requests need. An administrator makes, changes and
+//! removes tenants in the [`crate::directory`].
 
 pub mod build;
-pub mod directory;
 pub mod record;
 
 use std::{
@@ -19,26 +18,14 @@ use scim_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use directory::{Directory, DirectoryError};
 pub use record::TenantRecord;
 
 use crate::{
     audit::Vocabulary,
-    profile,
+    profile::{self, Profile},
     render::View,
     store::{TenantId, TypeName},
 };
-
-/// Which rules a tenant lives by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Profile {
-    /// The RFCs, without any other limitation.
-    #[default]
-    Rfc,
-    /// The constraints, quotas and error texts of AWS IAM Identity Center.
-    IdentityCenter,
-}
 
 /// An attribute that is indexed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +106,9 @@ impl Settings {
 /// How many tokens of a tenant may live at once unless something else is set.
 pub const TOKENS: u32 = 10;
 
+/// The most that any setting lets live at once.
+pub const MOST_TOKENS: u8 = 100;
+
 /// How many may live at once under `identity-center`: one in use, and one that replaces it.
 pub const IDENTITY_CENTER_TOKENS: u32 = 2;
 
@@ -153,6 +143,16 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// Which rules it lives by.
+    pub fn profile(&self) -> Profile {
+        self.settings.profile
+    }
+
+    /// How many resources of a type it may have: what was set for it, or else the profile's quota.
+    pub fn quota(&self, rt: &ResourceType) -> Option<u64> {
+        self.settings.quotas.get(&rt.name).copied().or_else(|| profile::quota(self.profile(), rt))
+    }
+
     /// The words of its schemas, which say nothing about anybody.
     pub fn words(&self) -> &Vocabulary {
         self.words.get_or_init(|| Vocabulary::of(&self.registry))
@@ -166,8 +166,9 @@ impl Tenant {
 
     /// What is shown of one of its resource types through a projection.
     pub fn view_through(&self, resource_type: &Arc<ResourceType>, projection: Projection) -> View {
-        View::new(resource_type.clone(), projection, profile::hides_members(self))
-            .with_max_groups(profile::max_groups(self))
+        let profile = self.profile();
+        View::new(resource_type.clone(), projection, profile::hides_members(profile))
+            .with_max_groups(profile::max_groups(profile))
     }
 
     /// What is indexed of a resource type.

@@ -10,15 +10,13 @@ pub mod record;
 pub mod reminder;
 pub mod secret;
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use ledger::{Issued, Ledger, LedgerError};
 pub use record::{Status, Token};
 pub use secret::Secret;
-
-use crate::tenant::Tenant;
 
 /// What a token may do. Written as a list of the words `read` and `write`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,41 +71,5 @@ impl TryFrom<Vec<String>> for Scopes {
 
     fn try_from(words: Vec<String>) -> Result<Self, String> {
         Self::parse(words.iter().map(String::as_str))
-    }
-}
-
-/// Someone whose token was verified, or an administrator. Every operation needs one: that one tenant
-/// cannot see another is a matter of types.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    tenant: Arc<Tenant>,
-    actor: Arc<str>,
-    scopes: Scopes,
-}
-
-impl Caller {
-    /// The bearer of a token. Only [`crate::access`] calls this, having verified the token.
-    pub(crate) fn bearer(tenant: Arc<Tenant>, token: Arc<str>, scopes: Scopes) -> Self {
-        Self { tenant, actor: token, scopes }
-    }
-
-    /// An administrator at the command line, who may do everything in that tenant.
-    pub fn administrator(tenant: Arc<Tenant>) -> Self {
-        Self { tenant, actor: Arc::from(crate::event::ADMIN), scopes: Scopes::ALL }
-    }
-
-    /// The tenant that the token belongs to.
-    pub fn tenant(&self) -> &Arc<Tenant> {
-        &self.tenant
-    }
-
-    /// The token's id (or `admin`, for an administrator at the command line).
-    pub fn actor(&self) -> &Arc<str> {
-        &self.actor
-    }
-
-    /// What the token may do.
-    pub fn scopes(&self) -> Scopes {
-        self.scopes
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use scim_server::{
     access::Access,
-    admin::place::Place,
+    admin::data_dir::DataDir,
     clock::{Clock, SystemClock},
     store::{
         Store,
@@ -103,10 +103,10 @@ impl Stage {
     async fn open(&self) -> Arc<dyn Store> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         for process in 0..self.engine.processes() {
-            Place::new(self.data(process)).prepare().expect("a data directory");
+            DataDir::new(self.data(process)).prepare().expect("a data directory");
         }
         let Some((_, url)) = &self.database else {
-            return Arc::new(SledStore::open(&Place::new(self.data(0)).store(), clock).expect("a store"));
+            return Arc::new(SledStore::open(&DataDir::new(self.data(0)).store(), clock).expect("a store"));
         };
         let options = Options::new(url.as_str());
         PostgresStore::migrate(&options, &*clock).await.expect("the tables");

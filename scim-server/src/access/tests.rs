@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::*;
 use crate::{
     clock::ManualClock,
+    directory::DirectoryError,
+    profile::Profile,
     store::sled::SledStore,
-    tenant::{DirectoryError, Profile, Settings},
+    tenant::Settings,
     token::{Issued, LedgerError, Status, ledger::LIFETIME},
 };
 

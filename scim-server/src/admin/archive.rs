@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Documents are carried as they are stored, byte for byte. Tenants and tokens are items too: of a
-//! token there is the digest, never the text. Index entries are computed anew when items are loaded.
+//! token there is the digest, never the text. Index entries are computed again when items are loaded.
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use crate::{
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-enum Wire<'a> {
+enum ArchiveLine<'a> {
     #[serde(borrow)]
     Resource(ResourceLine<'a>),
     Members(MembersLine),
@@ -123,7 +123,7 @@ pub fn write(item: &Item) -> Result<String, serde_json::Error> {
         Item::Resource(key, Record { header, body }, _) => {
             let visible: &RawValue = serde_json::from_slice(&body.visible)?;
             let hidden = if body.hidden.is_empty() { None } else { Some(serde_json::from_slice(&body.hidden)?) };
-            serde_json::to_string(&Wire::Resource(ResourceLine {
+            serde_json::to_string(&ArchiveLine::Resource(ResourceLine {
                 tenant: key.tenant,
                 resource_type: key.resource_type.clone(),
                 id: key.id,
@@ -135,7 +135,7 @@ pub fn write(item: &Item) -> Result<String, serde_json::Error> {
                 hidden,
             }))
         }
-        Item::Members(group, members) => serde_json::to_string(&Wire::Members(MembersLine {
+        Item::Members(group, members) => serde_json::to_string(&ArchiveLine::Members(MembersLine {
             tenant: group.tenant,
             resource_type: group.resource_type.clone(),
             id: group.id,
@@ -145,22 +145,22 @@ pub fn write(item: &Item) -> Result<String, serde_json::Error> {
                 .collect(),
         })),
         Item::Event(tenant, event) => {
-            serde_json::to_string(&Wire::Event(EventLine { tenant: *tenant, event: event.clone() }))
+            serde_json::to_string(&ArchiveLine::Event(EventLine { tenant: *tenant, event: event.clone() }))
         }
     }
 }
 
 /// The last line.
 pub fn write_end(sum: &Sum) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&Wire::End(sum.end()))
+    serde_json::to_string(&ArchiveLine::End(sum.end()))
 }
 
 /// Reads a line. The error names what is wrong with it.
 pub fn read(line: &str) -> Result<Entry, String> {
-    let wire: Wire<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let wire: ArchiveLine<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
     Ok(match wire {
-        Wire::Resource(line) => Entry::Item(resource(line)?),
-        Wire::Members(line) => {
+        ArchiveLine::Resource(line) => Entry::Item(resource(line)?),
+        ArchiveLine::Members(line) => {
             let member = |member: MemberLine| ResourceKey {
                 tenant: line.tenant,
                 resource_type: member.resource_type,
@@ -169,8 +169,8 @@ pub fn read(line: &str) -> Result<Entry, String> {
             let group = ResourceKey { tenant: line.tenant, resource_type: line.resource_type, id: line.id };
             Entry::Item(Item::Members(group, line.members.into_iter().map(member).collect()))
         }
-        Wire::Event(line) => Entry::Item(Item::Event(line.tenant, line.event)),
-        Wire::End(end) => Entry::End(end),
+        ArchiveLine::Event(line) => Entry::Item(Item::Event(line.tenant, line.event)),
+        ArchiveLine::End(end) => Entry::End(end),
     })
 }
 

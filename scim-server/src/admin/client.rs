@@ -17,7 +17,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::{AdminError, AdminRequest, Input, Line, place::Place};
+use super::{AdminError, AdminRequest, Input, Line, data_dir::DataDir};
 
 /// A running server, seen from its data directory.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Client {
 impl Client {
     /// Connects to the server that runs on this data directory. `None` when none does, also when
     /// one that was killed has left its address.
-    pub async fn connect(place: &Place) -> io::Result<Option<Self>> {
+    pub async fn connect(place: &DataDir) -> io::Result<Option<Self>> {
         let about = |what: &str, error: &io::Error| io::Error::new(error.kind(), format!("{what}: {error}"));
         let address = place.address().map_err(|error| about("its address in admin.addr cannot be read", &error))?;
         let Some(address) = address else {

@@ -295,7 +295,7 @@ impl<'a> Import<'a> {
                     there.name, there.id
                 )));
             }
-            Err(tenant::DirectoryError::Unknown(_)) => {}
+            Err(crate::directory::DirectoryError::Unknown(_)) => {}
             Err(error) => return Err(error.into()),
         }
         if let Ok(other) = directory.find(&tenant.name).await

@@ -14,8 +14,9 @@ use std::{
 
 use super::{AdminContext, AdminError};
 use crate::{
+    directory::DirectoryError,
     store::{Finding, StoreError},
-    tenant::{DirectoryError, TenantRecord},
+    tenant::{Settings, Tenant, TenantRecord},
 };
 
 /// After how long the other processes on a shared store write by a tenant's new settings. They look
@@ -48,7 +49,7 @@ pub(super) async fn fill(context: &AdminContext, mut tenant: TenantRecord) -> Re
 }
 
 /// Fills the indexes whose filling was cut off, because the process ended in the middle of it, and
-/// writes anew those whose values an older server folded otherwise. Gives the names of their tenants.
+/// writes again those whose values an older server folded otherwise. Gives the names of their tenants.
 /// To be called when a server starts.
 pub async fn finish_filling(context: &AdminContext) -> Result<Vec<String>, AdminError> {
     let mut filled = Vec::new();
@@ -76,6 +77,21 @@ async fn index_again(context: &AdminContext) -> Result<(), AdminError> {
     }
 }
 
+/// Gives a tenant other settings, and fills what they index.
+pub(super) async fn apply(
+    context: &AdminContext,
+    tenant: TenantRecord,
+    settings: Settings,
+) -> Result<TenantRecord, AdminError> {
+    let before = Tenant::build(&tenant)?;
+    let tenant = context.directory().set_settings(tenant, settings).await?;
+    context.access.reload().await?;
+    if Tenant::build(&tenant)?.indexes == before.indexes {
+        return Ok(tenant);
+    }
+    fill(context, tenant).await
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -99,17 +115,17 @@ mod tests {
     async fn context(store: Arc<dyn Store>) -> AdminContext {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
         let access = Arc::new(Access::load(Arc::clone(&store), Arc::clone(&clock)).await.unwrap());
-        let provision = Arc::new(Operations {
+        let operations = Arc::new(Operations {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            ids: Arc::new(UuidV7::default()),
+            ids: UuidV7::default(),
             sealer: Sealer::new(&[7; 32], 60),
             limits: Limits::default(),
             lanes: Arc::default(),
             budget: crate::budget::Budget::new(1 << 20),
             passwords: Hasher::default(),
         });
-        AdminContext { store, access, clock, provision, base: "http://localhost".to_owned() }
+        AdminContext { store, access, clock, operations, base: "http://localhost".to_owned() }
     }
 
     fn event(key: &ResourceKey) -> Event {

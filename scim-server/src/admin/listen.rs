@@ -56,7 +56,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// The media type of one JSON object a line.
 const JSON_LINES: &str = "application/x-ndjson";
 
-type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
+type AdminResponse = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// What the listener serves.
 pub struct Admin {
@@ -123,7 +123,7 @@ pub async fn serve(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<O
     }
 }
 
-async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
         (&Method::GET | &Method::HEAD, "/readyz") => match ready(admin).await {
@@ -181,7 +181,7 @@ struct About {
 }
 
 /// Runs the command in the first line of the body; the other lines are its input.
-async fn command(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+async fn command(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
     let mut input = lines(request.into_body());
     let first = match input.recv().await {
         Some(Ok(first)) => first,
@@ -256,11 +256,11 @@ fn text_of(line: Vec<u8>) -> io::Result<String> {
     String::from_utf8(line).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a line is not UTF-8"))
 }
 
-fn text(status: StatusCode, message: &str) -> Answer {
+fn text(status: StatusCode, message: &str) -> AdminResponse {
     typed(status, "text/plain; charset=utf-8", Full::new(Bytes::copy_from_slice(message.as_bytes())).boxed_unsync())
 }
 
-fn typed(status: StatusCode, kind: &'static str, body: UnsyncBoxBody<Bytes, Infallible>) -> Answer {
+fn typed(status: StatusCode, kind: &'static str, body: UnsyncBoxBody<Bytes, Infallible>) -> AdminResponse {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));

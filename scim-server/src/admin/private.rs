@@ -72,7 +72,7 @@ fn tighten(path: &Path, mode: u32, wanted: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     if mode & 0o077 != 0 {
         fs::set_permissions(path, fs::Permissions::from_mode(wanted))?;
-        tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "others could look into it; it is private now");
+        tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "other users could read it; it is private now");
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use scim_protocol::{
     Error,
     filter::Filter,
@@ -11,66 +10,91 @@ use scim_protocol::{
 };
 use serde_json::Value;
 
-use super::{Listed, Provision};
 use crate::{
-    operation::{Answer, Content, Context, Operations, Preconditions, pace::Pace},
+    caller::Caller,
+    operation::{Answer, Asked, Content, Context, Operations, Preconditions, pace::Pace},
     tenant::record::base_path,
-    token::Caller,
 };
 
 /// Resources on a page of a list.
 const PAGE: u32 = 100;
 
-#[async_trait]
-impl Provision for Operations {
-    async fn list(
-        &self,
-        caller: &Caller,
-        resource_type: &str,
-        filter: Option<&str>,
-        cursor: Option<&str>,
-    ) -> Result<Listed, Error> {
-        let rt = resource_type_of(caller, resource_type)?;
-        let query = Query {
-            filter: filter.map(Filter::parse).transpose()?,
-            filter_text: filter.map(str::to_owned),
-            page: Page::Cursor(cursor.map(str::to_owned)),
-            count: Some(PAGE),
-            ..Query::default()
-        };
-        let endpoint = rt.endpoint.clone();
-        let answer = self.query(&context(self, caller), &[rt], &endpoint, &query).await?;
-        let Value::Object(mut list) = document(answer).await? else {
-            return Ok(Listed::default());
-        };
-        let next = list.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
-        let resources = match list.shift_remove("Resources") {
-            Some(Value::Array(resources)) => resources,
-            _ => Vec::new(),
-        };
-        let total = list.get("totalResults").and_then(Value::as_u64).unwrap_or_default();
-        Ok(Listed { resources, next, total })
-    }
+/// A page of resources.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// The resources.
+    pub resources: Vec<Value>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+    /// How many match, on all pages together.
+    pub total: u64,
+}
 
-    async fn show(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<Value, Error> {
-        let rt = resource_type_of(caller, resource_type)?;
-        let answer =
-            self.retrieve(&context(self, caller), &rt, id, &Query::default(), &Preconditions::default()).await?;
-        document(answer).await
-    }
+/// A page of the resources that match.
+pub(super) async fn list(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    filter: Option<&str>,
+    cursor: Option<&str>,
+) -> Result<Listed, Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    let query = Query {
+        filter: filter.map(Filter::parse).transpose()?,
+        filter_text: filter.map(str::to_owned),
+        page: Page::Cursor(cursor.map(str::to_owned)),
+        count: Some(PAGE),
+        ..Query::default()
+    };
+    let endpoint = rt.endpoint.clone();
+    let answer = operations.query(&context(operations, caller), &[rt], &endpoint, &query).await?;
+    let Value::Object(mut list) = document(answer).await? else {
+        return Ok(Listed::default());
+    };
+    let next = list.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+    let resources = match list.shift_remove("Resources") {
+        Some(Value::Array(resources)) => resources,
+        _ => Vec::new(),
+    };
+    let total = list.get("totalResults").and_then(Value::as_u64).unwrap_or_default();
+    Ok(Listed { resources, next, total })
+}
 
-    async fn create(&self, caller: &Caller, resource_type: &str, body: Value) -> Result<Value, Error> {
-        let rt = resource_type_of(caller, resource_type)?;
-        let answer =
-            Operations::create(self, &context(self, caller), &rt, self.ids.next(&*self.clock), body, &Query::default())
-                .await?;
-        document(answer).await
-    }
+/// One resource by its id; `ErrorKind::NotFound` when there is none.
+pub(super) async fn show(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+) -> Result<Value, Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    let (context, query, preconditions) = (&context(operations, caller), &Query::default(), &Preconditions::default());
+    let answer = operations.retrieve(Asked { context, rt: &rt, id, query, preconditions }).await?;
+    document(answer).await
+}
 
-    async fn delete(&self, caller: &Caller, resource_type: &str, id: &str) -> Result<(), Error> {
-        let rt = resource_type_of(caller, resource_type)?;
-        Operations::delete(self, &context(self, caller), &rt, id, &Preconditions::default()).await.map(drop)
-    }
+/// Makes a resource from the body of a POST, and shows it.
+pub(super) async fn create(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    body: Value,
+) -> Result<Value, Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    let answer =
+        operations.create(&context(operations, caller), &rt, operations.fresh_id(), body, &Query::default()).await?;
+    document(answer).await
+}
+
+/// Removes a resource.
+pub(super) async fn delete(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+) -> Result<(), Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    operations.delete(&context(operations, caller), &rt, id, &Preconditions::default()).await.map(drop)
 }
 
 /// No request came over HTTP: locations are paths.

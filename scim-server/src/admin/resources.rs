@@ -3,11 +3,11 @@
 use scim_protocol::{Error, ErrorKind};
 use serde_json::{Value, json};
 
-use super::{AdminContext, AdminError, Line, Output, tenants};
-use crate::{store::ResourceId, tenant::Profile, token::Caller};
+use super::{AdminContext, AdminError, Line, Output, provision};
+use crate::{caller::Caller, profile::Profile, store::ResourceId};
 
 async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, AdminError> {
-    let record = tenants::find(context, tenant).await?;
+    let record = context.directory().find(tenant).await?;
     let built = context.access.tenant_of(record.id).ok_or_else(|| {
         AdminError::Refused(format!("tenant {:?} is being deleted; finish with `tenant delete`", record.name))
     })?;
@@ -70,7 +70,7 @@ pub(super) async fn list(
     let mut total = 0;
     let mut cursor = None;
     loop {
-        let page = context.provision.list(&caller, resource_type, filter, cursor.as_deref()).await?;
+        let page = provision::list(&context.operations, &caller, resource_type, filter, cursor.as_deref()).await?;
         total = total.max(page.total);
         for resource in page.resources.iter().take(left) {
             output.row(resource).await?;
@@ -122,7 +122,7 @@ pub(super) async fn create(
         }
         body.insert("members".to_owned(), values.into());
     }
-    let resource = context.provision.create(&caller, resource_type, body).await?;
+    let resource = provision::create(&context.operations, &caller, resource_type, body).await?;
     output.row(&resource).await
 }
 
@@ -139,7 +139,7 @@ pub(super) async fn delete(
     refuse_while_provisioned(context, &caller, Change::Delete, resource_type, force).await?;
     let resource = find(context, &caller, resource_type, name).await?;
     let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
-    context.provision.delete(&caller, resource_type, id).await?;
+    provision::delete(&context.operations, &caller, resource_type, id).await?;
     output.row(&json!({"id": id, "deleted": true})).await
 }
 
@@ -166,7 +166,7 @@ async fn member(context: &AdminContext, caller: &Caller, name: &str) -> Result<S
 /// A resource by its id or by what people call it.
 async fn find(context: &AdminContext, caller: &Caller, resource_type: &str, name: &str) -> Result<Value, Error> {
     if ResourceId::parse(name).is_some() {
-        match context.provision.show(caller, resource_type, name).await {
+        match provision::show(&context.operations, caller, resource_type, name).await {
             // A name may have the form of an id.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return named(context, caller, resource_type, name).await.map_err(|_| error);
@@ -180,7 +180,7 @@ async fn find(context: &AdminContext, caller: &Caller, resource_type: &str, name
 async fn named(context: &AdminContext, caller: &Caller, resource_type: &str, name: &str) -> Result<Value, Error> {
     let attribute = if resource_type == "User" { "userName" } else { "displayName" };
     let filter = format!("{attribute} eq {}", Value::from(name));
-    let mut found = context.provision.list(caller, resource_type, Some(&filter), None).await?.resources;
+    let mut found = provision::list(&context.operations, caller, resource_type, Some(&filter), None).await?.resources;
     let first = if found.is_empty() { None } else { Some(found.swap_remove(0)) };
     match (first, found.len()) {
         (Some(resource), 0) => Ok(resource),

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AdminContext, AdminError, Output, tenants};
+use super::{AdminContext, AdminError, Output, indexing};
 use crate::{
     render::stored_document,
     store::{Start, StoreError, TypeName},
@@ -47,7 +47,7 @@ impl<'a> Definition<'a> {
 
 /// Lists the schemas that were added, with the numbers of those who use them.
 pub(super) async fn list(context: &AdminContext, tenant: &str, output: &Output) -> Result<(), AdminError> {
-    let tenant = tenants::find(context, tenant).await?;
+    let tenant = context.directory().find(tenant).await?;
     for definition in &tenant.settings.schemas {
         show(context, &tenant, &Definition(definition), output).await?;
     }
@@ -62,7 +62,7 @@ pub(super) async fn add(
     replace: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let tenant = tenants::find(context, tenant).await?;
+    let tenant = context.directory().find(tenant).await?;
     let urn = Definition(&definition).urn().to_owned();
     let mut settings = tenant.settings.clone();
     let known = settings.schemas.iter().position(|known| Definition(known).urn().eq_ignore_ascii_case(&urn));
@@ -76,7 +76,7 @@ pub(super) async fn add(
         }
         None => settings.schemas.push(definition.clone()),
     }
-    let tenant = tenants::apply(context, tenant, settings).await?;
+    let tenant = indexing::apply(context, tenant, settings).await?;
     show(context, &tenant, &Definition(&definition), output).await
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn remove(
     force: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let tenant = tenants::find(context, tenant).await?;
+    let tenant = context.directory().find(tenant).await?;
     let Some(at) = tenant.settings.schemas.iter().position(|known| Definition(known).is(schema)) else {
         return Err(AdminError::Refused(format!(
             "tenant {:?} has no schema {schema:?} that was added; `schema list` shows those that it has",
@@ -105,7 +105,7 @@ pub(super) async fn remove(
             used(&definition, resources)
         )));
     }
-    let tenant = tenants::apply(context, tenant, settings).await?;
+    let tenant = indexing::apply(context, tenant, settings).await?;
     let row = json!({"schema": definition.urn(), "tenant": tenant.name, "deleted": true, "used_by": resources});
     output.row(&row).await
 }

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 
 use super::{AdminContext, AdminError, Output, indexing, schemas};
 use crate::{
+    profile::Profile,
     store::TypeName,
-    tenant::{Directory, DirectoryError, Profile, Settings, Tenant, TenantRecord},
+    tenant::{Settings, TenantRecord},
     token::{Issued, Scopes, Status, Token, reminder, secret::PREFIX},
 };
 
@@ -92,10 +93,6 @@ impl<'a> IssuedView<'a> {
 }
 
 impl AdminContext {
-    fn directory(&self) -> &Directory {
-        self.access.directory()
-    }
-
     /// What an identity provider is given as the base URL.
     fn endpoint(&self, tenant: &TenantRecord) -> String {
         format!("{}{}", self.base, tenant.path())
@@ -180,23 +177,8 @@ pub(super) async fn set(
     if !force {
         schemas::refuse_dropped(context, &tenant, &settings).await?;
     }
-    let tenant = apply(context, tenant, settings).await?;
+    let tenant = indexing::apply(context, tenant, settings).await?;
     context.show_tenant(&tenant, output).await
-}
-
-/// Gives a tenant other settings, and fills what they index.
-pub(super) async fn apply(
-    context: &AdminContext,
-    tenant: TenantRecord,
-    settings: Settings,
-) -> Result<TenantRecord, AdminError> {
-    let before = Tenant::build(&tenant)?;
-    let tenant = context.directory().set_settings(tenant, settings).await?;
-    context.access.reload().await?;
-    if Tenant::build(&tenant)?.indexes == before.indexes {
-        return Ok(tenant);
-    }
-    indexing::fill(context, tenant).await
 }
 
 /// Disables or enables a tenant.
@@ -288,9 +270,4 @@ pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, outpu
     context.access.reload().await?;
     let deleted = serde_json::json!({"token_id": token.id.to_string(), "tenant": tenant.name, "deleted": true});
     output.row(&deleted).await
-}
-
-/// A tenant that exists and has its own users and groups.
-pub(super) async fn find(context: &AdminContext, tenant: &str) -> Result<TenantRecord, DirectoryError> {
-    context.directory().find(tenant).await
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{AdminContext, AdminError, Line, Output, archive, import, indexing, tenants};
+use super::{AdminContext, AdminError, Line, Output, archive, import, indexing};
 use crate::{
     store::{Finding, Item, Record, TenantId},
     tenant::{self, TenantRecord},
@@ -46,7 +46,7 @@ struct Written {
 pub(super) async fn export(context: &AdminContext, tenant: Option<&str>, output: &Output) -> Result<(), AdminError> {
     let written = Arc::new(Mutex::new(Written::default()));
     let tenant = match tenant {
-        Some(name) => Some(tenants::find(context, name).await?),
+        Some(name) => Some(context.directory().find(name).await?),
         None => None,
     };
     if let Some(tenant) = &tenant {
@@ -79,7 +79,7 @@ pub(super) async fn export(context: &AdminContext, tenant: Option<&str>, output:
         return Err(error);
     }
     if let Some(tenant) = tenant
-        && tenants::find(context, &tenant.id.to_string()).await?.home() != tenant.home()
+        && context.directory().find(&tenant.id.to_string()).await?.home() != tenant.home()
     {
         let name = tenant.name;
         return Err(AdminError::Refused(format!(

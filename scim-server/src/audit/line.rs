@@ -8,16 +8,16 @@ use std::fmt::{self, Write as _};
 use uuid::Uuid;
 
 /// JSON text in a buffer. Writing to memory cannot fail.
-pub(super) struct Line<'a>(&'a mut Vec<u8>);
+pub(super) struct LineWriter<'a>(&'a mut Vec<u8>);
 
-impl fmt::Write for Line<'_> {
+impl fmt::Write for LineWriter<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.raw(text);
         Ok(())
     }
 }
 
-impl<'a> Line<'a> {
+impl<'a> LineWriter<'a> {
     pub fn new(buffer: &'a mut Vec<u8>) -> Self {
         Self(buffer)
     }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::{
     AuditRecord,
-    output::{AuditError, Output, Target, open},
+    output::{AuditError, Destination, LogFile, open},
 };
 use crate::metrics::AuditMetrics;
 
@@ -33,13 +33,13 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The audit log. Dropping it writes what is left.
 #[derive(Debug)]
 pub struct AuditLog {
-    shared: Arc<Shared>,
-    target: Target,
+    shared: Arc<SharedQueue>,
+    target: Destination,
     writer: Option<thread::JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedQueue {
     queue: Mutex<Queue>,
     /// Wakes the writer.
     work: Condvar,
@@ -60,7 +60,7 @@ struct Queue {
     closed: bool,
 }
 
-impl Shared {
+impl SharedQueue {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,11 +72,11 @@ thread_local! {
 
 impl AuditLog {
     /// Opens the target and starts its writer.
-    pub fn open(target: Target, metrics: Arc<AuditMetrics>) -> Result<Self, AuditError> {
-        let output = Output::open(&target)?;
+    pub fn open(target: Destination, metrics: Arc<AuditMetrics>) -> Result<Self, AuditError> {
+        let output = LogFile::open(&target)?;
 
         let shared =
-            Arc::new(Shared { queue: Mutex::default(), work: Condvar::new(), written: Notify::new(), metrics });
+            Arc::new(SharedQueue { queue: Mutex::default(), work: Condvar::new(), written: Notify::new(), metrics });
         let writer = thread::Builder::new()
             .name("audit".to_owned())
             .spawn({
@@ -137,10 +137,10 @@ impl AuditLog {
         true
     }
 
-    /// Opens the file anew under its name, as on SIGHUP after logrotate has moved it. When that
+    /// Opens the file again under its name, as on SIGHUP after logrotate has moved it. When that
     /// fails the log goes on in the old file.
     pub fn reopen(&self) -> Result<(), AuditError> {
-        let Target::File { path, .. } = &self.target else { return Ok(()) };
+        let Destination::File { path, .. } = &self.target else { return Ok(()) };
         let file = open(path)?;
         self.shared.queue().reopened = Some(file);
         self.shared.work.notify_one();
@@ -173,7 +173,7 @@ impl Drop for AuditLog {
 }
 
 /// The writer's life: take what is there, write it, gather, again.
-fn write_all(shared: &Shared, mut output: Output) {
+fn write_all(shared: &SharedQueue, mut output: LogFile) {
     let mut lines = Vec::new();
     loop {
         let mut queue = shared.queue();
@@ -206,7 +206,7 @@ fn write_all(shared: &Shared, mut output: Output) {
 
 /// Writes until everything is written. At the end of the process there is one try only: it must not
 /// hang on a disk that stays full.
-fn write_lines(shared: &Shared, output: &mut Output, lines: &[u8]) -> u64 {
+fn write_lines(shared: &SharedQueue, output: &mut LogFile, lines: &[u8]) -> u64 {
     let mut rest = lines;
     let mut failed = false;
     while !rest.is_empty() {
@@ -232,7 +232,7 @@ fn write_lines(shared: &Shared, output: &mut Output, lines: &[u8]) -> u64 {
 }
 
 /// Waits until it is worth trying again. True when the process ends and will not.
-fn given_up<'a>(shared: &Shared, output: &mut Output, rest: &mut &'a [u8], lines: &'a [u8]) -> bool {
+fn given_up<'a>(shared: &SharedQueue, output: &mut LogFile, rest: &mut &'a [u8], lines: &'a [u8]) -> bool {
     let mut queue = shared.queue();
     if !queue.closed {
         queue = shared.work.wait_timeout(queue, RETRY).unwrap_or_else(PoisonError::into_inner).0;
@@ -289,8 +289,8 @@ mod tests {
         }
     }
 
-    fn file(path: impl Into<PathBuf>) -> Target {
-        Target::File { path: path.into(), rotation: None }
+    fn file(path: impl Into<PathBuf>) -> Destination {
+        Destination::File { path: path.into(), rotation: None }
     }
 
     fn numbers(text: &str) -> Vec<u128> {
@@ -363,7 +363,7 @@ mod tests {
     async fn a_full_file_is_rotated_and_the_oldest_go() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit.jsonl");
-        let target = Target::File { path: path.clone(), rotation: Some(Rotation { bytes: 1, keep: 2 }) };
+        let target = Destination::File { path: path.clone(), rotation: Some(Rotation { bytes: 1, keep: 2 }) };
         let log = AuditLog::open(target, Arc::default()).unwrap();
         for number in 1..=5 {
             log.record(AuditLog::line(&record(number))).await;

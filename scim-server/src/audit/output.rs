@@ -8,7 +8,7 @@ use std::{
 
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum Destination {
     /// Standard output.
     Stdout,
     /// A file, appended to, readable by its owner only.
@@ -18,6 +18,25 @@ pub enum Target {
         /// whether it is replaced when it has grown; logrotate and SIGHUP do as well
         rotation: Option<Rotation>,
     },
+}
+
+impl Destination {
+    /// When its file is replaced.
+    pub fn rotation(&self) -> Option<Rotation> {
+        match self {
+            Self::Stdout => None,
+            Self::File { rotation, .. } => *rotation,
+        }
+    }
+
+    /// The same place, whose file nobody here replaces.
+    #[must_use]
+    pub fn without_rotation(self) -> Self {
+        match self {
+            Self::Stdout => Self::Stdout,
+            Self::File { path, .. } => Self::File { path, rotation: None },
+        }
+    }
 }
 
 /// When a file is replaced: `audit.jsonl` becomes `audit.jsonl.1`, and so on.
@@ -46,7 +65,7 @@ pub enum AuditError {
 }
 
 /// An open target.
-pub(super) enum Output {
+pub(super) enum LogFile {
     Stdout(io::Stdout),
     File {
         file: File,
@@ -58,11 +77,11 @@ pub(super) enum Output {
     },
 }
 
-impl Output {
-    pub(super) fn open(target: &Target) -> Result<Self, AuditError> {
+impl LogFile {
+    pub(super) fn open(target: &Destination) -> Result<Self, AuditError> {
         let (path, rotation) = match target {
-            Target::Stdout => return Ok(Self::Stdout(io::stdout())),
-            Target::File { path, rotation } => (path.clone(), *rotation),
+            Destination::Stdout => return Ok(Self::Stdout(io::stdout())),
+            Destination::File { path, rotation } => (path.clone(), *rotation),
         };
         let file = open(&path)?;
         let size = file.metadata().map_or(0, |metadata| metadata.len());

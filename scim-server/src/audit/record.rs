@@ -6,7 +6,7 @@ use scim_protocol::{Error, Timestamp};
 use uuid::Uuid;
 
 use super::{
-    line::Line,
+    line::LineWriter,
     redact::{self, Author, HIDDEN, Message},
     vocabulary::Vocabulary,
 };
@@ -111,7 +111,7 @@ impl Repeated {
     /// has what is no part of a request.
     pub fn add_to(&self, line: &mut Vec<u8>, form: Form<'_>) {
         let Some(b'}') = line.pop() else { return };
-        let line = &mut Line::new(line);
+        let line = &mut LineWriter::new(line);
         let (before, after) = match form {
             Form::Own => (",", "}"),
             Form::IdentityCenter { .. } => (r#","additionalEventData":{"#, "}}"),
@@ -186,7 +186,7 @@ impl EventName<'_> {
 
 impl EventName<'_> {
     /// Only the name of a resource type may hold what JSON escapes.
-    fn write(self, line: &mut Line<'_>) {
+    fn write(self, line: &mut LineWriter<'_>) {
         match self {
             Self::Resource(_, name) if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) => line.escaped(&self),
             _ => line.plain(self),
@@ -238,7 +238,7 @@ fn error_code(status: u16) -> &'static str {
 impl AuditRecord<'_> {
     /// Writes the record, without the line's end.
     pub fn write(&self, buffer: &mut Vec<u8>) {
-        let line = &mut Line::new(buffer);
+        let line = &mut LineWriter::new(buffer);
         let tenant = self.tenant.map(known_id);
         line.raw(r#"{"eventVersion":"#);
         line.verbatim(self.form.version());
@@ -303,7 +303,7 @@ impl AuditRecord<'_> {
         line.raw("}");
     }
 
-    fn identity(&self, line: &mut Line<'_>, tenant: Option<&str>) {
+    fn identity(&self, line: &mut LineWriter<'_>, tenant: Option<&str>) {
         line.raw(r#"{"type":"#);
         line.verbatim(self.form.identity(self.token.is_some()));
         if let Some(tenant) = tenant {
@@ -317,7 +317,7 @@ impl AuditRecord<'_> {
         line.raw("}");
     }
 
-    fn parameters(&self, line: &mut Line<'_>, tenant: Option<&str>) {
+    fn parameters(&self, line: &mut LineWriter<'_>, tenant: Option<&str>) {
         let mut comma = "";
         line.raw("{");
         if let Document::Bytes(body) = self.body {

@@ -20,7 +20,7 @@ use expression::{Expression, Location};
 pub use header::{host, software};
 
 use super::{
-    line::Line,
+    line::LineWriter,
     vocabulary::{Vocabulary, is_one_of, is_parameter, is_scim_type},
 };
 
@@ -46,11 +46,15 @@ pub(super) enum Author {
 
 /// Writes a JSON document with every value hidden that is not known to be ours. What is not JSON is
 /// hidden whole. The document is read and written in one pass and never stands in memory.
-pub(super) fn document(line: &mut Line<'_>, bytes: &[u8], author: Author, words: &Vocabulary) {
+pub(super) fn document(line: &mut LineWriter<'_>, bytes: &[u8], author: Author, words: &Vocabulary) {
     let before = line.len();
     let mut document = serde_json::Deserializer::from_slice(bytes);
-    let whole =
-        Under { line, rule: Rule::Hide, before: "", scope: Scope { author, words, end: before + MAX_DOCUMENT } };
+    let whole = Under {
+        line,
+        rule: Rule::Hide,
+        before: "",
+        scope: DocumentScope { author, words, end: before + MAX_DOCUMENT },
+    };
     let read = whole.deserialize(&mut document).and_then(|()| document.end());
     if read.is_err() {
         line.truncate(before);
@@ -60,7 +64,7 @@ pub(super) fn document(line: &mut Line<'_>, bytes: &[u8], author: Author, words:
 
 /// What is the same for a whole document.
 #[derive(Clone, Copy)]
-struct Scope<'a> {
+struct DocumentScope<'a> {
     author: Author,
     words: &'a Vocabulary,
     /// How long the line may become.
@@ -144,7 +148,7 @@ impl Rule {
         RULES.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map_or(Self::Hide, |(_, rule)| *rule)
     }
 
-    fn write(self, line: &mut Line<'_>, text: &str, words: &Vocabulary) {
+    fn write(self, line: &mut LineWriter<'_>, text: &str, words: &Vocabulary) {
         let keep = match self {
             Self::Hide | Self::Meta => false,
             Self::Count => is_count(text),
@@ -171,11 +175,11 @@ fn is_count(text: &str) -> bool {
 
 /// The value that comes next, under that rule. What it visits it writes.
 struct Under<'a, 'b> {
-    line: &'a mut Line<'b>,
+    line: &'a mut LineWriter<'b>,
     rule: Rule,
     /// The comma before it, when there is something to come.
     before: &'static str,
-    scope: Scope<'a>,
+    scope: DocumentScope<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for Under<'_, '_> {
@@ -283,10 +287,10 @@ impl<'de> Visitor<'de> for Under<'_, '_> {
 
 /// The key that comes next. Written with its colon, and answers the rule for its value.
 struct Key<'a, 'b> {
-    line: &'a mut Line<'b>,
+    line: &'a mut LineWriter<'b>,
     first: bool,
     within_meta: bool,
-    scope: Scope<'a>,
+    scope: DocumentScope<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for Key<'_, '_> {
@@ -312,7 +316,7 @@ impl Visitor<'_> for Key<'_, '_> {
 
 /// A key and its colon. Names that are ours stay, also with a value filter, as Entra writes them; what
 /// is none may be data in the wrong place.
-fn write_key(line: &mut Line<'_>, first: bool, key: &str, words: &Vocabulary) {
+fn write_key(line: &mut LineWriter<'_>, first: bool, key: &str, words: &Vocabulary) {
     if !first {
         line.raw(",");
     }
@@ -327,7 +331,7 @@ fn write_key(line: &mut Line<'_>, first: bool, key: &str, words: &Vocabulary) {
 }
 
 /// The query of a URL, as an object of its parameters.
-pub(super) fn query(line: &mut Line<'_>, query: &str, words: &Vocabulary) {
+pub(super) fn query(line: &mut LineWriter<'_>, query: &str, words: &Vocabulary) {
     line.raw("{");
     for (at, pair) in query.split('&').filter(|pair| !pair.is_empty()).take(MAX_ELEMENTS).enumerate() {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -15,7 +15,7 @@ use super::{
     reference::Page,
     settings::{AllSettings, StoreSettings},
 };
-use crate::config::units;
+use crate::{config::units, token::ledger::LIFETIME};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -99,7 +99,7 @@ pub struct Common {
 
 /// A tenant, named in one of two ways.
 #[derive(Debug, Args)]
-pub struct Named {
+pub struct TenantName {
     /// The tenant's name or id
     #[arg(value_name = "TENANT", required_unless_present = "tenant")]
     pub(super) name: Option<String>,
@@ -145,7 +145,7 @@ pub struct Init {
 #[derive(Debug, Args)]
 pub struct Lifetime {
     /// How long the token lives
-    #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = lifetime)]
+    #[arg(long, value_name = "DURATION", default_value = a_year(), value_parser = lifetime)]
     pub(super) lifetime: Duration,
 }
 
@@ -155,7 +155,7 @@ pub enum TenantCommand {
     /// Make a tenant, without a token
     Create {
         #[command(flatten)]
-        name: Named,
+        name: TenantName,
         #[command(flatten)]
         settings: TenantSettings,
         #[command(flatten)]
@@ -169,7 +169,7 @@ pub enum TenantCommand {
     /// Show a tenant and its settings
     Show {
         #[command(flatten)]
-        name: Named,
+        name: TenantName,
         #[command(flatten)]
         common: Common,
     },
@@ -177,7 +177,7 @@ pub enum TenantCommand {
     #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["profile", "settings"]))]
     Set {
         #[command(flatten)]
-        name: Named,
+        name: TenantName,
         #[command(flatten)]
         settings: TenantSettings,
         /// Also when a schema goes that the file's `schemas` do not name
@@ -189,28 +189,28 @@ pub enum TenantCommand {
     /// Print a tenant's endpoint: what an identity provider is given as the base URL
     Endpoint {
         #[command(flatten)]
-        name: Named,
+        name: TenantName,
         #[command(flatten)]
         common: Common,
     },
     /// Answer 403 to all of a tenant's requests from now on
     Disable {
         #[command(flatten)]
-        name: Named,
+        name: TenantName,
         #[command(flatten)]
         common: Common,
     },
     /// Undo disable
     Enable {
         #[command(flatten)]
-        name: Named,
+        name: TenantName,
         #[command(flatten)]
         common: Common,
     },
     /// Remove a tenant with everything in it
     Delete {
         #[command(flatten)]
-        name: Named,
+        name: TenantName,
         /// Also while it has live tokens
         #[arg(long)]
         force: bool,
@@ -392,6 +392,11 @@ pub enum GroupCommand {
         #[arg(long)]
         force: bool,
     },
+}
+
+/// [`LIFETIME`], as it is typed.
+fn a_year() -> String {
+    format!("{}d", LIFETIME.as_secs() / 86_400)
 }
 
 fn lifetime(text: &str) -> Result<Duration, String> {

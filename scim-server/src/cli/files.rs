@@ -18,7 +18,7 @@ use super::{
     show::{Printer, Show, write},
 };
 use crate::{
-    admin::{self, AdminRequest, Input, Line, archive, line, place::Place},
+    admin::{self, AdminRequest, Input, Line, archive, data_dir::DataDir, line},
     clock::{Clock, SystemClock},
     config::{Config, Given},
     store::{Store, sled::Options},
@@ -29,12 +29,12 @@ use crate::{
 pub(super) async fn export(
     session: Session,
     request: AdminRequest,
-    target: Target<'_>,
+    target: OutputFile<'_>,
     json: bool,
 ) -> Result<(), Failure> {
     target.check()?;
     let mut running = session.start(request, line::nothing()).await?;
-    let mut file = Written::open(target.path)?;
+    let mut file = OpenOutput::open(target.path)?;
     let bar = ProgressBar::new_spinner().with_style(style("{spinner} {human_pos} lines  {per_sec}  {elapsed}"));
     bar.enable_steady_tick(Duration::from_millis(200));
     let (mut lines, mut bytes) = (0_u64, 0_u64);
@@ -93,7 +93,7 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
             "restore reads its file twice, and standard input can be read once: name a file".to_owned(),
         ));
     }
-    let place = Place::new(Config::data(given)?);
+    let place = DataDir::new(Config::data(given)?);
     if has_store(&place)? {
         return Err(Failure::Failed(format!(
             "there is a store in {} already; restore into another directory, or use `import`",
@@ -187,14 +187,14 @@ fn style(template: &str) -> ProgressStyle {
 
 /// Where an export is to go.
 #[derive(Clone, Copy)]
-pub(super) struct Target<'a> {
+pub(super) struct OutputFile<'a> {
     /// A file; `-` is standard output.
     pub path: &'a Path,
     /// Whether a file that is there may be replaced.
     pub overwrite: bool,
 }
 
-impl Target<'_> {
+impl OutputFile<'_> {
     /// Refuses to write over what is there.
     fn check(self) -> Result<(), Failure> {
         let path = self.path;
@@ -212,14 +212,14 @@ impl Target<'_> {
 }
 
 /// What an export has written so far.
-enum Written {
+enum OpenOutput {
     /// To a file under another name, and the name that it gets when it is whole.
     File(BufWriter<File>, PathBuf, PathBuf),
     /// To standard output.
     Stdout(BufWriter<io::Stdout>),
 }
 
-impl Written {
+impl OpenOutput {
     fn open(path: &Path) -> Result<Self, Failure> {
         if path == Path::new("-") {
             return Ok(Self::Stdout(BufWriter::new(io::stdout())));

@@ -5,20 +5,16 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure,
     command::{
-        Command, Common, GroupCommand, Init, ListArguments, MakeArguments, Named, ProfileName, SchemaCommand,
-        TenantCommand, TenantSettings, TokenCommand, UserCommand, WhichArguments,
+        Command, Common, GroupCommand, Init, ListArguments, MakeArguments, ProfileName, SchemaCommand, TenantCommand,
+        TenantName, TenantSettings, TokenCommand, UserCommand, WhichArguments,
     },
     engine,
-    files::{self, Target},
+    files::{self, OutputFile},
     reference, serve,
     session::{self, Session},
     show::{self, Show},
 };
-use crate::{
-    admin::AdminRequest,
-    tenant::{Profile, Settings},
-    token::Scopes,
-};
+use crate::{admin::AdminRequest, profile::Profile, tenant::Settings, token::Scopes};
 
 impl Command {
     /// Does it.
@@ -46,7 +42,7 @@ impl Command {
             Self::Export(export) => {
                 let Common { settings, json } = export.common;
                 let session = Session::open(&settings.0).await?;
-                let target = Target { path: &export.file, overwrite: export.overwrite };
+                let target = OutputFile { path: &export.file, overwrite: export.overwrite };
                 files::export(session, AdminRequest::Export { tenant: export.tenant }, target, json).await
             }
             Self::Import(import) => {
@@ -57,7 +53,7 @@ impl Command {
             Self::Backup(backup) => {
                 let Common { settings, json } = backup.common;
                 let session = Session::open(&settings.0).await?;
-                let target = Target { path: &backup.file, overwrite: backup.overwrite };
+                let target = OutputFile { path: &backup.file, overwrite: backup.overwrite };
                 files::export(session, AdminRequest::Export { tenant: None }, target, json).await
             }
             Self::Restore(restore) => {
@@ -270,7 +266,7 @@ fn set(object: &mut Map<String, Value>, name: &str, value: Option<String>) {
     }
 }
 
-impl Named {
+impl TenantName {
     fn text(self) -> String {
         self.name.or(self.tenant).unwrap_or_default()
     }

@@ -19,19 +19,20 @@ use super::{
 };
 use crate::{
     admin::{
+        data_dir::DataDir,
         listen::{self, Admin},
-        place::Place,
     },
     clock::{Clock, SystemClock},
-    config::{Config, Given, LogFormat},
+    config::{Config, Given},
+    directory::Directory,
     http::Service,
-    log::{Format, Log, Seldom},
+    log::{Log, Seldom},
     server::{Server, not_listening},
     store::{
         Store,
         sled::{Options, Reopen},
     },
-    tenant::{Directory, Settings, TenantRecord},
+    tenant::{Settings, TenantRecord},
     token::{Issued, ledger::LIFETIME},
 };
 
@@ -41,17 +42,13 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Serves until SIGTERM or SIGINT, and then until the requests in flight are answered.
 pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
     let config = Config::read(&given)?;
-    let format = match config.log_format {
-        LogFormat::Human => Format::Text,
-        LogFormat::Json => Format::Json,
-    };
-    let log = Log::start(format, &config.log).map_err(failed)?;
+    let log = Log::start(config.log_format, &config.log).map_err(failed)?;
     if !SystemClock::is_set() {
         return Err(Failure::Failed(
             "the clock of this machine shows a time before 1970 or after the year 9999, which no answer could tell; set it right, and start again".to_owned(),
         ));
     }
-    let place = Place::new(&config.data);
+    let place = DataDir::new(&config.data);
     prepare(&place)?;
     let _lock = lock_soon(&place).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -76,7 +73,7 @@ async fn serve(
     given: Given,
     config: Config,
     log: Log,
-    place: &Place,
+    place: &DataDir,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     json: bool,
@@ -195,7 +192,7 @@ fn url(config: &Config, address: SocketAddr) -> String {
 
 async fn admin(
     config: &Config,
-    place: &Place,
+    place: &DataDir,
     service: &Arc<Service>,
     url: String,
 ) -> Result<(TcpListener, Arc<Admin>), Failure> {

@@ -17,8 +17,8 @@ use crate::{
     admin::{
         self, AdminContext, AdminRequest, Input, Line,
         client::Client,
+        data_dir::{DataDir, Lock},
         line,
-        place::{Lock, Place},
     },
     budget::Budget,
     clock::{Clock, SystemClock},
@@ -61,7 +61,7 @@ impl Session {
         if let Some(database) = Config::database(given)? {
             return Self::shared(&database, base).await;
         }
-        let place = Place::new(Config::data(given)?);
+        let place = DataDir::new(Config::data(given)?);
         if !has_store(&place)? {
             // A server whose store is a database has nothing here but its address.
             if let Some(client) = find_server(&place).await? {
@@ -82,7 +82,7 @@ impl Session {
             engine::prepare(&database).await?;
             return Self::shared(&database, base).await;
         }
-        let place = Place::new(Config::data(given)?);
+        let place = DataDir::new(Config::data(given)?);
         prepare(&place)?;
         Self::reach(&place, base, None).await
     }
@@ -97,7 +97,7 @@ impl Session {
 
     /// Opens the store; while another process has it open, asks that process if it is a server, and
     /// waits a little if it is another command.
-    async fn reach(place: &Place, base: String, accept_loss: Option<u64>) -> Result<Self, Failure> {
+    async fn reach(place: &DataDir, base: String, accept_loss: Option<u64>) -> Result<Self, Failure> {
         for _ in 0..TRIES {
             if let Some(lock) = lock(place)? {
                 // A log for what goes wrong only.
@@ -163,7 +163,7 @@ pub(super) async fn run(session: Session, request: AdminRequest, show: Show, jso
 }
 
 /// Makes the data directory and the administrators' token.
-pub(super) fn prepare(place: &Place) -> Result<(), Failure> {
+pub(super) fn prepare(place: &DataDir) -> Result<(), Failure> {
     place.prepare().map_err(|error| {
         Failure::Failed(format!(
             "cannot make the data directory {}: {}; or choose another with --data",
@@ -182,10 +182,10 @@ pub(super) async fn context(
     let access = Access::load(Arc::clone(&store), Arc::clone(&clock)).await;
     let access = Arc::new(access.map_err(|error| Failure::Failed(error.to_string()))?);
     let limits = Limits { candidates: u64::MAX, ..Limits::default() };
-    let provision = Arc::new(Operations {
+    let operations = Arc::new(Operations {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
-        ids: Arc::new(UuidV7::default()),
+        ids: UuidV7::default(),
         // These cursors do not outlive the process.
         sealer: Sealer::new(&rand::random(), limits.cursor_seconds),
         limits,
@@ -193,10 +193,10 @@ pub(super) async fn context(
         budget: Budget::new(MEMORY),
         passwords: Hasher::default(),
     });
-    Ok(AdminContext { store, access, clock, provision, base })
+    Ok(AdminContext { store, access, clock, operations, base })
 }
 
-async fn find_server(place: &Place) -> Result<Option<Client>, Failure> {
+async fn find_server(place: &DataDir) -> Result<Option<Client>, Failure> {
     Client::connect(place).await.map_err(|error| {
         Failure::Failed(format!(
             "a server may be running on {}, and {error}; run the command as the user that the server runs as",
@@ -206,14 +206,14 @@ async fn find_server(place: &Place) -> Result<Option<Client>, Failure> {
 }
 
 /// Takes the lock of the data directory, if no other process has it.
-fn lock(place: &Place) -> Result<Option<Lock>, Failure> {
+fn lock(place: &DataDir) -> Result<Option<Lock>, Failure> {
     place.lock().map_err(|error| {
         Failure::Failed(format!("cannot lock {}: {}", place.path().display(), fault::about(place.path(), &error)))
     })
 }
 
 /// Takes the lock of the data directory, waiting a moment for a predecessor that is about to end.
-pub(super) async fn lock_soon(place: &Place) -> Result<Lock, Failure> {
+pub(super) async fn lock_soon(place: &DataDir) -> Result<Lock, Failure> {
     for _ in 0..20 {
         if let Some(lock) = lock(place)? {
             return Ok(lock);
@@ -231,7 +231,7 @@ pub(super) async fn lock_soon(place: &Place) -> Result<Lock, Failure> {
 }
 
 /// Whether there is a store in the data directory. Not to be allowed to look is not to find none.
-pub(super) fn has_store(place: &Place) -> Result<bool, Failure> {
+pub(super) fn has_store(place: &DataDir) -> Result<bool, Failure> {
     place.has_store().map_err(|error| {
         Failure::Failed(format!(
             "cannot look for the store in {}: {error}; run the command as the user that owns the directory",
@@ -241,7 +241,7 @@ pub(super) fn has_store(place: &Place) -> Result<bool, Failure> {
 }
 
 /// What to say when another process has the store open.
-fn in_use(place: &Place) -> String {
+fn in_use(place: &DataDir) -> String {
     format!(
         "another process has the store in {} open, and admin.addr there does not lead to it; wait until it has ended, or stop it",
         place.path().display()

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, builder::ValueParser, parser::ValueSource};
 
-use crate::config::{Given, SETTINGS, Setting, Source};
+use crate::config::{Given, Origin, SETTINGS, Setting};
 
 /// The configuration file's own flag and variable.
 const CONFIG: &str = "config";
@@ -54,8 +54,8 @@ fn given(matches: &ArgMatches, settings: impl Iterator<Item = &'static Setting>)
     for setting in settings {
         if let Some(value) = matches.get_one::<String>(setting.key) {
             let source = match matches.value_source(setting.key) {
-                Some(ValueSource::EnvVariable) => Source::Environment(setting.variable()),
-                _ => Source::Flag(setting.flag()),
+                Some(ValueSource::EnvVariable) => Origin::Environment(setting.variable()),
+                _ => Origin::Flag(setting.flag()),
             };
             given.set(setting, value.clone(), source);
         }

@@ -18,7 +18,7 @@ use super::{
 
 /// Which layer a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum Origin {
     /// The command line.
     Flag(String),
     /// The environment variable of that name.
@@ -29,7 +29,7 @@ pub enum Source {
     Default(&'static str),
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(flag) => write!(f, "--{flag}"),
@@ -43,14 +43,14 @@ impl fmt::Display for Source {
 /// What flags and environment said, by key: it stays the same while the process lives.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
-    values: BTreeMap<&'static str, (String, Source)>,
+    values: BTreeMap<&'static str, (String, Origin)>,
     /// The configuration file.
     pub file: Option<PathBuf>,
 }
 
 impl Given {
     /// Notes a value. A later one for the same key takes the place of an earlier one.
-    pub fn set(&mut self, setting: &'static Setting, value: String, source: Source) {
+    pub fn set(&mut self, setting: &'static Setting, value: String, source: Origin) {
         self.values.insert(setting.key, (value, source));
     }
 }
@@ -58,7 +58,7 @@ impl Given {
 /// All layers, one value for each setting.
 #[derive(Debug)]
 pub struct Layers {
-    values: BTreeMap<&'static str, (String, Source)>,
+    values: BTreeMap<&'static str, (String, Origin)>,
 }
 
 impl Layers {
@@ -83,7 +83,7 @@ impl Layers {
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, ConfigError> {
-        let default = || (setting::find(key).map_or("", |setting| setting.default).to_owned(), Source::Default(key));
+        let default = || (setting::find(key).map_or("", |setting| setting.default).to_owned(), Origin::Default(key));
         let (text, source) = self.values.get(key).cloned().unwrap_or_else(default);
         if text.is_empty() {
             return Ok(None);
@@ -105,7 +105,7 @@ impl Layers {
 }
 
 /// Reads a configuration file: one table without others in it, whose keys are settings.
-fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String, Source)>, ConfigError> {
+fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String, Origin)>, ConfigError> {
     let line_of = |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
     let wrong = |offset, reason: String| ConfigError::File { path: path.to_owned(), line: line_of(offset), reason };
     let table = DeTable::parse(text).map_err(|error| {
@@ -128,7 +128,7 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String,
                 ));
             }
         };
-        values.insert(setting.key, (text, Source::File(path.to_owned(), line_of(offset), setting.key)));
+        values.insert(setting.key, (text, Origin::File(path.to_owned(), line_of(offset), setting.key)));
     }
     Ok(values)
 }

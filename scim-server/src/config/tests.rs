@@ -1,6 +1,7 @@
 //! Tables for what configuration files, the environment and flags mean together.
 
 use super::*;
+use crate::{http::listen::ConnectionLimits, store::sled::Options};
 
 /// The configuration of a file's text under what the environment and flags say.
 fn read(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, String> {
@@ -11,11 +12,11 @@ fn read(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Res
     given.file = Some(path.clone());
     for (key, value) in environment {
         let setting = setting::find(key).unwrap();
-        given.set(setting, (*value).to_owned(), Source::Environment(setting.variable()));
+        given.set(setting, (*value).to_owned(), Origin::Environment(setting.variable()));
     }
     for (key, value) in flags {
         let setting = setting::find(key).unwrap();
-        given.set(setting, (*value).to_owned(), Source::Flag(setting.flag()));
+        given.set(setting, (*value).to_owned(), Origin::Flag(setting.flag()));
     }
     Config::read(&given).map_err(|error| error.to_string().replace(&path.display().to_string(), "scim.toml"))
 }
@@ -32,6 +33,9 @@ fn an_empty_file_means_the_defaults() {
     assert_eq!(config.page_size, 100);
     assert_eq!(config.rate_limit, None);
     assert_eq!(config.event_retention, Some(Duration::from_secs(90 * 86_400)));
+    // What stands in the table of settings is what a part has where nobody sets it.
+    assert_eq!(config.max_connections, ConnectionLimits::default().max_connections);
+    assert_eq!(config.cache, Options::default().cache);
 }
 
 #[test]
@@ -54,7 +58,7 @@ fn values_have_units_and_types() {
     assert_eq!(config.rate_limit, None);
     assert_eq!(config.event_retention, None);
     assert_eq!(config.public_url.as_deref(), Some("https://scim.example.com"));
-    assert_eq!(config.audit_log, Some(AuditTarget::Stdout));
+    assert_eq!(config.audit_log, Some(Destination::Stdout));
 }
 
 #[test]

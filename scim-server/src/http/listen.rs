@@ -2,7 +2,7 @@
 //!
 //! A connection takes a permit before it is accepted, so a flood waits in the kernel's queue and
 //! not in this process. From then on it must keep moving: the handshake, the first request and
-//! every further one have a deadline, watched by [`watch`] at no cost to a request. HTTP/1.1 and
+//! every further one have a deadline, watched by [`idle`] at no cost to a request. HTTP/1.1 and
 //! HTTP/2 are told apart by ALPN, on plain connections by the first bytes.
 
 use std::{
@@ -25,17 +25,19 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use self::strangers::{Stranger, Strangers};
-use super::{body::Body, tls::Tls};
+use super::{
+    body::Body,
+    peer::{Peer, Strangers},
+    tls::Tls,
+};
 use crate::{clock::SystemClock, log::Seldom, metrics::Metrics};
 
 mod frames;
+mod idle;
 mod refusal;
 mod requests;
-mod strangers;
 #[cfg(test)]
 mod tests;
-pub mod watch;
 
 /// What one connection, and all of them together, may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub struct ConnectionLimits {
 impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
-            max_connections: 10_000,
+            max_connections: 4096,
             address_connections: 0,
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
@@ -71,31 +73,6 @@ impl Default for ConnectionLimits {
             drain_timeout: Duration::from_secs(30),
             max_header_bytes: 16 * 1024,
             max_streams: 100,
-        }
-    }
-}
-
-/// The other end of a connection.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Its address.
-    pub address: SocketAddr,
-    /// Whether the connection is encrypted.
-    pub tls: bool,
-    stranger: Option<Arc<Stranger>>,
-}
-
-impl Peer {
-    /// A peer whose connections nobody counts.
-    pub fn new(address: SocketAddr, tls: bool) -> Self {
-        Self { address, tls, stranger: None }
-    }
-
-    /// Notes that it has shown a good token: its connection does not count any more among those of which
-    /// an address may have only so many.
-    pub fn introduce(&self) {
-        if let Some(stranger) = &self.stranger {
-            stranger.introduce();
         }
     }
 }
@@ -137,15 +114,6 @@ struct Shared<S> {
     strangers: Arc<Strangers>,
     crowded: Seldom,
 }
-
-/// What is read and thrown away behind an answer that ends a connection, or its stream, so that the answer arrives: a
-/// connection that is closed with bytes unread is reset, and a client that is still sending a body which
-/// is too large would see that instead of its 413 (RFC 9112 §9.6).
-pub(super) const LINGER_BYTES: usize = 64 << 20;
-/// For how long.
-pub(super) const LINGER: Duration = Duration::from_secs(30);
-/// How long nothing may come meanwhile.
-pub(super) const LINGER_PAUSE: Duration = Duration::from_secs(2);
 
 /// Connections that wait in the kernel to be accepted, where the system allows as many
 /// (`net.core.somaxconn`). Those beyond are not answered at all, and clients try again after seconds.
@@ -226,7 +194,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 impl<S> Shared<S> {
     fn new(service: S, tls: Option<Arc<Tls>>, limits: ConnectionLimits, metrics: Arc<Metrics>) -> Self {
         let mut http1 = http1::Builder::new();
-        // `watch` sees to deadlines: hyper's own costs a timer and an allocation for each request.
+        // `idle` sees to deadlines: hyper's own costs a timer and an allocation for each request.
         // `max_headers` stays at its default of 100, above which hyper allocates for each request.
         http1.timer(TokioTimer::new()).header_read_timeout(None).max_header_size(limits.max_header_bytes as usize);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
@@ -263,7 +231,7 @@ impl<S: Answers> Shared<S> {
             return Some(peer);
         }
         if let Some(stranger) = self.strangers.enter(address.ip()) {
-            return Some(Peer { stranger: Some(Arc::new(stranger)), ..peer });
+            return Some(peer.counted(stranger));
         }
         self.metrics.connections_refused.inc();
         if let Some(times) = self.crowded.tell() {

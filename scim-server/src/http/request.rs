@@ -17,10 +17,7 @@ use scim_protocol::{
 };
 use serde_json::Value;
 
-use super::{
-    forwarded::Trust,
-    listen::{LINGER, LINGER_BYTES, LINGER_PAUSE, Peer},
-};
+use super::{forwarded::Trust, peer::Peer};
 use crate::{
     budget::Share,
     operation::{Condition, Preconditions},
@@ -89,19 +86,6 @@ async fn collect(mut body: Limited<&mut Incoming>, share: &mut Share) -> Result<
         }
     }
     Ok(all.into())
-}
-
-/// Reads what is left of a body in HTTP/2, within the bounds of [`super::listen`] for what comes behind an
-/// answer. Without that its stream is reset, and some clients then throw the answer away.
-pub async fn discard(mut incoming: Incoming) {
-    let reading = async {
-        let mut left = LINGER_BYTES;
-        while let Ok(Some(Ok(frame))) = tokio::time::timeout(LINGER_PAUSE, incoming.frame()).await {
-            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
-            left = rest;
-        }
-    };
-    let _ = tokio::time::timeout(LINGER, reading).await;
 }
 
 /// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8). Of a bulk request it has at

@@ -8,24 +8,38 @@ use scim_protocol::{Error, ErrorKind};
 /// What a URL names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target<'a> {
+    /// What describes the server itself (§4). It may be read without a token.
+    Discovery(Discovery<'a>),
+    /// Anything else. It needs a token.
+    Endpoint(Endpoint<'a>),
+}
+
+/// What describes the server itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Discovery<'a> {
+    /// `/ResourceTypes`, or one of them
+    ResourceTypes(Option<Cow<'a, str>>),
+    /// `/Schemas`, or one of them
+    Schemas(Option<Cow<'a, str>>),
+    /// `/ServiceProviderConfig`
+    ServiceProviderConfig,
+}
+
+/// Where resources are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint<'a> {
     /// `/Bulk` (§3.7)
     Bulk,
     /// `/Me` (§3.11)
     Me,
     /// `/Users/{id}`: the endpoint with its slash, and the id
     Resource(Cow<'a, str>, Cow<'a, str>),
-    /// `/ResourceTypes`, or one of them (§4)
-    ResourceTypes(Option<Cow<'a, str>>),
     /// `/Users`: the endpoint with its slash
     Resources(Cow<'a, str>),
     /// the base URL itself: a query over everything (§3.4.2.1)
     Root,
-    /// `/Schemas`, or one of them (§4)
-    Schemas(Option<Cow<'a, str>>),
     /// `/.search` of an endpoint, or of the root (§3.4.3)
     Search(Option<Cow<'a, str>>),
-    /// `/ServiceProviderConfig` (§4)
-    ServiceProviderConfig,
 }
 
 impl Target<'_> {
@@ -33,30 +47,46 @@ impl Target<'_> {
     /// 501 for all of them.
     pub const fn methods(&self) -> &'static str {
         match self {
+            Self::Discovery(_) => Discovery::METHODS,
+            Self::Endpoint(endpoint) => endpoint.methods(),
+        }
+    }
+}
+
+impl Discovery<'_> {
+    const METHODS: &'static str = "GET, HEAD";
+
+    /// 405 unless it takes the method.
+    pub fn require(&self, method: &str) -> Result<(), Error> {
+        require(Self::METHODS, method)
+    }
+}
+
+impl Endpoint<'_> {
+    const fn methods(&self) -> &'static str {
+        match self {
             Self::Bulk | Self::Search(_) => "POST",
             Self::Me => "",
             Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
-            Self::ResourceTypes(_) | Self::Root | Self::Schemas(_) | Self::ServiceProviderConfig => "GET, HEAD",
+            Self::Root => "GET, HEAD",
             Self::Resources(_) => "GET, HEAD, POST",
         }
     }
 
-    /// 405 unless the target takes the method.
+    /// 405 unless it takes the method.
     pub fn require(&self, method: &str) -> Result<(), Error> {
-        if *self == Self::Me || self.methods().split(", ").any(|one| one == method) {
-            return Ok(());
-        }
-        let methods = self.methods();
-        Err(Error::new(
-            ErrorKind::MethodNotAllowed(methods),
-            format!("This endpoint does not take \"{method}\". It takes {methods}."),
-        ))
+        require(self.methods(), method)
     }
+}
 
-    /// Whether it describes the server itself, and may be read without a token.
-    pub const fn is_discovery(&self) -> bool {
-        matches!(self, Self::ResourceTypes(_) | Self::Schemas(_) | Self::ServiceProviderConfig)
+fn require(methods: &'static str, method: &str) -> Result<(), Error> {
+    if methods.split(", ").any(|one| one == method) {
+        return Ok(());
     }
+    Err(Error::new(
+        ErrorKind::MethodNotAllowed(methods),
+        format!("This endpoint does not take \"{method}\". It takes {methods}."),
+    ))
 }
 
 /// A URL of this server: whose it is, and what it names.
@@ -107,7 +137,7 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
     Ok(Route { tenant, target })
 }
 
-/// The same with one slash where there are many at its begin, and none at its end.
+/// The same path with at most one slash at its beginning, and none at its end.
 fn with_one_slash(rest: &str) -> &str {
     let slashes = rest.len() - rest.trim_start_matches('/').len();
     let rest = rest.get(slashes.saturating_sub(1)..).unwrap_or_default();
@@ -116,24 +146,26 @@ fn with_one_slash(rest: &str) -> &str {
 
 /// What stands behind the base URL: nothing, or an endpoint with its slash and what follows.
 fn target(rest: &str) -> Option<Target<'_>> {
-    let Some(unslashed) = rest.strip_prefix('/') else { return Some(Target::Root) };
+    let Some(unslashed) = rest.strip_prefix('/') else { return Some(Target::Endpoint(Endpoint::Root)) };
     let (endpoint, second) = match unslashed.find('/') {
         Some(at) => (rest.get(..=at)?, Some(decode(rest.get(at + 2..)?)?)),
         None => (rest, None),
     };
     let endpoint = decode(endpoint)?;
-    Some(match (&*endpoint, second) {
-        ("/Bulk", None) => Target::Bulk,
-        ("/Me", _) => Target::Me,
-        ("/.search", None) => Target::Search(None),
-        ("/ServiceProviderConfig" | "/ServiceProviderConfigs", None) => Target::ServiceProviderConfig,
-        ("/Schemas", id) => Target::Schemas(id),
-        ("/ResourceTypes", name) => Target::ResourceTypes(name),
-        (_, Some(second)) if second == ".search" => Target::Search(Some(endpoint)),
-        (_, Some(id)) if !id.contains('/') => Target::Resource(endpoint, id),
+    Some(Target::Endpoint(match (&*endpoint, second) {
+        ("/ServiceProviderConfig" | "/ServiceProviderConfigs", None) => {
+            return Some(Target::Discovery(Discovery::ServiceProviderConfig));
+        }
+        ("/Schemas", id) => return Some(Target::Discovery(Discovery::Schemas(id))),
+        ("/ResourceTypes", name) => return Some(Target::Discovery(Discovery::ResourceTypes(name))),
+        ("/Bulk", None) => Endpoint::Bulk,
+        ("/Me", _) => Endpoint::Me,
+        ("/.search", None) => Endpoint::Search(None),
+        (_, Some(second)) if second == ".search" => Endpoint::Search(Some(endpoint)),
+        (_, Some(id)) if !id.contains('/') => Endpoint::Resource(endpoint, id),
         (_, Some(_)) => return None,
-        (_, None) => Target::Resources(endpoint),
-    })
+        (_, None) => Endpoint::Resources(endpoint),
+    }))
 }
 
 fn decode(segment: &str) -> Option<Cow<'_, str>> {
@@ -155,7 +187,8 @@ mod tests {
     fn check(path: &str, expect: &str) {
         let found = match route(path) {
             Err(error) => format!("{}", error.kind().status()),
-            Ok(Route { tenant, target: Ok(target) }) => format!("{tenant} {target:?}"),
+            Ok(Route { tenant, target: Ok(Target::Discovery(target)) }) => format!("{tenant} {target:?}"),
+            Ok(Route { tenant, target: Ok(Target::Endpoint(target)) }) => format!("{tenant} {target:?}"),
             Ok(Route { tenant, target: Err(why) }) => format!("{tenant} {why:?}"),
         };
         assert_eq!(found, expect, "{path}");
@@ -186,9 +219,8 @@ mod tests {
 
     #[test]
     fn each_target_says_which_methods_it_takes() {
-        assert!(Target::Resources("/Users".into()).require("POST").is_ok());
-        let error = Target::Schemas(None).require("POST").unwrap_err();
+        assert!(Endpoint::Resources("/Users".into()).require("POST").is_ok());
+        let error = Discovery::Schemas(None).require("POST").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MethodNotAllowed("GET, HEAD"));
-        assert!(Target::Me.require("PUT").is_ok());
     }
 }

@@ -6,7 +6,7 @@ use super::{Context, Operations};
 use crate::{
     budget::Share,
     log,
-    render::{META_BYTES, Out, Pieces, Renderer, STREAM_MEMBERS, View, location},
+    render::{META_BYTES, Out, Pieces, STREAM_MEMBERS, View, location},
     store::{Record, ResourceId, ResourceKey},
 };
 
@@ -88,7 +88,7 @@ impl Operations {
             let (mut out, pieces) = Out::stream();
             let (view, id, store, context) = (view.clone(), key.id, self.store.clone(), context.clone());
             tokio::spawn(log::within_same(async move {
-                let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
+                let renderer = context.renderer(&*store);
                 let result = renderer.resource(&mut out, &view, id, &record, &groups).await;
                 out.finish(result).await;
             }));

@@ -14,12 +14,11 @@ use scim_protocol::{
     Error, ErrorKind,
     message::{BulkMethod, BulkOperation, BulkRequest, BulkResult, Query, RefusedOperation},
     patch::PATCH_OP_SCHEMA,
-    schema::ResourceType,
 };
 use serde_json::{Value, json};
 
 use self::order::Order;
-use super::{Answer, Condition, Content, Context, Operations, Outcome, Preconditions};
+use super::{Answer, Asked, Condition, Content, Context, Operations, Outcome, Preconditions};
 use crate::{membership::MEMBERS, render::etag, store::ResourceId};
 
 /// A bulk request on its way.
@@ -61,7 +60,7 @@ impl Operations {
         let mut run = Run::new(request.operations.len());
         for operation in request.operations.iter().flatten() {
             if let BulkOperation { method: BulkMethod::Post, bulk_id: Some(bulk_id), .. } = operation
-                && run.ids.insert(bulk_id.clone(), self.ids.next(&*self.clock)).is_some()
+                && run.ids.insert(bulk_id.clone(), self.fresh_id()).is_some()
             {
                 return Err(Error::syntax(format!(
                     "Two operations have the bulkId \"{bulk_id}\". Give each POST its own."
@@ -168,12 +167,14 @@ impl Operations {
                 self.create(context, rt, id, data, &query).await
             }
             (BulkMethod::Put, Some(id)) => {
-                let done = self.replace(context, rt, id, data, &query, &condition).await;
-                self.or_missing(context, rt, id, done).await
+                let asked = Asked { context, rt, id, query: &query, preconditions: &condition };
+                let done = self.replace(asked, data).await;
+                self.or_missing(asked, done).await
             }
             (BulkMethod::Patch, Some(id)) => {
-                let done = self.modify(context, rt, id, data, &query, &condition).await;
-                self.or_missing(context, rt, id, done).await
+                let asked = Asked { context, rt, id, query: &query, preconditions: &condition };
+                let done = self.modify(asked, data).await;
+                self.or_missing(asked, done).await
             }
             (BulkMethod::Delete, Some(id)) => {
                 let mut answer = self.delete(context, rt, id, &condition).await?;
@@ -187,15 +188,9 @@ impl Operations {
         }
     }
 
-    async fn or_missing(
-        &self,
-        context: &Context,
-        rt: &ResourceType,
-        id: &str,
-        done: Result<Answer, Error>,
-    ) -> Result<Answer, Error> {
+    async fn or_missing(&self, asked: Asked<'_>, done: Result<Answer, Error>) -> Result<Answer, Error> {
         match done {
-            Err(error) => Err(self.missing_or(context, rt, id, error).await),
+            Err(error) => Err(self.missing_or(asked.context, asked.rt, asked.id, error).await),
             done => done,
         }
     }
@@ -234,7 +229,10 @@ impl Operations {
             let operations = json!([{"op": "add", "path": MEMBERS, "value": values}]);
             let body = json!({"schemas": [PATCH_OP_SCHEMA], "Operations": operations});
             let added = match context.caller.tenant().registry.endpoint(&format!("/{endpoint}")) {
-                Some(rt) => self.modify(context, rt, id, body, &Query::default(), &Preconditions::default()).await,
+                Some(rt) => {
+                    let (query, preconditions) = (&Query::default(), &Preconditions::default());
+                    self.modify(Asked { context, rt, id, query, preconditions }, body).await
+                }
                 None => continue,
             };
             let Some(Some(result)) = run.results.get_mut(i) else { continue };

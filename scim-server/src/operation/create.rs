@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scim_protocol::{Error, Resource, dialect, message::Query, projection::specified, schema::ResourceType};
 use serde_json::Value;
 
-use super::{Answer, Context, Operations, Outcome, draft::Draft, view_of_write};
+use super::{Answer, Context, Operations, Outcome, stored_form::StoredForm, view_of_write};
 use crate::{
     event::Action,
     membership::{self, MEMBERS},
@@ -25,12 +25,12 @@ impl Operations {
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
         let prepare = || -> Result<_, Error> {
-            profile::check_sent(tenant, rt, &body)?;
+            profile::check_sent(tenant.profile(), rt, &body)?;
             dialect::standardise_resource(&mut body, rt);
-            profile::check_body(tenant, rt, &body)?;
+            profile::check_body(tenant.profile(), rt, &body)?;
             membership::require_values(&body, rt)?;
             let resource = Resource::create(body, rt)?;
-            profile::check_resource(tenant, rt, &resource)?;
+            profile::check_resource(tenant.profile(), rt, &resource)?;
             let view = view_of_write(context, rt, query, specified::in_document(resource.document(), rt))?;
             Ok((resource, view))
         };
@@ -39,26 +39,26 @@ impl Operations {
         // They are no values of the document, and have a bound of their own.
         let members = resource.take(MEMBERS);
         self.limits.check_values(resource.document(), None)?;
-        let (name, quota) = (TypeName::from(&*rt.name), profile::quota(tenant, rt));
+        let (name, quota) = (TypeName::from(&*rt.name), tenant.quota(rt));
         self.check_quota(context, &name, quota).await?;
         let members = self.members_in(context, members).await?;
         self.passwords.seal(&mut resource, None).await?;
 
         let key = context.key(rt, id);
         let specs = tenant.index_specs(&rt.name);
-        let draft = context.pace.whole(|| Draft::new(&key, &resource, rt, specs)).await??;
-        self.limits.check_entries(&draft, 0)?;
+        let form = context.pace.whole(|| StoredForm::new(&key, &resource, rt, specs)).await??;
+        self.limits.check_entries(&form, 0)?;
         let mut commit = Commit::new(key.clone(), context.event(Action::Create, &key, attributes));
         commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name, quota)));
-        commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
-        commit.writes.extend(draft.entries.into_iter().map(Write::Index));
+        commit.writes.push(Write::Put(key.clone(), form.body.clone()));
+        commit.writes.extend(form.entries.into_iter().map(Write::Index));
         commit.writes.extend(members.into_iter().map(|member| Write::Join(Edge { group: key.clone(), member })));
 
         context.pace.check()?;
         context.pace.rest();
         let committed = self.store.commit(commit).await.map_err(|error| super::members::or_missing(error, &key))?;
         let header = committed.header.ok_or_else(|| Error::internal("a new resource has no header"))?;
-        self.show(context, Outcome::Created, &key, Record { header, body: draft.body }, &view).await
+        self.show(context, Outcome::Created, &key, Record { header, body: form.body }, &view).await
     }
 
     /// Refuses one more resource than the quota, before any work is done for it. It is the commit that

@@ -13,8 +13,8 @@ use crate::{profile, tenant::Tenant};
 impl Operations {
     /// The ServiceProviderConfig. `bulk_body` is the largest body of a bulk request, in bytes.
     pub fn service_provider_config(&self, tenant: &Tenant, base: &str, bulk_body: usize) -> Value {
-        let page = profile::max_page_size(tenant).unwrap_or(self.limits.max_page_size);
-        let bulk = profile::has_bulk(tenant) && self.limits.bulk_operations > 0;
+        let page = profile::max_page_size(tenant.profile()).unwrap_or(self.limits.max_page_size);
+        let bulk = profile::has_bulk(tenant.profile()) && self.limits.bulk_operations > 0;
         let features = Features {
             documentation_uri: None,
             patch: Supported { supported: true },
@@ -24,7 +24,7 @@ impl Operations {
                 max_payload_size: if bulk { bulk_body as u64 } else { 0 },
             },
             filter: FilterSupport { supported: true, max_results: u64::from(page) },
-            change_password: Supported { supported: profile::has_passwords(tenant) },
+            change_password: Supported { supported: profile::has_passwords(tenant.profile()) },
             sort: Supported { supported: true },
             etag: Supported { supported: true },
             authentication_schemes: vec![AuthenticationScheme::bearer_token()],

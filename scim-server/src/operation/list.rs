@@ -8,7 +8,7 @@ use crate::{
     store::{Reference, ResourceId, StoreError},
 };
 
-use super::page::{Match, size};
+use super::scan::{Match, size};
 
 /// A page that is ready to be written.
 pub(super) struct Listing {

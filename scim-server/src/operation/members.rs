@@ -61,7 +61,7 @@ impl Operations {
         let mut keys = Vec::new();
         let mut seen = std::collections::HashSet::new();
         let mut named = membership::values(&listed)?;
-        profile::check_member_count(context.caller.tenant(), named.len())?;
+        profile::check_member_count(context.caller.tenant().profile(), named.len())?;
         // Counted before any is looked up: too many are refused at the price of reading them.
         named.retain(|id| seen.insert(id.clone()));
         self.bound(named.len())?;
@@ -228,7 +228,7 @@ impl Operations {
             for rt in tenant.registry.resource_types() {
                 let key = context.key(rt, id);
                 if self.store.get(&key).await?.is_some() {
-                    profile::check_member(tenant, &key)?;
+                    profile::check_member(tenant.profile(), &key)?;
                     return Ok(key);
                 }
             }

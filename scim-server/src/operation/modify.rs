@@ -1,11 +1,10 @@
 //! PATCH (RFC 7644 §3.5.2), and the part that it shares with PUT: deciding on a change and
 //! committing it against the version that was read.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use scim_protocol::{
     Error, Resource, dialect,
-    message::Query,
     patch::{self, Operation},
     projection::specified,
     schema::ResourceType,
@@ -13,7 +12,7 @@ use scim_protocol::{
 use serde_json::{Map, Value};
 
 use super::{
-    ATTEMPTS, Answer, Condition, Context, Operations, Outcome, Preconditions, changed, draft::Draft, view_of_write,
+    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, changed, stored_form::StoredForm, view_of_write,
 };
 use crate::{
     event::Action,
@@ -32,37 +31,28 @@ pub(super) struct Change<'a> {
     pub decide: &'a (dyn Fn(&Resource) -> Result<Resource, Error> + Sync),
     /// What happens to its members.
     pub members: Vec<MemberOperation>,
-    /// `If-Match` and `If-None-Match`.
-    pub condition: &'a Preconditions,
 }
 
 impl Operations {
     /// Applies the operations of a PATCH body, all or none.
-    pub async fn modify(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: &str,
-        mut body: Value,
-        query: &Query,
-        condition: &Preconditions,
-    ) -> Result<Answer, Error> {
+    pub async fn modify(&self, asked: Asked<'_>, mut body: Value) -> Result<Answer, Error> {
+        let Asked { context, rt, query, .. } = asked;
         let tenant = context.caller.tenant();
         let prepare = || -> Result<_, Error> {
-            profile::check_sent(tenant, rt, &body)?;
+            profile::check_sent(tenant.profile(), rt, &body)?;
             dialect::standardise_patch(&mut body, rt);
-            profile::check_patch_body(tenant, &body)?;
+            profile::check_patch_body(tenant.profile(), &body)?;
             let operations = patch::parse(body)?;
-            profile::check_patch(tenant, rt, &operations)?;
+            profile::check_patch(tenant.profile(), rt, &operations)?;
             let view = view_of_write(context, rt, query, specified::in_operations(&operations, rt))?;
             let (operations, members) = membership::split(operations, rt)?;
-            profile::check_member_operations(tenant, &members)?;
+            profile::check_member_operations(tenant.profile(), &members)?;
             Ok((view, operations, members))
         };
         let (view, operations, members) = context.pace.whole(prepare).await??;
         let decide = |resource: &Resource| patched(resource, &operations, rt, context);
-        let change = Change { action: Action::Modify, decide: &decide, members, condition };
-        let (key, record) = self.change(context, rt, id, change).await?;
+        let change = Change { action: Action::Modify, decide: &decide, members };
+        let (key, record) = self.change(asked, change).await?;
         // A large group's body is what the client least wants back (RFC 7644 §3.5.2 allows 204,
         // unless attributes are asked for).
         if record.header.members > self.limits.patch_body_members
@@ -76,18 +66,13 @@ impl Operations {
 
     /// Reads, decides, commits; again when another writer was faster. Gives the resource as it is
     /// afterwards. A change that changes nothing commits nothing.
-    pub(super) async fn change(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: &str,
-        change: Change<'_>,
-    ) -> Result<(ResourceKey, Record), Error> {
+    pub(super) async fn change(&self, asked: Asked<'_>, change: Change<'_>) -> Result<(ResourceKey, Record), Error> {
+        let Asked { context, rt, id, preconditions, .. } = asked;
         let mut attempts = 0;
         loop {
             let (key, record) = self.find(context, rt, id).await?;
-            change.condition.require(record.header.version)?;
-            let Some((commit, record)) = self.decide(context, rt, &key, record.clone(), &change).await? else {
+            preconditions.require(record.header.version)?;
+            let Some((commit, record)) = self.decide(asked, &key, record.clone(), &change).await? else {
                 return Ok((key, record));
             };
             attempts += 1;
@@ -98,7 +83,7 @@ impl Operations {
                     let header = committed.header.unwrap_or(record.header);
                     return Ok((key, Record { header, ..record }));
                 }
-                Err(StoreError::Conflict(_)) if change.condition.if_match != Condition::None => return Err(changed()),
+                Err(StoreError::Conflict(_)) if preconditions.if_match != Condition::None => return Err(changed()),
                 Err(StoreError::Conflict(_)) if attempts < ATTEMPTS => {}
                 Err(error) => return Err(super::members::or_missing(error, &key)),
             }
@@ -109,12 +94,12 @@ impl Operations {
     /// changes.
     async fn decide(
         &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
+        asked: Asked<'_>,
         key: &ResourceKey,
         record: Record,
         change: &Change<'_>,
     ) -> Result<Option<(Commit, Record)>, Error> {
+        let Asked { context, rt, .. } = asked;
         let tenant = context.caller.tenant();
         let old = stored_resource(&record)?;
         let mut new = context.pace.whole_against(longest_list(&old), || (change.decide)(&old)).await??;
@@ -135,20 +120,20 @@ impl Operations {
         if document_changes {
             let specs = tenant.index_specs(&rt.name);
             let prepare = || -> Result<_, Error> {
-                let draft = Draft::new(key, &new, rt, specs)?;
+                let form = StoredForm::new(key, &new, rt, specs)?;
                 let before: BTreeSet<_> = index::entries(key, old.document(), specs);
-                self.limits.check_entries(&draft, before.len())?;
-                let changes: Vec<_> = index::difference(&before, &draft.entries).collect();
-                Ok((draft, changes))
+                self.limits.check_entries(&form, before.len())?;
+                let changes: Vec<_> = index::difference(&before, &form.entries).collect();
+                Ok((form, changes))
             };
-            let (draft, changes) = context.pace.whole(prepare).await??;
+            let (form, changes) = context.pace.whole(prepare).await??;
             commit.writes.extend(changes);
-            commit.writes.push(Write::Put(key.clone(), draft.body.clone()));
-            after.body = draft.body;
+            commit.writes.push(Write::Put(key.clone(), form.body.clone()));
+            after.body = form.body;
         }
         // Single members come and go whatever the version is: such changes never conflict. The rest
         // was decided on what was read.
-        if document_changes || looked_at_all || !change.condition.is_none() {
+        if document_changes || looked_at_all || !asked.preconditions.is_none() {
             commit.expect.push(Expect::Version(key.clone(), record.header.version));
         } else {
             commit.expect.push(Expect::Present(key.clone()));
@@ -169,7 +154,7 @@ fn patched(
     }
     let tenant = context.caller.tenant();
     let modified = patch::apply(resource, operations, rt)?;
-    profile::check_resource(tenant, rt, &modified)?;
+    profile::check_resource(tenant.profile(), rt, &modified)?;
     Ok(modified)
 }
 

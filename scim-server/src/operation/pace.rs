@@ -75,11 +75,11 @@ pub struct Pace {
     steps: AtomicUsize,
     /// Bytes of the body.
     carried: AtomicUsize,
-    state: Mutex<State>,
+    state: Mutex<Progress>,
 }
 
 #[derive(Default)]
-struct State {
+struct Progress {
     /// When its time is over, and how long it was.
     deadline: Option<(Instant, Duration)>,
     scan: Option<OwnedSemaphorePermit>,
@@ -105,7 +105,7 @@ impl Pace {
             client,
             steps: AtomicUsize::new(0),
             carried: AtomicUsize::new(0),
-            state: Mutex::new(State { deadline, ..State::default() }),
+            state: Mutex::new(Progress { deadline, ..Progress::default() }),
         })
     }
 
@@ -213,7 +213,7 @@ impl Pace {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Progress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,15 +7,16 @@
 use std::sync::Arc;
 
 use scim_protocol::{
-    Error, ErrorKind,
+    Error,
     message::{ListEnvelope, Page, Query},
     schema::ResourceType,
 };
 
 use super::{
     Answer, Content, Context, Operations, Outcome,
+    found::{Found, forward},
     list::Listing,
-    page::{Match, Room, Target, Walk, by_id, too_many},
+    scan::{Match, Room, Scan, Selection, by_id, too_many},
     view,
 };
 use crate::{
@@ -23,25 +24,12 @@ use crate::{
     cursor::{Cursor, Fingerprint},
     plan::{Plan, Scope, Source, plan},
     profile,
-    render::{META_BYTES, Out, PIECE_BYTES, PIECES_HELD, Renderer, STREAM_MEMBERS},
-    store::{Position, Start},
+    render::{META_BYTES, Out, PIECE_BYTES, PIECES_HELD, STREAM_MEMBERS},
+    store::Start,
 };
 
 /// Counting matches of an exact plan reads keys only, so it may go on for longer.
 const COUNT_FACTOR: u64 = 10;
-
-/// What a query found: the resources of one page and what is said of the whole.
-#[derive(Default)]
-pub(super) struct Found {
-    /// The target's ordinal, and the match.
-    pub matches: Vec<(usize, Match)>,
-    pub total: Option<u64>,
-    pub start: Option<u64>,
-    pub next: Option<Cursor>,
-    pub previous: Option<Cursor>,
-    /// The memory that the matches take, until they are sent.
-    pub share: Option<Share>,
-}
 
 impl Operations {
     /// Answers a query over one resource type, or (from the root) over several.
@@ -53,8 +41,8 @@ impl Operations {
         query: &Query,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        profile::check_query(tenant, types, query)?;
-        let targets = targets(context, types, query)?;
+        profile::check_query(tenant.profile(), types, query)?;
+        let selections = selections(context, types, query)?;
         let count = self.page_size(context, query.count);
         let fingerprint = || fingerprint(&tenant.id.to_string(), endpoint, query);
         let found = match &query.page {
@@ -63,31 +51,31 @@ impl Operations {
                     None | Some("") => None,
                     Some(text) => Some(self.sealer.open(text, fingerprint(), query.count, self.clock.now())?),
                 };
-                let mut found = if query.sort_by.is_some() && !walks_sorted(&targets) {
-                    self.sorted_cursor(context, &targets, query, count, cursor).await?
+                let mut found = if query.sort_by.is_some() && !walks_sorted(&selections) {
+                    self.sorted_cursor(context, &selections, query, count, cursor).await?
                 } else if count == 0 {
                     // Nothing is walked over, so nothing comes next: only the total is asked for.
-                    Found { start: None, ..self.index_page(context, &targets, 1, 0).await? }
+                    Found { start: None, ..self.index_page(context, &selections, 1, 0).await? }
                 } else {
-                    self.cursor_page(context, &targets, count, cursor).await?
+                    self.cursor_page(context, &selections, count, cursor).await?
                 };
-                if profile::hides_totals(tenant) {
+                if profile::hides_totals(tenant.profile()) {
                     found.total = None;
                 }
                 found
             }
             page => {
                 let start = if let Page::Index { start } = page { *start } else { 1 };
-                if query.sort_by.is_some() && !walks_sorted(&targets) {
-                    self.sorted_index(context, &targets, query, start, count).await?
+                if query.sort_by.is_some() && !walks_sorted(&selections) {
+                    self.sorted_index(context, &selections, query, start, count).await?
                 } else {
-                    self.index_page(context, &targets, start, count).await?
+                    self.index_page(context, &selections, start, count).await?
                 }
             }
         };
         // What follows is written to the client, however long that takes to read it.
         context.pace.rest();
-        self.list(context, &targets, found, fingerprint, query.count).await
+        self.list(context, &selections, found, fingerprint, query.count).await
     }
 
     pub(super) fn room(&self, context: &Context, count: usize) -> Room {
@@ -95,14 +83,14 @@ impl Operations {
     }
 
     fn page_size(&self, context: &Context, asked: Option<u32>) -> usize {
-        let most = profile::max_page_size(context.caller.tenant()).unwrap_or(self.limits.max_page_size);
+        let most = profile::max_page_size(context.caller.tenant().profile()).unwrap_or(self.limits.max_page_size);
         asked.unwrap_or(self.limits.page_size).min(most) as usize
     }
 
     async fn index_page(
         &self,
         context: &Context,
-        targets: &[Target],
+        selections: &[Selection],
         start: u64,
         count: usize,
     ) -> Result<Found, Error> {
@@ -110,11 +98,11 @@ impl Operations {
         let mut skip = start.saturating_sub(1);
         let mut examined = 0;
         let mut room = self.room(context, count);
-        for (ordinal, target) in targets.iter().enumerate() {
-            let (total, matches) = if target.filter.is_none() && target.plan.source == Source::All {
-                self.unfiltered(target, context, skip, &mut room).await?
+        for (ordinal, selection) in selections.iter().enumerate() {
+            let (total, matches) = if selection.filter.is_none() && selection.plan.source == Source::All {
+                self.unfiltered(selection, context, skip, &mut room).await?
             } else {
-                self.filtered(target, context, skip, &mut room, &mut examined).await?
+                self.filtered(selection, context, skip, &mut room, &mut examined).await?
             };
             skip = skip.saturating_sub(total);
             found.total = found.total.map(|sum| sum + total);
@@ -127,16 +115,16 @@ impl Operations {
     /// Everything of a type: the total is a stored number, and the page is one run of documents.
     async fn unfiltered(
         &self,
-        target: &Target,
+        selection: &Selection,
         context: &Context,
         skip: u64,
         room: &mut Room,
     ) -> Result<(u64, Vec<Match>), Error> {
-        let total = self.store.count(context.caller.tenant().home, &target.name).await?;
+        let total = self.store.count(context.caller.tenant().home, &selection.name).await?;
         let mut matches = Vec::new();
         let mut start = Start::Offset(skip);
         while skip < total && !room.is_full() {
-            let page = self.store.resources(context.caller.tenant().home, &target.name, start, room.batch()).await?;
+            let page = self.store.resources(context.caller.tenant().home, &selection.name, start, room.batch()).await?;
             let (read, done) = (page.len(), page.done);
             let Some((last, _)) = page.last() else { break };
             start = Start::After(*last);
@@ -158,7 +146,7 @@ impl Operations {
     /// The matches of a filter, counted from the first one on.
     async fn filtered(
         &self,
-        target: &Target,
+        selection: &Selection,
         context: &Context,
         skip: u64,
         room: &mut Room,
@@ -166,8 +154,21 @@ impl Operations {
     ) -> Result<(u64, Vec<Match>), Error> {
         let (mut total, mut matches) = (0, Vec::new());
         let enough = usize::try_from(skip).unwrap_or(usize::MAX).saturating_add(room.count()).saturating_add(1);
-        let mut walk = Walk::new(self, context, target, None, *examined).wanting(enough);
-        while let Some(batch) = walk.next().await? {
+        let mut after = None;
+        let mut enough = enough;
+        if let (Plan { source: Source::Index(range), exact: true }, Some(last)) = (&selection.plan, skip.checked_sub(1))
+        {
+            // Each entry is a match, so that those before the page need not be looked at.
+            after = self.store.index_at(range, last).await?;
+            if after.is_none() {
+                let total = self.counted(context, selection).await?;
+                return Ok((total.unwrap_or_default(), matches));
+            }
+            total = skip;
+            enough = room.count().saturating_add(1);
+        }
+        let mut scan = Scan::new(self, context, selection, after, *examined).wanting(enough);
+        while let Some(batch) = scan.next().await? {
             for found in batch {
                 if total >= skip && !room.is_full() {
                     room.take(&found.record)?;
@@ -176,24 +177,24 @@ impl Operations {
                 total += 1;
             }
             if room.is_full()
-                && !walk.done()
-                && let Some(counted) = self.counted(context, target).await?
+                && !scan.done()
+                && let Some(counted) = self.counted(context, selection).await?
             {
                 total = counted;
                 break;
             }
-            walk.require_budget()?;
+            scan.require_budget()?;
         }
-        *examined = walk.examined;
+        *examined = scan.examined;
         Ok((total, matches))
     }
 
     /// The number of matches, where keys alone tell it.
-    async fn counted(&self, context: &Context, target: &Target) -> Result<Option<u64>, Error> {
-        match &target.plan {
+    async fn counted(&self, context: &Context, selection: &Selection) -> Result<Option<u64>, Error> {
+        match &selection.plan {
             // An index in whose order everything is listed has each resource once.
-            Plan { source: Source::Index(_), exact: true } if target.filter.is_none() => {
-                Ok(Some(self.store.count(context.caller.tenant().home, &target.name).await?))
+            Plan { source: Source::Index(_), exact: true } if selection.filter.is_none() => {
+                Ok(Some(self.store.count(context.caller.tenant().home, &selection.name).await?))
             }
             Plan { source: Source::Index(range), exact: true } => {
                 let limit = self.limits.candidates.saturating_mul(COUNT_FACTOR);
@@ -207,18 +208,18 @@ impl Operations {
     async fn cursor_page(
         &self,
         context: &Context,
-        targets: &[Target],
+        selections: &[Selection],
         count: usize,
         cursor: Option<Cursor>,
     ) -> Result<Found, Error> {
         if let Some(cursor) = &cursor
             && cursor.backward
         {
-            return self.page_before(context, targets, count, cursor).await;
+            return self.page_before(context, selections, count, cursor).await;
         }
         if count == 0 {
             // Only the total is asked for (RFC 9865 §2).
-            let counted = self.index_page(context, targets, 1, 0).await?;
+            let counted = self.index_page(context, selections, 1, 0).await?;
             return Ok(Found { total: counted.total, ..Found::default() });
         }
         let first = cursor.is_none();
@@ -227,10 +228,10 @@ impl Operations {
         let mut after = cursor.map(|cursor| cursor.position);
         let mut examined = 0;
         let mut room = self.room(context, count);
-        'types: while let Some(target) = targets.get(ordinal) {
-            let mut walk =
-                Walk::new(self, context, target, after.take(), examined).wanting(room.count().saturating_add(1));
-            while let Some(batch) = walk.next().await? {
+        'types: while let Some(selection) = selections.get(ordinal) {
+            let mut scan =
+                Scan::new(self, context, selection, after.take(), examined).wanting(room.count().saturating_add(1));
+            while let Some(batch) = scan.next().await? {
                 for one in batch {
                     if room.is_full() {
                         found.next = found.matches.last().map(|(ordinal, last)| forward(*ordinal, &last.position));
@@ -239,18 +240,18 @@ impl Operations {
                     room.take(&one.record)?;
                     found.matches.push((ordinal, one));
                 }
-                if walk.spent() {
-                    found.next = walk.position().map(|position| forward(ordinal, position));
+                if scan.spent() {
+                    found.next = scan.position().map(|position| forward(ordinal, position));
                     break 'types;
                 }
             }
-            examined = walk.examined;
+            examined = scan.examined;
             ordinal += 1;
         }
         found.share = Some(room.into_share());
-        found.total = self.cursor_total(context, targets, &found, first).await?;
-        if let ([target], Some((_, item)), false) = (targets, found.matches.first(), first)
-            && natural(target)
+        found.total = self.cursor_total(context, selections, &found, first).await?;
+        if let ([selection], Some((_, item)), false) = (selections, found.matches.first(), first)
+            && natural(selection)
         {
             found.previous = Some(Cursor { backward: true, ..forward(0, &item.position) });
         }
@@ -261,16 +262,16 @@ impl Operations {
     async fn page_before(
         &self,
         context: &Context,
-        targets: &[Target],
+        selections: &[Selection],
         count: usize,
         cursor: &Cursor,
     ) -> Result<Found, Error> {
-        let ([target], tenant) = (targets, context.caller.tenant().home) else { return Ok(Found::default()) };
-        let mut found = Found { total: Some(self.store.count(tenant, &target.name).await?), ..Found::default() };
+        let ([selection], tenant) = (selections, context.caller.tenant().home) else { return Ok(Found::default()) };
+        let mut found = Found { total: Some(self.store.count(tenant, &selection.name).await?), ..Found::default() };
         // From the last on, as each batch is nearer to the beginning than the one before.
         let (mut backward, mut room, mut before) = (Vec::new(), self.room(context, count), cursor.position.id);
         while !room.is_full() {
-            let page = self.store.resources(tenant, &target.name, Start::Before(before), room.batch()).await?;
+            let page = self.store.resources(tenant, &selection.name, Start::Before(before), room.batch()).await?;
             let Some((first, _)) = page.first() else { break };
             let done = page.done;
             before = *first;
@@ -287,7 +288,7 @@ impl Operations {
         }
         if let (Some(last), Some(first)) = (backward.first(), backward.last()) {
             found.next = Some(forward(0, &last.position));
-            if !self.store.resources(tenant, &target.name, Start::Before(first.position.id), 1).await?.is_empty() {
+            if !self.store.resources(tenant, &selection.name, Start::Before(first.position.id), 1).await?.is_empty() {
                 found.previous = Some(Cursor { backward: true, ..forward(0, &first.position) });
             }
         }
@@ -300,19 +301,19 @@ impl Operations {
     async fn cursor_total(
         &self,
         context: &Context,
-        targets: &[Target],
+        selections: &[Selection],
         found: &Found,
         first: bool,
     ) -> Result<Option<u64>, Error> {
         if first && found.next.is_none() {
             return Ok(Some(found.matches.len() as u64));
         }
-        if targets.iter().any(|target| target.filter.is_some()) {
+        if selections.iter().any(|selection| selection.filter.is_some()) {
             return Ok(None);
         }
         let mut total = 0;
-        for target in targets {
-            total += self.store.count(context.caller.tenant().home, &target.name).await?;
+        for selection in selections {
+            total += self.store.count(context.caller.tenant().home, &selection.name).await?;
         }
         Ok(Some(total))
     }
@@ -321,7 +322,7 @@ impl Operations {
     async fn list(
         &self,
         context: &Context,
-        targets: &[Target],
+        selections: &[Selection],
         found: Found,
         fingerprint: impl Fn() -> Fingerprint,
         count: Option<u32>,
@@ -337,7 +338,7 @@ impl Operations {
             next_cursor: seal(found.next)?,
             previous_cursor: seal(found.previous)?,
         };
-        let views = targets.iter().map(|target| target.view.clone()).collect();
+        let views = selections.iter().map(|selection| selection.view.clone()).collect();
         let listing = Listing::new(&self.renderer(context), views, found.matches).await?;
         let (documents, largest) = listing.bytes();
         let share = found.share.unwrap_or_else(|| self.budget.share(context.caller.tenant().id));
@@ -360,14 +361,14 @@ impl Operations {
     /// A page that is written while it is sent. Of its memory so many bytes count until the last piece has gone,
     /// since they are on their way; the rest goes back as documents are written.
     fn stream(&self, context: &Context, listing: Listing, opening: &str, mut share: Share, held: usize) -> Answer {
-        // Whoever reads slowly holds up no scan.
+        // A slow reader holds up no scan.
         context.pace.rest();
         let held = share.split(held);
         let (mut out, pieces) = Out::stream();
         out.text(opening);
         let (store, context) = (self.store.clone(), context.clone());
         tokio::spawn(crate::log::within_same(async move {
-            let renderer = Renderer::new(&*store, context.caller.tenant(), &context.base);
+            let renderer = context.renderer(&*store);
             let result = listing.write(renderer, &mut out, share).await;
             out.finish(result.map(drop)).await;
         }));
@@ -376,9 +377,9 @@ impl Operations {
 }
 
 /// What the query means for each of the types.
-fn targets(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Result<Vec<Target>, Error> {
+fn selections(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Result<Vec<Selection>, Error> {
     let tenant = context.caller.tenant();
-    let mut targets = Vec::with_capacity(types.len());
+    let mut selections = Vec::with_capacity(types.len());
     for rt in types {
         let filter = match (&query.filter, types.len()) {
             (None, _) => None,
@@ -394,24 +395,19 @@ fn targets(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Res
         {
             plan = Plan { source, exact: true };
         }
-        targets.push(Target { view: view(context, rt, query)?, rt: rt.clone(), name, filter, plan });
+        selections.push(Selection { view: view(context, rt, query)?, rt: rt.clone(), name, filter, plan });
     }
-    Ok(targets)
+    Ok(selections)
 }
 
 /// Whether the plan itself gives the order that was asked for.
-fn walks_sorted(targets: &[Target]) -> bool {
-    matches!(targets, [target] if target.filter.is_none() && target.plan.exact && target.plan.source != Source::All)
+fn walks_sorted(selections: &[Selection]) -> bool {
+    matches!(selections, [selection] if selection.filter.is_none() && selection.plan.exact && selection.plan.source != Source::All)
 }
 
 /// Whether the walk is over everything in the order of ids.
-fn natural(target: &Target) -> bool {
-    target.filter.is_none() && target.plan.source == Source::All
-}
-
-pub(super) fn forward(ordinal: usize, position: &Position) -> Cursor {
-    let type_ordinal = u8::try_from(ordinal).unwrap_or(u8::MAX);
-    Cursor { type_ordinal, backward: false, position: position.clone(), count: None }
+fn natural(selection: &Selection) -> bool {
+    selection.filter.is_none() && selection.plan.source == Source::All
 }
 
 fn fingerprint(tenant: &str, endpoint: &str, query: &Query) -> Fingerprint {
@@ -421,9 +417,4 @@ fn fingerprint(tenant: &str, endpoint: &str, query: &Query) -> Fingerprint {
     let attributes = query.attributes.join(",");
     let excluded = query.excluded_attributes.join(",");
     Fingerprint::of([tenant, endpoint, filter, sort, order, attributes.as_str(), excluded.as_str()])
-}
-
-/// 400 for a `sortBy` that cannot be sorted by.
-pub(super) fn unsortable(detail: String) -> Error {
-    Error::new(ErrorKind::InvalidValue, detail)
 }

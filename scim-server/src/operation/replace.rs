@@ -1,11 +1,9 @@
 //! PUT (RFC 7644 §3.5.1).
 
-use std::sync::Arc;
-
-use scim_protocol::{Error, Resource, dialect, message::Query, projection::specified, schema::ResourceType};
+use scim_protocol::{Error, Resource, dialect, projection::specified};
 use serde_json::Value;
 
-use super::{Answer, Context, Operations, Outcome, Preconditions, modify::Change, view_of_write};
+use super::{Answer, Asked, Operations, Outcome, modify::Change, view_of_write};
 use crate::{
     event::Action,
     membership::{self, MEMBERS, MemberOperation},
@@ -15,20 +13,13 @@ use crate::{
 impl Operations {
     /// Replaces what a client may set by the body of a PUT. A group's members are part of it: a body
     /// without members leaves the group empty, as with any attribute that is left out.
-    pub async fn replace(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: &str,
-        mut body: Value,
-        query: &Query,
-        condition: &Preconditions,
-    ) -> Result<Answer, Error> {
+    pub async fn replace(&self, asked: Asked<'_>, mut body: Value) -> Result<Answer, Error> {
+        let Asked { context, rt, query, .. } = asked;
         let tenant = context.caller.tenant();
         let prepare = || -> Result<_, Error> {
-            profile::check_sent(tenant, rt, &body)?;
+            profile::check_sent(tenant.profile(), rt, &body)?;
             dialect::standardise_resource(&mut body, rt);
-            profile::check_body(tenant, rt, &body)?;
+            profile::check_body(tenant.profile(), rt, &body)?;
             membership::require_values(&body, rt)?;
             // Validated once without the stored resource, so that the members are known.
             let asserted = Resource::create(body.clone(), rt)?;
@@ -43,12 +34,12 @@ impl Operations {
         let (view, members) = context.pace.whole(prepare).await??;
         let decide = |stored: &Resource| {
             let mut replaced = stored.replace(body.clone(), rt)?;
-            profile::check_resource(tenant, rt, &replaced)?;
+            profile::check_resource(tenant.profile(), rt, &replaced)?;
             replaced.take(MEMBERS);
             Ok(replaced)
         };
-        let change = Change { action: Action::Replace, decide: &decide, members, condition };
-        let (key, record) = self.change(context, rt, id, change).await?;
+        let change = Change { action: Action::Replace, decide: &decide, members };
+        let (key, record) = self.change(asked, change).await?;
         self.show(context, Outcome::Ok, &key, record, &view).await
     }
 }

@@ -1,26 +1,18 @@
 //! GET of one resource (RFC 7644 §3.4.1).
 
-use std::sync::Arc;
+use scim_protocol::Error;
 
-use scim_protocol::{Error, message::Query, schema::ResourceType};
-
-use super::{Answer, Context, Operations, Outcome, Preconditions, view};
+use super::{Answer, Asked, Operations, Outcome, view};
 
 impl Operations {
     /// Shows a resource, unless the client has this version already (`If-None-Match`), or wants another
     /// (`If-Match`).
-    pub async fn retrieve(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: &str,
-        query: &Query,
-        condition: &Preconditions,
-    ) -> Result<Answer, Error> {
+    pub async fn retrieve(&self, asked: Asked<'_>) -> Result<Answer, Error> {
+        let Asked { context, rt, id, query, preconditions } = asked;
         let view = view(context, rt, query)?;
         let (key, record) = self.find(context, rt, id).await?;
-        condition.require_match(record.header.version)?;
-        if condition.if_none_match.names(record.header.version) == Some(true) {
+        preconditions.require_match(record.header.version)?;
+        if preconditions.if_none_match.names(record.header.version) == Some(true) {
             return Ok(Answer::about(context, Outcome::NotModified, &key, record.header.version));
         }
         // Whoever reads much and takes it slowly is told so before anything is made of it.

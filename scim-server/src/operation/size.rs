@@ -6,7 +6,7 @@
 use scim_protocol::{Error, ErrorKind};
 use serde_json::{Map, Value};
 
-use super::{Limits, draft::Draft};
+use super::{Limits, stored_form::StoredForm};
 
 impl Limits {
     /// Refuses a resource in which an attribute has more values than it may have. What it had before may stay,
@@ -30,8 +30,8 @@ impl Limits {
     }
 
     /// Refuses a resource that has more index entries than it may have, unless it had as many before.
-    pub(super) fn check_entries(&self, draft: &Draft, before: usize) -> Result<(), Error> {
-        let (count, limit) = (draft.entries.len(), self.index_entries);
+    pub(super) fn check_entries(&self, form: &StoredForm, before: usize) -> Result<(), Error> {
+        let (count, limit) = (form.entries.len(), self.index_entries);
         if count > limit.max(before) {
             return Err(Error::new(
                 ErrorKind::PayloadTooLarge,

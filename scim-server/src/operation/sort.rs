@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use scim_protocol::{
-    Error, Timestamp,
+    Error, ErrorKind, Timestamp,
     message::Query,
     path::BoundPath,
     schema::{ResourceType, Returned, Type},
@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 
 use super::{
     Context, Operations,
-    page::{Match, Target, Walk, size},
-    query::{Found, forward, unsortable},
+    found::{Found, forward},
+    scan::{Match, Scan, Selection, size},
 };
 use crate::{
     cursor::Cursor,
@@ -50,7 +50,7 @@ pub(super) fn source(query: &Query, rt: &ResourceType, scope: Scope<'_>) -> Resu
     }))
 }
 
-/// A match in the order asked for: its key, the target's ordinal, and the resource.
+/// A match in the order asked for: its key, the selection's ordinal, and the resource.
 struct Sorted {
     key: IndexValue,
     ordinal: usize,
@@ -61,26 +61,26 @@ impl Operations {
     pub(super) async fn sorted_index(
         &self,
         context: &Context,
-        targets: &[Target],
+        selections: &[Selection],
         query: &Query,
         start: u64,
         count: usize,
     ) -> Result<Found, Error> {
-        let sorted = self.sorted(context, targets, query).await?;
+        let sorted = self.sorted(context, selections, query).await?;
         let skip = usize::try_from(start.saturating_sub(1)).unwrap_or(usize::MAX);
-        let (found, _) = self.read(context, targets, sorted.get(skip..).unwrap_or_default(), count).await?;
+        let (found, _) = self.read(context, selections, sorted.get(skip..).unwrap_or_default(), count).await?;
         Ok(Found { total: Some(sorted.len() as u64), start: Some(start), ..found })
     }
 
     pub(super) async fn sorted_cursor(
         &self,
         context: &Context,
-        targets: &[Target],
+        selections: &[Selection],
         query: &Query,
         count: usize,
         cursor: Option<Cursor>,
     ) -> Result<Found, Error> {
-        let sorted = self.sorted(context, targets, query).await?;
+        let sorted = self.sorted(context, selections, query).await?;
         let skip = cursor.map_or(0, |cursor| {
             let at = |one: &Sorted| {
                 order(&one.key, one.position.id, &cursor.position.value, cursor.position.id, query.descending)
@@ -88,7 +88,7 @@ impl Operations {
             sorted.partition_point(|one| at(one) != Ordering::Greater)
         });
         let rest = sorted.get(skip..).unwrap_or_default();
-        let (found, read) = self.read(context, targets, rest, count).await?;
+        let (found, read) = self.read(context, selections, rest, count).await?;
         let next = rest
             .get(..read)
             .and_then(<[_]>::last)
@@ -98,25 +98,25 @@ impl Operations {
     }
 
     /// All matches, in order.
-    async fn sorted(&self, context: &Context, targets: &[Target], query: &Query) -> Result<Vec<Sorted>, Error> {
+    async fn sorted(&self, context: &Context, selections: &[Selection], query: &Query) -> Result<Vec<Sorted>, Error> {
         let Some(sort_by) = &query.sort_by else { return Ok(Vec::new()) };
         let mut sorted = Vec::new();
         let mut examined = 0;
         let mut known = false;
-        for (ordinal, target) in targets.iter().enumerate() {
+        for (ordinal, selection) in selections.iter().enumerate() {
             // Of several types, those without the attribute have no value for it.
-            let path = sort_by.find(&target.rt).map(key_path).transpose()?;
+            let path = sort_by.find(&selection.rt).map(key_path).transpose()?;
             known |= path.is_some();
-            let mut walk = Walk::new(self, context, target, None, examined);
-            while let Some(batch) = walk.next().await? {
+            let mut scan = Scan::new(self, context, selection, None, examined);
+            while let Some(batch) = scan.next().await? {
                 for found in batch {
                     context.pace.step(1 + size(&found.record) / 1024).await?;
-                    let key = self.sort_key(context, target, path.as_ref(), &found)?;
+                    let key = self.sort_key(context, selection, path.as_ref(), &found)?;
                     sorted.push(Sorted { key, ordinal, position: found.position });
                 }
-                walk.require_budget()?;
+                scan.require_budget()?;
             }
-            examined = walk.examined;
+            examined = scan.examined;
         }
         if !known {
             return Err(unsortable(format!(
@@ -131,14 +131,14 @@ impl Operations {
     fn sort_key(
         &self,
         context: &Context,
-        target: &Target,
+        selection: &Selection,
         path: Option<&BoundPath>,
         found: &Match,
     ) -> Result<IndexValue, Error> {
         let Some(path) = path else { return Ok(absent()) };
         let mut document = stored_document(&found.record)?;
         if path.is_core("meta") {
-            let meta = self.renderer(context).meta_value(&target.rt, found.position.id, &found.record);
+            let meta = self.renderer(context).meta_value(&selection.rt, found.position.id, &found.record);
             document.insert("meta".into(), meta);
         }
         Ok(key(&document, path))
@@ -148,7 +148,7 @@ impl Operations {
     async fn read(
         &self,
         context: &Context,
-        targets: &[Target],
+        selections: &[Selection],
         sorted: &[Sorted],
         count: usize,
     ) -> Result<(Found, usize), Error> {
@@ -160,10 +160,10 @@ impl Operations {
                 took = read;
                 break;
             }
-            let Some(target) = targets.get(one.ordinal) else { continue };
+            let Some(selection) = selections.get(one.ordinal) else { continue };
             let key = ResourceKey {
                 tenant: context.caller.tenant().home,
-                resource_type: target.name.clone(),
+                resource_type: selection.name.clone(),
                 id: one.position.id,
             };
             if let Some(record) = self.store.get(&key).await? {
@@ -258,4 +258,9 @@ fn order(
 ) -> Ordering {
     let ascending = a.cmp(b).then(a_id.cmp(&b_id));
     if descending { ascending.reverse() } else { ascending }
+}
+
+/// 400 for a `sortBy` that cannot be sorted by.
+fn unsortable(detail: String) -> Error {
+    Error::new(ErrorKind::InvalidValue, detail)
 }

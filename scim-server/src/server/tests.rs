@@ -10,7 +10,7 @@ use tokio::{
 use super::*;
 use crate::{
     clock::ManualClock,
-    config::{Given, Source, setting},
+    config::{Given, Origin, setting},
     store::sled::SledStore,
     tenant::Settings,
     token::Scopes,
@@ -23,7 +23,7 @@ fn config(settings: &[(&str, &str)]) -> Config {
     let mut given = Given::default();
     for (key, value) in settings {
         let setting = setting::find(key).unwrap();
-        given.set(setting, (*value).to_owned(), Source::Flag(setting.flag()));
+        given.set(setting, (*value).to_owned(), Origin::Flag(setting.flag()));
     }
     Config::read(&given).unwrap()
 }
@@ -47,20 +47,19 @@ async fn ask(address: SocketAddr, token: &str, request: &str, body: &str) -> Str
 async fn serves_at(now: i64) {
     let place = tempfile::tempdir().unwrap();
     let path = |name: &str| place.path().join(name).to_string_lossy().into_owned();
-    let clock = ManualClock::at(Timestamp::from_millis(now));
-    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-    let store: Arc<dyn Store> = Arc::new(SledStore::open(&place.path().join("store"), Arc::clone(&shared)).unwrap());
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::from_millis(now)));
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&place.path().join("store"), Arc::clone(&clock)).unwrap());
     let config = config(&[
         ("data", &path("")),
         ("listen", "127.0.0.1:0"),
         ("audit_log", &path("audit")),
         ("audit_log_size", "1KiB"),
     ]);
-    let server = Server::bind(&config, Arc::clone(&store), shared).await.unwrap();
+    let server = Server::bind(&config, Arc::clone(&store), clock).await.unwrap();
     let (address, service) = (server.address().unwrap(), Arc::clone(&server.service));
     let directory = service.access.directory();
     let (tenant, issued) = directory.create("acme", Settings::default(), Some(Duration::MAX)).await.unwrap();
-    let second = directory.ledger().issue(&tenant, None, Scopes::ALL, Duration::from_secs(1)).await.unwrap();
+    let second = directory.ledger().issue(&tenant, None, Scopes::ALL, Duration::ZERO).await.unwrap();
     service.access.reload().await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(server.run(async { drop(stopped.await) }));
@@ -81,9 +80,8 @@ async fn serves_at(now: i64) {
     ask(&format!("GET /Users?count=3&cursor={cursor}"), "", "\"userName\":\"3\"").await;
     ask("GET /Users?filter=meta.lastModified%20ge%20%229999-01-01T00:00:00Z%22", "", "\"totalResults\":20").await;
     ask("GET /Users?filter=x", "", "HTTP/1.1 400").await;
-    // A token that ended, calls that are counted, and a reminder that is due.
-    clock.advance(2000);
-    let ended = super::tests::ask(address, second.secret.reveal(), &format!("GET /{tenant}/scim/v2/Users"), "").await;
+    // A token that has ended, a call that is counted, and a reminder that is due.
+    let ended = self::ask(address, second.secret.reveal(), &format!("GET /{tenant}/scim/v2/Users"), "").await;
     assert!(ended.contains("HTTP/1.1 401"), "{ended}");
     service.access.reminders(service.clock.now()).await.unwrap();
     store.forget_events(service.clock.now()).await.unwrap();
@@ -94,7 +92,7 @@ async fn serves_at(now: i64) {
     let before = std::fs::read_to_string(path("audit.1")).unwrap();
     for line in before.lines().chain(log.lines()) {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert_eq!(line["eventTime"].as_str().unwrap().len(), "9999-12-31T23:59:59Z".len(), "{line}");
+        assert!(line["eventTime"].as_str().unwrap().starts_with("9999-12-31T"), "{line}");
     }
 }
 

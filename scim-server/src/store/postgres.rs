@@ -207,6 +207,10 @@ impl Store for PostgresStore {
         self.reader.index_count(range, limit).await
     }
 
+    async fn index_at(&self, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError> {
+        self.reader.index_at(range, offset).await
+    }
+
     async fn members(
         &self,
         group: &ResourceKey,

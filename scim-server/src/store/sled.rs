@@ -15,6 +15,7 @@ mod group_commit;
 mod handle;
 mod key;
 mod overlay;
+mod rank;
 mod read;
 mod record;
 mod sweep;
@@ -69,7 +70,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache: 512 << 20, reopen: Reopen::default(), accept_loss: None }
+        Self { cache: 64 << 20, reopen: Reopen::default(), accept_loss: None }
     }
 }
 
@@ -252,6 +253,12 @@ impl Store for SledStore {
         let range = range.clone();
         let steps = usize::try_from(limit).unwrap_or(usize::MAX);
         self.read(steps, move |tree| read::index_count(tree, &range, limit)).await
+    }
+
+    async fn index_at(&self, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError> {
+        let range = range.clone();
+        // What is not counted yet is counted first.
+        self.read(usize::MAX, move |tree| read::index_at(tree, &range, offset)).await
     }
 
     async fn members(

@@ -12,16 +12,19 @@ use scim_protocol::{
     schema::{Attribute, ResourceType, SchemaRegistry, Strictness, Uniqueness},
 };
 
-use super::{IndexSpec, Profile, Settings, Tenant, record::TenantRecord};
-use crate::{profile, store::TypeName, token::record::MOST};
+use super::{IndexSpec, MOST_TOKENS, Settings, Tenant, record::TenantRecord};
+use crate::{
+    profile::{self, Profile},
+    store::TypeName,
+};
 
 impl Tenant {
     /// The tenant that a record describes. `ErrorKind::InvalidValue` or `InvalidPath` when a schema
     /// definition or an index names what does not exist.
     pub fn build(record: &TenantRecord) -> Result<Arc<Self>, Error> {
         let settings = record.settings.clone();
-        if settings.max_tokens.is_some_and(|most| !(1..=u32::from(MOST)).contains(&most)) {
-            return Err(Error::value(format!("max_tokens: a tenant has 1 to {MOST} live tokens.")));
+        if settings.max_tokens.is_some_and(|most| !(1..=u32::from(MOST_TOKENS)).contains(&most)) {
+            return Err(Error::value(format!("max_tokens: a tenant has 1 to {MOST_TOKENS} live tokens.")));
         }
         let registry = registry(&settings)?;
         let mut indexes = HashMap::new();

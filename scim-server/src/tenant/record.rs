@@ -49,7 +49,7 @@ pub struct TenantRecord {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unfilled: BTreeSet<(String, String)>,
     /// The edition of [`fold`] by which the values stand in its indexes. Whoever finds an older one
-    /// writes them anew.
+    /// writes them again.
     #[serde(default)]
     pub folding: u32,
     /// Whether an import that brings it is not at its end: until then nobody comes in.

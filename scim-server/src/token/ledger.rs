@@ -6,14 +6,14 @@ use scim_protocol::{Timestamp, value::fold};
 
 use super::{
     Scopes, Secret,
-    record::{self, KIND, MOST, Token},
+    record::{self, KIND, Token},
     reminder,
 };
 use crate::{
     clock::Clock,
     event::{Action, Event},
     store::{Commit, Expect, Position, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
-    tenant::TenantRecord,
+    tenant::{MOST_TOKENS, TenantRecord},
 };
 
 /// How long a token lives unless its issuer says otherwise: a year.
@@ -94,7 +94,7 @@ impl Ledger {
     /// A tenant's tokens, oldest first, expired ones included.
     pub async fn list(&self, tenant: TenantId) -> Result<Vec<Token>, StoreError> {
         let mut tokens = Vec::new();
-        let taken = self.store.index(&record::slots(tenant), None, usize::from(MOST)).await?;
+        let taken = self.store.index(&record::slots(tenant), None, usize::from(MOST_TOKENS)).await?;
         for Position { id, .. } in taken {
             if let Some(stored) = self.store.get(&record::key(id)).await? {
                 tokens.push(Token::from_record(id, &stored)?);
@@ -263,7 +263,7 @@ impl Ledger {
         }
         // The lowest free place: two who issue at once both want it, and one of them is told.
         let free = |slot: &u8| live.iter().all(|token| token.slot != *slot);
-        let slot = (0..MOST).find(free).ok_or(LedgerError::Full(live.len()))?;
+        let slot = (0..MOST_TOKENS).find(free).ok_or(LedgerError::Full(live.len()))?;
 
         let secret = Secret::new((self.random)());
         let id = record::new_id(now, (self.random)());

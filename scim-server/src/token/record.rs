@@ -22,9 +22,6 @@ pub const KIND: &str = "Token";
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// The most tokens of a tenant that any setting lets live at once.
-pub const MOST: u8 = 100;
-
 /// A token as it is stored; times other than `created` are milliseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {

@@ -18,12 +18,12 @@ use std::{
 use futures_util::future::join_all;
 use scim_server::{
     clock::SystemClock,
+    directory::Directory,
     store::{
         Store,
         postgres::{self, PostgresStore},
         sled::SledStore,
     },
-    tenant::directory::Directory,
 };
 use serde_json::json;
 

@@ -10,7 +10,7 @@ use std::{
 use scim_server::{
     cli,
     config::{self, SETTINGS},
-    http::route::{Target, route},
+    http::route::{Discovery, Endpoint, Target, route},
     store::TenantId,
     tenant::{Tenant, TenantRecord},
 };
@@ -323,15 +323,15 @@ fn check_settings(place: &str, text: &str) {
 /// A word for each target, so that a new one is not forgotten.
 fn kind(target: &Target<'_>) -> &'static str {
     match target {
-        Target::Bulk => "bulk",
-        Target::Me => "me",
-        Target::Resource(..) => "resource",
-        Target::ResourceTypes(_) => "resource types",
-        Target::Resources(_) => "resources",
-        Target::Root => "root",
-        Target::Schemas(_) => "schemas",
-        Target::Search(_) => "search",
-        Target::ServiceProviderConfig => "service provider config",
+        Target::Endpoint(Endpoint::Bulk) => "bulk",
+        Target::Endpoint(Endpoint::Me) => "me",
+        Target::Endpoint(Endpoint::Resource(..)) => "resource",
+        Target::Discovery(Discovery::ResourceTypes(_)) => "resource types",
+        Target::Endpoint(Endpoint::Resources(_)) => "resources",
+        Target::Endpoint(Endpoint::Root) => "root",
+        Target::Discovery(Discovery::Schemas(_)) => "schemas",
+        Target::Endpoint(Endpoint::Search(_)) => "search",
+        Target::Discovery(Discovery::ServiceProviderConfig) => "service provider config",
     }
 }
 

@@ -7,11 +7,11 @@ use std::{
 
 use scim_server::{
     clock::SystemClock,
+    directory::Directory,
     store::{
         Store,
         postgres::{Options as Database, PostgresStore},
     },
-    tenant::directory::Directory,
 };
 use serde_json::Value;
 

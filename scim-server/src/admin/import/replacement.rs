@@ -9,9 +9,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{AdminContext, AdminError, Mark};
 use crate::{
+    directory::DirectoryError,
     event::{Action, Event},
     store::{Commit, Expect, IndexEntry, Item, Record, ResourceId, StoreError, TenantId, Write},
-    tenant::{self, DirectoryError, TenantRecord},
+    tenant::{self, TenantRecord},
     token::Token,
 };
 

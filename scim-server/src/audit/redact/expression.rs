@@ -19,12 +19,12 @@ pub struct Expression<'a>(pub &'a str, pub &'a Vocabulary);
 
 impl fmt::Display for Expression<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut pieces = Pieces { rest: self.0 };
+        let mut pieces = Lexemes { rest: self.0 };
         for piece in pieces.by_ref().take(MAX_PIECES) {
             match piece {
-                Piece::Mark(mark) => write!(f, "{mark}")?,
-                Piece::Literal => write!(f, "\"{HIDDEN}\"")?,
-                Piece::Word(word) => f.write_str(if self.shows(word) { word } else { HIDDEN })?,
+                Lexeme::Mark(mark) => write!(f, "{mark}")?,
+                Lexeme::Literal => write!(f, "\"{HIDDEN}\"")?,
+                Lexeme::Word(word) => f.write_str(if self.shows(word) { word } else { HIDDEN })?,
             }
         }
         if pieces.rest.is_empty() { Ok(()) } else { f.write_str(HIDDEN) }
@@ -82,7 +82,7 @@ pub fn is_id(text: &str) -> bool {
     text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
-enum Piece<'a> {
+enum Lexeme<'a> {
     /// A character that is none of a word: a bracket, a comma, a space.
     Mark(char),
     /// From a quote to the same again, over escaped ones; without one, to the end.
@@ -90,18 +90,18 @@ enum Piece<'a> {
     Word(&'a str),
 }
 
-struct Pieces<'a> {
+struct Lexemes<'a> {
     rest: &'a str,
 }
 
-impl<'a> Iterator for Pieces<'a> {
-    type Item = Piece<'a>;
+impl<'a> Iterator for Lexemes<'a> {
+    type Item = Lexeme<'a>;
 
-    fn next(&mut self) -> Option<Piece<'a>> {
+    fn next(&mut self) -> Option<Lexeme<'a>> {
         let first = self.rest.chars().next()?;
         if is_mark(first) {
             self.rest = self.rest.get(first.len_utf8()..).unwrap_or_default();
-            return Some(Piece::Mark(first));
+            return Some(Lexeme::Mark(first));
         }
         if let Some(closing) = closing(first) {
             let mut escaped = false;
@@ -112,12 +112,12 @@ impl<'a> Iterator for Pieces<'a> {
             });
             let end = end.map_or(self.rest.len(), |(at, _)| at + closing.len_utf8());
             self.rest = self.rest.get(end..).unwrap_or_default();
-            return Some(Piece::Literal);
+            return Some(Lexeme::Literal);
         }
         let end = self.rest.find(|c| is_mark(c) || closing(c).is_some()).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
-        Some(Piece::Word(word))
+        Some(Lexeme::Word(word))
     }
 }
 

@@ -7,7 +7,12 @@ use super::*;
 
 fn redact(body: &Value) -> Value {
     let mut written = Vec::new();
-    super::document(&mut Line::new(&mut written), body.to_string().as_bytes(), Author::Client, Vocabulary::core());
+    super::document(
+        &mut LineWriter::new(&mut written),
+        body.to_string().as_bytes(),
+        Author::Client,
+        Vocabulary::core(),
+    );
     serde_json::from_slice(&written).unwrap()
 }
 
@@ -69,7 +74,7 @@ fn an_answer_keeps_our_sentences_and_a_request_keeps_none() {
         [(Author::Server, format!("Another User has this userName \"{HIDDEN}\".")), (Author::Client, HIDDEN.to_owned())]
     {
         let mut written = Vec::new();
-        super::document(&mut Line::new(&mut written), body, author, Vocabulary::core());
+        super::document(&mut LineWriter::new(&mut written), body, author, Vocabulary::core());
         assert_eq!(serde_json::from_slice::<Value>(&written).unwrap()["detail"], expect);
     }
 }
@@ -158,7 +163,7 @@ fn messages_keep_names_and_lose_values() {
 #[track_caller]
 fn check_query(query: &str, expect: &Value) {
     let mut written = Vec::new();
-    super::query(&mut Line::new(&mut written), query, Vocabulary::core());
+    super::query(&mut LineWriter::new(&mut written), query, Vocabulary::core());
     assert_eq!(&serde_json::from_slice::<Value>(&written).unwrap(), expect, "{query}");
 }
 

@@ -20,7 +20,7 @@ use hyper::Response;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::scan::{END_HEADERS, END_STREAM, Head, Scanner, kind};
-use super::watch::Activity;
+use super::idle::Activity;
 use crate::http::body::Body;
 
 mod answer;

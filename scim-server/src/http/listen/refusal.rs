@@ -1,7 +1,7 @@
 //! The answer to what came in place of an HTTP/1.1 request.
 //!
 //! hyper refuses a head that it cannot read with a bare status line, before any service is asked: no
-//! body, no request id, no line in a log. [`Held`] keeps those bytes back. When the connection is
+//! body, no request id, no line in a log. [`WithoutEnd`] keeps those bytes back. When the connection is
 //! done the reason is known, and the service writes an answer of its own.
 
 use std::{
@@ -18,12 +18,12 @@ use crate::http::body::Body;
 
 /// A stream that keeps hyper's own refusal back, and the end of the stream behind it.
 #[derive(Debug)]
-pub(super) struct Held<I> {
+pub(super) struct WithoutEnd<I> {
     io: I,
     refused: bool,
 }
 
-impl<I> Held<I> {
+impl<I> WithoutEnd<I> {
     pub(super) fn new(io: I) -> Self {
         Self { io, refused: false }
     }
@@ -51,13 +51,13 @@ fn refusal(bytes: &[u8]) -> Option<usize> {
     (refused && lines.all(bare)).then_some(from + at)
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Held<I> {
+impl<I: AsyncRead + Unpin> AsyncRead for WithoutEnd<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buffer)
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Held<I> {
+impl<I: AsyncWrite + Unpin> AsyncWrite for WithoutEnd<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let before = match refusal(bytes) {
             Some(0) => {

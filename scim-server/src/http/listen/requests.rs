@@ -9,18 +9,18 @@ use std::{
 use hyper::{Method, Request, Response, body::Incoming, service::Service, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     sync::watch as channel,
-    time::{Instant, timeout, timeout_at},
+    time::timeout,
 };
 
 use super::{
-    Answers, LINGER, LINGER_BYTES, LINGER_PAUSE, Peer, Phase, Shared,
+    Answers, Phase, Shared,
     frames::Framed,
-    refusal::{self, Held},
-    watch::{self, Activity, End, Watched},
+    idle::{self, Activity, ConnectionEnd, Watched},
+    refusal::{self, WithoutEnd},
 };
-use crate::http::{body::Body, response};
+use crate::http::{body::Body, linger, peer::Peer, response};
 
 impl<S: Answers> Shared<S> {
     pub(super) async fn requests<I>(&self, io: I, peer: Peer, http2: bool, phase: channel::Receiver<Phase>)
@@ -46,8 +46,8 @@ impl<S: Answers> Shared<S> {
         let io = TokioIo::new(Framed::new(io, Arc::clone(&activity), Box::new(refuse)));
         let connection = pin!(self.http2.serve_connection(io, answering(self.service.clone(), peer, &activity)));
         let timeouts =
-            watch::Timeouts { header: None, idle: self.limits.idle_timeout, first: self.limits.header_timeout };
-        watch::drive(connection, &activity, timeouts, &mut phase).await.map(drop)
+            idle::Timeouts { header: None, idle: self.limits.idle_timeout, first: self.limits.header_timeout };
+        idle::drive(connection, &activity, timeouts, &mut phase).await.map(drop)
     }
 
     async fn http1<I>(&self, io: I, peer: Peer, mut phase: channel::Receiver<Phase>) -> Result<(), hyper::Error>
@@ -55,12 +55,12 @@ impl<S: Answers> Shared<S> {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Arc::new(Activity::default());
-        let io = TokioIo::new(Held::new(Watched::new(io, Arc::clone(&activity))));
+        let io = TokioIo::new(WithoutEnd::new(Watched::new(io, Arc::clone(&activity))));
         let service = answering(self.service.clone(), peer.clone(), &activity);
         let mut connection = self.http1.serve_connection(io, service);
         let header = self.limits.header_timeout;
-        let timeouts = watch::Timeouts { header: Some(header), idle: self.limits.idle_timeout, first: header };
-        let outcome = watch::drive(Pin::new(&mut connection), &activity, timeouts, &mut phase).await;
+        let timeouts = idle::Timeouts { header: Some(header), idle: self.limits.idle_timeout, first: header };
+        let outcome = idle::drive(Pin::new(&mut connection), &activity, timeouts, &mut phase).await;
         let parts = connection.into_parts();
         let (mut io, refused) = parts.io.into_inner().release();
         match &outcome {
@@ -72,10 +72,13 @@ impl<S: Answers> Shared<S> {
                     io.shutdown().await
                 };
                 if let Ok(Ok(())) = timeout(header, sent).await {
-                    linger(&mut io, phase).await;
+                    linger::until_closed(&mut io, async { drop(phase.wait_for(|phase| *phase > Phase::Serve).await) })
+                        .await;
                 }
             }
-            Ok(End::Finished) => linger(&mut io, phase).await,
+            Ok(ConnectionEnd::Finished) => {
+                linger::until_closed(&mut io, async { drop(phase.wait_for(|phase| *phase > Phase::Serve).await) }).await
+            }
             _ => {}
         }
         outcome.map(drop)
@@ -100,22 +103,4 @@ fn answering<S: Answers>(
             Ok(if head { response::without_body(response) } else { response })
         }
     })
-}
-
-/// Waits for the client to close its side, when ours is closed already.
-async fn linger<I: AsyncRead + Unpin>(io: &mut I, mut phase: channel::Receiver<Phase>) {
-    let end = Instant::now() + LINGER;
-    let reading = async {
-        let mut buffer = vec![0; 16 << 10];
-        let mut left = LINGER_BYTES;
-        while let Ok(Ok(read @ 1..)) = timeout_at(end.min(Instant::now() + LINGER_PAUSE), io.read(&mut buffer)).await
-            && left > read
-        {
-            left -= read;
-        }
-    };
-    tokio::select! {
-        () = reading => {}
-        _ = phase.wait_for(|phase| *phase > Phase::Serve) => {}
-    }
 }

@@ -241,7 +241,9 @@ async fn agree_on_lists(stage: &Stage, model: &Model, name: &str) {
     let resources = async |from, limit| stage.store.resources(TENANT, &name.into(), from, limit).await.unwrap().items;
     assert_eq!(stage.store.count(TENANT, &name.into()).await.unwrap(), all.len() as u64);
     assert_eq!(resources(Start::Offset(0), 99).await, all);
-    assert_eq!(resources(Start::Offset(2), 2).await, all.iter().skip(2).take(2).cloned().collect::<Vec<_>>());
+    for place in 0..=all.len() {
+        assert_eq!(resources(Start::Offset(place as u64), 2).await, all[place..all.len().min(place + 2)]);
+    }
     for (place, (id, _)) in all.iter().enumerate() {
         assert_eq!(resources(Start::After(*id), 99).await, all[place + 1..]);
         assert_eq!(resources(Start::Before(*id), 2).await, all[place.saturating_sub(2)..place]);
@@ -273,7 +275,9 @@ async fn agree_on_index(stage: &Stage, model: &Model, name: &str, attribute: &st
                 assert_eq!((position, record), (at, &stage.store.get(&key).await.unwrap()));
             }
             assert_eq!(indexed.len(), expect.len());
+            assert_eq!(stage.store.index_at(&range, expect.len() as u64).await.unwrap(), None, "{range:?}");
             for (place, position) in expect.iter().enumerate() {
+                assert_eq!(stage.store.index_at(&range, place as u64).await.unwrap().as_ref(), Some(position));
                 assert_eq!(stage.store.index(&range, Some(position), 99).await.unwrap(), expect[place + 1..]);
             }
         }

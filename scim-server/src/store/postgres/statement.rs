@@ -163,23 +163,25 @@ pub(super) const RESOURCES_BEFORE: &str = records_within!(
     FROM resource WHERE tenant = $1 AND resource_type = $2 AND id < $3 ORDER BY id DESC LIMIT $4"
 );
 
+// The ids that are passed over are read from the index alone.
 pub(super) const RESOURCES_AT: &str = records_within!(
     "$5",
     "version, created, last_modified, members, display, visible, hidden, id",
     "id",
     "SELECT version, created, last_modified, members, display, visible, hidden, id \
-    FROM resource WHERE tenant = $1 AND resource_type = $2 ORDER BY id OFFSET $3 LIMIT $4"
+    FROM resource WHERE tenant = $1 AND resource_type = $2 AND id >= (SELECT id FROM resource \
+    WHERE tenant = $1 AND resource_type = $2 ORDER BY id OFFSET $3 LIMIT 1) ORDER BY id LIMIT $4"
 );
 
 pub(super) const COUNT: &str = "SELECT resources FROM resource_count WHERE tenant = $1 AND resource_type = $2";
 
 pub(super) const POSITIONS: &str = "SELECT value, id FROM index_entry \
     WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
-    ORDER BY value, id LIMIT $8";
+    ORDER BY value, id LIMIT $8 OFFSET $9";
 
 pub(super) const POSITIONS_DOWN: &str = "SELECT value, id FROM index_entry \
     WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
-    ORDER BY value DESC, id DESC LIMIT $8";
+    ORDER BY value DESC, id DESC LIMIT $8 OFFSET $9";
 
 pub(super) const INDEXED: &str = records_within!(
     "$9",
@@ -228,12 +230,12 @@ pub(super) const MODIFIED_DOWN: &str = records_within!(
 
 pub(super) const MODIFIED_POSITIONS: &str = "SELECT last_modified, id FROM resource \
     WHERE tenant = $1 AND resource_type = $2 \
-    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) ORDER BY last_modified, id LIMIT $7";
+    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) ORDER BY last_modified, id LIMIT $7 OFFSET $8";
 
 pub(super) const MODIFIED_POSITIONS_DOWN: &str = "SELECT last_modified, id FROM resource \
     WHERE tenant = $1 AND resource_type = $2 \
     AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) \
-    ORDER BY last_modified DESC, id DESC LIMIT $7";
+    ORDER BY last_modified DESC, id DESC LIMIT $7 OFFSET $8";
 
 pub(super) const MODIFIED_COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM resource \
     WHERE tenant = $1 AND resource_type = $2 \

@@ -256,6 +256,23 @@ pub(super) fn index_range(range: &IndexRange, after: Option<&Position>) -> (Rang
     (keys, attribute.len())
 }
 
+/// All entries of the index that the range is a part of.
+pub(super) fn whole_index(range: &IndexRange) -> Range {
+    Range::of(named_attribute(range.tenant, INDEX, range.resource_type.as_str(), &range.attribute))
+}
+
+/// What the keys have in common that are counted with this one: resources of one type, and entries of one
+/// index. `None` for keys that nobody counts.
+pub(super) fn counted_with(key: &[u8]) -> Option<&[u8]> {
+    let names = match *key.get(ID)? {
+        RESOURCE => 1,
+        INDEX => 2,
+        _ => return None,
+    };
+    let ends = key.iter().enumerate().skip(ID + 1).filter(|(_, byte)| **byte == 0).map(|(at, _)| at);
+    key.get(..=ends.take(names).last()?)
+}
+
 /// The place in its index that this key is, when its value begins behind `prefix` bytes.
 pub(super) fn position(key: &[u8], prefix: usize) -> Option<Position> {
     let (value, rest) = unescape(key.get(prefix..)?)?;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use scim_server::{
     clock::{Clock, SystemClock},
+    directory::Directory,
     store::{
         Store,
         postgres::{Options as Database, PostgresStore},
         sled::SledStore,
     },
-    tenant::directory::Directory,
 };
 
 use super::*;

@@ -29,18 +29,21 @@ use super::{
     Service,
     body::Body,
     limit::RetryAfter,
-    listen::{Answers, Peer},
+    linger,
+    listen::Answers,
+    peer::Peer,
     request, request_id,
     response::{self, InsufficientScope},
-    route::{Route, Target, route},
+    route::{Discovery, Endpoint, Route, Target, route},
 };
 use crate::{
-    audit, log,
+    audit,
+    caller::Caller,
+    log,
     metrics::Operation,
-    operation::{Answer, Context, pace::Pace},
+    operation::{Answer, Asked, Context, pace::Pace},
     profile,
     tenant::Tenant,
-    token::Caller,
 };
 
 /// The header by which a client can name a request to an administrator.
@@ -55,11 +58,18 @@ struct Arrival {
     peer: Peer,
 }
 
+/// What an operation takes of a request, and what it notes of it.
+struct Call<'c, 'p> {
+    parts: &'p Parts,
+    incoming: &'c mut Incoming,
+    notes: &'c mut Notes<'p>,
+}
+
 /// The service as connections know it.
 #[derive(Clone)]
-pub struct Exchange(pub Arc<Service>);
+pub struct Handler(pub Arc<Service>);
 
-impl Answers for Exchange {
+impl Answers for Handler {
     /// When the client disconnects, a read is dropped; a write whose commit is on its way goes on to its end,
     /// and one that is still prepared is given up. Both have their audit record.
     fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
@@ -81,12 +91,12 @@ async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -
     let arrival = Arrival { id: request_id(at), at, address, peer };
     let id = arrival.id;
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return log::within(id, service.exchange(request, arrival, None)).await;
+        return log::within(id, service.handle(request, arrival, None)).await;
     }
     // This future is dropped when the client goes, and `client` with it; the task is not.
     let client = Arc::new(());
     let here = Some(Arc::downgrade(&client));
-    let working = tokio::spawn(log::within(id, async move { service.exchange(request, arrival, here).await }));
+    let working = tokio::spawn(log::within(id, async move { service.handle(request, arrival, here).await }));
     working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
 }
 
@@ -126,14 +136,14 @@ fn name(response: &mut Response<Body>, id: Uuid) {
 }
 
 impl Service {
-    async fn exchange(&self, request: Request<Incoming>, arrival: Arrival, client: Option<Weak<()>>) -> Response<Body> {
+    async fn handle(&self, request: Request<Incoming>, arrival: Arrival, client: Option<Weak<()>>) -> Response<Body> {
         let started = Instant::now();
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, mut incoming) = request.into_parts();
         let mut notes = Notes::new(client);
         let outcome = self.perform(&parts, &mut incoming, &arrival, &mut notes).await;
         if parts.version == Version::HTTP_2 && !incoming.is_end_stream() {
-            tokio::spawn(request::discard(incoming));
+            tokio::spawn(linger::discard(incoming));
         }
         let (mut response, error) = match outcome {
             Ok(response) => (response, None),
@@ -162,20 +172,11 @@ impl Service {
         self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
         request::require_unambiguous(parts)?;
         let Route { tenant, target } = route(parts.uri.path())?;
-        let discovery = target.as_ref().is_ok_and(Target::is_discovery);
-        if discovery
-            && !parts.headers.contains_key(AUTHORIZATION)
-            && let Some(known) = self.access.tenant(tenant)
-            && !known.settings.discovery_needs_token
-            && !known.disabled
-        {
+        if let (Ok(Target::Discovery(discovery)), Some(known)) = (&target, self.discoverable(parts, tenant)) {
             notes.aim(&target, &parts.method, Some(&known));
             self.anonymous.check(address).map_err(|retry| self.slow_down(retry))?;
             self.anonymous.count(address);
-            let target = target?;
-            target.require(parts.method.as_str())?;
-            let base = self.settings.load().public.base(parts, peer, tenant)?;
-            return self.discover(parts, &target, &known, &base);
+            return self.discover(parts, discovery, &known, &self.base(parts, peer, tenant)?);
         }
         let authorization = request::text(&parts.headers, &AUTHORIZATION);
         let caller = self.access.authenticate(tenant, authorization, at).inspect_err(|error| {
@@ -196,22 +197,35 @@ impl Service {
             )
         })?;
         let target = target?;
-        let base = self.settings.load().public.base(parts, peer, tenant)?;
-        if discovery {
-            target.require(parts.method.as_str())?;
-            return self.discover(parts, &target, caller.tenant(), &base);
-        }
-        authorise(&caller, &parts.method, &target)?;
+        let base = self.base(parts, peer, tenant)?;
+        let endpoint = match target {
+            Target::Discovery(discovery) => return self.discover(parts, &discovery, caller.tenant(), &base),
+            Target::Endpoint(endpoint) => endpoint,
+        };
+        authorise(&caller, &parts.method, &endpoint)?;
         let within = self.settings.load().request_timeout;
         let pace = Pace::of_client(&self.operations.lanes, caller.tenant().id, notes.client.clone(), within);
         notes.pace = Some(Arc::clone(&pace));
         let context = Context { caller, base, request: Some(id), pace };
-        let answer = self.operate(&context, &target, parts, incoming, notes).await;
-        let answer = answer.map_err(|error| profile::phrase(context.caller.tenant(), error))?;
+        let answer = self.operate(&context, &endpoint, Call { parts, incoming, notes }).await;
+        let answer = answer.map_err(|error| profile::phrase(context.caller.tenant().profile(), error))?;
         if notes.id.is_none() {
             notes.id = answer.id.map(|id| id.to_string().into());
         }
         Ok(response::answer(answer, request::answer_type(&parts.headers)))
+    }
+
+    /// The tenant, if it shows its discovery documents to whoever sends no token.
+    fn discoverable(&self, parts: &Parts, segment: &str) -> Option<Arc<Tenant>> {
+        if parts.headers.contains_key(AUTHORIZATION) {
+            return None;
+        }
+        self.access.tenant(segment).filter(|tenant| !tenant.settings.discovery_needs_token && !tenant.disabled)
+    }
+
+    /// The base URL of a tenant, as the client reaches it.
+    fn base(&self, parts: &Parts, peer: &Peer, tenant: &str) -> Result<String, Error> {
+        self.settings.load().public.base(parts, peer, tenant)
     }
 
     /// 429 for an address that asks too often without a good token.
@@ -227,10 +241,11 @@ impl Service {
     fn discover(
         &self,
         parts: &Parts,
-        target: &Target<'_>,
+        discovery: &Discovery<'_>,
         tenant: &Tenant,
         base: &str,
     ) -> Result<Response<Body>, Error> {
+        discovery.require(parts.method.as_str())?;
         let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
         if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
             return Err(Error::new(
@@ -238,91 +253,72 @@ impl Service {
                 "Discovery endpoints cannot be filtered. Leave the filter out.",
             ));
         }
-        let document = match target {
-            Target::ResourceTypes(name) => self.operations.resource_types(tenant, base, name.as_deref()),
-            Target::Schemas(urn) => self.operations.schemas(tenant, base, urn.as_deref()),
-            _ => {
+        let document = match discovery {
+            Discovery::ResourceTypes(name) => self.operations.resource_types(tenant, base, name.as_deref())?,
+            Discovery::Schemas(urn) => self.operations.schemas(tenant, base, urn.as_deref())?,
+            Discovery::ServiceProviderConfig => {
                 let bulk_body = self.settings.load().bulk_max_body;
-                Ok(self.operations.service_provider_config(tenant, base, bulk_body))
+                self.operations.service_provider_config(tenant, base, bulk_body)
             }
         };
-        Ok(response::document(&document?, request::answer_type(&parts.headers)))
+        Ok(response::document(&document, request::answer_type(&parts.headers)))
     }
 
     /// The larger operations have a place of their own in memory: otherwise every request, also a GET,
     /// would move a future about that has room for the largest of them.
-    async fn operate(
-        &self,
-        context: &Context,
-        target: &Target<'_>,
-        parts: &Parts,
-        incoming: &mut Incoming,
-        notes: &mut Notes<'_>,
-    ) -> Result<Answer, Error> {
+    async fn operate(&self, context: &Context, endpoint: &Endpoint<'_>, call: Call<'_, '_>) -> Result<Answer, Error> {
+        let (parts, profile) = (call.parts, context.caller.tenant().profile());
         let registry = &context.caller.tenant().registry;
-        match target {
-            Target::Resources(endpoint) => {
-                let rt = known(registry.endpoint(endpoint), endpoint)?;
-                target.require(parts.method.as_str())?;
-                self.collection(context, rt, endpoint, parts, incoming, notes).await
+        let allowed = || endpoint.require(parts.method.as_str());
+        match endpoint {
+            Endpoint::Resources(name) => {
+                let rt = known(registry.endpoint(name), name)?;
+                allowed()?;
+                if parts.method == Method::POST {
+                    let query = request::query(parts)?;
+                    let body = self.body(context, call).await?;
+                    let id = self.operations.fresh_id();
+                    return Box::pin(self.operations.create(context, rt, id, body, &query)).await;
+                }
+                self.query(context, std::slice::from_ref(rt), name, &request::query(parts)?).await
             }
-            Target::Resource(endpoint, id) => {
-                let rt = known(registry.endpoint(endpoint), endpoint)?;
-                target.require(parts.method.as_str())?;
-                match self.resource(context, rt, id, parts, incoming, notes).await {
+            Endpoint::Resource(name, id) => {
+                let rt = known(registry.endpoint(name), name)?;
+                allowed()?;
+                match self.resource(context, rt, id, call).await {
                     Err(error) => Err(self.operations.missing_or(context, rt, id, error).await),
                     answer => answer,
                 }
             }
-            Target::Search(endpoint) => {
-                target.require(parts.method.as_str())?;
-                profile::require_search(context.caller.tenant())?;
-                let types = match endpoint {
-                    Some(endpoint) => std::slice::from_ref(known(registry.endpoint(endpoint), endpoint)?),
+            Endpoint::Search(name) => {
+                allowed()?;
+                profile::require_search(profile)?;
+                let types = match name {
+                    Some(name) => std::slice::from_ref(known(registry.endpoint(name), name)?),
                     None => registry.resource_types(),
                 };
-                let query = Query::from_search_request(self.body(context, parts, incoming, notes).await?)?;
-                self.query(context, types, endpoint.as_deref().unwrap_or_default(), &query).await
+                let query = Query::from_search_request(self.body(context, call).await?)?;
+                self.query(context, types, name.as_deref().unwrap_or_default(), &query).await
             }
-            Target::Root => {
-                target.require(parts.method.as_str())?;
-                profile::require_search(context.caller.tenant())?;
+            Endpoint::Root => {
+                allowed()?;
+                profile::require_search(profile)?;
                 self.query(context, registry.resource_types(), "", &request::query(parts)?).await
             }
-            Target::Bulk => {
-                target.require(parts.method.as_str())?;
-                profile::require_bulk(context.caller.tenant())?;
+            Endpoint::Bulk => {
+                allowed()?;
+                profile::require_bulk(profile)?;
                 self.operations.require_bulk()?;
-                let body = self.body(context, parts, incoming, notes).await?;
+                let body = self.body(context, call).await?;
                 let bulk = context.pace.whole(|| BulkRequest::parse(body)).await??;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
             }
-            Target::Me => Err(Error::new(
+            Endpoint::Me => Err(Error::new(
                 ErrorKind::NotImplemented,
                 "This server has no /Me: a bearer token belongs to a tenant, not to a user. Use /Users.",
             )),
-            Target::ResourceTypes(_) | Target::Schemas(_) | Target::ServiceProviderConfig => {
-                Err(Error::internal("a discovery endpoint came to the operations"))
-            }
         }
-    }
-
-    async fn collection(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        endpoint: &str,
-        parts: &Parts,
-        incoming: &mut Incoming,
-        notes: &mut Notes<'_>,
-    ) -> Result<Answer, Error> {
-        if parts.method == Method::POST {
-            let query = request::query(parts)?;
-            let body = self.body(context, parts, incoming, notes).await?;
-            return Box::pin(self.operations.create(context, rt, self.operations.fresh_id(), body, &query)).await;
-        }
-        self.query(context, std::slice::from_ref(rt), endpoint, &request::query(parts)?).await
     }
 
     /// A query is the one read whose work the client decides, so it has a deadline.
@@ -352,36 +348,33 @@ impl Service {
         context: &Context,
         rt: &Arc<ResourceType>,
         id: &str,
-        parts: &Parts,
-        incoming: &mut Incoming,
-        notes: &mut Notes<'_>,
+        call: Call<'_, '_>,
     ) -> Result<Answer, Error> {
-        let operations = &self.operations;
+        let (operations, parts) = (&self.operations, call.parts);
         let preconditions = request::preconditions(&parts.headers);
+        if parts.method == Method::DELETE {
+            return operations.delete(context, rt, id, &preconditions).await;
+        }
+        if parts.method == Method::PUT {
+            profile::require_replace(context.caller.tenant().profile(), rt)?;
+        }
+        let query = request::query(parts)?;
+        let asked = Asked { context, rt, id, query: &query, preconditions: &preconditions };
         match parts.method {
             Method::PUT => {
-                profile::require_replace(context.caller.tenant(), rt)?;
-                let query = request::query(parts)?;
-                let body = self.body(context, parts, incoming, notes).await?;
-                Box::pin(operations.replace(context, rt, id, body, &query, &preconditions)).await
+                let body = self.body(context, call).await?;
+                Box::pin(operations.replace(asked, body)).await
             }
             Method::PATCH => {
-                let query = request::query(parts)?;
-                let body = self.body(context, parts, incoming, notes).await?;
-                Box::pin(operations.modify(context, rt, id, body, &query, &preconditions)).await
+                let body = self.body(context, call).await?;
+                Box::pin(operations.modify(asked, body)).await
             }
-            Method::DELETE => operations.delete(context, rt, id, &preconditions).await,
-            _ => operations.retrieve(context, rt, id, &request::query(parts)?, &preconditions).await,
+            _ => operations.retrieve(asked).await,
         }
     }
 
-    async fn body(
-        &self,
-        context: &Context,
-        parts: &Parts,
-        incoming: &mut Incoming,
-        notes: &mut Notes<'_>,
-    ) -> Result<Value, Error> {
+    async fn body(&self, context: &Context, call: Call<'_, '_>) -> Result<Value, Error> {
+        let Call { parts, incoming, notes } = call;
         let settings = self.settings.load();
         let bulk = matches!(notes.operation, Operation::Bulk);
         let most = if bulk { settings.bulk_max_body } else { settings.max_body };
@@ -410,9 +403,9 @@ fn tell(error: &Error) {
 }
 
 /// 403 unless the token's scopes cover the method. A search only reads, whatever its method.
-fn authorise(caller: &Caller, method: &Method, target: &Target<'_>) -> Result<(), Error> {
+fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Result<(), Error> {
     let scopes = caller.scopes();
-    let reads = matches!(*method, Method::GET | Method::HEAD) || matches!(target, Target::Search(_));
+    let reads = matches!(*method, Method::GET | Method::HEAD) || matches!(endpoint, Endpoint::Search(_));
     let (allowed, scope) = if reads { (scopes.read, "read") } else { (scopes.write, "write") };
     if allowed {
         return Ok(());

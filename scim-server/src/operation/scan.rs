@@ -80,7 +80,7 @@ pub(super) fn size(record: &Record) -> usize {
 }
 
 /// One resource type of a query, with everything that is known before the store is asked.
-pub(super) struct Target {
+pub(super) struct Selection {
     pub rt: Arc<ResourceType>,
     pub name: TypeName,
     pub view: View,
@@ -101,14 +101,14 @@ struct Candidates {
     done: bool,
 }
 
-/// A walk over the matches of one target, from a position on. It reads in batches, counts what it
+/// A walk over the matches of one selection, from a position on. It reads in batches, counts what it
 /// looked at, and can stop and be resumed anywhere: its position is all of its state.
-pub(super) struct Walk<'a> {
+pub(super) struct Scan<'a> {
     operations: &'a Operations,
     renderer: Renderer<'a>,
     /// Whose memory it takes.
     tenant: TenantId,
-    target: &'a Target,
+    selection: &'a Selection,
     /// What each candidate is held against, and what of it that looks at; nothing where the plan says all
     /// that the filter says: the store has looked whether the record has the value by which it was found.
     filter: Option<(&'a BoundFilter, View)>,
@@ -133,11 +133,11 @@ pub(super) struct Walk<'a> {
     pub examined: u64,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Scan<'a> {
     pub fn new(
         operations: &'a Operations,
         context: &'a Context,
-        target: &'a Target,
+        selection: &'a Selection,
         after: Option<Position>,
         examined: u64,
     ) -> Self {
@@ -145,12 +145,16 @@ impl<'a> Walk<'a> {
             operations,
             renderer: operations.renderer(context),
             tenant: context.caller.tenant().id,
-            filter: target.filter.as_ref().filter(|_| !target.plan.exact).map(|filter| (filter, filter_view(target))),
-            members: target.filter.as_ref().map(MemberFilter::of).filter(|members| !members.is_empty()),
-            prefix: prefix(context, target),
+            filter: selection
+                .filter
+                .as_ref()
+                .filter(|_| !selection.plan.exact)
+                .map(|filter| (filter, filter_view(selection))),
+            members: selection.filter.as_ref().map(MemberFilter::of).filter(|members| !members.is_empty()),
+            prefix: prefix(context, selection),
             pace: &context.pace,
-            cost: 1 + target.filter.as_ref().map_or(0, BoundFilter::terms) / TERMS_OF_A_READING,
-            target,
+            cost: 1 + selection.filter.as_ref().map_or(0, BoundFilter::terms) / TERMS_OF_A_READING,
+            selection,
             batch: BATCH,
             read: None,
             ids: None,
@@ -163,7 +167,7 @@ impl<'a> Walk<'a> {
 
     /// Where every candidate matches, reads no more of them at a time than are wanted.
     pub fn wanting(mut self, matches: usize) -> Self {
-        if self.target.plan.exact {
+        if self.selection.plan.exact {
             self.batch = matches.clamp(1, BATCH);
         }
         self
@@ -274,14 +278,14 @@ impl<'a> Walk<'a> {
     /// The next candidates, `most` of them where there are so many.
     async fn candidates(&mut self, most: usize) -> Result<Candidates, Error> {
         let operations = self.operations;
-        let (store, target) = (&operations.store, self.target);
+        let (store, selection) = (&operations.store, self.selection);
         let tenant = self.renderer.tenant;
         let after_id = self.after.as_ref().map(|position| position.id);
-        match &target.plan.source {
+        match &selection.plan.source {
             Source::Nothing => Ok(Candidates { found: Vec::new(), done: true }),
             Source::All => {
                 let start = after_id.map_or(Start::Offset(0), Start::After);
-                let page = store.resources(tenant, &target.name, start, most).await?;
+                let page = store.resources(tenant, &selection.name, start, most).await?;
                 let done = page.done;
                 let found = page.into_iter().map(|(id, record)| (by_id(id), Some(record))).collect();
                 Ok(Candidates { found, done })
@@ -315,7 +319,7 @@ impl<'a> Walk<'a> {
             Source::Ids(ids) => ids.clone(),
             Source::GroupsOf(member) => {
                 let groups = store.groups_of(self.renderer.tenant, &[*member]).await?.pop().unwrap_or_default();
-                groups.into_iter().filter(|g| g.resource_type == self.target.name).map(|g| g.id).collect()
+                groups.into_iter().filter(|g| g.resource_type == self.selection.name).map(|g| g.id).collect()
             }
             Source::Index(range) => self.index_ids(range).await?,
             Source::Union(sources) => {
@@ -365,31 +369,31 @@ impl<'a> Walk<'a> {
     }
 
     fn key(&self, id: ResourceId) -> ResourceKey {
-        ResourceKey { tenant: self.renderer.tenant, resource_type: self.target.name.clone(), id }
+        ResourceKey { tenant: self.renderer.tenant, resource_type: self.selection.name.clone(), id }
     }
 }
 
-/// The prefix that the target's plan walks over.
-fn prefix(context: &Context, target: &Target) -> Option<(IndexSpec, IndexValue)> {
-    let Source::Index(IndexRange { attribute, values: Values::Prefix(prefix), .. }) = &target.plan.source else {
+/// The prefix that the selection's plan walks over.
+fn prefix(context: &Context, selection: &Selection) -> Option<(IndexSpec, IndexValue)> {
+    let Source::Index(IndexRange { attribute, values: Values::Prefix(prefix), .. }) = &selection.plan.source else {
         return None;
     };
-    let spec = context.caller.tenant().index_specs(&target.rt.name).iter().find(|spec| spec.path == *attribute)?;
+    let spec = context.caller.tenant().index_specs(&selection.rt.name).iter().find(|spec| spec.path == *attribute)?;
     Some((spec.clone(), prefix.clone()))
 }
 
 /// A view that holds whatever the filter looks at, and no edge that it does not.
-fn filter_view(target: &Target) -> View {
-    let mentions = |name: &str| target.filter.as_ref().is_some_and(|filter| filter.mentions(name));
+fn filter_view(selection: &Selection) -> View {
+    let mentions = |name: &str| selection.filter.as_ref().is_some_and(|filter| filter.mentions(name));
     let mut excluded = Vec::new();
     if !mentions("groups") {
         excluded.push("groups");
     }
-    if has_members(&target.rt) && !target.filter.as_ref().is_some_and(needs_members) {
+    if has_members(&selection.rt) && !selection.filter.as_ref().is_some_and(needs_members) {
         excluded.push("members");
     }
-    let projection = Projection::new(&[], &excluded, &target.rt).unwrap_or_default();
-    View::new(target.rt.clone(), projection, false)
+    let projection = Projection::new(&[], &excluded, &selection.rt).unwrap_or_default();
+    View::new(selection.rt.clone(), projection, false)
 }
 
 /// The position of a resource in the order of ids.

@@ -1,4 +1,4 @@
-//! What is done now and then while a server runs.
+//! What a server does in the background while it runs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,20 +26,20 @@ use crate::{
 const MINUTE: Duration = Duration::from_secs(60);
 /// Between two looks at which tokens need a reminder and which events are old.
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// How long the keeper stays it without saying so again: when it dies, another takes over.
+/// How long the upkeep lease lasts unless it is renewed: when its holder dies, another process takes over.
 const LEASE_MILLIS: i64 = 15 * 1000;
-/// How often the keeper says so, and how often the others ask whether there is one.
-const TURN: Duration = Duration::from_secs(5);
-/// How often it is looked for changes of other processes. A revoked token is refused everywhere
+/// How often the holder renews the lease, and how often the others try to take it.
+const RENEWAL: Duration = Duration::from_secs(5);
+/// How often a process looks for changes of other processes. A revoked token is refused everywhere
 /// within this time and that of two short reads.
-const GLANCE: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(500);
 /// How many events are read at a time.
 const EVENTS: usize = 1000;
-/// How often it is looked whether a minute of counted calls is over.
+/// How often a server checks whether a minute of counted calls is over.
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// Each minute: writes down when tokens were last used, and forgets who is within the rate limits.
-pub async fn run(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
+pub async fn each_minute(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     let mut minutes = interval(MINUTE);
     minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -75,37 +75,39 @@ pub async fn settle(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     }
 }
 
-/// What one process does for all: of several on one store, one at a time is its keeper.
+/// What one process does for all: of several on one store, the one that holds the upkeep lease.
 ///
-/// The keeper says again and again that it is there, also while it works. When it has died, another
-/// takes over within [`LEASE_MILLIS`] and [`TURN`]; what the first has begun, the other finishes, and
-/// what it has done is not done again, because the store says that it is.
-pub async fn keep(service: Arc<Service>, event_retention: Option<Duration>, mut stopped: watch::Receiver<()>) {
+/// The holder renews its lease also while it works. When it dies, another process takes over within
+/// [`LEASE_MILLIS`] and [`RENEWAL`]. That process finishes what the first has begun. It repeats nothing that is done,
+/// because the store says that it is.
+pub async fn upkeep(service: Arc<Service>, event_retention: Option<Duration>, mut stopped: watch::Receiver<()>) {
     let process = Uuid::new_v4();
-    let mut turns = interval(TURN);
+    let mut turns = interval(RENEWAL);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = turns.tick() => {}
             _ = stopped.changed() => return,
         }
-        if !keeps(&service, process, LEASE_MILLIS).await {
+        if !holds_lease(&service, process, LEASE_MILLIS).await {
             continue;
         }
         if service.operations.store.is_shared() {
-            tracing::info!("this process keeps the store: it reminds, cleans up, and finishes removals");
+            tracing::info!(
+                "this process holds the upkeep lease: it reminds of tokens, forgets old events and finishes removals"
+            );
         }
         let held = async {
             turns.tick().await;
-            while keeps(&service, process, LEASE_MILLIS).await {
+            while holds_lease(&service, process, LEASE_MILLIS).await {
                 turns.tick().await;
             }
         };
         tokio::select! {
-            () = held => tracing::info!("this process does not keep the store any more"),
-            () = upkeep(&service, event_retention) => {}
+            () = held => tracing::info!("this process has lost the upkeep lease"),
+            () = work(&service, event_retention) => {}
             _ = stopped.changed() => {
-                keeps(&service, process, 0).await;
+                holds_lease(&service, process, 0).await;
                 return;
             }
         }
@@ -114,7 +116,7 @@ pub async fn keep(service: Arc<Service>, event_retention: Option<Duration>, mut 
 
 /// Finishes what a process before this one began, the removal of tenants and the filling of indexes;
 /// then, and each hour, reminds of tokens that end soon, and forgets old events.
-async fn upkeep(service: &Service, event_retention: Option<Duration>) {
+async fn work(service: &Service, event_retention: Option<Duration>) {
     finish(service).await;
     loop {
         let now = service.clock.now();
@@ -128,11 +130,11 @@ async fn upkeep(service: &Service, event_retention: Option<Duration>) {
     }
 }
 
-/// Whether this process is the store's keeper, and stays so for that time.
-async fn keeps(service: &Service, process: Uuid, millis: i64) -> bool {
+/// Takes or renews the upkeep lease for that time. Whether this process holds it.
+async fn holds_lease(service: &Service, process: Uuid, millis: i64) -> bool {
     let lease = service.operations.store.lease("upkeep", process, millis).await;
     lease.unwrap_or_else(|error| {
-        tracing::debug!(error = &error as &dyn std::error::Error, "it cannot be asked who keeps the store");
+        tracing::debug!(error = &error as &dyn std::error::Error, "cannot take or renew the upkeep lease");
         false
     })
 }
@@ -144,7 +146,7 @@ pub async fn follow(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
         return;
     }
     let mut seen = 0;
-    let mut ticks = interval(GLANCE);
+    let mut ticks = interval(POLL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -153,7 +155,7 @@ pub async fn follow(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
         }
         if let Err(error) = glance(&service, &mut seen).await {
             let error = &error as &dyn std::error::Error;
-            tracing::debug!(error, "changes of tenants and tokens cannot be looked for; it is tried again");
+            tracing::debug!(error, "cannot look for changes of tenants and tokens; trying again");
         }
     }
 }
@@ -225,6 +227,6 @@ async fn finish(service: &Service) {
 
 fn tell(what: &str, done: Result<(), StoreError>) {
     if let Err(error) = done {
-        tracing::error!(error = &error as &dyn std::error::Error, "{what} failed; it is tried again");
+        tracing::error!(error = &error as &dyn std::error::Error, "{what} failed; trying again");
     }
 }

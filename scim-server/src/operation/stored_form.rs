@@ -19,14 +19,14 @@ use crate::{
 
 /// A valid resource in the form in which it is kept.
 #[derive(Debug, PartialEq)]
-pub struct Draft {
+pub struct StoredForm {
     /// What is stored.
     pub body: Body,
     /// Under which values it is found.
     pub entries: BTreeSet<IndexEntry>,
 }
 
-impl Draft {
+impl StoredForm {
     /// From a resource whose members were taken out and whose password is a hash.
     pub fn new(key: &ResourceKey, resource: &Resource, rt: &ResourceType, specs: &[IndexSpec]) -> Result<Self, Error> {
         let document = resource.document();
@@ -34,7 +34,7 @@ impl Draft {
         let (mut visible, hidden) = parted(document, rt);
         // Behind `schemas`, where readers expect it.
         let place = usize::from(document.keys().next().is_some_and(|name| name == "schemas"));
-        visible.0.insert(place, ("id", Piece::Id(key.id)));
+        visible.0.insert(place, ("id", AttributeValue::Id(key.id)));
         let body = Body {
             display: Bytes::from(display(document).to_owned()),
             visible: visible.bytes()?,
@@ -45,40 +45,40 @@ impl Draft {
 }
 
 /// Some attributes of a document, borrowed from it.
-struct Part<'a>(Vec<(&'a str, Piece<'a>)>);
+struct Attributes<'a>(Vec<(&'a str, AttributeValue<'a>)>);
 
 /// The value of one of them.
-enum Piece<'a> {
+enum AttributeValue<'a> {
     Id(ResourceId),
     Whole(&'a Value),
     /// Some attributes of an extension.
-    Some(Part<'a>),
+    Some(Attributes<'a>),
 }
 
 /// Parts a document by `returned`: what is served by default, and what is not.
-fn parted<'a>(document: &'a Map<String, Value>, rt: &ResourceType) -> (Part<'a>, Part<'a>) {
+fn parted<'a>(document: &'a Map<String, Value>, rt: &ResourceType) -> (Attributes<'a>, Attributes<'a>) {
     let by_default = |attribute: Option<&Arc<Attribute>>| attribute.is_none_or(|a| is_served_by_default(a));
-    let (mut visible, mut hidden) = (Part(Vec::with_capacity(document.len() + 1)), Part(Vec::new()));
+    let (mut visible, mut hidden) = (Attributes(Vec::with_capacity(document.len() + 1)), Attributes(Vec::new()));
     for (name, value) in document {
         match (rt.extension(name), value) {
             (Some(extension), Value::Object(attributes)) => {
-                let pieces = attributes.iter().map(|(name, value)| (name.as_str(), Piece::Whole(value)));
+                let pieces = attributes.iter().map(|(name, value)| (name.as_str(), AttributeValue::Whole(value)));
                 let (shown, kept): (Vec<_>, Vec<_>) =
                     pieces.partition(|(name, _)| by_default(extension.schema.attribute(name)));
                 for (part, pieces) in [(&mut visible, shown), (&mut hidden, kept)] {
                     if !pieces.is_empty() {
-                        part.0.push((name, Piece::Some(Part(pieces))));
+                        part.0.push((name, AttributeValue::Some(Attributes(pieces))));
                     }
                 }
             }
-            _ if by_default(rt.attribute(name)) => visible.0.push((name, Piece::Whole(value))),
-            _ => hidden.0.push((name, Piece::Whole(value))),
+            _ if by_default(rt.attribute(name)) => visible.0.push((name, AttributeValue::Whole(value))),
+            _ => hidden.0.push((name, AttributeValue::Whole(value))),
         }
     }
     (visible, hidden)
 }
 
-impl Part<'_> {
+impl Attributes<'_> {
     fn bytes(&self) -> Result<Bytes, Error> {
         let mut bytes = Vec::with_capacity(1024);
         serde_json::to_writer(&mut bytes, self).map_err(Error::internal)?;
@@ -86,13 +86,13 @@ impl Part<'_> {
     }
 }
 
-impl Serialize for Part<'_> {
+impl Serialize for Attributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, piece)| (name, piece)))
     }
 }
 
-impl Serialize for Piece<'_> {
+impl Serialize for AttributeValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Id(id) => id.serialize(serializer),

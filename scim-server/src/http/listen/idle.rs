@@ -92,7 +92,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ConnectionEnd {
     /// It was cut off: it stood still, or the server stops.
     CutOff,
     /// All that was asked is answered.
@@ -106,28 +106,28 @@ pub(super) async fn drive<C: GracefulConnection>(
     activity: &Activity,
     timeouts: Timeouts,
     phase: &mut channel::Receiver<Phase>,
-) -> Result<End, C::Error> {
+) -> Result<ConnectionEnd, C::Error> {
     let mut draining = false;
     let mut stillness = Stillness::new(activity, timeouts);
     loop {
         tokio::select! {
             biased;
-            result = connection.as_mut() => return result.map(|()| End::Finished),
+            result = connection.as_mut() => return result.map(|()| ConnectionEnd::Finished),
             () = stillness.next() => {
-                if stillness.is_too_long() {
+                if stillness.look() {
                     connection.as_mut().graceful_shutdown();
                     let farewell = if timeouts.header.is_some() { Duration::ZERO } else { FAREWELL };
-                    return timeout(farewell, connection).await.unwrap_or(Ok(())).map(|()| End::CutOff);
+                    return timeout(farewell, connection).await.unwrap_or(Ok(())).map(|()| ConnectionEnd::CutOff);
                 }
             }
             // The sender outlives the connections, so an error cannot be.
             _ = phase.changed() => {
                 if *phase.borrow_and_update() == Phase::Stop {
-                    return Ok(End::CutOff);
+                    return Ok(ConnectionEnd::CutOff);
                 }
                 // hyper would wait for the first request of a connection that has sent nothing.
                 if activity.untouched() {
-                    return Ok(End::CutOff);
+                    return Ok(ConnectionEnd::CutOff);
                 }
                 if !draining {
                     draining = true;
@@ -166,8 +166,8 @@ impl<'a> Stillness<'a> {
         self.next = Instant::now().max(self.at + self.step);
     }
 
-    /// Whether the connection must go.
-    fn is_too_long(&mut self) -> bool {
+    /// Notes what has moved since the last look, and tells whether nothing did for too long.
+    fn look(&mut self) -> bool {
         let now = self.activity.snapshot();
         if now != self.seen || self.activity.running.load(Relaxed) > 0 {
             self.seen = now;

@@ -17,18 +17,19 @@ use crate::{
         Service,
         body::Body,
         request, request_id,
-        route::{NoTarget, Target},
+        route::{Discovery, Endpoint, NoTarget, Target},
     },
     metrics::Operation,
     operation::pace::Pace,
     profile,
-    tenant::{Profile, Tenant},
+    profile::Profile,
+    tenant::Tenant,
 };
 
 /// What is learnt about a request on its way, for the audit log and the metrics.
 pub(super) struct Notes<'a> {
     pub(super) operation: Operation,
-    pub(super) event: Event,
+    pub(super) event: CallName,
     /// Whose token it is; `None` without a good one.
     pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
     pub(super) id: Option<Cow<'a, str>>,
@@ -42,14 +43,14 @@ pub(super) struct Notes<'a> {
 }
 
 /// The call's name, owned.
-pub(super) enum Event {
+pub(super) enum CallName {
     Resource(Verb, Arc<ResourceType>),
     Other(EventName<'static>),
 }
 
 impl<'a> Notes<'a> {
     pub(super) fn new(client: Option<Weak<()>>) -> Self {
-        let event = Event::Other(EventName::Unknown);
+        let event = CallName::Other(EventName::Unknown);
         let (body, operation) = (Bytes::new(), Operation::Unknown);
         Self { operation, event, caller: None, id: None, body, pace: None, share: None, client }
     }
@@ -57,44 +58,46 @@ impl<'a> Notes<'a> {
     /// Notes what the call is, also when it is refused later.
     pub(super) fn aim(&mut self, target: &Result<Target<'a>, NoTarget>, method: &Method, tenant: Option<&Tenant>) {
         let Ok(target) = target else { return };
-        let listed = |one: EventName<'static>, all, name: bool| Event::Other(if name { one } else { all });
+        let listed = |one: EventName<'static>, all, name: bool| CallName::Other(if name { one } else { all });
         let of = |endpoint: &str, verb| {
             let rt = tenant.and_then(|tenant| tenant.registry.endpoint(endpoint));
-            rt.map_or(Event::Other(EventName::Unknown), |rt| Event::Resource(verb, rt.clone()))
+            rt.map_or(CallName::Other(EventName::Unknown), |rt| CallName::Resource(verb, rt.clone()))
         };
         (self.operation, self.event) = match target {
-            Target::Resources(endpoint) if method == Method::POST => (Operation::Create, of(endpoint, Verb::Create)),
-            Target::Resources(endpoint) => (Operation::Query, of(endpoint, Verb::List)),
-            Target::Resource(endpoint, _) => {
-                let (operation, verb) = match *method {
-                    Method::PUT => (Operation::Replace, Verb::Put),
-                    Method::PATCH => (Operation::Modify, Verb::Patch),
-                    Method::DELETE => (Operation::Delete, Verb::Delete),
-                    _ => (Operation::Retrieve, Verb::Get),
-                };
-                (operation, of(endpoint, verb))
-            }
-            Target::Search(_) => (Operation::Search, Event::Other(EventName::SearchResources)),
-            Target::Root => (Operation::Query, Event::Other(EventName::SearchResources)),
-            Target::Bulk => (Operation::Bulk, Event::Other(EventName::BulkRequest)),
-            Target::Me => (Operation::Unknown, Event::Other(EventName::Unknown)),
-            Target::ResourceTypes(name) => {
+            Target::Discovery(Discovery::ResourceTypes(name)) => {
                 (Operation::Discover, listed(EventName::GetResourceType, EventName::ListResourceTypes, name.is_some()))
             }
-            Target::Schemas(urn) => {
+            Target::Discovery(Discovery::Schemas(urn)) => {
                 (Operation::Discover, listed(EventName::GetSchema, EventName::ListSchemas, urn.is_some()))
             }
-            Target::ServiceProviderConfig => (Operation::Discover, Event::Other(EventName::ServiceProviderConfig)),
+            Target::Discovery(Discovery::ServiceProviderConfig) => {
+                (Operation::Discover, CallName::Other(EventName::ServiceProviderConfig))
+            }
+            Target::Endpoint(endpoint) => match endpoint {
+                Endpoint::Resources(name) if method == Method::POST => (Operation::Create, of(name, Verb::Create)),
+                Endpoint::Resources(name) => (Operation::Query, of(name, Verb::List)),
+                Endpoint::Resource(name, id) => {
+                    self.id = Some(id.clone());
+                    let (operation, verb) = match *method {
+                        Method::PUT => (Operation::Replace, Verb::Put),
+                        Method::PATCH => (Operation::Modify, Verb::Patch),
+                        Method::DELETE => (Operation::Delete, Verb::Delete),
+                        _ => (Operation::Retrieve, Verb::Get),
+                    };
+                    (operation, of(name, verb))
+                }
+                Endpoint::Search(_) => (Operation::Search, CallName::Other(EventName::SearchResources)),
+                Endpoint::Root => (Operation::Query, CallName::Other(EventName::SearchResources)),
+                Endpoint::Bulk => (Operation::Bulk, CallName::Other(EventName::BulkRequest)),
+                Endpoint::Me => (Operation::Unknown, CallName::Other(EventName::Unknown)),
+            },
         };
-        if let Target::Resource(_, id) = target {
-            self.id = Some(id.clone());
-        }
     }
 
     pub(super) fn event(&self) -> EventName<'_> {
         match &self.event {
-            Event::Resource(verb, rt) => EventName::Resource(*verb, &rt.name),
-            Event::Other(event) => *event,
+            CallName::Resource(verb, rt) => EventName::Resource(*verb, &rt.name),
+            CallName::Other(event) => *event,
         }
     }
 }

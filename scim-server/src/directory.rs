@@ -4,14 +4,14 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use scim_protocol::value::FOLD_EDITION;
 
-use super::{
-    Settings, Tenant,
-    record::{self, KIND, TenantRecord},
-};
 use crate::{
     clock::Clock,
     event::{Action, Event},
     store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    tenant::{
+        Settings, Tenant,
+        record::{self, KIND, TenantRecord},
+    },
     token::{Issued, Ledger, LedgerError, Scopes},
 };
 

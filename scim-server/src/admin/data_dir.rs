@@ -17,7 +17,7 @@ use crate::token::{Secret, secret};
 
 /// A data directory.
 #[derive(Debug, Clone)]
-pub struct Place(PathBuf);
+pub struct DataDir(PathBuf);
 
 /// That this process may open the store. Given up when it is dropped, or when the process ends in
 /// whatever way: unlike the address of a listener it cannot be left behind.
@@ -28,7 +28,7 @@ pub struct Lock(#[expect(dead_code, reason = "held, not used")] File);
 #[derive(Debug)]
 pub struct Announcement(PathBuf);
 
-impl Place {
+impl DataDir {
     /// The data directory at that path, which need not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_token_is_made_once_and_is_its_owners_only() {
         let directory = tempfile::tempdir().unwrap();
-        let place = Place::new(directory.path().join("data"));
+        let place = DataDir::new(directory.path().join("data"));
         place.prepare().unwrap();
         let token = place.token().unwrap();
         place.prepare().unwrap();
@@ -186,7 +186,7 @@ mod tests {
     fn what_was_open_is_made_private() {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().unwrap();
-        let place = Place::new(directory.path().join("data"));
+        let place = DataDir::new(directory.path().join("data"));
         place.prepare().unwrap();
         fs::create_dir(place.store()).unwrap();
         let opened = [place.path().to_owned(), place.store(), place.token_file()];
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn one_process_at_a_time_has_the_lock() {
         let directory = tempfile::tempdir().unwrap();
-        let place = Place::new(directory.path());
+        let place = DataDir::new(directory.path());
         let lock = place.lock().unwrap();
         assert!(lock.is_some());
         assert!(place.lock().unwrap().is_none());
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn the_address_is_there_while_it_is_announced() {
         let directory = tempfile::tempdir().unwrap();
-        let place = Place::new(directory.path());
+        let place = DataDir::new(directory.path());
         assert_eq!(place.address().unwrap(), None);
         let announced = place.announce("0.0.0.0:4711".parse().unwrap()).unwrap();
         assert_eq!(place.address().unwrap(), "127.0.0.1:4711".parse().ok());

@@ -1,7 +1,7 @@
 //! How many connections one address may have before it shows a good token.
 //!
-//! Whoever has no token can still open connections and let them be. Without this bound one address
-//! takes all that there are, and shuts everybody else out.
+//! A client without a token can still open connections and leave them idle. Without this bound one address
+//! could take all connections and shut everybody else out.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use crate::http::limit::Source;
 
 /// The connections of all addresses over which no good token has come yet.
 #[derive(Debug)]
-pub(super) struct Strangers {
+pub(in crate::http) struct Strangers {
     /// For one address.
     most: usize,
     /// Never longer than there are connections.
@@ -25,19 +25,19 @@ pub(super) struct Strangers {
 
 /// One of these connections, until a good token comes or it ends.
 #[derive(Debug)]
-pub(super) struct Stranger {
+pub(in crate::http) struct Stranger {
     all: Arc<Strangers>,
     source: Source,
     counted: AtomicBool,
 }
 
 impl Strangers {
-    pub(super) fn new(most: usize) -> Arc<Self> {
+    pub(in crate::http) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, by_source: Mutex::default() })
     }
 
     /// Counts a connection of this address; `None` when it has as many as it may have.
-    pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Stranger> {
+    pub(in crate::http) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Stranger> {
         let source = Source::from(address);
         let mut by_source = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_source.entry(source).or_default();
@@ -51,7 +51,7 @@ impl Strangers {
 
 impl Stranger {
     /// A good token has come: the connection does not count any more.
-    pub(super) fn introduce(&self) {
+    pub(in crate::http) fn introduce(&self) {
         // Read first, since all but the first request find it so.
         if !self.counted.load(Relaxed) || !self.counted.swap(false, Relaxed) {
             return;

@@ -1,0 +1,41 @@
+//! Who asks: every operation takes a [`Caller`], and every caller has exactly one tenant.
+
+use std::sync::Arc;
+
+use crate::{event::ADMIN, tenant::Tenant, token::Scopes};
+
+/// Someone whose token was verified, or an administrator. Every operation needs one: that one tenant
+/// cannot see another is a matter of types.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    tenant: Arc<Tenant>,
+    actor: Arc<str>,
+    scopes: Scopes,
+}
+
+impl Caller {
+    /// The bearer of a token. Only [`crate::access`] calls this, having verified the token.
+    pub(crate) fn bearer(tenant: Arc<Tenant>, token: Arc<str>, scopes: Scopes) -> Self {
+        Self { tenant, actor: token, scopes }
+    }
+
+    /// An administrator at the command line, who may do everything in that tenant.
+    pub fn administrator(tenant: Arc<Tenant>) -> Self {
+        Self { tenant, actor: Arc::from(ADMIN), scopes: Scopes::ALL }
+    }
+
+    /// The tenant that the token belongs to.
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
+    /// The token's id (or `admin`, for an administrator at the command line).
+    pub fn actor(&self) -> &Arc<str> {
+        &self.actor
+    }
+
+    /// What the token may do.
+    pub fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+}

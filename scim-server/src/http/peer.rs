@@ -1,0 +1,39 @@
+//! Who is at the other end of a connection, and how many connections strangers have.
+
+mod strangers;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use self::strangers::Stranger;
+pub(super) use self::strangers::Strangers;
+
+/// The other end of a connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    stranger: Option<Arc<Stranger>>,
+}
+
+impl Peer {
+    /// A peer whose connections nobody counts.
+    pub fn new(address: SocketAddr, tls: bool) -> Self {
+        Self { address, tls, stranger: None }
+    }
+
+    /// The same peer, whose connection counts until it shows a good token.
+    #[must_use]
+    pub(super) fn counted(self, stranger: Stranger) -> Self {
+        Self { stranger: Some(Arc::new(stranger)), ..self }
+    }
+
+    /// Notes that it has shown a good token: its connection does not count any more among those of which
+    /// an address may have only so many.
+    pub fn introduce(&self) {
+        if let Some(stranger) = &self.stranger {
+            stranger.introduce();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What a query comes to, before it is written.
+
+use super::scan::Match;
+use crate::{budget::Share, cursor::Cursor, store::Position};
+
+/// What a query found: the resources of one page and what is said of the whole.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The target's ordinal, and the match.
+    pub matches: Vec<(usize, Match)>,
+    pub total: Option<u64>,
+    pub start: Option<u64>,
+    pub next: Option<Cursor>,
+    pub previous: Option<Cursor>,
+    /// The memory that the matches take, until they are sent.
+    pub share: Option<Share>,
+}
+
+/// A cursor that goes on behind a position, among the resources of the type with that ordinal.
+pub(super) fn forward(ordinal: usize, position: &Position) -> Cursor {
+    let type_ordinal = u8::try_from(ordinal).unwrap_or(u8::MAX);
+    Cursor { type_ordinal, backward: false, position: position.clone(), count: None }
+}

@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     config::edit::List,
-    cycle::dry_run::{DryRun, Form},
+    cycle::dry_run::{DryRun, PlanForm},
     state::held::Decision,
     terminal,
 };
@@ -216,9 +216,9 @@ pub fn main() -> ExitCode {
         Command::Check { json } => check::check(&arguments.config, json),
         Command::Plan { json, full, verbose, out } => {
             let form = match (json, verbose) {
-                (true, _) => Form::Json,
-                (false, true) => Form::Full,
-                (false, false) => Form::Short,
+                (true, _) => PlanForm::Json,
+                (false, true) => PlanForm::Full,
+                (false, false) => PlanForm::Short,
             };
             once::plan(&arguments.config, DryRun { full, form, file: out.is_some() }, out.as_deref())
         }

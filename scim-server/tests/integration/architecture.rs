@@ -53,7 +53,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "population",
             "source",
             "document problem",
-            "clock dn hex identity mode number reference secret sid spaces terminal tls",
+            "clock dn hex identity mode number secret sid spaces terminal tls",
         ],
     ),
 ];

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     cycle::{
         Progress, RunOptions,
-        dry_run::{DryRun, Form, dry_run},
+        dry_run::{DryRun, PlanForm, dry_run},
         recorded::{self, RecordedCycle},
     },
     daemon::control::{Request, Response},
@@ -39,7 +39,7 @@ pub fn plan(config: &Path, wanted: DryRun, out: Option<&Path>) -> anyhow::Result
     if let (Some(path), Some(file)) = (out, &planned.file) {
         file.write(path)?;
     }
-    if wanted.form == Form::Json { print_raw(&planned.text) } else { print(&planned.text) }
+    if wanted.form == PlanForm::Json { print_raw(&planned.text) } else { print(&planned.text) }
 }
 
 /// Does it once: what there is to do now, or exactly what a file says.

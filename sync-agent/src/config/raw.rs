@@ -227,8 +227,8 @@ pub enum RawExpression {
 
 impl<'de> Deserialize<'de> for RawExpression {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Expression;
-        impl<'de> Visitor<'de> for Expression {
+        struct ExpressionVisitor;
+        impl<'de> Visitor<'de> for ExpressionVisitor {
             type Value = RawExpression;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -243,7 +243,7 @@ impl<'de> Deserialize<'de> for RawExpression {
                 Vec::deserialize(SeqAccessDeserializer::new(list)).map(RawExpression::Several)
             }
         }
-        deserializer.deserialize_any(Expression)
+        deserializer.deserialize_any(ExpressionVisitor)
     }
 }
 

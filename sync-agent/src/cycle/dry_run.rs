@@ -11,7 +11,7 @@ pub struct DryRun {
     /// Whether to compare everything on both sides, and not only what has changed.
     pub full: bool,
     /// How the plan is told.
-    pub form: Form,
+    pub form: PlanForm,
     /// Whether the plan is wanted as a file too, to be applied exactly.
     pub file: bool,
 }
@@ -19,7 +19,7 @@ pub struct DryRun {
 /// How a plan is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Form {
+pub enum PlanForm {
     /// As JSON, for programs.
     Json,
     /// In words, with some actions of each kind.
@@ -42,9 +42,9 @@ pub async fn dry_run(config: &Config, state: &State, clock: &dyn Clock, wanted: 
     let mode = if wanted.full { Mode::Full } else { Mode::Incremental };
     let prepared = prepare(config, state, clock, mode).await?;
     let text = match wanted.form {
-        Form::Json => serde_json::to_string_pretty(&prepared.plan)?,
-        Form::Short => prepared.plan.to_string(),
-        Form::Full => prepared.plan.in_full().to_string(),
+        PlanForm::Json => serde_json::to_string_pretty(&prepared.plan)?,
+        PlanForm::Short => prepared.plan.to_string(),
+        PlanForm::Full => prepared.plan.in_full().to_string(),
     };
     let file = if wanted.file {
         let basis = basis(config, &prepared).await?;

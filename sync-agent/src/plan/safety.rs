@@ -53,7 +53,8 @@ pub(super) struct Limits<'a> {
 /// Holds back what goes beyond the limits.
 pub(super) fn hold_back(plan: &mut Plan, limits: Limits<'_>) {
     let actions = std::mem::take(&mut plan.actions);
-    let mut gate = Gate { limits, approved: losses_of(limits.approved), held: BTreeMap::new(), of_groups: Vec::new() };
+    let mut gate =
+        LossGate { limits, approved: losses_of(limits.approved), held: BTreeMap::new(), of_groups: Vec::new() };
     gate.close(&actions);
     let (staying, going) = gate.removed(&actions);
     for action in actions {
@@ -67,7 +68,7 @@ pub(super) fn hold_back(plan: &mut Plan, limits: Limits<'_>) {
 }
 
 /// Through which the actions of a plan go.
-struct Gate<'a> {
+struct LossGate<'a> {
     limits: Limits<'a>,
     approved: BTreeSet<OneLoss>,
     /// The kinds of loss that are closed, with what is held back of each.
@@ -76,7 +77,7 @@ struct Gate<'a> {
     of_groups: Vec<HeldBack>,
 }
 
-impl Gate<'_> {
+impl LossGate<'_> {
     /// Closes it for each kind of which there is too much.
     fn close(&mut self, actions: &[Action]) {
         let Limits { known, safety, .. } = self.limits;

@@ -19,7 +19,7 @@ use super::{
     connection::Connection,
     ranges,
     root_dse::RootDse,
-    search::{self, Done, End, RawEntry, Search},
+    search::{self, End, RawEntry, Search, SearchDone},
     shape::{self, Shape},
 };
 use crate::{
@@ -347,7 +347,7 @@ impl LdapReader {
         &mut self,
         search: &Search<'_>,
         take: &mut (dyn FnMut(search::SearchMessage) + Send),
-    ) -> Result<Done, DirectoryError> {
+    ) -> Result<SearchDone, DirectoryError> {
         match search::answers(&mut self.connection.ldap, search, take).await? {
             End::Whole(done) => Ok(done),
             End::NoSuchObject => Err(search.refused(32, "the base does not exist, or the account may not see it")),

@@ -72,14 +72,14 @@ pub enum SearchMessage {
 
 /// What stands at the end of an answer that was whole.
 #[derive(Debug, Clone, Default)]
-pub struct Done {
+pub struct SearchDone {
     /// References to other servers, which were not followed.
     pub referrals: Vec<String>,
     /// The controls of the result.
     pub controls: Vec<Control>,
 }
 
-impl Done {
+impl SearchDone {
     /// The value of a response control.
     pub fn control(&self, oid: &str) -> Option<&[u8]> {
         value(&self.controls, oid)
@@ -102,7 +102,7 @@ pub struct RawEntry {
 #[derive(Debug, Clone)]
 pub enum End {
     /// It was whole.
-    Whole(Done),
+    Whole(SearchDone),
     /// The base does not exist (result 32). For a search of one entry this is an answer; for any
     /// other it is a mistake in the configuration, or a loss of rights.
     NoSuchObject,
@@ -153,7 +153,7 @@ pub async fn answers(
         while let Some(answer) = stream.next().await.map_err(|error| search.lost(&error))? {
             match sort(answer) {
                 Sorted::Reference(urls) => referrals.extend(urls),
-                Sorted::SearchMessage(answer) => {
+                Sorted::Message(answer) => {
                     if let SearchMessage::Entry(entry, _) = &answer {
                         pages.take(&entry.dn).map_err(endless)?;
                     }
@@ -168,7 +168,7 @@ pub async fn answers(
             32 => return Ok(End::NoSuchObject),
             code => return Err(search.refused(code, in_words(code, &result.text))),
         }
-        let done = Done { referrals: mem::take(&mut referrals), controls: result.ctrls };
+        let done = SearchDone { referrals: mem::take(&mut referrals), controls: result.ctrls };
         if !pages.is_another(done.control(paging::OID)).map_err(endless)? {
             return Ok(End::Whole(done));
         }
@@ -199,7 +199,7 @@ impl Endless {
                 return Err(search.refused(result.rc, in_words(result.rc, &result.text)));
             };
             match sort(answer) {
-                Sorted::SearchMessage(answer) => return Ok(answer),
+                Sorted::Message(answer) => return Ok(answer),
                 Sorted::Reference(_) => {}
                 Sorted::Malformed => return Err(search.refused(0, "an answer could not be taken apart")),
             }
@@ -227,7 +227,7 @@ async fn open(
 }
 
 enum Sorted {
-    SearchMessage(SearchMessage),
+    Message(SearchMessage),
     Reference(Vec<String>),
     Malformed,
 }
@@ -236,9 +236,9 @@ fn sort(answer: ResultEntry) -> Sorted {
     if answer.is_ref() {
         Sorted::Reference(texts(answer.0))
     } else if answer.is_intermediate() {
-        Sorted::SearchMessage(SearchMessage::Info(answer.0))
+        Sorted::Message(SearchMessage::Info(answer.0))
     } else {
-        entry(answer.0).map_or(Sorted::Malformed, |entry| Sorted::SearchMessage(SearchMessage::Entry(entry, answer.1)))
+        entry(answer.0).map_or(Sorted::Malformed, |entry| Sorted::Message(SearchMessage::Entry(entry, answer.1)))
     }
 }
 

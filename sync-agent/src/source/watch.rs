@@ -22,7 +22,7 @@ use super::{
 use crate::{
     identity::Kind,
     source::{
-        reader::changes::syncrepl::{self, Info},
+        reader::changes::syncrepl::{self, SyncInfo},
         settings::{Flavour, SourceSettings},
     },
 };
@@ -73,7 +73,7 @@ impl Watch {
             match self.stream.next().await? {
                 SearchMessage::Entry(..) => return Ok(()),
                 SearchMessage::Info(tag) => {
-                    if let Some(Info::Deleted(_)) = Info::parse(tag) {
+                    if let Some(SyncInfo::Deleted(_)) = SyncInfo::parse(tag) {
                         return Ok(());
                     }
                 }

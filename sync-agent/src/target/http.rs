@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::{
     TargetError, answer,
-    patience::{self, Gate, Patience},
+    patience::{self, Patience, Throttle},
 };
 use crate::{
     secret::Token,
@@ -51,7 +51,7 @@ pub struct Http {
     token: Arc<Token>,
     timeout: Duration,
     patience: Duration,
-    gate: Arc<Gate>,
+    gate: Arc<Throttle>,
 }
 
 /// A good answer.
@@ -74,7 +74,7 @@ impl Http {
             token: Arc::new(settings.token.clone()),
             timeout: settings.timeout,
             patience: settings.patience,
-            gate: Arc::new(Gate::new(settings.requests_per_second)),
+            gate: Arc::new(Throttle::new(settings.requests_per_second)),
         })
     }
 
@@ -99,7 +99,7 @@ impl Http {
     }
 
     /// What all requests pass.
-    pub fn gate(&self) -> &Gate {
+    pub fn gate(&self) -> &Throttle {
         &self.gate
     }
 

@@ -8,7 +8,7 @@
 //! | [`modified`] | any other | no: a full comparison finds them |
 //!
 //! Each only says who changed: those entries are then read as a full reading reads them. An entry
-//! that is not found so is said to be missing, and [`super::absence`] proves what became of it.
+//! that is not found so is said to be missing, and [`crate::source::absence`] proves what became of it.
 //!
 //! A container that is renamed takes all beneath it along, and no directory reports these. So a
 //! container that changed (and is not new) refuses the watermark, and everything is read.

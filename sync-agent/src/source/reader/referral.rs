@@ -23,7 +23,7 @@ const DEPTH: usize = 3;
 
 /// A reference, taken apart (RFC 4516).
 #[derive(Debug, Clone, PartialEq)]
-struct Reference {
+struct ReferralUrl {
     server: String,
     base: Option<String>,
     scope: Option<Scope>,
@@ -37,8 +37,8 @@ pub async fn handle(
     sink: &mut Sink<'_>,
 ) -> Result<(), DirectoryError> {
     for url in urls {
-        let reference = Reference::parse(&url);
-        if reference.as_ref().is_some_and(Reference::is_partition) {
+        let reference = ReferralUrl::parse(&url);
+        if reference.as_ref().is_some_and(ReferralUrl::is_partition) {
             continue;
         }
         match (reader.settings.referrals, reference) {
@@ -67,7 +67,7 @@ pub async fn handle(
 async fn follow(
     reader: &mut LdapReader,
     place: &SearchPlace,
-    reference: Reference,
+    reference: ReferralUrl,
     sink: &mut Sink<'_>,
 ) -> Result<(), DirectoryError> {
     let (server, start_tls) = protected(&reference.server, &reader.connection.url, reader.settings.tls.start_tls);
@@ -107,7 +107,7 @@ impl LdapReader {
     }
 }
 
-impl Reference {
+impl ReferralUrl {
     /// `ldap://host:port/dn?attributes?scope?filter`; of these, the filter stays ours.
     fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
@@ -144,8 +144,8 @@ mod tests {
 
     #[track_caller]
     fn check(url: &str, server: &str, base: Option<&str>, scope: Option<Scope>, partition: bool) {
-        let reference = Reference::parse(url).unwrap();
-        assert_eq!(reference, Reference { server: server.into(), base: base.map(Into::into), scope });
+        let reference = ReferralUrl::parse(url).unwrap();
+        assert_eq!(reference, ReferralUrl { server: server.into(), base: base.map(Into::into), scope });
         assert_eq!(reference.is_partition(), partition, "{url}");
     }
 
@@ -177,6 +177,6 @@ mod tests {
         );
         check("LDAPS://b.test:636/dc=b%20c??one", "ldaps://b.test:636", Some("dc=b c"), Some(Scope::OneLevel), false);
         check("ldap://b.test", "ldap://b.test", None, None, false);
-        assert_eq!(Reference::parse("nonsense"), None);
+        assert_eq!(ReferralUrl::parse("nonsense"), None);
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         ber::{self, integer, octet_string},
         entry::kind_of,
         reader::LdapReader,
-        search::{Done, Search, SearchMessage},
+        search::{Search, SearchDone, SearchMessage},
     },
 };
 
@@ -159,7 +159,7 @@ async fn follow(
 }
 
 /// Whether there is more, and the cookie.
-fn response(done: &Done) -> Option<(bool, Vec<u8>)> {
+fn response(done: &SearchDone) -> Option<(bool, Vec<u8>)> {
     let mut parts = ber::parts(ber::parse(done.control(OID)?)?)?.into_iter();
     let more = ber::number(parts.next()?)? != 0;
     Some((more, ber::octets(parts.nth(1)?)?))

@@ -25,7 +25,7 @@
 //! [`apply`] writes to the target; identity is a [`identity::SourceId`] and never a name or a DN; what
 //! is not seen is not gone unless a [`source::Proof`] says so.
 //!
-//! The modules are private: what the program and the tests use is named here, so that the compiler sees what
+//! The modules are private: what the program, the tests and the fuzz targets use is named here, so that the compiler sees what
 //! nobody uses.
 
 #![allow(missing_docs, reason = "nobody but the program and its tests uses this library")]
@@ -84,9 +84,16 @@ pub use scope::select;
 pub use source::{
     Change, Directory, DirectoryError, Key, Mark, Watermark,
     absence::Verdict,
+    ber,
     ldif::Ldif,
     open as open_source,
-    reader::{LdapReader, changes::usn::mark as usn_mark},
+    reader::{
+        LdapReader,
+        changes::{
+            syncrepl::{SyncInfo, SyncState},
+            usn::mark as usn_mark,
+        },
+    },
     rights::examine as examine_rights,
     settings::{Bind, Flavour},
     watch::Watch,

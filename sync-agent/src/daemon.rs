@@ -273,7 +273,7 @@ impl Daemon {
     fn obey(&self, told: &Told) {
         match told {
             Told::Stop => {
-                tracing::info!("told to stop");
+                tracing::info!("stopping: a signal was received");
                 self.stop.send_replace(true);
             }
             // What came of it is in the log.

@@ -41,7 +41,7 @@ impl SourceNotifier {
                     Ok(Some(watch)) => empty.insert(watch),
                     Ok(None) => return std::future::pending().await,
                     Err(error) => {
-                        tracing::info!(%error, "the directory is not listened to for a moment");
+                        tracing::info!(%error, "the directory cannot notify; it is asked again in a minute");
                         tokio::time::sleep(AFTER_FAILURE).await;
                         continue;
                     }
@@ -50,7 +50,7 @@ impl SourceNotifier {
             match watch.changed().await {
                 Ok(()) => return,
                 Err(error) => {
-                    tracing::info!(%error, "the directory is listened to again in a moment");
+                    tracing::info!(%error, "the notification of changes ended; it is opened again in a minute");
                     self.watch = None;
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }

@@ -72,7 +72,7 @@ async fn follow(
 ) -> Result<(), DirectoryError> {
     let (server, start_tls) = protected(&reference.server, &reader.connection.url, reader.settings.tls.start_tls);
     if matches!(reader.settings.bind, Bind::Simple { .. }) {
-        tracing::warn!(server, "a reference is followed, and the account's password sent there by TLS");
+        tracing::warn!(server, "a referral is followed: the account's password is sent there by TLS");
     }
     let mut there = reader.elsewhere(server, start_tls).await?;
     let place = SearchPlace {

@@ -52,8 +52,13 @@ impl<'a> Call<'a> {
         self.query("filter", filter)
     }
 
-    /// A header in the place of one with the same name.
+    /// A header in the place of one with the same name; an empty value leaves it out.
     pub fn header(self, name: &str, value: &str) -> Self {
+        if value.is_empty() { self.without(name) } else { self.verbatim(name, value) }
+    }
+
+    /// As [`Self::header`], with an empty value as well.
+    pub fn verbatim(self, name: &str, value: &str) -> Self {
         let mut call = self.without(name);
         call.request.headers.push((name.to_ascii_lowercase(), value.to_owned()));
         call

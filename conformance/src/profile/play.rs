@@ -179,7 +179,7 @@ impl Player<'_> {
         for (name, value) in self.dialogue.headers.iter().chain(&turn.headers) {
             if has_body || !name.eq_ignore_ascii_case("content-type") {
                 call = match value {
-                    Some(value) => call.header(name, &variables.fill(value)?),
+                    Some(value) => call.verbatim(name, &variables.fill(value)?),
                     None => call.without(name),
                 };
             }

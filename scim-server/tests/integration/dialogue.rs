@@ -34,7 +34,6 @@ dialogues! {
     further_authentik => "further/authentik",
     further_databricks => "further/databricks",
     further_di_wu => "further/di-wu",
-    further_entra => "further/entra",
     further_entra_patch_shapes => "further/entra-patch-shapes",
     further_entra_validator => "further/entra-validator",
     further_idp_scim_sync => "further/idp-scim-sync",

@@ -8,9 +8,7 @@ use serde_json::Value;
 
 use super::{play, read};
 
-/// The files of each provider.
-const PROVIDERS: [&[&str]; 7] =
-    [&["cyberark"], &["entra", "further/entra"], &["google"], &["jumpcloud"], &["okta"], &["onelogin"], &["ping"]];
+const PROVIDERS: [&str; 7] = ["cyberark", "entra", "google", "jumpcloud", "okta", "onelogin", "ping"];
 
 /// The steps of one dialogue that do not go as under rfc, as lines of a table.
 async fn deviations(profile: &Profile) -> String {
@@ -63,15 +61,10 @@ async fn the_providers_meet_the_refusals_that_the_page_lists() {
          is missing from it, that is a constraint too: groups are read with an empty list of members, there are\n\
          no bulk requests, and totals do not count whom the profile refused.\n",
     );
-    for files in PROVIDERS {
-        let mut rows = String::new();
-        for (at, file) in files.iter().enumerate() {
-            let profile = read(file);
-            if at == 0 {
-                let _ = write!(page, "\n## {}\n\n", profile.provider);
-            }
-            rows += &deviations(&profile).await;
-        }
+    for file in PROVIDERS {
+        let profile = read(file);
+        let rows = deviations(&profile).await;
+        let _ = write!(page, "\n## {}\n\n", profile.provider);
         page.push_str(if rows.is_empty() {
             "Every step is answered as under `rfc`.\n"
         } else {

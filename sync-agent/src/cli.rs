@@ -6,7 +6,8 @@ pub mod errors;
 pub mod explain;
 mod init;
 pub mod once;
-pub mod reference;
+#[cfg(test)]
+mod reference;
 pub mod scope;
 pub mod service;
 
@@ -85,7 +86,7 @@ enum Command {
     /// Hourly by default, as `[schedule]` says. SIGTERM ends it in good order, also in mid-cycle; SIGHUP
     /// reads the configuration again.
     Run,
-    /// Say how it stands: the last cycles, the next, what is quarantined and why.
+    /// Show the last cycles, the next one, and what is quarantined and why.
     Status {
         /// Print it as JSON.
         #[arg(long)]
@@ -102,7 +103,7 @@ enum Command {
     },
     /// End a pause.
     Resume,
-    /// Let the running daemon begin a cycle now, and wait for its end.
+    /// Start a cycle in the running daemon now, and wait until it ends.
     RunNow {
         /// Compare everything on both sides, and not only what has changed.
         #[arg(long)]
@@ -115,7 +116,7 @@ enum Command {
     },
     /// Show the last records of the error log, and what to do about them.
     Errors {
-        /// So many of them.
+        /// How many records to show.
         #[arg(long, default_value_t = 20, value_name = "N")]
         last: usize,
         /// Print the records as they are, one JSON object a line.
@@ -128,7 +129,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Have done what a limit of `[safety]` holds back: exactly that, in the next run.
+    /// Approve what a limit of `[safety]` holds back: the next run does exactly that.
     ///
     /// Shows all of it, and asks first where it is run on a terminal.
     Approve {
@@ -136,7 +137,7 @@ enum Command {
         #[arg(long, short)]
         yes: bool,
     },
-    /// Leave undone what a limit of `[safety]` holds back, and do not ask again about the same.
+    /// Drop what a limit of `[safety]` holds back, and do not ask again about the same.
     ///
     /// Shows all of it, and asks first where it is run on a terminal.
     Reject {
@@ -152,7 +153,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show or change who is meant, in the configuration file.
+    /// Show or change the scope in the configuration file.
     #[command(subcommand)]
     Scope(ScopeCommand),
 }

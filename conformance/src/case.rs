@@ -151,12 +151,12 @@ impl Case {
 
 /// The function of a case, from an async function that takes the [`Context`] and, where several
 /// cases share it, what tells them apart: `run!(read)`, `run!(finds, "userName eq \"{a}\"")`.
-#[macro_export]
 macro_rules! run {
     ($function:path $(, $argument:expr)* $(,)?) => {
         |scim| Box::pin($function(scim $(, $argument)*))
     };
 }
+pub(crate) use run;
 
 /// The cases of one file: a section of an RFC.
 #[derive(Debug, Clone, Copy)]

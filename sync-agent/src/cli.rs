@@ -157,7 +157,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show or change who is meant, in the configuration file.
+    /// Show or change the scope in the configuration file.
     #[command(subcommand)]
     Scope(ScopeCommand),
 }

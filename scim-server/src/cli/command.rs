@@ -57,8 +57,8 @@ pub enum Command {
     Export(Export),
     /// Read what export has written
     ///
-    /// An import that was cut off goes on where it was when the same file is imported again. Until it
-    /// is at its end, its tenants answer 503.
+    /// If an import is interrupted, import the same file again: it goes on where it stopped. Until it
+    /// has ended, its tenants answer 503.
     Import(Import),
     /// Write everything to a file, in one consistent state
     ///
@@ -67,7 +67,7 @@ pub enum Command {
     Backup(Backup),
     /// Make a store from a backup, in a data directory that has none
     ///
-    /// A restore that was cut off goes on where it was. Into a database, use `import`.
+    /// If a restore is interrupted, start it again: it goes on where it stopped. For a database, use `import`.
     Restore(Restore),
     /// Print a page of the reference, as Markdown
     #[command(hide = true)]
@@ -180,7 +180,7 @@ pub enum TenantCommand {
         name: TenantName,
         #[command(flatten)]
         settings: TenantSettings,
-        /// Also when a schema goes that the file's `schemas` do not name
+        /// Drop schemas that the file's `schemas` do not name
         #[arg(long)]
         force: bool,
         #[command(flatten)]
@@ -200,7 +200,7 @@ pub enum TenantCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Undo disable
+    /// Answer a disabled tenant's requests again
     Enable {
         #[command(flatten)]
         name: TenantName,
@@ -211,7 +211,7 @@ pub enum TenantCommand {
     Delete {
         #[command(flatten)]
         name: TenantName,
-        /// Also while it has live tokens
+        /// Delete it even if it has live tokens
         #[arg(long)]
         force: bool,
         /// Do not ask to type the tenant's name, on a terminal; needed for --force elsewhere
@@ -293,7 +293,7 @@ pub struct ListArguments {
     /// Only those that match, as in SCIM: 'userName sw "b"'
     #[arg(long)]
     pub(super) filter: Option<String>,
-    /// At most so many
+    /// Show at most this many
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<usize>,
     #[command(flatten)]
@@ -322,7 +322,7 @@ pub struct MakeArguments {
     /// A file with the JSON of the resource; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// Also while an identity provider provisions the tenant
+    /// Do it even while an identity provider provisions the tenant
     #[arg(long)]
     pub(super) force: bool,
     #[command(flatten)]
@@ -360,7 +360,7 @@ pub enum UserCommand {
     Delete {
         #[command(flatten)]
         which: WhichArguments,
-        /// Also while an identity provider provisions the tenant
+        /// Do it even while an identity provider provisions the tenant
         #[arg(long)]
         force: bool,
     },
@@ -388,7 +388,7 @@ pub enum GroupCommand {
     Delete {
         #[command(flatten)]
         which: WhichArguments,
-        /// Also while an identity provider provisions the tenant
+        /// Do it even while an identity provider provisions the tenant
         #[arg(long)]
         force: bool,
     },

@@ -1,6 +1,8 @@
 //! What the documentation says is so: links lead somewhere, commands and settings exist, examples
 //! work as far as that can be told without running them.
 
+mod map;
+
 use std::{
     collections::BTreeSet,
     fs,

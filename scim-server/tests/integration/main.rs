@@ -30,6 +30,7 @@ mod identity_center;
 mod install;
 mod keeper;
 mod limits;
+mod matching;
 mod migrations;
 mod pitfalls;
 mod queries;

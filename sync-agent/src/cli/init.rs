@@ -46,7 +46,7 @@ pub(crate) struct Answers {
     /// Protect ldap:// by StartTLS.
     #[arg(long)]
     start_tls: bool,
-    /// Beneath what to look for users and groups: what the directory holds, unless said otherwise.
+    /// The subtree to read users and groups from; by default all of the directory.
     #[arg(long, value_name = "DN")]
     base: Vec<String>,
     /// The SCIM server, with the path before /Users.

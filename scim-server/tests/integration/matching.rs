@@ -1,6 +1,6 @@
 //! Whether an answer is as a dialogue expects it: partial comparison with a few matchers.
 //!
-//! `tests/dialogues/README.md` describes the language; [`mismatch`] is all of it.
+//! The words are those of `conformance/profiles`, but that an array has these elements in this order.
 
 use serde_json::{Map, Value};
 

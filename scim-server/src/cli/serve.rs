@@ -27,6 +27,7 @@ use crate::{
     directory::Directory,
     http::Service,
     log::{Log, Seldom},
+    metrics::Metrics,
     server::{Server, not_listening},
     store::{
         Store,
@@ -35,9 +36,6 @@ use crate::{
     tenant::{Settings, TenantRecord},
     token::{Issued, ledger::LIFETIME},
 };
-
-/// The media type of the metrics (OpenMetrics 1.0).
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Serves until SIGTERM or SIGINT, and then until the requests in flight are answered.
 pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
@@ -213,7 +211,7 @@ async fn admin(
             public.map_or_else(|| url.clone(), |public| public.to_string())
         }),
         refused: Seldom::default(),
-        metrics: Box::new(move || (metrics.encode(), OPEN_METRICS)),
+        metrics: Box::new(move || (metrics.encode(), Metrics::MEDIA_TYPE)),
     };
     Ok((listener, Arc::new(admin)))
 }

@@ -28,7 +28,8 @@ mod docs;
 mod http;
 mod identity_center;
 mod install;
-mod keeper;
+mod lease;
+
 mod limits;
 mod migrations;
 mod pitfalls;

@@ -85,6 +85,17 @@ impl Share {
         Ok(())
     }
 
+    /// Counts so many bytes more although there may be no room: for the answer to what is done already, which
+    /// cannot be refused.
+    pub fn count(&mut self, bytes: usize) {
+        let mut taken = self.budget.lock();
+        taken.all = taken.all.saturating_add(bytes);
+        let mine = taken.by_tenant.entry(self.tenant).or_default();
+        *mine = mine.saturating_add(bytes);
+        drop(taken);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
     /// Gives so many bytes back, or all when there are fewer.
     pub fn shrink(&mut self, bytes: usize) {
         drop(self.split(bytes));
@@ -96,17 +107,6 @@ impl Share {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         Self { budget: Arc::clone(&self.budget), tenant: self.tenant, bytes }
-    }
-
-    /// Counts so many bytes more although there may be no room: for the answer to what is done already, which
-    /// cannot be refused.
-    pub fn count(&mut self, bytes: usize) {
-        let mut taken = self.budget.lock();
-        taken.all = taken.all.saturating_add(bytes);
-        let mine = taken.by_tenant.entry(self.tenant).or_default();
-        *mine = mine.saturating_add(bytes);
-        drop(taken);
-        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 

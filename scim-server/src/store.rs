@@ -11,8 +11,9 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
-mod discreet;
+mod decide;
 pub mod postgres;
+mod redacted_debug;
 pub mod sled;
 
 use std::sync::Arc;
@@ -212,7 +213,7 @@ pub enum Start {
     After(ResourceId),
     /// Before this one, going backwards: the page that ends there.
     Before(ResourceId),
-    /// Behind so many; walks over their keys.
+    /// Behind so many.
     Offset(u64),
 }
 
@@ -433,6 +434,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many positions the range has; stops counting at `limit`.
     async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError>;
+
+    /// The position of a range before which so many others of it stand, without walking over them where
+    /// the engine can.
+    async fn index_at(&self, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError>;
 
     /// Direct members of a group in the order of their ids, behind `after`. Without display names
     /// when `names` is false (that saves one read each).

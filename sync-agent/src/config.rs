@@ -25,8 +25,14 @@ use serde::Deserialize;
 
 use crate::{
     dn::Dn,
-    mapping::{Mapping, Rule, active::Ends, defaults, expression::Expression, slot::Slot},
-    scope::{Nesting, Scope, Selector},
+    mapping::{
+        Mapping, Rule,
+        active::{self, Ends},
+        defaults,
+        expression::Expression,
+        slot::Slot,
+    },
+    scope::{Nesting, Scope, Selector, filter::Filter},
     source::Key,
 };
 
@@ -304,10 +310,7 @@ impl Config {
             },
             group: group(false)?,
             apart: if apart { Some(group(true)?) } else { None },
-            ends: raw.mapping.ends.map_or_else(Ends::default, |ends| Ends {
-                policy: ends.contains(&raw::RawEnd::Policy),
-                shadow: ends.contains(&raw::RawEnd::Shadow),
-            }),
+            account: account(raw.mapping.ends.as_deref(), raw.mapping.inactive.as_deref())?,
         };
         let target = target(raw.target, folder)?;
         if target.profile == TargetProfile::IdentityCenter && matches!(raw.scope.membership, RawNesting::Nested) {
@@ -525,6 +528,16 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
             RawNesting::Nested => Nesting::Nested,
         },
     })
+}
+
+/// What makes an account inactive.
+fn account(ends: Option<&[raw::RawEnd]>, inactive: Option<&str>) -> Result<active::Rules, ConfigError> {
+    let of = |ends: &[raw::RawEnd]| Ends {
+        policy: ends.contains(&raw::RawEnd::Policy),
+        shadow: ends.contains(&raw::RawEnd::Shadow),
+    };
+    let inactive = inactive.map(|text| Filter::parse(text).map_err(|reason| wrong("mapping.inactive", reason)));
+    Ok(active::Rules { ends: ends.map_or_else(Ends::default, of), inactive: inactive.transpose()? })
 }
 
 /// The defaults of the flavours, one after the other: a directory has the attributes of its own kind only.

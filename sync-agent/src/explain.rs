@@ -123,7 +123,7 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Ex
         subject: Subject { id: entry.id, kind: entry.kind, name: entry.dn.to_string() },
         scope,
         in_scope,
-        nobodies: scope::nobodies(observed, &config.scope).map(str::to_owned).collect(),
+        nobodies: scope::nobodies(observed, &config.scope).map(ToString::to_string).collect(),
         attributes: {
             let alike = mapping::alike(population, &selection, &config.mapping, now);
             attributes(observed, &config.mapping, config.mapping.for_entry(entry, &alike), now)
@@ -137,7 +137,7 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Ex
 }
 
 fn attributes(observed: &Observed, mapping: &Mapping, rules: &[Rule], now: scim_protocol::Timestamp) -> Vec<Mapped> {
-    let given = Given { entry: &observed.entry, now, ends: mapping.ends };
+    let given = Given { entry: &observed.entry, now, account: &mapping.account };
     let mapped = rules.iter().map(|rule| Mapped {
         path: rule.slot.to_string(),
         values: if rule.slot.takes_all() {

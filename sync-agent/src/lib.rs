@@ -41,6 +41,7 @@ pub mod problem;
 mod reference;
 pub mod scope;
 pub mod source;
+mod spaces;
 pub mod state;
 pub mod status;
 pub mod target;

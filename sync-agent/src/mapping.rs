@@ -24,6 +24,7 @@ use crate::{
     problem::{Code, Problem, Subject},
     scope::Selection,
     source::{Entry, Kind, SourceId, changes::hexadecimal},
+    spaces::insignificant_removed,
 };
 
 use expression::{Expression, Given};
@@ -48,8 +49,8 @@ pub struct Mapping {
     /// The same for groups whose name another group in scope has too: `None` where the configuration names
     /// groups itself, or no directory has a domain to tell them apart.
     pub apart: Option<Vec<Rule>>,
-    /// Which attributes end an account at a time, besides those that always do.
-    pub ends: active::Ends,
+    /// What makes an account inactive, besides what always does.
+    pub account: active::Rules,
 }
 
 impl Mapping {
@@ -86,7 +87,7 @@ impl Mapping {
     pub fn attributes(&self) -> Vec<String> {
         let rules = self.user.iter().chain(&self.group).chain(self.apart.iter().flatten());
         let mut names: Vec<String> = rules.flat_map(|rule| rule.expression.attributes()).map(str::to_owned).collect();
-        names.extend(self.ends.attributes().map(str::to_owned));
+        names.extend(self.account.attributes());
         names.sort_unstable();
         names.dedup();
         names
@@ -186,8 +187,8 @@ pub fn alike(population: &Population, selection: &Selection, mapping: &Mapping, 
     let (Some(rule), Some(_)) = (naming, &mapping.apart) else { return HashSet::new() };
     let mut by_name: HashMap<String, Vec<SourceId>> = HashMap::new();
     for entry in selection.groups.keys().filter_map(|id| population.get(*id)).map(|observed| &observed.entry) {
-        if let Some(name) = rule.expression.evaluate(Given { entry, now, ends: mapping.ends }) {
-            by_name.entry(name.to_lowercase()).or_default().push(entry.id);
+        if let Some(name) = rule.expression.evaluate(Given { entry, now, account: &mapping.account }) {
+            by_name.entry(insignificant_removed(&name).to_lowercase()).or_default().push(entry.id);
         }
     }
     by_name.into_values().filter(|groups| groups.len() > 1).flatten().collect()
@@ -270,7 +271,7 @@ pub fn resource(
     now: Timestamp,
 ) -> Result<Desired, Problem> {
     let entry = &observed.entry;
-    let given = Given { entry, now, ends: mapping.ends };
+    let given = Given { entry, now, account: &mapping.account };
     let mut document = Map::new();
     let mut references = BTreeMap::new();
     document.insert("schemas".to_owned(), Value::Null);
@@ -288,10 +289,13 @@ pub fn resource(
         }
     }
     if entry.kind == Kind::User && document.get("active").is_none_or(Value::is_null) {
-        document.insert("active".to_owned(), json!(active::is_active(entry.attributes(), mapping.ends, now)));
+        document.insert("active".to_owned(), json!(mapping.account.is_active(entry, now)));
     }
     document.insert("schemas".to_owned(), schemas(entry.kind, &document));
     let naming = entry.kind.naming_attribute();
+    if let Some(Value::String(name)) = document.get_mut(naming) {
+        *name = insignificant_removed(name).into_owned();
+    }
     let subject = |name: &str| Subject { id: entry.id, kind: entry.kind, name: name.to_owned() };
     match document.get(naming).and_then(Value::as_str) {
         Some(name) => {

@@ -8,6 +8,7 @@
 
 pub mod absent;
 mod names;
+pub mod unresolved;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -16,10 +17,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dn::Dn,
     problem::log,
-    source::{Change, Coverage, Entry, HeldAs, Kind, Proof, SourceId},
+    source::{Change, Coverage, Entry, HeldAs, Kind, PassedOver, Proof, SourceId},
+    spaces::insignificant_removed,
 };
 
 use names::{Meaning, Names};
+pub use unresolved::Unresolved;
 
 /// An entry of the population.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,9 +31,8 @@ pub struct Observed {
     pub entry: Entry,
     /// Direct members that are in the population, sorted, each once.
     pub members: Vec<SourceId>,
-    /// Direct members that are not, as the directory writes them and with what they are where that is
-    /// known, sorted: for people.
-    pub unresolved: Vec<String>,
+    /// Direct members that are not, sorted, each once.
+    pub unresolved: Vec<Unresolved>,
     /// It stands outside of the bases, and is here because a group holds it.
     pub outside: bool,
     /// Direct members whose name several people have.
@@ -63,7 +65,7 @@ impl Observed {
         for meaning in members {
             match meaning {
                 Meaning::One(member) => self.members.push(*member),
-                Meaning::Nobody(text) => self.unresolved.push(text.clone()),
+                Meaning::Nobody(unresolved) => self.unresolved.push(unresolved.clone()),
                 Meaning::Several(login, people) => {
                     self.ambiguous.push(Ambiguous { login: login.clone(), people: people.clone() });
                 }
@@ -243,13 +245,24 @@ impl Intake {
     }
 
     /// Notes what a member is that is neither a user nor a group.
-    pub fn is_other(&mut self, member: Dn, what: &'static str) {
+    pub fn is_other(&mut self, member: Dn, what: PassedOver) {
         self.names.is_other(member, what);
     }
 
     /// Notes that the server finds this entry under a name that it does not bear as text.
     pub fn is_called(&mut self, id: SourceId, dn: Dn) {
         self.names.is_called(id, dn);
+    }
+
+    /// Groups whose members the directory computes from a search (`memberURL`), and that were not read anew:
+    /// no change of such a group tells that somebody else is in it.
+    pub fn dynamic_groups(&self) -> BTreeSet<SourceId> {
+        let groups = self.before.of(Kind::Group).map(|observed| &observed.entry);
+        let dynamic = groups.filter(|entry| !entry.attributes().bytes("memberURL").is_empty());
+        dynamic
+            .map(|entry| entry.id)
+            .filter(|id| !self.upserts.contains_key(id) && !self.deleted.contains_key(id))
+            .collect()
     }
 
     /// Whether a group holds somebody by this name, and not only a person refers to it.
@@ -358,7 +371,7 @@ impl Intake {
         let kept = self.before.iter().map(|observed| &observed.entry);
         let all: Vec<&Entry> = read.chain(kept.filter(|entry| self.holds(entry.id, &missing, coverage))).collect();
         let known: HashSet<&Dn> = all.iter().map(|entry| &entry.dn).collect();
-        let logins: HashSet<&str> = all.iter().flat_map(|entry| entry.attributes().texts("uid")).collect();
+        let logins = all.iter().flat_map(|entry| entry.attributes().texts("uid")).map(insignificant_removed).collect();
         self.names.unknown(&known, &logins)
     }
 

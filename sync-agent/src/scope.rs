@@ -17,9 +17,10 @@ use scim_protocol::value::fold_cow;
 
 use crate::{
     dn::Dn,
-    population::{Observed, Population},
+    population::{Observed, Population, Unresolved},
     problem::{Code, Problem, Subject},
     source::{Kind, SourceId},
+    spaces::insignificant_removed,
 };
 
 use filter::Filter;
@@ -69,11 +70,19 @@ impl Selector {
             Self::Id(id) => *id == entry.id,
             Self::Filter(filter) => filter.matches(entry),
             Self::Name { text, dn } => {
-                let name = fold_cow(text);
-                let named = |attribute| entry.attributes().texts(attribute).any(|text| fold_cow(text) == name);
+                let name = spelt(text);
+                let named = |attribute| entry.attributes().texts(attribute).any(|text| spelt(text) == name);
                 dn.as_ref() == Some(&entry.dn) || NAMES.into_iter().any(named)
             }
         }
+    }
+}
+
+/// A name as it is compared: without regard to case, Unicode normalisation, and spaces that do not count.
+fn spelt(text: &str) -> Cow<'_, str> {
+    match insignificant_removed(text) {
+        Cow::Borrowed(text) => fold_cow(text),
+        Cow::Owned(text) => Cow::Owned(fold_cow(&text).into_owned()),
     }
 }
 
@@ -278,7 +287,7 @@ impl<'a> Lines<'a> {
         let mut lines = Self::default();
         for (n, selector) in selectors.iter().enumerate() {
             if let Selector::Name { text, dn } = selector {
-                lines.by_name.entry(fold_cow(text)).or_default().push(n);
+                lines.by_name.entry(spelt(text)).or_default().push(n);
                 if let Some(dn) = dn {
                     lines.by_dn.entry(dn).or_default().push(n);
                     if let Some(id) = population.called(dn) {
@@ -299,7 +308,7 @@ impl<'a> Lines<'a> {
         let mut meant: Vec<usize> = others.map(|(n, _)| *n).collect();
         if !self.by_name.is_empty() {
             let names = NAMES.iter().flat_map(|attribute| entry.attributes().texts(attribute));
-            meant.extend(names.filter_map(|name| self.by_name.get(&fold_cow(name))).flatten());
+            meant.extend(names.filter_map(|name| self.by_name.get(&spelt(name))).flatten());
             meant.extend(self.by_dn.get(&entry.dn).into_iter().flatten());
             meant.extend(self.by_id.get(&entry.id).into_iter().flatten());
         }
@@ -318,8 +327,10 @@ fn unresolved(population: &Population, scope: &Scope, group: SourceId) -> Option
         more => format!(" and {more} more (`sync-agent explain` of the group lists them)"),
     };
     // What is known to be something else need not be made readable.
-    let advice = if first.ends_with(')') { "" } else { ". Let the account read it, if it should be there" };
-    let first = if first.is_empty() { "with an empty name" } else { first };
+    let advice = match first {
+        Unresolved::Dn(_) => ". Let the account read it, if it should be there",
+        _ => "",
+    };
     Some(Problem {
         code: Code::UnresolvedMember,
         subject: Some(Subject { id: group, kind: Kind::Group, name: observed.entry.dn.to_string() }),
@@ -329,12 +340,9 @@ fn unresolved(population: &Population, scope: &Scope, group: SourceId) -> Option
 
 /// Members of a group that are neither a user nor a group that was read, but for those of which the scope says
 /// that they mean nobody.
-pub fn nobodies<'a>(observed: &'a Observed, scope: &'a Scope) -> impl Iterator<Item = &'a str> {
-    let meant = |text: &&str| {
-        let dn = Dn::parse(text.split(" (").next().unwrap_or(text));
-        dn.is_ok_and(|dn| scope.nobodies.contains(&dn))
-    };
-    observed.unresolved.iter().map(String::as_str).filter(move |text| !meant(text))
+pub fn nobodies<'a>(observed: &'a Observed, scope: &'a Scope) -> impl Iterator<Item = &'a Unresolved> {
+    let meant = |member: &Unresolved| member.dn().is_some_and(|dn| scope.nobodies.contains(&dn));
+    observed.unresolved.iter().filter(move |member| !meant(member))
 }
 
 /// Members of a group whose login several people have.

@@ -5,7 +5,7 @@
 //! [`Directory::read`] returns a [`Reading`]: every search in it ended with result 0 on a connection
 //! that was still there. On an error all that was given before is to be dropped.
 //!
-//! - [`entry`]: an entry and its identity; [`absence`]: the proof that one is gone; [`trace`]: what a
+//! - [`entry`]: an entry and its identity, and [`passed_over`], what else there is; [`absence`]: the proof that one is gone; [`trace`]: what a
 //!   server says of what it does not show; [`sightings`]: what is remembered for that.
 //! - [`connection`]: servers in order of preference, and the bind; [`transport`] is the way there, TLS
 //!   included, and [`depth`] looks at what comes back before it is taken apart. [`search`]: the one way
@@ -31,6 +31,7 @@ pub mod ldif;
 pub mod observation;
 pub mod openldap;
 pub mod paging;
+pub mod passed_over;
 pub mod ranges;
 pub mod reader;
 pub mod referral;
@@ -50,6 +51,7 @@ use serde::{Deserialize, Serialize};
 
 pub use absence::Proof;
 pub use entry::{Attributes, Entry, Kind, Member, SourceId};
+pub use passed_over::PassedOver;
 pub use shape::HeldAs;
 pub use trace::Trace;
 
@@ -267,13 +269,13 @@ pub enum Key {
 pub enum Outside {
     /// A user or a group.
     Member(Entry),
-    /// Something else, in words: a computer.
+    /// Something else: a computer.
     Other {
         /// Its identity, where that can be read: it may be an entry that was read, under another spelling
         /// of its name.
         id: Option<SourceId>,
         /// What it is.
-        what: &'static str,
+        what: PassedOver,
     },
     /// It is not there, or not to be read: this proves nothing.
     Unknown,
@@ -347,6 +349,12 @@ pub trait Directory: Send {
     /// Whether a group still has a member that it no longer shows. `None` where nobody can say.
     async fn still_has(&mut self, _group: &Dn, _member: &HeldAs) -> Result<Option<bool>, DirectoryError> {
         Ok(Some(false))
+    }
+
+    /// Whether the directory may give a group the new name of a member some time after that one was renamed.
+    /// One that does it in the same step, or not at all, has said everything when it is read.
+    fn rewrites_names_later(&self, _group: &Dn) -> bool {
+        false
     }
 
     /// All containers that the account sees, with their identity where it is shown.

@@ -35,6 +35,7 @@ mod process;
 mod report;
 mod scenario;
 mod stage;
+mod walk;
 
 use stage::Engine;
 

@@ -20,9 +20,9 @@ const JOINING: usize = 4_000;
 /// Members in one request while a group is filled.
 const FILLING: usize = 1_000;
 
-struct Bench<'a> {
+pub struct Bench<'a> {
     options: &'a Options,
-    server: Fleet,
+    pub server: Fleet,
     bare: Fleet,
     rows: Vec<Row>,
     figures: Vec<Figure>,
@@ -87,7 +87,7 @@ impl Bench<'_> {
         self.figures.push(Figure { name: name.to_owned(), value, unit });
     }
 
-    fn row(&mut self, row: Row) {
+    pub fn row(&mut self, row: Row) {
         self.say(&row.line());
         self.rows.push(row);
     }
@@ -206,39 +206,20 @@ impl Bench<'_> {
         let (size, until) = (tenant.size, Until::Seconds(self.options.seconds));
         let first = |_: usize, out: &mut Vec<u8>| tenant.get("/Users?count=100", out);
         self.compare("list of 100, first page", size, until, &first, &|n, answer| page(n, answer, 100)).await;
-        if !self.wants("list of 100, last page by cursor") {
+        if !self.wants("list") && !self.wants("walk") {
             return;
         }
-        let cursor = self.walk(tenant).await;
-        let path = format!("/Users?count=100&cursor={cursor}");
-        let request = |_: usize, out: &mut Vec<u8>| tenant.get(&path, out);
-        self.compare("list of 100, last page by cursor", size, until, &request, &|n, answer| page(n, answer, 100))
-            .await;
-    }
-
-    /// Walks over all users with a cursor, and gives the one of the last full page. Each user must be
-    /// seen once.
-    async fn walk(&self, tenant: &Tenant) -> String {
-        let mut seen = std::collections::HashSet::new();
-        let (mut cursor, mut last) = (String::new(), String::new());
-        let mut connection = Connection::open(self.server.first()).await.expect("a connection");
-        loop {
-            let mut bytes = Vec::new();
-            tenant.get(&format!("/Users?count=100&cursor={cursor}"), &mut bytes);
-            let list = connection.exchange(&bytes).await.expect("a page").json();
-            let resources = list["Resources"].as_array().map_or(&[][..], Vec::as_slice);
-            assert!(!resources.is_empty(), "an empty page: {list}");
-            for user in resources {
-                assert!(seen.insert(user["id"].to_string()), "a walk saw a user twice");
-            }
-            last.clone_from(&cursor);
-            match list["nextCursor"].as_str() {
-                Some(next) => next.clone_into(&mut cursor),
-                None => break,
-            }
+        let cursor = self.walks(tenant).await;
+        let pages = [
+            ("list of 100, last page by cursor", format!("cursor={cursor}")),
+            ("list of 100, last page by startIndex", format!("startIndex={}", size - 99)),
+            ("list of 100 by userName, last page by startIndex", format!("sortBy=userName&startIndex={}", size - 99)),
+        ];
+        for (name, query) in pages {
+            let path = format!("/Users?count=100&{query}");
+            let request = |_: usize, out: &mut Vec<u8>| tenant.get(&path, out);
+            self.compare(name, size, until, &request, &|n, answer| page(n, answer, 100)).await;
         }
-        assert_eq!(seen.len(), tenant.size, "a walk must see every user");
-        last
     }
 
     async fn writes(&mut self, tenant: &Tenant) {

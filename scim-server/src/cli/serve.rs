@@ -31,7 +31,7 @@ use crate::{
     server::{Server, not_listening},
     store::{
         Store,
-        sled::{Options, Renewal},
+        sled::{Options, Reopen},
     },
     tenant::{Settings, TenantRecord},
     token::{Issued, ledger::LIFETIME},
@@ -59,7 +59,7 @@ pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
         engine::open_directory(
             &data_dir.store(),
             &clock,
-            Options { cache: config.cache, renewal: Renewal::after(config.renew_after), ..Options::default() },
+            Options { cache: config.cache, reopen: Reopen::after(config.renew_after), ..Options::default() },
         )?
     };
     let outcome = serve(given, config, log, &data_dir, Arc::clone(&store), clock, json).await;

@@ -45,7 +45,7 @@ pub struct Answer {
     pub version: Option<u64>,
     /// The representation.
     pub content: Content,
-    /// The memory that a page, or a resource, takes until it is sent.
+    /// The memory that the content takes until it is sent.
     pub share: Option<Share>,
 }
 

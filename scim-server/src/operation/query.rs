@@ -154,7 +154,20 @@ impl Operations {
     ) -> Result<(u64, Vec<Match>), Error> {
         let (mut total, mut matches) = (0, Vec::new());
         let enough = usize::try_from(skip).unwrap_or(usize::MAX).saturating_add(room.count()).saturating_add(1);
-        let mut scan = Scan::new(self, context, selection, None, *examined).wanting(enough);
+        let mut after = None;
+        let mut enough = enough;
+        if let (Plan { source: Source::Index(range), exact: true }, Some(last)) = (&selection.plan, skip.checked_sub(1))
+        {
+            // Each entry is a match, so that those before the page need not be looked at.
+            after = self.store.index_at(range, last).await?;
+            if after.is_none() {
+                let total = self.counted(context, selection).await?;
+                return Ok((total.unwrap_or_default(), matches));
+            }
+            total = skip;
+            enough = room.count().saturating_add(1);
+        }
+        let mut scan = Scan::new(self, context, selection, after, *examined).wanting(enough);
         while let Some(batch) = scan.next().await? {
             for found in batch {
                 if total >= skip && !room.is_full() {

@@ -65,6 +65,7 @@ macro_rules! contract {
             membership::strangers_cannot_join,
             membership::a_deleted_member_leaves_its_groups,
             membership::a_deleted_group_vanishes_at_once,
+            membership::an_id_returns_without_the_members_that_it_had,
             membership::members_come_in_pages,
             membership::groups_of_a_page_of_resources,
             upkeep::what_is_exported_can_be_loaded,

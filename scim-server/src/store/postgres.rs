@@ -3,28 +3,27 @@
 //! The processes hold nothing that another would miss and never speak to each other; whatever must
 //! be decided by one is decided in the database. [`statement`] has every statement that is sent.
 //! Reads are one statement each ([`read`]); commits are decided here on facts that were read under
-//! the tenant's lock ([`group`], [`draft`]), in two round trips. Only plain SQL is used: no
+//! the tenant's lock ([`group_commit`], [`draft`]), in two round trips. Only plain SQL is used: no
 //! functions, triggers, advisory locks or extensions.
 
 mod check;
+mod connect_error;
 mod connections;
-mod draft;
-mod fault;
-mod gather;
-mod group;
-mod layers;
+mod error;
+mod group_commit;
 mod migrate;
+mod overlay;
 mod pipeline;
 #[cfg(test)]
 mod plans;
+mod prefetch;
 mod range;
 mod read;
-mod refusal;
-mod save;
+mod scan;
 mod statement;
 mod sweep;
 mod transfer;
-mod walk;
+mod write;
 
 use std::sync::{
     Arc,
@@ -38,9 +37,9 @@ use tokio::{sync::mpsc, task::JoinHandle};
 pub use self::connections::Options;
 use self::{
     connections::{Connections, Turn},
-    fault::unavailable,
-    gather::column,
-    group::Writer,
+    error::unavailable,
+    group_commit::Writer,
+    prefetch::column,
     read::Reader,
 };
 use super::{
@@ -206,6 +205,10 @@ impl Store for PostgresStore {
 
     async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
         self.reader.index_count(range, limit).await
+    }
+
+    async fn index_at(&self, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError> {
+        self.reader.index_at(range, offset).await
     }
 
     async fn members(

@@ -2,23 +2,24 @@
 //!
 //! One tree holds everything ([`key`] says how), because sled applies a batch to one tree
 //! atomically and to several not. One thread writes ([`writer`]); any task reads. Point reads run
-//! where they are asked for, being shorter than a change of threads; long scans go to a thread that
-//! may block.
+//! on the thread that asks, since they are shorter than a change of threads; long scans go to a thread
+//! that may block.
 //!
-//! No type of sled leaves this module, and only what sled's next major version and its rivals can
-//! also do is asked of it ([`tree`]).
+//! No type of sled leaves this module, and it uses only what sled's next major version and its rivals can
+//! do, too ([`tree`]).
 
-mod backlog;
 mod check;
 #[cfg(test)]
 mod damaged;
-mod door;
-mod draft;
-mod ground;
+mod group_commit;
+mod handle;
 mod key;
+mod overlay;
+mod rank;
 mod read;
 mod record;
 mod sweep;
+mod transaction;
 mod transfer;
 mod tree;
 mod value;
@@ -31,12 +32,12 @@ use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
-    door::Door,
-    sweep::Step,
+    handle::Handle,
+    sweep::{Removal, Sweeps},
     tree::{Batch, Tree, unavailable},
     writer::{Job, Writer},
 };
-pub use self::{tree::Damage, writer::Renewal};
+pub use self::{tree::Damage, writer::Reopen};
 use super::{
     Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Page, Position, Record, Reference, ResourceId,
     ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
@@ -61,15 +62,15 @@ const MEMBERSHIPS: usize = 1024;
 pub struct Options {
     /// How much of the store sled may keep in memory, in bytes.
     pub cache: u64,
-    /// When it is closed and opened again for a quick start after a crash.
-    pub renewal: Renewal,
+    /// When the writer closes and reopens it, for a quick start after a crash.
+    pub reopen: Reopen,
     /// Open it although acknowledged writes are lost, when it stands at the commit of this number.
     pub accept_loss: Option<u64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache: 64 << 20, renewal: Renewal::default(), accept_loss: None }
+        Self { cache: 64 << 20, reopen: Reopen::default(), accept_loss: None }
     }
 }
 
@@ -102,8 +103,8 @@ pub enum OpenError {
 
 /// The store in a directory of this machine. See the module's documentation.
 pub struct SledStore {
-    /// Closed with the store, so that the files are free even while someone holds on to it.
-    door: Arc<Door>,
+    /// Closed with the store, so that the files are free even while somebody still holds the store.
+    handle: Arc<Handle>,
     /// Taken only when the store is dropped, which ends the writer.
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<thread::JoinHandle<()>>,
@@ -112,7 +113,7 @@ pub struct SledStore {
 
 impl SledStore {
     /// Opens the store in a directory, or makes one there. Blocks while sled reads what was written
-    /// since it was opened last: moments, and at most a few seconds (see [`Renewal`]).
+    /// since it was opened last: moments, and at most a few seconds (see [`Reopen`]).
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Self::open_with(path, clock, Options::default())
     }
@@ -131,9 +132,9 @@ impl SledStore {
             tree.flush()?;
         }
         let metrics = Arc::<StoreMetrics>::default();
-        let door = Arc::new(Door::new(Arc::clone(&tree)));
-        let (jobs, writer) = writer::start(tree, Arc::clone(&door), options.renewal, clock, Arc::clone(&metrics))?;
-        Ok(Self { door, jobs: Some(jobs), writer: Some(writer), metrics })
+        let handle = Arc::new(Handle::new(Arc::clone(&tree)));
+        let (jobs, writer) = writer::start(tree, Arc::clone(&handle), options.reopen, clock, Arc::clone(&metrics))?;
+        Ok(Self { handle, jobs: Some(jobs), writer: Some(writer), metrics })
     }
 
     /// Reads here when it takes few steps, and on a thread that may block when it takes many.
@@ -143,41 +144,41 @@ impl SledStore {
         work: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         if steps <= INLINE {
-            return self.door.read(work).await;
+            return self.handle.read(work).await;
         }
-        let tree = self.door.tree().await?;
+        let tree = self.handle.tree().await?;
         tokio::task::spawn_blocking(move || work(&tree)).await.map_err(unavailable)?
     }
 
     async fn send<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
-        let jobs = self.jobs.as_ref().ok_or_else(|| self.door.reason())?;
-        jobs.send(job).await.map_err(|_| self.door.reason())?;
-        answer.await.map_err(|_| self.door.reason())?
+        let jobs = self.jobs.as_ref().ok_or_else(|| self.handle.reason())?;
+        jobs.send(job).await.map_err(|_| self.handle.reason())?;
+        answer.await.map_err(|_| self.handle.reason())?
     }
 
-    /// Has the writer do something between commits.
-    async fn errand<T: Send + 'static>(
+    /// Has the writer run a task between commits.
+    async fn task<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, answer) = oneshot::channel();
-        let errand = move |writer: &mut Writer| {
+        let task = move |writer: &mut Writer| {
             let _ = sender.send(work(writer));
         };
-        self.send(Job::Errand(Box::new(errand)), answer).await
+        self.send(Job::Task(Box::new(task)), answer).await
     }
 
-    /// Repeats a step until it is done, letting others in between; says how many things went.
-    async fn in_steps(
+    /// Repeats a step of a removal until nothing is left, with commits in between; gives how many things went.
+    async fn remove(
         &self,
-        step: impl Fn(&mut Writer) -> Result<Step, StoreError> + Copy + Send + 'static,
+        step: impl Fn(&Tree, &mut Sweeps) -> Result<Removal, StoreError> + Copy + Send + 'static,
     ) -> Result<u64, StoreError> {
-        let mut gone = 0;
+        let mut all = 0;
         loop {
-            let took = self.errand(step).await?;
-            gone += took.gone;
-            if took.done {
-                return Ok(gone);
+            let (gone, done) = self.task(move |writer| writer.remove(step)).await?;
+            all += gone;
+            if done {
+                return Ok(all);
             }
         }
     }
@@ -202,11 +203,11 @@ impl Store for SledStore {
     }
 
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
-        self.door.read(|tree| read::get(tree, key)).await
+        self.handle.read(|tree| read::get(tree, key)).await
     }
 
     async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
-        self.door.read(|tree| read::lookup(tree, key)).await
+        self.handle.read(|tree| read::lookup(tree, key)).await
     }
 
     async fn resources(
@@ -225,7 +226,7 @@ impl Store for SledStore {
     }
 
     async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
-        self.door.read(|tree| read::count(tree, tenant, resource_type)).await
+        self.handle.read(|tree| read::count(tree, tenant, resource_type)).await
     }
 
     async fn index(
@@ -254,6 +255,12 @@ impl Store for SledStore {
         self.read(steps, move |tree| read::index_count(tree, &range, limit)).await
     }
 
+    async fn index_at(&self, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError> {
+        let range = range.clone();
+        // What is not counted yet is counted first.
+        self.read(usize::MAX, move |tree| read::index_at(tree, &range, offset)).await
+    }
+
     async fn members(
         &self,
         group: &ResourceKey,
@@ -266,14 +273,14 @@ impl Store for SledStore {
     }
 
     async fn is_member(&self, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError> {
-        self.door.read(|tree| read::is_member(tree, group, member)).await
+        self.handle.read(|tree| read::is_member(tree, group, member)).await
     }
 
     async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError> {
         let quick = if members.len() > INLINE {
             None
         } else {
-            self.door.read(|tree| read::groups_of(tree, tenant, members, MEMBERSHIPS)).await?
+            self.handle.read(|tree| read::groups_of(tree, tenant, members, MEMBERSHIPS)).await?
         };
         if let Some(groups) = quick {
             return Ok(groups);
@@ -293,36 +300,36 @@ impl Store for SledStore {
     }
 
     async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError> {
-        self.in_steps(move |writer| sweep::erase(writer, tenant)).await
+        self.remove(move |tree, sweeps| sweep::tenant(tree, sweeps, tenant)).await
     }
 
     async fn export(&self, tenant: Option<TenantId>, sink: Sink<Item>) -> Result<(), StoreError> {
-        self.errand(move |writer| transfer::export(writer.tree(), tenant, sink)).await
+        self.task(move |writer| transfer::export(writer.tree(), tenant, sink)).await
     }
 
     async fn load(&self, items: Vec<Item>) -> Result<(), StoreError> {
         for some in transfer::portions(items) {
-            self.errand(move |writer| transfer::load(writer, &some)).await?;
+            self.task(move |writer| writer.load(&some)).await?;
         }
-        self.errand(Writer::flush).await
+        self.task(Writer::flush).await
     }
 
     async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError> {
-        self.errand(move |writer| check::run(writer, entries, repair, sink)).await
+        self.task(move |writer| check::run(writer, entries, repair, sink)).await
     }
 
     async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
         let tenants = self.read(usize::MAX, read::tenants).await?;
         let mut gone = 0;
         for tenant in tenants {
-            gone += self.in_steps(move |writer| sweep::forget(writer, tenant, before)).await?;
+            gone += self.remove(move |tree, _| sweep::events(tree, tenant, before)).await?;
         }
         Ok(gone)
     }
 
     async fn close(&self) -> Result<(), StoreError> {
         let (sender, answer) = oneshot::channel();
-        self.door.close();
+        self.handle.close();
         self.send(Job::Close(sender), answer).await
     }
 }
@@ -355,9 +362,9 @@ mod tests {
 
         fn place() -> Open {
             let directory = tempfile::tempdir().unwrap();
-            let renewal = Renewal { after: 4000, bound: 8000, quiet: Duration::ZERO };
+            let reopen = Reopen { after: 4000, bound: 8000, quiet: Duration::ZERO };
             Box::new(move |clock| {
-                let options = Options { cache: 1 << 20, renewal, ..Options::default() };
+                let options = Options { cache: 1 << 20, reopen, ..Options::default() };
                 let store: Arc<dyn Store> = Arc::new(SledStore::open_with(directory.path(), clock, options).unwrap());
                 std::future::ready(store).boxed()
             })
@@ -382,7 +389,7 @@ mod tests {
         let store = SledStore::open(directory.path(), Arc::new(ManualClock::default())).unwrap();
         let write = |number| store.commit(commit(&user(number), [put(&user(number))]));
         write(1).await.unwrap();
-        store.door.tree().await.unwrap().disk.set(Habit::Fails);
+        store.handle.tree().await.unwrap().disk.set(Habit::Fails);
         assert!(matches!(write(2).await, Err(StoreError::Unavailable(_))));
         // What is on the disk is known again when it was opened again.
         let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
@@ -412,7 +419,7 @@ mod tests {
         };
         stamp(FORMAT - 1);
         let store = open().unwrap();
-        assert_eq!(store.door.tree().await.unwrap().get(&key::format()).unwrap().unwrap(), FORMAT.to_be_bytes());
+        assert_eq!(store.handle.tree().await.unwrap().get(&key::format()).unwrap().unwrap(), FORMAT.to_be_bytes());
         drop(store);
         stamp(FORMAT + 1);
         assert!(matches!(open(), Err(OpenError::Format { found }) if found == FORMAT + 1));

@@ -264,6 +264,8 @@ pub struct RawMapping {
     /// Attributes that make an account inactive at a time, besides `accountExpires`: `pwdEndTime`, with
     /// `pwdStartTime`, by default; `shadowExpire` may be added. Nothing with an empty list.
     pub ends: Option<Vec<RawEnd>>,
+    /// A filter (RFC 4515): whoever it matches is inactive, such as `(loginShell=*/nologin)`. Nobody without it.
+    pub inactive: Option<String>,
     /// Rules for users.
     #[serde(default)]
     pub user: BTreeMap<String, RawExpression>,
@@ -459,6 +461,8 @@ groups = ["Staff"]
         let raw = parse(Path::new("sync-agent.toml"), SAMPLE).unwrap();
         assert_eq!(raw.mapping.user.len(), 2);
         assert_eq!(raw.source.0[0].page_size.get(), 500);
+        let one = SAMPLE.replace("[target]", "page_size = 1\n\n[target]");
+        assert_eq!(parse(Path::new("sync-agent.toml"), &one).unwrap().source.0[0].page_size.get(), 1);
     }
 
     #[test]
@@ -468,6 +472,11 @@ groups = ["Staff"]
             ("\"nickName\" = \"${givenName}\"", "\"nickName\" = 5", "expected an expression such as \"${mail}\""),
             ("url = \"https://scim.example.test/scim/v2\"\n", "", "the setting \"url\" is missing in [target]"),
             ("[target]", "page_size = \"500\"\n\n[target]", "it says: page_size = \"500\""),
+            ("[target]", "page_size = 0\n\n[target]", "it says: page_size = 0"),
+            ("[target]", "page_size = -1\n\n[target]", "it says: page_size = -1"),
+            ("[target]", "page_size = 4294967296\n\n[target]", "it says: page_size = 4294967296"),
+            ("[target]", "timeout_seconds = 0\n\n[target]", "it says: timeout_seconds = 0"),
+            ("[target]", "pagesize = 5\n\n[target]", "did you mean \"page_size\"?"),
         ] {
             assert!(SAMPLE.contains(old), "{old}");
             let error = parse(Path::new("a.toml"), &SAMPLE.replace(old, new)).unwrap_err().to_string();

@@ -41,7 +41,7 @@ impl Quiet {
             && !outcome.problems.iter().any(|problem| problem.code.blocks());
         let coming = prepared.plan.upcoming.iter().map(|one| one.at);
         let population = &prepared.observation.population;
-        let ends = config.mapping.ends;
+        let ends = config.mapping.account.ends;
         let expires = population.iter().flat_map(|observed| active::turns(observed.entry.attributes(), ends));
         settled.then(|| Self {
             decides: decides(config),

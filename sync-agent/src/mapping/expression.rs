@@ -69,7 +69,7 @@ pub struct Given<'a> {
     /// The time, which decides whether an account has expired.
     pub now: Timestamp,
     /// What ends an account at a time.
-    pub ends: active::Ends,
+    pub account: &'a active::Rules,
 }
 
 impl Expression {
@@ -150,7 +150,7 @@ impl Source {
             "dn" => vec![entry.dn.to_string().into_bytes()],
             "id" => vec![entry.id.to_string().into_bytes()],
             "domain" => domain().into_iter().collect(),
-            "active" => vec![active::is_active(entry.attributes(), given.ends, given.now).to_string().into_bytes()],
+            "active" => vec![given.account.is_active(entry, given.now).to_string().into_bytes()],
             "associateddomain" if entry.attributes().text("associateddomain").is_none() => {
                 domain().into_iter().collect()
             }
@@ -241,7 +241,8 @@ mod tests {
     #[track_caller]
     fn check(alternatives: &[&str], expect: Option<&str>) {
         let entry = entry();
-        let given = Given { entry: &entry, now: Timestamp::from_millis(0), ends: active::Ends::default() };
+        let account = active::Rules::default();
+        let given = Given { entry: &entry, now: Timestamp::from_millis(0), account: &account };
         let expression = Expression::parse(alternatives).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(expression.evaluate(given).as_deref(), expect);
     }
@@ -249,7 +250,8 @@ mod tests {
     #[track_caller]
     fn check_all(alternative: &str, expect: &[&str]) {
         let entry = entry();
-        let given = Given { entry: &entry, now: Timestamp::from_millis(0), ends: active::Ends::default() };
+        let account = active::Rules::default();
+        let given = Given { entry: &entry, now: Timestamp::from_millis(0), account: &account };
         assert_eq!(Expression::parse(&[alternative]).unwrap().evaluate_all(given), expect);
     }
 

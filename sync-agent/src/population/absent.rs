@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Intake, Observed, Taken, names::Name};
+use super::{Intake, Observed, Taken, Unresolved, names::Name};
 use crate::{
     dn::Dn,
     source::{Coverage, Entry, HeldAs, Kind, SourceId},
@@ -30,8 +30,10 @@ pub struct Leaver {
     pub dn: Dn,
     /// Who.
     pub member: SourceId,
-    /// How the group may name the member, before and now.
+    /// How the group may name the member now.
     pub held_as: Vec<HeldAs>,
+    /// The name that the member had before: the group has it until the directory has rewritten it.
+    pub formerly: Vec<HeldAs>,
     /// Under which name the member is known, where this reading did not read it: it may have another by now.
     pub unread: Option<Dn>,
     /// Somebody whom the group still shows, if anybody.
@@ -62,7 +64,7 @@ impl Intake {
     /// Names in groups and references that lead to nobody who will be in the population. `gone_from` is
     /// where the missing stood.
     pub fn open_names(&self, coverage: Coverage, gone_from: &BTreeSet<Dn>) -> OpenNames {
-        let old = self.before.iter().flat_map(|observed| &observed.unresolved).filter_map(|text| Dn::parse(text).ok());
+        let old = self.before.iter().flat_map(|observed| &observed.unresolved).filter_map(Unresolved::dn);
         let old: HashSet<Dn> = old.collect();
         let mut open: BTreeSet<Dn> = self.unresolved(coverage).into_iter().collect();
         let mut fresh: BTreeSet<Dn> = open.iter().filter(|dn| !old.contains(*dn)).cloned().collect();
@@ -79,7 +81,7 @@ impl Intake {
             }
         }
         let unread = self.before.iter().filter(|observed| !self.upserts.contains_key(&observed.entry.id));
-        let kept = unread.flat_map(|observed| &observed.unresolved).filter_map(|text| Dn::parse(text).ok());
+        let kept = unread.flat_map(|observed| &observed.unresolved).filter_map(Unresolved::dn);
         open.extend(kept);
         let compared = !self.before.is_empty();
         let suspicious = open.iter().filter(|dn| {
@@ -140,13 +142,18 @@ impl Intake {
                     None => gone.push((*member, held)),
                 }
             }
-            leavers.extend(gone.into_iter().map(|(member, held)| Leaver {
-                group: *id,
-                dn: entry.dn.clone(),
-                member,
-                unread: if self.upserts.contains_key(&member) { None } else { self.last(member).cloned() },
-                held_as: held.into_iter().map(|(_, held, _)| held).chain(self.as_foreign(member)).collect(),
-                shown: still.clone(),
+            leavers.extend(gone.into_iter().map(|(member, held)| {
+                let (now, formerly): (Vec<_>, Vec<_>) = held.into_iter().partition(|(_, _, now)| *now);
+                let names = |held: Vec<(Name, HeldAs, bool)>| held.into_iter().map(|(_, held, _)| held);
+                Leaver {
+                    group: *id,
+                    dn: entry.dn.clone(),
+                    member,
+                    unread: if self.upserts.contains_key(&member) { None } else { self.last(member).cloned() },
+                    held_as: names(now).chain(self.as_foreign(member)).collect(),
+                    formerly: names(formerly).collect(),
+                    shown: still.clone(),
+                }
             }));
         }
         leavers
@@ -161,7 +168,7 @@ impl Intake {
         for (n, entry) in now.into_iter().chain(before).enumerate() {
             held.push((Name::Dn(entry.dn.clone()), HeldAs::Dn(entry.dn.as_str().to_owned()), n == 0));
             let logins = entry.attributes().texts("uid").filter(|_| n == 0 && by_login && entry.kind == Kind::User);
-            held.extend(logins.map(|uid| (Name::Login(uid.to_owned()), HeldAs::Login(uid.to_owned()), n == 0)));
+            held.extend(logins.map(|uid| (Name::login(uid), HeldAs::Login(uid.to_owned()), n == 0)));
         }
         let mut seen = HashSet::new();
         held.retain(|(name, ..)| seen.insert(name.clone()));

@@ -3,12 +3,16 @@
 //! While a reading runs each name is a number of four bytes and is held once: a million memberships
 //! cost four megabytes and not a hundred. At its end each number becomes an identity, once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
-use super::Observed;
+use super::{Observed, Unresolved};
 use crate::{
     dn::Dn,
-    source::{Entry, Kind, Member, SourceId},
+    source::{Entry, Kind, Member, PassedOver, SourceId},
+    spaces::insignificant_removed,
 };
 
 /// Whom a name means.
@@ -18,17 +22,24 @@ pub(super) enum Meaning {
     One(SourceId),
     /// A login that several people have.
     Several(String, Vec<SourceId>),
-    /// Nobody who was read; in words for people.
-    Nobody(String),
+    /// Nobody who was read.
+    Nobody(Unresolved),
 }
 
 /// A name as a directory writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Name {
     Dn(Dn),
+    /// Without the spaces that do not count.
     Login(String),
     /// What the directory wrote is no DN; kept to be reported.
     Broken(String),
+}
+
+impl Name {
+    pub(super) fn login(uid: &str) -> Self {
+        Self::Login(insignificant_removed(uid).into_owned())
+    }
 }
 
 /// The names of one reading.
@@ -38,7 +49,7 @@ pub(super) struct Names {
     /// Those by which a group holds somebody; the others only refer to a person.
     holding: HashSet<u32>,
     /// What a member is that is neither a user nor a group.
-    others: HashMap<Dn, &'static str>,
+    others: HashMap<Dn, PassedOver>,
     /// Names under which the server found an entry that spells its own in another way.
     aliases: HashMap<Dn, SourceId>,
 }
@@ -48,7 +59,7 @@ impl Names {
     pub(super) fn member(&mut self, member: Member) -> u32 {
         let number = self.number(match member {
             Member::Dn(text) => Dn::parse(&text).map_or(Name::Broken(text), Name::Dn),
-            Member::Uid(uid) => Name::Login(uid),
+            Member::Uid(uid) => Name::login(&uid),
         });
         self.holding.insert(number);
         number
@@ -95,11 +106,11 @@ impl Names {
 
     /// Whether a group holds somebody by this name.
     pub(super) fn holds(&self, dn: &Dn) -> bool {
-        let known = [Name::Dn(dn.clone()), Name::Login(dn.as_str().to_owned())];
+        let known = [Name::Dn(dn.clone()), Name::login(dn.as_str())];
         known.iter().filter_map(|name| self.numbers.get(name)).any(|number| self.holding.contains(number))
     }
 
-    pub(super) fn is_other(&mut self, dn: Dn, what: &'static str) {
+    pub(super) fn is_other(&mut self, dn: Dn, what: PassedOver) {
         self.others.insert(dn, what);
     }
 
@@ -108,7 +119,7 @@ impl Names {
     }
 
     /// The DNs that are none of these. A login that is written like a DN is one too.
-    pub(super) fn unknown(&self, known: &HashSet<&Dn>, logins: &HashSet<&str>) -> Vec<Dn> {
+    pub(super) fn unknown(&self, known: &HashSet<&Dn>, logins: &HashSet<Cow<'_, str>>) -> Vec<Dn> {
         let dn = |name: &Name| match name {
             Name::Dn(dn) => Some(dn.clone()),
             Name::Login(login) if !logins.contains(login.as_str()) => as_dn(login),
@@ -123,18 +134,19 @@ impl Names {
         let by_dn: HashMap<&Dn, SourceId> = entries.values().map(|one| (&one.entry.dn, one.entry.id)).collect();
         let names = std::mem::take(&mut self.numbers);
         let logins = owners(&names, entries);
-        let mut resolved: Vec<_> = (0..names.len()).map(|_| Meaning::Nobody(String::new())).collect();
+        let mut resolved: Vec<_> =
+            (0..names.len()).map(|_| Meaning::Nobody(Unresolved::Malformed(String::new()))).collect();
         let find = |dn: &Dn| {
             let alias = self.aliases.get(dn).filter(|id| entries.contains_key(id));
             by_dn.get(dn).or(alias).copied()
         };
         for (name, number) in &names {
             let meaning = match name {
-                Name::Dn(dn) => find(dn).map_or_else(|| Meaning::Nobody(self.told(dn)), Meaning::One),
-                Name::Broken(text) => Meaning::Nobody(text.clone()),
+                Name::Dn(dn) => find(dn).map_or_else(|| Meaning::Nobody(self.unresolved(dn)), Meaning::One),
+                Name::Broken(text) => Meaning::Nobody(Unresolved::Malformed(text.clone())),
                 Name::Login(login) => match logins.get(login.as_str()) {
                     Some(ids) if ids.len() > 1 => Meaning::Several(login.clone(), ids.iter().copied().collect()),
-                    Some(ids) => ids.first().copied().map_or_else(|| Meaning::Nobody(login.clone()), Meaning::One),
+                    Some(ids) => ids.first().copied().map_or_else(|| nobody(login), Meaning::One),
                     None => as_dn(login).and_then(|dn| find(&dn)).map_or_else(|| nobody(login), Meaning::One),
                 },
             };
@@ -145,21 +157,21 @@ impl Names {
         resolved
     }
 
-    /// A name that leads nowhere, with what it is where that is known.
-    fn told(&self, dn: &Dn) -> String {
+    /// A name that leads to nobody, with what stands there where that is known.
+    fn unresolved(&self, dn: &Dn) -> Unresolved {
         match self.others.get(dn) {
-            Some(what) => format!("{dn} ({what})"),
-            None => dn.to_string(),
+            Some(what) => Unresolved::Other(dn.clone(), *what),
+            None => Unresolved::Dn(dn.clone()),
         }
     }
 }
 
 fn nobody(login: &str) -> Meaning {
-    Meaning::Nobody(format!("{login} (memberUid holds logins, letter by letter, and nobody who was read has this uid)"))
+    Meaning::Nobody(Unresolved::Login(login.to_owned()))
 }
 
 /// The users who have each of the logins that groups name. Letter by letter, as `memberUid` is compared
-/// (RFC 2307 §3, caseExactIA5Match).
+/// (RFC 2307 §3, caseExactIA5Match), but for the spaces that no such comparison counts.
 fn owners<'a>(
     names: &'a HashMap<Name, u32>,
     entries: &BTreeMap<SourceId, Observed>,
@@ -177,7 +189,7 @@ fn owners<'a>(
     let posix = |entry: &Entry| entry.kind == Kind::User && entry.attributes().bytes("objectSid").is_empty();
     for observed in entries.values().filter(|observed| posix(&observed.entry)) {
         for uid in observed.entry.attributes().texts("uid") {
-            if let Some(login) = asked.get(uid) {
+            if let Some(login) = asked.get(insignificant_removed(uid).as_ref()) {
                 owners.entry(login).or_default().insert(observed.entry.id);
             }
         }
@@ -186,6 +198,6 @@ fn owners<'a>(
 }
 
 /// A login that is in truth a DN: some tools fill `memberUid` so.
-fn as_dn(login: &str) -> Option<Dn> {
+pub(super) fn as_dn(login: &str) -> Option<Dn> {
     Dn::parse(login).ok().filter(|_| login.contains('='))
 }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::dn::{self, Dn};
+use crate::{
+    dn::{self, Dn},
+    spaces::insignificant_removed,
+};
 
 /// The identity of an entry: `objectGUID` the way Active Directory's tools print it, or `entryUUID`.
 /// Becomes `externalId`. Renames, moves and changes of case leave it as it is.
@@ -71,18 +74,6 @@ impl Kind {
             }
         }
         kind
-    }
-
-    /// What an entry is that is neither a user nor a group, for people.
-    pub fn other(attributes: &Attributes) -> &'static str {
-        let is = |name: &str| attributes.texts("objectClass").any(|class| class.eq_ignore_ascii_case(name));
-        match () {
-            () if is("computer") => "a computer",
-            () if is("contact") => "a contact",
-            () if is("alias") => "an alias, which is not followed",
-            () if is("foreignSecurityPrincipal") => "a principal of another domain",
-            () => "neither a user nor a group",
-        }
     }
 
     /// The SCIM endpoint of this kind (RFC 7644 §3.2).
@@ -276,10 +267,8 @@ impl Entry {
     /// before, or besides.
     pub fn new(id: SourceId, kind: Kind, dn: Dn, mut attributes: Attributes) -> Self {
         for (name, value) in dn.rdn() {
-            let words =
-                |text: &str| dn::folded(text).split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-            // Directories compare names without regard to how many spaces stand between two words.
-            attributes.put_first(name, |text| dn::folded(text) == value || words(text) == words(value));
+            let counted = insignificant_removed(value);
+            attributes.put_first(name, |text| insignificant_removed(&dn::folded(text)) == counted);
         }
         Self { id, kind, dn, attributes, members: Vec::new(), hides_members: false }
     }

@@ -244,6 +244,11 @@ impl Directory for Forest {
         Ok(sure.then_some(false))
     }
 
+    fn rewrites_names_later(&self, group: &Dn) -> bool {
+        let homes = self.homes_of(Some(group));
+        homes.into_iter().filter_map(|n| self.readers.get(n)).any(|reader| reader.rewrites_names_later(group))
+    }
+
     async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
         let mut all = Vec::new();
         for reader in &mut self.readers {

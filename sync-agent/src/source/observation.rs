@@ -158,6 +158,12 @@ async fn take(
 ) -> Result<(Reading, Vec<(SourceId, Verdict)>), DirectoryError> {
     let mut reading = directory.read(since, &mut |change| intake.take(change)).await?;
     let coverage = reading.coverage;
+    if coverage == Coverage::Changes {
+        let dynamic = intake.dynamic_groups();
+        if !dynamic.is_empty() {
+            directory.again(&dynamic, &mut |change| intake.take(change)).await?;
+        }
+    }
     let missing = intake.missing(coverage);
     let (outside, missing): (BTreeSet<_>, BTreeSet<_>) = missing.into_iter().partition(|id| intake.was_outside(*id));
     if !missing.is_empty() {
@@ -380,7 +386,8 @@ async fn has_left(directory: &mut dyn Directory, leaver: &Leaver) -> Result<bool
         }
     }
     let mut sure = true;
-    for held in &leaver.held_as {
+    let later = directory.rewrites_names_later(&leaver.dn);
+    for held in leaver.held_as.iter().chain(leaver.formerly.iter().filter(|_| later)) {
         match directory.still_has(&leaver.dn, held).await? {
             Some(true) => return Ok(false),
             Some(false) => {}

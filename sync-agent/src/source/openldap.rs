@@ -1,7 +1,7 @@
 //! How OpenLDAP, 389 Directory Server and other LDAP servers write entries: groups of names, POSIX
 //! groups, and an operational attribute for the identity.
 
-use super::{Attributes, Entry, Kind, Member, SourceId, search::RawEntry, shape::Shape};
+use super::{Attributes, Entry, Kind, Member, PassedOver, SourceId, search::RawEntry, shape::Shape};
 use crate::dn::Dn;
 
 /// How such a directory writes entries.
@@ -28,7 +28,7 @@ impl Shape for Named {
     fn attributes(&self, kind: Kind) -> &'static [&'static str] {
         match kind {
             Kind::User => &["uid", "cn", "gidNumber"],
-            Kind::Group => &["cn", "gidNumber", "member", "uniqueMember", "memberUid", "objectClass"],
+            Kind::Group => &["cn", "gidNumber", "member", "uniqueMember", "memberUid", "memberURL", "objectClass"],
         }
     }
 
@@ -54,10 +54,10 @@ impl Shape for Named {
         Some(entry)
     }
 
-    fn passes_over(&self, raw: &RawEntry) -> Option<&'static str> {
+    fn passes_over(&self, raw: &RawEntry) -> Option<PassedOver> {
         // 389 Directory Server puts the identity of the loser into its name.
         let lost = Dn::parse(&raw.dn).is_ok_and(|dn| dn.rdn().any(|(name, _)| name == "nsuniqueid"));
-        lost.then_some("the loser of a replication conflict")
+        lost.then_some(PassedOver::ConflictLoser)
     }
 
     fn by_id(&self, id: SourceId) -> String {

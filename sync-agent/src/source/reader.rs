@@ -11,8 +11,8 @@ use ldap3::Scope;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Trace,
-    Watermark, changes,
+    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, PassedOver, Reading, Sink,
+    SourceId, Trace, Watermark, changes,
     connection::Connection,
     ranges, referral,
     root_dse::RootDse,
@@ -43,7 +43,7 @@ pub struct Reader {
     /// How many references were followed to come here.
     pub(in crate::source) depth: usize,
     /// What was found and is neither a user nor a group, and how often.
-    passed: BTreeMap<&'static str, usize>,
+    passed: BTreeMap<PassedOver, usize>,
     /// Whether a reference was followed: then no watermark of this server covers all that was read.
     pub(in crate::source) followed: bool,
 }
@@ -179,7 +179,7 @@ impl Reader {
             self.read_place(&place, sink).await?;
         }
         for (what, number) in std::mem::take(&mut self.passed) {
-            tracing::info!(number, what, "entries were passed over");
+            tracing::info!(number, %what, "entries were passed over");
         }
         Ok(())
     }
@@ -427,12 +427,12 @@ impl Directory for Reader {
         if let Some(what) = self.shape.passes_over(&raw) {
             return other(what);
         }
-        let Some(kind) = Kind::of(&raw.attributes) else { return other(Kind::other(&raw.attributes)) };
+        let Some(kind) = Kind::of(&raw.attributes) else { return other(PassedOver::of(&raw.attributes)) };
         let settings = self.search_settings(kind);
         // As the server spells it, which is how the bases' own entries are spelt.
         let dn = Dn::parse(&raw.dn).unwrap_or_else(|_| dn.clone());
         if settings.filter.is_some() && settings.bases.iter().any(|base| dn.is_within(base)) {
-            return other("left out by the filter");
+            return other(PassedOver::Filtered);
         }
         raw.attributes.take("objectClass");
         Ok(self.whole(kind, raw).await?.map_or(Outside::Unknown, Outside::Member))
@@ -473,6 +473,12 @@ impl Directory for Reader {
 
     async fn still_has(&mut self, group: &Dn, member: &HeldAs) -> Result<Option<bool>, DirectoryError> {
         self.has_member(group, member).await
+    }
+
+    fn rewrites_names_later(&self, _group: &Dn) -> bool {
+        // The plugin of 389 Directory Server works within the change of the name, and links of Active
+        // Directory are to entries and not to names. The overlay of OpenLDAP comes when it has time.
+        matches!(self.flavour, Flavour::OpenLdap | Flavour::Generic)
     }
 
     async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {

@@ -3,7 +3,7 @@
 
 use ldap3::ldap_escape;
 
-use super::{Entry, Kind, SourceId, active_directory::ActiveDirectory, openldap::Named, search::RawEntry};
+use super::{Entry, Kind, PassedOver, SourceId, active_directory::ActiveDirectory, openldap::Named, search::RawEntry};
 use crate::config::Flavour;
 
 /// What is special to a kind of directory.
@@ -20,9 +20,9 @@ pub trait Shape: Send + Sync {
     fn id(&self, raw: &RawEntry) -> Option<SourceId>;
     /// What a raw entry is; `None` where it has no identity that can be read.
     fn entry(&self, kind: Kind, raw: RawEntry) -> Option<Entry>;
-    /// What an entry is that a search finds as a user or group and that is neither, in words: a trust
-    /// between domains, the loser of a conflict between replicas. `None` for anybody else.
-    fn passes_over(&self, raw: &RawEntry) -> Option<&'static str>;
+    /// What an entry is that a search finds as a user or group and that is neither: a trust between domains,
+    /// the loser of a conflict between replicas. `None` for anybody else.
+    fn passes_over(&self, raw: &RawEntry) -> Option<PassedOver>;
     /// The filter that finds the entry of an identity.
     fn by_id(&self, id: SourceId) -> String;
     /// A search base that names the entry of an identity, where the directory has such a thing.

@@ -21,8 +21,8 @@ use crate::{
 
 const WATERMARK: &str = "watermark";
 
-/// That the population is whole.
-const WHOLE: &str = "population";
+/// That the population is whole, with the number of its form.
+const WHOLE: &str = "population-2";
 
 const SIGHTINGS: &str = "sightings";
 

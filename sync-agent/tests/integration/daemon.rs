@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     agent::TestAgent,
     directory::{Software, TestDirectory},
+    forest::and,
     full::{EVERYTHING, everything, same_groups, same_users},
     proxy::{Fault, Proxy},
     server::TestServer,
@@ -324,6 +325,30 @@ fn a_change_in_active_directory_arrives_by_itself() {
     follows(Software::Samba);
 }
 
+/// A change of somebody's address comes to the target although no cycle is due.
+#[track_caller]
+fn arrives(directory: &TestDirectory, server: &TestServer, login: &str, id: &str) {
+    let mail = || {
+        let all = server.all("Users");
+        all.into_iter().find(|found| found["externalId"] == id).map(|found| found["emails"][0]["value"].clone())
+    };
+    // The first may come while the daemon does not listen yet: a ring that is lost is no change lost.
+    let mut n = 0;
+    until("the change", || {
+        n += 1;
+        let address = format!("new{n}@corp.example.test");
+        directory.change(&["mail", login, &address]);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(10) {
+            if mail() == Some(address.clone().into()) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        false
+    });
+}
+
 #[track_caller]
 fn follows(software: Software) {
     let directory = TestDirectory::start(software);
@@ -333,30 +358,35 @@ fn follows(software: Software) {
     let daemon = Daemon::start(&agent);
     until("a cycle", || status(&agent)["daemon"] == true && cycles(&agent) > 0);
     let user = seed["users"]["u000003"]["id"].as_str().expect("an id").to_owned();
-    let mail = |server: &TestServer| {
-        let all = server.all("Users");
-        all.into_iter().find(|found| found["externalId"] == *user).map(|found| found["emails"][0]["value"].clone())
-    };
-    // The first may come while the daemon does not listen yet: a ring that is lost is no change lost.
-    let mut n = 0;
-    until("the change", || {
-        n += 1;
-        let address = format!("new{n}@corp.example.test");
-        directory.change(&["mail", "u000003", &address]);
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(10) {
-            if mail(&server) == Some(address.clone().into()) {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        false
-    });
+    arrives(&directory, &server, "u000003", &user);
     let explained = agent.run(&["explain", "u000003"]);
     assert!(explained.stdout.contains("In scope: yes"), "{explained:?}");
     let nobody = agent.run(&["explain", "nobody"]);
     assert_eq!(nobody.code, Some(2), "{nobody:?}");
     assert!(agent.run(&["approve"]).stdout.contains("Nothing is held back."));
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends(), Some(0));
+}
+
+/// Two directories, one daemon: each of them wakes it.
+#[test]
+fn a_change_in_either_of_two_sources_arrives_by_itself() {
+    let (ldap, corp) = (TestDirectory::start(Software::OpenLdap), TestDirectory::start(Software::Samba));
+    let seeds = [ldap.fill(6, 1), corp.fill(6, 1)];
+    let server = TestServer::start();
+    // The people of both have the same names.
+    let named = "[mapping.user]\nuserName = \"${dn}\"\n\n[mapping.group]\ndisplayName = \"${dn}\"\n";
+    let agent = TestAgent::new(&ldap, &server, &format!("{}{FOLLOWS}{named}", everything(Software::Samba)));
+    and(&agent, &corp, "[scope]");
+    let daemon = Daemon::start(&agent);
+    until("a cycle", || status(&agent)["daemon"] == true && cycles(&agent) > 0);
+    for (directory, seed, user) in
+        [(&ldap, &seeds[0], "u000003"), (&corp, &seeds[1], "u000004"), (&ldap, &seeds[0], "u000005")]
+    {
+        let id = seed["users"][user]["id"].as_str().expect("an id").to_owned();
+        arrives(directory, &server, user, &id);
+    }
+    assert!(status(&agent)["cycles"].as_array().expect("cycles").iter().skip(1).any(|cycle| cycle["full"] == false));
     daemon.signal("TERM");
     assert_eq!(daemon.ends(), Some(0));
 }

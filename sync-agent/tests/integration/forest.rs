@@ -64,7 +64,7 @@ fn second_domain() -> TestDirectory {
 }
 
 /// A second source, before the scope.
-fn and(agent: &TestAgent, directory: &TestDirectory, scope: &str) {
+pub fn and(agent: &TestAgent, directory: &TestDirectory, scope: &str) {
     std::fs::write(agent.file("password-2"), directory.get("SYNC_PASSWORD")).expect("a file");
     let source = format!(
         r#"[[source]]

@@ -100,10 +100,18 @@ pub(crate) async fn ranges_give_what_they_name(stage: Stage) {
     for (values, mut expect) in table {
         let ascending = range("title", values.clone(), false);
         assert_eq!(stage.store.index(&ascending, None, 99).await.unwrap(), expect, "{values:?}");
+        for place in 0..=expect.len() {
+            let at = stage.store.index_at(&ascending, place as u64).await.unwrap();
+            assert_eq!(at.as_ref(), expect.get(place), "{values:?} {place}");
+        }
         assert_eq!(stage.store.index_count(&ascending, 99).await.unwrap(), expect.len() as u64, "{values:?}");
         expect.reverse();
         let descending = range("title", values.clone(), true);
         assert_eq!(stage.store.index(&descending, None, 99).await.unwrap(), expect, "{values:?} descending");
+        for place in 0..=expect.len() {
+            let at = stage.store.index_at(&descending, place as u64).await.unwrap();
+            assert_eq!(at.as_ref(), expect.get(place), "{values:?} {place} descending");
+        }
     }
     assert_eq!(stage.store.index_count(&range("title", Values::All, false), 3).await.unwrap(), 3);
     assert_eq!(stage.store.index_count(&range("title", Values::All, false), 0).await.unwrap(), 0);

@@ -121,6 +121,30 @@ pub(crate) async fn a_deleted_group_vanishes_at_once(mut stage: Stage) {
     }
 }
 
+/// The edges of a deleted group are removed later, and its id is refused until then.
+pub(crate) async fn an_id_returns_without_the_members_that_it_had(stage: Stage) {
+    let staff = staff(&stage, 2000).await;
+    let again = stage.write(&staff, [Write::Delete(staff.clone()), put(&staff)]).await;
+    assert!(matches!(again, Err(StoreError::Conflict(key)) if key == staff));
+    assert_eq!(stage.header(&staff).await.unwrap().members, 2000, "what is refused changes nothing");
+    stage.write(&staff, [Write::Delete(staff.clone())]).await.unwrap();
+    loop {
+        match stage.write(&staff, [put(&staff)]).await {
+            Ok(done) => {
+                assert_eq!(done.header.unwrap().members, 0);
+                break;
+            }
+            Err(error) => assert!(matches!(error, StoreError::Conflict(_)), "{error}"),
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stage.members(&staff).await, []);
+    assert_eq!(stage.groups(&user(1)).await, []);
+    stage.join(&staff, &user(1)).await;
+    assert_eq!(stage.members(&staff).await, [user(1).id]);
+    assert_eq!(stage.check(false).await, Vec::<String>::new());
+}
+
 pub(crate) async fn members_come_in_pages(stage: Stage) {
     let staff = staff(&stage, 600).await;
     let mut read: Vec<Reference> = Vec::new();

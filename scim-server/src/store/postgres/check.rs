@@ -27,21 +27,21 @@ use std::{
 
 use super::{
     connections::Connections,
-    draft::{Held, index_key},
-    gather::{column, unsigned},
     pipeline::columns,
+    prefetch::{column, unsigned},
     read::event,
-    save::signed,
+    scan::{PAGE, Scan},
     statement,
-    walk::{PAGE, Walk},
+    write::signed,
 };
 use crate::store::{
     EntriesOf, Finding, IndexKey, IndexValue, Record, ResourceId, ResourceKey, Sink, StoreError, TenantId,
+    decide::{Entries, index_key},
 };
 
 /// How a tenant is checked.
 pub(super) struct Check {
-    walk: Walk,
+    scan: Scan,
     entries: EntriesOf,
     repair: bool,
     sink: Sink<Finding>,
@@ -57,14 +57,14 @@ pub(super) async fn run(
     repair: bool,
     sink: Sink<Finding>,
 ) -> Result<Option<Sink<Finding>>, StoreError> {
-    let walk = if repair { Walk::alone(connections, tenant).await } else { Walk::snapshot(connections, tenant).await };
-    let mut check = Check { walk: walk?, entries, repair, sink, ended: false };
+    let scan = if repair { Scan::alone(connections, tenant).await } else { Scan::snapshot(connections, tenant).await };
+    let mut check = Check { scan: scan?, entries, repair, sink, ended: false };
     check.edges().await?;
     check.resources().await?;
     check.counts().await?;
     check.strays().await?;
     check.events().await?;
-    check.walk.end().await?;
+    check.scan.end().await?;
     Ok((!check.ended).then_some(check.sink))
 }
 
@@ -85,7 +85,7 @@ impl Check {
     async fn edges(&mut self) -> Result<(), StoreError> {
         let mut last = None;
         loop {
-            let page = self.walk.edges(last).await?;
+            let page = self.scan.edges(last).await?;
             let Some(edge) = page.last() else { return Ok(()) };
             last = Some((edge.group.id, edge.member.id));
             for edge in page {
@@ -93,9 +93,9 @@ impl Check {
                 if awaits_sweep || (edge.group_exists && edge.member_exists) {
                     continue;
                 }
-                let (tenant, group, member) = (self.walk.tenant, edge.group.id, edge.member.id);
+                let (tenant, group, member) = (self.scan.tenant, edge.group.id, edge.member.id);
                 if self.fault("edge-dangling", format!("{tenant}: {member} in {group}, one of which does not exist")) {
-                    self.walk.leave(&edge).await?;
+                    self.scan.leave(&edge).await?;
                 }
             }
         }
@@ -104,15 +104,15 @@ impl Check {
     async fn resources(&mut self) -> Result<(), StoreError> {
         let mut last = None;
         while !self.ended {
-            let page = self.walk.resources(last.as_ref()).await?;
+            let page = self.scan.resources(last.as_ref()).await?;
             let Some((key, ..)) = page.last() else { break };
             last = Some(key.clone());
             let ids = page.iter().map(|(key, ..)| key.id.0).collect();
-            let members: HashMap<ResourceId, i64> = self.walk.members(ids).await?.into_iter().collect();
-            for (key, record, held) in page {
+            let members: HashMap<ResourceId, i64> = self.scan.members(ids).await?.into_iter().collect();
+            for (key, record, entries) in page {
                 let members = unsigned(members.get(&key.id).copied().unwrap_or(0))?;
                 self.resource(&key, &record, members).await?;
-                self.held(&key, &record, held).await?;
+                self.entries(&key, &record, entries).await?;
             }
         }
         Ok(())
@@ -133,27 +133,27 @@ impl Check {
                 vec![header.last_modified.as_millis()],
                 vec![signed(members)?],
             ];
-            self.walk.change(statement::TOUCH, columns).await?;
+            self.scan.change(statement::TOUCH, columns).await?;
         }
         Ok(())
     }
 
     /// Whether the index has the entries that a document asks for, and no others.
-    async fn held(&mut self, key: &ResourceKey, record: &Record, held: Held) -> Result<(), StoreError> {
+    async fn entries(&mut self, key: &ResourceKey, record: &Record, entries: Entries) -> Result<(), StoreError> {
         let Ok(wanted) = (self.entries)(key, record) else {
             self.tell("document-unreadable", name(key), false);
             return Ok(());
         };
-        let wanted: Held =
+        let wanted: Entries =
             wanted.into_iter().map(|entry| ((entry.key.attribute, entry.key.value), entry.unique)).collect();
-        for (attribute, value) in held.keys().filter(|place| !wanted.contains_key(*place)) {
+        for (attribute, value) in entries.keys().filter(|place| !wanted.contains_key(*place)) {
             if self.fault("index-stale", format!("{}: {attribute}", name(key))) {
                 self.unindex(&index_key(key, attribute.clone(), value.clone()), key.id).await?;
             }
         }
         for ((attribute, value), unique) in wanted {
             let place = index_key(key, attribute.clone(), value.clone());
-            let found = held.get(&(attribute, value)).copied();
+            let found = entries.get(&(attribute, value)).copied();
             if found == Some(unique) {
                 continue;
             }
@@ -178,44 +178,44 @@ impl Check {
     async fn owner(&mut self, place: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
         let IndexKey { tenant, resource_type, attribute, value } = place;
         let rows =
-            self.walk.query(statement::LOOKUP, &[&tenant.0, &resource_type.as_str(), &&**attribute, &value.0]).await?;
+            self.scan.query(statement::LOOKUP, &[&tenant.0, &resource_type.as_str(), &&**attribute, &value.0]).await?;
         rows.first().map(|row| column(row, 0).map(ResourceId)).transpose()
     }
 
     async fn enter(&mut self, place: &IndexKey, id: ResourceId, unique: bool) -> Result<(), StoreError> {
         let mut columns = columns_of(place);
         columns.extend(columns![vec![id.0], vec![unique]]);
-        self.walk.change(statement::INDEX, columns).await
+        self.scan.change(statement::INDEX, columns).await
     }
 
     async fn unindex(&mut self, place: &IndexKey, id: ResourceId) -> Result<(), StoreError> {
         let mut columns = columns_of(place);
         columns.extend(columns![vec![id.0]]);
-        self.walk.change(statement::UNINDEX, columns).await
+        self.scan.change(statement::UNINDEX, columns).await
     }
 
     async fn counts(&mut self) -> Result<(), StoreError> {
-        let tenant = self.walk.tenant;
+        let tenant = self.scan.tenant;
         let mut numbers: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-        for row in self.walk.query(statement::COUNTED_RESOURCES, &[&tenant.0]).await? {
+        for row in self.scan.query(statement::COUNTED_RESOURCES, &[&tenant.0]).await? {
             numbers.entry(column(&row, 0)?).or_default().0 = column(&row, 1)?;
         }
-        for row in self.walk.query(statement::ALL_COUNTS, &[&tenant.0]).await? {
+        for row in self.scan.query(statement::ALL_COUNTS, &[&tenant.0]).await? {
             numbers.entry(column(&row, 0)?).or_default().1 = column(&row, 1)?;
         }
         for (resource_type, (there, counted)) in numbers.into_iter().filter(|(_, (there, counted))| there != counted) {
             let detail = format!("{tenant}: there are {there} of type {resource_type}, not {counted}");
             if self.fault("count-wrong", detail) {
-                self.walk.query(statement::SET_COUNT, &[&tenant.0, &resource_type, &there]).await?;
+                self.scan.query(statement::SET_COUNT, &[&tenant.0, &resource_type, &there]).await?;
             }
         }
         Ok(())
     }
 
     async fn strays(&mut self) -> Result<(), StoreError> {
-        let tenant = self.walk.tenant;
+        let tenant = self.scan.tenant;
         loop {
-            let rows = self.walk.query(statement::STRAY_ENTRIES, &[&tenant.0, &PAGE]).await?;
+            let rows = self.scan.query(statement::STRAY_ENTRIES, &[&tenant.0, &PAGE]).await?;
             let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
             for row in &rows {
                 let place = IndexKey {
@@ -238,10 +238,10 @@ impl Check {
     }
 
     async fn events(&mut self) -> Result<(), StoreError> {
-        let tenant = self.walk.tenant;
+        let tenant = self.scan.tenant;
         let mut last: Option<(i64, i64)> = None;
         loop {
-            let page = self.walk.events(last.map_or(-1, |(sequence, _)| sequence)).await?;
+            let page = self.scan.events(last.map_or(-1, |(sequence, _)| sequence)).await?;
             if page.is_empty() || self.ended {
                 break;
             }
@@ -260,12 +260,12 @@ impl Check {
             }
         }
         let Some((sequence, at)) = last else { return Ok(()) };
-        let rows = self.walk.query(statement::SEQUENCE, &[&tenant.0]).await?;
+        let rows = self.scan.query(statement::SEQUENCE, &[&tenant.0]).await?;
         let given: i64 = rows.first().map_or(Ok(0), |row| column(row, 0))?;
         if given < sequence {
             let detail = format!("{tenant}: the last event is {sequence}, but the next would not be behind it");
             if self.fault("sequence-wrong", detail) {
-                self.walk.change(statement::SAVE_LOGS, columns![vec![tenant.0], vec![sequence], vec![at]]).await?;
+                self.scan.change(statement::SAVE_LOGS, columns![vec![tenant.0], vec![sequence], vec![at]]).await?;
             }
         } else if given > sequence {
             self.tell("event-missing", format!("{tenant}: events {} to {given}", sequence + 1), false);

@@ -32,7 +32,7 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{fault::unavailable, refusal::refused};
+use super::{connect_error::refused, error::unavailable};
 use crate::{
     metrics::StoreMetrics,
     store::{StoreError, TenantId},
@@ -71,8 +71,8 @@ impl DerefMut for Connection {
 pub(super) enum Turn {
     /// One statement for a tenant. It waits for others of the tenant, and for those that read.
     Read(TenantId),
-    /// A walk over everything. It waits, as long as that takes, for other walks.
-    Walk,
+    /// A walk over everything. It waits, as long as that takes, for other scans.
+    Scan,
     /// A transaction that writes. It waits for no turn: a part of the pool is never given to others.
     Write,
 }
@@ -81,10 +81,10 @@ pub(super) enum Turn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Parts {
     all: usize,
-    /// For all that only reads, walks among it; the rest is left to those that write.
+    /// For all that only reads, scans among it; the rest is left to those that write.
     reads: usize,
     reads_of_a_tenant: usize,
-    walks: usize,
+    scans: usize,
 }
 
 impl Parts {
@@ -94,7 +94,7 @@ impl Parts {
         let all = all.max(2);
         let reads = (all - (all / 4).max(1)).max(2);
         let reads_of_a_tenant = (reads - reads / 4).min(reads - 1);
-        Self { all, reads, reads_of_a_tenant, walks: (all / 4).max(1) }
+        Self { all, reads, reads_of_a_tenant, scans: (all / 4).max(1) }
     }
 }
 
@@ -138,7 +138,7 @@ pub(super) struct Connections {
     pool: Pool,
     reads: Arc<Semaphore>,
     reads_of_tenants: Turns,
-    walks: Arc<Semaphore>,
+    scans: Arc<Semaphore>,
     /// How many wait for a turn.
     waiting: Arc<()>,
     away: AtomicBool,
@@ -167,7 +167,7 @@ impl Connections {
             pool,
             reads: Arc::new(Semaphore::new(parts.reads)),
             reads_of_tenants: Turns::of_each(parts.reads_of_a_tenant),
-            walks: Arc::new(Semaphore::new(parts.walks)),
+            scans: Arc::new(Semaphore::new(parts.scans)),
             waiting: Arc::new(()),
             away: AtomicBool::new(false),
             metrics,
@@ -213,7 +213,7 @@ impl Connections {
         let reads = || Arc::clone(&self.reads).acquire_owned();
         let (first, within) = match turn {
             Turn::Write => return Ok([None, None]),
-            Turn::Walk => (Arc::clone(&self.walks), Duration::MAX),
+            Turn::Scan => (Arc::clone(&self.scans), Duration::MAX),
             Turn::Read(tenant) => (self.reads_of_tenants.of(tenant), PATIENCE),
         };
         let both = async { Ok::<_, AcquireError>([Some(first.acquire_owned().await?), Some(reads().await?)]) };
@@ -336,13 +336,13 @@ mod tests {
     fn a_part_of_every_pool_is_left_to_each_kind_of_work() {
         for all in 0..200 {
             let parts = Parts::of(all);
-            let Parts { all, reads, reads_of_a_tenant, walks } = parts;
+            let Parts { all, reads, reads_of_a_tenant, scans } = parts;
             assert!(
-                (reads < all || all == 2) && (1..reads).contains(&reads_of_a_tenant) && (1..reads).contains(&walks),
+                (reads < all || all == 2) && (1..reads).contains(&reads_of_a_tenant) && (1..reads).contains(&scans),
                 "{parts:?}"
             );
         }
-        assert_eq!(Parts::of(16), Parts { all: 16, reads: 12, reads_of_a_tenant: 9, walks: 4 });
+        assert_eq!(Parts::of(16), Parts { all: 16, reads: 12, reads_of_a_tenant: 9, scans: 4 });
     }
 
     #[tokio::test]
@@ -350,7 +350,7 @@ mod tests {
         let connections =
             Connections::new(&Options { connections: 8, ..Options::new(shared().schema()) }, Arc::default());
         let connections = connections.unwrap();
-        let Parts { all, reads, reads_of_a_tenant, walks } = Parts::of(8);
+        let Parts { all, reads, reads_of_a_tenant, scans } = Parts::of(8);
         let mut held = Vec::new();
         for _ in 0..reads_of_a_tenant {
             held.push(connections.get(Turn::Read(tenant(1))).await.unwrap());
@@ -364,7 +364,7 @@ mod tests {
         // When all who read have theirs, those who write find some.
         let mut other = Box::pin(connections.get(Turn::Read(tenant(3))));
         assert!(other.as_mut().now_or_never().is_none());
-        assert!(connections.get(Turn::Walk).now_or_never().is_none());
+        assert!(connections.get(Turn::Scan).now_or_never().is_none());
         for _ in reads..all {
             held.push(connections.get(Turn::Write).await.unwrap());
         }
@@ -373,10 +373,10 @@ mod tests {
         other.await.unwrap();
         next.await.unwrap();
         drop(held);
-        for _ in 0..walks {
-            let walk = connections.get(Turn::Walk).await.unwrap();
+        for _ in 0..scans {
+            let scan = connections.get(Turn::Scan).await.unwrap();
             assert!(connections.get(Turn::Read(tenant(1))).await.is_ok());
-            drop(walk);
+            drop(scan);
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 
 use super::{
     connections::Connection,
-    fault::{Fault, unavailable},
+    error::{Error, unavailable},
 };
 use crate::store::StoreError;
 
@@ -36,7 +36,7 @@ pub(super) async fn current(connection: &Connection) -> Result<i64, StoreError> 
     match connection.query_opt("SELECT max(number) FROM schema_migration", &[]).await {
         Ok(row) => Ok(row.and_then(|row| row.get(0)).unwrap_or(0)),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(0),
-        Err(error) => Err(Fault::from(error).into()),
+        Err(error) => Err(Error::from(error).into()),
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> Result
     loop {
         match attempt(connection, now).await {
             Ok(applied) => return Ok(applied),
-            Err(Fault::Contended(why)) if failed < TRIES => {
+            Err(Error::Contended(why)) if failed < TRIES => {
                 failed += 1;
                 tracing::debug!(why, "another process changes the schema, too");
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -58,16 +58,16 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> Result
 
 /// Two processes may also meet in `CREATE TABLE IF NOT EXISTS`, before there is a row to hold: then one
 /// of them is told that the table exists, or a part of it.
-fn met(error: tokio_postgres::Error) -> Fault {
+fn met(error: tokio_postgres::Error) -> Error {
     match error.code() {
         Some(code) if [SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT].contains(code) => {
-            Fault::Contended(error.to_string())
+            Error::Contended(error.to_string())
         }
         _ => error.into(),
     }
 }
 
-async fn attempt(connection: &mut Connection, now: Timestamp) -> Result<Vec<&'static str>, Fault> {
+async fn attempt(connection: &mut Connection, now: Timestamp) -> Result<Vec<&'static str>, Error> {
     connection.batch_execute(LEDGER).await.map_err(met)?;
     let transaction = connection.transaction().await?;
     transaction.query("SELECT only_row FROM schema_lock FOR UPDATE", &[]).await?;

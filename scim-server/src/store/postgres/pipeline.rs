@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures_util::future::join_all;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{connections::Connection, fault::Fault};
+use super::{connections::Connection, error::Error};
 
 /// A parameter that a statement owns.
 pub(super) type Parameter = Box<dyn ToSql + Sync + Send>;
@@ -30,7 +30,7 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, tokio_postgres::E
 ///
 /// A statement that fails in a transaction makes all behind it fail, `COMMIT` included: so a pipeline
 /// that ends in `COMMIT` is done whole or not at all.
-pub(super) async fn run(connection: &Connection, steps: &[Step]) -> Result<Vec<Vec<Row>>, Fault> {
+pub(super) async fn run(connection: &Connection, steps: &[Step]) -> Result<Vec<Vec<Row>>, Error> {
     let mut prepared = Vec::with_capacity(steps.len());
     for step in steps {
         prepared.push(match step {

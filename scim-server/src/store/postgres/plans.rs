@@ -29,7 +29,7 @@ const FILL: &str = "
         (SELECT id FROM resource WHERE resource_type = 'Group') AS g,
         (SELECT tenant, id FROM resource WHERE resource_type = 'User' LIMIT 50) AS r ON CONFLICT DO NOTHING;
     INSERT INTO event SELECT '00000000-0000-0000-0000-0000000000aa', n, '{}' FROM generate_series(1, 30000) AS n;
-    INSERT INTO dissolved_group SELECT gen_random_uuid(), gen_random_uuid() FROM generate_series(1, 1000);
+    INSERT INTO dissolved_group SELECT gen_random_uuid(), gen_random_uuid() FROM generate_series(1, 30000);
     ANALYZE";
 
 /// The statements, and the indexes that their plans name, each once.
@@ -41,6 +41,7 @@ const PINNED: &[(&str, &[&str])] = &[
     (s::OWNERS, &["index_entry_pkey"]),
     (s::EDGES, &["member_by_member"]),
     (s::LEAVING, &["member_by_member", "resource_pkey"]),
+    (s::BEING_SWEPT, &["dissolved_group_pkey"]),
     (s::TOUCH, &["resource_pkey"]),
     (s::DELETE, &["resource_pkey"]),
     (s::UNINDEX, &["index_entry_by_resource"]),

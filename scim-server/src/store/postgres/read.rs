@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::{
     connections::{Connection, Connections, Turn},
-    fault::{Fault, damaged},
-    gather::{column, header, unsigned},
+    error::{Error, damaged},
+    prefetch::{column, header, unsigned},
     range::{Instants, Places, next},
     statement,
 };
@@ -54,8 +54,8 @@ impl Reader {
             let connection = self.0.get(Turn::Read(tenant)).await?;
             match rows(&connection, sql, parameters, &make).await {
                 Ok(rows) => return Ok(rows),
-                Err(Fault::Lost(_)) if tries < TRIES => connection.discard(),
-                Err(Fault::Contended(_)) if tries < TRIES => {}
+                Err(Error::Lost(_)) if tries < TRIES => connection.discard(),
+                Err(Error::Contended(_)) if tries < TRIES => {}
                 Err(fault) => return Err(fault.into()),
             }
         }
@@ -115,14 +115,28 @@ impl Reader {
         after: Option<&Position>,
         limit: usize,
     ) -> Result<Vec<Position>, StoreError> {
+        self.positions(range, after, limit as u64, 0).await
+    }
+
+    pub async fn index_at(&self, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError> {
+        Ok(self.positions(range, None, 1, offset).await?.pop())
+    }
+
+    async fn positions(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: u64,
+        offset: u64,
+    ) -> Result<Vec<Position>, StoreError> {
+        let (limit, offset) = (bounded(limit), bounded(offset));
+        let bounds: [&(dyn ToSql + Sync); 2] = [&limit, &offset];
         if *range.attribute == *LAST_MODIFIED {
             let sql = if range.descending { statement::MODIFIED_POSITIONS_DOWN } else { statement::MODIFIED_POSITIONS };
-            return self
-                .modified(sql, range, after, &[&bounded(limit as u64)], |row| instant_position(row, 0, 1))
-                .await;
+            return self.modified(sql, range, after, &bounds, |row| instant_position(row, 0, 1)).await;
         }
         let sql = if range.descending { statement::POSITIONS_DOWN } else { statement::POSITIONS };
-        self.places(sql, range, after, &[&bounded(limit as u64)], |row| position(row, 0)).await
+        self.places(sql, range, after, &bounds, |row| position(row, 0)).await
     }
 
     pub async fn indexed(
@@ -257,7 +271,7 @@ pub(super) async fn rows<T>(
     sql: &'static str,
     parameters: &[&(dyn ToSql + Sync)],
     make: impl Fn(&Row) -> Result<T, StoreError>,
-) -> Result<Vec<T>, Fault> {
+) -> Result<Vec<T>, Error> {
     let statement = connection.prepare_cached(sql).await?;
     let mut rows = pin!(connection.query_raw(&statement, parameters.iter().copied()).await?);
     let mut made = Vec::new();

@@ -71,6 +71,11 @@ pub(super) const EDGES: &str = "SELECT m.tenant, m.group_id, m.member_id, m.grou
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (tenant, group_id, member_id) \
     JOIN member AS m ON m.tenant = w.tenant AND m.group_id = w.group_id AND m.member_id = w.member_id";
 
+/// Deleted groups whose edges are not swept yet.
+pub(super) const BEING_SWEPT: &str = "SELECT d.tenant, d.group_id \
+    FROM unnest($1::uuid[], $2::uuid[]) AS w (tenant, group_id) \
+    JOIN dissolved_group AS d ON d.tenant = w.tenant AND d.group_id = w.group_id";
+
 /// The edges of members that are about to go, and how their groups stand (nulls when one is gone).
 pub(super) const LEAVING: &str = "SELECT m.tenant, m.group_id, m.member_id, m.group_type, m.member_type, \
     r.version, r.created, r.last_modified, r.members \
@@ -158,23 +163,25 @@ pub(super) const RESOURCES_BEFORE: &str = records_within!(
     FROM resource WHERE tenant = $1 AND resource_type = $2 AND id < $3 ORDER BY id DESC LIMIT $4"
 );
 
+// The ids that are passed over are read from the index alone.
 pub(super) const RESOURCES_AT: &str = records_within!(
     "$5",
     "version, created, last_modified, members, display, visible, hidden, id",
     "id",
     "SELECT version, created, last_modified, members, display, visible, hidden, id \
-    FROM resource WHERE tenant = $1 AND resource_type = $2 ORDER BY id OFFSET $3 LIMIT $4"
+    FROM resource WHERE tenant = $1 AND resource_type = $2 AND id >= (SELECT id FROM resource \
+    WHERE tenant = $1 AND resource_type = $2 ORDER BY id OFFSET $3 LIMIT 1) ORDER BY id LIMIT $4"
 );
 
 pub(super) const COUNT: &str = "SELECT resources FROM resource_count WHERE tenant = $1 AND resource_type = $2";
 
 pub(super) const POSITIONS: &str = "SELECT value, id FROM index_entry \
     WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
-    ORDER BY value, id LIMIT $8";
+    ORDER BY value, id LIMIT $8 OFFSET $9";
 
 pub(super) const POSITIONS_DOWN: &str = "SELECT value, id FROM index_entry \
     WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
-    ORDER BY value DESC, id DESC LIMIT $8";
+    ORDER BY value DESC, id DESC LIMIT $8 OFFSET $9";
 
 pub(super) const INDEXED: &str = records_within!(
     "$9",
@@ -223,12 +230,12 @@ pub(super) const MODIFIED_DOWN: &str = records_within!(
 
 pub(super) const MODIFIED_POSITIONS: &str = "SELECT last_modified, id FROM resource \
     WHERE tenant = $1 AND resource_type = $2 \
-    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) ORDER BY last_modified, id LIMIT $7";
+    AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) ORDER BY last_modified, id LIMIT $7 OFFSET $8";
 
 pub(super) const MODIFIED_POSITIONS_DOWN: &str = "SELECT last_modified, id FROM resource \
     WHERE tenant = $1 AND resource_type = $2 \
     AND (last_modified, id) >= ($3, $4) AND (last_modified, id) <= ($5, $6) \
-    ORDER BY last_modified DESC, id DESC LIMIT $7";
+    ORDER BY last_modified DESC, id DESC LIMIT $7 OFFSET $8";
 
 pub(super) const MODIFIED_COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM resource \
     WHERE tenant = $1 AND resource_type = $2 \
@@ -298,7 +305,7 @@ pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE tenant = $1
 
 // Walks over everything, for exports and checks: pages behind a key.
 
-pub(super) const WALK_RESOURCES: &str = records_within!(
+pub(super) const SCAN_RESOURCES: &str = records_within!(
     "$5",
     "version, created, last_modified, members, display, visible, hidden, id, resource_type",
     "resource_type, id",
@@ -307,7 +314,7 @@ pub(super) const WALK_RESOURCES: &str = records_within!(
     ORDER BY resource_type, id LIMIT $4"
 );
 
-pub(super) const WALK_EDGES: &str = "SELECT m.group_id, m.member_id, m.group_type, m.member_type, \
+pub(super) const SCAN_EDGES: &str = "SELECT m.group_id, m.member_id, m.group_type, m.member_type, \
     EXISTS (SELECT 1 FROM resource AS g WHERE g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id), \
     EXISTS (SELECT 1 FROM resource AS r WHERE r.tenant = m.tenant AND r.resource_type = m.member_type AND r.id = m.member_id), \
     EXISTS (SELECT 1 FROM dissolved_group AS d WHERE d.tenant = m.tenant AND d.group_id = m.group_id) \

@@ -7,8 +7,8 @@ use tokio_postgres::types::ToSql;
 
 use super::{
     connections::Turn,
-    fault::Fault,
-    gather::column,
+    error::Error,
+    prefetch::column,
     read::{Reader, event},
     statement,
 };
@@ -89,10 +89,10 @@ async fn run(reader: &Reader, sql: &'static str, parameters: &[&(dyn ToSql + Syn
         tries += 1;
         let connection = reader.0.get(Turn::Write).await?;
         let outcome = async { connection.execute(&connection.prepare_cached(sql).await?, parameters).await }.await;
-        match outcome.map_err(Fault::from) {
+        match outcome.map_err(Error::from) {
             Ok(rows) => return Ok(rows),
-            Err(Fault::Lost(_)) if tries < TRIES => connection.discard(),
-            Err(Fault::Contended(_)) if tries < TRIES => {}
+            Err(Error::Lost(_)) if tries < TRIES => connection.discard(),
+            Err(Error::Contended(_)) if tries < TRIES => {}
             Err(fault) => return Err(fault.into()),
         }
     }

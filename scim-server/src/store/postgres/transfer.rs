@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{connections::Connections, draft::index_key, read::event, walk::Walk};
-use crate::store::{IndexEntry, Item, ResourceKey, Sink, StoreError, TenantId};
+use super::{connections::Connections, read::event, scan::Scan};
+use crate::store::{IndexEntry, Item, ResourceKey, Sink, StoreError, TenantId, decide::index_key};
 
 /// How many members go into one item.
 const MEMBERS: usize = 1000;
@@ -17,27 +17,27 @@ pub(super) async fn export(
     tenant: Option<TenantId>,
     mut sink: Sink<Item>,
 ) -> Result<(), StoreError> {
-    let mut walk = Walk::snapshot(connections, tenant.unwrap_or(TenantId::SYSTEM)).await?;
+    let mut scan = Scan::snapshot(connections, tenant.unwrap_or(TenantId::SYSTEM)).await?;
     let tenants = match tenant {
         Some(tenant) => vec![tenant],
-        None => walk.tenants().await?,
+        None => scan.tenants().await?,
     };
     for tenant in tenants {
-        walk.turn_to(tenant);
-        let finished = resources(&mut walk, &mut sink).await?
-            && members(&mut walk, &mut sink).await?
-            && events(&mut walk, &mut sink).await?;
+        scan.turn_to(tenant);
+        let finished = resources(&mut scan, &mut sink).await?
+            && members(&mut scan, &mut sink).await?
+            && events(&mut scan, &mut sink).await?;
         if !finished {
             break;
         }
     }
-    walk.end().await
+    scan.end().await
 }
 
-async fn resources(walk: &mut Walk, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+async fn resources(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = None;
     loop {
-        let page = walk.resources(last.as_ref()).await?;
+        let page = scan.resources(last.as_ref()).await?;
         let Some((key, ..)) = page.last() else { return Ok(true) };
         last = Some(key.clone());
         for (key, record, entries) in page {
@@ -54,11 +54,11 @@ async fn resources(walk: &mut Walk, sink: &mut Sink<Item>) -> Result<bool, Store
     }
 }
 
-async fn members(walk: &mut Walk, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+async fn members(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = None;
     let mut open: Option<(ResourceKey, Vec<ResourceKey>)> = None;
     loop {
-        let page = walk.edges(last).await?;
+        let page = scan.edges(last).await?;
         let Some(edge) = page.last() else { break };
         last = Some((edge.group.id, edge.member.id));
         // The edges of a deleted group are still there for a while.
@@ -78,14 +78,14 @@ async fn members(walk: &mut Walk, sink: &mut Sink<Item>) -> Result<bool, StoreEr
     Ok(open.is_none_or(|(group, members)| sink(Item::Members(group, members))))
 }
 
-async fn events(walk: &mut Walk, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+async fn events(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = -1;
     loop {
-        let page = walk.events(last).await?;
+        let page = scan.events(last).await?;
         let Some((sequence, _)) = page.last() else { return Ok(true) };
         last = *sequence;
         for (_, document) in page {
-            if !sink(Item::Event(walk.tenant, event(&document)?)) {
+            if !sink(Item::Event(scan.tenant, event(&document)?)) {
                 return Ok(false);
             }
         }

@@ -170,7 +170,8 @@ mod tests {
         store::{
             Commit, Finding, Item, Record, ResourceKey, Store, Write,
             contract::{TENANT, body, commit, entries_of, entry, group, id, join, user},
-            sled::{Options, SledStore, draft::modified, record},
+            decide::Entries,
+            sled::{Options, SledStore, key::modified, record},
         },
     };
 
@@ -278,7 +279,7 @@ mod tests {
         check(|batch| batch.put(key::resource(&user(1)), b"?".to_vec()), &["record-unreadable"]);
         let twin = Record { body: body("User", "userName=user2 title~clerk"), ..Record::default() };
         check(
-            |batch| batch.put(key::resource(&user(1)), record::encode(&twin, &[])),
+            |batch| batch.put(key::resource(&user(1)), record::encode(&twin, &Entries::new())),
             &["index-missing", "unique-twice", "index-stray", "index-stray"],
         );
     }

@@ -13,7 +13,7 @@ use std::{
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use super::{Damage, OpenError, Options, Renewal, SledStore};
+use super::{Damage, OpenError, Options, Reopen, SledStore};
 use crate::{
     clock::ManualClock,
     store::{
@@ -27,8 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn open(path: &Path) -> Result<SledStore, OpenError> {
     // Opened anew only when it is closed.
-    let renewal = Renewal { after: u64::MAX, bound: u64::MAX, quiet: Duration::from_secs(3600) };
-    let options = Options { cache: 1 << 20, renewal, accept_loss: None };
+    let reopen = Reopen { after: u64::MAX, bound: u64::MAX, quiet: Duration::from_secs(3600) };
+    let options = Options { cache: 1 << 20, reopen, accept_loss: None };
     SledStore::open_with(path, Arc::new(ManualClock::default()), options)
 }
 
@@ -229,7 +229,7 @@ async fn a_check_compares_while_the_store_is_open() {
     }
     assert_eq!(check(&store).await, None);
     // As if the tree had lost a batch: the journal knows of one more.
-    store.door.tree().await.unwrap().intend_nothing();
+    store.handle.tree().await.unwrap().intend_nothing();
     assert_eq!(check(&store).await.as_deref(), Some("acknowledged-lost"));
 }
 

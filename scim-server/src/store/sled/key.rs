@@ -20,9 +20,13 @@
 
 use std::ops::Bound;
 
+use scim_protocol::Timestamp;
 use uuid::Uuid;
 
-use crate::store::{IndexKey, IndexRange, IndexValue, Position, ResourceId, ResourceKey, TenantId, TypeName, Values};
+use crate::store::{
+    IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, ResourceId, ResourceKey, TenantId, TypeName, Values,
+    decide::index_key,
+};
 
 const COUNT: u8 = b'c';
 const EVENT: u8 = b'e';
@@ -176,6 +180,11 @@ pub(super) fn index(key: &IndexKey, id: ResourceId) -> Vec<u8> {
     with(index_value(key), id)
 }
 
+/// The entry of a resource in the index over `meta.lastModified`.
+pub(super) fn modified(key: &ResourceKey, at: Timestamp) -> Vec<u8> {
+    index(&index_key(key, LAST_MODIFIED.into(), IndexValue::instant(at)), key.id)
+}
+
 /// What is stored under the key of an index entry.
 pub(super) fn mark(unique: bool) -> &'static [u8] {
     if unique { &[1] } else { &[] }
@@ -245,6 +254,23 @@ pub(super) fn index_range(range: &IndexRange, after: Option<&Position>) -> (Rang
         }
     };
     (keys, attribute.len())
+}
+
+/// All entries of the index that the range is a part of.
+pub(super) fn whole_index(range: &IndexRange) -> Range {
+    Range::of(named_attribute(range.tenant, INDEX, range.resource_type.as_str(), &range.attribute))
+}
+
+/// What the keys have in common that are counted with this one: resources of one type, and entries of one
+/// index. `None` for keys that nobody counts.
+pub(super) fn counted_with(key: &[u8]) -> Option<&[u8]> {
+    let names = match *key.get(ID)? {
+        RESOURCE => 1,
+        INDEX => 2,
+        _ => return None,
+    };
+    let ends = key.iter().enumerate().skip(ID + 1).filter(|(_, byte)| **byte == 0).map(|(at, _)| at);
+    key.get(..=ends.take(names).last()?)
 }
 
 /// The place in its index that this key is, when its value begins behind `prefix` bytes.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    key, record,
+    key::{self, Range},
+    rank, record,
     tree::Tree,
     value::{number, type_name},
 };
@@ -18,6 +19,9 @@ use crate::{
 /// How many memberships of resources that were not asked for are stepped over before it is cheaper
 /// to look for the next one that was.
 const STRIDE: usize = 16;
+
+/// So many entries are counted one by one before the counts of their index are asked.
+const FEW: u64 = if cfg!(test) { 4 } else { 1024 };
 
 pub(super) fn get(tree: &Tree, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
     tree.get(&key::resource(key))?.map(|bytes| record::decode(&bytes)).transpose()
@@ -55,9 +59,11 @@ pub(super) fn resources(
             page.items.reverse();
             Ok(page)
         }
+        Start::Offset(0) => Page::take(tree.scan(all).map(read), limit, bytes),
         Start::Offset(offset) => {
-            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-            Page::take(tree.scan(all).skip(offset).map(read), limit, bytes)
+            // An empty run where there are not so many.
+            let start = tree.ranks.select(tree, &all, offset)?.unwrap_or_else(|| all.end.clone());
+            Page::take(tree.scan(Range { start, ..all }).map(read), limit, bytes)
         }
     }
 }
@@ -112,15 +118,27 @@ pub(super) fn indexed(
 }
 
 pub(super) fn index_count(tree: &Tree, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
+    let keys = key::index_range(range, None).0;
     let mut count = 0;
-    for item in tree.scan(key::index_range(range, None).0) {
+    for item in tree.scan(keys.clone()) {
         if count >= limit {
-            break;
+            return Ok(count);
+        }
+        if count >= FEW {
+            let whole = key::whole_index(range);
+            let before = |key: &[u8]| tree.ranks.rank(tree, &whole, key);
+            return Ok(before(&keys.end)?.saturating_sub(before(&keys.start)?).min(limit));
         }
         item?;
         count += 1;
     }
     Ok(count)
+}
+
+pub(super) fn index_at(tree: &Tree, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError> {
+    let (keys, prefix) = key::index_range(range, None);
+    let key = rank::nth(&tree.ranks, tree, (&key::whole_index(range), &keys), range.descending, offset)?;
+    key.map(|key| key::position(&key, prefix).ok_or_else(|| damaged("an index entry"))).transpose()
 }
 
 pub(super) fn members(

@@ -4,52 +4,20 @@
 //! entries`: numbers are little-endian and of fixed width, so that reading one is no loop. The first
 //! byte names the layout; another one would be another function here.
 //!
-//! Behind the body stands what the indexes hold of the resource. A read never looks at it; a writer
-//! and an export need it, because an index leads from values to resources and not back.
-
-use std::sync::Arc;
+//! Behind the body stand the index entries of the resource. A read never looks at them; a writer and an
+//! export need them, because an index leads from values to resources and not back.
 
 use bytes::Bytes;
 use scim_protocol::Timestamp;
 
-use crate::store::{Body, Header, IndexEntry, IndexKey, IndexValue, LAST_MODIFIED, Record, ResourceKey, StoreError};
+use crate::store::{Body, Header, IndexValue, LAST_MODIFIED, Record, StoreError, decide::Entries};
 
 const LAYOUT: u8 = 1;
 
-/// An index entry, seen from the resource that has it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Held {
-    pub attribute: Arc<str>,
-    pub value: IndexValue,
-    pub unique: bool,
-}
-
-impl Held {
-    pub fn of(entry: &IndexEntry) -> Self {
-        let IndexKey { attribute, value, .. } = &entry.key;
-        Self { attribute: attribute.clone(), value: value.clone(), unique: entry.unique }
-    }
-
-    /// The same entry, seen from the index.
-    pub fn entry(&self, owner: &ResourceKey) -> IndexEntry {
-        let key = IndexKey {
-            tenant: owner.tenant,
-            resource_type: owner.resource_type.clone(),
-            attribute: self.attribute.clone(),
-            value: self.value.clone(),
-        };
-        IndexEntry { key, id: owner.id, unique: self.unique }
-    }
-}
-
-pub(super) fn encode<'a>(
-    record: &Record,
-    held: impl IntoIterator<Item = &'a Held, IntoIter: ExactSizeIterator>,
-) -> Vec<u8> {
-    let held = held.into_iter();
+pub(super) fn encode(record: &Record, entries: &Entries) -> Vec<u8> {
     let Record { header, body } = record;
     let text = body.display.len() + body.visible.len() + body.hidden.len();
-    let mut out = Vec::with_capacity(64 + text + held.len() * 48);
+    let mut out = Vec::with_capacity(64 + text + entries.len() * 48);
     out.push(LAYOUT);
     out.extend_from_slice(&header.version.to_le_bytes());
     out.extend_from_slice(&header.created.as_millis().to_le_bytes());
@@ -61,8 +29,8 @@ pub(super) fn encode<'a>(
     for part in [&body.display, &body.visible, &body.hidden] {
         out.extend_from_slice(part);
     }
-    put_length(&mut out, held.len());
-    for Held { attribute, value, unique } in held {
+    put_length(&mut out, entries.len());
+    for ((attribute, value), unique) in entries {
         out.push(u8::from(*unique));
         for part in [attribute.as_bytes(), &value.0] {
             put_length(&mut out, part.len());
@@ -78,57 +46,56 @@ fn put_length(out: &mut Vec<u8>, length: usize) {
     out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
 }
 
-/// What a read wants: the record.
 pub(super) fn decode(bytes: &[u8]) -> Result<Record, StoreError> {
-    Reader(bytes).record().ok_or_else(damaged)
+    Decoder(bytes).record().ok_or_else(damaged)
 }
 
-/// What a writer wants: the record, and what the indexes hold of it.
-pub(super) fn decode_all(bytes: &[u8]) -> Result<(Record, Vec<Held>), StoreError> {
-    let mut reader = Reader(bytes);
-    let record = reader.record().ok_or_else(damaged)?;
-    let held = reader.held().ok_or_else(damaged)?;
-    Ok((record, held))
+/// The record with its index entries.
+pub(super) fn decode_all(bytes: &[u8]) -> Result<(Record, Entries), StoreError> {
+    let mut decoder = Decoder(bytes);
+    let record = decoder.record().ok_or_else(damaged)?;
+    let entries = decoder.entries().ok_or_else(damaged)?;
+    Ok((record, entries))
 }
 
-/// What a reader of an index wants to know: whether the resource still has that value.
+/// Whether the resource still has that value, by which a reader of an index found it.
 pub(super) fn holds(bytes: &[u8], attribute: &str, value: &IndexValue) -> Result<bool, StoreError> {
-    let mut reader = Reader(bytes);
-    let (header, ..) = reader.parts().ok_or_else(damaged)?;
+    let mut decoder = Decoder(bytes);
+    let (header, ..) = decoder.parts().ok_or_else(damaged)?;
     if attribute == LAST_MODIFIED {
         return Ok(IndexValue::instant(header.last_modified) == *value);
     }
-    for _ in 0..reader.length().ok_or_else(damaged)? {
-        let (_, held_attribute, held_value) = reader.entry().ok_or_else(damaged)?;
-        if (held_attribute, held_value) == (attribute, value.0.as_slice()) {
+    for _ in 0..decoder.length().ok_or_else(damaged)? {
+        let (_, its_attribute, its_value) = decoder.entry().ok_or_else(damaged)?;
+        if (its_attribute, its_value) == (attribute, value.0.as_slice()) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// What a check wants: everything but the body.
-pub(super) fn decode_held(bytes: &[u8]) -> Result<(Header, Vec<Held>), StoreError> {
-    let mut reader = Reader(bytes);
-    let (header, ..) = reader.parts().ok_or_else(damaged)?;
-    Ok((header, reader.held().ok_or_else(damaged)?))
+/// The header and the index entries, without the body.
+pub(super) fn decode_entries(bytes: &[u8]) -> Result<(Header, Entries), StoreError> {
+    let mut decoder = Decoder(bytes);
+    let (header, ..) = decoder.parts().ok_or_else(damaged)?;
+    Ok((header, decoder.entries().ok_or_else(damaged)?))
 }
 
-/// What a reference wants: the display name alone.
+/// The display name alone.
 pub(super) fn display(bytes: &[u8]) -> Result<Bytes, StoreError> {
-    let mut reader = Reader(bytes);
-    reader.header().ok_or_else(damaged)?;
-    let [display, ..] = reader.lengths().ok_or_else(damaged)?;
-    Ok(Bytes::copy_from_slice(reader.take(display).ok_or_else(damaged)?))
+    let mut decoder = Decoder(bytes);
+    decoder.header().ok_or_else(damaged)?;
+    let [display, ..] = decoder.lengths().ok_or_else(damaged)?;
+    Ok(Bytes::copy_from_slice(decoder.take(display).ok_or_else(damaged)?))
 }
 
 fn damaged() -> StoreError {
     StoreError::Corrupt("a record cannot be decoded".into())
 }
 
-struct Reader<'a>(&'a [u8]);
+struct Decoder<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> Decoder<'a> {
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
@@ -188,14 +155,14 @@ impl<'a> Reader<'a> {
         Some((unique, attribute, self.take(length)?))
     }
 
-    fn held(&mut self) -> Option<Vec<Held>> {
+    fn entries(&mut self) -> Option<Entries> {
         let count = self.length()?;
-        let mut held = Vec::with_capacity(count.min(64));
+        let mut entries = Entries::new();
         for _ in 0..count {
             let (unique, attribute, value) = self.entry()?;
-            held.push(Held { attribute: attribute.into(), value: IndexValue(value.to_vec()), unique });
+            entries.insert((attribute.into(), IndexValue(value.to_vec())), unique);
         }
-        self.0.is_empty().then_some(held)
+        self.0.is_empty().then_some(entries)
     }
 }
 
@@ -209,10 +176,10 @@ mod tests {
         prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
     }
 
-    fn held() -> impl Strategy<Value = Held> {
-        ("[a-z.]{1,12}", prop::collection::vec(any::<u8>(), 0..12), any::<bool>()).prop_map(
-            |(attribute, value, unique)| Held { attribute: attribute.into(), value: IndexValue(value), unique },
-        )
+    fn entries() -> impl Strategy<Value = Entries> {
+        let value = prop::collection::vec(any::<u8>(), 0..12);
+        let place = ("[a-z.]{1,12}", value).prop_map(|(attribute, value)| (attribute.into(), IndexValue(value)));
+        prop::collection::btree_map(place, any::<bool>(), 0..4)
     }
 
     proptest! {
@@ -221,17 +188,17 @@ mod tests {
             (version, members) in any::<(u64, u64)>(),
             (created, modified) in any::<(i64, i64)>(),
             (display, visible, hidden) in (bytes(), bytes(), bytes()),
-            held in prop::collection::vec(held(), 0..4),
+            entries in entries(),
         ) {
             let (created, last_modified) = (Timestamp::from_millis(created), Timestamp::from_millis(modified));
             let record = Record {
                 header: Header { version, created, last_modified, members },
                 body: Body { display: display.clone(), visible, hidden },
             };
-            let encoded = encode(&record, &held);
+            let encoded = encode(&record, &entries);
             prop_assert_eq!(super::display(&encoded).unwrap(), display);
             prop_assert_eq!(decode(&encoded).unwrap(), record.clone());
-            prop_assert_eq!(decode_all(&encoded).unwrap(), (record, held));
+            prop_assert_eq!(decode_all(&encoded).unwrap(), (record, entries));
             for end in 0..encoded.len() {
                 prop_assert!(matches!(decode_all(&encoded[..end]), Err(StoreError::Corrupt(_))));
             }

@@ -1,23 +1,19 @@
 //! Everything out, and everything in again.
 
-use scim_protocol::Timestamp;
-
 use super::{
-    draft::Draft,
     key,
     read::{self, damaged},
-    record, sweep,
-    tree::{Batch, Tree},
+    record,
+    tree::Tree,
     value::type_name,
-    writer::Writer,
 };
-use crate::store::{Edge, Item, ResourceKey, Sink, StoreError, TenantId};
+use crate::store::{IndexEntry, Item, ResourceKey, Sink, StoreError, TenantId, decide::index_key};
 
 /// How many members go into one item.
 const MEMBERS: usize = 1000;
 
-/// How many resources, members and events are loaded in one batch. Readers wait while it is applied,
-/// and what sled replaces in it cannot be freed before its end.
+/// How many resources, members and events are loaded in one batch. Readers wait while sled applies it,
+/// and sled frees what it replaces only at its end.
 const PORTION: usize = 200;
 
 /// Gives every item of a tenant, or of each tenant in turn.
@@ -41,8 +37,10 @@ fn export_resources(tree: &Tree, tenant: TenantId, sink: &mut Sink<Item>) -> Res
     for item in tree.scan(key::all_resources(tenant)) {
         let (key, bytes) = item?;
         let key = key::parse_resource(&key).ok_or_else(|| damaged("a resource's key"))?;
-        let (record, held) = record::decode_all(&bytes)?;
-        let entries = held.iter().map(|held| held.entry(&key)).collect();
+        let (record, entries) = record::decode_all(&bytes)?;
+        let entry =
+            |((attribute, value), unique)| IndexEntry { key: index_key(&key, attribute, value), id: key.id, unique };
+        let entries = entries.into_iter().map(entry).collect();
         if !sink(Item::Resource(key, record, entries)) {
             return Ok(false);
         }
@@ -53,7 +51,7 @@ fn export_resources(tree: &Tree, tenant: TenantId, sink: &mut Sink<Item>) -> Res
 fn export_members(tree: &Tree, tenant: TenantId, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let types = read::types(tree, tenant)?;
     let mut rest = key::all_members(tenant);
-    // One probe for each group; a deleted one, whose edges are still there, is leapt over.
+    // One probe for each group. The edges of a deleted group, which are still there, are skipped.
     while let Some(item) = tree.scan(rest.clone()).next() {
         let (group, _) = key::parse_edge(&item?.0).ok_or_else(|| damaged("an edge's key"))?;
         let edges = key::members(tenant, group);
@@ -109,29 +107,4 @@ fn pieces(item: Item) -> Vec<Item> {
         }
         item => vec![item],
     }
-}
-
-/// Takes a portion, all of it or nothing. Durable after the next flush.
-pub(super) fn load(writer: &mut Writer, items: &[Item]) -> Result<(), StoreError> {
-    for item in items {
-        if let Item::Resource(key, ..) = item {
-            sweep::finish(writer, key.tenant, key.id)?;
-        }
-    }
-    let mut draft = Draft::new(writer.ground());
-    for item in items {
-        match item {
-            Item::Resource(key, record, entries) => draft.restore(key, record, entries)?,
-            Item::Members(group, members) => {
-                for member in members {
-                    draft.connect(&Edge { group: group.clone(), member: member.clone() })?;
-                }
-            }
-            Item::Event(tenant, event) => draft.log(*tenant, event)?,
-        }
-    }
-    // Nothing here gets a new version, and so nothing this instant.
-    draft.settle(Timestamp::default())?;
-    let changes = draft.into_changes();
-    writer.apply(Batch::from(&changes))
 }

@@ -11,17 +11,17 @@ mod batch;
 mod disk;
 mod files;
 mod journal;
+mod recovery;
 mod redo;
 mod scan;
 mod trust;
-mod unfinished;
 
 use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     thread,
@@ -33,9 +33,16 @@ use sled::{IVec, Mode};
 #[cfg(test)]
 pub(super) use self::disk::Habit;
 pub use self::journal::Damage;
-pub(super) use self::{batch::Batch, scan::guarded};
+pub(super) use self::{
+    batch::{Batch, Changes},
+    scan::guarded,
+};
 use self::{journal::Journal, scan::Scan};
-use super::{OpenError, key::Range};
+use super::{
+    OpenError,
+    key::{self, Range},
+    rank::{Keys, Ranks},
+};
 use crate::store::StoreError;
 
 /// How large a piece of the log is, in bytes. A page larger than a quarter of it becomes a file of its
@@ -83,6 +90,8 @@ pub(super) struct Tree {
     spare: Mutex<Vec<File>>,
     path: PathBuf,
     cache: u64,
+    /// How many keys stand before which.
+    pub ranks: Arc<Ranks>,
     /// How the disk behaves.
     #[cfg(test)]
     pub disk: disk::Disk,
@@ -109,7 +118,7 @@ impl Tree {
             // Every commit is flushed before it is acknowledged, so there is nothing left for a timer.
             .flush_every_ms(None);
         let db = loop {
-            unfinished::remove(path).map_err(unavailable)?;
+            recovery::remove(path).map_err(unavailable)?;
             match guarded(|| Ok(config.open()))? {
                 Ok(db) => break db,
                 // sled names a held lock in no other way.
@@ -144,6 +153,7 @@ impl Tree {
             spare: Mutex::default(),
             path: path.to_owned(),
             cache,
+            ranks: Arc::default(),
             #[cfg(test)]
             disk: disk::Disk::default(),
         };
@@ -176,13 +186,16 @@ impl Tree {
         }
         let number = self.applied.load(Ordering::Relaxed) + 1;
         self.journal.intend(number, &changes).map_err(unavailable)?;
-        if changes.len() > LARGE {
-            self.redo.store(number, Ordering::Release);
-            redo::write(&self.path, number, &changes).map_err(unavailable)?;
-            trust::apply_in_pieces(&self.db, number, &changes)?;
-        } else {
-            trust::apply_piece(&self.db, Some(number), &changes)?;
-        }
+        let keys = changes.iter().map(|(key, value)| (&**key, value.is_some()));
+        self.ranks.keep(self, keys, key::counted_with, || {
+            if changes.len() > LARGE {
+                self.redo.store(number, Ordering::Release);
+                redo::write(&self.path, number, &changes).map_err(unavailable)?;
+                trust::apply_in_pieces(&self.db, number, &changes)
+            } else {
+                trust::apply_piece(&self.db, Some(number), &changes)
+            }
+        })?;
         self.written.fetch_add(bytes, Ordering::Relaxed);
         self.applied.store(number, Ordering::Release);
         Ok(())
@@ -195,7 +208,12 @@ impl Tree {
 
     /// How to open it once more, when it is closed.
     pub fn again(&self) -> Again {
-        Again { path: self.path.clone(), cache: self.cache }
+        Again {
+            path: self.path.clone(),
+            cache: self.cache,
+            applied: self.applied.load(Ordering::Acquire),
+            ranks: Arc::clone(&self.ranks),
+        }
     }
 
     /// Makes everything durable that was applied.
@@ -279,6 +297,19 @@ impl Tree {
     }
 }
 
+impl Keys for Tree {
+    type Error = StoreError;
+
+    fn keys(&self, from: &[u8], to: &[u8], most: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let range = Range { start: from.to_vec(), end: to.to_vec() };
+        self.scan(range).take(most).map(|item| Ok(item?.0.to_vec())).collect()
+    }
+
+    fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
+        Tree::contains(self, key)
+    }
+}
+
 /// The process has as many files open as it may, or the machine has. The standard library has no name for
 /// either.
 fn is_out_of_descriptors(error: &io::Error) -> bool {
@@ -319,6 +350,9 @@ fn sync_blobs(blobs: &Path, synced: &AtomicI64) -> io::Result<()> {
 pub(super) struct Again {
     path: PathBuf,
     cache: u64,
+    /// The last batch, and what was counted after it.
+    applied: u64,
+    ranks: Arc<Ranks>,
 }
 
 impl Again {
@@ -327,7 +361,12 @@ impl Again {
     pub fn open(&self) -> Result<Tree, OpenError> {
         let file = self.path.join(FILE);
         match file.try_exists() {
-            Ok(true) => Tree::open_within(&self.path, self.cache, HANDOVER, None),
+            Ok(true) => {
+                let tree = Tree::open_within(&self.path, self.cache, HANDOVER, None)?;
+                // After a write that failed it may stand at an earlier batch.
+                let is_same = tree.applied.load(Ordering::Acquire) == self.applied;
+                Ok(if is_same { Tree { ranks: Arc::clone(&self.ranks), ..tree } } else { tree })
+            }
             Ok(false) => Err(OpenError::Store(unavailable(format!("{} is gone", file.display())))),
             Err(error) => Err(OpenError::Store(unavailable(format!("{} cannot be found: {error}", file.display())))),
         }

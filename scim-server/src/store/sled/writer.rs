@@ -1,17 +1,17 @@
 //! The one thread that decides what is written.
 //!
-//! It takes commits from a bounded queue, checks each against the tree as it will be, and leaves it in
-//! the [`backlog`](super::backlog), which makes it durable together with others and answers it. sled applies batches one
-//! after the other in any case; a single writer makes "check, then apply" right without a lock.
+//! It takes commits from a bounded queue, decides each on the tree as it will be, and hands it to the
+//! [group commit](super::group_commit), which makes it durable together with others and answers it. sled
+//! applies batches one after the other in any case; a single writer makes "check, then apply" right
+//! without a lock.
 //!
-//! Between commits it runs errands: whole pieces of work that want the store to stand still (an export,
-//! a check) or that are cut into steps (a load, an erasure). When nothing waits it sweeps what deleted
-//! groups have left, and opens the tree anew when much was written ([`renewal`]).
+//! Between commits it runs tasks: work that needs the store to stand still (an export, a check) or that
+//! is cut into steps (a load, an erasure). When nothing waits it sweeps the edges of deleted groups, and
+//! reopens the tree when much was written ([`reopen`]).
 
-mod renewal;
+mod reopen;
 
 use std::{
-    collections::VecDeque,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -20,52 +20,51 @@ use std::{
 use scim_protocol::Timestamp;
 use tokio::sync::{mpsc, mpsc::error::TryRecvError, oneshot};
 
-pub use self::renewal::Renewal;
+pub use self::reopen::Reopen;
 use super::{
-    backlog::{Answer, Changes},
-    door::Door,
-    draft::Draft,
-    ground::Ground,
-    sweep,
-    tree::{Batch, Tree, unavailable},
+    group_commit::Reply,
+    handle::Handle,
+    overlay::Overlay,
+    sweep::{self, Removal, Sweeps},
+    transaction,
+    tree::{Batch, Changes, Tree, unavailable},
 };
 use crate::{
     clock::Clock,
     metrics::StoreMetrics,
-    store::{Commit, Committed, ResourceId, StoreError, TenantId},
+    store::{Commit, Committed, Item, ResourceId, StoreError, TenantId, decide},
 };
 
 /// How many jobs may wait. A caller behind them waits for its turn.
 const QUEUE: usize = 4096;
 
-/// How long nothing is written between two steps of a sweep, for the sake of those who read.
+/// How long the writer pauses between two steps of a sweep, so that readers are not held up.
 const PAUSE: Duration = Duration::from_millis(1);
 
-type Errand = Box<dyn FnOnce(&mut Writer) + Send>;
+type Task = Box<dyn FnOnce(&mut Writer) + Send>;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
-    Commit(Box<Commit>, Answer),
-    Errand(Errand),
+    Commit(Box<Commit>, Reply),
+    Task(Task),
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// What only the writing thread has.
 pub(super) struct Writer {
-    ground: Ground,
+    overlay: Overlay,
     clock: Arc<dyn Clock>,
     /// The newest instant given; no later one is earlier.
     last: Timestamp,
-    /// Deleted groups whose edges are still there.
-    pub sweeps: VecDeque<(TenantId, ResourceId)>,
+    sweeps: Sweeps,
     /// Whether something was applied that is not durable yet.
     dirty: bool,
     /// Where readers get the tree.
-    door: Arc<Door>,
-    renewal: Renewal,
-    /// Until then no renewal interrupts those who write.
+    handle: Arc<Handle>,
+    reopen: Reopen,
+    /// Until then the writer does not reopen the tree.
     not_before: Instant,
-    /// How long it lasts until a store is opened again that could not write.
+    /// How long the writer waits before it reopens a store that could not write.
     patience: Duration,
     metrics: Arc<StoreMetrics>,
 }
@@ -73,7 +72,7 @@ pub(super) struct Writer {
 /// What the writer does next.
 enum Next {
     Job(Job),
-    Renewal,
+    Reopen,
     /// Nobody is left who could send a job.
     End,
 }
@@ -81,22 +80,22 @@ enum Next {
 /// Starts the thread. It ends when told to close, or when the last sender is gone and all is done.
 pub(super) fn start(
     tree: Arc<Tree>,
-    door: Arc<Door>,
-    renewal: Renewal,
+    handle: Arc<Handle>,
+    reopen: Reopen,
     clock: Arc<dyn Clock>,
     metrics: Arc<StoreMetrics>,
 ) -> Result<(mpsc::Sender<Job>, thread::JoinHandle<()>), StoreError> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let writer = Writer {
-        sweeps: sweep::pending(&tree)?,
-        ground: Ground::start(tree, &metrics)?,
+        sweeps: Sweeps::pending(&tree)?,
+        overlay: Overlay::start(tree, &metrics)?,
         clock,
         last: Timestamp::from_millis(i64::MIN),
         dirty: false,
-        door,
-        renewal,
+        handle,
+        reopen,
         not_before: Instant::now(),
-        patience: renewal::PAUSE,
+        patience: reopen::PAUSE,
         metrics,
     };
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(receiver));
@@ -108,20 +107,20 @@ impl Writer {
         loop {
             match self.next(&mut jobs) {
                 Next::Job(job) => {
-                    if let Some(closed) = self.group(job, &mut jobs) {
+                    if let Some(closed) = self.work(job, &mut jobs) {
                         let _ = closed.send(self.close());
                         return;
                     }
                 }
-                Next::Renewal => match self.renew(&mut jobs) {
-                    Some(renewed) => self = renewed,
+                Next::Reopen => match self.reopen(&mut jobs) {
+                    Some(reopened) => self = reopened,
                     None => return,
                 },
                 Next::End => break,
             }
         }
         let outcome = self.flush();
-        self.ground.end();
+        self.overlay.end();
         if outcome.is_err() {
             tracing::error!("the last changes to the store could not be flushed");
         }
@@ -129,26 +128,26 @@ impl Writer {
 
     /// The next job; sweeps while there is none.
     fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Next {
-        while !self.sweeps.is_empty() && self.ground.backlog.whole().is_ok() {
+        while !self.sweeps.is_empty() && self.overlay.group_commit.whole().is_ok() {
             match jobs.try_recv() {
                 Ok(job) => return Next::Job(job),
                 Err(TryRecvError::Disconnected) => return Next::End,
                 Err(TryRecvError::Empty) => {
-                    sweep::step(self);
+                    self.sweep_a_little();
                     thread::sleep(PAUSE);
                 }
             }
         }
-        self.ground.backlog.linger();
+        self.overlay.group_commit.linger();
         self.wait(jobs)
     }
 
-    /// Lets go of the files, and does what the next start would have to do.
+    /// Closes the files, and does what the next start would have to do.
     fn close(mut self) -> Result<(), StoreError> {
         let outcome = self.flush();
-        let again = (self.ground.tree.written() >= self.renewal.after).then(|| self.ground.tree.again());
-        // sled lets go of the files when the last who has the tree does.
-        self.ground.end();
+        let again = (self.overlay.tree.written() >= self.reopen.after).then(|| self.overlay.tree.again());
+        // sled closes the files when the last handle of the tree is dropped.
+        self.overlay.end();
         if let Some(again) = again
             && let Err(error) = again.open()
         {
@@ -158,12 +157,12 @@ impl Writer {
     }
 
     /// Does a job and those that wait behind it. Gives back a request to close.
-    fn group(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<oneshot::Sender<Result<(), StoreError>>> {
+    fn work(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<oneshot::Sender<Result<(), StoreError>>> {
         let mut job = Some(first);
         while let Some(now) = job {
             match now {
-                Job::Commit(commit, answer) => {
-                    let (changes, outcome) = match self.commit(*commit) {
+                Job::Commit(commit, reply) => {
+                    let (changes, outcome) = match self.commit(&commit) {
                         Ok((changes, committed)) => (changes, Ok(committed)),
                         Err(error) => (Changes::new(), Err(error)),
                     };
@@ -172,83 +171,115 @@ impl Writer {
                         Err(StoreError::Taken(_)) => drop(self.metrics.taken.inc()),
                         _ => {}
                     }
-                    self.ground.backlog.add(changes, outcome, answer);
+                    self.overlay.group_commit.add(changes, outcome, reply);
                 }
-                Job::Errand(errand) => {
-                    // When a write has failed, the errand meets it, too.
+                Job::Task(task) => {
+                    // When a write has failed, the task fails, too.
                     let _ = self.stand_still();
-                    errand(self);
+                    task(self);
                 }
                 Job::Close(closed) => return Some(closed),
             }
             job = jobs.try_recv().ok();
         }
-        self.ground.backlog.release();
+        self.overlay.group_commit.release();
         None
     }
 
-    fn commit(&mut self, commit: Commit) -> Result<(Changes, Committed), StoreError> {
-        let mut draft = Draft::new(&self.ground);
-        for expect in &commit.expect {
-            draft.expect(expect)?;
-        }
-        for write in &commit.writes {
-            draft.write(write)?;
-        }
-        let changed = draft.is_change()?;
-        // A note: an event that stands for itself.
-        let noted = commit.writes.is_empty() && commit.event.is_some();
-        if !changed && !noted {
-            return Ok((Changes::new(), Committed { changed, header: draft.header(&commit.target)?, sequence: 0 }));
-        }
-        let tenant = commit.target.tenant;
-        let (before, latest) = draft.last_event(tenant)?.unwrap_or((0, self.last));
-        let now = self.clock.now().max(self.last).max(latest);
-        draft.settle(now)?;
-        let header = draft.header(&commit.target)?;
-        let mut sequence = 0;
-        if let Some(mut event) = commit.event {
-            sequence = before + 1;
-            event.sequence = sequence;
-            event.at = now.as_millis();
-            event.version = header.map_or(0, |header| header.version);
-            draft.log(tenant, &event)?;
-        }
-        let dissolved = std::mem::take(&mut draft.dissolved);
-        let changes = draft.into_changes();
-        self.last = now;
+    fn commit(&mut self, commit: &Commit) -> Result<(Changes, Committed), StoreError> {
+        let now = self.clock.now().max(self.last);
+        let (decided, committed) = decide::commit(&self.overlay, commit, now)?;
+        let at = decided.last_events.values().map(|last| last.at).max();
+        let dissolved = decided.dissolved.clone();
+        let changes = transaction::changes(&self.overlay, decided)?;
+        self.last = self.last.max(at.unwrap_or(self.last));
         self.sweeps.extend(dissolved);
-        Ok((changes, Committed { changed, header, sequence }))
+        Ok((changes, committed))
     }
 
-    /// The tree, for an errand that reads. Nothing is in the backlog when an errand begins.
+    /// Takes items, all of them or none. Durable after the next [`Self::flush`].
+    pub fn load(&mut self, items: &[Item]) -> Result<(), StoreError> {
+        for item in items {
+            if let Item::Resource(key, ..) = item {
+                self.sweep_all(key.tenant, key.id)?;
+            }
+        }
+        let decided = decide::load(&self.overlay, items)?;
+        let changes = transaction::changes(&self.overlay, decided)?;
+        self.apply(Batch::from(&changes))
+    }
+
+    /// Does one step of a removal.
+    pub fn remove(
+        &mut self,
+        step: impl FnOnce(&Tree, &mut Sweeps) -> Result<Removal, StoreError>,
+    ) -> Result<(u64, bool), StoreError> {
+        let Removal { batch, gone, done } = step(&self.overlay.tree, &mut self.sweeps)?;
+        self.apply(batch)?;
+        if done {
+            self.flush()?;
+        }
+        Ok((gone, done))
+    }
+
+    /// Removes some edges of the first group in the queue. After a failure the next start tries again.
+    fn sweep_a_little(&mut self) {
+        let Some((tenant, group)) = self.sweeps.first() else { return };
+        if let Err(error) = self.sweep(tenant, group) {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the edges of a deleted group could not be removed"
+            );
+            self.sweeps.clear();
+        }
+    }
+
+    /// Removes all edges of a deleted group now, because its id is about to return.
+    fn sweep_all(&mut self, tenant: TenantId, group: ResourceId) -> Result<(), StoreError> {
+        if self.overlay.tree.contains(&super::key::sweep(tenant, group))? {
+            while !self.sweep(tenant, group)? {}
+        }
+        Ok(())
+    }
+
+    /// Removes some edges of a deleted group; true when none is left.
+    fn sweep(&mut self, tenant: TenantId, group: ResourceId) -> Result<bool, StoreError> {
+        // The deletion must be durable before its edges go, and every edge be in the tree.
+        self.stand_still()?;
+        let Removal { batch, done, .. } = sweep::edges(&self.overlay.tree, tenant, group)?;
+        // Not flushed: the log is in order, so what survives of it is a beginning of the work.
+        self.apply(batch)?;
+        if done {
+            self.sweeps.remove(tenant, group);
+        }
+        Ok(done)
+    }
+
+    /// The tree, for a task that reads: every commit is in it when a task begins.
     pub fn tree(&self) -> &Arc<Tree> {
-        &self.ground.tree
+        &self.overlay.tree
     }
 
-    /// What an errand's draft stands on.
-    pub fn ground(&self) -> &Ground {
-        &self.ground
-    }
-
-    /// Waits until the tree is what commits stand on.
+    /// Waits until every commit is in the tree, and durable.
     pub fn stand_still(&self) -> Result<(), StoreError> {
-        self.ground.backlog.drain()
+        self.overlay.group_commit.drain()
     }
 
-    /// Applies a batch beside the backlog, which has nothing in it. It is durable after the next
-    /// [`Self::flush`].
+    /// Applies a batch that is no commit. It is durable after the next [`Self::flush`].
     pub fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if batch.len() == 0 {
+            return Ok(());
+        }
         self.stand_still()?;
         self.dirty = true;
-        self.ground.tree.apply(batch).inspect_err(|error| self.ground.backlog.fail(error))
+        self.overlay.tree.apply(batch).inspect_err(|error| self.overlay.group_commit.fail(error))
     }
 
-    /// Makes durable what is in the backlog and what was applied beside it.
+    /// Makes durable every commit and every batch.
     pub fn flush(&mut self) -> Result<(), StoreError> {
         self.stand_still()?;
         if self.dirty {
-            self.ground.tree.flush().inspect_err(|error| self.ground.backlog.fail(error))?;
+            self.overlay.tree.flush().inspect_err(|error| self.overlay.group_commit.fail(error))?;
             self.dirty = false;
         }
         Ok(())

@@ -28,14 +28,13 @@ impl Check<'_> {
         let IndexKey { tenant, resource_type, attribute, value } = place;
         let owner = ResourceKey { tenant: *tenant, resource_type: resource_type.clone(), id };
         let Some(bytes) = self.tree().get(&key::resource(&owner))? else { return Ok(false) };
-        // What cannot be read was told of already, and may be the owner.
-        let Ok((header, held)) = record::decode_held(&bytes) else { return Ok(true) };
+        // What cannot be read was reported already, and may be the owner.
+        let Ok((header, entries)) = record::decode_entries(&bytes) else { return Ok(true) };
         Ok(if **attribute == *LAST_MODIFIED {
             *value == IndexValue::instant(header.last_modified)
         } else {
-            // One that is not marked as unique, and should be, was told of with its resource.
-            let of = |held: &record::Held| held.attribute == *attribute && held.value == *value;
-            held.iter().any(|held| of(held) && (held.unique || !unique))
+            // An entry that should be marked as unique, and is not, was reported with its resource.
+            entries.get(&(attribute.clone(), value.clone())).is_some_and(|marked| *marked || !unique)
         })
     }
 }

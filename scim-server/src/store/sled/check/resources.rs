@@ -1,15 +1,15 @@
 //! Resources: each can be read, has the index entries that its document asks for, as many members
 //! as it says, and is counted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::Check;
 use crate::store::{
-    IndexEntry, Record, ResourceKey, StoreError, TenantId, TypeName,
+    IndexKey, IndexValue, Record, ResourceKey, StoreError, TenantId, TypeName,
+    decide::{Entries, index_key},
     sled::{
-        draft::modified,
-        key, read,
-        record::{self, Held},
+        key::{self, modified},
+        read, record,
         value::number,
     },
 };
@@ -26,7 +26,7 @@ impl Check<'_> {
             };
             *counted.entry(key.resource_type.clone()).or_default() += 1;
             match record::decode_all(&bytes) {
-                Ok((record, held)) => self.resource(&key, record, held)?,
+                Ok((record, entries)) => self.resource(&key, record, &entries)?,
                 Err(_) => self.report("record-unreadable", name(&key)),
             }
             if self.ended {
@@ -44,7 +44,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn resource(&mut self, key: &ResourceKey, mut record: Record, held: Vec<Held>) -> Result<(), StoreError> {
+    fn resource(&mut self, key: &ResourceKey, mut record: Record, entries: &Entries) -> Result<(), StoreError> {
         let mut rewrite = false;
         let mut members = 0;
         for item in self.tree().scan(key::members(key.tenant, key.id)) {
@@ -62,25 +62,18 @@ impl Check<'_> {
             let detail = format!("{}: meta.lastModified", name(key));
             self.fault("index-missing", detail, |repairs| repairs.put(there, Vec::new()))?;
         }
-        let wanted = if let Ok(entries) = (self.entries)(key, &record) {
-            let mut wanted: Vec<_> = entries.iter().map(Held::of).collect();
-            wanted.sort();
-            wanted.dedup();
-            wanted
+        let wanted: Entries = if let Ok(wanted) = (self.entries)(key, &record) {
+            wanted.into_iter().map(|entry| ((entry.key.attribute, entry.key.value), entry.unique)).collect()
         } else {
             self.report("document-unreadable", name(key));
-            let mut held = held.clone();
-            held.sort();
-            held
+            entries.clone()
         };
-        for held in &wanted {
-            self.entered(key, held)?;
+        for ((attribute, value), unique) in &wanted {
+            self.entered(key, attribute, value, *unique)?;
         }
-        let mut sorted = held;
-        sorted.sort();
-        if sorted != wanted {
-            for stale in sorted.iter().filter(|held| wanted.binary_search(held).is_err()) {
-                self.fault("index-stale", format!("{}: {}", name(key), stale.attribute), |_| ())?;
+        if *entries != wanted {
+            for ((attribute, _), _) in entries.iter().filter(|(place, unique)| wanted.get(place) != Some(unique)) {
+                self.fault("index-stale", format!("{}: {attribute}", name(key)), |_| ())?;
             }
             // The entries themselves go when the index is walked and finds that nobody has them.
             rewrite = true;
@@ -92,15 +85,21 @@ impl Check<'_> {
     }
 
     /// Whether the index has the entry, and nobody else has it if only one may.
-    fn entered(&mut self, key: &ResourceKey, held: &Held) -> Result<(), StoreError> {
-        let entry = held.entry(key);
-        let there = key::index(&entry.key, key.id);
+    fn entered(
+        &mut self,
+        key: &ResourceKey,
+        attribute: &Arc<str>,
+        value: &IndexValue,
+        unique: bool,
+    ) -> Result<(), StoreError> {
+        let place = index_key(key, attribute.clone(), value.clone());
+        let there = key::index(&place, key.id);
         let found = self.tree().get(&there)?.map(|mark| key::is_unique(&mark));
-        let taken = held.unique && self.has_another_owner(key, &entry, held)?;
-        let detail = || format!("{}: {}", name(key), held.attribute);
-        if found != Some(held.unique) && !(found == Some(false) && taken) {
-            // It is found by the value, even while another one is its only owner.
-            let mark = key::mark(held.unique && !taken);
+        let taken = unique && self.has_another_owner(key, &place)?;
+        let detail = || format!("{}: {attribute}", name(key));
+        if found != Some(unique) && !(found == Some(false) && taken) {
+            // A query finds the resource by the value, even while another one owns it.
+            let mark = key::mark(unique && !taken);
             self.fault("index-missing", detail(), |repairs| repairs.put(there, mark))?;
         }
         if taken {
@@ -110,14 +109,15 @@ impl Check<'_> {
     }
 
     /// Whether another resource of that type has the value as its own.
-    fn has_another_owner(&self, key: &ResourceKey, entry: &IndexEntry, held: &Held) -> Result<bool, StoreError> {
-        for item in self.tree().scan(key::index_equal(&entry.key)) {
+    fn has_another_owner(&self, key: &ResourceKey, place: &IndexKey) -> Result<bool, StoreError> {
+        let here = (place.attribute.clone(), place.value.clone());
+        for item in self.tree().scan(key::index_equal(place)) {
             let (there, mark) = item?;
             let other = key::last_id(&there).filter(|id| *id != key.id && key::is_unique(&mark));
             let Some(id) = other else { continue };
             let other = ResourceKey { id, ..key.clone() };
             if let Some(bytes) = self.tree().get(&key::resource(&other))?
-                && record::decode_held(&bytes).is_ok_and(|(_, all)| all.contains(held))
+                && record::decode_entries(&bytes).is_ok_and(|(_, entries)| entries.get(&here) == Some(&true))
             {
                 return Ok(true);
             }

@@ -1,8 +1,11 @@
 //! Changes that are made together.
 
+use std::collections::BTreeMap;
+
 use sled::IVec;
 
-use crate::store::sled::backlog::Changes;
+/// Keys with their new values, or without one when they go, in order.
+pub(in crate::store::sled) type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
 
 /// Changes that are made together. Of two to the same key the later one holds.
 #[derive(Default)]

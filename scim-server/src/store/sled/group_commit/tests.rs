@@ -15,15 +15,15 @@ use crate::{
     store::{
         Committed, StoreError,
         sled::{
-            ground::Ground,
+            overlay::Overlay,
             tree::{Habit, Tree},
         },
     },
 };
 
-/// A ground that stands on a disk of its own.
+/// A overlay that stands on a disk of its own.
 struct Place {
-    ground: Ground,
+    overlay: Overlay,
     metrics: Arc<StoreMetrics>,
     answers: Vec<Receiver<Result<Committed, StoreError>>>,
     directory: tempfile::TempDir,
@@ -34,7 +34,7 @@ impl Place {
         let directory = tempfile::tempdir().unwrap();
         let metrics = Arc::<StoreMetrics>::default();
         let tree = Arc::new(Tree::open(directory.path(), 1 << 20).unwrap());
-        Self { ground: Ground::start(tree, &metrics).unwrap(), metrics, answers: Vec::new(), directory }
+        Self { overlay: Overlay::start(tree, &metrics).unwrap(), metrics, answers: Vec::new(), directory }
     }
 
     /// Whose first commit is applied and not durable, because the disk stalls.
@@ -42,34 +42,34 @@ impl Place {
         let mut place = Self::new();
         place.disk(Habit::Stalls);
         place.decide(0..1);
-        place.until(|place| place.ground.backlog.state().syncing);
+        place.until(|place| place.overlay.group_commit.state().syncing);
         place
     }
 
     fn disk(&self, habit: Habit) {
-        self.ground.tree.disk.set(habit);
+        self.overlay.tree.disk.set(habit);
     }
 
-    /// Leaves commits in the backlog, of one key each.
+    /// Leaves commits in the group_commit, of one key each.
     fn decide(&mut self, numbers: Range<usize>) {
         for number in numbers {
             let (sender, answer) = channel();
             let changes = Changes::from([(number.to_be_bytes().to_vec(), Some([1].as_slice().into()))]);
             let committed = Committed { changed: true, header: None, sequence: number as u64 };
-            self.ground.backlog.add(changes, Ok(committed), sender);
+            self.overlay.group_commit.add(changes, Ok(committed), sender);
             self.answers.push(answer);
         }
-        self.ground.backlog.release();
+        self.overlay.group_commit.release();
     }
 
     /// Whether those who read the tree see a commit.
     fn has(&self, number: usize) -> bool {
-        self.ground.tree.contains(&number.to_be_bytes()).unwrap()
+        self.overlay.tree.contains(&number.to_be_bytes()).unwrap()
     }
 
     /// Whether those who decide see it.
     fn will_have(&self, number: usize) -> bool {
-        self.ground.value(&number.to_be_bytes()).unwrap().is_some()
+        self.overlay.value(&number.to_be_bytes()).unwrap().is_some()
     }
 
     fn until(&self, what: impl Fn(&Self) -> bool) {
@@ -96,14 +96,14 @@ impl Place {
 
     /// What everybody is told in the end.
     fn told(self) -> Vec<Result<u64, String>> {
-        self.ground.backlog.release();
+        self.overlay.group_commit.release();
         let told = self.answers.into_iter().map(|answer| match answer.blocking_recv() {
             Ok(Ok(committed)) => Ok(committed.sequence),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("nobody answers".to_owned()),
         });
         let told = told.collect();
-        self.ground.end();
+        self.overlay.end();
         told
     }
 }
@@ -113,10 +113,10 @@ fn a_full_group_is_applied_while_the_disk_has_the_one_before() {
     let mut place = Place::stalled();
     place.decide(1..WORTH + 1);
     place.until(|place| place.has(WORTH));
-    assert!(place.ground.backlog.state().answers.is_empty());
+    assert!(place.overlay.group_commit.state().answers.is_empty());
     assert_eq!(place.answered(), 0, "nobody is answered before the disk has it");
     place.disk(Habit::Works);
-    place.ground.backlog.drain().unwrap();
+    place.overlay.group_commit.drain().unwrap();
     let told = place.told();
     assert_eq!(told, (0..=WORTH as u64).map(Ok).collect::<Vec<_>>());
 }
@@ -125,12 +125,12 @@ fn a_full_group_is_applied_while_the_disk_has_the_one_before() {
 fn a_few_wait_for_more_and_are_decided_on_meanwhile() {
     let mut place = Place::stalled();
     place.decide(1..WORTH);
-    assert!(!place.ground.backlog.state().is_due());
+    assert!(!place.overlay.group_commit.state().is_due());
     assert!(place.will_have(WORTH - 1) && !place.has(WORTH - 1));
     place.decide(WORTH..WORTH + 1);
     place.until(|place| place.has(WORTH));
     place.disk(Habit::Works);
-    place.ground.backlog.drain().unwrap();
+    place.overlay.group_commit.drain().unwrap();
     assert_eq!(place.metrics.commits.get(), WORTH as u64 + 1);
 }
 
@@ -152,8 +152,8 @@ fn answers_come_in_order() {
         decided = next;
         answered += place.answered();
     }
-    place.ground.backlog.drain().unwrap();
-    place.until(|place| place.ground.backlog.state().is_idle());
+    place.overlay.group_commit.drain().unwrap();
+    place.until(|place| place.overlay.group_commit.state().is_idle());
     let told = place.told();
     assert_eq!(told, (answered as u64..decided as u64).map(Ok).collect::<Vec<_>>());
 }
@@ -165,11 +165,11 @@ fn a_failure_is_everybodys_who_is_not_durable() {
     place.until(|place| place.has(WORTH));
     place.decide(WORTH + 1..WORTH + 3);
     place.disk(Habit::Fails);
-    place.until(|place| place.ground.backlog.whole().is_err());
+    place.until(|place| place.overlay.group_commit.whole().is_err());
     // Also when the disk works again: what it has is not known.
     place.disk(Habit::Works);
     place.decide(WORTH + 3..2 * WORTH + 4);
-    assert!(place.ground.backlog.drain().is_err());
+    assert!(place.overlay.group_commit.drain().is_err());
     assert!(!place.has(2 * WORTH), "nothing is applied any more");
     let told = place.told();
     assert_eq!(told.len(), 2 * WORTH + 4);
@@ -183,14 +183,14 @@ fn a_failure_is_everybodys_who_is_not_durable() {
 fn what_was_durable_before_a_failure_stays() {
     let mut place = Place::new();
     place.decide(0..3);
-    place.ground.backlog.drain().unwrap();
+    place.overlay.group_commit.drain().unwrap();
     place.disk(Habit::Fails);
     place.decide(3..4);
-    assert!(place.ground.backlog.drain().is_err());
-    let Place { ground, mut answers, directory, .. } = place;
+    assert!(place.overlay.group_commit.drain().is_err());
+    let Place { overlay, mut answers, directory, .. } = place;
     let told: Vec<bool> = answers.drain(..).map(|answer| answer.blocking_recv().unwrap().is_ok()).collect();
     assert_eq!(told, [true, true, true, false]);
-    ground.end();
+    overlay.end();
     let tree = Tree::open(directory.path(), 1 << 20).unwrap();
     assert!((0..3_usize).all(|number| tree.contains(&number.to_be_bytes()).unwrap()));
 }
@@ -201,9 +201,9 @@ fn nobody_waits_for_a_thread_that_is_gone() {
     place.decide(1..WORTH + 1);
     place.until(|place| place.has(WORTH));
     place.disk(Habit::Panics);
-    place.until(|place| place.ground.backlog.whole().is_err());
+    place.until(|place| place.overlay.group_commit.whole().is_err());
     place.decide(WORTH + 1..WORTH + 2);
-    assert!(place.ground.backlog.drain().is_err());
+    assert!(place.overlay.group_commit.drain().is_err());
     assert!(place.told().iter().all(Result::is_err));
 }
 
@@ -211,9 +211,9 @@ fn nobody_waits_for_a_thread_that_is_gone() {
 fn all_is_durable_that_was_decided_before_the_end() {
     let mut place = Place::stalled();
     place.decide(1..WORTH + 5);
-    let disk = Arc::clone(&place.ground.tree);
-    let Place { ground, answers, .. } = place;
-    let ended = thread::spawn(move || ground.end());
+    let disk = Arc::clone(&place.overlay.tree);
+    let Place { overlay, answers, .. } = place;
+    let ended = thread::spawn(move || overlay.end());
     disk.disk.set(Habit::Works);
     ended.join().unwrap();
     assert!(answers.into_iter().all(|answer| answer.blocking_recv().unwrap().is_ok()));

@@ -21,16 +21,16 @@ use uuid::Uuid;
 
 use super::{
     connections::{Connection, Connections, Turn},
-    draft::Draft,
-    fault::{Fault, unavailable},
-    gather::{self, Wanted, column},
+    error::{Error, unavailable},
+    overlay::Overlay,
     pipeline::{self, Step, columns},
-    save, statement,
+    prefetch::{self, Wanted, column},
+    statement, write,
 };
 use crate::{
     clock::Clock,
     metrics::StoreMetrics,
-    store::{Commit, Committed, Item, ResourceId, StoreError, TenantId},
+    store::{Commit, Committed, Item, ResourceId, StoreError, TenantId, decide},
     turns::Turns,
 };
 
@@ -196,21 +196,21 @@ impl Writer {
         let (mut contended, mut lost) = (0, 0);
         let mut unresolved = None;
         loop {
-            let mut connection = Held(Some(self.connections.get(Turn::Write).await?));
+            let mut connection = Guarded(Some(self.connections.get(Turn::Write).await?));
             match self.attempt(work, connection.get()?, &mut unresolved).await {
                 Ok(Some(outcomes)) => {
                     connection.give_back();
                     return Ok(outcomes);
                 }
                 Ok(None) => connection.give_back(),
-                Err(Fault::Contended(why)) if contended < CONTENDED => {
+                Err(Error::Contended(why)) if contended < CONTENDED => {
                     contended += 1;
                     self.metrics.retries.inc();
                     tracing::debug!(why, contended, "a transaction was in the way");
                     let wait = rand::random_range(0..1_u64 << contended.min(7));
                     tokio::time::sleep(Duration::from_millis(wait)).await;
                 }
-                Err(Fault::Lost(why)) if lost < LOST => {
+                Err(Error::Lost(why)) if lost < LOST => {
                     lost += 1;
                     self.metrics.retries.inc();
                     tracing::debug!(why, lost, "the connection broke");
@@ -226,7 +226,7 @@ impl Writer {
         work: &Work<'_>,
         connection: &Connection,
         unresolved: &mut Option<Unresolved>,
-    ) -> Result<Option<Outcomes>, Fault> {
+    ) -> Result<Option<Outcomes>, Error> {
         let begun = Instant::now();
         let wanted = work.wanted();
         let tenants = wanted.tenants();
@@ -247,33 +247,33 @@ impl Writer {
             connection.batch_execute("ROLLBACK").await?;
             return Ok(Some(seen.outcomes));
         }
-        let mut draft = wanted.draft();
-        if !gather::take_logs(&mut draft, locked, tenants.len())? {
+        let mut overlay = wanted.overlay();
+        if !prefetch::take_logs(&mut overlay, locked, tenants.len())? {
             let rollback = Step::Plain("ROLLBACK");
             let open = Step::Query(statement::OPEN_LOGS, columns![tenants, i64::MIN]);
             pipeline::run(connection, &[rollback, open]).await?;
             return Ok(None);
         }
         for (part, rows) in parts.into_iter().zip(read) {
-            gather::take(&mut draft, part, rows)?;
+            prefetch::take(&mut overlay, part, rows)?;
         }
-        let outcomes = work.decide(&mut draft, &*self.clock);
-        let mut steps = save::steps(&draft)?;
+        let outcomes = work.decide(&mut overlay, &*self.clock);
+        let mut steps = write::steps(&overlay)?;
         if steps.is_empty() {
             connection.batch_execute("ROLLBACK").await?;
             return Ok(Some(outcomes));
         }
         steps.push(Step::Plain("COMMIT"));
         if let Err(fault) = pipeline::run(connection, &steps).await {
-            if matches!(fault, Fault::Lost(_)) {
-                *unresolved = unknown(&draft, outcomes)?;
+            if matches!(fault, Error::Lost(_)) {
+                *unresolved = unknown(&overlay, outcomes)?;
             }
             return Err(fault);
         }
         let changes = outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|done| done.changed)).count();
         self.metrics.flushed(changes as u64, begun.elapsed());
-        for (group, ..) in draft.dissolved.changes() {
-            let _ = self.sweeps.send(*group);
+        for group in overlay.dissolved {
+            let _ = self.sweeps.send(group);
         }
         Ok(Some(outcomes))
     }
@@ -289,11 +289,22 @@ impl Work<'_> {
         wanted
     }
 
-    fn decide(&self, draft: &mut Draft, clock: &dyn Clock) -> Outcomes {
+    /// Decides on one after the other, each on what those before it have left.
+    fn decide(&self, overlay: &mut Overlay, clock: &dyn Clock) -> Outcomes {
         match self {
-            Self::Commits(commits) => commits.iter().map(|commit| draft.commit(commit, clock.now())).collect(),
-            Self::Load(items) => match draft.load(items) {
-                Ok(()) => Vec::new(),
+            Self::Commits(commits) => {
+                let decide = |commit: &&Commit| {
+                    let (changes, committed) = decide::commit(&*overlay, commit, clock.now())?;
+                    overlay.keep(changes);
+                    Ok(committed)
+                };
+                commits.iter().map(decide).collect()
+            }
+            Self::Load(items) => match decide::load(&*overlay, items) {
+                Ok(changes) => {
+                    overlay.keep(changes);
+                    Vec::new()
+                }
                 Err(error) => vec![Err(error)],
             },
         }
@@ -306,16 +317,16 @@ fn found(rows: &[Row], document: &[u8]) -> bool {
 
 /// What to look for when nobody knows whether a transaction was committed. Without an event there is
 /// nothing, and such work (bookkeeping, a load) can be done twice.
-fn unknown(draft: &Draft, outcomes: Outcomes) -> Result<Option<Unresolved>, StoreError> {
-    let Some(((tenant, sequence), _, event)) = draft.events.changes().next() else { return Ok(None) };
-    let document = save::document(event)?;
-    Ok(Some(Unresolved { tenant: tenant.0, sequence: save::signed(*sequence)?, document, outcomes }))
+fn unknown(overlay: &Overlay, outcomes: Outcomes) -> Result<Option<Unresolved>, StoreError> {
+    let Some(((tenant, sequence), event)) = overlay.events.iter().next() else { return Ok(None) };
+    let document = write::document(event)?;
+    Ok(Some(Unresolved { tenant: tenant.0, sequence: write::signed(*sequence)?, document, outcomes }))
 }
 
 /// A connection that is thrown away unless it is given back: what it stands in is not known.
-pub(super) struct Held(pub Option<Connection>);
+pub(super) struct Guarded(pub Option<Connection>);
 
-impl Held {
+impl Guarded {
     pub fn get(&mut self) -> Result<&mut Connection, StoreError> {
         self.0.as_mut().ok_or_else(|| unavailable("the connection was given back"))
     }
@@ -325,7 +336,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Guarded {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
             connection.discard();

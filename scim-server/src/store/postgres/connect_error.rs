@@ -1,20 +1,20 @@
 //! Why the way to the database is closed, in words that say what to change.
 
-use std::{error::Error, io};
+use std::{error, io};
 
 use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
-use super::fault::{Fault, unavailable};
+use super::error::{Error, unavailable};
 use crate::store::StoreError;
 
 /// What a failed connection tells whoever has set it up.
 pub(super) fn refused(error: tokio_postgres::Error) -> StoreError {
     let remedy = remedy(&error);
-    let why = match Fault::from(error) {
-        Fault::Contended(why) | Fault::Lost(why) => why,
-        Fault::Final(StoreError::Unavailable(why)) => why.to_string(),
-        Fault::Final(error) => return error,
+    let why = match Error::from(error) {
+        Error::Contended(why) | Error::Lost(why) => why,
+        Error::Final(StoreError::Unavailable(why)) => why.to_string(),
+        Error::Final(error) => return error,
     };
     match remedy {
         Some(remedy) => unavailable(format!("{why}: {remedy}")),
@@ -79,8 +79,9 @@ fn certificate(error: &tokio_postgres::Error) -> Option<&CertificateError> {
     })
 }
 
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| -> Option<&'a (dyn Error + 'static)> {
-        (*error).source()
-    })
+fn causes<'a>(error: &'a (dyn error::Error + 'static)) -> impl Iterator<Item = &'a (dyn error::Error + 'static)> {
+    std::iter::successors(
+        Some(error),
+        |error: &&'a (dyn error::Error + 'static)| -> Option<&'a (dyn error::Error + 'static)> { (*error).source() },
+    )
 }

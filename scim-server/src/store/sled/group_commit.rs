@@ -1,15 +1,14 @@
-//! What is decided and not yet durable, and the threads that make it so.
+//! Commits that are decided and not yet durable.
 //!
-//! The writer decides one commit after another and leaves each here. What has gathered goes through
-//! two stages ([`stage`]): it is applied as one batch and handed to the operating system; then the
-//! disk is asked to keep it, and everybody is answered. Each stage has a thread, so that while the
-//! disk has one group, the next is applied, and the one after that is in the making. Groups go
-//! through in order, and a failure in either stage ends it for all that are not durable by then.
+//! The writer decides one commit after another and adds each here. The commits that have gathered go
+//! through a [`pipeline`] of two stages: the first applies them as one batch and hands it to the
+//! operating system; the second waits for the disk and answers. Each stage has a thread, so that while
+//! the disk works on one group, the next is applied, and the writer decides the one after that. Groups
+//! pass in order. When a stage fails, all commits fail that are not durable by then.
 
-mod stage;
+mod pipeline;
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -17,10 +16,10 @@ use std::{
 use sled::IVec;
 use tokio::sync::oneshot;
 
-pub(super) use self::stage::Stages;
+pub(super) use self::pipeline::Pipeline;
 use super::{
     key::Range,
-    tree::{Tree, unavailable},
+    tree::{Changes, Tree, unavailable},
 };
 use crate::{
     metrics::StoreMetrics,
@@ -31,18 +30,15 @@ use crate::{
 /// batch is applied.
 const BATCH: usize = 512;
 
-/// Keys with their new values, or without one when they go.
-pub(super) type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
-
 /// Where the answer to a commit goes.
-pub(super) type Answer = oneshot::Sender<Result<Committed, StoreError>>;
+pub(super) type Reply = oneshot::Sender<Result<Committed, StoreError>>;
 
-/// How many commits are worth a batch of their own while the disk has the group before. A batch has its
-/// price, and fewer are better made together with those that come meanwhile.
+/// How many commits make a batch while the disk still works on the group before. Each batch costs
+/// something, so fewer commits wait for those that come meanwhile.
 const WORTH: usize = 16;
 
 /// See the module's documentation.
-pub(super) struct Backlog {
+pub(super) struct GroupCommit {
     state: Mutex<State>,
     metrics: Arc<StoreMetrics>,
     /// Wakes the first stage: something was decided.
@@ -57,19 +53,17 @@ pub(super) struct Backlog {
 struct State {
     /// What the next batch will be.
     gathered: Changes,
-    /// Who is to be told when it is durable, and what.
-    answers: Vec<(Answer, Result<Committed, StoreError>)>,
-    /// The batch that is being applied. Readers of the tree see it or not.
+    /// Where the answers go when it is durable.
+    answers: Vec<(Reply, Result<Committed, StoreError>)>,
+    /// The batch that is being applied. Readers of the tree may see it already.
     underway: Changes,
-    /// What the first stage does.
     doing: Doing,
-    /// What is applied and waits for the disk, the oldest first.
+    /// Groups that are applied and wait for the disk, the oldest first.
     written: Vec<Group>,
     /// Whether the second stage is at work.
     syncing: bool,
-    /// Which stages are to end when nothing is left for them.
     ending: Ending,
-    /// Set when a write failed: what is on disk is then unknown until the store is opened again.
+    /// Set when a write failed: nobody knows what is on disk until the store is reopened.
     broken: bool,
 }
 
@@ -95,7 +89,7 @@ enum Ending {
 
 /// Commits that were applied together.
 struct Group {
-    answers: Vec<(Answer, Result<Committed, StoreError>)>,
+    answers: Vec<(Reply, Result<Committed, StoreError>)>,
     /// Whether anything was written for them.
     dirty: bool,
     /// When their writing began.
@@ -114,8 +108,7 @@ impl State {
     }
 }
 
-impl Backlog {
-    /// With nothing in it.
+impl GroupCommit {
     pub fn new(metrics: Arc<StoreMetrics>) -> Self {
         Self {
             state: Mutex::default(),
@@ -139,21 +132,19 @@ impl Backlog {
     pub fn value(&self, tree: &Tree, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         let state = self.state();
         let value = state.gathered.get(key).or_else(|| state.underway.get(key)).cloned();
-        // What leaves the backlog before the second look is in the tree by then.
+        // What is not here any more at the second look is in the tree.
         drop(state);
         value.map_or_else(|| tree.get(key), Ok)
     }
 
-    /// Shows each key of a run with its value as they will be, under further changes, in no order, until
-    /// one is what was sought.
+    /// Shows each key of a run with its value as they will be, in no order, until one is what is sought.
     ///
-    /// What is here of the run is copied, so that the tree is read without the lock: whatever becomes
-    /// durable meanwhile is in the copy, and is not looked at in the tree.
+    /// The changes of the run are copied, so that the tree is read without the lock: what becomes durable
+    /// meanwhile is in the copy, and is skipped in the tree.
     pub fn any(
         &self,
         tree: &Tree,
         range: Range,
-        over: &Changes,
         mut sought: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<bool, StoreError> {
         let within = |layer: &Changes| -> Changes {
@@ -164,7 +155,6 @@ impl Backlog {
         let mut changes = within(&state.underway);
         changes.extend(within(&state.gathered));
         drop(state);
-        changes.extend(within(over));
         for (key, value) in &changes {
             if let Some(value) = value
                 && sought(key, value)
@@ -181,8 +171,8 @@ impl Backlog {
         Ok(false)
     }
 
-    /// Leaves a commit here. `outcome` is answered when everything is durable that it was decided on.
-    pub fn add(&self, changes: Changes, outcome: Result<Committed, StoreError>, answer: Answer) {
+    /// Adds a commit. `outcome` is answered when everything is durable that it was decided on.
+    pub fn add(&self, changes: Changes, outcome: Result<Committed, StoreError>, answer: Reply) {
         let mut state = self.state();
         if state.broken {
             drop(state);
@@ -198,9 +188,9 @@ impl Backlog {
         }
     }
 
-    /// Says that nothing more will come soon.
+    /// Tells the first stage that nothing more will come soon.
     pub fn release(&self) {
-        // A stage that is at work looks by itself when it is done.
+        // A stage that is at work looks again when it is done.
         let state = self.state();
         if state.doing == Doing::Nothing && state.is_due() {
             drop(state);
@@ -208,9 +198,9 @@ impl Backlog {
         }
     }
 
-    /// Waits while a batch is applied. What comes meanwhile could not go on sooner, and is decided in one
-    /// go when the processor has time, because the batch is on its way to the disk: that costs less than
-    /// to wake up for each.
+    /// Waits while a batch is applied. Commits that come meanwhile could not be applied sooner. The writer
+    /// decides them together when the batch is on its way to the disk, which costs less than to wake up
+    /// for each.
     pub fn linger(&self) {
         self.wait_while(|state| state.doing == Doing::Applying);
     }
@@ -232,11 +222,11 @@ impl Backlog {
         if self.state().broken { Err(broken()) } else { Ok(()) }
     }
 
-    /// Notes that a write has failed. No other is tried until the tree is opened again.
+    /// Notes that a write failed. No other is tried until the tree is reopened.
     pub fn fail(&self, error: &StoreError) {
         tracing::error!(
             error = error as &dyn std::error::Error,
-            "a write failed; the store takes no more of them until it was opened again"
+            "a write failed; the store takes no writes until it is reopened"
         );
         self.metrics.refusing.set(1);
         self.state().broken = true;
@@ -244,7 +234,7 @@ impl Backlog {
 }
 
 pub(super) fn broken() -> StoreError {
-    unavailable("a write has failed, and the store takes no other until it was opened again")
+    unavailable("a write failed; the store takes no writes until it is reopened")
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! Closing the tree and opening it again while the server runs.
+//! The writer closes and reopens the tree while the server runs.
 //!
 //! sled writes down where every page is only when it opens, and its next opening reads all of the
-//! log since then: seconds for each gigabyte, at the worst moment, when a server has died and is
-//! waited for. So the writer pays in small pieces and in good moments: when enough was written and
-//! nobody has written for a while, it opens the tree anew. Under a load that never pauses it does
-//! so after a larger amount, which bounds both that interruption and the opening after a crash.
+//! log since then: seconds for each gigabyte, and after a crash everybody waits for it. So the writer
+//! reopens the tree at good moments: when much was written, and then nothing for a while. Under a load
+//! that never pauses it does so after a larger amount, which bounds that interruption and the opening
+//! after a crash.
 //!
-//! Readers and writers wait meanwhile, and nobody is refused.
+//! Readers and writers wait meanwhile, and none is refused.
 //!
-//! The same helps a store that could not write, because the disk was full or the process had no descriptors
-//! left: what is on disk is known again when it is opened again. That is tried when there is room.
+//! The writer also reopens a store that could not write, because the disk was full or the process had no
+//! descriptors left: then it knows again what is on disk. It tries that when there is room.
 
 use std::{
     sync::Arc,
@@ -27,31 +27,31 @@ use crate::{
         StoreError,
         sled::{
             OpenError,
-            door::{Shut, lost},
-            ground::Ground,
+            handle::{Detached, lost},
+            overlay::Overlay,
             tree::Again,
         },
     },
 };
 
-/// How long a renewal waits for those who read. New readers wait with it, so one long scan must not
-/// keep them for longer than they notice.
+/// How long the writer waits for readers before it puts the reopening off. New readers wait with it, so
+/// one long scan must not hold them up for longer.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// How often it looks whether they are done.
+/// How often the writer looks whether the readers are done.
 const GLANCE: Duration = Duration::from_millis(1);
-/// How often the writer, with nothing to do, looks whether what it has decided is on disk.
+/// How often the writer, with nothing to do, looks whether what it decided is on disk.
 const AGAIN: Duration = Duration::from_millis(20);
-/// After how long a renewal that was put off under load is tried again.
+/// After how long the writer tries again when it had put the reopening off.
 const LATER: Duration = Duration::from_secs(5);
-/// How long it lasts until a store is opened again that could not write: twice as long each time, up to a bound.
+/// How long the writer waits before it reopens a store that could not write: twice as long each time, up to a
+/// bound.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 const LONG_PAUSE: Duration = Duration::from_secs(60);
 
-/// When the store is closed and opened again, so that its next start finds little to read. Amounts
-/// are bytes of keys and values written since it was opened; the log grows by up to five times as
-/// much.
+/// When the writer closes and reopens the store, so that the next start finds little to read. Amounts are
+/// bytes of keys and values written since it was opened; the log grows by up to five times as much.
 #[derive(Debug, Clone, Copy)]
-pub struct Renewal {
+pub struct Reopen {
     /// From this amount on, as soon as nothing was written for [`Self::quiet`].
     pub after: u64,
     /// From this amount on, in any case.
@@ -60,7 +60,7 @@ pub struct Renewal {
     pub quiet: Duration,
 }
 
-impl Renewal {
+impl Reopen {
     /// After this many bytes in a quiet moment of two seconds, and after four times as many in any
     /// case; 0 is never.
     ///
@@ -72,70 +72,70 @@ impl Renewal {
     }
 }
 
-impl Default for Renewal {
+impl Default for Reopen {
     fn default() -> Self {
         Self::after(48 << 20)
     }
 }
 
 impl Writer {
-    /// Waits for a job, or until it is time for a renewal.
+    /// Waits for a job, or until it is time to reopen the tree.
     pub(super) fn wait(&self, jobs: &mut mpsc::Receiver<Job>) -> Next {
-        if self.ground.backlog.whole().is_err() {
+        if self.overlay.group_commit.whole().is_err() {
             let left = self.not_before.saturating_duration_since(Instant::now());
-            return if left.is_zero() { Next::Renewal } else { receive(jobs, left) };
+            return if left.is_zero() { Next::Reopen } else { receive(jobs, left) };
         }
-        // What is decided and not yet applied is not counted yet: it is looked at again when it is.
+        // What is not applied yet is not counted yet: so the writer looks again when it is.
         let written = loop {
-            let settled = self.ground.backlog.is_settled();
-            let written = self.ground.tree.written();
-            if written >= self.renewal.after {
+            let settled = self.overlay.group_commit.is_settled();
+            let written = self.overlay.tree.written();
+            if written >= self.reopen.after {
                 break written;
             }
             if settled {
                 return jobs.blocking_recv().map_or(Next::End, Next::Job);
             }
             match receive(jobs, AGAIN) {
-                Next::Renewal => {}
+                Next::Reopen => {}
                 next => return next,
             }
         };
-        if written >= self.renewal.bound && Instant::now() >= self.not_before {
-            return Next::Renewal;
+        if written >= self.reopen.bound && Instant::now() >= self.not_before {
+            return Next::Reopen;
         }
-        receive(jobs, self.renewal.quiet)
+        receive(jobs, self.reopen.quiet)
     }
 
-    /// Closes the tree and opens it again; `None` when it cannot be opened any more. When somebody
-    /// reads for long, or the store is being closed, nothing happens.
-    pub(super) fn renew(mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Self> {
+    /// Closes and reopens the tree; `None` when it cannot be reopened. Nothing happens when somebody reads for
+    /// long, or the store is being closed.
+    pub(super) fn reopen(mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Self> {
         let begun = Instant::now();
         let mending = self.flush().is_err();
         if mending && !self.may_mend(begun) {
             return Some(self);
         }
-        let written = self.ground.tree.written();
-        let door = Arc::clone(&self.door);
-        let Some(shut) = door.shut() else {
-            // Who closes the store has a job in the queue, or is about to.
+        let written = self.overlay.tree.written();
+        let handle = Arc::clone(&self.handle);
+        let Some(detached) = handle.detach() else {
+            // Whoever closes the store sends a job.
             self.not_before = begun + LATER;
             return Some(self);
         };
-        // Nobody can come by another one: the door had it, those who read have it, and the ground.
-        while Arc::strong_count(&self.ground.tree) > Ground::HANDLES {
+        // No new reader gets the tree. The readers that have it, and the overlay, are counted.
+        while Arc::strong_count(&self.overlay.tree) > Overlay::HANDLES {
             if begun.elapsed() >= PATIENCE {
-                shut.open(Arc::clone(&self.ground.tree));
+                detached.attach(Arc::clone(&self.overlay.tree));
                 self.metrics.renewals_put_off.inc();
                 self.not_before = Instant::now() + LATER;
                 return Some(self);
             }
             thread::sleep(GLANCE);
         }
-        let again = self.ground.tree.again();
-        // The files are free when the last handle is gone.
-        self.ground.end();
-        let ground = open_again(&again, &shut, jobs, &self.metrics)?;
-        shut.open(Arc::clone(&ground.tree));
+        let again = self.overlay.tree.again();
+        // sled closes the files when the last handle is dropped.
+        self.overlay.end();
+        let overlay = open_again(&again, &detached, jobs, &self.metrics)?;
+        detached.attach(Arc::clone(&overlay.tree));
         self.metrics.refusing.set(0);
         let took = begun.elapsed();
         self.metrics.renewal_seconds.observe_duration(took);
@@ -145,19 +145,19 @@ impl Writer {
             tracing::info!(
                 seconds = took.as_secs_f64(),
                 written,
-                "the store was closed and opened again, so that its next start takes less time"
+                "the store was reopened, so that its next start takes less time"
             );
         }
-        Some(Self { ground, dirty: false, ..self })
+        Some(Self { overlay, dirty: false, ..self })
     }
 
-    /// Whether a store that could not write is likely to be able to, now that it is looked at.
+    /// Whether a store that could not write is likely to be able to now.
     fn may_mend(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.not_before) > LONG_PAUSE {
             self.patience = PAUSE;
         }
         self.not_before = now + self.patience;
-        match self.ground.tree.could_be_opened() {
+        match self.overlay.tree.could_be_opened() {
             Ok(()) => {
                 self.patience = (self.patience * 2).min(LONG_PAUSE);
                 true
@@ -170,27 +170,27 @@ impl Writer {
     }
 }
 
-/// Opens the tree, and tries again for as long as what is in the way may pass. `None` when it does not, or
-/// when nobody wants the store any more.
+/// Opens the tree, and tries again while the cause may pass. `None` when it does not pass, or the store is
+/// to be closed.
 fn open_again(
     again: &Again,
-    shut: &Shut<'_>,
+    detached: &Detached<'_>,
     jobs: &mut mpsc::Receiver<Job>,
     metrics: &Arc<StoreMetrics>,
-) -> Option<Ground> {
+) -> Option<Overlay> {
     loop {
-        let opened = again.open().and_then(|tree| Ok(Ground::start(Arc::new(tree), metrics)?));
+        let opened = again.open().and_then(|tree| Ok(Overlay::start(Arc::new(tree), metrics)?));
         let error = match opened {
-            Ok(ground) => return Some(ground),
+            Ok(overlay) => return Some(overlay),
             Err(error) => error,
         };
         metrics.refusing.set(1);
-        shut.lose();
+        detached.lose();
         let passes = matches!(error, OpenError::InUse | OpenError::Store(StoreError::Unavailable(_)));
         tracing::error!(
             error = &error as &dyn std::error::Error,
-            "the store could not be opened again: nothing is read or written until {}",
-            if passes { "it can be, which is tried again" } else { "the server is restarted" }
+            "the store could not be reopened: nothing is read or written until {}",
+            if passes { "it can be, which the writer tries again" } else { "the server is restarted" }
         );
         if !passes || !refuse(jobs, LATER) {
             return None;
@@ -204,19 +204,19 @@ fn refuse(jobs: &mut mpsc::Receiver<Job>, time: Duration) -> bool {
     loop {
         match receive(jobs, end.saturating_duration_since(Instant::now())) {
             Next::Job(Job::Commit(_, answer)) => drop(answer.send(Err(lost()))),
-            // Whoever waits for it hears that it is gone.
-            Next::Job(Job::Errand(errand)) => drop(errand),
+            // The caller gets an error.
+            Next::Job(Job::Task(task)) => drop(task),
             Next::Job(Job::Close(closed)) => {
                 let _ = closed.send(Err(lost()));
                 return false;
             }
-            Next::Renewal => return true,
+            Next::Reopen => return true,
             Next::End => return false,
         }
     }
 }
 
-/// The next job, or a renewal when none came in that time.
+/// The next job; to reopen the tree when none came in that time.
 fn receive(jobs: &mut mpsc::Receiver<Job>, within: Duration) -> Next {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let end = Instant::now() + within;
@@ -226,7 +226,7 @@ fn receive(jobs: &mut mpsc::Receiver<Job>, within: Duration) -> Next {
         }
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Next::Renewal;
+            return Next::Reopen;
         }
         thread::park_timeout(left);
     }
@@ -257,12 +257,12 @@ mod tests {
     };
 
     /// As soon as a moment is quiet.
-    const SOON: Renewal = Renewal { after: 1, bound: u64::MAX, quiet: Duration::from_millis(1) };
+    const SOON: Reopen = Reopen { after: 1, bound: u64::MAX, quiet: Duration::from_millis(1) };
     /// After every group of commits.
-    const ALWAYS: Renewal = Renewal { after: 1, bound: 1, quiet: Duration::from_secs(3600) };
+    const ALWAYS: Reopen = Reopen { after: 1, bound: 1, quiet: Duration::from_secs(3600) };
 
-    fn open(path: &Path, renewal: Renewal) -> Arc<SledStore> {
-        let options = Options { cache: 1 << 20, renewal, ..Options::default() };
+    fn open(path: &Path, reopen: Reopen) -> Arc<SledStore> {
+        let options = Options { cache: 1 << 20, reopen, ..Options::default() };
         Arc::new(SledStore::open_with(path, Arc::new(ManualClock::default()), options).unwrap())
     }
 
@@ -299,12 +299,12 @@ mod tests {
     #[tokio::test]
     async fn before_the_bound_nobody_who_writes_is_interrupted() {
         let directory = tempfile::tempdir().unwrap();
-        for renewal in [Renewal { bound: 1 << 30, ..ALWAYS }, Renewal::after(0), Renewal::default()] {
-            let store = open(directory.path(), renewal);
+        for reopen in [Reopen { bound: 1 << 30, ..ALWAYS }, Reopen::after(0), Reopen::default()] {
+            let store = open(directory.path(), reopen);
             for number in 0..20 {
                 write(&store, number).await.unwrap();
             }
-            assert!(store.metrics.renewal_seconds.is_empty(), "{renewal:?}");
+            assert!(store.metrics.renewal_seconds.is_empty(), "{reopen:?}");
             store.close().await.unwrap();
         }
     }
@@ -334,7 +334,7 @@ mod tests {
     async fn who_reads_for_long_is_let_finish() {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path(), SOON);
-        let reading = store.door.tree().await.unwrap();
+        let reading = store.handle.tree().await.unwrap();
         write(&store, 1).await.unwrap();
         until(|| store.metrics.renewals_put_off.get() > 0).await;
         assert!(store.metrics.renewal_seconds.is_empty());
@@ -350,8 +350,8 @@ mod tests {
     async fn what_the_disk_has_not_kept_is_waited_for() {
         let directory = tempfile::tempdir().unwrap();
         // More than an empty store has in it, and less than one user.
-        let store = open(directory.path(), Renewal { after: 100, bound: 100, ..ALWAYS });
-        store.door.tree().await.unwrap().disk.set(Habit::Stalls);
+        let store = open(directory.path(), Reopen { after: 100, bound: 100, ..ALWAYS });
+        store.handle.tree().await.unwrap().disk.set(Habit::Stalls);
         let writes = (0..40).map(|number| {
             let store = Arc::clone(&store);
             tokio::spawn(async move { write(&store, number).await })
@@ -362,7 +362,7 @@ mod tests {
         }
         assert!(store.metrics.renewal_seconds.is_empty());
         assert!(writes.iter().all(|write| !write.is_finished()));
-        store.door.tree().await.unwrap().disk.set(Habit::Works);
+        store.handle.tree().await.unwrap().disk.set(Habit::Works);
         assert!(join_all(writes).await.into_iter().all(|written| written.unwrap().is_ok()));
         until(|| !store.metrics.renewal_seconds.is_empty()).await;
         for number in 0..40 {
@@ -389,7 +389,7 @@ mod tests {
             };
             let (written, ()) = tokio::join!(writes, close);
             assert!(matches!(store.get(&user(0)).await, Err(StoreError::Unavailable(_))));
-            let again = open(directory.path(), Renewal::default());
+            let again = open(directory.path(), Reopen::default());
             for number in written.into_iter().filter_map(Result::unwrap) {
                 assert!(is_there(&again, number).await, "round {round}: {number} was acknowledged");
             }
@@ -400,7 +400,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_opened_again_is_unavailable_and_says_so() {
         let directory = tempfile::tempdir().unwrap();
-        let store = open(directory.path(), Renewal { quiet: Duration::from_millis(100), ..SOON });
+        let store = open(directory.path(), Reopen { quiet: Duration::from_millis(100), ..SOON });
         fs::write(directory.path().join("conf"), "this is not the file that the store has made").unwrap();
         write(&store, 1).await.unwrap();
         let patience = Instant::now() + Duration::from_secs(30);

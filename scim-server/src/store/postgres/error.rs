@@ -6,7 +6,7 @@ use crate::store::StoreError;
 
 /// Why a piece of work did not succeed.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum Error {
     /// Another transaction was in the way: the same work can be done again.
     Contended(String),
     /// The connection is of no use any more; what was asked last may have been done.
@@ -15,13 +15,13 @@ pub(super) enum Fault {
     Final(StoreError),
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Final(error)
     }
 }
 
-impl From<tokio_postgres::Error> for Fault {
+impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(told) = error.as_db_error() else {
             return Self::Lost(chain(&error));
@@ -49,11 +49,11 @@ impl From<tokio_postgres::Error> for Fault {
     }
 }
 
-impl From<Fault> for StoreError {
-    fn from(fault: Fault) -> Self {
+impl From<Error> for StoreError {
+    fn from(fault: Error) -> Self {
         match fault {
-            Fault::Contended(why) | Fault::Lost(why) => unavailable(why),
-            Fault::Final(error) => error,
+            Error::Contended(why) | Error::Lost(why) => unavailable(why),
+            Error::Final(error) => error,
         }
     }
 }

@@ -1,33 +1,36 @@
-//! What a group of commits has changed, as the statements that write it: one of each kind.
+//! The statements that write what a group of commits has changed: one of each kind.
 
 use super::{
-    draft::{Draft, Held, Stored, index_key},
-    fault::damaged,
+    error::damaged,
+    overlay::Overlay,
     pipeline::{Step, columns},
     statement,
 };
-use crate::store::{IndexKey, ResourceId, ResourceKey, StoreError};
+use crate::store::{
+    IndexKey, ResourceId, ResourceKey, StoreError,
+    decide::{Entries, Resource, index_key},
+};
 
 /// The statements, in an order in which no constraint is broken on the way.
-pub(super) fn steps(draft: &Draft) -> Result<Vec<Step>, StoreError> {
+pub(super) fn steps(overlay: &Overlay) -> Result<Vec<Step>, StoreError> {
     let mut steps = Vec::new();
-    resources(draft, &mut steps)?;
-    entries(draft, &mut steps);
-    edges(draft, &mut steps);
-    counts(draft, &mut steps);
-    log(draft, &mut steps)?;
+    resources(overlay, &mut steps)?;
+    entries(overlay, &mut steps);
+    edges(overlay, &mut steps);
+    counts(overlay, &mut steps);
+    log(overlay, &mut steps)?;
     Ok(steps)
 }
 
-fn resources(draft: &Draft, steps: &mut Vec<Step>) -> Result<(), StoreError> {
+fn resources(overlay: &Overlay, steps: &mut Vec<Step>) -> Result<(), StoreError> {
     let (mut gone, mut put, mut touched) = (Vec::new(), Vec::new(), Vec::new());
-    for (key, before, now) in draft.resources.changes() {
+    for (key, before, now) in overlay.resources.changes() {
         match (before.and_then(Option::as_ref), now) {
             (None, None) => {}
             (Some(_), None) => gone.push(key),
-            (_, Some(Stored { header, body: Some(body) })) => put.push((key, *header, body)),
+            (_, Some(Resource { header, body: Some(body), .. })) => put.push((key, *header, body)),
             (Some(before), Some(now)) if before.header == now.header => {}
-            (_, Some(Stored { header, body: None })) => touched.push((key, *header)),
+            (_, Some(Resource { header, body: None, .. })) => touched.push((key, *header)),
         }
     }
     if !gone.is_empty() {
@@ -73,12 +76,11 @@ fn headers(
     ])
 }
 
-fn entries(draft: &Draft, steps: &mut Vec<Step>) {
-    let none = Held::new();
+fn entries(overlay: &Overlay, steps: &mut Vec<Step>) {
     let mut gone: Vec<(IndexKey, ResourceId)> = Vec::new();
     let mut come: Vec<(IndexKey, ResourceId, bool)> = Vec::new();
-    for (owner, before, now) in draft.held.changes() {
-        let before = before.unwrap_or(&none);
+    for (owner, before, now) in overlay.resources.changes() {
+        let (before, now) = (entries_of(before.and_then(Option::as_ref)), entries_of(now.as_ref()));
         for (attribute, value) in before.keys().filter(|place| !now.contains_key(*place)) {
             gone.push((index_key(owner, attribute.clone(), value.clone()), owner.id));
         }
@@ -92,7 +94,7 @@ fn entries(draft: &Draft, steps: &mut Vec<Step>) {
         steps.push(Step::Query(statement::UNINDEX, parameters));
     }
     if !come.is_empty() {
-        // Who gives up being the only one comes before who becomes it.
+        // Entries that are no longer unique are written before the entries that become unique.
         come.sort_by_key(|(.., unique)| *unique);
         let mut parameters = Vec::from(places(come.iter().map(|(key, ..)| key)));
         parameters.extend(columns![
@@ -101,6 +103,11 @@ fn entries(draft: &Draft, steps: &mut Vec<Step>) {
         ]);
         steps.push(Step::Query(statement::INDEX, parameters));
     }
+}
+
+fn entries_of(resource: Option<&Resource>) -> &Entries {
+    const NONE: &Entries = &Entries::new();
+    resource.map_or(NONE, |resource| &resource.entries)
 }
 
 fn places<'a>(keys: impl Iterator<Item = &'a IndexKey> + Clone) -> [super::pipeline::Parameter; 4] {
@@ -112,9 +119,9 @@ fn places<'a>(keys: impl Iterator<Item = &'a IndexKey> + Clone) -> [super::pipel
     ]
 }
 
-fn edges(draft: &Draft, steps: &mut Vec<Step>) {
+fn edges(overlay: &Overlay, steps: &mut Vec<Step>) {
     let (mut gone, mut come) = (Vec::new(), Vec::new());
-    for (edge, before, now) in draft.edges.changes() {
+    for (edge, before, now) in overlay.edges.changes() {
         match (before.and_then(Option::as_ref), now) {
             (Some(_), None) => gone.push(edge),
             (before, Some(now)) if before != Some(now) => come.push((edge, now)),
@@ -126,8 +133,8 @@ fn edges(draft: &Draft, steps: &mut Vec<Step>) {
             statement::LEAVE,
             columns![
                 gone.iter().map(|(tenant, ..)| tenant.0).collect::<Vec<_>>(),
-                gone.iter().map(|(_, group, _)| group.0).collect::<Vec<_>>(),
-                gone.iter().map(|(_, _, member)| member.0).collect::<Vec<_>>(),
+                gone.iter().map(|(_, _, group)| group.0).collect::<Vec<_>>(),
+                gone.iter().map(|(_, member, _)| member.0).collect::<Vec<_>>(),
             ],
         ));
     }
@@ -136,14 +143,14 @@ fn edges(draft: &Draft, steps: &mut Vec<Step>) {
             statement::JOIN,
             columns![
                 come.iter().map(|((tenant, ..), _)| tenant.0).collect::<Vec<_>>(),
-                come.iter().map(|((_, group, _), _)| group.0).collect::<Vec<_>>(),
-                come.iter().map(|((_, _, member), _)| member.0).collect::<Vec<_>>(),
+                come.iter().map(|((_, _, group), _)| group.0).collect::<Vec<_>>(),
+                come.iter().map(|((_, member, _), _)| member.0).collect::<Vec<_>>(),
                 come.iter().map(|(_, types)| types.0.as_str().to_owned()).collect::<Vec<_>>(),
                 come.iter().map(|(_, types)| types.1.as_str().to_owned()).collect::<Vec<_>>(),
             ],
         ));
     }
-    let dissolved: Vec<_> = draft.dissolved.changes().map(|(group, ..)| group).collect();
+    let dissolved = &overlay.dissolved;
     if !dissolved.is_empty() {
         steps.push(Step::Query(
             statement::DISSOLVE,
@@ -155,23 +162,23 @@ fn edges(draft: &Draft, steps: &mut Vec<Step>) {
     }
 }
 
-fn counts(draft: &Draft, steps: &mut Vec<Step>) {
-    let grown: Vec<_> = draft.growth.changes().filter(|(.., grown)| **grown != 0).collect();
+fn counts(overlay: &Overlay, steps: &mut Vec<Step>) {
+    let grown: Vec<_> = overlay.growth.iter().filter(|(_, grown)| **grown != 0).collect();
     if !grown.is_empty() {
         steps.push(Step::Query(
             statement::COUNT_BY,
             columns![
-                grown.iter().map(|((tenant, _), ..)| tenant.0).collect::<Vec<_>>(),
-                grown.iter().map(|((_, name), ..)| name.as_str().to_owned()).collect::<Vec<_>>(),
-                grown.iter().map(|(.., grown)| **grown).collect::<Vec<_>>(),
+                grown.iter().map(|((tenant, _), _)| tenant.0).collect::<Vec<_>>(),
+                grown.iter().map(|((_, name), _)| name.as_str().to_owned()).collect::<Vec<_>>(),
+                grown.iter().map(|(_, grown)| **grown).collect::<Vec<_>>(),
             ],
         ));
     }
 }
 
-fn log(draft: &Draft, steps: &mut Vec<Step>) -> Result<(), StoreError> {
+fn log(overlay: &Overlay, steps: &mut Vec<Step>) -> Result<(), StoreError> {
     let (mut tenants, mut sequences, mut documents) = (Vec::new(), Vec::new(), Vec::new());
-    for ((tenant, sequence), _, event) in draft.events.changes() {
+    for ((tenant, sequence), event) in &overlay.events {
         tenants.push(tenant.0);
         sequences.push(signed(*sequence)?);
         documents.push(document(event)?);
@@ -180,7 +187,7 @@ fn log(draft: &Draft, steps: &mut Vec<Step>) -> Result<(), StoreError> {
         steps.push(Step::Query(statement::LOG, columns![tenants, sequences, documents]));
     }
     let (mut tenants, mut sequences, mut instants) = (Vec::new(), Vec::new(), Vec::new());
-    for (tenant, _, last) in draft.logs.changes().filter(|(_, before, last)| *before != Some(*last)) {
+    for (tenant, _, last) in overlay.last_events.changes().filter(|(_, before, last)| *before != Some(*last)) {
         tenants.push(tenant.0);
         sequences.push(signed(last.sequence)?);
         instants.push(last.at.as_millis());

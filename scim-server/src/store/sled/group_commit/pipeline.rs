@@ -1,8 +1,8 @@
-//! The two threads through which everything goes that is decided.
+//! The two threads that make commits durable.
 //!
-//! sled lets nobody apply a batch while it hands its log over, so that belongs to the first stage. What
-//! is left for the second, to wait for the disk and to wake those who are answered, takes no lock of
-//! sled's. When several groups were applied meanwhile, the disk is waited for once.
+//! sled applies no batch while it hands its log to the operating system, so the first stage does both. The
+//! second, which waits for the disk and answers, takes no lock of sled's. When several groups were applied
+//! meanwhile, it waits for the disk once.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use super::{Backlog, Doing, Ending, Group, State, broken};
+use super::{Doing, Ending, Group, GroupCommit, State, broken};
 use crate::{
     metrics::StoreMetrics,
     store::{
@@ -19,55 +19,59 @@ use crate::{
     },
 };
 
-/// The threads of both stages.
-pub(in super::super) struct Stages {
+/// The threads of both pipeline.
+pub(in super::super) struct Pipeline {
     applying: JoinHandle<()>,
     syncing: JoinHandle<()>,
 }
 
-impl Stages {
+impl Pipeline {
     /// How many handles of the tree they have.
     pub const HANDLES: usize = 2;
 
-    /// Starts them.
-    pub fn start(backlog: &Arc<Backlog>, tree: &Arc<Tree>, metrics: &Arc<StoreMetrics>) -> Result<Self, StoreError> {
-        let (shared, own) = (Arc::clone(backlog), Arc::clone(tree));
+    /// Starts the threads.
+    pub fn start(
+        group_commit: &Arc<GroupCommit>,
+        tree: &Arc<Tree>,
+        metrics: &Arc<StoreMetrics>,
+    ) -> Result<Self, StoreError> {
+        let (shared, own) = (Arc::clone(group_commit), Arc::clone(tree));
         let syncing = spawn("store-sync", shared, own, {
             let metrics = Arc::clone(metrics);
-            move |backlog, tree| while backlog.sync(tree, &metrics) {}
+            move |group_commit, tree| while group_commit.sync(tree, &metrics) {}
         })?;
-        let (shared, own) = (Arc::clone(backlog), Arc::clone(tree));
-        let applying = spawn("store-apply", shared, own, |backlog, tree| while backlog.apply(tree) {})
-            .inspect_err(|_| backlog.end())?;
+        let (shared, own) = (Arc::clone(group_commit), Arc::clone(tree));
+        let applying = spawn("store-apply", shared, own, |group_commit, tree| while group_commit.apply(tree) {})
+            .inspect_err(|_| group_commit.end())?;
         Ok(Self { applying, syncing })
     }
 
-    /// Waits until all is durable that was decided, and the tree is let go of.
-    pub fn end(self, backlog: &Backlog) {
-        backlog.close();
+    /// Waits until every commit is durable, and the threads have dropped the tree.
+    pub fn end(self, group_commit: &GroupCommit) {
+        group_commit.close();
         // A panic in a thread has been reported by the panic itself.
         let _ = self.applying.join();
-        backlog.end();
+        group_commit.end();
         let _ = self.syncing.join();
     }
 }
 
 fn spawn(
     name: &str,
-    backlog: Arc<Backlog>,
+    group_commit: Arc<GroupCommit>,
     tree: Arc<Tree>,
-    work: impl FnOnce(&Backlog, &Tree) + Send + 'static,
+    work: impl FnOnce(&GroupCommit, &Tree) + Send + 'static,
 ) -> Result<JoinHandle<()>, StoreError> {
     let thread = Builder::new().name(name.to_owned());
     let run = move || {
-        // Also when something panics: nobody waits for ever for a thread that is gone.
-        let over = Over(backlog);
+        // Dropped when the work panics, too: then nobody waits for a thread that is gone.
+        let over = Over(group_commit);
         work(&over.0, &tree);
     };
     thread.spawn(run).map_err(unavailable)
 }
 
-impl Backlog {
+impl GroupCommit {
     /// Tells the first stage to end when nothing is left.
     fn close(&self) {
         self.state().ending = Ending::First;
@@ -80,7 +84,7 @@ impl Backlog {
         self.applied.notify_one();
     }
 
-    /// The first stage: applies what has gathered. False when it is time to end.
+    /// The first stage: applies the commits that have gathered. False when it is time to end.
     fn apply(&self, tree: &Tree) -> bool {
         let waited = self.decided.wait_while(self.state(), |state| {
             !state.is_due() && (state.ending == Ending::None || !state.answers.is_empty())
@@ -113,7 +117,7 @@ impl Backlog {
         let gone = std::mem::take(&mut state.underway);
         state.doing = Doing::Nothing;
         let group = Group { answers, dirty, begun };
-        // Whoever would answer it may be gone.
+        // The second stage may have ended.
         let failed = if state.broken {
             Some(group)
         } else {
@@ -130,13 +134,13 @@ impl Backlog {
         true
     }
 
-    /// Notes that the first stage waits for the operating system only.
+    /// Notes that the first stage only waits for the operating system.
     fn rest(&self) {
         self.state().doing = Doing::HandingOver;
         self.changed.notify_all();
     }
 
-    /// The second stage: makes durable what is applied, and answers. False when it is time to end.
+    /// The second stage: makes the applied groups durable, and answers. False when it is time to end.
     fn sync(&self, tree: &Tree, metrics: &StoreMetrics) -> bool {
         let waited =
             self.applied.wait_while(self.state(), |state| state.written.is_empty() && state.ending != Ending::Both);
@@ -194,7 +198,7 @@ fn observe(groups: &[Group], metrics: &StoreMetrics) {
 }
 
 /// Ends the waiting when a thread panics.
-struct Over(Arc<Backlog>);
+struct Over(Arc<GroupCommit>);
 
 impl Drop for Over {
     fn drop(&mut self) {

@@ -1,19 +1,20 @@
-//! What a group of commits needs to know, read in one round trip.
+//! Reads what a group of commits is decided on, in one round trip.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use scim_protocol::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    draft::{Draft, EdgeKey, Last, Stored, owner},
-    fault::damaged,
+    error::damaged,
+    overlay::Overlay,
     pipeline::{Step, columns},
     statement,
 };
 use crate::store::{
     Commit, Expect, Header, IndexKey, IndexValue, Item, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write,
+    decide::{EdgeKey, LastEvent, Resource, owner},
 };
 
 /// What must be read.
@@ -24,6 +25,8 @@ pub(super) struct Wanted {
     owners: HashSet<IndexKey>,
     edges: HashSet<EdgeKey>,
     leaving: HashSet<(TenantId, ResourceId)>,
+    /// Ids that may return: are the edges swept that they had?
+    returning: HashSet<(TenantId, ResourceId)>,
     counts: HashSet<(TenantId, TypeName)>,
     tenants: HashSet<TenantId>,
 }
@@ -56,7 +59,10 @@ impl Wanted {
                     }
                 }
                 Write::Join(edge) | Write::Leave(edge) => self.edge(&edge.group, &edge.member),
-                Write::Put(key, _) => self.resource(key),
+                Write::Put(key, _) => {
+                    self.resource(key);
+                    self.returning.insert((key.tenant, key.id));
+                }
             }
         }
     }
@@ -90,7 +96,7 @@ impl Wanted {
     fn edge(&mut self, group: &ResourceKey, member: &ResourceKey) {
         self.resource(group);
         self.resource(member);
-        self.edges.insert((group.tenant, group.id, member.id));
+        self.edges.insert((group.tenant, member.id, group.id));
     }
 
     /// The statements that read it, each with the part by which [`take`] knows its rows.
@@ -121,21 +127,13 @@ impl Wanted {
                 statement::EDGES,
                 columns![
                     edges().map(|(tenant, ..)| tenant.0).collect::<Vec<_>>(),
-                    edges().map(|(_, group, _)| group.0).collect::<Vec<_>>(),
-                    edges().map(|(_, _, member)| member.0).collect::<Vec<_>>(),
+                    edges().map(|(_, _, group)| group.0).collect::<Vec<_>>(),
+                    edges().map(|(_, member, _)| member.0).collect::<Vec<_>>(),
                 ],
             )
         });
-        add(Part::Leaving, !self.leaving.is_empty(), &|| {
-            let leaving = || self.leaving.iter();
-            Step::Query(
-                statement::LEAVING,
-                columns![
-                    leaving().map(|(tenant, _)| tenant.0).collect::<Vec<_>>(),
-                    leaving().map(|(_, member)| member.0).collect::<Vec<_>>(),
-                ],
-            )
-        });
+        add(Part::Leaving, !self.leaving.is_empty(), &|| ids(statement::LEAVING, &self.leaving));
+        add(Part::BeingSwept, !self.returning.is_empty(), &|| ids(statement::BEING_SWEPT, &self.returning));
         add(Part::Counts, !self.counts.is_empty(), &|| {
             let counts = || self.counts.iter();
             Step::Query(
@@ -149,22 +147,19 @@ impl Wanted {
         steps
     }
 
-    /// A draft on which nothing is known but that nobody has the values that will be asked for.
-    pub fn draft(&self) -> Draft {
-        let mut draft = Draft::default();
-        for key in &self.owners {
-            draft.owners.read(key.clone()).or_default();
-        }
-        for key in &self.leaving {
-            draft.groups.read(*key).or_default();
-        }
-        draft
+    /// Facts that say nothing yet, but that nobody has the values, and no member the groups, that are read.
+    pub fn overlay(&self) -> Overlay {
+        let mut overlay = Overlay::default();
+        overlay.owners.extend(self.owners.iter().map(|key| (key.clone(), BTreeMap::new())));
+        overlay.groups.extend(self.leaving.iter().map(|key| (*key, BTreeMap::new())));
+        overlay
     }
 }
 
 /// What the rows of a statement tell.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part {
+    BeingSwept,
     Counts,
     Edges,
     Headers,
@@ -184,17 +179,25 @@ fn keys<'a>(sql: &'static str, keys: impl Iterator<Item = &'a ResourceKey> + Clo
     )
 }
 
-/// Puts the rows of a statement into the draft.
-pub(super) fn take(draft: &mut Draft, part: Part, rows: &[Row]) -> Result<(), StoreError> {
+fn ids(sql: &'static str, ids: &HashSet<(TenantId, ResourceId)>) -> Step {
+    let (tenants, ids): (Vec<_>, Vec<_>) = ids.iter().map(|(tenant, id)| (tenant.0, id.0)).unzip();
+    Step::Query(sql, columns![tenants, ids])
+}
+
+/// Puts the rows of a statement into the overlay.
+pub(super) fn take(overlay: &mut Overlay, part: Part, rows: &[Row]) -> Result<(), StoreError> {
     rows.iter().try_for_each(|row| match part {
         Part::Headers => {
             let key = resource_key(row, 0)?;
-            draft.resources.read(key).insert_entry(Some(Stored { header: header(row, 3)?, body: None }));
+            overlay.resources.read(key).insert_entry(known(row, 3)?);
             Ok(())
         }
         Part::Held => {
+            // The headers were taken before. An entry of a resource that is not there is damage, which `check` tells.
             let place = (column::<&str>(row, 3)?.into(), IndexValue(column(row, 4)?));
-            draft.held.read(resource_key(row, 0)?).or_default().insert(place, column(row, 5)?);
+            if let Some(resource) = overlay.resources.read(resource_key(row, 0)?).or_default() {
+                resource.entries.insert(place, column(row, 5)?);
+            }
             Ok(())
         }
         Part::Owners => {
@@ -204,42 +207,51 @@ pub(super) fn take(draft: &mut Draft, part: Part, rows: &[Row]) -> Result<(), St
                 attribute: column::<&str>(row, 2)?.into(),
                 value: IndexValue(column(row, 3)?),
             };
-            draft.owners.read(key).or_default().insert(ResourceId(column(row, 4)?), column(row, 5)?);
+            overlay.owners.entry(key).or_default().insert(ResourceId(column(row, 4)?), column(row, 5)?);
             Ok(())
         }
-        Part::Edges => edge(draft, row).map(drop),
+        Part::Edges => edge(overlay, row).map(drop),
         Part::Leaving => {
-            let group = edge(draft, row)?;
+            let group = edge(overlay, row)?;
             let member = ResourceId(column(row, 2)?);
-            draft.groups.read((group.tenant, member)).or_default().insert(group.id, group.resource_type.clone());
+            overlay.groups.entry((group.tenant, member)).or_default().insert(group.id, group.resource_type.clone());
             if column::<Option<i64>>(row, 5)?.is_some() {
-                draft.resources.read(group).or_insert(Some(Stored { header: header(row, 5)?, body: None }));
+                overlay.resources.read(group).or_insert(known(row, 5)?);
             }
+            Ok(())
+        }
+        Part::BeingSwept => {
+            overlay.being_swept.insert((TenantId(column(row, 0)?), ResourceId(column(row, 1)?)));
             Ok(())
         }
         Part::Counts => {
             let place = (TenantId(column(row, 0)?), column::<&str>(row, 1)?.into());
-            draft.counts.insert(place, unsigned(column(row, 2)?)?);
+            overlay.counts.insert(place, unsigned(column(row, 2)?)?);
             Ok(())
         }
     })
 }
 
+/// A resource of which the header is read.
+fn known(row: &Row, from: usize) -> Result<Option<Resource>, StoreError> {
+    Ok(Some(Resource { header: header(row, from)?, ..Resource::default() }))
+}
+
 /// Notes an edge; gives its group.
-fn edge(draft: &mut Draft, row: &Row) -> Result<ResourceKey, StoreError> {
+fn edge(overlay: &mut Overlay, row: &Row) -> Result<ResourceKey, StoreError> {
     let tenant = TenantId(column(row, 0)?);
     let (group, member) = (ResourceId(column(row, 1)?), ResourceId(column(row, 2)?));
     let types: (TypeName, TypeName) = (column::<&str>(row, 3)?.into(), column::<&str>(row, 4)?.into());
     let key = ResourceKey { tenant, resource_type: types.0.clone(), id: group };
-    draft.edges.read((tenant, group, member)).insert_entry(Some(types));
+    overlay.edges.read((tenant, member, group)).insert_entry(Some(types));
     Ok(key)
 }
 
-/// Puts the locked logs into the draft; false when one of them does not exist.
-pub(super) fn take_logs(draft: &mut Draft, rows: &[Row], tenants: usize) -> Result<bool, StoreError> {
+/// Puts the last events of the locked tenants into the overlay; false when one tenant has no log.
+pub(super) fn take_logs(overlay: &mut Overlay, rows: &[Row], tenants: usize) -> Result<bool, StoreError> {
     for row in rows {
-        let last = Last { sequence: unsigned(column(row, 1)?)?, at: Timestamp::from_millis(column(row, 2)?) };
-        draft.logs.read(TenantId(column(row, 0)?)).insert_entry(last);
+        let last = LastEvent { sequence: unsigned(column(row, 1)?)?, at: Timestamp::from_millis(column(row, 2)?) };
+        overlay.last_events.read(TenantId(column(row, 0)?)).insert_entry(last);
     }
     Ok(rows.len() == tenants)
 }

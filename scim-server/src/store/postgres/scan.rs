@@ -6,27 +6,26 @@ use uuid::Uuid;
 
 use super::{
     connections::{Connections, Turn},
-    draft::Held as Entries,
-    fault::{Fault, damaged},
-    gather::{self, column},
-    group::Held,
+    error::{Error, damaged},
+    group_commit::Guarded,
     pipeline::{self, Step, columns},
+    prefetch::{self, column},
     read::{BYTES, record, rows},
     statement,
 };
-use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName};
+use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, decide::Entries};
 
 /// How many rows are read at a time.
 pub(super) const PAGE: i64 = 500;
 
 /// A transaction in which everything is looked at.
-pub(super) struct Walk {
-    connection: Held,
+pub(super) struct Scan {
+    connection: Guarded,
     pub tenant: TenantId,
 }
 
 /// An edge, and whether what it leads to is there.
-pub(super) struct Walked {
+pub(super) struct ScannedEdge {
     pub group: ResourceKey,
     pub member: ResourceKey,
     pub group_exists: bool,
@@ -34,7 +33,7 @@ pub(super) struct Walked {
     pub dissolved: bool,
 }
 
-impl Walk {
+impl Scan {
     /// One state of the store, however long the walk takes: others go on writing. It begins with this
     /// tenant, and may go on with others by [`Self::turn_to`].
     pub async fn snapshot(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
@@ -54,9 +53,9 @@ impl Walk {
 
     /// A tenant that nobody else writes to while the walk lasts.
     pub async fn alone(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
-        let mut walk = Self::begin(connections, tenant, "BEGIN").await?;
-        walk.query(statement::LOCK, &[&vec![tenant.0]]).await?;
-        Ok(walk)
+        let mut scan = Self::begin(connections, tenant, "BEGIN").await?;
+        scan.query(statement::LOCK, &[&vec![tenant.0]]).await?;
+        Ok(scan)
     }
 
     async fn begin(
@@ -64,16 +63,16 @@ impl Walk {
         tenant: TenantId,
         begin: &'static str,
     ) -> Result<Self, StoreError> {
-        let mut connection = Held(Some(connections.get(Turn::Walk).await?));
+        let mut connection = Guarded(Some(connections.get(Turn::Scan).await?));
         // Between two pages whoever takes them may be slow.
         let patient = Step::Plain("SET LOCAL idle_in_transaction_session_timeout = 0");
         pipeline::run(connection.get()?, &[Step::Plain(begin), patient]).await?;
         Ok(Self { connection, tenant })
     }
 
-    /// Ends the walk; what was put right is so from now on.
+    /// Ends the scan; what was put right is so from now on.
     pub async fn end(mut self) -> Result<(), StoreError> {
-        self.connection.get()?.batch_execute("COMMIT").await.map_err(Fault::from)?;
+        self.connection.get()?.batch_execute("COMMIT").await.map_err(Error::from)?;
         self.connection.give_back();
         Ok(())
     }
@@ -99,7 +98,7 @@ impl Walk {
             let key = ResourceKey { tenant, resource_type, id: ResourceId(column(row, 7)?) };
             Ok((key, record(row)?, Entries::new()))
         };
-        let mut found = rows(self.connection.get()?, statement::WALK_RESOURCES, &parameters, one).await?;
+        let mut found = rows(self.connection.get()?, statement::SCAN_RESOURCES, &parameters, one).await?;
         self.add_entries(&mut found).await?;
         Ok(found)
     }
@@ -112,7 +111,7 @@ impl Walk {
         let places: std::collections::HashMap<_, _> =
             found.iter().enumerate().map(|(place, (key, ..))| (key.clone(), place)).collect();
         for row in &rows {
-            let place = places.get(&gather::resource_key(row, 0)?);
+            let place = places.get(&prefetch::resource_key(row, 0)?);
             let entries = place.and_then(|place| found.get_mut(*place)).ok_or_else(|| damaged("an index entry"))?;
             entries.2.insert((column::<&str>(row, 3)?.into(), IndexValue(column(row, 4)?)), column(row, 5)?);
         }
@@ -120,14 +119,14 @@ impl Walk {
     }
 
     /// The edges behind one.
-    pub async fn edges(&mut self, after: Option<(ResourceId, ResourceId)>) -> Result<Vec<Walked>, StoreError> {
+    pub async fn edges(&mut self, after: Option<(ResourceId, ResourceId)>) -> Result<Vec<ScannedEdge>, StoreError> {
         let (group, member) = after.map_or((Uuid::nil(), Uuid::nil()), |(group, member)| (group.0, member.0));
         let tenant = self.tenant;
-        let rows = self.query(statement::WALK_EDGES, &[&tenant.0, &group, &member, &PAGE]).await?;
+        let rows = self.query(statement::SCAN_EDGES, &[&tenant.0, &group, &member, &PAGE]).await?;
         let key = |id: ResourceId, name: &str| ResourceKey { tenant, resource_type: TypeName::from(name), id };
         rows.iter()
             .map(|row| {
-                Ok(Walked {
+                Ok(ScannedEdge {
                     group: key(ResourceId(column(row, 0)?), column(row, 2)?),
                     member: key(ResourceId(column(row, 1)?), column(row, 3)?),
                     group_exists: column(row, 4)?,
@@ -159,7 +158,7 @@ impl Walk {
     }
 
     /// Removes an edge.
-    pub async fn leave(&mut self, edge: &Walked) -> Result<(), StoreError> {
+    pub async fn leave(&mut self, edge: &ScannedEdge) -> Result<(), StoreError> {
         let columns = columns![vec![self.tenant.0], vec![edge.group.id.0], vec![edge.member.id.0]];
         self.change(statement::LEAVE, columns).await
     }

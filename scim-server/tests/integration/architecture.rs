@@ -26,6 +26,23 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "scim-server",
+        &[
+            "internals",
+            "cli",
+            "server",
+            "admin http",
+            "access operation",
+            "caller directory plan system_records",
+            "config index token",
+            "tenant",
+            "budget cursor profile render",
+            "store",
+            "audit event turns",
+            "clock ids log membership metrics",
+        ],
+    ),
+    (
         "conformance",
         &[
             "cli coverage",

@@ -302,6 +302,15 @@ impl Commit {
     }
 }
 
+/// How far a tenant's log of events goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The smallest sequence that is kept; one more than the largest when none is.
+    pub oldest: u64,
+    /// The largest that was given; 0 when none was.
+    pub newest: u64,
+}
+
 /// What came of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
@@ -456,7 +465,13 @@ pub trait Store: Send + Sync + 'static {
     /// of their ids. One pass for a page of a list.
     async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError>;
 
-    /// Events of a tenant behind that sequence.
+    /// How far a tenant's log of events goes, as far as it is durable.
+    async fn log(&self, tenant: TenantId) -> Result<Log, StoreError>;
+
+    /// Woken whenever a commit of this process has become durable.
+    fn changes(&self) -> Arc<tokio::sync::Notify>;
+
+    /// Events of a tenant behind that sequence, as far as they are durable.
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
 
     /// Applies a commit and answers when it is durable.

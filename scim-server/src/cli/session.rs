@@ -115,6 +115,11 @@ impl Session {
         Err(Failure::Failed(in_use(place)))
     }
 
+    /// Whether nobody else can change the store meanwhile.
+    pub fn is_alone(&self) -> bool {
+        matches!(self, Self::Open(_, Some(_)))
+    }
+
     /// Starts a command.
     pub async fn start(self, request: AdminRequest, input: Input) -> Result<Running, Failure> {
         match self {

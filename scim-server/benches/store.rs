@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use divan::Bencher;
-use scim_server::{
+use scim_server::internals::{
     clock::SystemClock,
     event::{Action, Event},
     store::{

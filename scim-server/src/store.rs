@@ -9,9 +9,12 @@
 //! them: versions, times, member counts, the number of resources, and the index over
 //! `meta.lastModified`. Members are edges, in both directions, never part of a document.
 
+mod commit;
 #[cfg(test)]
 pub(crate) mod contract;
 mod decide;
+mod index;
+mod page;
 pub mod postgres;
 mod redacted_debug;
 pub mod sled;
@@ -24,6 +27,11 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::{
+    commit::{Commit, Committed, Expect, Write},
+    index::{IndexEntry, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, Values},
+    page::{PAGE_BYTES, Page},
+};
 pub use crate::ids::{ResourceId, ResourceKey, TenantId, TypeName};
 use crate::{event::Event, metrics::StoreMetrics};
 
@@ -76,136 +84,6 @@ impl Record {
     }
 }
 
-/// A value as an index holds it: order-preserving bytes, made by [`crate::index`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IndexValue(pub Vec<u8>);
-
-/// One value of one indexed attribute.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IndexKey {
-    /// In which tenant.
-    pub tenant: TenantId,
-    /// Of which resource type.
-    pub resource_type: TypeName,
-    /// The attribute's canonical path: `userName`, `emails.value`.
-    pub attribute: Arc<str>,
-    /// The value.
-    pub value: IndexValue,
-}
-
-/// That a resource has a value. For a `unique` entry the store refuses a second resource.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IndexEntry {
-    /// The value.
-    pub key: IndexKey,
-    /// Who has it.
-    pub id: ResourceId,
-    /// Whether only one may.
-    pub unique: bool,
-}
-
-/// A run of index values: unique entries and others alike are found in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexRange {
-    /// In which tenant.
-    pub tenant: TenantId,
-    /// Of which resource type.
-    pub resource_type: TypeName,
-    /// The attribute; `meta.lastModified` is kept by the store itself, its values being
-    /// [`IndexValue::instant`].
-    pub attribute: Arc<str>,
-    /// Which values.
-    pub values: Values,
-    /// From the largest value down.
-    pub descending: bool,
-}
-
-/// Which values of an attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Values {
-    /// Each of them.
-    All,
-    /// This one.
-    Equal(IndexValue),
-    /// Those whose bytes begin so.
-    Prefix(IndexValue),
-    /// From the first (included or not) to the second (included or not).
-    Between(std::ops::Bound<IndexValue>, std::ops::Bound<IndexValue>),
-}
-
-/// The attribute under which the store keeps each resource's `meta.lastModified`.
-pub const LAST_MODIFIED: &str = "meta.lastModified";
-
-impl IndexValue {
-    /// How an instant is ordered in an index: eight bytes, big-endian, sign bit flipped.
-    pub fn instant(at: Timestamp) -> Self {
-        let ordered = at.as_millis().cast_unsigned() ^ (1 << 63);
-        Self(ordered.to_be_bytes().to_vec())
-    }
-}
-
-/// A place in an index: value, then id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The value.
-    pub value: IndexValue,
-    /// The resource.
-    pub id: ResourceId,
-}
-
-/// How many bytes of resources, or of the names of members, one read gives: it ends with the one that goes
-/// beyond them. So what a read holds is bounded, however large a client has made what it finds.
-pub const PAGE_BYTES: usize = 1 << 20;
-
-/// Some of what a read names, in its order: at most as many as were asked for, fewer where they have
-/// [`PAGE_BYTES`] before, and at least one where there is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
-    /// What was found.
-    pub items: Vec<T>,
-    /// Whether nothing is left behind it.
-    pub done: bool,
-}
-
-impl<T> Page<T> {
-    /// Takes items as they come, up to `limit` of them, or until they have [`PAGE_BYTES`].
-    pub(crate) fn take(
-        items: impl Iterator<Item = Result<T, StoreError>>,
-        limit: usize,
-        bytes_of: impl Fn(&T) -> usize,
-    ) -> Result<Self, StoreError> {
-        let mut page = Self { items: Vec::new(), done: false };
-        let mut bytes = 0;
-        let mut items = items.fuse();
-        while page.items.len() < limit && bytes < PAGE_BYTES {
-            let Some(item) = items.next().transpose()? else {
-                page.done = true;
-                break;
-            };
-            bytes += bytes_of(&item);
-            page.items.push(item);
-        }
-        Ok(page)
-    }
-}
-
-impl<T> std::ops::Deref for Page<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.items
-    }
-}
-
-impl<T> IntoIterator for Page<T> {
-    type Item = T;
-    type IntoIter = std::vec::IntoIter<T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.items.into_iter()
-    }
-}
-
 /// Where a list of resources (in the order of their ids) begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -235,82 +113,6 @@ pub struct Edge {
     pub group: ResourceKey,
     /// The member, of the same tenant.
     pub member: ResourceKey,
-}
-
-/// What must still be so when a commit is applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expect {
-    /// The tenant has fewer resources of the type than this. Else [`StoreError::Full`].
-    Fewer(TenantId, TypeName, u64),
-    /// The resource exists. Else [`StoreError::Missing`].
-    Present(ResourceKey),
-    /// The resource has this version. Else [`StoreError::Conflict`], or `Missing` when it is gone.
-    Version(ResourceKey, u64),
-}
-
-/// One change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Write {
-    /// The resource goes, with its index over `meta.lastModified`, its place in the groups that
-    /// hold it (each such group changes) and, if it is a group, all its members: those edges are
-    /// invisible at once and swept later in small steps. Its index entries must be removed by
-    /// `Unindex` writes in the same commit. `Missing` when it is not there.
-    Delete(ResourceKey),
-    /// An index entry comes. `Taken` when it is unique and another resource has the value, as a
-    /// unique one or not. The resource must exist when the commit is done (`Missing` otherwise).
-    Index(IndexEntry),
-    /// A member comes. Group and member must exist (`Missing` otherwise) and be of one tenant. No
-    /// change when it is there.
-    Join(Edge),
-    /// A member goes. No change when it is not there.
-    Leave(Edge),
-    /// The resource is made, or its body replaced.
-    Put(ResourceKey, Body),
-    /// An index entry goes.
-    Unindex(IndexEntry),
-}
-
-/// A change and its event: the only way to write. All of it happens or nothing does.
-///
-/// The store gives each resource that is `Put`, and each group with a `Join` or `Leave` that changes
-/// something, one new version and the commit's instant as its last modification. A commit in which
-/// nothing changes (only joins of members and leaves of strangers, and index entries that are
-/// afterwards as they were before) leaves no trace and no event. A commit without writes is a note:
-/// its event is recorded, and it counts as no change.
-#[derive(Debug, Clone)]
-pub struct Commit {
-    /// What happened; its target is the resource that the answer is about.
-    pub event: Option<Event>,
-    /// The resource that the commit is about.
-    pub target: ResourceKey,
-    /// What must be so.
-    pub expect: Vec<Expect>,
-    /// What changes. Writes are applied in order; `Unindex` before `Index` of the same value.
-    pub writes: Vec<Write>,
-}
-
-impl Commit {
-    /// A change with its event: a change to a tenant's resources without one cannot be expressed.
-    pub fn new(target: ResourceKey, event: Event) -> Self {
-        Self { event: Some(event), target, expect: Vec::new(), writes: Vec::new() }
-    }
-
-    /// A change to the system's own records that nobody needs to hear of (a token's last use).
-    pub fn bookkeeping(resource_type: TypeName, id: ResourceId) -> Self {
-        let target = ResourceKey { tenant: TenantId::SYSTEM, resource_type, id };
-        Self { event: None, target, expect: Vec::new(), writes: Vec::new() }
-    }
-}
-
-/// What came of a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
-    /// Whether anything changed.
-    pub changed: bool,
-    /// The target afterwards; `None` when it is gone.
-    pub header: Option<Header>,
-    /// The event's sequence; 0 when there was none.
-    pub sequence: u64,
 }
 
 /// Why the store could not do it.
@@ -399,7 +201,7 @@ pub trait Store: Send + Sync + 'static {
     /// One resource.
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError>;
 
-    /// Who has this unique value.
+    /// The resource that has this unique value.
     async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError>;
 
     /// Resources of one type in the order of their ids (for [`Start::Before`]: the last `limit`
@@ -478,7 +280,7 @@ pub trait Store: Send + Sync + 'static {
     /// puts right what disagrees (documents and `Join`ed edges are the truth). Writes wait.
     async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError>;
 
-    /// What whoever checks it should know, and is no fault: one sentence each.
+    /// What an administrator should know about the store, and is no fault: one sentence each.
     async fn notes(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
@@ -491,8 +293,8 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
-    /// Asks to be the one process that does a chore in the next `millis`; `true` when it is this one.
-    /// Whoever has it can have it again.
+    /// Asks for the lease of a chore for `millis`: one process at a time has it. `true` when this one has it;
+    /// its holder may ask again.
     async fn lease(&self, chore: &str, holder: Uuid, millis: i64) -> Result<bool, StoreError> {
         let _ = (chore, holder, millis);
         Ok(true)

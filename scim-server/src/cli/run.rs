@@ -32,7 +32,7 @@ impl Command {
                 let show = Show::Findings { repair: check.repair };
                 let session = Session::open_accepting(&check.common.settings.0, check.accept_loss).await?;
                 if check.accept_loss.is_some() && matches!(session, Session::Running(_)) {
-                    return Err(Failure::Failed(
+                    return Err(Failure::said(
                         "a server has this store open, so it found nothing lost when it started; leave --accept-loss out"
                             .to_owned(),
                     ));

@@ -148,7 +148,7 @@ impl Printer {
     /// Shows a row, or keeps it until the width of its column is known.
     pub fn row(&mut self, text: &str) -> Result<(), Failure> {
         let row: Value = serde_json::from_str(text)
-            .map_err(|error| Failure::Failed(format!("the answer cannot be read: {error}")))?;
+            .map_err(|error| Failure::because(format!("the answer cannot be read: {error}"), error))?;
         if let Some(note) = row.get("note").and_then(Value::as_str) {
             // Not among the findings, where a program would take it for one.
             let _ = writeln!(std::io::stderr(), "note: {note}");
@@ -201,9 +201,7 @@ impl Printer {
             }
         }
         match (self.show, self.left) {
-            (Show::Findings { .. }, 1..) => {
-                Err(Failure::Failed(format!("{} fault(s) are left in the store", self.left)))
-            }
+            (Show::Findings { .. }, 1..) => Err(Failure::said(format!("{} fault(s) are left in the store", self.left))),
             _ => Ok(()),
         }
     }
@@ -294,7 +292,7 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Failure::Closed
         } else {
-            Failure::Failed(format!("cannot write to standard output: {error}"))
+            Failure::because(format!("cannot write to standard output: {error}"), error)
         }
     })
 }

@@ -41,7 +41,7 @@ use crate::{
     caller::Caller,
     log,
     metrics::Operation,
-    operation::{Answer, Asked, Context, pace::Pace},
+    operation::{Answer, Asked, Context, Operations, pace::Pace},
     profile,
     tenant::Tenant,
 };
@@ -254,8 +254,8 @@ impl Service {
             ));
         }
         let document = match discovery {
-            Discovery::ResourceTypes(name) => self.operations.resource_types(tenant, base, name.as_deref())?,
-            Discovery::Schemas(urn) => self.operations.schemas(tenant, base, urn.as_deref())?,
+            Discovery::ResourceTypes(name) => Operations::resource_types(tenant, base, name.as_deref())?,
+            Discovery::Schemas(urn) => Operations::schemas(tenant, base, urn.as_deref())?,
             Discovery::ServiceProviderConfig => {
                 let bulk_body = self.settings.load().bulk_max_body;
                 self.operations.service_provider_config(tenant, base, bulk_body)
@@ -309,8 +309,7 @@ impl Service {
                 allowed()?;
                 profile::require_bulk(profile)?;
                 self.operations.require_bulk()?;
-                let body = self.body(context, call).await?;
-                let bulk = context.pace.whole(|| BulkRequest::parse(body)).await??;
+                let bulk = BulkRequest::parse(self.body(context, call).await?)?;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
             }

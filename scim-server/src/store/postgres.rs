@@ -1,9 +1,9 @@
 //! The shared store, on PostgreSQL and what speaks its protocol: many processes, one database.
 //!
-//! The processes hold nothing that another would miss and never speak to each other; whatever must
-//! be decided by one is decided in the database. [`statement`] has every statement that is sent.
+//! The processes keep nothing that another needs, and never talk to each other: the database decides what
+//! only one may decide. [`statement`] has every statement that is sent.
 //! Reads are one statement each ([`read`]); commits are decided here on facts that were read under
-//! the tenant's lock ([`group_commit`], [`draft`]), in two round trips. Only plain SQL is used: no
+//! the tenant's lock ([`group_commit`], [`super::decide`]), in two round trips. Only plain SQL is used: no
 //! functions, triggers, advisory locks or extensions.
 
 mod check;
@@ -121,7 +121,7 @@ impl PostgresStore {
         Ok(migrate::apply(&mut connection, clock.now()).await?)
     }
 
-    /// Has the database look at what its tables hold. Without that it is slower, and nothing else.
+    /// Updates the planner's statistics of the tables. Without them the database is slower.
     async fn inform_planner(&self) {
         for sql in statement::ANALYZE {
             if let Err(error) = self.reader.query(TenantId::SYSTEM, sql, &[]).await {
@@ -136,13 +136,13 @@ impl PostgresStore {
     }
 }
 
-/// Sweeps what is left of deleted groups: of those that an earlier process has left, and then of each
-/// that comes.
+/// Removes the edges of deleted groups: first of those that an earlier process has left, then of each that
+/// comes.
 async fn sweep(reader: Arc<Reader>, mut groups: mpsc::UnboundedReceiver<(TenantId, ResourceId)>) {
     let tell = |done: Result<(), StoreError>| {
         if let Err(error) = done {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "a deleted group could not be swept away; the next start tries again");
+            tracing::warn!(error, "the edges of a deleted group could not be removed; the next start tries again");
         }
     };
     tell(sweep::sweep_all(&reader).await);

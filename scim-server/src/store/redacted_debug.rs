@@ -1,8 +1,7 @@
-//! How the store's values look in a log: what could name a person is told by its length only.
+//! How the store's values look in a log: of what could name a person only the length is shown.
 //!
-//! An error or a commit may be written with `{:?}` anywhere, at any time, by whoever looks for a
-//! fault. What holds the values of attributes therefore hides them itself, and everything that is
-//! made of these types does with them.
+//! Anybody who looks for a fault may write an error or a commit with `{:?}`, anywhere. So the types that
+//! hold values of attributes hide them, and with them everything that is made of these types.
 
 use std::fmt;
 

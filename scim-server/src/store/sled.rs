@@ -45,8 +45,8 @@ use super::{
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
 /// The version of the layout of keys and values. An older store may be read by a newer program, but
-/// never the other way round. In format 1 each unique value stood in a second place, where nobody looks
-/// any more. Before format 3 batches were not numbered, and a program that does not number them would
+/// never the other way round. In format 1 each unique value stood in a second place, which is not
+/// read any more. Before format 3 batches were not numbered, and a program that does not number them would
 /// leave a journal that nothing agrees with.
 const FORMAT: u64 = 3;
 
@@ -77,7 +77,7 @@ impl Default for Options {
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Something that was acknowledged is not there, or nobody can tell.
+    /// Something that was acknowledged is not there, or may not be.
     #[error(
         "acknowledged writes are lost: {damage}; restore the backup, or accept the loss by its name: `scim-server check --accept-loss {stands}` opens the store with what is there"
     )]
@@ -185,7 +185,7 @@ impl SledStore {
 }
 
 impl Drop for SledStore {
-    /// Waits until the writer has done what is queued and let go of the files.
+    /// Waits until the writer has done what is queued and closed the files.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(writer) = self.writer.take()
@@ -354,7 +354,7 @@ mod tests {
 
     contract!(place);
 
-    /// The same promises of a store that is opened anew over and over.
+    /// The same promises of a store that is reopened again and again.
     mod renewed {
         use std::time::Duration;
 
@@ -391,7 +391,7 @@ mod tests {
         write(1).await.unwrap();
         store.handle.tree().await.unwrap().disk.set(Habit::Fails);
         assert!(matches!(write(2).await, Err(StoreError::Unavailable(_))));
-        // What is on the disk is known again when it was opened again.
+        // The writer reopens it, and knows again what is on the disk.
         let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while let Err(error) = write(3).await {
             assert!(matches!(error, StoreError::Unavailable(_)), "{error}");

@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use scim_server::{
+use scim_server::internals::{
     clock::SystemClock,
     directory::Directory,
     store::{
@@ -36,7 +36,7 @@ const WRITERS: usize = 8;
 /// of them would make them slower and prove nothing more.
 const GENERATION: u32 = 50;
 
-/// The store is opened anew after four times as much: a few times in each cycle.
+/// The store is reopened after four times as much: a few times in each cycle.
 const RENEW_AFTER: &str = "2KiB";
 
 /// What one writer was told, and what it does not know.
@@ -75,10 +75,10 @@ async fn nothing_acknowledged_is_lost() {
         println!("{last} cycles, {renewals} renewals, {acknowledged} acknowledged writes, none lost");
     }
     assert!(acknowledged > u64::from(cycles), "the load was no load");
-    assert!(on_postgres() || renewals > 0, "the store was never opened anew");
+    assert!(on_postgres() || renewals > 0, "the store was never reopened");
 }
 
-/// Some cycles on one store; how many writes were acknowledged, and how often it was opened anew.
+/// Some cycles on one store; how many writes were acknowledged, and how often it was reopened.
 async fn one_store(cycles: RangeInclusive<u32>) -> (u64, usize) {
     let args = ["--log", "warn,scim_server::store=info", "--renew-after", RENEW_AFTER];
     let mut server = TestServer::with(Options::args(&args));
@@ -98,7 +98,7 @@ async fn one_store(cycles: RangeInclusive<u32>) -> (u64, usize) {
         let client = server.client();
         join_all(writers.iter_mut().map(|writer| writer.verify(&client, cycle))).await;
     }
-    (acknowledged, server.log().matches("closed and opened again").count())
+    (acknowledged, server.log().matches("the store was reopened").count())
 }
 
 /// Lets everybody write, kills the server in the middle of it, and counts what was acknowledged.

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use scim_server::{
+use scim_server::internals::{
     cli,
     config::{self, SETTINGS},
     http::route::{Discovery, Endpoint, Target, route},

@@ -28,7 +28,8 @@ mod docs;
 mod http;
 mod identity_center;
 mod install;
-mod keeper;
+mod lease;
+
 mod limits;
 mod matching;
 mod migrations;

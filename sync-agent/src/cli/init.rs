@@ -13,16 +13,15 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
-use super::{
-    check,
-    once::{print, runtime},
-};
+use super::check;
 use crate::{
+    cli::{output::print, runtime},
     config::Config,
     cycle::survey::{Survey, survey},
     dn::Dn,
+    identity::Kind,
     number,
-    source::{Kind, root},
+    source::root,
     terminal::printable,
 };
 

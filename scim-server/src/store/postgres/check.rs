@@ -30,7 +30,7 @@ use super::{
     pipeline::columns,
     prefetch::{column, unsigned},
     read::event,
-    scan::{PAGE, Scan},
+    scan::{PAGE, TenantScan},
     statement,
     write::signed,
 };
@@ -41,7 +41,7 @@ use crate::store::{
 
 /// How a tenant is checked.
 pub(super) struct Check {
-    scan: Scan,
+    scan: TenantScan,
     entries: EntriesOf,
     repair: bool,
     sink: Sink<Finding>,
@@ -57,7 +57,11 @@ pub(super) async fn run(
     repair: bool,
     sink: Sink<Finding>,
 ) -> Result<Option<Sink<Finding>>, StoreError> {
-    let scan = if repair { Scan::alone(connections, tenant).await } else { Scan::snapshot(connections, tenant).await };
+    let scan = if repair {
+        TenantScan::alone(connections, tenant).await
+    } else {
+        TenantScan::snapshot(connections, tenant).await
+    };
     let mut check = Check { scan: scan?, entries, repair, sink, ended: false };
     check.edges().await?;
     check.resources().await?;

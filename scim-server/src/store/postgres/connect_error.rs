@@ -1,20 +1,20 @@
-//! Why the way to the database is closed, in words that say what to change.
+//! Why no connection can be made, in words that say what to change.
 
 use std::{error, io};
 
 use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
-use super::error::{Error, unavailable};
+use super::error::{QueryError, unavailable};
 use crate::store::StoreError;
 
-/// What a failed connection tells whoever has set it up.
+/// The error of a failed connection, with what to change.
 pub(super) fn refused(error: tokio_postgres::Error) -> StoreError {
     let remedy = remedy(&error);
-    let why = match Error::from(error) {
-        Error::Contended(why) | Error::Lost(why) => why,
-        Error::Final(StoreError::Unavailable(why)) => why.to_string(),
-        Error::Final(error) => return error,
+    let why = match QueryError::from(error) {
+        QueryError::Contended(why) | QueryError::Lost(why) => why,
+        QueryError::Final(StoreError::Unavailable(why)) => why.to_string(),
+        QueryError::Final(error) => return error,
     };
     match remedy {
         Some(remedy) => unavailable(format!("{why}: {remedy}")),
@@ -53,7 +53,7 @@ fn remedy(error: &tokio_postgres::Error) -> Option<&'static str> {
         }
         _ => {}
     }
-    // The library tells these by their words only.
+    // The library distinguishes these errors by their text only.
     let told = causes(error).map(ToString::to_string).collect::<Vec<_>>();
     let tells = |words: &str| told.iter().any(|cause| cause.contains(words));
     if tells("password missing") {

@@ -1,9 +1,8 @@
-//! The way to the database: where it is, how the way is secured, and what is done when it is away.
+//! Connections to the database: where it is, how they are secured, and what happens when it cannot be reached.
 //!
-//! Connections are pooled and bounded, and given out in turn: of those that read, one tenant has a part at a
-//! time, and of all of them a part is left to those that write. When one cannot be made, the database counts as away: whoever
-//! asks is refused at once, instead of waiting in a queue that only grows, while one task looks
-//! whether it has come back.
+//! The pool is bounded, and gives connections in turn: one tenant reads on a part of them at a time, and a part
+//! is left to writes. When no connection can be made, the database counts as away: callers are refused at once,
+//! instead of waiting in a queue that only grows, while one task looks whether the database is back.
 
 use std::{
     fmt,
@@ -71,7 +70,7 @@ impl DerefMut for Connection {
 pub(super) enum Turn {
     /// One statement for a tenant. It waits for others of the tenant, and for those that read.
     Read(TenantId),
-    /// A walk over everything. It waits, as long as that takes, for other scans.
+    /// A scan of everything. It waits for other scans, as long as that takes.
     Scan,
     /// A transaction that writes. It waits for no turn: a part of the pool is never given to others.
     Write,
@@ -81,15 +80,15 @@ pub(super) enum Turn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Parts {
     all: usize,
-    /// For all that only reads, scans among it; the rest is left to those that write.
+    /// For reads, among them scans; the rest is left to writes.
     reads: usize,
     reads_of_a_tenant: usize,
     scans: usize,
 }
 
 impl Parts {
-    /// At least two. Of two none can be left to those that write: they wait for reads, which are short, so that
-    /// a walk stops nobody.
+    /// At least two. Of two none is left to writes: they wait for reads, which are short. So an export or a
+    /// check stops no reads.
     fn of(all: usize) -> Self {
         let all = all.max(2);
         let reads = (all - (all / 4).max(1)).max(2);
@@ -188,7 +187,7 @@ impl Connections {
         drop(waiting);
         let status = self.pool.status();
         self.metrics.connections.set(i64::try_from(status.size).unwrap_or(i64::MAX));
-        // Whoever is counted here waits for a turn or for the pool.
+        // Each reference but the pool's own is a caller that waits for a turn or for the pool.
         let waiting = Arc::strong_count(&self.waiting) - 1;
         self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         got.map(|object| Connection { object, _turn: turn }).map_err(|error| {

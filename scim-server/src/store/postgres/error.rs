@@ -1,27 +1,27 @@
-//! What the database's errors mean to us: try again, take another connection, or give up.
+//! What an error of the database means: try again, take another connection, or give up.
 
 use tokio_postgres::error::{DbError, SqlState};
 
 use crate::store::StoreError;
 
-/// Why a piece of work did not succeed.
+/// Why a statement or a transaction failed.
 #[derive(Debug)]
-pub(super) enum Error {
+pub(super) enum QueryError {
     /// Another transaction was in the way: the same work can be done again.
     Contended(String),
-    /// The connection is of no use any more; what was asked last may have been done.
+    /// The connection is broken; the last statement may have been executed.
     Lost(String),
     /// It makes no sense to try again.
     Final(StoreError),
 }
 
-impl From<StoreError> for Error {
+impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> Self {
         Self::Final(error)
     }
 }
 
-impl From<tokio_postgres::Error> for Error {
+impl From<tokio_postgres::Error> for QueryError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(told) = error.as_db_error() else {
             return Self::Lost(chain(&error));
@@ -49,11 +49,11 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-impl From<Error> for StoreError {
-    fn from(fault: Error) -> Self {
+impl From<QueryError> for StoreError {
+    fn from(fault: QueryError) -> Self {
         match fault {
-            Error::Contended(why) | Error::Lost(why) => unavailable(why),
-            Error::Final(error) => error,
+            QueryError::Contended(why) | QueryError::Lost(why) => unavailable(why),
+            QueryError::Final(error) => error,
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Commits on their way: those that wait for one tenant are decided and written together.
+//! Group commit: the commits that wait for one tenant are decided and written together.
 //!
-//! A tenant's log is one row, and whoever writes to the tenant locks it. So commits of all processes
-//! happen one after the other, in the order of their sequences, and a commit is decided on facts
-//! that nobody can change meanwhile. A lock and a flush for each commit would make that slow; but
-//! while one group is on its way the next gathers, and a group costs two round trips and one flush
-//! however many are in it: begin, lock and read; write and commit.
+//! A tenant's log is one row, and each transaction that writes to the tenant locks it. So the commits of all
+//! processes happen one after the other, in the order of their sequences, and no other transaction changes
+//! the facts that a commit is decided on. A lock and a flush for each commit would be slow. While one group
+//! is written the next gathers, and a group costs two round trips and one flush, however many commits it
+//! has: begin, lock and read; write and commit.
 //!
-//! When the connection breaks before the answer to `COMMIT`, nobody knows what became of it. The
-//! group is then run again, and looks first, under the lock, whether its event is there.
+//! When the connection breaks before the answer to `COMMIT`, the outcome is unknown. The group is then run
+//! again, and looks first, under the lock, whether its event is there.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{
     connections::{Connection, Connections, Turn},
-    error::{Error, unavailable},
+    error::{QueryError, unavailable},
     overlay::Overlay,
     pipeline::{self, Step, columns},
     prefetch::{self, Wanted, column},
@@ -92,8 +92,7 @@ impl Writer {
         Self { connections, clock, metrics, room, room_of_tenants, waiting: Mutex::default(), sweeps }
     }
 
-    /// Applies a commit with those that wait beside it. It is applied even if nobody waits for the
-    /// answer any more.
+    /// Applies a commit together with others that wait. It is applied even when the caller has gone.
     pub async fn commit(self: &Arc<Self>, commit: Commit) -> Result<Committed, StoreError> {
         if self.connections.is_away() {
             return Err(unavailable("the database cannot be reached"));
@@ -123,7 +122,7 @@ impl Writer {
         self.run(&Work::Load(items)).await?.into_iter().try_for_each(|outcome| outcome.map(drop))
     }
 
-    /// Waits until nothing is on its way, and takes no more.
+    /// Waits until every commit is done, and takes no more.
     pub async fn finish(&self) {
         if let Ok(all) = self.room.acquire_many(u32::try_from(QUEUE).unwrap_or(u32::MAX)).await {
             self.room.close();
@@ -135,7 +134,7 @@ impl Writer {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works off a tenant's queue, and ends with it.
+    /// Works until a tenant's queue is empty.
     async fn serve(self: Arc<Self>, tenant: TenantId) {
         while let Some(group) = self.next(tenant) {
             let commits = group.iter().map(|pending| &pending.commit).collect();
@@ -147,7 +146,7 @@ impl Writer {
                     outcomes.resize_with(group.len(), || Err(unavailable(why.clone())));
                     outcomes
                 }
-                // One of them may be to blame: the others must not suffer for it.
+                // One of them may be the cause: the others must not fail with it.
                 Err(_) => self.one_by_one(&group).await,
             };
             for (pending, outcome) in group.into_iter().zip(outcomes) {
@@ -171,7 +170,7 @@ impl Writer {
         outcomes
     }
 
-    /// The commits that are next; none when the queue is at its end, which it then is.
+    /// The commits that are next; none when the queue is empty, which is then removed.
     fn next(&self, tenant: TenantId) -> Option<Vec<Pending>> {
         let mut queues = self.queues();
         let queue = queues.get_mut(&tenant)?;
@@ -191,7 +190,7 @@ impl Writer {
         Some(group)
     }
 
-    /// Runs work until it is done, or until it makes no sense to try again.
+    /// Runs work until it succeeds, or until it makes no sense to try again.
     async fn run(&self, work: &Work<'_>) -> Result<Outcomes, StoreError> {
         let (mut contended, mut lost) = (0, 0);
         let mut unresolved = None;
@@ -203,14 +202,14 @@ impl Writer {
                     return Ok(outcomes);
                 }
                 Ok(None) => connection.give_back(),
-                Err(Error::Contended(why)) if contended < CONTENDED => {
+                Err(QueryError::Contended(why)) if contended < CONTENDED => {
                     contended += 1;
                     self.metrics.retries.inc();
                     tracing::debug!(why, contended, "a transaction was in the way");
                     let wait = rand::random_range(0..1_u64 << contended.min(7));
                     tokio::time::sleep(Duration::from_millis(wait)).await;
                 }
-                Err(Error::Lost(why)) if lost < LOST => {
+                Err(QueryError::Lost(why)) if lost < LOST => {
                     lost += 1;
                     self.metrics.retries.inc();
                     tracing::debug!(why, lost, "the connection broke");
@@ -226,7 +225,7 @@ impl Writer {
         work: &Work<'_>,
         connection: &Connection,
         unresolved: &mut Option<Unresolved>,
-    ) -> Result<Option<Outcomes>, Error> {
+    ) -> Result<Option<Outcomes>, QueryError> {
         let begun = Instant::now();
         let wanted = work.wanted();
         let tenants = wanted.tenants();
@@ -265,7 +264,7 @@ impl Writer {
         }
         steps.push(Step::Plain("COMMIT"));
         if let Err(fault) = pipeline::run(connection, &steps).await {
-            if matches!(fault, Error::Lost(_)) {
+            if matches!(fault, QueryError::Lost(_)) {
                 *unresolved = unknown(&overlay, outcomes)?;
             }
             return Err(fault);
@@ -315,7 +314,7 @@ fn found(rows: &[Row], document: &[u8]) -> bool {
     rows.first().is_some_and(|row| column::<&[u8]>(row, 0).is_ok_and(|found| found == document))
 }
 
-/// What to look for when nobody knows whether a transaction was committed. Without an event there is
+/// What tells whether a transaction was committed when its outcome is unknown. Without an event there is
 /// nothing, and such work (bookkeeping, a load) can be done twice.
 fn unknown(overlay: &Overlay, outcomes: Outcomes) -> Result<Option<Unresolved>, StoreError> {
     let Some(((tenant, sequence), event)) = overlay.events.iter().next() else { return Ok(None) };
@@ -323,7 +322,7 @@ fn unknown(overlay: &Overlay, outcomes: Outcomes) -> Result<Option<Unresolved>, 
     Ok(Some(Unresolved { tenant: tenant.0, sequence: write::signed(*sequence)?, document, outcomes }))
 }
 
-/// A connection that is thrown away unless it is given back: what it stands in is not known.
+/// A connection that is closed unless it is given back: it may be in the middle of a transaction.
 pub(super) struct Guarded(pub Option<Connection>);
 
 impl Guarded {

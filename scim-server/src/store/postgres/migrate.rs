@@ -1,14 +1,14 @@
 //! The schema, by numbered steps that are applied once each and in order.
 //!
-//! A row stands for the schema, and whoever changes it holds that row: two processes that start at
-//! once do the steps one after the other, and the second finds them done.
+//! A process that changes the schema locks one row: of two processes that start at once, the second waits and
+//! finds the steps done.
 
 use scim_protocol::Timestamp;
 use tokio_postgres::error::SqlState;
 
 use super::{
     connections::Connection,
-    error::{Error, unavailable},
+    error::{QueryError, unavailable},
 };
 use crate::store::StoreError;
 
@@ -36,7 +36,7 @@ pub(super) async fn current(connection: &Connection) -> Result<i64, StoreError> 
     match connection.query_opt("SELECT max(number) FROM schema_migration", &[]).await {
         Ok(row) => Ok(row.and_then(|row| row.get(0)).unwrap_or(0)),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(0),
-        Err(error) => Err(Error::from(error).into()),
+        Err(error) => Err(QueryError::from(error).into()),
     }
 }
 
@@ -46,9 +46,9 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> Result
     loop {
         match attempt(connection, now).await {
             Ok(applied) => return Ok(applied),
-            Err(Error::Contended(why)) if failed < TRIES => {
+            Err(QueryError::Contended(why)) if failed < TRIES => {
                 failed += 1;
-                tracing::debug!(why, "another process changes the schema, too");
+                tracing::debug!(why, "another process changes the schema at the same time");
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
             Err(fault) => return Err(fault.into()),
@@ -56,18 +56,18 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> Result
     }
 }
 
-/// Two processes may also meet in `CREATE TABLE IF NOT EXISTS`, before there is a row to hold: then one
-/// of them is told that the table exists, or a part of it.
-fn met(error: tokio_postgres::Error) -> Error {
+/// Two processes may run `CREATE TABLE IF NOT EXISTS` at once, before there is a row to lock: then one of them
+/// gets the error that the table, or a part of it, exists.
+fn met(error: tokio_postgres::Error) -> QueryError {
     match error.code() {
         Some(code) if [SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT].contains(code) => {
-            Error::Contended(error.to_string())
+            QueryError::Contended(error.to_string())
         }
         _ => error.into(),
     }
 }
 
-async fn attempt(connection: &mut Connection, now: Timestamp) -> Result<Vec<&'static str>, Error> {
+async fn attempt(connection: &mut Connection, now: Timestamp) -> Result<Vec<&'static str>, QueryError> {
     connection.batch_execute(LEDGER).await.map_err(met)?;
     let transaction = connection.transaction().await?;
     transaction.query("SELECT only_row FROM schema_lock FOR UPDATE", &[]).await?;

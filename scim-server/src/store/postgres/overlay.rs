@@ -69,12 +69,12 @@ pub(super) struct Overlay {
 impl Overlay {
     /// Takes over what a commit changes.
     pub fn keep(&mut self, changes: Changes) {
-        for (key, who) in changes.owners() {
-            let Some(owners) = self.owners.get_mut(key) else { continue };
+        for (key, who) in changes.owners {
+            let Some(owners) = self.owners.get_mut(&key) else { continue };
             for (id, unique) in who {
                 match unique {
-                    Some(unique) => owners.insert(*id, *unique),
-                    None => owners.remove(id),
+                    Some(unique) => owners.insert(id, unique),
+                    None => owners.remove(&id),
                 };
             }
         }

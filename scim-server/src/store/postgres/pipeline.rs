@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures_util::future::join_all;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{connections::Connection, error::Error};
+use super::{connections::Connection, error::QueryError};
 
 /// A parameter that a statement owns.
 pub(super) type Parameter = Box<dyn ToSql + Sync + Send>;
@@ -24,13 +24,13 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, tokio_postgres::Error>> + Send + 'a>>;
+type RowsOf<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, tokio_postgres::Error>> + Send + 'a>>;
 
 /// Sends all steps at once and gives the rows of each, or what went wrong with the first that failed.
 ///
 /// A statement that fails in a transaction makes all behind it fail, `COMMIT` included: so a pipeline
 /// that ends in `COMMIT` is done whole or not at all.
-pub(super) async fn run(connection: &Connection, steps: &[Step]) -> Result<Vec<Vec<Row>>, Error> {
+pub(super) async fn run(connection: &Connection, steps: &[Step]) -> Result<Vec<Vec<Row>>, QueryError> {
     let mut prepared = Vec::with_capacity(steps.len());
     for step in steps {
         prepared.push(match step {
@@ -38,7 +38,7 @@ pub(super) async fn run(connection: &Connection, steps: &[Step]) -> Result<Vec<V
             Step::Query(sql, _) => Some(connection.prepare_cached(sql).await?),
         });
     }
-    let answers: Vec<Answer<'_>> = steps
+    let answers: Vec<RowsOf<'_>> = steps
         .iter()
         .zip(&prepared)
         .map(|(step, prepared)| match (step, prepared) {
@@ -46,7 +46,7 @@ pub(super) async fn run(connection: &Connection, steps: &[Step]) -> Result<Vec<V
                 let parameters: Vec<&(dyn ToSql + Sync)> =
                     parameters.iter().map(|one| &**one as &(dyn ToSql + Sync)).collect();
                 connection.query(statement, &parameters).await
-            }) as Answer<'_>,
+            }) as RowsOf<'_>,
             (Step::Plain(sql) | Step::Query(sql, _), _) => {
                 Box::pin(async move { connection.batch_execute(sql).await.map(|()| Vec::new()) })
             }

@@ -147,7 +147,7 @@ impl Wanted {
         steps
     }
 
-    /// Facts that say nothing yet, but that nobody has the values, and no member the groups, that are read.
+    /// An overlay without rows: the values that are read have no owner yet, the members no group.
     pub fn overlay(&self) -> Overlay {
         let mut overlay = Overlay::default();
         overlay.owners.extend(self.owners.iter().map(|key| (key.clone(), BTreeMap::new())));

@@ -1,4 +1,4 @@
-//! Ranges of an index as bounds that a statement can compare with.
+//! Ranges of an index as bounds that a statement compares with.
 //!
 //! Every range, with or without a position to go on from, is one run of places `(value, id)`: from
 //! the first, up to but without the second. So there is one statement for each direction.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     connections::{Connection, Connections, Turn},
-    error::{Error, damaged},
+    error::{QueryError, damaged},
     prefetch::{column, header, unsigned},
     range::{Instants, Places, next},
     statement,
@@ -54,8 +54,8 @@ impl Reader {
             let connection = self.0.get(Turn::Read(tenant)).await?;
             match rows(&connection, sql, parameters, &make).await {
                 Ok(rows) => return Ok(rows),
-                Err(Error::Lost(_)) if tries < TRIES => connection.discard(),
-                Err(Error::Contended(_)) if tries < TRIES => {}
+                Err(QueryError::Lost(_)) if tries < TRIES => connection.discard(),
+                Err(QueryError::Contended(_)) if tries < TRIES => {}
                 Err(fault) => return Err(fault.into()),
             }
         }
@@ -271,7 +271,7 @@ pub(super) async fn rows<T>(
     sql: &'static str,
     parameters: &[&(dyn ToSql + Sync)],
     make: impl Fn(&Row) -> Result<T, StoreError>,
-) -> Result<Vec<T>, Error> {
+) -> Result<Vec<T>, QueryError> {
     let statement = connection.prepare_cached(sql).await?;
     let mut rows = pin!(connection.query_raw(&statement, parameters.iter().copied()).await?);
     let mut made = Vec::new();

@@ -1,12 +1,12 @@
-//! Walks over everything that a tenant has: for exports, which want one state of it, and for checks,
-//! which may want to put it right.
+//! Scans of everything that a tenant has: for exports, which need one state of it, and for checks, which may
+//! repair it.
 
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
     connections::{Connections, Turn},
-    error::{Error, damaged},
+    error::{QueryError, damaged},
     group_commit::Guarded,
     pipeline::{self, Step, columns},
     prefetch::{self, column},
@@ -18,13 +18,13 @@ use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, Tena
 /// How many rows are read at a time.
 pub(super) const PAGE: i64 = 500;
 
-/// A transaction in which everything is looked at.
-pub(super) struct Scan {
+/// A transaction that reads everything.
+pub(super) struct TenantScan {
     connection: Guarded,
     pub tenant: TenantId,
 }
 
-/// An edge, and whether what it leads to is there.
+/// An edge, and whether its two ends exist.
 pub(super) struct ScannedEdge {
     pub group: ResourceKey,
     pub member: ResourceKey,
@@ -33,9 +33,9 @@ pub(super) struct ScannedEdge {
     pub dissolved: bool,
 }
 
-impl Scan {
-    /// One state of the store, however long the walk takes: others go on writing. It begins with this
-    /// tenant, and may go on with others by [`Self::turn_to`].
+impl TenantScan {
+    /// One state of the store, however long the scan takes: other transactions go on writing. It begins with
+    /// this tenant, and may go on with others by [`Self::turn_to`].
     pub async fn snapshot(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
         Self::begin(connections, tenant, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
@@ -51,7 +51,7 @@ impl Scan {
         self.tenant = tenant;
     }
 
-    /// A tenant that nobody else writes to while the walk lasts.
+    /// A tenant to which no other transaction writes while the scan lasts.
     pub async fn alone(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
         let mut scan = Self::begin(connections, tenant, "BEGIN").await?;
         scan.query(statement::LOCK, &[&vec![tenant.0]]).await?;
@@ -64,7 +64,7 @@ impl Scan {
         begin: &'static str,
     ) -> Result<Self, StoreError> {
         let mut connection = Guarded(Some(connections.get(Turn::Scan).await?));
-        // Between two pages whoever takes them may be slow.
+        // The sink may be slow between two pages.
         let patient = Step::Plain("SET LOCAL idle_in_transaction_session_timeout = 0");
         pipeline::run(connection.get()?, &[Step::Plain(begin), patient]).await?;
         Ok(Self { connection, tenant })
@@ -72,7 +72,7 @@ impl Scan {
 
     /// Ends the scan; what was put right is so from now on.
     pub async fn end(mut self) -> Result<(), StoreError> {
-        self.connection.get()?.batch_execute("COMMIT").await.map_err(Error::from)?;
+        self.connection.get()?.batch_execute("COMMIT").await.map_err(QueryError::from)?;
         self.connection.give_back();
         Ok(())
     }

@@ -273,7 +273,7 @@ pub(super) const EVENTS: &str =
 
 pub(super) const EVENT: &str = "SELECT document FROM event WHERE tenant = $1 AND sequence = $2";
 
-// What goes in small steps.
+// What is removed in small steps.
 
 pub(super) const FORGET: &str = "DELETE FROM event WHERE tenant = $1 AND sequence <= $2";
 
@@ -303,7 +303,7 @@ pub(super) const ERASE: &[&str] = &[
 pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE tenant = $1 AND (resource_type, id) IN \
     (SELECT resource_type, id FROM resource WHERE tenant = $1 LIMIT $2)";
 
-// Walks over everything, for exports and checks: pages behind a key.
+// Scans of everything, for exports and checks: pages behind a key.
 
 pub(super) const SCAN_RESOURCES: &str = records_within!(
     "$5",
@@ -337,11 +337,11 @@ pub(super) const ALL_COUNTS: &str = "SELECT resource_type, resources FROM resour
 pub(super) const SET_COUNT: &str = "INSERT INTO resource_count (tenant, resource_type, resources) VALUES ($1, $2, $3) \
     ON CONFLICT (tenant, resource_type) DO UPDATE SET resources = excluded.resources";
 
-// What the planner knows of the tables. Of a fresh one it knows nothing, and takes it for small.
+// Statistics for the planner. It takes a table without them for a small one.
 
 pub(super) const ANALYZE: [&str; 4] = ["ANALYZE resource", "ANALYZE index_entry", "ANALYZE member", "ANALYZE event"];
 
-// Who does what only one should do.
+// Leases: one process at a time has one.
 
 pub(super) const LEASE: &str = "INSERT INTO lease (chore, holder, until) VALUES ($1, $2, $3) \
     ON CONFLICT (chore) DO UPDATE SET holder = excluded.holder, until = excluded.until \

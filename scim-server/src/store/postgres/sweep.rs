@@ -1,13 +1,13 @@
 //! What is removed in small steps: the edges of deleted groups, tenants, old events.
 //!
-//! A long transaction would hold its locks, and keep the database from cleaning up, for as long.
+//! A long transaction would hold its locks, and keep the database from cleaning up, for all that time.
 
 use scim_protocol::Timestamp;
 use tokio_postgres::types::ToSql;
 
 use super::{
     connections::Turn,
-    error::Error,
+    error::QueryError,
     prefetch::column,
     read::{Reader, event},
     statement,
@@ -25,7 +25,7 @@ pub(super) async fn sweep(reader: &Reader, tenant: TenantId, group: ResourceId) 
     run(reader, statement::SWEPT, &[&tenant.0, &group.0]).await.map(drop)
 }
 
-/// Sweeps what was not swept when a process ended.
+/// Removes the edges that were left when a process ended.
 pub(super) async fn sweep_all(reader: &Reader) -> Result<(), StoreError> {
     loop {
         let rows = reader.query(TenantId::SYSTEM, statement::DISSOLVED, &[]).await?;
@@ -89,10 +89,10 @@ async fn run(reader: &Reader, sql: &'static str, parameters: &[&(dyn ToSql + Syn
         tries += 1;
         let connection = reader.0.get(Turn::Write).await?;
         let outcome = async { connection.execute(&connection.prepare_cached(sql).await?, parameters).await }.await;
-        match outcome.map_err(Error::from) {
+        match outcome.map_err(QueryError::from) {
             Ok(rows) => return Ok(rows),
-            Err(Error::Lost(_)) if tries < TRIES => connection.discard(),
-            Err(Error::Contended(_)) if tries < TRIES => {}
+            Err(QueryError::Lost(_)) if tries < TRIES => connection.discard(),
+            Err(QueryError::Contended(_)) if tries < TRIES => {}
             Err(fault) => return Err(fault.into()),
         }
     }

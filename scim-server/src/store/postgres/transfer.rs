@@ -1,8 +1,8 @@
-//! Everything out, as the items of an export: one state, of all tenants together.
+//! Export: every item, as one state of all tenants together.
 
 use std::sync::Arc;
 
-use super::{connections::Connections, read::event, scan::Scan};
+use super::{connections::Connections, read::event, scan::TenantScan};
 use crate::store::{IndexEntry, Item, ResourceKey, Sink, StoreError, TenantId, decide::index_key};
 
 /// How many members go into one item.
@@ -17,7 +17,7 @@ pub(super) async fn export(
     tenant: Option<TenantId>,
     mut sink: Sink<Item>,
 ) -> Result<(), StoreError> {
-    let mut scan = Scan::snapshot(connections, tenant.unwrap_or(TenantId::SYSTEM)).await?;
+    let mut scan = TenantScan::snapshot(connections, tenant.unwrap_or(TenantId::SYSTEM)).await?;
     let tenants = match tenant {
         Some(tenant) => vec![tenant],
         None => scan.tenants().await?,
@@ -34,7 +34,7 @@ pub(super) async fn export(
     scan.end().await
 }
 
-async fn resources(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+async fn resources(scan: &mut TenantScan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = None;
     loop {
         let page = scan.resources(last.as_ref()).await?;
@@ -54,7 +54,7 @@ async fn resources(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, Store
     }
 }
 
-async fn members(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+async fn members(scan: &mut TenantScan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = None;
     let mut open: Option<(ResourceKey, Vec<ResourceKey>)> = None;
     loop {
@@ -78,7 +78,7 @@ async fn members(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreEr
     Ok(open.is_none_or(|(group, members)| sink(Item::Members(group, members))))
 }
 
-async fn events(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
+async fn events(scan: &mut TenantScan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = -1;
     loop {
         let page = scan.events(last).await?;
@@ -92,9 +92,9 @@ async fn events(scan: &mut Scan, sink: &mut Sink<Item>) -> Result<bool, StoreErr
     }
 }
 
-/// Whether so many items more than there were make the planner's idea of the tables a wrong one. The
-/// database looks for itself once a minute, and until then scans a table that it takes for empty, again
-/// for each portion: the first minute of a load brought a hundredth of what the second one did.
+/// Whether the tables have grown so much that the planner's statistics mislead it. The database updates them
+/// once a minute, and until then it scans a table that it takes for empty, for each portion again: the first
+/// minute of a load did a hundredth of the work of the second.
 pub(super) fn outgrows(before: usize, after: usize) -> bool {
     after > 0 && before.checked_ilog(4) != after.checked_ilog(4)
 }

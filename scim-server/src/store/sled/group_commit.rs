@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 pub(super) use self::pipeline::Pipeline;
 use super::{
     key::Range,
-    tree::{Changes, Tree, unavailable},
+    tree::{KeyChanges, Tree, unavailable},
 };
 use crate::{
     metrics::StoreMetrics,
@@ -45,18 +45,18 @@ pub(super) struct GroupCommit {
     decided: Condvar,
     /// Wakes the second stage: something was applied.
     applied: Condvar,
-    /// Wakes the writer, and whoever waits until nothing is left to do.
+    /// Wakes the writer, and a task that waits until nothing is left to do.
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     /// What the next batch will be.
-    gathered: Changes,
+    gathered: KeyChanges,
     /// Where the answers go when it is durable.
     answers: Vec<(Reply, Result<Committed, StoreError>)>,
     /// The batch that is being applied. Readers of the tree may see it already.
-    underway: Changes,
+    underway: KeyChanges,
     doing: Doing,
     /// Groups that are applied and wait for the disk, the oldest first.
     written: Vec<Group>,
@@ -147,7 +147,7 @@ impl GroupCommit {
         range: Range,
         mut sought: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<bool, StoreError> {
-        let within = |layer: &Changes| -> Changes {
+        let within = |layer: &KeyChanges| -> KeyChanges {
             let part = layer.range(range.start.clone()..range.end.clone());
             part.map(|(key, value)| (key.clone(), value.clone())).collect()
         };
@@ -172,7 +172,7 @@ impl GroupCommit {
     }
 
     /// Adds a commit. `outcome` is answered when everything is durable that it was decided on.
-    pub fn add(&self, changes: Changes, outcome: Result<Committed, StoreError>, answer: Reply) {
+    pub fn add(&self, changes: KeyChanges, outcome: Result<Committed, StoreError>, answer: Reply) {
         let mut state = self.state();
         if state.broken {
             drop(state);

@@ -3,7 +3,7 @@
 //! Every key is `tenant (16 bytes) · kind (1 byte) · …`, so that a tenant is one run of keys and so
 //! is each kind within it. Names end in a NUL, which they cannot contain; numbers are big-endian, so
 //! that their order is the order of the bytes. Members are keyed by ids alone, because an id is
-//! unique in the whole store. The store's own keys live under the largest UUID, which is nobody's.
+//! unique in the whole store. The store's own keys live under the largest UUID, which no tenant has.
 //!
 //! | Kind | Behind it | Value |
 //! | --- | --- | --- |
@@ -18,11 +18,15 @@
 //! And of the store itself: `f`, its format, `n`, the number of the last batch, and `w` · tenant · group, a deleted group whose edges
 //! are still to be swept away.
 
+mod range;
+
 use std::ops::Bound;
 
 use scim_protocol::Timestamp;
 use uuid::Uuid;
 
+pub(super) use self::range::Range;
+use self::range::behind;
 use crate::store::{
     IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, ResourceId, ResourceKey, TenantId, TypeName, Values,
     decide::index_key,
@@ -47,45 +51,6 @@ const END: [u8; 2] = [0x00, 0x00];
 const ESCAPED: [u8; 2] = [0x00, 0xFF];
 
 const ID: usize = 16;
-
-/// A run of keys: from the first, up to but without the second.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Range {
-    pub start: Vec<u8>,
-    pub end: Vec<u8>,
-}
-
-impl Range {
-    /// Every key that begins so.
-    pub fn of(prefix: Vec<u8>) -> Self {
-        Self { end: behind(&prefix), start: prefix }
-    }
-
-    /// What of it lies behind this key.
-    pub fn after(mut self, mut key: Vec<u8>) -> Self {
-        key.push(0);
-        self.start = self.start.max(key);
-        self
-    }
-
-    /// What of it lies before this key.
-    pub fn before(mut self, key: Vec<u8>) -> Self {
-        self.end = self.end.min(key);
-        self
-    }
-}
-
-/// The first key behind all those that begin so. No prefix consists of `0xFF` only: each has a kind.
-fn behind(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            break;
-        }
-    }
-    end
-}
 
 fn start(tenant: TenantId, kind: u8) -> Vec<u8> {
     let mut key = Vec::with_capacity(96);

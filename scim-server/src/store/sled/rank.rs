@@ -316,7 +316,7 @@ mod tests {
     }
 
     fn key(number: u16) -> Vec<u8> {
-        let prefix = if number % 3 == 0 { b'b' } else { b'a' };
+        let prefix = if number.is_multiple_of(3) { b'b' } else { b'a' };
         [&[prefix], number.to_be_bytes().as_slice()].concat()
     }
 
@@ -363,7 +363,7 @@ mod tests {
                     Step::Select(run, rank) => {
                         let all = model.0.borrow();
                         let mut all = all.range(self::run(run).start..self::run(run).end);
-                        prop_assert_eq!(ranks.select(&model, &self::run(run), rank), Ok(all.nth(rank as usize).cloned()));
+                        prop_assert_eq!(ranks.select(&model, &self::run(run), rank), Ok(all.nth(usize::try_from(rank).unwrap()).cloned()));
                     }
                     Step::Fail => {
                         let failed = ranks.keep(&model, std::iter::empty(), |key| key.get(..1), || Err::<(), _>(Failed));

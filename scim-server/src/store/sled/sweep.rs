@@ -58,7 +58,7 @@ impl Sweeps {
         self.0.retain(|pending| *pending != (tenant, group));
     }
 
-    /// Forgets all, until the store is opened again.
+    /// Forgets all groups; the next start finds them again.
     pub fn clear(&mut self) {
         self.0.clear();
     }

@@ -5,7 +5,7 @@ use sled::IVec;
 use super::{
     key::{self, modified},
     record,
-    tree::Changes,
+    tree::KeyChanges,
     value::last_event,
 };
 use crate::store::{
@@ -14,8 +14,8 @@ use crate::store::{
 };
 
 /// The keys that change. `facts` is what the commit was decided on.
-pub(super) fn changes(facts: &dyn Facts, decided: decide::Changes) -> Result<Changes, StoreError> {
-    let mut changes = Changes::new();
+pub(super) fn changes(facts: &dyn Facts, decided: decide::Changes) -> Result<KeyChanges, StoreError> {
+    let mut changes = KeyChanges::new();
     for (key, one) in decided.resources.iter().filter(|(_, one)| one.differs()) {
         resource(key, one, &mut changes);
     }
@@ -46,7 +46,7 @@ pub(super) fn changes(facts: &dyn Facts, decided: decide::Changes) -> Result<Cha
 }
 
 /// The resource, its index entries, and its place in the index over `meta.lastModified`.
-fn resource(key: &ResourceKey, one: &Changed, changes: &mut Changes) {
+fn resource(key: &ResourceKey, one: &Changed, changes: &mut KeyChanges) {
     let at = one.header.map(|header| header.last_modified);
     let at_before = one.before.as_ref().map(|before| before.header.last_modified);
     if let Some(before) = at_before.filter(|before| at != Some(*before)) {
@@ -70,6 +70,6 @@ fn resource(key: &ResourceKey, one: &Changed, changes: &mut Changes) {
     }
 }
 
-fn put(changes: &mut Changes, key: Vec<u8>, value: impl Into<IVec>) {
+fn put(changes: &mut KeyChanges, key: Vec<u8>, value: impl Into<IVec>) {
     changes.insert(key, Some(value.into()));
 }

@@ -1,10 +1,9 @@
-//! The only four things that are asked of sled: get, scan, apply a batch, flush.
+//! The only four things that the store does with sled: get, scan, apply a batch, flush.
 //!
 //! sled 0.34 applies a batch to one tree atomically, for readers and across a crash. Its `flush`
 //! hands the log to the device with `sync_file_range` on Linux, which survives the end of the process
-//! but promises nothing when the power fails, and pages too large for the log are files that it does
-//! not sync at all; so both are synced once more here, for the price of one `fdatasync` for each
-//! group of commits.
+//! but not a power failure, and it does not sync pages that are too large for the log and have files of
+//! their own. So both are synced once more here: one `fdatasync` for each group of commits.
 
 mod batch;
 #[cfg(test)]
@@ -34,10 +33,10 @@ use sled::{IVec, Mode};
 pub(super) use self::disk::Habit;
 pub use self::journal::Damage;
 pub(super) use self::{
-    batch::{Batch, Changes},
+    batch::{Batch, KeyChanges},
     scan::guarded,
 };
-use self::{journal::Journal, scan::Scan};
+use self::{journal::Journal, scan::GuardedScan};
 use super::{
     OpenError,
     key::{self, Range},
@@ -52,10 +51,11 @@ const SEGMENT: usize = 4 << 20;
 /// Where sled has its log, in the directory of the tree.
 const FILE: &str = "db";
 
-/// How long an opening waits for the one before to let go of the lock: sled's own threads hold it for
-/// a moment after the last handle is dropped, and a restarted server overlaps with its predecessor.
+/// How long an opening waits for the lock of the one before: sled's own threads hold it for a moment after the
+/// last handle is dropped, and a restarted server overlaps with its predecessor.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// The same for who has just closed the tree: the lock will be free, and giving up is worse than waiting.
+/// The same for a writer that has just closed the tree: the lock will be free, and giving up is worse than
+/// waiting.
 const HANDOVER: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -64,7 +64,7 @@ const LARGE: usize = 2048;
 
 /// How many descriptors are held for a moment in which the process has no other left.
 const SPARE: usize = 4;
-/// How much room there has to be before a store that could not write is opened again, in bytes.
+/// How much room there has to be before the writer reopens a store that could not write, in bytes.
 const ROOM: usize = 2 * SEGMENT;
 
 /// An open tree.
@@ -135,7 +135,7 @@ impl Tree {
         files::sync_directory(path).map_err(unavailable)?;
         let stands = trust::examine(&db, path, loss)?;
         let synced = AtomicI64::new(i64::MIN);
-        // Whatever is there was perhaps not waited for by whoever wrote it, and is built upon from now on.
+        // The process that wrote it may not have waited for the disk, and from now on it is built upon.
         sync_blobs(&path.join("blobs"), &synced).and_then(|()| file.sync_data()).map_err(unavailable)?;
         let journal = Journal::begin(path, stands).map_err(unavailable)?;
         redo::remove(path).map_err(unavailable)?;
@@ -174,11 +174,11 @@ impl Tree {
     pub fn scan(&self, range: Range) -> impl DoubleEndedIterator<Item = Result<(IVec, IVec), StoreError>> + use<> {
         // An empty run must not begin behind its end.
         let end = range.end.max(range.start.clone());
-        Scan::new(self.db.range(range.start..end))
+        GuardedScan::new(self.db.range(range.start..end))
     }
 
     /// Applies a batch. One thread does so at a time. After an error nothing further is applied until the
-    /// tree is opened again: what is in it is then unknown.
+    /// tree is reopened: nobody knows what is in it.
     pub fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         let Batch { changes, bytes } = batch;
         if changes.is_empty() {
@@ -206,7 +206,7 @@ impl Tree {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// How to open it once more, when it is closed.
+    /// How to reopen it, when it is closed.
     pub fn again(&self) -> Again {
         Again {
             path: self.path.clone(),
@@ -242,7 +242,7 @@ impl Tree {
         }
         let redo = self.redo.load(Ordering::Acquire);
         if redo != 0 && redo <= handed && redo::remove(&self.path).is_ok() {
-            // Another may be on its way by now.
+            // Another large batch may have been written meanwhile.
             let _ = self.redo.compare_exchange(redo, 0, Ordering::AcqRel, Ordering::Relaxed);
         }
         Ok(())
@@ -291,7 +291,7 @@ impl Tree {
 
     fn hold_spare(&self) {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that cannot be had now are for the next time.
+        // What cannot be opened now is tried the next time.
         let missing = SPARE.saturating_sub(spare.len());
         spare.extend((0..missing).map_while(|_| self.file.try_clone().ok()));
     }
@@ -342,11 +342,10 @@ fn sync_blobs(blobs: &Path, synced: &AtomicI64) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a tree once more.
+/// How to reopen a tree.
 ///
 /// sled remembers where everything is as of its last opening, and reads all of the log since then
-/// when it is opened again. That is better done by who stops, or has a quiet moment, than by who
-/// starts.
+/// when it is reopened. It is better to do that when the server stops, or in a quiet moment, than at a start.
 pub(super) struct Again {
     path: PathBuf,
     cache: u64,
@@ -380,7 +379,7 @@ fn failure(error: sled::Error) -> StoreError {
         sled::Error::Io(error) if matches!(error.kind(), InvalidData | NotFound | UnexpectedEof) => {
             StoreError::Corrupt(format!("a part of it is missing: {error}"))
         }
-        // As what it is: whoever starts the program is told what to do about it.
+        // Kept as it is: the start of the program adds what to do about it.
         sled::Error::Io(error) => unavailable(error),
         error => unavailable(error),
     }

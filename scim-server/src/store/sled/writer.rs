@@ -27,7 +27,7 @@ use super::{
     overlay::Overlay,
     sweep::{self, Removal, Sweeps},
     transaction,
-    tree::{Batch, Changes, Tree, unavailable},
+    tree::{Batch, KeyChanges, Tree, unavailable},
 };
 use crate::{
     clock::Clock,
@@ -164,7 +164,7 @@ impl Writer {
                 Job::Commit(commit, reply) => {
                     let (changes, outcome) = match self.commit(&commit) {
                         Ok((changes, committed)) => (changes, Ok(committed)),
-                        Err(error) => (Changes::new(), Err(error)),
+                        Err(error) => (KeyChanges::new(), Err(error)),
                     };
                     match &outcome {
                         Err(StoreError::Conflict(_)) => drop(self.metrics.conflicts.inc()),
@@ -186,7 +186,7 @@ impl Writer {
         None
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<(Changes, Committed), StoreError> {
+    fn commit(&mut self, commit: &Commit) -> Result<(KeyChanges, Committed), StoreError> {
         let now = self.clock.now().max(self.last);
         let (decided, committed) = decide::commit(&self.overlay, commit, now)?;
         let at = decided.last_events.values().map(|last| last.at).max();

@@ -75,7 +75,7 @@ impl Check<'_> {
             for ((attribute, _), _) in entries.iter().filter(|(place, unique)| wanted.get(place) != Some(unique)) {
                 self.fault("index-stale", format!("{}: {attribute}", name(key)), |_| ())?;
             }
-            // The entries themselves go when the index is walked and finds that nobody has them.
+            // The entries themselves go when the index is checked: no resource has them then.
             rewrite = true;
         }
         if rewrite && self.repair {

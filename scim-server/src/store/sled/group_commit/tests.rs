@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::oneshot::{Receiver, channel, error::TryRecvError};
 
-use super::{Changes, WORTH};
+use super::{KeyChanges, WORTH};
 use crate::{
     metrics::StoreMetrics,
     store::{
@@ -21,15 +21,15 @@ use crate::{
     },
 };
 
-/// A overlay that stands on a disk of its own.
-struct Place {
+/// An overlay on a disk of its own.
+struct Fixture {
     overlay: Overlay,
     metrics: Arc<StoreMetrics>,
     answers: Vec<Receiver<Result<Committed, StoreError>>>,
     directory: tempfile::TempDir,
 }
 
-impl Place {
+impl Fixture {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let metrics = Arc::<StoreMetrics>::default();
@@ -54,7 +54,7 @@ impl Place {
     fn decide(&mut self, numbers: Range<usize>) {
         for number in numbers {
             let (sender, answer) = channel();
-            let changes = Changes::from([(number.to_be_bytes().to_vec(), Some([1].as_slice().into()))]);
+            let changes = KeyChanges::from([(number.to_be_bytes().to_vec(), Some([1].as_slice().into()))]);
             let committed = Committed { changed: true, header: None, sequence: number as u64 };
             self.overlay.group_commit.add(changes, Ok(committed), sender);
             self.answers.push(answer);
@@ -62,12 +62,12 @@ impl Place {
         self.overlay.group_commit.release();
     }
 
-    /// Whether those who read the tree see a commit.
+    /// Whether a reader of the tree sees a commit.
     fn has(&self, number: usize) -> bool {
         self.overlay.tree.contains(&number.to_be_bytes()).unwrap()
     }
 
-    /// Whether those who decide see it.
+    /// Whether the next decision sees it.
     fn will_have(&self, number: usize) -> bool {
         self.overlay.value(&number.to_be_bytes()).unwrap().is_some()
     }
@@ -94,7 +94,7 @@ impl Place {
         count
     }
 
-    /// What everybody is told in the end.
+    /// All answers, in the end.
     fn told(self) -> Vec<Result<u64, String>> {
         self.overlay.group_commit.release();
         let told = self.answers.into_iter().map(|answer| match answer.blocking_recv() {
@@ -110,7 +110,7 @@ impl Place {
 
 #[test]
 fn a_full_group_is_applied_while_the_disk_has_the_one_before() {
-    let mut place = Place::stalled();
+    let mut place = Fixture::stalled();
     place.decide(1..WORTH + 1);
     place.until(|place| place.has(WORTH));
     assert!(place.overlay.group_commit.state().answers.is_empty());
@@ -123,7 +123,7 @@ fn a_full_group_is_applied_while_the_disk_has_the_one_before() {
 
 #[test]
 fn a_few_wait_for_more_and_are_decided_on_meanwhile() {
-    let mut place = Place::stalled();
+    let mut place = Fixture::stalled();
     place.decide(1..WORTH);
     assert!(!place.overlay.group_commit.state().is_due());
     assert!(place.will_have(WORTH - 1) && !place.has(WORTH - 1));
@@ -136,7 +136,7 @@ fn a_few_wait_for_more_and_are_decided_on_meanwhile() {
 
 #[test]
 fn what_is_left_goes_when_the_disk_is_free() {
-    let mut place = Place::stalled();
+    let mut place = Fixture::stalled();
     place.decide(1..3);
     place.disk(Habit::Works);
     assert_eq!(place.told(), [Ok(0), Ok(1), Ok(2)]);
@@ -144,7 +144,7 @@ fn what_is_left_goes_when_the_disk_is_free() {
 
 #[test]
 fn answers_come_in_order() {
-    let mut place = Place::new();
+    let mut place = Fixture::new();
     let (mut decided, mut answered) = (0, 0);
     for round in 0..200 {
         let next = decided + round % (2 * WORTH);
@@ -160,7 +160,7 @@ fn answers_come_in_order() {
 
 #[test]
 fn a_failure_is_everybodys_who_is_not_durable() {
-    let mut place = Place::stalled();
+    let mut place = Fixture::stalled();
     place.decide(1..WORTH + 1);
     place.until(|place| place.has(WORTH));
     place.decide(WORTH + 1..WORTH + 3);
@@ -181,13 +181,13 @@ fn a_failure_is_everybodys_who_is_not_durable() {
 
 #[test]
 fn what_was_durable_before_a_failure_stays() {
-    let mut place = Place::new();
+    let mut place = Fixture::new();
     place.decide(0..3);
     place.overlay.group_commit.drain().unwrap();
     place.disk(Habit::Fails);
     place.decide(3..4);
     assert!(place.overlay.group_commit.drain().is_err());
-    let Place { overlay, mut answers, directory, .. } = place;
+    let Fixture { overlay, mut answers, directory, .. } = place;
     let told: Vec<bool> = answers.drain(..).map(|answer| answer.blocking_recv().unwrap().is_ok()).collect();
     assert_eq!(told, [true, true, true, false]);
     overlay.end();
@@ -197,7 +197,7 @@ fn what_was_durable_before_a_failure_stays() {
 
 #[test]
 fn nobody_waits_for_a_thread_that_is_gone() {
-    let mut place = Place::stalled();
+    let mut place = Fixture::stalled();
     place.decide(1..WORTH + 1);
     place.until(|place| place.has(WORTH));
     place.disk(Habit::Panics);
@@ -209,10 +209,10 @@ fn nobody_waits_for_a_thread_that_is_gone() {
 
 #[test]
 fn all_is_durable_that_was_decided_before_the_end() {
-    let mut place = Place::stalled();
+    let mut place = Fixture::stalled();
     place.decide(1..WORTH + 5);
     let disk = Arc::clone(&place.overlay.tree);
-    let Place { overlay, answers, .. } = place;
+    let Fixture { overlay, answers, .. } = place;
     let ended = thread::spawn(move || overlay.end());
     disk.disk.set(Habit::Works);
     ended.join().unwrap();

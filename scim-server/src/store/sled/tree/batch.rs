@@ -1,13 +1,13 @@
-//! Changes that are made together.
+//! KeyChanges that are made together.
 
 use std::collections::BTreeMap;
 
 use sled::IVec;
 
 /// Keys with their new values, or without one when they go, in order.
-pub(in crate::store::sled) type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
+pub(in crate::store::sled) type KeyChanges = BTreeMap<Vec<u8>, Option<IVec>>;
 
-/// Changes that are made together. Of two to the same key the later one holds.
+/// KeyChanges that are made together. Of two to the same key the later one holds.
 #[derive(Default)]
 pub(in crate::store::sled) struct Batch {
     /// Keys with their new values, or without one when they go.
@@ -32,8 +32,8 @@ impl Batch {
     }
 }
 
-impl From<&Changes> for Batch {
-    fn from(changes: &Changes) -> Self {
+impl From<&KeyChanges> for Batch {
+    fn from(changes: &KeyChanges) -> Self {
         let mut batch = Self::default();
         batch.changes.reserve(changes.len());
         for (key, value) in changes {

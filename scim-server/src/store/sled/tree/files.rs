@@ -42,7 +42,7 @@ fn make_private_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Elsewhere who may read is inherited from the directory.
+/// On other systems a file inherits from its directory who may read it.
 #[cfg(not(unix))]
 fn make_private_directory(_: &Path) -> io::Result<()> {
     Ok(())
@@ -57,7 +57,7 @@ pub(super) fn make_private(_: &File) -> io::Result<()> {
 /// Makes a directory private, and every file in it and in those within it.
 pub(super) fn make_all_private(directory: &Path) -> io::Result<()> {
     match make_private_directory(directory) {
-        // It belongs to another user, as a volume may: then who may look into it was asked before.
+        // It belongs to another user, as a volume may: its mode was checked before.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
         outcome => outcome?,
     }

@@ -1,5 +1,5 @@
-//! What was acknowledged, written down outside of sled's log, so that a log that has lost some of it
-//! cannot pass for a whole one.
+//! A record of what was acknowledged, outside of sled's log, so that a log that has lost something is
+//! recognized.
 //!
 //! sled 0.34 takes the first record of its log that it cannot read for the end of what a crash has left,
 //! and within the log it skips to the next segment. Both are right after a crash, and both are silent
@@ -8,11 +8,11 @@
 //!
 //! - that it *begins*, when the tree was opened and found to be whole;
 //! - before a batch is applied, what it *intends*: its number, its keys, and a checksum of each value;
-//! - when the disk has it, and before anybody is answered, that it is *durable*.
+//! - when it is on the disk, and before the commits are answered, that it is *durable*.
 //!
-//! When the tree is opened again, it has to stand at the last number that was durable, or later, and each
+//! When the tree is reopened, it has to stand at the last number that was durable, or later, and each
 //! key in what was intended up to there has to have the value that it was given last. Then the file begins
-//! anew. Everything that stood before has been verified when it began, is out of the reach of sled's
+//! anew. Everything older was verified when it began, is out of the reach of sled's
 //! recovery, and has checksums that sled looks at when it reads.
 //!
 //! The file is written to the operating system with each group, and to the disk once a second, when it
@@ -59,7 +59,7 @@ pub enum Damage {
     Ends {
         /// The last one that is there.
         stands: u64,
-        /// The last one that somebody was told of.
+        /// The last one that was acknowledged.
         acknowledged: u64,
     },
     /// Something in between is missing.
@@ -108,7 +108,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Begins it anew in the directory of a tree that stands at that batch. The one before is there until
+    /// Begins a new journal in the directory of a tree that stands at that batch. The old one is there until
     /// this one is durable.
     pub fn begin(directory: &Path, stands: u64) -> io::Result<Self> {
         let fresh = directory.join("journal.new");

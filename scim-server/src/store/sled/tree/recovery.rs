@@ -1,4 +1,4 @@
-//! What an opening that was killed leaves behind, and sled 0.34 stumbles over.
+//! Removes what an opening that was killed leaves behind, and sled 0.34 cannot read.
 //!
 //! Each opening writes down where every page is, in `snap.N.generating`, which becomes `snap.N` when it
 //! is whole. The next one takes the file with the highest number for the newest, also one that is not
@@ -16,8 +16,8 @@ use super::{FILE, files};
 
 const CONFIGURATION: &str = "conf";
 
-/// Removes it from the directory of a tree, unless somebody has the tree open: then it is theirs, and
-/// they are at it.
+/// Removes unfinished files from the directory of a tree, unless another process has the tree open: then that
+/// process is writing them.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     let log = match File::open(path.join(FILE)) {
         Ok(log) => log,

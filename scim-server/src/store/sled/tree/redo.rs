@@ -22,13 +22,13 @@ use super::{
 const FILE: &str = "redo";
 
 /// Keys with their new values.
-pub(super) type Changes = [(IVec, Option<IVec>)];
+pub(super) type KeyValues = [(IVec, Option<IVec>)];
 
 /// A batch with its number.
 type Numbered = (u64, Vec<(IVec, Option<IVec>)>);
 
 /// Writes a batch down. It is durable afterwards.
-pub(super) fn write(directory: &Path, number: u64, changes: &Changes) -> io::Result<()> {
+pub(super) fn write(directory: &Path, number: u64, changes: &KeyValues) -> io::Result<()> {
     let mut bytes = vec![0; 4];
     bytes.extend_from_slice(&number.to_le_bytes());
     for (key, value) in changes {

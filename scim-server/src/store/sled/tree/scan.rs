@@ -16,11 +16,11 @@ pub(in crate::store::sled) fn guarded<T>(work: impl FnOnce() -> sled::Result<T>)
 }
 
 /// The keys of a run with their values. It ends with its first error.
-pub(super) struct Scan {
+pub(super) struct GuardedScan {
     inner: Option<sled::Iter>,
 }
 
-impl Scan {
+impl GuardedScan {
     pub fn new(inner: sled::Iter) -> Self {
         Self { inner: Some(inner) }
     }
@@ -38,7 +38,7 @@ impl Scan {
     }
 }
 
-impl Iterator for Scan {
+impl Iterator for GuardedScan {
     type Item = Result<(IVec, IVec), StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -46,7 +46,7 @@ impl Iterator for Scan {
     }
 }
 
-impl DoubleEndedIterator for Scan {
+impl DoubleEndedIterator for GuardedScan {
     fn next_back(&mut self) -> Option<Self::Item> {
         self.step(DoubleEndedIterator::next_back)
     }

@@ -1,4 +1,4 @@
-//! How batches come into the tree, and what is asked of a tree before it is trusted.
+//! Applies batches to the tree, and verifies a tree when it is opened.
 
 use std::path::Path;
 
@@ -66,7 +66,7 @@ fn complete(db: &Db, directory: &Path) -> Result<(), Fault> {
 }
 
 /// Applies a batch of which only the last piece bears the number.
-pub(super) fn apply_in_pieces(db: &Db, number: u64, changes: &redo::Changes) -> Result<(), StoreError> {
+pub(super) fn apply_in_pieces(db: &Db, number: u64, changes: &redo::KeyValues) -> Result<(), StoreError> {
     let mut pieces = changes.chunks(PIECE).peekable();
     while let Some(piece) = pieces.next() {
         let last = pieces.peek().is_none();
@@ -76,14 +76,14 @@ pub(super) fn apply_in_pieces(db: &Db, number: u64, changes: &redo::Changes) -> 
 }
 
 /// Applies a batch, and frees what it has made obsolete.
-pub(super) fn apply_piece(db: &Db, number: Option<u64>, changes: &redo::Changes) -> Result<(), StoreError> {
+pub(super) fn apply_piece(db: &Db, number: Option<u64>, changes: &redo::KeyValues) -> Result<(), StoreError> {
     let mut batch = for_sled(changes);
     if let Some(number) = number {
         batch.insert(key::commit(), number.to_be_bytes().as_slice());
     }
     guarded(|| db.apply_batch(batch))?;
-    // sled leaves the pages that it has replaced to be collected by whoever comes by, and a thread that
-    // writes comes by once for hundreds of them: under nothing but writes they would pile up.
+    // sled collects the pages that it has replaced now and then, on any thread that uses it; a thread that
+    // writes does so once for hundreds of pages: without reads they would pile up.
     for _ in 0..changes.len() / COLLECTED + 3 {
         crossbeam_epoch::pin().flush();
     }

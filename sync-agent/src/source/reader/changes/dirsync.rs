@@ -12,11 +12,13 @@ use ldap3::{Scope, controls::RawControl};
 
 use crate::{
     dn::Dn,
+    identity::{Kind, SourceId},
     source::{
-        Change, DirectoryError, Key, Kind, Mark, Proof, Sink, SourceId,
+        Change, DirectoryError, Key, Mark, Proof, Sink,
         ber::{self, integer, octet_string},
-        reader::Reader,
-        search::{Answer, Done, Search},
+        entry::kind_of,
+        reader::LdapReader,
+        search::{Search, SearchDone, SearchMessage},
     },
 };
 
@@ -27,11 +29,11 @@ const OBJECT_SECURITY: i64 = 1;
 const INCREMENTAL: i64 = -0x8000_0000;
 
 /// The cookie of this moment; `None` where neither way is granted.
-pub async fn mark(reader: &mut Reader) -> Result<Option<Mark>, DirectoryError> {
+pub async fn mark(reader: &mut LdapReader) -> Result<Option<Mark>, DirectoryError> {
     let Some(base) = base(reader) else { return Ok(None) };
     for object_security in [false, true] {
         // No entry has this identity, so nothing is sent but the cookie.
-        let asked = Asked { base: &base, filter: "(&(objectClass=user)(!(objectClass=*)))", object_security };
+        let asked = DirSyncRequest { base: &base, filter: "(&(objectClass=user)(!(objectClass=*)))", object_security };
         match follow(reader, &asked, Vec::new(), &mut |_| ()).await {
             Ok(cookie) => return Ok(Some(Mark::DirSync { cookie, object_security })),
             // No such right (50); the control is unknown (12) or not for this base (53).
@@ -43,13 +45,13 @@ pub async fn mark(reader: &mut Reader) -> Result<Option<Mark>, DirectoryError> {
 }
 
 /// DirSync knows whole naming contexts only.
-fn base(reader: &Reader) -> Option<Dn> {
+fn base(reader: &LdapReader) -> Option<Dn> {
     reader.root.naming_context(reader.bases())
 }
 
 /// What DirSync told about one object.
 #[derive(Debug)]
-struct Told {
+struct DirSyncChange {
     dn: String,
     deleted: bool,
     /// It got another name or another parent, and is not new.
@@ -58,7 +60,7 @@ struct Told {
 
 /// Gives what changed since the cookie to the sink.
 pub async fn changes(
-    reader: &mut Reader,
+    reader: &mut LdapReader,
     cookie: &[u8],
     object_security: bool,
     sink: &mut Sink<'_>,
@@ -66,16 +68,16 @@ pub async fn changes(
     let refused = |reason: String| DirectoryError::WatermarkRefused(reason);
     let base = base(reader).ok_or_else(|| refused("the bases are in no naming context of this server".to_owned()))?;
     let filter = format!("(&(|(objectClass=user)(objectClass=group){})(!(objectClass=computer)))", super::CONTAINERS);
-    let asked = Asked { base: &base, filter: &filter, object_security };
-    let mut told: BTreeMap<SourceId, Told> = BTreeMap::new();
+    let asked = DirSyncRequest { base: &base, filter: &filter, object_security };
+    let mut told: BTreeMap<SourceId, DirSyncChange> = BTreeMap::new();
     let shape = reader.shape;
     let mut take = |answer| {
-        let Answer::Entry(raw, _) = answer else { return };
+        let SearchMessage::Entry(raw, _) = answer else { return };
         let Some(id) = shape.id(&raw) else { return };
         let has = |name: &str| !raw.attributes.bytes(name).is_empty();
         let deleted = raw.attributes.text("isDeleted") == Some("TRUE");
         let moved = (has("name") || has("parentGUID")) && !has("objectClass");
-        told.insert(id, Told { dn: raw.dn, deleted, moved });
+        told.insert(id, DirSyncChange { dn: raw.dn, deleted, moved });
     };
     let cookie = follow(reader, &asked, cookie.to_vec(), &mut take).await.map_err(|error| match error {
         // A broken cookie (12), one that this server does not take (53), and rights that were lost
@@ -102,7 +104,7 @@ pub async fn changes(
     for id in missing {
         if let Some(told) = told.get(&id).filter(|told| told.moved) {
             let raw = reader.lookup(&Key::Id(id)).await?;
-            let kind: Option<Kind> = raw.as_ref().and_then(|raw| Kind::of(&raw.attributes));
+            let kind: Option<Kind> = raw.as_ref().and_then(|raw| kind_of(&raw.attributes));
             if raw.is_some() && kind.is_none() {
                 return Err(super::container(&told.dn));
             }
@@ -114,7 +116,7 @@ pub async fn changes(
 /// So many answers one reading may take: each has a thousand objects or more.
 const MOST: usize = 100_000;
 
-struct Asked<'a> {
+struct DirSyncRequest<'a> {
     base: &'a Dn,
     filter: &'a str,
     object_security: bool,
@@ -122,10 +124,10 @@ struct Asked<'a> {
 
 /// Asks until the server has no more, and returns the last cookie.
 async fn follow(
-    reader: &mut Reader,
-    asked: &Asked<'_>,
+    reader: &mut LdapReader,
+    asked: &DirSyncRequest<'_>,
     mut cookie: Vec<u8>,
-    take: &mut (dyn FnMut(Answer) + Send),
+    take: &mut (dyn FnMut(SearchMessage) + Send),
 ) -> Result<Vec<u8>, DirectoryError> {
     let mut attributes = reader.attributes(Kind::User);
     attributes.extend(reader.attributes(Kind::Group));
@@ -157,7 +159,7 @@ async fn follow(
 }
 
 /// Whether there is more, and the cookie.
-fn response(done: &Done) -> Option<(bool, Vec<u8>)> {
+fn response(done: &SearchDone) -> Option<(bool, Vec<u8>)> {
     let mut parts = ber::parts(ber::parse(done.control(OID)?)?)?.into_iter();
     let more = ber::number(parts.next()?)? != 0;
     Some((more, ber::octets(parts.nth(1)?)?))

@@ -5,8 +5,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Attributes, Entry, Kind, Member, PassedOver, SourceId, search::RawEntry, shape::Shape};
-use crate::dn::Dn;
+use crate::{
+    dn::Dn,
+    identity::{Kind, SourceId},
+    source::{Attributes, Entry, Member, PassedOver, search::RawEntry, shape::Shape},
+};
 
 /// How Active Directory writes entries.
 pub struct ActiveDirectory;
@@ -91,7 +94,7 @@ fn lost_a_conflict(attributes: &Attributes) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::source::shape::active_directory::*;
 
     #[track_caller]
     fn check(attributes: &[(&str, &str)], expect: Option<PassedOver>) {

@@ -1,4 +1,4 @@
-//! A whole cycle, and what is kept of it.
+//! A cycle with its record: what the daemon and `apply` run.
 //!
 //! What was read of the directory is kept when the writes are done and not before: a run that is
 //! killed reads the same changes again. A cycle never takes the daemon with it: its failure, a fault
@@ -12,63 +12,59 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-
 use scim_protocol::Timestamp;
 
-use super::{
-    CycleError, Extent, Manner, Prepared, basis, pace, prepare,
-    quiet::{self, Quiet},
-    run,
-};
+use super::{CycleError, Prepared, RunOptions, basis, pace, prepare, quiet, run};
 use crate::{
     apply::{self, Outcome},
     clock::Clock,
-    config::{Config, SourceSettings},
+    config::Config,
+    identity::SourceId,
+    mode::Mode,
     plan::{
         Action, Plan, Step,
-        departure::{self, Departure},
-        safety::HeldBack,
+        deprovisioning::{self, Deprovisioning},
+        held_back::HeldBack,
     },
     population::Population,
     problem::{
         Code, Problem,
         log::{self, Record, Route},
     },
-    source::{Mark, SourceId},
+    sid,
+    source::{Mark, settings::SourceSettings},
     state::{CycleRecord, Pause, State, StateError, held::Decision},
-    target::Reader,
+    target::{TargetReader, TargetWriter},
 };
 
 /// What a cycle was.
-pub struct Completed {
+pub struct RecordedCycle {
     /// As the state remembers it.
     pub record: CycleRecord,
     /// All problems, those that were told before included.
     pub problems: Vec<Problem>,
-    /// The plan, where there was one.
-    pub plan: Plan,
 }
 
 /// A whole cycle. Its failure is part of its record; only a state that cannot be used is an error.
-pub async fn complete(
+pub async fn run_cycle(
     config: &Config,
     state: &State,
     clock: &dyn Clock,
-    manner: &Manner<'_>,
-) -> Result<Completed, StateError> {
+    options: &RunOptions<'_>,
+) -> Result<RecordedCycle, StateError> {
     let started = clock.now();
-    let mut record = CycleRecord::new(started, manner.extent == Extent::Everything);
-    let cycle = AssertUnwindSafe(cycle(config, state, clock, manner)).catch_unwind();
+    let mut record = CycleRecord::new(started, options.mode == Mode::Full);
+    let cycle = AssertUnwindSafe(cycle(config, state, clock, options)).catch_unwind();
     let result = cycle.await.unwrap_or_else(|fault| Err(CycleError::Fault(words(fault.as_ref()))));
-    let (problems, due, plan, sids) = match result {
+    let (problems, due, sids) = match result {
         Ok(Cycle::Quiet { entries, problems }) => {
             record.entries = entries;
             record.problems = problems.len();
-            (problems, Vec::new(), Plan::default(), BTreeMap::new())
+            (problems, Vec::new(), BTreeMap::new())
         }
         Ok(Cycle::Through(prepared, mut outcome)) => {
             outcome.problems.extend(keep(config, state, &prepared, &outcome, clock.now())?);
-            record.full = prepared.extent == Extent::Everything;
+            record.full = prepared.mode == Mode::Full;
             record.entries = prepared.observation.population.len();
             record.writes = outcome.writes;
             record.problems = outcome.problems.len() + outcome.waiting.len();
@@ -81,16 +77,16 @@ pub async fn complete(
             }
             let due = state.settle(&outcome.problems, &prepared.plan, &outcome.waiting, clock.now())?;
             let sids = sids(&prepared.observation.population, &due);
-            (outcome.problems, due, prepared.plan, sids)
+            (outcome.problems, due, sids)
         }
         Err(error @ CycleError::Stopped) => {
             record.failure = Some(error.to_string());
-            (Vec::new(), Vec::new(), Plan::default(), BTreeMap::new())
+            (Vec::new(), Vec::new(), BTreeMap::new())
         }
         Err(error) => {
             let problem = Problem::from(&error);
             record.failure = Some(problem.to_string());
-            (vec![problem.clone()], vec![problem], Plan::default(), BTreeMap::new())
+            (vec![problem.clone()], vec![problem], BTreeMap::new())
         }
     };
     record.millis = u64::try_from(clock.now().as_millis() - started.as_millis()).unwrap_or(0);
@@ -101,29 +97,35 @@ pub async fn complete(
     let records: Vec<Record> =
         due.iter().map(|problem| route.record(problem, now, |id| sids.get(&id).cloned())).collect();
     write_log(config.errors.clone(), records).await;
-    Ok(Completed { record, problems, plan })
+    Ok(RecordedCycle { record, problems })
 }
 
 /// What a pause longer than the time of grace comes to: users are deactivated, within the limits, as
 /// if they had left the scope. Returns the number of writes.
-pub async fn outlast(
+pub async fn deactivate_after_pause(
     config: &Config,
     state: &State,
     clock: &dyn Clock,
     pause: &Pause,
-    manner: &Manner<'_>,
+    options: &RunOptions<'_>,
 ) -> Result<usize, CycleError> {
     let started = clock.now();
     let mut known = state.known()?;
-    let plan =
-        departure::of_pause(&known, pause.since, &config.safety, &state.approved()?, &state.lost(started)?, started);
+    let plan = deprovisioning::of_pause(
+        &known,
+        pause.since,
+        &config.safety,
+        &state.approved()?,
+        &state.lost(started)?,
+        started,
+    );
     if plan.writes_nothing() && plan.held_back.is_empty() {
         return Ok(0);
     }
     state.set_quiet(None)?;
-    let target = Reader::new(&config.target)?;
-    let writer = target.writer(target.capabilities().await?);
-    let mut outcome = apply::apply(&plan, &writer, state, &mut known, pace(config, clock, manner), &|| {}).await?;
+    let target = TargetReader::new(&config.target)?;
+    let writer = TargetWriter::new(&target, target.capabilities().await?);
+    let mut outcome = apply::apply(&plan, &writer, state, &mut known, pace(config, clock, options), &|| {}).await?;
     state.keep_held_back(&plan.held_back, clock.now())?;
     outcome.problems.extend(limits_exceeded(state, &plan)?);
     state.add_cycle(CycleRecord {
@@ -153,17 +155,22 @@ enum Cycle {
     Through(Box<Prepared>, Outcome),
 }
 
-async fn cycle(config: &Config, state: &State, clock: &dyn Clock, manner: &Manner<'_>) -> Result<Cycle, CycleError> {
-    let mut stop = manner.stop.clone();
+async fn cycle(
+    config: &Config,
+    state: &State,
+    clock: &dyn Clock,
+    options: &RunOptions<'_>,
+) -> Result<Cycle, CycleError> {
+    let mut stop = options.stop.clone();
     let prepared = async {
-        if manner.extent == Extent::Changes
-            && manner.exactly.is_none()
+        if options.mode == Mode::Incremental
+            && options.exactly.is_none()
             && let Some((entries, problems)) = quiet::try_quiet(config, state, clock.now()).await?
         {
             return Ok(Err((entries, problems)));
         }
-        let mut prepared = prepare(config, state, clock, manner.extent).await?;
-        if let Some(file) = manner.exactly {
+        let mut prepared = prepare(config, state, clock, options.mode).await?;
+        if let Some(file) = options.exactly {
             let now = basis(config, &prepared).await?;
             prepared.plan = file.check(&now)?;
         }
@@ -178,7 +185,7 @@ async fn cycle(config: &Config, state: &State, clock: &dyn Clock, manner: &Manne
         Err((entries, problems)) => return Ok(Cycle::Quiet { entries, problems }),
     };
     state.set_quiet(None)?;
-    let outcome = run(config, state, &mut prepared, clock, manner).await?;
+    let outcome = run(config, state, &mut prepared, clock, options).await?;
     Ok(Cycle::Through(Box::new(prepared), outcome))
 }
 
@@ -192,7 +199,7 @@ fn keep(
 ) -> Result<Vec<Problem>, StateError> {
     state.keep(&prepared.observation)?;
     state.keep_held_back(&prepared.plan.held_back, now)?;
-    state.set_quiet(Quiet::after(config, prepared, outcome, now).as_ref())?;
+    state.set_quiet(quiet::after(config, prepared, outcome, now).as_ref())?;
     limits_exceeded(state, &prepared.plan)
 }
 
@@ -234,7 +241,7 @@ fn drift(prepared: &Prepared, outcome: &Outcome) -> Option<usize> {
     let missed = prepared.observation.drift.as_ref()?;
     let mark = prepared.observation.watermark.as_ref().map(|watermark| &watermark.mark);
     let blind = !mark.is_some_and(Mark::shows_deletions);
-    let gone = |id: &SourceId| matches!(prepared.departures.get(id), Some(Departure::Gone(_)));
+    let gone = |id: &SourceId| matches!(prepared.deprovisionings.get(id), Some(Deprovisioning::Gone(_)));
     let expected = |action: &Action| match &action.step {
         Step::Leave { members } => members.iter().all(gone),
         _ => gone(&action.subject.id),
@@ -259,7 +266,7 @@ async fn write_log(path: PathBuf, records: Vec<Record>) {
 /// The SIDs of the objects that problems are about.
 fn sids(population: &Population, problems: &[Problem]) -> BTreeMap<SourceId, String> {
     let subjects = problems.iter().filter_map(|problem| problem.subject.as_ref());
-    let sid = |id| log::sid(population.get(id)?.entry.attributes().bytes("objectsid").first()?);
+    let sid = |id| sid::to_text(population.get(id)?.entry.attributes().bytes("objectsid").first()?);
     subjects.filter_map(|subject| Some((subject.id, sid(subject.id)?))).collect()
 }
 

@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::ResourceId;
 use crate::{
     document::Document,
+    identity::{Kind, SourceId},
     mapping::Desired,
-    source::{Kind, SourceId},
 };
 
 /// A resource as the target holds it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Held {
+pub struct TargetResource {
     /// Its `id`.
     pub resource: ResourceId,
     /// The whole document, without `members`.
@@ -26,8 +26,8 @@ pub struct Held {
 
 /// What the target was seen to hold: looked at only where the state alone does not answer.
 #[derive(Debug, Clone, Default)]
-pub struct Holdings {
-    by_resource: HashMap<ResourceId, Held>,
+pub struct TargetResources {
+    by_resource: HashMap<ResourceId, TargetResource>,
     by_external_id: HashMap<(Kind, String), ResourceId>,
     by_name: HashMap<(Kind, String), ResourceId>,
     /// Every id once: a million memberships share those of a hundred thousand users.
@@ -36,9 +36,9 @@ pub struct Holdings {
     hides_members: bool,
 }
 
-impl Holdings {
+impl TargetResources {
     /// Takes a resource that the target showed.
-    pub fn add(&mut self, kind: Kind, mut held: Held) {
+    pub fn add(&mut self, kind: Kind, mut held: TargetResource) {
         held.resource = self.shared(held.resource);
         for member in &mut held.members {
             *member = self.shared(member.clone());
@@ -78,12 +78,12 @@ impl Holdings {
     }
 
     /// Who is in a group, as the target shows it; `None` where it shows nobody's members.
-    pub fn members<'a>(&self, group: &'a Held) -> Option<&'a [ResourceId]> {
+    pub fn members<'a>(&self, group: &'a TargetResource) -> Option<&'a [ResourceId]> {
         (!self.hides_members).then_some(&group.members)
     }
 
     /// The resource of this id.
-    pub fn get(&self, resource: &ResourceId) -> Option<&Held> {
+    pub fn get(&self, resource: &ResourceId) -> Option<&TargetResource> {
         self.by_resource.get(resource)
     }
 
@@ -93,18 +93,18 @@ impl Holdings {
     }
 
     /// All that was shown.
-    pub fn into_all(self) -> Vec<Held> {
+    pub fn into_all(self) -> Vec<TargetResource> {
         self.by_resource.into_values().collect()
     }
 
     /// The resource that bears the identity of this object.
-    pub fn of_external_id(&self, desired: &Desired) -> Option<&Held> {
+    pub fn of_external_id(&self, desired: &Desired) -> Option<&TargetResource> {
         let key = (desired.subject.kind, desired.subject.id.to_string());
         self.by_external_id.get(&key).and_then(|id| self.by_resource.get(id))
     }
 
     /// The resource that has the name of this object.
-    pub fn of_name(&self, desired: &Desired) -> Option<&Held> {
+    pub fn of_name(&self, desired: &Desired) -> Option<&TargetResource> {
         let key = (desired.subject.kind, fold(&desired.subject.name));
         self.by_name.get(&key).and_then(|id| self.by_resource.get(id))
     }

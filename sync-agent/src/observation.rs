@@ -7,20 +7,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{
-    Coverage, Directory, DirectoryError, HeldAs, Key, Outside, Reading, SourceId, Trace, Watermark,
-    absence::{self, Doubts, Verdict},
-    sightings::{Looked, Sightings, Stray},
-};
 use crate::{
     dn::Dn,
+    identity::SourceId,
+    mode::Mode,
     number,
     population::{
-        Finished, Intake, Population,
+        Finished, Population, PopulationBuilder,
         absent::{Leaver, OpenNames},
     },
     problem::{Code, Problem},
-    source::Change,
+    source::{
+        Change, Directory, DirectoryError, HeldAs, Key, Outside, Reading, Trace, Watermark,
+        absence::{self, Doubts, Stray, Verdict},
+        sightings::{Looked, Sightings},
+    },
 };
 
 /// Above so many names a full reading is cheaper than asking which groups hold them.
@@ -29,7 +30,6 @@ const MANY: usize = 2_000;
 /// What the last reading left.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    /// The population.
     pub population: Population,
     /// Where to continue; `None` where the next reading must be full.
     pub watermark: Option<Watermark>,
@@ -39,7 +39,7 @@ pub struct Kept {
 
 /// What is wanted.
 #[derive(Debug)]
-pub struct Question<'a> {
+pub struct ObservationInputs<'a> {
     /// What is read to prove that the account can read: one for each source.
     pub canaries: &'a [&'a Key],
     /// Everything that the target holds from us: whoever of these is not seen must be explained.
@@ -55,20 +55,19 @@ pub struct Question<'a> {
 /// The directory as it was read.
 #[derive(Debug)]
 pub struct Observation {
-    /// The population.
     pub population: Population,
     /// What the reading covered.
-    pub coverage: Coverage,
+    pub mode: Mode,
     /// Where the next reading continues: to be kept when the writes are done. `None` where the next
     /// one must be full.
     pub watermark: Option<Watermark>,
     /// Entries that are not as they were kept: what keeping has to write. When this is empty and the
-    /// coverage is of changes, the directory has not changed.
+    /// mode is of changes, the directory has not changed.
     pub changed: BTreeSet<SourceId>,
     /// What is remembered besides the population.
     pub sightings: Sightings,
     /// What became of each known object that is not in the population, and of each that was.
-    pub departed: Vec<(SourceId, Verdict)>,
+    pub verdicts: Vec<(SourceId, Verdict)>,
     /// Those of them that can make a difference at the target.
     pub matters: BTreeSet<SourceId>,
     /// For a full reading that continued a watermark: what the readings of changes had missed.
@@ -83,19 +82,19 @@ pub struct Observation {
 pub async fn observe(
     directory: &mut dyn Directory,
     kept: Option<Kept>,
-    question: &Question<'_>,
+    inputs: &ObservationInputs<'_>,
 ) -> Result<Observation, DirectoryError> {
     let Some(Kept { population, watermark, sightings }) = kept else {
-        return pass(directory, Before::default(), None, question).await.map_err(|(_, error)| error);
+        return pass(directory, Before::default(), None, inputs).await.map_err(|(_, error)| error);
     };
     let start = (population, sightings);
     let Some(watermark) = watermark else {
-        return pass(directory, start, None, question).await.map_err(|(_, error)| error);
+        return pass(directory, start, None, inputs).await.map_err(|(_, error)| error);
     };
-    match pass(directory, start, Some(&watermark), question).await {
-        Ok(changes) if question.everything => {
+    match pass(directory, start, Some(&watermark), inputs).await {
+        Ok(changes) if inputs.everything => {
             let before = (changes.population, changes.sightings);
-            let full = pass(directory, before, None, question).await.map_err(|(_, error)| error)?;
+            let full = pass(directory, before, None, inputs).await.map_err(|(_, error)| error)?;
             Ok(Observation {
                 changed: &full.changed | &changes.changed,
                 matters: &full.matters | &changes.matters,
@@ -106,7 +105,7 @@ pub async fn observe(
         Ok(changes) => Ok(changes),
         Err(((before, sightings), DirectoryError::WatermarkRefused(reason))) => {
             tracing::info!(reason, "the directory is read from the beginning");
-            let full = pass(directory, (before, sightings), None, question).await.map_err(|(_, error)| error)?;
+            let full = pass(directory, (before, sightings), None, inputs).await.map_err(|(_, error)| error)?;
             Ok(Observation { restarted: Some(reason), ..full })
         }
         Err((_, error)) => Err(error),
@@ -121,26 +120,26 @@ async fn pass(
     directory: &mut dyn Directory,
     (before, seen): Before,
     since: Option<&Watermark>,
-    question: &Question<'_>,
+    inputs: &ObservationInputs<'_>,
 ) -> Result<Observation, (Before, DirectoryError)> {
-    let mut intake = Intake::new(before).referring(question.referring);
+    let mut builder = PopulationBuilder::new(before).referring(inputs.referring);
     let mut sightings = seen.clone();
-    match take(directory, &mut intake, &mut sightings, since, question).await {
-        Err(error) => Err(((intake.into_before(), seen), error)),
-        Ok((Reading { coverage, watermark, problems }, departed)) => {
-            let Finished { mut population, changed, matters, .. } = intake.finish(coverage);
-            if let Err(error) = call(directory, &mut population, question.names).await {
+    match take(directory, &mut builder, &mut sightings, since, inputs).await {
+        Err(error) => Err(((builder.into_before(), seen), error)),
+        Ok((Reading { mode, watermark, problems }, verdicts)) => {
+            let Finished { mut population, changed, matters, .. } = builder.finish(mode);
+            if let Err(error) = call(directory, &mut population, inputs.names).await {
                 return Err(((population, seen), error));
             }
-            let sure = !departed.iter().any(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)));
+            let sure = !verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)));
             Ok(Observation {
                 population,
-                coverage,
+                mode,
                 watermark: watermark.filter(|_| sure),
                 sightings,
                 changed,
                 matters,
-                departed,
+                verdicts,
                 drift: None,
                 restarted: None,
                 problems,
@@ -151,47 +150,47 @@ async fn pass(
 
 async fn take(
     directory: &mut dyn Directory,
-    intake: &mut Intake,
+    builder: &mut PopulationBuilder,
     sightings: &mut Sightings,
     since: Option<&Watermark>,
-    question: &Question<'_>,
+    inputs: &ObservationInputs<'_>,
 ) -> Result<(Reading, Vec<(SourceId, Verdict)>), DirectoryError> {
-    let mut reading = directory.read(since, &mut |change| intake.take(change)).await?;
-    let coverage = reading.coverage;
-    if coverage == Coverage::Changes {
-        let dynamic = intake.dynamic_groups();
+    let mut reading = directory.read(since, &mut |change| builder.take(change)).await?;
+    let mode = reading.mode;
+    if mode == Mode::Incremental {
+        let dynamic = builder.dynamic_groups();
         if !dynamic.is_empty() {
-            directory.again(&dynamic, &mut |change| intake.take(change)).await?;
+            directory.again(&dynamic, &mut |change| builder.take(change)).await?;
         }
     }
-    let missing = intake.missing(coverage);
-    let (outside, missing): (BTreeSet<_>, BTreeSet<_>) = missing.into_iter().partition(|id| intake.was_outside(*id));
+    let missing = builder.missing(mode);
+    let (outside, missing): (BTreeSet<_>, BTreeSet<_>) = missing.into_iter().partition(|id| builder.was_outside(*id));
     if !missing.is_empty() {
-        directory.again(&missing, &mut |change| intake.take(change)).await?;
+        directory.again(&missing, &mut |change| builder.take(change)).await?;
     }
     for id in outside {
         match directory.find(&Key::Id(id)).await {
-            Ok(Some(entry)) => intake.take_outside(entry),
+            Ok(Some(entry)) => builder.take_outside(entry),
             // It is shown without its identity, or not at all: for the proof.
             Ok(None) | Err(DirectoryError::Settings(_)) => {}
             Err(other) => return Err(other),
         }
     }
-    if coverage == Coverage::Changes {
-        let held = intake.held_as(&intake.missing(coverage));
+    if mode == Mode::Incremental {
+        let held = builder.held_as(&builder.missing(mode));
         if held.iter().filter(|one| !matches!(one, HeldAs::Sid(_))).count() > MANY {
             return Err(DirectoryError::WatermarkRefused(format!("{} entries are new or have new names", held.len())));
         }
-        directory.holders(&held, question.referring, &mut |change| intake.take_holder(change)).await?;
+        directory.holders(&held, inputs.referring, &mut |change| builder.take_holder(change)).await?;
     }
-    let witnesses = intake.witnesses(&intake.missing(coverage));
+    let witnesses = builder.witnesses(&builder.missing(mode));
     if !witnesses.is_empty() {
-        directory.again(&witnesses, &mut |change| intake.take(change)).await?;
+        directory.again(&witnesses, &mut |change| builder.take(change)).await?;
     }
-    outsiders(directory, intake, coverage).await?;
-    let departed = departed(directory, intake, sightings, coverage, question, &mut reading.problems).await?;
-    memberships(directory, intake, coverage, &departed, &mut reading.problems).await?;
-    Ok((reading, departed))
+    outsiders(directory, builder, mode).await?;
+    let verdicts = verdicts(directory, builder, sightings, mode, inputs, &mut reading.problems).await?;
+    memberships(directory, builder, mode, &verdicts, &mut reading.problems).await?;
+    Ok((reading, verdicts))
 }
 
 /// Finds the entries that the configuration names, where it spells a name in another way than they do.
@@ -209,25 +208,25 @@ async fn call(directory: &mut dyn Directory, population: &mut Population, names:
 /// compares names as the directory does, with its rules for spaces, case and normal forms.
 async fn outsiders(
     directory: &mut dyn Directory,
-    intake: &mut Intake,
-    coverage: Coverage,
+    builder: &mut PopulationBuilder,
+    mode: Mode,
 ) -> Result<(), DirectoryError> {
     let mut asked = HashSet::new();
     loop {
-        let open: Vec<_> = intake.unresolved(coverage).into_iter().filter(|dn| !asked.contains(dn)).collect();
+        let open: Vec<_> = builder.unresolved(mode).into_iter().filter(|dn| !asked.contains(dn)).collect();
         if open.is_empty() {
             return Ok(());
         }
-        let missing = intake.missing(coverage);
+        let missing = builder.missing(mode);
         for dn in open {
             let found = directory.outside(&dn).await?;
-            match (found.id().filter(|id| intake.holds(*id, &missing, coverage)), found) {
-                (Some(id), _) => intake.is_called(id, dn.clone()),
-                (None, Outside::Member(entry)) if intake.is_member(&dn) => {
-                    intake.is_called(entry.id, dn.clone());
-                    intake.take_outside(entry);
+            match (found.id().filter(|id| builder.holds(*id, &missing, mode)), found) {
+                (Some(id), _) => builder.is_called(id, dn.clone()),
+                (None, Outside::Member(entry)) if builder.is_member(&dn) => {
+                    builder.is_called(entry.id, dn.clone());
+                    builder.take_outside(entry);
                 }
-                (None, Outside::Other { what, .. }) => intake.is_other(dn.clone(), what),
+                (None, Outside::Other { what, .. }) => builder.is_other(dn.clone(), what),
                 (None, _) => {}
             }
             asked.insert(dn);
@@ -236,54 +235,54 @@ async fn outsiders(
 }
 
 /// What became of those who are no longer there. Where nobody can say, they stay as they were.
-async fn departed(
+async fn verdicts(
     directory: &mut dyn Directory,
-    intake: &mut Intake,
+    builder: &mut PopulationBuilder,
     sightings: &mut Sightings,
-    coverage: Coverage,
-    question: &Question<'_>,
+    mode: Mode,
+    inputs: &ObservationInputs<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<Vec<(SourceId, Verdict)>, DirectoryError> {
-    let mut missing = intake.missing(coverage);
-    let unseen = question.known.iter().filter(|id| !intake.holds(**id, &missing, coverage));
-    let (shown, unseen): (Vec<_>, Vec<_>) = unseen.copied().partition(|id| intake.proof(*id).is_some());
+    let mut missing = builder.missing(mode);
+    let unseen = inputs.known.iter().filter(|id| !builder.holds(**id, &missing, mode));
+    let (shown, unseen): (Vec<_>, Vec<_>) = unseen.copied().partition(|id| builder.proof(*id).is_some());
     missing.extend(unseen);
-    let looked = if coverage == Coverage::Everything || !missing.is_empty() {
+    let looked = if mode == Mode::Full || !missing.is_empty() {
         let seen = directory.containers().await?;
         sightings.look(&seen, &|container| directory.ignores(container))
     } else {
         Looked::default()
     };
     let stood = |id: &SourceId| {
-        let before = || Some(Stray { dn: intake.last(*id)?.clone(), out_of_sight: false });
+        let before = || Some(Stray { dn: builder.last(*id)?.clone(), out_of_sight: false });
         let stray = sightings.strays.get(id).cloned().or_else(before)?;
         Some((*id, Stray { dn: looked.now(&stray.dn), ..stray }))
     };
     let last: BTreeMap<SourceId, Stray> = missing.iter().filter_map(stood).collect();
     let gone_from: BTreeSet<Dn> = last.values().map(|stray| stray.dn.clone()).collect();
-    let mut doubts = doubts(directory, intake, looked.lost, coverage, &gone_from).await?;
-    let unwitnessed = intake.unwitnessed(&missing, coverage);
+    let mut doubts = doubts(directory, builder, looked.lost, mode, &gone_from).await?;
+    let unwitnessed = builder.unwitnessed(&missing, mode);
     doubts.unwitnessed = unwitnessed.iter().filter_map(|id| Some(last.get(id)?.dn.clone())).collect();
-    let mut departed = absence::examine(directory, question.canaries, &missing, &last, &doubts).await?;
-    for (id, verdict) in &departed {
+    let mut verdicts = absence::examine(directory, inputs.canaries, &missing, &last, &doubts).await?;
+    for (id, verdict) in &verdicts {
         match verdict {
-            Verdict::Gone(proof) => intake.take(Change::Delete(*id, proof.clone())),
-            Verdict::Unknown(_) => intake.take(Change::Present(*id)),
+            Verdict::Gone(proof) => builder.take(Change::Delete(*id, proof.clone())),
+            Verdict::Unknown(_) => builder.take(Change::Present(*id)),
             Verdict::Elsewhere(_) | Verdict::OutOfSight { .. } => {}
         }
     }
-    tell(&departed, problems);
-    sightings.judge(&departed, &last);
-    departed.extend(shown.into_iter().filter_map(|id| Some((id, Verdict::Gone(intake.proof(id)?)))));
-    Ok(departed)
+    tell(&verdicts, problems);
+    sightings.judge(&verdicts, &last);
+    verdicts.extend(shown.into_iter().filter_map(|id| Some((id, Verdict::Gone(builder.proof(id)?)))));
+    Ok(verdicts)
 }
 
 /// Why those who left their place may not be gone. Nothing is asked where nobody is missing.
 async fn doubts(
     directory: &mut dyn Directory,
-    intake: &Intake,
+    builder: &PopulationBuilder,
     containers: Vec<Dn>,
-    coverage: Coverage,
+    mode: Mode,
     gone_from: &BTreeSet<Dn>,
 ) -> Result<Doubts, DirectoryError> {
     let mut doubts = Doubts { containers, ..Doubts::default() };
@@ -296,7 +295,7 @@ async fn doubts(
         let moved = |dn: &&Dn| directory.covers(dn) || gone_from.iter().any(|gone| gone.has_rdn_of(dn));
         doubts.hidden.extend(nameless.filter(moved).cloned());
         let names: HashSet<Dn> = seen.into_iter().map(|(_, dn)| dn).collect();
-        let mut silent = intake.silent_containers(&names);
+        let mut silent = builder.silent_containers(&names);
         silent.retain(|container, _| !directory.proves_by_identity(container));
         for (container, children) in silent {
             for child in children {
@@ -307,7 +306,7 @@ async fn doubts(
             }
         }
     }
-    let OpenNames { dangling, suspicious } = intake.open_names(coverage, gone_from);
+    let OpenNames { dangling, suspicious } = builder.open_names(mode, gone_from);
     for name in suspicious {
         if directory.trace_name(&name).await? != Trace::Vacant {
             doubts.hidden.push(name);
@@ -318,8 +317,8 @@ async fn doubts(
 }
 
 /// Says how many cannot be seen, once for each way.
-fn tell(departed: &[(SourceId, Verdict)], problems: &mut Vec<Problem>) {
-    let mut unknown = departed.iter().filter_map(|(_, verdict)| match verdict {
+fn tell(verdicts: &[(SourceId, Verdict)], problems: &mut Vec<Problem>) {
+    let mut unknown = verdicts.iter().filter_map(|(_, verdict)| match verdict {
         Verdict::Unknown(reason) => Some(reason),
         _ => None,
     });
@@ -332,7 +331,7 @@ fn tell(departed: &[(SourceId, Verdict)], problems: &mut Vec<Problem>) {
         problems.retain(|problem| problem.code != Code::AbsenceUnproved);
         problems.push(Problem { code: Code::AbsenceUnproved, subject: None, message });
     }
-    let mut out_of_sight = departed.iter().filter_map(|(_, verdict)| match verdict {
+    let mut out_of_sight = verdicts.iter().filter_map(|(_, verdict)| match verdict {
         Verdict::OutOfSight { reason, .. } => Some(reason),
         _ => None,
     });
@@ -348,19 +347,19 @@ fn tell(departed: &[(SourceId, Verdict)], problems: &mut Vec<Problem>) {
 /// Keeps the memberships that a group no longer shows, where they were not ended but hidden.
 async fn memberships(
     directory: &mut dyn Directory,
-    intake: &mut Intake,
-    coverage: Coverage,
-    departed: &[(SourceId, Verdict)],
+    builder: &mut PopulationBuilder,
+    mode: Mode,
+    verdicts: &[(SourceId, Verdict)],
     problems: &mut Vec<Problem>,
 ) -> Result<(), DirectoryError> {
-    let unseen = departed.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)));
+    let unseen = verdicts.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)));
     let unseen: BTreeSet<SourceId> = unseen.map(|(id, _)| *id).collect();
-    let leavers = intake.leavers(&intake.missing(coverage), coverage);
+    let leavers = builder.leavers(&builder.missing(mode), mode);
     let mut kept: BTreeMap<Dn, usize> = BTreeMap::new();
     for leaver in leavers {
         // Whoever is not seen may have another name by now, and be a member under that.
         if unseen.contains(&leaver.member) || !has_left(directory, &leaver).await? {
-            intake.keep_member(leaver.group, leaver.member);
+            builder.keep_member(leaver.group, leaver.member);
             *kept.entry(leaver.dn).or_default() += 1;
         }
     }

@@ -8,14 +8,14 @@
 use ldap3::Scope;
 use percent_encoding::percent_decode_str;
 
-use super::{
-    DirectoryError, Sink,
-    reader::{Place, Reader},
-};
 use crate::{
-    config::{Bind, Referrals},
     dn::Dn,
     problem::{Code, Problem},
+    source::{
+        DirectoryError, Sink,
+        reader::{LdapReader, SearchPlace},
+        settings::{Bind, Referrals},
+    },
 };
 
 /// How many references in a row are followed.
@@ -23,7 +23,7 @@ const DEPTH: usize = 3;
 
 /// A reference, taken apart (RFC 4516).
 #[derive(Debug, Clone, PartialEq)]
-struct Reference {
+struct ReferralUrl {
     server: String,
     base: Option<String>,
     scope: Option<Scope>,
@@ -31,14 +31,14 @@ struct Reference {
 
 /// Does with the references of a search what the configuration says.
 pub async fn handle(
-    reader: &mut Reader,
-    place: &Place,
+    reader: &mut LdapReader,
+    place: &SearchPlace,
     urls: Vec<String>,
     sink: &mut Sink<'_>,
 ) -> Result<(), DirectoryError> {
     for url in urls {
-        let reference = Reference::parse(&url);
-        if reference.as_ref().is_some_and(Reference::is_partition) {
+        let reference = ReferralUrl::parse(&url);
+        if reference.as_ref().is_some_and(ReferralUrl::is_partition) {
             continue;
         }
         match (reader.settings.referrals, reference) {
@@ -65,17 +65,17 @@ pub async fn handle(
 }
 
 async fn follow(
-    reader: &mut Reader,
-    place: &Place,
-    reference: Reference,
+    reader: &mut LdapReader,
+    place: &SearchPlace,
+    reference: ReferralUrl,
     sink: &mut Sink<'_>,
 ) -> Result<(), DirectoryError> {
     let (server, start_tls) = protected(&reference.server, &reader.connection.url, reader.settings.tls.start_tls);
     if matches!(reader.settings.bind, Bind::Simple { .. }) {
-        tracing::warn!(server, "a reference is followed, and the account's password sent there by TLS");
+        tracing::warn!(server, "a referral is followed: the account's password is sent there by TLS");
     }
     let mut there = reader.elsewhere(server, start_tls).await?;
-    let place = Place {
+    let place = SearchPlace {
         base: reference.base.unwrap_or_else(|| place.base.clone()),
         scope: reference.scope.unwrap_or(place.scope),
         ..place.clone()
@@ -98,7 +98,7 @@ fn protected(server: &str, from: &str, start_tls: bool) -> (String, bool) {
     (server.to_owned(), true)
 }
 
-impl Reader {
+impl LdapReader {
     /// Keeps a record, once.
     fn report(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
@@ -107,7 +107,7 @@ impl Reader {
     }
 }
 
-impl Reference {
+impl ReferralUrl {
     /// `ldap://host:port/dn?attributes?scope?filter`; of these, the filter stays ours.
     fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
@@ -140,12 +140,12 @@ impl Reference {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::source::reader::referral::*;
 
     #[track_caller]
     fn check(url: &str, server: &str, base: Option<&str>, scope: Option<Scope>, partition: bool) {
-        let reference = Reference::parse(url).unwrap();
-        assert_eq!(reference, Reference { server: server.into(), base: base.map(Into::into), scope });
+        let reference = ReferralUrl::parse(url).unwrap();
+        assert_eq!(reference, ReferralUrl { server: server.into(), base: base.map(Into::into), scope });
         assert_eq!(reference.is_partition(), partition, "{url}");
     }
 
@@ -177,6 +177,6 @@ mod tests {
         );
         check("LDAPS://b.test:636/dc=b%20c??one", "ldaps://b.test:636", Some("dc=b c"), Some(Scope::OneLevel), false);
         check("ldap://b.test", "ldap://b.test", None, None, false);
-        assert_eq!(Reference::parse("nonsense"), None);
+        assert_eq!(ReferralUrl::parse("nonsense"), None);
     }
 }

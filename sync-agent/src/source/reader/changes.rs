@@ -8,7 +8,7 @@
 //! | [`modified`] | any other | no: a full comparison finds them |
 //!
 //! Each only says who changed: those entries are then read as a full reading reads them. An entry
-//! that is not found so is said to be missing, and [`super::absence`] proves what became of it.
+//! that is not found so is said to be missing, and [`crate::source::absence`] proves what became of it.
 //!
 //! A container that is renamed takes all beneath it along, and no directory reports these. So a
 //! container that changed (and is not new) refuses the watermark, and everything is read.
@@ -18,15 +18,12 @@ pub mod modified;
 pub mod syncrepl;
 pub mod usn;
 
-use std::fmt::Write as _;
-
-use super::{DirectoryError, Mark, Sink, reader::Reader};
-use crate::config::Flavour;
+use crate::source::{DirectoryError, Mark, Sink, reader::LdapReader, settings::Flavour};
 
 /// Containers: what may be renamed with people beneath it.
 pub(in crate::source) const CONTAINERS: &str = "(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)(objectClass=domain)(objectClass=locality)";
 
-impl Reader {
+impl LdapReader {
     /// Where the directory is now, by the best mechanism that the server grants. `None` where
     /// nothing but a timestamp helps, which the reading itself then finds.
     pub(in crate::source) async fn mark(&mut self) -> Result<Option<Mark>, DirectoryError> {
@@ -66,12 +63,4 @@ impl Reader {
 /// The answer to a container that changed.
 fn container(dn: &str) -> DirectoryError {
     DirectoryError::WatermarkRefused(format!("the container {dn:?} was renamed, moved or changed, with all beneath it"))
-}
-
-/// Bytes, for people and for comparing.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

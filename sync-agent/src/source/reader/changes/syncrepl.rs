@@ -23,10 +23,11 @@ use ldap3::{
 
 use crate::{
     dn::Dn,
+    identity::{Kind, SourceId},
     source::{
-        Change, DirectoryError, Key, Kind, Mark, Sink, SourceId, ber,
-        reader::{Place, Reader},
-        search::{Answer, RawEntry, Search, value},
+        Change, DirectoryError, Key, Mark, Sink, ber,
+        reader::{LdapReader, SearchPlace},
+        search::{RawEntry, Search, SearchMessage, value},
     },
 };
 
@@ -44,7 +45,7 @@ pub fn request(mode: RefreshMode, cookie: Option<&[u8]>) -> RawControl {
 }
 
 /// The cookie of this moment; `None` where the server has no content synchronisation.
-pub async fn mark(reader: &mut Reader) -> Result<Option<Mark>, DirectoryError> {
+pub async fn mark(reader: &mut LdapReader) -> Result<Option<Mark>, DirectoryError> {
     let Some(base) = reader.bases().next().cloned().filter(|_| reader.root.supports(REQUEST)) else {
         return Ok(None);
     };
@@ -58,7 +59,7 @@ pub async fn mark(reader: &mut Reader) -> Result<Option<Mark>, DirectoryError> {
     };
     match reader.done(&search, &mut |_| ()).await {
         Ok(done) => {
-            let cookie = done.control(DONE).and_then(Done::parse).and_then(|done| done.cookie);
+            let cookie = done.control(DONE).and_then(SyncDone::parse).and_then(|done| done.cookie);
             Ok(cookie.filter(|cookie| !cookie.is_empty()).map(Mark::SyncCookie))
         }
         // The database of the base has no provider of changes, or not for this account.
@@ -68,7 +69,7 @@ pub async fn mark(reader: &mut Reader) -> Result<Option<Mark>, DirectoryError> {
 }
 
 /// Gives what changed since the cookie to the sink.
-pub async fn changes(reader: &mut Reader, cookie: &[u8], sink: &mut Sink<'_>) -> Result<Mark, DirectoryError> {
+pub async fn changes(reader: &mut LdapReader, cookie: &[u8], sink: &mut Sink<'_>) -> Result<Mark, DirectoryError> {
     let mut next = None;
     for place in reader.places() {
         let refresh = refresh(reader, cookie, &place, reader.attributes(place.kind)).await?;
@@ -96,11 +97,11 @@ pub async fn changes(reader: &mut Reader, cookie: &[u8], sink: &mut Sink<'_>) ->
 }
 
 /// Refuses to go on where a container was renamed.
-async fn containers(reader: &mut Reader, cookie: &[u8]) -> Result<(), DirectoryError> {
+async fn containers(reader: &mut LdapReader, cookie: &[u8]) -> Result<(), DirectoryError> {
     let bases: BTreeSet<String> = reader.bases().map(|base| base.as_str().to_owned()).collect();
     for base in bases {
         let filter = format!("(|{})", super::CONTAINERS);
-        let place = Place { kind: Kind::User, base, scope: Scope::Subtree, filter };
+        let place = SearchPlace { kind: Kind::User, base, scope: Scope::Subtree, filter };
         let refresh = refresh(reader, cookie, &place, vec!["createTimestamp".to_owned()]).await?;
         let old = |raw: &RawEntry| {
             let created = raw.attributes.text("createTimestamp").and_then(|created| created.get(..SECOND));
@@ -136,9 +137,9 @@ struct Refresh {
 }
 
 async fn refresh(
-    reader: &mut Reader,
+    reader: &mut LdapReader,
     cookie: &[u8],
-    place: &Place,
+    place: &SearchPlace,
     attributes: Vec<String>,
 ) -> Result<Refresh, DirectoryError> {
     let controls = [request(RefreshMode::RefreshOnly, Some(cookie))];
@@ -155,7 +156,7 @@ async fn refresh(
         DirectoryError::Search { code: 4 | 11 | 53 | 4096, reason, .. } => DirectoryError::WatermarkRefused(reason),
         other => other,
     })?;
-    let Some(done) = done.control(DONE).and_then(Done::parse).filter(|_| !refresh.malformed) else {
+    let Some(done) = done.control(DONE).and_then(SyncDone::parse).filter(|_| !refresh.malformed) else {
         // Some overlays in front of the one that follows changes (`dynlist`) spoil its answers. What is
         // read in full does not pass it.
         return Err(DirectoryError::WatermarkRefused(
@@ -172,19 +173,19 @@ async fn refresh(
 }
 
 impl Refresh {
-    fn take(&mut self, answer: Answer) {
+    fn take(&mut self, answer: SearchMessage) {
         match answer {
-            Answer::Entry(raw, controls) => match value(&controls, STATE).and_then(State::parse) {
-                Some(State::Present(id)) => self.present.push(id),
-                Some(State::Changed) => self.changed.push(raw),
-                Some(State::Deleted(id)) => self.missing.push(id),
+            SearchMessage::Entry(raw, controls) => match value(&controls, STATE).and_then(SyncState::parse) {
+                Some(SyncState::Present(id)) => self.present.push(id),
+                Some(SyncState::Changed) => self.changed.push(raw),
+                Some(SyncState::Deleted(id)) => self.missing.push(id),
                 None => self.malformed = true,
             },
-            Answer::Info(tag) => match Info::parse(tag) {
-                Some(Info::Deleted(ids)) => self.missing.extend(ids),
-                Some(Info::Present(ids)) => self.present.extend(ids),
-                Some(Info::PresentEnds) => self.swept = true,
-                Some(Info::Other) => {}
+            SearchMessage::Info(tag) => match SyncInfo::parse(tag) {
+                Some(SyncInfo::Deleted(ids)) => self.missing.extend(ids),
+                Some(SyncInfo::Present(ids)) => self.present.extend(ids),
+                Some(SyncInfo::PresentEnds) => self.swept = true,
+                Some(SyncInfo::Other) => {}
                 None => self.malformed = true,
             },
         }
@@ -193,7 +194,7 @@ impl Refresh {
 
 /// The Sync State control of an entry (RFC 4533 §2.3).
 #[derive(Debug)]
-pub enum State {
+pub enum SyncState {
     /// It is as it was.
     Present(SourceId),
     /// It is new or was changed.
@@ -202,7 +203,7 @@ pub enum State {
     Deleted(SourceId),
 }
 
-impl State {
+impl SyncState {
     /// From the value of the control.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let mut parts = ber::parts(ber::parse(value)?)?.into_iter();
@@ -219,7 +220,7 @@ impl State {
 
 /// The Sync Info message (RFC 4533 §2.5).
 #[derive(Debug)]
-pub enum Info {
+pub enum SyncInfo {
     /// These left the content.
     Deleted(Vec<SourceId>),
     /// These are as they were.
@@ -230,7 +231,7 @@ pub enum Info {
     Other,
 }
 
-impl Info {
+impl SyncInfo {
     /// From an intermediate message (RFC 4511 §4.13): a name `[0]` and a value `[1]`.
     pub fn parse(tag: StructureTag) -> Option<Self> {
         let (mut name, mut value) = (None, None);
@@ -269,12 +270,12 @@ impl Info {
 
 /// The Sync Done control (RFC 4533 §2.4).
 #[derive(Debug, Default)]
-struct Done {
+struct SyncDone {
     cookie: Option<Vec<u8>>,
     refresh_deletes: bool,
 }
 
-impl Done {
+impl SyncDone {
     fn parse(value: &[u8]) -> Option<Self> {
         let mut done = Self::default();
         for part in ber::parts(ber::parse(value)?)? {
@@ -292,7 +293,7 @@ impl Done {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::source::reader::changes::syncrepl::*;
 
     #[test]
     fn the_second_of_a_cookie() {
@@ -303,8 +304,8 @@ mod tests {
 
     #[test]
     fn malformed_controls_are_none() {
-        assert!(State::parse(&[0x30, 0x03, 0x0a, 0x01, 0x01]).is_none());
-        assert!(Done::parse(&[0x04]).is_none());
-        assert!(Done::parse(&[0x30, 0x00]).is_some_and(|done| done.cookie.is_none() && !done.refresh_deletes));
+        assert!(SyncState::parse(&[0x30, 0x03, 0x0a, 0x01, 0x01]).is_none());
+        assert!(SyncDone::parse(&[0x04]).is_none());
+        assert!(SyncDone::parse(&[0x30, 0x00]).is_some_and(|done| done.cookie.is_none() && !done.refresh_deletes));
     }
 }

@@ -10,23 +10,23 @@ use ldap3::{Scope, controls::RawControl};
 
 use crate::source::{
     Change, DirectoryError, Mark, Proof, Sink,
-    reader::Reader,
+    reader::LdapReader,
     root_dse::RootDse,
-    search::{self, Answer, RawEntry, Search},
+    search::{self, RawEntry, Search, SearchMessage},
 };
 
 /// LDAP_SERVER_SHOW_DELETED_OID ([MS-ADTS] 3.1.1.3.4.1.14).
 const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
 
 /// The highest number of this moment; `None` where the server does not tell.
-pub async fn mark(reader: &mut Reader) -> Result<Option<Mark>, DirectoryError> {
+pub async fn mark(reader: &mut LdapReader) -> Result<Option<Mark>, DirectoryError> {
     reader.root = RootDse::read(&mut reader.connection.ldap, reader.settings.timeout).await?;
     let invocation = invocation(reader).await?;
     Ok(reader.root.highest_usn().map(|highest| Mark::Usn { highest, invocation }))
 }
 
 /// The invocation id of the controller's database, in hexadecimal, or else the controller's name.
-async fn invocation(reader: &mut Reader) -> Result<String, DirectoryError> {
+async fn invocation(reader: &mut LdapReader) -> Result<String, DirectoryError> {
     let service = reader.root.server().unwrap_or_default().to_owned();
     let attributes = ["invocationId".to_owned()];
     let mut id = None;
@@ -36,12 +36,12 @@ async fn invocation(reader: &mut Reader) -> Result<String, DirectoryError> {
         Ok(_) | Err(DirectoryError::Search { .. }) => {}
         Err(other) => return Err(other),
     }
-    Ok(id.map_or(service, |id| super::hexadecimal(&id)))
+    Ok(id.map_or(service, |id| crate::hex::encode(&id)))
 }
 
 /// Gives what changed since the number to the sink.
 pub async fn changes(
-    reader: &mut Reader,
+    reader: &mut LdapReader,
     since: u64,
     before: &str,
     sink: &mut Sink<'_>,
@@ -75,7 +75,7 @@ pub async fn changes(
     let (mut alive, mut gone, mut renamed) = (BTreeSet::new(), Vec::new(), None);
     let shape = reader.shape;
     let mut take = |answer| {
-        let Answer::Entry(raw, _) = answer else { return };
+        let SearchMessage::Entry(raw, _) = answer else { return };
         let Some(id) = shape.id(&raw) else { return };
         let mut classes = raw.attributes.texts("objectClass");
         let ours = classes.any(|class| class.eq_ignore_ascii_case("user") || class.eq_ignore_ascii_case("group"));

@@ -1,8 +1,11 @@
 //! How OpenLDAP, 389 Directory Server and other LDAP servers write entries: groups of names, POSIX
 //! groups, and an operational attribute for the identity.
 
-use super::{Attributes, Entry, Kind, Member, PassedOver, SourceId, search::RawEntry, shape::Shape};
-use crate::dn::Dn;
+use crate::{
+    dn::Dn,
+    identity::{Kind, SourceId},
+    source::{Attributes, Entry, Member, PassedOver, search::RawEntry, shape::Shape},
+};
 
 /// How such a directory writes entries.
 pub struct Named {
@@ -80,7 +83,7 @@ pub fn must_have_members(attributes: &Attributes) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::source::shape::openldap::*;
 
     #[test]
     fn the_loser_of_a_conflict_is_nobody() {

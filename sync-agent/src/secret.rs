@@ -9,7 +9,15 @@ use std::{
     time::SystemTime,
 };
 
-use super::ConfigError;
+/// A secret that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting}: {reason}")]
+pub struct SecretError {
+    /// The setting that names its file or variable.
+    pub setting: String,
+    /// What is wrong, and what to do.
+    pub reason: String,
+}
 
 /// A text that stays out of logs, plans and state: its `Debug` has no letter of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,7 +64,7 @@ impl Token {
         file: Option<PathBuf>,
         variable: Option<String>,
         folder: &Path,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, SecretError> {
         let path = file.as_ref().map(|file| folder.join(file));
         let secret = read(section, "token", file, variable, folder)?;
         Ok(Self(match path {
@@ -69,7 +77,7 @@ impl Token {
     }
 
     /// The token as it is now.
-    pub fn current(&self) -> Result<Secret, ConfigError> {
+    pub fn current(&self) -> Result<Secret, SecretError> {
         let (path, setting, last) = match &self.0 {
             Origin::Fixed(secret) => return Ok(secret.clone()),
             Origin::File { path, setting, last } => (path, setting, last),
@@ -89,8 +97,8 @@ fn changed(path: &Path) -> Option<SystemTime> {
 
 /// The first line of a file that holds a secret, as it is: a password may begin or end with a space, and
 /// one that was made shorter on the way would lock the account.
-fn first_line(path: &Path, setting: &str) -> Result<Secret, ConfigError> {
-    let wrong = |reason: String| ConfigError::Value { setting: setting.to_owned(), reason };
+fn first_line(path: &Path, setting: &str) -> Result<Secret, SecretError> {
+    let wrong = |reason: String| SecretError { setting: setting.to_owned(), reason };
     let name = path.display();
     let bytes = std::fs::read(path).map_err(|error| wrong(format!("cannot read {name}: {error}")))?;
     if let Some(encoding) = marked(&bytes) {
@@ -141,8 +149,8 @@ pub fn read(
     file: Option<PathBuf>,
     variable: Option<String>,
     folder: &Path,
-) -> Result<Secret, ConfigError> {
-    let wrong = |setting: &str, reason: String| ConfigError::Value { setting: format!("{section}.{setting}"), reason };
+) -> Result<Secret, SecretError> {
+    let wrong = |setting: &str, reason: String| SecretError { setting: format!("{section}.{setting}"), reason };
     match (file, variable) {
         (Some(file), None) => first_line(&folder.join(file), &format!("{section}.{name}_file")),
         (None, Some(variable)) => environment(&variable)
@@ -159,7 +167,7 @@ fn environment(variable: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::secret::*;
 
     #[track_caller]
     fn check(bytes: &[u8], expect: Result<&str, &str>) {

@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 use ldap3::Scope;
 
 use crate::source::{
-    DirectoryError, Kind, Mark, Sink,
-    reader::Reader,
-    search::{Answer, Search},
+    DirectoryError, Mark, Sink,
+    entry::kind_of,
+    reader::LdapReader,
+    search::{Search, SearchMessage},
 };
 
 /// Gives what changed since the timestamp to the sink.
-pub async fn changes(reader: &mut Reader, since: &str, sink: &mut Sink<'_>) -> Result<Mark, DirectoryError> {
+pub async fn changes(reader: &mut LdapReader, since: &str, sink: &mut Sink<'_>) -> Result<Mark, DirectoryError> {
     let filter = format!("(modifyTimestamp>={since})");
     let attributes =
         [reader.shape.id_attribute(), "objectClass", "createTimestamp", "modifyTimestamp"].map(str::to_owned);
@@ -30,12 +31,12 @@ pub async fn changes(reader: &mut Reader, since: &str, sink: &mut Sink<'_>) -> R
             ..Search::one(&base, &attributes, reader.settings.timeout)
         };
         let mut take = |answer| {
-            let Answer::Entry(raw, _) = answer else { return };
+            let SearchMessage::Entry(raw, _) = answer else { return };
             let modified = raw.attributes.text("modifyTimestamp").unwrap_or_default();
             if modified > newest.as_str() {
                 modified.clone_into(&mut newest);
             }
-            let container = Kind::of(&raw.attributes).is_none() && is_container(&raw.attributes);
+            let container = kind_of(&raw.attributes).is_none() && is_container(&raw.attributes);
             let old = raw.attributes.text("createTimestamp").is_none_or(|created| created <= since);
             if container && modified > since && old {
                 renamed = Some(raw.dn);

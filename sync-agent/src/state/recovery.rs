@@ -1,12 +1,12 @@
-//! What an opening of the state leaves behind when it is killed.
+//! Repairs a state whose opening was killed.
 //!
-//! sled 0.34 writes at each opening where every page is, to `snap.N.generating`, and makes it `snap.N`
-//! when it is whole. It takes the highest number for the newest, whole or not, and refuses what is not.
-//! The one before and the log are still there, so that without it nothing is missing.
+//! sled 0.34 writes at each opening where every page is, to `snap.N.generating`, and renames the file to `snap.N`
+//! when it is whole. It takes the highest number for the newest, whole or not, and refuses a file that is not whole.
+//! The one before and the log are still there, so nothing is missing without it.
 
 use std::{fs, io, path::Path};
 
-/// Removes it, unless another process has the state open and is at it.
+/// Removes what is not whole, unless another process has the state open and is writing it.
 pub(super) fn remove(state: &Path) -> io::Result<()> {
     let log = match fs::File::open(state.join("db")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -28,20 +28,20 @@ pub(super) fn remove(state: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::state::State;
+    use crate::state::recovery::*;
 
     #[test]
     fn a_state_whose_opening_was_killed_is_opened() {
         let folder = tempfile::tempdir().unwrap();
         drop(State::open(folder.path()).unwrap());
         let half = folder.path().join("snap.7FFFFFFFFFFFFFFF.generating");
-        fs::write(&half, b"the begin of it, and").unwrap();
+        fs::write(&half, b"half of it").unwrap();
         let open = State::open(folder.path()).unwrap();
         assert!(!half.exists());
         fs::write(&half, b"theirs").unwrap();
         remove(folder.path()).unwrap();
-        assert!(half.exists(), "whoever has the state open is at it");
+        assert!(half.exists(), "whoever has the state open is writing it");
         drop(open);
     }
 }

@@ -14,16 +14,21 @@ use std::{collections::BTreeMap, time::Duration};
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Known, Plan, Question, Reason, Step, Written, safety, safety::Safety};
+use super::{Action, Plan, PlanInputs, Reason, Step, Synced, SyncedObjects, safety};
 use crate::{
+    identity::{Kind, SourceId},
+    plan::{
+        held_back::HeldBack,
+        limits::{Lost, OnDeletion, Safety},
+    },
     population::Population,
     problem::{Code, Problem, Subject},
-    source::{Kind, Proof, SourceId, absence::Verdict},
+    source::{Proof, absence::Verdict},
 };
 
 /// Why an object that was written is not desired.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Departure {
+pub enum Deprovisioning {
     /// It is gone from the directory.
     Gone(Proof),
     /// It exists and is not in scope.
@@ -32,15 +37,14 @@ pub enum Departure {
     Unproven(String),
 }
 
-/// The departures of one run, by object.
-pub type Departures = BTreeMap<SourceId, Departure>;
+/// The deprovisionings of one run, by object.
+pub type Deprovisionings = BTreeMap<SourceId, Deprovisioning>;
 
 /// That an object is no longer desired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// Since when: the run that noticed.
     pub since: Timestamp,
-    /// Why.
     pub why: Why,
     /// Whether it was made inactive since.
     #[serde(default)]
@@ -59,21 +63,11 @@ pub enum Why {
     Paused,
 }
 
-/// What becomes of an object whose entry was deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDeletion {
-    /// Its resource is deleted.
-    Delete,
-    /// A user is deactivated; after this time the resource is deleted, a group's too.
-    DeactivateFirst(Duration),
-}
-
 /// What a later run will do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Upcoming {
     /// To whom.
     pub subject: Subject,
-    /// What.
     pub what: Ending,
     /// From when on.
     pub at: Timestamp,
@@ -91,41 +85,41 @@ pub enum Ending {
 
 /// What became of each object that was written and is not in `wanted`: the selection, whether or not
 /// it could be mapped. `verdicts` are of the observation.
-pub fn departures(
-    known: &Known,
+pub fn deprovisionings(
+    known: &SyncedObjects,
     population: &Population,
     wanted: &dyn Fn(SourceId) -> bool,
     verdicts: &[(SourceId, Verdict)],
-) -> Departures {
+) -> Deprovisionings {
     let verdicts: BTreeMap<SourceId, &Verdict> = verdicts.iter().map(|(id, verdict)| (*id, verdict)).collect();
-    let judge = |id: SourceId, written: &Written| {
+    let judge = |id: SourceId, written: &Synced| {
         if population.get(id).is_some() {
-            return Departure::OutOfScope;
+            return Deprovisioning::OutOfScope;
         }
         let proved = match &written.left {
             Some(Left { why: Why::Gone(proof), .. }) => Some(proof),
             _ => None,
         };
         match (proved, verdicts.get(&id)) {
-            (Some(proof), _) | (None, Some(Verdict::Gone(proof))) => Departure::Gone(proof.clone()),
-            (None, Some(Verdict::Elsewhere(_) | Verdict::OutOfSight { .. })) => Departure::OutOfScope,
-            (None, Some(Verdict::Unknown(reason))) => Departure::Unproven(reason.clone()),
-            (None, None) => Departure::Unproven("nobody looked for it".to_owned()),
+            (Some(proof), _) | (None, Some(Verdict::Gone(proof))) => Deprovisioning::Gone(proof.clone()),
+            (None, Some(Verdict::Elsewhere(_) | Verdict::OutOfSight { .. })) => Deprovisioning::OutOfScope,
+            (None, Some(Verdict::Unknown(reason))) => Deprovisioning::Unproven(reason.clone()),
+            (None, None) => Deprovisioning::Unproven("nobody looked for it".to_owned()),
         }
     };
     let gone = known.iter().filter(|(id, _)| !wanted(**id));
     gone.map(|(id, written)| (*id, judge(*id, written))).collect()
 }
 
-/// Plans what becomes of everything that departed.
-pub(super) fn plan_all(question: Question<'_>, plan: &mut Plan) {
-    let mut unproven: Vec<(&Written, SourceId, &str)> = Vec::new();
-    for (id, departure) in question.departures {
-        let Some(written) = question.known.get(id) else { continue };
-        match departure {
-            Departure::Unproven(reason) => unproven.push((written, *id, reason)),
-            Departure::OutOfScope => One::new(*id, written, question).out_of_scope(plan),
-            Departure::Gone(proof) => One::new(*id, written, question).gone(proof, plan),
+/// Plans what becomes of everything that verdicts.
+pub(super) fn plan_all(inputs: PlanInputs<'_>, plan: &mut Plan) {
+    let mut unproven: Vec<(&Synced, SourceId, &str)> = Vec::new();
+    for (id, deprovisioning) in inputs.deprovisionings {
+        let Some(written) = inputs.known.get(id) else { continue };
+        match deprovisioning {
+            Deprovisioning::Unproven(reason) => unproven.push((written, *id, reason)),
+            Deprovisioning::OutOfScope => Deprovisioner::new(*id, written, inputs).out_of_scope(plan),
+            Deprovisioning::Gone(proof) => Deprovisioner::new(*id, written, inputs).gone(proof, plan),
         }
     }
     plan.problems.extend(unproven.into_iter().map(|(written, id, reason)| Problem {
@@ -138,21 +132,21 @@ pub(super) fn plan_all(question: Question<'_>, plan: &mut Plan) {
 }
 
 /// The subject of something of which only the record is left.
-pub(super) fn subject(id: SourceId, written: &Written) -> Subject {
+pub(super) fn subject(id: SourceId, written: &Synced) -> Subject {
     Subject { id, kind: written.kind, name: written.name.clone() }
 }
 
-/// One object that departed.
-struct One<'a> {
+/// Deprovisioner object that verdicts.
+struct Deprovisioner<'a> {
     id: SourceId,
-    written: &'a Written,
+    written: &'a Synced,
     safety: &'a Safety,
     now: Timestamp,
 }
 
-impl<'a> One<'a> {
-    fn new(id: SourceId, written: &'a Written, question: Question<'a>) -> Self {
-        Self { id, written, safety: question.safety, now: question.now }
+impl<'a> Deprovisioner<'a> {
+    fn new(id: SourceId, written: &'a Synced, inputs: PlanInputs<'a>) -> Self {
+        Self { id, written, safety: inputs.safety, now: inputs.now }
     }
 
     fn out_of_scope(&self, plan: &mut Plan) {
@@ -217,11 +211,11 @@ pub fn end_of_pause(since: Timestamp, safety: &Safety) -> Timestamp {
 /// since then, so after the time of grace each is deactivated, as if it had left the scope. The limits
 /// hold here too; before the time is over the plan only says what is coming.
 pub fn of_pause(
-    known: &Known,
+    known: &SyncedObjects,
     since: Timestamp,
     safety: &Safety,
-    approved: &[safety::HeldBack],
-    lost: &safety::Lost,
+    approved: &[HeldBack],
+    lost: &Lost,
     now: Timestamp,
 ) -> Plan {
     let due = end_of_pause(since, safety);

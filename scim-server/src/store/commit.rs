@@ -1,0 +1,80 @@
+//! A change as a value.
+
+use super::{Body, Edge, Header, IndexEntry, ResourceId, ResourceKey, TenantId, TypeName};
+use crate::event::Event;
+
+/// What must still be so when a commit is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// The tenant has fewer resources of the type than this. Else [`StoreError::Full`].
+    Fewer(TenantId, TypeName, u64),
+    /// The resource exists. Else [`StoreError::Missing`].
+    Present(ResourceKey),
+    /// The resource has this version. Else [`StoreError::Conflict`], or `Missing` when it is gone.
+    Version(ResourceKey, u64),
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// The resource goes, with its index over `meta.lastModified`, its place in the groups that
+    /// hold it (each such group changes) and, if it is a group, all its members: those edges are
+    /// invisible at once and swept later in small steps. Its index entries must be removed by
+    /// `Unindex` writes in the same commit. `Missing` when it is not there.
+    Delete(ResourceKey),
+    /// An index entry comes. `Taken` when it is unique and another resource has the value, as a
+    /// unique one or not. The resource must exist when the commit is done (`Missing` otherwise).
+    Index(IndexEntry),
+    /// A member comes. Group and member must exist (`Missing` otherwise) and be of one tenant. No
+    /// change when it is there.
+    Join(Edge),
+    /// A member goes. No change when it is not there.
+    Leave(Edge),
+    /// The resource is made, or its body replaced.
+    Put(ResourceKey, Body),
+    /// An index entry goes.
+    Unindex(IndexEntry),
+}
+
+/// A change and its event: the only way to write. All of it happens or nothing does.
+///
+/// The store gives each resource that is `Put`, and each group with a `Join` or `Leave` that changes
+/// something, one new version and the commit's instant as its last modification. A commit in which
+/// nothing changes (only joins of members and leaves of strangers, and index entries that are
+/// afterwards as they were before) leaves no trace and no event. A commit without writes is a note:
+/// its event is recorded, and it counts as no change.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// What happened; its target is the resource that the answer is about.
+    pub event: Option<Event>,
+    /// The resource that the commit is about.
+    pub target: ResourceKey,
+    /// What must be so.
+    pub expect: Vec<Expect>,
+    /// What changes. Writes are applied in order; `Unindex` before `Index` of the same value.
+    pub writes: Vec<Write>,
+}
+
+impl Commit {
+    /// A change with its event: a change to a tenant's resources without one cannot be expressed.
+    pub fn new(target: ResourceKey, event: Event) -> Self {
+        Self { event: Some(event), target, expect: Vec::new(), writes: Vec::new() }
+    }
+
+    /// A change to the system's own records without an event (a token's last use).
+    pub fn bookkeeping(resource_type: TypeName, id: ResourceId) -> Self {
+        let target = ResourceKey { tenant: TenantId::SYSTEM, resource_type, id };
+        Self { event: None, target, expect: Vec::new(), writes: Vec::new() }
+    }
+}
+
+/// What came of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Whether anything changed.
+    pub changed: bool,
+    /// The target afterwards; `None` when it is gone.
+    pub header: Option<Header>,
+    /// The event's sequence; 0 when there was none.
+    pub sequence: u64,
+}

@@ -2,7 +2,7 @@
 //!
 //! A case is one sentence of an RFC, in our own words, and a function that finds out whether a
 //! server keeps it. Everything else (running, listing, explaining, reporting, the reference page)
-//! follows from the table in [`crate::cases`].
+//! follows from the table in [`mod@crate::cases`].
 
 use std::{fmt, future::Future, pin::Pin};
 

@@ -4,7 +4,6 @@
 //! sent. As a tree of values one is some sixty objects on the heap and thousands of bytes; as text it is
 //! one object of a few hundred. It is taken apart where it is compared or sent, and then let go.
 
-use crate::hex;
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

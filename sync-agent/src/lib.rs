@@ -39,7 +39,6 @@ mod daemon;
 mod dn;
 mod document;
 mod explain;
-mod hex;
 mod identity;
 mod mapping;
 mod mode;

@@ -135,11 +135,11 @@ impl Player<'_> {
 
     /// Sends one request and looks at its answer.
     async fn exchange(&self, turn: &Turn, variables: &mut Variables) -> Outcome {
-        let answer = self.call(turn, variables).map_err(missing)?.await?;
+        let answer = self.call(turn, variables).map_err(|name| missing(&name))?.await?;
         // What was made is saved even when something else is wrong, so that later steps can be taken.
         for (name, pointer) in &turn.save {
             if let Some(value) = answer.json().pointer(pointer) {
-                let name = variables.fill(name).map_err(missing)?;
+                let name = variables.fill(name).map_err(|name| missing(&name))?;
                 variables.set(&name, value);
             }
         }
@@ -191,7 +191,7 @@ impl Player<'_> {
         answer.status_in(&expected.status.0)?;
         let unmet = |why: String| Err(Stop::Unmet(format!("{why} ({})", answer.asked())));
         for (name, wanted) in &expected.answers {
-            let wanted = variables.fill_all(wanted).map_err(missing)?;
+            let wanted = variables.fill_all(wanted).map_err(|name| missing(&name))?;
             if let Some(why) = expect::header(answer.header(name), &wanted) {
                 return unmet(format!("Of the header {name}: {why}"));
             }
@@ -199,7 +199,7 @@ impl Player<'_> {
         // 204 has nothing to look at; where the provider needs a body, the step's statuses leave it out.
         let is_read = answer.status != 204 || self.demand == Demand::Exact;
         let Some(wanted) = expected.holds.as_ref().filter(|_| is_read) else { return Ok(()) };
-        let wanted = variables.fill_all(wanted).map_err(missing)?;
+        let wanted = variables.fill_all(wanted).map_err(|name| missing(&name))?;
         let got = (!answer.body.trim().is_empty()).then(|| answer.json());
         if got.is_some() {
             answer.object()?;
@@ -208,6 +208,6 @@ impl Player<'_> {
     }
 }
 
-fn missing(name: String) -> Stop {
+fn missing(name: &str) -> Stop {
     Stop::Skip(format!("It uses ${{{name}}}, which an earlier step did not get."))
 }

@@ -70,7 +70,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "population",
             "source",
             "document problem",
-            "clock dn hex identity mode number secret sid spaces terminal tls",
+            "clock dn identity mode number secret sid spaces terminal tls",
         ],
     ),
 ];

@@ -13,7 +13,6 @@ use super::Prepared;
 use crate::{
     apply::Outcome,
     config::Config,
-    hex,
     mode::Mode,
     problem::Problem,
     source::{self, DirectoryError, account},
@@ -46,7 +45,7 @@ fn decides(config: &Config) -> String {
     let Config { scope, mapping, safety, target, .. } = config;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("{version} {scope:?} {mapping:?} {safety:?} {} {:?}", target.url, target.profile);
-    hex::encode(&Sha256::digest(text))
+    hex::encode(Sha256::digest(text))
 }
 
 /// Where nothing has changed: how many entries there are, and which problems last. `None` where an

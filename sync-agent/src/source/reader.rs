@@ -24,7 +24,6 @@ use super::{
 };
 use crate::{
     dn::Dn,
-    hex,
     identity::{Kind, SourceId},
     problem::{Code, Problem},
     source::{
@@ -177,7 +176,7 @@ impl LdapReader {
             digest.update(format!("\0{}\0{}\0{}\0", place.kind, place.base, place.filter));
             digest.update(self.attributes(place.kind).join("\0"));
         }
-        hex::encode(&digest.finalize())
+        hex::encode(digest.finalize())
     }
 
     /// Reads every user and every group.

@@ -36,7 +36,7 @@ async fn invocation(reader: &mut LdapReader) -> Result<String, DirectoryError> {
         Ok(_) | Err(DirectoryError::Search { .. }) => {}
         Err(other) => return Err(other),
     }
-    Ok(id.map_or(service, |id| hex::encode(id)))
+    Ok(id.map_or(service, hex::encode))
 }
 
 /// Gives what changed since the number to the sink.

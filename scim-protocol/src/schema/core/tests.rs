@@ -44,6 +44,7 @@ fn check(urn: &str, expect: &[&str]) {
 // of `addresses` (primary) and §5 of ServiceProviderConfig (etag, authenticationSchemes.type).
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table, one row for each attribute")]
 fn user() {
     check(
         super::USER,

@@ -114,6 +114,7 @@ fn event(target: &ResourceKey) -> Event {
         target: target.id,
         version: 0,
         attributes: vec!["userName".into()],
+        active: None,
         request: "request".into(),
     }
 }

@@ -11,6 +11,7 @@ pub mod bulk;
 pub mod create;
 pub mod delete;
 pub mod discover;
+pub mod feed;
 mod found;
 mod list;
 mod member_filter;
@@ -141,6 +142,7 @@ impl Context {
             target: key.id,
             version: 0,
             attributes,
+            active: None,
             request: self.request.map(|id| id.to_string()).unwrap_or_default(),
         }
     }

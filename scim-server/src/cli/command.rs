@@ -1,5 +1,6 @@
 //! Every command and its arguments. The text of `--help` is here; what they do is in [`super::run`].
 
+mod events;
 mod schema;
 mod transfer;
 
@@ -8,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub use self::{
+    events::Events,
     schema::SchemaCommand,
     transfer::{Backup, Check, Export, Import, Migrate, Restore},
 };
@@ -49,6 +51,10 @@ pub enum Command {
     /// List and show groups; make and remove them by hand
     #[command(subcommand, arg_required_else_help = true)]
     Group(GroupCommand),
+    /// Show what was changed in a tenant: when, by whom, and what
+    ///
+    /// The log is kept for event_retention. Applications read it at /{tenant}/events/v1.
+    Events(Events),
     /// Verify that documents, indexes, memberships and counts agree
     ///
     /// Exit code 1 when something is wrong and was not repaired. Writes wait while it runs.
@@ -233,7 +239,7 @@ pub enum TokenCommand {
         /// What to call the token: whom it is for
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
-        /// What the token may do: read, write or both
+        /// What the token may do: read and write for an identity provider, events for an application that reads the feed
         #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', default_value = "read,write")]
         scopes: Vec<String>,
         #[command(flatten)]

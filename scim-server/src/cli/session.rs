@@ -115,6 +115,11 @@ impl Session {
         Err(Failure::said(in_use(data_dir)))
     }
 
+    /// Whether nobody else can change the store meanwhile.
+    pub fn is_alone(&self) -> bool {
+        matches!(self, Self::Open(_, Some(_)))
+    }
+
     /// Starts a command.
     pub async fn start(self, request: AdminRequest, input: Input) -> Result<Running, Failure> {
         match self {

@@ -41,7 +41,7 @@ use crate::{
     caller::Caller,
     log,
     metrics::Operation,
-    operation::{Answer, Asked, Context, Operations, pace::Pace},
+    operation::{Answer, Asked, Context, Operations, feed::FeedQuery, pace::Pace},
     profile,
     tenant::Tenant,
 };
@@ -212,7 +212,9 @@ impl Service {
         if notes.id.is_none() {
             notes.id = answer.id.map(|id| id.to_string().into());
         }
-        Ok(response::answer(answer, request::answer_type(&parts.headers)))
+        let kind =
+            if matches!(endpoint, Endpoint::Events) { request::JSON } else { request::answer_type(&parts.headers) };
+        Ok(response::answer(answer, kind))
     }
 
     /// The tenant, if it shows its discovery documents to whoever sends no token.
@@ -313,6 +315,13 @@ impl Service {
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
             }
+            Endpoint::Events => {
+                allowed()?;
+                let query = FeedQuery::from_pairs(&request::pairs(parts.uri.query().unwrap_or_default())?)?;
+                // Whoever waits holds up nobody.
+                context.pace.rest();
+                Box::pin(self.operations.feed(context, &query)).await
+            }
             Endpoint::Me => Err(Error::new(
                 ErrorKind::NotImplemented,
                 "This server has no /Me: a bearer token belongs to a tenant, not to a user. Use /Users.",
@@ -405,7 +414,13 @@ fn tell(error: &Error) {
 fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Result<(), Error> {
     let scopes = caller.scopes();
     let reads = matches!(*method, Method::GET | Method::HEAD) || matches!(endpoint, Endpoint::Search(_));
-    let (allowed, scope) = if reads { (scopes.read, "read") } else { (scopes.write, "write") };
+    let (allowed, scope) = if matches!(endpoint, Endpoint::Events) {
+        (scopes.events, "events")
+    } else if reads {
+        (scopes.read, "read")
+    } else {
+        (scopes.write, "write")
+    };
     if allowed {
         return Ok(());
     }

@@ -25,6 +25,7 @@ mod crash;
 mod database;
 mod dialogue;
 mod docs;
+mod events;
 mod http;
 mod identity_center;
 mod install;

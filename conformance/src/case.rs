@@ -2,7 +2,7 @@
 //!
 //! A case is one sentence of an RFC, in our own words, and a function that finds out whether a
 //! server keeps it. Everything else (running, listing, explaining, reporting, the reference page)
-//! follows from the table in [`crate::cases`].
+//! follows from the table in [`mod@crate::cases`].
 
 use std::{fmt, future::Future, pin::Pin};
 
@@ -151,12 +151,12 @@ impl Case {
 
 /// The function of a case, from an async function that takes the [`Context`] and, where several
 /// cases share it, what tells them apart: `run!(read)`, `run!(finds, "userName eq \"{a}\"")`.
-#[macro_export]
 macro_rules! run {
     ($function:path $(, $argument:expr)* $(,)?) => {
         |scim| Box::pin($function(scim $(, $argument)*))
     };
 }
+pub(crate) use run;
 
 /// The cases of one file: a section of an RFC.
 #[derive(Debug, Clone, Copy)]

@@ -28,6 +28,8 @@ use crate::{
 
 /// The start of the name of everything that is made, by which leftovers are found.
 pub const MARK: &str = "scim-conformance";
+/// The schema of the answer to a query (RFC 7644 §3.4.2).
+pub const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 /// The URN of a PATCH body (RFC 7644 §3.5.2).
 pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 

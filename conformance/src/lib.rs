@@ -27,6 +27,7 @@ mod report;
 mod run;
 mod verdict;
 
+pub(crate) use case::run;
 pub use case::{Area, Case};
 pub use cases::all as cases;
 pub use cli::{
@@ -37,7 +38,8 @@ pub use context::{Context, Server};
 pub use coverage::page as coverage_page;
 pub use exchange::{Exchange, Received, Sent, Settings};
 pub use finding::Finding;
-pub use profile::{Choice, Profile, all as profiles, named as profile, play};
+pub use profile::{Choice, Profile, all as profiles, hold, named as profile, play};
 pub use report::{Format, Report};
 pub use run::{Selection, connect, examine, remove_all};
+pub(crate) use verdict::ensure;
 pub use verdict::{Level, Verdict};

@@ -2,7 +2,8 @@
 //!
 //! A profile is data (`profiles/*.json`): dialogues of requests in the order in which the provider
 //! sends them, each with how well it is known. Facts about providers change more often than programs
-//! do, and whoever finds a new one should need no Rust to write it down. [`play()`] is the only reader.
+//! do, and whoever finds a new one should need no Rust to write it down. [`play()`] is the only reader, for
+//! `scim-conformance` and for the tests of scim-server; `profiles/README.md` describes the format.
 
 mod expect;
 mod play;
@@ -10,7 +11,7 @@ mod variables;
 
 use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
-pub use play::{Choice, play};
+pub use play::{Choice, hold, play};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
@@ -28,6 +29,9 @@ pub struct Profile {
     pub about: String,
     /// What the numbers of the steps' sources mean.
     pub sources: BTreeMap<String, String>,
+    /// Settings of the tenant of scim-server that plays it, for its tests.
+    #[serde(default)]
+    pub settings: Option<Value>,
     /// In order; later ones may use what earlier ones saved.
     pub dialogues: Vec<Dialogue>,
 }
@@ -53,8 +57,13 @@ pub struct Step {
     /// What the provider does and needs, one sentence.
     pub does: String,
     pub source: Source,
-    /// What does not work when the need is not met.
-    pub why: String,
+    /// What does not work when the need is not met. A step without it is no known need of the provider: only
+    /// scim-server is held to it, by its tests.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// The lines of `profiles/behaviours.txt` that it shows.
+    #[serde(default)]
+    pub covers: Vec<String>,
     /// What the provider then shows its administrator, where that is known.
     #[serde(default)]
     pub message: Option<String>,
@@ -70,7 +79,7 @@ pub struct Step {
     pub at_once: bool,
     /// What is sent, and needed of the answer.
     #[serde(flatten)]
-    pub exchange: Turn,
+    pub turn: Turn,
     /// What is then read back.
     #[serde(default)]
     pub then: Vec<Turn>,
@@ -82,27 +91,82 @@ const fn once() -> u32 {
 
 /// A request, and what is needed of its answer.
 #[derive(Debug, Deserialize)]
+#[serde(from = "WrittenTurn")]
 pub struct Turn {
     /// `METHOD /path?query` below the base URL, sent as it stands but for its variables.
     pub send: String,
     /// A filter to add to the query, percent-encoded first.
-    #[serde(default)]
     pub filter: Option<String>,
-    #[serde(default)]
+    /// A JSON body.
     pub body: Option<Value>,
+    /// A body that is not JSON.
+    pub text: Option<String>,
+    /// Without the token.
+    pub anonymous: bool,
     /// Headers in the place of the dialogue's.
-    #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
-    pub status: Statuses,
-    /// Texts that headers of the answer have to contain, by name.
+    /// What the provider needs of the answer.
+    pub needs: Expectation,
+    /// What scim-server answers beyond that; only its tests look at it.
+    pub exact: Option<Expectation>,
+    /// What later steps use, by name, as JSON pointers into the answer.
+    pub save: BTreeMap<String, String>,
+}
+
+/// As [`Turn`], with what is needed beside the request: a step has all of it in one object.
+#[derive(Debug, Deserialize)]
+struct WrittenTurn {
+    send: String,
     #[serde(default)]
-    pub answers: BTreeMap<String, String>,
+    filter: Option<String>,
+    #[serde(default)]
+    body: Option<Value>,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    anonymous: bool,
+    #[serde(default)]
+    headers: BTreeMap<String, Option<String>>,
+    status: Statuses,
+    #[serde(default)]
+    answers: BTreeMap<String, Value>,
+    #[serde(default)]
+    holds: Option<Value>,
+    #[serde(default)]
+    exact: Option<Expectation>,
+    #[serde(default)]
+    save: BTreeMap<String, String>,
+}
+
+impl From<WrittenTurn> for Turn {
+    fn from(written: WrittenTurn) -> Self {
+        let WrittenTurn { send, filter, body, text, anonymous, headers, status, answers, holds, exact, save } = written;
+        Self {
+            send,
+            filter,
+            body,
+            text,
+            anonymous,
+            headers,
+            needs: Expectation { status, answers, holds },
+            exact,
+            save,
+        }
+    }
+}
+
+/// What an answer has to be.
+#[derive(Debug, Deserialize)]
+pub struct Expectation {
+    /// One of these statuses.
+    pub status: Statuses,
+    /// What headers of the answer have to be, by name. A text has to be part of the header, whatever its case;
+    /// other forms as in [`expect`].
+    #[serde(default)]
+    pub answers: BTreeMap<String, Value>,
     /// What the body has to hold, see [`expect`].
     #[serde(default)]
     pub holds: Option<Value>,
-    /// What later steps use, by name, as JSON pointers into the answer.
-    #[serde(default)]
-    pub save: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,8 +242,18 @@ impl<'de> Deserialize<'de> for Source {
 }
 
 impl Profile {
-    /// All steps, each with its dialogue.
+    /// A profile in its written form. Errors: what is wrong with it, and in which line.
+    pub fn parse(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
+    }
+
+    /// The steps that any server is judged by, each with its dialogue.
     pub fn steps(&self) -> impl Iterator<Item = (&Dialogue, &Step)> {
+        self.all_steps().filter(|(_, step)| step.why.is_some())
+    }
+
+    /// All steps, also those that only scim-server is held to.
+    pub fn all_steps(&self) -> impl Iterator<Item = (&Dialogue, &Step)> {
         self.dialogues.iter().flat_map(|dialogue| dialogue.steps.iter().map(move |step| (dialogue, step)))
     }
 
@@ -203,7 +277,7 @@ const TEXTS: [&str; 9] = [
 ];
 
 static PROFILES: LazyLock<Vec<Profile>> =
-    LazyLock::new(|| TEXTS.iter().filter_map(|text| serde_json::from_str(text).ok()).collect());
+    LazyLock::new(|| TEXTS.iter().filter_map(|text| Profile::parse(text).ok()).collect());
 
 /// All profiles. Those that come with the program are well-formed; a test says so.
 pub fn all() -> &'static [Profile] {
@@ -224,15 +298,16 @@ mod tests {
     fn the_profiles_are_well_formed() {
         let mut ids = HashSet::new();
         for text in TEXTS {
-            let profile: Profile = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text:.80}"));
+            let profile = Profile::parse(text).unwrap_or_else(|error| panic!("{error}\n{text:.80}"));
             let mut saved: BTreeSet<String> = variables::PRESET.iter().map(|name| (*name).to_owned()).collect();
-            for (dialogue, step) in profile.steps() {
+            for (dialogue, step) in profile.all_steps() {
                 assert!(dialogue.tag.starts_with(&profile.name), "{}", dialogue.tag);
                 assert!(step.id.starts_with(&format!("{}-", dialogue.tag)), "{} begins with its tag", step.id);
                 assert!(ids.insert(step.id.clone()), "two steps are called {}", step.id);
                 assert!(profile.sources.contains_key(&step.source.number), "{}: source {:?}", step.id, step.source);
-                assert!(step.does.ends_with('.') && step.why.ends_with('.'), "{}: whole sentences", step.id);
-                for exchange in std::iter::once(&step.exchange).chain(&step.then) {
+                let said = std::iter::once(&step.does).chain(&step.why);
+                assert!(said.into_iter().all(|words| words.ends_with('.')), "{}: whole sentences", step.id);
+                for exchange in std::iter::once(&step.turn).chain(&step.then) {
                     for name in variables::names(exchange) {
                         assert!(saved.contains(&name), "{}: nothing before it saves ${{{name}}}", step.id);
                     }

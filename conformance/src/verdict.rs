@@ -88,7 +88,6 @@ pub fn judge(level: Level, outcome: Outcome) -> (Verdict, Option<String>) {
 
 /// Ends the case with [`Stop::Unmet`] unless the condition holds. The sentence says what was
 /// expected and what came.
-#[macro_export]
 macro_rules! ensure {
     ($condition:expr, $($sentence:tt)+) => {
         if !$condition {
@@ -96,6 +95,7 @@ macro_rules! ensure {
         }
     };
 }
+pub(crate) use ensure;
 
 /// Demands one value at a JSON pointer.
 pub fn equals(document: &Value, pointer: &str, expect: impl Into<Value>) -> Outcome {

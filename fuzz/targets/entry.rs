@@ -3,17 +3,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sync_agent::{
-    config::Flavour,
-    dn::Dn,
-    source::{ber, changes::syncrepl, ldif::Ldif},
-};
+use sync_agent::{Dn, Flavour, Ldif, SyncInfo, SyncState, ber};
 
 fuzz_target!(|input: &[u8]| {
-    let _ = syncrepl::State::parse(input);
+    let _ = SyncState::parse(input);
     if let Some(tag) = ber::parse(input) {
         let _ = ber::number(tag.clone());
-        let _ = syncrepl::Info::parse(tag);
+        let _ = SyncInfo::parse(tag);
     }
     let Some(text) = fuzz::text(input) else { return };
     for flavour in [Flavour::ActiveDirectory, Flavour::OpenLdap, Flavour::Ds389, Flavour::Generic] {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use hyper::{HeaderMap, header::HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use scim_server::http::forwarded::Trust;
+use scim_server::internals::http::forwarded::Trust;
 
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 

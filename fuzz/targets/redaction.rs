@@ -7,7 +7,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use scim_protocol::Timestamp;
-use scim_server::audit::{AuditRecord, Document, EventName, Form, Verb, Vocabulary, host};
+use scim_server::internals::audit::{AuditRecord, Document, EventName, Form, Verb, Vocabulary, host};
 use uuid::Uuid;
 
 const NAME: &str = "zq7canary";

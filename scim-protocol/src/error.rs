@@ -20,6 +20,8 @@ pub enum ErrorKind {
     ExpiredCursor,
     /// The caller is known and may not do this.
     Forbidden,
+    /// What is asked for was there, and is no longer kept.
+    Gone,
     /// The headers of the request, or their number, are over a limit.
     HeadersTooLarge,
     /// A fault of ours. The detail says nothing of the cause; the log does.
@@ -90,6 +92,7 @@ impl ErrorKind {
             Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::Uniqueness => 409,
+            Self::Gone => 410,
             Self::PreconditionFailed => 412,
             Self::PayloadTooLarge => 413,
             Self::UriTooLong => 414,
@@ -125,6 +128,7 @@ impl ErrorKind {
             | Self::NotFound
             | Self::NotImplemented
             | Self::PayloadTooLarge
+            | Self::Gone
             | Self::PreconditionFailed
             | Self::TooManyRequests(_)
             | Self::Unavailable(_)

@@ -1,6 +1,6 @@
 //! PATCH (RFC 7644 §3.5.2).
 //!
-//! [`parse`] reads the message, [`apply`] applies it. Where the
+//! [`parse`] reads the message, [`apply()`] applies it. Where the
 //! RFC leaves a choice, or where every provider needs more than it says, the engine does this:
 //!
 //! - **Create on absent element.** `add` with a value filter that matches nothing creates an

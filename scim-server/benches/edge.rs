@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{Request, Response, body::Incoming, client::conn::http1::SendRequest, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use scim_protocol::{Error, Timestamp};
-use scim_server::{
+use scim_server::internals::{
     audit::{AuditLog, AuditRecord, Destination, Document, EventName, Form, Verb, Vocabulary},
     http::{
         body::Body,

@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use divan::Bencher;
-use scim_server::{
+use scim_server::internals::{
     clock::SystemClock,
     event::{Action, Event},
     store::{
@@ -114,6 +114,7 @@ fn event(target: &ResourceKey) -> Event {
         target: target.id,
         version: 0,
         attributes: vec!["userName".into()],
+        active: None,
         request: "request".into(),
     }
 }

@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod client;
 pub mod data_dir;
+mod events;
 pub mod import;
 pub mod indexing;
 pub mod line;
@@ -73,6 +74,17 @@ pub enum AdminRequest {
         name: String,
         /// Also while an identity provider provisions the tenant.
         force: bool,
+    },
+    /// Lists what was changed in a tenant.
+    Events {
+        /// In which.
+        tenant: String,
+        /// Behind this number, or from this time on.
+        since: Option<String>,
+        /// Only these types, separated by commas.
+        types: Option<String>,
+        /// Go on with what happens.
+        follow: bool,
     },
     /// Gives out everything, as lines of JSON.
     Export {
@@ -215,6 +227,7 @@ impl AdminRequest {
             Self::Check { .. } => "check",
             Self::Create { .. } => "create",
             Self::Delete { .. } => "delete",
+            Self::Events { .. } => "events",
             Self::Export { .. } => "export",
             Self::Import { .. } => "import",
             Self::List { .. } => "list",
@@ -291,6 +304,9 @@ pub async fn execute(
 ) -> Result<(), AdminError> {
     match request {
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
+        AdminRequest::Events { tenant, since, types, follow } => {
+            events::list(context, &tenant, since.as_deref(), types.as_deref(), follow, output).await
+        }
         AdminRequest::Export { tenant } => transfer::export(context, tenant.as_deref(), output).await,
         AdminRequest::Import { replace, discard } => import::import(context, replace, discard, input, output).await,
         AdminRequest::Create { tenant, resource_type, resource, members, force } => {

@@ -50,6 +50,7 @@ impl Budget {
     }
 
     /// How many bytes are taken now.
+    #[cfg(test)]
     pub fn taken(&self) -> usize {
         self.lock().all
     }

@@ -43,8 +43,13 @@ struct Cli {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     /// It was done wrong or could not be done: exit code 1.
-    #[error("{0}")]
-    Failed(String),
+    #[error("{said}")]
+    Failed {
+        /// What is told of it, with what to do.
+        said: String,
+        /// What it comes from, where that is an error, too.
+        source: Option<Cause>,
+    },
     /// Nobody reads what is printed any more: nothing is left to say.
     #[error("standard output is closed")]
     Closed,
@@ -53,9 +58,23 @@ enum Failure {
     Usage(String),
 }
 
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+impl Failure {
+    /// A failure that nothing else has caused.
+    fn said(said: impl Into<String>) -> Self {
+        Self::Failed { said: said.into(), source: None }
+    }
+
+    /// A failure in these words, with the error that it comes from.
+    fn because(said: impl Into<String>, cause: impl Into<Cause>) -> Self {
+        Self::Failed { said: said.into(), source: Some(cause.into()) }
+    }
+}
+
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
-        Self::Failed(error.to_string())
+        Self::because(error.to_string(), error)
     }
 }
 
@@ -87,7 +106,7 @@ pub fn main() -> ExitCode {
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return report(&Failure::Failed(format!("cannot start threads: {error}")), json),
+        Err(error) => return report(&Failure::because(format!("cannot start threads: {error}"), error), json),
     };
     match runtime.block_on(command.run()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,7 +117,7 @@ pub fn main() -> ExitCode {
 fn report(failure: &Failure, json: bool) -> ExitCode {
     let code = match failure {
         Failure::Closed => return ExitCode::from(1),
-        Failure::Failed(_) => 1,
+        Failure::Failed { .. } => 1,
         Failure::Usage(_) => 2,
     };
     show::complain(&failure.to_string(), code, json);

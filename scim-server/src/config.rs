@@ -210,7 +210,7 @@ impl Config {
             bulk_max_operations: layers.required("bulk_max_operations", number)?,
             bulk_max_body: layers.required("bulk_max_body", bytes)?,
             patch_body_members: layers.required("patch_body_members", number)?,
-            audit_log: audit_log(&layers)?,
+            audit_log: audit_log(layers)?,
             audit_region: layers.required("audit_region", region)?,
             log: layers.required("log", log_filter)?,
             log_format: layers.required("log_format", log_format)?,

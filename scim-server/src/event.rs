@@ -47,6 +47,9 @@ pub struct Event {
     /// The attributes that changed, by canonical name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<String>,
+    /// What `active` is afterwards, where it changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
     /// The request that did it.
     pub request: String,
 }
@@ -73,6 +76,7 @@ impl Event {
             target,
             version: 0,
             attributes: attributes.iter().map(|&name| name.to_owned()).collect(),
+            active: None,
             request: String::new(),
         }
     }

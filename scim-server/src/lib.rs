@@ -1,34 +1,100 @@
 //! The SCIM service provider: tenants, bearer tokens, a durable store, and the operations of
 //! RFC 7644 between them.
 //!
-//! Data flows one way: [`http`] → [`operation`] → [`index`], [`membership`], [`plan`], [`cursor`],
-//! [`render`] → [`store`] → backend. `operation` never names hyper or a status code; `store` never
+//! Data flows one way: `http` → `operation` → `index`, `membership`, `plan`, `cursor`, `render` → `store` → backend. `operation` never names hyper or a status code; `store` never
 //! parses a document; only `http` turns an error into a response.
 
-pub mod access;
-pub mod admin;
-pub mod audit;
-pub mod budget;
-pub mod caller;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod cursor;
-pub mod directory;
-pub mod event;
-pub mod http;
-pub mod ids;
-pub mod index;
-pub mod log;
-pub mod membership;
-pub mod metrics;
-pub mod operation;
-pub mod plan;
-pub mod profile;
-pub mod render;
-pub mod server;
-pub mod store;
-pub mod system_records;
-pub mod tenant;
-pub mod token;
+mod access;
+mod admin;
+mod audit;
+mod budget;
+mod caller;
+mod cli;
+mod clock;
+mod config;
+mod cursor;
+mod directory;
+mod event;
+mod http;
+mod ids;
+mod index;
+mod log;
+mod membership;
+mod metrics;
+mod operation;
+mod plan;
+mod profile;
+mod render;
+mod server;
+mod store;
+mod system_records;
+mod tenant;
+mod token;
 mod turns;
+
+pub use cli::main;
+
+/// What the tests, benchmarks and fuzz targets of this repository use from the inside. Nothing else is public, so
+/// that the compiler tells what nobody uses; no other program may rely on it.
+#[doc(hidden)]
+pub mod internals {
+    pub mod access {
+        pub use crate::access::Access;
+    }
+
+    pub mod clock {
+        pub use crate::clock::{Clock, SystemClock};
+    }
+
+    pub mod config {
+        pub use crate::config::{Config, Given, Origin, SETTINGS, Setting, setting};
+    }
+
+    pub mod directory {
+        pub use crate::directory::Directory;
+    }
+
+    pub mod event {
+        pub use crate::event::{Action, Event};
+    }
+
+    pub mod metrics {
+        pub use crate::metrics::{Metrics, Operation};
+    }
+
+    pub mod tenant {
+        pub use crate::tenant::{Settings, Tenant, TenantRecord};
+    }
+
+    pub mod admin {
+        pub use crate::admin::{archive, data_dir};
+    }
+
+    pub mod audit {
+        pub use crate::audit::{AuditLog, AuditRecord, Destination, Document, EventName, Form, Verb, Vocabulary, host};
+    }
+
+    pub mod cli {
+        pub use crate::cli::definition;
+    }
+
+    pub mod http {
+        pub use crate::http::{body, forwarded, limit, listen, peer, route};
+    }
+
+    pub mod server {
+        pub use crate::server::not_listening;
+    }
+
+    pub mod store {
+        pub use crate::store::*;
+
+        pub mod sled {
+            pub use crate::store::sled::SledStore;
+        }
+
+        pub mod postgres {
+            pub use crate::store::postgres::{Options, PostgresStore};
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! The program `scim-server`. Everything is in the library; see [`scim_server::cli`].
+//! The program `scim-server`. Everything is in the library; see [`scim_server::main`].
 
 use std::process::ExitCode;
 
@@ -8,5 +8,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    scim_server::cli::main()
+    scim_server::main()
 }

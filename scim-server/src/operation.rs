@@ -11,6 +11,7 @@ pub mod bulk;
 pub mod create;
 pub mod delete;
 pub mod discover;
+pub mod feed;
 mod found;
 mod list;
 mod member_filter;
@@ -26,12 +27,10 @@ mod size;
 mod sort;
 mod stored_form;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::{Arc, Mutex};
 
 use scim_protocol::{Error, ErrorKind, message::Query, path::BoundPath, projection::Projection, schema::ResourceType};
+use uuid::{ContextV7, Uuid};
 
 pub use answer::{Answer, Content, Outcome};
 use pace::{Lanes, Pace};
@@ -95,28 +94,17 @@ impl Default for Limits {
 
 /// UUIDv7: the order of ids is the order of creation, and nobody can guess one.
 ///
-/// The twelve bits behind the milliseconds count on within one (RFC 9562 §6.2, method 1), so that
-/// the order holds for resources that are made at once, as by a bulk request. The rest is random.
+/// The order holds for resources of one millisecond too, as of a bulk request, and when the clock goes back: behind
+/// the milliseconds stand a counter that begins at random, and random bits (RFC 9562 §6.2, method 1).
 #[derive(Debug, Default)]
-pub struct UuidV7 {
-    /// The milliseconds and the counter of the last id, as one number.
-    last: AtomicU64,
-}
-
-/// Bits of the counter.
-const COUNTER_BITS: u32 = 12;
+pub struct UuidV7(Mutex<ContextV7>);
 
 impl UuidV7 {
     /// A fresh identifier, greater than those before it.
     pub fn next(&self, clock: &dyn Clock) -> ResourceId {
         let millis = u64::try_from(clock.now().as_millis()).unwrap_or_default();
-        let after = |last: u64| (last + 1).max(millis << COUNTER_BITS);
-        let last = self.last.fetch_update(Relaxed, Relaxed, |last| Some(after(last)));
-        let now = after(last.unwrap_or_else(|last| last));
-        let mut random: [u8; 10] = rand::random();
-        let [high, low, ..] = &mut random;
-        [*high, *low] = u16::try_from(now & ((1 << COUNTER_BITS) - 1)).unwrap_or_default().to_be_bytes();
-        ResourceId(uuid::Builder::from_unix_timestamp_millis(now >> COUNTER_BITS, &random).into_uuid())
+        let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or_default();
+        ResourceId(Uuid::new_v7(uuid::Timestamp::from_unix(&self.0, millis / 1000, nanos)))
     }
 }
 
@@ -128,7 +116,7 @@ pub struct Context {
     /// The base URL of the tenant's endpoint, without a slash at its end.
     pub base: String,
     /// The request's id, for the event; `None` when no request came over HTTP.
-    pub request: Option<uuid::Uuid>,
+    pub request: Option<Uuid>,
     /// How far the work on it may go.
     pub pace: Arc<Pace>,
 }
@@ -154,6 +142,7 @@ impl Context {
             target: key.id,
             version: 0,
             attributes,
+            active: None,
             request: self.request.map(|id| id.to_string()).unwrap_or_default(),
         }
     }

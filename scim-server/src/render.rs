@@ -192,7 +192,7 @@ pub struct Renderer<'a> {
     pub endpoints: &'a [(TypeName, String)],
 }
 
-impl<'a> Renderer<'a> {
+impl Renderer<'_> {
     /// The absolute URL of a resource.
     pub fn location(&self, resource_type: &str, id: ResourceId) -> String {
         location(self.base, self.endpoint(resource_type), id)

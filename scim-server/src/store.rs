@@ -115,6 +115,15 @@ pub struct Edge {
     pub member: ResourceKey,
 }
 
+/// How far a tenant's log of events goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The smallest sequence that is kept; one more than the largest when none is.
+    pub oldest: u64,
+    /// The largest that was given; 0 when none was.
+    pub newest: u64,
+}
+
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -258,7 +267,13 @@ pub trait Store: Send + Sync + 'static {
     /// of their ids. One pass for a page of a list.
     async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError>;
 
-    /// Events of a tenant behind that sequence.
+    /// How far a tenant's log of events goes, as far as it is durable.
+    async fn log(&self, tenant: TenantId) -> Result<Log, StoreError>;
+
+    /// Woken whenever a commit of this process has become durable.
+    fn changes(&self) -> Arc<tokio::sync::Notify>;
+
+    /// Events of a tenant behind that sequence, as far as they are durable.
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
 
     /// Applies a commit and answers when it is durable.

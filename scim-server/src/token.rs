@@ -18,7 +18,7 @@ pub use ledger::{Issued, Ledger, LedgerError};
 pub use record::{Status, Token};
 pub use secret::Secret;
 
-/// What a token may do. Written as a list of the words `read` and `write`.
+/// What a token may do. Written as a list of the words `read`, `write` and `events`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<String>", try_from = "Vec<String>")]
 pub struct Scopes {
@@ -26,31 +26,40 @@ pub struct Scopes {
     pub read: bool,
     /// Create, replace, modify, delete.
     pub write: bool,
+    /// Read the feed of events.
+    pub events: bool,
 }
 
 impl Scopes {
-    /// Both.
-    pub const ALL: Self = Self { read: true, write: true };
+    /// No scope.
+    const NONE: Self = Self { read: false, write: false, events: false };
+
+    /// What an identity provider needs: to read and to write.
+    pub const ALL: Self = Self { read: true, write: true, events: false };
 
     /// Reads a list of words: `["read", "write"]`. At least one is needed.
     pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        let mut scopes = Self { read: false, write: false };
+        let mut scopes = Self::NONE;
         for word in words {
             match word {
                 "read" => scopes.read = true,
                 "write" => scopes.write = true,
-                other => return Err(format!("there is no scope \"{other}\"; use read, write or both")),
+                "events" => scopes.events = true,
+                other => {
+                    return Err(format!("there is no scope \"{other}\"; use read, write, events or several of them"));
+                }
             }
         }
-        if scopes == (Self { read: false, write: false }) {
-            return Err("a token needs a scope; use read, write or both".to_owned());
+        if scopes == Self::NONE {
+            return Err("a token needs a scope; use read, write, events or several of them".to_owned());
         }
         Ok(scopes)
     }
 
     /// The words, in fixed order.
     pub fn words(self) -> Vec<&'static str> {
-        [("read", self.read), ("write", self.write)].into_iter().filter_map(|(word, set)| set.then_some(word)).collect()
+        let words = [("read", self.read), ("write", self.write), ("events", self.events)];
+        words.into_iter().filter_map(|(word, set)| set.then_some(word)).collect()
     }
 }
 

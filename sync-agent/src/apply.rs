@@ -3,7 +3,7 @@
 //! Actions come in the order of [`plan::order`], and those of one place in it are sent together, so
 //! many at a time as the target may have. Before the next place begins the last is done: members
 //! exist before they join, and everybody has joined before anybody leaves. What is about to be written
-//! in a place is noted before ([`crate::state::begun`]), so that a run that is killed is continued: the
+//! in a place is noted before ([`crate::state::intents`]), so that a run that is killed is continued: the
 //! next one asks the target about what was noted, whatever this one still remembered.
 //!
 //! An object's failure is one [`Problem`] and stops nothing else; the rest of that object's actions
@@ -22,11 +22,11 @@ use scim_protocol::Timestamp;
 use tokio::sync::watch;
 
 use crate::{
-    plan::{self, Action, Known, Plan, Step, safety::Count},
+    identity::SourceId,
+    plan::{self, Action, Plan, Step, SyncedObjects, held_back::LossCount},
     problem::{Code, Problem},
-    source::SourceId,
     state::{Quarantine, State, StateError},
-    target::{TargetError, Writer},
+    target::{TargetError, TargetWriter},
 };
 
 use perform::{Performed, Work};
@@ -63,19 +63,12 @@ pub struct Outcome {
     pub stopped: Option<String>,
 }
 
-impl Outcome {
-    /// Whether all that could be done was done, and nothing is left.
-    pub fn is_clean(&self) -> bool {
-        self.problems.is_empty() && self.waiting.is_empty() && self.stopped.is_none()
-    }
-}
-
 /// Does everything that is in the plan. `progress` is told of each action that is done.
 pub async fn apply(
     plan: &Plan,
-    writer: &Writer,
+    writer: &TargetWriter,
     state: &State,
-    known: &mut Known,
+    known: &mut SyncedObjects,
     pace: Pace,
     progress: &(dyn Fn() + Send + Sync),
 ) -> Result<Outcome, StateError> {
@@ -88,7 +81,7 @@ pub async fn apply(
         owners: Mutex::new(owners),
         members_per_request: pace.members_per_request.max(1),
     };
-    let count = Count::new(plan, &state.approved()?);
+    let count = LossCount::new(plan, &state.approved()?);
     let run = Run { work, pace, quarantine, count, progress, sum: Mutex::default() };
     for actions in plan.actions.chunk_by(|one, next| plan::order(one) == plan::order(next)) {
         run.place(actions, Turn::First).await?;
@@ -115,7 +108,7 @@ struct Run<'a> {
     pace: Pace,
     quarantine: Quarantine,
     /// What of the losses counts for the limits of the next runs.
-    count: Count,
+    count: LossCount,
     progress: &'a (dyn Fn() + Send + Sync),
     sum: Mutex<Sum>,
 }
@@ -143,18 +136,18 @@ impl Run<'_> {
     async fn place(&self, actions: &[Action], turn: Turn) -> Result<(), StateError> {
         let writes = actions.iter().filter(|action| action.step.is_write());
         let mut writes = writes.map(|action| &action.subject).peekable();
-        if writes.peek().is_none() || self.is_over() {
+        if writes.peek().is_none() || self.end_if_stopped() {
             return self.together(actions.iter(), turn).await;
         }
-        self.work.state.begin(writes.clone()).await?;
+        self.work.state.note_intents(writes.clone()).await?;
         self.together(actions.iter(), turn).await?;
         let doubtful = std::mem::take(&mut self.sum().doubtful);
-        self.work.state.end(writes.map(|subject| subject.id).filter(|id| !doubtful.contains(id))).await
+        self.work.state.settle_intents(writes.map(|subject| subject.id).filter(|id| !doubtful.contains(id))).await
     }
 
     /// Does actions whose order among each other does not matter.
     async fn together(&self, actions: impl Iterator<Item = &Action>, turn: Turn) -> Result<(), StateError> {
-        let due = actions.take_while(|_| !self.is_over());
+        let due = actions.take_while(|_| !self.end_if_stopped());
         let mut results = stream::iter(due)
             .map(|action| async move {
                 if self.is_left_out(action) {
@@ -171,8 +164,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether nothing more is begun.
-    fn is_over(&self) -> bool {
+    /// Ends the run when it was told to stop, and says whether it has ended: then nothing more is sent.
+    fn end_if_stopped(&self) -> bool {
         let mut sum = self.sum();
         if *self.pace.stop.borrow() && sum.outcome.stopped.is_none() {
             sum.outcome.stopped = Some("the run was told to stop; the next one goes on".to_owned());

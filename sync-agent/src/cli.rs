@@ -1,22 +1,26 @@
 //! The command line. Each command has its place in `cli/`; here they are only named and told apart.
 
 pub mod approve;
+mod ask;
 pub mod check;
 pub mod errors;
 pub mod explain;
 mod init;
 pub mod once;
-pub mod reference;
+mod output;
+#[cfg(test)]
+mod reference;
 pub mod scope;
 pub mod service;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::{
     config::edit::List,
-    cycle::dry_run::{DryRun, Form},
+    cycle::dry_run::{DryRun, PlanForm},
     state::held::Decision,
     terminal,
 };
@@ -34,58 +38,58 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a first configuration: asks, looks at both sides, and checks what it has written.
+    /// Write a first configuration, and check it.
     ///
-    /// What a flag does not say is asked for on a terminal.
+    /// Looks at the directory and at the target. Asks on a terminal for what no flag says.
     Init(init::Answers),
-    /// Try both sides, and say what works and what does not.
+    /// Check the directory and the target, and say what to change.
     ///
-    /// Connects, binds, reads every user and group once, asks the target what it can do. Writes
-    /// nothing. Exit code 1 if something must be changed.
+    /// Connects, binds, reads every user and group once, and asks the target what it can do. Writes
+    /// nothing. Ends with exit code 1 if you must change something.
     Check {
         /// Print the findings as JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Say what a run would do, object by object, without doing it.
+    /// Show what a run would do, object by object, and write nothing.
     ///
-    /// Each line is one action with its reason; changes show the old and the new value. Nothing is
-    /// written, and no mark is moved: the next run sees the same. A daemon that runs is asked for it.
+    /// Each line is one action with its reason; a change shows the old and the new value. The next run
+    /// sees the same changes. A running daemon makes the plan.
     Plan {
-        /// Write the plan as JSON in place of words.
+        /// Print the plan as JSON.
         #[arg(long)]
         json: bool,
-        /// Compare everything on both sides, and not only what has changed.
+        /// Compare everything in the directory and at the target, and not only what has changed.
         #[arg(long)]
         full: bool,
         /// Show every action, and not only some of each kind.
         #[arg(long, short)]
         verbose: bool,
-        /// Save the plan, to have exactly it done by `apply FILE`.
+        /// Save the plan: `apply FILE` then does exactly that.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Do it once.
+    /// Synchronise once.
     ///
-    /// Objects that failed before are tried again at once. With a file that `plan --out` has saved
-    /// exactly that plan is done; it is refused when the directory or the target has moved since.
-    /// Ends with exit code 1 if some objects have problems; all others are done.
+    /// Tries objects again that failed before. With FILE it does exactly what `plan --out` has saved, and
+    /// refuses when the directory or the target has changed since. Ends with exit code 1 if some objects
+    /// have problems; all others are done.
     Apply {
         /// A saved plan.
         file: Option<PathBuf>,
         /// Print what was done as JSON.
         #[arg(long)]
         json: bool,
-        /// Compare everything on both sides, and not only what has changed.
+        /// Compare everything in the directory and at the target, and not only what has changed.
         #[arg(long)]
         full: bool,
     },
-    /// Run as a daemon, cycle by cycle.
+    /// Run as a daemon.
     ///
-    /// Hourly by default, as `[schedule]` says. SIGTERM ends it in good order, also in mid-cycle; SIGHUP
-    /// reads the configuration again.
+    /// Runs a cycle each hour, or as `[schedule]` says. SIGTERM stops it when the requests that are under
+    /// way have ended; SIGHUP makes it read the configuration again.
     Run,
-    /// Say how it stands: the last cycles, the next, what is quarantined and why.
+    /// Show the last cycles, the next one, and what is in quarantine and why.
     Status {
         /// Print it as JSON.
         #[arg(long)]
@@ -93,7 +97,7 @@ enum Command {
     },
     /// Stop writing until `resume`.
     ///
-    /// What changes in the directory meanwhile arrives afterwards. A pause longer than the time of
+    /// What changes in the directory meanwhile arrives after `resume`. A pause longer than the time of
     /// grace counts as leaving the scope.
     Pause {
         /// Why, for whoever reads the status.
@@ -102,57 +106,58 @@ enum Command {
     },
     /// End a pause.
     Resume,
-    /// Let the running daemon begin a cycle now, and wait for its end.
+    /// Start a cycle of the running daemon now, and wait until it ends.
     RunNow {
-        /// Compare everything on both sides, and not only what has changed.
+        /// Compare everything in the directory and at the target, and not only what has changed.
         #[arg(long)]
         full: bool,
     },
-    /// Bring one user or group to the target now, with its memberships.
+    /// Synchronise one user or group now, with its memberships.
     SyncOne {
         /// A login, a name, a DN, or the objectGUID or entryUUID.
         name: String,
     },
     /// Show the last records of the error log, and what to do about them.
     Errors {
-        /// So many of them.
+        /// How many records.
         #[arg(long, default_value_t = 20, value_name = "N")]
         last: usize,
         /// Print the records as they are, one JSON object a line.
         #[arg(long)]
         json: bool,
     },
-    /// Show all that a limit of `[safety]` holds back.
+    /// Show what the limits of `[safety]` hold back.
     Held {
         /// Print it as JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Have done what a limit of `[safety]` holds back: exactly that, in the next run.
+    /// Approve what the limits of `[safety]` hold back. The next run does exactly that.
     ///
-    /// Shows all of it, and asks first where it is run on a terminal.
+    /// Shows all of it, and asks first on a terminal.
     Approve {
         /// Do not ask.
         #[arg(long, short)]
         yes: bool,
     },
-    /// Leave undone what a limit of `[safety]` holds back, and do not ask again about the same.
+    /// Reject what the limits of `[safety]` hold back. It is not done, and you are not asked again about
+    /// the same.
     ///
-    /// Shows all of it, and asks first where it is run on a terminal.
+    /// Shows all of it, and asks first on a terminal.
     Reject {
         /// Do not ask.
         #[arg(long, short)]
         yes: bool,
     },
-    /// Say why a user or group is in scope or not, what it becomes, and what the next run would do.
+    /// Explain why a user or group is in scope or not, what it becomes, and what the next run would do.
     Explain {
         /// A login, a common name, a DN or an id.
         name: String,
-        /// Write JSON in place of words.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Show or change who is meant, in the configuration file.
+    /// Show or change the scope in the configuration file.
     #[command(subcommand)]
     Scope(ScopeCommand),
 }
@@ -161,18 +166,18 @@ enum Command {
 enum ScopeCommand {
     /// Show the lists.
     List,
-    /// Add to a list. A running daemon is told, and its next cycle acts upon it.
+    /// Add to a list. A running daemon reads it, and its next cycle uses it.
     Add {
-        /// To which.
+        /// The list.
         #[arg(value_enum)]
         list: ScopeList,
         /// A login or name, a DN, an id, a filter in parentheses, or * for all.
         #[arg(required = true)]
         lines: Vec<String>,
     },
-    /// Take out of every list. Users who leave the scope are deactivated after a time of grace.
+    /// Remove from every list. Users who leave the scope are deactivated after a time of grace.
     Remove {
-        /// As the list has it.
+        /// As it is written in the list.
         #[arg(required = true)]
         lines: Vec<String>,
     },
@@ -180,7 +185,6 @@ enum ScopeCommand {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum ScopeList {
-    /// A user.
     User,
     /// A group, with all who are within.
     Group,
@@ -213,9 +217,9 @@ pub fn main() -> ExitCode {
         Command::Check { json } => check::check(&arguments.config, json),
         Command::Plan { json, full, verbose, out } => {
             let form = match (json, verbose) {
-                (true, _) => Form::Json,
-                (false, true) => Form::Full,
-                (false, false) => Form::Short,
+                (true, _) => PlanForm::Json,
+                (false, true) => PlanForm::Full,
+                (false, false) => PlanForm::Short,
             };
             once::plan(&arguments.config, DryRun { full, form, file: out.is_some() }, out.as_deref())
         }
@@ -237,7 +241,7 @@ pub fn main() -> ExitCode {
                 ScopeCommand::Add { list, lines } => scope::add(&arguments.config, list.into(), &lines),
                 ScopeCommand::Remove { lines } => scope::remove(&arguments.config, &lines),
             };
-            told.map_err(anyhow::Error::from).and_then(|told| once::print(&told))
+            told.map_err(anyhow::Error::from).and_then(|told| output::print(&told))
         }
     };
     outcome.unwrap_or_else(|error| {
@@ -253,4 +257,9 @@ fn in_words(error: &anyhow::Error) -> String {
         .skip(1)
         .map(ToString::to_string)
         .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+}
+
+/// The threads of a command that waits for the network.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")
 }

@@ -6,9 +6,9 @@
 
 pub mod edit;
 pub mod raw;
-pub mod reference;
+#[cfg(test)]
+mod reference;
 pub mod safety;
-pub mod secret;
 mod sources;
 
 use std::{
@@ -19,22 +19,21 @@ use std::{
     time::Duration,
 };
 
-use raw::{RawConfig, RawFlavour, RawNesting, RawTargetProfile};
-pub use secret::{Secret, Token};
-use serde::Deserialize;
-
 use crate::{
     dn::Dn,
-    mapping::{
-        Mapping, Rule,
-        active::{self, Ends},
-        defaults,
-        expression::Expression,
-        slot::Slot,
-    },
+    mapping::{Mapping, Rule, account::AccountRules, defaults, expression::Expression, slot::Slot},
     scope::{Nesting, Scope, Selector, filter::Filter},
-    source::Key,
+    secret::{self, SecretError, Token},
+    source::{
+        Key,
+        account::Ends,
+        settings::{Bind, Flavour, SearchSettings, SourceSettings},
+    },
+    target::settings::{TargetProfile, TargetSettings},
+    tls::TlsSettings,
 };
+
+use raw::{RawConfig, RawFlavour, RawNesting, RawTargetProfile};
 
 /// Why the configuration cannot be used. Each names the place where the wrong thing stands.
 #[derive(Debug, thiserror::Error)]
@@ -75,142 +74,10 @@ pub enum ConfigError {
     },
 }
 
-/// What kind of directory it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavour {
-    /// Microsoft's Active Directory, or Samba's.
-    ActiveDirectory,
-    /// OpenLDAP.
-    OpenLdap,
-    /// 389 Directory Server.
-    Ds389,
-    /// Any other with `entryUUID` (RFC 4530) and groups of names.
-    Generic,
-}
-
-impl std::fmt::Display for Flavour {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::ActiveDirectory => "active-directory",
-            Self::OpenLdap => "openldap",
-            Self::Ds389 => "389ds",
-            Self::Generic => "generic",
-        })
+impl From<SecretError> for ConfigError {
+    fn from(SecretError { setting, reason }: SecretError) -> Self {
+        Self::Value { setting, reason }
     }
-}
-
-/// What is done with references to other servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Referrals {
-    /// Each is reported, and not followed.
-    #[default]
-    Report,
-    /// Followed, with the same account. What is read then has no watermark: each reading is full.
-    Follow,
-    /// The reading ends with an error.
-    Refuse,
-}
-
-/// How the agent proves who it is.
-#[derive(Debug, Clone)]
-pub enum Bind {
-    /// A name and a password.
-    Simple {
-        /// DN, or on Active Directory also UPN or `DOMAIN\name`.
-        account: String,
-        /// The password.
-        password: Secret,
-    },
-    /// By client certificate or by the socket's peer (RFC 4422 appendix A).
-    External,
-    /// By Kerberos ticket (RFC 4752).
-    #[cfg(feature = "gssapi")]
-    Gssapi {
-        /// The server's name in the realm, where that is not the host of the URL.
-        server: Option<String>,
-    },
-}
-
-/// How connections to the directory are protected.
-#[derive(Debug, Clone, Default)]
-pub struct Tls {
-    /// StartTLS on `ldap://`.
-    pub start_tls: bool,
-    /// Authorities to trust in place of the system's, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// Certificate and key of the agent, PEM, for [`Bind::External`].
-    pub client: Option<(PathBuf, PathBuf)>,
-}
-
-/// Where one kind of entry is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchSettings {
-    /// The bases, none within another.
-    pub bases: Vec<Dn>,
-    /// The filter (RFC 4515); `None` for that of the flavour.
-    pub filter: Option<String>,
-}
-
-/// `[source]`.
-#[derive(Debug, Clone)]
-pub struct SourceSettings {
-    /// Servers, in order of preference.
-    pub urls: Vec<String>,
-    /// The kind of directory; `None` to ask the server.
-    pub flavour: Option<Flavour>,
-    /// What is done with references.
-    pub referrals: Referrals,
-    /// How to bind.
-    pub bind: Bind,
-    /// How connections are protected.
-    pub tls: Tls,
-    /// Where users are.
-    pub users: SearchSettings,
-    /// Where groups are.
-    pub groups: SearchSettings,
-    /// What is read to prove that the account can read.
-    pub canary: Key,
-    /// Containers that are seen no longer, and into which nobody can have been moved.
-    pub ignored_containers: Vec<Dn>,
-    /// Entries a page.
-    pub page_size: i32,
-    /// How long a server may take to accept a connection, and then the bind.
-    pub connect_timeout: Duration,
-    /// How long one operation may take.
-    pub timeout: Duration,
-}
-
-/// `[target]`.
-#[derive(Debug, Clone)]
-pub struct TargetSettings {
-    /// The base URL, without a slash at the end.
-    pub url: String,
-    /// What is known of the server beyond what it says.
-    pub profile: TargetProfile,
-    /// The bearer token.
-    pub token: Token,
-    /// Authorities to trust in place of the system's, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// Requests at a time.
-    pub concurrency: usize,
-    /// Requests a second; any number without a limit.
-    pub requests_per_second: Option<NonZeroU32>,
-    /// Membership changes in one request.
-    pub members_per_request: usize,
-    /// How long one request may take.
-    pub timeout: Duration,
-    /// How long one request is tried again while the target is busy or away.
-    pub patience: Duration,
-}
-
-/// A target that takes other things than the RFCs say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetProfile {
-    /// None of them.
-    Standard,
-    /// AWS IAM Identity Center.
-    IdentityCenter,
 }
 
 /// The whole configuration.
@@ -231,7 +98,7 @@ pub struct Config {
     /// When the daemon runs.
     pub schedule: Schedule,
     /// Times of grace, and limits on losses.
-    pub safety: crate::plan::safety::Safety,
+    pub safety: crate::plan::limits::Safety,
     /// Where the agent remembers.
     pub state: PathBuf,
     /// Address and port of `/metrics` and `/healthz`.
@@ -388,7 +255,7 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
     Ok(SourceSettings {
         users: search("source.users", raw.users, &raw.bases)?,
         groups: search("source.groups", raw.groups, &raw.bases)?,
-        tls: Tls {
+        tls: TlsSettings {
             start_tls: raw.tls.start_tls,
             ca_file: raw.tls.ca_file.map(join),
             client: match (raw.tls.client_cert, raw.tls.client_key) {
@@ -531,13 +398,13 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
 }
 
 /// What makes an account inactive.
-fn account(ends: Option<&[raw::RawEnd]>, inactive: Option<&str>) -> Result<active::Rules, ConfigError> {
+fn account(ends: Option<&[raw::RawEnd]>, inactive: Option<&str>) -> Result<AccountRules, ConfigError> {
     let of = |ends: &[raw::RawEnd]| Ends {
         policy: ends.contains(&raw::RawEnd::Policy),
         shadow: ends.contains(&raw::RawEnd::Shadow),
     };
     let inactive = inactive.map(|text| Filter::parse(text).map_err(|reason| wrong("mapping.inactive", reason)));
-    Ok(active::Rules { ends: ends.map_or_else(Ends::default, of), inactive: inactive.transpose()? })
+    Ok(AccountRules { ends: ends.map_or_else(Ends::default, of), inactive: inactive.transpose()? })
 }
 
 /// The defaults of the flavours, one after the other: a directory has the attributes of its own kind only.

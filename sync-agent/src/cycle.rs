@@ -1,14 +1,14 @@
 //! One run, from observing the directory to saving what was done.
 //!
 //! [`prepare`] is all that a [`dry_run`] does: it reads both sides and writes to neither, and moves no
-//! watermark. [`run`] goes on and applies the plan. [`whole`] is a cycle as the daemon and `apply` do
+//! watermark. [`run`] goes on and applies the plan. [`recorded`] is a cycle as the daemon and `apply` do
 //! it: with what it keeps of the directory, its record in the state, the quarantine and the error log.
 //! [`quiet`] is how it ends at once when nothing has changed.
 
 pub mod dry_run;
 pub mod quiet;
+pub mod recorded;
 pub mod survey;
-pub mod whole;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::watch;
@@ -17,34 +17,30 @@ use crate::{
     apply::{self, Outcome, Pace},
     clock::Clock,
     config::Config,
-    mapping,
-    mapping::Snapshot,
-    number, plan,
+    identity::{Kind, SourceId},
+    mapping::{self, Snapshot},
+    mode::Mode,
+    number,
+    observation::{self, Observation, ObservationInputs},
     plan::{
-        Held, Known, Plan, Step, Written,
-        departure::{self, Departures},
+        self, Plan, Step, Synced, SyncedObjects, TargetResource,
+        deprovisioning::{self, Deprovisionings},
         file::{Basis, PlanFile, PlanFileError},
     },
-    problem::Subject,
+    problem::{Code, Problem, Subject},
     scope,
-    source::{
-        self, Coverage, DirectoryError, Kind, SourceId,
-        observation::{self, Observation, Question},
-    },
+    source::{self, DirectoryError},
     state::{State, StateError},
-    target::{Capabilities, Depth, Reader, TargetError, profile},
+    target::{Capabilities, TargetError, TargetReader, TargetWriter, profile},
 };
 
 /// Why a run ended before its end. Nothing was written, or what was written is remembered.
 #[derive(Debug, thiserror::Error)]
 pub enum CycleError {
-    /// The directory.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// The target.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The state.
     #[error(transparent)]
     State(#[from] StateError),
     /// The plan that was to be applied.
@@ -61,23 +57,40 @@ pub enum CycleError {
     Stopped,
 }
 
-/// How much is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// What the directory says has changed, where it can say so.
-    Changes,
-    /// Everything, on both sides.
-    Everything,
+impl From<&CycleError> for Problem {
+    /// Why a run ended before its end, as the record of it.
+    fn from(error: &CycleError) -> Self {
+        let code = match error {
+            CycleError::Directory(error) => match error {
+                // strongerAuthRequired and confidentialityRequired (RFC 4511 appendix A.2).
+                DirectoryError::Bind { code: 8 | 13, .. } => Code::DirectoryRequiresTls,
+                DirectoryError::Bind { code: 51 | 52, .. } => Code::DirectoryUnavailable,
+                DirectoryError::Bind { .. } => Code::InvalidDirectoryCredentials,
+                DirectoryError::Search { .. } => Code::DirectoryIncomplete,
+                DirectoryError::Settings(_) | DirectoryError::Tls(_) => Code::ConfigurationError,
+                _ => Code::DirectoryUnavailable,
+            },
+            CycleError::Target(error) if error.status() == Some(401) => Code::InvalidTargetCredentials,
+            CycleError::Target(error) if error.may_pass() => Code::TargetUnavailable,
+            CycleError::Target(error) if error.status().is_some() => Code::TargetRefused,
+            CycleError::Target(_) => Code::TargetStrange,
+            CycleError::Plan(PlanFileError::Moved { .. }) => Code::PlanOutdated,
+            CycleError::Plan(_) | CycleError::Name(_) => Code::ConfigurationError,
+            CycleError::Fault(_) => Code::ProgramFault,
+            CycleError::State(_) | CycleError::Stopped => Code::StateError,
+        };
+        Self { code, subject: None, message: error.to_string() }
+    }
 }
 
 /// A run up to the point where it would begin to write.
 pub struct Prepared {
     /// How much was compared: a first run compares everything, whatever was asked for.
-    pub extent: Extent,
+    pub mode: Mode,
     /// What it would do.
     pub plan: Plan,
     /// What was known when the plan was made.
-    pub known: Known,
+    pub known: SyncedObjects,
     /// Of whom it was known only that something was begun; what is so was found out.
     pub doubted: Vec<Subject>,
     /// The directory as it was read.
@@ -85,17 +98,16 @@ pub struct Prepared {
     /// What the target should hold.
     pub desired: Snapshot,
     /// What became of what is no longer desired.
-    pub departures: Departures,
-    /// The target.
-    pub target: Reader,
+    pub deprovisionings: Deprovisionings,
+    pub target: TargetReader,
     /// What it can do.
     pub capabilities: Capabilities,
 }
 
 /// How a cycle goes.
-pub struct Manner<'a> {
+pub struct RunOptions<'a> {
     /// How much is compared.
-    pub extent: Extent,
+    pub mode: Mode,
     /// Whether objects in quarantine wait for their time.
     pub patient: bool,
     /// The plan to be applied exactly, where one was saved.
@@ -111,23 +123,17 @@ pub struct Manner<'a> {
 pub enum Progress {
     /// So many actions will be done.
     Planned(usize),
-    /// One is done.
     Done,
 }
 
 /// Observes, maps, looks and plans.
-pub async fn prepare(
-    config: &Config,
-    state: &State,
-    clock: &dyn Clock,
-    extent: Extent,
-) -> Result<Prepared, CycleError> {
-    let target = Reader::new(&config.target)?;
+pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock, mode: Mode) -> Result<Prepared, CycleError> {
+    let target = TargetReader::new(&config.target)?;
     let capabilities = target.capabilities().await?;
     let mut known = state.known()?;
     let doubted = doubted(state, &mut known)?;
     let nothing_known = known.is_empty();
-    let observation = observe(config, state, known.keys().chain(doubted.iter().map(|one| &one.id)), extent).await?;
+    let observation = observe(config, state, known.keys().chain(doubted.iter().map(|one| &one.id)), mode).await?;
     let selection = scope::select(&observation.population, &config.scope);
     let mut desired = mapping::map(&observation.population, selection, &config.mapping, clock.now());
     profile::fit(&mut desired, config.target.profile);
@@ -137,23 +143,20 @@ pub async fn prepare(
     let is_lost = |one: &&Subject| !known.contains_key(&one.id) && !desired.resources.contains_key(&one.id);
     let lost = doubted.iter().filter(is_lost).cloned().collect();
     recover(config, &target, &capabilities, lost, &mut known).await?;
-    let depth = match extent {
-        Extent::Changes => Depth::Needed,
-        Extent::Everything => Depth::Everything,
-    };
     // Whoever is not known is looked for at the target, which is then everybody.
-    let extent = match observation.coverage {
-        Coverage::Everything if nothing_known => Extent::Everything,
-        _ => extent,
+    let mode = match observation.mode {
+        Mode::Full if nothing_known => Mode::Full,
+        _ => mode,
     };
-    let held = target.look(&desired, &known, &capabilities, depth).await?;
+    let held = target.look(&desired, &known, &capabilities, mode).await?;
     let wanted = |id| desired.wants(id);
-    let departures = departure::departures(&known, &observation.population, &wanted, &observation.departed);
-    let outside = departures.keys().copied();
+    let deprovisionings =
+        deprovisioning::deprovisionings(&known, &observation.population, &wanted, &observation.verdicts);
+    let outside = deprovisionings.keys().copied();
     desired.outside = mapping::names(&observation.population, outside, &config.mapping, clock.now());
-    let mut plan = plan::make(plan::Question {
+    let mut plan = plan::make(plan::PlanInputs {
         desired: &desired,
-        departures: &departures,
+        deprovisionings: &deprovisionings,
         known: &known,
         held: &held,
         safety: &config.safety,
@@ -162,29 +165,29 @@ pub async fn prepare(
         now: clock.now(),
     });
     plan.problems.extend(observation.problems.iter().cloned());
-    Ok(Prepared { extent, plan, known, doubted, observation, desired, departures, target, capabilities })
+    Ok(Prepared { mode, plan, known, doubted, observation, desired, deprovisionings, target, capabilities })
 }
 
 /// What a run that was killed had begun, and may have done. What is known of these is looked at as if
 /// it had been written only in part.
-fn doubted(state: &State, known: &mut Known) -> Result<Vec<Subject>, StateError> {
-    let begun = state.begun()?;
-    for subject in &begun {
+fn doubted(state: &State, known: &mut SyncedObjects) -> Result<Vec<Subject>, StateError> {
+    let intents = state.intents()?;
+    for subject in &intents {
         if let Some(written) = known.get_mut(&subject.id) {
             written.digest = None;
         }
     }
-    Ok(begun)
+    Ok(intents)
 }
 
 /// Objects whose creation nobody remembers, and which the directory no longer wants: if they are at the
-/// target they are ours. Those that it wants are found by [`Reader::look`].
+/// target they are ours. Those that it wants are found by [`TargetReader::look`].
 async fn recover(
     config: &Config,
-    target: &Reader,
+    target: &TargetReader,
     capabilities: &Capabilities,
     lost: Vec<Subject>,
-    known: &mut Known,
+    known: &mut SyncedObjects,
 ) -> Result<(), CycleError> {
     let found = stream::iter(lost).map(|subject| async move {
         let held = target.find(subject.kind, "externalId", &subject.id.to_string(), capabilities).await?;
@@ -194,7 +197,7 @@ async fn recover(
     while let Some((Subject { id, kind, name }, held)) = found.try_next().await? {
         if let Some(held) = held {
             let members = Vec::new();
-            known.insert(id, Written { resource: held.resource, kind, name, digest: None, left: None, members });
+            known.insert(id, Synced { resource: held.resource, kind, name, digest: None, left: None, members });
         }
     }
     Ok(())
@@ -205,42 +208,42 @@ async fn observe(
     config: &Config,
     state: &State,
     known: impl Iterator<Item = &SourceId>,
-    extent: Extent,
+    mode: Mode,
 ) -> Result<Observation, CycleError> {
-    let mut directory = source::open_all(config).await?;
+    let mut directory = source::open_all(config.sources(), config.attributes()).await?;
     tracing::info!(server = directory.server(), "reading the directory");
     let known = known.copied().collect();
-    let question = Question {
+    let inputs = ObservationInputs {
         canaries: &config.canaries(),
         known: &known,
-        everything: extent == Extent::Everything,
+        everything: mode == Mode::Full,
         referring: &config.mapping.referring(),
         names: &config.scope.names(),
     };
-    let observation = observation::observe(&mut *directory, state.kept()?, &question).await?;
+    let observation = observation::observe(&mut *directory, state.kept()?, &inputs).await?;
     tracing::info!(entries = observation.population.len(), "the directory was read");
     Ok(observation)
 }
 
 /// What a prepared plan was made from, for a plan file: looks at every resource that it touches.
 pub async fn basis(config: &Config, prepared: &Prepared) -> Result<Basis, CycleError> {
-    let Prepared { plan, known, desired, departures, target, .. } = prepared;
+    let Prepared { plan, known, desired, deprovisionings, target, .. } = prepared;
     let touched = plan::file::touched(plan, known);
-    let held: Vec<Option<Held>> = stream::iter(touched)
+    let held: Vec<Option<TargetResource>> = stream::iter(touched)
         .map(|(kind, resource)| async move { target.retrieve(kind, &resource).await })
         .buffered(config.target.concurrency.max(1))
         .try_collect()
         .await?;
-    Ok(Basis::new(desired, departures, known, &config.target.url, plan, &held))
+    Ok(Basis::new(desired, deprovisionings, known, &config.target.url, plan, &held))
 }
 
-fn pace(config: &Config, clock: &dyn Clock, manner: &Manner<'_>) -> Pace {
+fn pace(config: &Config, clock: &dyn Clock, options: &RunOptions<'_>) -> Pace {
     Pace {
         concurrency: config.target.concurrency,
         now: clock.now(),
         members_per_request: config.target.members_per_request,
-        waits_for: manner.patient.then(|| clock.now()),
-        stop: manner.stop.clone(),
+        waits_for: options.patient.then(|| clock.now()),
+        stop: options.stop.clone(),
     }
 }
 
@@ -250,10 +253,10 @@ pub async fn run(
     state: &State,
     prepared: &mut Prepared,
     clock: &dyn Clock,
-    manner: &Manner<'_>,
+    options: &RunOptions<'_>,
 ) -> Result<Outcome, CycleError> {
-    let pace = pace(config, clock, manner);
-    let writer = prepared.target.writer(prepared.capabilities.clone());
+    let pace = pace(config, clock, options);
+    let writer = TargetWriter::new(&prepared.target, prepared.capabilities.clone());
     for Subject { id, .. } in &prepared.doubted {
         if let Some(written) = prepared.known.get(id) {
             state.write(*id, written)?;
@@ -261,15 +264,15 @@ pub async fn run(
     }
     // Whoever is wanted and still unknown is created or adopted by this plan, or by another.
     let settled = |id: &SourceId| prepared.known.contains_key(id) || !prepared.desired.resources.contains_key(id);
-    state.clear_up(prepared.doubted.iter().map(|subject| subject.id).filter(settled))?;
+    state.forget_intents(prepared.doubted.iter().map(|subject| subject.id).filter(settled))?;
     let new =
         prepared.plan.actions.iter().filter(|action| matches!(action.step, Step::Create { .. } | Step::Adopt { .. }));
     let place = |id| Some((id, &prepared.observation.population.get(id)?.entry.dn));
     state.note_places(new.filter_map(|action| place(action.subject.id)))?;
     // The plan has what is to be sent; writing takes long, and needs no second copy of everything.
     prepared.desired = Snapshot::default();
-    (manner.progress)(Progress::Planned(prepared.plan.actions.len()));
-    let progress = || (manner.progress)(Progress::Done);
+    (options.progress)(Progress::Planned(prepared.plan.actions.len()));
+    let progress = || (options.progress)(Progress::Done);
     let mut outcome = apply::apply(&prepared.plan, &writer, state, &mut prepared.known, pace, &progress).await?;
     outcome.problems.splice(0..0, prepared.plan.problems.iter().cloned());
     Ok(outcome)
@@ -285,7 +288,7 @@ pub async fn one(
 ) -> Result<String, CycleError> {
     // What it writes may be a part of something.
     state.set_quiet(None)?;
-    let mut prepared = prepare(config, state, clock, Extent::Changes).await?;
+    let mut prepared = prepare(config, state, clock, Mode::Incremental).await?;
     let selector = scope::Selector::parse(name).map_err(CycleError::Name)?;
     let found = prepared
         .observation
@@ -300,8 +303,8 @@ pub async fn one(
     };
     let is_wanted = prepared.desired.resources.contains_key(&id);
     prepared.plan = prepared.plan.only(id);
-    let manner = Manner { extent: Extent::Changes, patient: false, exactly: None, stop, progress: &|_| {} };
-    let outcome = run(config, state, &mut prepared, clock, &manner).await?;
+    let options = RunOptions { mode: Mode::Incremental, patient: false, exactly: None, stop, progress: &|_| {} };
+    let outcome = run(config, state, &mut prepared, clock, &options).await?;
     let actions = prepared.plan.actions.iter().map(ToString::to_string);
     let problems = outcome.problems.iter().map(|problem| format!("! {problem}"));
     let mut told: Vec<String> = actions.chain(problems).collect();

@@ -1,18 +1,17 @@
 //! The daemon: cycle by cycle, until it is told to stop.
 //!
-//! One task runs cycles, one after the other: when one is due, and when [`bell`] says that something
-//! changed. Beside it stand [`control`], a local socket on which
-//! the program's own commands ask, and [`listen`], HTTP for health and metrics. They never touch the
+//! One task runs cycles, one after the other: when one is due, and when [`notifier`] says that something
+//! changed. Beside it are [`control`], a local socket on which the program's own commands ask, and [`listen`], HTTP for health and metrics. They never touch the
 //! directory or the target: they read the state, change the pause, or hand the first task a [`Job`].
 //!
-//! SIGTERM and SIGINT end it in good order: what was begun is finished and remembered, nothing more
-//! is begun. SIGHUP reads the configuration again, and so do the commands that change it; one that cannot
+//! SIGTERM and SIGINT end it in good order: requests that are under way are finished and remembered, and
+//! no new one is sent. SIGHUP reads the configuration again, and so do the commands that change it; one that cannot
 //! be read changes nothing.
 
-pub mod bell;
 pub mod control;
 pub mod listen;
 pub mod metrics;
+pub mod notifier;
 pub mod schedule;
 
 use std::{
@@ -32,49 +31,38 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     cycle::{
-        self, Extent, Manner, Progress,
+        self, Progress, RunOptions,
         dry_run::{DryRun, Planned, dry_run},
-        whole::{self, Completed},
+        recorded::{self, RecordedCycle},
     },
     explain,
-    plan::departure,
+    mode::Mode,
+    plan::deprovisioning,
     state::{Pause, State, StateError},
+    status::Live,
 };
 
-use bell::Bell;
 use metrics::Metrics;
+use notifier::Notifier;
 
 /// Where what came of a job goes, or in words why nothing did.
-pub type Answer<T = String> = oneshot::Sender<Result<T, String>>;
+pub type Reply<T = String> = oneshot::Sender<Result<T, String>>;
 
 /// What somebody asks the daemon to do between two cycles.
 pub enum Job {
     /// A cycle now.
-    Run(Extent, Answer),
+    Run(Mode, Reply),
     /// One object now.
-    One(String, Answer),
+    One(String, Reply),
     /// Why somebody is at the target or is not, in words or as JSON. Writes nothing.
-    Explain(String, bool, Answer),
+    Explain(String, bool, Reply),
     /// What a run would do. Writes nothing.
-    Plan(DryRun, Answer<Planned>),
-}
-
-/// What is going on, for whoever asks.
-#[derive(Debug, Clone, Default)]
-pub struct Live {
-    /// Since when the present cycle runs.
-    pub running_since: Option<Timestamp>,
-    /// Actions done, and all of them, of the present cycle.
-    pub progress: (usize, usize),
-    /// When the next cycle begins.
-    pub next_run: Option<Timestamp>,
+    Plan(DryRun, Reply<Planned>),
 }
 
 /// What the tasks share.
 pub struct Shared {
-    /// The state.
     pub state: State,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub metrics: Metrics,
@@ -111,7 +99,7 @@ impl Shared {
     }
 
     /// Hands the cycles' task a job, and waits for what came of it. `None` when the daemon is stopping.
-    pub async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Option<Result<T, String>> {
+    pub async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Option<Result<T, String>> {
         let (answer, answered) = oneshot::channel();
         self.jobs.send(job(answer)).await.ok()?;
         answered.await.ok()
@@ -171,7 +159,7 @@ pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
     };
     tracing::info!(socket = %config.socket.display(), "ready");
     let changed = shared.config.subscribe();
-    let mut daemon = Daemon { shared, signals, asked, changed, stop, bell: Bell::default(), outlasted: None };
+    let mut daemon = Daemon { shared, signals, asked, changed, stop, notifier: Notifier::default(), outlasted: None };
     let result = daemon.cycles().await;
     daemon.stop.send_replace(true);
     control.await?;
@@ -202,7 +190,7 @@ struct Daemon {
     asked: mpsc::Receiver<Job>,
     changed: watch::Receiver<Arc<Config>>,
     stop: watch::Sender<bool>,
-    bell: Bell,
+    notifier: Notifier,
     /// When a pause that outlasts the time of grace is next acted upon.
     outlasted: Option<Timestamp>,
 }
@@ -230,9 +218,9 @@ impl Daemon {
                         self.due().await?;
                     }
                 }
-                () = self.bell.rung(&config, watermark.as_ref()) => {
+                () = self.notifier.changed(&config, watermark.as_ref()) => {
                     if self.shared.state.pause()?.is_none() {
-                        self.cycle(Extent::Changes).await?;
+                        self.cycle(Mode::Incremental).await?;
                     }
                 }
             }
@@ -244,17 +232,26 @@ impl Daemon {
     /// is acted upon, as it was announced.
     async fn paused(&mut self, config: &Config, pause: &Pause) -> anyhow::Result<()> {
         let now = self.shared.clock.now();
-        if now >= departure::end_of_pause(pause.since, &config.safety) && self.outlasted.is_none_or(|next| now >= next)
+        if now >= deprovisioning::end_of_pause(pause.since, &config.safety)
+            && self.outlasted.is_none_or(|next| now >= next)
         {
             self.outlasted = Some(schedule::plus(now, config.schedule.interval));
-            let manner = Manner {
-                extent: Extent::Changes,
+            let options = RunOptions {
+                mode: Mode::Incremental,
                 patient: true,
                 exactly: None,
                 stop: self.stop.subscribe(),
                 progress: &|_| {},
             };
-            match whole::outlast(config, &self.shared.state, self.shared.clock.as_ref(), pause, &manner).await {
+            match recorded::deactivate_after_pause(
+                config,
+                &self.shared.state,
+                self.shared.clock.as_ref(),
+                pause,
+                &options,
+            )
+            .await
+            {
                 Ok(0) => {}
                 Ok(writes) => {
                     tracing::warn!(writes, "the pause is longer than the time of grace; users were deactivated");
@@ -276,7 +273,7 @@ impl Daemon {
     fn obey(&self, told: &Told) {
         match told {
             Told::Stop => {
-                tracing::info!("told to stop");
+                tracing::info!("stopping: a signal was received");
                 self.stop.send_replace(true);
             }
             // What came of it is in the log.
@@ -288,12 +285,12 @@ impl Daemon {
     async fn due(&mut self) -> Result<(), StateError> {
         let shared = &self.shared;
         let full = schedule::is_full_due(shared.config().schedule, shared.state.last_full()?, shared.clock.now());
-        self.cycle(if full { Extent::Everything } else { Extent::Changes }).await?;
+        self.cycle(if full { Mode::Full } else { Mode::Incremental }).await?;
         Ok(())
     }
 
     /// A cycle, during which signals are obeyed.
-    async fn cycle(&mut self, extent: Extent) -> Result<Completed, StateError> {
+    async fn cycle(&mut self, mode: Mode) -> Result<RecordedCycle, StateError> {
         let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
         let progress = |progress| {
             let mut live = shared.live();
@@ -302,9 +299,10 @@ impl Daemon {
                 Progress::Done => live.progress.0 += 1,
             }
         };
-        let manner = Manner { extent, patient: true, exactly: None, stop: self.stop.subscribe(), progress: &progress };
+        let options =
+            RunOptions { mode, patient: true, exactly: None, stop: self.stop.subscribe(), progress: &progress };
         shared.live().running_since = Some(shared.clock.now());
-        let cycle = whole::complete(&config, &shared.state, shared.clock.as_ref(), &manner);
+        let cycle = recorded::run_cycle(&config, &shared.state, shared.clock.as_ref(), &options);
         tokio::pin!(cycle);
         let completed = loop {
             tokio::select! {
@@ -334,8 +332,8 @@ impl Daemon {
     async fn job(&mut self, job: Job) -> Result<(), StateError> {
         // Whoever asked may have gone; the work is done all the same.
         match job {
-            Job::Run(extent, answer) => {
-                let record = self.cycle(extent).await?.record;
+            Job::Run(mode, answer) => {
+                let record = self.cycle(mode).await?.record;
                 let told = record.to_string();
                 let _ = answer.send(if record.failure.is_none() { Ok(told) } else { Err(told) });
             }

@@ -28,7 +28,6 @@ const ESCAPE: char = '\u{1d}';
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a distinguished name: {reason}")]
 pub struct DnError {
-    /// The text.
     pub text: String,
     /// What is wrong with it.
     pub reason: &'static str,

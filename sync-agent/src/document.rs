@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 /// The attributes of a resource. Cheap to clone. A plan file has it as an object, laid out for people like
 /// all around it, which is why writing it takes it apart once more.
@@ -56,5 +57,22 @@ impl Serialize for Document {
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Map::deserialize(deserializer).map(|attributes| Self::new(&attributes))
+    }
+}
+
+/// Digest of a document: what was last written is compared without being kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(pub String);
+
+impl Digest {
+    /// Of what was hashed: the first half of it, in hexadecimal.
+    pub fn of(hasher: Sha256) -> Self {
+        Self(hex::encode(hasher.finalize().get(..16).unwrap_or_default()))
+    }
+
+    /// Of a document that was written only in part: no document has it, so the next run looks again.
+    pub const fn unfinished() -> Self {
+        Self(String::new())
     }
 }

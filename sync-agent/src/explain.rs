@@ -12,13 +12,14 @@ use serde_json::Value;
 use crate::{
     clock::Clock,
     config::Config,
-    cycle::{self, Extent, Prepared},
+    cycle::{self, Prepared},
+    identity::{Kind, SourceId},
     mapping::{self, Mapping, Rule, expression::Given},
-    plan::{Action, Held, Known, Plan, Written},
+    mode::Mode,
+    plan::{Action, Plan, Synced, SyncedObjects, TargetResource},
     population::{Observed, Population},
     problem::{Problem, Subject},
     scope::{self, Scope, Selection, Selector, Via, graph::Graph},
-    source::{Kind, SourceId},
     state::State,
 };
 
@@ -36,7 +37,7 @@ pub struct Explanation {
     /// Members of a group that are neither a user nor a group that can be read, as the directory writes them.
     pub nobodies: Vec<String>,
     /// What the agent remembers to have written.
-    pub written: Option<Written>,
+    pub written: Option<Synced>,
     /// What the target holds, where that was looked at.
     pub target: Option<Value>,
     /// What the next run would do.
@@ -66,7 +67,7 @@ pub struct Facts<'a> {
     /// The directory.
     pub population: &'a Population,
     /// What was written.
-    pub known: &'a Known,
+    pub known: &'a SyncedObjects,
     /// What the next run would do.
     pub plan: &'a Plan,
     /// The time.
@@ -81,7 +82,7 @@ pub fn find<'a>(population: &'a Population, name: &str) -> Result<Vec<&'a Observ
 
 /// Reads both sides, writes nothing, and explains whoever the name means.
 pub async fn look(config: &Config, state: &State, clock: &dyn Clock, name: &str) -> anyhow::Result<Vec<Explanation>> {
-    let prepared = cycle::prepare(config, state, clock, Extent::Changes).await?;
+    let prepared = cycle::prepare(config, state, clock, Mode::Incremental).await?;
     let Prepared { observation, known, plan, target, .. } = &prepared;
     let found = find(&observation.population, name).map_err(anyhow::Error::msg)?;
     if found.is_empty() {
@@ -111,7 +112,7 @@ pub fn told(explanations: &[Explanation], json: bool) -> anyhow::Result<String> 
 }
 
 /// Explains one object. `held` is its resource, where there is one.
-pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&Held>) -> Explanation {
+pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&TargetResource>) -> Explanation {
     let entry = &observed.entry;
     let Facts { config, population, known, plan, now } = facts;
     let selection = scope::select(population, &config.scope);

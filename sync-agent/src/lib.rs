@@ -5,7 +5,8 @@
 //! ```text
 //! observe ──▶ scope ──▶ map ──▶ look ──▶ plan ──▶ apply ──▶ save
 //! source      scope     mapping  target   plan     apply     state
-//! Population  Selection Snapshot Holdings Plan     Outcome   Written
+//! Population  Selection Snapshot Target-  Plan     Outcome   Synced
+//!                                Resources
 //! ```
 //!
 //! - [`source`] reads a directory. It yields a [`population::Population`] only when every search
@@ -21,28 +22,79 @@
 //! - [`daemon`] runs cycles on a schedule and answers who asks; [`status`] is how it stands.
 //!
 //! Invariants: nothing but [`source`] speaks LDAP; nothing but [`target`] speaks HTTP; nothing but
-//! [`apply`] writes to the target; identity is a [`source::SourceId`] and never a name or a DN; what
+//! [`apply`] writes to the target; identity is a [`identity::SourceId`] and never a name or a DN; what
 //! is not seen is not gone unless a [`source::Proof`] says so.
+//!
+//! The modules are private: what the program, the tests and the fuzz targets use is named here, so that the compiler sees what
+//! nobody uses.
 
-pub mod apply;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod cycle;
-pub mod daemon;
-pub mod dn;
-pub mod document;
-pub mod explain;
-pub mod mapping;
+#![allow(missing_docs, reason = "nobody but the program and its tests uses this library")]
+
+mod apply;
+mod cli;
+mod clock;
+mod config;
+mod cycle;
+mod daemon;
+mod dn;
+mod document;
+mod explain;
+mod identity;
+mod mapping;
+mod mode;
 mod number;
-pub mod plan;
-pub mod population;
-pub mod problem;
+mod observation;
+mod plan;
+mod population;
+mod problem;
+#[cfg(test)]
 mod reference;
-pub mod scope;
-pub mod source;
+mod scope;
+mod secret;
+mod sid;
+mod source;
 mod spaces;
-pub mod state;
-pub mod status;
-pub mod target;
-pub mod terminal;
+mod state;
+mod status;
+mod target;
+mod terminal;
+mod tls;
+
+pub use cli::main;
+pub use config::Config;
+pub use dn::Dn;
+pub use document::{Digest, Document};
+pub use explain::{Facts, explain as explain_object, find};
+pub use identity::{Kind, SourceId};
+pub use mapping::{Snapshot, map, names as mapped_names};
+pub use mode::Mode;
+pub use observation::{Kept, Observation, ObservationInputs, observe};
+pub use plan::{
+    Action, Plan, PlanInputs, ResourceId, Step, Synced, SyncedObjects, TargetResource, TargetResources,
+    deprovisioning::{Deprovisionings, deprovisionings, of_pause},
+    drift::between as drift,
+    held_back::{HeldBack, LossCount},
+    limits::Lost,
+    make as make_plan,
+};
+pub use population::{Finished, Population, PopulationBuilder};
+pub use problem::Code;
+pub use scope::select;
+pub use source::{
+    Change, Directory, DirectoryError, Key, Mark, Watermark,
+    absence::Verdict,
+    ber,
+    ldif::Ldif,
+    open as open_source,
+    reader::{
+        LdapReader,
+        changes::{
+            syncrepl::{SyncInfo, SyncState},
+            usn::mark as usn_mark,
+        },
+    },
+    rights::examine as examine_rights,
+    settings::{Bind, Flavour},
+    watch::Watch,
+};
+pub use state::State;

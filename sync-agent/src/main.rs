@@ -1,7 +1,7 @@
-//! The program `sync-agent`. Everything is in the library; see [`sync_agent::cli`].
+//! The program `sync-agent`. Everything is in the library; see [`sync_agent::main`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sync_agent::cli::main()
+    sync_agent::main()
 }

@@ -2,10 +2,10 @@
 //!
 //! Pure: a population, a selection and a [`Mapping`] go in, a [`Snapshot`] comes out. A mapping is a
 //! list of rules, each an [`expression::Expression`] over attributes of the entry and a
-//! [`slot::Slot`] of the resource that takes its value. [`active`] reads the many ways in which
+//! [`slot::Slot`] of the resource that takes its value. [`account`] reads the many ways in which
 //! directories say that an account may not be used.
 
-pub mod active;
+pub mod account;
 pub mod defaults;
 pub mod expression;
 pub mod slot;
@@ -18,15 +18,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     dn::Dn,
-    document::Document,
-    plan::Digest,
+    document::{Digest, Document},
+    identity::{Kind, SourceId},
     population::{Observed, Population},
     problem::{Code, Problem, Subject},
     scope::Selection,
-    source::{Entry, Kind, SourceId, changes::hexadecimal},
+    source::Entry,
     spaces::insignificant_removed,
 };
 
+use account::AccountRules;
 use expression::{Expression, Given};
 use slot::Slot;
 
@@ -50,7 +51,7 @@ pub struct Mapping {
     /// groups itself, or no directory has a domain to tell them apart.
     pub apart: Option<Vec<Rule>>,
     /// What makes an account inactive, besides what always does.
-    pub account: active::Rules,
+    pub account: AccountRules,
 }
 
 impl Mapping {
@@ -124,15 +125,13 @@ impl Desired {
             hasher.update(path);
             hasher.update(id.as_bytes());
         }
-        let digest = hasher.finalize();
-        Digest(hexadecimal(digest.get(..16).unwrap_or_default()))
+        Digest::of(hasher)
     }
 }
 
 /// Everything that the target should hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
-    /// The resources, by source.
     pub resources: BTreeMap<SourceId, Desired>,
     /// The attributes of each kind that the documents may have, by the names of the whole ones.
     pub attributes: BTreeMap<Kind, HashSet<String>>,

@@ -1,24 +1,28 @@
 //! What a run would do, as a value: made without a connection, shown, saved, approved, applied.
 //!
-//! [`make`] compares what the target should hold ([`Snapshot`]), what the agent wrote last
-//! ([`Known`]) and what the target holds of it ([`Holdings`]). Its types have no way to write. A
-//! [`Plan`] holds each write with its reason and the old value.
+//! [`make`] compares what the target should hold ([`Snapshot`]), what the agent wrote last ([`SyncedObjects`]) and
+//! what the target holds of it ([`TargetResources`]). Its types have no way to write. A [`Plan`] holds each write
+//! with its reason and the old value.
 //!
-//! [`object`] plans one object that is desired, [`names`] who must give up a name before, and
-//! [`departure`] what becomes of one that is no longer desired; [`difference`] compares documents;
-//! [`safety`] holds back what goes beyond the limits, and [`dependents`] what waits with it; [`show`] is the dry run in words, and [`file`](mod@file)
-//! the plan to be applied later. [`drift`] counts what incremental runs have missed.
+//! - [`object`] plans one object that is desired, [`names`] who must give up a name before, [`deprovisioning`] what
+//!   becomes of one that is no longer desired. [`difference`] compares documents.
+//! - [`safety`] holds back what goes beyond the [`limits`]; [`dependents`] waits with it; [`held_back`] is what a
+//!   person then decides about.
+//! - [`show`] is the dry run in words, [`file`](mod@file) the plan to be applied later. [`drift`] counts what
+//!   incremental runs have missed.
 
-pub mod departure;
 pub mod dependents;
+pub mod deprovisioning;
 pub mod difference;
 pub mod drift;
 pub mod file;
-pub mod holdings;
+pub mod held_back;
+pub mod limits;
 pub mod names;
 pub mod object;
 pub mod safety;
 pub mod show;
+pub mod target_resources;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -27,17 +31,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use difference::AttributeChange;
-pub use holdings::{AdoptedBy, Held, Holdings};
+pub use target_resources::{AdoptedBy, TargetResource, TargetResources};
 
 use crate::{
-    document::Document,
+    document::{Digest, Document},
+    identity::{Kind, SourceId},
     mapping::Snapshot,
     problem::{Problem, Subject},
-    source::{Kind, Proof, SourceId},
+    source::Proof,
 };
 
-use departure::{Departures, Left, Upcoming};
-use safety::{HeldBack, Lost, Safety};
+use deprovisioning::{Deprovisionings, Left, Upcoming};
+use held_back::HeldBack;
+use limits::{Lost, Safety};
 
 /// The `id` of a resource at the target, which gave it. Shared: a user in a thousand groups has one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,22 +56,9 @@ impl fmt::Display for ResourceId {
     }
 }
 
-/// Digest of a document: what was last written is compared without being kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(pub String);
-
-impl Digest {
-    /// Of a document that was written only in part: no document has it, so the next run looks again.
-    pub const fn unfinished() -> Self {
-        Self(String::new())
-    }
-}
-
 /// What the agent wrote last for one source object. An object without one was never ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
-    /// Its resource.
+pub struct Synced {
     pub resource: ResourceId,
     /// What it is.
     pub kind: Kind,
@@ -82,7 +75,7 @@ pub struct Written {
 }
 
 /// Everything that the agent made or adopted.
-pub type Known = BTreeMap<SourceId, Written>;
+pub type SyncedObjects = BTreeMap<SourceId, Synced>;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,14 +102,12 @@ impl Action {
 pub enum Step {
     /// A new resource.
     Create {
-        /// Its document.
         document: Document,
         /// The digest to remember.
         digest: Digest,
     },
     /// An existing resource becomes ours. Writes nothing; what differs follows as a `Modify`.
     Adopt {
-        /// The resource.
         resource: ResourceId,
         /// How it was recognised.
         by: AdoptedBy,
@@ -196,7 +187,6 @@ impl Step {
 /// An attribute whose value is the resource of another object (RFC 7643 §4.3, `manager`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
-    /// Its path.
     pub path: String,
     /// Whose resource it is.
     pub to: SourceId,
@@ -298,15 +288,15 @@ impl Plan {
 
 /// What a plan is made from.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct PlanInputs<'a> {
     /// What the target should hold.
     pub desired: &'a Snapshot,
     /// What became of what was written and is not desired.
-    pub departures: &'a Departures,
+    pub deprovisionings: &'a Deprovisionings,
     /// What was written last.
-    pub known: &'a Known,
+    pub known: &'a SyncedObjects,
     /// What the target holds.
-    pub held: &'a Holdings,
+    pub held: &'a TargetResources,
     /// Times of grace, and limits.
     pub safety: &'a Safety,
     /// What a person has approved.
@@ -318,18 +308,18 @@ pub struct Question<'a> {
 }
 
 /// Compares, and says what to do. Pure.
-pub fn make(question: Question<'_>) -> Plan {
-    let mut plan = Plan { problems: question.desired.problems.clone(), ..Plan::default() };
-    let names = names::settle(question, &mut plan);
-    object::plan_all(question, &names, &mut plan);
-    departure::plan_all(question, &mut plan);
+pub fn make(inputs: PlanInputs<'_>) -> Plan {
+    let mut plan = Plan { problems: inputs.desired.problems.clone(), ..Plan::default() };
+    let names = names::settle(inputs, &mut plan);
+    object::plan_all(inputs, &names, &mut plan);
+    deprovisioning::plan_all(inputs, &mut plan);
     plan.actions.sort_by_key(order);
-    safety::limit(question, &mut plan);
-    plan.names = names_of_members(&plan, question);
+    safety::limit(inputs, &mut plan);
+    plan.names = names_of_members(&plan, inputs);
     plan
 }
 
-fn names_of_members(plan: &Plan, question: Question<'_>) -> BTreeMap<SourceId, String> {
+fn names_of_members(plan: &Plan, inputs: PlanInputs<'_>) -> BTreeMap<SourceId, String> {
     let held_back = plan.held_back.iter().flat_map(|held| &held.actions);
     let members = plan.actions.iter().chain(held_back).filter_map(|action| match &action.step {
         Step::Join { members } | Step::Leave { members } => Some(members),
@@ -338,8 +328,8 @@ fn names_of_members(plan: &Plan, question: Question<'_>) -> BTreeMap<SourceId, S
     let mut names = BTreeMap::new();
     for id in members.flatten() {
         let name = || {
-            let desired = question.desired.resources.get(id).map(|desired| &desired.subject.name);
-            desired.or_else(|| question.known.get(id).map(|written| &written.name)).cloned()
+            let desired = inputs.desired.resources.get(id).map(|desired| &desired.subject.name);
+            desired.or_else(|| inputs.known.get(id).map(|written| &written.name)).cloned()
         };
         if !names.contains_key(id) {
             names.extend(name().map(|name| (*id, name)));
@@ -348,7 +338,7 @@ fn names_of_members(plan: &Plan, question: Question<'_>) -> BTreeMap<SourceId, S
     names
 }
 
-/// The place of an action in the order of writes. Names are free before they are taken; users are
+/// The place of an action in the order of writes. NameConflicts are free before they are taken; users are
 /// there before they are referred to and before they join; everybody joins before anybody leaves;
 /// and what goes, goes last: at no moment has anyone fewer groups than both before and after.
 pub const fn order(action: &Action) -> (u8, Kind) {

@@ -1,6 +1,6 @@
 //! The directory as it was last read: every user and group, each group with its direct members.
 //!
-//! A population is built by an [`Intake`] while a reading runs and is there only when the reading is
+//! A population is built by an [`PopulationBuilder`] while a reading runs and is there only when the reading is
 //! finished. Members are resolved to identities once, at the end of the reading: from then on a
 //! renamed member needs no change of its groups, and a deleted one has left them all, although a
 //! directory reports neither on the group. So it is with whomever a person refers to, as `manager`
@@ -16,12 +16,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     dn::Dn,
-    problem::log,
-    source::{Change, Coverage, Entry, HeldAs, Kind, PassedOver, Proof, SourceId},
+    identity::{Kind, SourceId},
+    mode::Mode,
+    sid,
+    source::{Change, Entry, HeldAs, PassedOver, Proof},
     spaces::insignificant_removed,
 };
 
 use names::{Meaning, Names};
+
 pub use unresolved::Unresolved;
 
 /// An entry of the population.
@@ -47,7 +50,6 @@ pub struct Observed {
 /// A member that may be one of several people: nobody can say which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ambiguous {
-    /// The login.
     pub login: String,
     /// Who has it, sorted.
     pub people: Vec<SourceId>,
@@ -159,7 +161,7 @@ impl Population {
 
 /// How a group of another domain holds an entry, where it can.
 fn sid(entry: &Entry) -> Option<HeldAs> {
-    log::sid(entry.attributes().bytes("objectSid").first()?).map(HeldAs::Sid)
+    sid::to_text(entry.attributes().bytes("objectSid").first()?).map(HeldAs::Sid)
 }
 
 /// What the end of a reading shows.
@@ -177,7 +179,7 @@ pub struct Finished {
 
 /// Takes the changes of a reading.
 #[derive(Debug, Default)]
-pub struct Intake {
+pub struct PopulationBuilder {
     before: Population,
     upserts: BTreeMap<SourceId, Taken>,
     present: HashSet<SourceId>,
@@ -199,7 +201,7 @@ struct Taken {
     outside: bool,
 }
 
-impl Intake {
+impl PopulationBuilder {
     /// For a reading that continues from `before`; empty for the first.
     pub fn new(before: Population) -> Self {
         Self { before, ..Self::default() }
@@ -308,12 +310,12 @@ impl Intake {
 
     /// Entries of the population before that are no longer seen. Whether they are gone is for
     /// [`crate::source::absence`] to prove.
-    pub fn missing(&self, coverage: Coverage) -> BTreeSet<SourceId> {
+    pub fn missing(&self, coverage: Mode) -> BTreeSet<SourceId> {
         let lost = |observed: &&Observed| {
             let id = observed.entry.id;
             let accounted =
                 self.present.contains(&id) || self.upserts.contains_key(&id) || self.deleted.contains_key(&id);
-            let looked_for = coverage == Coverage::Everything && !observed.outside
+            let looked_for = coverage == Mode::Full && !observed.outside
                 || self.missing.contains(&id)
                 || self.swept.iter().any(|(kind, base)| {
                     !observed.outside && *kind == observed.entry.kind && observed.entry.dn.is_within(base)
@@ -329,8 +331,8 @@ impl Intake {
     }
 
     /// Whether this entry will be in the population.
-    pub fn holds(&self, id: SourceId, missing: &BTreeSet<SourceId>, coverage: Coverage) -> bool {
-        let kept = |observed: &Observed| !missing.contains(&id) && (coverage == Coverage::Changes || !observed.outside);
+    pub fn holds(&self, id: SourceId, missing: &BTreeSet<SourceId>, coverage: Mode) -> bool {
+        let kept = |observed: &Observed| !missing.contains(&id) && (coverage == Mode::Incremental || !observed.outside);
         self.upserts.contains_key(&id)
             || !self.deleted.contains_key(&id) && (self.present.contains(&id) || self.before.get(id).is_some_and(kept))
     }
@@ -362,7 +364,7 @@ impl Intake {
     }
 
     /// Names of members that lead to nobody who will be in the population.
-    pub fn unresolved(&self, coverage: Coverage) -> Vec<Dn> {
+    pub fn unresolved(&self, coverage: Mode) -> Vec<Dn> {
         if self.names.is_empty() {
             return Vec::new();
         }
@@ -375,10 +377,10 @@ impl Intake {
         self.names.unknown(&known, &logins)
     }
 
-    /// The population after the reading. Call it only with the [`Coverage`] of a finished one, and
+    /// The population after the reading. Call it only with the [`Mode`] of a finished one, and
     /// when those of [`Self::missing`] that may still be there were taken as [`Change::Present`].
-    pub fn finish(mut self, coverage: Coverage) -> Finished {
-        if coverage == Coverage::Changes && self.is_empty() {
+    pub fn finish(mut self, coverage: Mode) -> Finished {
+        if coverage == Mode::Incremental && self.is_empty() {
             let (deleted, changed, matters) = Default::default();
             return Finished { population: self.before, deleted, changed, matters };
         }
@@ -389,7 +391,7 @@ impl Intake {
         let mut replaced = BTreeMap::new();
         for (id, observed) in before {
             let gone = missing.contains(&id) || self.deleted.contains_key(&id) && !self.upserts.contains_key(&id);
-            let again = self.upserts.contains_key(&id) || observed.outside && coverage == Coverage::Everything;
+            let again = self.upserts.contains_key(&id) || observed.outside && coverage == Mode::Full;
             if again {
                 replaced.insert(id, observed);
             } else if gone {

@@ -7,14 +7,12 @@
 
 pub mod log;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cycle::CycleError,
-    plan::file::PlanFileError,
-    source::{DirectoryError, Kind, SourceId},
+    identity::{Kind, SourceId},
     terminal::printable,
 };
 
@@ -39,7 +37,6 @@ impl fmt::Display for Subject {
 /// What a code is about.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
-    /// The code.
     pub code: Code,
     /// Its text, which is part of the interface.
     pub name: &'static str,
@@ -188,34 +185,11 @@ impl fmt::Display for Problem {
     }
 }
 
-impl From<&CycleError> for Problem {
-    /// Why a run ended before its end, as the record of it.
-    fn from(error: &CycleError) -> Self {
-        let code = match error {
-            CycleError::Directory(error) => match error {
-                // strongerAuthRequired and confidentialityRequired (RFC 4511 appendix A.2).
-                DirectoryError::Bind { code: 8 | 13, .. } => Code::DirectoryRequiresTls,
-                DirectoryError::Bind { code: 51 | 52, .. } => Code::DirectoryUnavailable,
-                DirectoryError::Bind { .. } => Code::InvalidDirectoryCredentials,
-                DirectoryError::Search { .. } => Code::DirectoryIncomplete,
-                DirectoryError::Settings(_) => Code::ConfigurationError,
-                _ => Code::DirectoryUnavailable,
-            },
-            CycleError::Target(error) if error.status() == Some(401) => Code::InvalidTargetCredentials,
-            CycleError::Target(error) if error.may_pass() => Code::TargetUnavailable,
-            CycleError::Target(error) if error.status().is_some() => Code::TargetRefused,
-            CycleError::Target(_) => Code::TargetStrange,
-            CycleError::Plan(PlanFileError::Moved { .. }) => Code::PlanOutdated,
-            CycleError::Plan(_) | CycleError::Name(_) => Code::ConfigurationError,
-            CycleError::Fault(_) => Code::ProgramFault,
-            CycleError::State(_) | CycleError::Stopped => Code::StateError,
-        };
-        Self { code, subject: None, message: error.to_string() }
-    }
-}
-
 /// The page of the reference.
-pub fn page() -> String {
+#[cfg(test)]
+fn page() -> String {
+    use std::fmt::Write as _;
+
     let mut text = String::from(
         "# Error codes of sync-agent\n\n\
          <!-- Made from the table of codes; a test compares it. -->\n\n\

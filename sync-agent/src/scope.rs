@@ -17,9 +17,9 @@ use scim_protocol::value::fold_cow;
 
 use crate::{
     dn::Dn,
+    identity::{Kind, SourceId},
     population::{Observed, Population, Unresolved},
     problem::{Code, Problem, Subject},
-    source::{Kind, SourceId},
     spaces::insignificant_removed,
 };
 
@@ -181,14 +181,14 @@ pub struct Selection {
     /// Users of whom it cannot be said whether a group in scope holds them, and whom nothing else brings
     /// in: whoever was written stays as he is.
     pub undecided: BTreeSet<SourceId>,
-    /// Lines of the scope that mean nobody; members that could not be resolved.
+    /// SelectorIndex of the scope that mean nobody; members that could not be resolved.
     pub problems: Vec<Problem>,
 }
 
 /// Finds who is in scope.
 pub fn select(population: &Population, scope: &Scope) -> Selection {
     let graph = Graph::new(population);
-    let exclude = Lines::new(&scope.exclude, population);
+    let exclude = SelectorIndex::new(&scope.exclude, population);
     let excluded: BTreeSet<SourceId> = population
         .iter()
         .filter(|observed| !exclude.meaning(observed).is_empty())
@@ -250,7 +250,7 @@ fn chosen(
     kind: Kind,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<SourceId, Via> {
-    let lines = Lines::new(selectors, population);
+    let lines = SelectorIndex::new(selectors, population);
     let mut used = BTreeSet::new();
     let mut chosen = BTreeMap::new();
     for observed in population.of(kind) {
@@ -274,15 +274,15 @@ fn chosen(
 /// The lines of a list, so that an entry finds those that mean it without asking each: a scope may
 /// name thousands.
 #[derive(Debug, Default)]
-struct Lines<'a> {
+struct SelectorIndex<'a> {
     by_name: HashMap<Cow<'a, str>, Vec<usize>>,
     by_dn: HashMap<&'a Dn, Vec<usize>>,
-    /// Lines whose DN the directory spells in another way.
+    /// SelectorIndex whose DN the directory spells in another way.
     by_id: HashMap<SourceId, Vec<usize>>,
     others: Vec<(usize, &'a Selector)>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> SelectorIndex<'a> {
     fn new(selectors: &'a [Selector], population: &Population) -> Self {
         let mut lines = Self::default();
         for (n, selector) in selectors.iter().enumerate() {

@@ -5,39 +5,37 @@
 //! [`Directory::read`] returns a [`Reading`]: every search in it ended with result 0 on a connection
 //! that was still there. On an error all that was given before is to be dropped.
 //!
-//! - [`entry`]: an entry and its identity, and [`passed_over`], what else there is; [`absence`]: the proof that one is gone; [`trace`]: what a
-//!   server says of what it does not show; [`sightings`]: what is remembered for that.
-//! - [`connection`]: servers in order of preference, and the bind; [`transport`] is the way there, TLS
-//!   included, and [`depth`] looks at what comes back before it is taken apart. [`search`]: the one way
-//!   to search; [`paging`] takes it from page to page. [`root_dse`]: what a server says about itself.
-//! - [`shape`]: how each kind of directory writes entries ([`active_directory`], [`openldap`]).
-//! - [`reader`]: reads everything, some entries again, or one; [`ranges`] and [`referral`] help it.
-//! - [`changes`]: what changed since a watermark, by the mechanism that the directory has.
-//! - [`watch`]: rings when something changed. [`rights`]: what the account may do, for `check`.
-//! - [`observation`]: all of these in their order: the directory as it is now, and how far that is sure.
-//! - [`forest`]: several directories as one; [`foreign`]: members that stand for somebody of another domain.
+//! - [`settings`]: what the configuration says of a directory.
+//! - [`entry`]: an entry and its attributes. [`passed_over`]: what else a directory holds. [`account`]: whether an
+//!   account may be used.
+//! - [`connection`]: servers in order of preference, and the bind. [`transport`]: the way there, with TLS; [`depth`]
+//!   checks what comes back before it is parsed. [`search`]: the one way to search; [`paging`] goes from page to
+//!   page. [`root_dse`]: what a server says about itself.
+//! - [`shape`]: how each kind of directory writes entries.
+//! - [`reader`]: reads everything, what changed, some entries again, or one. [`ranges`]: members in ranges.
+//! - [`absence`]: the proof that an entry is gone. [`trace`]: what a server says of what it does not show.
+//!   [`sightings`]: what is remembered for that.
+//! - [`watch`]: notification of changes. [`rights`]: what the account may do, for `check`.
+//! - [`forest`]: several directories as one. [`foreign`]: members that stand for somebody of another domain.
 //! - [`ldif`]: a file as a directory, for plan snapshots and dry runs.
 
 pub mod absence;
-pub mod active_directory;
+pub mod account;
 pub mod ber;
-pub mod changes;
 pub mod connection;
 pub mod depth;
 pub mod entry;
 pub mod foreign;
 pub mod forest;
 pub mod ldif;
-pub mod observation;
-pub mod openldap;
 pub mod paging;
 pub mod passed_over;
 pub mod ranges;
 pub mod reader;
-pub mod referral;
 pub mod rights;
 pub mod root_dse;
 pub mod search;
+pub mod settings;
 pub mod shape;
 pub mod sightings;
 pub mod trace;
@@ -49,30 +47,36 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    dn::Dn,
+    identity::{Kind, SourceId},
+    mode::Mode,
+    problem::Problem,
+    source::settings::SourceSettings,
+    tls::TlsError,
+};
+
 pub use absence::Proof;
-pub use entry::{Attributes, Entry, Kind, Member, SourceId};
+pub use entry::{Attributes, Entry, Member};
 pub use passed_over::PassedOver;
 pub use shape::HeldAs;
 pub use trace::Trace;
 
-use crate::{
-    config::{Config, SourceSettings},
-    dn::Dn,
-    problem::Problem,
-};
-
 /// Connects to the directory of the settings. `mapped` are the attributes that the mapping reads.
 pub async fn open(settings: &SourceSettings, mapped: Vec<String>) -> Result<Box<dyn Directory>, DirectoryError> {
-    Ok(Box::new(reader::Reader::open(settings, mapped).await?))
+    Ok(Box::new(reader::LdapReader::open(settings, mapped).await?))
 }
 
-/// Connects to every directory of the configuration.
-pub async fn open_all(config: &Config) -> Result<Box<dyn Directory>, DirectoryError> {
-    let mapped = config.attributes();
-    if config.others.is_empty() {
-        return open(&config.source, mapped).await;
+/// Connects to each directory of the settings. `mapped` are the attributes that the mapping reads.
+pub async fn open_all<'a>(
+    sources: impl Iterator<Item = &'a SourceSettings> + Clone,
+    mapped: Vec<String>,
+) -> Result<Box<dyn Directory>, DirectoryError> {
+    let mut each = sources.clone();
+    match (each.next(), each.next()) {
+        (Some(only), None) => open(only, mapped).await,
+        _ => Ok(Box::new(forest::Forest::open(sources, &mapped).await?)),
     }
-    Ok(Box::new(forest::Forest::open(config.sources(), &mapped).await?))
 }
 
 /// What the directory of the settings says about itself.
@@ -104,7 +108,6 @@ pub enum DirectoryError {
     Search {
         /// The search base.
         base: String,
-        /// The filter.
         filter: String,
         /// The result code of RFC 4511.
         code: u32,
@@ -122,7 +125,10 @@ pub enum DirectoryError {
     /// The server will not continue from this watermark. A full read is the answer.
     #[error("the directory does not continue from where the last run ended: {0}")]
     WatermarkRefused(String),
-    /// TLS material or settings that cannot be used.
+    /// TLS material that cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Settings, or a file of LDIF, that cannot be used; an entry that is shown only in part.
     #[error("{0}")]
     Settings(String),
 }
@@ -150,32 +156,16 @@ pub enum Change {
     Missing(SourceId),
     /// All that still exists of this kind beneath this base was named, as [`Self::Upsert`] or as
     /// [`Self::Present`]; anything else of it is missing.
-    Swept {
-        /// The kind.
-        kind: Kind,
-        /// The base.
-        base: Dn,
-    },
+    Swept { kind: Kind, base: Dn },
     /// The directory showed that the entry is gone.
     Delete(SourceId, Proof),
-}
-
-/// What a finished reading covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Coverage {
-    /// Everything there is. An entry that was not reported is a candidate for absence, which
-    /// [`absence`] must still prove.
-    Everything,
-    /// What changed since the watermark. An entry that was not reported is as it was.
-    Changes,
 }
 
 /// The certificate of a reading: it ended, and everything in it is true together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// What it covers.
-    pub coverage: Coverage,
+    pub mode: Mode,
     /// Where the next reading continues, where the directory can do that. Saved after the writes.
     pub watermark: Option<Watermark>,
     /// What could not be read, without harm to the rest.
@@ -204,13 +194,12 @@ impl Watermark {
     }
 }
 
-/// What each mechanism of [`changes`] remembers.
+/// What each mechanism of [`reader::changes`] remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     /// DirSync's cookie.
     DirSync {
-        /// The cookie.
         cookie: Vec<u8>,
         /// Whether it shows only what the account may see: then deletions may be hidden.
         object_security: bool,
@@ -274,7 +263,6 @@ pub enum Outside {
         /// Its identity, where that can be read: it may be an entry that was read, under another spelling
         /// of its name.
         id: Option<SourceId>,
-        /// What it is.
         what: PassedOver,
     },
     /// It is not there, or not to be read: this proves nothing.

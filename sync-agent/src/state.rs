@@ -5,30 +5,30 @@
 //! here can be deleted. No secret is in it.
 //!
 //! One tree for each subject: `written` (by source id), `members` ([`members`]: who is in each group),
-//! `begun` ([`begun`]: what was about to be sent), `quarantine` ([`quarantine`]), `losses`
+//! `begun` ([`intents`]: what is about to be sent), `quarantine` ([`quarantine`]), `losses`
 //! ([`losses`]), and `agent` ([`record`]: past cycles, the pause; [`held`]: what waits for approval).
 //! What was read of the directory is in [`source`].
 //! One process at a time has it open: sled's lock keeps a second agent out.
 
-pub mod begun;
 pub mod held;
+pub mod intents;
 pub mod losses;
 pub mod members;
 mod private;
 pub mod quarantine;
 pub mod record;
+mod recovery;
 pub mod source;
-mod unfinished;
 
 use std::path::Path;
 
 use crate::{
-    plan::{Known, Written},
-    source::SourceId,
+    identity::SourceId,
+    plan::{Synced, SyncedObjects},
 };
 
 pub use quarantine::{Quarantine, Quarantined};
-pub use record::{CycleRecord, Pause};
+pub use record::{CycleRecord, Pause, Quiet};
 
 /// Why the state cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +67,7 @@ pub struct State {
     db: sled::Db,
     written: sled::Tree,
     members: sled::Tree,
-    begun: sled::Tree,
+    intents: sled::Tree,
     losses: sled::Tree,
     quarantine: sled::Tree,
     agent: sled::Tree,
@@ -86,7 +86,7 @@ impl State {
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let at = || path.display().to_string();
         private::folder(path)
-            .and_then(|()| unfinished::remove(path))
+            .and_then(|()| recovery::remove(path))
             .map_err(|error| StateError::Open { path: at(), source: error.into() })?;
         let db = sled::Config::new().path(path).cache_capacity(CACHE).open().map_err(|source| match &source {
             sled::Error::Io(error) if error.to_string().contains("acquire lock") => StateError::InUse { path: at() },
@@ -96,7 +96,8 @@ impl State {
         let state = Self {
             written: db.open_tree("written")?,
             members: db.open_tree("members")?,
-            begun: db.open_tree("begun")?,
+            // The tree keeps the name that it had in the first version.
+            intents: db.open_tree("begun")?,
             losses: db.open_tree("losses")?,
             quarantine: db.open_tree("quarantine")?,
             agent: db.open_tree("agent")?,
@@ -107,13 +108,13 @@ impl State {
     }
 
     /// Everything that was written.
-    pub fn known(&self) -> Result<Known, StateError> {
+    pub fn known(&self) -> Result<SyncedObjects, StateError> {
         let damaged = |reason: &str| StateError::Record(reason.to_owned());
-        let mut known = Known::new();
+        let mut known = SyncedObjects::new();
         for record in &self.written {
             let (key, value) = record?;
             let id = SourceId::from_bytes(&key).ok_or_else(|| damaged("a key is no id"))?;
-            let written: Written = serde_json::from_slice(&value).map_err(|error| damaged(&error.to_string()))?;
+            let written: Synced = serde_json::from_slice(&value).map_err(|error| damaged(&error.to_string()))?;
             known.insert(id, written);
         }
         self.add_members(&mut known)?;
@@ -121,13 +122,13 @@ impl State {
     }
 
     /// Remembers all that was written for an object, with its members.
-    pub fn write(&self, id: SourceId, written: &Written) -> Result<(), StateError> {
+    pub fn write(&self, id: SourceId, written: &Synced) -> Result<(), StateError> {
         self.set_members(id, &written.members)?;
         self.write_record(id, written)
     }
 
     /// Remembers what was written for an object; its members stay as they are.
-    pub fn write_record(&self, id: SourceId, written: &Written) -> Result<(), StateError> {
+    pub fn write_record(&self, id: SourceId, written: &Synced) -> Result<(), StateError> {
         let record = serde_json::to_vec(written).map_err(|error| StateError::Record(error.to_string()))?;
         self.written.insert(id.as_bytes(), record)?;
         Ok(())
@@ -156,7 +157,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plan::ResourceId, source::Kind};
+    use crate::{identity::Kind, plan::ResourceId};
 
     fn id(last: u8) -> SourceId {
         SourceId::from_bytes(&[last; 16]).unwrap()
@@ -166,7 +167,7 @@ mod tests {
     fn what_is_written_is_known_and_a_second_agent_is_kept_out() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
-        let written = |members: &[u8]| Written {
+        let written = |members: &[u8]| Synced {
             resource: ResourceId("r".into()),
             kind: Kind::Group,
             name: "g".to_owned(),

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::Config,
-    daemon::Live,
     number,
-    plan::departure,
+    plan::deprovisioning,
     state::{
         CycleRecord, Pause, Quarantined, State, StateError,
         held::{Decision, Pending},
@@ -29,6 +28,17 @@ pub const RESUMED: &str = "Resumed. The next cycle brings what has changed meanw
 /// So many past cycles are shown.
 const SHOWN: usize = 5;
 
+/// What is going on, for whoever asks.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// Since when the present cycle runs.
+    pub running_since: Option<Timestamp>,
+    /// Actions done, and all of them, of the present cycle.
+    pub progress: (usize, usize),
+    /// When the next cycle begins.
+    pub next_run: Option<Timestamp>,
+}
+
 /// How it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -44,7 +54,6 @@ pub struct Status {
     pub progress: (usize, usize),
     /// When the next cycle begins.
     pub next_run: Option<Timestamp>,
-    /// The pause.
     pub pause: Option<Pause>,
     /// When the pause has lasted so long that users are made inactive.
     pub pause_ends: Option<Timestamp>,
@@ -75,7 +84,7 @@ impl Status {
             running_since: live.and_then(|live| live.running_since),
             progress: live.map(|live| live.progress).unwrap_or_default(),
             next_run: live.and_then(|live| live.next_run),
-            pause_ends: state.pause()?.map(|pause| departure::end_of_pause(pause.since, &config.safety)),
+            pause_ends: state.pause()?.map(|pause| deprovisioning::end_of_pause(pause.since, &config.safety)),
             pause: state.pause()?,
             last_full: state.last_full()?,
             watermark: state.watermark()?.map(|watermark| watermark.mark.mechanism().to_owned()),

@@ -1,6 +1,6 @@
 //! The SCIM server that is written to.
 //!
-//! [`Reader`] looks, [`Writer`] writes; whoever plans gets only the first. Both share one [`http`]
+//! [`TargetReader`] looks, [`TargetWriter`] writes; whoever plans gets only the first. Both share one [`http`]
 //! client, which knows the token; [`patience`] says when a request is sent and when it is sent again.
 //! [`Capabilities`] is what the server says it can do, and [`profile`] what is known of servers that
 //! take less than the RFC's. What comes in is read within bounds by [`answer`], spelled the schema's way
@@ -13,6 +13,7 @@ pub mod http;
 pub mod patience;
 pub mod profile;
 pub mod read;
+pub mod settings;
 pub mod spelling;
 pub mod walk;
 pub mod write;
@@ -21,16 +22,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use capabilities::Capabilities;
-pub use read::{Depth, Reader};
-pub use write::{Made, Writer};
-
 use crate::{
-    config::ConfigError,
     document::Document,
-    plan::{Held, ResourceId},
-    source::{DirectoryError, Kind},
+    identity::Kind,
+    plan::{ResourceId, TargetResource},
+    secret::SecretError,
+    tls::TlsError,
 };
+
+pub use capabilities::Capabilities;
+pub use read::TargetReader;
+pub use write::TargetWriter;
 
 /// Why the target did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +69,10 @@ pub enum TargetError {
     },
     /// The TLS settings cannot be used.
     #[error(transparent)]
-    Settings(#[from] DirectoryError),
+    Settings(#[from] TlsError),
     /// The token cannot be read.
     #[error(transparent)]
-    Token(#[from] ConfigError),
+    Token(#[from] SecretError),
 }
 
 impl TargetError {
@@ -116,14 +118,14 @@ impl TargetError {
 
 impl http::Answer {
     /// The resources of a list.
-    fn resources(self, kind: Kind) -> Result<Vec<Held>, TargetError> {
+    fn resources(self, kind: Kind) -> Result<Vec<TargetResource>, TargetError> {
         let Self { request, mut body } = self;
         let Some(Value::Array(resources)) = member(&mut body, "Resources") else { return Ok(Vec::new()) };
         resources.into_iter().map(|body| Self { request: request.clone(), body }.resource(kind)).collect()
     }
 
     /// One resource.
-    fn resource(self, kind: Kind) -> Result<Held, TargetError> {
+    fn resource(self, kind: Kind) -> Result<TargetResource, TargetError> {
         let strange = |reason: &str| TargetError::Strange { request: self.request.clone(), reason: reason.to_owned() };
         let Value::Object(document) = self.body else { return Err(strange("a resource is an object")) };
         let mut document = spelling::canonical(kind, document);
@@ -135,7 +137,7 @@ impl http::Answer {
         };
         let values = members.iter().filter_map(Value::as_str);
         let members = values.map(|id| ResourceId(id.into())).collect();
-        Ok(Held { resource, members, document: Document::new(&document) })
+        Ok(TargetResource { resource, members, document: Document::new(&document) })
     }
 }
 

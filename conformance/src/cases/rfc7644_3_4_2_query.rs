@@ -8,7 +8,7 @@ use crate::{
         Area, Case,
         Need::{self, Attribute, Filter, Type},
     },
-    context::Context,
+    context::{Context, LIST},
     ensure, run,
     verdict::{Outcome, Stop, equals, holds},
 };
@@ -20,8 +20,6 @@ const ROOT: &str = "RFC 7644 §3.4.2.1";
 const USERS: &[Need] = &[Type("User"), Filter];
 const GROUPS: &[Need] = &[Type("Group"), Filter];
 const MEMBERS: &[Need] = &[Attribute("Group", "members.value"), Type("User"), Filter];
-/// The URN of lists.
-pub(super) const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
 const CASES: &[Case] = &[
     Case::must("query-schemas", SECTION, "A list is identified as a ListResponse.", run!(schemas)).needs(USERS),

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::rfc7644_3_4_2_query::LIST;
 use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Filter, Sort, Type},
     },
-    context::{Context, PEOPLE},
+    context::{Context, LIST, PEOPLE},
     ensure, run,
     verdict::{Outcome, Stop, equals, holds},
 };

@@ -35,20 +35,20 @@ pub(super) enum Command {
         profile: Option<String>,
         #[command(flatten)]
         selection: SelectionArguments,
-        /// For programs
+        /// Print JSON, for programs
         #[arg(long)]
         json: bool,
     },
     /// Say what one case or step demands, and where that is written or how it is known
     Explain {
-        /// As `list` shows it
+        /// The id of a case or step, as `list` shows it
         id: String,
     },
     /// Show what changed between two reports. Exit code 1: something got worse
     Compare {
         /// A report made with --report json
         before: PathBuf,
-        /// A later one
+        /// A later report, made in the same way
         after: PathBuf,
     },
     /// Remove what an interrupted run left on a server, found by its marked names
@@ -82,21 +82,21 @@ pub(super) struct Connection {
 pub(super) struct Run {
     #[command(flatten)]
     pub connection: Connection,
-    /// By what to judge: the RFCs, or what a provider sends and needs
+    /// Judge by the RFCs (rfc), or by what a provider sends and needs
     #[arg(long, value_name = "NAME", default_value = RFC, value_parser = profile_names())]
     pub profile: String,
     #[command(flatten)]
     pub selection: SelectionArguments,
-    /// Cases at a time; the steps of a provider's profile come one after the other
+    /// How many cases run at a time; the steps of a provider's profile come one after the other
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub concurrency: u16,
     /// The form of the report
     #[arg(long, value_enum, default_value_t)]
     pub report: Format,
-    /// Write the report there and not to standard output
+    /// Write the report to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Write each case's requests and answers into a file of its own there; the token is hidden
+    /// Write the requests and answers of each case to a file in this directory; the token is hidden
     #[arg(long, value_name = "DIR")]
     pub transcript: Option<PathBuf>,
 }
@@ -106,10 +106,10 @@ pub(super) struct SelectionArguments {
     /// Only these cases; `modify-*` takes all that begin so
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
-    /// All but these cases
+    /// Leave these cases out
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     skip: Vec<String>,
-    /// MUST alone, MUST and SHOULD, or all
+    /// The lowest level that counts: MUST alone, MUST and SHOULD, or all
     #[arg(long, value_enum)]
     level: Option<Level>,
     /// Only cases of these areas, or with these tags

@@ -54,7 +54,7 @@ pub(super) fn all() -> impl Iterator<Item = Entry> {
             requirement: &step.does,
             needs: step.needs.iter().map(|path| format!("User attribute {path}")).collect(),
             tags: &[],
-            why: Some(&step.why),
+            why: step.why.as_deref(),
             message: step.message.as_deref(),
         })
     });

@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use clap::{Command, CommandFactory as _};
+use clap::CommandFactory as _;
+use clap_markdown::MarkdownOptions;
 
 use super::{
     Arguments,
@@ -12,48 +13,18 @@ use super::{
 };
 use crate::profile;
 
+/// What the page of the command line says before the commands.
+const INTRODUCTION: &str = "\
+<!-- Made by a test from what `--help` shows; run it with UPDATE_DOCS=1. -->
+
+Exit codes: 0 the server conforms, 1 it does not (or, for `compare`, something got worse), 2 it could not be examined,
+or the command was wrong.";
+
 /// `docs/reference/conformance-command-line.md`
 pub fn command_line() -> String {
-    let mut text = String::from(
-        "# The command line of scim-conformance\n\n\
-         <!-- Made by a test from what `--help` shows; run it with UPDATE_DOCS=1. -->\n\n\
-         Exit codes: 0 the server conforms, 1 it does not (or, for `compare`, something got worse), 2 it could\n\
-         not be examined, or the command was wrong.\n",
-    );
-    let mut program = Arguments::command().disable_help_flag(true).disable_version_flag(true);
-    program.build();
-    for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
-        describe(&mut text, command);
-    }
-    text
-}
-
-fn describe(text: &mut String, command: &Command) {
-    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let _ = write!(text, "\n## scim-conformance {}\n\n{}.\n\n", command.get_name(), about.trim_end_matches('.'));
-    text.push_str("| argument | what it is |\n| --- | --- |\n");
-    for argument in command.get_arguments().filter(|argument| argument.get_id() != "help") {
-        let value = argument.get_value_names().unwrap_or_default().join(" ");
-        let takes = argument.get_action().takes_values();
-        let usage = match argument.get_long() {
-            Some(long) if takes => format!("--{long} {value}"),
-            Some(long) => format!("--{long}"),
-            None => value,
-        };
-        let mut help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        let possible: Vec<_> = argument.get_possible_values().iter().map(|one| one.get_name().to_owned()).collect();
-        if takes && !possible.is_empty() {
-            let _ = write!(help, ": `{}`", possible.join("`, `"));
-        }
-        let defaults: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-        if takes && !defaults.is_empty() {
-            let _ = write!(help, " [default: {}]", defaults.join(","));
-        }
-        if argument.is_required_set() {
-            help.push_str(" (required)");
-        }
-        let _ = writeln!(text, "| `{usage}` | {} |", help.replace('|', "\\|"));
-    }
+    let program = Arguments::command().before_long_help(INTRODUCTION);
+    let options = MarkdownOptions::new().title("The command line of scim-conformance".to_owned()).show_footer(false);
+    clap_markdown::help_markdown_command_custom(&program, &options)
 }
 
 /// `docs/reference/conformance-cases.md`

@@ -53,11 +53,20 @@ impl<'a> Call<'a> {
     }
 
     /// A header in the place of one with the same name; an empty value leaves it out.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub fn header(self, name: &str, value: &str) -> Self {
+        if value.is_empty() { self.without(name) } else { self.verbatim(name, value) }
+    }
+
+    /// As [`Self::header`], with an empty value as well.
+    pub fn verbatim(self, name: &str, value: &str) -> Self {
+        let mut call = self.without(name);
+        call.request.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        call
+    }
+
+    /// Leaves out a header that would be sent otherwise.
+    pub fn without(mut self, name: &str) -> Self {
         self.request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        if !value.is_empty() {
-            self.request.headers.push((name.to_ascii_lowercase(), value.to_owned()));
-        }
         self
     }
 

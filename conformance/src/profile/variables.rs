@@ -7,17 +7,18 @@ use serde_json::{Map, Value};
 #[cfg(test)]
 use super::Turn;
 use crate::{
-    context::{Context, PATCH_OP},
+    context::{Context, LIST, PATCH_OP},
     discovery::{ENTERPRISE, GROUP, USER},
     exchange::ERROR,
 };
 
 /// What is known before the first step, as [`Variables::new`] makes it.
 #[cfg(test)]
-pub(super) const PRESET: [&str; 10] = ["mark", "MARK", "guid", "base", "n", "U", "G", "ENT", "PATCHOP", "ERROR"];
+pub(super) const PRESET: [&str; 11] =
+    ["mark", "MARK", "guid", "base", "n", "U", "G", "ENT", "PATCHOP", "LIST", "ERROR"];
 
 #[derive(Debug, Clone)]
-pub(super) struct Variables(BTreeMap<String, String>);
+pub(super) struct Variables(BTreeMap<String, Value>);
 
 impl Variables {
     pub(super) fn new(scim: &Context) -> Self {
@@ -36,36 +37,36 @@ impl Variables {
             ("G", GROUP.to_owned()),
             ("ENT", ENTERPRISE.to_owned()),
             ("PATCHOP", PATCH_OP.to_owned()),
+            ("LIST", LIST.to_owned()),
             ("ERROR", ERROR.to_owned()),
         ];
-        Self(preset.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        Self(preset.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
     }
 
     pub(super) fn set(&mut self, name: &str, value: &Value) {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        self.0.insert(name.to_owned(), text);
+        self.0.insert(name.to_owned(), value.clone());
     }
 
-    /// The text with its variables filled in, or the first that has no value.
+    /// The text with its variables filled in, the innermost first, or the first that has no value.
     pub(super) fn fill(&self, text: &str) -> Result<String, String> {
-        // The number of a repetition may be part of another variable's name.
-        let text = text.replace("${n}", self.0.get("n").map_or("", String::as_str));
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once("${") {
-            out.push_str(before);
-            let Some((name, after)) = after.split_once('}') else { return Ok(out + "${" + after) };
-            out.push_str(self.0.get(name).ok_or_else(|| name.to_owned())?);
-            rest = after;
+        let mut text = text.to_owned();
+        while let Some((before, after)) = text.rsplit_once("${") {
+            let Some((name, after)) = after.split_once('}') else { break };
+            let value = self.value(name)?;
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text = [before, &value, after].concat();
         }
-        out.push_str(rest);
-        Ok(out)
+        Ok(text)
     }
 
-    /// A document with the variables in its names and texts filled in.
+    /// A document with the variables in its names and texts filled in. A text that is one variable becomes
+    /// that variable's value, of whatever type: what was read can be sent again.
     pub(super) fn fill_all(&self, document: &Value) -> Result<Value, String> {
         Ok(match document {
-            Value::String(text) => Value::String(self.fill(text)?),
+            Value::String(text) => match text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+                Some(name) if !name.contains('$') => self.value(name)?.clone(),
+                _ => Value::String(self.fill(text)?),
+            },
             Value::Array(elements) => elements.iter().map(|one| self.fill_all(one)).collect::<Result<_, _>>()?,
             Value::Object(members) => {
                 let filled = members.iter().map(|(name, value)| Ok((self.fill(name)?, self.fill_all(value)?)));
@@ -74,12 +75,16 @@ impl Variables {
             other => other.clone(),
         })
     }
+
+    fn value(&self, name: &str) -> Result<&Value, String> {
+        self.0.get(name).ok_or_else(|| name.to_owned())
+    }
 }
 
 /// The variables that an exchange uses.
 #[cfg(test)]
 pub(super) fn names(exchange: &Turn) -> Vec<String> {
-    let documents = [exchange.body.as_ref(), exchange.holds.as_ref()];
+    let documents = [exchange.body.as_ref(), exchange.needs.holds.as_ref()];
     let texts = documents.into_iter().flatten().map(Value::to_string);
     let texts = texts.chain([exchange.send.clone(), exchange.filter.clone().unwrap_or_default()]);
     let found = texts.flat_map(|text| {

@@ -106,7 +106,8 @@ async fn each_profile_fails_by_its_faults() {
             let finding = play(&server, profile, id).await;
             let finding = finding.unwrap_or_else(|| panic!("{id} was not played"));
             assert_eq!(finding.verdict, Verdict::Fail, "{}", words(&finding));
-            let why = &profile.steps().find(|(_, step)| step.id == id).expect("a step").1.why;
+            let step = profile.steps().find(|(_, step)| step.id == id).expect("a step").1;
+            let why = step.why.as_deref().expect("a need");
             assert!(finding.reason.as_deref().unwrap_or_default().contains(why), "{}", words(&finding));
         }
     }

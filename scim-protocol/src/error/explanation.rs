@@ -13,7 +13,7 @@ pub struct Explanation {
 
 impl ErrorKind {
     /// Every kind, by status and then by `scimType`. Where a kind carries something, it is empty.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::ExpiredCursor,
         Self::InvalidCount,
         Self::InvalidCursor,
@@ -31,6 +31,7 @@ impl ErrorKind {
         Self::NotFound,
         Self::MethodNotAllowed(""),
         Self::Uniqueness,
+        Self::Gone,
         Self::PreconditionFailed,
         Self::PayloadTooLarge,
         Self::UriTooLong,
@@ -121,6 +122,10 @@ impl ErrorKind {
             Self::PayloadTooLarge => (
                 "The body, the operations in it, or the members that it changes are over a limit.",
                 "Send several smaller requests; the detail names the limit.",
+            ),
+            Self::Gone => (
+                "A reader of the events feed asks for events that are older than `event_retention`.",
+                "Note the newest number of the feed, read all resources, and go on after that number.",
             ),
             Self::UriTooLong => (
                 "The URL is longer than the head of a request may be.",

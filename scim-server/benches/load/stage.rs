@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use scim_server::{
+use scim_server::internals::{
     access::Access,
     admin::data_dir::DataDir,
     clock::{Clock, SystemClock},

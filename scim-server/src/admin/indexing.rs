@@ -138,6 +138,7 @@ mod tests {
             target: key.id,
             version: 0,
             attributes: Vec::new(),
+            active: None,
             request: String::new(),
         }
     }

@@ -100,6 +100,11 @@ impl Output {
         self.line(Line::Row(json)).await
     }
 
+    /// Whether nobody reads any more.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Writes a line, waiting for the reader.
     pub async fn line(&self, line: Line) -> Result<(), AdminError> {
         self.0.send(line).await.map_err(|_| AdminError::Unread)

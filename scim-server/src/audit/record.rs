@@ -146,6 +146,8 @@ pub enum EventName<'a> {
     SearchResources,
     /// RFC 7644 §3.7.
     BulkRequest,
+    /// GET of the feed of events.
+    ReadEvents,
     /// GET of ServiceProviderConfig.
     ServiceProviderConfig,
     /// GET of all resource types.
@@ -200,6 +202,7 @@ impl fmt::Display for EventName<'_> {
             Self::Resource(verb, resource_type) => (verb, resource_type),
             Self::SearchResources => return f.write_str("SearchResources"),
             Self::BulkRequest => return f.write_str("BulkRequest"),
+            Self::ReadEvents => return f.write_str("ReadEvents"),
             Self::ServiceProviderConfig => return f.write_str("ServiceProviderConfig"),
             Self::ListResourceTypes => return f.write_str("ListResourceTypes"),
             Self::GetResourceType => return f.write_str("GetResourceType"),

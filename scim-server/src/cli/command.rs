@@ -1,5 +1,6 @@
 //! Every command and its arguments. The text of `--help` is here; what they do is in [`super::run`].
 
+mod events;
 mod schema;
 mod transfer;
 
@@ -8,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub use self::{
+    events::Events,
     schema::SchemaCommand,
     transfer::{Backup, Check, Export, Import, Migrate, Restore},
 };
@@ -49,6 +51,10 @@ pub enum Command {
     /// List and show groups; make and remove them by hand
     #[command(subcommand, arg_required_else_help = true)]
     Group(GroupCommand),
+    /// Show what was changed in a tenant: when, by whom, and what
+    ///
+    /// The log is kept for event_retention. Applications read it at /{tenant}/events/v1.
+    Events(Events),
     /// Verify that documents, indexes, memberships and counts agree
     ///
     /// Exit code 1 when something is wrong and was not repaired. Writes wait while it runs.
@@ -57,8 +63,8 @@ pub enum Command {
     Export(Export),
     /// Read what export has written
     ///
-    /// An import that was cut off goes on where it was when the same file is imported again. Until it
-    /// is at its end, its tenants answer 503.
+    /// If an import is interrupted, import the same file again: it goes on where it stopped. Until it
+    /// has ended, its tenants answer 503.
     Import(Import),
     /// Write everything to a file, in one consistent state
     ///
@@ -67,7 +73,7 @@ pub enum Command {
     Backup(Backup),
     /// Make a store from a backup, in a data directory that has none
     ///
-    /// A restore that was cut off goes on where it was. Into a database, use `import`.
+    /// If a restore is interrupted, start it again: it goes on where it stopped. For a database, use `import`.
     Restore(Restore),
     /// Print a page of the reference, as Markdown
     #[command(hide = true)]
@@ -180,7 +186,7 @@ pub enum TenantCommand {
         name: TenantName,
         #[command(flatten)]
         settings: TenantSettings,
-        /// Also when a schema goes that the file's `schemas` do not name
+        /// Drop schemas that the file's `schemas` do not name
         #[arg(long)]
         force: bool,
         #[command(flatten)]
@@ -200,7 +206,7 @@ pub enum TenantCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Undo disable
+    /// Answer a disabled tenant's requests again
     Enable {
         #[command(flatten)]
         name: TenantName,
@@ -211,7 +217,7 @@ pub enum TenantCommand {
     Delete {
         #[command(flatten)]
         name: TenantName,
-        /// Also while it has live tokens
+        /// Delete it even if it has live tokens
         #[arg(long)]
         force: bool,
         /// Do not ask to type the tenant's name, on a terminal; needed for --force elsewhere
@@ -233,7 +239,7 @@ pub enum TokenCommand {
         /// What to call the token: whom it is for
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
-        /// What the token may do: read, write or both
+        /// What the token may do: read and write for an identity provider, events for an application that reads the feed
         #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', default_value = "read,write")]
         scopes: Vec<String>,
         #[command(flatten)]
@@ -293,7 +299,7 @@ pub struct ListArguments {
     /// Only those that match, as in SCIM: 'userName sw "b"'
     #[arg(long)]
     pub(super) filter: Option<String>,
-    /// At most so many
+    /// Show at most this many
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<usize>,
     #[command(flatten)]
@@ -322,7 +328,7 @@ pub struct MakeArguments {
     /// A file with the JSON of the resource; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// Also while an identity provider provisions the tenant
+    /// Do it even while an identity provider provisions the tenant
     #[arg(long)]
     pub(super) force: bool,
     #[command(flatten)]
@@ -360,7 +366,7 @@ pub enum UserCommand {
     Delete {
         #[command(flatten)]
         which: WhichArguments,
-        /// Also while an identity provider provisions the tenant
+        /// Do it even while an identity provider provisions the tenant
         #[arg(long)]
         force: bool,
     },
@@ -388,7 +394,7 @@ pub enum GroupCommand {
     Delete {
         #[command(flatten)]
         which: WhichArguments,
-        /// Also while an identity provider provisions the tenant
+        /// Do it even while an identity provider provisions the tenant
         #[arg(long)]
         force: bool,
     },

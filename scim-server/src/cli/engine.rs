@@ -1,8 +1,8 @@
 //! Opening a store of either kind, and what to say when that fails.
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use super::{Failure, fault, show::write};
+use super::{Cause, Failure, fault, show::write};
 use crate::{
     admin::private,
     clock::{Clock, SystemClock},
@@ -16,17 +16,18 @@ use crate::{
 
 /// Opens the store in a directory. The caller has the lock of the directory.
 pub(super) fn open_directory(path: &Path, clock: &Arc<dyn Clock>, options: Options) -> Result<Arc<dyn Store>, Failure> {
-    let failed = |error: &(dyn Error + 'static)| {
-        Failure::Failed(format!("cannot open the store in {}: {}", path.display(), fault::about(path, error)))
+    let failed = |error: Cause| {
+        let said = format!("cannot open the store in {}: {}", path.display(), fault::about(path, &*error));
+        Failure::because(said, error)
     };
-    private::store(path).map_err(|error| failed(&error))?;
-    let store = SledStore::open_with(path, Arc::clone(clock), options).map_err(|error| failed(&error))?;
+    private::store(path).map_err(|error| failed(error.into()))?;
+    let store = SledStore::open_with(path, Arc::clone(clock), options).map_err(|error| failed(error.into()))?;
     Ok(Arc::new(store))
 }
 
 /// Opens the store in a database.
 pub(super) async fn open_database(database: &Database, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, Failure> {
-    let store = PostgresStore::open(&options(database)?, Arc::clone(clock)).await.map_err(|error| failed(&error))?;
+    let store = PostgresStore::open(&options(database)?, Arc::clone(clock)).await.map_err(failed)?;
     Ok(Arc::new(store))
 }
 
@@ -37,13 +38,13 @@ pub(super) async fn prepare(database: &Database) -> Result<(), Failure> {
     match PostgresStore::open(&options(database)?, clock).await {
         Err(OpenError::Older { found: 0 }) => apply(database).await.map(drop),
         Ok(_) => Ok(()),
-        Err(error) => Err(failed(&error)),
+        Err(error) => Err(failed(error)),
     }
 }
 
 /// Applies what is missing of the schema; gives the names of the steps.
 pub(super) async fn apply(database: &Database) -> Result<Vec<&'static str>, Failure> {
-    PostgresStore::migrate(&options(database)?, &SystemClock).await.map_err(|error| failed(&error))
+    PostgresStore::migrate(&options(database)?, &SystemClock).await.map_err(failed)
 }
 
 /// `migrate`
@@ -64,7 +65,7 @@ pub(super) async fn migrate(given: &Given, json: bool) -> Result<(), Failure> {
 fn options(database: &Database) -> Result<postgres::Options, Failure> {
     let password = match &database.password_file {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-            Failure::Failed(format!("cannot read the database's password in {}: {error}", path.display()))
+            Failure::because(format!("cannot read the database's password in {}: {error}", path.display()), error)
         })?),
         None => None,
     };
@@ -77,6 +78,6 @@ fn options(database: &Database) -> Result<postgres::Options, Failure> {
     })
 }
 
-fn failed(error: &OpenError) -> Failure {
-    Failure::Failed(format!("cannot open the store in the database: {error}"))
+fn failed(error: OpenError) -> Failure {
+    Failure::because(format!("cannot open the store in the database: {error}"), error)
 }

@@ -93,19 +93,20 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
             "restore reads its file twice, and standard input can be read once: name a file".to_owned(),
         ));
     }
-    let place = DataDir::new(Config::data(given)?);
-    if has_store(&place)? {
-        return Err(Failure::Failed(format!(
+    let data_dir = DataDir::new(Config::data(given)?);
+    if has_store(&data_dir)? {
+        return Err(Failure::said(format!(
             "there is a store in {} already; restore into another directory, or use `import`",
-            place.path().display()
+            data_dir.path().display()
         )));
     }
     verify(path)?;
 
-    session::prepare(&place)?;
-    let lock = session::lock_soon(&place).await?;
-    let partial = place.store().with_extension("partial");
-    let failed = |error: io::Error| Failure::Failed(format!("cannot write in {}: {error}", place.path().display()));
+    session::prepare(&data_dir)?;
+    let lock = session::lock_soon(&data_dir).await?;
+    let partial = data_dir.store().with_extension("partial");
+    let failed =
+        |error: io::Error| Failure::because(format!("cannot write in {}: {error}", data_dir.path().display()), error);
     let clear = || match fs::remove_dir_all(&partial) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
         _ => Ok(()),
@@ -116,32 +117,32 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut store = engine::open_directory(&partial, &clock, Options::default())?;
     if !unfinished(&*store).await? {
-        store.close().await.map_err(|error| Failure::Failed(error.to_string()))?;
+        store.close().await.map_err(|error| Failure::because(error.to_string(), error))?;
         clear()?;
         store = engine::open_directory(&partial, &clock, Options::default())?;
     }
     let session = Session::Open(context(store, clock, Config::base(given)?).await?, Some(lock));
     import(session, AdminRequest::Import { replace: false, discard: false }, path, json).await?;
-    fs::rename(&partial, place.store()).map_err(failed)
+    fs::rename(&partial, data_dir.store()).map_err(failed)
 }
 
 /// Reads a file from its beginning to its end, and fails unless it is whole.
 fn verify(path: &Path) -> Result<(), Failure> {
-    let lines = BufReader::new(File::open(path).map_err(|error| unreadable(path, &error))?).lines();
+    let lines = BufReader::new(File::open(path).map_err(|error| unreadable(path, error))?).lines();
     archive::verify(lines)?;
     Ok(())
 }
 
 async fn unfinished(store: &dyn Store) -> Result<bool, Failure> {
-    admin::import::is_unfinished(store).await.map_err(|error| Failure::Failed(error.to_string()))
+    admin::import::is_unfinished(store).await.map_err(|error| Failure::because(error.to_string(), error))
 }
 
 /// The JSON object in a file, or on standard input.
 pub(super) fn object(path: &Path) -> Result<Map<String, Value>, Failure> {
     let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
-    let text = text.map_err(|error| unreadable(path, &error))?;
+    let text = text.map_err(|error| unreadable(path, error))?;
     serde_json::from_str(&text)
-        .map_err(|error| Failure::Failed(format!("{} is not a JSON object: {error}", name(path))))
+        .map_err(|error| Failure::because(format!("{} is not a JSON object: {error}", name(path)), error))
 }
 
 /// The lines of a file, read on a thread of their own as fast as they are taken.
@@ -149,7 +150,7 @@ fn read(path: &Path, bar: ProgressBar) -> Result<Input, Failure> {
     let source: Box<dyn BufRead + Send> = if path == Path::new("-") {
         Box::new(BufReader::new(io::stdin()))
     } else {
-        Box::new(BufReader::new(File::open(path).map_err(|error| unreadable(path, &error))?))
+        Box::new(BufReader::new(File::open(path).map_err(|error| unreadable(path, error))?))
     };
     let (sender, input) = mpsc::channel(256);
     std::thread::spawn(move || {
@@ -163,8 +164,8 @@ fn read(path: &Path, bar: ProgressBar) -> Result<Input, Failure> {
     Ok(input)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot read {}: {error}", name(path)))
+fn unreadable(path: &Path, error: io::Error) -> Failure {
+    Failure::because(format!("cannot read {}: {error}", name(path)), error)
 }
 
 /// What a file is called in messages.
@@ -201,11 +202,11 @@ impl OutputFile<'_> {
         if path == Path::new("-") {
             return Ok(());
         }
-        let say = |what: &str| Err(Failure::Failed(format!("{} {what}", path.display())));
+        let say = |what: &str| Err(Failure::said(format!("{} {what}", path.display())));
         match fs::metadata(path) {
             Ok(there) if !there.is_file() => say("is there and no file; name another, or - for standard output"),
             Ok(_) if !self.overwrite => say("is there already; name another file, or use --overwrite"),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, error)),
             _ => Ok(()),
         }
     }
@@ -231,14 +232,14 @@ impl OpenOutput {
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&partial).map_err(|error| unwritable(path, &error))?;
+        let file = options.open(&partial).map_err(|error| unwritable(path, error))?;
         Ok(Self::File(BufWriter::new(file), partial, path.to_owned()))
     }
 
     fn write(&mut self, line: &str) -> Result<(), Failure> {
         match self {
-            Self::File(file, _, path) => writeln!(file, "{line}").map_err(|error| unwritable(path, &error)),
-            Self::Stdout(out) => writeln!(out, "{line}").map_err(|error| broken(&error)),
+            Self::File(file, _, path) => writeln!(file, "{line}").map_err(|error| unwritable(path, error)),
+            Self::Stdout(out) => writeln!(out, "{line}").map_err(broken),
         }
     }
 
@@ -247,21 +248,21 @@ impl OpenOutput {
         match self {
             Self::File(mut file, partial, path) => {
                 let done = file.flush().and_then(|()| file.get_ref().sync_all());
-                done.and_then(|()| fs::rename(&partial, &path)).map_err(|error| unwritable(&path, &error))?;
+                done.and_then(|()| fs::rename(&partial, &path)).map_err(|error| unwritable(&path, error))?;
                 Ok(Some(path))
             }
-            Self::Stdout(mut out) => out.flush().map(|()| None).map_err(|error| broken(&error)),
+            Self::Stdout(mut out) => out.flush().map(|()| None).map_err(broken),
         }
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot write {}: {error}", path.display()))
+fn unwritable(path: &Path, error: io::Error) -> Failure {
+    Failure::because(format!("cannot write {}: {error}", path.display()), error)
 }
 
-fn broken(error: &io::Error) -> Failure {
+fn broken(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::Closed,
-        _ => Failure::Failed(format!("cannot write to standard output: {error}")),
+        _ => Failure::because(format!("cannot write to standard output: {error}"), error),
     }
 }

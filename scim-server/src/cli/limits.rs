@@ -248,7 +248,7 @@ fn work() -> Vec<Row> {
         number("scans of one tenant at a time, of those that take longer than that", pace::SCANS, "others wait"),
         words("scans at a time", "as many as processors, at least 2", "", "they take turns, step by step"),
         words(
-            "bodies over 256 KiB that are read and validated at a time, and PATCHes that may make more than 16,384 comparisons",
+            "bodies and operations over 64 KiB that are read and validated at a time, and PATCHes that may make more than 16,384 comparisons",
             "half as many as processors; of one tenant a quarter, at least 1",
             "",
             "others wait",

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use clap::{Command, CommandFactory as _, ValueEnum};
+use clap::{CommandFactory as _, ValueEnum};
+use clap_markdown::MarkdownOptions;
 
 use super::{Cli, limits};
 use crate::config::SETTINGS;
@@ -27,62 +28,24 @@ pub fn page(page: Page) -> String {
     }
 }
 
+/// What the page says before the commands.
+const INTRODUCTION: &str = "\
+<!-- Made by `scim-server reference command-line`; a test compares it. -->
+
+Exit codes: 0 done, 1 failed, 2 wrong usage. With `--json` a command prints one JSON object, or an array if it lists;
+what goes wrong is then an object on standard error, with `error` and `exit_code`.
+
+`scim-server help COMMAND` explains a command. While a server runs on the data directory, commands go through its
+listener for administrators; else they open the store themselves.
+
+The settings of `serve` are on [a page of their own](configuration.md).";
+
 fn command_line() -> String {
-    let mut text = String::from(
-        "# The command line\n\n\
-         <!-- Made by `scim-server reference command-line`; a test compares it. -->\n\n\
-         Exit codes: 0 done, 1 failed, 2 wrong usage. With `--json` a command prints one JSON object, or an\n\
-         array if it lists; what goes wrong is then an object on standard error, with `error` and `exit_code`.\n\
-         `scim-server help COMMAND` explains a command. While a server runs on the data directory, commands go through its listener for\n\
-         administrators; else they open the store themselves.\n\n\
-         The settings of `serve` are on [a page of their own](configuration.md).\n",
-    );
-    let mut program = Cli::command().disable_help_flag(true).disable_version_flag(true);
-    program.build();
-    for command in program.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help") {
-        describe(&mut text, command, "scim-server");
-    }
-    text
-}
-
-/// A command and those below it.
-fn describe(text: &mut String, command: &Command, parent: &str) {
-    let name = format!("{parent} {}", command.get_name());
-    let below: Vec<_> = command.get_subcommands().filter(|command| command.get_name() != "help").collect();
-    if below.is_empty() {
-        let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
-        let _ = write!(text, "\n## {name}\n\n{}\n\n", about.trim_end_matches('.').to_owned() + ".");
-        arguments(text, command);
-    }
-    for command in below {
-        describe(text, command, &name);
-    }
-}
-
-fn arguments(text: &mut String, command: &Command) {
-    if command.get_name() == "serve" {
-        text.push_str("See [the settings](configuration.md).\n");
-        return;
-    }
-    text.push_str("| argument | what it is |\n| --- | --- |\n");
-    for argument in command.get_arguments().filter(|argument| argument.get_id() != "help") {
-        let value = argument.get_value_names().unwrap_or_default().join(" ");
-        let takes = argument.get_action().takes_values();
-        let usage = match argument.get_long() {
-            Some(long) if takes => format!("--{long} {value}"),
-            Some(long) => format!("--{long}"),
-            None => value,
-        };
-        let mut help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        let defaults: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-        if takes && !defaults.is_empty() {
-            let _ = write!(help, " [default: {}]", defaults.join(","));
-        }
-        if argument.is_required_set() {
-            help.push_str(" (required)");
-        }
-        let _ = writeln!(text, "| `{}` | {} |", usage.replace('|', "\\|"), help.replace('|', "\\|"));
-    }
+    let is_setting = |argument: clap::Arg| argument.hide(true);
+    let program =
+        Cli::command().before_long_help(INTRODUCTION).mut_subcommand("serve", |serve| serve.mut_args(is_setting));
+    let options = MarkdownOptions::new().title("The command line".to_owned()).show_footer(false);
+    clap_markdown::help_markdown_command_custom(&program, &options)
 }
 
 fn configuration() -> String {

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure,
     command::{
-        Command, Common, GroupCommand, Init, ListArguments, MakeArguments, ProfileName, SchemaCommand, TenantCommand,
-        TenantName, TenantSettings, TokenCommand, UserCommand, WhichArguments,
+        Command, Common, Events, GroupCommand, Init, ListArguments, MakeArguments, ProfileName, SchemaCommand,
+        TenantCommand, TenantName, TenantSettings, TokenCommand, UserCommand, WhichArguments,
     },
     engine,
     files::{self, OutputFile},
@@ -28,11 +28,22 @@ impl Command {
             Self::Schema(command) => command.run().await,
             Self::User(command) => command.run().await,
             Self::Group(command) => command.run().await,
+            Self::Events(events) => {
+                let Events { tenant, since, types, follow, common } = events;
+                let session = Session::open(&common.settings.0).await?;
+                if follow && session.is_alone() {
+                    return Err(Failure::said(
+                        "no server runs on this store, so nothing happens in it; leave --follow out, or start the server",
+                    ));
+                }
+                session::run(session, AdminRequest::Events { tenant, since, types, follow }, Show::Events, common.json)
+                    .await
+            }
             Self::Check(check) => {
                 let show = Show::Findings { repair: check.repair };
                 let session = Session::open_accepting(&check.common.settings.0, check.accept_loss).await?;
                 if check.accept_loss.is_some() && matches!(session, Session::Running(_)) {
-                    return Err(Failure::Failed(
+                    return Err(Failure::said(
                         "a server has this store open, so it found nothing lost when it started; leave --accept-loss out"
                             .to_owned(),
                     ));

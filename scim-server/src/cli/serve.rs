@@ -27,6 +27,7 @@ use crate::{
     directory::Directory,
     http::Service,
     log::{Log, Seldom},
+    metrics::Metrics,
     server::{Server, not_listening},
     store::{
         Store,
@@ -36,21 +37,18 @@ use crate::{
     token::{Issued, ledger::LIFETIME},
 };
 
-/// The media type of the metrics (OpenMetrics 1.0).
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /// Serves until SIGTERM or SIGINT, and then until the requests in flight are answered.
 pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
     let config = Config::read(&given)?;
     let log = Log::start(config.log_format, &config.log).map_err(failed)?;
     if !SystemClock::is_set() {
-        return Err(Failure::Failed(
+        return Err(Failure::said(
             "the clock of this machine shows a time before 1970 or after the year 9999, which no answer could tell; set it right, and start again".to_owned(),
         ));
     }
-    let place = DataDir::new(&config.data);
-    prepare(&place)?;
-    let _lock = lock_soon(&place).await?;
+    let data_dir = DataDir::new(&config.data);
+    prepare(&data_dir)?;
+    let _lock = lock_soon(&data_dir).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = if config.database.url.is_some() {
         if config.migrate {
@@ -59,12 +57,12 @@ pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
         engine::open_database(&config.database, &clock).await?
     } else {
         engine::open_directory(
-            &place.store(),
+            &data_dir.store(),
             &clock,
             Options { cache: config.cache, reopen: Reopen::after(config.renew_after), ..Options::default() },
         )?
     };
-    let outcome = serve(given, config, log, &place, Arc::clone(&store), clock, json).await;
+    let outcome = serve(given, config, log, &data_dir, Arc::clone(&store), clock, json).await;
     store.close().await.map_err(failed)?;
     outcome
 }
@@ -73,7 +71,7 @@ async fn serve(
     given: Given,
     config: Config,
     log: Log,
-    place: &DataDir,
+    data_dir: &DataDir,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     json: bool,
@@ -89,11 +87,12 @@ async fn serve(
     let address = server.address().map_err(failed)?;
     let url = url(&config, address);
     warn_of_plain_http(&config, address);
-    let (listener, admin) = admin(&config, place, &server.service, url.clone()).await?;
+    let (listener, admin) = admin(&config, data_dir, &server.service, url.clone()).await?;
     let admin_address = listener.local_addr().map_err(failed)?;
-    let announcement = place.announce(admin_address).map_err(|error| {
-        let path = place.path();
-        Failure::Failed(format!("cannot write admin.addr in {}: {}", path.display(), fault::about(path, &error)))
+    let announcement = data_dir.announce(admin_address).map_err(|error| {
+        let path = data_dir.path();
+        let said = format!("cannot write admin.addr in {}: {}", path.display(), fault::about(path, &error));
+        Failure::because(said, error)
     })?;
 
     let (termination, hangup) = (Termination::listen().map_err(failed)?, Hangup::listen().map_err(failed)?);
@@ -192,13 +191,13 @@ fn url(config: &Config, address: SocketAddr) -> String {
 
 async fn admin(
     config: &Config,
-    place: &DataDir,
+    data_dir: &DataDir,
     service: &Arc<Service>,
     url: String,
 ) -> Result<(TcpListener, Arc<Admin>), Failure> {
     let listener = TcpListener::bind(config.admin_listen)
         .await
-        .map_err(|error| Failure::Failed(not_listening(config.admin_listen, &error, "--admin-listen")))?;
+        .map_err(|error| Failure::because(not_listening(config.admin_listen, &error, "--admin-listen"), error))?;
     if !config.admin_listen.ip().is_loopback() {
         tracing::warn!(address = %config.admin_listen, "administration is not on the loopback: keep others away from it, it has no TLS");
     }
@@ -206,14 +205,14 @@ async fn admin(
     let settings = Arc::clone(service);
     let admin = Admin {
         context: service.administration(),
-        token: place.token_digest().map_err(failed)?,
+        token: data_dir.token_digest().map_err(failed)?,
         stopping: AtomicBool::new(false),
         base: Box::new(move || {
             let public = settings.settings.load().public.url.clone();
             public.map_or_else(|| url.clone(), |public| public.to_string())
         }),
         refused: Seldom::default(),
-        metrics: Box::new(move || (metrics.encode(), OPEN_METRICS)),
+        metrics: Box::new(move || (metrics.encode(), Metrics::MEDIA_TYPE)),
     };
     Ok((listener, Arc::new(admin)))
 }
@@ -270,6 +269,6 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-fn failed(error: impl std::error::Error + 'static) -> Failure {
-    Failure::Failed(fault::chain(&error))
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    Failure::because(fault::chain(&error), error)
 }

@@ -61,18 +61,18 @@ impl Session {
         if let Some(database) = Config::database(given)? {
             return Self::shared(&database, base).await;
         }
-        let place = DataDir::new(Config::data(given)?);
-        if !has_store(&place)? {
+        let data_dir = DataDir::new(Config::data(given)?);
+        if !has_store(&data_dir)? {
             // A server whose store is a database has nothing here but its address.
-            if let Some(client) = find_server(&place).await? {
+            if let Some(client) = find_server(&data_dir).await? {
                 return Ok(Self::Running(client));
             }
-            return Err(Failure::Failed(format!(
+            return Err(Failure::said(format!(
                 "there is no store in {0}; name the directory of yours with --data or --config, or make one with `scim-server init --data {0} --tenant NAME`",
-                place.path().display()
+                data_dir.path().display()
             )));
         }
-        Self::reach(&place, base, loss).await
+        Self::reach(&data_dir, base, loss).await
     }
 
     /// The store of a data directory, made if there is none; or a database, whose tables are.
@@ -82,9 +82,9 @@ impl Session {
             engine::prepare(&database).await?;
             return Self::shared(&database, base).await;
         }
-        let place = DataDir::new(Config::data(given)?);
-        prepare(&place)?;
-        Self::reach(&place, base, None).await
+        let data_dir = DataDir::new(Config::data(given)?);
+        prepare(&data_dir)?;
+        Self::reach(&data_dir, base, None).await
     }
 
     /// A database, on which servers may run: they see a change within a second.
@@ -97,22 +97,27 @@ impl Session {
 
     /// Opens the store; while another process has it open, asks that process if it is a server, and
     /// waits a little if it is another command.
-    async fn reach(place: &DataDir, base: String, accept_loss: Option<u64>) -> Result<Self, Failure> {
+    async fn reach(data_dir: &DataDir, base: String, accept_loss: Option<u64>) -> Result<Self, Failure> {
         for _ in 0..TRIES {
-            if let Some(lock) = lock(place)? {
+            if let Some(lock) = lock(data_dir)? {
                 // A log for what goes wrong only.
                 let _ = log::Log::start(log::Format::Text, "warn");
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock);
                 let store =
-                    engine::open_directory(&place.store(), &clock, Options { accept_loss, ..Options::default() })?;
+                    engine::open_directory(&data_dir.store(), &clock, Options { accept_loss, ..Options::default() })?;
                 return Ok(Self::Open(context(store, clock, base).await?, Some(lock)));
             }
-            if let Some(client) = find_server(place).await? {
+            if let Some(client) = find_server(data_dir).await? {
                 return Ok(Self::Running(client));
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(Failure::Failed(in_use(place)))
+        Err(Failure::said(in_use(data_dir)))
+    }
+
+    /// Whether nobody else can change the store meanwhile.
+    pub fn is_alone(&self) -> bool {
+        matches!(self, Self::Open(_, Some(_)))
     }
 
     /// Starts a command.
@@ -132,16 +137,16 @@ impl Running {
     pub async fn next(&mut self) -> Result<Option<Line>, Failure> {
         match self.lines.recv().await {
             Some(Line::Done) => Ok(None),
-            Some(Line::Error(message)) => Err(Failure::Failed(message)),
+            Some(Line::Error(message)) => Err(Failure::said(message)),
             Some(line) => Ok(Some(line)),
-            None => Err(Failure::Failed("the command ended without saying how; try again".to_owned())),
+            None => Err(Failure::said("the command ended without saying how; try again".to_owned())),
         }
     }
 
     /// Closes the store, if it was opened for this.
     pub async fn close(self) -> Result<(), Failure> {
         match self.store {
-            Some((store, _lock)) => store.close().await.map_err(|error| Failure::Failed(error.to_string())),
+            Some((store, _lock)) => store.close().await.map_err(|error| Failure::because(error.to_string(), error)),
             None => Ok(()),
         }
     }
@@ -163,13 +168,14 @@ pub(super) async fn run(session: Session, request: AdminRequest, show: Show, jso
 }
 
 /// Makes the data directory and the administrators' token.
-pub(super) fn prepare(place: &DataDir) -> Result<(), Failure> {
-    place.prepare().map_err(|error| {
-        Failure::Failed(format!(
+pub(super) fn prepare(data_dir: &DataDir) -> Result<(), Failure> {
+    data_dir.prepare().map_err(|error| {
+        let said = format!(
             "cannot make the data directory {}: {}; or choose another with --data",
-            place.path().display(),
-            fault::about(place.path(), &error)
-        ))
+            data_dir.path().display(),
+            fault::about(data_dir.path(), &error)
+        );
+        Failure::because(said, error)
     })
 }
 
@@ -180,7 +186,7 @@ pub(super) async fn context(
     base: String,
 ) -> Result<AdminContext, Failure> {
     let access = Access::load(Arc::clone(&store), Arc::clone(&clock)).await;
-    let access = Arc::new(access.map_err(|error| Failure::Failed(error.to_string()))?);
+    let access = Arc::new(access.map_err(|error| Failure::because(error.to_string(), error))?);
     let limits = Limits { candidates: u64::MAX, ..Limits::default() };
     let operations = Arc::new(Operations {
         store: Arc::clone(&store),
@@ -196,55 +202,58 @@ pub(super) async fn context(
     Ok(AdminContext { store, access, clock, operations, base })
 }
 
-async fn find_server(place: &DataDir) -> Result<Option<Client>, Failure> {
-    Client::connect(place).await.map_err(|error| {
-        Failure::Failed(format!(
+async fn find_server(data_dir: &DataDir) -> Result<Option<Client>, Failure> {
+    Client::connect(data_dir).await.map_err(|error| {
+        let said = format!(
             "a server may be running on {}, and {error}; run the command as the user that the server runs as",
-            place.path().display()
-        ))
+            data_dir.path().display()
+        );
+        Failure::because(said, error)
     })
 }
 
 /// Takes the lock of the data directory, if no other process has it.
-fn lock(place: &DataDir) -> Result<Option<Lock>, Failure> {
-    place.lock().map_err(|error| {
-        Failure::Failed(format!("cannot lock {}: {}", place.path().display(), fault::about(place.path(), &error)))
+fn lock(data_dir: &DataDir) -> Result<Option<Lock>, Failure> {
+    data_dir.lock().map_err(|error| {
+        let said = format!("cannot lock {}: {}", data_dir.path().display(), fault::about(data_dir.path(), &error));
+        Failure::because(said, error)
     })
 }
 
 /// Takes the lock of the data directory, waiting a moment for a predecessor that is about to end.
-pub(super) async fn lock_soon(place: &DataDir) -> Result<Lock, Failure> {
+pub(super) async fn lock_soon(data_dir: &DataDir) -> Result<Lock, Failure> {
     for _ in 0..20 {
-        if let Some(lock) = lock(place)? {
+        if let Some(lock) = lock(data_dir)? {
             return Ok(lock);
         }
         tokio::time::sleep(PAUSE).await;
     }
-    match find_server(place).await? {
-        Some(server) => Err(Failure::Failed(format!(
+    match find_server(data_dir).await? {
+        Some(server) => Err(Failure::said(format!(
             "another process has the store in {} open: a server, whose administration is on {}. Stop it, or choose another data directory with --data",
-            place.path().display(),
+            data_dir.path().display(),
             server.address()
         ))),
-        None => Err(Failure::Failed(in_use(place))),
+        None => Err(Failure::said(in_use(data_dir))),
     }
 }
 
 /// Whether there is a store in the data directory. Not to be allowed to look is not to find none.
-pub(super) fn has_store(place: &DataDir) -> Result<bool, Failure> {
-    place.has_store().map_err(|error| {
-        Failure::Failed(format!(
+pub(super) fn has_store(data_dir: &DataDir) -> Result<bool, Failure> {
+    data_dir.has_store().map_err(|error| {
+        let said = format!(
             "cannot look for the store in {}: {error}; run the command as the user that owns the directory",
-            place.path().display()
-        ))
+            data_dir.path().display()
+        );
+        Failure::because(said, error)
     })
 }
 
 /// What to say when another process has the store open.
-fn in_use(place: &DataDir) -> String {
+fn in_use(data_dir: &DataDir) -> String {
     format!(
         "another process has the store in {} open, and admin.addr there does not lead to it; wait until it has ended, or stop it",
-        place.path().display()
+        data_dir.path().display()
     )
 }
 
@@ -268,6 +277,6 @@ pub(super) fn confirm(tenant: &str, force: bool) -> Result<(), Failure> {
     );
     asked
         .and_then(|()| stdin.lock().read_line(&mut typed).map(drop))
-        .map_err(|error| Failure::Failed(format!("cannot ask: {error}; use --yes")))?;
-    if typed.trim() == tenant { Ok(()) } else { Err(Failure::Failed("nothing was deleted".to_owned())) }
+        .map_err(|error| Failure::because(format!("cannot ask: {error}; use --yes"), error))?;
+    if typed.trim() == tenant { Ok(()) } else { Err(Failure::said("nothing was deleted".to_owned())) }
 }

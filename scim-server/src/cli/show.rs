@@ -15,6 +15,8 @@ pub(super) enum Show {
     Document,
     /// A tenant's endpoint alone.
     Endpoint,
+    /// Events, each on a line of its own as it comes.
+    Events,
     /// What a check found.
     Findings {
         /// Whether it was to be repaired.
@@ -117,7 +119,9 @@ impl Show {
             Self::Users => {
                 &[("ID", "/id"), ("USER NAME", "/userName"), ("DISPLAY NAME", "/displayName"), ("ACTIVE", "/active")]
             }
-            Self::Deleted | Self::Document | Self::Endpoint | Self::Findings { .. } | Self::Imported => &[],
+            Self::Deleted | Self::Document | Self::Endpoint | Self::Events | Self::Findings { .. } | Self::Imported => {
+                &[]
+            }
         }
     }
 }
@@ -148,7 +152,7 @@ impl Printer {
     /// Shows a row, or keeps it until the width of its column is known.
     pub fn row(&mut self, text: &str) -> Result<(), Failure> {
         let row: Value = serde_json::from_str(text)
-            .map_err(|error| Failure::Failed(format!("the answer cannot be read: {error}")))?;
+            .map_err(|error| Failure::because(format!("the answer cannot be read: {error}"), error))?;
         if let Some(note) = row.get("note").and_then(Value::as_str) {
             // Not among the findings, where a program would take it for one.
             let _ = writeln!(std::io::stderr(), "note: {note}");
@@ -157,6 +161,9 @@ impl Printer {
         self.rows += 1;
         self.left += usize::from(row.get("repaired") == Some(&Value::Bool(false)));
         if self.json {
+            if self.show == Show::Events {
+                return write(&format!("{text}\n"));
+            }
             let before = match (self.show.is_list(), self.rows) {
                 (false, _) => "",
                 (true, 1) => "[\n",
@@ -168,6 +175,7 @@ impl Printer {
             Show::Deleted => write(&deleted(&row)),
             Show::Document => write(&format!("{row:#}\n")),
             Show::Endpoint => write(&format!("{}\n", cell(row.pointer("/endpoint")))),
+            Show::Events => write(&event(&row)),
             Show::Findings { .. } => write(&finding(&row)),
             Show::Imported => write(&imported(&row)),
             Show::Issued => write(&format!("{}\n{ONCE}\n", lines(&row, self.show.columns()))),
@@ -186,7 +194,7 @@ impl Printer {
 
     /// Shows what was kept. A check fails when something is still wrong.
     pub fn finish(self) -> Result<(), Failure> {
-        if self.json {
+        if self.json && self.show != Show::Events {
             write(match (self.show.is_list(), self.rows) {
                 (true, 0) => "[]\n",
                 (true, _) => "\n]\n",
@@ -201,9 +209,7 @@ impl Printer {
             }
         }
         match (self.show, self.left) {
-            (Show::Findings { .. }, 1..) => {
-                Err(Failure::Failed(format!("{} fault(s) are left in the store", self.left)))
-            }
+            (Show::Findings { .. }, 1..) => Err(Failure::said(format!("{} fault(s) are left in the store", self.left))),
             _ => Ok(()),
         }
     }
@@ -230,6 +236,19 @@ fn imported(row: &Value) -> String {
         None => String::new(),
     };
     format!("Brought in {} tenant(s) with {} resources.{resumed}\n", text("tenants"), text("resources"))
+}
+
+fn event(row: &Value) -> String {
+    let at = |pointer: &str| cell(row.pointer(pointer));
+    let attributes = row.get("attributes").map(|names| format!("  {}", cell(Some(names)))).unwrap_or_default();
+    format!(
+        "{:>8}  {}  {:<28} {}  by {}{attributes}\n",
+        at("/sequence"),
+        at("/time"),
+        at("/type"),
+        at("/resource/id"),
+        at("/actor")
+    )
 }
 
 fn finding(row: &Value) -> String {
@@ -294,7 +313,7 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Failure::Closed
         } else {
-            Failure::Failed(format!("cannot write to standard output: {error}"))
+            Failure::because(format!("cannot write to standard output: {error}"), error)
         }
     })
 }

@@ -41,7 +41,7 @@ use crate::{
     caller::Caller,
     log,
     metrics::Operation,
-    operation::{Answer, Asked, Context, pace::Pace},
+    operation::{Answer, Asked, Context, Operations, feed::FeedQuery, pace::Pace},
     profile,
     tenant::Tenant,
 };
@@ -212,7 +212,9 @@ impl Service {
         if notes.id.is_none() {
             notes.id = answer.id.map(|id| id.to_string().into());
         }
-        Ok(response::answer(answer, request::answer_type(&parts.headers)))
+        let kind =
+            if matches!(endpoint, Endpoint::Events) { request::JSON } else { request::answer_type(&parts.headers) };
+        Ok(response::answer(answer, kind))
     }
 
     /// The tenant, if it shows its discovery documents to whoever sends no token.
@@ -254,8 +256,8 @@ impl Service {
             ));
         }
         let document = match discovery {
-            Discovery::ResourceTypes(name) => self.operations.resource_types(tenant, base, name.as_deref())?,
-            Discovery::Schemas(urn) => self.operations.schemas(tenant, base, urn.as_deref())?,
+            Discovery::ResourceTypes(name) => Operations::resource_types(tenant, base, name.as_deref())?,
+            Discovery::Schemas(urn) => Operations::schemas(tenant, base, urn.as_deref())?,
             Discovery::ServiceProviderConfig => {
                 let bulk_body = self.settings.load().bulk_max_body;
                 self.operations.service_provider_config(tenant, base, bulk_body)
@@ -309,10 +311,16 @@ impl Service {
                 allowed()?;
                 profile::require_bulk(profile)?;
                 self.operations.require_bulk()?;
-                let body = self.body(context, call).await?;
-                let bulk = context.pace.whole(|| BulkRequest::parse(body)).await??;
+                let bulk = BulkRequest::parse(self.body(context, call).await?)?;
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
+            }
+            Endpoint::Events => {
+                allowed()?;
+                let query = FeedQuery::from_pairs(&request::pairs(parts.uri.query().unwrap_or_default())?)?;
+                // Whoever waits holds up nobody.
+                context.pace.rest();
+                Box::pin(self.operations.feed(context, &query)).await
             }
             Endpoint::Me => Err(Error::new(
                 ErrorKind::NotImplemented,
@@ -406,7 +414,13 @@ fn tell(error: &Error) {
 fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Result<(), Error> {
     let scopes = caller.scopes();
     let reads = matches!(*method, Method::GET | Method::HEAD) || matches!(endpoint, Endpoint::Search(_));
-    let (allowed, scope) = if reads { (scopes.read, "read") } else { (scopes.write, "write") };
+    let (allowed, scope) = if matches!(endpoint, Endpoint::Events) {
+        (scopes.events, "events")
+    } else if reads {
+        (scopes.read, "read")
+    } else {
+        (scopes.write, "write")
+    };
     if allowed {
         return Ok(());
     }

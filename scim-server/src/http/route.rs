@@ -30,6 +30,8 @@ pub enum Discovery<'a> {
 pub enum Endpoint<'a> {
     /// `/Bulk` (§3.7)
     Bulk,
+    /// The feed of events: `/{tenant}/events/v1`, beside SCIM
+    Events,
     /// `/Me` (§3.11)
     Me,
     /// `/Users/{id}`: the endpoint with its slash, and the id
@@ -68,7 +70,7 @@ impl Endpoint<'_> {
             Self::Bulk | Self::Search(_) => "POST",
             Self::Me => "",
             Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
-            Self::Root => "GET, HEAD",
+            Self::Events | Self::Root => "GET, HEAD",
             Self::Resources(_) => "GET, HEAD, POST",
         }
     }
@@ -123,9 +125,15 @@ impl From<NoTarget> for Error {
 /// people paste the URL with one and providers add theirs, does not count.
 pub fn route(path: &str) -> Result<Route<'_>, Error> {
     let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(3, '/');
-    let (Some(tenant), Some("scim"), Some(rest)) = (segments.next(), segments.next(), segments.next()) else {
+    let (Some(tenant), Some(service), Some(rest)) = (segments.next(), segments.next(), segments.next()) else {
         return Err(not_found());
     };
+    if service == "events" && matches!(rest, "v1" | "v1/") {
+        return Ok(Route { tenant, target: Ok(Target::Endpoint(Endpoint::Events)) });
+    }
+    if service != "scim" {
+        return Err(not_found());
+    }
     let (version, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let target = match version {
         "v2" => target(with_one_slash(rest)).ok_or(NoTarget::Unknown),
@@ -196,6 +204,10 @@ mod tests {
 
     #[test]
     fn paths_name_their_targets() {
+        check("/t/events/v1", "t Events");
+        check("/t/events/v1/", "t Events");
+        check("/t/events/v2", "404");
+        check("/t/events/v1/x", "404");
         check("/t/scim/v2/Users", "t Resources(\"/Users\")");
         check("/t/scim/v2/Users/", "t Resources(\"/Users\")");
         check("/t/scim/v2/Users/2819c223", "t Resource(\"/Users\", \"2819c223\")");

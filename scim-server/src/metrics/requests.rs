@@ -37,6 +37,8 @@ pub enum Operation {
     Bulk,
     /// ServiceProviderConfig, ResourceTypes, Schemas (§4).
     Discover,
+    /// The feed of events.
+    Feed,
     /// Health, metrics.
     Operate,
     /// No endpoint that exists.
@@ -44,7 +46,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Create,
         Self::Retrieve,
         Self::Query,
@@ -54,6 +56,7 @@ impl Operation {
         Self::Delete,
         Self::Bulk,
         Self::Discover,
+        Self::Feed,
         Self::Operate,
         Self::Unknown,
     ];
@@ -70,6 +73,7 @@ impl Operation {
             Self::Delete => "delete",
             Self::Bulk => "bulk",
             Self::Discover => "discover",
+            Self::Feed => "feed",
             Self::Operate => "operate",
             Self::Unknown => "unknown",
         }

@@ -105,6 +105,7 @@ impl Operations {
         settled: bool,
     ) -> Option<String> {
         let (method, bulk_id) = (operation.method, operation.bulk_id.clone());
+        context.pace.works_on(operation.data.as_ref().map_or(0, bytes));
         let resolve = || {
             let later = if settled { Vec::new() } else { run.postpone(&mut operation) };
             (later, run.resolve(&mut operation))
@@ -228,6 +229,7 @@ impl Operations {
             let missing = values.len() < members.len();
             let operations = json!([{"op": "add", "path": MEMBERS, "value": values}]);
             let body = json!({"schemas": [PATCH_OP_SCHEMA], "Operations": operations});
+            context.pace.works_on(bytes(&body));
             let added = match context.caller.tenant().registry.endpoint(&format!("/{endpoint}")) {
                 Some(rt) => {
                     let (query, preconditions) = (&Query::default(), &Preconditions::default());
@@ -242,6 +244,16 @@ impl Operations {
                 Err(error) => result.fail(&error),
             }
         }
+    }
+}
+
+/// About how many bytes a value takes as JSON. A value that was parsed is not deep.
+fn bytes(value: &Value) -> usize {
+    match value {
+        Value::Array(elements) => elements.iter().map(bytes).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() + 4 + bytes(value)).sum(),
+        Value::String(text) => text.len() + 3,
+        _ => 5,
     }
 }
 

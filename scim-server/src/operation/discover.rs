@@ -41,7 +41,7 @@ impl Operations {
     }
 
     /// All resource types, or the one of that name.
-    pub fn resource_types(&self, tenant: &Tenant, base: &str, name: Option<&str>) -> Result<Value, Error> {
+    pub fn resource_types(tenant: &Tenant, base: &str, name: Option<&str>) -> Result<Value, Error> {
         let Some(name) = name else {
             let all: Vec<_> =
                 tenant.registry.resource_types().iter().map(|rt| discovery::resource_type(rt, base)).collect();
@@ -52,7 +52,7 @@ impl Operations {
     }
 
     /// All schemas, or the one with that URN.
-    pub fn schemas(&self, tenant: &Tenant, base: &str, urn: Option<&str>) -> Result<Value, Error> {
+    pub fn schemas(tenant: &Tenant, base: &str, urn: Option<&str>) -> Result<Value, Error> {
         let Some(urn) = urn else {
             let all: Vec<_> = tenant.registry.schemas().iter().map(|schema| discovery::schema(schema, base)).collect();
             return Ok(list(&all));

@@ -15,7 +15,7 @@ use super::{
     ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, changed, stored_form::StoredForm, view_of_write,
 };
 use crate::{
-    event::Action,
+    event::{Action, Event},
     index,
     membership::{self, MemberOperation},
     profile,
@@ -115,7 +115,9 @@ impl Operations {
         if attributes.is_empty() {
             return Ok(None);
         }
-        let mut commit = Commit::new(key.clone(), context.event(change.action, key, attributes));
+        let active = Some(is_active(new.document())).filter(|now| *now != is_active(old.document()));
+        let event = Event { active, ..context.event(change.action, key, attributes) };
+        let mut commit = Commit::new(key.clone(), event);
         let mut after = record.clone();
         if document_changes {
             let specs = tenant.index_specs(&rt.name);
@@ -171,6 +173,11 @@ fn longest_list(resource: &Resource) -> usize {
         |members: &Map<String, Value>| members.values().filter_map(|value| value.as_array().map(Vec::len)).max();
     let extensions = resource.document().values().filter_map(Value::as_object).filter_map(lists);
     extensions.chain(lists(resource.document())).max().unwrap_or_default()
+}
+
+/// Whether a resource is in use: where nothing is said, it is.
+fn is_active(document: &Map<String, Value>) -> bool {
+    document.get("active").and_then(Value::as_bool).unwrap_or(true)
 }
 
 /// The names of the attributes that differ.

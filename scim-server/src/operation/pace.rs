@@ -73,7 +73,7 @@ pub struct Pace {
     /// Alive as long as somebody waits for the answer; `None` when that is always so.
     client: Option<Weak<()>>,
     steps: AtomicUsize,
-    /// Bytes of the body.
+    /// Bytes of the body, or of the part of it that is worked on.
     carried: AtomicUsize,
     state: Mutex<Progress>,
 }
@@ -118,16 +118,17 @@ impl Pace {
         }
     }
 
+    /// Notes that the work goes on with a part of the body that has so many bytes: one operation of a bulk
+    /// request. What is small is done at once, however large the request is.
+    pub fn works_on(&self, bytes: usize) {
+        self.carried.store(bytes, Relaxed);
+    }
+
     /// Counts so many steps, and at the end of a slice lets others go first. Fails when the client has gone
     /// or the time is over.
     pub async fn step(&self, steps: usize) -> Result<(), Error> {
         let before = self.steps.fetch_add(steps, Relaxed);
         if before / SLICE == before.saturating_add(steps) / SLICE { Ok(()) } else { self.take_turn().await }
-    }
-
-    /// How many steps were counted.
-    pub fn steps(&self) -> usize {
-        self.steps.load(Relaxed)
     }
 
     /// Lets others go first, between two parts of the work that wait for the store anyhow.
@@ -319,6 +320,9 @@ mod tests {
         assert_eq!(pace.whole(|| 7).await.unwrap(), 7);
         pace.carries(LARGE + 1);
         assert_eq!(pace.whole(|| 8).await.unwrap(), 8);
+        pace.works_on(LARGE);
+        let _busy = pace.lanes.large.acquire_many(u32::try_from(pace.lanes.large.available_permits()).unwrap()).await;
+        assert_eq!(pace.whole(|| 9).await.unwrap(), 9);
     }
 
     #[tokio::test]

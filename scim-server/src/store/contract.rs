@@ -271,6 +271,7 @@ pub(crate) fn event(target: &ResourceKey) -> Event {
         target: target.id,
         version: 0,
         attributes: vec!["userName".into()],
+        active: None,
         request: "1".into(),
     }
 }

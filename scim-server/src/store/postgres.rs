@@ -32,7 +32,10 @@ use std::sync::{
 
 use async_trait::async_trait;
 use scim_protocol::Timestamp;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 
 pub use self::connections::Options;
 use self::{
@@ -43,8 +46,8 @@ use self::{
     read::Reader,
 };
 use super::{
-    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Page, Position, Record, Reference, ResourceId,
-    ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Log, Page, Position, Record, Reference,
+    ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
@@ -88,6 +91,7 @@ pub struct PostgresStore {
     loaded: AtomicUsize,
     clock: Arc<dyn Clock>,
     metrics: Arc<StoreMetrics>,
+    changes: Arc<Notify>,
 }
 
 impl PostgresStore {
@@ -106,7 +110,16 @@ impl PostgresStore {
         let (sweeps, swept) = mpsc::unbounded_channel();
         let writer = Arc::new(Writer::new(Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics), sweeps));
         let sweeper = tokio::spawn(sweep(Arc::clone(&reader), swept));
-        Ok(Self { connections, reader, writer, sweeper, loaded: AtomicUsize::new(0), clock, metrics })
+        Ok(Self {
+            connections,
+            reader,
+            writer,
+            sweeper,
+            loaded: AtomicUsize::new(0),
+            clock,
+            metrics,
+            changes: Arc::default(),
+        })
     }
 
     /// Brings the schema of a database to the version that this program needs; gives the names of
@@ -229,12 +242,22 @@ impl Store for PostgresStore {
         self.reader.groups_of(tenant, members).await
     }
 
+    async fn log(&self, tenant: TenantId) -> Result<Log, StoreError> {
+        self.reader.log(tenant).await
+    }
+
+    fn changes(&self) -> Arc<Notify> {
+        Arc::clone(&self.changes)
+    }
+
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.reader.events(tenant, after, limit).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.writer.commit(commit).await
+        let committed = self.writer.commit(commit).await?;
+        self.changes.notify_waiters();
+        Ok(committed)
     }
 
     async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError> {

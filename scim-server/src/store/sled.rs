@@ -25,22 +25,27 @@ mod tree;
 mod value;
 mod writer;
 
-use std::{path::Path, sync::Arc, thread};
+use std::{
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use scim_protocol::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::{
     handle::Handle,
     sweep::{Removal, Sweeps},
-    tree::{Batch, Tree, unavailable},
+    tree::{Batch, Fate, Tree, unavailable},
     writer::{Job, Writer},
 };
 pub use self::{tree::Damage, writer::Reopen};
 use super::{
-    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Page, Position, Record, Reference, ResourceId,
-    ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Log, Page, Position, Record, Reference,
+    ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
@@ -56,6 +61,10 @@ const INLINE: usize = 256;
 /// How many memberships of a page are read where they are asked for: a hundred users in ten groups
 /// each.
 const MEMBERSHIPS: usize = 1024;
+
+/// How long a read of what is durable waits for the disk, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(5);
+const MOMENT: Duration = Duration::from_micros(500);
 
 /// How the store is to be opened.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +118,7 @@ pub struct SledStore {
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<thread::JoinHandle<()>>,
     metrics: Arc<StoreMetrics>,
+    changes: Arc<Notify>,
 }
 
 impl SledStore {
@@ -134,7 +144,7 @@ impl SledStore {
         let metrics = Arc::<StoreMetrics>::default();
         let handle = Arc::new(Handle::new(Arc::clone(&tree)));
         let (jobs, writer) = writer::start(tree, Arc::clone(&handle), options.reopen, clock, Arc::clone(&metrics))?;
-        Ok(Self { handle, jobs: Some(jobs), writer: Some(writer), metrics })
+        Ok(Self { handle, jobs: Some(jobs), writer: Some(writer), metrics, changes: Arc::default() })
     }
 
     /// Reads here when it takes few steps, and on a thread that may block when it takes many.
@@ -148,6 +158,30 @@ impl SledStore {
         }
         let tree = self.handle.tree().await?;
         tokio::task::spawn_blocking(move || work(&tree)).await.map_err(unavailable)?
+    }
+
+    /// Reads what is durable: of what is applied, a crash may still take something back. Reads again when
+    /// that has happened.
+    async fn read_durable<T: Send + 'static>(
+        &self,
+        steps: usize,
+        work: impl Fn(&Tree) -> Result<T, StoreError> + Clone + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let work = work.clone();
+            let (found, last) = self.read(steps, move |tree| Ok((work(tree)?, tree.last_batch()?))).await?;
+            loop {
+                match self.handle.read(|tree| Ok(tree.fate(last))).await? {
+                    Fate::Durable => return Ok(found),
+                    Fate::Gone => break,
+                    Fate::Open if Instant::now() >= until => {
+                        return Err(unavailable("what was read does not become durable"));
+                    }
+                    Fate::Open => tokio::time::sleep(MOMENT).await,
+                }
+            }
+        }
     }
 
     async fn send<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
@@ -290,13 +324,23 @@ impl Store for SledStore {
         Ok(groups.unwrap_or_default())
     }
 
+    async fn log(&self, tenant: TenantId) -> Result<Log, StoreError> {
+        self.read_durable(1, move |tree| read::log(tree, tenant)).await
+    }
+
+    fn changes(&self) -> Arc<Notify> {
+        Arc::clone(&self.changes)
+    }
+
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
-        self.read(limit, move |tree| read::events(tree, tenant, after, limit)).await
+        self.read_durable(limit, move |tree| read::events(tree, tenant, after, limit)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let (sender, answer) = oneshot::channel();
-        self.send(Job::Commit(Box::new(commit), sender), answer).await
+        let committed = self.send(Job::Commit(Box::new(commit), sender), answer).await?;
+        self.changes.notify_waiters();
+        Ok(committed)
     }
 
     async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError> {

@@ -30,7 +30,7 @@ pub struct Token {
     /// Whose it is.
     pub tenant: TenantId,
     /// The SHA-256 of its text.
-    #[serde(with = "hex")]
+    #[serde(with = "hex::serde")]
     pub digest: Digest,
     /// What people call it: whom it is for. A token that takes another's place has its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,35 +168,6 @@ pub fn new_id(now: Timestamp, random: [u8; 32]) -> ResourceId {
     let mut tail = [0; 10];
     tail.copy_from_slice(&random[..10]);
     ResourceId(uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid())
-}
-
-/// Bytes as lower-case hexadecimal text.
-mod hex {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    use super::Digest;
-
-    pub fn serialize<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
-        use std::fmt::Write as _;
-        let mut text = String::with_capacity(64);
-        for byte in digest {
-            let _ = write!(text, "{byte:02x}");
-        }
-        serializer.serialize_str(&text)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let mut digest = Digest::default();
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(D::Error::custom("a digest is 64 hexadecimal digits"));
-        }
-        for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
-            let digits = text.get(at..at + 2).unwrap_or_default();
-            *byte = u8::from_str_radix(digits, 16).map_err(D::Error::custom)?;
-        }
-        Ok(digest)
-    }
 }
 
 #[cfg(test)]

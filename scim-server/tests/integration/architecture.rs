@@ -26,6 +26,23 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "scim-server",
+        &[
+            "internals",
+            "cli",
+            "server",
+            "admin http",
+            "access operation",
+            "caller directory plan system_records",
+            "config index token",
+            "tenant",
+            "budget cursor profile render",
+            "store",
+            "audit event turns",
+            "clock ids log membership metrics",
+        ],
+    ),
+    (
         "conformance",
         &[
             "cli coverage",
@@ -38,28 +55,30 @@ const FLOORS: &[(&str, &[&str])] = &[
             "verdict",
         ],
     ),
+    (
+        "sync-agent",
+        &[
+            "cli",
+            "daemon",
+            "explain",
+            "cycle status",
+            "apply config",
+            "state target",
+            "plan",
+            "mapping",
+            "observation scope",
+            "population",
+            "source",
+            "document problem",
+            "clock dn identity mode number secret sid spaces terminal tls",
+        ],
+    ),
 ];
 
 /// Modules side by side that know each other in a circle, still. A new one fails the test, and so does one that
 /// is untied and stands here: the list only grows shorter.
-const KNOTS: &[(&str, &[&str])] = &[
-    ("scim-protocol", &[]),
-    ("scim-server", &[]),
-    (
-        "sync-agent",
-        &[
-            "apply config cycle mapping plan population problem scope source state target",
-            "cli::once cli::service",
-            "daemon status",
-            "plan::departure plan::dependents plan::safety",
-            "source::absence source::changes source::reader source::referral source::sightings source::trace",
-            "source::active_directory source::openldap source::shape",
-            "source::paging source::search",
-            "target::read target::write",
-        ],
-    ),
-    ("conformance", &[]),
-];
+const KNOTS: &[(&str, &[&str])] =
+    &[("scim-protocol", &[]), ("scim-server", &[]), ("sync-agent", &[]), ("conformance", &[])];
 
 /// A part of the server, a word or the beginning of a path that its code never has, and why.
 const ABSENCES: &[(&str, &str, &str)] = &[

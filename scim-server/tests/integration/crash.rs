@@ -16,7 +16,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use scim_server::{
+use scim_server::internals::{
     clock::SystemClock,
     directory::Directory,
     store::{

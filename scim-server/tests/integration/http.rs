@@ -76,7 +76,8 @@ fn what_is_no_request_has_its_line_in_log_and_audit() {
     }
     assert!(server.stop().success());
     let log = server.log();
-    assert!(log.contains(&ids[0]) && log.contains(&ids[2]), "{log}");
+    // Each is noted by a task of its own, so that the second of a kind may be noted first.
+    assert!((log.contains(&ids[0]) || log.contains(&ids[1])) && log.contains(&ids[2]), "{log}");
     let text = std::fs::read_to_string(directory.path().join("audit")).expect("the audit log");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.iter().map(|line| line["count"].as_u64().expect("a count")).sum::<u64>(), 3, "{text}");

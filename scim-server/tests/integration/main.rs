@@ -25,11 +25,14 @@ mod crash;
 mod database;
 mod dialogue;
 mod docs;
+mod events;
 mod http;
 mod identity_center;
 mod install;
-mod keeper;
+mod lease;
+
 mod limits;
+mod matching;
 mod migrations;
 mod pitfalls;
 mod queries;

@@ -40,7 +40,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::{
-    dialogue::matching::mismatch,
+    matching::mismatch,
     server::{Client, Options, Response, TestServer},
 };
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use scim_protocol::Timestamp;
-use scim_server::{
+use scim_server::internals::{
     admin::archive::{self, Sum},
     event::{Action, Event},
     store::{Body, Header, Item, Record, ResourceId, ResourceKey, TenantId},

@@ -8,17 +8,18 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    plan::{Action, AttributeChange, Digest, Known, Reference, ResourceId, Step, Written},
-    source::SourceId,
+    document::Digest,
+    identity::SourceId,
+    plan::{Action, AttributeChange, Reference, ResourceId, Step, Synced, SyncedObjects},
     state::{State, StateError},
-    target::{TargetError, Writer},
+    target::{TargetError, TargetWriter},
 };
 
 /// What actions work with.
 pub(super) struct Work<'a> {
-    pub writer: &'a Writer,
+    pub writer: &'a TargetWriter,
     pub state: &'a State,
-    pub known: RwLock<&'a mut Known>,
+    pub known: RwLock<&'a mut SyncedObjects>,
     /// Whose each resource is.
     pub owners: Mutex<HashMap<ResourceId, SourceId>>,
     pub members_per_request: usize,
@@ -47,7 +48,7 @@ impl Work<'_> {
     pub async fn perform(&self, action: &Action) -> Result<Performed, StateError> {
         let mut performed = Performed::default();
         let (subject, kind) = (&action.subject, action.subject.kind);
-        let fresh = |resource, digest, members| Written {
+        let fresh = |resource, digest, members| Synced {
             resource,
             kind,
             name: subject.name.clone(),
@@ -236,7 +237,7 @@ impl Work<'_> {
         Some((*id, written.name.clone()))
     }
 
-    fn remember(&self, id: SourceId, written: Written) -> Result<(), StateError> {
+    fn remember(&self, id: SourceId, written: Synced) -> Result<(), StateError> {
         self.state.write(id, &written)?;
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(id, written);
         Ok(())
@@ -259,7 +260,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn change(&self, id: SourceId, change: impl FnOnce(&mut Written)) -> Result<(), StateError> {
+    fn change(&self, id: SourceId, change: impl FnOnce(&mut Synced)) -> Result<(), StateError> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let Some(written) = known.get_mut(&id) else { return Ok(()) };
         change(written);

@@ -8,11 +8,11 @@ use std::{
 
 use anyhow::bail;
 
-use super::{
-    once::{print, print_raw},
-    service::{Reached, reach, unexpected},
-};
 use crate::{
+    cli::{
+        ask::{Reached, reach, unexpected},
+        output::{print, print_raw},
+    },
     config::Config,
     daemon::control::{Request, Response},
     state::held::{self, Decision, Pending},

@@ -9,19 +9,21 @@ use indicatif::ProgressBar;
 use scim_protocol::Timestamp;
 use serde::Serialize;
 
-use super::once::runtime;
 use crate::{
+    cli::runtime,
     clock::{Clock as _, SystemClock},
-    config::{Config, SourceSettings, TargetProfile},
-    cycle::survey::{Counts, Survey, survey},
+    config::Config,
+    cycle::survey::{BaseCounts, Survey, survey},
     dn::Dn,
+    identity::Kind,
     number,
     problem::Code,
     source::{
-        DirectoryError, Kind,
+        DirectoryError,
         rights::{self, Rights},
+        settings::SourceSettings,
     },
-    target::{Reader, TargetError, expiry},
+    target::{TargetError, TargetReader, expiry, settings::TargetProfile},
     terminal::lines,
 };
 
@@ -155,7 +157,7 @@ fn contents(config: &Config, survey: &Survey, findings: &mut Findings) {
     let mut bases: Vec<Dn> = config.sources().flat_map(|source| -> Vec<Dn> { of(source) }).collect();
     bases.dedup();
     for base in bases {
-        let Counts { users, groups, memberships } = survey.beneath(&base);
+        let BaseCounts { users, groups, memberships } = survey.beneath(&base);
         let text = format!(
             "{base}: {}, {} with {}",
             number::of(users, "user"),
@@ -256,7 +258,7 @@ async fn target(config: &Config, now: Timestamp, findings: &mut Findings) {
 
 async fn try_target(config: &Config, now: Timestamp, findings: &mut Findings) -> Result<(), TargetError> {
     let url = &config.target.url;
-    let reader = Reader::new(&config.target)?;
+    let reader = TargetReader::new(&config.target)?;
     let capabilities = reader.capabilities().await?;
     findings.push(good(format!("{url}: answers, and says what it can do")));
     if url.starts_with("http://") {

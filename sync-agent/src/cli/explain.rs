@@ -2,11 +2,17 @@
 
 use std::{path::Path, process::ExitCode};
 
-use super::{
-    once::{print, print_raw, runtime},
-    service::ask_or,
+use crate::{
+    cli::{
+        ask::ask_or,
+        output::{print, print_raw},
+        runtime,
+    },
+    clock::SystemClock,
+    config::Config,
+    daemon::control::Request,
+    explain,
 };
-use crate::{clock::SystemClock, config::Config, daemon::control::Request, explain};
 
 /// Reads both sides, writes nothing, and explains whoever the name means.
 pub fn explain(config: &Path, name: &str, json: bool) -> anyhow::Result<ExitCode> {

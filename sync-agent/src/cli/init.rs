@@ -13,16 +13,15 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
-use super::{
-    check,
-    once::{print, runtime},
-};
+use super::check;
 use crate::{
+    cli::{output::print, runtime},
     config::Config,
     cycle::survey::{Survey, survey},
     dn::Dn,
+    identity::Kind,
     number,
-    source::{Kind, root},
+    source::root,
     terminal::printable,
 };
 
@@ -47,7 +46,7 @@ pub(crate) struct Answers {
     /// Protect ldap:// by StartTLS.
     #[arg(long)]
     start_tls: bool,
-    /// Beneath what to look for users and groups: what the directory holds, unless said otherwise.
+    /// The subtree to read users and groups from; by default all of the directory.
     #[arg(long, value_name = "DN")]
     base: Vec<String>,
     /// The SCIM server, with the path before /Users.

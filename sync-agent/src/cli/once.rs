@@ -1,21 +1,26 @@
 //! `plan` and `apply`: one run, told to the terminal.
 
-use std::{io::Write as _, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::service::{Reached, reach, unexpected};
+use super::{
+    ask::{Reached, reach, unexpected},
+    output::{print, print_raw},
+    runtime,
+};
 use crate::{
     clock::SystemClock,
     config::Config,
     cycle::{
-        Extent, Manner, Progress,
-        dry_run::{DryRun, Form, dry_run},
-        whole::{self, Completed},
+        Progress, RunOptions,
+        dry_run::{DryRun, PlanForm, dry_run},
+        recorded::{self, RecordedCycle},
     },
     daemon::control::{Request, Response},
+    mode::Mode,
     number,
     plan::file::PlanFile,
     state::State,
@@ -34,21 +39,7 @@ pub fn plan(config: &Path, wanted: DryRun, out: Option<&Path>) -> anyhow::Result
     if let (Some(path), Some(file)) = (out, &planned.file) {
         file.write(path)?;
     }
-    if wanted.form == Form::Json { print_raw(&planned.text) } else { print(&planned.text) }
-}
-
-/// Prints what was asked for, to people: nothing in it reaches the terminal but text.
-pub fn print(text: &str) -> anyhow::Result<ExitCode> {
-    print_raw(&terminal::lines(text))
-}
-
-/// Prints what was asked for, to programs.
-pub fn print_raw(text: &str) -> anyhow::Result<ExitCode> {
-    match writeln!(std::io::stdout(), "{text}") {
-        // Whoever reads has seen enough, as with `| head`.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => written.map(|()| ExitCode::SUCCESS).context("cannot print"),
-    }
+    if wanted.form == PlanForm::Json { print_raw(&planned.text) } else { print(&planned.text) }
 }
 
 /// Does it once: what there is to do now, or exactly what a file says.
@@ -73,9 +64,9 @@ pub fn apply(config: &Path, file: Option<&Path>, json: bool, full: bool) -> anyh
             }
             std::future::pending::<()>().await;
         });
-        let manner =
-            Manner { extent: extent(full), patient: false, exactly: file.as_ref(), stop: stopped, progress: &progress };
-        whole::complete(&config, &state, &SystemClock, &manner).await
+        let options =
+            RunOptions { mode: mode(full), patient: false, exactly: file.as_ref(), stop: stopped, progress: &progress };
+        recorded::run_cycle(&config, &state, &SystemClock, &options).await
     })?;
     bar.finish_and_clear();
     told(&completed, json)?;
@@ -86,8 +77,8 @@ pub fn apply(config: &Path, file: Option<&Path>, json: bool, full: bool) -> anyh
     })
 }
 
-fn told(completed: &Completed, json: bool) -> anyhow::Result<()> {
-    let Completed { record, problems, .. } = completed;
+fn told(completed: &RecordedCycle, json: bool) -> anyhow::Result<()> {
+    let RecordedCycle { record, problems, .. } = completed;
     if json {
         let problems: Vec<_> = problems
             .iter()
@@ -110,10 +101,6 @@ fn told(completed: &Completed, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn extent(full: bool) -> Extent {
-    if full { Extent::Everything } else { Extent::Changes }
-}
-
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")
+fn mode(full: bool) -> Mode {
+    if full { Mode::Full } else { Mode::Incremental }
 }

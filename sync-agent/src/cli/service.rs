@@ -1,21 +1,25 @@
 //! The daemon, and the commands that ask it: `run`, `status`, `pause`, `resume`, `run-now`,
 //! `sync-one`; [`super::approve`] and [`super::explain`] ask it too. Where no daemon runs they open the state themselves.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{bail, ensure};
 use tokio::sync::watch;
 
-use super::once::{print, print_raw, runtime};
 use crate::{
+    cli::{
+        ask::{Reached, ask_or, reach, unexpected},
+        output::{print, print_raw, printed},
+        runtime,
+    },
     clock::{Clock as _, SystemClock},
     config::Config,
     cycle,
     daemon::{
         self,
-        control::{self, Request, Response},
+        control::{Request, Response},
     },
-    state::{Pause, State, StateError},
+    state::Pause,
     status::{self, Status},
 };
 
@@ -71,51 +75,4 @@ pub fn sync_one(config: &Path, name: &str) -> anyhow::Result<ExitCode> {
         let (_stop, stopped) = watch::channel(false);
         Ok(runtime()?.block_on(cycle::one(&config, state, &SystemClock, name, stopped))?)
     }))
-}
-
-/// Asks the daemon, or else does it on the state.
-pub(super) fn ask_or(
-    config: &Config,
-    request: &Request,
-    alone: impl FnOnce(&State) -> anyhow::Result<String>,
-) -> anyhow::Result<String> {
-    match reach(config, request)? {
-        Reached::Daemon(Response::Done(text)) => Ok(text),
-        Reached::Daemon(Response::Refused(text)) => bail!("{text}"),
-        Reached::Daemon(_) => Err(unexpected()),
-        Reached::State(state) => alone(&state),
-    }
-}
-
-/// Prints what was answered.
-pub(super) fn printed(answer: anyhow::Result<String>) -> anyhow::Result<ExitCode> {
-    print(&answer?)
-}
-
-/// A daemon that answers what was not asked.
-pub(super) fn unexpected() -> anyhow::Error {
-    anyhow::anyhow!("the daemon answered something else; is it of another version? Restart it")
-}
-
-/// Who answers.
-pub(super) enum Reached {
-    /// The daemon that runs.
-    Daemon(Response),
-    /// Nobody: no daemon runs, and the state is open.
-    State(State),
-}
-
-/// Asks the daemon, or else opens the state. A daemon that starts has the state before its socket.
-pub(super) fn reach(config: &Config, request: &Request) -> anyhow::Result<Reached> {
-    let mut tries = 0;
-    loop {
-        if let Some(response) = control::ask(&config.socket, request)? {
-            return Ok(Reached::Daemon(response));
-        }
-        match State::open(&config.state) {
-            Err(StateError::InUse { .. }) if tries < 20 => tries += 1,
-            opened => return Ok(Reached::State(opened?)),
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }

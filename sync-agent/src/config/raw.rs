@@ -1,7 +1,7 @@
 //! The configuration file as it is written.
 //!
-//! Every key that is not here is refused, with the nearest one that is. Samples of the documentation
-//! are compiled into the tests of this module.
+//! Every key that is not here is refused, with the nearest one that is. What each key is, and what it is where it
+//! is left out, stands in the table of `reference.rs`.
 
 use std::{
     collections::BTreeMap,
@@ -19,33 +19,25 @@ use serde::{
 };
 
 use super::ConfigError;
+use crate::source::settings::Referrals;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawConfig {
-    /// What this synchronisation is called in the error log: `default` unless it says otherwise.
     #[serde(default = "name")]
     pub name: String,
-    /// The directory; several, which make one population, as `[[source]]` for each.
     pub source: OneOrMore<RawSource>,
-    /// The SCIM server.
     pub target: RawTarget,
-    /// Who is meant.
     pub scope: RawScope,
-    /// What they become.
     #[serde(default)]
     pub mapping: RawMapping,
-    /// When the daemon runs.
     #[serde(default)]
     pub schedule: RawSchedule,
-    /// Where the daemon is asked.
     #[serde(default)]
     pub service: RawService,
-    /// Times of grace, and limits on losses.
     #[serde(default)]
     pub safety: super::safety::RawSafety,
-    /// Where the agent remembers.
     #[serde(default)]
     pub state: RawState,
 }
@@ -80,37 +72,24 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMore<T> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSource {
-    /// Servers, in order of preference: `ldaps://host[:port]`, `ldap://…`, `ldapi://%2Fpath`.
     pub urls: Vec<String>,
-    /// The kind of directory; the server is asked where this is not said.
     pub flavour: Option<RawFlavour>,
-    /// What is done with references to other servers: `report` by default.
     #[serde(default)]
-    pub referrals: super::Referrals,
-    /// How to bind.
+    pub referrals: Referrals,
     pub bind: RawBind,
-    /// TLS.
     #[serde(default)]
     pub tls: RawTls,
-    /// Base DNs for users and groups alike.
     #[serde(default)]
     pub bases: Vec<String>,
-    /// What is special to users.
     #[serde(default)]
     pub users: RawSearch,
-    /// What is special to groups.
     #[serde(default)]
     pub groups: RawSearch,
-    /// DN of an entry that must always be readable; the account itself by default.
     pub canary: Option<String>,
-    /// Containers that were seen once and are seen no longer, and into which nobody can have been moved:
-    /// they were deleted, or are none of the agent's business.
     #[serde(default)]
     pub ignored_containers: Vec<String>,
-    /// Entries a page: 500 by default.
     #[serde(default = "page_size")]
     pub page_size: NonZeroU32,
-    /// Seconds that one operation may take: 60 by default.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU64,
 }
@@ -119,15 +98,11 @@ pub struct RawSource {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawFlavour {
-    /// Active Directory or Samba.
     ActiveDirectory,
-    /// OpenLDAP.
     #[serde(rename = "openldap")]
     OpenLdap,
-    /// 389 Directory Server.
     #[serde(rename = "389ds")]
     Ds389,
-    /// Any other LDAP directory.
     Generic,
 }
 
@@ -135,21 +110,14 @@ pub enum RawFlavour {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawBind {
-    /// DN, UPN or `DOMAIN\name`.
     pub account: Option<String>,
-    /// The file whose first line is the password.
     pub password_file: Option<PathBuf>,
-    /// The environment variable that holds it.
     pub password_env: Option<String>,
-    /// The explicit word for a password on an unprotected connection.
     #[serde(default)]
     pub allow_plain_text: bool,
-    /// `true`: SASL EXTERNAL, by client certificate or socket.
     pub external: Option<bool>,
-    /// `true`: by Kerberos ticket. Only in a program that was built with the feature `gssapi`.
     pub gssapi: Option<bool>,
-    /// The server's name as the realm knows it (`dc1.corp.example.com`), where that is not the host of the
-    /// URL; with `gssapi`.
+    #[cfg_attr(not(feature = "gssapi"), expect(dead_code, reason = "read where Kerberos is built in"))]
     pub server: Option<String>,
 }
 
@@ -157,14 +125,10 @@ pub struct RawBind {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawTls {
-    /// StartTLS on `ldap://`.
     #[serde(default)]
     pub start_tls: bool,
-    /// Authorities, PEM.
     pub ca_file: Option<PathBuf>,
-    /// Certificate of the agent, PEM.
     pub client_cert: Option<PathBuf>,
-    /// Its key, PEM.
     pub client_key: Option<PathBuf>,
 }
 
@@ -172,9 +136,7 @@ pub struct RawTls {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSearch {
-    /// Base DNs in place of `source.bases`.
     pub bases: Option<Vec<String>>,
-    /// Filter in place of the flavour's.
     pub filter: Option<String>,
 }
 
@@ -182,28 +144,18 @@ pub struct RawSearch {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawTarget {
-    /// Base URL, with the path before `/Users`.
     pub url: String,
-    /// The file whose first line is the bearer token.
     pub token_file: Option<PathBuf>,
-    /// The environment variable that holds it.
     pub token_env: Option<String>,
-    /// Authorities, PEM.
     pub ca_file: Option<PathBuf>,
-    /// What kind of target: `standard` by default.
     #[serde(default)]
     pub profile: RawTargetProfile,
-    /// Requests at a time: 8 by default.
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroUsize,
-    /// Requests a second: any number by default, 20 with the profile `identity-center`.
     pub requests_per_second: Option<NonZeroU32>,
-    /// Membership changes in one request: 1,000 by default, 100 with the profile `identity-center`.
     pub members_per_request: Option<NonZeroUsize>,
-    /// Seconds during which one request is tried again while the target is busy or away: 120 by default.
     #[serde(default = "patience_seconds")]
     pub patience_seconds: u64,
-    /// Seconds that one request may take: 60 by default.
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU64,
 }
@@ -212,10 +164,8 @@ pub struct RawTarget {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawTargetProfile {
-    /// What the RFCs say.
     #[default]
     Standard,
-    /// AWS IAM Identity Center.
     IdentityCenter,
 }
 
@@ -223,22 +173,15 @@ pub enum RawTargetProfile {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawScope {
-    /// Users.
     #[serde(default)]
     pub users: Vec<String>,
-    /// Groups, with all who are within.
     #[serde(default)]
     pub groups: Vec<String>,
-    /// A group whose members are the scope.
     pub parent_group: Option<String>,
-    /// Users and groups that are never in scope.
     #[serde(default)]
     pub exclude: Vec<String>,
-    /// DNs that are members of groups and mean nobody, such as the dummy that OpenLDAP needs in an empty
-    /// `groupOfNames`: they are not told as a problem.
     #[serde(default)]
     pub ignore_members: Vec<String>,
-    /// How nested groups appear: `flattened` by default.
     #[serde(default)]
     pub membership: RawNesting,
 }
@@ -247,10 +190,8 @@ pub struct RawScope {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawNesting {
-    /// Every user through all levels.
     #[default]
     Flattened,
-    /// Groups as members of groups.
     Nested,
 }
 
@@ -258,18 +199,12 @@ pub enum RawNesting {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawMapping {
-    /// Whether the enterprise attributes are mapped too, `manager` among them.
     #[serde(default)]
     pub enterprise: bool,
-    /// Attributes that make an account inactive at a time, besides `accountExpires`: `pwdEndTime`, with
-    /// `pwdStartTime`, by default; `shadowExpire` may be added. Nothing with an empty list.
     pub ends: Option<Vec<RawEnd>>,
-    /// A filter (RFC 4515): whoever it matches is inactive, such as `(loginShell=*/nologin)`. Nobody without it.
     pub inactive: Option<String>,
-    /// Rules for users.
     #[serde(default)]
     pub user: BTreeMap<String, RawExpression>,
-    /// Rules for groups.
     #[serde(default)]
     pub group: BTreeMap<String, RawExpression>,
 }
@@ -277,10 +212,8 @@ pub struct RawMapping {
 /// Each word of `mapping.ends`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum RawEnd {
-    /// Of OpenLDAP's password policy, `pwdStartTime` included.
     #[serde(rename = "pwdEndTime")]
     Policy,
-    /// Days since 1970 (RFC 2307).
     #[serde(rename = "shadowExpire")]
     Shadow,
 }
@@ -288,16 +221,14 @@ pub enum RawEnd {
 /// One expression, or several of which the first with a value counts.
 #[derive(Debug)]
 pub enum RawExpression {
-    /// One.
     One(String),
-    /// Several.
     Several(Vec<String>),
 }
 
 impl<'de> Deserialize<'de> for RawExpression {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Expression;
-        impl<'de> Visitor<'de> for Expression {
+        struct ExpressionVisitor;
+        impl<'de> Visitor<'de> for ExpressionVisitor {
             type Value = RawExpression;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -312,7 +243,7 @@ impl<'de> Deserialize<'de> for RawExpression {
                 Vec::deserialize(SeqAccessDeserializer::new(list)).map(RawExpression::Several)
             }
         }
-        deserializer.deserialize_any(Expression)
+        deserializer.deserialize_any(ExpressionVisitor)
     }
 }
 
@@ -329,15 +260,11 @@ impl RawExpression {
 /// `[schedule]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "the keys of the file say their unit")]
 pub struct RawSchedule {
-    /// Seconds from the start of one cycle to that of the next: 3,600 by default.
     pub interval_seconds: NonZeroU64,
-    /// Up to so many seconds are added to each pause, at random: 300 by default.
     pub jitter_seconds: u64,
-    /// Seconds from one full reconciliation to the next: 86,400 by default.
     pub full_interval_seconds: NonZeroU64,
-    /// Where the directory says at once that something changed, a cycle begins so many seconds later:
-    /// 10 by default. 0 leaves it to the interval.
     pub follow_seconds: u64,
 }
 
@@ -356,11 +283,8 @@ impl Default for RawSchedule {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawService {
-    /// Address and port of `/metrics` and `/healthz`; none without it.
     pub listen: Option<std::net::SocketAddr>,
-    /// The control socket: `control.sock` in the folder of the state by default.
     pub socket: Option<PathBuf>,
-    /// The error log: `sync-errors.jsonl` beside the configuration by default.
     pub error_log: Option<PathBuf>,
 }
 
@@ -368,7 +292,6 @@ pub struct RawService {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawState {
-    /// The folder in which the agent remembers: `state` beside the configuration by default.
     pub directory: PathBuf,
 }
 

@@ -5,32 +5,22 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{ConfigError, wrong};
-use crate::plan::{
-    departure::OnDeletion,
-    safety::{Limit, Safety},
-};
+use crate::plan::limits::{Limit, OnDeletion, Safety};
 
 /// `[safety]`: times of grace, and limits on losses.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSafety {
-    /// Days from leaving the scope to `active: false`: 28 by default.
     pub out_of_scope_days: Option<u32>,
-    /// What becomes of what is deleted in the directory: `delete` by default.
     #[serde(default)]
     pub on_deletion: RawOnDeletion,
-    /// With `deactivate-first`: days until it is deleted, 30 by default.
     pub delete_after_days: Option<u32>,
-    /// Users deleted within a day.
     #[serde(default)]
     pub users_removed: RawLimit,
-    /// Users made inactive within a day.
     #[serde(default)]
     pub users_deactivated: RawLimit,
-    /// Groups deleted within a day.
     #[serde(default)]
     pub groups_removed: RawLimit,
-    /// Members removed from one group within a day.
     #[serde(default)]
     pub members_removed: RawLimit,
 }
@@ -39,10 +29,8 @@ pub struct RawSafety {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawOnDeletion {
-    /// Deleted at the target in the same run.
     #[default]
     Delete,
-    /// Deactivated, and deleted after a time of grace.
     DeactivateFirst,
 }
 
@@ -50,11 +38,8 @@ pub enum RawOnDeletion {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawLimit {
-    /// At most so many: 500 by default.
     pub number: Option<usize>,
-    /// At most this share of what was last written, in percent: 10 by default.
     pub percent: Option<f64>,
-    /// So many pass whatever their share is, as long as the number allows it: 5 by default.
     pub always: Option<usize>,
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{ConfigError, Flavour, SourceSettings, raw::RawSource, source, wrong};
+use super::{ConfigError, raw::RawSource, source, wrong};
+use crate::source::settings::{Flavour, SourceSettings};
 
 /// The first and the others. With several each mistake names the one in which it stands.
 pub(super) fn sources(

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extent, basis, prepare};
-use crate::{clock::Clock, config::Config, plan::file::PlanFile, state::State};
+use super::{basis, prepare};
+use crate::{clock::Clock, config::Config, mode::Mode, plan::file::PlanFile, state::State};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ pub struct DryRun {
     /// Whether to compare everything on both sides, and not only what has changed.
     pub full: bool,
     /// How the plan is told.
-    pub form: Form,
+    pub form: PlanForm,
     /// Whether the plan is wanted as a file too, to be applied exactly.
     pub file: bool,
 }
@@ -19,7 +19,7 @@ pub struct DryRun {
 /// How a plan is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Form {
+pub enum PlanForm {
     /// As JSON, for programs.
     Json,
     /// In words, with some actions of each kind.
@@ -39,12 +39,12 @@ pub struct Planned {
 
 /// Reads both sides and tells the plan.
 pub async fn dry_run(config: &Config, state: &State, clock: &dyn Clock, wanted: DryRun) -> anyhow::Result<Planned> {
-    let extent = if wanted.full { Extent::Everything } else { Extent::Changes };
-    let prepared = prepare(config, state, clock, extent).await?;
+    let mode = if wanted.full { Mode::Full } else { Mode::Incremental };
+    let prepared = prepare(config, state, clock, mode).await?;
     let text = match wanted.form {
-        Form::Json => serde_json::to_string_pretty(&prepared.plan)?,
-        Form::Short => prepared.plan.to_string(),
-        Form::Full => prepared.plan.in_full().to_string(),
+        PlanForm::Json => serde_json::to_string_pretty(&prepared.plan)?,
+        PlanForm::Short => prepared.plan.to_string(),
+        PlanForm::Full => prepared.plan.in_full().to_string(),
     };
     let file = if wanted.file {
         let basis = basis(config, &prepared).await?;

@@ -7,59 +7,45 @@
 //! the directory and of the target was not even loaded.
 
 use scim_protocol::Timestamp;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Prepared;
 use crate::{
     apply::Outcome,
     config::Config,
-    mapping::active,
+    mode::Mode,
     problem::Problem,
-    source::{self, Coverage, DirectoryError},
-    state::{State, StateError},
+    source::{self, DirectoryError, account},
+    state::{Quiet, State, StateError},
 };
 
-/// That everything is as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quiet {
-    /// Digest of what decides besides the directory: the scope, the mapping, the limits, the target.
-    decides: String,
-    /// Until when, if nothing changes.
-    until: Option<Timestamp>,
-    /// Entries of the directory.
-    entries: usize,
+/// What a cycle that has ended leaves: nothing where there was something to do.
+pub fn after(config: &Config, prepared: &Prepared, outcome: &Outcome, now: Timestamp) -> Option<Quiet> {
+    let settled = prepared.plan.actions.is_empty()
+        && prepared.plan.held_back.is_empty()
+        && outcome.waiting.is_empty()
+        && outcome.stopped.is_none()
+        && !outcome.problems.iter().any(|problem| problem.code.blocks());
+    let coming = prepared.plan.upcoming.iter().map(|one| one.at);
+    let population = &prepared.observation.population;
+    let ends = config.mapping.account.ends;
+    let expires = population.iter().flat_map(|observed| account::turns(observed.entry.attributes(), ends));
+    settled.then(|| Quiet {
+        decides: decides(config),
+        until: coming.chain(expires).filter(|at| *at > now).min(),
+        entries: population.len(),
+    })
 }
 
-impl Quiet {
-    /// What a cycle that has ended leaves: nothing where there was something to do.
-    pub fn after(config: &Config, prepared: &Prepared, outcome: &Outcome, now: Timestamp) -> Option<Self> {
-        let settled = prepared.plan.actions.is_empty()
-            && prepared.plan.held_back.is_empty()
-            && outcome.waiting.is_empty()
-            && outcome.stopped.is_none()
-            && !outcome.problems.iter().any(|problem| problem.code.blocks());
-        let coming = prepared.plan.upcoming.iter().map(|one| one.at);
-        let population = &prepared.observation.population;
-        let ends = config.mapping.account.ends;
-        let expires = population.iter().flat_map(|observed| active::turns(observed.entry.attributes(), ends));
-        settled.then(|| Self {
-            decides: decides(config),
-            until: coming.chain(expires).filter(|at| *at > now).min(),
-            entries: population.len(),
-        })
-    }
-
-    fn holds(&self, config: &Config, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until) && self.decides == decides(config)
-    }
+fn holds(quiet: &Quiet, config: &Config, now: Timestamp) -> bool {
+    quiet.until.is_none_or(|until| now < until) && quiet.decides == decides(config)
 }
 
 fn decides(config: &Config) -> String {
     let Config { scope, mapping, safety, target, .. } = config;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("{version} {scope:?} {mapping:?} {safety:?} {} {:?}", target.url, target.profile);
-    source::changes::hexadecimal(&Sha256::digest(text))
+    hex::encode(Sha256::digest(text))
 }
 
 /// Where nothing has changed: how many entries there are, and which problems last. `None` where an
@@ -69,18 +55,18 @@ pub async fn try_quiet(
     state: &State,
     now: Timestamp,
 ) -> Result<Option<(usize, Vec<Problem>)>, StateError> {
-    let Some(quiet) = state.quiet()?.filter(|quiet| quiet.holds(config, now)) else { return Ok(None) };
+    let Some(quiet) = state.quiet()?.filter(|quiet| holds(quiet, config, now)) else { return Ok(None) };
     let Some(watermark) = state.watermark()? else { return Ok(None) };
     let mut anything = false;
     let reading = async {
-        let mut directory = source::open_all(config).await?;
+        let mut directory = source::open_all(config.sources(), config.attributes()).await?;
         directory.read(Some(&watermark), &mut |_| anything = true).await
     };
     let reading: Result<_, DirectoryError> = reading.await;
     // What is wrong is told by the ordinary cycle, which meets it too.
     let Ok(reading) = reading else { return Ok(None) };
     let Some(next) = reading.watermark else { return Ok(None) };
-    if anything || reading.coverage != Coverage::Changes || !reading.problems.is_empty() {
+    if anything || reading.mode != Mode::Incremental || !reading.problems.is_empty() {
         return Ok(None);
     }
     state.keep_watermark(&next)?;

@@ -7,13 +7,12 @@ use super::CycleError;
 use crate::{
     config::Config,
     dn::Dn,
+    identity::Kind,
+    observation::{self, ObservationInputs},
     population::Population,
     problem::Problem,
     scope::{self, Selection},
-    source::{
-        self, Kind,
-        observation::{self, Question},
-    },
+    source,
 };
 
 /// The directory, and who of it is in scope.
@@ -28,10 +27,8 @@ pub struct Survey {
 
 /// How much there is beneath one base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Users.
+pub struct BaseCounts {
     pub users: usize,
-    /// Groups.
     pub groups: usize,
     /// Direct members of these groups, together.
     pub memberships: usize,
@@ -39,8 +36,8 @@ pub struct Counts {
 
 impl Survey {
     /// How much there is beneath a base.
-    pub fn beneath(&self, base: &Dn) -> Counts {
-        let mut counts = Counts::default();
+    pub fn beneath(&self, base: &Dn) -> BaseCounts {
+        let mut counts = BaseCounts::default();
         for observed in self.population.iter().filter(|observed| observed.entry.dn.is_within(base)) {
             match observed.entry.kind {
                 Kind::User => counts.users += 1,
@@ -56,15 +53,15 @@ impl Survey {
 
 /// Reads everything once.
 pub async fn survey(config: &Config) -> Result<Survey, CycleError> {
-    let mut directory = source::open_all(config).await?;
-    let question = Question {
+    let mut directory = source::open_all(config.sources(), config.attributes()).await?;
+    let inputs = ObservationInputs {
         canaries: &config.canaries(),
         known: &BTreeSet::new(),
         everything: true,
         referring: &config.mapping.referring(),
         names: &config.scope.names(),
     };
-    let observation = observation::observe(&mut *directory, None, &question).await?;
+    let observation = observation::observe(&mut *directory, None, &inputs).await?;
     let selection = scope::select(&observation.population, &config.scope);
     Ok(Survey { population: observation.population, selection, problems: observation.problems })
 }

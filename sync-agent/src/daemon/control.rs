@@ -21,11 +21,9 @@ use tokio::{
 
 use super::{Job, Shared};
 use crate::{
-    cycle::{
-        Extent,
-        dry_run::{DryRun, Planned},
-    },
-    plan::Digest,
+    cycle::dry_run::{DryRun, Planned},
+    document::Digest,
+    mode::Mode,
     state::{
         Pause,
         held::{self, Decision, Pending},
@@ -192,8 +190,8 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
             Response::Refused(status::IS_PAUSED.to_owned())
         }
         Request::RunNow { full } => {
-            let extent = if full { Extent::Everything } else { Extent::Changes };
-            answered(shared.ask(|answer| Job::Run(extent, answer)).await)
+            let mode = if full { Mode::Full } else { Mode::Incremental };
+            answered(shared.ask(|answer| Job::Run(mode, answer)).await)
         }
         Request::Held => Response::Held(shared.state.pending()?.map(Box::new)),
         Request::Decide { decision, seen } => {

@@ -1,6 +1,6 @@
 //! What is mapped where the configuration says nothing.
 
-use crate::config::Flavour;
+use crate::source::settings::Flavour;
 
 /// A slot and its alternatives.
 pub type Default = (&'static str, &'static [&'static str]);

@@ -12,14 +12,14 @@
 //!   type, without it. Case counts: `SMTP` is the primary address, `smtp` any other;
 //! - `dn`, `id`, `domain` (the DNS name that the DN ends in; `associatedDomain` falls back to it,
 //!   since accounts rarely have that attribute), and `active` (`true` or `false`);
-//! - any of these with a form behind a bar: `${objectSid|sid}`, see [`Form`].
+//! - any of these with a form behind a bar: `${objectSid|sid}`, see [`ValueForm`].
 
 mod parse;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use scim_protocol::Timestamp;
 
-use super::active;
+use super::account::AccountRules;
 use crate::source::Entry;
 
 pub use parse::ExpressionError;
@@ -31,22 +31,22 @@ pub struct Expression(Vec<Vec<Part>>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Source(Source),
+    Source(ValueSource),
 }
 
 /// What stands between braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Source {
+struct ValueSource {
     /// In lower case.
     attribute: String,
     /// Only values of this type.
     of_type: Option<String>,
-    form: Form,
+    form: ValueForm,
 }
 
 /// How a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum ValueForm {
     /// As it is. A value that is not UTF-8 counts as none.
     Text,
     /// `lower`: in lower case.
@@ -64,12 +64,11 @@ pub enum Form {
 /// What the value is made from: the entry, at a moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Given<'a> {
-    /// The entry.
     pub entry: &'a Entry,
     /// The time, which decides whether an account has expired.
     pub now: Timestamp,
     /// What ends an account at a time.
-    pub account: &'a active::Rules,
+    pub account: &'a AccountRules,
 }
 
 impl Expression {
@@ -83,7 +82,7 @@ impl Expression {
         self.sources().filter(|source| !source.is_ours()).map(|source| source.attribute.as_str())
     }
 
-    fn sources(&self) -> impl Iterator<Item = &Source> {
+    fn sources(&self) -> impl Iterator<Item = &ValueSource> {
         self.0.iter().flatten().filter_map(|part| match part {
             Part::Text(_) => None,
             Part::Source(source) => Some(source),
@@ -137,7 +136,7 @@ fn values(parts: &[Part], given: Given<'_>) -> Vec<String> {
     made
 }
 
-impl Source {
+impl ValueSource {
     /// Whether it is none of the directory's.
     fn is_ours(&self) -> bool {
         matches!(self.attribute.as_str(), "dn" | "id" | "domain" | "active")
@@ -165,7 +164,7 @@ impl Source {
     }
 }
 
-impl Form {
+impl ValueForm {
     /// Each form by its word.
     const WORDS: [(&'static str, Self); 5] = [
         ("lower", Self::Lower),
@@ -183,7 +182,7 @@ impl Form {
             Self::Upper => text(value).map(|text| text.to_uppercase()),
             Self::Base64 => Some(BASE64_STANDARD.encode(value)).filter(|text| !text.is_empty()),
             Self::Sid => sid(&value),
-            Self::Uuid => crate::source::SourceId::from_object_guid(&value).map(|id| id.to_string()),
+            Self::Uuid => crate::identity::SourceId::from_object_guid(&value).map(|id| id.to_string()),
         }
     }
 }
@@ -200,7 +199,7 @@ fn sid(value: &[u8]) -> Option<String> {
 
 impl std::fmt::Display for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Source { attribute, of_type, form } = match self {
+        let ValueSource { attribute, of_type, form } = match self {
             Self::Text(text) => return f.write_str(text),
             Self::Source(source) => source,
         };
@@ -208,7 +207,7 @@ impl std::fmt::Display for Part {
         if let Some(of_type) = of_type {
             write!(f, "[?type == {of_type:?}].value")?;
         }
-        if let Some((word, _)) = Form::WORDS.iter().find(|(_, known)| known == form) {
+        if let Some((word, _)) = ValueForm::WORDS.iter().find(|(_, known)| known == form) {
             write!(f, "|{word}")?;
         }
         f.write_str("}")
@@ -220,7 +219,8 @@ mod tests {
     use super::*;
     use crate::{
         dn::Dn,
-        source::{Attributes, Kind, SourceId},
+        identity::{Kind, SourceId},
+        source::Attributes,
     };
 
     fn entry() -> Entry {
@@ -241,7 +241,7 @@ mod tests {
     #[track_caller]
     fn check(alternatives: &[&str], expect: Option<&str>) {
         let entry = entry();
-        let account = active::Rules::default();
+        let account = AccountRules::default();
         let given = Given { entry: &entry, now: Timestamp::from_millis(0), account: &account };
         let expression = Expression::parse(alternatives).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(expression.evaluate(given).as_deref(), expect);
@@ -250,7 +250,7 @@ mod tests {
     #[track_caller]
     fn check_all(alternative: &str, expect: &[&str]) {
         let entry = entry();
-        let account = active::Rules::default();
+        let account = AccountRules::default();
         let given = Given { entry: &entry, now: Timestamp::from_millis(0), account: &account };
         assert_eq!(Expression::parse(&[alternative]).unwrap().evaluate_all(given), expect);
     }

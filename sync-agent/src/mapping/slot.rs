@@ -1,6 +1,6 @@
 //! Where in a resource a value goes.
 //!
-//! Written as SCIM paths are, with the tags of a multi-valued element in brackets: `userName`,
+//! Synced as SCIM paths are, with the tags of a multi-valued element in brackets: `userName`,
 //! `name.givenName`, `emails[work,primary].value`, `urn:ietf:…:enterprise:2.0:User:department`. The
 //! enterprise extension (RFC 7643 §4.3) may be called `enterprise`: `enterprise.department`. With the
 //! tag `*` every value of the source becomes an element: `phoneNumbers[*,work].value`.

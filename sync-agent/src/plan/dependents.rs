@@ -11,14 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use scim_protocol::value::fold;
 use serde_json::Value;
 
-use super::{Action, Digest, Known, Plan, Step, safety::HeldBack};
+use super::{Action, Plan, Step, SyncedObjects};
 use crate::{
+    document::Digest,
+    identity::{Kind, SourceId},
     number,
-    source::{Kind, SourceId},
+    plan::held_back::HeldBack,
 };
 
 /// Takes what depends on the deletions that are held back out of a plan, and puts it beside them.
-pub(super) fn hold(plan: &mut Plan, known: &Known) {
+pub(super) fn hold(plan: &mut Plan, known: &SyncedObjects) {
     let ends = |action: &&Action| matches!(action.step, Step::Delete { .. } | Step::Deactivate);
     let held = plan.held_back.iter().flat_map(|held| &held.actions).filter(ends);
     let staying: BTreeSet<SourceId> = held.map(|action| action.subject.id).collect();
@@ -57,7 +59,7 @@ struct Chain {
 impl Chain {
     /// From the deletions that are held back to everybody who would need one of their names, or the name
     /// of somebody who would.
-    fn of(actions: &[Action], known: &Known, staying: BTreeSet<SourceId>) -> Self {
+    fn of(actions: &[Action], known: &SyncedObjects, staying: BTreeSet<SourceId>) -> Self {
         let name = |id: &SourceId| known.get(id).map(|written| (written.kind, fold(&written.name)));
         let taken = staying.iter().filter_map(name).collect();
         let names = known.iter().map(|(id, written)| (*id, written.name.clone())).collect();

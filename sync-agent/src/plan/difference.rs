@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::source::SourceId;
+use crate::identity::SourceId;
 
 /// One attribute that changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -20,10 +19,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{Digest, Held, Known, Plan, ResourceId, Step, departure::Departures};
+use super::{Plan, ResourceId, Step, SyncedObjects, TargetResource};
 use crate::{
+    document::Digest,
+    identity::{Kind, SourceId},
     mapping::Snapshot,
-    source::{Kind, SourceId},
+    plan::deprovisioning::Deprovisionings,
 };
 
 /// The form of the file.
@@ -32,7 +33,7 @@ const VERSION: u32 = 1;
 /// What a plan was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Basis {
-    /// What the target should hold, by scope, mapping and directory, and what departed.
+    /// What the target should hold, by scope, mapping and directory, and what verdicts.
     pub source: Digest,
     /// What the agent remembers to have written.
     pub state: Digest,
@@ -45,11 +46,11 @@ impl Basis {
     /// `None` for one that is not there.
     pub fn new(
         desired: &Snapshot,
-        departures: &Departures,
-        known: &Known,
+        deprovisionings: &Deprovisionings,
+        known: &SyncedObjects,
         url: &str,
         plan: &Plan,
-        held: &[Option<Held>],
+        held: &[Option<TargetResource>],
     ) -> Self {
         let mut source = Sha256::new();
         for (id, desired) in &desired.resources {
@@ -57,7 +58,7 @@ impl Basis {
             source.update(desired.digest().0);
             desired.members.iter().for_each(|member| source.update(member.as_bytes()));
         }
-        source.update(format!("{departures:?}"));
+        source.update(format!("{deprovisionings:?}"));
         let mut state = Sha256::new();
         for (id, written) in known {
             state.update(id.as_bytes());
@@ -74,7 +75,7 @@ impl Basis {
         for held in held {
             target.update(held.as_ref().map_or_else(|| "none".to_owned(), version));
         }
-        Self { source: hex(source), state: hex(state), target: hex(target) }
+        Self { source: Digest::of(source), state: Digest::of(state), target: Digest::of(target) }
     }
 
     /// What has moved since, in words; `None` where nothing has.
@@ -90,7 +91,7 @@ impl Basis {
 }
 
 /// A resource's version, or all of it where the target gives none (RFC 7643 §3.1).
-fn version(held: &Held) -> String {
+fn version(held: &TargetResource) -> String {
     let attributes = held.document.attributes();
     let version = attributes.get("meta").and_then(|meta| meta.get("version"));
     let members: Vec<&ResourceId> = held.members.iter().collect();
@@ -100,15 +101,8 @@ fn version(held: &Held) -> String {
     }
 }
 
-fn hex(hasher: Sha256) -> Digest {
-    Digest(hasher.finalize().iter().take(16).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
-}
-
 /// The resources that a plan touches, each once.
-pub fn touched(plan: &Plan, known: &Known) -> Vec<(Kind, ResourceId)> {
+pub fn touched(plan: &Plan, known: &SyncedObjects) -> Vec<(Kind, ResourceId)> {
     let mut touched: BTreeMap<SourceId, (Kind, ResourceId)> = BTreeMap::new();
     for action in &plan.actions {
         let (id, kind) = (action.subject.id, action.subject.kind);
@@ -130,7 +124,6 @@ pub struct PlanFile {
     pub made: Timestamp,
     /// What it was made from.
     pub basis: Basis,
-    /// The plan.
     pub plan: Plan,
 }
 

@@ -10,45 +10,44 @@ use scim_protocol::value::fold;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Action, AdoptedBy, Digest, Held, Holdings, Plan, Question, Reason, Reference, ResourceId, Step, Written,
-    departure::Departure,
+    Action, AdoptedBy, Plan, PlanInputs, Reason, Reference, ResourceId, Step, Synced, TargetResource, TargetResources,
     difference,
-    names::{self, Names},
+    names::{self, NameConflicts},
 };
 use crate::{
-    document::Document,
+    document::{Digest, Document},
+    identity::{Kind, SourceId},
     mapping::Desired,
+    plan::deprovisioning::Deprovisioning,
     problem::{Code, Problem},
-    source::{Kind, SourceId},
 };
 
 /// Plans everything that is desired.
-pub(super) fn plan_all(question: Question<'_>, names: &Names, plan: &mut Plan) {
-    let mut resources = Resources::find(question, plan, &names.conflicts);
+pub(super) fn plan_all(inputs: PlanInputs<'_>, names: &NameConflicts, plan: &mut Plan) {
+    let mut resources = ResourceOwners::find(inputs, plan, &names.conflicts);
     resources.conflicts.extend(&names.conflicts);
-    for desired in question.desired.resources.values() {
+    for desired in inputs.desired.resources.values() {
         if !resources.conflicts.contains(&desired.subject.id) {
-            One { desired, question, resources: &resources, plan }.plan();
+            ObjectPlanner { desired, inputs, resources: &resources, plan }.plan();
         }
     }
 }
 
 /// Which resource belongs to which object: what is known, and what is adopted in this plan.
 #[derive(Debug, Default)]
-struct Resources<'a> {
-    adopted: BTreeMap<SourceId, (&'a Held, AdoptedBy)>,
+struct ResourceOwners<'a> {
+    adopted: BTreeMap<SourceId, (&'a TargetResource, AdoptedBy)>,
     source_of: HashMap<&'a ResourceId, SourceId>,
     conflicts: BTreeSet<SourceId>,
 }
 
-impl<'a> Resources<'a> {
-    fn find(question: Question<'a>, plan: &mut Plan, told: &BTreeSet<SourceId>) -> Self {
-        let source_of = question.known.iter().map(|(id, written)| (&written.resource, *id)).collect();
+impl<'a> ResourceOwners<'a> {
+    fn find(inputs: PlanInputs<'a>, plan: &mut Plan, told: &BTreeSet<SourceId>) -> Self {
+        let source_of = inputs.known.iter().map(|(id, written)| (&written.resource, *id)).collect();
         let mut found = Self { source_of, ..Self::default() };
-        let unknown =
-            || question.desired.resources.values().filter(|one| !question.known.contains_key(&one.subject.id));
+        let unknown = || inputs.desired.resources.values().filter(|one| !inputs.known.contains_key(&one.subject.id));
         for desired in unknown() {
-            if let Some(held) = question.held.of_external_id(desired) {
+            if let Some(held) = inputs.held.of_external_id(desired) {
                 found.adopt(desired.subject.id, held, AdoptedBy::ExternalId);
             }
         }
@@ -56,10 +55,10 @@ impl<'a> Resources<'a> {
             if found.adopted.contains_key(&desired.subject.id) || told.contains(&desired.subject.id) {
                 continue;
             }
-            let Some(held) = question.held.of_name(desired) else { continue };
+            let Some(held) = inputs.held.of_name(desired) else { continue };
             match found.claimed_by(held) {
                 None => found.adopt(desired.subject.id, held, AdoptedBy::Name),
-                Some(other) if desired.subject.kind == Kind::User && !found.is_released(question, held) => {
+                Some(other) if desired.subject.kind == Kind::User && !found.is_released(inputs, held) => {
                     found.conflicts.insert(desired.subject.id);
                     plan.problems.push(conflict(desired, held, &other));
                 }
@@ -69,7 +68,7 @@ impl<'a> Resources<'a> {
         found
     }
 
-    fn adopt(&mut self, id: SourceId, held: &'a Held, by: AdoptedBy) {
+    fn adopt(&mut self, id: SourceId, held: &'a TargetResource, by: AdoptedBy) {
         if !self.source_of.contains_key(&held.resource) {
             self.source_of.insert(&held.resource, id);
             self.adopted.insert(id, (held, by));
@@ -78,8 +77,8 @@ impl<'a> Resources<'a> {
 
     /// Those of a group's members that are ours, sorted; `None` where the target does not show them.
     /// Who else somebody made a member is nobody that this agent may speak of.
-    fn members(&self, holdings: &Holdings, group: &Held) -> Option<Vec<SourceId>> {
-        let ours = holdings.members(group)?.iter().filter_map(|member| self.source_of.get(member).copied());
+    fn members(&self, at_target: &TargetResources, group: &TargetResource) -> Option<Vec<SourceId>> {
+        let ours = at_target.members(group)?.iter().filter_map(|member| self.source_of.get(member).copied());
         let mut ours: Vec<SourceId> = ours.collect();
         ours.sort_unstable();
         ours.dedup();
@@ -88,7 +87,7 @@ impl<'a> Resources<'a> {
 
     /// Whose resource it is, if it is not free to be adopted by name: that of another object of ours,
     /// or of one whose id it bears. A name is given to somebody new, an id never is.
-    fn claimed_by(&self, held: &Held) -> Option<String> {
+    fn claimed_by(&self, held: &TargetResource) -> Option<String> {
         if let Some(other) = self.source_of.get(&held.resource) {
             return Some(other.to_string());
         }
@@ -96,17 +95,17 @@ impl<'a> Resources<'a> {
     }
 
     /// Whether a resource of ours has another name, or will have one before this plan creates any.
-    fn is_released(&self, question: Question<'_>, held: &Held) -> bool {
+    fn is_released(&self, inputs: PlanInputs<'_>, held: &TargetResource) -> bool {
         let Some(other) = self.source_of.get(&held.resource) else { return false };
         let name = held.document.text(Kind::User.naming_attribute()).as_deref().map(fold);
-        match question.desired.resources.get(other) {
+        match inputs.desired.resources.get(other) {
             Some(other) => name != Some(fold(&other.subject.name)),
-            None => names::is_free(*other, question),
+            None => names::is_free(*other, inputs),
         }
     }
 }
 
-fn conflict(desired: &Desired, held: &Held, other: &str) -> Problem {
+fn conflict(desired: &Desired, held: &TargetResource, other: &str) -> Problem {
     Problem {
         code: Code::ConflictError,
         subject: Some(desired.subject.clone()),
@@ -119,36 +118,36 @@ fn conflict(desired: &Desired, held: &Held, other: &str) -> Problem {
 }
 
 /// Whether this is known, was looked for, and is no longer at the target.
-fn is_lost(id: SourceId, question: Question<'_>) -> bool {
-    let written = question.known.get(&id).filter(|_| question.held.was_looked_for(id));
-    written.is_some_and(|written| question.held.get(&written.resource).is_none())
+fn is_lost(id: SourceId, inputs: PlanInputs<'_>) -> bool {
+    let written = inputs.known.get(&id).filter(|_| inputs.held.was_looked_for(id));
+    written.is_some_and(|written| inputs.held.get(&written.resource).is_none())
 }
 
-/// One object that is desired.
-struct One<'a, 'b> {
+/// ObjectPlanner object that is desired.
+struct ObjectPlanner<'a, 'b> {
     desired: &'a Desired,
-    question: Question<'a>,
-    resources: &'b Resources<'a>,
+    inputs: PlanInputs<'a>,
+    resources: &'b ResourceOwners<'a>,
     plan: &'b mut Plan,
 }
 
-impl One<'_, '_> {
+impl ObjectPlanner<'_, '_> {
     fn act(&mut self, reason: Reason, step: Step) {
         self.plan.actions.push(Action { subject: self.desired.subject.clone(), reason, step });
     }
 
     fn plan(&mut self) {
-        let Question { known, held: holdings, .. } = self.question;
-        let (desired, question) = (self.desired, self.question);
-        let known: Option<&Written> = known.get(&desired.subject.id);
+        let PlanInputs { known, held: at_target, .. } = self.inputs;
+        let (desired, inputs) = (self.desired, self.inputs);
+        let known: Option<&Synced> = known.get(&desired.subject.id);
         let mut members_now: Vec<SourceId> = known.map(|written| written.members.clone()).unwrap_or_default();
         if known.is_some_and(|written| written.left.is_some()) {
             self.act(Reason::Returned, Step::Remember { left: None });
         }
         let held = match (known, self.resources.adopted.get(&desired.subject.id)) {
             (Some(written), _) => {
-                let held = holdings.get(&written.resource);
-                if let Some(seen) = held.and_then(|held| self.resources.members(holdings, held))
+                let held = at_target.get(&written.resource);
+                if let Some(seen) = held.and_then(|held| self.resources.members(at_target, held))
                     && seen != members_now
                 {
                     self.act(Reason::FoundAtTarget, Step::Recall { members: seen.clone() });
@@ -157,7 +156,7 @@ impl One<'_, '_> {
                 held
             }
             (None, Some(&(held, by))) => {
-                members_now = self.resources.members(holdings, held).unwrap_or_default();
+                members_now = self.resources.members(at_target, held).unwrap_or_default();
                 let (resource, members) = (held.resource.clone(), members_now.clone());
                 self.act(Reason::FoundAtTarget, Step::Adopt { resource, by, members });
                 Some(held)
@@ -168,16 +167,16 @@ impl One<'_, '_> {
             members_now.clear();
         }
         // Somebody who was lost and is made again has lost the memberships too.
-        members_now.retain(|member| !is_lost(*member, question));
+        members_now.retain(|member| !is_lost(*member, inputs));
         self.members(&members_now);
     }
 
     /// Plans what changes in the document. Says whether the resource is made anew.
-    fn document(&mut self, known: Option<&Written>, held: Option<&Held>) -> bool {
+    fn document(&mut self, known: Option<&Synced>, held: Option<&TargetResource>) -> bool {
         let desired = self.desired;
         let whole = desired.digest();
         let unchanged = known.is_some_and(|written| written.digest.as_ref() == Some(&whole));
-        let untouched = unchanged && !self.question.held.was_looked_for(desired.subject.id);
+        let untouched = unchanged && !self.inputs.held.was_looked_for(desired.subject.id);
         let held = held.map(|held| held.document.attributes());
         let references = self.references(held.as_ref(), untouched);
         // Until every reference is written too, the document is not whole.
@@ -210,11 +209,11 @@ impl One<'_, '_> {
 
     /// The references that must be written.
     fn references(&self, held: Option<&Map<String, Value>>, untouched: bool) -> Vec<Reference> {
-        let Question { known, .. } = self.question;
+        let PlanInputs { known, .. } = self.inputs;
         let mut changed = Vec::new();
         for (path, &to) in &self.desired.references {
             let old = held.and_then(|held| difference::at(held, path));
-            let known_as = known.get(&to).filter(|_| !is_lost(to, self.question)).map(|written| &written.resource);
+            let known_as = known.get(&to).filter(|_| !is_lost(to, self.inputs)).map(|written| &written.resource);
             let adopted_as = self.resources.adopted.get(&to).map(|(held, _)| &held.resource);
             let as_it_should_be = match (known_as.or(adopted_as), old) {
                 (Some(_), None) => untouched,
@@ -228,20 +227,20 @@ impl One<'_, '_> {
         changed
     }
 
-    /// Whether an object has a resource when this plan is done. One that cannot be mapped, or has a
+    /// Whether an object has a resource when this plan is done. ObjectPlanner that cannot be mapped, or has a
     /// conflict, has none, unless it had one before.
     fn will_be_there(&self, id: SourceId) -> bool {
-        let made = self.question.desired.resources.contains_key(&id) && !self.resources.conflicts.contains(&id);
-        made || self.question.known.contains_key(&id)
+        let made = self.inputs.desired.resources.contains_key(&id) && !self.resources.conflicts.contains(&id);
+        made || self.inputs.known.contains_key(&id)
     }
 
     fn members(&mut self, members_now: &[SourceId]) {
-        let question = self.question;
+        let inputs = self.inputs;
         let (mut join, mut leave) = difference::members(&self.desired.members, members_now);
         join.retain(|id| self.will_be_there(*id));
         // Of whom nobody can say whether he is a member, and whoever was not seen, may be one still.
         leave.retain(|id| self.desired.undecided.binary_search(id).is_err());
-        leave.retain(|id| !matches!(question.departures.get(id), Some(Departure::Unproven(_))));
+        leave.retain(|id| !matches!(inputs.deprovisionings.get(id), Some(Deprovisioning::Unproven(_))));
         if self.desired.partial {
             leave.clear();
         }

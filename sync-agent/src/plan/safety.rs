@@ -15,199 +15,22 @@
 //! The check is a pure function over a finished [`Plan`]: it moves actions into [`HeldBack`] and
 //! changes nothing else. Who is removed stays in the groups until the removal is approved.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use sha2::{Digest as _, Sha256};
-
-use super::{Action, AttributeChange, Digest, Known, Plan, Question, Step, departure::OnDeletion, dependents};
+use super::{Action, Plan, PlanInputs, Step, SyncedObjects, dependents};
 use crate::{
-    number,
+    document::Digest,
+    identity::{Kind, SourceId},
+    plan::{
+        held_back::{HeldBack, OneLoss, deactivates, losses, losses_of},
+        limits::{Limit, Loss, Lost, Safety},
+    },
     problem::Subject,
-    source::{Kind, SourceId},
 };
 
-/// `[safety]`, as meant.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Safety {
-    /// How long after a user left the scope `active: false` is written.
-    pub out_of_scope: Duration,
-    /// What becomes of what is deleted in the directory.
-    pub on_deletion: OnDeletion,
-    /// Users deleted within a day.
-    pub users_removed: Limit,
-    /// Users made inactive within a day.
-    pub users_deactivated: Limit,
-    /// Groups deleted within a day.
-    pub groups_removed: Limit,
-    /// Members removed from one group within a day.
-    pub members_removed: Limit,
-}
-
-/// 28 days, as in the reference profile.
-const GRACE: Duration = Duration::from_secs(28 * 24 * 60 * 60);
-
-impl Default for Safety {
-    fn default() -> Self {
-        Self {
-            out_of_scope: GRACE,
-            on_deletion: OnDeletion::Delete,
-            users_removed: Limit::default(),
-            users_deactivated: Limit::default(),
-            groups_removed: Limit::default(),
-            members_removed: Limit::default(),
-        }
-    }
-}
-
-/// One limit. Number and share both hold: the lower one decides.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limit {
-    /// At most so many.
-    pub number: usize,
-    /// At most this share of what was last written, from 0 to 1.
-    pub share: f64,
-    /// So many pass whatever their share is.
-    pub always: usize,
-}
-
-impl Default for Limit {
-    fn default() -> Self {
-        Self { number: 500, share: 0.1, always: 5 }
-    }
-}
-
-impl Limit {
-    /// How many of so many may be lost.
-    pub fn allows(&self, of: usize) -> usize {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "counts of objects, far below 2^52, and a share that is not negative"
-        )]
-        let share = (of as f64 * self.share.clamp(0.0, 1.0)).floor() as usize;
-        self.number.min(share.max(self.always))
-    }
-}
-
-/// A kind of loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// Users deleted.
-    UsersRemoved,
-    /// Users made inactive.
-    UsersDeactivated,
-    /// Groups deleted.
-    GroupsRemoved,
-    /// Members removed from one group.
-    MembersRemoved,
-}
-
-impl Loss {
-    /// Every kind, in the order of the numbers that the state keeps.
-    pub const ALL: [Self; 4] = [Self::UsersRemoved, Self::UsersDeactivated, Self::GroupsRemoved, Self::MembersRemoved];
-
-    /// So many losses of this kind, in words.
-    fn told(self, number: usize) -> String {
-        let (noun, what) = match self {
-            Self::UsersRemoved => ("user", "delete"),
-            Self::UsersDeactivated => ("user", "deactivate"),
-            Self::GroupsRemoved => ("group", "delete"),
-            Self::MembersRemoved => ("member", "remove from one group"),
-        };
-        format!("{} to {what}", number::of(number, noun))
-    }
-}
-
-/// How many were lost in the last day without approval; of members, from each group.
-pub type Lost = BTreeMap<(Loss, Option<SourceId>), usize>;
-
-/// Actions of one kind that go beyond its limit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HeldBack {
-    /// The kind.
-    pub loss: Loss,
-    /// The limit in words, and how far beyond it they go.
-    pub because: String,
-    /// What is not done until somebody approves: the losses, and what depends on them.
-    pub actions: Vec<Action>,
-}
-
-impl HeldBack {
-    /// How many of the actions are losses.
-    pub fn losses(&self) -> usize {
-        self.actions.iter().filter(|action| !losses(action).is_empty()).count()
-    }
-}
-
-/// Digest of what is held back, without the words: two plans that hold back the same have the same.
-pub fn digest(held_back: &[HeldBack]) -> Digest {
-    let mut hasher = Sha256::new();
-    for one in losses_of(held_back) {
-        hasher.update(format!("{one:?}\n"));
-    }
-    Digest(hasher.finalize().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
-}
-
-/// One loss: of an object, or of a member of a group.
-type OneLoss = (Loss, SourceId, Option<SourceId>);
-
-fn losses_of(held_back: &[HeldBack]) -> BTreeSet<OneLoss> {
-    held_back.iter().flat_map(|held| &held.actions).flat_map(losses).collect()
-}
-
-/// What is lost by an action.
-fn losses(action: &Action) -> Vec<OneLoss> {
-    let id = action.subject.id;
-    match &action.step {
-        Step::Delete { .. } if action.subject.kind == Kind::User => vec![(Loss::UsersRemoved, id, None)],
-        Step::Delete { .. } => vec![(Loss::GroupsRemoved, id, None)],
-        Step::Deactivate => vec![(Loss::UsersDeactivated, id, None)],
-        Step::Modify { changes, .. } if changes.iter().any(deactivates) => vec![(Loss::UsersDeactivated, id, None)],
-        Step::Leave { members } => members.iter().map(|member| (Loss::MembersRemoved, id, Some(*member))).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Whether an account that could be used no longer can.
-fn deactivates(change: &AttributeChange) -> bool {
-    change.path == "active" && change.new == Some(Value::Bool(false)) && change.old != Some(Value::Bool(false))
-}
-
-/// What of an action's losses counts for the limits of the next day: not what was approved, and not the
-/// memberships of users who are deleted themselves. Of members, with their group.
-#[derive(Debug)]
-pub struct Count {
-    approved: BTreeSet<OneLoss>,
-    going: BTreeSet<SourceId>,
-}
-
-impl Count {
-    /// For a plan that is applied while this is approved.
-    pub fn new(plan: &Plan, approved: &[HeldBack]) -> Self {
-        let removed = plan.actions.iter().flat_map(losses).filter(|one| one.0 == Loss::UsersRemoved);
-        Self { approved: losses_of(approved), going: removed.map(|one| one.1).collect() }
-    }
-
-    /// What an action that was done counts.
-    pub fn of(&self, action: &Action) -> Option<(Loss, Option<SourceId>, usize)> {
-        let counted =
-            |one: &OneLoss| !self.approved.contains(one) && one.2.is_none_or(|member| !self.going.contains(&member));
-        let counted: Vec<OneLoss> = losses(action).into_iter().filter(counted).collect();
-        let (loss, id, member) = counted.first()?;
-        Some((*loss, member.map(|_| *id), counted.len()))
-    }
-}
-
-/// Holds back what goes beyond the limits of the question.
-pub(super) fn limit(question: Question<'_>, plan: &mut Plan) {
-    let Question { desired, known, safety, approved, lost, .. } = question;
+/// Holds back what goes beyond the limits of the inputs.
+pub(super) fn limit(inputs: PlanInputs<'_>, plan: &mut Plan) {
+    let PlanInputs { desired, known, safety, approved, lost, .. } = inputs;
     let nothing = desired.resources.is_empty() && known.values().any(|written| written.left.is_none());
     hold_back(plan, Limits { known, safety, approved, lost, nothing });
 }
@@ -216,7 +39,7 @@ pub(super) fn limit(question: Question<'_>, plan: &mut Plan) {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits<'a> {
     /// What was written.
-    pub known: &'a Known,
+    pub known: &'a SyncedObjects,
     /// The limits.
     pub safety: &'a Safety,
     /// What a person has approved.
@@ -230,7 +53,8 @@ pub(super) struct Limits<'a> {
 /// Holds back what goes beyond the limits.
 pub(super) fn hold_back(plan: &mut Plan, limits: Limits<'_>) {
     let actions = std::mem::take(&mut plan.actions);
-    let mut gate = Gate { limits, approved: losses_of(limits.approved), held: BTreeMap::new(), of_groups: Vec::new() };
+    let mut gate =
+        LossGate { limits, approved: losses_of(limits.approved), held: BTreeMap::new(), of_groups: Vec::new() };
     gate.close(&actions);
     let (staying, going) = gate.removed(&actions);
     for action in actions {
@@ -244,7 +68,7 @@ pub(super) fn hold_back(plan: &mut Plan, limits: Limits<'_>) {
 }
 
 /// Through which the actions of a plan go.
-struct Gate<'a> {
+struct LossGate<'a> {
     limits: Limits<'a>,
     approved: BTreeSet<OneLoss>,
     /// The kinds of loss that are closed, with what is held back of each.
@@ -253,7 +77,7 @@ struct Gate<'a> {
     of_groups: Vec<HeldBack>,
 }
 
-impl Gate<'_> {
+impl LossGate<'_> {
     /// Closes it for each kind of which there is too much.
     fn close(&mut self, actions: &[Action]) {
         let Limits { known, safety, .. } = self.limits;

@@ -8,10 +8,11 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
-use super::{Action, AdoptedBy, Plan, Step, departure::Ending, order};
+use super::{Action, AdoptedBy, Plan, Step, order};
 use crate::{
+    identity::{Kind, SourceId},
     number,
-    source::{Kind, SourceId},
+    plan::deprovisioning::Ending,
 };
 
 /// So many of each kind are shown of a plan that is not shown in full.

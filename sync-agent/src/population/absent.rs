@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Intake, Observed, Taken, Unresolved, names::Name};
+use super::{Observed, PopulationBuilder, Taken, Unresolved, names::Name};
 use crate::{
     dn::Dn,
-    source::{Coverage, Entry, HeldAs, Kind, SourceId},
+    identity::{Kind, SourceId},
+    mode::Mode,
+    source::{Entry, HeldAs},
 };
 
 /// Attributes that name people besides a group's own: what a directory rewrites when somebody is renamed.
@@ -24,7 +26,6 @@ pub struct OpenNames {
 /// A member whom a group no longer shows, and who is still there.
 #[derive(Debug, Clone)]
 pub struct Leaver {
-    /// The group.
     pub group: SourceId,
     /// Its name.
     pub dn: Dn,
@@ -40,7 +41,7 @@ pub struct Leaver {
     pub shown: Option<HeldAs>,
 }
 
-impl Intake {
+impl PopulationBuilder {
     /// Where an entry stood before this reading.
     pub fn last(&self, id: SourceId) -> Option<&Dn> {
         self.before.get(id).map(|observed| &observed.entry.dn)
@@ -63,7 +64,7 @@ impl Intake {
 
     /// Names in groups and references that lead to nobody who will be in the population. `gone_from` is
     /// where the missing stood.
-    pub fn open_names(&self, coverage: Coverage, gone_from: &BTreeSet<Dn>) -> OpenNames {
+    pub fn open_names(&self, coverage: Mode, gone_from: &BTreeSet<Dn>) -> OpenNames {
         let old = self.before.iter().flat_map(|observed| &observed.unresolved).filter_map(Unresolved::dn);
         let old: HashSet<Dn> = old.collect();
         let mut open: BTreeSet<Dn> = self.unresolved(coverage).into_iter().collect();
@@ -92,7 +93,7 @@ impl Intake {
     }
 
     /// Of the missing those whom groups named of which none is read any more.
-    pub fn unwitnessed(&self, missing: &BTreeSet<SourceId>, coverage: Coverage) -> BTreeSet<SourceId> {
+    pub fn unwitnessed(&self, missing: &BTreeSet<SourceId>, coverage: Mode) -> BTreeSet<SourceId> {
         let mut named = BTreeSet::new();
         let mut witnessed = BTreeSet::new();
         for group in self.before.iter() {
@@ -122,7 +123,7 @@ impl Intake {
     }
 
     /// Members whom a group that was read no longer shows, and who will be in the population.
-    pub fn leavers(&self, missing: &BTreeSet<SourceId>, coverage: Coverage) -> Vec<Leaver> {
+    pub fn leavers(&self, missing: &BTreeSet<SourceId>, coverage: Mode) -> Vec<Leaver> {
         let names = self.names.numbered();
         let mut leavers = Vec::new();
         for (id, Taken { entry, members, .. }) in &self.upserts {

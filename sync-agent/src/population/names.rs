@@ -8,10 +8,14 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
-use super::{Observed, Unresolved};
+use super::{
+    Observed,
+    unresolved::{Unresolved, as_dn},
+};
 use crate::{
     dn::Dn,
-    source::{Entry, Kind, Member, PassedOver, SourceId},
+    identity::{Kind, SourceId},
+    source::{Entry, Member, PassedOver},
     spaces::insignificant_removed,
 };
 
@@ -195,9 +199,4 @@ fn owners<'a>(
         }
     }
     owners
-}
-
-/// A login that is in truth a DN: some tools fill `memberUid` so.
-pub(super) fn as_dn(login: &str) -> Option<Dn> {
-    Dn::parse(login).ok().filter(|_| login.contains('='))
 }

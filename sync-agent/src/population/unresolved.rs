@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::names::as_dn;
 use crate::{dn::Dn, source::PassedOver};
 
 /// A member that is neither a user nor a group of the population.
@@ -43,4 +42,9 @@ impl fmt::Display for Unresolved {
             Self::Malformed(text) => f.write_str(text),
         }
     }
+}
+
+/// A login that is in truth a DN: some tools fill `memberUid` so.
+pub(super) fn as_dn(login: &str) -> Option<Dn> {
+    Dn::parse(login).ok().filter(|_| login.contains('='))
 }

@@ -14,7 +14,7 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use crate::source::{Kind, SourceId};
+use crate::identity::{Kind, SourceId};
 
 /// At so many bytes a new file is begun.
 const LARGEST: u64 = 10 << 20;
@@ -53,7 +53,6 @@ pub struct RecordError {
 pub struct RecordSource {
     /// Its URL: it has no other name of this kind.
     pub arn: String,
-    /// Its domain.
     pub domain: String,
 }
 
@@ -101,17 +100,6 @@ impl Route {
             event_timestamp: now.as_millis().to_string(),
         }
     }
-}
-
-/// A security identifier as people write it, from its bytes ([MS-DTYP] 2.4.2): `S-1-5-21-…-500`.
-pub fn sid(bytes: &[u8]) -> Option<String> {
-    let (&[revision, count, ref authority @ ..], parts) = bytes.split_first_chunk::<8>()?;
-    if parts.len() != usize::from(count) * 4 {
-        return None;
-    }
-    let authority = authority.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
-    let parts = parts.chunks_exact(4).filter_map(|part| Some(u32::from_le_bytes(part.try_into().ok()?)));
-    Some(parts.fold(format!("S-{revision}-{authority}"), |text, part| format!("{text}-{part}")))
 }
 
 /// Appends records to the log.
@@ -167,14 +155,6 @@ mod tests {
 
     use super::*;
     use crate::problem::{Code, Subject};
-
-    #[test]
-    fn a_sid_is_written_as_people_do() {
-        let bytes = [1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 32, 2, 0, 0];
-        assert_eq!(sid(&bytes).as_deref(), Some("S-1-5-32-544"));
-        assert_eq!(sid(&bytes[..15]), None);
-        assert_eq!(sid(&[]), None);
-    }
 
     #[test]
     fn a_record_has_the_eight_fields_and_is_found_again() {

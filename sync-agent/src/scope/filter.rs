@@ -245,7 +245,8 @@ mod tests {
     use super::*;
     use crate::{
         dn::Dn,
-        source::{Attributes, Kind, SourceId},
+        identity::{Kind, SourceId},
+        source::Attributes,
     };
 
     #[track_caller]

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::{
+    identity::{Kind, SourceId},
     population::{Observed, Population},
-    source::{Entry, Kind, SourceId},
+    source::Entry,
 };
 
 /// The memberships of a population.

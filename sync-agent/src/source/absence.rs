@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Directory, DirectoryError, Key, SourceId, sightings::Stray, trace::Trace};
-use crate::dn::Dn;
+use super::{Directory, DirectoryError, Key, trace::Trace};
+use crate::{dn::Dn, identity::SourceId};
 
 /// That an entry is gone. Only this module and the readers of tombstones make one; a plan cannot
 /// delete without one.
@@ -62,7 +62,6 @@ impl std::fmt::Display for Proof {
 /// What became of an entry that a reading did not report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// It is gone.
     Gone(Proof),
     /// It exists, under this name, but not where the reading looks: in another base, or outside of
     /// the filter.
@@ -76,6 +75,16 @@ pub enum Verdict {
     },
     /// Nobody can say. It is treated as if it were still there.
     Unknown(String),
+}
+
+/// An object outside of the population.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stray {
+    /// Where it stood last.
+    pub dn: Dn,
+    /// Whether it went from there to where the account may see nothing. So it stays until it is seen
+    /// again: that one run saw no sign of it proves nothing to the next.
+    pub out_of_sight: bool,
 }
 
 /// Why something that left its place may not be gone.

@@ -6,15 +6,16 @@
 use std::{io, sync::Arc};
 
 use ldap3::{Ldap, LdapResult};
-use rustls::{
-    CertificateError, ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
-
+use rustls::{CertificateError, ClientConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{DirectoryError, search::in_words, transport};
-use crate::config::{Bind, SourceSettings, Tls};
+use super::{
+    DirectoryError,
+    search::in_words,
+    settings::{Bind, SourceSettings},
+    transport::{self, START_TLS},
+};
+use crate::tls::{TlsSettings, client_config};
 
 /// A bound connection. Dropped at the end of a cycle.
 pub struct Connection {
@@ -82,12 +83,9 @@ async fn wrong_scheme(url: &str, settings: &SourceSettings) -> Option<String> {
     }
 }
 
-/// The request for StartTLS (RFC 4511 §4.14.1), as it goes over the wire.
-const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
-
 /// The first bytes of a TLS client.
 fn client_hello() -> Option<Vec<u8>> {
-    let config = client_config(&Tls::default()).ok()?;
+    let config = client_config(&TlsSettings::default()).ok()?;
     let name = rustls::pki_types::ServerName::try_from("directory.invalid").ok()?;
     let mut hello = Vec::new();
     rustls::ClientConnection::new(Arc::new(config), name).ok()?.write_tls(&mut hello).ok()?;
@@ -177,44 +175,4 @@ fn host(url: &str) -> &str {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split('/').next().unwrap_or(host);
     host.rsplit_once(':').map_or(host, |(host, _)| host)
-}
-
-/// TLS with the authorities of the file, or else those of the system.
-pub fn client_config(tls: &Tls) -> Result<ClientConfig, DirectoryError> {
-    let roots = roots(tls.ca_file.as_deref())?;
-    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| DirectoryError::Settings(format!("TLS cannot be set up: {error}")))?
-        .with_root_certificates(roots);
-    let Some((cert, key)) = &tls.client else { return Ok(builder.with_no_client_auth()) };
-    let unreadable = |path: &std::path::Path, error: &dyn std::fmt::Display| {
-        DirectoryError::Settings(format!("cannot read {}: {error}", path.display()))
-    };
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unreadable(cert, &error))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
-    builder
-        .with_client_auth_cert(chain, private)
-        .map_err(|error| DirectoryError::Settings(format!("the client certificate cannot be used: {error}")))
-}
-
-/// The authorities to trust: those of a PEM file, or the system's.
-pub fn roots(file: Option<&std::path::Path>) -> Result<RootCertStore, DirectoryError> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = file {
-        let unreadable = |error: &dyn std::fmt::Display| {
-            DirectoryError::Settings(format!("cannot read certificates from {}: {error}", path.display()))
-        };
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
-            roots.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
-        }
-        if roots.is_empty() {
-            return Err(unreadable(&"there is no certificate in it"));
-        }
-    } else {
-        // One unreadable certificate of the system must not take all others with it.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    Ok(roots)
 }

@@ -18,7 +18,6 @@ pub enum Malformed {
     /// It is nested too deep.
     #[error("a message is nested more than {DEEPEST} levels deep")]
     TooDeep,
-    /// It is too long.
     #[error("a message is longer than {} MiB", LONGEST >> 20)]
     TooLong,
     /// A part of it is longer than the whole.

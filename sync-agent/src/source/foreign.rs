@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use crate::dn::Dn;
+use crate::{dn::Dn, sid};
 
 /// The SID that a name spells, in capitals; `None` for any other name than that of a foreign principal of a
 /// domain (`S-1-5-21-…`): those of the system (`S-1-5-11`) are nobody in particular.
@@ -26,15 +26,8 @@ pub fn name_in(domain: &Dn, sid: &str) -> String {
 
 /// The filter that finds whoever has this SID, and not who stands for that one; `None` where it is none.
 pub fn filter(sid: &str) -> Option<String> {
-    let mut parts = sid.strip_prefix("S-1-")?.split('-');
-    let authority: u64 = parts.next()?.parse().ok().filter(|authority| *authority < 1 << 48)?;
-    let parts: Vec<u32> = parts.map(str::parse).collect::<Result<_, _>>().ok()?;
-    // As many as a SID may have ([MS-DTYP] 2.4.2).
-    let count = u8::try_from(parts.len()).ok().filter(|count| *count <= 15)?;
-    let authority = authority.to_be_bytes().into_iter().skip(2);
-    let bytes = [1, count].into_iter().chain(authority).chain(parts.into_iter().flat_map(u32::to_le_bytes));
     let mut filter = "(&(!(objectClass=foreignSecurityPrincipal))(objectSid=".to_owned();
-    for byte in bytes {
+    for byte in sid::to_bytes(sid)? {
         // Writing to a `String` cannot fail.
         let _ = write!(filter, "\\{byte:02x}");
     }

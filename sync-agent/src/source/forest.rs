@@ -11,17 +11,19 @@ use std::collections::{BTreeSet, HashSet};
 use async_trait::async_trait;
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Mark, Outside, Proof, Reading, Sink, SourceId,
-    Trace, Watermark, foreign, reader::Reader,
+    Change, Directory, DirectoryError, Entry, HeldAs, Key, Mark, Outside, Proof, Reading, Sink, Trace, Watermark,
+    foreign, reader::LdapReader,
 };
 use crate::{
-    config::{Flavour, SourceSettings},
     dn::Dn,
+    identity::SourceId,
+    mode::Mode,
+    source::settings::{Flavour, SourceSettings},
 };
 
 /// Several directories, each connected.
 pub struct Forest {
-    readers: Vec<Reader>,
+    readers: Vec<LdapReader>,
     servers: String,
 }
 
@@ -33,22 +35,22 @@ impl Forest {
     ) -> Result<Self, DirectoryError> {
         let mut readers = Vec::new();
         for settings in sources {
-            readers.push(Reader::open(settings, mapped.to_vec()).await?);
+            readers.push(LdapReader::open(settings, mapped.to_vec()).await?);
         }
-        let servers: Vec<&str> = readers.iter().map(Reader::server).collect();
+        let servers: Vec<&str> = readers.iter().map(LdapReader::server).collect();
         Ok(Self { servers: servers.join(", "), readers })
     }
 
     /// Those that this name belongs to; all where nobody can say.
     fn homes_of(&self, name: Option<&Dn>) -> BTreeSet<usize> {
-        let depth = |reader: &Reader| name.and_then(|dn| reader.holds_at(dn));
+        let depth = |reader: &LdapReader| name.and_then(|dn| reader.holds_at(dn));
         let deepest = self.readers.iter().filter_map(depth).max();
-        let home = |(_, reader): &(usize, &Reader)| deepest.is_none() || depth(reader) == deepest;
+        let home = |(_, reader): &(usize, &LdapReader)| deepest.is_none() || depth(reader) == deepest;
         self.readers.iter().enumerate().filter(home).map(|(n, _)| n).collect()
     }
 
     /// The readers of these places.
-    fn at<'a>(&'a mut self, homes: &'a BTreeSet<usize>) -> impl Iterator<Item = &'a mut Reader> {
+    fn at<'a>(&'a mut self, homes: &'a BTreeSet<usize>) -> impl Iterator<Item = &'a mut LdapReader> {
         self.readers.iter_mut().enumerate().filter(|(n, _)| homes.contains(n)).map(|(_, reader)| reader)
     }
 
@@ -75,7 +77,7 @@ impl Forest {
 }
 
 /// A domain that refers to another one for an identity does not hold it.
-async fn find_in(reader: &mut Reader, key: &Key) -> Result<Option<Entry>, DirectoryError> {
+async fn find_in(reader: &mut LdapReader, key: &Key) -> Result<Option<Entry>, DirectoryError> {
     match reader.find(key).await {
         Err(DirectoryError::Search { code: 10, .. }) => Ok(None),
         other => other,
@@ -83,7 +85,7 @@ async fn find_in(reader: &mut Reader, key: &Key) -> Result<Option<Entry>, Direct
 }
 
 /// How a directory may name somebody as a member: those of another domain by their SID.
-fn held_in(reader: &Reader, held: &[HeldAs]) -> Vec<HeldAs> {
+fn held_in(reader: &LdapReader, held: &[HeldAs]) -> Vec<HeldAs> {
     let domain = reader.domain();
     let name = |one: &HeldAs| match one {
         HeldAs::Sid(sid) => domain.as_ref().map(|domain| HeldAs::Dn(foreign::name_in(domain, sid))),
@@ -130,11 +132,11 @@ impl Directory for Forest {
             let moved = self.is_elsewhere(id, n).await?;
             sink(if moved { Change::Missing(id) } else { Change::Delete(id, proof) });
         }
-        let coverage = if since.is_some() { Coverage::Changes } else { Coverage::Everything };
+        let mode = if since.is_some() { Mode::Incremental } else { Mode::Full };
         // One that cannot be continued makes the next reading of all a full one.
         let all = watermarks.len() == self.readers.len();
         let watermark = all.then(|| Watermark { fingerprint: String::new(), mark: Mark::Each(watermarks) });
-        Ok(Reading { coverage, watermark, problems })
+        Ok(Reading { mode, watermark, problems })
     }
 
     async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {

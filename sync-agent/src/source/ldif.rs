@@ -11,10 +11,15 @@ use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, Reading, Sink, SourceId, Watermark,
-    search::RawEntry, shape,
+    Change, Directory, DirectoryError, Entry, HeldAs, Key, Outside, Reading, Sink, Watermark, search::RawEntry, shape,
 };
-use crate::{config::Flavour, dn::Dn, source::Attributes};
+use crate::{
+    dn::Dn,
+    identity::SourceId,
+    mode::Mode,
+    sid,
+    source::{Attributes, entry::kind_of, settings::Flavour},
+};
 
 /// A file that is read as a directory.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +43,7 @@ impl Ldif {
     pub fn parse(text: &str, flavour: Flavour) -> Result<Self, String> {
         let mut entries = Vec::new();
         for (line, raw) in records(text)? {
-            let Some(kind) = Kind::of(&raw.attributes) else { continue };
+            let Some(kind) = kind_of(&raw.attributes) else { continue };
             if shape::of(flavour).passes_over(&raw).is_some() {
                 continue;
             }
@@ -57,7 +62,7 @@ impl Ldif {
 impl Directory for Ldif {
     async fn read(&mut self, _since: Option<&Watermark>, sink: &mut Sink<'_>) -> Result<Reading, DirectoryError> {
         self.entries.iter().cloned().map(Change::Upsert).for_each(sink);
-        Ok(Reading { coverage: Coverage::Everything, watermark: None, problems: Vec::new() })
+        Ok(Reading { mode: Mode::Full, watermark: None, problems: Vec::new() })
     }
 
     async fn again(&mut self, ids: &BTreeSet<SourceId>, sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
@@ -153,22 +158,10 @@ fn identity(name: &str, value: Vec<u8>) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(&value) else { return value };
     let bytes = match name.to_ascii_lowercase().as_str() {
         "objectguid" if text.len() == 36 => SourceId::parse(text).map(|id| id.to_object_guid().to_vec()),
-        "objectsid" => sid(text),
+        "objectsid" => sid::to_bytes(text),
         _ => None,
     };
     bytes.unwrap_or(value)
-}
-
-/// `S-1-5-21-…` as bytes: revision, number of parts, authority of six bytes, then each part in four
-/// bytes, little-endian ([MS-DTYP] 2.4.2).
-fn sid(text: &str) -> Option<Vec<u8>> {
-    let mut numbers = text.strip_prefix("S-1-")?.split('-');
-    let authority: u64 = numbers.next()?.parse().ok()?;
-    let parts: Vec<u32> = numbers.map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let mut bytes = vec![1, u8::try_from(parts.len()).ok()?];
-    bytes.extend(authority.to_be_bytes().get(2..)?);
-    bytes.extend(parts.into_iter().flat_map(u32::to_le_bytes));
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -12,12 +12,10 @@ use std::{
 
 use ldap3::controls::RawControl;
 
-use super::{
-    ber::{self, integer, octet_string},
-    search::Done,
-};
+use super::ber::{self, integer, octet_string};
 
-const OID: &str = "1.2.840.113556.1.4.319";
+/// The control, of the request and of the answer.
+pub const OID: &str = "1.2.840.113556.1.4.319";
 
 /// So many pages in a row may bring nobody: a server may spend its time on a page without a find.
 const FRUITLESS: usize = 1_000;
@@ -61,9 +59,9 @@ impl Pages {
         if self.found > MOST { Err(format!("more than {MOST} entries came")) } else { Ok(()) }
     }
 
-    /// Whether there is another page, by what stands at the end of this one.
-    pub fn is_another(&mut self, done: &Done) -> Result<bool, String> {
-        let Some(value) = done.control(OID).filter(|_| self.size.is_some()) else { return Ok(false) };
+    /// Whether there is another page, by the value of the control at the end of this one.
+    pub fn is_another(&mut self, control: Option<&[u8]>) -> Result<bool, String> {
+        let Some(value) = control.filter(|_| self.size.is_some()) else { return Ok(false) };
         self.cookie = cookie(value).ok_or("the control of a page could not be taken apart")?;
         if self.cookie.is_empty() {
             return Ok(false);
@@ -88,14 +86,10 @@ fn cookie(value: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use ldap3::controls::Control;
-
     use super::*;
 
-    fn done(cookie: &[u8]) -> Done {
-        let val = Some(ber::sequence(vec![integer(0), octet_string(cookie)]));
-        let raw = RawControl { ctype: OID.to_owned(), crit: false, val };
-        Done { controls: vec![Control(None, raw)], referrals: Vec::new() }
+    fn done(cookie: &[u8]) -> Vec<u8> {
+        ber::sequence(vec![integer(0), octet_string(cookie)])
     }
 
     /// Pages of these entries, each with its cookie; how many are read before an error, or all.
@@ -107,7 +101,7 @@ mod tests {
             if !entry.is_empty() {
                 all.take(&entry).unwrap();
             }
-            match all.is_another(&done(&cookie)) {
+            match all.is_another(Some(&done(&cookie))) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(_) => return assert_eq!(Err(read), expect),
@@ -130,9 +124,7 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_an_error() {
-        let raw = RawControl { ctype: OID.to_owned(), crit: false, val: Some(vec![0x30, 0x01, 0x02]) };
-        let done = Done { controls: vec![Control(None, raw)], referrals: Vec::new() };
-        assert!(Pages::new(Some(1)).is_another(&done).is_err());
-        assert_eq!(Pages::new(Some(1)).is_another(&Done::default()), Ok(false));
+        assert!(Pages::new(Some(1)).is_another(Some(&[0x30, 0x01, 0x02])).is_err());
+        assert_eq!(Pages::new(Some(1)).is_another(None), Ok(false));
     }
 }

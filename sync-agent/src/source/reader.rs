@@ -1,36 +1,43 @@
 //! A directory that is read by searches: everything, some entries again, or one.
 //!
-//! What changed since a watermark is found by [`super::changes`], and then read here like anything
+//! What changed since a watermark is found by [`changes`], and then read here like anything
 //! else: a mechanism says who changed, and only a read with the configured filter beneath the
 //! configured bases says what an entry is. So filters mean the same in every mode.
 
+pub mod changes;
+mod directory;
+mod evidence;
+mod referral;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use async_trait::async_trait;
 use ldap3::Scope;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Change, Coverage, Directory, DirectoryError, Entry, HeldAs, Key, Kind, Outside, PassedOver, Reading, Sink,
-    SourceId, Trace, Watermark, changes,
+    Change, DirectoryError, Entry, Key, PassedOver, Sink,
     connection::Connection,
-    ranges, referral,
+    ranges,
     root_dse::RootDse,
-    search::{self, Done, End, RawEntry, Search},
+    search::{self, End, RawEntry, Search, SearchDone},
     shape::{self, Shape},
 };
 use crate::{
-    config::{Flavour, SearchSettings, SourceSettings, Tls},
     dn::Dn,
-    mapping::active,
+    identity::{Kind, SourceId},
     problem::{Code, Problem},
+    source::{
+        account,
+        settings::{Flavour, SearchSettings, SourceSettings},
+    },
+    tls::TlsSettings,
 };
 
 /// How many identities or names one filter asks for. Servers limit the length of filters.
 const BATCH: usize = 50;
 
 /// A directory that is read by searches.
-pub struct Reader {
+pub struct LdapReader {
     pub(in crate::source) connection: Connection,
     pub(in crate::source) root: RootDse,
     pub(in crate::source) settings: SourceSettings,
@@ -50,18 +57,17 @@ pub struct Reader {
 
 /// Where entries of one kind are searched for.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct SearchPlace {
     /// What is searched for.
     pub kind: Kind,
     /// Beneath what.
     pub base: String,
     /// How deep.
     pub scope: Scope,
-    /// The filter.
     pub filter: String,
 }
 
-impl Reader {
+impl LdapReader {
     /// Connects to the directory of the settings.
     pub async fn open(settings: &SourceSettings, mapped: Vec<String>) -> Result<Self, DirectoryError> {
         let mut connection = Connection::open(settings).await?;
@@ -84,7 +90,7 @@ impl Reader {
 
     /// The same search at the server that a reference names.
     pub(in crate::source) async fn elsewhere(&self, url: String, start_tls: bool) -> Result<Self, DirectoryError> {
-        let tls = Tls { start_tls, ..self.settings.tls.clone() };
+        let tls = TlsSettings { start_tls, ..self.settings.tls.clone() };
         let settings = SourceSettings { urls: vec![url], flavour: Some(self.flavour), tls, ..self.settings.clone() };
         let there = Self::open(&settings, self.mapped.clone()).await?;
         Ok(Self { depth: self.depth + 1, ..there })
@@ -92,7 +98,7 @@ impl Reader {
 
     /// The attributes to ask for.
     pub(in crate::source) fn attributes(&self, kind: Kind) -> Vec<String> {
-        let fixed = self.shape.attributes(kind).iter().chain(&active::ATTRIBUTES);
+        let fixed = self.shape.attributes(kind).iter().chain(&account::ATTRIBUTES);
         let mut names: Vec<String> = fixed.map(|name| name.to_ascii_lowercase()).chain(self.mapped.clone()).collect();
         names.push(self.shape.id_attribute().to_ascii_lowercase());
         if self.flavour != Flavour::ActiveDirectory {
@@ -116,12 +122,12 @@ impl Reader {
     }
 
     /// Where entries are, each base with the filter of its kind.
-    pub(in crate::source) fn places(&self) -> Vec<Place> {
+    pub(in crate::source) fn places(&self) -> Vec<SearchPlace> {
         let mut places = Vec::new();
         for kind in [Kind::User, Kind::Group] {
             for base in &self.search_settings(kind).bases {
                 let filter = self.filter(kind).to_owned();
-                places.push(Place { kind, base: base.as_str().to_owned(), scope: Scope::Subtree, filter });
+                places.push(SearchPlace { kind, base: base.as_str().to_owned(), scope: Scope::Subtree, filter });
             }
         }
         places
@@ -170,7 +176,7 @@ impl Reader {
             digest.update(format!("\0{}\0{}\0{}\0", place.kind, place.base, place.filter));
             digest.update(self.attributes(place.kind).join("\0"));
         }
-        changes::hexadecimal(&digest.finalize())
+        hex::encode(digest.finalize())
     }
 
     /// Reads every user and every group.
@@ -204,7 +210,7 @@ impl Reader {
     /// Reads one place. Its entries reach the sink whole, members included.
     pub(in crate::source) async fn read_place(
         &mut self,
-        place: &Place,
+        place: &SearchPlace,
         sink: &mut Sink<'_>,
     ) -> Result<(), DirectoryError> {
         let attributes = self.attributes(place.kind);
@@ -321,7 +327,7 @@ impl Reader {
         for place in self.places() {
             for batch in all.chunks(BATCH) {
                 let any: String = batch.iter().map(|id| self.shape.by_id(*id)).collect();
-                let place = Place { filter: format!("(&{}(|{any}))", place.filter), ..place.clone() };
+                let place = SearchPlace { filter: format!("(&{}(|{any}))", place.filter), ..place.clone() };
                 let mut note = |change: Change| {
                     if let Change::Upsert(entry) = &change {
                         seen.insert(entry.id);
@@ -339,8 +345,8 @@ impl Reader {
     pub(in crate::source) async fn done(
         &mut self,
         search: &Search<'_>,
-        take: &mut (dyn FnMut(search::Answer) + Send),
-    ) -> Result<Done, DirectoryError> {
+        take: &mut (dyn FnMut(search::SearchMessage) + Send),
+    ) -> Result<SearchDone, DirectoryError> {
         match search::answers(&mut self.connection.ldap, search, take).await? {
             End::Whole(done) => Ok(done),
             End::NoSuchObject => Err(search.refused(32, "the base does not exist, or the account may not see it")),
@@ -364,145 +370,4 @@ fn identified(shape: &dyn Shape, kind: Kind, mut raw: RawEntry, newest: &mut Opt
             shape.id_attribute()
         ),
     })
-}
-
-#[async_trait]
-impl Directory for Reader {
-    async fn read(&mut self, since: Option<&Watermark>, sink: &mut Sink<'_>) -> Result<Reading, DirectoryError> {
-        let fingerprint = self.fingerprint();
-        let (coverage, mark) = match since {
-            Some(watermark) if watermark.fingerprint != fingerprint => {
-                return Err(DirectoryError::WatermarkRefused(
-                    "the server or the configuration is another one".to_owned(),
-                ));
-            }
-            Some(watermark) => (Coverage::Changes, Some(self.changes(&watermark.mark, sink).await?)),
-            None => {
-                // The mark first: what changes while the reading runs is then reported once more,
-                // and not lost.
-                let mark = self.mark().await?;
-                self.everything(sink).await?;
-                (Coverage::Everything, mark.filter(|_| !self.followed).or_else(|| self.modified_mark()))
-            }
-        };
-        // What an account did not see while it had lost its rights is never told again.
-        let mark = if self.sees_canary().await? { mark } else { None };
-        let watermark = mark.map(|mark| Watermark { fingerprint, mark });
-        Ok(Reading { coverage, watermark, problems: std::mem::take(&mut self.problems) })
-    }
-
-    async fn again(&mut self, ids: &BTreeSet<SourceId>, sink: &mut Sink<'_>) -> Result<(), DirectoryError> {
-        self.read_again(ids, sink).await
-    }
-
-    async fn holders(
-        &mut self,
-        held: &[HeldAs],
-        referring: &[String],
-        sink: &mut Sink<'_>,
-    ) -> Result<(), DirectoryError> {
-        let held: Vec<HeldAs> = held.iter().filter(|one| !matches!(one, HeldAs::Sid(_))).cloned().collect();
-        for batch in held.chunks(BATCH) {
-            for place in self.places() {
-                let filter = match place.kind {
-                    Kind::User => shape::referring_filter(&place.filter, batch, referring),
-                    Kind::Group => Some(shape::holders_filter(self.shape, &place.filter, batch)),
-                };
-                if let Some(filter) = filter {
-                    self.read_place(&Place { filter, ..place }, sink).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn outside(&mut self, dn: &Dn) -> Result<Outside, DirectoryError> {
-        let raw = match self.lookup(&Key::Dn(dn.clone())).await {
-            // In another domain, no DN to this server, or not for this account: not ours to know.
-            Err(DirectoryError::Search { code: 10 | 34 | 50, .. }) => None,
-            other => other?,
-        };
-        let Some(mut raw) = raw else { return Ok(Outside::Unknown) };
-        let other = |what| Ok(Outside::Other { id: self.shape.id(&raw), what });
-        if let Some(what) = self.shape.passes_over(&raw) {
-            return other(what);
-        }
-        let Some(kind) = Kind::of(&raw.attributes) else { return other(PassedOver::of(&raw.attributes)) };
-        let settings = self.search_settings(kind);
-        // As the server spells it, which is how the bases' own entries are spelt.
-        let dn = Dn::parse(&raw.dn).unwrap_or_else(|_| dn.clone());
-        if settings.filter.is_some() && settings.bases.iter().any(|base| dn.is_within(base)) {
-            return other(PassedOver::Filtered);
-        }
-        raw.attributes.take("objectClass");
-        Ok(self.whole(kind, raw).await?.map_or(Outside::Unknown, Outside::Member))
-    }
-
-    async fn find(&mut self, key: &Key) -> Result<Option<Entry>, DirectoryError> {
-        let Some(mut raw) = self.lookup(key).await? else { return Ok(None) };
-        let (dn, kind) = (raw.dn.clone(), Kind::of(&raw.attributes).unwrap_or(Kind::User));
-        // Every entry has one: a filter that no longer finds it was not left, it cannot be tried.
-        if matches!(key, Key::Id(_)) && raw.attributes.bytes("objectClass").is_empty() {
-            return Err(DirectoryError::Settings(format!("{dn:?} can be read, but not its objectClass")));
-        }
-        raw.attributes.take("objectClass");
-        // Whatever it is, it is there: also what a reading passes over.
-        let entry = self.taken(kind, raw).await?;
-        // To say None here would be to say that the entry is gone.
-        entry.map(Some).ok_or_else(|| {
-            DirectoryError::Settings(format!("{dn:?} can be read, but not its {}", self.shape.id_attribute()))
-        })
-    }
-
-    async fn trace(&mut self, id: SourceId, last: Option<&Dn>) -> Result<Trace, DirectoryError> {
-        let foreign = last.is_some_and(|dn| self.holds_at(dn).is_none());
-        Ok(match self.trace_object(id, last).await? {
-            // Where it stood is a source no longer: that nothing of it is here proves nothing.
-            Trace::Nowhere | Trace::Vacant | Trace::Taken | Trace::Silent(_) if foreign => Trace::Foreign,
-            trace => trace,
-        })
-    }
-
-    async fn trace_name(&mut self, dn: &Dn) -> Result<Trace, DirectoryError> {
-        let contexts = self.root.naming_contexts();
-        if !contexts.is_empty() && !contexts.iter().any(|context| dn.is_within(context)) {
-            return Ok(Trace::Vacant);
-        }
-        self.trace_name_of(dn, None).await
-    }
-
-    async fn still_has(&mut self, group: &Dn, member: &HeldAs) -> Result<Option<bool>, DirectoryError> {
-        self.has_member(group, member).await
-    }
-
-    fn rewrites_names_later(&self, _group: &Dn) -> bool {
-        // The plugin of 389 Directory Server works within the change of the name, and links of Active
-        // Directory are to entries and not to names. The overlay of OpenLDAP comes when it has time.
-        matches!(self.flavour, Flavour::OpenLdap | Flavour::Generic)
-    }
-
-    async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
-        self.all_containers().await
-    }
-
-    async fn everything_seen(&mut self) -> Result<Option<Vec<(Option<SourceId>, Dn)>>, DirectoryError> {
-        match self.flavour {
-            Flavour::ActiveDirectory => Ok(None),
-            _ => Ok(Some(Self::everything_seen(self).await?)),
-        }
-    }
-
-    fn covers(&self, dn: &Dn) -> bool {
-        self.bases().any(|base| dn.is_within(base))
-    }
-
-    fn ignores(&self, container: &Dn) -> bool {
-        let ignored = self.settings.ignored_containers.iter().any(|ignored| container.is_within(ignored));
-        // Of a source that is none any more.
-        ignored || self.holds_at(container).is_none()
-    }
-
-    fn server(&self) -> &str {
-        &self.connection.url
-    }
 }

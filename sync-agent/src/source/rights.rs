@@ -9,12 +9,17 @@ use ldap3::{Scope, controls::RawControl};
 use serde::Serialize;
 
 use super::{
-    Directory, DirectoryError, Kind, Mark,
-    openldap::must_have_members,
-    reader::Reader,
+    Directory, DirectoryError, Mark,
+    reader::LdapReader,
     search::{self, Search},
 };
-use crate::config::{Flavour, SourceSettings};
+use crate::{
+    identity::Kind,
+    source::{
+        settings::{Flavour, SourceSettings},
+        shape::openldap::must_have_members,
+    },
+};
 
 /// LDAP_SERVER_SHOW_DELETED_OID.
 const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
@@ -60,7 +65,7 @@ pub struct Rights {
 
 /// Tries what the account may do. That it can connect and bind is shown by the answer.
 pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<Rights, DirectoryError> {
-    let mut reader = Reader::open(settings, mapped).await?;
+    let mut reader = LdapReader::open(settings, mapped).await?;
     let canary = reader.find(&settings.canary).await?.is_some();
     let (mut users, mut groups, mut groups_with_members, mut groups_that_hide_members) = (0, 0, 0, 0);
     let must = matches!(reader.flavour, Flavour::OpenLdap | Flavour::Generic);
@@ -140,7 +145,7 @@ const fn states(flavour: Flavour) -> [&'static str; 1] {
 }
 
 /// Whether the account sees anything among the deleted objects.
-async fn deleted_objects(reader: &mut Reader) -> Result<bool, DirectoryError> {
+async fn deleted_objects(reader: &mut LdapReader) -> Result<bool, DirectoryError> {
     let Some(context) = reader.root.naming_context(reader.bases()) else { return Ok(false) };
     let base = format!("CN=Deleted Objects,{context}");
     let attributes = ["1.1".to_owned()];

@@ -9,7 +9,7 @@ use super::{
     Attributes, DirectoryError,
     search::{self, Search},
 };
-use crate::{config::Flavour, dn::Dn};
+use crate::{dn::Dn, source::settings::Flavour};
 
 const ATTRIBUTES: [&str; 10] = [
     "objectClass",

@@ -22,7 +22,7 @@ use super::{
     DirectoryError,
     ber::{octets, parts},
     entry::Attributes,
-    paging::Pages,
+    paging::{self, Pages},
 };
 
 /// What is asked for.
@@ -34,7 +34,6 @@ pub struct Search<'a> {
     pub scope: Scope,
     /// The filter (RFC 4515).
     pub filter: &'a str,
-    /// The attributes.
     pub attributes: &'a [String],
     /// Entries a page; `None` for a search of one entry.
     pub page_size: Option<i32>,
@@ -64,7 +63,7 @@ impl<'a> Search<'a> {
 
 /// One message of an answer.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum SearchMessage {
     /// An entry, with the controls on it.
     Entry(RawEntry, Vec<Control>),
     /// An intermediate message (RFC 4511 §4.13).
@@ -73,14 +72,14 @@ pub enum Answer {
 
 /// What stands at the end of an answer that was whole.
 #[derive(Debug, Clone, Default)]
-pub struct Done {
+pub struct SearchDone {
     /// References to other servers, which were not followed.
     pub referrals: Vec<String>,
     /// The controls of the result.
     pub controls: Vec<Control>,
 }
 
-impl Done {
+impl SearchDone {
     /// The value of a response control.
     pub fn control(&self, oid: &str) -> Option<&[u8]> {
         value(&self.controls, oid)
@@ -95,9 +94,7 @@ pub fn value<'a>(controls: &'a [Control], oid: &str) -> Option<&'a [u8]> {
 /// An entry, not yet understood.
 #[derive(Debug, Clone)]
 pub struct RawEntry {
-    /// Its DN.
     pub dn: String,
-    /// Its attributes.
     pub attributes: Attributes,
 }
 
@@ -105,7 +102,7 @@ pub struct RawEntry {
 #[derive(Debug, Clone)]
 pub enum End {
     /// It was whole.
-    Whole(Done),
+    Whole(SearchDone),
     /// The base does not exist (result 32). For a search of one entry this is an answer; for any
     /// other it is a mistake in the configuration, or a loss of rights.
     NoSuchObject,
@@ -134,7 +131,7 @@ pub async fn search(
     take: &mut (dyn FnMut(RawEntry) + Send),
 ) -> Result<End, DirectoryError> {
     answers(ldap, search, &mut |answer| {
-        if let Answer::Entry(entry, _) = answer {
+        if let SearchMessage::Entry(entry, _) = answer {
             take(entry);
         }
     })
@@ -145,7 +142,7 @@ pub async fn search(
 pub async fn answers(
     ldap: &mut Ldap,
     search: &Search<'_>,
-    take: &mut (dyn FnMut(Answer) + Send),
+    take: &mut (dyn FnMut(SearchMessage) + Send),
 ) -> Result<End, DirectoryError> {
     let endless = |reason| search.refused(0, reason);
     let mut pages = Pages::new(search.page_size);
@@ -156,8 +153,8 @@ pub async fn answers(
         while let Some(answer) = stream.next().await.map_err(|error| search.lost(&error))? {
             match sort(answer) {
                 Sorted::Reference(urls) => referrals.extend(urls),
-                Sorted::Answer(answer) => {
-                    if let Answer::Entry(entry, _) = &answer {
+                Sorted::Message(answer) => {
+                    if let SearchMessage::Entry(entry, _) = &answer {
                         pages.take(&entry.dn).map_err(endless)?;
                     }
                     take(answer);
@@ -171,8 +168,8 @@ pub async fn answers(
             32 => return Ok(End::NoSuchObject),
             code => return Err(search.refused(code, in_words(code, &result.text))),
         }
-        let done = Done { referrals: mem::take(&mut referrals), controls: result.ctrls };
-        if !pages.is_another(&done).map_err(endless)? {
+        let done = SearchDone { referrals: mem::take(&mut referrals), controls: result.ctrls };
+        if !pages.is_another(done.control(paging::OID)).map_err(endless)? {
             return Ok(End::Whole(done));
         }
         referrals = done.referrals;
@@ -194,7 +191,7 @@ impl Endless {
     }
 
     /// The next message. That the search ended is an error, whatever its result.
-    pub async fn next(&mut self) -> Result<Answer, DirectoryError> {
+    pub async fn next(&mut self) -> Result<SearchMessage, DirectoryError> {
         let search = Search { filter: &self.filter, ..Search::one(&self.base, &[], Duration::ZERO) };
         loop {
             let Some(answer) = self.stream.next().await.map_err(|error| search.lost(&error))? else {
@@ -202,7 +199,7 @@ impl Endless {
                 return Err(search.refused(result.rc, in_words(result.rc, &result.text)));
             };
             match sort(answer) {
-                Sorted::Answer(answer) => return Ok(answer),
+                Sorted::Message(answer) => return Ok(answer),
                 Sorted::Reference(_) => {}
                 Sorted::Malformed => return Err(search.refused(0, "an answer could not be taken apart")),
             }
@@ -230,7 +227,7 @@ async fn open(
 }
 
 enum Sorted {
-    Answer(Answer),
+    Message(SearchMessage),
     Reference(Vec<String>),
     Malformed,
 }
@@ -239,9 +236,9 @@ fn sort(answer: ResultEntry) -> Sorted {
     if answer.is_ref() {
         Sorted::Reference(texts(answer.0))
     } else if answer.is_intermediate() {
-        Sorted::Answer(Answer::Info(answer.0))
+        Sorted::Message(SearchMessage::Info(answer.0))
     } else {
-        entry(answer.0).map_or(Sorted::Malformed, |entry| Sorted::Answer(Answer::Entry(entry, answer.1)))
+        entry(answer.0).map_or(Sorted::Malformed, |entry| Sorted::Message(SearchMessage::Entry(entry, answer.1)))
     }
 }
 

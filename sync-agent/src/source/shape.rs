@@ -1,10 +1,19 @@
 //! How a kind of directory writes entries: where the identity stands, how members are named, and how
 //! an entry is asked for. No connection is needed for any of it.
 
+pub mod active_directory;
+pub mod openldap;
+
 use ldap3::ldap_escape;
 
-use super::{Entry, Kind, PassedOver, SourceId, active_directory::ActiveDirectory, openldap::Named, search::RawEntry};
-use crate::config::Flavour;
+use super::{Entry, PassedOver, search::RawEntry};
+use crate::{
+    identity::{Kind, SourceId},
+    source::{
+        settings::Flavour,
+        shape::{active_directory::ActiveDirectory, openldap::Named},
+    },
+};
 
 /// What is special to a kind of directory.
 pub trait Shape: Send + Sync {
@@ -43,9 +52,7 @@ pub fn of(flavour: Flavour) -> &'static dyn Shape {
 /// How a group may name an entry as its member.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HeldAs {
-    /// By DN.
     Dn(String),
-    /// By login.
     Login(String),
     /// By SID, in another domain of the same agent.
     Sid(String),

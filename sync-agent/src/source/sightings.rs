@@ -8,18 +8,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{SourceId, absence::Verdict};
-use crate::dn::Dn;
-
-/// An object outside of the population.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stray {
-    /// Where it stood last.
-    pub dn: Dn,
-    /// Whether it went from there to where the account may see nothing. So it stays until it is seen
-    /// again: that one run saw no sign of it proves nothing to the next.
-    pub out_of_sight: bool,
-}
+use super::absence::Verdict;
+use crate::{dn::Dn, identity::SourceId, source::absence::Stray};
 
 /// What is remembered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +41,7 @@ impl Sightings {
 
     /// Brings the strays in line with what became of everybody who was not seen. `last` is where each
     /// stood, by the present names of the containers.
-    pub fn judge(&mut self, departed: &[(SourceId, Verdict)], last: &BTreeMap<SourceId, Stray>) {
+    pub fn judge(&mut self, verdicts: &[(SourceId, Verdict)], last: &BTreeMap<SourceId, Stray>) {
         let stray = |(id, verdict): &(SourceId, Verdict)| {
             let stood = last.get(id).cloned();
             let stray = match verdict {
@@ -62,7 +52,7 @@ impl Sightings {
             };
             Some((*id, stray?))
         };
-        self.strays = departed.iter().filter_map(stray).collect();
+        self.strays = verdicts.iter().filter_map(stray).collect();
     }
 }
 

@@ -26,12 +26,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// How a URL names a server (RFC 4516, and `ldapi` as OpenLDAP has it).
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum ServerAddress {
     Socket(String),
     Host { host: String, port: u16, tls: bool },
 }
 
-impl Place {
+impl ServerAddress {
     fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let host = rest.split(['/', '?']).next().filter(|host| !host.is_empty());
@@ -76,9 +76,9 @@ pub async fn open(url: &str, start_tls: bool, tls: Arc<ClientConfig>, timeout: D
 
 async fn connect(url: &str, start_tls: bool, tls: Arc<ClientConfig>) -> io::Result<Box<dyn Stream>> {
     let wrong = || io::Error::new(io::ErrorKind::InvalidInput, "this is no URL of a directory server");
-    let (host, port, from_the_start) = match Place::parse(url).ok_or_else(wrong)? {
-        Place::Socket(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
-        Place::Host { host, port, tls } => (host, port, tls),
+    let (host, port, from_the_start) = match ServerAddress::parse(url).ok_or_else(wrong)? {
+        ServerAddress::Socket(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
+        ServerAddress::Host { host, port, tls } => (host, port, tls),
     };
     let mut stream = TcpStream::connect((host.as_str(), port)).await?;
     stream.set_nodelay(true)?;
@@ -93,7 +93,7 @@ async fn connect(url: &str, start_tls: bool, tls: Arc<ClientConfig>) -> io::Resu
 }
 
 /// StartTLS (RFC 4511 §4.14): an ExtendedRequest of this name, with the message id 1.
-const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+pub const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
 
 /// The longest answer to StartTLS that is read.
 const LONGEST_ANSWER: usize = 4096;
@@ -168,8 +168,8 @@ mod tests {
 
     #[track_caller]
     fn check(url: &str, expect: Option<(&str, u16, bool)>) {
-        let host = |(host, port, tls): (&str, u16, bool)| Place::Host { host: host.to_owned(), port, tls };
-        assert_eq!(Place::parse(url), expect.map(host), "{url}");
+        let host = |(host, port, tls): (&str, u16, bool)| ServerAddress::Host { host: host.to_owned(), port, tls };
+        assert_eq!(ServerAddress::parse(url), expect.map(host), "{url}");
     }
 
     #[test]
@@ -181,8 +181,11 @@ mod tests {
         check("ldap://[fe80::1]", Some(("fe80::1", 389, false)));
         check("ldap:///", Some(("localhost", 389, false)));
         check("ldap://host:port", None);
-        assert_eq!(Place::parse("ldapi://%2Frun%2Fldapi/"), Some(Place::Socket("/run/ldapi".to_owned())));
-        assert_eq!(Place::parse("ldapi:///"), None);
+        assert_eq!(
+            ServerAddress::parse("ldapi://%2Frun%2Fldapi/"),
+            Some(ServerAddress::Socket("/run/ldapi".to_owned()))
+        );
+        assert_eq!(ServerAddress::parse("ldapi:///"), None);
     }
 
     #[test]

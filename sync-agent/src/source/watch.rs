@@ -1,13 +1,13 @@
-//! A bell: it rings when the directory says that something changed.
+//! Notification: the directory says that something changed.
 //!
-//! The daemon need not wait for its next cycle. What changed is then read by an ordinary reading that
-//! continues from the watermark, so there is one way by which changes arrive and not two: a ring may
-//! be lost, doubled or false, and no more than a cycle's time is lost with it.
+//! So the daemon need not wait for its next cycle. An ordinary reading that continues from the watermark then reads
+//! what changed, so changes arrive by one way and not by two. A notification may be lost, doubled or false; that
+//! costs no more than the time of a cycle.
 //!
-//! - OpenLDAP: content synchronisation that persists (RFC 4533, refreshAndPersist). What changed
-//!   since the watermark rings at once.
-//! - Active Directory: change notification ([MS-ADTS] 3.1.1.3.4.1.9). Every change in the domain
-//!   rings, whoever it is about, so wait a moment before reading.
+//! - OpenLDAP: content synchronisation that persists (RFC 4533, refreshAndPersist). What changed since the watermark
+//!   is notified at once.
+//! - Active Directory: change notification ([MS-ADTS] 3.1.1.3.4.1.9). Every change in the domain is notified,
+//!   whoever it is about, so wait a moment before reading.
 
 use ldap3::{
     Scope,
@@ -15,12 +15,17 @@ use ldap3::{
 };
 
 use super::{
-    DirectoryError, Kind, Mark, Watermark,
-    changes::syncrepl::{self, Info},
-    reader::Reader,
-    search::{Answer, Endless, Search},
+    DirectoryError, Mark, Watermark,
+    reader::LdapReader,
+    search::{Endless, Search, SearchMessage},
 };
-use crate::config::{Flavour, SourceSettings};
+use crate::{
+    identity::Kind,
+    source::{
+        reader::changes::syncrepl::{self, SyncInfo},
+        settings::{Flavour, SourceSettings},
+    },
+};
 
 /// LDAP_SERVER_NOTIFICATION_OID.
 const NOTIFICATION: &str = "1.2.840.113556.1.4.528";
@@ -29,13 +34,13 @@ const NOTIFICATION: &str = "1.2.840.113556.1.4.528";
 pub struct Watch {
     stream: Endless,
     /// Holds the connection open.
-    _reader: Reader,
+    _reader: LdapReader,
 }
 
 impl Watch {
-    /// Begins to watch for what changes after a watermark. `None` where the directory cannot ring.
+    /// Begins to watch for what changes after a watermark. `None` where the directory cannot notify.
     pub async fn open(settings: &SourceSettings, since: &Watermark) -> Result<Option<Self>, DirectoryError> {
-        let mut reader = Reader::open(settings, Vec::new()).await?;
+        let mut reader = LdapReader::open(settings, Vec::new()).await?;
         let base = reader.root.naming_context(reader.bases());
         let Some(base) = base else { return Ok(None) };
         let (control, filter) = match (&since.mark, reader.flavour) {
@@ -66,9 +71,9 @@ impl Watch {
     pub async fn changed(&mut self) -> Result<(), DirectoryError> {
         loop {
             match self.stream.next().await? {
-                Answer::Entry(..) => return Ok(()),
-                Answer::Info(tag) => {
-                    if let Some(Info::Deleted(_)) = Info::parse(tag) {
+                SearchMessage::Entry(..) => return Ok(()),
+                SearchMessage::Info(tag) => {
+                    if let Some(SyncInfo::Deleted(_)) = SyncInfo::parse(tag) {
                         return Ok(());
                     }
                 }

@@ -12,10 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{State, StateError};
 use crate::{
-    plan::{
-        Digest,
-        safety::{self, HeldBack},
-    },
+    document::Digest,
+    plan::held_back::{self, HeldBack},
     problem::Code,
 };
 
@@ -39,7 +37,7 @@ impl Pending {
 
     /// What a decision is about: another loss, and it is another digest.
     pub fn digest(&self) -> Digest {
-        safety::digest(&self.held_back)
+        held_back::digest(&self.held_back)
     }
 
     /// What the decision comes to, in words.
@@ -106,7 +104,7 @@ impl State {
             return Ok(());
         }
         let before = self.pending()?;
-        if before.is_some_and(|before| safety::digest(&before.held_back) == safety::digest(held_back)) {
+        if before.is_some_and(|before| held_back::digest(&before.held_back) == held_back::digest(held_back)) {
             return Ok(());
         }
         self.put(KEY, &Pending { since: now, held_back: held_back.to_vec(), decision: Decision::Open })
@@ -129,9 +127,9 @@ impl State {
 mod tests {
     use super::*;
     use crate::{
-        plan::{Action, Reason, Step, safety::Loss},
+        identity::{Kind, SourceId},
+        plan::{Action, Reason, Step, limits::Loss},
         problem::Subject,
-        source::{Kind, SourceId},
     };
 
     fn held(n: u32) -> Vec<HeldBack> {
@@ -146,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
         let at = Timestamp::from_millis;
-        let decide = |decision, n| state.decide(decision, &safety::digest(&held(n))).unwrap();
+        let decide = |decision, n| state.decide(decision, &held_back::digest(&held(n))).unwrap();
         assert_eq!(decide(Decision::Approved, 1), None);
         state.keep_held_back(&held(1), at(1)).unwrap();
         assert_eq!(state.approved().unwrap(), []);

@@ -8,8 +8,8 @@ use scim_protocol::Timestamp;
 
 use super::{State, StateError};
 use crate::{
-    plan::safety::{Loss, Lost},
-    source::SourceId,
+    identity::SourceId,
+    plan::limits::{Loss, Lost},
 };
 
 const HOUR: i64 = 60 * 60 * 1000;

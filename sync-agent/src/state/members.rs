@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use sled::{Batch, IVec};
 
 use super::{State, StateError};
-use crate::{plan::Known, source::SourceId};
+use crate::{identity::SourceId, plan::SyncedObjects};
 
 /// So many records a group has before they become one.
 const MOST: usize = 64;
@@ -79,7 +79,7 @@ impl State {
     }
 
     /// Gives each known group its members.
-    pub(super) fn add_members(&self, known: &mut Known) -> Result<(), StateError> {
+    pub(super) fn add_members(&self, known: &mut SyncedObjects) -> Result<(), StateError> {
         let mut all = self.members.iter().peekable();
         while let Some(record) = all.next() {
             let (key, value) = record?;
@@ -181,16 +181,16 @@ mod tests {
 
     use super::*;
     use crate::{
-        plan::{ResourceId, Written},
-        source::Kind,
+        identity::Kind,
+        plan::{ResourceId, Synced},
     };
 
     fn id(last: u8) -> SourceId {
         SourceId::from_bytes(&[last; 16]).unwrap()
     }
 
-    fn group(name: &str) -> Written {
-        Written {
+    fn group(name: &str) -> Synced {
+        Synced {
             resource: ResourceId(name.into()),
             kind: Kind::Group,
             name: name.to_owned(),
@@ -214,7 +214,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let state = State::open(folder.path()).unwrap();
             state.write(id(100), &group("g")).unwrap();
-            state.write(id(101), &Written { members: vec![id(1), id(2)], ..group("h") }).unwrap();
+            state.write(id(101), &Synced { members: vec![id(1), id(2)], ..group("h") }).unwrap();
             let mut expect = BTreeSet::new();
             for (joins, who) in moves {
                 let who: Vec<SourceId> = who.into_iter().map(id).collect();

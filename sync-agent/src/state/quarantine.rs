@@ -16,9 +16,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{State, StateError};
 use crate::{
-    plan::{Digest, Plan},
+    document::Digest,
+    identity::SourceId,
+    plan::Plan,
     problem::{Code, Problem},
-    source::SourceId,
 };
 
 /// The pause after the first failure, in milliseconds.
@@ -140,7 +141,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{problem::Subject, source::Kind};
+    use crate::{identity::Kind, problem::Subject};
 
     #[test]
     fn pauses_grow_up_to_a_day() {

@@ -4,7 +4,6 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{State, StateError};
-use crate::cycle::quiet::Quiet;
 
 /// So many cycles are remembered.
 const KEPT: usize = 48;
@@ -50,6 +49,17 @@ impl CycleRecord {
             failure: None,
         }
     }
+}
+
+/// That everything is as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quiet {
+    /// Digest of what decides besides the directory: the scope, the mapping, the limits, the target.
+    pub decides: String,
+    /// Until when, if nothing changes.
+    pub until: Option<Timestamp>,
+    /// Entries of the directory.
+    pub entries: usize,
 }
 
 /// A pause.

@@ -11,12 +11,10 @@ use sled::Batch;
 use super::{AT_A_TIME, State, StateError};
 use crate::{
     dn::Dn,
+    identity::SourceId,
+    observation::{Kept, Observation},
     population::{Observed, Population},
-    source::{
-        SourceId, Watermark,
-        observation::{Kept, Observation},
-        sightings::{Sightings, Stray},
-    },
+    source::{Watermark, absence::Stray, sightings::Sightings},
 };
 
 const WATERMARK: &str = "watermark";

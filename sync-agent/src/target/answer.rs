@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for Any<'_> {
 struct Members;
 
 /// One of them.
-struct Member;
+struct OneMember;
 
 /// What is no object, or no list, says nothing of members.
 macro_rules! nobody {
@@ -147,7 +147,7 @@ impl<'de> Visitor<'de> for Members {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = members.next_element_seed(Member)? {
+        while let Some(value) = members.next_element_seed(OneMember)? {
             if value.is_string() {
                 values.push(value);
             }
@@ -161,7 +161,7 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Member {
+impl<'de> DeserializeSeed<'de> for OneMember {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -169,7 +169,7 @@ impl<'de> DeserializeSeed<'de> for Member {
     }
 }
 
-impl<'de> Visitor<'de> for Member {
+impl<'de> Visitor<'de> for OneMember {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

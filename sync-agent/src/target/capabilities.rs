@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::config::TargetProfile;
+use crate::target::settings::TargetProfile;
 
 /// What the server can do.
 #[derive(Debug, Clone, PartialEq, Eq)]

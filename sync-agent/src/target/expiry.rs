@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use scim_protocol::Timestamp;
 use serde_json::Value;
 
-use crate::config::Secret;
+use crate::secret::Secret;
 
 /// The end of the token, where the token says so.
 pub fn of(token: &Secret) -> Option<Timestamp> {

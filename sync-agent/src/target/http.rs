@@ -20,12 +20,13 @@ use serde_json::Value;
 
 use super::{
     TargetError, answer,
-    patience::{self, Gate, Patience},
+    patience::{self, Patience, Throttle},
 };
 use crate::{
-    config::{TargetSettings, Tls, Token},
-    source::connection,
+    secret::Token,
+    target::settings::TargetSettings,
     terminal::printable,
+    tls::{TlsSettings, client_config},
 };
 
 /// What need not be escaped in a path segment or a query value (RFC 3986 §2.3).
@@ -50,7 +51,7 @@ pub struct Http {
     token: Arc<Token>,
     timeout: Duration,
     patience: Duration,
-    gate: Arc<Gate>,
+    gate: Arc<Throttle>,
 }
 
 /// A good answer.
@@ -65,7 +66,7 @@ pub struct Answer {
 impl Http {
     /// For the server of the settings.
     pub fn new(settings: &TargetSettings) -> Result<Self, TargetError> {
-        let tls = connection::client_config(&Tls { ca_file: settings.ca_file.clone(), ..Tls::default() })?;
+        let tls = client_config(&TlsSettings { ca_file: settings.ca_file.clone(), ..TlsSettings::default() })?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions().build();
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
@@ -73,7 +74,7 @@ impl Http {
             token: Arc::new(settings.token.clone()),
             timeout: settings.timeout,
             patience: settings.patience,
-            gate: Arc::new(Gate::new(settings.requests_per_second)),
+            gate: Arc::new(Throttle::new(settings.requests_per_second)),
         })
     }
 
@@ -98,7 +99,7 @@ impl Http {
     }
 
     /// What all requests pass.
-    pub fn gate(&self) -> &Gate {
+    pub fn gate(&self) -> &Throttle {
         &self.gate
     }
 

@@ -1,6 +1,6 @@
 //! When a request is sent, and when it is sent again.
 //!
-//! All requests to one target pass one [`Gate`]. It keeps the rate that the settings allow, and when
+//! All requests to one target pass one [`Throttle`]. It keeps the rate that the settings allow, and when
 //! the target says `Retry-After` it closes for all of them: a target that is asked for less must not
 //! be asked by seven others in the meantime. A [`Patience`] belongs to one request; it says how long
 //! to wait before the next try, and when to give up.
@@ -22,12 +22,12 @@ const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// What every request passes.
-pub struct Gate {
+pub struct Throttle {
     rate: Option<DefaultDirectRateLimiter>,
     closed_until: Mutex<Option<Instant>>,
 }
 
-impl Gate {
+impl Throttle {
     /// Lets at most so many requests a second pass; any number without a limit.
     pub fn new(per_second: Option<NonZeroU32>) -> Self {
         // One at a time, evenly: a burst at the start of a second would be refused by a strict target.
@@ -72,7 +72,7 @@ impl Patience {
 
     /// Waits before the next try, or gives the error back when the patience would end before it.
     /// A pause that the target asked for is kept to the second, by all requests.
-    pub async fn wait(&mut self, gate: &Gate, error: TargetError) -> Result<(), TargetError> {
+    pub async fn wait(&mut self, gate: &Throttle, error: TargetError) -> Result<(), TargetError> {
         let asked = error.retry_after();
         let pause = asked.unwrap_or_else(|| backoff(self.tries, rand::random()));
         self.tries += 1;
@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_that_the_target_asks_for_holds_everybody() {
-        let gate = Gate::new(None);
+        let gate = Throttle::new(None);
         let refused = TargetError::Refused {
             request: "GET /Users".to_owned(),
             status: 429,
@@ -153,7 +153,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn patience_ends() {
-        let gate = Gate::new(None);
+        let gate = Throttle::new(None);
         let mut patience = Patience::lasting(Duration::from_secs(10));
         let gone = || TargetError::Unavailable { request: "GET /Users".to_owned(), reason: "refused".to_owned() };
         let mut tries = 0;

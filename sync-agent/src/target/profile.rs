@@ -9,11 +9,11 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    config::TargetProfile,
     document::Document,
+    identity::Kind,
     mapping::Snapshot,
     problem::{Code, Problem},
-    source::Kind,
+    target::settings::TargetProfile,
 };
 
 /// Attributes of a user that the profile has not.

@@ -1,6 +1,6 @@
 //! The side that looks.
 //!
-//! [`Reader::look`] fetches what a plan must see, and no more: objects that the state does not know
+//! [`TargetReader::look`] fetches what a plan must see, and no more: objects that the state does not know
 //! (are they there already?) and those that will change (what is the old value?). Few are asked for
 //! one by one, many are found by listing; what a list shows of others is dropped page by page.
 
@@ -11,33 +11,25 @@ use scim_protocol::value::fold;
 use serde_json::Value;
 
 use super::{
-    Capabilities, TargetError, Writer,
+    Capabilities, TargetError,
     http::{self, Answer, Http},
     member,
     walk::{Walk, identity},
 };
 use crate::{
-    config::{TargetProfile, TargetSettings},
     document::Document,
+    identity::Kind,
     mapping::{Desired, Snapshot},
-    plan::{Held, Holdings, Known, ResourceId},
-    source::Kind,
+    mode::Mode,
+    plan::{ResourceId, SyncedObjects, TargetResource, TargetResources},
+    target::settings::{TargetProfile, TargetSettings},
 };
-
-/// How closely to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// At what the state does not answer.
-    Needed,
-    /// At everything that is ours, so that what others changed at the target is seen.
-    Everything,
-}
 
 /// The side that looks. Clones share their connections.
 #[derive(Clone)]
-pub struct Reader {
-    http: Http,
-    profile: TargetProfile,
+pub struct TargetReader {
+    pub(super) http: Http,
+    pub(super) profile: TargetProfile,
     concurrency: usize,
 }
 
@@ -76,7 +68,7 @@ impl Wanted {
     }
 
     /// What is wanted of a resource, if anything is.
-    fn of_it(&self, kind: Kind, held: Held) -> Option<Held> {
+    fn of_it(&self, kind: Kind, held: TargetResource) -> Option<TargetResource> {
         let mut document = held.document.attributes();
         let text = |name| document.get(name).and_then(Value::as_str);
         let wanted = self.resources.contains(&held.resource)
@@ -85,7 +77,7 @@ impl Wanted {
         if !self.attributes.is_empty() {
             document.retain(|name, _| self.attributes.contains(name));
         }
-        wanted.then(|| Held { document: Document::new(&document), ..held })
+        wanted.then(|| TargetResource { document: Document::new(&document), ..held })
     }
 
     /// How many resources a page may have.
@@ -99,15 +91,10 @@ impl Wanted {
     }
 }
 
-impl Reader {
+impl TargetReader {
     /// For the server of the settings. Connects to nothing yet.
     pub fn new(settings: &TargetSettings) -> Result<Self, TargetError> {
         Ok(Self { http: Http::new(settings)?, profile: settings.profile, concurrency: settings.concurrency.max(1) })
-    }
-
-    /// The side that writes, for whoever applies a plan.
-    pub fn writer(&self, capabilities: Capabilities) -> Writer {
-        Writer::new(self.http.clone(), self.clone(), self.profile, capabilities)
     }
 
     /// What the server can do.
@@ -124,17 +111,17 @@ impl Reader {
     pub async fn look(
         &self,
         snapshot: &Snapshot,
-        known: &Known,
+        known: &SyncedObjects,
         capabilities: &Capabilities,
-        depth: Depth,
-    ) -> Result<Holdings, TargetError> {
-        let holdings = Mutex::new(Holdings::default());
+        mode: Mode,
+    ) -> Result<TargetResources, TargetError> {
+        let at_target = Mutex::new(TargetResources::default());
         for kind in [Kind::User, Kind::Group] {
             let (mut unknown, mut ours) = (Vec::new(), Vec::new());
             for desired in snapshot.resources.values().filter(|desired| desired.subject.kind == kind) {
                 match known.get(&desired.subject.id) {
                     None => unknown.push(desired),
-                    Some(written) if depth == Depth::Everything || written.digest != Some(desired.digest()) => {
+                    Some(written) if mode == Mode::Full || written.digest != Some(desired.digest()) => {
                         ours.push((desired, &written.resource));
                     }
                     Some(_) => {}
@@ -144,16 +131,16 @@ impl Reader {
             let attributes = snapshot.attributes.get(&kind).cloned().unwrap_or_default();
             let wanted = Wanted::of(&unknown, &ours, attributes);
             if self.is_listing_cheaper(kind, &wanted, capabilities).await? {
-                self.list(kind, &wanted, capabilities, &holdings).await?;
+                self.list(kind, &wanted, capabilities, &at_target).await?;
             } else {
-                let each = stream::iter(&unknown).map(|desired| self.seek(kind, desired, capabilities, &holdings));
+                let each = stream::iter(&unknown).map(|desired| self.seek(kind, desired, capabilities, &at_target));
                 each.buffer_unordered(self.concurrency).try_collect::<()>().await?;
             }
             // A list by position may miss what moved while it ran; what is ours is asked for by id.
-            let missing = lock(&holdings).missing(ours.iter().map(|(_, resource)| *resource));
+            let missing = lock(&at_target).missing(ours.iter().map(|(_, resource)| *resource));
             let each = stream::iter(&missing).map(|resource| async {
                 if let Some(held) = self.retrieve(kind, resource).await? {
-                    self.keep(kind, held, capabilities, &holdings).await?;
+                    self.keep(kind, held, capabilities, &at_target).await?;
                 }
                 Ok::<_, TargetError>(())
             });
@@ -162,14 +149,14 @@ impl Reader {
                 let remembered = ours.iter().filter_map(|(desired, _)| known.get(&desired.subject.id));
                 let expected =
                     remembered.filter(|written| !written.members.is_empty()).map(|written| &written.resource);
-                self.doubt_emptiness(expected, &holdings).await?;
+                self.doubt_emptiness(expected, &at_target).await?;
             }
-            let mut holdings = lock(&holdings);
+            let mut at_target = lock(&at_target);
             for desired in all {
-                holdings.looked_for(desired.subject.id);
+                at_target.looked_for(desired.subject.id);
             }
         }
-        Ok(holdings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Ok(at_target.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// Groups that should have members and show none are asked for one by one, since some targets
@@ -177,24 +164,24 @@ impl Reader {
     async fn doubt_emptiness(
         &self,
         groups: impl Iterator<Item = &ResourceId>,
-        holdings: &Mutex<Holdings>,
+        at_target: &Mutex<TargetResources>,
     ) -> Result<(), TargetError> {
         let (full, empty): (usize, Vec<ResourceId>) = {
-            let holdings = lock(holdings);
-            let shown = groups.filter_map(|id| holdings.get(id));
+            let at_target = lock(at_target);
+            let shown = groups.filter_map(|id| at_target.get(id));
             let (full, empty) = shown.partition::<Vec<_>, _>(|group| !group.members.is_empty());
             (full.len(), empty.iter().map(|group| group.resource.clone()).collect())
         };
         let again = stream::iter(&empty).map(|id| self.retrieve(Kind::Group, id)).buffer_unordered(self.concurrency);
-        let again: Vec<Held> = again.try_filter_map(async |held| Ok(held)).try_collect().await?;
+        let again: Vec<TargetResource> = again.try_filter_map(async |held| Ok(held)).try_collect().await?;
         let shows = full > 0 || again.iter().any(|group| !group.members.is_empty());
         let hidden = !empty.is_empty() && !shows && !self.shows_members().await?;
-        let mut holdings = lock(holdings);
+        let mut at_target = lock(at_target);
         for group in again {
-            holdings.add(Kind::Group, group);
+            at_target.add(Kind::Group, group);
         }
         if hidden {
-            holdings.hide_members();
+            at_target.hide_members();
         }
         Ok(())
     }
@@ -227,7 +214,7 @@ impl Reader {
     }
 
     /// One resource; `None` where there is none.
-    pub async fn retrieve(&self, kind: Kind, id: &ResourceId) -> Result<Option<Held>, TargetError> {
+    pub async fn retrieve(&self, kind: Kind, id: &ResourceId) -> Result<Option<TargetResource>, TargetError> {
         match self.http.get(&format!("/{}/{}", kind.endpoint(), http::segment(&id.0))).await {
             Ok(answer) => answer.resource(kind).map(Some),
             Err(error) if error.status() == Some(404) => Ok(None),
@@ -242,14 +229,14 @@ impl Reader {
         attribute: &str,
         value: &str,
         capabilities: &Capabilities,
-    ) -> Result<Vec<Held>, TargetError> {
+    ) -> Result<Vec<TargetResource>, TargetError> {
         if !capabilities.filter {
             let mut wanted = Wanted::default();
             match attribute {
                 "externalId" => wanted.external.insert(value.to_owned()),
                 _ => wanted.names.insert(fold(value)),
             };
-            let found = Mutex::new(Holdings::default());
+            let found = Mutex::new(TargetResources::default());
             self.list(kind, &wanted, capabilities, &found).await?;
             let found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             return Ok(found.into_all());
@@ -271,7 +258,7 @@ impl Reader {
         kind: Kind,
         desired: &Desired,
         capabilities: &Capabilities,
-        holdings: &Mutex<Holdings>,
+        at_target: &Mutex<TargetResources>,
     ) -> Result<(), TargetError> {
         let id = desired.subject.id.to_string();
         let mut found = self.find(kind, "externalId", &id, capabilities).await?;
@@ -279,38 +266,38 @@ impl Reader {
             found = self.find(kind, kind.naming_attribute(), &desired.subject.name, capabilities).await?;
         }
         for held in found {
-            self.keep(kind, held, capabilities, holdings).await?;
+            self.keep(kind, held, capabilities, at_target).await?;
         }
         Ok(())
     }
 
-    /// Takes a resource into the holdings; the members of a group that does not show them are asked
+    /// Takes a resource into the at_target; the members of a group that does not show them are asked
     /// for from the other side.
     async fn keep(
         &self,
         kind: Kind,
-        mut held: Held,
+        mut held: TargetResource,
         capabilities: &Capabilities,
-        holdings: &Mutex<Holdings>,
+        at_target: &Mutex<TargetResources>,
     ) -> Result<(), TargetError> {
         if kind == Kind::Group && !capabilities.shows_members {
             let filter = format!("groups.value eq {}", Value::from(&*held.resource.0));
             let members = Mutex::new(Vec::new());
             let query = format!("filter={}&", http::segment(&filter));
-            self.pages(Kind::User, &query, capabilities.page, capabilities, async |page: Vec<Held>| {
+            self.pages(Kind::User, &query, capabilities.page, capabilities, async |page: Vec<TargetResource>| {
                 lock(&members).extend(page.into_iter().map(|user| user.resource));
                 Ok(())
             })
             .await?;
             held.members = members.into_inner().unwrap_or_default();
         }
-        let mut holdings = lock(holdings);
-        let before = holdings.get(&held.resource).map(|other| identity(kind, other));
+        let mut at_target = lock(at_target);
+        let before = at_target.get(&held.resource).map(|other| identity(kind, other));
         if let Some(other) = before.filter(|other| *other != identity(kind, &held)) {
             let reason = format!("the id {:?} is given to several resources, {other:?} among them", held.resource.0);
             return Err(TargetError::Strange { request: format!("GET /{}", kind.endpoint()), reason });
         }
-        holdings.add(kind, held);
+        at_target.add(kind, held);
         Ok(())
     }
 
@@ -341,7 +328,7 @@ impl Reader {
         kind: Kind,
         wanted: &Wanted,
         capabilities: &Capabilities,
-        holdings: &Mutex<Holdings>,
+        at_target: &Mutex<TargetResources>,
     ) -> Result<(), TargetError> {
         // What a page need not hold: the other side of memberships is long, and nobody asks for it here.
         let without = match (self.profile, kind) {
@@ -349,9 +336,9 @@ impl Reader {
             (TargetProfile::Standard, Kind::Group) => "excludedAttributes=members.display,members.$ref,members.type&",
             (TargetProfile::IdentityCenter, _) => "",
         };
-        self.pages(kind, without, wanted.page(capabilities), capabilities, async |page: Vec<Held>| {
+        self.pages(kind, without, wanted.page(capabilities), capabilities, async |page: Vec<TargetResource>| {
             for held in page.into_iter().filter_map(|held| wanted.of_it(kind, held)) {
-                self.keep(kind, held, capabilities, holdings).await?;
+                self.keep(kind, held, capabilities, at_target).await?;
             }
             Ok(())
         })
@@ -367,7 +354,7 @@ impl Reader {
         query: &str,
         size: usize,
         capabilities: &Capabilities,
-        take: impl AsyncFn(Vec<Held>) -> Result<(), TargetError>,
+        take: impl AsyncFn(Vec<TargetResource>) -> Result<(), TargetError>,
     ) -> Result<(), TargetError> {
         let path = format!("/{}?{query}count={size}", kind.endpoint());
         let mut walk = Walk::default();

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use scim_protocol::schema::{Attribute, ResourceType, SchemaRegistry};
 use serde_json::{Map, Value};
 
-use crate::source::Kind;
+use crate::identity::Kind;
 
 static SCHEMAS: LazyLock<SchemaRegistry> = LazyLock::new(SchemaRegistry::core);
 

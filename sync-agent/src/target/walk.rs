@@ -11,7 +11,7 @@ use std::{
 
 use scim_protocol::value::fold;
 
-use crate::{plan::Held, source::Kind};
+use crate::{identity::Kind, plan::TargetResource};
 
 /// So many pages in a row may bring nothing new. A page may be empty: a target looks at so many
 /// candidates and no more for each (RFC 9865 §2).
@@ -31,7 +31,7 @@ pub struct Walk {
 
 impl Walk {
     /// Takes a page, and the cursor of the next. An error says why there must not be a next one.
-    pub fn page(&mut self, kind: Kind, page: &[Held], next: Option<&str>) -> Result<(), String> {
+    pub fn page(&mut self, kind: Kind, page: &[TargetResource], next: Option<&str>) -> Result<(), String> {
         let before = self.seen.len();
         for held in page {
             let who = digest(&identity(kind, held));
@@ -57,7 +57,7 @@ impl Walk {
 }
 
 /// Whose a resource is: a rename while a list is read makes nobody else of it.
-pub fn identity(kind: Kind, held: &Held) -> String {
+pub fn identity(kind: Kind, held: &TargetResource) -> String {
     let name = || held.document.text(kind.naming_attribute()).map(|name| fold(&name));
     held.document.text("externalId").or_else(name).unwrap_or_default()
 }
@@ -75,18 +75,18 @@ mod tests {
     use super::*;
     use crate::{document::Document, plan::ResourceId};
 
-    fn held(id: &str, document: Value) -> Held {
+    fn held(id: &str, document: Value) -> TargetResource {
         let Value::Object(document) = document else { panic!("an object") };
-        Held { resource: ResourceId(id.into()), document: Document::new(&document), members: Vec::new() }
+        TargetResource { resource: ResourceId(id.into()), document: Document::new(&document), members: Vec::new() }
     }
 
-    fn one(id: usize) -> Held {
+    fn one(id: usize) -> TargetResource {
         held(&id.to_string(), json!({"userName": format!("u{id}")}))
     }
 
     /// How many of these pages, each with the cursor of the next, are taken before an error.
     #[track_caller]
-    fn check(pages: impl IntoIterator<Item = (Vec<Held>, String)>, expect: Result<usize, usize>) {
+    fn check(pages: impl IntoIterator<Item = (Vec<TargetResource>, String)>, expect: Result<usize, usize>) {
         let (mut walk, mut taken) = (Walk::default(), 0);
         for (page, cursor) in pages {
             if walk.page(Kind::User, &page, Some(&cursor)).is_err() {

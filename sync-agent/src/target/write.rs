@@ -11,21 +11,21 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Capabilities, Reader, TargetError,
+    Capabilities, TargetError, TargetReader,
     http::{self, Http},
 };
 use crate::{
-    config::TargetProfile,
     document::Document,
-    plan::{AttributeChange, Held, ResourceId},
-    source::Kind,
+    identity::Kind,
+    plan::{AttributeChange, ResourceId, TargetResource},
+    target::settings::TargetProfile,
 };
 
 /// The side that writes. Clones share their connections.
 #[derive(Clone)]
-pub struct Writer {
+pub struct TargetWriter {
     http: Http,
-    reader: Reader,
+    reader: TargetReader,
     profile: TargetProfile,
     capabilities: Capabilities,
 }
@@ -33,16 +33,16 @@ pub struct Writer {
 /// A resource that is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
-    /// Its id.
     pub resource: ResourceId,
     /// Whether it was seen to be what was sent. It was not if the answer was lost and the resource
     /// found afterwards: the next run then compares it.
     pub whole: bool,
 }
 
-impl Writer {
-    pub(super) fn new(http: Http, reader: Reader, profile: TargetProfile, capabilities: Capabilities) -> Self {
-        Self { http, reader, profile, capabilities }
+impl TargetWriter {
+    /// For the target that a reader looks at.
+    pub fn new(reader: &TargetReader, capabilities: Capabilities) -> Self {
+        Self { http: reader.http.clone(), reader: reader.clone(), profile: reader.profile, capabilities }
     }
 
     /// Creates a resource, and says which id it got. An answer that was lost, or a conflict, is
@@ -74,7 +74,7 @@ impl Writer {
     }
 
     /// Who has the name that a conflict was about, where it can be found.
-    pub async fn rival(&self, kind: Kind, name: &str) -> Option<Held> {
+    pub async fn rival(&self, kind: Kind, name: &str) -> Option<TargetResource> {
         let found = self.reader.find(kind, kind.naming_attribute(), name, &self.capabilities).await;
         found.ok()?.into_iter().next()
     }

@@ -1,6 +1,6 @@
 //! Who leaves, and what is never lost.
 
-use sync_agent::{plan::Step, problem::Code};
+use sync_agent::{Code, Step};
 
 use crate::model::{World, group, id, user};
 
@@ -12,8 +12,8 @@ fn ldif(users: &[u32], members: &[u32]) -> String {
 }
 
 /// `create user u1`, `leave group g100 [u2]`: each action in a few words.
-fn words(plan: &sync_agent::plan::Plan) -> Vec<String> {
-    let word = |action: &sync_agent::plan::Action| {
+fn words(plan: &sync_agent::Plan) -> Vec<String> {
+    let word = |action: &sync_agent::Action| {
         let step = match &action.step {
             Step::Create { .. } => "create".to_owned(),
             Step::Adopt { .. } => "adopt".to_owned(),
@@ -36,7 +36,7 @@ fn words(plan: &sync_agent::plan::Plan) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(plan: &sync_agent::plan::Plan, expect: &[&str]) {
+fn check(plan: &sync_agent::Plan, expect: &[&str]) {
     assert_eq!(words(plan), expect, "{plan}");
 }
 
@@ -229,7 +229,7 @@ fn a_pause_longer_than_the_grace_deactivates_within_the_limits_and_says_so_befor
     let since = world.now;
     let of_pause = |world: &World| {
         let safety = &world.config.safety;
-        sync_agent::plan::departure::of_pause(&world.known, since, safety, &[], &world.lost, world.now)
+        sync_agent::of_pause(&world.known, since, safety, &[], &world.lost, world.now)
     };
     let before = of_pause(&world);
     check(&before, &[]);

@@ -8,18 +8,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use scim_protocol::{Timestamp, value::fold};
 use serde_json::{Map, Value, json};
 use sync_agent::{
-    config::{Config, Flavour},
-    dn::Dn,
-    document::Document,
-    mapping::{self, Snapshot},
-    plan::{
-        self, Action, Digest, Held, Holdings, Known, Plan, Question, ResourceId, Step, Written,
-        departure::{self, Departures},
-        safety::{Count, HeldBack, Lost},
-    },
-    population::{Finished, Intake, Population},
-    scope,
-    source::{Change, Coverage, Directory as _, Key, Kind, SourceId, ldif::Ldif, observation},
+    Action, Change, Config, Deprovisionings, Digest, Directory as _, Dn, Document, Finished, Flavour, HeldBack, Key,
+    Kind, Ldif, LossCount, Lost, Mode, ObservationInputs, Plan, PlanInputs, Population, PopulationBuilder, ResourceId,
+    Snapshot, SourceId, Step, Synced, SyncedObjects, TargetResource, TargetResources, deprovisionings, make_plan, map,
+    mapped_names, observe, select,
 };
 
 /// A resource of the target in memory.
@@ -38,7 +30,7 @@ pub struct World {
     /// The configuration.
     pub config: Config,
     /// What the agent remembers.
-    pub known: Known,
+    pub known: SyncedObjects,
     /// What the target holds.
     pub target: BTreeMap<ResourceId, Resource>,
     /// What was approved.
@@ -87,7 +79,7 @@ token_file = "secret"
         let now = Timestamp::parse("2026-01-01T00:00:00Z").expect("an instant");
         Self {
             config,
-            known: Known::new(),
+            known: SyncedObjects::new(),
             target: BTreeMap::new(),
             approved: Vec::new(),
             lost: Lost::new(),
@@ -130,19 +122,20 @@ token_file = "secret"
         let known = self.known.keys().copied().collect();
         let canary = Key::Dn(Dn::parse(CANARY).expect("a DN"));
         let (referring, names) = (self.config.mapping.referring(), self.config.scope.names());
-        let question = observation::Question {
+        let inputs = ObservationInputs {
             canaries: &[&canary],
             known: &known,
             everything: false,
             referring: &referring,
             names: &names,
         };
-        let seen = block_on(observation::observe(directory, None, &question)).expect("an observation");
+        let seen = block_on(observe(directory, None, &inputs)).expect("an observation");
         let mut desired = self.desired(&seen.population);
         let wanted = |id| desired.wants(id);
-        let departures = departure::departures(&self.known, &seen.population, &wanted, &seen.departed);
-        desired.outside = mapping::names(&seen.population, departures.keys().copied(), &self.config.mapping, self.now);
-        self.make(&desired, &departures)
+        let deprovisionings = deprovisionings(&self.known, &seen.population, &wanted, &seen.verdicts);
+        desired.outside =
+            mapped_names(&seen.population, deprovisionings.keys().copied(), &self.config.mapping, self.now);
+        self.make(&desired, &deprovisionings)
     }
 
     /// What an incremental reading makes of what was read before, when the directory went from one
@@ -159,25 +152,25 @@ token_file = "secret"
             entries
         };
         let old = entries(old);
-        let mut intake = Intake::new(before).referring(&self.config.mapping.referring());
+        let mut builder = PopulationBuilder::new(before).referring(&self.config.mapping.referring());
         for (id, entry) in entries(new) {
             if old.get(&id) != Some(&entry) {
-                intake.take(Change::Upsert(entry));
+                builder.take(Change::Upsert(entry));
             }
         }
-        intake.finish(Coverage::Changes).population
+        builder.finish(Mode::Incremental).population
     }
 
     /// What the target should hold.
     pub fn desired(&self, population: &Population) -> Snapshot {
-        let selection = scope::select(population, &self.config.scope);
-        mapping::map(population, selection, &self.config.mapping, self.now)
+        let selection = select(population, &self.config.scope);
+        map(population, selection, &self.config.mapping, self.now)
     }
 
-    fn make(&self, desired: &Snapshot, departures: &Departures) -> Plan {
-        plan::make(Question {
+    fn make(&self, desired: &Snapshot, deprovisionings: &Deprovisionings) -> Plan {
+        make_plan(PlanInputs {
             desired,
-            departures,
+            deprovisionings,
             known: &self.known,
             held: &self.look(desired),
             safety: &self.config.safety,
@@ -187,30 +180,34 @@ token_file = "secret"
         })
     }
 
-    fn look(&self, desired: &Snapshot) -> Holdings {
-        let mut holdings = Holdings::default();
+    fn look(&self, desired: &Snapshot) -> TargetResources {
+        let mut at_target = TargetResources::default();
         let mut unknown = false;
         for (id, desired) in &desired.resources {
             match self.known.get(id) {
                 None => unknown = true,
                 Some(written) if written.digest.as_ref() == Some(&desired.digest()) => continue,
-                Some(written) => self.show(&written.resource, &mut holdings),
+                Some(written) => self.show(&written.resource, &mut at_target),
             }
-            holdings.looked_for(*id);
+            at_target.looked_for(*id);
         }
         if unknown {
-            self.target.keys().for_each(|id| self.show(id, &mut holdings));
+            self.target.keys().for_each(|id| self.show(id, &mut at_target));
         }
-        holdings
+        at_target
     }
 
-    fn show(&self, id: &ResourceId, holdings: &mut Holdings) {
+    fn show(&self, id: &ResourceId, at_target: &mut TargetResources) {
         let Some(resource) = self.target.get(id) else { return };
         let mut document = resource.document.clone();
         document.insert("id".to_owned(), json!(id));
-        holdings.add(
+        at_target.add(
             resource.kind,
-            Held { resource: id.clone(), document: Document::new(&document), members: resource.members.clone() },
+            TargetResource {
+                resource: id.clone(),
+                document: Document::new(&document),
+                members: resource.members.clone(),
+            },
         );
     }
 
@@ -224,7 +221,7 @@ token_file = "secret"
     /// Does what a plan says. A user name that is taken fails, as at every target.
     #[track_caller]
     pub fn apply(&mut self, plan: &Plan) {
-        let count = Count::new(plan, &self.approved);
+        let count = LossCount::new(plan, &self.approved);
         for action in &plan.actions {
             self.perform(action);
             if let Some((loss, group, number)) = count.of(action) {
@@ -304,7 +301,7 @@ token_file = "secret"
 
     fn becomes(&mut self, action: &Action, resource: ResourceId, members: Vec<SourceId>, digest: Option<Digest>) {
         let (kind, name) = (action.subject.kind, action.subject.name.clone());
-        self.known.insert(action.subject.id, Written { resource, kind, name, digest, left: None, members });
+        self.known.insert(action.subject.id, Synced { resource, kind, name, digest, left: None, members });
     }
 
     fn says(&mut self, action: &Action, digest: &Digest) {
@@ -314,7 +311,7 @@ token_file = "secret"
     }
 
     #[track_caller]
-    fn written(&mut self, id: SourceId) -> &mut Written {
+    fn written(&mut self, id: SourceId) -> &mut Synced {
         self.known.get_mut(&id).unwrap_or_else(|| panic!("{id} is not ours"))
     }
 
@@ -381,9 +378,9 @@ token_file = "secret"
 }
 
 fn read(directory: &mut Ldif) -> Finished {
-    let mut intake = Intake::new(Population::default()).referring(&["manager".to_owned()]);
-    let reading = block_on(directory.read(None, &mut |change| intake.take(change))).expect("a reading");
-    intake.finish(reading.coverage)
+    let mut builder = PopulationBuilder::new(Population::default()).referring(&["manager".to_owned()]);
+    let reading = block_on(directory.read(None, &mut |change| builder.take(change))).expect("a reading");
+    builder.finish(reading.mode)
 }
 
 /// The `n`th identity.

@@ -4,10 +4,7 @@
 //! snapshots are the specification of the behaviour; read them when you wonder what the agent does.
 
 use serde_json::json;
-use sync_agent::{
-    explain::{self, Facts},
-    plan::Plan,
-};
+use sync_agent::{Facts, Plan, explain_object, find};
 
 use crate::model::World;
 
@@ -166,11 +163,11 @@ fn explained() {
     for (label, name) in
         [("a user", "ada"), ("a group", "CN=Sales,OU=Groups,DC=corp,DC=test"), ("nobody in scope", "svc-sync")]
     {
-        let found = explain::find(&population, name).expect("a name");
+        let found = find(&population, name).expect("a name");
         let [observed] = found.as_slice() else { panic!("{name} means {} entries", found.len()) };
         let facts =
             Facts { config: &world.config, population: &population, known: &world.known, plan: &plan, now: world.now };
-        let explanation = explain::explain(observed, facts, None);
+        let explanation = explain_object(observed, facts, None);
         insta::assert_snapshot!(format!("explained, {label}"), explanation.to_string());
     }
 }

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{collection::vec, prelude::*};
-use sync_agent::{
-    plan::{Step, drift},
-    source::{Kind, SourceId},
-};
+use sync_agent::{Kind, SourceId, Step, drift};
 
 use crate::model::{World, group, id, user};
 
@@ -233,7 +230,7 @@ proptest! {
             ldif = next;
         }
         let full = world.desired(&world.population(&ldif));
-        let drift = drift::between(&world.desired(&population), &full);
+        let drift = drift(&world.desired(&population), &full);
         prop_assert!(drift.is_empty(), "{drift:?}");
     }
 }

@@ -2,6 +2,7 @@
 //! has it, in runs that continue and in full ones.
 
 mod dynamic;
+mod entries;
 mod names;
 mod times;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sync_agent::{problem::Code, scope};
+use sync_agent::{Code, select};
 
 use crate::model::{World, group, id, user};
 
@@ -21,7 +21,7 @@ fn ldif() -> String {
 #[track_caller]
 fn check(scope: &str, users: &[u32], groups: &[(u32, &[u32])]) {
     let world = World::new(&format!("[scope]\n{scope}"));
-    let selection = scope::select(&world.population(&ldif()), &world.config.scope);
+    let selection = select(&world.population(&ldif()), &world.config.scope);
     let found: BTreeSet<_> = selection.users.keys().copied().collect();
     assert_eq!(found, users.iter().map(|n| id(*n)).collect(), "users of {scope}");
     let members: Vec<_> = selection.groups.iter().map(|(id, chosen)| (*id, chosen.members.clone())).collect();
@@ -59,7 +59,7 @@ fn groups_bring_whom_they_hold_through_cycles() {
 #[test]
 fn a_name_that_nobody_has_is_told() {
     let world = World::new("[scope]\nusers = [\"u1\", \"nobody\"]\n");
-    let selection = scope::select(&world.population(&ldif()), &world.config.scope);
+    let selection = select(&world.population(&ldif()), &world.config.scope);
     assert_eq!(selection.users.len(), 1);
     let [problem] = selection.problems.as_slice() else { panic!("{:?}", selection.problems) };
     assert_eq!(problem.code, Code::ScopeNotFound);

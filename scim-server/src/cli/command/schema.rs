@@ -17,7 +17,7 @@ pub enum SchemaCommand {
         /// A file with the JSON of the definition; - is standard input
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// In the place of the one with the same URN
+        /// Replace the schema with the same URN
         #[arg(long)]
         replace: bool,
         #[command(flatten)]
@@ -39,7 +39,7 @@ pub enum SchemaCommand {
         /// The schema's URN or name
         #[arg(value_name = "URN|NAME")]
         schema: String,
-        /// Also while it is used: what belongs to it is not served any more
+        /// Remove it even if it is used: its values are then not served any more
         #[arg(long)]
         force: bool,
         #[command(flatten)]

@@ -9,7 +9,7 @@ use super::Common;
 /// `check`
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Put right what disagrees
+    /// Repair what disagrees
     #[arg(long)]
     pub(in crate::cli) repair: bool,
     /// Open a store whose acknowledged writes are lost, as its message says
@@ -42,7 +42,7 @@ pub struct Export {
     /// Where to write; - is standard output
     #[arg(value_name = "FILE", default_value = "-")]
     pub(in crate::cli) file: PathBuf,
-    /// Also over a file that is there
+    /// Replace the file if it exists
     #[arg(long)]
     pub(in crate::cli) overwrite: bool,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub struct Backup {
     /// Where to write
     #[arg(value_name = "FILE")]
     pub(in crate::cli) file: PathBuf,
-    /// Also over a file that is there
+    /// Replace the file if it exists
     #[arg(long)]
     pub(in crate::cli) overwrite: bool,
     #[command(flatten)]

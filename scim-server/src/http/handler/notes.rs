@@ -89,6 +89,7 @@ impl<'a> Notes<'a> {
                 Endpoint::Search(_) => (Operation::Search, CallName::Other(EventName::SearchResources)),
                 Endpoint::Root => (Operation::Query, CallName::Other(EventName::SearchResources)),
                 Endpoint::Bulk => (Operation::Bulk, CallName::Other(EventName::BulkRequest)),
+                Endpoint::Events => (Operation::Feed, CallName::Other(EventName::ReadEvents)),
                 Endpoint::Me => (Operation::Unknown, CallName::Other(EventName::Unknown)),
             },
         };

@@ -63,6 +63,7 @@ impl<S: Answers> Shared<S> {
         let outcome = idle::drive(Pin::new(&mut connection), &activity, timeouts, &mut phase).await;
         let parts = connection.into_parts();
         let (mut io, refused) = parts.io.into_inner().release();
+        let stops = async { drop(phase.wait_for(|phase| *phase > Phase::Serve).await) };
         match &outcome {
             Err(error) if refused => {
                 let error = refusal::explain(error, &parts.read_buf, self.limits.max_header_bytes);
@@ -72,12 +73,11 @@ impl<S: Answers> Shared<S> {
                     io.shutdown().await
                 };
                 if let Ok(Ok(())) = timeout(header, sent).await {
-                    linger::until_closed(&mut io, async { drop(phase.wait_for(|phase| *phase > Phase::Serve).await) })
-                        .await;
+                    linger::until_closed(&mut io, stops).await;
                 }
             }
             Ok(ConnectionEnd::Finished) => {
-                linger::until_closed(&mut io, async { drop(phase.wait_for(|phase| *phase > Phase::Serve).await) }).await
+                linger::until_closed(&mut io, stops).await;
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Export and load, check, erase and forget.
 
 use super::{START, Stage, TENANT, body, entries_of, entry, group, id, join, put, user};
-use crate::store::{Item, ResourceKey, Start, StoreError, TenantId, Write};
+use crate::store::{Item, Log, ResourceKey, Start, StoreError, TenantId, Write};
 
 /// Some users with entries, some groups with members, in two tenants; something deleted, too.
 async fn populate(stage: &Stage) {
@@ -118,13 +118,17 @@ pub(crate) async fn events_are_forgotten(stage: Stage) {
         stage.clock.advance(1);
         stage.put(&user(number)).await;
     }
+    assert_eq!(stage.store.log(TENANT).await.unwrap(), Log { oldest: 1, newest: 600 });
     let before = scim_protocol::Timestamp::from_millis(START.as_millis() + 590);
     assert_eq!(stage.store.forget_events(before).await.unwrap(), 589);
     assert_eq!(stage.store.forget_events(before).await.unwrap(), 0);
     assert_eq!(stage.store.events(TENANT, 0, 1).await.unwrap()[0].sequence, 590);
+    assert_eq!(stage.store.log(TENANT).await.unwrap(), Log { oldest: 590, newest: 600 });
     let later = scim_protocol::Timestamp::from_millis(i64::MAX);
     assert_eq!(stage.store.forget_events(later).await.unwrap(), 11);
     assert_eq!(stage.check(false).await, Vec::<String>::new());
+    assert_eq!(stage.store.log(TENANT).await.unwrap(), Log { oldest: 601, newest: 600 });
+    assert_eq!(stage.store.log(crate::store::TenantId::random([9; 16])).await.unwrap(), Log { oldest: 1, newest: 0 });
     // A number is never given twice.
     assert_eq!(stage.write(&user(1), [put(&user(1))]).await.unwrap().sequence, 601);
     assert_eq!(stage.store.resources(TENANT, &"User".into(), Start::Offset(0), 700).await.unwrap().len(), 600);

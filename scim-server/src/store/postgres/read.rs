@@ -17,7 +17,7 @@ use super::{
 use crate::{
     event::Event,
     store::{
-        Body, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, PAGE_BYTES, Page, Position, Record, Reference,
+        Body, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Log, PAGE_BYTES, Page, Position, Record, Reference,
         ResourceId, ResourceKey, Start, StoreError, TenantId, TypeName,
     },
 };
@@ -256,6 +256,14 @@ impl Reader {
             }
         }
         Ok(groups)
+    }
+
+    pub async fn log(&self, tenant: TenantId) -> Result<Log, StoreError> {
+        let ends = |row: &Row| Ok((unsigned(column(row, 0)?)?, column::<Option<i64>>(row, 1)?));
+        let ends = self.read(tenant, statement::LOG_ENDS, &[&tenant.0], ends).await?;
+        let (newest, oldest) = ends.first().copied().unwrap_or_default();
+        let oldest = oldest.map_or(Ok(newest + 1), unsigned)?;
+        Ok(Log { oldest, newest })
     }
 
     pub async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {

@@ -268,6 +268,10 @@ pub(super) const GROUPS_OF: &str = "SELECT w.place, g.resource_type, g.id, g.dis
     JOIN resource AS g ON g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id \
     ORDER BY w.place, m.group_id";
 
+/// One snapshot: the log is never seen without its end.
+pub(super) const LOG_ENDS: &str = "SELECT sequence, (SELECT min(sequence) FROM event WHERE tenant = $1) \
+    FROM tenant_log WHERE tenant = $1";
+
 pub(super) const EVENTS: &str =
     "SELECT sequence, document FROM event WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
 

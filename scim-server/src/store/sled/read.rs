@@ -6,13 +6,13 @@ use super::{
     key::{self, Range},
     rank, record,
     tree::Tree,
-    value::{number, type_name},
+    value::{number, read_last_event, type_name},
 };
 use crate::{
     event::Event,
     store::{
-        IndexKey, IndexRange, Page, Position, Record, Reference, ResourceId, ResourceKey, Start, StoreError, TenantId,
-        TypeName,
+        IndexKey, IndexRange, Log, Page, Position, Record, Reference, ResourceId, ResourceKey, Start, StoreError,
+        TenantId, TypeName,
     },
 };
 
@@ -314,6 +314,18 @@ pub(super) fn find(
 
 pub(super) fn events(tree: &Tree, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
     tree.scan(key::events(tenant).after(key::event(tenant, after))).take(limit).map(|item| event(&item?.1)).collect()
+}
+
+pub(super) fn log(tree: &Tree, tenant: TenantId) -> Result<Log, StoreError> {
+    let newest = match tree.get(&key::sequence(tenant))? {
+        Some(bytes) => read_last_event(&bytes)?.0,
+        None => 0,
+    };
+    let oldest = match tree.scan(key::events(tenant)).next() {
+        Some(item) => key::parse_event(&item?.0).ok_or_else(|| damaged("an event's key"))?,
+        None => newest + 1,
+    };
+    Ok(Log { oldest, newest })
 }
 
 pub(super) fn event(bytes: &[u8]) -> Result<Event, StoreError> {

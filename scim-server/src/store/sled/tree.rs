@@ -41,6 +41,7 @@ use super::{
     OpenError,
     key::{self, Range},
     rank::{Keys, Ranks},
+    value::number,
 };
 use crate::store::StoreError;
 
@@ -95,6 +96,17 @@ pub(super) struct Tree {
     /// How the disk behaves.
     #[cfg(test)]
     pub disk: disk::Disk,
+}
+
+/// What has become of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is durable.
+    Durable,
+    /// It is not in the tree: it was lost, or it is being applied at this moment.
+    Gone,
+    /// It is applied.
+    Open,
 }
 
 impl Tree {
@@ -199,6 +211,22 @@ impl Tree {
         self.written.fetch_add(bytes, Ordering::Relaxed);
         self.applied.store(number, Ordering::Release);
         Ok(())
+    }
+
+    /// The number of the batch that is the last of what a reader has seen by now.
+    pub fn last_batch(&self) -> Result<u64, StoreError> {
+        self.get(&key::commit())?.map_or(Ok(0), |bytes| number(&bytes))
+    }
+
+    /// What has become of the batch of that number.
+    pub fn fate(&self, number: u64) -> Fate {
+        if number <= self.durable.load(Ordering::Acquire) {
+            Fate::Durable
+        } else if number > self.applied.load(Ordering::Acquire) {
+            Fate::Gone
+        } else {
+            Fate::Open
+        }
     }
 
     /// How many bytes of keys and values were written since it was opened.

@@ -86,7 +86,7 @@ fn an_address_that_cannot_be_listened_on_is_told_by_its_cause() {
     world.check(&admin, 1, "stop what uses it, or choose another address with --admin-listen");
     world.check(&["serve", "--listen", "192.0.2.1:8080"], 1, "this machine has no such address");
     let refused = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-    let said = scim_server::server::not_listening("0.0.0.0:443".parse().unwrap(), &refused, "--listen");
+    let said = scim_server::internals::server::not_listening("0.0.0.0:443".parse().unwrap(), &refused, "--listen");
     assert!(said.contains("CAP_NET_BIND_SERVICE") && !said.contains("stop what uses it"), "{said}");
 }
 

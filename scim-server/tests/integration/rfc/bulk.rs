@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Shared, Tenant};
 use crate::{
-    dialogue::matching::mismatch,
+    matching::mismatch,
     server::{ENTERPRISE, GROUP, USER, patch_body},
 };
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Shared, Tenant};
 use crate::{
-    dialogue::matching::mismatch,
+    matching::mismatch,
     server::{ENTERPRISE, USER, patch_body},
 };
 

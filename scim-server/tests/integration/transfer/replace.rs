@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use scim_server::{
+use scim_server::internals::{
     clock::{Clock, SystemClock},
     directory::Directory,
     store::{

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Form, Part, Source};
+use super::{Part, ValueForm, ValueSource};
 
 /// Never read, whatever the mapping says: what they hold is a password or made from one.
 const FORBIDDEN: [&str; 13] = [
@@ -63,12 +63,12 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, ExpressionError> {
 }
 
 /// What stands between the braces, which begins at byte `start`.
-fn source(text: &str, start: usize, inner: &str) -> Result<Source, ExpressionError> {
+fn source(text: &str, start: usize, inner: &str) -> Result<ValueSource, ExpressionError> {
     // Where a part of `inner` stands in the text.
     let place = |part: &str| start + (part.as_ptr() as usize).saturating_sub(inner.as_ptr() as usize);
     let (what, form) = match inner.split_once('|') {
         Some((what, word)) => (what, form(word.trim()).map_err(|reason| error(text, place(word.trim()), reason))?),
-        None => (inner, Form::Text),
+        None => (inner, ValueForm::Text),
     };
     let what = what.trim();
     let end = what.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.;".contains(c)).unwrap_or(what.len());
@@ -92,7 +92,7 @@ fn source(text: &str, start: usize, inner: &str) -> Result<Source, ExpressionErr
     if FORBIDDEN.contains(&base) {
         return Err(error(text, place(name), "this attribute holds a password; passwords are never read"));
     }
-    Ok(Source { attribute, of_type, form })
+    Ok(ValueSource { attribute, of_type, form })
 }
 
 /// `[?type == "SMTP"].value`
@@ -106,10 +106,10 @@ fn of_type(selector: &str) -> Option<String> {
     good.then(|| value.to_owned())
 }
 
-fn form(word: &str) -> Result<Form, String> {
-    let known = Form::WORDS.iter().find(|(name, _)| *name == word);
+fn form(word: &str) -> Result<ValueForm, String> {
+    let known = ValueForm::WORDS.iter().find(|(name, _)| *name == word);
     known.map(|(_, form)| *form).ok_or_else(|| {
-        let words: Vec<&str> = Form::WORDS.iter().map(|(name, _)| *name).collect();
+        let words: Vec<&str> = ValueForm::WORDS.iter().map(|(name, _)| *name).collect();
         format!("there is no form {word:?}; there are {}", words.join(", "))
     })
 }

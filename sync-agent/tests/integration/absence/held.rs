@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::Value;
-use sync_agent::plan::{Plan, Step};
+use sync_agent::{Plan, Step};
 
 use crate::{
     agent::TestAgent,

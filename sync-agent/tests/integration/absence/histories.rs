@@ -17,15 +17,7 @@ use proptest::{
     prelude::*,
     test_runner::{Config as Cases, TestCaseError, TestRunner},
 };
-use sync_agent::{
-    config::Config,
-    population::Population,
-    source::{
-        self, SourceId,
-        absence::Verdict,
-        observation::{self, Kept, Question},
-    },
-};
+use sync_agent::{Config, Kept, ObservationInputs, Population, SourceId, Verdict, observe, open_source};
 use tempfile::TempDir;
 
 use crate::directory::{Software, TestDirectory};
@@ -354,21 +346,21 @@ impl World {
 
     /// One run of the agent up to its plan, and what it says against what is so.
     async fn run(&mut self, everything: bool, what: &str) -> Result<(), TestCaseError> {
-        let mut directory = source::open(&self.config.source, self.config.mapping.attributes()).await.expect("a bind");
-        let question = Question {
+        let mut directory = open_source(&self.config.source, self.config.mapping.attributes()).await.expect("a bind");
+        let inputs = ObservationInputs {
             canaries: &self.config.canaries(),
             known: &self.known,
             everything,
             referring: &self.config.mapping.referring(),
             names: &self.config.scope.names(),
         };
-        let Ok(seen) = observation::observe(&mut *directory, self.kept.clone(), &question).await else {
+        let Ok(seen) = observe(&mut *directory, self.kept.clone(), &inputs).await else {
             // A base that cannot be read ends the run, and nothing comes of it.
             return Ok(());
         };
         let truth = self.truth().await;
         self.seen.clone_from(&self.people);
-        for (id, verdict) in &seen.departed {
+        for (id, verdict) in &seen.verdicts {
             if let Verdict::Gone(proof) = verdict {
                 prop_assert!(!truth.ids.contains(id), "{what}: {id} is there, and {proof}");
                 PROVED.fetch_add(1, Ordering::Relaxed);

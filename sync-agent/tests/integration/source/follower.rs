@@ -4,13 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use sync_agent::{
-    config::Config,
-    population::Population,
-    source::{
-        self, Coverage, DirectoryError, Mark, SourceId,
-        absence::Verdict,
-        observation::{self, Kept, Observation, Question},
-    },
+    Config, DirectoryError, Kept, Mark, Mode, Observation, ObservationInputs, Population, SourceId, Verdict, observe,
+    open_source,
 };
 use tempfile::TempDir;
 
@@ -56,18 +51,18 @@ impl<'a> Follower<'a> {
 
     pub fn try_observe(&self, kept: Option<Kept>, everything: bool) -> Result<Observation, DirectoryError> {
         self.runtime.block_on(async {
-            let mut directory = source::open(&self.config.source, self.config.mapping.attributes()).await?;
+            let mut directory = open_source(&self.config.source, self.config.mapping.attributes()).await?;
             let population = self.kept.as_ref().map(|kept| &kept.population);
             let known: BTreeSet<SourceId> =
                 population.into_iter().flat_map(Population::iter).map(|observed| observed.entry.id).collect();
-            let question = Question {
+            let inputs = ObservationInputs {
                 canaries: &self.config.canaries(),
                 known: &known,
                 everything,
                 referring: &self.config.mapping.referring(),
                 names: &self.config.scope.names(),
             };
-            observation::observe(&mut *directory, kept, &question).await
+            observe(&mut *directory, kept, &inputs).await
         })
     }
 
@@ -89,7 +84,7 @@ impl<'a> Follower<'a> {
     #[track_caller]
     pub fn follows(&mut self, what: &str) -> Observation {
         let observation = self.observe();
-        assert_eq!(observation.coverage, Coverage::Changes, "{what}: {:?}", observation.restarted);
+        assert_eq!(observation.mode, Mode::Incremental, "{what}: {:?}", observation.restarted);
         self.same_as_full(what);
         observation
     }
@@ -169,10 +164,10 @@ pub fn member(seed: &Value) -> &str {
 
 /// Who is proved to be gone.
 pub fn gone(observation: &Observation) -> Vec<SourceId> {
-    gone_of(&observation.departed)
+    gone_of(&observation.verdicts)
 }
 
-pub fn gone_of(departed: &[(SourceId, Verdict)]) -> Vec<SourceId> {
-    let gone = departed.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Gone(_)));
+pub fn gone_of(verdicts: &[(SourceId, Verdict)]) -> Vec<SourceId> {
+    let gone = verdicts.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Gone(_)));
     gone.map(|(id, _)| *id).collect()
 }

@@ -3,10 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use sync_agent::{
-    source::{Coverage, Mark, Watermark, absence::Verdict, changes::usn, reader::Reader, watch::Watch},
-    state::State,
-};
+use sync_agent::{LdapReader, Mark, Mode, State, Verdict, Watch, Watermark, usn_mark};
 
 use super::follower::{Account, Follower, gone, gone_of, id, member};
 use crate::directory::{Software, TestDirectory};
@@ -17,7 +14,7 @@ fn follow(software: Software, account: Account, mechanism: &str) {
     let directory = TestDirectory::start(software);
     let seed = directory.fill(30, 5);
     let mut follower = Follower::new(&directory, account);
-    assert_eq!(follower.observe().coverage, Coverage::Everything);
+    assert_eq!(follower.observe().mode, Mode::Full);
     assert_eq!(follower.mark().mechanism(), mechanism);
     let unchanged = follower.follows("nothing");
     assert!(unchanged.changed.is_empty(), "{:?}", unchanged.changed);
@@ -48,10 +45,10 @@ fn follow(software: Software, account: Account, mechanism: &str) {
     directory.change(&["delete", "u000008"]);
     let observation = follower.observe();
     let sees = follower.mark().shows_deletions();
-    let verdict = observation.departed.iter().find(|(id, _)| *id == gone).map(|(_, verdict)| verdict);
+    let verdict = observation.verdicts.iter().find(|(id, _)| *id == gone).map(|(_, verdict)| verdict);
     assert_eq!(matches!(verdict, Some(Verdict::Gone(_))), sees, "{verdict:?}");
     let everything = follower.try_observe(follower.kept.clone(), true).expect("a full reading");
-    assert_eq!(everything.departed.iter().any(|(id, _)| *id == gone), !sees);
+    assert_eq!(everything.verdicts.iter().any(|(id, _)| *id == gone), !sees);
     assert_eq!(everything.drift.as_ref().map(BTreeSet::is_empty), Some(sees), "{:?}", everything.drift);
     follower.keep(&everything);
     follower.same_as_full("delete");
@@ -113,8 +110,8 @@ fn update_numbers_where_dirsync_is_refused() {
     let mut follower = Follower::new(&directory, Account::Replicate);
     let first = follower.observe();
     let mark = follower.runtime.block_on(async {
-        let mut reader = Reader::open(&follower.config.source, follower.config.mapping.attributes()).await?;
-        usn::mark(&mut reader).await
+        let mut reader = LdapReader::open(&follower.config.source, follower.config.mapping.attributes()).await?;
+        usn_mark(&mut reader).await
     });
     let fingerprint = first.watermark.expect("a watermark").fingerprint;
     let mark = mark.expect("an answer").expect("numbers");
@@ -145,7 +142,7 @@ fn restarts(software: Software, rename: &str) {
     directory.change(&["ldif", file.to_str().expect("a path")]);
     let renamed = follower.observe();
     assert!(renamed.restarted.is_some_and(|reason| reason.contains("container")));
-    assert!(gone_of(&renamed.departed).is_empty());
+    assert!(gone_of(&renamed.verdicts).is_empty());
     follower.same_as_full("a renamed container");
 
     let kept = follower.kept.as_mut().expect("kept");

@@ -1,10 +1,6 @@
 //! A directory that is busy, hangs, drops or shows nothing: nobody is gone without proof.
 
-use sync_agent::{
-    dn::Dn,
-    problem::Code,
-    source::{Coverage, Key, absence::Verdict},
-};
+use sync_agent::{Code, Dn, Key, Mode, Verdict};
 
 use super::follower::{Account, Follower, gone, id};
 use crate::directory::{Proxy, Software, TestDirectory};
@@ -87,8 +83,8 @@ fn unseen(software: Software, settings: &[(&str, &str)], account: Account, more:
     let nobody = Dn::parse(&format!("cn=nobody,{}", directory.get("BASE_DN"))).expect("a DN");
     follower.config.source.canary = Key::Dn(nobody);
     let blind = follower.try_observe(follower.kept.clone(), false).expect("a reading");
-    assert_eq!(blind.coverage, Coverage::Changes, "{what}: {:?}", blind.restarted);
-    let verdict = blind.departed.iter().find(|(id, _)| *id == user).map(|(_, verdict)| verdict);
+    assert_eq!(blind.mode, Mode::Incremental, "{what}: {:?}", blind.restarted);
+    let verdict = blind.verdicts.iter().find(|(id, _)| *id == user).map(|(_, verdict)| verdict);
     assert!(matches!(verdict, Some(Verdict::Unknown(_))), "{what}: {verdict:?}");
     assert!(blind.population.get(user).is_some(), "{what}: it stays as it was");
     assert!(blind.watermark.is_none(), "{what}: the next reading is full");
@@ -96,8 +92,8 @@ fn unseen(software: Software, settings: &[(&str, &str)], account: Account, more:
 
     follower.config.source.canary = canary;
     let seeing = follower.try_observe(follower.kept.clone(), false).expect("a reading");
-    assert_eq!(seeing.coverage, Coverage::Changes, "{what}: {:?}", seeing.restarted);
-    let verdict = seeing.departed.iter().find(|(id, _)| *id == user).map(|(_, verdict)| verdict);
+    assert_eq!(seeing.mode, Mode::Incremental, "{what}: {:?}", seeing.restarted);
+    let verdict = seeing.verdicts.iter().find(|(id, _)| *id == user).map(|(_, verdict)| verdict);
     assert!(matches!(verdict, Some(Verdict::Gone(_) | Verdict::Elsewhere(_))), "{what}: {verdict:?}");
     assert!(seeing.population.get(user).is_none() && seeing.watermark.is_some(), "{what}");
 }

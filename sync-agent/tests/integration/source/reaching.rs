@@ -1,7 +1,7 @@
 //! What can be reached, and how: connections, rights, ranges, members outside of the bases, other
 //! servers.
 
-use sync_agent::{config::Bind, dn::Dn, population::Population, problem::Code, source::rights};
+use sync_agent::{Bind, Code, Dn, Population, examine_rights};
 
 use super::follower::{Account, Follower, id, member};
 use crate::{
@@ -75,7 +75,7 @@ fn what_the_account_may_do_is_found_out() {
     for (account, sees) in [(Account::Sync, false), (Account::Replicate, true)] {
         let follower = Follower::new(&directory, account);
         let source = &follower.config.source;
-        let rights = follower.runtime.block_on(rights::examine(source, Vec::new())).expect("an answer");
+        let rights = follower.runtime.block_on(examine_rights(source, Vec::new())).expect("an answer");
         assert_eq!((rights.canary, rights.tls, rights.flavour.as_str()), (true, true, "active-directory"));
         assert_eq!((rights.sees_deletions, rights.deleted_objects), (sees, Some(sees)));
         assert!(rights.account_state["userAccountControl"] > 0 && rights.groups_with_members > 0, "{rights:?}");

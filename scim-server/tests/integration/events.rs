@@ -1,0 +1,249 @@
+//! The feed of events: everything that was committed, once, in order, and nothing else.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use serde_json::{Value, json};
+
+use crate::server::{Client, Options, TestServer, USER};
+
+/// A client of the feed, with a token of its own.
+struct Feed {
+    client: Client,
+    url: String,
+}
+
+impl Feed {
+    fn of(server: &TestServer) -> Self {
+        let made = server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--json"]);
+        assert_eq!(made["scopes"], json!(["events"]));
+        let token = made["token"].as_str().expect("a token");
+        let url = format!("{}/{}/events/v1", server.origin(), server.tenant());
+        Self { client: server.client().with_token(token), url }
+    }
+
+    /// The answer to a query, such as `after=3&limit=2`.
+    async fn ask(&self, query: &str) -> Value {
+        self.client.get(&format!("{}?{query}", self.url)).await.expect(200).json
+    }
+
+    /// Every event from the beginning.
+    async fn all(&self) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            let page = self.ask(&format!("after={}&limit=7", events.len())).await;
+            match page["events"].as_array().expect("events") {
+                none if none.is_empty() => return events,
+                some => events.extend(some.iter().cloned()),
+            }
+        }
+    }
+}
+
+fn numbers(events: &[Value]) -> Vec<u64> {
+    events.iter().map(|event| event["sequence"].as_u64().expect("a number")).collect()
+}
+
+fn types(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["type"].as_str().expect("a type")).collect()
+}
+
+#[tokio::test]
+async fn each_change_is_told_once_and_in_order() {
+    let server = TestServer::start();
+    let (client, feed) = (server.client(), Feed::of(&server));
+    let none = feed.ask("").await;
+    assert_eq!(none, json!({"events": [], "next": 0, "oldest": 1, "newest": 0}));
+
+    let anna = client.user("anna").await;
+    let group = client.group("Staff", std::slice::from_ref(&anna)).await;
+    let path = format!("/Users/{anna}");
+    client.patch(&path, &json!([{"op": "replace", "path": "title", "value": "Engineer"}])).await.expect(200);
+    client.patch(&path, &json!([{"op": "replace", "path": "active", "value": false}])).await.expect(200);
+    // Nothing changes, so nothing is told.
+    client.patch(&path, &json!([{"op": "replace", "path": "active", "value": false}])).await.expect(200);
+    client.patch(&path, &json!([{"op": "replace", "path": "active", "value": true}])).await.expect(200);
+    let leave = json!([{"op": "remove", "path": format!("members[value eq \"{anna}\"]")}]);
+    client.patch(&format!("/Groups/{group}"), &leave).await.expect(200);
+    client.put(&path, &json!({"schemas": [USER], "userName": "anna.b"})).await.expect(200);
+    client.delete(&path).await.expect(204);
+
+    let events = feed.all().await;
+    assert_eq!(numbers(&events), (1..=8).collect::<Vec<_>>());
+    assert_eq!(
+        types(&events),
+        [
+            "scim.user.created",
+            "scim.group.created",
+            "scim.user.updated",
+            "scim.user.deactivated",
+            "scim.user.reactivated",
+            "scim.group.membership.changed",
+            "scim.user.updated",
+            "scim.user.deleted",
+        ]
+    );
+    assert_eq!(events[2]["attributes"], json!(["title"]));
+    assert_eq!(events[2]["resource"]["type"], "User");
+    assert_eq!(events[2]["resource"]["id"], anna.as_str());
+    assert!(events[2]["resource"]["version"].as_str().is_some_and(|version| version.starts_with("W/\"")), "{events:?}");
+    assert!(events[7]["resource"].get("version").is_none());
+    assert!(events[0]["time"].as_str().is_some_and(|time| time.ends_with('Z')));
+    // No value that names a person is in it.
+    assert!(!events.iter().any(|event| event.to_string().contains("anna") || event.to_string().contains("Engineer")));
+
+    let page = feed.ask("after=2&limit=3").await;
+    assert_eq!((numbers(page["events"].as_array().unwrap()), &page["next"]), (vec![3, 4, 5], &json!(5)));
+    let page = feed.ask("after=1&types=group.*,scim.user.deleted").await;
+    assert_eq!(numbers(page["events"].as_array().unwrap()), [2, 6, 8]);
+    assert_eq!((&page["next"], &page["newest"]), (&json!(8), &json!(8)));
+    // What does not fit is passed over, so that the next question does not begin with it again.
+    let page = feed.ask("after=2&types=user.created").await;
+    assert_eq!((&page["events"], &page["next"]), (&json!([]), &json!(8)));
+    assert_eq!(feed.ask("limit=0").await["newest"], 8);
+}
+
+#[tokio::test]
+async fn who_waits_is_told_when_it_happens() {
+    let server = TestServer::start();
+    let (client, feed) = (server.client(), Feed::of(&server));
+    let waiting = feed.ask("after=0&wait=30");
+    let (page, id) = tokio::join!(waiting, client.user("anna"));
+    assert_eq!(page["events"][0]["resource"]["id"], id.as_str());
+    // Nothing that fits comes, and the wait ends.
+    let page = feed.ask("after=0&wait=1&types=group.*").await;
+    assert_eq!((&page["events"], &page["next"]), (&json!([]), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_token_reads_the_feed_of_its_tenant_and_nothing_else() {
+    let server = TestServer::start();
+    let feed = Feed::of(&server);
+    let detail = |answer: &crate::server::Response| answer.json["detail"].as_str().unwrap_or_default().to_owned();
+    let refused = server.client().get(&feed.url).await;
+    assert_eq!(refused.status, 403);
+    assert!(detail(&refused).contains("events scope"), "{}", refused.json);
+    assert_eq!(feed.client.get("/Users").await.status, 403);
+    assert_eq!(feed.client.post("/Users", &json!({"schemas": [USER], "userName": "x"})).await.status, 403);
+    assert_eq!(feed.client.post(&feed.url, &json!({})).await.status, 405);
+    let other = server.run_json(&["tenant", "create", "other", "--json"]);
+    let other = format!("{}/{}/events/v1", server.origin(), other["tenant_id"].as_str().unwrap());
+    assert_eq!(feed.client.get(&other).await.status, 401);
+    for (query, words) in [
+        ("after=-1", "after is a whole number"),
+        ("after=9", "the log of this tenant ends at 0"),
+        ("limit=1001", "limit is a whole number from 0 to 1000"),
+        ("wait=31", "wait is a whole number from 0 to 30"),
+        ("types=user*", "is no type of event"),
+        ("since=1", "has no parameter"),
+    ] {
+        let answer = feed.client.get(&format!("{}?{query}", feed.url)).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(detail(&answer).contains(words), "{query}: {}", answer.json);
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_reads_the_same() {
+    let mut server = TestServer::start();
+    let feed = Feed::of(&server);
+    for name in ["anna", "bert", "carl"] {
+        server.client().user(name).await;
+    }
+    let events = feed.all().await;
+    let command = |server: &TestServer, more: &[&str]| -> Vec<Value> {
+        let args = [&["events", "--tenant", "test", "--json"], more].concat();
+        let output = server.run(&args);
+        assert!(output.status.success(), "{output:?}");
+        let lines = String::from_utf8(output.stdout).expect("UTF-8");
+        lines.lines().map(|line| serde_json::from_str(line).expect("an event on each line")).collect()
+    };
+    assert_eq!(command(&server, &[]), events);
+    assert_eq!(command(&server, &["--since", "2"]), events[2..]);
+    assert_eq!(command(&server, &["--since", "2020-01-01T00:00:00Z"]), events);
+    assert!(command(&server, &["--since", "9000-01-01T00:00:00Z"]).is_empty());
+    assert!(command(&server, &["--types", "group.*"]).is_empty());
+    let table = server.run(&["events", "--tenant", "test"]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.lines().count() == 3 && table.contains("scim.user.created"), "{table}");
+    server.stop();
+    assert_eq!(command(&server, &["--since", "1"]), events[1..]);
+    // Nobody else can change a data directory that this command has open. A database others can.
+    if server.store().is_none() {
+        let follow = server.run(&["events", "--tenant", "test", "--follow"]);
+        assert!(String::from_utf8_lossy(&follow.stderr).contains("no server runs on this store"), "{follow:?}");
+    }
+}
+
+/// Writers, a reader, and SIGKILL in the middle: the reader goes on where it was, and has in the end what is stored,
+/// number by number. What it saw before a kill was durable.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_has_what_was_committed_whatever_is_killed() {
+    let mut server = TestServer::with(Options::args(&["--renew-after", "2KiB"]));
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--json"]);
+    let token = made["token"].as_str().expect("a token").to_owned();
+    let feed = |server: &TestServer| Feed {
+        client: server.client().with_token(&token),
+        url: format!("{}/{}/events/v1", server.origin(), server.tenant()),
+    };
+    let mut seen: BTreeMap<u64, Value> = BTreeMap::new();
+    let mut acknowledged = Vec::new();
+    for cycle in 0..20 {
+        let dead = AtomicBool::new(false);
+        let (client, reader) = (server.client(), feed(&server));
+        let writers = futures_util::future::join_all((0..4).map(|writer| {
+            let (client, dead) = (&client, &dead);
+            async move {
+                let mut made = Vec::new();
+                for number in 0.. {
+                    let body = json!({"schemas": [USER], "userName": format!("u-{cycle}-{writer}-{number}")});
+                    let bearer = client.authorization();
+                    let headers = [("authorization", bearer.as_str()), ("content-type", "application/scim+json")];
+                    match client.try_send("POST", "/Users", &headers, Some(body.to_string())).await {
+                        Ok(answer) if answer.status == 201 => made.push(answer.id()),
+                        _ if dead.load(Ordering::Relaxed) => break,
+                        Ok(answer) => panic!("{}", answer.json),
+                        Err(_) => break,
+                    }
+                }
+                made
+            }
+        }));
+        let reading = async {
+            let bearer = reader.client.authorization();
+            loop {
+                let after = seen.keys().last().copied().unwrap_or_default();
+                let url = format!("{}?after={after}&wait=5&limit=50", reader.url);
+                let Ok(answer) = reader.client.try_send("GET", &url, &[("authorization", &bearer)], None).await else {
+                    break;
+                };
+                assert_eq!(answer.status, 200, "{}", answer.json);
+                for event in answer.json["events"].as_array().expect("events") {
+                    let number = event["sequence"].as_u64().expect("a number");
+                    assert_eq!(number, seen.keys().last().copied().unwrap_or_default() + 1, "a gap, or twice");
+                    seen.insert(number, event.clone());
+                }
+            }
+        };
+        let killing = async {
+            tokio::time::sleep(std::time::Duration::from_millis(150 + cycle * 31 % 150)).await;
+            server.kill();
+            dead.store(true, Ordering::Relaxed);
+        };
+        let (made, (), ()) = tokio::join!(writers, reading, killing);
+        acknowledged.extend(made.into_iter().flatten());
+        server.launch();
+    }
+    let stored = feed(&server).all().await;
+    assert_eq!(numbers(&stored), (1..=stored.len() as u64).collect::<Vec<_>>());
+    for (number, event) in &seen {
+        assert_eq!(stored.get(usize::try_from(number - 1).unwrap()), Some(event), "{number} stands for two things");
+    }
+    let told: std::collections::BTreeSet<_> = stored.iter().map(|event| event["resource"]["id"].to_string()).collect();
+    for id in &acknowledged {
+        assert!(told.contains(&json!(id).to_string()), "{id} was acknowledged, and nobody was told");
+    }
+    assert!(seen.len() > 20 && acknowledged.len() > 20, "the load was no load");
+}

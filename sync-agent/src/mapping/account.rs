@@ -1,0 +1,35 @@
+//! Whether an account may be used, as its directory and the configuration say.
+
+use scim_protocol::Timestamp;
+
+use crate::{
+    scope::filter::Filter,
+    source::{
+        Entry,
+        account::{self, Ends},
+    },
+};
+
+/// What makes an account inactive, besides what its directory says of it by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountRules {
+    /// Attributes that end it at a time.
+    pub ends: Ends,
+    /// `mapping.inactive`: whoever matches may not use the account. A shell that lets nobody in, a word in
+    /// `employeeType`: what such a thing means differs from place to place, so nothing is assumed.
+    pub inactive: Option<Filter>,
+}
+
+impl AccountRules {
+    /// Whether the account of an entry may be used.
+    pub fn is_active(&self, entry: &Entry, now: Timestamp) -> bool {
+        let excepted = self.inactive.as_ref().is_some_and(|filter| filter.matches(entry));
+        !excepted && account::is_active(entry.attributes(), self.ends, now)
+    }
+
+    /// The attributes that are read for it besides [`account::ATTRIBUTES`], in lower case.
+    pub fn attributes(&self) -> impl Iterator<Item = String> {
+        let filter = self.inactive.iter().flat_map(Filter::attributes);
+        self.ends.attributes().map(str::to_owned).chain(filter)
+    }
+}

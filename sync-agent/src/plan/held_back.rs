@@ -1,0 +1,90 @@
+//! What was held back, loss by loss: for approval, and for the count of what is lost in a day.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::{Action, AttributeChange, Plan, Step, limits::Loss};
+use crate::{
+    document::Digest,
+    identity::{Kind, SourceId},
+};
+
+/// Actions of one kind that go beyond its limit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeldBack {
+    /// The kind.
+    pub loss: Loss,
+    /// The limit in words, and how far beyond it they go.
+    pub because: String,
+    /// What is not done until somebody approves: the losses, and what depends on them.
+    pub actions: Vec<Action>,
+}
+
+impl HeldBack {
+    /// How many of the actions are losses.
+    pub fn losses(&self) -> usize {
+        self.actions.iter().filter(|action| !losses(action).is_empty()).count()
+    }
+}
+
+/// Digest of what is held back, without the words: two plans that hold back the same have the same.
+pub fn digest(held_back: &[HeldBack]) -> Digest {
+    let mut hasher = Sha256::new();
+    for one in losses_of(held_back) {
+        hasher.update(format!("{one:?}\n"));
+    }
+    Digest::of(hasher)
+}
+
+/// One loss: of an object, or of a member of a group.
+pub(super) type OneLoss = (Loss, SourceId, Option<SourceId>);
+
+pub(super) fn losses_of(held_back: &[HeldBack]) -> BTreeSet<OneLoss> {
+    held_back.iter().flat_map(|held| &held.actions).flat_map(losses).collect()
+}
+
+/// What is lost by an action.
+pub(super) fn losses(action: &Action) -> Vec<OneLoss> {
+    let id = action.subject.id;
+    match &action.step {
+        Step::Delete { .. } if action.subject.kind == Kind::User => vec![(Loss::UsersRemoved, id, None)],
+        Step::Delete { .. } => vec![(Loss::GroupsRemoved, id, None)],
+        Step::Deactivate => vec![(Loss::UsersDeactivated, id, None)],
+        Step::Modify { changes, .. } if changes.iter().any(deactivates) => vec![(Loss::UsersDeactivated, id, None)],
+        Step::Leave { members } => members.iter().map(|member| (Loss::MembersRemoved, id, Some(*member))).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an account that could be used no longer can.
+pub(super) fn deactivates(change: &AttributeChange) -> bool {
+    change.path == "active" && change.new == Some(Value::Bool(false)) && change.old != Some(Value::Bool(false))
+}
+
+/// What of an action's losses counts for the limits of the next day: not what was approved, and not the
+/// memberships of users who are deleted themselves. Of members, with their group.
+#[derive(Debug)]
+pub struct LossCount {
+    approved: BTreeSet<OneLoss>,
+    going: BTreeSet<SourceId>,
+}
+
+impl LossCount {
+    /// For a plan that is applied while this is approved.
+    pub fn new(plan: &Plan, approved: &[HeldBack]) -> Self {
+        let removed = plan.actions.iter().flat_map(losses).filter(|one| one.0 == Loss::UsersRemoved);
+        Self { approved: losses_of(approved), going: removed.map(|one| one.1).collect() }
+    }
+
+    /// What an action that was done counts.
+    pub fn of(&self, action: &Action) -> Option<(Loss, Option<SourceId>, usize)> {
+        let counted =
+            |one: &OneLoss| !self.approved.contains(one) && one.2.is_none_or(|member| !self.going.contains(&member));
+        let counted: Vec<OneLoss> = losses(action).into_iter().filter(counted).collect();
+        let (loss, id, member) = counted.first()?;
+        Some((*loss, member.map(|_| *id), counted.len()))
+    }
+}

@@ -1,0 +1,117 @@
+//! How Active Directory writes entries: `objectGUID`, members by DN.
+//!
+//! Primary groups are resolved by [`crate::scope::graph`] from `primaryGroupID` and `objectSid`,
+//! which are read here.
+
+use std::fmt::Write as _;
+
+use crate::{
+    dn::Dn,
+    identity::{Kind, SourceId},
+    source::{Attributes, Entry, Member, PassedOver, search::RawEntry, shape::Shape},
+};
+
+/// How Active Directory writes entries.
+pub struct ActiveDirectory;
+
+/// SAM_TRUST_ACCOUNT ([MS-SAMR] 2.2.1.9): the account by which another domain signs in.
+const TRUST: i64 = 0x3000_0002;
+/// ADS_UF_INTERDOMAIN_TRUST_ACCOUNT ([MS-ADTS] 2.2.16): the same, among the flags of an account.
+const TRUST_FLAG: i64 = 0x800;
+
+impl Shape for ActiveDirectory {
+    fn filter(&self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::User => "(&(objectCategory=person)(objectClass=user))",
+            Kind::Group => "(objectCategory=group)",
+        }
+    }
+
+    fn id_attribute(&self) -> &'static str {
+        "objectGUID"
+    }
+
+    fn attributes(&self, kind: Kind) -> &'static [&'static str] {
+        match kind {
+            Kind::User => &[
+                "objectGUID",
+                "objectSid",
+                "primaryGroupID",
+                "sAMAccountName",
+                "sAMAccountType",
+                "userPrincipalName",
+                "cn",
+            ],
+            Kind::Group => &["objectGUID", "objectSid", "sAMAccountName", "cn", "member"],
+        }
+    }
+
+    fn member_attributes(&self) -> (&'static [&'static str], Option<&'static str>) {
+        (&["member"], None)
+    }
+
+    fn id(&self, raw: &RawEntry) -> Option<SourceId> {
+        SourceId::from_object_guid(raw.attributes.bytes("objectGUID").first()?)
+    }
+
+    fn entry(&self, kind: Kind, mut raw: RawEntry) -> Option<Entry> {
+        let id = self.id(&raw)?;
+        let dn = Dn::parse(&raw.dn).ok()?;
+        let members = raw.attributes.take("member");
+        let mut entry = Entry::new(id, kind, dn, raw.attributes);
+        entry.members.extend(members.into_iter().map(Member::named));
+        Some(entry)
+    }
+
+    fn passes_over(&self, raw: &RawEntry) -> Option<PassedOver> {
+        let number = |name| raw.attributes.text(name).and_then(|text| text.parse::<i64>().ok()).unwrap_or_default();
+        if number("sAMAccountType") == TRUST || number("userAccountControl") & TRUST_FLAG != 0 {
+            return Some(PassedOver::Trust);
+        }
+        lost_a_conflict(&raw.attributes).then_some(PassedOver::ConflictLoser)
+    }
+
+    fn by_id(&self, id: SourceId) -> String {
+        let mut filter = "(objectGUID=".to_owned();
+        for byte in id.to_object_guid() {
+            let _ = write!(filter, "\\{byte:02x}");
+        }
+        filter + ")"
+    }
+
+    fn base_of(&self, id: SourceId) -> Option<String> {
+        Some(format!("<GUID={id}>"))
+    }
+}
+
+/// Whether two controllers made an object of this name, or with this login, and another one won
+/// ([MS-ADTS] 3.1.1.5.1.4): the loser is renamed, and the other one is who is meant.
+fn lost_a_conflict(attributes: &Attributes) -> bool {
+    let login = attributes.text("sAMAccountName").unwrap_or_default();
+    let name = attributes.text("cn").unwrap_or_default();
+    name.contains("\nCNF:") || login.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("$DUPLICATE-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::source::shape::active_directory::*;
+
+    #[track_caller]
+    fn check(attributes: &[(&str, &str)], expect: Option<PassedOver>) {
+        let mut raw = RawEntry { dn: "CN=a,DC=test".to_owned(), attributes: Attributes::default() };
+        for (name, value) in attributes {
+            raw.attributes.extend(name, [value.as_bytes().to_vec()]);
+        }
+        assert_eq!(ActiveDirectory.passes_over(&raw), expect, "{attributes:?}");
+    }
+
+    #[test]
+    fn who_is_nobody() {
+        check(&[("sAMAccountType", "805306368"), ("userAccountControl", "512"), ("cn", "CNF:")], None);
+        check(&[("sAMAccountType", "805306370"), ("sAMAccountName", "CHILD$")], Some(PassedOver::Trust));
+        check(&[("userAccountControl", "2080"), ("sAMAccountName", "CHILD$")], Some(PassedOver::Trust));
+        check(&[("sAMAccountName", "$DUPLICATE-452")], Some(PassedOver::ConflictLoser));
+        check(&[("sAMAccountName", "$money$")], None);
+        check(&[("cn", "Ann Bee\nCNF:8b3c1f0e-0000-4000-8000-000000000001")], Some(PassedOver::ConflictLoser));
+    }
+}

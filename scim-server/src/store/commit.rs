@@ -6,11 +6,12 @@ use crate::event::Event;
 /// What must still be so when a commit is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expect {
-    /// The tenant has fewer resources of the type than this. Else [`StoreError::Full`].
+    /// The tenant has fewer resources of the type than this. Else [`StoreError::Full`](super::StoreError::Full).
     Fewer(TenantId, TypeName, u64),
-    /// The resource exists. Else [`StoreError::Missing`].
+    /// The resource exists. Else [`StoreError::Missing`](super::StoreError::Missing).
     Present(ResourceKey),
-    /// The resource has this version. Else [`StoreError::Conflict`], or `Missing` when it is gone.
+    /// The resource has this version. Else [`StoreError::Conflict`](super::StoreError::Conflict), or `Missing` when
+    /// it is gone.
     Version(ResourceKey, u64),
 }
 

@@ -9,6 +9,7 @@ fn schemas() -> On {
     on("GET /Schemas")
 }
 
+#[allow(clippy::too_many_lines, reason = "a table, one row for each case")]
 pub fn faults() -> Faults {
     let says = |name: &'static str, value| {
         schemas().gives(move |_, answer| {

@@ -14,6 +14,7 @@ fn takes_add_for_replace() -> crate::broken::Fault {
     patch().reads("\"op\":\"add\"", "\"op\":\"replace\"")
 }
 
+#[allow(clippy::too_many_lines, reason = "a table, one row for each case")]
 pub fn faults() -> Faults {
     let pretends = [
         ("modify-add-single", "Expected nickName to be \"Babs\""),

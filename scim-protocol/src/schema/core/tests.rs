@@ -44,7 +44,7 @@ fn check(urn: &str, expect: &[&str]) {
 // of `addresses` (primary) and §5 of ServiceProviderConfig (etag, authenticationSchemes.type).
 
 #[test]
-#[allow(clippy::too_many_lines, reason = "a table, one row for each attribute")]
+#[allow(clippy::too_many_lines, reason = "the listing of the RFC, row by row")]
 fn user() {
     check(
         super::USER,

@@ -4,6 +4,7 @@
 //! 9865 (pages), RFC 6750 (tokens), RFC 9113 (streams), or the server as a process (tls, operation). The tests of a
 //! module share one server, and each has a tenant of its own on it, so that totals are exact.
 
+mod audit;
 mod bulk;
 mod create;
 mod delete;

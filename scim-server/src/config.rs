@@ -79,7 +79,7 @@ pub struct Config {
     pub migrate: bool,
     /// Bytes of cache.
     pub cache: u64,
-    /// Bytes of keys and values after which the store is opened again; 0 is never.
+    /// Bytes of keys and values after which the store is reopened; 0 is never.
     pub renew_after: u64,
     /// How long events are kept; `None` for ever.
     pub event_retention: Option<Duration>,

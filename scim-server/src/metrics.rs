@@ -76,7 +76,7 @@ pub struct StoreMetrics {
     pub group_size: Arc<Histogram>,
     /// How long making a group durable took; on a database, its whole transaction.
     pub flush_seconds: Arc<Histogram>,
-    /// How long nobody could read or write while the embedded store was closed and opened again.
+    /// How long nobody could read or write while the embedded store was reopened.
     pub renewal_seconds: Arc<Histogram>,
     /// How often that was put off because somebody was reading.
     pub renewals_put_off: Counter,
@@ -225,12 +225,12 @@ impl Metrics {
         );
         store.register(
             "refusing_writes",
-            "1 while a write has failed and the store takes no other until it was opened again",
+            "1 while a write has failed and the store takes no other until it is reopened",
             self.store.refusing.clone(),
         );
         store.register_collector(Box::new(histogram::Named {
             name: "renewal",
-            help: "Time in which the store was closed and opened again",
+            help: "Time in which the store was reopened",
             unit: Some(Unit::Seconds),
             histogram: Arc::clone(&self.store.renewal_seconds),
         }));

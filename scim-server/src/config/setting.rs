@@ -109,7 +109,7 @@ pub const SETTINGS: &[Setting] = &[
         "renew_after",
         "SIZE",
         "48MiB",
-        "How much is written to the embedded store (keys and values) before it is closed and opened again in the next quiet moment, which keeps the next start short; after four times as much it happens in any case. Requests wait meanwhile. 0 is never.",
+        "How much is written to the embedded store (keys and values) before it is reopened in the next quiet moment, which keeps the next start short; after four times as much it happens in any case. Requests wait meanwhile. 0 is never.",
     ),
     fixed(STORE, "event_retention", "DURATION", "90d", "How long the log of changes is kept; 0 keeps it for ever."),
     fixed(

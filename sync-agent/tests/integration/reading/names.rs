@@ -232,6 +232,13 @@ fn case_alone_is_a_change_of_the_value_and_nobody_new() {
             assert_eq!((server.all("Users").len(), server.all("Groups").len()), (1, 1), "{software:?} {what}");
             has_members(&server, "TEAM", &["Ann"]);
         });
+        // The same by hand at the target: the full comparison gives the directory's spelling back.
+        let path = format!("/Users/{}", id.as_str().expect("an id"));
+        server.send("PATCH", &path, &json!({"Operations": [{"op": "replace", "path": "userName", "value": "ann"}]}));
+        agent.run(&["apply", "--full"]);
+        let ann = user(&server, "Ann");
+        assert_eq!((&ann["id"], server.all("Users").len()), (&id, 1), "{software:?}");
+        has_members(&server, "TEAM", &["Ann"]);
     }
 }
 

@@ -267,6 +267,8 @@ pub struct Operations {
     pub sealer: Sealer,
     /// Password hashes.
     pub passwords: password::Hasher,
+    /// Those who wait for events.
+    pub waits: feed::Waits,
 }
 
 impl Operations {

@@ -28,7 +28,7 @@ use crate::{
         tls::{Tls, TlsError},
     },
     metrics::Metrics,
-    operation::{Limits, Operations, UuidV7, password::Hasher},
+    operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
     store::{Store, StoreError},
     system_records::secret,
 };
@@ -107,6 +107,7 @@ impl Server {
             lanes: Arc::default(),
             budget: Budget::new(request_memory(config)),
             passwords: Hasher::default(),
+            waits: Waits::default(),
         });
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;

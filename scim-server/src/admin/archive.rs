@@ -11,6 +11,8 @@
 //! Documents are carried as they are stored, byte for byte. Tenants and tokens are items too: of a
 //! token there is the digest, never the text. Index entries are computed again when items are loaded.
 
+use std::collections::BTreeMap;
+
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -192,10 +194,36 @@ fn resource(line: ResourceLine<'_>) -> Result<Item, String> {
     Ok(Item::Resource(key, Record { header, body }, Vec::new()))
 }
 
+/// The numbers of events in a file: those of each tenant only grow, so that none stands for two things. Where one is
+/// missing the feed tells its readers; a damaged log must not keep people from being restored.
+#[derive(Debug, Default)]
+pub struct Sequences(BTreeMap<TenantId, u64>);
+
+impl Sequences {
+    /// Looks at the next item. An error says which number is wrong.
+    pub fn follow(&mut self, item: &Item) -> Result<(), AdminError> {
+        let Item::Event(tenant, event) = item else { return Ok(()) };
+        let last = self.0.insert(*tenant, event.sequence);
+        let is_next = last.is_none_or(|last| last < event.sequence);
+        if is_next && (1..=MOST).contains(&event.sequence) {
+            return Ok(());
+        }
+        let behind = last.map_or(String::new(), |last| format!(" behind {last}"));
+        Err(AdminError::Refused(format!(
+            "the file has the event {} of tenant {tenant}{behind}, where numbers grow from 1; it was altered, or is damaged: use another file",
+            event.sequence
+        )))
+    }
+}
+
+/// The largest number of an event in a file: from there on more can be written than anybody will.
+const MOST: u64 = 1 << 53;
+
 /// Checks that an export is whole: its last line is there, is the last, and agrees with the rest.
 /// Returns how many items it has.
 pub fn verify(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u64, AdminError> {
     let mut sum = Sum::default();
+    let mut sequences = Sequences::default();
     let mut end = None;
     for line in lines {
         let line = line?;
@@ -220,6 +248,11 @@ pub fn verify(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u6
                 return Err(AdminError::Refused(format!(
                     "line 1 is not a line of an export or backup: {error}; name a file that `export` or `backup` has written"
                 )));
+            }
+            if line.starts_with("{\"event\":")
+                && let Ok(Entry::Item(item)) = read(&line)
+            {
+                sequences.follow(&item)?;
             }
             sum.add(&line);
         }
@@ -284,6 +317,25 @@ mod tests {
         let event =
             Event { sequence: 9, at: 5, ..Event::administration(Action::Administer, "Token", id(4), &["created"]) };
         check(Item::Event(TenantId::SYSTEM, event));
+    }
+
+    #[test]
+    fn numbers_of_events_grow() {
+        let event = |tenant: u128, sequence| {
+            let event = Event::administration(Action::Create, "User", id(4), &[]);
+            Item::Event(TenantId(uuid::Uuid::from_u128(tenant)), Event { sequence, ..event })
+        };
+        let accepted = |items: &[Item]| {
+            let mut sequences = Sequences::default();
+            items.iter().all(|item| sequences.follow(item).is_ok())
+        };
+        assert!(accepted(&[event(1, 4), event(2, 1), event(1, 5), event(2, 2)]));
+        // Where one is missing the feed tells.
+        assert!(accepted(&[event(1, 4), event(1, 6)]));
+        for wrong in [[event(1, 4), event(1, 4)], [event(1, 4), event(1, 3)], [event(1, 0), event(1, 1)]] {
+            assert!(!accepted(&wrong), "{wrong:?}");
+        }
+        assert!(!accepted(&[event(1, u64::MAX)]));
     }
 
     #[test]

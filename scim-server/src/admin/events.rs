@@ -33,7 +33,7 @@ impl Since {
 }
 
 /// How long one look at the log waits for what happens, where it goes on.
-const WAIT: Duration = Duration::from_secs(10);
+const WAIT: Duration = Duration::from_secs(1);
 
 /// Lists the events of a tenant; with `follow` it goes on until nobody reads any more.
 pub(super) async fn list(
@@ -45,15 +45,27 @@ pub(super) async fn list(
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
+    let unknown = || AdminError::Refused(format!("tenant {:?} is being deleted", tenant.name));
+    let built = context.access.tenant_of(tenant.id).ok_or_else(unknown)?;
     let since = Since::parse(since)?;
     let mut query = FeedQuery {
         after: if let Since::Number(number) = since { Some(number) } else { None },
         limit: 1000,
-        types: TypePattern::list(types.unwrap_or_default())?,
+        types: TypePattern::list(types.unwrap_or_default(), &built.registry)?,
         wait: if follow { WAIT } else { Duration::ZERO },
+        log: None,
     };
+    let mut first = true;
     loop {
         let page = context.operations.next_events(tenant.home(), &query).await?;
+        if let (true, Since::Time(_), Some(event)) = (first, since, page.events.first())
+            && page.oldest > 1
+            && matches!(since, Since::Time(from) if event.at() > from)
+        {
+            let note = format!("events before number {} are no longer kept", page.oldest);
+            output.row(&serde_json::json!({ "note": note })).await?;
+        }
+        first = false;
         for event in &page.events {
             if matches!(since, Since::Time(from) if event.at() < from) {
                 continue;
@@ -65,6 +77,9 @@ pub(super) async fn list(
         }
         if output.is_closed() {
             return Err(AdminError::Unread);
+        }
+        if follow && context.operations.ends_waits() {
+            return Err(AdminError::Refused("the server stops; follow it again when it is back".to_owned()));
         }
         query.after = Some(page.next);
     }

@@ -108,6 +108,7 @@ struct Import<'a> {
     behind: archive::End,
     /// The lines that were read.
     sum: archive::Sum,
+    sequences: archive::Sequences,
     /// Whether a tenant came whose settings must be known before its resources are indexed.
     reload: bool,
     batch: Vec<Item>,
@@ -147,6 +148,7 @@ impl<'a> Import<'a> {
             behind: mark.done.clone(),
             mark,
             sum: archive::Sum::default(),
+            sequences: archive::Sequences::default(),
             reload: false,
             batch: Vec::new(),
             tenants: Vec::new(),
@@ -168,6 +170,9 @@ impl<'a> Import<'a> {
             let number = self.sum.items() + 1;
             let entry = archive::read(&line)
                 .map_err(|reason| AdminError::Refused(format!("line {number} is not a line of an export: {reason}")))?;
+            if let archive::Entry::Item(item) = &entry {
+                self.sequences.follow(item)?;
+            }
             match entry {
                 archive::Entry::End(said) => end = Some(said),
                 archive::Entry::Item(item) if number <= self.behind.items => self.pass(&line, item)?,

@@ -105,7 +105,7 @@ mod tests {
         cursor::Sealer,
         event::{Action, Event},
         index,
-        operation::{Limits, Operations, UuidV7, password::Hasher},
+        operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
         store::{
             Body, Commit, IndexEntry, IndexKey, IndexValue, ResourceId, ResourceKey, Store, Write, sled::SledStore,
         },
@@ -124,6 +124,7 @@ mod tests {
             lanes: Arc::default(),
             budget: crate::budget::Budget::new(1 << 20),
             passwords: Hasher::default(),
+            waits: Waits::default(),
         });
         AdminContext { store, access, clock, operations, base: "http://localhost".to_owned() }
     }

@@ -53,7 +53,8 @@ pub enum Command {
     Group(GroupCommand),
     /// Show what was changed in a tenant: when, by whom, and what
     ///
-    /// The log is kept for event_retention. Applications read it at /{tenant}/events/v1.
+    /// The log is kept for event_retention. With --json each event is an object on a line of its own.
+    /// Applications read the same at /{tenant_id}/events/v1.
     Events(Events),
     /// Verify that documents, indexes, memberships and counts agree
     ///

@@ -12,7 +12,7 @@ use crate::{
     audit, config, cursor, http,
     http::request,
     index,
-    operation::{self, members, pace, password},
+    operation::{self, feed, members, pace, password},
     store, tenant,
 };
 
@@ -205,6 +205,7 @@ fn stored() -> Vec<Row> {
             ..number("live tokens of a tenant, under `rfc`", tenant::TOKENS, "refused")
         },
         number("live tokens of a tenant, under `identity-center`", tenant::IDENTITY_CENTER_TOKENS, "refused"),
+        number("requests of a tenant that wait for events", feed::WAITING, "answered at once"),
         words(
             "users, groups",
             "none (`rfc`), 100,000 each (`identity-center`)",

@@ -108,6 +108,7 @@ async fn serve(
         .run(async {
             termination.told().await;
             admin.stopping.store(true, Ordering::Relaxed);
+            admin.context.operations.end_waits();
             tracing::info!("stopping: requests in flight are finished");
         })
         .await

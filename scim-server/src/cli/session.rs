@@ -25,7 +25,7 @@ use crate::{
     config::{Config, Database, Given},
     cursor::Sealer,
     log,
-    operation::{Limits, Operations, UuidV7, password::Hasher},
+    operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
     store::{Store, sled::Options},
 };
 
@@ -198,6 +198,7 @@ pub(super) async fn context(
         lanes: Arc::default(),
         budget: Budget::new(MEMORY),
         passwords: Hasher::default(),
+        waits: Waits::default(),
     });
     Ok(AdminContext { store, access, clock, operations, base })
 }

@@ -49,6 +49,9 @@ use crate::{
 /// The header by which a client can name a request to an administrator.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// How long a token is good for without another look, while its bearer waits for events.
+const TRUST: Duration = Duration::from_secs(1);
+
 /// A request as it came in.
 struct Arrival {
     id: Uuid,
@@ -317,15 +320,38 @@ impl Service {
             }
             Endpoint::Events => {
                 allowed()?;
-                let query = FeedQuery::from_pairs(&request::pairs(parts.uri.query().unwrap_or_default())?)?;
+                let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
+                let query = FeedQuery::from_pairs(&pairs, registry)?;
                 // Whoever waits holds up nobody.
                 context.pace.rest();
-                Box::pin(self.operations.feed(context, &query)).await
+                Box::pin(self.feed(context, parts, query)).await
             }
             Endpoint::Me => Err(Error::new(
                 ErrorKind::NotImplemented,
                 "This server has no /Me: a bearer token belongs to a tenant, not to a user. Use /Users.",
             )),
+        }
+    }
+
+    /// Waits for events in short pieces: between them the token is looked at again, and so is where the tenant's log is.
+    async fn feed(&self, context: &Context, parts: &Parts, mut query: FeedQuery) -> Result<Answer, Error> {
+        let until = Instant::now() + query.wait;
+        let segment = parts.uri.path().split('/').nth(1).unwrap_or_default();
+        let authorization = request::text(&parts.headers, &AUTHORIZATION);
+        let mut home = context.caller.tenant().home;
+        loop {
+            query.wait = until.saturating_duration_since(Instant::now()).min(TRUST);
+            let found = self.operations.next_events(home, &query).await;
+            let now = self.access.authenticate(segment, authorization, self.clock.now())?;
+            if std::mem::replace(&mut home, now.tenant().home) != now.tenant().home {
+                continue;
+            }
+            let page = found?;
+            let is_last = Instant::now() >= until || self.operations.ends_waits() || query.limit == 0;
+            if !page.events.is_empty() || is_last || query.wait.is_zero() {
+                return page.answer();
+            }
+            query.after = Some(page.next);
         }
     }
 

@@ -5,17 +5,28 @@
 //! Only what is durable is shown: a number never stands for two different things. A reader that asks
 //! for what is no longer kept is told so, and never given less without a word.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use scim_protocol::{Error, ErrorKind};
+use scim_protocol::{
+    Error, ErrorKind,
+    schema::{ResourceType, SchemaRegistry},
+};
 use serde::Serialize;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Answer, Content, Context, Operations, Outcome};
+use super::{Answer, Content, Operations, Outcome};
 use crate::{
     event::{Action, Event},
     membership::MEMBERS,
     store::TenantId,
+    turns::Turns,
 };
 
 /// Events of an answer when the client names no `limit`, and at most.
@@ -42,20 +53,25 @@ pub struct FeedQuery {
     pub types: Vec<TypePattern>,
     /// How long to wait until there is one.
     pub wait: Duration,
+    /// The log that the numbers are of, as an answer named it.
+    pub log: Option<String>,
 }
 
 impl Default for FeedQuery {
     fn default() -> Self {
-        Self { after: None, limit: LIMIT, types: Vec::new(), wait: Duration::ZERO }
+        Self { after: None, limit: LIMIT, types: Vec::new(), wait: Duration::ZERO, log: None }
     }
 }
 
 impl FeedQuery {
-    /// From the parameters of a URL: `after`, `limit` (0 to 1000), `types` (separated by commas) and `wait` (seconds,
-    /// 0 to 30). 400 names the one that cannot be used.
-    pub fn from_pairs(pairs: &[(String, String)]) -> Result<Self, Error> {
+    /// From the parameters of a URL: `after`, `limit` (0 to 1000), `types` (separated by commas), `wait` (seconds,
+    /// 0 to 30) and `log`. 400 names the one that cannot be used.
+    pub fn from_pairs(pairs: &[(String, String)], registry: &SchemaRegistry) -> Result<Self, Error> {
         let mut query = Self::default();
-        for (name, value) in pairs {
+        for (at, (name, value)) in pairs.iter().enumerate() {
+            if pairs.iter().take(at).any(|(other, _)| other == name) {
+                return Err(Error::value(format!("{name} is given twice. Send it once.")));
+            }
             let number = |most: u64| {
                 let number = value.parse().ok().filter(|number| *number <= most);
                 number
@@ -64,11 +80,12 @@ impl FeedQuery {
             match name.as_str() {
                 "after" => query.after = Some(number(u64::MAX)?),
                 "limit" => query.limit = usize::try_from(number(MOST as u64)?).unwrap_or(MOST),
-                "types" => query.types = TypePattern::list(value)?,
+                "types" => query.types = TypePattern::list(value, registry)?,
                 "wait" => query.wait = Duration::from_secs(number(LONGEST)?),
+                "log" => query.log = Some(value.clone()),
                 _ => {
                     return Err(Error::value(format!(
-                        "The feed has no parameter \"{name}\". It has after, limit, types and wait."
+                        "The feed has no parameter \"{name}\". It has after, limit, log, types and wait."
                     )));
                 }
             }
@@ -85,9 +102,18 @@ pub struct TypePattern {
 }
 
 impl TypePattern {
-    /// Several, separated by commas.
-    pub fn list(text: &str) -> Result<Vec<Self>, Error> {
-        text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(Self::parse).collect()
+    /// Several, separated by commas. Each must fit a type of event that a tenant with these resource types can have:
+    /// a misspelt one would pass over everything.
+    pub fn list(text: &str, registry: &SchemaRegistry) -> Result<Vec<Self>, Error> {
+        let known = || {
+            let of = |rt: &Arc<ResourceType>| WHAT.map(|what| format!("{}.{what}", rt.name.to_ascii_lowercase()));
+            registry.resource_types().iter().flat_map(of)
+        };
+        let one = |text| {
+            let pattern = Self::parse(text)?;
+            if known().any(|name| pattern.fits(&name)) { Ok(pattern) } else { Err(no_type(text)) }
+        };
+        text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(one).collect()
     }
 
     fn parse(text: &str) -> Result<Self, Error> {
@@ -95,9 +121,7 @@ impl TypePattern {
         let name = begin.unwrap_or(text).to_ascii_lowercase();
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if !name.chars().all(is_name) || begin.is_some_and(|begin| !begin.is_empty() && !begin.ends_with('.')) {
-            return Err(Error::value(format!(
-                "\"{text}\" is no type of event. Write it like user.created, group.* or *."
-            )));
+            return Err(no_type(text));
         }
         let name = name.strip_prefix(PREFIX).map(str::to_owned).unwrap_or(name);
         Ok(Self { begin: name, whole: begin.is_none() })
@@ -108,6 +132,13 @@ impl TypePattern {
         if self.whole { name == self.begin } else { name.starts_with(&self.begin) }
     }
 }
+
+fn no_type(text: &str) -> Error {
+    Error::value(format!("\"{text}\" is no type of event. Write it like user.created, group.* or *."))
+}
+
+/// What can have happened to a resource.
+const WHAT: [&str; 6] = ["created", "updated", "deactivated", "reactivated", "membership.changed", "deleted"];
 
 /// How the types of events about SCIM resources begin.
 const PREFIX: &str = "scim.";
@@ -182,31 +213,64 @@ pub struct FeedPage {
     pub oldest: u64,
     /// The largest number there is.
     pub newest: u64,
+    /// The log that the numbers are of: a tenant that is replaced has another one.
+    pub log: TenantId,
 }
 
-impl Operations {
-    /// Answers a reader of the feed, at once or when there is an event. 410 when what it asks for is no longer kept.
-    pub async fn feed(&self, context: &Context, query: &FeedQuery) -> Result<Answer, Error> {
-        let page = self.next_events(context.caller.tenant().home, query).await?;
-        let events: Vec<_> = page.events.iter().map(Shown::from).collect();
+impl FeedPage {
+    /// As the feed shows it.
+    pub fn answer(&self) -> Result<Answer, Error> {
+        let events: Vec<_> = self.events.iter().map(Shown::from).collect();
         let document = serde_json::json!({
-            "events": events, "next": page.next, "oldest": page.oldest, "newest": page.newest,
+            "events": events, "next": self.next, "oldest": self.oldest, "newest": self.newest,
+            "log": self.log.to_string(),
         });
         let bytes = serde_json::to_vec(&document).map_err(Error::internal)?;
         Ok(Answer::plain(Outcome::Ok, Content::Whole(bytes)))
     }
+}
 
-    /// The next events of a tenant's log; waits for one as long as the query says.
+/// Those who wait for events.
+pub struct Waits {
+    /// So many of each tenant; the others are answered at once.
+    turns: Turns,
+    ending: AtomicBool,
+}
+
+/// How many may wait at the same time, of each tenant: each has a connection.
+pub const WAITING: usize = 64;
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self { turns: Turns::of_each(WAITING), ending: AtomicBool::new(false) }
+    }
+}
+
+impl Operations {
+    /// Lets nobody wait for events any more: the server stops.
+    pub fn end_waits(&self) {
+        self.waits.ending.store(true, Ordering::Release);
+        self.store.changes().notify_waiters();
+    }
+
+    /// Whether nobody waits any more.
+    pub fn ends_waits(&self) -> bool {
+        self.waits.ending.load(Ordering::Acquire)
+    }
+
+    /// The next events of a tenant's log; waits for one as long as the query says, but not when too many of the tenant
+    /// wait already, or the server stops. 410 when what is asked for is no longer kept.
     pub async fn next_events(&self, tenant: TenantId, query: &FeedQuery) -> Result<FeedPage, Error> {
         let changes = self.store.changes();
-        let until = Instant::now() + query.wait;
+        let turn = if query.wait.is_zero() { None } else { self.waits.turns.of(tenant).try_acquire_owned().ok() };
+        let until = Instant::now() + if turn.is_some() { query.wait } else { Duration::ZERO };
         let mut after = query.after;
         loop {
             let mut changed = pin!(changes.notified());
             // From here on no commit is missed, whenever it comes.
             changed.as_mut().enable();
             let page = self.events_after(tenant, after, query).await?;
-            if !page.events.is_empty() || query.limit == 0 || Instant::now() >= until {
+            if !page.events.is_empty() || query.limit == 0 || Instant::now() >= until || self.ends_waits() {
                 return Ok(page);
             }
             after = Some(page.next);
@@ -216,6 +280,12 @@ impl Operations {
     }
 
     async fn events_after(&self, tenant: TenantId, after: Option<u64>, query: &FeedQuery) -> Result<FeedPage, Error> {
+        if query.log.as_ref().is_some_and(|log| *log != tenant.to_string()) {
+            return Err(Error::new(
+                ErrorKind::Gone,
+                "The log that these numbers are of was replaced by an import. Note the newest number and the log (GET with limit=0), read all resources, and go on after that number.",
+            ));
+        }
         let log = self.store.log(tenant).await?;
         let from = after.unwrap_or(log.oldest.saturating_sub(1));
         if from.saturating_add(1) < log.oldest {
@@ -227,25 +297,27 @@ impl Operations {
                 log.newest
             )));
         }
-        let mut page = FeedPage { events: Vec::new(), next: from, oldest: log.oldest, newest: log.newest };
-        while page.events.len() < query.limit {
+        let mut page = FeedPage { events: Vec::new(), next: from, oldest: log.oldest, newest: log.newest, log: tenant };
+        'log: while page.events.len() < query.limit {
             let read = self.store.events(tenant, page.next, MOST.min(query.limit)).await?;
             let Some(last) = read.last() else { break };
-            let (first, last) = (read.first().map_or(0, |event| event.sequence), last.sequence);
-            if first != page.next + 1 {
-                // What came before was forgotten while it was read.
-                return Err(gone(page.next, first));
-            }
+            page.newest = page.newest.max(last.sequence);
             for event in read {
                 if page.events.len() == query.limit {
-                    break;
+                    break 'log;
+                }
+                if event.sequence != page.next + 1 {
+                    // Forgotten while it was read, or lost with a damaged log. What comes before it is given first.
+                    if page.next == from {
+                        return Err(gone(from, event.sequence));
+                    }
+                    break 'log;
                 }
                 page.next = event.sequence;
                 if query.types.is_empty() || query.types.iter().any(|pattern| pattern.fits(&type_of(&event))) {
                     page.events.push(event);
                 }
             }
-            page.newest = page.newest.max(last);
         }
         Ok(page)
     }
@@ -263,8 +335,6 @@ fn gone(after: u64, oldest: u64) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use scim_protocol::Timestamp;
 
     use super::*;
@@ -297,6 +367,7 @@ mod tests {
             lanes: Arc::default(),
             budget: Budget::new(1 << 20),
             passwords: Hasher::default(),
+            waits: Waits::default(),
         }
     }
 
@@ -323,6 +394,22 @@ mod tests {
         operations.store.forget_events(Timestamp::from_millis(i64::MAX)).await.unwrap();
         assert_eq!(numbers(None).await.unwrap(), (vec![], 9));
         assert_eq!(numbers(Some(8)).await.unwrap_err().kind(), ErrorKind::Gone);
+    }
+
+    #[tokio::test]
+    async fn what_comes_before_a_gap_is_given_and_then_the_gap_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1000)));
+        let operations = log_of(3, &clock, &directory).await;
+        // As a damaged log leaves it.
+        let event = Event::administration(Action::Administer, "User", ResourceId(uuid::Uuid::nil()), &[]);
+        let late = Event { sequence: 5, at: 2000, ..event };
+        operations.store.load(vec![crate::store::Item::Event(TENANT, late)]).await.unwrap();
+        let ask = async |after| operations.next_events(TENANT, &FeedQuery { after, ..FeedQuery::default() }).await;
+        let page = ask(Some(0)).await.unwrap();
+        assert_eq!((page.events.len(), page.next, page.newest), (3, 3, 5));
+        assert_eq!(ask(Some(3)).await.unwrap_err().kind(), ErrorKind::Gone);
+        assert_eq!(ask(Some(4)).await.unwrap().next, 5);
     }
 
     #[test]

@@ -156,7 +156,8 @@ pub(super) fn commit(facts: &dyn Facts, commit: &Commit, clock: Timestamp) -> Re
     let mut last = LastEvent { sequence: last.map_or(0, |last| last.sequence), at };
     let mut sequence = 0;
     if let Some(event) = &commit.event {
-        last.sequence += 1;
+        let full = || StoreError::Corrupt("the log of events has no number left".into());
+        last.sequence = last.sequence.checked_add(1).ok_or_else(full)?;
         sequence = last.sequence;
         let version = header.map_or(0, |header| header.version);
         let event = Event { sequence, at: at.as_millis(), version, ..event.clone() };

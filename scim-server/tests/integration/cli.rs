@@ -155,7 +155,7 @@ fn wrong_usage_is_2_and_failure_is_1_and_each_says_what_to_do() {
     let world = World::new();
     world.check(&[], 2, "Usage");
     world.check(&["tenant"], 2, "Usage");
-    world.check(&["teenant"], 2, "tip: a similar subcommand exists: 'tenant'");
+    world.check(&["schemma"], 2, "tip: a similar subcommand exists: 'schema'");
     world.check(&["init"], 2, "--tenant <NAME>");
     world.check(&["init", "--tenant", "a", "--profile", "aws"], 2, "possible values: rfc, identity-center");
     world.check(&["init", "--tenant", "a", "--lifetime", "1y"], 2, "such as 30s, 15m, 12h or 7d");

@@ -55,7 +55,8 @@ async fn each_change_is_told_once_and_in_order() {
     let server = TestServer::start();
     let (client, feed) = (server.client(), Feed::of(&server));
     let none = feed.ask("").await;
-    assert_eq!(none, json!({"events": [], "next": 0, "oldest": 1, "newest": 0}));
+    let log = none["log"].as_str().expect("the log's name");
+    assert_eq!(none, json!({"events": [], "next": 0, "oldest": 1, "newest": 0, "log": log}));
 
     let anna = client.user("anna").await;
     let group = client.group("Staff", std::slice::from_ref(&anna)).await;
@@ -103,6 +104,55 @@ async fn each_change_is_told_once_and_in_order() {
     let page = feed.ask("after=2&types=user.created").await;
     assert_eq!((&page["events"], &page["next"]), (&json!([]), &json!(8)));
     assert_eq!(feed.ask("limit=0").await["newest"], 8);
+    assert_eq!(feed.ask(&format!("after=7&log={log}")).await["next"], 8);
+    // The numbers of another log are others.
+    let other = feed.client.get(&format!("{}?after=7&log=other", feed.url)).await;
+    assert_eq!(other.status, 410, "{}", other.json);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_who_waits_holds_up_the_end() {
+    let mut server = TestServer::start();
+    let feed = Feed::of(&server);
+    let (client, url) = (feed.client.clone(), format!("{}?after=0&wait=30", feed.url));
+    let waiting = tokio::spawn(async move { client.get(&url).await });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    // The server waits for requests in flight: this one ends at once, with an answer.
+    let stopped = tokio::task::spawn_blocking(move || server.stop()).await.expect("the stop");
+    assert!(stopped.success());
+    let answer = waiting.await.expect("the waiter").expect(200).json;
+    assert_eq!((&answer["events"], &answer["next"]), (&json!([]), &json!(0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_with_a_revoked_token_hears_nothing_more() {
+    let server = TestServer::start();
+    let made =
+        server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--name", "crm", "--json"]);
+    let client = server.client().with_token(made["token"].as_str().expect("a token"));
+    let url = format!("{}/{}/events/v1?after=0&wait=30", server.origin(), server.tenant());
+    let waiting = tokio::spawn(async move { client.get(&url).await });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    server.run_json(&["token", "delete", "--tenant", "test", "crm", "--json"]);
+    assert_eq!(waiting.await.expect("the waiter").status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_so_many_of_a_tenant_wait() {
+    let server = TestServer::start();
+    let feed = std::sync::Arc::new(Feed::of(&server));
+    let (sender, mut answers) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..70 {
+        let (feed, sender) = (std::sync::Arc::clone(&feed), sender.clone());
+        tokio::spawn(async move { sender.send(feed.ask("after=0&wait=30").await) });
+    }
+    for _ in 0..6 {
+        assert_eq!(answers.recv().await.expect("an answer")["events"], json!([]), "there is no turn for it");
+    }
+    server.client().user("anna").await;
+    for _ in 0..64 {
+        assert_eq!(answers.recv().await.expect("an answer")["next"], 1);
+    }
 }
 
 #[tokio::test]
@@ -138,6 +188,10 @@ async fn a_token_reads_the_feed_of_its_tenant_and_nothing_else() {
         ("wait=31", "wait is a whole number from 0 to 30"),
         ("types=user*", "is no type of event"),
         ("since=1", "has no parameter"),
+        ("after=1&after=2", "after is given twice"),
+        ("types=user", "is no type of event"),
+        ("types=user.create", "is no type of event"),
+        ("types=nobody.*", "is no type of event"),
     ] {
         let answer = feed.client.get(&format!("{}?{query}", feed.url)).await;
         assert_eq!(answer.status, 400, "{query}");

@@ -19,6 +19,7 @@ pub struct Events {
     /// Go on with what happens, until it is interrupted
     #[arg(long)]
     pub(in crate::cli) follow: bool,
+    // With --json each event is an object on a line of its own, so that a program can read while it follows.
     #[command(flatten)]
     pub(in crate::cli) common: Common,
 }

@@ -145,6 +145,21 @@ pub(crate) async fn an_id_returns_without_the_members_that_it_had(stage: Stage) 
     assert_eq!(stage.check(false).await, Vec::<String>::new());
 }
 
+/// What is swept away changes nothing that events tell of, and must not keep anybody from reading them.
+pub(crate) async fn events_are_read_while_nothing_but_a_sweep_is_written(stage: Stage) {
+    for number in 1..=3 {
+        stage.put(&user(number)).await;
+    }
+    stage.put(&group(1)).await;
+    let joins = (1..=3).map(|number| join(&group(1), &user(number)));
+    stage.write(&group(1), joins).await.unwrap();
+    stage.write(&group(1), [Write::Delete(group(1))]).await.unwrap();
+    for _ in 0..50 {
+        assert_eq!(stage.store.events(TENANT, 0, 9).await.unwrap().len(), 6);
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+}
+
 pub(crate) async fn members_come_in_pages(stage: Stage) {
     let staff = staff(&stage, 600).await;
     let mut read: Vec<Reference> = Vec::new();

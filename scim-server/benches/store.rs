@@ -116,6 +116,7 @@ fn event(target: &ResourceKey) -> Event {
         attributes: vec!["userName".into()],
         active: None,
         request: "request".into(),
+        restored: false,
     }
 }
 

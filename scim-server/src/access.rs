@@ -179,6 +179,11 @@ impl Access {
         self.snapshot.load().homes.get(&home).cloned()
     }
 
+    /// All tenants.
+    pub fn tenants(&self) -> Vec<Arc<Tenant>> {
+        self.snapshot.load().tenants.values().cloned().collect()
+    }
+
     /// Whether an import that brings a tenant is not at its end.
     pub fn awaits_import(&self) -> bool {
         self.snapshot.load().tenants.values().any(|tenant| tenant.importing)

@@ -7,13 +7,14 @@
 pub mod archive;
 pub mod client;
 pub mod data_dir;
+mod deleted;
 mod events;
 pub mod import;
 pub mod indexing;
 pub mod line;
 pub mod listen;
 pub(crate) mod private;
-mod provision;
+pub(crate) mod provision;
 pub mod resources;
 pub mod schemas;
 pub mod tenants;
@@ -75,6 +76,15 @@ pub enum AdminRequest {
         /// Also while an identity provider provisions the tenant.
         force: bool,
     },
+    /// Lists the deleted users or groups that can be restored.
+    Deleted {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Only what this request deleted.
+        request: Option<String>,
+    },
     /// Lists what was changed in a tenant.
     Events {
         /// In which.
@@ -109,6 +119,33 @@ pub enum AdminRequest {
         filter: Option<String>,
         /// At most so many.
         limit: Option<usize>,
+    },
+    /// Removes for good what is kept of a deleted user or group.
+    Purge {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Its id.
+        id: String,
+    },
+    /// Restores a deleted user or group.
+    Restore {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Its id.
+        id: String,
+    },
+    /// Restores all users or groups that one request deleted.
+    RestoreAll {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// The request.
+        request: String,
     },
     /// Adds a schema to those of a tenant.
     SchemaAdd {
@@ -227,10 +264,14 @@ impl AdminRequest {
             Self::Check { .. } => "check",
             Self::Create { .. } => "create",
             Self::Delete { .. } => "delete",
+            Self::Deleted { .. } => "deleted",
             Self::Events { .. } => "events",
             Self::Export { .. } => "export",
             Self::Import { .. } => "import",
             Self::List { .. } => "list",
+            Self::Purge { .. } => "purge",
+            Self::Restore { .. } => "restore",
+            Self::RestoreAll { .. } => "restore-all",
             Self::SchemaAdd { .. } => "schema-add",
             Self::SchemaList { .. } => "schema-list",
             Self::SchemaRemove { .. } => "schema-remove",
@@ -318,6 +359,18 @@ pub async fn execute(
         AdminRequest::List { tenant, resource_type, filter, limit } => {
             resources::list(context, &tenant, &resource_type, filter.as_deref(), limit, output).await
         }
+        AdminRequest::Deleted { tenant, resource_type, request } => {
+            deleted::list(context, &tenant, &resource_type, request.as_deref(), output).await
+        }
+        AdminRequest::Purge { tenant, resource_type, id } => {
+            deleted::purge(context, &tenant, &resource_type, &id, output).await
+        }
+        AdminRequest::Restore { tenant, resource_type, id } => {
+            deleted::restore(context, &tenant, &resource_type, &id, output).await
+        }
+        AdminRequest::RestoreAll { tenant, resource_type, request } => {
+            deleted::restore_all(context, &tenant, &resource_type, &request, output).await
+        }
         AdminRequest::SchemaAdd { tenant, definition, replace } => {
             schemas::add(context, &tenant, definition, replace, output).await
         }
@@ -362,6 +415,9 @@ impl AdminContext {
         Arc::new(move |key, record| {
             if key.tenant == TenantId::SYSTEM {
                 return system_records::entries(key, record);
+            }
+            if crate::deleted::is_kept(&key.resource_type) {
+                return crate::deleted::entries(key, record);
             }
             let unknown = || StoreError::Corrupt(format!("there is no tenant {}", key.tenant));
             let tenant = access.tenant_at(key.tenant).ok_or_else(unknown)?;

@@ -7,7 +7,6 @@
 mod database;
 pub mod layers;
 pub mod setting;
-pub mod units;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -23,6 +22,7 @@ pub use setting::{SETTINGS, Setting};
 use crate::{
     audit::{Destination, Rotation},
     log::Format,
+    units,
 };
 
 /// Why the settings cannot be used. Each names the place where the wrong one stands.

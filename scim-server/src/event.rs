@@ -18,6 +18,8 @@ pub enum Action {
     Modify,
     /// DELETE
     Delete,
+    /// What was kept of a deleted resource went for good.
+    Purge,
     /// A token was issued, a tenant disabled …: administration.
     Administer,
     /// A token nears its end (a reminder for people).
@@ -52,6 +54,9 @@ pub struct Event {
     pub active: Option<bool>,
     /// The request that did it.
     pub request: String,
+    /// Whether a creation brought back what was deleted, under its old id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restored: bool,
 }
 
 impl Event {
@@ -78,6 +83,7 @@ impl Event {
             attributes: attributes.iter().map(|&name| name.to_owned()).collect(),
             active: None,
             request: String::new(),
+            restored: false,
         }
     }
 }

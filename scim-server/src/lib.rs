@@ -13,6 +13,7 @@ mod cli;
 mod clock;
 mod config;
 mod cursor;
+mod deleted;
 mod directory;
 mod event;
 mod http;
@@ -31,6 +32,7 @@ mod system_records;
 mod tenant;
 mod token;
 mod turns;
+mod units;
 
 pub use cli::main;
 

@@ -21,6 +21,7 @@ pub mod pace;
 pub mod password;
 pub mod query;
 pub mod replace;
+pub mod restore;
 pub mod retrieve;
 mod scan;
 mod size;
@@ -144,6 +145,7 @@ impl Context {
             attributes,
             active: None,
             request: self.request.map(|id| id.to_string()).unwrap_or_default(),
+            restored: false,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod record;
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use scim_protocol::{
@@ -25,6 +26,7 @@ use crate::{
     profile::{self, Profile},
     render::View,
     store::{TenantId, TypeName},
+    units,
 };
 
 /// An attribute that is indexed.
@@ -68,6 +70,10 @@ pub struct Settings {
     pub schemas: Vec<serde_json::Value>,
     /// Further attributes to index, by resource type: `{"User": ["title"]}`.
     pub indexes: HashMap<String, Vec<String>>,
+    /// How long a deleted resource can be restored: a text such as `30d`; `0` keeps nothing.
+    pub restore_window: Window,
+    /// What a POST must have in common with a deleted resource to bring that back under its old id.
+    pub restore_by: RestoreBy,
 }
 
 impl Settings {
@@ -101,6 +107,63 @@ impl Settings {
             Profile::IdentityCenter => IDENTITY_CENTER_TOKENS as usize,
         }
     }
+}
+
+/// How long something is kept, as people write it: `30d`, `12h`, `0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Window(Duration);
+
+/// How long a deleted resource can be restored unless something else is set.
+const RESTORE_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+impl Default for Window {
+    fn default() -> Self {
+        Self(RESTORE_WINDOW)
+    }
+}
+
+impl Window {
+    /// The instant after which something must have happened to be still kept; `None` when nothing is.
+    pub fn begin(self, now: Timestamp) -> Option<Timestamp> {
+        let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
+        (millis > 0).then(|| Timestamp::from_millis(now.as_millis().saturating_sub(millis)))
+    }
+
+    /// Until when something is kept that happened then.
+    pub fn end(self, at: Timestamp) -> Timestamp {
+        let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(at.as_millis().saturating_add(millis))
+    }
+}
+
+impl TryFrom<String> for Window {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        units::duration(&text).map(Self)
+    }
+}
+
+impl From<Window> for String {
+    fn from(Window(time): Window) -> Self {
+        units::display(time)
+    }
+}
+
+/// By which attribute a POST brings back what was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum RestoreBy {
+    /// Each POST makes a new resource.
+    #[serde(rename = "none")]
+    None,
+    /// The `externalId`: it is the provider's own name of the person.
+    #[default]
+    #[serde(rename = "externalId")]
+    ExternalId,
+    /// The `externalId`, or the `userName` where the deleted one had none.
+    #[serde(rename = "userName")]
+    UserName,
 }
 
 /// How many tokens of a tenant may live at once unless something else is set.

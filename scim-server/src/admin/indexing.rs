@@ -141,6 +141,7 @@ mod tests {
             attributes: Vec::new(),
             active: None,
             request: String::new(),
+            restored: false,
         }
     }
 

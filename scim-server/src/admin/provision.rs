@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use crate::{
     caller::Caller,
-    operation::{Answer, Asked, Content, Context, Operations, Preconditions, pace::Pace},
-    tenant::record::base_path,
+    operation::{Answer, Asked, Content, Context, Operations, Preconditions, pace::Pace, restore::Kept},
+    store::ResourceId,
+    tenant::{Tenant, record::base_path},
 };
 
 /// Resources on a page of a list.
@@ -95,6 +96,49 @@ pub(super) async fn delete(
 ) -> Result<(), Error> {
     let rt = resource_type_of(caller, resource_type)?;
     operations.delete(&context(operations, caller), &rt, id, &Preconditions::default()).await.map(drop)
+}
+
+/// Some of the deleted resources that are kept, behind `after`.
+pub(super) async fn deleted(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    after: Option<ResourceId>,
+) -> Result<Vec<Kept>, Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    operations.deleted(&context(operations, caller), &rt, after).await
+}
+
+/// Brings back a deleted resource, and shows it.
+pub(super) async fn restore(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+) -> Result<Value, Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    document(operations.restore(&context(operations, caller), &rt, id).await?).await
+}
+
+/// Removes for good what is kept of a deleted resource.
+pub(super) async fn purge(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+) -> Result<(), Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    operations.purge(&context(operations, caller), &rt, id).await
+}
+
+/// Removes for good what a tenant deleted before its `restore_window`; gives how many.
+pub(crate) async fn purge_old(operations: &Operations, tenant: Arc<Tenant>) -> Result<u64, Error> {
+    let caller = Caller::administrator(tenant);
+    let mut purged = 0;
+    for rt in caller.tenant().registry.resource_types() {
+        purged += operations.purge_old(&context(operations, &caller), rt).await?;
+    }
+    Ok(purged)
 }
 
 /// No request came over HTTP: locations are paths.

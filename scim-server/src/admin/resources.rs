@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{AdminContext, AdminError, Line, Output, provision};
 use crate::{caller::Caller, profile::Profile, store::ResourceId};
 
-async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, AdminError> {
+/// The caller that an administrator is in a tenant.
+pub(super) async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, AdminError> {
     let record = context.directory().find(tenant).await?;
     let built = context.access.tenant_of(record.id).ok_or_else(|| {
         AdminError::Refused(format!("tenant {:?} is being deleted; finish with `tenant delete`", record.name))

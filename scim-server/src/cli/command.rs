@@ -17,7 +17,7 @@ use super::{
     reference::Page,
     settings::{AllSettings, StoreSettings},
 };
-use crate::{config::units, token::ledger::LIFETIME};
+use crate::{token::ledger::LIFETIME, units};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -320,6 +320,49 @@ pub struct WhichArguments {
     pub(super) common: Common,
 }
 
+/// Which deleted users or groups.
+#[derive(Debug, Args)]
+pub struct DeletedArguments {
+    /// The tenant's name or id
+    #[arg(long)]
+    pub(super) tenant: String,
+    /// Only what this request deleted: its id, as in the audit log, the events and X-Request-Id
+    #[arg(long, value_name = "REQUEST")]
+    pub(super) request: Option<String>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What to restore.
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = false, args = ["id", "request"])]
+pub struct RestoreArguments {
+    /// The tenant's name or id
+    #[arg(long)]
+    pub(super) tenant: String,
+    /// The id, as `deleted` lists it
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
+    /// All that this request deleted: its id, as in the audit log, the events and X-Request-Id
+    #[arg(long, value_name = "REQUEST")]
+    pub(super) request: Option<String>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What to purge.
+#[derive(Debug, Args)]
+pub struct PurgeArguments {
+    /// The tenant's name or id
+    #[arg(long)]
+    pub(super) tenant: String,
+    /// The id, as `deleted` lists it
+    #[arg(value_name = "ID")]
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
 /// Where a user or group is made.
 #[derive(Debug, Args)]
 pub struct MakeArguments {
@@ -371,6 +414,12 @@ pub enum UserCommand {
         #[arg(long)]
         force: bool,
     },
+    /// List the deleted users that can be restored
+    Deleted(DeletedArguments),
+    /// Restore a deleted user under its old id, with its groups
+    Restore(RestoreArguments),
+    /// Remove a deleted user for good, before the tenant's restore_window is over
+    Purge(PurgeArguments),
 }
 
 /// `group …`
@@ -399,6 +448,12 @@ pub enum GroupCommand {
         #[arg(long)]
         force: bool,
     },
+    /// List the deleted groups that can be restored
+    Deleted(DeletedArguments),
+    /// Restore a deleted group under its old id, with its groups and members
+    Restore(RestoreArguments),
+    /// Remove a deleted group for good, before the tenant's restore_window is over
+    Purge(PurgeArguments),
 }
 
 /// [`LIFETIME`], as it is typed.

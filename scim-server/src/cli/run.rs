@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure,
     command::{
-        Command, Common, Events, GroupCommand, Init, ListArguments, MakeArguments, ProfileName, SchemaCommand,
-        TenantCommand, TenantName, TenantSettings, TokenCommand, UserCommand, WhichArguments,
+        Command, Common, DeletedArguments, Events, GroupCommand, Init, ListArguments, MakeArguments, ProfileName,
+        PurgeArguments, RestoreArguments, SchemaCommand, TenantCommand, TenantName, TenantSettings, TokenCommand,
+        UserCommand, WhichArguments,
     },
     engine,
     files::{self, OutputFile},
@@ -172,6 +173,9 @@ impl UserCommand {
             Self::List(list) => list.run("User", Show::Users).await,
             Self::Show(which) => which.show("User").await,
             Self::Delete { which, force } => which.delete("User", force).await,
+            Self::Deleted(deleted) => deleted.run("User").await,
+            Self::Restore(restore) => restore.run("User").await,
+            Self::Purge(purge) => purge.run("User").await,
             Self::Create { user_name, given_name, family_name, display_name, email, make } => {
                 let mut user = make.document()?;
                 set(&mut user, "userName", user_name);
@@ -198,6 +202,9 @@ impl GroupCommand {
             Self::List(list) => list.run("Group", Show::Groups).await,
             Self::Show(which) => which.show("Group").await,
             Self::Delete { which, force } => which.delete("Group", force).await,
+            Self::Deleted(deleted) => deleted.run("Group").await,
+            Self::Restore(restore) => restore.run("Group").await,
+            Self::Purge(purge) => purge.run("Group").await,
             Self::Create { display_name, members, make } => {
                 let mut group = make.document()?;
                 set(&mut group, "displayName", display_name);
@@ -225,6 +232,34 @@ impl WhichArguments {
         let Self { tenant, name, common } = self;
         let request = AdminRequest::Delete { tenant, resource_type: resource_type.to_owned(), name, force };
         common.run(request, Show::Deleted).await
+    }
+}
+
+impl DeletedArguments {
+    async fn run(self, resource_type: &str) -> Result<(), Failure> {
+        let Self { tenant, request, common } = self;
+        let resource_type = resource_type.to_owned();
+        common.run(AdminRequest::Deleted { tenant, resource_type, request }, Show::Kept).await
+    }
+}
+
+impl RestoreArguments {
+    async fn run(self, resource_type: &str) -> Result<(), Failure> {
+        let Self { tenant, id, request, common } = self;
+        let resource_type = resource_type.to_owned();
+        if let Some(request) = request {
+            return common.run(AdminRequest::RestoreAll { tenant, resource_type, request }, Show::Restored).await;
+        }
+        let id = id.unwrap_or_default();
+        common.run(AdminRequest::Restore { tenant, resource_type, id }, Show::Document).await
+    }
+}
+
+impl PurgeArguments {
+    async fn run(self, resource_type: &str) -> Result<(), Failure> {
+        let Self { tenant, id, common } = self;
+        let resource_type = resource_type.to_owned();
+        common.run(AdminRequest::Purge { tenant, resource_type, id }, Show::Deleted).await
     }
 }
 

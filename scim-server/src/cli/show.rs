@@ -1,9 +1,12 @@
 //! How rows are shown: as tables and lines for people, as JSON for programs.
 
+mod columns;
+
 use std::io::{self, Write as _};
 
 use serde_json::Value;
 
+use self::columns::Columns;
 use super::Failure;
 
 /// How a command's rows are shown.
@@ -28,6 +31,10 @@ pub(super) enum Show {
     Imported,
     /// A token that was just issued, or a tenant with one.
     Issued,
+    /// A list of what was deleted and is kept.
+    Kept,
+    /// A list of what was restored, and what was not.
+    Restored,
     /// A schema that was added.
     Schema,
     /// A list of schemas.
@@ -42,87 +49,19 @@ pub(super) enum Show {
     Users,
 }
 
-/// The columns of a list or the lines about one thing: a heading, and where in the row it is.
-type Columns = &'static [(&'static str, &'static str)];
-
 impl Show {
     fn is_list(self) -> bool {
         matches!(
             self,
-            Self::Findings { .. } | Self::Groups | Self::Schemas | Self::Tenants | Self::Tokens | Self::Users
+            Self::Findings { .. }
+                | Self::Groups
+                | Self::Kept
+                | Self::Restored
+                | Self::Schemas
+                | Self::Tenants
+                | Self::Tokens
+                | Self::Users
         )
-    }
-
-    fn columns(self) -> Columns {
-        match self {
-            Self::Groups => &[("ID", "/id"), ("DISPLAY NAME", "/displayName"), ("EXTERNAL ID", "/externalId")],
-            Self::Issued => &[
-                ("Tenant", "/tenant"),
-                ("Tenant id", "/tenant_id"),
-                ("Path", "/path"),
-                ("Endpoint", "/endpoint"),
-                ("Token id", "/token_id"),
-                ("Name", "/name"),
-                ("Token", "/token"),
-                ("Scopes", "/scopes"),
-                ("Expires", "/expires"),
-                ("Old token", "/previous/token_id"),
-                ("It expires", "/previous/expires"),
-            ],
-            Self::Schema => &[
-                ("Schema", "/schema"),
-                ("Name", "/name"),
-                ("Tenant", "/tenant"),
-                ("Resource type", "/resource_type"),
-                ("Extension", "/extension"),
-                ("Used by", "/used_by"),
-            ],
-            Self::Schemas => &[
-                ("SCHEMA", "/schema"),
-                ("NAME", "/name"),
-                ("RESOURCE TYPE", "/resource_type"),
-                ("EXTENSION", "/extension"),
-                ("USED BY", "/used_by"),
-            ],
-            Self::Tenant => &[
-                ("Tenant", "/tenant"),
-                ("Tenant id", "/tenant_id"),
-                ("Path", "/path"),
-                ("Endpoint", "/endpoint"),
-                ("Profile", "/profile"),
-                ("Disabled", "/disabled"),
-                ("Created", "/created"),
-                ("Users", "/users"),
-                ("Groups", "/groups"),
-                ("Live tokens", "/tokens"),
-                ("Settings", "/settings"),
-            ],
-            Self::Tenants => &[
-                ("TENANT", "/tenant"),
-                ("ID", "/tenant_id"),
-                ("PROFILE", "/profile"),
-                ("DISABLED", "/disabled"),
-                ("USERS", "/users"),
-                ("GROUPS", "/groups"),
-                ("TOKENS", "/tokens"),
-            ],
-            Self::Tokens => &[
-                ("TENANT", "/tenant"),
-                ("TOKEN ID", "/token_id"),
-                ("NAME", "/name"),
-                ("STATUS", "/status"),
-                ("SCOPES", "/scopes"),
-                ("CREATED", "/created"),
-                ("EXPIRES", "/expires"),
-                ("LAST USED", "/last_used"),
-            ],
-            Self::Users => {
-                &[("ID", "/id"), ("USER NAME", "/userName"), ("DISPLAY NAME", "/displayName"), ("ACTIVE", "/active")]
-            }
-            Self::Deleted | Self::Document | Self::Endpoint | Self::Events | Self::Findings { .. } | Self::Imported => {
-                &[]
-            }
-        }
     }
 }
 
@@ -131,7 +70,7 @@ pub(super) struct Printer {
     show: Show,
     json: bool,
     rows: usize,
-    /// Findings that were not repaired.
+    /// Findings that were not repaired, and resources that were not restored.
     left: usize,
     /// How many there are beyond those that were asked for.
     more: u64,
@@ -159,7 +98,8 @@ impl Printer {
             return Ok(());
         }
         self.rows += 1;
-        self.left += usize::from(row.get("repaired") == Some(&Value::Bool(false)));
+        let not = |name: &str| usize::from(row.get(name) == Some(&Value::Bool(false)));
+        self.left += not("repaired") + not("restored");
         if self.json {
             if self.show == Show::Events {
                 return write(&format!("{text}\n"));
@@ -180,7 +120,7 @@ impl Printer {
             Show::Imported => write(&imported(&row)),
             Show::Issued => write(&format!("{}\n{ONCE}\n", lines(&row, self.show.columns()))),
             Show::Schema | Show::Tenant => write(&lines(&row, self.show.columns())),
-            Show::Groups | Show::Schemas | Show::Tenants | Show::Tokens | Show::Users => {
+            Show::Groups | Show::Kept | Show::Restored | Show::Schemas | Show::Tenants | Show::Tokens | Show::Users => {
                 self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
                 Ok(())
             }
@@ -210,6 +150,7 @@ impl Printer {
         }
         match (self.show, self.left) {
             (Show::Findings { .. }, 1..) => Err(Failure::said(format!("{} fault(s) are left in the store", self.left))),
+            (Show::Restored, 1..) => Err(Failure::said(format!("{} of {} were not restored", self.left, self.rows))),
             _ => Ok(()),
         }
     }
@@ -225,6 +166,7 @@ fn deleted(row: &Value) -> String {
     match (row.get("token_id"), row.get("resources")) {
         (Some(_), _) => format!("Token {} of tenant {} is revoked.\n", text("token_id"), text("tenant")),
         (_, Some(_)) => format!("Tenant {} is deleted, with {} resources.\n", text("tenant"), text("resources")),
+        _ if row.get("purged").is_some() => format!("{} is gone for good.\n", text("id")),
         _ => format!("{} is deleted.\n", text("id")),
     }
 }

@@ -82,8 +82,9 @@ impl Operations {
     ) -> Result<Answer, Error> {
         let mut answer = Answer::about(context, outcome, key, record.header.version);
         // A new resource is in no group: nobody knows its id, but for a bulk request that gave it to a group
-        // before, and its answer shows no resource.
-        let groups = if outcome == Outcome::Created { Vec::new() } else { self.groups(key, view).await? };
+        // before, and its answer shows no resource. One that was brought back has a later version.
+        let is_new = outcome == Outcome::Created && record.header.version == 1;
+        let groups = if is_new { Vec::new() } else { self.groups(key, view).await? };
         answer.content = if view.members(&record) > STREAM_MEMBERS {
             let (mut out, pieces) = Out::stream();
             let (view, id, store, context) = (view.clone(), key.id, self.store.clone(), context.clone());

@@ -1,20 +1,24 @@
 //! POST (RFC 7644 §3.3).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use scim_protocol::{Error, Resource, dialect, message::Query, projection::specified, schema::ResourceType};
 use serde_json::Value;
 
-use super::{Answer, Context, Operations, Outcome, stored_form::StoredForm, view_of_write};
+use super::{ATTEMPTS, Answer, Context, Operations, Outcome, stored_form::StoredForm, view_of_write};
 use crate::{
-    event::Action,
+    event::{Action, Event},
     membership::{self, MEMBERS},
     profile,
-    store::{Commit, Edge, Expect, Record, ResourceId, StoreError, TypeName, Write},
+    store::{Commit, Edge, Expect, Record, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
+/// How long it waits for the edges of a group to be swept, before it tries again to bring that group back.
+const MEANWHILE: Duration = Duration::from_millis(50);
+
 impl Operations {
-    /// Makes a resource with a fresh id from the body of a POST.
+    /// Makes a resource with a fresh id from the body of a POST; or brings back a deleted one with the same
+    /// `externalId` under its old id, with what the body says of it and the groups that it was in.
     pub async fn create(
         &self,
         context: &Context,
@@ -35,7 +39,7 @@ impl Operations {
             Ok((resource, view))
         };
         let (mut resource, view) = context.pace.whole(prepare).await??;
-        let attributes = resource.document().keys().cloned().collect();
+        let attributes: Vec<_> = resource.document().keys().cloned().collect();
         // They are no values of the document, and have a bound of their own.
         let members = resource.take(MEMBERS);
         self.limits.check_values(resource.document(), None)?;
@@ -44,21 +48,38 @@ impl Operations {
         let members = self.members_in(context, members).await?;
         self.passwords.seal(&mut resource, None).await?;
 
-        let key = context.key(rt, id);
-        let specs = tenant.index_specs(&rt.name);
-        let form = context.pace.whole(|| StoredForm::new(&key, &resource, rt, specs)).await??;
-        self.limits.check_entries(&form, 0)?;
-        let mut commit = Commit::new(key.clone(), context.event(Action::Create, &key, attributes));
-        commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name, quota)));
-        commit.writes.push(Write::Put(key.clone(), form.body.clone()));
-        commit.writes.extend(form.entries.into_iter().map(Write::Index));
-        commit.writes.extend(members.into_iter().map(|member| Write::Join(Edge { group: key.clone(), member })));
+        for _ in 0..ATTEMPTS {
+            let kept = self.kept_like(context, rt, resource.document()).await?;
+            let key = kept.as_ref().map_or_else(|| context.key(rt, id), |kept| kept.key.clone());
+            let specs = tenant.index_specs(&rt.name);
+            let form = context.pace.whole(|| StoredForm::new(&key, &resource, rt, specs)).await??;
+            self.limits.check_entries(&form, 0)?;
+            let event = context.event(Action::Create, &key, attributes.clone());
+            let mut commit = Commit::new(key.clone(), Event { restored: kept.is_some(), ..event });
+            commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name.clone(), quota)));
+            if let Some(kept) = &kept {
+                let groups = self.groups_still_there(kept).await?;
+                kept.returns(&mut commit, form.body.clone(), form.entries, groups)?;
+            } else {
+                commit.writes.push(Write::Put(key.clone(), form.body.clone()));
+                commit.writes.extend(form.entries.into_iter().map(Write::Index));
+            }
+            let join = |member: &ResourceKey| Write::Join(Edge { group: key.clone(), member: member.clone() });
+            commit.writes.extend(members.iter().map(join));
 
-        context.pace.check()?;
-        context.pace.rest();
-        let committed = self.store.commit(commit).await.map_err(|error| super::members::or_missing(error, &key))?;
-        let header = committed.header.ok_or_else(|| Error::internal("a new resource has no header"))?;
-        self.show(context, Outcome::Created, &key, Record { header, body: form.body }, &view).await
+            context.pace.check()?;
+            context.pace.rest();
+            let committed = match self.store.commit(commit).await {
+                Err(error) if kept.as_ref().is_some_and(|kept| kept.is_in_the_way(&error)) => {
+                    tokio::time::sleep(MEANWHILE).await;
+                    continue;
+                }
+                committed => committed.map_err(|error| super::members::or_missing(error, &key))?,
+            };
+            let header = committed.header.ok_or_else(|| Error::internal("a new resource has no header"))?;
+            return self.show(context, Outcome::Created, &key, Record { header, body: form.body }, &view).await;
+        }
+        Err(StoreError::Conflict(context.key(rt, id)).into())
     }
 
     /// Refuses one more resource than the quota, before any work is done for it. It is the commit that

@@ -1,19 +1,24 @@
 //! DELETE (RFC 7644 §3.6).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use scim_protocol::{Error, schema::ResourceType};
 
 use super::{ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, Preconditions, changed};
 use crate::{
+    deleted::{self, Deleted, GroupOf, MEMBERS_IN_A_PART, Part},
     event::Action,
     index,
     render::stored_document,
-    store::{Commit, Expect, StoreError, Write},
+    store::{Commit, Expect, Record, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
+/// How many members are read at a time.
+const MEMBERS_PAGE: usize = 1000;
+
 impl Operations {
-    /// Removes a resource: its document, its index entries, and its place in every group.
+    /// Removes a resource: its document, its index entries, and its place in every group. Unless the tenant's
+    /// `restore_window` is 0, the same commit keeps it aside.
     pub async fn delete(
         &self,
         context: &Context,
@@ -21,13 +26,18 @@ impl Operations {
         id: &str,
         condition: &Preconditions,
     ) -> Result<Answer, Error> {
-        let specs = context.caller.tenant().index_specs(&rt.name);
+        let tenant = context.caller.tenant();
+        let keeps = tenant.settings.restore_window.begin(self.clock.now()).is_some();
         for _ in 0..ATTEMPTS {
             let (key, record) = self.find(context, rt, id).await?;
             condition.require(record.header.version)?;
-            let entries = index::entries(&key, &stored_document(&record)?, specs);
             let mut commit = Commit::new(key.clone(), context.event(Action::Delete, &key, Vec::new()));
             commit.expect.push(Expect::Version(key.clone(), record.header.version));
+            // Before the resource goes: its id, which both have, is then not yet that of a group to be swept.
+            if keeps {
+                commit.writes.extend(self.keep(context, &key, &record).await?);
+            }
+            let entries = index::entries(&key, &stored_document(&record)?, tenant.index_specs(&rt.name));
             commit.writes.extend(entries.into_iter().map(Write::Unindex));
             commit.writes.push(Write::Delete(key));
             match self.store.commit(commit).await {
@@ -38,5 +48,46 @@ impl Operations {
             }
         }
         Err(StoreError::Conflict(self.find(context, rt, id).await?.0).into())
+    }
+
+    /// The writes that keep aside what is about to be deleted: the document, its groups and its members.
+    async fn keep(&self, context: &Context, key: &ResourceKey, record: &Record) -> Result<Vec<Write>, Error> {
+        let groups = self.store.groups_of(key.tenant, &[key.id]).await?.pop().unwrap_or_default();
+        let groups = groups.into_iter().map(|group| GroupOf { resource_type: group.resource_type, id: group.id });
+        let request = context.request.map(|id| id.to_string()).unwrap_or_default();
+        let mut deleted = Deleted::of(record, context.caller.actor(), request, groups.collect())?;
+        let mut writes = Vec::new();
+        if record.header.members > 0 {
+            for part in self.members_in_parts(context, key).await? {
+                let id = self.fresh_id();
+                deleted.parts.push(id);
+                writes.push(Write::Put(deleted::part_key(key.tenant, id), part.body()?));
+            }
+        }
+        let (kept, body) = (deleted::key(key), deleted.body()?);
+        let entries = deleted::entries(&kept, &Record { body: body.clone(), ..Record::default() })?;
+        writes.push(Write::Put(kept, body));
+        writes.extend(entries.into_iter().map(Write::Index));
+        Ok(writes)
+    }
+
+    async fn members_in_parts(&self, context: &Context, group: &ResourceKey) -> Result<Vec<Part>, Error> {
+        let mut by_type: BTreeMap<TypeName, Vec<ResourceId>> = BTreeMap::new();
+        let mut after = None;
+        loop {
+            context.pace.step(1).await?;
+            let page = self.store.members(group, after, MEMBERS_PAGE, false).await?;
+            for member in page.iter() {
+                by_type.entry(member.resource_type.clone()).or_default().push(member.id);
+            }
+            match page.last() {
+                Some(last) if !page.done => after = Some(last.id),
+                _ => break,
+            }
+        }
+        let parts = by_type.iter().flat_map(|(resource_type, members)| {
+            members.chunks(MEMBERS_IN_A_PART).map(|members| Part::new(resource_type.clone(), members))
+        });
+        Ok(parts.collect())
     }
 }

@@ -141,7 +141,7 @@ fn no_type(text: &str) -> Error {
 }
 
 /// What can have happened to a resource.
-const WHAT: [&str; 6] = ["created", "updated", "deactivated", "reactivated", "membership.changed", "deleted"];
+const WHAT: [&str; 7] = ["created", "updated", "deactivated", "reactivated", "membership.changed", "deleted", "purged"];
 
 /// How the types of events about SCIM resources begin.
 const PREFIX: &str = "scim.";
@@ -151,6 +151,7 @@ pub fn type_of(event: &Event) -> String {
     let what = match (event.action, event.active) {
         (Action::Create, _) => "created",
         (Action::Delete, _) => "deleted",
+        (Action::Purge, _) => "purged",
         (Action::Replace | Action::Modify, Some(false)) => "deactivated",
         (Action::Replace | Action::Modify, Some(true)) => "reactivated",
         (Action::Replace | Action::Modify, None) if event.attributes == [MEMBERS] => "membership.changed",
@@ -177,6 +178,9 @@ pub struct Shown<'a> {
     /// The attributes that changed, by name.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     attributes: &'a [String],
+    /// Whether it brought back what was deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    restored: bool,
 }
 
 /// The resource that an event is about.
@@ -201,6 +205,7 @@ impl<'a> From<&'a Event> for Shown<'a> {
             request: &event.request,
             resource: Subject { resource_type: &event.resource_type, id: event.target.to_string(), version },
             attributes: &event.attributes,
+            restored: event.restored,
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    admin::indexing,
+    admin::{indexing, provision},
     clock::Clock,
     http::{
         Service,
@@ -115,7 +115,7 @@ pub async fn upkeep(service: Arc<Service>, event_retention: Option<Duration>, mu
 }
 
 /// Finishes what a process before this one began, the removal of tenants and the filling of indexes;
-/// then, and each hour, reminds of tokens that end soon, and forgets old events.
+/// then, and each hour, reminds of tokens that end soon, forgets old events, and purges what was deleted long ago.
 async fn work(service: &Service, event_retention: Option<Duration>) {
     finish(service).await;
     loop {
@@ -126,7 +126,25 @@ async fn work(service: &Service, event_retention: Option<Duration>) {
             let before = Timestamp::from_millis(now.as_millis().saturating_sub(age));
             tell("forgetting old events", service.operations.store.forget_events(before).await.map(drop));
         }
+        purge(service).await;
         tokio::time::sleep(HOUR).await;
+    }
+}
+
+/// Removes for good what each tenant deleted before its `restore_window`.
+async fn purge(service: &Service) {
+    for tenant in service.access.tenants() {
+        let name = tenant.name.clone();
+        match provision::purge_old(&service.operations, tenant).await {
+            Ok(0) => {}
+            Ok(purged) => {
+                tracing::info!(tenant = name, purged, "purged deleted resources whose restore_window is over");
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, tenant = name, "purging deleted resources failed; trying again");
+            }
+        }
     }
 }
 

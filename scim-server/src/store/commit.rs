@@ -33,6 +33,10 @@ pub enum Write {
     Leave(Edge),
     /// The resource is made, or its body replaced.
     Put(ResourceKey, Body),
+    /// A resource that was deleted returns under its id: made as by `Put`, but its versions go on behind that
+    /// header's, and it keeps the instant at which it was created. `Conflict` when it is there, or when the edges
+    /// of the group that it was are not swept yet.
+    Return(ResourceKey, Body, Header),
     /// An index entry goes.
     Unindex(IndexEntry),
 }

@@ -35,6 +35,7 @@ macro_rules! contract {
 
         $crate::store::contract::contract! { @each $place;
             commits::versions_count_from_one,
+            commits::what_returns_goes_on_where_it_ended,
             commits::time_never_goes_back,
             commits::expectations_are_checked,
             commits::what_is_refused_leaves_no_trace,
@@ -274,5 +275,6 @@ pub(crate) fn event(target: &ResourceKey) -> Event {
         attributes: vec!["userName".into()],
         active: None,
         request: "1".into(),
+        restored: false,
     }
 }

@@ -78,6 +78,8 @@ pub(super) struct Changed {
     pub header: Option<Header>,
     pub body: Option<Body>,
     pub entries: Entries,
+    /// How it stood when it was deleted, if it returns.
+    last: Option<Header>,
     /// Whether it gets a new version.
     newer: bool,
     /// Whether it changes and keeps its version.

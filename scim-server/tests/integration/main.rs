@@ -30,7 +30,7 @@ mod http;
 mod identity_center;
 mod install;
 mod lease;
-
+mod lifecycle;
 mod limits;
 mod matching;
 mod migrations;

@@ -19,6 +19,20 @@ pub(crate) async fn versions_count_from_one(stage: Stage) {
     assert_eq!(stage.store.get(&key("Group", 1)).await.unwrap(), None);
 }
 
+pub(crate) async fn what_returns_goes_on_where_it_ended(stage: Stage) {
+    stage.put(&user(1)).await;
+    let last = stage.put(&user(1)).await;
+    stage.write(&user(1), [Write::Delete(user(1))]).await.unwrap();
+    stage.clock.advance(5);
+    let back = [Write::Return(user(1), body("Anna", ""), last)];
+    let header = stage.write(&user(1), back.clone()).await.unwrap().header.unwrap();
+    assert_eq!((header.version, header.created), (3, START));
+    assert!(header.last_modified > last.last_modified);
+    // It is there: nobody returns twice.
+    let twice = stage.store.commit(commit(&user(1), back)).await;
+    assert!(matches!(twice, Err(StoreError::Conflict(key)) if key == user(1)));
+}
+
 pub(crate) async fn time_never_goes_back(stage: Stage) {
     stage.clock.advance(1000);
     let first = stage.put(&user(1)).await;

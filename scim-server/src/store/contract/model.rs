@@ -43,9 +43,17 @@ impl Model {
         for expect in &commit.expect {
             after.expect(expect)?;
         }
-        let mut newer = BTreeSet::new();
+        let (mut newer, mut returned) = (BTreeSet::new(), BTreeMap::new());
         for write in &commit.writes {
-            after.write(write, &mut newer)?;
+            if let Write::Return(key, body, last) = write {
+                if after.resources.contains_key(key) {
+                    return Err(StoreError::Conflict(key.clone()));
+                }
+                after.write(&Write::Put(key.clone(), body.clone()), &mut newer)?;
+                returned.insert(key.clone(), *last);
+            } else {
+                after.write(write, &mut newer)?;
+            }
         }
         if let Some(((place, id), _)) = after.entries.iter().find(|((place, id), _)| {
             let owner = ResourceKey { tenant: TENANT, resource_type: place.resource_type.clone(), id: *id };
@@ -58,6 +66,7 @@ impl Model {
         for key in newer {
             if let Some(record) = after.resources.get_mut(&key) {
                 let before = self.resources.get(&key).map(|before| before.header);
+                let before = before.or_else(|| returned.get(&key).copied());
                 record.header = Header {
                     version: before.map_or(0, |before| before.version) + 1,
                     created: before.map_or(now, |before| before.created),
@@ -107,6 +116,7 @@ impl Model {
                 self.resources.entry(key.clone()).or_default().body = body.clone();
                 newer.insert(key.clone());
             }
+            Write::Return(..) => unreachable!("it is a Put of its own kind"),
             Write::Delete(key) => {
                 if self.resources.remove(key).is_none() {
                     return Err(StoreError::Missing(key.clone()));
@@ -320,6 +330,10 @@ fn any_write() -> impl Strategy<Value = Write> {
         6 => (any_group(), any_key()).prop_map(|(group, member)| join(&group, &member)),
         2 => (any_group(), any_key()).prop_map(|(group, member)| leave(&group, &member)),
         1 => any_key().prop_map(Write::Delete),
+        1 => (any_key(), 1..9_u64).prop_map(|(key, version)| {
+            let last = Header { version, created: Timestamp::from_millis(5), ..Header::default() };
+            Write::Return(key, body("back", ""), last)
+        }),
     ]
 }
 

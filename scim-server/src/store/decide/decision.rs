@@ -56,6 +56,7 @@ impl Decision<'_> {
                 Ok(())
             }
             Write::Put(key, body) => self.put(key, body),
+            Write::Return(key, body, header) => self.bring_back(key, body, *header),
             Write::Unindex(entry) => self.unindex(entry),
         }
     }
@@ -69,6 +70,15 @@ impl Decision<'_> {
         one.header.get_or_insert_default();
         one.body = Some(body.clone());
         one.newer = true;
+        Ok(())
+    }
+
+    fn bring_back(&mut self, key: &ResourceKey, body: &Body, last: Header) -> Result<(), StoreError> {
+        if self.header(key)?.is_some() {
+            return Err(StoreError::Conflict(key.clone()));
+        }
+        self.put(key, body)?;
+        self.changed(key)?.last = Some(last);
         Ok(())
     }
 
@@ -194,7 +204,7 @@ impl Decision<'_> {
 
     pub fn give_versions(&mut self, at: Timestamp) {
         for one in self.changes.resources.values_mut().filter(|one| one.newer) {
-            let before = one.before.as_ref().map(|before| before.header);
+            let before = one.before.as_ref().map(|before| before.header).or(one.last);
             let Some(header) = &mut one.header else { continue };
             header.version = before.map_or(0, |before| before.version) + 1;
             header.created = before.map_or(at, |before| before.created);

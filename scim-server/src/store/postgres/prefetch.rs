@@ -59,7 +59,7 @@ impl Wanted {
                     }
                 }
                 Write::Join(edge) | Write::Leave(edge) => self.edge(&edge.group, &edge.member),
-                Write::Put(key, _) => {
+                Write::Put(key, _) | Write::Return(key, ..) => {
                     self.resource(key);
                     self.returning.insert((key.tenant, key.id));
                 }

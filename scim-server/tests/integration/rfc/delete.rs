@@ -30,8 +30,9 @@ async fn what_is_deleted_is_gone() {
         tenant.ok("GET", &filtered("/Users", filter), &Value::Null, 200, &json!({"totalResults": 0})).await;
     }
     assert_eq!(tenant.names("/Users").await, ["b"]);
-    // Its names are free, and its id is not used again.
-    let again = tenant.post("/Users", &body).await.expect(201);
+    // Its names are free, and its id is not used for anybody else: who has another externalId is somebody else.
+    let other = json!({"userName": "a", "externalId": "f", "emails": [{"value": "a@example.com"}]});
+    let again = tenant.post("/Users", &other).await.expect(201);
     assert_ne!(again.id(), id);
     tenant.refused("GET", &path, &Value::Null, 404, "", &id).await;
 }

@@ -35,6 +35,16 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if text.is_empty() { Err(wrong()) } else { Ok(Duration::from_millis(millis)) }
 }
 
+/// A duration in the form that [`duration`] reads: in the largest unit that leaves no rest.
+pub fn display(time: Duration) -> String {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let whole = DURATIONS.iter().filter(|(unit, _)| *unit != "w").rfind(|(_, factor)| millis.is_multiple_of(*factor));
+    match whole {
+        Some((unit, factor)) if millis > 0 => format!("{}{unit}", millis / factor),
+        _ => "0".to_owned(),
+    }
+}
+
 /// A number of bytes: a whole number, with a unit (KiB, MiB, GiB, kB, MB, GB) or without.
 pub fn size(text: &str) -> Result<u64, String> {
     let wrong =
@@ -83,6 +93,13 @@ mod tests {
         check_duration("1.5h", None);
         check_duration("1 day", None);
         check_duration("99999999999999999w", None);
+    }
+
+    #[test]
+    fn durations_are_shown_as_they_are_read() {
+        for text in ["0", "250ms", "90s", "36h", "30d"] {
+            assert_eq!(display(duration(text).unwrap()), text);
+        }
     }
 
     #[test]

@@ -1,0 +1,113 @@
+//! What was deleted and is kept aside: listed, restored, purged.
+
+use scim_protocol::ErrorKind;
+use serde_json::{Value, json};
+
+use super::{AdminContext, AdminError, Output, provision, resources::administrator};
+use crate::{caller::Caller, operation::restore::Kept};
+
+/// Lists the deleted resources of a type that can be restored; only those of one request when it is named.
+pub(super) async fn list(
+    context: &AdminContext,
+    tenant: &str,
+    resource_type: &str,
+    request: Option<&str>,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    let mut after = None;
+    loop {
+        let page = provision::deleted(&context.operations, &caller, resource_type, after).await?;
+        for kept in page.iter().filter(|kept| is_of(kept, request)) {
+            output.row(&row(&caller, kept)?).await?;
+        }
+        match page.last() {
+            Some(last) => after = Some(last.key.id),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Restores one deleted resource, and shows it.
+pub(super) async fn restore(
+    context: &AdminContext,
+    tenant: &str,
+    resource_type: &str,
+    id: &str,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    let resource = provision::restore(&context.operations, &caller, resource_type, id).await?;
+    output.row(&resource).await
+}
+
+/// Restores all that one request deleted. What cannot be restored is told, and does not stop the rest.
+pub(super) async fn restore_all(
+    context: &AdminContext,
+    tenant: &str,
+    resource_type: &str,
+    request: &str,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    let (mut after, mut any) = (None, false);
+    loop {
+        let page = provision::deleted(&context.operations, &caller, resource_type, after).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.id);
+        for kept in page.iter().filter(|kept| is_of(kept, Some(request))) {
+            let id = kept.key.id.to_string();
+            any = true;
+            match provision::restore(&context.operations, &caller, resource_type, &id).await {
+                Ok(_) => output.row(&json!({"id": id, "restored": true})).await?,
+                Err(error) if matches!(error.kind(), ErrorKind::Uniqueness | ErrorKind::Forbidden) => {
+                    output.row(&json!({"id": id, "restored": false, "reason": error.detail()})).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    if any {
+        return Ok(());
+    }
+    Err(AdminError::Refused(format!(
+        "nothing of the type {resource_type} that the request {request} deleted is kept; `deleted` lists what is"
+    )))
+}
+
+/// Removes for good what is kept of a deleted resource.
+pub(super) async fn purge(
+    context: &AdminContext,
+    tenant: &str,
+    resource_type: &str,
+    id: &str,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    provision::purge(&context.operations, &caller, resource_type, id).await?;
+    output.row(&json!({"id": id, "purged": true})).await
+}
+
+fn is_of(kept: &Kept, request: Option<&str>) -> bool {
+    request.is_none_or(|request| kept.deleted.request == request)
+}
+
+fn row(caller: &Caller, kept: &Kept) -> Result<Value, AdminError> {
+    let names = kept.deleted.names()?;
+    let at = kept.record.header.created;
+    let until = caller.tenant().settings.restore_window.end(at);
+    let mut row =
+        json!({"id": kept.key.id, "deleted": at.to_string(), "until": until.to_string(), "actor": kept.deleted.actor});
+    let also = [
+        ("request", Some(kept.deleted.request.clone()).filter(|request| !request.is_empty())),
+        ("userName", names.user_name),
+        ("displayName", names.display_name),
+        ("externalId", names.external_id),
+    ];
+    for (name, value) in also {
+        if let (Some(value), Value::Object(row)) = (value, &mut row) {
+            row.insert(name.to_owned(), value.into());
+        }
+    }
+    Ok(row)
+}

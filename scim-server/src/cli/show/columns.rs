@@ -1,0 +1,109 @@
+//! Which columns each list has, and which lines a row of its own.
+
+use super::Show;
+
+/// A heading, and where in the row it is.
+pub(super) type Columns = &'static [(&'static str, &'static str)];
+
+impl Show {
+    pub(super) fn columns(self) -> Columns {
+        match self {
+            Self::Groups => GROUPS,
+            Self::Issued => ISSUED,
+            Self::Kept => KEPT,
+            Self::Restored => RESTORED,
+            Self::Schema => SCHEMA,
+            Self::Schemas => SCHEMAS,
+            Self::Tenant => TENANT,
+            Self::Tenants => TENANTS,
+            Self::Tokens => TOKENS,
+            Self::Users => USERS,
+            Self::Deleted | Self::Document | Self::Endpoint | Self::Events | Self::Findings { .. } | Self::Imported => {
+                &[]
+            }
+        }
+    }
+}
+
+const GROUPS: Columns = &[("ID", "/id"), ("DISPLAY NAME", "/displayName"), ("EXTERNAL ID", "/externalId")];
+
+const ISSUED: Columns = &[
+    ("Tenant", "/tenant"),
+    ("Tenant id", "/tenant_id"),
+    ("Path", "/path"),
+    ("Endpoint", "/endpoint"),
+    ("Token id", "/token_id"),
+    ("Name", "/name"),
+    ("Token", "/token"),
+    ("Scopes", "/scopes"),
+    ("Expires", "/expires"),
+    ("Old token", "/previous/token_id"),
+    ("It expires", "/previous/expires"),
+];
+
+const KEPT: Columns = &[
+    ("ID", "/id"),
+    ("USER NAME", "/userName"),
+    ("DISPLAY NAME", "/displayName"),
+    ("EXTERNAL ID", "/externalId"),
+    ("DELETED", "/deleted"),
+    ("BY", "/actor"),
+    ("KEPT UNTIL", "/until"),
+];
+
+const RESTORED: Columns = &[("ID", "/id"), ("RESTORED", "/restored"), ("REASON", "/reason")];
+
+const SCHEMA: Columns = &[
+    ("Schema", "/schema"),
+    ("Name", "/name"),
+    ("Tenant", "/tenant"),
+    ("Resource type", "/resource_type"),
+    ("Extension", "/extension"),
+    ("Used by", "/used_by"),
+];
+
+const SCHEMAS: Columns = &[
+    ("SCHEMA", "/schema"),
+    ("NAME", "/name"),
+    ("RESOURCE TYPE", "/resource_type"),
+    ("EXTENSION", "/extension"),
+    ("USED BY", "/used_by"),
+];
+
+const TENANT: Columns = &[
+    ("Tenant", "/tenant"),
+    ("Tenant id", "/tenant_id"),
+    ("Path", "/path"),
+    ("Endpoint", "/endpoint"),
+    ("Profile", "/profile"),
+    ("Disabled", "/disabled"),
+    ("Created", "/created"),
+    ("Users", "/users"),
+    ("Groups", "/groups"),
+    ("Live tokens", "/tokens"),
+    ("Settings", "/settings"),
+];
+
+const TENANTS: Columns = &[
+    ("TENANT", "/tenant"),
+    ("ID", "/tenant_id"),
+    ("PROFILE", "/profile"),
+    ("DISABLED", "/disabled"),
+    ("USERS", "/users"),
+    ("GROUPS", "/groups"),
+    ("TOKENS", "/tokens"),
+];
+
+const TOKENS: Columns = &[
+    ("TENANT", "/tenant"),
+    ("TOKEN ID", "/token_id"),
+    ("NAME", "/name"),
+    ("STATUS", "/status"),
+    ("SCOPES", "/scopes"),
+    ("CREATED", "/created"),
+    ("EXPIRES", "/expires"),
+    ("LAST USED", "/last_used"),
+];
+
+const USERS: Columns =
+    &[("ID", "/id"), ("USER NAME", "/userName"), ("DISPLAY NAME", "/displayName"), ("ACTIVE", "/active")];

@@ -1,0 +1,195 @@
+//! Deleted is not lost: what was deleted is kept aside, and returns under its old id.
+
+use serde_json::{Value, json};
+
+use crate::server::{Client, Options, TestServer, USER};
+
+/// The `value`s of an attribute of many values.
+fn values(resource: &Value, attribute: &str) -> Vec<String> {
+    let elements = resource[attribute].as_array().cloned().unwrap_or_default();
+    elements.iter().map(|element| element["value"].as_str().expect("a value").to_owned()).collect()
+}
+
+/// What a command says that fails.
+#[track_caller]
+fn fail(server: &TestServer, args: &[&str]) -> String {
+    let outcome = server.run(args);
+    assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
+    String::from_utf8(outcome.stderr).expect("text")
+}
+
+async fn person(client: &Client, name: &str, external_id: &str) -> String {
+    let user = json!({"schemas": [USER], "userName": name, "externalId": external_id, "title": "Engineer"});
+    client.post("/Users", &user).await.expect(201).json["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test]
+async fn a_deleted_user_is_gone_and_can_be_restored() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = person(&client, "anna", "e-1").await;
+    let group = client.group("Staff", std::slice::from_ref(&anna)).await;
+    let gone = client.group("Gone", std::slice::from_ref(&anna)).await;
+    let before = client.get(&format!("/Users/{anna}")).await.expect(200).json;
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    client.delete(&format!("/Groups/{gone}")).await.expect(204);
+
+    // For clients it is not there.
+    client.get(&format!("/Users/{anna}")).await.expect(404);
+    assert_eq!(client.get("/Users").await.expect(200).json["totalResults"], 0);
+    assert_eq!(client.get("/Users?filter=userName%20eq%20%22anna%22").await.expect(200).json["totalResults"], 0);
+    assert!(values(&client.get(&format!("/Groups/{group}")).await.expect(200).json, "members").is_empty());
+
+    let kept = server.run_json(&["user", "deleted", "--tenant", "test", "--json"]);
+    let row = &kept[0];
+    assert_eq!((&row["id"], &row["userName"], &row["externalId"]), (&json!(anna), &json!("anna"), &json!("e-1")));
+    assert!(row["until"].as_str() > row["deleted"].as_str() && row["request"].is_string(), "{row}");
+
+    let restored = server.run_json(&["user", "restore", "--tenant", "test", &anna, "--json"]);
+    assert_eq!((&restored["id"], &restored["title"]), (&json!(anna), &json!("Engineer")));
+    let after = client.get(&format!("/Users/{anna}")).await.expect(200).json;
+    assert_eq!(after["meta"]["created"], before["meta"]["created"]);
+    assert_ne!(after["meta"]["version"], before["meta"]["version"]);
+    // The group that is gone meanwhile is no obstacle.
+    assert_eq!(values(&after, "groups"), std::slice::from_ref(&group));
+    assert_eq!(
+        values(&client.get(&format!("/Groups/{group}")).await.expect(200).json, "members"),
+        std::slice::from_ref(&anna)
+    );
+    assert_eq!(client.get("/Users?filter=userName%20eq%20%22anna%22").await.expect(200).json["totalResults"], 1);
+    assert_eq!(server.run_json(&["user", "deleted", "--tenant", "test", "--json"]), json!([]));
+    server.run_json(&["check", "--json"]);
+
+    let events = server.run(&["events", "--tenant", "test", "--types", "user.*", "--json"]).stdout;
+    let events = String::from_utf8(events).expect("text");
+    let last: Value = serde_json::from_str(events.lines().last().expect("an event")).expect("JSON");
+    assert_eq!((&last["type"], &last["restored"]), (&json!("scim.user.created"), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_group_returns_with_its_members_and_in_its_groups() {
+    let server = TestServer::start();
+    let client = server.client();
+    let mut members = Vec::new();
+    for number in 0..5 {
+        members.push(client.user(&format!("user{number}")).await);
+    }
+    let inner = client.group("Inner", &members).await;
+    let outer = client.group("Outer", std::slice::from_ref(&inner)).await;
+    client.delete(&format!("/Groups/{inner}")).await.expect(204);
+    client.delete(&format!("/Users/{}", members[0])).await.expect(204);
+    let restored = server.run_json(&["group", "restore", "--tenant", "test", &inner, "--json"]);
+    assert_eq!(values(&restored, "members"), members[1..]);
+    assert_eq!(values(&client.get(&format!("/Groups/{outer}")).await.expect(200).json, "members"), [inner]);
+    server.run_json(&["check", "--json"]);
+}
+
+#[tokio::test]
+async fn a_taken_name_refuses_the_return() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = person(&client, "anna", "e-1").await;
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    // The name is free at once, and somebody else's externalId makes somebody else.
+    let other = person(&client, "anna", "e-2").await;
+    assert_ne!(other, anna);
+    let refused = fail(&server, &["user", "restore", "--tenant", "test", &anna]);
+    assert!(refused.contains(&anna) && refused.contains(&other) && refused.contains("userName"), "{refused}");
+    client.delete(&format!("/Users/{other}")).await.expect(204);
+    server.run_json(&["user", "restore", "--tenant", "test", &anna, "--json"]);
+}
+
+#[tokio::test]
+async fn a_post_with_the_same_external_id_gives_the_old_id_back() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = person(&client, "anna", "e-1").await;
+    let group = client.group("Staff", std::slice::from_ref(&anna)).await;
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let user = json!({"schemas": [USER], "userName": "anna.b", "externalId": "e-1"});
+    let back = client.post("/Users", &user).await.expect(201).json;
+    assert_eq!((&back["id"], &back["userName"]), (&json!(anna), &json!("anna.b")));
+    // What the provider says of her now, and nothing from before.
+    assert!(back.get("title").is_none());
+    assert_eq!(values(&back, "groups"), [group]);
+    fail(&server, &["user", "restore", "--tenant", "test", &anna]);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+#[tokio::test]
+async fn user_names_bring_back_where_the_tenant_says_so() {
+    let server = TestServer::with(Options::settings(json!({"restore_by": "userName"})));
+    let client = server.client();
+    let (anna, bert) = (client.user("anna").await, person(&client, "bert", "e-1").await);
+    for id in [&anna, &bert] {
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    assert_eq!(person(&client, "Anna", "e-9").await, anna);
+    // Who has another externalId is somebody else.
+    assert_ne!(person(&client, "bert", "e-2").await, bert);
+}
+
+#[tokio::test]
+async fn a_window_of_zero_keeps_nothing() {
+    let server = TestServer::with(Options::settings(json!({"restore_window": "0"})));
+    let client = server.client();
+    let anna = person(&client, "anna", "e-1").await;
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    assert_eq!(server.run_json(&["user", "deleted", "--tenant", "test", "--json"]), json!([]));
+    assert_ne!(person(&client, "anna", "e-1").await, anna);
+    let refused = fail(&server, &["user", "restore", "--tenant", "test", &anna]);
+    assert!(refused.contains("No deleted User"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_purged_is_gone_for_good() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = person(&client, "anna", "e-1").await;
+    let group = client.group("Staff", std::slice::from_ref(&anna)).await;
+    client.delete(&format!("/Groups/{group}")).await.expect(204);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    server.run_json(&["user", "purge", "--tenant", "test", &anna, "--json"]);
+    server.run_json(&["group", "purge", "--tenant", "test", &group, "--json"]);
+    fail(&server, &["user", "purge", "--tenant", "test", &anna]);
+    fail(&server, &["group", "restore", "--tenant", "test", &group]);
+    assert_ne!(person(&client, "anna", "e-1").await, anna);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+#[tokio::test]
+async fn what_one_request_deleted_returns_together() {
+    let server = TestServer::start();
+    let client = server.client();
+    let mut users = Vec::new();
+    for number in 0..4 {
+        users.push(client.user(&format!("user{number}")).await);
+    }
+    let operations: Vec<_> =
+        users.iter().map(|id| json!({"method": "DELETE", "path": format!("/Users/{id}")})).collect();
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
+    client.post("/Bulk", &bulk).await.expect(200);
+    let kept = server.run_json(&["user", "deleted", "--tenant", "test", "--json"]);
+    let request = kept[0]["request"].as_str().expect("a request").to_owned();
+    client.user("user1").await;
+    let outcome = server.run(&["user", "restore", "--tenant", "test", "--request", &request, "--json"]);
+    assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
+    let rows: Value = serde_json::from_slice(&outcome.stdout).expect("JSON");
+    let of = |restored: bool| rows.as_array().expect("rows").iter().filter(|row| row["restored"] == restored).count();
+    assert_eq!((of(true), of(false)), (3, 1), "{rows}");
+    fail(&server, &["user", "restore", "--tenant", "test", "--request", "nothing"]);
+}
+
+#[tokio::test]
+async fn tenants_do_not_restore_each_others() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = person(&client, "anna", "e-1").await;
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let made = server.run_json(&["init", "--tenant", "other", "--json"]);
+    let base = format!("{}{}", server.origin(), made["path"].as_str().expect("a path"));
+    let other = Client::new(&base, made["token"].as_str().expect("a token"));
+    assert_ne!(person(&other, "anna", "e-1").await, anna);
+    fail(&server, &["user", "restore", "--tenant", "other", &anna]);
+    assert_eq!(server.run_json(&["user", "deleted", "--tenant", "other", "--json"]), json!([]));
+}

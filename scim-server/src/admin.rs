@@ -17,6 +17,7 @@ pub(crate) mod private;
 pub(crate) mod provision;
 pub mod resources;
 pub mod schemas;
+mod status;
 pub mod tenants;
 pub mod transfer;
 
@@ -179,6 +180,11 @@ pub enum AdminRequest {
         /// Its id, `userName` or `displayName`.
         name: String,
     },
+    /// Shows how provisioning stands.
+    Status {
+        /// Of this tenant; of all when absent.
+        tenant: Option<String>,
+    },
     /// Makes a tenant.
     TenantCreate {
         /// Its name.
@@ -276,6 +282,7 @@ impl AdminRequest {
             Self::SchemaList { .. } => "schema-list",
             Self::SchemaRemove { .. } => "schema-remove",
             Self::Show { .. } => "show",
+            Self::Status { .. } => "status",
             Self::TenantCreate { .. } => "tenant-create",
             Self::TenantDelete { .. } => "tenant-delete",
             Self::TenantDisable { .. } => "tenant-disable",
@@ -381,6 +388,7 @@ pub async fn execute(
         AdminRequest::Show { tenant, resource_type, name } => {
             resources::show(context, &tenant, &resource_type, &name, output).await
         }
+        AdminRequest::Status { tenant } => status::status(context, tenant.as_deref(), output).await,
         AdminRequest::TenantCreate { name, settings, token_seconds } => {
             tenants::create(context, &name, *settings, token_seconds.map(Duration::from_secs), output).await
         }

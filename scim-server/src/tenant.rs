@@ -72,6 +72,10 @@ pub struct Settings {
     pub indexes: HashMap<String, Vec<String>>,
     /// How long a deleted resource can be restored: a text such as `30d`; `0` keeps nothing.
     pub restore_window: Window,
+    /// How long a tenant may go without a call before `status` calls it silent: a text such as `24h`; for ever
+    /// when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence_after: Option<Window>,
     /// What a POST must have in common with a deleted resource to bring that back under its old id.
     pub restore_by: RestoreBy,
 }

@@ -56,6 +56,10 @@ pub enum Command {
     /// The log is kept for event_retention. With --json each event is an object on a line of its own.
     /// Applications read the same at /{tenant_id}/events/v1.
     Events(Events),
+    /// Show how provisioning stands: what is wrong, and what to do about it
+    ///
+    /// Exits with 1 when a provider cannot get in, or has been silent for too long.
+    Status(Status),
     /// Verify that documents, indexes, memberships and counts agree
     ///
     /// Exit code 1 when something is wrong and was not repaired. Writes wait while it runs.
@@ -375,6 +379,16 @@ pub struct MakeArguments {
     /// Do it even while an identity provider provisions the tenant
     #[arg(long)]
     pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The tenant's name or id; all without it
+    #[arg(long)]
+    pub(super) tenant: Option<String>,
     #[command(flatten)]
     pub(super) common: Common,
 }

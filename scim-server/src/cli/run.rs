@@ -40,6 +40,9 @@ impl Command {
                 session::run(session, AdminRequest::Events { tenant, since, types, follow }, Show::Events, common.json)
                     .await
             }
+            Self::Status(status) => {
+                status.common.run(AdminRequest::Status { tenant: status.tenant }, Show::Status).await
+            }
             Self::Check(check) => {
                 let show = Show::Findings { repair: check.repair };
                 let session = Session::open_accepting(&check.common.settings.0, check.accept_loss).await?;

@@ -39,6 +39,8 @@ pub(super) enum Show {
     Schema,
     /// A list of schemas.
     Schemas,
+    /// How tenants stand.
+    Status,
     /// One tenant.
     Tenant,
     /// A list of tenants.
@@ -58,6 +60,7 @@ impl Show {
                 | Self::Kept
                 | Self::Restored
                 | Self::Schemas
+                | Self::Status
                 | Self::Tenants
                 | Self::Tokens
                 | Self::Users
@@ -70,11 +73,13 @@ pub(super) struct Printer {
     show: Show,
     json: bool,
     rows: usize,
-    /// Findings that were not repaired, and resources that were not restored.
+    /// Findings that were not repaired, resources that were not restored, tenants that fail.
     left: usize,
     /// How many there are beyond those that were asked for.
     more: u64,
     table: Vec<Vec<String>>,
+    /// What stands below the table.
+    notes: Vec<String>,
 }
 
 impl Printer {
@@ -85,7 +90,7 @@ impl Printer {
         } else {
             Vec::new()
         };
-        Self { show, json, rows: 0, left: 0, more: 0, table: vec![headings] }
+        Self { show, json, rows: 0, left: 0, more: 0, table: vec![headings], notes: Vec::new() }
     }
 
     /// Shows a row, or keeps it until the width of its column is known.
@@ -99,7 +104,8 @@ impl Printer {
         }
         self.rows += 1;
         let not = |name: &str| usize::from(row.get(name) == Some(&Value::Bool(false)));
-        self.left += not("repaired") + not("restored");
+        let fails = row.get("state").and_then(Value::as_str) == Some("failing");
+        self.left += not("repaired") + not("restored") + usize::from(fails);
         if self.json {
             if self.show == Show::Events {
                 return write(&format!("{text}\n"));
@@ -119,6 +125,11 @@ impl Printer {
             Show::Findings { .. } => write(&finding(&row)),
             Show::Imported => write(&imported(&row)),
             Show::Issued => write(&format!("{}\n{ONCE}\n", lines(&row, self.show.columns()))),
+            Show::Status => {
+                self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
+                self.notes.extend(problems(&row));
+                Ok(())
+            }
             Show::Schema | Show::Tenant => write(&lines(&row, self.show.columns())),
             Show::Groups | Show::Kept | Show::Restored | Show::Schemas | Show::Tenants | Show::Tokens | Show::Users => {
                 self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
@@ -144,12 +155,14 @@ impl Printer {
             write(&summary(self.rows, self.left, repair))?;
         } else if self.show.is_list() {
             write(&table(&self.table))?;
+            write(&self.notes.concat())?;
             if self.more > 0 {
                 write(&format!("… and {} more. A larger --limit shows them.\n", self.more))?;
             }
         }
         match (self.show, self.left) {
             (Show::Findings { .. }, 1..) => Err(Failure::said(format!("{} fault(s) are left in the store", self.left))),
+            (Show::Status, 1..) => Err(Failure::said(format!("provisioning fails for {} tenant(s)", self.left))),
             (Show::Restored, 1..) => Err(Failure::said(format!("{} of {} were not restored", self.left, self.rows))),
             _ => Ok(()),
         }
@@ -169,6 +182,13 @@ fn deleted(row: &Value) -> String {
         _ if row.get("purged").is_some() => format!("{} is gone for good.\n", text("id")),
         _ => format!("{} is deleted.\n", text("id")),
     }
+}
+
+/// What is wrong with a tenant, a line for each.
+fn problems(row: &Value) -> Vec<String> {
+    let problems = row.get("problems").and_then(Value::as_array);
+    let line = |problem: &Value| format!("\n{}: {}\n", cell(row.get("tenant")), cell(problem.get("detail")));
+    problems.into_iter().flatten().map(line).collect()
 }
 
 fn imported(row: &Value) -> String {

@@ -193,3 +193,47 @@ async fn tenants_do_not_restore_each_others() {
     fail(&server, &["user", "restore", "--tenant", "other", &anna]);
     assert_eq!(server.run_json(&["user", "deleted", "--tenant", "other", "--json"]), json!([]));
 }
+
+#[tokio::test]
+async fn status_says_what_is_wrong_and_what_to_do() {
+    let server = TestServer::with(Options::settings(json!({"quotas": {"User": 2}, "silence_after": "1ms"})));
+    let status = || server.run(&["status", "--tenant", "test", "--json"]);
+    let row = |outcome: &std::process::Output| -> Value {
+        let rows: Value = serde_json::from_slice(&outcome.stdout).expect("JSON");
+        assert_eq!(rows.as_array().map(Vec::len), Some(1));
+        rows[0].clone()
+    };
+    let codes = |row: &Value| -> Vec<String> {
+        row["problems"]
+            .as_array()
+            .expect("problems")
+            .iter()
+            .map(|one| one["code"].as_str().expect("a code").to_owned())
+            .collect()
+    };
+    let new = status();
+    assert!(new.status.success(), "{new:?}");
+    let new = row(&new);
+    assert_eq!((&new["tenant"], &new["state"], &new["last_call"]), (&json!("test"), &json!("new"), &json!(null)));
+    assert!(codes(&new).is_empty(), "{new}");
+
+    let client = server.client();
+    client.user("anna").await;
+    client.user("bert").await;
+    client.post("/Users", &json!({"schemas": [USER], "userName": "carl"})).await.expect(403);
+    let full = status();
+    assert_eq!(full.status.code(), Some(1), "{full:?}");
+    let full = row(&full);
+    assert!(full["last_call"].is_string() && full["last_write"].is_string(), "{full}");
+    assert_eq!(
+        (&full["state"], codes(&full)),
+        (&json!("failing"), vec!["Silent".to_owned(), "QuotaUsedUp".to_owned()])
+    );
+
+    server.run_json(&["token", "create", "--tenant", "test", "--name", "short", "--lifetime", "1d", "--json"]);
+    let text = server.run(&["status", "--tenant", "test"]);
+    let text = String::from_utf8(text.stdout).expect("text");
+    assert!(text.contains("failing") && text.contains("short ends in 1 day."), "{text}");
+    server.run_json(&["tenant", "disable", "test", "--json"]);
+    assert!(codes(&row(&status())).contains(&"TenantDisabled".to_owned()));
+}

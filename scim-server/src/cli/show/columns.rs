@@ -14,6 +14,7 @@ impl Show {
             Self::Restored => RESTORED,
             Self::Schema => SCHEMA,
             Self::Schemas => SCHEMAS,
+            Self::Status => STATUS,
             Self::Tenant => TENANT,
             Self::Tenants => TENANTS,
             Self::Tokens => TOKENS,
@@ -107,3 +108,12 @@ const TOKENS: Columns = &[
 
 const USERS: Columns =
     &[("ID", "/id"), ("USER NAME", "/userName"), ("DISPLAY NAME", "/displayName"), ("ACTIVE", "/active")];
+
+const STATUS: Columns = &[
+    ("TENANT", "/tenant"),
+    ("STATE", "/state"),
+    ("LAST CALL", "/last_call"),
+    ("LAST WRITE", "/last_write"),
+    ("USERS", "/users"),
+    ("GROUPS", "/groups"),
+];

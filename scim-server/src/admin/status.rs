@@ -1,0 +1,171 @@
+//! How provisioning stands, tenant by tenant: what is wrong, and what to do about it.
+
+use scim_protocol::{Timestamp, schema::ResourceType};
+use serde::Serialize;
+
+use super::{AdminContext, AdminError, Output};
+use crate::{
+    event::Action,
+    store::{StoreError, TenantId, TypeName},
+    tenant::{Tenant, TenantRecord},
+    token::{Token, reminder},
+};
+
+/// Days before its end from which on a token is a problem: time enough for whoever has to ask somebody else.
+const SOON: i64 = 30;
+/// Events that are looked through for the last write of a provider.
+const EVENTS: u64 = 1000;
+
+/// One tenant.
+#[derive(Serialize)]
+struct Status {
+    tenant: String,
+    tenant_id: String,
+    state: State,
+    /// When a token was last used; `null` when none ever was.
+    last_call: Option<String>,
+    /// When a user or group was last changed; `null` when nothing of that is kept.
+    last_write: Option<String>,
+    users: u64,
+    groups: u64,
+    problems: Vec<Problem>,
+}
+
+/// What it comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// Nothing is wrong.
+    Ok,
+    /// Nobody has called yet.
+    New,
+    /// It works, and will not for long.
+    Warning,
+    /// No provider can get in, or none has for too long.
+    Failing,
+}
+
+/// What is wrong, and what to do.
+#[derive(Serialize)]
+struct Problem {
+    code: &'static str,
+    detail: String,
+    #[serde(skip)]
+    state: State,
+}
+
+impl Problem {
+    fn new(state: State, code: &'static str, detail: String) -> Self {
+        Self { code, detail, state }
+    }
+}
+
+/// Shows how each tenant stands, or one of them.
+pub(super) async fn status(context: &AdminContext, tenant: Option<&str>, output: &Output) -> Result<(), AdminError> {
+    let records = match tenant {
+        Some(name) => vec![context.directory().find(name).await?],
+        None => context.directory().named().await?,
+    };
+    for record in records {
+        output.row(&of(context, &record).await?).await?;
+    }
+    Ok(())
+}
+
+async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, AdminError> {
+    let now = context.clock.now();
+    let tokens = context.directory().ledger().list(record.id).await?;
+    let used = tokens.iter().filter_map(|token| context.access.last_used(token)).max();
+    let written = last_write(context, record.home()).await?;
+    let mut problems = Vec::new();
+    if record.disabled {
+        let detail = format!("The tenant is disabled and answers 403. `tenant enable {}` opens it.", record.name);
+        problems.push(Problem::new(State::Failing, "TenantDisabled", detail));
+    }
+    if record.importing {
+        let detail = "An import into the tenant was cut off: it answers 503. Run the same `import` again.".to_owned();
+        problems.push(Problem::new(State::Failing, "ImportUnfinished", detail));
+    }
+    problems.extend(of_tokens(record, &tokens, now));
+    if let (Some(window), Some(used)) = (record.settings.silence_after, used)
+        && window.begin(now).is_some_and(|begin| used < begin)
+    {
+        let after = String::from(window);
+        let detail = format!("Nobody has called since {used}, longer than {after}. Look at the provider's own log.");
+        problems.push(Problem::new(State::Failing, "Silent", detail));
+    }
+    let count = async |kind: &str| context.store.count(record.home(), &TypeName::from(kind)).await;
+    if let Some(tenant) = context.access.tenant_of(record.id) {
+        for rt in tenant.registry.resource_types() {
+            problems.extend(of_quota(&tenant, rt, count(&rt.name).await?));
+        }
+    }
+    let worst = problems.iter().map(|problem| problem.state).max();
+    let state = worst.unwrap_or(if used.is_none() { State::New } else { State::Ok });
+    Ok(Status {
+        tenant: record.name.clone(),
+        tenant_id: record.id.to_string(),
+        state,
+        last_call: used.map(|at| at.to_string()),
+        last_write: written.map(|at| at.to_string()),
+        users: count("User").await?,
+        groups: count("Group").await?,
+        problems,
+    })
+}
+
+/// A tenant that nobody can get into, and tokens that end soon or have ended.
+fn of_tokens(record: &TenantRecord, tokens: &[Token], now: Timestamp) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let name = |token: &Token| token.name.clone().unwrap_or_else(|| token.id.to_string());
+    let (ended, live): (Vec<_>, Vec<_>) = tokens.iter().partition(|token| token.expires() <= now);
+    if live.is_empty() {
+        let detail = format!(
+            "The tenant has no live token: no provider can get in. `token create --tenant {}` makes one.",
+            record.name
+        );
+        problems.push(Problem::new(State::Failing, "NoToken", detail));
+    }
+    for token in ended {
+        let (name, at) = (name(token), token.expires());
+        let detail = format!(
+            "The token {name} ended at {at}. Give the provider a new one (`token rotate`), then `token delete` this one."
+        );
+        let state = if live.is_empty() { State::Failing } else { State::Warning };
+        problems.push(Problem::new(state, "TokenExpired", detail));
+    }
+    for token in live {
+        let days = reminder::days_left(token, now);
+        if days <= SOON {
+            let days = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+            let detail = format!("The token {} ends in {days}. `token rotate` makes the next one.", name(token));
+            problems.push(Problem::new(State::Warning, "TokenExpires", detail));
+        }
+    }
+    problems
+}
+
+/// A quota that is used up, or nearly.
+fn of_quota(tenant: &Tenant, rt: &ResourceType, count: u64) -> Option<Problem> {
+    let quota = tenant.quota(rt)?;
+    let name = &rt.name;
+    if count >= quota {
+        let detail = format!(
+            "All {quota} of the quota for {name} are used: creations are refused with 403. Raise quotas.{name} with `tenant set`."
+        );
+        return Some(Problem::new(State::Failing, "QuotaUsedUp", detail));
+    }
+    (count >= quota - quota / 10).then(|| {
+        let detail = format!("{count} of {quota} of the quota for {name} are used. Raise quotas.{name} in time.");
+        Problem::new(State::Warning, "QuotaNearlyUsedUp", detail)
+    })
+}
+
+/// When a user or group was last changed, as far as the newest events say.
+async fn last_write(context: &AdminContext, home: TenantId) -> Result<Option<Timestamp>, StoreError> {
+    let log = context.store.log(home).await?;
+    let after = log.newest.saturating_sub(EVENTS).max(log.oldest.saturating_sub(1));
+    let events = context.store.events(home, after, usize::try_from(EVENTS).unwrap_or(usize::MAX)).await?;
+    let is_write = |action| matches!(action, Action::Create | Action::Replace | Action::Modify | Action::Delete);
+    Ok(events.iter().rev().find(|event| is_write(event.action)).map(crate::event::Event::at))
+}

@@ -1,7 +1,7 @@
-//! What the server counts, in the OpenMetrics text that Prometheus reads.
+//! The server's metrics, in the OpenMetrics text format for Prometheus.
 //!
-//! The request path adds to atomics that exist from the start: it takes no lock, allocates nothing
-//! and looks nothing up by name. Names and labels come in only when somebody scrapes.
+//! The request path adds to atomics that exist from the start: it takes no lock, allocates nothing and looks nothing
+//! up by name. Names and labels are only used by a scrape.
 
 mod certificate;
 mod histogram;
@@ -68,7 +68,7 @@ pub struct AuditMetrics {
 pub struct StoreMetrics {
     /// Commits that were made.
     pub commits: Counter,
-    /// Commits that were refused because another had been first; the operation starts again.
+    /// Commits that failed because another writer was faster; the operation starts again.
     pub conflicts: Counter,
     /// Commits that were refused because a unique value is taken.
     pub taken: Counter,
@@ -78,11 +78,11 @@ pub struct StoreMetrics {
     pub flush_seconds: Arc<Histogram>,
     /// How long nobody could read or write while the embedded store was reopened.
     pub renewal_seconds: Arc<Histogram>,
-    /// How often that was put off because somebody was reading.
+    /// How often that was postponed because of a long read.
     pub renewals_put_off: Counter,
-    /// 1 while a write has failed and the store takes no other, else 0.
+    /// 1 while the store refuses writes after one has failed, else 0.
     pub refusing: Gauge<i64, AtomicI64>,
-    /// Transactions that were run again: another was in the way, or the connection broke.
+    /// Transactions that were repeated because of a conflict or a broken connection.
     pub retries: Counter,
     /// Connections to the database.
     pub connections: Gauge<i64, AtomicI64>,

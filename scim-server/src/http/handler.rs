@@ -27,7 +27,7 @@ use notes::Notes;
 
 use super::{
     Service,
-    body::Body,
+    body::ResponseBody,
     limit::RetryAfter,
     linger,
     listen::Answers,
@@ -46,10 +46,10 @@ use crate::{
     tenant::Tenant,
 };
 
-/// The header by which a client can name a request to an administrator.
+/// The header with the request's id, which a client can report to an administrator.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long a token is good for without another look, while its bearer waits for events.
+/// How often a token is verified again while its client waits for events.
 const TRUST: Duration = Duration::from_secs(1);
 
 /// A request as it came in.
@@ -75,11 +75,15 @@ pub struct Handler(pub Arc<Service>);
 impl Answers for Handler {
     /// When the client disconnects, a read is dropped; a write whose commit is on its way goes on to its end,
     /// and one that is still prepared is given up. Both have their audit record.
-    fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
+    fn answer(
+        self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send + 'static {
         handle(self.0, request, peer)
     }
 
-    fn refuse(&self, error: Error, peer: &Peer) -> Response<Body> {
+    fn refuse(&self, error: Error, peer: &Peer) -> Response<ResponseBody> {
         refuse(&self.0, error, peer)
     }
 
@@ -88,7 +92,7 @@ impl Answers for Handler {
     }
 }
 
-async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<ResponseBody> {
     let at = service.clock.now();
     let address = service.settings.load().public.trust.client(request.headers(), peer.address.ip());
     let arrival = Arrival { id: request_id(at), at, address, peer };
@@ -105,7 +109,7 @@ async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -
 
 /// The answer to what is no request; log and audit count it with the other refusals. Nothing in it was understood, so
 /// its address is the connection's.
-fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
+fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<ResponseBody> {
     let at = service.clock.now();
     let arrival = Arrival { id: request_id(at), at, address: peer.address.ip().to_canonical(), peer: peer.clone() };
     let mut response = response::error(&error, request::SCIM_JSON, false);
@@ -122,7 +126,7 @@ fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
 }
 
 /// Says when the answer was made (RFC 9110 §6.6.1), where hyper does not do it.
-fn date(response: &mut Response<Body>, at: Timestamp) {
+fn date(response: &mut Response<ResponseBody>, at: Timestamp) {
     let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok();
     let text = at.and_then(|at| jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
     if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
@@ -131,7 +135,7 @@ fn date(response: &mut Response<Body>, at: Timestamp) {
 }
 
 /// Gives the answer the request's id.
-fn name(response: &mut Response<Body>, id: Uuid) {
+fn name(response: &mut Response<ResponseBody>, id: Uuid) {
     let mut text = Uuid::encode_buffer();
     if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -139,7 +143,12 @@ fn name(response: &mut Response<Body>, id: Uuid) {
 }
 
 impl Service {
-    async fn handle(&self, request: Request<Incoming>, arrival: Arrival, client: Option<Weak<()>>) -> Response<Body> {
+    async fn handle(
+        &self,
+        request: Request<Incoming>,
+        arrival: Arrival,
+        client: Option<Weak<()>>,
+    ) -> Response<ResponseBody> {
         let started = Instant::now();
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, mut incoming) = request.into_parts();
@@ -170,7 +179,7 @@ impl Service {
         incoming: &mut Incoming,
         arrival: &Arrival,
         notes: &mut Notes<'a>,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response<ResponseBody>, Error> {
         let Arrival { id, at, address, ref peer } = *arrival;
         self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
         request::require_unambiguous(parts)?;
@@ -220,7 +229,7 @@ impl Service {
         Ok(response::answer(answer, kind))
     }
 
-    /// The tenant, if it shows its discovery documents to whoever sends no token.
+    /// The tenant, if it serves its discovery documents without a token.
     fn discoverable(&self, parts: &Parts, segment: &str) -> Option<Arc<Tenant>> {
         if parts.headers.contains_key(AUTHORIZATION) {
             return None;
@@ -233,7 +242,7 @@ impl Service {
         self.settings.load().public.base(parts, peer, tenant)
     }
 
-    /// 429 for an address that asks too often without a good token.
+    /// 429 for an address with too many requests without a valid token.
     fn slow_down(&self, retry: RetryAfter) -> Error {
         self.metrics.address_limited.inc();
         Error::new(
@@ -249,7 +258,7 @@ impl Service {
         discovery: &Discovery<'_>,
         tenant: &Tenant,
         base: &str,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response<ResponseBody>, Error> {
         discovery.require(parts.method.as_str())?;
         let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
         if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {

@@ -1,4 +1,4 @@
-//! How often one may ask: per address before authentication, per token after it.
+//! Rate limits: per address before authentication, per token after it.
 //!
 //! Both are governor's cell-rate algorithm: no window boundaries to game, a few words of memory for
 //! a key, and an exact answer to "when may I try again". Time is governor's clock, so that tests

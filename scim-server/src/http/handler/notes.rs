@@ -15,7 +15,7 @@ use crate::{
     budget::Share,
     http::{
         Service,
-        body::Body,
+        body::ResponseBody,
         request, request_id,
         route::{Discovery, Endpoint, NoTarget, Target},
     },
@@ -110,7 +110,7 @@ impl Service {
         parts: &Parts,
         arrival: &Arrival,
         notes: &Notes<'_>,
-        response: &Response<Body>,
+        response: &Response<ResponseBody>,
         error: Option<&Error>,
     ) {
         let event = notes.event();
@@ -125,7 +125,7 @@ impl Service {
         }
         let settings = self.settings.load();
         let made = match response.body() {
-            Body::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
+            ResponseBody::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
             _ => Document::None,
         };
         let record = AuditRecord {

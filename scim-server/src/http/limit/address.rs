@@ -19,11 +19,11 @@ use governor::{
 
 use super::RetryAfter;
 
-/// Slows down whoever guesses tokens, or asks much without one. Only what is counted by
-/// [`Self::count`] is limited, so a provider that sends thousands of good requests from one address
-/// never meets it, and as long as nobody is over the limit, looking costs one atomic read.
+/// Slows down clients that guess tokens, or send many requests without one. Only requests that [`Self::count`] has
+/// counted are limited, so it does not affect a provider that sends thousands of valid requests from one address. As
+/// long as no address is over the limit, a check costs one atomic read.
 ///
-/// IPv6 addresses are counted by their /64, which is what one subscriber has to choose from.
+/// IPv6 addresses are counted by their /64, because one subscriber has a whole /64.
 pub struct AddressLimit<C: Clock = DefaultClock> {
     counted: RateLimiter<Source, DashMapStateStore<Source>, C, governor::middleware::NoOpMiddleware<C::Instant>>,
     blocked: Mutex<HashMap<Source, C::Instant>>,
@@ -51,22 +51,21 @@ impl From<IpAddr> for Source {
     }
 }
 
-/// Addresses that are remembered at once: some ten megabytes. Requests of further ones are not
-/// counted: whoever has that many addresses is not slowed down by them, and a shared allowance would
-/// shut everyone out.
+/// The most addresses that are remembered at once: some ten megabytes. Requests of further ones are not counted: the
+/// limit does not help against an attacker with that many addresses, and a shared allowance would shut everyone out.
 const MAX_SOURCES: usize = 100_000;
 /// Counted requests between two sweeps.
 const SWEEP_EVERY: usize = 10_000;
 
 impl AddressLimit<DefaultClock> {
-    /// Allows `burst` of them at once and one more every `period`.
+    /// Allows `burst` requests at once and one more every `period`.
     pub fn new(burst: NonZeroU32, period: Duration) -> Self {
         Self::with_clock(burst, period, DefaultClock::default())
     }
 }
 
 impl<C: Clock + Clone> AddressLimit<C> {
-    /// The same, on a clock of one's own.
+    /// The same with a given clock.
     pub fn with_clock(burst: NonZeroU32, period: Duration, clock: C) -> Self {
         let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(burst)).allow_burst(burst);
         Self {
@@ -79,7 +78,7 @@ impl<C: Clock + Clone> AddressLimit<C> {
         }
     }
 
-    /// Whether a request of this address may be looked at. Before authentication.
+    /// Whether the server may handle a request of this address. Called before authentication.
     pub fn check(&self, address: IpAddr) -> Result<(), RetryAfter> {
         if self.blocked_count.load(Relaxed) == 0 {
             return Ok(());
@@ -118,8 +117,8 @@ impl<C: Clock + Clone> AddressLimit<C> {
         self.blocked_count.store(blocked.len(), Relaxed);
     }
 
-    /// Forgets addresses that have their whole allowance again. Runs by itself after many
-    /// requests; a server may also call it now and then.
+    /// Forgets addresses that have their whole allowance again. Runs by itself after many requests; a server may also
+    /// call it periodically.
     pub fn sweep(&self) {
         self.since_sweep.store(0, Relaxed);
         self.counted.retain_recent();

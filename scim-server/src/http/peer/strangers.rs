@@ -1,4 +1,4 @@
-//! How many connections one address may have before it shows a good token.
+//! The limit on connections of one address that have not shown a valid token yet.
 //!
 //! A client without a token can still open connections and leave them idle. Without this bound one address
 //! could take all connections and shut everybody else out.
@@ -14,7 +14,7 @@ use std::{
 
 use crate::http::limit::Source;
 
-/// The connections of all addresses over which no good token has come yet.
+/// The connections without a valid token so far, by address.
 #[derive(Debug)]
 pub(in crate::http) struct Strangers {
     /// For one address.
@@ -23,7 +23,7 @@ pub(in crate::http) struct Strangers {
     by_source: Mutex<HashMap<Source, usize>>,
 }
 
-/// One of these connections, until a good token comes or it ends.
+/// One of these connections, until it shows a valid token or ends.
 #[derive(Debug)]
 pub(in crate::http) struct Stranger {
     all: Arc<Strangers>,
@@ -36,7 +36,7 @@ impl Strangers {
         Arc::new(Self { most, by_source: Mutex::default() })
     }
 
-    /// Counts a connection of this address; `None` when it has as many as it may have.
+    /// Counts a connection of this address; `None` if the address is at its limit.
     pub(in crate::http) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Stranger> {
         let source = Source::from(address);
         let mut by_source = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,9 +50,9 @@ impl Strangers {
 }
 
 impl Stranger {
-    /// A good token has come: the connection does not count any more.
+    /// The connection has shown a valid token and no longer counts.
     pub(in crate::http) fn introduce(&self) {
-        // Read first, since all but the first request find it so.
+        // A read is enough for all requests but the first.
         if !self.counted.load(Relaxed) || !self.counted.swap(false, Relaxed) {
             return;
         }

@@ -1,5 +1,5 @@
-//! The texts that people search for when provisioning fails, and that programs compare. Each stands
-//! alone, without a word of ours; what exactly is wrong goes to the logs ([`Explained`]).
+//! The error texts that people search for when provisioning fails, and that programs compare. Each is the whole text
+//! of an error; what exactly is wrong goes to the logs ([`Explained`]).
 
 use std::error::Error as _;
 

@@ -103,7 +103,7 @@ pub struct Config {
     pub address_rate_limit: u32,
     /// Connections at a time.
     pub max_connections: usize,
-    /// Of these, without a good token from one address; 0 is no limit.
+    /// Of these, without a valid token from one address; 0 is no limit.
     pub address_connections: usize,
     /// Bytes of a body.
     pub max_body: usize,

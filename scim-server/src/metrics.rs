@@ -176,7 +176,7 @@ impl Metrics {
         http.register("connections", "Open connections", self.connections.0.clone());
         http.register(
             "connections_refused",
-            "Connections closed because their address had too many without a good token",
+            "Connections closed because their address had too many without a valid token",
             self.connections_refused.clone(),
         );
         http.register("tls_failures", "TLS handshakes that failed or took too long", self.tls_failures.clone());
@@ -186,7 +186,11 @@ impl Metrics {
             "Requests refused for too many failed authentications from their address",
             self.address_limited.clone(),
         );
-        http.register("authentication_failures", "Requests without a good token", self.authentication_failures.clone());
+        http.register(
+            "authentication_failures",
+            "Requests without a valid token",
+            self.authentication_failures.clone(),
+        );
         http.register("bulk_operations", "Operations inside bulk requests", self.bulk_operations.clone());
     }
 

@@ -150,7 +150,7 @@ fn connections() -> Vec<Row> {
             "the server lowers `max_connections` so that 192 remain for the store, the logs and administrators, and logs it",
         ),
         setting(
-            "connections from one address (IPv6: each /64) without a good token, never more than half of `max_connections`",
+            "connections from one address (IPv6: each /64) without a valid token, never more than half of `max_connections`",
             "address_connections",
             "closed at once; `scim_connections_refused_total`",
         ),

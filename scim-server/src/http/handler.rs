@@ -61,7 +61,7 @@ struct Arrival {
     peer: Peer,
 }
 
-/// What an operation takes of a request, and what it notes of it.
+/// The parts of a request that an operation needs, and the notes about it.
 struct Call<'c, 'p> {
     parts: &'p Parts,
     incoming: &'c mut Incoming,
@@ -73,8 +73,8 @@ struct Call<'c, 'p> {
 pub struct Handler(pub Arc<Service>);
 
 impl Answers for Handler {
-    /// When the client disconnects, a read is dropped; a write whose commit is on its way goes on to its end,
-    /// and one that is still prepared is given up. Both have their audit record.
+    /// If the client disconnects, a read is dropped. A write whose commit is queued continues to its end; one that is
+    /// still being prepared is abandoned. Both have an audit record.
     fn answer(
         self,
         request: Request<Incoming>,
@@ -107,8 +107,8 @@ async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -
     working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
 }
 
-/// The answer to what is no request; log and audit count it with the other refusals. Nothing in it was understood, so
-/// its address is the connection's.
+/// The response to bytes that are not a request; log and audit count it with the other refusals. No header was read,
+/// so its address is the connection's.
 fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<ResponseBody> {
     let at = service.clock.now();
     let arrival = Arrival { id: request_id(at), at, address: peer.address.ip().to_canonical(), peer: peer.clone() };
@@ -125,7 +125,7 @@ fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Respons
     response
 }
 
-/// Says when the answer was made (RFC 9110 §6.6.1), where hyper does not do it.
+/// Adds the `Date` header (RFC 9110 §6.6.1) where hyper does not.
 fn date(response: &mut Response<ResponseBody>, at: Timestamp) {
     let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok();
     let text = at.and_then(|at| jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
@@ -251,7 +251,7 @@ impl Service {
         )
     }
 
-    /// RFC 7644 §4. Query parameters are ignored but `filter`, which must not look as if it worked.
+    /// RFC 7644 §4. Query parameters are ignored, except `filter`, which is refused so that it does not seem to work.
     fn discover(
         &self,
         parts: &Parts,
@@ -278,8 +278,8 @@ impl Service {
         Ok(response::document(&document, request::answer_type(&parts.headers)))
     }
 
-    /// The larger operations have a place of their own in memory: otherwise every request, also a GET,
-    /// would move a future about that has room for the largest of them.
+    /// The larger operations are boxed: otherwise every request, even a GET, would move a future with the size of the
+    /// largest one.
     async fn operate(&self, context: &Context, endpoint: &Endpoint<'_>, call: Call<'_, '_>) -> Result<Answer, Error> {
         let (parts, profile) = (call.parts, context.caller.tenant().profile());
         let registry = &context.caller.tenant().registry;
@@ -342,11 +342,12 @@ impl Service {
         }
     }
 
-    /// Waits for events in short pieces: between them the token is looked at again, and so is where the tenant's log is.
+    /// Waits for events in short intervals. Between them it verifies the token again, and finds the tenant's log
+    /// again.
     async fn feed(&self, context: &Context, parts: &Parts, mut query: FeedQuery) -> Result<Answer, Error> {
         let waits = !query.wait.is_zero();
         let turn = if waits { self.operations.turn_to_wait(context.caller.tenant().id) } else { None };
-        // Who has no turn is answered at once.
+        // A request without a turn is answered at once.
         let until = Instant::now() + if turn.is_some() { query.wait } else { Duration::ZERO };
         let segment = parts.uri.path().split('/').nth(1).unwrap_or_default();
         let authorization = request::text(&parts.headers, &AUTHORIZATION);
@@ -367,7 +368,7 @@ impl Service {
         }
     }
 
-    /// A query is the one read whose work the client decides, so it has a deadline.
+    /// The client decides how much work a query is, so it has a deadline, unlike other reads.
     async fn query(
         &self,
         context: &Context,
@@ -432,8 +433,8 @@ impl Service {
     }
 }
 
-/// Tells the operator what the answer does not: the cause of a fault of ours, and what a profile's
-/// text leaves out. Of who was not let in, [`super::refusals`] tells.
+/// Logs what the response leaves out: the cause of a fault of the server, and what the text of a profile does not
+/// say. [`super::refusals`] logs failed authentications.
 fn tell(error: &Error) {
     let cause = std::error::Error::source(error);
     match error.kind() {

@@ -9,8 +9,8 @@ mod token;
 
 use std::time::Duration;
 
+pub(in crate::http) use address::AddressKey;
 pub use address::AddressLimit;
-pub(in crate::http) use address::Source;
 pub use token::TokenLimit;
 
 /// Over a limit; whole seconds, at least one, until a further try makes sense. Goes into the

@@ -14,7 +14,7 @@ use std::{
 
 use scim_protocol::{Error, Timestamp};
 
-use super::limit::Source;
+use super::limit::AddressKey;
 use crate::{
     access::Refusal,
     audit::{AuditRecord, Form, Repeated},
@@ -37,7 +37,7 @@ pub struct Refusals {
 struct Kind {
     minute: i64,
     /// `None` when too many are counted already; the rest is empty then, too.
-    source: Option<Source>,
+    source: Option<AddressKey>,
     tenant: Option<TenantId>,
     event: String,
     status: Option<u16>,
@@ -67,7 +67,7 @@ impl Refusals {
         let refusal: Option<&Refusal> = record.error.and_then(|error| std::error::Error::source(error)?.downcast_ref());
         let mut kind = Kind {
             minute: minute(record.at),
-            source: record.source_address.map(Source::from),
+            source: record.source_address.map(AddressKey::from),
             tenant,
             event: record.event.to_string(),
             status: record.error.map(|error| error.kind().status()),

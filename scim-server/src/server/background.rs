@@ -54,7 +54,7 @@ pub async fn each_minute(service: Arc<Service>, mut stopped: watch::Receiver<()>
     }
 }
 
-/// Writes down the calls without a good token of each minute that is over, and at the end all of them.
+/// Writes down the calls without a valid token of each minute that is over, and at the end all of them.
 pub async fn settle(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     let mut ticks = interval(SETTLE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

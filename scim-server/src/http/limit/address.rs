@@ -1,4 +1,4 @@
-//! The limit of requests without a good token per client address.
+//! The limit of requests without a valid token per client address.
 
 use std::{
     collections::HashMap,
@@ -25,8 +25,9 @@ use super::RetryAfter;
 ///
 /// IPv6 addresses are counted by their /64, because one subscriber has a whole /64.
 pub struct AddressLimit<C: Clock = DefaultClock> {
-    counted: RateLimiter<Source, DashMapStateStore<Source>, C, governor::middleware::NoOpMiddleware<C::Instant>>,
-    blocked: Mutex<HashMap<Source, C::Instant>>,
+    counted:
+        RateLimiter<AddressKey, DashMapStateStore<AddressKey>, C, governor::middleware::NoOpMiddleware<C::Instant>>,
+    blocked: Mutex<HashMap<AddressKey, C::Instant>>,
     blocked_count: AtomicUsize,
     since_sweep: AtomicUsize,
     crowded: AtomicBool,
@@ -35,14 +36,14 @@ pub struct AddressLimit<C: Clock = DefaultClock> {
 
 /// What is counted as one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::http) enum Source {
+pub(in crate::http) enum AddressKey {
     /// One address.
     Ipv4(u32),
     /// One /64.
     Ipv6(u64),
 }
 
-impl From<IpAddr> for Source {
+impl From<IpAddr> for AddressKey {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::Ipv4(address.to_bits()),
@@ -83,7 +84,7 @@ impl<C: Clock + Clone> AddressLimit<C> {
         if self.blocked_count.load(Relaxed) == 0 {
             return Ok(());
         }
-        let source = Source::from(address);
+        let source = AddressKey::from(address);
         let now = self.clock.now();
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         match blocked.get(&source) {
@@ -105,13 +106,13 @@ impl<C: Clock + Clone> AddressLimit<C> {
         if self.crowded.load(Relaxed) {
             return;
         }
-        let source = Source::from(address);
+        let source = AddressKey::from(address);
         if let Err(not_until) = self.counted.check_key(&source) {
             self.block(source, not_until.earliest_possible());
         }
     }
 
-    fn block(&self, source: Source, until: C::Instant) {
+    fn block(&self, source: AddressKey, until: C::Instant) {
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         blocked.insert(source, until);
         self.blocked_count.store(blocked.len(), Relaxed);

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use crate::http::limit::Source;
+use crate::http::limit::AddressKey;
 
 /// The connections without a valid token so far, by address.
 #[derive(Debug)]
@@ -20,14 +20,14 @@ pub(in crate::http) struct Strangers {
     /// For one address.
     most: usize,
     /// Never longer than there are connections.
-    by_source: Mutex<HashMap<Source, usize>>,
+    by_source: Mutex<HashMap<AddressKey, usize>>,
 }
 
 /// One of these connections, until it shows a valid token or ends.
 #[derive(Debug)]
 pub(in crate::http) struct Stranger {
     all: Arc<Strangers>,
-    source: Source,
+    source: AddressKey,
     counted: AtomicBool,
 }
 
@@ -38,7 +38,7 @@ impl Strangers {
 
     /// Counts a connection of this address; `None` if the address is at its limit.
     pub(in crate::http) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Stranger> {
-        let source = Source::from(address);
+        let source = AddressKey::from(address);
         let mut by_source = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_source.entry(source).or_default();
         if *count >= self.most {

@@ -278,7 +278,7 @@ fn plain_http_on_an_address_that_others_reach_is_warned_of() {
         assert!(ready["ready"].as_str().unwrap().starts_with("http://"), "{ready}");
         assert!(ready["administration"].is_string(), "{ready}");
         assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-        stderr(&child.wait_with_output().unwrap()).contains("plain HTTP on an address that others reach")
+        stderr(&child.wait_with_output().unwrap()).contains("plain HTTP on an address that other machines can reach")
     };
     assert!(warned("0.0.0.0:0"));
     assert!(!warned("127.0.0.1:0"));

@@ -1,8 +1,8 @@
-//! What a case is.
+//! The definition of a case.
 //!
-//! A case is one sentence of an RFC, in our own words, and a function that finds out whether a
-//! server keeps it. Everything else (running, listing, explaining, reporting, the reference page)
-//! follows from the table in [`mod@crate::cases`].
+//! A case is one sentence of an RFC, in our own words, and a function that tests whether a server conforms to it.
+//! Everything else (running, listing, explaining, reporting, the reference page) follows from the table in
+//! [`mod@crate::cases`].
 
 use std::{fmt, future::Future, pin::Pin};
 
@@ -12,8 +12,8 @@ use crate::{
     verdict::{Level, Outcome},
 };
 
-/// What a server must declare for a case to apply to it. What is not declared is skipped; what is
-/// declared and not done is a failure.
+/// What a server must declare so that a case applies. A feature that is not declared is skipped; one that is declared
+/// and does not work is a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// An attribute that clients may write, by resource type and path: `emails.type`, or with the
@@ -89,10 +89,10 @@ impl fmt::Display for Need {
 /// The running of a case.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-/// One requirement and how it is examined.
+/// One requirement and its test.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
-    /// Short and lasting: the area's tag, and what is demanded: `modify-add-appends`.
+    /// Short and permanent: the area's tag and the requirement: `modify-add-appends`.
     pub id: &'static str,
     /// Where it is written: `RFC 7644 §3.5.2.1`.
     pub section: &'static str,
@@ -107,7 +107,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// A requirement that a server has to keep.
+    /// A requirement that a server must meet.
     pub const fn must(
         id: &'static str,
         section: &'static str,

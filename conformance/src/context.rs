@@ -1,9 +1,8 @@
-//! What a case is given: requests, drafts of resources, and what the server declares.
+//! The context of a case: requests, drafts of resources, and what the server declares.
 //!
-//! A case says `scim.post("/Users").json(body).await?` when the answer is what it examines, and
-//! `scim.user().create().await?` when it only needs a user: the first gives whatever came, the second
-//! a resource or [`Stop::Error`], since a case whose setting could not be made knows nothing of its
-//! requirement.
+//! A case calls `scim.post("/Users").json(body).await?` if it tests the response, and `scim.user().create().await?`
+//! if it only needs a user. The first returns any response. The second returns a resource or [`Stop::Error`], because
+//! a case without its setup cannot test its requirement.
 
 mod call;
 mod population;
@@ -26,7 +25,7 @@ use crate::{
     verdict::Stop,
 };
 
-/// The start of the name of everything that is made, by which leftovers are found.
+/// The start of the name of every resource that the program creates, so that leftovers can be found.
 pub const MARK: &str = "scim-conformance";
 /// The schema of the answer to a query (RFC 7644 §3.4.2).
 pub const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -43,7 +42,7 @@ pub struct Server {
     counter: AtomicU32,
     ledger: Ledger,
     population: OnceCell<Result<Vec<Resource>, Stop>>,
-    /// Held for reading by each request that is under way.
+    /// Held for reading by each request in flight.
     under_way: Arc<RwLock<()>>,
 }
 
@@ -71,7 +70,7 @@ impl Server {
         &self.ledger
     }
 
-    /// Waits until no request is under way, so that the ledger is whole.
+    /// Waits until no request is in flight, so that the ledger is complete.
     pub async fn settled(&self) {
         drop(self.under_way.write().await);
     }
@@ -221,11 +220,11 @@ impl Context {
     async fn send(&self, request: Request) -> Result<Answer, Stop> {
         let request = Arc::new(request);
         let (server, asked) = (Arc::clone(&self.server), Arc::clone(&request));
-        // A request is under way before its task is: one that was to begin just when a run is
-        // interrupted would else begin behind the removal of everything.
+        // The lock is taken before the task starts. Otherwise a request that starts just when a run is interrupted
+        // would be sent after the cleanup.
         let under_way = Arc::clone(&server.under_way).read_owned().await;
-        // A task of its own: a run that is interrupted drops its cases, and what they have just
-        // asked the server to make has to come into the ledger nevertheless.
+        // In its own task: an interrupted run drops its cases, but the ledger must still contain the resources that
+        // they have just created.
         let flight = tokio::spawn(async move {
             let sent = server.client.send(Arc::clone(&asked)).await;
             match &sent {
@@ -288,9 +287,9 @@ impl Draft<'_> {
             .map(|(name, _)| name.as_str())
     }
 
-    /// Makes it, for cases about something else: without it the case cannot be run. Several values of
-    /// an attribute, which a server may refuse, are the matter of `create-multi-valued` alone: a case
-    /// that only builds on them does not apply to such a server.
+    /// Creates it, for cases that test something else: without it the case cannot run. A server may refuse several
+    /// values of an attribute; only `create-multi-valued` tests that, and other cases that need them do not apply to
+    /// such a server.
     pub async fn create(&self) -> Result<Resource, Stop> {
         let answer = self.post().await?;
         if let (400, Some(name)) = (answer.status, self.several()) {
@@ -308,7 +307,7 @@ impl Draft<'_> {
     }
 }
 
-/// What a case needed and did not get: nothing is known of its own requirement.
+/// The error of a case whose setup failed: its own requirement was not tested.
 pub fn as_error(stop: Stop) -> Stop {
     match stop {
         Stop::Unmet(why) => Stop::Error(format!("The case could not be prepared. {why}")),

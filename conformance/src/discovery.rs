@@ -1,8 +1,7 @@
-//! What a server says of itself (RFC 7644 §4), read once before the first case.
+//! The discovery documents of a server (RFC 7644 §4), read once before the first case.
 //!
-//! Reading is forgiving: whether these documents are right is what the discovery cases find out.
-//! Where one is missing, nothing is taken for declared, except that users and groups are where
-//! RFC 7644 §3.2 puts them.
+//! Reading is lenient: the discovery cases test whether these documents are valid. If one is missing, nothing counts
+//! as declared, except that users and groups have the endpoints of RFC 7644 §3.2.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Resources that a server's own schemas accept.
+//! Generates resources that a server's own schemas accept.
 //!
 //! A draft holds what its resource type requires and nothing more, so that a case adds only what it
 //! is about. Required attributes that no RFC knows get values generated from their characteristics.

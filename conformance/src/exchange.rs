@@ -1,4 +1,4 @@
-//! Raw HTTP: what was sent, what came back, and nothing hidden but the token.
+//! Raw HTTP: requests and responses as they are, except for the token, which is hidden.
 //!
 //! Answers are read as they are: no redirect is followed, no status is an error, and a body that is
 //! not JSON is kept as text, since a proxy's error page is evidence too.
@@ -165,7 +165,7 @@ fn title(page: &str) -> String {
     title.map_or_else(|| "without a title".to_owned(), |title| format!("\"{}\"", shorten(title.trim(), 80)))
 }
 
-/// One request and what became of it, as it stands in reports.
+/// One request and its response, as reports show them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {
     pub request: Sent,

@@ -1,4 +1,4 @@
-//! What came of a case, with its evidence: the line of every report.
+//! The result of a case, with its evidence: one line of every report.
 
 use serde::{Deserialize, Serialize};
 

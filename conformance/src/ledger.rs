@@ -1,7 +1,7 @@
-//! What was made on the server and is to be removed again.
+//! The resources that were created on the server and must be deleted again.
 //!
-//! The ledger is kept where requests are sent and not where cases are written: whatever an answer
-//! says was created is in it, also where a case expected a refusal.
+//! The ledger is filled where requests are sent, not by the cases. So it contains everything that a response says was
+//! created, even if a case expected a refusal.
 
 use std::{
     collections::BTreeSet,
@@ -47,7 +47,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a request without an answer: what it was to make may be there all the same.
+    /// Notes a request without a response: its resource may exist nevertheless.
     pub fn note_unanswered(&self, request: &Request) {
         if request.method == "POST" {
             self.unanswered.store(true, Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! A judge of SCIM servers: what conforms, what does not, and which sentence of which RFC says so.
+//! Tests SCIM servers: what conforms, what does not, and which sentence of which RFC says so.
 //!
-//! It knows nothing but HTTP, JSON and the RFCs. Not even this project's own protocol library is
-//! used, for a judge that reads with the eyes of one implementation would find its mistakes right.
+//! It uses only HTTP, JSON and the RFCs. It does not use this project's own protocol library: a test that shares the
+//! code of one implementation would accept its mistakes.
 //!
 //! Reading order: [`mod@case`] (what a case is, and the one table of them in [`mod@cases`]), [`context`]
 //! (what a case is given), [`exchange`] (HTTP, kept as evidence), [`verdict`], [`mod@run`], [`report`].

@@ -1,9 +1,9 @@
-//! What each identity provider sends, and what it needs of each answer.
+//! The requests of each identity provider, and what it needs of each response.
 //!
-//! A profile is data (`profiles/*.json`): dialogues of requests in the order in which the provider
-//! sends them, each with how well it is known. Facts about providers change more often than programs
-//! do, and whoever finds a new one should need no Rust to write it down. [`play()`] is the only reader, for
-//! `scim-conformance` and for the tests of scim-server; `profiles/README.md` describes the format.
+//! A profile is data (`profiles/*.json`): dialogues of requests in the order in which the provider sends them, each
+//! with how well it is known. Facts about providers change more often than programs do, and adding one should not
+//! need Rust. [`play()`] is the only reader, for `scim-conformance` and for the tests of scim-server;
+//! `profiles/README.md` describes the format.
 
 mod expect;
 mod play;

@@ -1,4 +1,4 @@
-//! What a run tells: to people as text or as a page, to programs as JSON, to CI as JUnit.
+//! The report of a run: text or HTML for people, JSON for programs, JUnit for CI.
 
 mod compare;
 mod html;

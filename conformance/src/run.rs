@@ -1,4 +1,4 @@
-//! One run: reach the server, examine it, leave nothing behind.
+//! One run: connect to the server, test it, delete everything again.
 
 mod clean;
 mod connect;

@@ -1,4 +1,4 @@
-//! What a case finds out, and how it says so.
+//! The result of a case.
 //!
 //! A case is a function that ends well or with a [`Stop`]. It does not choose its verdict: whether a
 //! requirement that is not kept is a failure or a warning follows from the requirement's level.
@@ -13,11 +13,11 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Not kept: the server does not conform.
+    /// A violation means that the server does not conform.
     Must,
-    /// Not kept: a warning.
+    /// A violation is a warning.
     Should,
-    /// Not kept: nothing to say.
+    /// A violation is allowed.
     May,
 }
 
@@ -35,11 +35,11 @@ impl fmt::Display for Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// A MUST is not kept.
+    /// The server violates a MUST.
     Fail,
     /// The case could not be run: no answer, or what it builds on does not work.
     Error,
-    /// A SHOULD is not kept.
+    /// The server violates a SHOULD.
     Warn,
     /// It does not apply to this server; the reason says why.
     Skip,

@@ -1,17 +1,16 @@
-//! What real providers send, turned into what the RFC says, by named rewrites.
+//! Named rewrites of the requests that providers really send into standard requests.
 //!
-//! Entra ID writes booleans as strings, Okta and OneLogin leave things out, several clients send
-//! one value where a list belongs. Each such habit is one [`Rewrite`] in one table, [`rewrites`],
-//! with who sends it, an example of it, and why the rewrite is right. Everything behind this door
-//! sees standard requests only, and a reader can tell what is the standard and what is courtesy.
+//! Entra ID writes booleans as strings, Okta and OneLogin leave things out, several clients send one value where a
+//! list belongs. Each deviation is one [`Rewrite`] in one table, [`rewrites`], with its senders, an example, and the
+//! reason why the rewrite is right. All other code sees standard requests only, so a reader can distinguish the
+//! standard from the deviations.
 //!
-//! The rewrites are on unless requests are read strictly: one Entra tenant sends both forms in one day,
-//! and none of them turns a valid standard request into another one. What is wrong in a way that no
-//! provider is known to send is left as it is, for validation to refuse.
+//! The rewrites are on unless requests are read strictly: one Entra tenant sends both forms in one day, and no
+//! rewrite turns a valid standard request into another one. An error that no provider is known to send is left as it
+//! is, so that validation refuses it.
 //!
-//! Some [courtesies] are no rewrites but the way in which requests are read, and stand in a table, too.
-//! Each row of both says whether it [contradicts](Strict::Refused) the RFCs' text: those are what
-//! [`Strictness::Strict`] turns off.
+//! Some [courtesies] are not rewrites but ways to read requests; they are in a table too. Each row of both tables
+//! says whether it [contradicts](Strict::Refused) the text of the RFCs. [`Strictness::Strict`] turns these off.
 
 mod courtesy;
 mod message;
@@ -29,7 +28,7 @@ use crate::{
 };
 use value::Site;
 
-/// A deviation from the standard that is understood, and what it stands for.
+/// A deviation from the standard that the server accepts, with its standard form.
 #[derive(Debug, Clone, Copy)]
 pub struct Rewrite {
     /// A short name, for documentation and logs.
@@ -42,7 +41,7 @@ pub struct Rewrite {
     pub standard: &'static str,
     /// Why this is what the client means, in one sentence.
     pub because: &'static str,
-    /// What becomes of it where requests are read strictly.
+    /// What happens to it if requests are read strictly.
     pub in_strict: Strict,
     step: Transform,
 }
@@ -53,13 +52,13 @@ impl Rewrite {
     }
 }
 
-/// What becomes of a habit where requests are read [strictly](Strictness::Strict).
+/// What happens to a deviation if requests are read [strictly](Strictness::Strict).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strict {
-    /// It contradicts the text of the RFCs, and is left as it is: for validation to refuse, or to mean
-    /// what it says.
+    /// It contradicts the text of the RFCs, and is left as it is: validation refuses it, or it has its literal
+    /// meaning.
     Refused,
-    /// The RFCs allow it, say nothing of it, or print it themselves.
+    /// The RFCs allow it, do not mention it, or use it themselves.
     Taken,
 }
 
@@ -81,8 +80,8 @@ enum Transform {
     Value(fn(&mut Value, &Site)),
 }
 
-/// All rewrites, in the order in which they are made: of the message, of each operation, of a
-/// resource's body, of each extension, of each value. Documentation can be generated from it.
+/// All rewrites, in the order in which they are applied: to the message, to each operation, to a resource's body, to
+/// each extension, to each value. The reference page is generated from it.
 pub fn rewrites() -> impl Iterator<Item = &'static Rewrite> {
     [message::REWRITES, operation::REWRITES, resource::REWRITES, value::REWRITES].into_iter().flatten()
 }
@@ -130,7 +129,7 @@ fn standardise_operation(mut operation: RawOperation, rt: &ResourceType, standar
             following.extend(apply(&mut operation, rt));
         }
     }
-    // An operation all of whose keys went into others has nothing left to say.
+    // An operation whose keys have all become operations of their own is empty.
     let is_spent =
         !following.is_empty() && operation.get("value").and_then(Value::as_object).is_some_and(Map::is_empty);
     let first = if is_spent { None } else { Some(operation) };
@@ -153,15 +152,15 @@ fn standardise_operation_value(operation: &mut RawOperation, rt: &ResourceType) 
         }
         Some(path) => path.ok().and_then(|path| path.find(rt)),
     };
-    // A path that names nothing is the engine's to refuse.
+    // The engine refuses a path that names no attribute.
     let Some(target) = target else { return };
     let path = &target.path;
     match (&path.attribute, &path.sub_attribute, &path.extension) {
         (Some(attribute), None, _) => {
             let is_list = attribute.multi_valued && target.filter.is_none();
             if is_remove && is_list && !value.is_array() && !value.is_null() && *value != "" {
-                // What names a value is always a list here, so that an element which turns out to be
-                // empty can never become "no list", which would mean all values.
+                // A value to remove is always in a list here, so that an empty element never becomes "no list", which
+                // would mean all values.
                 *value = Value::Array(vec![value.take()]);
             }
             standardise_value(value, attribute, is_list, rt);
@@ -211,7 +210,8 @@ fn standardise_value(value: &mut Value, attribute: &Attribute, is_list: bool, rt
     }
     match value {
         Value::Array(elements) if is_list => {
-            // What is rewritten to nothing goes; a null that was sent stays, for validation to judge.
+            // A value that is rewritten to nothing is removed; a null that was sent stays, so that validation sees
+            // it.
             elements.retain_mut(|element| {
                 let was_sent_as_null = element.is_null();
                 standardise_value(element, attribute, false, rt);

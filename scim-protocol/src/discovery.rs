@@ -1,7 +1,7 @@
 //! The discovery resources: ServiceProviderConfig, ResourceType, Schema (RFC 7643 §5–7, RFC 7644 §4).
 //!
-//! Clients configure themselves by these, and some refuse a `null`: what is not there is left out.
-//! Each function takes the base URL, without a slash at its end, for `meta.location`.
+//! Clients configure themselves by these, and some refuse a `null`, so absent values are left out. Each function
+//! takes the base URL, without a slash at its end, for `meta.location`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub struct Features {
     pub etag: Supported,
     /// The ways in which a client can authenticate, the preferred one first.
     pub authentication_schemes: Vec<AuthenticationScheme>,
-    /// How lists are paged (RFC 9865 §4); left out where the server says nothing of it.
+    /// How lists are paged (RFC 9865 §4); optional.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
 }
@@ -79,7 +79,7 @@ pub struct AuthenticationScheme {
     /// `oauth`, `oauth2`, `oauthbearertoken`, `httpbasic` or `httpdigest`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What an administrator knows it by, such as `OAuth Bearer Token`.
+    /// Its name for administrators, such as `OAuth Bearer Token`.
     pub name: String,
     /// A sentence about it for an administrator.
     pub description: String,

@@ -20,11 +20,11 @@ pub enum ErrorKind {
     ExpiredCursor,
     /// The caller is known and may not do this.
     Forbidden,
-    /// What is asked for was there, and is no longer kept.
+    /// The target existed, but is no longer kept.
     Gone,
     /// The headers of the request, or their number, are over a limit.
     HeadersTooLarge,
-    /// A fault of ours. The detail says nothing of the cause; the log does.
+    /// A fault of the server. The log has the cause; the detail does not.
     Internal,
     /// `count` differs from the one the cursor was made with (RFC 9865 §2.1).
     InvalidCount,
@@ -142,11 +142,10 @@ impl ErrorKind {
 /// A boxed cause: for the log, never for the client.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// An error that a client is told of: its kind, a `detail` that names the attribute and says what
-/// to change, and, for the log only, the cause.
+/// An error for a client: its kind, a `detail` that names the attribute and says what to change, and, for the log
+/// only, the cause.
 ///
-/// What a client sent stands in a detail between double quotes, and nowhere else: whoever writes
-/// details into a log can then hide it there.
+/// A detail quotes what a client sent only between double quotes, so that a log can hide it.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -173,7 +172,7 @@ impl Error {
         Self { detail: detail.into(), ..self }
     }
 
-    /// A fault of ours: the client learns nothing of `source`.
+    /// A fault of the server. The client does not see `source`.
     pub fn internal(source: impl Into<Source>) -> Self {
         Self::new(ErrorKind::Internal, "The server failed to process the request. Try again later; if it happens again, give the administrator the request id of this response.")
             .with_source(source)

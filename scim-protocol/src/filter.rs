@@ -29,13 +29,13 @@ pub enum CompareOperator {
     Eq,
     /// `ne`: the values differ, or there is none.
     Ne,
-    /// `co`: the operand stands anywhere in the text.
+    /// `co`: the text contains the operand.
     Co,
     /// `sw`: the text begins with the operand.
     Sw,
     /// `ew`: the text ends with the operand.
     Ew,
-    /// `gt`: greater, later, or behind it in the order of text.
+    /// `gt`: greater, later, or after it in the order of text.
     Gt,
     /// `ge`: as `gt`, or equal.
     Ge,
@@ -69,7 +69,7 @@ impl CompareOperator {
     }
 }
 
-/// A filter as it was written: the grammar is right, the names are not yet looked up.
+/// A parsed filter: its grammar is valid, its names are not resolved yet.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
     /// `and`: each of these holds. Of none: it always holds.
@@ -149,7 +149,7 @@ fn write_joined(
     Ok(())
 }
 
-/// What an attribute is compared with, by the attribute's type.
+/// The value that an attribute is compared with, by the attribute's type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operand {
     /// Of a `boolean`; compared by `eq` and `ne` only.
@@ -211,7 +211,7 @@ impl BoundFilter {
         matches::matches_element(self, element)
     }
 
-    /// How many comparisons it takes at most to try the filter on one element.
+    /// The most comparisons that testing one element needs.
     pub fn terms(&self) -> usize {
         match self {
             Self::And(all) | Self::Or(all) => all.iter().map(Self::terms).sum(),

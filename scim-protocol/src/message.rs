@@ -1,7 +1,6 @@
 //! Protocol messages: queries (RFC 7644 §3.4.2–3, RFC 9865 §2), lists (§3.4.2), bulk (§3.7).
 //!
-//! A message is read once, here, into values that are known to be right; nobody behind this module
-//! looks at a parameter's text again.
+//! This module reads a message once, into valid values; no other code parses the text of a parameter again.
 
 mod bulk;
 mod counted;

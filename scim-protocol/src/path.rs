@@ -10,13 +10,12 @@ use crate::{
     schema::{Attribute, Extension, ResourceType, Schema, Strictness, notation},
 };
 
-/// An attribute as a client wrote it: `name.givenName`, `urn:…:User:userName`, a whole extension's
-/// URN. Its characters are checked, its meaning is not.
+/// An attribute as a client wrote it: `name.givenName`, `urn:…:User:userName`, the URN of an extension. Its
+/// characters are checked, but it is not resolved.
 #[derive(Debug, Clone)]
 pub struct AttributePath {
     text: String,
-    /// Where it stood in a filter, in characters from 1. Two that say the same are equal wherever they
-    /// stood.
+    /// Its position in a filter, in characters from 1. Equality ignores it.
     character: usize,
 }
 
@@ -37,12 +36,12 @@ impl AttributePath {
         }
     }
 
-    /// The same, which stood at that character of a longer text.
+    /// The same, at that character of a longer text.
     pub(crate) fn at(self, character: usize) -> Self {
         Self { character, ..self }
     }
 
-    /// Where it stood in a filter or a path, in characters from 1.
+    /// Its position in a filter or a path, in characters from 1.
     pub(crate) fn character(&self) -> usize {
         self.character
     }
@@ -160,8 +159,8 @@ fn known_names(rt: &ResourceType) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The known name that was probably meant, when one is near enough for a slip of the finger. Of a
-/// long name only the beginning is compared, so that its length costs nothing.
+/// The known name that was probably meant, if one is similar enough to be a typing error. Only the beginning of a
+/// long name is compared, so that its length costs nothing.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     #[cfg(test)]
     tests::SEARCHES.with(|searches| searches.set(searches.get() + 1));
@@ -174,7 +173,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         .map(|(_, known)| known)
 }
 
-/// An attribute that exists: where it stands in a document, and its definition.
+/// An attribute that exists: its place in a document, and its definition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoundPath {
     /// For an attribute of an extension, the extension's canonical URN (the key in the document).

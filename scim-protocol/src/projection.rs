@@ -1,4 +1,4 @@
-//! Which attributes an answer carries (RFC 7644 §3.9, RFC 7643 §7 `returned`).
+//! Which attributes a response contains (RFC 7644 §3.9, RFC 7643 §7 `returned`).
 
 pub mod specified;
 
@@ -13,8 +13,8 @@ use crate::{
     schema::{Attribute, ResourceType, Returned},
 };
 
-/// The most names in `attributes` or `excludedAttributes`: each is looked up in every schema, so a
-/// request must not bring any number of them.
+/// The most names in `attributes` or `excludedAttributes`. Each is looked up in every schema, so their number must be
+/// limited.
 pub const MAX_NAMES: usize = 200;
 
 /// What the client asked to see.
@@ -32,7 +32,7 @@ pub enum Projection {
     Written(Vec<BoundPath>),
 }
 
-/// How far the client's list names an attribute.
+/// Which part of an attribute the client's list names.
 enum Named<'a> {
     /// The list does not name it.
     Not,
@@ -63,8 +63,7 @@ impl Projection {
         }
     }
 
-    /// The answer to a write that specified these attributes. What the client asked to see goes
-    /// before.
+    /// The response to a write that specified these attributes. The client's own parameters take precedence.
     #[must_use]
     pub fn written(self, specified: Vec<BoundPath>) -> Self {
         if self == Self::Default && !specified.is_empty() { Self::Written(specified) } else { self }
@@ -160,8 +159,7 @@ impl Projection {
     }
 }
 
-/// What the names mean, in the order of the names; `else_meant` has a meaning for those that name no
-/// attribute.
+/// Resolves the names, in their order; `else_meant` handles those that name no attribute.
 fn bind(names: &[&str], rt: &ResourceType, else_meant: fn(&str, &ResourceType) -> Option<BoundPath>) -> Vec<BoundPath> {
     let is_core = |name: &&&str| name.trim().eq_ignore_ascii_case(&rt.schema.id);
     let whole = |attribute: &Arc<Attribute>| BoundPath {

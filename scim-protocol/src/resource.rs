@@ -14,8 +14,8 @@ use crate::{Error, schema::ResourceType};
 /// then `externalId`, then core attributes as the schema lists them, then extensions), no nulls, no
 /// empty lists or objects, `schemas` holding the URNs present, each value of its attribute's type.
 ///
-/// It holds what clients assert. It never holds `id`, `meta` or another `readOnly` attribute: those
-/// are the server's, which adds them when it renders. `members` is in it when the client sent them.
+/// It contains what clients assert. It never contains `id`, `meta` or another `readOnly` attribute: the server adds
+/// these when it renders the resource. It contains `members` if the client sent them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {
     document: Map<String, Value>,
@@ -27,10 +27,9 @@ impl Resource {
         validate::create(body, rt)
     }
 
-    /// This resource replaced by the body of a PUT (RFC 7644 §3.5.1): `immutable` attributes that
-    /// are set must match or be left out (400 `mutability`), `writeOnly` attributes that are left
-    /// out stay, and so does `active: false`, for whoever is inactive must not come back by silence;
-    /// other attributes that are left out are cleared.
+    /// This resource replaced by the body of a PUT (RFC 7644 §3.5.1): `immutable` attributes that are set must match
+    /// or be left out (400 `mutability`), `writeOnly` attributes that are left out stay, and so does `active: false`,
+    /// because leaving it out must not activate a user; other attributes that are left out are cleared.
     pub fn replace(&self, body: Value, rt: &ResourceType) -> Result<Self, Error> {
         validate::replace(self, body, rt)
     }

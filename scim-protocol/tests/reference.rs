@@ -28,18 +28,16 @@ fn errors() {
     let mut page = String::from(
         "# Errors\n\n\
          <!-- Made from scim_protocol::ErrorKind; a test compares it. -->\n\n\
-         Every refusal has a body of this form (RFC 7644 §3.12), in which `status` is a string, `scimType` is\n\
-         there only where the RFCs define one, and `detail` is a sentence for people that names the attribute and\n\
-         says what to change:\n\n\
+         Every error has a body of this form (RFC 7644 §3.12). `status` is a string, `scimType` exists only if the\n\
+         RFCs define one, and `detail` is a sentence for people that names the attribute and says what to change:\n\n\
          ```json\n\
          {\"schemas\": [\"urn:ietf:params:scim:api:messages:2.0:Error\"], \"status\": \"409\", \"scimType\": \"uniqueness\",\n \
          \"detail\": \"Another User has this userName. Use a different value, or change the resource that has it.\"}\n\
          ```\n\n\
-         Each response, also a good one, carries an `X-Request-Id`. The same id stands in the audit log\n\
-         (`requestID`) and in every line of the server's log about the request. Programs should look at status and\n\
-         `scimType`; the words of `detail` may change.\n\n\
-         A tenant under the `identity-center` profile answers with that system's error texts in `detail`; statuses\n\
-         are the same.\n",
+         Every response has an `X-Request-Id`. The audit log (`requestID`) and every line of the server's log about\n\
+         the request have the same id. Programs should use status and `scimType`; the text of `detail` may change.\n\n\
+         For a tenant under the `identity-center` profile, `detail` has the error texts of AWS IAM Identity Center;\n\
+         statuses are the same.\n",
     );
     for kind in ErrorKind::ALL {
         let name = kind.scim_type().map_or_else(|| phrase(kind.status()).to_owned(), |name| format!("`{name}`"));
@@ -77,14 +75,14 @@ fn dialects() {
     let mut page = String::from(
         "# Dialects\n\n\
          <!-- Made from scim_protocol::dialect::rewrites(); a test compares it. -->\n\n\
-         What identity providers send that is not quite what RFC 7644 says, and what it is taken for. Each\n\
-         habit is one named rewrite, made before anything else looks at the request: of the PATCH message as a\n\
-         whole, of each operation in it, of each value (in PATCH, POST and PUT). They are on in every tenant that\n\
-         is not [strict](#what-a-strict-tenant-refuses), since one provider may send both forms in one day, and\n\
-         none of them turns a valid standard request into another.\n\
-         What no provider is known to send is not guessed at, and is refused by validation.\n\n\
-         Some courtesies are not rewrites, but the way in which the server reads requests; they are listed\n\
-         [at the end](#what-else-is-taken).\n",
+         Identity providers send requests that deviate from RFC 7644. Each known deviation has a named rewrite into a\n\
+         standard request. The server applies the rewrites before it does anything else: to the PATCH message as a\n\
+         whole, to each operation in it, and to each value (in PATCH, POST and PUT). They are on in every tenant that\n\
+         is not [strict](#what-a-strict-tenant-refuses), because one provider may send both forms on the same day. No\n\
+         rewrite turns a valid standard request into another one. There is no rewrite for an error that no provider is\n\
+         known to send; validation refuses it.\n\n\
+         Some deviations need no rewrite, because the server reads requests in that way; they are listed\n\
+         [at the end](#accepted-without-a-rewrite).\n",
     );
     for rewrite in rewrites() {
         let (sent, standard) = (json(rewrite.sent), json(rewrite.standard));
@@ -96,7 +94,7 @@ fn dialects() {
         )
         .unwrap();
     }
-    page.push_str("\n## What else is taken\n\n");
+    page.push_str("\n## Accepted without a rewrite\n\n");
     for courtesy in courtesies() {
         writeln!(page, "- **{}**: {} {}", courtesy.name, courtesy.taken, courtesy.because).unwrap();
     }
@@ -111,15 +109,15 @@ fn dialects() {
     }
     let taken = named().filter(|(_, in_strict, _)| *in_strict == Strict::Taken);
     let taken: Vec<_> = taken.map(|(name, ..)| format!("`{name}`")).collect();
-    let last = "the RFCs allow them, say nothing of them, or print them themselves";
-    writeln!(page, "\nThese are taken there, too, since {last}: {}.", taken.join(", ")).unwrap();
+    let last = "the RFCs allow them, do not mention them, or use them";
+    writeln!(page, "\nA strict tenant also accepts these, because {last}: {}.", taken.join(", ")).unwrap();
     check("dialects.md", &page);
 }
 
 /// The list of what a strict tenant refuses.
 const STRICT: &str = "\n## What a strict tenant refuses\n\n\
-    A tenant with the setting `strict` reads requests by the letter: each of these habits contradicts the\n\
-    text of RFC 7643 or RFC 7644, and is refused there, or means what it says (`\"\"` is a value).\n\n";
+    Each of these deviations contradicts the text of RFC 7643 or RFC 7644. A tenant with the setting `strict` refuses\n\
+    it, or gives it its literal meaning (`\"\"` is a value).\n\n";
 
 /// JSON in one line where that is short, else indented.
 fn json(text: &str) -> String {

@@ -19,7 +19,7 @@ use scim_protocol::{Error, Timestamp};
 use scim_server::internals::{
     audit::{AuditLog, AuditRecord, Destination, Document, EventName, Form, Verb, Vocabulary},
     http::{
-        body::Body,
+        body::ResponseBody,
         limit::{AddressLimit, TokenLimit},
         listen::{Answers, ConnectionLimits, serve},
         peer::Peer,
@@ -66,11 +66,11 @@ fn bench_round_trips(bencher: Bencher<'_, '_>, start: impl FnOnce(&Runtime, TcpL
 struct Same;
 
 impl Answers for Same {
-    fn answer(self, _: Request<Incoming>, _: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
-        std::future::ready(Response::new(Body::Full(Bytes::from_static(RESPONSE))))
+    fn answer(self, _: Request<Incoming>, _: Peer) -> impl Future<Output = Response<ResponseBody>> + Send + 'static {
+        std::future::ready(Response::new(ResponseBody::Full(Bytes::from_static(RESPONSE))))
     }
 
-    fn refuse(&self, _: Error, _: &Peer) -> Response<Body> {
+    fn refuse(&self, _: Error, _: &Peer) -> Response<ResponseBody> {
         Response::default()
     }
 

@@ -1,8 +1,8 @@
-//! Who may come in: the table of tenants and live tokens that every request passes.
+//! Authentication: the table of tenants and live tokens that every request is checked against.
 //!
-//! It is held in memory and replaced whole when an administrator changes something, so that a
-//! request takes no lock and reads no store: one digest, two look-ups. A token that is revoked is
-//! out of the table before the revocation is answered.
+//! The table is in memory and replaced as a whole when an administrator changes something. So a request takes no lock
+//! and does not read the store: one digest, two look-ups. A revoked token is out of the table before the command that
+//! revokes it returns.
 
 use std::{
     collections::HashMap,
@@ -46,8 +46,8 @@ struct LiveToken {
     used: Arc<Use>,
 }
 
-/// When a token was last used, and up to when that is written down. Milliseconds since the epoch;
-/// 0 is never. Kept when the table is replaced.
+/// When a token was last used, and the last use that is stored. Milliseconds since the epoch; 0 is never. Kept when
+/// the table is replaced.
 #[derive(Debug, Default)]
 struct Use {
     last: AtomicI64,
@@ -57,14 +57,14 @@ struct Use {
 #[derive(Debug, Default)]
 struct Snapshot {
     tenants: HashMap<TenantId, Arc<Tenant>>,
-    /// The same tenants by where they are kept.
+    /// The same tenants by the id under which the store keeps their data.
     homes: HashMap<TenantId, Arc<Tenant>>,
     tokens: HashMap<Digest, LiveToken>,
     /// Tokens that were revoked while this process ran, so that the log can say so; the newest of them.
     revoked: HashMap<Digest, ResourceId>,
 }
 
-/// Why somebody was not let in. For the log: the answer never says which of these it was.
+/// Why authentication failed. For the log: the response never says which of these it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The token has ended.
@@ -82,7 +82,7 @@ pub enum Refusal {
     /// It was revoked.
     #[error("the token {0} was revoked")]
     Revoked(ResourceId),
-    /// Nobody has this token: it was revoked before this server was started, or comes from another one.
+    /// The token is unknown: it was revoked before this server was started, or belongs to another server.
     #[error("the token is not known here")]
     Unknown,
 }
@@ -113,7 +113,7 @@ impl Refusal {
     }
 }
 
-/// The table, and what keeps it up to date.
+/// The table, with what is needed to update it.
 pub struct Access {
     directory: Directory,
     snapshot: ArcSwap<Snapshot>,
@@ -184,17 +184,16 @@ impl Access {
         self.snapshot.load().tenants.values().cloned().collect()
     }
 
-    /// Whether an import that brings a tenant is not at its end.
+    /// Whether a tenant is still being imported.
     pub fn awaits_import(&self) -> bool {
         self.snapshot.load().tenants.values().any(|tenant| tenant.importing)
     }
 
     /// Verifies the `Authorization` header of a request to that tenant.
     ///
-    /// `ErrorKind::Unauthorized`, always with the same body, for whatever is wrong with the token or
-    /// the tenant ([`Refusal`] is the error's source, for the log); `ErrorKind::Forbidden` for a
-    /// good token of a disabled tenant, `ErrorKind::Unavailable` for one of a tenant whose import is
-    /// not at its end. Does not look at scopes.
+    /// `ErrorKind::Unauthorized`, always with the same body, for any fault of the token or the tenant ([`Refusal`] is
+    /// the error's source, for the log); `ErrorKind::Forbidden` for a valid token of a disabled tenant,
+    /// `ErrorKind::Unavailable` for one of a tenant whose import is not complete. Does not check scopes.
     pub fn authenticate(&self, segment: &str, authorization: Option<&str>, now: Timestamp) -> Result<Caller, Error> {
         let snapshot = self.snapshot.load();
         let token = verify(&snapshot, segment, authorization, now).map_err(unauthorized)?;
@@ -214,8 +213,7 @@ impl Access {
         Ok(Caller::bearer(Arc::clone(&token.tenant), Arc::clone(&token.name), token.scopes))
     }
 
-    /// Writes down when tokens were last used, where that is not written yet. For a task that runs
-    /// each minute, and for the end.
+    /// Stores when tokens were last used, if that is not stored yet. Called each minute and when the server stops.
     pub async fn flush_last_used(&self) -> Result<(), StoreError> {
         let snapshot = self.snapshot.load_full();
         for token in snapshot.tokens.values() {
@@ -228,14 +226,14 @@ impl Access {
         Ok(())
     }
 
-    /// When the token was last used, also when that is not written down yet.
+    /// When the token was last used, even if that is not stored yet.
     pub fn last_used(&self, token: &Token) -> Option<Timestamp> {
         let used = self.snapshot.load().tokens.get(&token.digest).map_or(0, |t| t.used.last.load(Ordering::Relaxed));
         token.last_used.max((used > 0).then_some(used)).map(Timestamp::from_millis)
     }
 
-    /// Reminds of the tokens that near their end: an event and a log record for each for which one
-    /// is due. Returns those tokens. Meant to be called at least once an hour.
+    /// Reminds of tokens that expire soon: writes an event and a log record for each for which one is due. Returns
+    /// those tokens. Call it at least once an hour.
     pub async fn reminders(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
         let due = self.directory.ledger().remind(now).await?;
         for token in &due {
@@ -248,7 +246,7 @@ impl Access {
                     token = %token.id,
                     name,
                     expired = %token.expires(),
-                    "a token has expired and lets nobody in: issue another with `token rotate` or `token create`, give it to the identity provider, then delete this one with `token delete`, which ends these reminders"
+                    "a token has expired: issue another with `token rotate` or `token create`, give it to the identity provider, then delete this one with `token delete`, which ends these reminders"
                 );
                 continue;
             }
@@ -258,7 +256,7 @@ impl Access {
                 name,
                 expires = %token.expires(),
                 days_left = reminder::days_left(token, now),
-                "a token nears its end: issue another with `token rotate`, give it to the identity provider, then delete this one"
+                "a token expires soon: issue another with `token rotate`, give it to the identity provider, then delete this one"
             );
         }
         Ok(due)
@@ -281,8 +279,7 @@ impl LiveToken {
     }
 }
 
-/// Builds a tenant. One that cannot be built stays as it was, if it was there, and is left out
-/// otherwise: it must not take the others down with it.
+/// Builds a tenant. One that cannot be built keeps its previous form, or is left out: it must not affect the others.
 fn build(record: &TenantRecord, old: &Snapshot) -> Option<Arc<Tenant>> {
     Tenant::build(record).map_or_else(
         |error| {
@@ -302,8 +299,7 @@ fn verify<'a>(
     let digest = secret::parse(authorization.and_then(bearer).ok_or(Refusal::Missing)?)?;
     let revoked = || snapshot.revoked.get(&digest).map_or(Refusal::Unknown, |id| Refusal::Revoked(*id));
     let token = snapshot.tokens.get(&digest).ok_or_else(revoked)?;
-    // The look-up compared digests, whose bytes tell nothing of the token; this settles it in
-    // constant time all the same.
+    // The look-up compared digests, which reveal nothing of the token. This compares them again in constant time.
     if !bool::from(token.digest.ct_eq(&digest)) {
         return Err(Refusal::Unknown);
     }

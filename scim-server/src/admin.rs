@@ -1,4 +1,4 @@
-//! Administration: every command of the command line as a value, and the one function that does it.
+//! Administration: every command of the command line as a value, and the one function that executes it.
 //!
 //! A command runs in one of two places. While a server has the store open, the command line sends
 //! the request to the server's own listener for administrators ([`listen`], [`client`]); else it
@@ -106,7 +106,7 @@ pub enum AdminRequest {
     Import {
         /// Remove tenants of the same ids first, instead of refusing.
         replace: bool,
-        /// Give up an import that was cut off, with all that it has brought, instead of going on with it.
+        /// Discard an interrupted import with everything that it has written, instead of continuing it.
         #[serde(default)]
         discard: bool,
     },

@@ -1,9 +1,9 @@
-//! How much memory requests and their answers may take together.
+//! The memory that requests and their responses may use together.
 //!
-//! Each body and each page has a bound of its own, and there is a bound on connections; but all of them at
-//! once would be more than any machine has. So what is held is counted in one place, and who comes when it
-//! is used up is told to come again. No tenant gets more than a part, and a part is kept for what is small, so
-//! that whoever sends much cannot keep others out.
+//! Each body, each page and the number of connections have limits, but all of them at once would exceed the memory of
+//! any machine. So memory is counted in one place; when it is used up, further requests get 503 and try again later.
+//! One tenant gets only a part, and a part is reserved for small bodies, so that clients that send much cannot block
+//! others.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use crate::store::TenantId;
 /// Up to here, in bytes, something is small.
 const SMALL: usize = 64 * 1024;
 
-/// Memory that is given out in shares.
+/// Memory that is divided into shares.
 #[derive(Debug)]
 pub struct Budget {
     most: usize,
@@ -30,7 +30,7 @@ struct Taken {
     by_tenant: HashMap<TenantId, usize>,
 }
 
-/// A part of the budget, which goes back when this is dropped.
+/// A part of the budget, released when this is dropped.
 #[derive(Debug)]
 pub struct Share {
     budget: Arc<Budget>,
@@ -56,11 +56,11 @@ impl Budget {
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
-        // The numbers are right whenever somebody lets go of the lock, also in a panic.
+        // The numbers are consistent whenever the lock is released, also after a panic.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How much all may take together, and how much one tenant, when one of its shares is of that size.
+    /// The limit for all together, and for one tenant with a share of that size.
     fn bounds(&self, share: usize) -> (usize, usize) {
         let quarter = self.most / 4;
         if share <= SMALL { (self.most, 3 * quarter) } else { (3 * quarter, 2 * quarter) }
@@ -68,7 +68,7 @@ impl Budget {
 }
 
 impl Share {
-    /// Takes so many bytes more. 503 with `Retry-After` when they are not there.
+    /// Takes more bytes. 503 with `Retry-After` if there are not enough.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Error> {
         let grown = self.bytes.saturating_add(bytes);
         let (of_all, of_tenant) = self.budget.bounds(grown);
@@ -85,8 +85,8 @@ impl Share {
         Ok(())
     }
 
-    /// Counts so many bytes more although there may be no room: for the answer to what is done already, which
-    /// cannot be refused.
+    /// Counts more bytes even if there is no room: for the response to a finished operation, which cannot be refused
+    /// any more.
     pub fn count(&mut self, bytes: usize) {
         let mut taken = self.budget.lock();
         taken.all = taken.all.saturating_add(bytes);
@@ -96,12 +96,12 @@ impl Share {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Gives so many bytes back, or all when there are fewer.
+    /// Releases bytes, at most all.
     pub fn shrink(&mut self, bytes: usize) {
         drop(self.split(bytes));
     }
 
-    /// A share of its own for so many of these bytes, or for all when there are fewer.
+    /// Splits off a share with some of these bytes, at most all.
     #[must_use]
     pub fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);

@@ -1,11 +1,11 @@
-//! Who asks: every operation takes a [`Caller`], and every caller has exactly one tenant.
+//! The authenticated client: every operation takes a [`Caller`], and every caller has exactly one tenant.
 
 use std::sync::Arc;
 
 use crate::{event::ADMIN, tenant::Tenant, token::Scopes};
 
-/// Someone whose token was verified, or an administrator. Every operation needs one: that one tenant
-/// cannot see another is a matter of types.
+/// A client whose token was verified, or an administrator. Every operation needs one, so the types guarantee that one
+/// tenant cannot see another.
 #[derive(Debug, Clone)]
 pub struct Caller {
     tenant: Arc<Tenant>,

@@ -1,4 +1,4 @@
-//! The command line: what can be typed, and what it does.
+//! The command line: commands, their arguments, and what they do.
 //!
 //! A command is parsed into an [`AdminRequest`] and a way to show what comes back; a session runs
 //! it on the running server or on the store itself. Exit codes: 0 done, 1 failed, 2 wrong usage.
@@ -42,7 +42,7 @@ struct Cli {
 /// Why a command ended badly.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    /// It was done wrong or could not be done: exit code 1.
+    /// The command failed: exit code 1.
     #[error("{said}")]
     Failed {
         /// What is told of it, with what to do.
@@ -53,7 +53,7 @@ enum Failure {
     /// Nobody reads what is printed any more: nothing is left to say.
     #[error("standard output is closed")]
     Closed,
-    /// It was asked for in a wrong way: exit code 2.
+    /// The command line was wrong: exit code 2.
     #[error("{0}")]
     Usage(String),
 }

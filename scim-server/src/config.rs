@@ -1,4 +1,4 @@
-//! What the server is told before it starts.
+//! The configuration of the server.
 //!
 //! [`setting`] is the table of all settings, [`layers`] finds the value of each (flag, then
 //! `SCIM_SERVER_*`, then file, then default), and [`Config`] is what they mean: parsed, checked
@@ -25,13 +25,13 @@ use crate::{
     units,
 };
 
-/// Why the settings cannot be used. Each names the place where the wrong one stands.
+/// Why the settings are not valid. Each error names the place of the wrong one.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Two settings that cannot be together, or one that needs another.
+    /// Two settings exclude each other, or one needs another.
     #[error("{0}")]
     Contradiction(String),
-    /// The file is not TOML, or has something in it that is no setting.
+    /// The file is not TOML, or has a key that is not a setting.
     #[error("{}, line {line}: {reason}", path.display())]
     File {
         /// The file.
@@ -68,7 +68,7 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Everything that `serve` can be told. See [`SETTINGS`] for what each means.
+/// All settings of `serve`. [`SETTINGS`] explains them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The directory of the store, and of what a server leaves for administrators.
@@ -103,7 +103,7 @@ pub struct Config {
     pub address_rate_limit: u32,
     /// Connections at a time.
     pub max_connections: usize,
-    /// Of these, without a good token from one address; 0 is no limit.
+    /// Of these, without a valid token from one address; 0 is no limit.
     pub address_connections: usize,
     /// Bytes of a body.
     pub max_body: usize,

@@ -1,9 +1,9 @@
-//! Cursors (RFC 9865): where a walk stands, held by the client and not by us.
+//! Cursors (RFC 9865): the position of a walk, kept by the client and not by the server.
 //!
-//! A cursor is the position behind which the next page begins, sealed with authenticated encryption
-//! under a key of the store. So any process on the same store can go on with it, a client can
-//! neither read what is in it (a position may hold a name) nor make one up, and nothing is kept
-//! between pages. It is bound to its query, and grants nothing: each page is authorised again.
+//! A cursor is the position after which the next page begins, sealed with authenticated encryption under a key of the
+//! store. So any process on the same store can continue with it, and the server keeps nothing between pages. A client
+//! can neither read it (a position may contain a name) nor forge it. It is bound to its query, and grants no access:
+//! each page is authorised again.
 //!
 //! Text: base64url without padding, so only unreserved characters (§2).
 
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::store::{IndexValue, Position, ResourceId};
 
-/// The longest text that is looked at as a cursor.
+/// The longest cursor that is accepted.
 pub const MAX_LENGTH: usize = 1024;
 const NONCE: usize = 24;
 const FINGERPRINT: usize = 16;
@@ -58,7 +58,7 @@ impl Fingerprint {
 /// Seals and opens cursors.
 pub struct Sealer {
     cipher: XChaCha20Poly1305,
-    /// How long a cursor is good for, in milliseconds.
+    /// How long a cursor is valid, in milliseconds.
     lifetime: i64,
 }
 
@@ -89,8 +89,8 @@ impl Sealer {
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// The cursor in a client's text. `invalidCursor` when it is not ours or for another query,
-    /// `expiredCursor` when it is too old, `invalidCount` when `count` is not the first request's.
+    /// Opens a client's cursor. `invalidCursor` if it is forged or for another query, `expiredCursor` if it is too
+    /// old, `invalidCount` if `count` differs from the first request's.
     pub fn open(&self, text: &str, query: Fingerprint, count: Option<u32>, now: Timestamp) -> Result<Cursor, Error> {
         let (fingerprint, expires, cursor) = self.read(text).ok_or_else(invalid)?;
         if fingerprint != query {
@@ -133,8 +133,8 @@ impl Sealer {
     }
 }
 
-/// One sentence for a forged cursor, another query's and plain nonsense, so that it tells nothing
-/// (RFC 9865 §5.2).
+/// The same text for a forged cursor, one of another query, and an invalid one, so that it reveals nothing (RFC 9865
+/// §5.2).
 fn invalid() -> Error {
     Error::new(
         ErrorKind::InvalidCursor,

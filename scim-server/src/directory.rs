@@ -1,4 +1,4 @@
-//! The tenants of a store, as an administrator handles them.
+//! How an administrator creates, changes and removes the tenants of a store.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -41,7 +41,7 @@ pub enum DirectoryError {
     #[error(transparent)]
     Token(#[from] LedgerError),
     /// No tenant of that name or id.
-    #[error("there is no tenant {0:?}; `tenant list` shows those that there are")]
+    #[error("there is no tenant {0:?}; `tenant list` shows all tenants")]
     Unknown(String),
 }
 
@@ -84,8 +84,7 @@ impl Directory {
         Ok(tenants)
     }
 
-    /// The tenants that people know, by name: without what an import is about to put in the place of
-    /// one of them.
+    /// The visible tenants, by name: without those with which an import will replace another.
     pub async fn named(&self) -> Result<Vec<TenantRecord>, StoreError> {
         let mut tenants = self.list().await?;
         tenants.retain(|tenant| tenant.replaces.is_none());
@@ -181,9 +180,9 @@ impl Directory {
         }
     }
 
-    /// Removes the tenants whose removal was begun and never finished, because the process ended in
-    /// the middle of it, and what replaced tenants were before. Gives the names of the former. To be
-    /// called when a server starts, and by whoever reads everything.
+    /// Finishes removals that were interrupted because the process ended, and erases the old data of replaced
+    /// tenants. Returns the names of the removed tenants. Call it when a server starts, and before everything is
+    /// read.
     pub async fn finish_removals(&self) -> Result<Vec<String>, DirectoryError> {
         let mut removed = Vec::new();
         for tenant in self.list().await? {
@@ -197,14 +196,14 @@ impl Directory {
         Ok(removed)
     }
 
-    /// Erases what a tenant was before it was replaced.
+    /// Erases the old data of a replaced tenant.
     pub async fn erase_left(&self, tenant: TenantRecord) -> Result<(), DirectoryError> {
         for left in &tenant.left {
             self.store.erase(*left).await?;
         }
         match self.write(TenantRecord { left: BTreeSet::new(), ..tenant }, &["left"]).await {
-            // Somebody has changed the tenant meanwhile, or finished this. What is noted still is
-            // erased again another time, without harm.
+            // Another process has changed the tenant meanwhile, or finished this. If the note remains, the data are
+            // erased again later, which does no harm.
             Err(DirectoryError::Store(StoreError::Conflict(_) | StoreError::Missing(_))) => Ok(()),
             done => done.map(drop),
         }

@@ -26,7 +26,7 @@ use crate::{
     profile::Profile,
 };
 
-/// What may change while the server runs.
+/// The settings that may change while the server runs.
 #[derive(Debug, Clone)]
 pub struct Reloadable {
     /// Where clients reach the server.
@@ -58,7 +58,7 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// Where each call is recorded.
     pub audit: Option<Arc<AuditLog>>,
-    /// Calls without a good token, which are not recorded one by one.
+    /// Calls without a valid token, which are not recorded one by one.
     pub refusals: refusals::Refusals,
     /// Guesses at tokens, per address.
     pub addresses: limit::AddressLimit,
@@ -74,8 +74,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Takes one request off what the caller may ask for. Under `identity-center` all tokens of a
-    /// tenant share one rate, as they do in the system that it is modelled on; else each has its own.
+    /// Counts one request against the caller's rate. Under `identity-center` all tokens of a tenant share one rate,
+    /// as in AWS IAM Identity Center; otherwise each token has its own.
     fn take_turn(&self, caller: &Caller) -> Result<(), RetryAfter> {
         let tenant = caller.tenant();
         let set = tenant.settings.rate_limit;

@@ -1,4 +1,4 @@
-//! Which index entries a resource has, and what of them a change adds and removes.
+//! The index entries of a resource, and which of them a change adds and removes.
 //!
 //! Indexes are declared ([`crate::tenant::IndexSpec`]), not coded. The values are folded by the same
 //! function as filters fold them, so that an index lookup and a filter never disagree.
@@ -14,8 +14,8 @@ use crate::{
     tenant::IndexSpec,
 };
 
-/// Longer values are cut and completed with a digest, so that keys stay short. Equality stays
-/// exact; a prefix or an order is exact up to here.
+/// Longer values are truncated, and a digest is appended, so that keys stay short. Equality stays exact; prefixes and
+/// order are exact up to this length.
 pub const EXACT_BYTES: usize = 160;
 
 /// Text as an index holds it.
@@ -29,7 +29,7 @@ pub fn bounded(text: &str) -> IndexValue {
     if bytes.len() > EXACT_BYTES {
         let digest = Sha256::digest(&bytes);
         bytes.truncate(EXACT_BYTES);
-        // No UTF-8 text has this byte, so a cut value never equals a whole one.
+        // No UTF-8 text has this byte, so a truncated value never equals a whole one.
         bytes.push(0xFF);
         bytes.extend_from_slice(&digest);
     }
@@ -66,7 +66,7 @@ pub fn entries(key: &ResourceKey, document: &Map<String, Value>, specs: &[IndexS
     found
 }
 
-/// The writes that turn the old entries into the new ones: those that go come first.
+/// The writes that turn the old entries into the new ones; removals come first.
 pub fn difference<'a>(
     old: &'a BTreeSet<IndexEntry>,
     new: &'a BTreeSet<IndexEntry>,

@@ -1,5 +1,5 @@
-//! The program's own log, for whoever operates it: lines on standard error, for people or for
-//! machines, with times in UTC. What was done to whose data is the business of [`crate::audit`].
+//! The program's own log for its operator: lines on standard error, as text or JSON, with times in UTC. The audit log
+//! is [`crate::audit`].
 //!
 //! A line that is written while a request is served ends with the request's id. The id goes with the
 //! task ([`within`]) and not in a span: nearly no request writes a line, and a span costs each of
@@ -29,12 +29,12 @@ use tracing_subscriber::{
 };
 use uuid::Uuid;
 
-/// Something that strangers can make happen at will: it is told at most once a minute.
+/// Something that anybody can cause at will: it is logged at most once a minute.
 #[derive(Debug, Default)]
 pub struct Seldom(Mutex<(Option<Instant>, u64)>);
 
 impl Seldom {
-    /// How often it has happened since it was last told, this time included, if it is to be told now.
+    /// How often it has happened since it was last logged, this time included, if it is to be logged now.
     pub fn tell(&self) -> Option<u64> {
         self.tell_at(Instant::now())
     }
@@ -82,11 +82,11 @@ pub enum LogError {
 
 /// Changes what is logged while the program runs.
 #[derive(Debug, Clone)]
-pub struct Log {
+pub struct LogControl {
     filter: reload::Handle<EnvFilter, Registry>,
 }
 
-impl Log {
+impl LogControl {
     /// Starts the log of this process. `filter` is in the form of `RUST_LOG`: a level, then
     /// exceptions by module.
     pub fn start(format: Format, filter: &str) -> Result<Self, LogError> {
@@ -107,7 +107,7 @@ impl Log {
         Ok(Self { filter: handle })
     }
 
-    /// Logs by this filter from now on, as on SIGHUP. One that is wrong changes nothing.
+    /// Applies this filter from now on, as on SIGHUP. An invalid filter changes nothing.
     pub fn refilter(&self, filter: &str) -> Result<(), LogError> {
         let filter = parse(filter)?;
         // The only failure is that the log itself is gone, and then nobody could read of it.
@@ -232,13 +232,13 @@ mod tests {
 
     #[test]
     fn a_process_has_one_log_whose_filter_can_be_changed() {
-        let log = Log::start(Format::Json, "off").unwrap();
+        let log = LogControl::start(Format::Json, "off").unwrap();
         assert!(!tracing::enabled!(tracing::Level::ERROR));
         log.refilter("error").unwrap();
         assert!(tracing::enabled!(tracing::Level::ERROR));
         assert!(log.refilter("scim=loud").is_err());
         assert!(tracing::enabled!(tracing::Level::ERROR));
         log.refilter("off").unwrap();
-        assert!(matches!(Log::start(Format::Text, "info"), Err(LogError::Twice)));
+        assert!(matches!(LogControl::start(Format::Text, "info"), Err(LogError::Twice)));
     }
 }

@@ -1,4 +1,4 @@
-//! Members of a group are edges, not part of its document: this parts the two.
+//! Members of a group are edges, not part of its document. This module separates the two.
 //!
 //! A PATCH names `members` in many ways. [`split`] takes them out of the operations as
 //! [`MemberOperation`]s, in order, and leaves what concerns the document. The members themselves are
@@ -22,11 +22,11 @@ pub enum MemberOperation {
     Add(Vec<String>),
     /// All go.
     Clear,
-    /// Nothing changes, and these are there: 400 `noTarget` otherwise (RFC 7644 §3.5.2.3).
+    /// Changes nothing, but these must be members: 400 `noTarget` otherwise (RFC 7644 §3.5.2.3).
     Present(Vec<String>),
-    /// These go; who is not there is no error (RFC 7644 §3.5.2.2).
+    /// Removes these; one that is not a member is no error (RFC 7644 §3.5.2.2).
     Remove(Vec<String>),
-    /// Those for whom the filter holds go.
+    /// Removes the members that match the filter.
     RemoveWhere(Box<BoundFilter>),
 }
 
@@ -35,8 +35,8 @@ pub fn has_members(rt: &ResourceType) -> bool {
     rt.attribute(MEMBERS).is_some()
 }
 
-/// Parts a PATCH into what concerns the document and what concerns the members, each in order.
-/// The two never influence each other, so the order between them does not count.
+/// Splits a PATCH into operations on the document and operations on members, each in order. They do not influence
+/// each other, so the order between them does not matter.
 pub fn split(operations: Vec<Operation>, rt: &ResourceType) -> Result<(Vec<Operation>, Vec<MemberOperation>), Error> {
     if !has_members(rt) {
         return Ok((operations, Vec::new()));
@@ -95,9 +95,8 @@ pub fn split(operations: Vec<Operation>, rt: &ResourceType) -> Result<(Vec<Opera
     Ok((document, members))
 }
 
-/// Refuses the body of a POST or PUT in which a member has no id. Validation would drop what the
-/// server does not take from clients, a `display` alone, and leave a group without the member whom
-/// somebody believes to be in it.
+/// Refuses the body of a POST or PUT in which a member has no id. Validation would drop a member with only a
+/// `display`, and the client would believe that the member is in the group.
 pub fn require_values(body: &Value, rt: &ResourceType) -> Result<(), Error> {
     let Value::Object(body) = body else { return Ok(()) };
     let mut listed = body.iter().filter(|(name, _)| has_members(rt) && is_members(name));
@@ -149,8 +148,8 @@ fn remove(filter: Option<BoundFilter>, value: Option<Value>) -> Result<MemberOpe
     }
 }
 
-/// The id of the member that a filter selects by it and that the operation sets to the same: the only
-/// change of a member that is none.
+/// The id of the member, if the filter selects it by id and the operation sets the same id: the only operation on an
+/// existing member that changes nothing and is allowed.
 fn itself(target: &BoundTarget, value: &Value) -> Result<Vec<String>, Error> {
     let selected = target.filter.as_ref().and_then(compared_ids);
     let given = match (&target.path.sub_attribute, value) {
@@ -186,8 +185,8 @@ fn without_members(value: Value, mut take: impl FnMut(Value) -> Result<(), Error
     if !object.keys().any(|name| is_members(name)) {
         return Ok(Some(Value::Object(object)));
     }
-    // In one pass: taking keys out one by one moves all that stand behind, and a client may write
-    // `members` behind any number of URNs.
+    // In one pass: removing keys one by one moves all later ones, and a client may write `members` with any number of
+    // URNs.
     let mut rest = Map::new();
     for (name, value) in object {
         if is_members(&name) {

@@ -1,7 +1,7 @@
-//! What the server counts, in the OpenMetrics text that Prometheus reads.
+//! The server's metrics, in the OpenMetrics text format for Prometheus.
 //!
-//! The request path adds to atomics that exist from the start: it takes no lock, allocates nothing
-//! and looks nothing up by name. Names and labels come in only when somebody scrapes.
+//! The request path adds to atomics that exist from the start: it takes no lock, allocates nothing and looks nothing
+//! up by name. Names and labels are only used by a scrape.
 
 mod certificate;
 mod histogram;
@@ -68,7 +68,7 @@ pub struct AuditMetrics {
 pub struct StoreMetrics {
     /// Commits that were made.
     pub commits: Counter,
-    /// Commits that were refused because another had been first; the operation starts again.
+    /// Commits that failed because another writer was faster; the operation starts again.
     pub conflicts: Counter,
     /// Commits that were refused because a unique value is taken.
     pub taken: Counter,
@@ -78,11 +78,11 @@ pub struct StoreMetrics {
     pub flush_seconds: Arc<Histogram>,
     /// How long nobody could read or write while the embedded store was reopened.
     pub renewal_seconds: Arc<Histogram>,
-    /// How often that was put off because somebody was reading.
+    /// How often that was postponed because of a long read.
     pub renewals_put_off: Counter,
-    /// 1 while a write has failed and the store takes no other, else 0.
+    /// 1 while the store refuses writes after one has failed, else 0.
     pub refusing: Gauge<i64, AtomicI64>,
-    /// Transactions that were run again: another was in the way, or the connection broke.
+    /// Transactions that were repeated because of a conflict or a broken connection.
     pub retries: Counter,
     /// Connections to the database.
     pub connections: Gauge<i64, AtomicI64>,
@@ -176,7 +176,7 @@ impl Metrics {
         http.register("connections", "Open connections", self.connections.0.clone());
         http.register(
             "connections_refused",
-            "Connections closed because their address had too many without a good token",
+            "Connections closed because their address had too many without a valid token",
             self.connections_refused.clone(),
         );
         http.register("tls_failures", "TLS handshakes that failed or took too long", self.tls_failures.clone());
@@ -186,7 +186,11 @@ impl Metrics {
             "Requests refused for too many failed authentications from their address",
             self.address_limited.clone(),
         );
-        http.register("authentication_failures", "Requests without a good token", self.authentication_failures.clone());
+        http.register(
+            "authentication_failures",
+            "Requests without a valid token",
+            self.authentication_failures.clone(),
+        );
         http.register("bulk_operations", "Operations inside bulk requests", self.bulk_operations.clone());
     }
 

@@ -46,9 +46,9 @@ use crate::{
     store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError},
 };
 
-/// How often an operation is decided again when other writers are faster. Each conflict means that
-/// one of them got its way, so this is how many may write to one resource at once before somebody
-/// is sent away: more than any provider has connections.
+/// How often an operation is decided again if other writers are faster. Each conflict means that one of them has
+/// committed, so this is how many may write to one resource at once before one is refused: more than any provider has
+/// connections.
 pub const ATTEMPTS: usize = 64;
 
 /// Bounds on the work that one request may ask for.
@@ -72,7 +72,7 @@ pub struct Limits {
     pub patch_body_members: u64,
     /// Operations in a bulk request.
     pub bulk_operations: usize,
-    /// How long a cursor is good for, in seconds.
+    /// How long a cursor is valid, in seconds.
     pub cursor_seconds: u32,
 }
 
@@ -95,8 +95,8 @@ impl Default for Limits {
 
 /// UUIDv7: the order of ids is the order of creation, and nobody can guess one.
 ///
-/// The order holds for resources of one millisecond too, as of a bulk request, and when the clock goes back: behind
-/// the milliseconds stand a counter that begins at random, and random bits (RFC 9562 §6.2, method 1).
+/// The order also holds for resources of the same millisecond, as in a bulk request, and if the clock goes back:
+/// after the milliseconds there is a counter with a random start, then random bits (RFC 9562 §6.2, method 1).
 #[derive(Debug, Default)]
 pub struct UuidV7(Mutex<ContextV7>);
 
@@ -329,7 +329,7 @@ pub fn view_of_write(
     Ok(tenant.view_through(rt, projection))
 }
 
-/// The only translation of what the store says into what a client is told.
+/// The only translation of errors of the store into errors for clients.
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {

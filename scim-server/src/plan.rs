@@ -1,8 +1,8 @@
-//! From a filter to where its candidates are found.
+//! Plans a filter: from which source its candidates are read.
 //!
-//! The plan names one source for a resource type: an index range, the members of a group, some ids,
-//! or everything. Candidates are then checked against the whole filter, unless the source alone says
-//! it all ([`Plan::exact`]). A plan is a value and reads nothing.
+//! The plan names one source for a resource type: an index range, the members of a group, some ids, or everything.
+//! Candidates are then checked against the whole filter, unless the source already covers it ([`Plan::exact`]). A
+//! plan is a value and reads nothing.
 
 use std::ops::Bound;
 
@@ -30,7 +30,7 @@ pub enum Source {
     MembersOf(ResourceId),
     /// A run of index entries.
     Index(IndexRange),
-    /// What any of these finds: each of them ids or an equality.
+    /// A union: each part is a set of ids or an equality.
     Union(Vec<Source>),
     /// Every resource of the type, in the order of their ids.
     All,
@@ -52,7 +52,7 @@ pub struct Scope<'a> {
     pub tenant: TenantId,
     /// Of which type.
     pub resource_type: &'a TypeName,
-    /// What is indexed; only what is filled is used.
+    /// The indexes of the type; only filled ones are used.
     pub specs: &'a [IndexSpec],
 }
 
@@ -97,7 +97,7 @@ fn rank(source: &Source) -> u8 {
     }
 }
 
-/// A source that may be part of a union: one that finds little.
+/// Whether a source may be part of a union: it must find few resources.
 fn narrow(source: Source) -> Option<Source> {
     match &source {
         Source::Nothing

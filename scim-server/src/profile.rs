@@ -1,8 +1,8 @@
-//! What a tenant's profile adds to the RFCs. Under `rfc` nothing; under `identity-center` the
-//! constraints, quotas and texts of the system that the profile is named after.
+//! What a tenant's profile adds to the RFCs: nothing under `rfc`; the constraints, quotas and texts of AWS IAM
+//! Identity Center under `identity-center`.
 //!
-//! The operations ask these functions at fixed places and never look at the profile themselves, so
-//! that what a profile means can be read here, and the RFC's own behaviour without it.
+//! The operations call these functions at fixed places and never test the profile themselves. So everything about a
+//! profile is here, and the operations show the behaviour of the RFC.
 
 mod identity_center;
 
@@ -150,13 +150,13 @@ fn offered(offered: bool, what: &str) -> Result<(), Error> {
     ))
 }
 
-/// An error in the profile's own words. What went wrong is told by the error's kind and source, so
-/// that everything behind this door words its errors without knowing of profiles.
+/// The error with the text of the profile. Its kind and source say what went wrong, so the code that makes errors
+/// need not know about profiles.
 pub fn phrase(profile: Profile, error: Error) -> Error {
     if profile.is_identity_center() { identity_center::wording::phrase(error) } else { error }
 }
 
-/// What an error said before [`phrase`] gave it a text that must stand alone. For the logs.
+/// The text of an error before [`phrase`] replaced it. For the logs.
 pub fn explanation(error: &Error) -> Option<&str> {
     identity_center::wording::explanation(error)
 }

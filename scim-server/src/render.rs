@@ -1,11 +1,11 @@
-//! From stored records to the bytes of an answer.
+//! Renders stored records as the bytes of a response.
 //!
 //! Stored bytes are served bytes: the visible part of a record is copied as it is, and what the
 //! document does not hold (`groups`, `members`, `meta`) is written behind it. Only an answer for
 //! which the client chose attributes is parsed, reduced and written again.
 //!
-//! A group may have any number of members, so an answer may be long. A short one is one buffer; a
-//! long one is a stream of pieces, made while it is sent, and never stands in memory as a whole.
+//! A group may have any number of members, so a response may be long. A short one is one buffer. A long one is a
+//! stream of pieces that are written while it is sent, and is never in memory as a whole.
 
 use std::{fmt, sync::Arc};
 
@@ -30,13 +30,13 @@ const PIECES_WAITING: usize = 4;
 /// Pieces of a stream that are in memory at a time, at most: those that wait, the one that is written, and the one
 /// that is sent.
 pub const PIECES_HELD: usize = PIECES_WAITING + 2;
-/// About how long `meta` and what else stands behind a document is, so that a buffer need not grow.
+/// About the length of `meta` and the rest after a document, so that a buffer need not grow.
 pub const META_BYTES: usize = 512;
 /// Answers with more members than this are streamed.
 pub const STREAM_MEMBERS: u64 = 2000;
 
-/// The rest of a stream cannot be made. The log holds the cause; the client sees the connection end
-/// (HTTP/1.1) or the stream reset (HTTP/2), so that it never takes half a document for a whole one.
+/// The rest of a stream cannot be written. The log has the cause. The client sees the connection close (HTTP/1.1) or
+/// the stream reset (HTTP/2), so that it does not mistake half a document for a whole one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the response could not be completed")]
 pub struct Aborted;
@@ -73,7 +73,7 @@ impl Out {
         if let Some(channel) = &self.channel {
             let piece = Bytes::from(std::mem::take(&mut self.buffer));
             channel.send(Ok(piece)).await.map_err(|gone| StoreError::Unavailable(Box::new(gone)))?;
-            // While the connection takes all that comes, others go first now and then.
+            // Lets other tasks run now and then, even if the connection accepts everything at once.
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -86,7 +86,7 @@ impl Out {
             // The client has gone, or asked with HEAD.
             Err(_) if self.channel.as_ref().is_some_and(mpsc::Sender::is_closed) => {}
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a streamed answer was cut off");
+                tracing::warn!(error = &error as &dyn std::error::Error, "a streamed response was interrupted");
                 if let Some(channel) = &self.channel {
                     drop(channel.send(Err(Aborted)).await);
                 }

@@ -1,4 +1,4 @@
-//! Everything put together: a store, who may use it, what they may ask, and the socket.
+//! Assembles a server: the store, authentication, the operations, and the socket.
 
 mod background;
 #[cfg(test)]
@@ -79,7 +79,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Puts a server together on an open store, and binds its socket.
+    /// Assembles a server on an open store, and binds its socket.
     pub async fn bind(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let mut metrics = Metrics::with_store(clock.now(), store.metrics());
         let tls = match &config.tls {
@@ -142,8 +142,8 @@ impl Server {
         self.tls.as_ref()
     }
 
-    /// Serves until `shutdown` resolves, finishes what is under way, and writes down what is only in
-    /// memory. The store stays open.
+    /// Serves until `shutdown` resolves, finishes requests in flight, and stores what is only in memory. The store
+    /// stays open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let (stop, stopped) = watch::channel(());
         let following = tokio::spawn(background::follow(self.service.clone(), stopped.clone()));

@@ -38,8 +38,8 @@ pub struct IndexSpec {
     pub unique: bool,
     /// Whether case counts.
     pub case_exact: bool,
-    /// Whether every resource is in it, so that queries may rely on it. One that was just added is
-    /// kept up by each write, and not asked, until what stood before is in it too.
+    /// Whether it contains every resource, so that queries may use it. Each write updates a new index at once, but
+    /// queries do not use it until it also contains the resources that existed before.
     pub filled: bool,
 }
 
@@ -49,8 +49,7 @@ pub struct IndexSpec {
 pub struct Settings {
     /// Which rules.
     pub profile: Profile,
-    /// Refuse attributes that no schema defines, and what else contradicts the RFCs, instead of
-    /// understanding it.
+    /// Refuse unknown attributes and whatever else contradicts the RFCs, instead of ignoring or interpreting it.
     pub strict: bool,
     /// Discovery endpoints want a token too.
     pub discovery_needs_token: bool,
@@ -59,11 +58,10 @@ pub struct Settings {
     /// Requests a second, of each token under `rfc`, of all together under `identity-center`; 0 is no
     /// limit; absent is the profile's default.
     pub rate_limit: Option<u32>,
-    /// How many tokens may live at once, 1 to 100; 10 when absent. Always 2 under `identity-center`.
+    /// The most live tokens, 1 to 100; 10 if absent. Always 2 under `identity-center`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
-    /// How many resources there may be, by resource type: `{"User": 500}`; absent is the profile's
-    /// quota.
+    /// The most resources, by resource type: `{"User": 500}`; absent is the profile's quota.
     pub quotas: HashMap<String, u64>,
     /// Schema definitions beyond the core ones, in the form of
     /// [`SchemaRegistry::with_definition`].
@@ -81,13 +79,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Those of an object that has some of them; the others have their defaults. The error names the
-    /// one that cannot be used.
+    /// Reads an object with some of the settings; the others have their defaults. The error names the invalid one.
     pub fn read(given: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
         Self::default().changed(given)
     }
 
-    /// These, but for those in the object, each of which is replaced as a whole.
+    /// These settings with those in the object, each of which replaces the old value as a whole.
     pub fn changed(&self, changes: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
         let unusable = |error: serde_json::Error| format!("the tenant's settings cannot be used: {error}");
         for (name, value) in &changes {
@@ -184,8 +181,8 @@ pub const IDENTITY_CENTER_TOKENS: u32 = 2;
 pub struct Tenant {
     /// Its id, the first segment of its base URL.
     pub id: TenantId,
-    /// The id under which the store keeps its users, groups and events: another one when an import
-    /// has replaced it. Every key of the store is made with this one.
+    /// The id under which the store keeps its users, groups and events; another one than `id` after an import has
+    /// replaced the tenant. Every key of the store contains this id.
     pub home: TenantId,
     /// Its name, unique in the store.
     pub name: String,
@@ -193,7 +190,7 @@ pub struct Tenant {
     pub created: Timestamp,
     /// A disabled tenant answers 403 to every request.
     pub disabled: bool,
-    /// A tenant whose import is not at its end answers 503 to every request.
+    /// A tenant whose import is not complete answers 503 to every request.
     pub importing: bool,
     /// What was set.
     pub settings: Settings,
@@ -205,7 +202,7 @@ pub struct Tenant {
     pub endpoints: Arc<[(TypeName, String)]>,
     /// What is shown of each resource type when the client does not choose.
     pub views: Vec<View>,
-    /// What the audit log may show of its requests. Made when it is first wanted.
+    /// The words of its requests that the audit log may show. Built when it is first needed.
     words: OnceLock<Vocabulary>,
 }
 
@@ -215,7 +212,7 @@ impl Tenant {
         self.settings.profile
     }
 
-    /// How many resources of a type it may have: what was set for it, or else the profile's quota.
+    /// The most resources of a type: its own setting, otherwise the profile's quota.
     pub fn quota(&self, rt: &ResourceType) -> Option<u64> {
         self.settings.quotas.get(&rt.name).copied().or_else(|| profile::quota(self.profile(), rt))
     }

@@ -1,9 +1,8 @@
-//! Bearer tokens (RFC 6750): how they look, how they are stored, who they let in.
+//! Bearer tokens (RFC 6750): their form, their storage, and their scopes.
 //!
-//! A token is shown once, when it is issued, and kept only as a digest. A tenant has some that live,
-//! at most as many as is set for it, so that one can replace another without a gap: [`ledger`] issues, rotates and
-//! revokes them, [`secret`] is their text, [`record`] what is stored, [`reminder`] when people are
-//! told that one nears its end.
+//! A token is shown once, when it is issued, and stored only as a digest. A tenant can have several live tokens, up
+//! to its limit, so that one can replace another without a gap. [`ledger`] issues, rotates and revokes them,
+//! [`secret`] is their text, [`record`] their stored form, and [`reminder`] decides when to warn that one expires.
 
 pub mod ledger;
 pub mod record;
@@ -34,7 +33,7 @@ impl Scopes {
     /// No scope.
     const NONE: Self = Self { read: false, write: false, events: false };
 
-    /// What an identity provider needs: to read and to write.
+    /// The scopes that an identity provider needs: read and write.
     pub const ALL: Self = Self { read: true, write: true, events: false };
 
     /// Reads a list of words: `["read", "write"]`. At least one is needed.

@@ -1,5 +1,5 @@
-//! So many at a time of each tenant: whoever asks for more waits in line behind its own, and holds up
-//! nobody else.
+//! Limits how much of each tenant runs at a time. Further work waits behind work of the same tenant, and delays no
+//! other.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::ids::TenantId;
 
-/// The turns of all tenants. A tenant that does nothing takes no room here.
+/// The turns of all tenants. An idle tenant takes no memory here.
 pub(crate) struct Turns {
     each: usize,
     tenants: Mutex<HashMap<TenantId, Weak<Semaphore>>>,
@@ -22,7 +22,7 @@ impl Turns {
         Self { each, tenants: Mutex::default() }
     }
 
-    /// The turns of a tenant, given out in the order in which they are asked for.
+    /// The turns of one tenant, in the order of the requests.
     pub fn of(&self, tenant: TenantId) -> Arc<Semaphore> {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turns) = tenants.get(&tenant).and_then(Weak::upgrade) {

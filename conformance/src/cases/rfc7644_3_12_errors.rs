@@ -1,4 +1,4 @@
-//! What a refusal says.
+//! The form of errors.
 //!
 //! That something is refused is for the cases about that thing. Here it is the form of the error,
 //! which is a MUST, and its status and keyword, which Table 8 and Table 9 recommend.

@@ -1,7 +1,7 @@
-//! Which method an endpoint takes, and what becomes of the others.
+//! Which methods an endpoint supports, and the response to others.
 //!
-//! Nothing is sent here that would be grave if a server did it: no DELETE or PATCH of a whole
-//! collection, and no DELETE of discovery.
+//! No request here would do harm if the server executed it: no DELETE or PATCH of a whole collection, and no DELETE
+//! of discovery.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Discovery: what a server says of itself.
+//! Discovery: what a server declares.
 
 use serde_json::Value;
 

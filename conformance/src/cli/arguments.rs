@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
 use crate::{profile, report::Format, run::Selection, verdict::Level};
 
-/// Judges any SCIM 2.0 server by RFC 7643, 7644, 6750 and 9865.
+/// Tests any SCIM 2.0 server against RFC 7643, 7644, 6750 and 9865.
 #[derive(Debug, Parser)]
 #[command(
     name = "scim-conformance",
@@ -14,9 +14,9 @@ use crate::{profile, report::Format, run::Selection, verdict::Level};
     after_help = "\
 Start with:
   scim-conformance run --url https://example.com/scim/v2 --token-file token.txt
-look closer with:
+Write a report that shows every request:
   scim-conformance run … --report html --out report.html
-and see what Entra ID would stumble over with:
+Test the requests that Entra ID sends:
   scim-conformance run … --profile entra"
 )]
 pub struct Arguments {
@@ -26,9 +26,9 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Examine a server. Exit code 0: it conforms; 1: a MUST is not kept; 2: could not be run
+    /// Test a server. Exit code 0: it conforms; 1: it violates a MUST; 2: the test could not run
     Run(Run),
-    /// Show the cases, or the steps of a provider's profile, with what they demand
+    /// List the cases, or the steps of a provider's profile, with what each requires
     List {
         /// Only these: `rfc`, or a provider
         #[arg(long, value_name = "NAME", value_parser = profile_names())]
@@ -39,7 +39,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say what one case or step demands, and where that is written or how it is known
+    /// Explain one case or step: what it requires, and the source of the requirement
     Explain {
         /// The id of a case or step, as `list` shows it
         id: String,
@@ -51,7 +51,7 @@ pub(super) enum Command {
         /// A later report, made in the same way
         after: PathBuf,
     },
-    /// Remove what an interrupted run left on a server, found by its marked names
+    /// Delete the resources that an interrupted run left on a server (their names carry a mark)
     Clean(Connection),
 }
 
@@ -70,10 +70,10 @@ pub(super) struct Connection {
     /// A file that holds the bearer token
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Certificates to trust beside those of the system, in PEM
+    /// CA certificates (PEM) to trust in addition to those of the system
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// Seconds that one request may take
+    /// The longest that one request may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
 }
@@ -82,12 +82,12 @@ pub(super) struct Connection {
 pub(super) struct Run {
     #[command(flatten)]
     pub connection: Connection,
-    /// Judge by the RFCs (rfc), or by what a provider sends and needs
+    /// Test the requirements of the RFCs (rfc), or the requests of a provider
     #[arg(long, value_name = "NAME", default_value = RFC, value_parser = profile_names())]
     pub profile: String,
     #[command(flatten)]
     pub selection: SelectionArguments,
-    /// How many cases run at a time; the steps of a provider's profile come one after the other
+    /// How many cases run at a time; the steps of a provider's profile always run one after the other
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub concurrency: u16,
     /// The form of the report
@@ -103,16 +103,16 @@ pub(super) struct Run {
 
 #[derive(Debug, Args)]
 pub(super) struct SelectionArguments {
-    /// Only these cases; `modify-*` takes all that begin so
+    /// Only these cases; `modify-*` selects all that begin with `modify-`
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
-    /// Leave these cases out
+    /// Not these cases
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     skip: Vec<String>,
     /// The lowest level that counts: MUST alone, MUST and SHOULD, or all
     #[arg(long, value_enum)]
     level: Option<Level>,
-    /// Only cases of these areas, or with these tags
+    /// Only cases of these areas or with these tags
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     tag: Vec<String>,
 }

@@ -4,7 +4,6 @@
 use std::fmt::Write;
 
 use clap::CommandFactory as _;
-use clap_markdown::MarkdownOptions;
 
 use super::{
     Arguments,
@@ -17,14 +16,12 @@ use crate::profile;
 const INTRODUCTION: &str = "\
 <!-- Made by a test from what `--help` shows; run it with UPDATE_DOCS=1. -->
 
-Exit codes: 0 the server conforms, 1 it does not (or, for `compare`, something got worse), 2 it could not be examined,
-or the command was wrong.";
+Exit codes: 0 the server conforms, 1 it does not (or, for `compare`, something got worse), 2 scim-conformance could not
+examine it, or the command was wrong.";
 
 /// `docs/reference/conformance-command-line.md`
 pub fn command_line() -> String {
-    let program = Arguments::command().before_long_help(INTRODUCTION);
-    let options = MarkdownOptions::new().title("The command line of scim-conformance".to_owned()).show_footer(false);
-    clap_markdown::help_markdown_command_custom(&program, &options)
+    command_page::page(Arguments::command(), "The command line of scim-conformance", INTRODUCTION)
 }
 
 /// `docs/reference/conformance-cases.md`

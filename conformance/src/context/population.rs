@@ -1,8 +1,8 @@
-//! The people that queries ask for.
+//! The users for queries.
 //!
-//! They are made once a run, since a hundred filter cases with people of their own would be four
-//! hundred users; no case changes them. Attributes that a server's schemas do not have are left out
-//! of them: cases that ask for those attributes need them and are skipped.
+//! They are created once for each run, because a hundred filter cases with their own users would need four hundred
+//! users. No case changes them. They lack attributes that the server's schemas do not have; cases that query these
+//! attributes declare that as a need, and are skipped.
 
 use std::sync::Arc;
 

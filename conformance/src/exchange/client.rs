@@ -31,8 +31,8 @@ const MOST_BODY: usize = 16 * 1024 * 1024;
 const MOST_RETRIES: usize = 5;
 /// How long a connection is kept for another request.
 const MOST_IDLE: Duration = Duration::from_secs(1);
-/// After so many requests in a row without an answer in time, the server is taken for dead: a run
-/// would else wait out the timeout hundreds of times.
+/// After this many consecutive timeouts the server counts as dead; otherwise a run would wait for hundreds of
+/// timeouts.
 const MOST_SILENCE: u32 = 5;
 
 /// How to reach the server.
@@ -184,7 +184,7 @@ impl Client {
 /// What a request meets on a connection that the server has just closed.
 const HUNG_UP: [&str; 3] = ["Connection reset by peer", "Broken pipe", "connection closed before message completed"];
 
-/// What to try, for the errors that people meet. The words are those of the system and of rustls.
+/// Advice for frequent errors. It compares the texts of the system and of rustls.
 fn advice(error: &str) -> &'static str {
     let known = [
         ("UnknownIssuer", " The certificate is not signed by an authority that is known here: give it with --ca."),

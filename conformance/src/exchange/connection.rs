@@ -1,9 +1,8 @@
-//! A connection whose answer is read also where the server stopped taking the request.
+//! A connection that reads the response even if the server has stopped reading the request.
 //!
-//! A server that refuses a body for its size may answer and close before the rest of it is sent (RFC 9112
-//! §9.6). What is still being written then fails, while the answer waits to be read: a client that
-//! gives up at the failed write never learns of the 413. Here the rest of the request is dropped
-//! instead, and reading says how the exchange ended.
+//! A server that refuses a body for its size may answer and close before the rest of it is sent (RFC 9112 §9.6). Then
+//! the remaining write fails while the response is already there: a client that stops at the failed write never sees
+//! the 413. Here the rest of the request is dropped instead, and reading decides how the exchange ended.
 
 use std::{
     future::Future,

@@ -1,4 +1,4 @@
-//! Courtesies that are no rewrites: how paths, filters, queries and values are read.
+//! Deviations that are accepted without a rewrite: how paths, filters, queries and values are read.
 
 use super::Strict::{self, Refused, Taken};
 
@@ -11,7 +11,7 @@ pub struct Courtesy {
     pub taken: &'static str,
     /// Why the server does it, in one sentence.
     pub because: &'static str,
-    /// What becomes of it where requests are read strictly.
+    /// What happens to it if requests are read strictly.
     pub in_strict: Strict,
 }
 

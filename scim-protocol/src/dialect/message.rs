@@ -66,8 +66,7 @@ fn message_keys_in_any_case(body: &mut Value) {
     }
 }
 
-/// Gives a key its canonical spelling, unless that is taken: then two are given, and nobody knows
-/// which is meant.
+/// Gives a key its canonical spelling, unless the message also has that key: then it is not clear which one is meant.
 pub(super) fn canonical_key(object: &mut Map<String, Value>, canonical: &str) {
     if object.contains_key(canonical) {
         return;

@@ -133,8 +133,8 @@ fn add_of_a_selected_member(operation: &mut RawOperation, rt: &ResourceType) -> 
     Vec::new()
 }
 
-/// Takes the keys that are paths, and not names, out of a value object without a path. They follow
-/// as operations of their own, in their order.
+/// Removes the keys that are paths, and not names, from a value object without a path. They become operations of
+/// their own, in their order.
 fn paths_as_keys(operation: &mut RawOperation, rt: &ResourceType) -> Vec<RawOperation> {
     let op = match op(operation) {
         Some(op @ ("add" | "replace")) if operation.get("path").is_none_or(Value::is_null) => op.to_owned(),
@@ -159,8 +159,8 @@ fn paths_as_keys(operation: &mut RawOperation, rt: &ResourceType) -> Vec<RawOper
     following
 }
 
-/// Whether a key is a path to something that there is. One with a filter is a path also when there is
-/// something wrong behind the attribute's name, so that it is told and not dropped as unknown.
+/// Whether a key is a path to a known attribute. A key with a filter is a path even if the part after the attribute's
+/// name is wrong, so that it is reported and not dropped as unknown.
 fn is_path(key: &str, rt: &ResourceType) -> bool {
     match Path::parse(key) {
         Ok(path) if path.filter.is_some() => path.attribute.find(rt).is_some(),

@@ -26,9 +26,9 @@ pub(super) const REWRITES: &[Rewrite] = &[
     },
 ];
 
-/// Moves what only one extension defines to where it belongs. What stands there already stays, and a
-/// name that two extensions define is nobody's. Of one name in many spellings the first is moved, so
-/// that the work for each stray is done as often as there are attributes, not keys in the body.
+/// Moves attributes that only one extension defines into that extension. It does not overwrite existing values, and
+/// does not move a name that two extensions define. Of a name in several spellings it moves only the first, so that
+/// the work is bounded by the number of attributes, not by the keys in the body.
 fn extension_attributes_among_the_core_ones(body: &mut Map<String, Value>, rt: &ResourceType) {
     if !body.keys().any(|name| home(name, rt).is_some()) {
         return;
@@ -43,7 +43,7 @@ fn extension_attributes_among_the_core_ones(body: &mut Map<String, Value>, rt: &
     }
     for (name, urn, value) in strays {
         let key = body.keys().find(|key| key.eq_ignore_ascii_case(&urn)).cloned().unwrap_or(urn);
-        // Null says that there is no value; an extension is not made for that.
+        // Null means "unassigned"; no extension is created for it.
         if value.is_null() && !body.contains_key(&key) {
             continue;
         }

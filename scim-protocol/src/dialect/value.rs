@@ -15,8 +15,8 @@ pub(super) struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Whether it is one of several references, such as a member. Each of them has to say whom it means:
-    /// one that is empty is a mistake, and must not leave a list of none that empties a group.
+    /// Whether it is one of several references, such as a member. Each must have an id: an empty one is an error, and
+    /// must not become an empty list that empties a group.
     fn is_element_that_refers(&self) -> bool {
         self.attribute.multi_valued && !self.is_list && self.attribute.sub_attribute("$ref").is_some()
     }

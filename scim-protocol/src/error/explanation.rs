@@ -49,15 +49,15 @@ impl ErrorKind {
         let (when, remedy) = match self {
             Self::ExpiredCursor => (
                 "A cursor was used after the time that ServiceProviderConfig names as `cursorTimeout`.",
-                "Begin the walk again with an empty `cursor`.",
+                "Start again with an empty `cursor`.",
             ),
             Self::InvalidCount => (
-                "A request with a cursor has another `count` than the request that began the walk.",
-                "Send with each cursor the `count` that began the walk, or none if that had none.",
+                "A request with a cursor has another `count` than the first request of the query.",
+                "With each cursor, send the `count` of the first request, or none if it had none.",
             ),
             Self::InvalidCursor => (
-                "The cursor was not given out by this server, was changed, or belongs to another query.",
-                "Send `nextCursor` exactly as it came, with all other parameters unchanged; or begin again with an empty `cursor`.",
+                "This server did not issue the cursor, or it was changed, or it belongs to another query.",
+                "Send `nextCursor` unchanged, with the same other parameters; or start again with an empty `cursor`.",
             ),
             Self::InvalidFilter => (
                 "The filter does not follow the grammar, is too long or too deep, names an attribute that does not exist or may not be filtered, or compares it with a value of the wrong type.",
@@ -68,15 +68,15 @@ impl ErrorKind {
                 "Write the path in attribute notation: `name.familyName`, `emails[type eq \"work\"].value`, or with the URN of an extension before it.",
             ),
             Self::InvalidSyntax => (
-                "The request is not HTTP as its RFCs define it: a character in the URL that must be percent-encoded, a malformed header, `Host` or `Authorization` twice. Or the body is not JSON, is not the message that the endpoint takes, or did not arrive whole and in time. In a strict tenant also: it has an attribute that no schema defines, or differs otherwise from the form that the RFCs give it.",
-                "The detail says what was expected; of broken JSON it gives line and column.",
+                "The request is not HTTP as its RFCs define it: a character in the URL that must be percent-encoded, a malformed header, `Host` or `Authorization` twice. Or the body is not JSON, is not the message that the endpoint takes, or did not arrive completely and in time. In a strict tenant also: it has an attribute that no schema defines, or deviates in another way from the RFCs.",
+                "The detail says what was expected; for invalid JSON it gives line and column.",
             ),
             Self::InvalidValue => (
-                "A required attribute is missing or blank, a value has the wrong type or holds nothing that is understood, an operation would lose a value that it does not name, two elements are `primary`, a member does not exist, or a parameter of the URL has the wrong form.",
+                "A required attribute is missing or blank, a value has the wrong type or contains no known attribute, an operation would lose a value that it does not name, two elements are `primary`, a member does not exist, or a parameter of the URL has the wrong form.",
                 "The detail names the attribute or parameter and says what to send.",
             ),
             Self::InvalidVers => (
-                "The URL asks for a version of the protocol other than 2.",
+                "The URL contains another version of the protocol than 2.",
                 "Use the base URL that ends in `/scim/v2`.",
             ),
             Self::Mutability => (
@@ -84,55 +84,55 @@ impl ErrorKind {
                 "Leave the attribute out of the request or of the provider's mapping.",
             ),
             Self::NoTarget => (
-                "The filter in the path of a `replace` selects nothing, or one of an `add` from which no element can be made; or a `remove` has no path. In a strict tenant also: the filter of a `remove` selects nothing.",
-                "Retrieve the resource, and select an element that is there. To add one, use `add`.",
+                "The filter in the path of a `replace` selects nothing; the filter of an `add` selects nothing and does not describe a new element; or a `remove` has no path. In a strict tenant also: the filter of a `remove` selects nothing.",
+                "Retrieve the resource, and select an existing element. To add one, use `add`.",
             ),
             Self::TooMany => (
-                "Answering would take more work than the server is willing to do for one request.",
-                "Filter by an indexed attribute, walk with a cursor, or let the administrator index the attribute.",
+                "The request needs more work than the server allows for one request.",
+                "Filter by an indexed attribute, use a cursor, or ask the administrator to index the attribute.",
             ),
             Self::Unauthorized => (
-                "There is no bearer token in the request, or it is mistyped, unknown, revoked, expired, or of another tenant than the one in the URL. The answer never says which; the server's log does.",
-                "Compare base URL and token with what was issued; issue a new token if in doubt.",
+                "There is no bearer token in the request, or it is mistyped, unknown, revoked, expired, or belongs to another tenant than the one in the URL. The response does not say which; the server's log does.",
+                "Compare base URL and token with those that were issued; if in doubt, issue a new token.",
             ),
             Self::Forbidden => (
-                "The token is good and may not do this: its scopes do not cover the method, its tenant is disabled or has as many resources as its quota allows, or a discovery endpoint was given a `filter`.",
-                "The detail says which. Use a token with the scope that it names, have the tenant enabled or its quota raised, or leave the filter out.",
+                "The token is valid, but the request is not allowed: the token's scopes do not cover the method, its tenant is disabled or has as many resources as its quota allows, or the request has a `filter` at a discovery endpoint.",
+                "The detail says which. Use a token with the scope that it names, ask the administrator to enable the tenant or to raise its quota, or leave the filter out.",
             ),
             Self::Sensitive => (
-                "A URL holds personal information that must not stand in a URL. Kept because RFC 7644 defines it; scim-server refuses no URL for it.",
+                "The URL contains personal information that must not be in a URL. RFC 7644 defines this error; scim-server never returns it.",
                 "Send the query as a POST to `/.search`.",
             ),
             Self::NotFound => (
-                "There is no such resource, or no such endpoint.",
-                "A resource that was deleted here stays gone: let the provider look it up and create it again. Ids are compared exactly, in lower case.",
+                "The resource or the endpoint does not exist.",
+                "A deleted resource does not come back: let the provider look it up and create it again. Ids are compared exactly, in lower case.",
             ),
             Self::MethodNotAllowed(_) => (
-                "The URL exists and does not take this method. The `Allow` header lists those that it takes.",
-                "Check the method; a collection takes POST, a resource PUT, PATCH and DELETE.",
+                "The URL exists, but does not support this method. The `Allow` header lists the supported ones.",
+                "Check the method: a collection supports POST, a resource PUT, PATCH and DELETE.",
             ),
             Self::Uniqueness => (
                 "Another resource of the type has this value of a unique attribute.",
                 "Look the resource up by that attribute and update it, or use another value.",
             ),
             Self::PreconditionFailed => (
-                "`If-Match` names another version than the stored one: somebody changed the resource meanwhile. Or a write has an `If-None-Match` that names the stored one, or is `*`.",
+                "`If-Match` names another version than the stored one, because the resource was changed meanwhile. Or a write has an `If-None-Match` that names the stored version, or is `*`.",
                 "Retrieve the resource, decide again, and send its new version.",
             ),
             Self::PayloadTooLarge => (
-                "The body, the operations in it, or the members that it changes are over a limit.",
+                "The body, the number of operations in it, or the number of members that it changes exceeds a limit.",
                 "Send several smaller requests; the detail names the limit.",
             ),
             Self::Gone => (
                 "A reader of the events feed asks for events that are older than `event_retention`.",
-                "Note the newest number of the feed, read all resources, and go on after that number.",
+                "Note the newest number of the feed, read all resources, and continue after that number.",
             ),
             Self::UriTooLong => (
                 "The URL is longer than the head of a request may be.",
                 "Send a long filter in the body of a POST to `/.search`.",
             ),
             Self::HeadersTooLarge => (
-                "The headers of the request, in HTTP/2 with its URL, are over 16 KiB, or more than 100.",
+                "The headers of the request (in HTTP/2 with its URL) exceed 16 KiB, or there are more than 100.",
                 "Send fewer or shorter headers; a proxy in between may add some.",
             ),
             Self::UnsupportedMediaType => (
@@ -140,16 +140,16 @@ impl ErrorKind {
                 "Send `application/scim+json` or `application/json`, without compression.",
             ),
             Self::TooManyRequests(_) => (
-                "The token, or the address it comes from, is over its rate limit.",
+                "The token or the client's address has exceeded its rate limit.",
                 "Wait for as many seconds as `Retry-After` says. Providers do so by themselves.",
             ),
             Self::Internal => (
-                "A fault of the server. The detail says nothing of the cause; the log does, under the request's id.",
+                "A fault of the server. The server's log has the cause, with the request's id; the detail does not.",
                 "Give the administrator the `X-Request-Id` of the response.",
             ),
             Self::NotImplemented => (
-                "The feature is not offered: `/Me`, or what the tenant's profile leaves out.",
-                "Use another way; the detail names one where there is one.",
+                "The server does not support this feature: `/Me`, or one that the tenant's profile excludes.",
+                "Use another request; the detail names one if there is one.",
             ),
             Self::Unavailable(_) => (
                 "The store cannot answer now, or many writers change the same resource at once.",

@@ -10,10 +10,10 @@ use crate::{
     value::{fold, fold_part},
 };
 
-/// What becomes of an attribute that the resource type does not have.
+/// How to handle an attribute that the resource type does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
-    /// The filter is refused: who wrote it meant something else.
+    /// The filter is refused: the client meant something else.
     Refused,
     /// It counts as unassigned, for a search over several types.
     Unassigned,

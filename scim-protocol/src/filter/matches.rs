@@ -54,7 +54,7 @@ fn at<'d>(path: &BoundPath, document: &'d Map<String, Value>) -> Option<&'d Valu
     }
 }
 
-/// What it means that the attribute is absent, where its schema says so.
+/// The meaning of the attribute's absence, if its schema defines one.
 fn absent_means(path: &BoundPath) -> Option<bool> {
     path.attribute.as_ref().filter(|_| path.sub_attribute.is_none()).and_then(|attribute| attribute.absent_means)
 }

@@ -58,8 +58,8 @@ struct Parser<'a> {
     text: &'a str,
     /// In bytes, always between two characters.
     position: usize,
-    /// A position, and how many characters stand before it: where attributes stand is counted on from
-    /// the one before.
+    /// A position, and how many characters are before it. The position of an attribute is counted from that of the
+    /// one before.
     counted: (usize, usize),
     /// What the text is, for people.
     subject: &'static str,
@@ -266,7 +266,7 @@ impl<'a> Parser<'a> {
         self.text.get(self.position..).unwrap_or_default()
     }
 
-    /// The error that something else stands here.
+    /// The error that something else was expected here.
     fn expected(&self, expected: &str) -> Error {
         let rest = self.rest();
         let word = rest.find(|c: char| !is_bare(c)).and_then(|end| rest.get(..end)).unwrap_or(rest);
@@ -303,7 +303,7 @@ fn single_or(mut all: Vec<Filter>, wrap: fn(Vec<Filter>) -> Filter) -> Filter {
     }
 }
 
-/// What a value without quotes may be made of.
+/// The characters of a value without quotes.
 fn is_bare(c: char) -> bool {
     !c.is_whitespace() && !matches!(c, '(' | ')' | '[' | ']' | '"')
 }

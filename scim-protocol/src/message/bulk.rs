@@ -1,7 +1,7 @@
 //! Bulk requests and responses (RFC 7644 §3.7).
 //!
-//! An operation that is wrong must not fail the others, so each is read on its own and a request
-//! holds, in order, operations and refusals.
+//! An invalid operation must not fail the others. So each is read on its own, and a request contains operations and
+//! refusals, in their order.
 
 use std::collections::HashSet;
 
@@ -22,8 +22,8 @@ pub const BULK_RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Bu
 /// A bulk request (RFC 7644 §3.7), each operation read by itself.
 #[derive(Debug)]
 pub struct BulkRequest {
-    /// After how many errors the rest is left undone; at least 1, also when the client accepts 0 of
-    /// them: the first is always there before anything can end. `None`: everything is tried.
+    /// After how many errors the remaining operations are skipped; at least 1, even if the client sends 0, because
+    /// only an error can end the request. `None`: all operations are run.
     pub fail_on_errors: Option<u32>,
     /// The operations as they came, or why one cannot be read.
     pub operations: Vec<Result<BulkOperation, RefusedOperation>>,
@@ -189,7 +189,7 @@ impl BulkOperation {
     }
 }
 
-/// What became of one operation (RFC 7644 §3.7.3).
+/// The result of one operation (RFC 7644 §3.7.3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct BulkResult {
     /// The method, as in the request.

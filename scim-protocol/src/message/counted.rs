@@ -1,7 +1,7 @@
-//! JSON whose values are counted while it is read.
+//! Parses JSON and counts its values.
 //!
-//! Two bytes of a body (`0,`) become a value of thirty in memory, or of a hundred in an object. So a body is
-//! bounded by its values too, and a bulk request by its operations, before there is a list of them.
+//! Two bytes of a body (`0,`) become a value of thirty bytes in memory, or of a hundred in an object. So the number
+//! of values in a body, and of operations in a bulk request, is limited while they are parsed.
 
 use std::{cell::Cell, fmt};
 
@@ -40,7 +40,7 @@ impl fmt::Display for Unread {
     }
 }
 
-/// Reads a JSON text, and stops where it holds more than it may. Names that repeat have their last value.
+/// Parses a JSON text, and stops where a limit is exceeded. Names that repeat have their last value.
 pub fn read_json(text: &[u8], most: Most) -> Result<Value, Unread> {
     let count = Count { most, left: Cell::new(most.values), too_many_operations: Cell::new(false) };
     let mut parser = serde_json::Deserializer::from_slice(text);

@@ -1,4 +1,4 @@
-//! What stands around the resources of a list (RFC 7644 §3.4.2, RFC 9865 §2).
+//! The message around the resources of a list (RFC 7644 §3.4.2, RFC 9865 §2).
 
 use serde::Serialize;
 

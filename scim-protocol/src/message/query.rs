@@ -1,4 +1,4 @@
-//! What a client asks for: the parameters of a GET, or the body of a POST to `/.search`.
+//! A query: the parameters of a GET, or the body of a POST to `/.search`.
 
 use serde_json::Value;
 
@@ -174,7 +174,7 @@ fn names(text: &str) -> impl Iterator<Item = String> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// A whole number of any size; one that does not fit is as far out as can be said.
+/// A whole number of any size; one that does not fit becomes the nearest that does.
 fn integer(text: &str, name: &str) -> Result<i64, Error> {
     let digits = text.trim().trim_start_matches(['-', '+']);
     if digits.is_empty() || text.trim().len() - digits.len() > 1 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

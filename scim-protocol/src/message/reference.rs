@@ -35,7 +35,7 @@ pub(super) fn resolve_uri(uri: &mut String, lookup: &impl Fn(&str) -> Option<Str
     }
 }
 
-/// What a text is, which decides where in it a reference may stand.
+/// The kind of a text, which decides where a reference may be in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Text {
     PatchPath,

@@ -27,8 +27,7 @@ pub(super) enum Mode {
     Replace,
 }
 
-/// What is set: an attribute, or those of its elements that a filter selects, or a sub-attribute
-/// of either.
+/// The target: an attribute, the elements that a filter selects, or a sub-attribute of either.
 pub(super) struct Assignment<'a> {
     pub(super) attribute: &'a Attribute,
     pub(super) sub: Option<&'a Attribute>,
@@ -115,9 +114,8 @@ impl Assignment<'_> {
         Ok(touched)
     }
 
-    /// Refuses what would make two elements equal, so that one of them is lost: an `add` never takes
-    /// anything away, and a `replace` only where its filter says that these are meant (RFC 7644
-    /// §3.5.2.3).
+    /// Refuses a change that would make two elements equal, because one of them would be lost: an `add` never removes
+    /// anything, and a `replace` only if its filter selects these elements (RFC 7644 §3.5.2.3).
     fn refuse_loss(&self, elements: &[Value], value: &Value, at: &Location) -> Result<(), Error> {
         let is_meant = value.is_null() || (self.mode == Mode::Replace && self.filter.is_some());
         let distinct: HashSet<_> = elements.iter().collect();
@@ -138,8 +136,8 @@ impl Assignment<'_> {
         ))
     }
 
-    /// What an element starts from when there is none to edit. `None` when there is nothing to do,
-    /// since what is to be unassigned is not there.
+    /// The initial element if there is none to edit. `None` if there is nothing to do, because the value to unassign
+    /// does not exist.
     fn new_element(&self, value: &Value, at: &Location) -> Result<Option<Map<String, Value>>, Error> {
         if value.is_null() {
             return Ok(None);

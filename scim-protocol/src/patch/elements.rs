@@ -1,7 +1,6 @@
 //! The values of one attribute as a list of elements, also where there is only one.
 //!
-//! With every attribute seen as a list, a filter, a sub-attribute or a merge means the same for
-//! `name` and for `emails`.
+//! If every attribute is a list, a filter, a sub-attribute or a merge means the same for `name` and for `emails`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -50,8 +49,7 @@ pub(super) fn selected(elements: &[Value], filter: Option<&BoundFilter>) -> Vec<
     elements.iter().enumerate().filter(|(_, element)| matches(element)).map(|(index, _)| index).collect()
 }
 
-/// Adds elements to a list: one that is there already is merged into what is there. Returns the
-/// positions that the added elements now have.
+/// Adds elements to a list; an element that exists already is merged. Returns the positions of the added elements.
 pub(super) fn append(elements: &mut Vec<Value>, added: Vec<Value>, attribute: &Attribute) -> Vec<usize> {
     let known = elements.iter().enumerate().rev();
     let mut positions: HashMap<String, usize> =
@@ -72,8 +70,8 @@ pub(super) fn append(elements: &mut Vec<Value>, added: Vec<Value>, attribute: &A
     touched
 }
 
-/// Puts an attribute that means something by its absence back when that is the opposite of the value
-/// that went without being named: an inactive user becomes active by `true` or by `remove`, and not by a null.
+/// Restores an attribute whose absence has a meaning, if the absence would be the opposite of the old value and the
+/// operation did not name the attribute: `true` or `remove` activate an inactive user, a null does not.
 pub(super) fn keep_opposite(container: &mut Map<String, Value>, attribute: &Attribute, before: Option<Value>) {
     if let Some(before) = before.filter(|before| attribute.is_opposite_of_absent(before)) {
         container.entry(&attribute.name).or_insert(before);

@@ -1,5 +1,5 @@
-//! What a PATCH operation points at (RFC 7644 §3.5.2, figure 7): an attribute, perhaps a filter over its
-//! elements, perhaps a sub-attribute of those.
+//! The path of a PATCH operation (RFC 7644 §3.5.2, figure 7): an attribute, optionally a filter over its elements,
+//! and optionally a sub-attribute of these.
 
 use std::{fmt, sync::Arc};
 
@@ -36,7 +36,7 @@ impl Path {
         self.bind_behind(self.attribute.bind(rt)?, rt.strictness)
     }
 
-    /// As [`Self::bind`], for those to whom a path that names nothing is no error.
+    /// As [`Self::bind`], for callers to whom an unknown path is no error.
     pub fn find(&self, rt: &ResourceType) -> Option<BoundTarget> {
         self.bind_behind(self.attribute.find(rt)?, rt.strictness).ok()
     }

@@ -1,4 +1,5 @@
-//! What no operation may change: attributes that the server sets, and the error for them and for what is immutable.
+//! Attributes that no operation may change, because the server sets them, and the error for them and for immutable
+//! ones.
 
 use std::sync::Arc;
 

@@ -15,8 +15,7 @@ use crate::{
     schema::{Attribute, Mutability, Strictness},
 };
 
-/// What is removed: an attribute, or those of its elements that a filter or a list selects, or a
-/// sub-attribute of either.
+/// The target: an attribute, the elements that a filter or a list selects, or a sub-attribute of either.
 pub(super) struct Removal<'a> {
     pub(super) attribute: &'a Attribute,
     pub(super) sub: Option<&'a Attribute>,

@@ -1,7 +1,7 @@
-//! How much work it is to look at the values of an attribute.
+//! Measures the work of reading the values of an attribute.
 //!
-//! The unit is an element of the usual size. Text is looked at byte by byte, and an element may hold a
-//! list of its own, so that an element of a megabyte is as much work as thousands of others.
+//! The unit is an element of the usual size. Text is read byte by byte, and an element may contain a list, so an
+//! element of a megabyte is as much work as thousands of others.
 
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ pub(super) fn elements(value: &Value) -> usize {
     }
 }
 
-/// How many elements more than one this value is worth.
+/// The work of this value in elements, minus one.
 pub(super) fn beyond_one(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,

@@ -1,5 +1,5 @@
-//! What a client has specified of the attributes that are returned on request: the answer to its
-//! write shows them (RFC 7643 §7, `returned`: "request").
+//! The attributes with `returned: request` that a client has specified in a write: the response contains them (RFC
+//! 7643 §7).
 
 use std::sync::Arc;
 

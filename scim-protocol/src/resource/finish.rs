@@ -1,6 +1,5 @@
-//! The rules of a whole document, applied last by POST, PUT and PATCH alike: what is required is
-//! there, at most one element is primary, `schemas` says what is present, and the order is the
-//! schema's.
+//! The rules of a whole document, applied last by POST, PUT and PATCH: required attributes have values, at most one
+//! element is primary, `schemas` lists what is present, and the order is that of the schema.
 
 use std::{fmt, sync::Arc};
 
@@ -13,8 +12,8 @@ use crate::{
     value::is_blank,
 };
 
-/// How many of what is missing a sentence names: a list may have any number of elements that lack the
-/// same, and what a client sends must not come back many times as long.
+/// How many missing attributes a detail names. A list may have any number of elements that lack the same attribute,
+/// and a response must not be many times as long as the request.
 const MOST_NAMED: usize = 20;
 
 /// A required attribute without a value.
@@ -22,12 +21,11 @@ const MOST_NAMED: usize = 20;
 pub struct Missing {
     /// Its canonical path: `name.familyName`, `emails[0].value`.
     pub attribute: String,
-    /// There is a value, and it is blank text.
+    /// The value is blank text.
     pub is_blank: bool,
 }
 
-/// Everything that is required and missing: the source of the error that says so, for servers that
-/// word it differently.
+/// All missing required attributes: the source of the error, for servers that use another text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequiredMissing(pub Vec<Missing>);
 
@@ -114,7 +112,7 @@ pub(crate) fn finish(mut document: Map<String, Value>, rt: &ResourceType) -> Res
     }
     missing.into_result()?;
     ordered.insert("schemas".to_owned(), Value::Array(schemas));
-    // Attributes of a schema that was taken away after they were stored are not ours to delete.
+    // Attributes of a schema that was removed after they were stored are kept.
     ordered.append(&mut document);
     Ok(ordered)
 }

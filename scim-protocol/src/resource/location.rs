@@ -1,7 +1,6 @@
-//! Where in a document a value stands, for error details: `emails[1].primary`.
+//! The place of a value in a document, for error details: `emails[1].primary`.
 //!
-//! A chain of borrowed steps on the stack, so that naming the place costs nothing until something
-//! is wrong with it.
+//! A chain of borrowed steps on the stack, so that the place costs nothing unless there is an error.
 
 use std::fmt;
 

@@ -1,9 +1,8 @@
-//! One attribute's value against its definition (RFC 7643 §2.3 to §2.5).
+//! Checks the value of one attribute against its definition (RFC 7643 §2.3 to §2.5).
 //!
-//! Everything that enters a document passes through here, from a POST, a PUT or a PATCH alike:
-//! types are checked, names get their canonical spelling and schema order, and what means
-//! "unassigned" (null, an empty list, an object with nothing in it) becomes `None`. What a detail
-//! says of a bad value is its JSON type and never its content, which may name a person.
+//! Every value of a POST, a PUT or a PATCH passes through here: its type is checked, names get their canonical
+//! spelling and schema order, and "unassigned" (null, an empty list, an empty object) becomes `None`. A detail names
+//! the JSON type of a bad value, never its content, which may be personal.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -43,8 +42,8 @@ pub(crate) fn attribute(
 
 /// The elements of a multi-valued attribute; equal ones collapse into the first.
 ///
-/// An element that says something, and of which nothing is left, is refused: what was not understood
-/// must not empty a list that had values.
+/// An element that has content but no known attribute is refused: unknown input must not empty a list that had
+/// values.
 pub(crate) fn elements(
     given: Vec<Value>,
     attribute: &Attribute,
@@ -95,8 +94,8 @@ pub(crate) fn element(
     }
 }
 
-/// Whether an object says something, and nothing that these attributes know. An empty one says that
-/// there is nothing; read strictly, each unknown name is refused by itself.
+/// Whether an object has content, but none of these attributes. An empty object means "unassigned"; strict reading
+/// refuses each unknown name by itself.
 pub(crate) fn is_unknown(given: &Map<String, Value>, attributes: &[Arc<Attribute>], strictness: Strictness) -> bool {
     let is_known = |name: &String| attributes.iter().any(|known| known.name.eq_ignore_ascii_case(name));
     strictness == Strictness::Lenient && !given.is_empty() && !given.keys().any(is_known)
@@ -167,7 +166,7 @@ pub(crate) fn object(
     Ok(named.filter_map(|(known, value)| Some((known.name.clone(), value?))).collect())
 }
 
-/// Nothing, or the refusal of an attribute that no schema defines.
+/// The error for an attribute that no schema defines, if requests are read strictly.
 pub(crate) fn unknown_attribute(at: &Location, strictness: Strictness) -> Result<(), Error> {
     match strictness {
         Strictness::Lenient => Ok(()),

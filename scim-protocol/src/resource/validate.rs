@@ -1,4 +1,4 @@
-//! Bodies of POST and PUT (RFC 7644 §3.3, §3.5.1) into documents that are known to be valid.
+//! Validates bodies of POST and PUT (RFC 7644 §3.3, §3.5.1).
 
 use std::sync::Arc;
 
@@ -49,8 +49,8 @@ pub(super) fn replace(old: &Resource, body: Value, rt: &ResourceType) -> Result<
     Ok(Resource { document: finish(document, rt)? })
 }
 
-/// The complex attributes with one value, and the extensions, of which a body says something that
-/// nobody understands, with what they can have: in a PUT dropping it would unassign what is there.
+/// The single-valued complex attributes and the extensions with only unknown content in a body, with the names that
+/// they can have. In a PUT, dropping this content would unassign the stored value.
 fn not_understood<'r>(body: &Value, rt: &'r ResourceType) -> Vec<(&'r str, &'r [Arc<Attribute>])> {
     let attributes = body.as_object().into_iter().flatten();
     let understood_as = |name: &str| match (rt.attribute(name), rt.extension(name)) {
@@ -141,8 +141,8 @@ fn check_schemas(value: &Value, rt: &ResourceType) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a PUT leaves standing of the old value: `immutable` values; `writeOnly` ones, which a client
-/// cannot know and therefore cannot send back; and one whose absence would mean the opposite (`active: false`).
+/// The part of the old value that a PUT keeps: `immutable` values; `writeOnly` values, which a client cannot know and
+/// so cannot send; and a value whose absence would mean the opposite (`active: false`).
 fn carry_over(
     old: &Map<String, Value>,
     new: &mut Map<String, Value>,

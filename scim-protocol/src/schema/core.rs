@@ -1,8 +1,8 @@
 //! The schemas of RFC 7643 §8.7, read from `schemas/*.json`.
 //!
-//! They are data and not code, so that a reader can hold them against the RFC. They follow its
-//! verified errata and the rules of its §2.3 where the RFC's own listing contradicts them: a
-//! reference and a binary value are case exact, a complex attribute has no uniqueness.
+//! They are data and not code, so that a reader can compare them with the RFC. They follow its verified errata, and
+//! its §2.3 where the RFC's own listing contradicts it: a reference and a binary value are case exact, a complex
+//! attribute has no uniqueness.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,4 +1,4 @@
-//! Which characters names are made of (RFC 7643 §2.1, RFC 7644 §3.10). What a name means, only a schema knows.
+//! The characters of names (RFC 7643 §2.1, RFC 7644 §3.10). Only a schema knows the meaning of a name.
 
 /// The longest attribute notation that is read, in bytes.
 pub const MAX_LENGTH: usize = 512;

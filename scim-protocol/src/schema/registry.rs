@@ -21,9 +21,9 @@ pub struct ResourceType {
     pub name: String,
     /// Its endpoint below the base URL, with the slash: `/Users`.
     pub endpoint: String,
-    /// What such resources are, for whoever reads `/ResourceTypes`.
+    /// A description for readers of `/ResourceTypes`.
     pub description: String,
-    /// The schema whose attributes stand at the top of the document.
+    /// The schema whose attributes are at the top level of the document.
     pub schema: Arc<Schema>,
     /// The schemas that extend it, in the order in which documents carry them.
     pub extensions: Vec<Extension>,

@@ -232,7 +232,7 @@ pub fn verify(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u6
         }
         if end.is_some() {
             return Err(AdminError::Refused(
-                "the file has lines behind its last one; it was not written by `backup`".to_owned(),
+                "the file has lines after its last one; it was not written by `backup`".to_owned(),
             ));
         }
         if line.starts_with("{\"end\":") {

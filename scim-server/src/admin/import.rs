@@ -1,13 +1,12 @@
-//! Taking in what an export gave out: in portions, each durable before the next, and restartable.
+//! Imports a file of `export`: in portions, each durable before the next, and restartable.
 //!
-//! A million users take long, and what takes long is interrupted. So the store remembers how far the
-//! import has come ([`mark`]), and the same file goes on from there: the lines that the store holds
-//! are passed over and compared with what was loaded by their checksum, so that another file cannot
-//! go on in the place of the first. Tenants stay closed until everything is there, so that nobody
-//! writes to one of which a half is missing, and a portion that is loaded twice meets only itself.
+//! A million users take long, and long work may be interrupted. So the store remembers how far the import has come
+//! ([`mark`]), and the same file continues from there: the lines that the store already has are skipped, and their
+//! checksum is compared, so that another file cannot continue the import. Tenants stay closed until everything is
+//! loaded, so that nobody writes to an incomplete one, and a portion that is loaded twice only replaces itself.
 //!
-//! A tenant that is to be replaced goes on as it is meanwhile: the new one is loaded beside it, and
-//! takes its place in one commit at the end ([`replacement`]).
+//! A tenant that is to be replaced stays in use meanwhile: the new one is loaded beside it, and replaces it in one
+//! commit at the end ([`replacement`]).
 
 mod mark;
 mod replacement;
@@ -29,7 +28,7 @@ use crate::{
 /// How many items are loaded at once.
 const BATCH: usize = 1000;
 
-/// Whether an import into this store was cut off, and waits to be gone on with.
+/// Whether this store has an interrupted import that can be continued.
 pub async fn is_unfinished(store: &dyn Store) -> Result<bool, StoreError> {
     Ok(Mark::read(store).await?.is_some())
 }
@@ -37,11 +36,11 @@ pub async fn is_unfinished(store: &dyn Store) -> Result<bool, StoreError> {
 /// Why what is there cannot be exported.
 pub(super) fn unfinished() -> AdminError {
     AdminError::Refused(
-        "an import is not at its end, and what it has not brought yet would be missing: wait for it, or import the same file again to go on with it".to_owned(),
+        "an import is not complete, and this would miss the rest: wait for it, or import the same file again to continue it".to_owned(),
     )
 }
 
-/// Takes in what an export gave out, from where an earlier import of the same file has stopped.
+/// Imports a file of `export`, from where an earlier import of the same file has stopped.
 pub(super) async fn import(
     context: &AdminContext,
     replace: bool,
@@ -52,7 +51,7 @@ pub(super) async fn import(
     if discard || is_being_given_up(context).await? {
         forget(context).await?;
     }
-    let mut import = Import::begin(context, replace).await?;
+    let mut import = RunningImport::begin(context, replace).await?;
     match import.run(input, output).await {
         Ok(()) => {
             let mut said = json!({
@@ -66,21 +65,20 @@ pub(super) async fn import(
             output.row(&said).await
         }
         Err(error) if import.mark.is_kept() => Err(AdminError::Refused(format!(
-            "{error}. The store holds the first {} items of an import, whose tenants stay closed: import the same file again (`scim-server import FILE`) to go on behind them, or give them up with --discard",
+            "{error}. The store holds the first {} items of an import, whose tenants stay closed: import the same file again (`scim-server import FILE`) to continue, or discard them with --discard",
             import.mark.done.items
         ))),
         Err(error) => Err(error),
     }
 }
 
-/// Whether somebody has begun to give up an import, and was cut off in that: what the mark says is there
-/// may be gone.
+/// Whether discarding an import was interrupted: then the mark may name lines that the store no longer has.
 async fn is_being_given_up(context: &AdminContext) -> Result<bool, StoreError> {
     let tenants = context.access.directory().list().await?;
     Ok(tenants.iter().any(|tenant| tenant.importing && tenant.deleting))
 }
 
-/// Gives up an import that was cut off: what it has brought goes.
+/// Discards an interrupted import: deletes what it has written.
 async fn forget(context: &AdminContext) -> Result<(), AdminError> {
     let Some(mut mark) = Mark::read(&*context.store).await? else { return Ok(()) };
     let directory = context.access.directory();
@@ -99,8 +97,8 @@ async fn remove(context: &AdminContext, tenant: TenantRecord) -> Result<(), Admi
     Ok(())
 }
 
-/// An import on its way.
-struct Import<'a> {
+/// The state of an import while it runs.
+struct RunningImport<'a> {
     context: &'a AdminContext,
     entries: EntriesOf,
     mark: Mark,
@@ -112,14 +110,14 @@ struct Import<'a> {
     /// Whether a tenant came whose settings must be known before its resources are indexed.
     reload: bool,
     batch: Vec<Item>,
-    /// The records of the tenants as they are to be at the end, when they open.
+    /// The final records of the tenants, which open them at the end.
     tenants: Vec<Item>,
-    /// The tenants that take the place of others, by the id that both have.
+    /// The tenants that replace others, by the id that both have.
     replacements: BTreeMap<TenantId, Replacement>,
     resources: u64,
 }
 
-impl<'a> Import<'a> {
+impl<'a> RunningImport<'a> {
     /// From the mark that is in the store, or from nothing.
     async fn begin(context: &'a AdminContext, replace: bool) -> Result<Self, AdminError> {
         let there = context.access.directory().list().await?;
@@ -133,12 +131,12 @@ impl<'a> Import<'a> {
             mark = Mark::new(nothing, there.is_empty(), replace);
         } else if let Some(gone) = mark.tenants.iter().find(|id| there.iter().all(|tenant| tenant.id != **id)) {
             return Err(AdminError::Refused(format!(
-                "an import was cut off, and of the tenants that it has brought {gone} was deleted since: give the import up with --discard, which deletes the others, too"
+                "an import was interrupted, and its tenant {gone} was deleted since then: use --discard, which also deletes the other tenants of that import"
             )));
         } else if mark.is_kept() {
             mark.replace |= replace;
             mark.write(&*context.store).await?;
-            tracing::info!(items = mark.done.items, "going on with an import that was cut off");
+            tracing::info!(items = mark.done.items, "continuing an interrupted import");
         }
         let staged = there.iter().filter_map(Replacement::staged).collect();
         Ok(Self {
@@ -165,7 +163,7 @@ impl<'a> Import<'a> {
                 continue;
             }
             if end.is_some() {
-                return Err(AdminError::Refused("there are lines behind the last one of the export".to_owned()));
+                return Err(AdminError::Refused("there are lines after the last one of the export".to_owned()));
             }
             let number = self.sum.items() + 1;
             let entry = archive::read(&line)
@@ -193,7 +191,7 @@ impl<'a> Import<'a> {
         self.open().await
     }
 
-    /// Passes over a line that the store holds.
+    /// Skips a line that the store already has.
     fn pass(&mut self, line: &str, item: Item) -> Result<(), AdminError> {
         self.sum.add(line);
         if self.sum.items() == self.behind.items && self.sum.end() != self.behind {
@@ -296,7 +294,7 @@ impl<'a> Import<'a> {
             }
             Ok(there) => {
                 return Err(AdminError::Refused(format!(
-                    "tenant {:?} ({}) is already there; use --replace to put the file's in its place, with everything in it",
+                    "tenant {:?} ({}) exists already; use --replace to replace it with the one in the file, with everything in it",
                     there.name, there.id
                 )));
             }
@@ -320,7 +318,7 @@ impl<'a> Import<'a> {
             return Ok(());
         }
         Err(AdminError::Refused(format!(
-            "the file has something of tenant {tenant} before the tenant itself; it was not written by `export`"
+            "the file has data of tenant {tenant} before the tenant itself; it was not written by `export`"
         )))
     }
 
@@ -403,5 +401,7 @@ fn closed(key: &ResourceKey, record: &Record, tenant: TenantRecord) -> Result<It
 
 /// The lines that the store holds are not those of the file.
 fn another() -> AdminError {
-    AdminError::Refused("an import of another file was cut off, and this file does not begin as that one".to_owned())
+    AdminError::Refused(
+        "an import of another file was interrupted, and this file does not begin like that one".to_owned(),
+    )
 }

@@ -1,8 +1,8 @@
-//! From an index that was added to one that queries rely on.
+//! Fills a new index, so that queries can use it.
 //!
-//! Settings with a new index are in force at once for writes, which keep it up from then on. Queries
-//! go on as if it were not there, because what stood before is not in it yet; then everything is
-//! put in, and the tenant's record says that it is filled. So no query ever misses what is there.
+//! Writes update a new index as soon as the settings have it. Queries ignore it first, because it does not contain
+//! the existing resources yet. Then these are added, and the tenant's record says that the index is filled. So no
+//! query misses a resource.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! What goes in and comes out of a command: lines.
+//! The input and output of a command: lines.
 //!
 //! On the wire each line is a JSON object with one member: `{"row":…}`, `{"more":n}`, `{"progress":n}`, and at the
 //! end `{"done":true}` or `{"error":"…"}`. A stream that ends without one of the last two was cut

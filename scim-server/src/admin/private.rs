@@ -1,7 +1,7 @@
-//! Who may look into the data directory: its owner.
+//! Only its owner may read the data directory.
 //!
-//! In it are password hashes, the digests of tokens and the secret of administrators. A directory that was
-//! made by hand, or by an older version, may be open to others; a start makes it private.
+//! It contains password hashes, the digests of tokens and the administrators' secret. If a directory is open to
+//! others, because it was made by hand or by an older version, a start makes it private.
 
 use std::{fs, io, path::Path};
 
@@ -13,13 +13,13 @@ pub(super) fn directory(path: &Path) -> io::Result<()> {
     match tighten(path, mode, 0o700) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && mode & 0o007 != 0 => {
             Err(io::Error::other(format!(
-                "everybody can look into {}, and it belongs to another user: run `chmod o= {}` as that user, or use a directory within it",
+                "everybody can read {}, and it belongs to another user: run `chmod o= {}` as that user, or use a directory within it",
                 path.display(),
                 path.display(),
             )))
         }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            tracing::warn!(path = %path.display(), "the directory belongs to another user, and its group can look into it");
+            tracing::warn!(path = %path.display(), "the directory belongs to another user, and its group can read it");
             Ok(())
         }
         outcome => outcome,
@@ -47,7 +47,7 @@ fn refuse_foreign(owner: u32, root: bool) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other(format!(
-        "it belongs to another user, who could not open it any more once root has written in it: run this as that user (`sudo -u '#{owner}' scim-server …`), or give the whole data directory to root"
+        "it belongs to another user, who could not open it any more after root has written in it: run this as that user (`sudo -u '#{owner}' scim-server …`), or give the whole data directory to root"
     )))
 }
 

@@ -74,7 +74,7 @@ pub(super) async fn show(
     document(answer).await
 }
 
-/// Makes a resource from the body of a POST, and shows it.
+/// Creates a resource from the body of a POST, and returns it.
 pub(super) async fn create(
     operations: &Operations,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! Manual provisioning: users and groups made, shown and removed by hand.
+//! Manual provisioning: an administrator creates, shows and deletes users and groups.
 
 use scim_protocol::{Error, ErrorKind};
 use serde_json::{Value, json};
@@ -17,26 +17,26 @@ pub(super) async fn administrator(context: &AdminContext, tenant: &str) -> Resul
 
 /// What an administrator is about to do to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Change {
+enum ManualChange {
     Create,
     Delete,
 }
 
-impl Change {
-    /// Whether the model of `identity-center` has it done by hand although a provider provisions the
-    /// tenant: groups that a provider does not send are made there (Google Workspace), and what a
-    /// provider leaves behind is deleted (OneLogin and its groups). Users come from the provider alone.
+impl ManualChange {
+    /// Whether `identity-center` allows this by hand although a provider provisions the tenant. There, administrators
+    /// create groups that a provider does not send (Google Workspace), and delete what a provider leaves behind
+    /// (OneLogin and its groups). Only the provider creates users.
     fn is_for_administrators(self, resource_type: &str) -> bool {
         self == Self::Delete || resource_type == "Group"
     }
 }
 
-/// Refuses changes by hand while an identity provider may be making its own: it would undo them, or
-/// trip over them.
+/// Refuses manual changes while an identity provider provisions the tenant: it may undo them, or fail because of
+/// them.
 async fn refuse_while_provisioned(
     context: &AdminContext,
     caller: &Caller,
-    change: Change,
+    change: ManualChange,
     resource_type: &str,
     force: bool,
 ) -> Result<(), AdminError> {
@@ -115,7 +115,7 @@ pub(super) async fn create(
     output: &Output,
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
-    refuse_while_provisioned(context, &caller, Change::Create, resource_type, force).await?;
+    refuse_while_provisioned(context, &caller, ManualChange::Create, resource_type, force).await?;
     if let (false, Value::Object(body)) = (members.is_empty(), &mut body) {
         let mut values = Vec::new();
         for name in members {
@@ -137,7 +137,7 @@ pub(super) async fn delete(
     output: &Output,
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
-    refuse_while_provisioned(context, &caller, Change::Delete, resource_type, force).await?;
+    refuse_while_provisioned(context, &caller, ManualChange::Delete, resource_type, force).await?;
     let resource = find(context, &caller, resource_type, name).await?;
     let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
     provision::delete(&context.operations, &caller, resource_type, id).await?;

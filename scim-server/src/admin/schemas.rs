@@ -1,7 +1,7 @@
 //! The commands about schemas that an administrator has added to a tenant.
 //!
-//! They are a part of its settings. What belongs to a schema stays stored when the schema goes, and is
-//! not served any more: so whoever drops one is told who uses it.
+//! They are part of its settings. If a schema is removed, its values stay stored but are no longer returned. So the
+//! commands that remove one say how many resources use it.
 
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ pub(super) async fn add(
         Some(at) if replace => settings.schemas.splice(at..=at, [definition.clone()]).for_each(drop),
         Some(_) => {
             return Err(AdminError::Refused(format!(
-                "tenant {:?} has the schema {urn} already; use --replace to put this one in its place",
+                "tenant {:?} has the schema {urn} already; use --replace to replace it",
                 tenant.name
             )));
         }
@@ -91,7 +91,7 @@ pub(super) async fn remove(
     let tenant = context.directory().find(tenant).await?;
     let Some(at) = tenant.settings.schemas.iter().position(|known| Definition(known).is(schema)) else {
         return Err(AdminError::Refused(format!(
-            "tenant {:?} has no schema {schema:?} that was added; `schema list` shows those that it has",
+            "tenant {:?} has no schema {schema:?} that was added; `schema list` shows its schemas",
             tenant.name
         )));
     };
@@ -101,7 +101,7 @@ pub(super) async fn remove(
     let resources = uses(context, &tenant, &definition).await?;
     if resources > 0 && !force {
         return Err(AdminError::Refused(format!(
-            "this removes {}; use --force to remove it all the same",
+            "this removes {}; use --force to remove it anyway",
             used(&definition, resources)
         )));
     }

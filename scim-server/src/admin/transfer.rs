@@ -1,4 +1,4 @@
-//! The commands that read everything: check and export. What takes it in again is [`super::import`].
+//! The commands that read everything: check and export. [`super::import`] reads an export.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,7 @@ pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output)
         let output = output.clone();
         move |finding: Finding| serde_json::to_string(&finding).is_ok_and(|json| output.row_blocking(json))
     };
-    // What is about to be erased belongs to nobody, and would be found wrong.
+    // Data that will be erased belong to no tenant, and `check` would report them.
     context.access.directory().finish_removals().await?;
     // Nor is an index whose filling was cut off a fault, unless it cannot be filled: then it is found.
     match indexing::finish_filling(context).await {

@@ -1,7 +1,7 @@
-//! A line while it is written.
+//! Writes a line.
 //!
-//! Keys and punctuation are literals of this program and go in as they are; serde_json escapes what
-//! is not. A record has some twenty keys, and escaping them again in each line was most of its cost.
+//! Keys and punctuation are literals of this program and are written as they are; serde_json escapes the rest. A
+//! record has some twenty keys; escaping them in each line was most of its cost.
 
 use std::fmt::{self, Write as _};
 

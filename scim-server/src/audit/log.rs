@@ -1,9 +1,9 @@
 //! Where audit lines go: a file or standard output, written by one thread.
 //!
-//! A request appends its line to a buffer in memory; the writer takes the whole buffer and writes it
-//! with one call, so lines never mix and a busy server makes few calls. The buffer is bounded and
-//! nothing is ever dropped: when the disk is full, requests wait. That is on purpose. A service that
-//! answers without saying so in its audit log is worse than one that answers late.
+//! A request appends its line to a buffer in memory; the writer takes the whole buffer and writes it with one call,
+//! so lines never mix and a busy server makes few calls. The buffer is bounded and no line is ever dropped: if the
+//! disk is full, requests wait. That is on purpose: a late response is better than a response that is missing in the
+//! audit log.
 
 use std::{
     cell::RefCell,
@@ -87,7 +87,7 @@ impl AuditLog {
         Ok(Self { shared, target, writer: Some(writer) })
     }
 
-    /// The line of a record, in a buffer that the thread keeps. That of a large body takes its time.
+    /// The line of a record, in a buffer that the thread keeps. The line of a large body takes long.
     pub fn line(record: &AuditRecord<'_>) -> Vec<u8> {
         let mut line = LINE.take();
         line.clear();
@@ -96,15 +96,14 @@ impl AuditLog {
         line
     }
 
-    /// Takes a line of [`AuditLog::line`]. Returns at once unless the queue is full, and then when there is room.
+    /// Queues a line of [`AuditLog::line`]. Returns at once, or as soon as the queue has room.
     pub async fn record(&self, mut line: Vec<u8>) {
         self.take(&line).await;
         line.shrink_to(64 * 1024);
         LINE.set(line);
     }
 
-    /// Takes a whole line, with its end. Returns at once unless the queue is full, and then when there
-    /// is room.
+    /// Queues a whole line, with its line feed. Returns at once, or as soon as the queue has room.
     pub async fn take(&self, line: &[u8]) {
         if self.append(line) {
             return;
@@ -137,8 +136,8 @@ impl AuditLog {
         true
     }
 
-    /// Opens the file again under its name, as on SIGHUP after logrotate has moved it. When that
-    /// fails the log goes on in the old file.
+    /// Opens the file again under its name, as on SIGHUP after logrotate has moved it. If that fails, the log
+    /// continues in the old file.
     pub fn reopen(&self) -> Result<(), AuditError> {
         let Destination::File { path, .. } = &self.target else { return Ok(()) };
         let file = open(path)?;
@@ -147,7 +146,7 @@ impl AuditLog {
         Ok(())
     }
 
-    /// Waits until everything that was taken before is written.
+    /// Waits until everything that was queued before is written.
     pub async fn flush(&self) {
         let taken = self.shared.queue().taken;
         loop {
@@ -172,7 +171,7 @@ impl Drop for AuditLog {
     }
 }
 
-/// The writer's life: take what is there, write it, gather, again.
+/// The writer's loop: take the buffer, write it, wait for more lines, start again.
 fn write_all(shared: &SharedQueue, mut output: LogFile) {
     let mut lines = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What one line of the audit log says, and how it is written.
+//! The content of one line of the audit log, and how it is written.
 
 use std::{fmt, net::IpAddr};
 
@@ -11,14 +11,14 @@ use super::{
     vocabulary::Vocabulary,
 };
 
-/// One call. Everything is borrowed from the request that it tells of.
+/// One call. Everything is borrowed from its request.
 #[derive(Debug, Clone)]
 pub struct AuditRecord<'a> {
     /// When the call came in.
     pub at: Timestamp,
     /// What was called.
     pub event: EventName<'a>,
-    /// The tenant of the URL, also where the token is not good for it.
+    /// The tenant of the URL, even if the token is not valid for it.
     pub tenant: Option<&'a str>,
     /// The id of the token; `None` when nobody was authenticated.
     pub token: Option<&'a str>,
@@ -38,7 +38,7 @@ pub struct AuditRecord<'a> {
     pub response: Document<'a>,
     /// Why the call failed.
     pub error: Option<&'a Error>,
-    /// What the error says beyond the text that the client got.
+    /// What the error says in addition to the text for the client.
     pub explanation: Option<&'a str>,
     /// The id of the request, which the client was told.
     pub request: Uuid,
@@ -46,14 +46,14 @@ pub struct AuditRecord<'a> {
     pub event_id: Uuid,
     /// Whose fields the line has.
     pub form: Form<'a>,
-    /// The words that are known not to name anybody.
+    /// The words that are known to be impersonal.
     pub words: &'a Vocabulary,
 }
 
 /// The fields of a line, by the tenant's profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form<'a> {
-    /// Our own. `eventVersion` grows when a field goes or changes its meaning.
+    /// Our own. `eventVersion` increases when a field is removed or changes its meaning.
     Own,
     /// Those of CloudTrail for the SCIM endpoint of AWS IAM Identity Center, so that queries and alarms
     /// that exist for it find the same.
@@ -95,7 +95,7 @@ impl Form<'_> {
     }
 }
 
-/// How often a call without a good token came, told in the line of the first.
+/// The number of calls without a valid token, written in the line of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeated {
     /// How often, the first included.

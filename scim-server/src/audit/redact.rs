@@ -1,9 +1,9 @@
 //! What stays readable and what is hidden.
 //!
-//! The rule is what is *known to be ours*, and everything else goes: structure, booleans, the words of
-//! a [`Vocabulary`], ids and versions that have the form of this server's, statuses, small numbers that
-//! count. No key makes a value readable by itself: a client that puts a name into `op`, `meta`, `path`
-//! or the name of an attribute does not put it into the log.
+//! Only what is *known to be impersonal* stays: structure, booleans, the words of a [`Vocabulary`], ids and versions
+//! in the form of this server, statuses, and small counts. Everything else is hidden. No key makes a value readable
+//! by itself: if a client puts a name into `op`, `meta`, `path` or the name of an attribute, the log does not show
+//! it.
 
 mod expression;
 mod header;
@@ -24,11 +24,11 @@ use super::{
     vocabulary::{Vocabulary, is_one_of, is_parameter, is_scim_type},
 };
 
-/// What stands in the place of a hidden value.
+/// The replacement of a hidden value.
 pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 
-/// The longest list, and the most members of an object, that are written: a line stays readable when
-/// ten thousand members change.
+/// The longest list, and the most members of an object, that are written, so that a line stays readable if ten
+/// thousand members change.
 const MAX_ELEMENTS: usize = 100;
 /// How much of a line one document may take. A larger one is hidden whole.
 pub const MAX_DOCUMENT: usize = 1024 * 1024;
@@ -84,7 +84,7 @@ enum Rule {
     Id,
     /// The path or URL of a resource.
     Location,
-    /// What is in it has rules of its own.
+    /// An object with its own rules.
     Meta,
     /// A sentence of this server: kept without what is in quotes.
     Message,

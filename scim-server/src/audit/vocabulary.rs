@@ -1,8 +1,8 @@
-//! The words that are ours: what the schemas of a tenant, the protocol and this server name.
+//! The words that may be shown: the names in a tenant's schemas, in the protocol and in this server.
 //!
-//! A client may put a person's name into any place of a request, also where an attribute's name or an
-//! operation's word belongs. So what the audit log shows is decided by what a word *is*, not by where
-//! it stands: a word of this list says nothing about anybody.
+//! A client may put a person's name into any place of a request, even where the name of an attribute or an operation
+//! belongs. So the audit log shows a word because of what it *is*, not because of its place: a word of this list is
+//! impersonal.
 
 use std::{cmp::Ordering, sync::LazyLock};
 

@@ -9,12 +9,14 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub use self::{
-    events::Events,
+    events::EventsArguments,
     schema::SchemaCommand,
-    transfer::{Backup, Check, Export, Import, Migrate, Restore},
+    transfer::{
+        BackupArguments, BackupRestoreArguments, CheckArguments, ExportArguments, ImportArguments, MigrateArguments,
+    },
 };
 use super::{
-    reference::Page,
+    reference::ReferencePage,
     settings::{AllSettings, StoreSettings},
 };
 use crate::{token::ledger::LIFETIME, units};
@@ -22,21 +24,21 @@ use crate::{token::ledger::LIFETIME, units};
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a store, and a tenant in it with its first token
+    /// Create a store, and in it a tenant with its first token
     ///
-    /// The token is shown this once. Also makes the administrators' token, in admin.token in the data
-    /// directory. In a store that exists, adds a tenant.
-    Init(Init),
+    /// Prints the token once; the server cannot show it again. Also creates the administrators' token, in the file
+    /// admin.token of the data directory. If the store exists, the command adds a tenant to it.
+    Init(InitArguments),
     /// Serve SCIM until told to stop
     ///
     /// SIGTERM and SIGINT finish the requests in flight. SIGHUP reads the certificates and the
     /// configuration file again and opens the audit log again.
-    Serve(Serve),
+    Serve(ServeArguments),
     /// Bring a database's schema to the version that this program needs
     ///
-    /// Says which steps it has taken. Servers of the version before go on meanwhile.
-    Migrate(Migrate),
-    /// Make, list, change and remove tenants
+    /// Prints the steps that it took. Servers of the previous version can keep running meanwhile.
+    Migrate(MigrateArguments),
+    /// Create, list, change and delete tenants
     #[command(subcommand, arg_required_else_help = true)]
     Tenant(TenantCommand),
     /// Issue, list, rotate and revoke bearer tokens
@@ -45,55 +47,55 @@ pub enum Command {
     /// Add, list and remove a tenant's own schemas
     #[command(subcommand, arg_required_else_help = true)]
     Schema(SchemaCommand),
-    /// List and show users; make and remove them by hand
+    /// List and show users; create and delete them by hand
     #[command(subcommand, arg_required_else_help = true)]
     User(UserCommand),
-    /// List and show groups; make and remove them by hand
+    /// List and show groups; create and delete them by hand
     #[command(subcommand, arg_required_else_help = true)]
     Group(GroupCommand),
-    /// Show what was changed in a tenant: when, by whom, and what
+    /// Show the events of a tenant: what was changed, when, and by whom
     ///
-    /// The log is kept for event_retention. With --json each event is an object on a line of its own.
-    /// Applications read the same at /{tenant_id}/events/v1.
-    Events(Events),
+    /// The server keeps events for event_retention. With --json each line is one event, as a JSON object.
+    /// Applications read the same events at /{tenant_id}/events/v1.
+    Events(EventsArguments),
     /// Show how provisioning stands: what is wrong, and what to do about it
     ///
-    /// Exits with 1 when a provider cannot get in, or has been silent for too long.
-    Status(Status),
+    /// The exit code is 1 if a provider cannot get in, or has been silent for too long.
+    Status(StatusArguments),
     /// Verify that documents, indexes, memberships and counts agree
     ///
-    /// Exit code 1 when something is wrong and was not repaired. Writes wait while it runs.
-    Check(Check),
-    /// Write a tenant, or everything, as JSON Lines
-    Export(Export),
-    /// Read what export has written
+    /// The exit code is 1 if something is wrong and was not repaired. Writes wait while the command runs.
+    Check(CheckArguments),
+    /// Write one tenant, or all of them, as JSON Lines
+    Export(ExportArguments),
+    /// Read a file that export or backup has written
     ///
-    /// If an import is interrupted, import the same file again: it goes on where it stopped. Until it
-    /// has ended, its tenants answer 503.
-    Import(Import),
-    /// Write everything to a file, in one consistent state
+    /// If an import is interrupted, import the same file again: the import continues where it stopped. The tenants of
+    /// the file answer 503 until the import is complete.
+    Import(ImportArguments),
+    /// Write the whole store to a file, in one consistent state
     ///
-    /// The file holds password hashes and token digests, and is readable by its owner only. Its last
-    /// line tells whether it is whole.
-    Backup(Backup),
-    /// Make a store from a backup, in a data directory that has none
+    /// The file contains password hashes and token digests; only its owner can read it. Its last line shows that the
+    /// file is complete.
+    Backup(BackupArguments),
+    /// Create a store from a backup, in a data directory that has no store
     ///
-    /// If a restore is interrupted, start it again: it goes on where it stopped. For a database, use `import`.
-    Restore(Restore),
+    /// If a restore is interrupted, start it again: it continues where it stopped. For a database, use `import`.
+    Restore(BackupRestoreArguments),
     /// Print a page of the reference, as Markdown
     #[command(hide = true)]
     Reference {
         /// Which page.
-        page: Page,
+        page: ReferencePage,
     },
 }
 
 /// `serve`
 #[derive(Debug, Args)]
-pub struct Serve {
+pub struct ServeArguments {
     #[command(flatten)]
     pub(super) settings: AllSettings,
-    /// Say that the server is ready as a JSON object on one line, for a program
+    /// Print the line that says the server is ready as a JSON object, for programs
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -103,7 +105,7 @@ pub struct Serve {
 pub struct Common {
     #[command(flatten)]
     pub(super) settings: StoreSettings,
-    /// Print JSON, for a program: an object, or an array from commands that list
+    /// Print JSON, for programs: an object, or an array from commands that list
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -122,7 +124,7 @@ pub struct TenantName {
 /// What is set for a tenant.
 #[derive(Debug, Args)]
 pub struct TenantSettings {
-    /// The rules that the tenant lives by [default: rfc]
+    /// The rules that apply to the tenant [default: rfc]
     #[arg(long, value_name = "PROFILE")]
     pub(super) profile: Option<ProfileName>,
     /// A JSON file with further settings: schemas, indexes, strict, rate_limit …
@@ -132,15 +134,15 @@ pub struct TenantSettings {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum ProfileName {
-    /// The RFCs, without other limitations
+    /// The RFCs, without further restrictions
     Rfc,
-    /// The constraints, quotas and error texts of AWS IAM Identity Center
+    /// The restrictions, quotas and error texts of AWS IAM Identity Center
     IdentityCenter,
 }
 
 /// `init`
 #[derive(Debug, Args)]
-pub struct Init {
+pub struct InitArguments {
     /// The name of the tenant
     #[arg(long, value_name = "NAME")]
     pub(super) tenant: String,
@@ -163,7 +165,7 @@ pub struct Lifetime {
 /// `tenant …`
 #[derive(Debug, Subcommand)]
 pub enum TenantCommand {
-    /// Make a tenant, without a token
+    /// Create a tenant, without a token
     Create {
         #[command(flatten)]
         name: TenantName,
@@ -191,41 +193,41 @@ pub enum TenantCommand {
         name: TenantName,
         #[command(flatten)]
         settings: TenantSettings,
-        /// Drop schemas that the file's `schemas` do not name
+        /// Remove the schemas that `schemas` in the file does not name
         #[arg(long)]
         force: bool,
         #[command(flatten)]
         common: Common,
     },
-    /// Print a tenant's endpoint: what an identity provider is given as the base URL
+    /// Print a tenant's endpoint: the base URL for the identity provider
     Endpoint {
         #[command(flatten)]
         name: TenantName,
         #[command(flatten)]
         common: Common,
     },
-    /// Answer 403 to all of a tenant's requests from now on
+    /// Disable a tenant: its requests get 403
     Disable {
         #[command(flatten)]
         name: TenantName,
         #[command(flatten)]
         common: Common,
     },
-    /// Answer a disabled tenant's requests again
+    /// Enable a disabled tenant
     Enable {
         #[command(flatten)]
         name: TenantName,
         #[command(flatten)]
         common: Common,
     },
-    /// Remove a tenant with everything in it
+    /// Delete a tenant with everything in it
     Delete {
         #[command(flatten)]
         name: TenantName,
         /// Delete it even if it has live tokens
         #[arg(long)]
         force: bool,
-        /// Do not ask to type the tenant's name, on a terminal; needed for --force elsewhere
+        /// Do not ask for confirmation; --force needs it when there is no terminal
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
@@ -236,15 +238,16 @@ pub enum TenantCommand {
 /// `token …`
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Issue a token; its text is shown this once
+    /// Issue a token and print its text, which cannot be shown again
     Create {
         /// The tenant's name or id
         #[arg(long)]
         tenant: String,
-        /// What to call the token: whom it is for
+        /// A name for the token, such as that of the program that will use it
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
-        /// What the token may do: read and write for an identity provider, events for an application that reads the feed
+        /// What the token allows: read and write for an identity provider, events for an application that reads the
+        /// feed of events
         #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', default_value = "read,write")]
         scopes: Vec<String>,
         #[command(flatten)]
@@ -252,26 +255,26 @@ pub enum TokenCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// List tokens: ids, dates, status; never their text
+    /// List tokens with their ids, dates and status; never their text
     List {
-        /// The tenant's name or id; all tenants without it
+        /// The tenant's name or id; without it the tokens of all tenants
         #[arg(long)]
         tenant: Option<String>,
         #[command(flatten)]
         common: Common,
     },
-    /// Issue a token that takes the place of another, with its name and scopes
+    /// Issue a token that replaces another, with its name and scopes
     ///
-    /// Give the new token to the identity provider and test it; then delete the old one, unless
-    /// --overlap ends it by itself.
+    /// Give the new token to the identity provider and test it. Then delete the old one; with --overlap the old one
+    /// expires by itself.
     Rotate {
         /// The tenant's name or id
         #[arg(long)]
         tenant: String,
-        /// The other token's name or id; not needed when it is the only one that lives
+        /// The old token's name or id; not needed if the tenant has only one live token
         #[arg(value_name = "TOKEN")]
         token: Option<String>,
-        /// End the old token after this time
+        /// Let the old token expire after this time
         #[arg(long, value_name = "DURATION", value_parser = units::duration)]
         overlap: Option<Duration>,
         #[command(flatten)]
@@ -279,7 +282,7 @@ pub enum TokenCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Revoke a token, at once
+    /// Revoke a token; it stops working at once
     Delete {
         /// The tenant's name or id
         #[arg(long)]
@@ -301,7 +304,7 @@ pub struct ListArguments {
     /// The tenant's name or id
     #[arg(long)]
     pub(super) tenant: String,
-    /// Only those that match, as in SCIM: 'userName sw "b"'
+    /// Only those that match a SCIM filter: 'userName sw "b"'
     #[arg(long)]
     pub(super) filter: Option<String>,
     /// Show at most this many
@@ -385,7 +388,7 @@ pub struct MakeArguments {
 
 /// `status`
 #[derive(Debug, Args)]
-pub struct Status {
+pub struct StatusArguments {
     /// The tenant's name or id; all without it
     #[arg(long)]
     pub(super) tenant: Option<String>,
@@ -400,7 +403,7 @@ pub enum UserCommand {
     List(ListArguments),
     /// Show a user
     Show(WhichArguments),
-    /// Make a user by hand
+    /// Create a user by hand
     Create {
         /// The userName
         #[arg(long, value_name = "NAME", required_unless_present = "file")]
@@ -420,7 +423,7 @@ pub enum UserCommand {
         #[command(flatten)]
         make: MakeArguments,
     },
-    /// Remove a user by hand
+    /// Delete a user by hand
     Delete {
         #[command(flatten)]
         which: WhichArguments,
@@ -443,7 +446,7 @@ pub enum GroupCommand {
     List(ListArguments),
     /// Show a group
     Show(WhichArguments),
-    /// Make a group by hand
+    /// Create a group by hand
     Create {
         /// The displayName
         #[arg(long, value_name = "NAME", required_unless_present = "file")]
@@ -454,7 +457,7 @@ pub enum GroupCommand {
         #[command(flatten)]
         make: MakeArguments,
     },
-    /// Remove a group by hand
+    /// Delete a group by hand
     Delete {
         #[command(flatten)]
         which: WhichArguments,

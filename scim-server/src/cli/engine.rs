@@ -1,4 +1,4 @@
-//! Opening a store of either kind, and what to say when that fails.
+//! Opens a store of either kind, and explains why that failed.
 
 use std::{path::Path, sync::Arc};
 
@@ -31,8 +31,8 @@ pub(super) async fn open_database(database: &Database, clock: &Arc<dyn Clock>) -
     Ok(Arc::new(store))
 }
 
-/// Makes the tables of an empty database. Whoever makes a store in one that is older than this
-/// program is told to migrate it.
+/// Creates the tables of an empty database. For a database that is older than this program, the error says to migrate
+/// it.
 pub(super) async fn prepare(database: &Database) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     match PostgresStore::open(&options(database)?, clock).await {
@@ -42,7 +42,7 @@ pub(super) async fn prepare(database: &Database) -> Result<(), Failure> {
     }
 }
 
-/// Applies what is missing of the schema; gives the names of the steps.
+/// Applies the missing steps of the schema; returns their names.
 pub(super) async fn apply(database: &Database) -> Result<Vec<&'static str>, Failure> {
     PostgresStore::migrate(&options(database)?, &SystemClock).await.map_err(failed)
 }

@@ -1,4 +1,4 @@
-//! Why a start failed, in the words of whoever can do something about it.
+//! Why a start failed, and what the operator can do about it.
 
 use std::{error::Error, io, path::Path};
 

@@ -1,4 +1,4 @@
-//! Export, import, backup and restore: lines between a command and a file, and how far they are.
+//! Export, import, backup and restore: moves lines between a command and a file, and shows the progress.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -24,8 +24,8 @@ use crate::{
     store::{Store, sled::Options},
 };
 
-/// Writes the rows of an export to a file, which is there only when it is whole; or to standard
-/// output. Says what it has written to a file.
+/// Writes the rows of an export to standard output, or to a file, which gets its name only when it is complete.
+/// Prints what it has written to a file.
 pub(super) async fn export(
     session: Session,
     request: AdminRequest,
@@ -79,9 +79,9 @@ pub(super) async fn import(session: Session, request: AdminRequest, path: &Path,
     printer.finish()
 }
 
-/// Makes a store from a backup. The file is read twice: once to see that it is whole, once to load
-/// it, into a directory that becomes the store only at the end. What an earlier restore of the same
-/// file has loaded is there still, unless it is to be given up.
+/// Creates a store from a backup. Reads the file twice: once to verify that it is complete, once to load it into a
+/// directory that becomes the store only at the end. Continues an earlier restore of the same file, unless that is to
+/// be discarded.
 pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: bool) -> Result<(), Failure> {
     if Config::database(given)?.is_some() {
         return Err(Failure::Usage(

@@ -28,7 +28,7 @@ struct Section {
 struct Row {
     /// What is bounded.
     what: &'static str,
-    /// How much it is unless something else is said.
+    /// Its value unless the setting changes it.
     default: String,
     /// What changes it, as Markdown; empty for a constant.
     setting: String,
@@ -71,7 +71,7 @@ fn request() -> Vec<Row> {
     vec![
         words("head of a request", "16 KiB, 100 headers", "", "431; 414 where the URL alone is longer (HTTP/2: 431)"),
         setting("body, uncompressed (a `Content-Encoding` is 415)", "max_body", "413"),
-        setting("body of a bulk request", "bulk_max_body", "413; ServiceProviderConfig tells it as `maxPayloadSize`"),
+        setting("body of a bulk request", "bulk_max_body", "413; `maxPayloadSize` in ServiceProviderConfig tells it"),
         setting("operations in a bulk request", "bulk_max_operations", "413; `maxOperations`"),
         number("operations in a PATCH", patch::MAX_OPERATIONS, "413"),
         number(
@@ -87,14 +87,10 @@ fn request() -> Vec<Row> {
         setting(
             "values of one attribute of a resource, such as `emails`; members of a group do not count",
             "max_values",
-            "400 `invalidValue`; a resource that has more already may keep them",
+            "400 `invalidValue`; a resource that already has more may keep them",
         ),
         setting("indexed values of one resource", "max_index_entries", "413"),
-        setting(
-            "changes of members in one request, which are two keys of its commit each",
-            "max_member_changes",
-            "413",
-        ),
+        setting("changes of members in one request; each writes two keys in one commit", "max_member_changes", "413"),
         Row {
             default: format!(
                 "{}, and one for each {} bytes of it",
@@ -114,16 +110,20 @@ fn request() -> Vec<Row> {
 fn queries() -> Vec<Row> {
     vec![
         setting("resources on a page, when `count` is not given", "page_size", ""),
-        setting("resources on a page", "max_page_size", "a larger `count` is lowered; `maxResults` tells it"),
         setting(
-            "bytes of resources on a page, which ends with the resource that goes beyond them",
-            "max_page_bytes",
-            "a page with fewer resources than `count`: `itemsPerPage` tells how many, `nextCursor` goes on, and so does a `startIndex` that is larger by `itemsPerPage`",
+            "resources on a page",
+            "max_page_size",
+            "a larger `count` is reduced; `maxResults` in ServiceProviderConfig tells it",
         ),
         setting(
-            "resources that a query without an index, or a sort, looks at; the members of a group count where the filter has to see them",
+            "bytes of resources on a page; the resource that exceeds them is the last",
+            "max_page_bytes",
+            "the page has fewer resources than `count`, and `itemsPerPage` tells how many. Continue with `nextCursor`, or with `startIndex` plus `itemsPerPage`",
+        ),
+        setting(
+            "resources that a query without an index, or a sort, reads; members of a group count too if the filter needs them",
             "candidates",
-            "400 `tooMany`; a walk by cursor instead gives a short page and a cursor to go on",
+            "400 `tooMany`; a query by cursor gets a short page and a cursor to continue instead",
         ),
         words(
             "index entries that are counted for `totalResults`",
@@ -147,10 +147,10 @@ fn connections() -> Vec<Row> {
             "file descriptors",
             "the hard limit of the process, to which it raises the soft one",
             "`LimitNOFILE` of the unit",
-            "`max_connections` is lowered so that 192 are left for the store, the logs and administrators; the log says so",
+            "the server lowers `max_connections` so that 192 remain for the store, the logs and administrators, and logs it",
         ),
         setting(
-            "connections from one address (IPv6: each /64) without a good token, never more than half of `max_connections`",
+            "connections from one address (IPv6: each /64) without a valid token, never more than half of `max_connections`",
             "address_connections",
             "closed at once; `scim_connections_refused_total`",
         ),
@@ -159,9 +159,14 @@ fn connections() -> Vec<Row> {
         words("TLS handshake", "10 s", "", "closed"),
         setting("head of a request, and the first request", "header_timeout", "closed, after up to twice that time"),
         setting("body of a request", "body_timeout", "400 `invalidSyntax`"),
-        words("between requests; in HTTP/2 also while only PING and the like come", "75 s", "", "closed"),
         words(
-            "what a client still sends behind its answer",
+            "time without a request on a connection (HTTP/2: without a request in flight; PING does not count)",
+            "75 s",
+            "",
+            "closed",
+        ),
+        words(
+            "data that a client still sends after the response",
             "64 MiB, 30 s, 2 s without a byte",
             "",
             "the connection, or the HTTP/2 stream, is reset",
@@ -192,11 +197,11 @@ fn rates() -> Vec<Row> {
     ]
 }
 
-/// What there is to say of all rates.
-const RATES: &str = "One second's worth of requests may come at once. The `rate_limit` of the server never touches a tenant\n\
-    under `identity-center`, whose tokens share one rate as they do in the system that it is modelled on.\n\
-    429 carries `Retry-After`, in whole seconds, at least 1, which Okta and Entra ID obey. A\n\
-    good token is not slowed down by others' failures, unless it comes from the same address.\n";
+/// What applies to all rates.
+const RATES: &str = "The requests of one second may arrive in one burst. The `rate_limit` of the server does not apply to a tenant under\n\
+    `identity-center`: its tokens share one rate, as in AWS IAM Identity Center. A 429 has `Retry-After` in whole\n\
+    seconds, at least 1; Okta and Entra ID obey it. Failed authentications slow down only the address that they come\n\
+    from.\n";
 
 fn stored() -> Vec<Row> {
     vec![
@@ -213,15 +218,15 @@ fn stored() -> Vec<Row> {
             "403",
         ),
         words("members of a group", "none", "", ""),
-        words("tenants", "none", "", "all are held in memory, some kilobytes each"),
-        setting("age of events", "event_retention", "forgotten"),
+        words("tenants", "none", "", "the server holds all of them in memory, some kilobytes each"),
+        setting("age of events", "event_retention", "deleted"),
         Row {
             default: format!("{} bytes are ordered exactly", index::EXACT_BYTES),
             ..words(
                 "indexed text",
                 "",
                 "",
-                "equality is exact at any length; the order and `sw` of longer texts only up to here",
+                "`eq` is exact at any length; sorting and `sw` compare only this many bytes",
             )
         },
     ]
@@ -230,26 +235,31 @@ fn stored() -> Vec<Row> {
 fn work() -> Vec<Row> {
     vec![
         setting(
-            "bodies of requests and pages of answers in memory, all together (a body that was read counts twelve times)",
+            "memory for request bodies and pages of responses, all together (a parsed body counts twelve times its size)",
             "request_memory",
             "503 with `Retry-After: 1`",
         ),
-        words("of that for one tenant", "half; three quarters with what is small", "", "503 with `Retry-After: 1`"),
-        words("of that kept for what is smaller than 64 KiB", "a quarter", "", ""),
+        words(
+            "of that for one tenant",
+            "half; three quarters with bodies under 64 KiB",
+            "",
+            "503 with `Retry-After: 1`",
+        ),
+        words("of that reserved for bodies under 64 KiB", "a quarter", "", ""),
         setting(
-            "time for the work on a request, its body being there",
+            "time for the work on a request, after its body has arrived",
             "request_timeout",
-            "400 `tooMany`, and nothing of a write is done; the operations of a bulk request that are left have the status 503",
+            "a query gets 400 `tooMany`; a write gets 503 and changes nothing; the remaining operations of a bulk request get 503",
         ),
         number(
-            "steps after which work stands back for others, and sees whether its client is there and its time is over",
+            "steps after which a query lets others work, and checks its time limit and whether its client is still connected",
             pace::SLICE,
-            "a step is a document of a kilobyte that a query reads",
+            "one step is a document of one kilobyte",
         ),
-        number("scans of one tenant at a time, of those that take longer than that", pace::SCANS, "others wait"),
+        number("scans of one tenant at a time, if they need more steps than that", pace::SCANS, "others wait"),
         words("scans at a time", "as many as processors, at least 2", "", "they take turns, step by step"),
         words(
-            "bodies and operations over 64 KiB that are read and validated at a time, and PATCHes that may make more than 16,384 comparisons",
+            "bodies and operations over 64 KiB that are parsed and validated at a time, and PATCHes that may make more than 16,384 comparisons",
             "half as many as processors; of one tenant a quarter, at least 1",
             "",
             "others wait",
@@ -259,34 +269,34 @@ fn work() -> Vec<Row> {
             "commits that wait for the writer",
             "4,096; on PostgreSQL 1,024 of one tenant",
             "",
-            "who comes later waits for a place",
+            "further writes wait for a place",
         ),
         size(
-            "resources, or names of members, that one read of the store gives",
+            "resources, or names of members, that one read of the store returns",
             store::PAGE_BYTES,
-            "the next read goes on",
+            "the next read continues",
         ),
         setting(
             "connections to a PostgreSQL database",
             "store_connections",
-            "who reads waits in line for up to 3 s, then 503 with `Retry-After: 1`",
+            "reads wait in line for up to 3 s, then get 503 with `Retry-After: 1`",
         ),
         words(
             "of these for reads",
             "three quarters; of one tenant three quarters of that",
             "",
-            "others wait in line; the rest is left to writes",
+            "others wait in line; the rest is reserved for writes",
         ),
         words("of these for exports and checks", "a quarter", "", "others wait"),
         size("audit log that waits for the disk", audit::MAX_QUEUED, "requests wait"),
-        size("audit record of one document", audit::MAX_DOCUMENT, "it is hidden whole"),
+        size("audit record of one document", audit::MAX_DOCUMENT, "the record leaves the whole document out"),
         number(
-            "kinds of calls without a good token that are told apart in a minute",
+            "kinds of calls without a valid token that the audit log distinguishes in one minute",
             http::refusals::MAX_KINDS,
-            "counted by their status only",
+            "further kinds are counted by their status only",
         ),
         number(
-            "races in a row that an operation loses against other writers of the same resource",
+            "times in a row that another writer changes the resource before an operation can commit",
             operation::ATTEMPTS,
             "503 with `Retry-After: 1`",
         ),
@@ -298,8 +308,8 @@ pub fn page() -> String {
     let mut text = String::from(
         "# Limits\n\n\
          <!-- Made by `scim-server reference limits`; a test compares it. -->\n\n\
-         Everything that a client decides has a limit. Those with a setting are [settings of\n\
-         `serve`](../reference/configuration.md); those without are constants of the program.\n",
+         Everything that a client decides has a limit. A limit with a setting is one of the [settings of\n\
+         `serve`](../reference/configuration.md); one without is a constant of the program.\n",
     );
     for Section { title, rows, after } in sections() {
         let _ = write!(

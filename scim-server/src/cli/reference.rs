@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 
 use clap::{CommandFactory as _, ValueEnum};
-use clap_markdown::MarkdownOptions;
 
 use super::{Cli, limits};
 use crate::config::SETTINGS;
 
 /// A page of the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Page {
+pub enum ReferencePage {
     /// docs/reference/command-line.md
     CommandLine,
     /// docs/reference/configuration.md
@@ -20,11 +19,11 @@ pub enum Page {
 }
 
 /// A page as Markdown.
-pub fn page(page: Page) -> String {
+pub fn page(page: ReferencePage) -> String {
     match page {
-        Page::CommandLine => command_line(),
-        Page::Configuration => configuration(),
-        Page::Limits => limits::page(),
+        ReferencePage::CommandLine => command_line(),
+        ReferencePage::Configuration => configuration(),
+        ReferencePage::Limits => limits::page(),
     }
 }
 
@@ -32,32 +31,60 @@ pub fn page(page: Page) -> String {
 const INTRODUCTION: &str = "\
 <!-- Made by `scim-server reference command-line`; a test compares it. -->
 
-Exit codes: 0 done, 1 failed, 2 wrong usage. With `--json` a command prints one JSON object, or an array if it lists;
-what goes wrong is then an object on standard error, with `error` and `exit_code`.
+`scim-server help COMMAND` explains a command.
 
-`scim-server help COMMAND` explains a command. While a server runs on the data directory, commands go through its
-listener for administrators; else they open the store themselves.
+While a server runs on the data directory, a command asks that server, through its admin listener. Otherwise the
+command opens the store itself.
 
-The settings of `serve` are on [a page of their own](configuration.md).";
+With `--json` a command prints one JSON object, or an array if it lists. An error is then a JSON object on standard
+error, with `error` and `exit_code`.
+
+An option with a variable takes its value from the flag, else from the environment variable, else from the file that
+`--config` names.";
 
 fn command_line() -> String {
-    let is_setting = |argument: clap::Arg| argument.hide(true);
-    let program =
-        Cli::command().before_long_help(INTRODUCTION).mut_subcommand("serve", |serve| serve.mut_args(is_setting));
-    let options = MarkdownOptions::new().title("The command line".to_owned()).show_footer(false);
-    clap_markdown::help_markdown_command_custom(&program, &options)
+    let program = Cli::command().mut_subcommand("serve", |serve| {
+        let is_setting = |argument: &clap::Arg| SETTINGS.iter().any(|setting| argument.get_id() == setting.key);
+        let about = serve.get_long_about().map(ToString::to_string).unwrap_or_default();
+        serve
+            .mut_args(|argument| if is_setting(&argument) { argument.hide(true) } else { argument })
+            .long_about(format!("{about}\n\n{}", flags()))
+    });
+    command_page::page(program, "The command line of scim-server", INTRODUCTION)
+}
+
+/// The flags of `serve`, by the groups of the page that explains them.
+fn flags() -> String {
+    let mut text = String::from(
+        "Each setting is a flag. [Settings](configuration.md) says what it does, its default, its variable and its key in\n\
+         the configuration file.\n\n| settings | flags |\n| --- | --- |",
+    );
+    let mut group = "";
+    for setting in SETTINGS {
+        if setting.group == group {
+            text.push(',');
+        } else {
+            group = setting.group;
+            let anchor = group.to_lowercase().replace(' ', "-");
+            let end = if text.ends_with("--- |") { "" } else { " |" };
+            let _ = write!(text, "{end}\n| [{group}](configuration.md#{anchor}) |");
+        }
+        let _ = write!(text, " `--{}`", setting.key.replace('_', "-"));
+    }
+    text.push_str(" |");
+    text
 }
 
 fn configuration() -> String {
     let mut text = String::from(
         "# Settings\n\n\
          <!-- Made by `scim-server reference configuration`; a test compares it. -->\n\n\
-         Each setting is taken from its flag, else from its environment variable, else from the TOML file that\n\
-         `--config` (or `SCIM_SERVER_CONFIG`) names, else it has its default. The flag of `page_size` is\n\
-         `--page-size`, its variable `SCIM_SERVER_PAGE_SIZE`, its key in the file `page_size`. The file is one\n\
-         table; a key that is no setting is refused.\n\n\
-         Durations are written as `250ms`, `30s`, `15m`, `12h`, `7d`, `1h30m`; sizes as `512KiB`, `10MiB`, `1GiB`\n\
-         or a number of bytes. Settings marked with ↻ are applied to a running server by SIGHUP; others need a\n\
+         The server takes the value of a setting from its flag, else from its environment variable, else from the\n\
+         TOML file that `--config` (or `SCIM_SERVER_CONFIG`) names; else the default applies. For `page_size` the\n\
+         flag is `--page-size`, the variable `SCIM_SERVER_PAGE_SIZE`, and the key in the file `page_size`. The\n\
+         file is one table; the server refuses a key that is not a setting.\n\n\
+         Write durations as `250ms`, `30s`, `15m`, `12h`, `7d`, `1h30m`, and sizes as `512KiB`, `10MiB`, `1GiB`\n\
+         or a number of bytes. SIGHUP applies settings marked with ↻ to a running server; the others need a\n\
          restart.\n",
     );
     let mut group = "";
@@ -82,7 +109,7 @@ mod tests {
     /// Compares a page with the file, or writes it when `UPDATE_DOCS` is set.
     #[track_caller]
     #[allow(clippy::disallowed_methods, reason = "a switch of this test, not of the program")]
-    fn check(wanted: Page, file: &str) {
+    fn check(wanted: ReferencePage, file: &str) {
         let path = format!("{}/../docs/{file}", env!("CARGO_MANIFEST_DIR"));
         let text = page(wanted);
         if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -95,9 +122,9 @@ mod tests {
 
     #[test]
     fn the_pages_are_up_to_date() {
-        check(Page::CommandLine, "reference/command-line.md");
-        check(Page::Configuration, "reference/configuration.md");
-        check(Page::Limits, "guide/limits.md");
+        check(ReferencePage::CommandLine, "reference/command-line.md");
+        check(ReferencePage::Configuration, "reference/configuration.md");
+        check(ReferencePage::Limits, "guide/limits.md");
     }
 
     #[test]

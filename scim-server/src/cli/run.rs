@@ -1,13 +1,13 @@
-//! What each command does: the request that it makes, and how the answer is shown.
+//! Each command: the request that it makes, and how its output is shown.
 
 use serde_json::{Map, Value, json};
 
 use super::{
     Failure,
     command::{
-        Command, Common, DeletedArguments, Events, GroupCommand, Init, ListArguments, MakeArguments, ProfileName,
-        PurgeArguments, RestoreArguments, SchemaCommand, TenantCommand, TenantName, TenantSettings, TokenCommand,
-        UserCommand, WhichArguments,
+        Command, Common, DeletedArguments, EventsArguments, GroupCommand, InitArguments, ListArguments, MakeArguments,
+        ProfileName, PurgeArguments, RestoreArguments, SchemaCommand, TenantCommand, TenantName, TenantSettings,
+        TokenCommand, UserCommand, WhichArguments,
     },
     engine,
     files::{self, OutputFile},
@@ -30,7 +30,7 @@ impl Command {
             Self::User(command) => command.run().await,
             Self::Group(command) => command.run().await,
             Self::Events(events) => {
-                let Events { tenant, since, types, follow, common } = events;
+                let EventsArguments { tenant, since, types, follow, common } = events;
                 let session = Session::open(&common.settings.0).await?;
                 if follow && session.is_alone() {
                     return Err(Failure::said(
@@ -48,7 +48,7 @@ impl Command {
                 let session = Session::open_accepting(&check.common.settings.0, check.accept_loss).await?;
                 if check.accept_loss.is_some() && matches!(session, Session::Running(_)) {
                     return Err(Failure::said(
-                        "a server has this store open, so it found nothing lost when it started; leave --accept-loss out"
+                        "a server has this store open, so there is no loss to accept; leave --accept-loss out"
                             .to_owned(),
                     ));
                 }
@@ -86,7 +86,7 @@ impl Common {
     }
 }
 
-impl Init {
+impl InitArguments {
     async fn run(self) -> Result<(), Failure> {
         let settings = Box::new(self.settings.read()?.build()?);
         let token_seconds = Some(self.lifetime.lifetime.as_secs());
@@ -286,11 +286,11 @@ impl MakeArguments {
     }
 }
 
-/// Settings as they were given: only what was named.
-struct Changes(Map<String, Value>);
+/// The settings in the arguments: only those that were given.
+struct GivenSettings(Map<String, Value>);
 
 impl TenantSettings {
-    fn read(&self) -> Result<Changes, Failure> {
+    fn read(&self) -> Result<GivenSettings, Failure> {
         let mut changes = self.settings.as_deref().map_or_else(|| Ok(Map::new()), files::object)?;
         if let Some(profile) = self.profile {
             let profile = match profile {
@@ -299,11 +299,11 @@ impl TenantSettings {
             };
             changes.insert("profile".to_owned(), json!(profile));
         }
-        Ok(Changes(changes))
+        Ok(GivenSettings(changes))
     }
 }
 
-impl Changes {
+impl GivenSettings {
     fn build(self) -> Result<Settings, Failure> {
         Settings::read(self.0).map_err(Failure::Usage)
     }

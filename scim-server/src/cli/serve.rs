@@ -26,7 +26,7 @@ use crate::{
     config::{Config, Given},
     directory::Directory,
     http::Service,
-    log::{Log, Seldom},
+    log::{LogControl, Seldom},
     metrics::Metrics,
     server::{Server, not_listening},
     store::{
@@ -40,10 +40,10 @@ use crate::{
 /// Serves until SIGTERM or SIGINT, and then until the requests in flight are answered.
 pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
     let config = Config::read(&given)?;
-    let log = Log::start(config.log_format, &config.log).map_err(failed)?;
+    let log = LogControl::start(config.log_format, &config.log).map_err(failed)?;
     if !SystemClock::is_set() {
         return Err(Failure::said(
-            "the clock of this machine shows a time before 1970 or after the year 9999, which no answer could tell; set it right, and start again".to_owned(),
+            "the clock of this machine shows a time before 1970 or after the year 9999, which HTTP cannot express; correct the clock, and start again".to_owned(),
         ));
     }
     let data_dir = DataDir::new(&config.data);
@@ -70,7 +70,7 @@ pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
 async fn serve(
     given: Given,
     config: Config,
-    log: Log,
+    log: LogControl,
     data_dir: &DataDir,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -109,7 +109,7 @@ async fn serve(
             termination.told().await;
             admin.stopping.store(true, Ordering::Relaxed);
             admin.context.operations.end_waits();
-            tracing::info!("stopping: requests in flight are finished");
+            tracing::info!("stopping: finishing the requests in flight");
         })
         .await
         .map_err(failed);
@@ -172,7 +172,7 @@ fn warn_of_plain_http(config: &Config, address: SocketAddr) {
     if config.tls.is_none() && !address.ip().is_loopback() {
         tracing::warn!(
             %address,
-            "plain HTTP on an address that others reach: whoever is on the way reads tokens and people's data. Set tls_cert and tls_key; or have a proxy end TLS in front, and let nobody but the proxy reach this address"
+            "plain HTTP on an address that other machines can reach: tokens and personal data are not encrypted on the network. Set tls_cert and tls_key; or let a proxy end TLS, and allow only the proxy to reach this address"
         );
     }
 }
@@ -200,7 +200,7 @@ async fn admin(
         .await
         .map_err(|error| Failure::because(not_listening(config.admin_listen, &error, "--admin-listen"), error))?;
     if !config.admin_listen.ip().is_loopback() {
-        tracing::warn!(address = %config.admin_listen, "administration is not on the loopback: keep others away from it, it has no TLS");
+        tracing::warn!(address = %config.admin_listen, "the administration listener is not on loopback and has no TLS: let only administrators reach it");
     }
     let metrics = Arc::clone(&service.metrics);
     let settings = Arc::clone(service);
@@ -222,7 +222,7 @@ async fn admin(
 struct Reload {
     given: Given,
     started: Config,
-    log: Log,
+    log: LogControl,
     tls: Option<Arc<crate::http::tls::Tls>>,
     service: Arc<Service>,
 }
@@ -248,7 +248,7 @@ impl Reload {
         if let Some(audit) = &self.service.audit {
             report(&mut read, "audit log", audit.reopen());
         }
-        tracing::info!(read = read.join(", "), "SIGHUP: files were read again");
+        tracing::info!(read = read.join(", "), "SIGHUP: read the files again");
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
 
 /// Bytes of pages that a command may hold.
 const MEMORY: usize = 256 << 20;
-/// How often, and how long between two tries, a command waits for another that has the store open.
+/// How often, and with which pause, a command tries again while another one has the store open.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -43,7 +43,7 @@ pub(super) enum Session {
     Open(AdminContext, Option<Lock>),
 }
 
-/// The lines of a command on its way, and the store to close behind it.
+/// The lines of a running command, and the store to close afterwards.
 pub(super) struct Running {
     lines: mpsc::Receiver<Line>,
     store: Option<(Arc<dyn Store>, Option<Lock>)>,
@@ -89,19 +89,19 @@ impl Session {
 
     /// A database, on which servers may run: they see a change within a second.
     async fn shared(database: &Database, base: String) -> Result<Self, Failure> {
-        let _ = log::Log::start(log::Format::Text, "warn");
+        let _ = log::LogControl::start(log::Format::Text, "warn");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = engine::open_database(database, &clock).await?;
         Ok(Self::Open(context(store, clock, base).await?, None))
     }
 
-    /// Opens the store; while another process has it open, asks that process if it is a server, and
-    /// waits a little if it is another command.
+    /// Opens the store. If another process has it open, uses that process if it is a server, and waits a little if it
+    /// is another command.
     async fn reach(data_dir: &DataDir, base: String, accept_loss: Option<u64>) -> Result<Self, Failure> {
         for _ in 0..TRIES {
             if let Some(lock) = lock(data_dir)? {
                 // A log for what goes wrong only.
-                let _ = log::Log::start(log::Format::Text, "warn");
+                let _ = log::LogControl::start(log::Format::Text, "warn");
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock);
                 let store =
                     engine::open_directory(&data_dir.store(), &clock, Options { accept_loss, ..Options::default() })?;
@@ -139,7 +139,7 @@ impl Running {
             Some(Line::Done) => Ok(None),
             Some(Line::Error(message)) => Err(Failure::said(message)),
             Some(line) => Ok(Some(line)),
-            None => Err(Failure::said("the command ended without saying how; try again".to_owned())),
+            None => Err(Failure::said("the command ended without a result; try again".to_owned())),
         }
     }
 
@@ -239,7 +239,7 @@ pub(super) async fn lock_soon(data_dir: &DataDir) -> Result<Lock, Failure> {
     }
 }
 
-/// Whether there is a store in the data directory. Not to be allowed to look is not to find none.
+/// Whether there is a store in the data directory. An error if this user may not look.
 pub(super) fn has_store(data_dir: &DataDir) -> Result<bool, Failure> {
     data_dir.has_store().map_err(|error| {
         let said = format!(
@@ -258,14 +258,13 @@ fn in_use(data_dir: &DataDir) -> String {
     )
 }
 
-/// On a terminal, has the tenant's name typed again before it is deleted. Elsewhere nobody can be asked:
-/// what is forced there has to be meant.
+/// On a terminal, asks to type the tenant's name before it is deleted. Without a terminal, `--yes` is required.
 pub(super) fn confirm(tenant: &str, force: bool) -> Result<(), Failure> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return if force {
             Err(Failure::Usage(format!(
-                "tenant delete --force removes tenant {tenant:?} although a provider may be using it, and nobody can be asked here: add --yes"
+                "tenant delete --force removes tenant {tenant:?} although a provider may be using it, and without a terminal there is no confirmation: add --yes"
             )))
         } else {
             Ok(())
@@ -274,7 +273,7 @@ pub(super) fn confirm(tenant: &str, force: bool) -> Result<(), Failure> {
     let mut typed = String::new();
     let asked = write!(
         std::io::stderr(),
-        "This deletes tenant {tenant:?} with its users, groups, tokens and log, for good.\nType its name to go on: "
+        "This deletes tenant {tenant:?} with its users, groups, tokens and log, for good.\nType its name to continue: "
     );
     asked
         .and_then(|()| stdin.lock().read_line(&mut typed).map(drop))

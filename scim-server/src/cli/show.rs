@@ -1,4 +1,4 @@
-//! How rows are shown: as tables and lines for people, as JSON for programs.
+//! Shows rows: as tables and lines for people, as JSON for programs.
 
 mod columns;
 
@@ -194,7 +194,7 @@ fn problems(row: &Value) -> Vec<String> {
 fn imported(row: &Value) -> String {
     let text = |name: &str| row.get(name).map(|value| cell(Some(value))).unwrap_or_default();
     let resumed = match row.get("resumed_after").and_then(Value::as_u64) {
-        Some(items) => format!(" The first {items} items were there from an import that was cut off."),
+        Some(items) => format!(" The first {items} items were there from an interrupted import."),
         None => String::new(),
     };
     format!("Brought in {} tenant(s) with {} resources.{resumed}\n", text("tenants"), text("resources"))
@@ -223,9 +223,11 @@ fn summary(found: usize, left: usize, repair: bool) -> String {
     match (found, left) {
         (0, _) => "Documents, indexes, memberships and counts agree.\n".to_owned(),
         (found, 0) => format!("{found} fault(s) found and repaired.\n"),
-        (found, _) if !repair => format!("{found} fault(s) found. `check --repair` puts them right.\n"),
+        (found, _) if !repair => format!("{found} fault(s) found. `check --repair` repairs them.\n"),
         (found, left) => {
-            format!("{found} fault(s) found, {left} of them beyond repair: restore a backup, or export and import.\n")
+            format!(
+                "{found} fault(s) found, {left} of them cannot be repaired: restore a backup, or export and import.\n"
+            )
         }
     }
 }
@@ -325,6 +327,6 @@ mod tests {
         assert!(summary(0, 0, false).contains("agree"));
         assert!(summary(2, 2, false).contains("--repair"));
         assert!(summary(2, 0, true).contains("repaired"));
-        assert!(summary(2, 1, true).contains("beyond repair"));
+        assert!(summary(2, 1, true).contains("cannot be repaired"));
     }
 }

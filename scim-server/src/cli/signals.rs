@@ -1,7 +1,7 @@
-//! What the operating system tells the process.
+//! Signals of the operating system.
 //!
-//! Each signal is asked for before anybody is told that the server is ready: until it is, SIGTERM
-//! and SIGHUP end the process at once, with whatever is under way.
+//! The handlers are installed before the server says that it is ready: without them, SIGTERM and SIGHUP kill the
+//! process at once.
 
 #[cfg(unix)]
 mod system {

@@ -1,4 +1,4 @@
-//! Where a shared store is: what the settings `store…` say together.
+//! The settings `store…` of a shared store, together.
 
 use std::{fmt, path::PathBuf, time::Duration};
 

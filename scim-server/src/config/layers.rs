@@ -1,7 +1,6 @@
-//! Where settings come from: flag, then environment, then file, then default.
+//! The layers of settings: flag, then environment, then file, then default.
 //!
-//! A value is text until all layers have spoken, and is parsed once; an error names the layer that
-//! said it.
+//! A value is text until all layers are merged, and is parsed once; an error names the layer that it comes from.
 
 use std::{
     collections::BTreeMap,
@@ -139,7 +138,7 @@ fn unknown_key(key: &str) -> String {
         Some((near, likeness)) if likeness >= LIKENESS => {
             format!("there is no setting {key:?}; did you mean {near:?}?")
         }
-        _ => format!("there is no setting {key:?}; `scim-server help serve` lists those that there are"),
+        _ => format!("there is no setting {key:?}; `scim-server help serve` lists all settings"),
     }
 }
 

@@ -73,7 +73,7 @@ fn what_is_wrong_is_named_with_its_line() {
     );
     check_refused(
         "discovery = 1",
-        "scim.toml, line 1: there is no setting \"discovery\"; `scim-server help serve` lists those that there are",
+        "scim.toml, line 1: there is no setting \"discovery\"; `scim-server help serve` lists all settings",
     );
     check_refused("listen = [\"127.0.0.1:1\"]", "scim.toml, line 1: listen is an array; write it as ADDR:PORT");
     check_refused("[listen]\nport = 1", "scim.toml, line 1: listen is a table; write it as ADDR:PORT");

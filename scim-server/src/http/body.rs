@@ -1,7 +1,7 @@
 //! The body of a response: nothing, bytes that are already there, or bytes that are still being
 //! rendered.
 //!
-//! It is an enum and not a boxed trait object because almost every response is [`Body::Full`]: one
+//! It is an enum and not a boxed trait object because almost every response is [`ResponseBody::Full`]: one
 //! reference-counted slice, handed to the connection without an allocation.
 
 use std::{
@@ -19,22 +19,22 @@ pub use crate::render::Aborted as StreamAborted;
 
 /// What a response carries.
 #[derive(Debug, Default)]
-pub enum Body {
+pub enum ResponseBody {
     /// Nothing: a 204, a 304, an answer to HEAD.
     #[default]
     Empty,
     /// All of it, of known length.
     Full(Bytes),
-    /// Pieces in order, sent as they come. The body ends when the sender is dropped; an error
-    /// breaks the connection off, so that no client takes half a document for a whole one. With it goes the
-    /// memory that the pieces take.
+    /// Pieces in order, sent as they arrive. The body ends when the sender is dropped. An error closes the
+    /// connection, so that no client mistakes half a document for a whole one. The share is the memory that the
+    /// pieces take.
     Stream(mpsc::Receiver<Result<Bytes, StreamAborted>>, Option<Share>),
 }
 
 /// The writing end of a streamed body.
 pub type Sender = mpsc::Sender<Result<Bytes, StreamAborted>>;
 
-impl Body {
+impl ResponseBody {
     /// A streamed body and its writing end, which waits while `capacity` pieces are unsent. At
     /// least one piece is held.
     pub fn channel(capacity: usize) -> (Sender, Self) {
@@ -52,19 +52,19 @@ impl Body {
     }
 }
 
-impl From<Bytes> for Body {
+impl From<Bytes> for ResponseBody {
     fn from(bytes: Bytes) -> Self {
         if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }
     }
 }
 
-impl From<Vec<u8>> for Body {
+impl From<Vec<u8>> for ResponseBody {
     fn from(bytes: Vec<u8>) -> Self {
         Bytes::from(bytes).into()
     }
 }
 
-impl hyper::body::Body for Body {
+impl hyper::body::Body for ResponseBody {
     type Data = Bytes;
     type Error = StreamAborted;
 
@@ -100,10 +100,10 @@ mod tests {
     #[tokio::test]
     async fn lengths_are_exact_where_they_are_known() {
         for (body, length) in [
-            (Body::Empty, Some(0)),
-            (Body::from(Vec::new()), Some(0)),
-            (Body::from(b"{}".to_vec()), Some(2)),
-            (Body::channel(1).1, None),
+            (ResponseBody::Empty, Some(0)),
+            (ResponseBody::from(Vec::new()), Some(0)),
+            (ResponseBody::from(b"{}".to_vec()), Some(2)),
+            (ResponseBody::channel(1).1, None),
         ] {
             assert_eq!(body.size_hint().exact(), length);
             assert_eq!(body.is_end_stream(), length == Some(0));
@@ -112,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_arrives_in_order_and_ends_with_its_sender() {
-        let (sender, body) = Body::channel(1);
+        let (sender, body) = ResponseBody::channel(1);
         tokio::spawn(async move {
             for piece in ["[1,", "2", "]"] {
                 sender.send(Ok(Bytes::from(piece))).await.unwrap();
@@ -123,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_aborted_stream_is_an_error_and_never_a_short_body() {
-        let (sender, body) = Body::channel(2);
+        let (sender, body) = ResponseBody::channel(2);
         sender.send(Ok(Bytes::from("[1,"))).await.unwrap();
         sender.send(Err(StreamAborted)).await.unwrap();
         drop(sender);

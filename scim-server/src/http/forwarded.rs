@@ -1,12 +1,11 @@
-//! What proxies say of the client behind them: `X-Forwarded-For`, `-Host` and `-Proto`.
+//! What proxies say about the client: `X-Forwarded-For`, `-Host` and `-Proto`.
 //!
-//! Each is a list to which a proxy adds at the end, over one line or several (RFC 9110 §5.3). What
-//! stands before the first trusted proxy's own entry is what a client may have sent, so the address is
-//! read from the end. Host and scheme are read from the beginning: they go into no decision, only into
-//! the URLs of that client's own answer.
+//! Each is a list in one line or several (RFC 9110 §5.3), and each proxy appends an entry. A client can send entries
+//! itself, so the address is read from the end, where the trusted proxies have written. Host and scheme are read from
+//! the beginning: they influence no decision, only the URLs in that client's own response.
 //!
-//! `Forwarded` (RFC 7239) and `X-Forwarded-Prefix` are not read: a proxy that sets the others passes a
-//! client's `Forwarded` on as it is, and the client could so choose its address.
+//! `Forwarded` (RFC 7239) and `X-Forwarded-Prefix` are not read: a proxy that sets the other headers may forward a
+//! client's `Forwarded` unchanged, and so a client could choose its address.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -26,9 +25,9 @@ pub enum Trust {
     /// None: the peer is the client.
     #[default]
     Nobody,
-    /// Whoever connects is a proxy, and the only one that is trusted.
+    /// Every peer is a proxy, and the only trusted one.
     Everybody,
-    /// Those in one of these networks, also one behind the other.
+    /// Proxies in these networks, also in a chain.
     These(Vec<IpNet>),
 }
 
@@ -45,7 +44,7 @@ impl Trust {
 
     /// The client's address: what the last trusted proxy saw. `peer` is who has connected.
     ///
-    /// An entry that is no address ends the search, at the proxy that wrote it.
+    /// An entry that is not an address ends the search; the result is the proxy that wrote it.
     pub fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
         let mut client = peer.to_canonical();
         if !self.covers(client) {
@@ -65,7 +64,7 @@ impl Trust {
         client
     }
 
-    /// What the client asked for as its first proxy saw it: scheme and host, where they are named.
+    /// Scheme and host of the client's request as its first proxy saw them, if the headers name them.
     pub fn origin<'a>(&self, headers: &'a HeaderMap, peer: IpAddr) -> (Option<&'static str>, Option<&'a str>) {
         if !self.covers(peer) {
             return (None, None);
@@ -83,8 +82,8 @@ fn first<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     entries.find_map(|entry| Some(entry.trim()).filter(|entry| !entry.is_empty()))
 }
 
-/// An address as proxies write it: with a port or without, IPv6 in brackets or without, in the form of
-/// IPv4 where it stands for one.
+/// An address as proxies write it: with or without a port, IPv6 with or without brackets. An IPv4-mapped IPv6 address
+/// becomes IPv4.
 fn address(entry: &str) -> Option<IpAddr> {
     let entry = entry.trim_matches('"');
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
@@ -92,7 +91,7 @@ fn address(entry: &str) -> Option<IpAddr> {
     address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
-/// Says once what is not read, since URLs or addresses may be wrong for it.
+/// Logs once which headers are ignored, because URLs or addresses may be wrong without them.
 fn tell_unread(headers: &HeaderMap) {
     static FORWARDED: Once = Once::new();
     static PREFIX: Once = Once::new();

@@ -27,7 +27,7 @@ use notes::Notes;
 
 use super::{
     Service,
-    body::Body,
+    body::ResponseBody,
     limit::RetryAfter,
     linger,
     listen::Answers,
@@ -46,10 +46,10 @@ use crate::{
     tenant::Tenant,
 };
 
-/// The header by which a client can name a request to an administrator.
+/// The header with the request's id, which a client can report to an administrator.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long a token is good for without another look, while its bearer waits for events.
+/// How often a token is verified again while its client waits for events.
 const TRUST: Duration = Duration::from_secs(1);
 
 /// A request as it came in.
@@ -61,7 +61,7 @@ struct Arrival {
     peer: Peer,
 }
 
-/// What an operation takes of a request, and what it notes of it.
+/// The parts of a request that an operation needs, and the notes about it.
 struct Call<'c, 'p> {
     parts: &'p Parts,
     incoming: &'c mut Incoming,
@@ -73,13 +73,17 @@ struct Call<'c, 'p> {
 pub struct Handler(pub Arc<Service>);
 
 impl Answers for Handler {
-    /// When the client disconnects, a read is dropped; a write whose commit is on its way goes on to its end,
-    /// and one that is still prepared is given up. Both have their audit record.
-    fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
+    /// If the client disconnects, a read is dropped. A write whose commit is queued continues to its end; one that is
+    /// still being prepared is abandoned. Both have an audit record.
+    fn answer(
+        self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send + 'static {
         handle(self.0, request, peer)
     }
 
-    fn refuse(&self, error: Error, peer: &Peer) -> Response<Body> {
+    fn refuse(&self, error: Error, peer: &Peer) -> Response<ResponseBody> {
         refuse(&self.0, error, peer)
     }
 
@@ -88,7 +92,7 @@ impl Answers for Handler {
     }
 }
 
-async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -> Response<ResponseBody> {
     let at = service.clock.now();
     let address = service.settings.load().public.trust.client(request.headers(), peer.address.ip());
     let arrival = Arrival { id: request_id(at), at, address, peer };
@@ -103,9 +107,9 @@ async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -
     working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
 }
 
-/// The answer to what is no request; log and audit count it with the other refusals. Nothing in it was understood, so
-/// its address is the connection's.
-fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
+/// The response to bytes that are not a request; log and audit count it with the other refusals. No header was read,
+/// so its address is the connection's.
+fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<ResponseBody> {
     let at = service.clock.now();
     let arrival = Arrival { id: request_id(at), at, address: peer.address.ip().to_canonical(), peer: peer.clone() };
     let mut response = response::error(&error, request::SCIM_JSON, false);
@@ -121,8 +125,8 @@ fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Body> {
     response
 }
 
-/// Says when the answer was made (RFC 9110 §6.6.1), where hyper does not do it.
-fn date(response: &mut Response<Body>, at: Timestamp) {
+/// Adds the `Date` header (RFC 9110 §6.6.1) where hyper does not.
+fn date(response: &mut Response<ResponseBody>, at: Timestamp) {
     let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok();
     let text = at.and_then(|at| jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
     if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
@@ -131,7 +135,7 @@ fn date(response: &mut Response<Body>, at: Timestamp) {
 }
 
 /// Gives the answer the request's id.
-fn name(response: &mut Response<Body>, id: Uuid) {
+fn name(response: &mut Response<ResponseBody>, id: Uuid) {
     let mut text = Uuid::encode_buffer();
     if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -139,7 +143,12 @@ fn name(response: &mut Response<Body>, id: Uuid) {
 }
 
 impl Service {
-    async fn handle(&self, request: Request<Incoming>, arrival: Arrival, client: Option<Weak<()>>) -> Response<Body> {
+    async fn handle(
+        &self,
+        request: Request<Incoming>,
+        arrival: Arrival,
+        client: Option<Weak<()>>,
+    ) -> Response<ResponseBody> {
         let started = Instant::now();
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, mut incoming) = request.into_parts();
@@ -170,7 +179,7 @@ impl Service {
         incoming: &mut Incoming,
         arrival: &Arrival,
         notes: &mut Notes<'a>,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response<ResponseBody>, Error> {
         let Arrival { id, at, address, ref peer } = *arrival;
         self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
         request::require_unambiguous(parts)?;
@@ -220,7 +229,7 @@ impl Service {
         Ok(response::answer(answer, kind))
     }
 
-    /// The tenant, if it shows its discovery documents to whoever sends no token.
+    /// The tenant, if it serves its discovery documents without a token.
     fn discoverable(&self, parts: &Parts, segment: &str) -> Option<Arc<Tenant>> {
         if parts.headers.contains_key(AUTHORIZATION) {
             return None;
@@ -233,7 +242,7 @@ impl Service {
         self.settings.load().public.base(parts, peer, tenant)
     }
 
-    /// 429 for an address that asks too often without a good token.
+    /// 429 for an address with too many requests without a valid token.
     fn slow_down(&self, retry: RetryAfter) -> Error {
         self.metrics.address_limited.inc();
         Error::new(
@@ -242,14 +251,14 @@ impl Service {
         )
     }
 
-    /// RFC 7644 §4. Query parameters are ignored but `filter`, which must not look as if it worked.
+    /// RFC 7644 §4. Query parameters are ignored, except `filter`, which is refused so that it does not seem to work.
     fn discover(
         &self,
         parts: &Parts,
         discovery: &Discovery<'_>,
         tenant: &Tenant,
         base: &str,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response<ResponseBody>, Error> {
         discovery.require(parts.method.as_str())?;
         let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
         if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
@@ -269,8 +278,8 @@ impl Service {
         Ok(response::document(&document, request::answer_type(&parts.headers)))
     }
 
-    /// The larger operations have a place of their own in memory: otherwise every request, also a GET,
-    /// would move a future about that has room for the largest of them.
+    /// The larger operations are boxed: otherwise every request, even a GET, would move a future with the size of the
+    /// largest one.
     async fn operate(&self, context: &Context, endpoint: &Endpoint<'_>, call: Call<'_, '_>) -> Result<Answer, Error> {
         let (parts, profile) = (call.parts, context.caller.tenant().profile());
         let registry = &context.caller.tenant().registry;
@@ -333,11 +342,12 @@ impl Service {
         }
     }
 
-    /// Waits for events in short pieces: between them the token is looked at again, and so is where the tenant's log is.
+    /// Waits for events in short intervals. Between them it verifies the token again, and finds the tenant's log
+    /// again.
     async fn feed(&self, context: &Context, parts: &Parts, mut query: FeedQuery) -> Result<Answer, Error> {
         let waits = !query.wait.is_zero();
         let turn = if waits { self.operations.turn_to_wait(context.caller.tenant().id) } else { None };
-        // Who has no turn is answered at once.
+        // A request without a turn is answered at once.
         let until = Instant::now() + if turn.is_some() { query.wait } else { Duration::ZERO };
         let segment = parts.uri.path().split('/').nth(1).unwrap_or_default();
         let authorization = request::text(&parts.headers, &AUTHORIZATION);
@@ -358,7 +368,7 @@ impl Service {
         }
     }
 
-    /// A query is the one read whose work the client decides, so it has a deadline.
+    /// The client decides how much work a query is, so it has a deadline, unlike other reads.
     async fn query(
         &self,
         context: &Context,
@@ -423,8 +433,8 @@ impl Service {
     }
 }
 
-/// Tells the operator what the answer does not: the cause of a fault of ours, and what a profile's
-/// text leaves out. Of who was not let in, [`super::refusals`] tells.
+/// Logs what the response leaves out: the cause of a fault of the server, and what the text of a profile does not
+/// say. [`super::refusals`] logs failed authentications.
 fn tell(error: &Error) {
     let cause = std::error::Error::source(error);
     match error.kind() {

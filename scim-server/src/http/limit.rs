@@ -1,4 +1,4 @@
-//! How often one may ask: per address before authentication, per token after it.
+//! Rate limits: per address before authentication, per token after it.
 //!
 //! Both are governor's cell-rate algorithm: no window boundaries to game, a few words of memory for
 //! a key, and an exact answer to "when may I try again". Time is governor's clock, so that tests
@@ -9,8 +9,8 @@ mod token;
 
 use std::time::Duration;
 
+pub(in crate::http) use address::AddressKey;
 pub use address::AddressLimit;
-pub(in crate::http) use address::Source;
 pub use token::TokenLimit;
 
 /// Over a limit; whole seconds, at least one, until a further try makes sense. Goes into the

@@ -1,7 +1,7 @@
-//! What is read and thrown away behind an answer that ends a connection or a stream.
+//! Reads and discards what a client still sends after a response that ends a connection or a stream.
 //!
-//! A connection that is closed with bytes unread is reset. A client that is still sending a body which is too
-//! large would see that instead of its 413 (RFC 9112 §9.6).
+//! The kernel resets a connection that is closed with unread bytes. A client that is still sending a body that is too
+//! large would see the reset instead of its 413 (RFC 9112 §9.6).
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const ALL: Duration = Duration::from_secs(30);
 /// How long nothing may come meanwhile.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Reads what is left of a body in HTTP/2. Without that its stream is reset, and some clients then throw the answer away.
+/// Reads the rest of a body in HTTP/2. Otherwise its stream is reset, and some clients then discard the response.
 pub(super) async fn discard(mut incoming: Incoming) {
     let reading = async {
         let mut left = BYTES;

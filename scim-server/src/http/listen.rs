@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use super::{
-    body::Body,
+    body::ResponseBody,
     peer::{Peer, Strangers},
     tls::Tls,
 };
@@ -44,15 +44,15 @@ mod tests;
 pub struct ConnectionLimits {
     /// Connections at once; further ones wait in the kernel's queue.
     pub max_connections: usize,
-    /// Connections of one address over which no good token has come yet; further ones are closed. Never
-    /// more than half of all; 0 is no limit.
+    /// Connections of one address that have not shown a valid token yet; further ones are closed. Never more than
+    /// half of all; 0 is no limit.
     pub address_connections: usize,
     /// From `accept` to a finished TLS handshake.
     pub handshake_timeout: Duration,
     /// From the first byte of a request to the end of its header, and from the handshake to the
     /// first request. It may take up to twice as long until a connection is closed.
     pub header_timeout: Duration,
-    /// Between requests. Longer than what load balancers use (60 s), so that they close first.
+    /// Between requests. Longer than load balancers wait (60 s), so that they close first.
     pub idle_timeout: Duration,
     /// After shutdown began, how long requests may still run.
     pub drain_timeout: Duration,
@@ -81,10 +81,14 @@ impl Default for ConnectionLimits {
 pub trait Answers: Clone + Send + Sync + 'static {
     /// Answers one request; it cannot fail, since errors are responses. The future is dropped when an
     /// HTTP/1.1 client goes away.
-    fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static;
+    fn answer(
+        self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send + 'static;
 
     /// The answer to what is no request at all, because of `error`.
-    fn refuse(&self, error: Error, peer: &Peer) -> Response<Body>;
+    fn refuse(&self, error: Error, peer: &Peer) -> Response<ResponseBody>;
 
     /// Whether connections from there carry requests of many clients.
     fn is_proxy(&self, address: IpAddr) -> bool;
@@ -95,7 +99,7 @@ pub trait Answers: Clone + Send + Sync + 'static {
     }
 }
 
-/// How far the server's life has come, as connections are told.
+/// The phase of the server's life, which connections watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Serve,
@@ -115,14 +119,14 @@ struct Shared<S> {
     crowded: Seldom,
 }
 
-/// Connections that wait in the kernel to be accepted, where the system allows as many
-/// (`net.core.somaxconn`). Those beyond are not answered at all, and clients try again after seconds.
+/// How many connections wait in the kernel to be accepted, if the system allows as many (`net.core.somaxconn`). The
+/// kernel ignores further ones, and clients try again after seconds.
 const BACKLOG: u32 = 4096;
 
 /// Listens on an address.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restart need not wait for connections of its predecessor to be forgotten.
+    // A restart need not wait until the kernel has forgotten the connections of its predecessor.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -175,8 +179,8 @@ async fn accept_all<S: Answers>(listener: &TcpListener, shared: &Arc<Shared<S>>,
             }
             // The peer gave up before it was accepted: nothing is wrong here.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            // Most likely out of file descriptors. It passes as connections close, and exiting
-            // would only turn a slow server into none.
+            // Most likely there is no file descriptor left. Connections that close free some, so the server waits
+            // instead of exiting.
             Err(error) => {
                 if let Some(times) = failing.tell() {
                     tracing::error!(%error, times, "cannot accept a connection; trying again");
@@ -205,7 +209,7 @@ impl<S> Shared<S> {
             // CVE-2023-44487, "rapid reset": a client that opens and resets streams is cut off.
             .max_pending_accept_reset_streams(20)
             .max_local_error_reset_streams(128);
-        // Also where few connections may be open at all, one address leaves room for others.
+        // One address leaves room for others even if the limit of all connections is low.
         let half = limits.max_connections.div_ceil(2);
         let most = if limits.address_connections == 0 { usize::MAX } else { limits.address_connections.min(half) };
         let (strangers, crowded) = (Strangers::new(most), Seldom::default());
@@ -214,7 +218,7 @@ impl<S> Shared<S> {
 }
 
 impl<S: Answers> Shared<S> {
-    /// Who is there; `None` when the address has as many connections as it may have without a token.
+    /// The peer; `None` if its address already has the most connections that it may have without a token.
     fn welcome(&self, address: SocketAddr) -> Option<Peer> {
         if !self.service.is_clock_set() {
             // hyper would panic over the Date of its answer.
@@ -236,13 +240,13 @@ impl<S: Answers> Shared<S> {
         self.metrics.connections_refused.inc();
         if let Some(times) = self.crowded.tell() {
             let address = address.ip();
-            tracing::warn!(%address, times, "connections were closed: their address has too many without a good token");
+            tracing::warn!(%address, times, "connections were closed: their address has too many without a valid token");
         }
         None
     }
 
     async fn connection(&self, stream: TcpStream, peer: Peer, mut phase: channel::Receiver<Phase>) {
-        // A response is written at once and whole: nothing is gained by waiting for more of it.
+        // A response is written in one piece, so there is nothing to gain from Nagle's algorithm.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
         }
@@ -282,9 +286,9 @@ impl<S: Answers> Shared<S> {
     }
 }
 
-/// Whether the client starts with the preface of HTTP/2 (RFC 9113 §3.4), without taking anything
-/// off the stream. A client writes its preface in one piece, and no method of HTTP/1.1 begins like
-/// it, so three bytes are enough; fewer of them are HTTP/1.1.
+/// Whether the client starts with the preface of HTTP/2 (RFC 9113 §3.4). Leaves the stream as it is. A client writes
+/// its preface in one piece, and no method of HTTP/1.1 begins like it, so three bytes are enough; fewer of them are
+/// HTTP/1.1.
 async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
     let mut start = [0; 3];
     let length = stream.peek(&mut start).await?;

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, and how many connections strangers have.
+//! The other end of a connection, and the limit on connections without a valid token.
 
 mod strangers;
 
@@ -23,14 +23,13 @@ impl Peer {
         Self { address, tls, stranger: None }
     }
 
-    /// The same peer, whose connection counts until it shows a good token.
+    /// The same peer; its connection counts until it shows a valid token.
     #[must_use]
     pub(super) fn counted(self, stranger: Stranger) -> Self {
         Self { stranger: Some(Arc::new(stranger)), ..self }
     }
 
-    /// Notes that it has shown a good token: its connection does not count any more among those of which
-    /// an address may have only so many.
+    /// Notes that it has shown a valid token: its connection no longer counts towards the limit of its address.
     pub fn introduce(&self) {
         if let Some(stranger) = &self.stranger {
             stranger.introduce();

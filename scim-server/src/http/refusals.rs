@@ -1,10 +1,10 @@
-//! Calls without a good token, counted instead of told one by one.
+//! Calls without a valid token, counted instead of logged one by one.
 //!
-//! Anybody can make them, as many as the network carries. A line for each would fill the disk with
-//! them, and push the lines that matter out of a log that is rotated. So calls of one kind, from one
-//! address, within one minute are one line in the audit log, written when the minute is over or the
-//! server stops: that of the first, with how often they came, and when the first and the last did. The
-//! operator's log has a line for the first at once, and one more for the others.
+//! Anybody can make them, as many as the network carries. A line for each would fill the disk, and rotation would
+//! remove the lines that matter. So calls of one kind, from one address, within one minute are one line in the audit
+//! log. It is written when the minute is over or the server stops. It is the line of the first call, with the number
+//! of calls and the times of the first and the last. The operator's log has a line for the first at once, and one
+//! more for the others.
 
 use std::{
     collections::HashMap,
@@ -14,15 +14,15 @@ use std::{
 
 use scim_protocol::{Error, Timestamp};
 
-use super::limit::Source;
+use super::limit::AddressKey;
 use crate::{
     access::Refusal,
     audit::{AuditRecord, Form, Repeated},
     store::{ResourceId, TenantId},
 };
 
-/// The most kinds that are told apart at once: some six megabytes, and as much in the log each minute.
-/// Calls beyond them are counted by their status only, whoever made them.
+/// The most kinds that are distinguished at once: some six megabytes of memory, and as much in the log each minute.
+/// Further calls are counted by their status only, from all addresses together.
 pub const MAX_KINDS: usize = 4096;
 const MINUTE: i64 = 60 * 1000;
 
@@ -37,7 +37,7 @@ pub struct Refusals {
 struct Kind {
     minute: i64,
     /// `None` when too many are counted already; the rest is empty then, too.
-    source: Option<Source>,
+    source: Option<AddressKey>,
     tenant: Option<TenantId>,
     event: String,
     status: Option<u16>,
@@ -67,7 +67,7 @@ impl Refusals {
         let refusal: Option<&Refusal> = record.error.and_then(|error| std::error::Error::source(error)?.downcast_ref());
         let mut kind = Kind {
             minute: minute(record.at),
-            source: record.source_address.map(Source::from),
+            source: record.source_address.map(AddressKey::from),
             tenant,
             event: record.event.to_string(),
             status: record.error.map(|error| error.kind().status()),
@@ -90,7 +90,7 @@ impl Refusals {
         calls.insert(kind, first);
     }
 
-    /// Takes the calls of the minutes before that one; all of them when there is none.
+    /// Takes the calls of the minutes before that one; without a minute, all of them.
     pub fn settle(&self, now: Option<Timestamp>) -> Vec<Settled> {
         let over = |kind: &Kind| now.is_none_or(|now| kind.minute < minute(now));
         let mut settled: Vec<_> =
@@ -123,7 +123,7 @@ impl Calls {
         }
     }
 
-    /// Of calls that are not told apart: nothing of who made them.
+    /// A record for calls that are not distinguished: without address, user agent and tenant.
     fn of_many(record: &AuditRecord<'_>) -> Self {
         let nobody = AuditRecord {
             event: crate::audit::EventName::Unknown,

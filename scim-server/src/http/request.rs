@@ -25,24 +25,24 @@ use crate::{
 
 /// The media type of SCIM (RFC 7644 §8.1).
 pub const SCIM_JSON: &str = "application/scim+json";
-/// The other one that is taken and, where it is asked for, given.
+/// The other media type, accepted in requests and sent if the client asks for it.
 pub const JSON: &str = "application/json";
 
-/// How much memory a body takes, in bytes of it: for itself, and for what is read from it. An object of one
-/// member takes some 250 bytes, and needs twenty of a body ([`BYTES_OF_A_VALUE`]).
+/// How many bytes of memory each byte of a body takes: for the body, and for what is parsed from it. An object with
+/// one member takes some 250 bytes of memory, and twenty bytes of a body ([`BYTES_OF_A_VALUE`]).
 pub const PARSED: usize = 12;
 /// Values that any body may have.
 pub const VALUES: usize = 50_000;
 /// How many bytes of a body give it one value more.
 pub const BYTES_OF_A_VALUE: usize = 10;
 
-/// Why a body is not taken: its coding and not its media type. As the source of an error it becomes an
-/// `Accept-Encoding` of the answer (RFC 9110 §15.5.16).
+/// A body is refused for its content coding, not for its media type. As the source of an error it becomes the
+/// `Accept-Encoding` of the response (RFC 9110 §15.5.16).
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the body has a Content-Encoding")]
 pub struct UnknownCoding;
 
-/// The body as it came, at most so many bytes, within so long. What has come is taken from the share.
+/// The body as it came, up to a number of bytes and within a time. The bytes are taken from the share.
 pub async fn body(incoming: &mut Incoming, most: usize, within: Duration, share: &mut Share) -> Result<Bytes, Error> {
     let too_large = || {
         Error::new(
@@ -76,7 +76,7 @@ enum Unread {
     Budget(Error),
 }
 
-/// All of a body, each piece counted as it comes: what stands still half sent takes no more than was sent.
+/// All of a body. Each piece is counted as it arrives, so a body that stalls takes only the memory of what was sent.
 async fn collect(mut body: Limited<&mut Incoming>, share: &mut Share) -> Result<Bytes, Unread> {
     let mut all = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -91,7 +91,7 @@ async fn collect(mut body: Limited<&mut Incoming>, share: &mut Share) -> Result<
 /// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8). Of a bulk request it has at
 /// most so many operations.
 pub fn json(headers: &HeaderMap, body: &Bytes, operations: Option<usize>) -> Result<Value, Error> {
-    // An empty one says as little as none.
+    // An empty header is the same as none.
     if let Some(media_type) = text(headers, &CONTENT_TYPE).filter(|media_type| !media_type.trim().is_empty())
         && !is(media_type, SCIM_JSON)
         && !is(media_type, JSON)
@@ -144,8 +144,7 @@ fn is(media_type: &str, name: &str) -> bool {
     essence.trim().eq_ignore_ascii_case(name)
 }
 
-/// The media type of the answer (RFC 7644 §3.8): `application/json` where that is asked for more than
-/// SCIM's own, which it is else.
+/// The media type of the response (RFC 7644 §3.8): SCIM's own, unless the client prefers `application/json`.
 pub fn answer_type(headers: &HeaderMap) -> &'static str {
     let (mut scim, mut json) = (0.0, 0.0);
     for accept in headers.get_all(ACCEPT) {
@@ -160,7 +159,7 @@ pub fn answer_type(headers: &HeaderMap) -> &'static str {
     if json > scim { JSON } else { SCIM_JSON }
 }
 
-/// How much a media type is wanted, from 0 to 1 (RFC 9110 §12.4.2).
+/// The quality value of a media type, from 0 to 1 (RFC 9110 §12.4.2).
 fn quality(media_range: &str) -> f32 {
     let weight = media_range.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -211,8 +210,8 @@ pub fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// 400 where two headers leave it to the reader which of them counts. A proxy may have read the other one
-/// (RFC 9112 §3.2 for `Host`, RFC 9113 §8.3.1 for `:authority`; a request has one `Authorization`).
+/// 400 for a request with two of these headers: a proxy may have used the other one (RFC 9112 §3.2 for `Host`, RFC
+/// 9113 §8.3.1 for `:authority`; a request has one `Authorization`).
 pub fn require_unambiguous(parts: &Parts) -> Result<(), Error> {
     let count = |name| parts.headers.get_all(name).iter().count();
     if count(AUTHORIZATION) > 1 {
@@ -271,8 +270,8 @@ impl Public {
     }
 }
 
-/// The host that the client asked for. Where it is part of the URL, as in HTTP/2, that counts and not the
-/// header (RFC 9112 §3.2.2).
+/// The host that the client asked for. If the URL contains it, as in HTTP/2, the header does not count (RFC 9112
+/// §3.2.2).
 pub fn host(parts: &Parts) -> Option<&str> {
     parts.uri.authority().map(Authority::as_str).or_else(|| text(&parts.headers, &HOST))
 }

@@ -11,15 +11,15 @@ use hyper::{
 use scim_protocol::{Error, ErrorKind};
 use serde_json::Value;
 
-use super::{body::Body, request::UnknownCoding};
+use super::{body::ResponseBody, request::UnknownCoding};
 use crate::{
     budget::Share,
     operation::{Answer, Content, Outcome},
     render::etag,
 };
 
-/// The response to a request that did what it was asked to.
-pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
+/// The response to a request that succeeded.
+pub fn answer(answer: Answer, media_type: &'static str) -> Response<ResponseBody> {
     let status = match answer.outcome {
         Outcome::Created => StatusCode::CREATED,
         Outcome::NoContent => StatusCode::NO_CONTENT,
@@ -27,12 +27,12 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
         Outcome::Ok => StatusCode::OK,
     };
     let body = match answer.content {
-        Content::Nothing => Body::Empty,
-        Content::Pieces(pieces) => Body::Stream(pieces, answer.share),
+        Content::Nothing => ResponseBody::Empty,
+        Content::Pieces(pieces) => ResponseBody::Stream(pieces, answer.share),
         Content::Whole(bytes) => match answer.share {
             // The memory counts until the last byte of it is sent, or the client has gone.
-            Some(share) => Body::Full(Bytes::from_owner(Counted { bytes, _share: share })),
-            None => Body::Full(Bytes::from(bytes)),
+            Some(share) => ResponseBody::Full(Bytes::from_owner(CountedBytes { bytes, _share: share })),
+            None => ResponseBody::Full(Bytes::from(bytes)),
         },
     };
     let mut response = Response::new(body);
@@ -51,32 +51,31 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
 }
 
 /// Bytes, and the part of the budget that they take.
-struct Counted {
+struct CountedBytes {
     bytes: Vec<u8>,
     _share: Share,
 }
 
-impl AsRef<[u8]> for Counted {
+impl AsRef<[u8]> for CountedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
 /// A discovery document.
-pub fn document(document: &Value, media_type: &'static str) -> Response<Body> {
-    with_type(Response::new(Body::from(document.to_string().into_bytes())), media_type)
+pub fn document(document: &Value, media_type: &'static str) -> Response<ResponseBody> {
+    with_type(Response::new(ResponseBody::from(document.to_string().into_bytes())), media_type)
 }
 
-/// Why a good token does not do: the scope that the request needs. As the source of an error it
-/// becomes part of the challenge (RFC 6750 §3.1).
+/// The scope that a valid token lacks. As the source of an error it becomes part of the challenge (RFC 6750 §3.1).
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the token lacks the scope {0}")]
 pub struct InsufficientScope(pub &'static str);
 
 /// The response to a request that failed (RFC 7644 §3.12). `presented` tells whether there was a
 /// token, since RFC 6750 §3 gives the reason only then.
-pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Response<Body> {
-    let mut response = Response::new(Body::from(error.body().to_string().into_bytes()));
+pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::from(error.body().to_string().into_bytes()));
     let status = StatusCode::from_u16(error.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -110,16 +109,16 @@ pub fn error(error: &Error, media_type: &'static str, presented: bool) -> Respon
     with_type(response, media_type)
 }
 
-/// The answer to HEAD: what GET would be answered with, without its body (RFC 9110 §9.3.2).
-pub fn without_body(response: Response<Body>) -> Response<Body> {
+/// The response to HEAD: that to GET without its body (RFC 9110 §9.3.2).
+pub fn without_body(response: Response<ResponseBody>) -> Response<ResponseBody> {
     let (mut parts, body) = response.into_parts();
     if let Some(length @ 1..) = body.length() {
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    Response::from_parts(parts, Body::Empty)
+    Response::from_parts(parts, ResponseBody::Empty)
 }
 
-fn with_type(mut response: Response<Body>, media_type: &'static str) -> Response<Body> {
+fn with_type(mut response: Response<ResponseBody>, media_type: &'static str) -> Response<ResponseBody> {
     if response.body().length() != Some(0) {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     }

@@ -1,4 +1,4 @@
-//! From a method and a path to what is meant (RFC 7644 §3.2 tables 1 and 2). Pure.
+//! From a method and a path to the endpoint (RFC 7644 §3.2, tables 1 and 2). Pure.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use scim_protocol::{Error, ErrorKind};
 /// What a URL names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target<'a> {
-    /// What describes the server itself (§4). It may be read without a token.
+    /// Discovery (§4). It may be read without a token.
     Discovery(Discovery<'a>),
     /// Anything else. It needs a token.
     Endpoint(Endpoint<'a>),
@@ -45,8 +45,7 @@ pub enum Endpoint<'a> {
 }
 
 impl Target<'_> {
-    /// The methods that it takes, as an `Allow` header lists them. `/Me` takes none, and is answered
-    /// 501 for all of them.
+    /// The methods that it supports, as an `Allow` header lists them. `/Me` supports none; every method gets 501.
     pub const fn methods(&self) -> &'static str {
         match self {
             Self::Discovery(_) => Discovery::METHODS,
@@ -91,16 +90,16 @@ fn require(methods: &'static str, method: &str) -> Result<(), Error> {
     ))
 }
 
-/// A URL of this server: whose it is, and what it names.
+/// A URL of this server: its tenant, and its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route<'a> {
     /// The first segment, as it was written.
     pub tenant: &'a str,
-    /// What is named; an error when the tenant's part of the URL is right and the rest is not.
+    /// The target; an error if only the tenant's part of the URL is valid.
     pub target: Result<Target<'a>, NoTarget>,
 }
 
-/// Why the rest of a URL names nothing.
+/// Why the rest of a URL has no target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoTarget {
     /// 404
@@ -121,8 +120,8 @@ impl From<NoTarget> for Error {
     }
 }
 
-/// Reads a path `/{tenant}/scim/v2/…`. A slash too many at the end, or behind the base URL, where
-/// people paste the URL with one and providers add theirs, does not count.
+/// Reads a path `/{tenant}/scim/v2/…`. Ignores an extra slash at the end or after the base URL: people paste the base
+/// URL with a slash, and providers add another.
 pub fn route(path: &str) -> Result<Route<'_>, Error> {
     let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(3, '/');
     let (Some(tenant), Some(service), Some(rest)) = (segments.next(), segments.next(), segments.next()) else {
@@ -152,7 +151,7 @@ fn with_one_slash(rest: &str) -> &str {
     rest.strip_suffix('/').unwrap_or(rest)
 }
 
-/// What stands behind the base URL: nothing, or an endpoint with its slash and what follows.
+/// The part after the base URL: nothing, or an endpoint with its slash and what follows.
 fn target(rest: &str) -> Option<Target<'_>> {
     let Some(unslashed) = rest.strip_prefix('/') else { return Some(Target::Endpoint(Endpoint::Root)) };
     let (endpoint, second) = match unslashed.find('/') {

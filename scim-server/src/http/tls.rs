@@ -60,7 +60,7 @@ pub enum TlsError {
         /// the key file
         key: PathBuf,
     },
-    /// rustls takes neither the certificate nor the key (an algorithm that it does not know).
+    /// rustls does not support the algorithm of the certificate or of the key.
     #[error("cannot use the certificate in {} with the key in {}: {source}", certificate.display(), key.display())]
     Unusable {
         /// the certificate file
@@ -72,15 +72,14 @@ pub enum TlsError {
     },
 }
 
-/// What the server shows on a TLS connection: new handshakes use the latest pair, connections that
-/// are already up keep theirs.
+/// The certificate of the server. New handshakes use the latest pair; existing connections keep theirs.
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
     pair: ArcSwap<Pair>,
 }
 
-/// What is served, and until when it is good.
+/// The pair in use, and when its certificate expires.
 struct Pair {
     config: Arc<ServerConfig>,
     end: Option<Timestamp>,
@@ -94,8 +93,8 @@ impl Tls {
         Ok(Self { certificate, key, pair })
     }
 
-    /// Reads both files again, as on SIGHUP after a renewal. When they are not good the pair in use
-    /// stays and the error says why.
+    /// Reads both files again, as on SIGHUP after a renewal. If they are not valid, the pair in use stays, and the
+    /// error says why.
     pub fn reload(&self) -> Result<(), TlsError> {
         self.pair.store(Arc::new(read(&self.certificate, &self.key)?));
         Ok(())
@@ -106,7 +105,7 @@ impl Tls {
         &self.certificate
     }
 
-    /// When the certificate in use ends; `None` when that cannot be read from it.
+    /// When the certificate in use expires; `None` if it cannot be parsed for that.
     pub fn end(&self) -> Option<Timestamp> {
         self.pair.load().end
     }

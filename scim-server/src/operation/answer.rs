@@ -1,4 +1,4 @@
-//! What an operation gives back: the outcome, where the resource is, and its bytes.
+//! The result of an operation: the outcome, the location of the resource, and its bytes.
 
 use scim_protocol::Error;
 
@@ -15,7 +15,7 @@ use crate::{
 pub enum Outcome {
     /// A resource was made.
     Created,
-    /// Done, and nothing is told of it.
+    /// Done, without content.
     NoContent,
     /// The client has the present version already.
     NotModified,
@@ -27,7 +27,7 @@ pub enum Outcome {
 pub enum Content {
     /// None.
     Nothing,
-    /// A long answer, made while it is sent.
+    /// A long answer, written while it is sent.
     Pieces(Pieces),
     /// A short answer.
     Whole(Vec<u8>),
@@ -81,8 +81,8 @@ impl Operations {
         view: &View,
     ) -> Result<Answer, Error> {
         let mut answer = Answer::about(context, outcome, key, record.header.version);
-        // A new resource is in no group: nobody knows its id, but for a bulk request that gave it to a group
-        // before, and its answer shows no resource. One that was brought back has a later version.
+        // A new resource is in no group, because nobody knows its id yet. Only a bulk request may have added it to a
+        // group before, and its response shows no resource. A restored resource has a later version.
         let is_new = outcome == Outcome::Created && record.header.version == 1;
         let groups = if is_new { Vec::new() } else { self.groups(key, view).await? };
         answer.content = if view.members(&record) > STREAM_MEMBERS {

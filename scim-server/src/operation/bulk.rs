@@ -1,10 +1,9 @@
 //! Bulk (RFC 7644 §3.7): many operations in one request, each with its own result.
 //!
-//! Operations run one by one, each its own commit, in an order in which what is referred to by
-//! `bulkId` exists before it is needed. Ids of resources to be created are chosen beforehand, so a
-//! reference can be resolved before its resource is there. Where groups refer to each other in a
-//! circle (§3.7.1), the first of them is made without the members that do not exist yet, and gets
-//! them at the end.
+//! Operations run one by one, each in its own commit, in an order in which a resource exists before another refers to
+//! it by `bulkId`. Ids of new resources are chosen beforehand, so a reference can be resolved before its resource
+//! exists. If groups refer to each other in a circle (§3.7.1), the first of them is created without the members that
+//! do not exist yet, and gets them at the end.
 
 mod order;
 
@@ -21,13 +20,13 @@ use self::order::Order;
 use super::{Answer, Asked, Condition, Content, Context, Operations, Outcome, Preconditions};
 use crate::{membership::MEMBERS, render::etag, store::ResourceId};
 
-/// A bulk request on its way.
-struct Run {
+/// The state of a bulk request while it runs.
+struct BulkRun {
     /// The id that each POST's resource gets, by its `bulkId`.
     ids: HashMap<String, ResourceId>,
     /// The bulkIds whose resource is there.
     made: HashSet<String>,
-    /// The bulkIds whose resource will not come.
+    /// The bulkIds whose resource will not be created.
     failed: HashSet<String>,
     /// Members to add when everything else is done: the group's path, the members' bulkIds.
     later: Vec<(usize, String, Vec<String>)>,
@@ -36,7 +35,7 @@ struct Run {
 }
 
 impl Operations {
-    /// 501 where the server was started without bulk.
+    /// 501 if the settings switch bulk off.
     pub fn require_bulk(&self) -> Result<(), Error> {
         if self.limits.bulk_operations > 0 {
             return Ok(());
@@ -57,7 +56,7 @@ impl Operations {
             ));
         }
         let fail_on_errors = request.fail_on_errors.unwrap_or(u32::MAX);
-        let mut run = Run::new(request.operations.len());
+        let mut run = BulkRun::new(request.operations.len());
         for operation in request.operations.iter().flatten() {
             if let BulkOperation { method: BulkMethod::Post, bulk_id: Some(bulk_id), .. } = operation
                 && run.ids.insert(bulk_id.clone(), self.fresh_id()).is_some()
@@ -95,11 +94,11 @@ impl Operations {
         Ok(Answer::plain(Outcome::Ok, Content::Whole(body)))
     }
 
-    /// Runs one operation, and notes what came of it. Gives its bulkId, which is settled by that.
+    /// Runs one operation and stores its result. Returns its bulkId, which is then settled.
     async fn run(
         &self,
         context: &Context,
-        run: &mut Run,
+        run: &mut BulkRun,
         i: usize,
         mut operation: BulkOperation,
         settled: bool,
@@ -114,7 +113,7 @@ impl Operations {
             Ok((later, resolved)) => (later, resolved),
             Err(late) => (Vec::new(), Err(late)),
         };
-        // What failed is named too, unless it was to be made (RFC 7644 §3.7.3).
+        // A failed operation has a location too, unless it is a POST (RFC 7644 §3.7.3).
         let target = target_of(context, &operation).filter(|_| resolved.is_ok());
         let done = match resolved {
             Ok(()) => self.perform(context, run, operation).await,
@@ -150,7 +149,7 @@ impl Operations {
         bulk_id
     }
 
-    async fn perform(&self, context: &Context, run: &Run, operation: BulkOperation) -> Result<Answer, Error> {
+    async fn perform(&self, context: &Context, run: &BulkRun, operation: BulkOperation) -> Result<Answer, Error> {
         let BulkOperation { method, bulk_id, version, path, data } = operation;
         let plain = path.trim_matches('/');
         let (endpoint, id) = plain.split_once('/').map_or((plain, None), |(endpoint, id)| (endpoint, Some(id)));
@@ -196,8 +195,7 @@ impl Operations {
         }
     }
 
-    /// The refusal of an operation that could not be read: 404 where it is about a resource that is not
-    /// there.
+    /// The error of an operation that could not be read: 404 if its resource does not exist.
     async fn refused(&self, context: &Context, refused: RefusedOperation) -> RefusedOperation {
         let is_post = refused.method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("POST"));
         let path = refused.path.as_deref().unwrap_or_default().trim_matches('/');
@@ -213,8 +211,8 @@ impl Operations {
         }
     }
 
-    /// Adds the members that did not exist yet when their group was made.
-    async fn add_later(&self, context: &Context, run: &mut Run) {
+    /// Adds the members that did not exist yet when their group was created.
+    async fn add_later(&self, context: &Context, run: &mut BulkRun) {
         for (i, location, members) in std::mem::take(&mut run.later) {
             let Some(path) = location.strip_prefix(&*context.base).and_then(|path| path.strip_prefix('/')) else {
                 continue;
@@ -257,7 +255,7 @@ fn bytes(value: &Value) -> usize {
     }
 }
 
-/// An operation that turned out to have failed.
+/// The result of an operation that failed.
 trait Fail {
     fn fail(&mut self, error: &Error);
 }
@@ -269,7 +267,7 @@ impl Fail for BulkResult {
     }
 }
 
-impl Run {
+impl BulkRun {
     fn new(operations: usize) -> Self {
         Self {
             ids: HashMap::new(),
@@ -281,7 +279,7 @@ impl Run {
         }
     }
 
-    /// Notes that there was no time for an operation. Gives its bulkId.
+    /// Stores that the time was over before this operation. Returns its bulkId.
     fn leave(&mut self, i: usize, operation: BulkOperation) -> Option<String> {
         let BulkOperation { method, bulk_id, .. } = operation;
         let error = Error::new(
@@ -295,10 +293,10 @@ impl Run {
         bulk_id
     }
 
-    /// Notes that an operation could not be read. Gives the bulkId that nothing will come of.
+    /// Stores that an operation could not be read. Returns the bulkId, whose resource will not be created.
     fn refuse(&mut self, i: usize, refused: RefusedOperation) -> Option<String> {
         self.errors += 1;
-        // A bulkId that is given twice means the first operation that has it.
+        // A duplicate bulkId means the first operation that has it.
         let failed = refused.bulk_id.clone().filter(|id| !self.ids.contains_key(id));
         self.failed.extend(failed.clone());
         if let Some(place) = self.results.get_mut(i) {
@@ -314,8 +312,8 @@ impl Run {
         failed
     }
 
-    /// Takes out the members that do not exist yet: only where operations refer to each other in a
-    /// circle. Gives their bulkIds.
+    /// Removes the members that do not exist yet, which happens only if operations refer to each other in a circle.
+    /// Returns their bulkIds.
     fn postpone(&self, operation: &mut BulkOperation) -> Vec<String> {
         if operation.method != BulkMethod::Post {
             return Vec::new();
@@ -335,7 +333,7 @@ impl Run {
         later
     }
 
-    /// Puts ids in the place of bulkIds. An operation that refers to nothing that exists fails.
+    /// Replaces bulkIds by ids. An operation fails if it refers to a resource that does not exist.
     fn resolve(&self, operation: &mut BulkOperation) -> Result<(), Error> {
         if let Some(unknown) =
             operation.references().iter().find(|id| !self.ids.contains_key(*id) || self.failed.contains(*id))

@@ -13,12 +13,12 @@ use crate::{
     store::{Commit, Edge, Expect, Record, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
-/// How long it waits for the edges of a group to be swept, before it tries again to bring that group back.
+/// How long to wait until the edges of a group are swept, before another try to restore that group.
 const MEANWHILE: Duration = Duration::from_millis(50);
 
 impl Operations {
-    /// Makes a resource with a fresh id from the body of a POST; or brings back a deleted one with the same
-    /// `externalId` under its old id, with what the body says of it and the groups that it was in.
+    /// Creates a resource with a new id from the body of a POST; or restores a deleted one with the same `externalId`
+    /// under its old id, with the values of the body and its former groups.
     pub async fn create(
         &self,
         context: &Context,
@@ -40,7 +40,7 @@ impl Operations {
         };
         let (mut resource, view) = context.pace.whole(prepare).await??;
         let attributes: Vec<_> = resource.document().keys().cloned().collect();
-        // They are no values of the document, and have a bound of their own.
+        // Members are not values of the document, and have their own limit.
         let members = resource.take(MEMBERS);
         self.limits.check_values(resource.document(), None)?;
         let (name, quota) = (TypeName::from(&*rt.name), tenant.quota(rt));
@@ -82,8 +82,8 @@ impl Operations {
         Err(StoreError::Conflict(context.key(rt, id)).into())
     }
 
-    /// Refuses one more resource than the quota, before any work is done for it. It is the commit that
-    /// holds the quota: creations that run at the same moment each find room here.
+    /// Refuses a resource above the quota before any work is done for it. Only the commit enforces the quota:
+    /// creations that run at the same time all pass here.
     async fn check_quota(&self, context: &Context, name: &TypeName, quota: Option<u64>) -> Result<(), Error> {
         match quota {
             Some(limit) if self.store.count(context.caller.tenant().home, name).await? >= limit => {

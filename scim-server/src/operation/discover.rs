@@ -1,4 +1,4 @@
-//! What the server says of itself (RFC 7644 §4, RFC 7643 §5–7): always what this tenant has.
+//! Discovery (RFC 7644 §4, RFC 7643 §5–7): the features, schemas and resource types of the tenant.
 
 use scim_protocol::{
     Error, ErrorKind,

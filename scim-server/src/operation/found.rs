@@ -1,9 +1,9 @@
-//! What a query comes to, before it is written.
+//! The result of a query, before it is written.
 
 use super::scan::Match;
 use crate::{budget::Share, cursor::Cursor, store::Position};
 
-/// What a query found: the resources of one page and what is said of the whole.
+/// The result of a query: the resources of one page, and the total.
 #[derive(Default)]
 pub(super) struct Found {
     /// The target's ordinal, and the match.
@@ -16,7 +16,7 @@ pub(super) struct Found {
     pub share: Option<Share>,
 }
 
-/// A cursor that goes on behind a position, among the resources of the type with that ordinal.
+/// A cursor that continues after a position, among the resources of the type with that ordinal.
 pub(super) fn forward(ordinal: usize, position: &Position) -> Cursor {
     let type_ordinal = u8::try_from(ordinal).unwrap_or(u8::MAX);
     Cursor { type_ordinal, backward: false, position: position.clone(), count: None }

@@ -12,7 +12,7 @@ use super::scan::{Match, size};
 
 /// A page that is ready to be written.
 pub(super) struct Listing {
-    /// What is shown of each type, by ordinal.
+    /// The view of each type, by ordinal.
     views: Vec<View>,
     matches: Vec<(usize, Match)>,
     /// The groups of all resources whose view shows them, sorted by id.
@@ -20,7 +20,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Reads, in one pass, the groups of what is on the page.
+    /// Reads the groups of all resources on the page, in one pass.
     pub async fn new(
         renderer: &Renderer<'_>,
         views: Vec<View>,
@@ -35,7 +35,7 @@ impl Listing {
         Ok(Self { views, matches, groups })
     }
 
-    /// How many bytes of documents it has, and how many the largest of them.
+    /// The bytes of all its documents, and of the largest one.
     pub fn bytes(&self) -> (usize, usize) {
         let sizes = self.matches.iter().map(|(_, found)| size(&found.record));
         sizes.fold((0, 0), |(all, largest), size| (all + size, largest.max(size)))
@@ -47,8 +47,8 @@ impl Listing {
         self.matches.iter().filter_map(members).sum()
     }
 
-    /// Writes the elements of `Resources` and closes the message. Each document is let go of as soon as it is
-    /// written, and the memory of `share` with it.
+    /// Writes the elements of `Resources` and closes the message. Frees each document as soon as it is written, and
+    /// its memory in `share`.
     pub async fn write(self, renderer: Renderer<'_>, out: &mut Out, mut share: Share) -> Result<Share, StoreError> {
         let Self { views, matches, groups } = self;
         for (i, (ordinal, found)) in matches.into_iter().enumerate() {

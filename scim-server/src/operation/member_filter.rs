@@ -1,8 +1,8 @@
-//! What a filter says of single members, asked of the store instead of a document.
+//! Terms of a filter about single members, which the store answers without a document.
 //!
-//! `id eq "…" and members eq "…"` is what Entra ID asks before each change of a membership. Members
-//! are edges, so the answer is one look-up, however large the group is; a document that lists
-//! all its members is made only for a filter that says something else of them.
+//! Entra ID sends `id eq "…" and members eq "…"` before each change of a membership. Members are edges, so one
+//! look-up answers it, however large the group is. A document with all members is built only for other conditions on
+//! members.
 
 use std::collections::HashSet;
 
@@ -36,7 +36,7 @@ impl MemberFilter {
         self.ids.is_empty()
     }
 
-    /// The filter for one group: what it asks of single members is replaced by what is so.
+    /// The filter for one group, in which the terms about single members are replaced by their results.
     pub async fn settle(
         &self,
         filter: &BoundFilter,
@@ -55,8 +55,7 @@ impl MemberFilter {
     }
 }
 
-/// Whether the filter has to see the list of members: it says something of them that is not asked by
-/// their ids.
+/// Whether the filter needs the list of members, because it has conditions on members other than their ids.
 pub(super) fn needs_members(filter: &BoundFilter) -> bool {
     settled(filter, &|_| false).mentions(MEMBERS)
 }

@@ -1,4 +1,4 @@
-//! From what a client says of members to the edges that come and go.
+//! From the members in a request to the edges that are added and removed.
 
 use std::collections::HashMap;
 
@@ -12,21 +12,21 @@ use crate::{
     store::{Edge, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
-/// How many members are read at a time where all must be looked at.
+/// How many members are read at a time when all are needed.
 const PAGE: usize = 1000;
-/// The most members that the filters of one PATCH look at together, each once for each term.
+/// The most members that the filters of one PATCH may test together, each once for each term.
 pub const MEMBER_VISITS: usize = 10_000_000;
 /// How many members that are only listed are one step.
 const MEMBERS_OF_A_STEP: usize = 16;
 /// How many terms of a filter that are tried on a member are one step more.
 const TERMS_OF_A_STEP: usize = 16;
 
-/// What a sequence of operations comes to: who is in at the end and who is out, given that
-/// everybody else stays (or, after a `Clear`, goes).
+/// The result of a sequence of operations: who is a member at the end and who is not. Everybody else stays, or is
+/// removed after a `Clear`.
 #[derive(Default)]
 struct Decided {
     cleared: bool,
-    /// In the order in which they were named; `true` is in.
+    /// In the order of the request; `true` is a member.
     named: HashMap<ResourceId, bool>,
     order: Vec<ResourceId>,
     /// How many terms of filters were tried on members.
@@ -34,8 +34,8 @@ struct Decided {
 }
 
 impl Decided {
-    /// Counts the terms of a filter that is tried on a member. Each filter of a PATCH looks at all members:
-    /// hundreds of them on a large group would be work without end.
+    /// Counts the terms of a filter that is tested on a member. Each filter of a PATCH tests all members, so hundreds
+    /// of filters on a large group would be unlimited work.
     fn visit(&mut self, terms: usize) -> Result<(), Error> {
         self.visited += terms;
         if self.visited <= MEMBER_VISITS {
@@ -62,7 +62,7 @@ impl Operations {
         let mut seen = std::collections::HashSet::new();
         let mut named = membership::values(&listed)?;
         profile::check_member_count(context.caller.tenant().profile(), named.len())?;
-        // Counted before any is looked up: too many are refused at the price of reading them.
+        // Counted before any look-up, so that a refusal costs only the reading of the request.
         named.retain(|id| seen.insert(id.clone()));
         self.bound(named.len())?;
         for id in named {
@@ -72,9 +72,9 @@ impl Operations {
         Ok(keys)
     }
 
-    /// The writes that a PATCH's operations on members come to. Looks only at the members that are
-    /// named, unless all are replaced or a filter asks for more. The flag says whether it did look
-    /// at all of them, so that the decision holds only for the group's present version.
+    /// The writes for the operations of a PATCH on members. Reads only the members that are named, unless all are
+    /// replaced or a filter needs more. The flag says whether it has read all of them; then the decision is valid
+    /// only for the group's present version.
     pub(super) async fn member_writes(
         &self,
         context: &Context,
@@ -166,7 +166,7 @@ impl Operations {
                 let member = self.member(context, &id.to_string()).await?;
                 writes.push(Write::Join(Edge { group: group.clone(), member }));
             } else if !decided.cleared {
-                // The type of a member that goes does not matter: edges are found by id.
+                // The type of a member to remove does not matter: edges are found by id.
                 writes.push(Write::Leave(edge(group, &group.resource_type, id)));
             }
         }
@@ -189,7 +189,7 @@ impl Operations {
                 "$ref": renderer.location(kind.as_str(), id),
             }))
         };
-        // Those that this very request added count as well.
+        // Members that this request has added count as well.
         let terms = filter.terms().max(1);
         for id in decided.order.clone() {
             decided.visit(terms)?;
@@ -250,8 +250,8 @@ impl Operations {
     }
 }
 
-/// A member that vanished between the decision and the commit was named by the client: 400. The
-/// resource itself that vanished is 404.
+/// A member that was deleted between the decision and the commit gives 400, because the client named it. If the
+/// resource itself was deleted, it is 404.
 pub(super) fn or_missing(error: StoreError, target: &ResourceKey) -> Error {
     match error {
         StoreError::Missing(key) if key != *target => unknown_member(&key.id.to_string()),

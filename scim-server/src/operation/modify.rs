@@ -23,11 +23,11 @@ use crate::{
     store::{Commit, Expect, Record, ResourceKey, StoreError, Write},
 };
 
-/// A change of one resource, parted into document and members.
+/// A change of one resource, split into document and members.
 pub(super) struct Change<'a> {
     /// POST, PUT or PATCH, for the event.
     pub action: Action,
-    /// From the resource as it is to the resource as it shall be.
+    /// Makes the new document from the stored one.
     pub decide: &'a (dyn Fn(&Resource) -> Result<Resource, Error> + Sync),
     /// What happens to its members.
     pub members: Vec<MemberOperation>,
@@ -53,8 +53,8 @@ impl Operations {
         let decide = |resource: &Resource| patched(resource, &operations, rt, context);
         let change = Change { action: Action::Modify, decide: &decide, members };
         let (key, record) = self.change(asked, change).await?;
-        // A large group's body is what the client least wants back (RFC 7644 §3.5.2 allows 204,
-        // unless attributes are asked for).
+        // Clients do not need the body of a large group (RFC 7644 §3.5.2 allows 204, unless the client asks for
+        // attributes).
         if record.header.members > self.limits.patch_body_members
             && query.attributes.is_empty()
             && view.members(&record) > 0
@@ -64,8 +64,8 @@ impl Operations {
         self.show(context, Outcome::Ok, &key, record, &view).await
     }
 
-    /// Reads, decides, commits; again when another writer was faster. Gives the resource as it is
-    /// afterwards. A change that changes nothing commits nothing.
+    /// Reads, decides and commits, and starts again if another writer was faster. Returns the resource as it is
+    /// afterwards. A change without effect commits nothing.
     pub(super) async fn change(&self, asked: Asked<'_>, change: Change<'_>) -> Result<(ResourceKey, Record), Error> {
         let Asked { context, rt, id, preconditions, .. } = asked;
         let mut attempts = 0;
@@ -90,8 +90,7 @@ impl Operations {
         }
     }
 
-    /// The commit that a change comes to, and the record with its new body; `None` when nothing
-    /// changes.
+    /// The commit of a change, and the record with its new body; `None` if nothing changes.
     async fn decide(
         &self,
         asked: Asked<'_>,
@@ -175,7 +174,7 @@ fn longest_list(resource: &Resource) -> usize {
     extensions.chain(lists(resource.document())).max().unwrap_or_default()
 }
 
-/// Whether a resource is in use: where nothing is said, it is.
+/// Whether a resource is active, which is the default.
 fn is_active(document: &Map<String, Value>) -> bool {
     document.get("active").and_then(Value::as_bool).unwrap_or(true)
 }

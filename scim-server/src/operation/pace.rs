@@ -1,13 +1,13 @@
 //! How far the work on a request may go, and how it shares the processors with that of others.
 //!
-//! What a request looks at is counted in steps. After each slice of them it stands back: it ends when its
-//! client has gone or its time is over, and lets others go first. Work of more than one slice also takes its
-//! turn: so many scans of a tenant go on at a time, and of all scans so many are on a processor; whoever
-//! waits longest is next. A request of less than a slice, as nearly all are, waits for nobody.
+//! A request's work is counted in steps. After each slice of steps it yields: it ends if its client has disconnected
+//! or its time is over, and lets others run first. Work of more than one slice also waits for its turn: a limited
+//! number of scans of each tenant run at a time, and a limited number of all scans use a processor; the one that has
+//! waited longest is next. A request of less than a slice never waits; nearly all requests are that short.
 //!
-//! What cannot stand back, because it is one call (the reading of a large body, its validation, its line in
-//! the audit log, a PATCH that compares a thousand values with each of its filters), goes to a thread of its
-//! own, a few at a time, and of one tenant half as many.
+//! Work that cannot yield because it is one call (parsing a large body, validating it, writing its line in the audit
+//! log, a PATCH that compares a thousand values with each of its filters) runs on its own thread, a few at a time,
+//! and half as many of one tenant.
 
 use std::{
     sync::{
@@ -27,15 +27,15 @@ use tokio::{
 
 use crate::{store::TenantId, turns::Turns};
 
-/// Steps after which work stands back: some milliseconds. A step is a document of a kilobyte that is read
-/// and looked at, a member, or a term of a filter that is tried.
+/// Steps after which work yields: some milliseconds. A step is a document of a kilobyte that is read and tested, a
+/// member, or a tested term of a filter.
 pub const SLICE: usize = 512;
-/// Scans of one tenant that go on at a time.
+/// Scans of one tenant that run at a time.
 pub const SCANS: usize = 4;
 /// A body of more bytes than this is read and validated on a thread of its own. Below, each step of it takes
 /// less than a millisecond or two.
 pub const LARGE: usize = 64 * 1024;
-/// Comparisons that count as much as that.
+/// A PATCH with more comparisons than this also runs on its own thread.
 const COMPARISONS: usize = 16 * 1024;
 /// The shortest operation, and the shortest term of a filter (`or a pr`), in bytes: what is compared with
 /// each value of a resource is at most as often in a body.
@@ -49,7 +49,7 @@ pub struct Lanes {
     large: Semaphore,
     /// The scans of each tenant.
     scans: Turns,
-    /// The large bodies of each tenant, whose others wait without standing in the way of other tenants'.
+    /// The large bodies of each tenant. Further ones wait, but do not delay other tenants.
     bodies: Turns,
 }
 
@@ -66,11 +66,11 @@ impl Default for Lanes {
     }
 }
 
-/// What one request has done, and may do.
+/// The work that one request has done, and its limits.
 pub struct Pace {
     lanes: Arc<Lanes>,
     tenant: TenantId,
-    /// Alive as long as somebody waits for the answer; `None` when that is always so.
+    /// Alive as long as a client waits for the response; `None` for work that has no client.
     client: Option<Weak<()>>,
     steps: AtomicUsize,
     /// Bytes of the body, or of the part of it that is worked on.
@@ -80,19 +80,19 @@ pub struct Pace {
 
 #[derive(Default)]
 struct Progress {
-    /// When its time is over, and how long it was.
+    /// The deadline, and the time that it was given.
     deadline: Option<(Instant, Duration)>,
     scan: Option<OwnedSemaphorePermit>,
     slice: Option<OwnedSemaphorePermit>,
 }
 
 impl Pace {
-    /// Work for a tenant without an end of its own: that of an administrator.
+    /// Work without a deadline, for an administrator.
     pub fn new(lanes: &Arc<Lanes>, tenant: TenantId) -> Arc<Self> {
         Self::begun(lanes, tenant, None, None)
     }
 
-    /// Work for a client, which lives as long as `client` does, and lasts at most so long.
+    /// Work for a client, limited by the life of `client` and by a time.
     pub fn of_client(lanes: &Arc<Lanes>, tenant: TenantId, client: Option<Weak<()>>, within: Duration) -> Arc<Self> {
         Self::begun(lanes, tenant, client, Some(within))
     }
@@ -109,8 +109,7 @@ impl Pace {
         })
     }
 
-    /// Notes that a body of so many bytes has come. The time begins now: how long a body may take is
-    /// another matter.
+    /// Notes that a body of this size has arrived. The time starts now; the body itself has another limit.
     pub fn carries(&self, bytes: usize) {
         self.carried.store(bytes, Relaxed);
         if let Some((end, within)) = &mut self.state().deadline {
@@ -118,38 +117,38 @@ impl Pace {
         }
     }
 
-    /// Notes that the work goes on with a part of the body that has so many bytes: one operation of a bulk
-    /// request. What is small is done at once, however large the request is.
+    /// Notes that the work continues with a part of the body of this size: one operation of a bulk request. A small
+    /// part runs at once, however large the request is.
     pub fn works_on(&self, bytes: usize) {
         self.carried.store(bytes, Relaxed);
     }
 
-    /// Counts so many steps, and at the end of a slice lets others go first. Fails when the client has gone
-    /// or the time is over.
+    /// Counts steps, and lets others run at the end of a slice. Fails if the client has disconnected or the time is
+    /// over.
     pub async fn step(&self, steps: usize) -> Result<(), Error> {
         let before = self.steps.fetch_add(steps, Relaxed);
         if before / SLICE == before.saturating_add(steps) / SLICE { Ok(()) } else { self.take_turn().await }
     }
 
-    /// Lets others go first, between two parts of the work that wait for the store anyhow.
+    /// Lets others run, between two parts of the work that wait for the store anyway.
     pub async fn breathe(&self) -> Result<(), Error> {
         self.rest();
         task::yield_now().await;
         self.check()
     }
 
-    /// Gives its turn to others: before waiting for anything but a read.
+    /// Releases its turn, before it waits for anything but a read.
     pub fn rest(&self) {
         let mut state = self.state();
         (state.slice, state.scan) = (None, None);
     }
 
-    /// Whether nobody waits for the answer any more.
+    /// Whether the client has disconnected.
     pub fn is_abandoned(&self) -> bool {
         self.client.as_ref().is_some_and(|client| client.strong_count() == 0)
     }
 
-    /// Fails when the client has gone or the time is over.
+    /// Fails if the client has disconnected or the time is over.
     pub fn check(&self) -> Result<(), Error> {
         if self.is_abandoned() {
             return Err(Error::new(ErrorKind::TooMany, "The client went away before the answer."));
@@ -160,13 +159,13 @@ impl Pace {
         }
     }
 
-    /// Does what cannot be interrupted and takes as long as the body is: at once when that is small, else
-    /// where it holds nobody up.
+    /// Runs work that cannot be interrupted and takes time in proportion to the body: at once if the body is small,
+    /// otherwise on its own thread.
     pub async fn whole<T>(&self, work: impl FnOnce() -> T) -> Result<T, Error> {
         self.whole_against(0, work).await
     }
 
-    /// The same for work that may compare each part of the body with each of so many values.
+    /// The same for work that may compare each part of the body with each of these values.
     pub async fn whole_against<T>(&self, values: usize, work: impl FnOnce() -> T) -> Result<T, Error> {
         let carried = self.carried.load(Relaxed);
         if carried <= LARGE && (carried / TERM).saturating_mul(values) <= COMPARISONS {
@@ -178,8 +177,8 @@ impl Pace {
         Ok(aside(work))
     }
 
-    /// The same for work on so many bytes that is done in any case, however late it is and whoever has gone: a
-    /// line of the audit log.
+    /// The same for work that must be done even if the time is over or the client has disconnected: a line of the
+    /// audit log.
     pub async fn always<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
         if bytes <= LARGE {
             return work();
@@ -219,7 +218,7 @@ impl Pace {
     }
 }
 
-/// Does it where it holds up none of the threads that serve requests.
+/// Runs it on a thread that does not serve requests.
 fn aside<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => task::block_in_place(work),
@@ -252,7 +251,7 @@ mod tests {
         let pace = Pace::of_client(&Arc::default(), TENANT, None, MINUTE);
         pace.step(10 * SLICE).await.unwrap();
         let pace = Pace::of_client(&Arc::default(), TENANT, None, Duration::ZERO);
-        // Within a slice nobody looks at the clock.
+        // Within a slice the clock is not read.
         pace.step(SLICE - 1).await.unwrap();
         assert_eq!(pace.step(1).await.unwrap_err().kind(), ErrorKind::TooMany);
         assert!(pace.check().is_err() && pace.breathe().await.is_err());

@@ -1,8 +1,8 @@
 //! Lists and searches (RFC 7644 §3.4.2–3, RFC 9865).
 //!
-//! Without a sort, resources come in the order of their ids, or of the index that finds them: an
-//! order in which a walk sees everything that stood throughout. `startIndex` counts matches from the
-//! first one on, and so costs more the farther it goes; a cursor goes on where the last page ended.
+//! Without a sort, resources are in the order of their ids, or of the index that finds them. In this order a walk
+//! sees every resource that existed throughout. `startIndex` counts matches from the first one on, so later pages
+//! cost more; a cursor continues where the last page ended.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ impl Operations {
                 let mut found = if query.sort_by.is_some() && !walks_sorted(&selections) {
                     self.sorted_cursor(context, &selections, query, count, cursor).await?
                 } else if count == 0 {
-                    // Nothing is walked over, so nothing comes next: only the total is asked for.
+                    // Only the total is asked for, so there is no scan and no next page.
                     Found { start: None, ..self.index_page(context, &selections, 1, 0).await? }
                 } else {
                     self.cursor_page(context, &selections, count, cursor).await?
@@ -73,7 +73,7 @@ impl Operations {
                 }
             }
         };
-        // What follows is written to the client, however long that takes to read it.
+        // The rest is written to the client, however slowly it reads.
         context.pace.rest();
         self.list(context, &selections, found, fingerprint, query.count).await
     }
@@ -158,7 +158,7 @@ impl Operations {
         let mut enough = enough;
         if let (Plan { source: Source::Index(range), exact: true }, Some(last)) = (&selection.plan, skip.checked_sub(1))
         {
-            // Each entry is a match, so that those before the page need not be looked at.
+            // Each entry is a match, so the resources before the page need not be read.
             after = self.store.index_at(range, last).await?;
             if after.is_none() {
                 let total = self.counted(context, selection).await?;
@@ -189,7 +189,7 @@ impl Operations {
         Ok((total, matches))
     }
 
-    /// The number of matches, where keys alone tell it.
+    /// The number of matches, if keys alone show it.
     async fn counted(&self, context: &Context, selection: &Selection) -> Result<Option<u64>, Error> {
         match &selection.plan {
             // An index in whose order everything is listed has each resource once.
@@ -358,10 +358,10 @@ impl Operations {
         Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer)) })
     }
 
-    /// A page that is written while it is sent. Of its memory so many bytes count until the last piece has gone,
-    /// since they are on their way; the rest goes back as documents are written.
+    /// A page that is written while it is sent. The given number of bytes is counted until the last piece is sent,
+    /// because they are in flight; the rest of its memory is released as documents are written.
     fn stream(&self, context: &Context, listing: Listing, opening: &str, mut share: Share, held: usize) -> Answer {
-        // A slow reader holds up no scan.
+        // A slow reader must not delay scans.
         context.pace.rest();
         let held = share.split(held);
         let (mut out, pieces) = Out::stream();
@@ -376,7 +376,7 @@ impl Operations {
     }
 }
 
-/// What the query means for each of the types.
+/// The query for each of the types.
 fn selections(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> Result<Vec<Selection>, Error> {
     let tenant = context.caller.tenant();
     let mut selections = Vec::with_capacity(types.len());
@@ -400,7 +400,7 @@ fn selections(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> 
     Ok(selections)
 }
 
-/// Whether the plan itself gives the order that was asked for.
+/// Whether the plan itself yields the requested order.
 fn walks_sorted(selections: &[Selection]) -> bool {
     matches!(selections, [selection] if selection.filter.is_none() && selection.plan.exact && selection.plan.source != Source::All)
 }

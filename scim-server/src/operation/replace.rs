@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl Operations {
-    /// Replaces what a client may set by the body of a PUT. A group's members are part of it: a body
-    /// without members leaves the group empty, as with any attribute that is left out.
+    /// Replaces everything that a client may set by the body of a PUT. That includes a group's members: a body
+    /// without members leaves the group empty, like any attribute that is left out.
     pub async fn replace(&self, asked: Asked<'_>, mut body: Value) -> Result<Answer, Error> {
         let Asked { context, rt, query, .. } = asked;
         let tenant = context.caller.tenant();

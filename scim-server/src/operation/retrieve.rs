@@ -5,7 +5,7 @@ use scim_protocol::Error;
 use super::{Answer, Asked, Operations, Outcome, view};
 
 impl Operations {
-    /// Shows a resource, unless the client has this version already (`If-None-Match`), or wants another
+    /// Returns a resource, unless the client already has this version (`If-None-Match`) or requires another
     /// (`If-Match`).
     pub async fn retrieve(&self, asked: Asked<'_>) -> Result<Answer, Error> {
         let Asked { context, rt, id, query, preconditions } = asked;
@@ -15,7 +15,7 @@ impl Operations {
         if preconditions.if_none_match.names(record.header.version) == Some(true) {
             return Ok(Answer::about(context, Outcome::NotModified, &key, record.header.version));
         }
-        // Whoever reads much and takes it slowly is told so before anything is made of it.
+        // A client that already holds much memory is refused before the response is built.
         self.budget.share(context.caller.tenant().id).grow(record.bytes())?;
         self.show(context, Outcome::Ok, &key, record, &view).await
     }

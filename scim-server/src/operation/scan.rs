@@ -27,13 +27,13 @@ use crate::{
 
 /// How many candidates are read from the store at a time, at most; the store bounds their bytes.
 const BATCH: usize = 256;
-/// How many candidates that need not be looked at are one step.
+/// How many candidates that need not be tested are one step.
 const EXACT_OF_A_STEP: usize = 8;
-/// How many terms of a filter that are tried on a candidate are as much work as its reading.
+/// How many tested terms of a filter are as much work as reading the candidate.
 const TERMS_OF_A_READING: usize = 64;
 
-/// What a page still takes: so many resources, and so many bytes of them, but always one. What it has taken
-/// counts in the memory of all requests.
+/// The room that a page still has: a number of resources and of bytes, but always one resource. The memory of its
+/// resources counts in the budget of all requests.
 pub(super) struct Room {
     count: usize,
     bytes: usize,
@@ -59,7 +59,7 @@ impl Room {
         self.count.clamp(1, BATCH)
     }
 
-    /// Takes one resource; the one that goes beyond the bytes is the last. Fails when there is no memory.
+    /// Adds one resource; the one that exceeds the bytes is the last. Fails if there is no memory left.
     pub fn take(&mut self, record: &Record) -> Result<(), Error> {
         let size = size(record);
         self.share.grow(size)?;
@@ -68,7 +68,7 @@ impl Room {
         Ok(())
     }
 
-    /// The memory of what was taken, which counts until it is given back.
+    /// The memory of the resources, counted until it is released.
     pub fn into_share(self) -> Share {
         self.share
     }
@@ -79,7 +79,7 @@ pub(super) fn size(record: &Record) -> usize {
     record.body.visible.len() + record.body.hidden.len() + META_BYTES
 }
 
-/// One resource type of a query, with everything that is known before the store is asked.
+/// One resource type of a query, with everything that is known before the store is read.
 pub(super) struct Selection {
     pub rt: Arc<ResourceType>,
     pub name: TypeName,
@@ -88,21 +88,21 @@ pub(super) struct Selection {
     pub plan: Plan,
 }
 
-/// A resource that matches: where it stands in the walk, and what it is.
+/// A resource that matches, with its position in the walk.
 pub(super) struct Match {
     pub position: Position,
     pub record: Record,
 }
 
-/// Some candidates in the order of the walk, without a record where there is none any more; `done`
-/// when there are none behind them.
+/// Some candidates in the order of the walk; one without a record was deleted meanwhile. `done` if no candidates
+/// follow.
 struct Candidates {
     found: Vec<(Position, Option<Record>)>,
     done: bool,
 }
 
-/// A walk over the matches of one selection, from a position on. It reads in batches, counts what it
-/// looked at, and can stop and be resumed anywhere: its position is all of its state.
+/// A walk over the matches of one selection, from a position on. It reads in batches, counts what it has read, and
+/// can stop and continue anywhere: its position is its only state.
 pub(super) struct Scan<'a> {
     operations: &'a Operations,
     renderer: Renderer<'a>,

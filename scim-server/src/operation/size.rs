@@ -1,7 +1,7 @@
-//! How much one resource may be.
+//! Limits on the size of one resource.
 //!
-//! Each value of an indexed attribute is a key of the store, and a change of the resource is one commit: what
-//! a resource may have bounds what a commit costs, and how long others wait for it.
+//! Each value of an indexed attribute is a key of the store, and a change of the resource is one commit. So these
+//! limits bound the cost of a commit, and how long other writers wait for it.
 
 use scim_protocol::{Error, ErrorKind};
 use serde_json::{Map, Value};
@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::{Limits, stored_form::StoredForm};
 
 impl Limits {
-    /// Refuses a resource in which an attribute has more values than it may have. What it had before may stay,
-    /// and get less.
+    /// Refuses a resource in which an attribute has too many values. If it had as many before, it may keep them or
+    /// have fewer.
     pub(super) fn check_values(
         &self,
         document: &Map<String, Value>,

@@ -1,7 +1,7 @@
 //! `sortBy` and `sortOrder` (RFC 7644 §3.4.2.3).
 //!
-//! Where an index has the order already, the walk follows it. Else all matches are collected, their
-//! keys only, within the same bound as any other query that must look at everything.
+//! If an index has the order already, the walk follows it. Otherwise the keys of all matches are collected and
+//! sorted, within the same limit as for any other query that must read everything.
 
 use std::cmp::Ordering;
 
@@ -26,7 +26,7 @@ use crate::{
     store::{IndexRange, IndexValue, LAST_MODIFIED, Position, ResourceKey, Values},
 };
 
-/// The index whose order is the one asked for: one in which every resource stands exactly once.
+/// The index with the requested order, if it contains every resource exactly once.
 pub(super) fn source(query: &Query, rt: &ResourceType, scope: Scope<'_>) -> Result<Option<Source>, Error> {
     let Some(sort_by) = &query.sort_by else { return Ok(None) };
     let path = key_path(sort_by.bind(rt).map_err(|error| unsortable(error.detail().to_owned()))?)?;
@@ -50,7 +50,7 @@ pub(super) fn source(query: &Query, rt: &ResourceType, scope: Scope<'_>) -> Resu
     }))
 }
 
-/// A match in the order asked for: its key, the selection's ordinal, and the resource.
+/// A match in the requested order: its key, the selection's ordinal, and the resource.
 struct Sorted {
     key: IndexValue,
     ordinal: usize,
@@ -144,7 +144,7 @@ impl Operations {
         Ok(key(&document, path))
     }
 
-    /// The resources of one page, from the first of these on, and how many of these that took.
+    /// The resources of one page, starting with the first of these, and how many of these it has used.
     async fn read(
         &self,
         context: &Context,
@@ -176,7 +176,7 @@ impl Operations {
     }
 }
 
-/// What is really compared: of a complex attribute its `value`.
+/// The attribute that is compared: for a complex attribute its `value`.
 fn key_path(path: BoundPath) -> Result<BoundPath, Error> {
     let parts = path.attribute.iter().chain(&path.sub_attribute);
     if let Some(never) = parts.into_iter().find(|part| part.returned == Returned::Never) {

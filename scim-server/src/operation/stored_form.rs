@@ -1,4 +1,4 @@
-//! A resource as it is about to be stored: its bytes and its index entries.
+//! The stored form of a resource: its bytes and its index entries.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -27,7 +27,7 @@ pub struct StoredForm {
 }
 
 impl StoredForm {
-    /// From a resource whose members were taken out and whose password is a hash.
+    /// Made from a resource without members, whose password is a hash.
     pub fn new(key: &ResourceKey, resource: &Resource, rt: &ResourceType, specs: &[IndexSpec]) -> Result<Self, Error> {
         let document = resource.document();
         let entries = index::entries(key, document, specs);
@@ -55,7 +55,7 @@ enum AttributeValue<'a> {
     Some(Attributes<'a>),
 }
 
-/// Parts a document by `returned`: what is served by default, and what is not.
+/// Splits a document by `returned`: what is served by default, and what is not.
 fn parted<'a>(document: &'a Map<String, Value>, rt: &ResourceType) -> (Attributes<'a>, Attributes<'a>) {
     let by_default = |attribute: Option<&Arc<Attribute>>| attribute.is_none_or(|a| is_served_by_default(a));
     let (mut visible, mut hidden) = (Attributes(Vec::with_capacity(document.len() + 1)), Attributes(Vec::new()));
@@ -102,9 +102,8 @@ impl Serialize for AttributeValue<'_> {
     }
 }
 
-/// How the resource is called where another refers to it; empty when nobody named it. A userName is
-/// no substitute: it identifies, and clients compare the members that they sent with those that
-/// come back.
+/// The `display` of the resource where another one refers to it; empty if it has no name. A userName is no
+/// substitute: it is an identifier, and clients compare the members that they sent with those in the response.
 fn display(document: &Map<String, Value>) -> &str {
     let named = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let formatted = || document.get("name").and_then(|name| name.get("formatted")).and_then(Value::as_str);

@@ -1,6 +1,5 @@
-//! The `identity-center` profile: a tenant that behaves as AWS IAM Identity Center does towards
-//! identity providers. What was built and tuned for that system finds the same limits here, and the
-//! same texts to search for.
+//! The `identity-center` profile: a tenant behaves towards identity providers as AWS IAM Identity Center does, with
+//! the same limits and the same error texts.
 //!
 //! `docs/decisions/0015-identity-center-attributes.md` says what is refused, what is dropped, and what
 //! is offered beyond that system, with the reasons.
@@ -20,7 +19,7 @@ pub const PAGE: u32 = 100;
 pub const GROUPS_OF_A_USER: usize = 1000;
 /// Users, and groups, that a directory may have unless the tenant's settings say otherwise.
 const QUOTA: u64 = 100_000;
-/// The most members that come and go in one request.
+/// The most members that one request may add or remove.
 const MEMBER_CHANGES: usize = 100;
 
 const USER: &str = "User";

@@ -1,4 +1,4 @@
-//! What a server does in the background while it runs.
+//! Periodic work of a running server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,7 +38,7 @@ const EVENTS: usize = 1000;
 /// How often a server checks whether a minute of counted calls is over.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// Each minute: writes down when tokens were last used, and forgets who is within the rate limits.
+/// Each minute: stores when tokens were last used, and forgets clients that are within the rate limits.
 pub async fn each_minute(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     let mut minutes = interval(MINUTE);
     minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -54,7 +54,7 @@ pub async fn each_minute(service: Arc<Service>, mut stopped: watch::Receiver<()>
     }
 }
 
-/// Writes down the calls without a good token of each minute that is over, and at the end all of them.
+/// Writes down the calls without a valid token of each minute that is over, and at the end all of them.
 pub async fn settle(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     let mut ticks = interval(SETTLE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -75,11 +75,11 @@ pub async fn settle(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     }
 }
 
-/// What one process does for all: of several on one store, the one that holds the upkeep lease.
+/// The work that one of several processes on a store does for all: the one that holds the upkeep lease.
 ///
-/// The holder renews its lease also while it works. When it dies, another process takes over within
-/// [`LEASE_MILLIS`] and [`RENEWAL`]. That process finishes what the first has begun. It repeats nothing that is done,
-/// because the store says that it is.
+/// The holder renews its lease also while it works. When it dies, another process takes over within [`LEASE_MILLIS`]
+/// and [`RENEWAL`]. That process finishes what the first has started. It repeats nothing, because the store records
+/// what is done.
 pub async fn upkeep(service: Arc<Service>, event_retention: Option<Duration>, mut stopped: watch::Receiver<()>) {
     let process = Uuid::new_v4();
     let mut turns = interval(RENEWAL);
@@ -94,7 +94,7 @@ pub async fn upkeep(service: Arc<Service>, event_retention: Option<Duration>, mu
         }
         if service.operations.store.is_shared() {
             tracing::info!(
-                "this process holds the upkeep lease: it reminds of tokens, forgets old events and finishes removals"
+                "this process holds the upkeep lease: it reminds of tokens, deletes old events and finishes removals"
             );
         }
         let held = async {
@@ -114,8 +114,8 @@ pub async fn upkeep(service: Arc<Service>, event_retention: Option<Duration>, mu
     }
 }
 
-/// Finishes what a process before this one began, the removal of tenants and the filling of indexes;
-/// then, and each hour, reminds of tokens that end soon, forgets old events, and purges what was deleted long ago.
+/// Finishes what an earlier process has started: the removal of tenants and the filling of indexes. Then, and each
+/// hour, reminds of tokens that expire soon, deletes old events, and purges what was deleted long ago.
 async fn work(service: &Service, event_retention: Option<Duration>) {
     finish(service).await;
     loop {
@@ -157,8 +157,8 @@ async fn holds_lease(service: &Service, process: Uuid, millis: i64) -> bool {
     })
 }
 
-/// Where other processes change tenants and tokens, too: looks often whether they have, and then
-/// reads them again. Their changes are events of the system's tenant.
+/// On a shared store, other processes also change tenants and tokens. Checks often whether they have, and then reads
+/// them again. Their changes are events of the system's tenant.
 pub async fn follow(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     if !service.operations.store.is_shared() {
         return;
@@ -205,10 +205,10 @@ pub async fn watch(tls: Arc<Tls>, clock: Arc<dyn Clock>, mut stopped: watch::Rec
         let (certificate, expires) = (tls.certificate().display(), end);
         match reminder.due(end, clock.now()) {
             Some(Warning::Ends(days_left)) => {
-                tracing::warn!(%certificate, %expires, days_left, "the certificate ends soon: renew it, then send SIGHUP");
+                tracing::warn!(%certificate, %expires, days_left, "the certificate expires soon: renew it, then send SIGHUP");
             }
             Some(Warning::Ended) => {
-                tracing::error!(%certificate, %expires, "the certificate has ended and clients refuse it: renew it, then send SIGHUP");
+                tracing::error!(%certificate, %expires, "the certificate has expired and clients refuse it: renew it, then send SIGHUP");
             }
             None => {}
         }
@@ -219,25 +219,25 @@ async fn finish(service: &Service) {
     match service.access.directory().finish_removals().await {
         Ok(removed) => {
             for tenant in removed {
-                tracing::info!(tenant, "removed a tenant whose deletion was cut off");
+                tracing::info!(tenant, "finished the interrupted deletion of a tenant");
             }
         }
         Err(error) => {
             let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "a tenant whose deletion was cut off is not removed; the next start tries again");
+            tracing::error!(error, "cannot finish the interrupted deletion of a tenant; the next start tries again");
         }
     }
     match indexing::finish_filling(&service.administration()).await {
         Ok(filled) => {
             for tenant in filled {
-                tracing::info!(tenant, "wrote indexes that were not filled, or held values in an older form");
+                tracing::info!(tenant, "filled indexes that were incomplete or had values in an older form");
             }
         }
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::error!(
                 error,
-                "an index is not filled, or holds values in an older form; the next start tries again"
+                "an index is incomplete, or has values in an older form; the next start tries again"
             );
         }
     }

@@ -1,10 +1,9 @@
-//! The shared store, on PostgreSQL and what speaks its protocol: many processes, one database.
+//! The shared store, on PostgreSQL: many processes, one database.
 //!
-//! The processes keep nothing that another needs, and never talk to each other: the database decides what
-//! only one may decide. [`statement`] has every statement that is sent.
-//! Reads are one statement each ([`read`]); commits are decided here on facts that were read under
-//! the tenant's lock ([`group_commit`], [`super::decide`]), in two round trips. Only plain SQL is used: no
-//! functions, triggers, advisory locks or extensions.
+//! No process keeps data that another needs, and they do not communicate: the database serialises what only one may
+//! do. [`statement`] has every statement that is sent. Reads are one statement each ([`read`]); commits are decided
+//! here on facts that were read under the tenant's lock ([`group_commit`], [`super::decide`]), in two round trips.
+//! Only plain SQL is used: no functions, triggers, advisory locks or extensions.
 
 mod check;
 mod connect_error;

@@ -1,7 +1,7 @@
-//! How the store's values look in a log: of what could name a person only the length is shown.
+//! `Debug` of the store's values: it shows only the length of values that may be personal.
 //!
-//! Anybody who looks for a fault may write an error or a commit with `{:?}`, anywhere. So the types that
-//! hold values of attributes hide them, and with them everything that is made of these types.
+//! Somebody may log an error or a commit with `{:?}` anywhere. So the types that contain values of attributes hide
+//! them, and so does everything that is made of these types.
 
 use std::fmt;
 

@@ -66,14 +66,14 @@ const MEMBERSHIPS: usize = 1024;
 const SOON: Duration = Duration::from_millis(100);
 const MOMENT: Duration = Duration::from_micros(500);
 
-/// How the store is to be opened.
+/// How to open the store.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// How much of the store sled may keep in memory, in bytes.
     pub cache: u64,
     /// When the writer closes and reopens it, for a quick start after a crash.
     pub reopen: Reopen,
-    /// Open it although acknowledged writes are lost, when it stands at the commit of this number.
+    /// Open it although acknowledged writes are lost, if its last commit has this number.
     pub accept_loss: Option<u64>,
 }
 
@@ -122,8 +122,8 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the store in a directory, or makes one there. Blocks while sled reads what was written
-    /// since it was opened last: moments, and at most a few seconds (see [`Reopen`]).
+    /// Opens the store in a directory, or creates one there. Blocks while sled reads what was written since the last
+    /// opening: usually milliseconds, at most a few seconds (see [`Reopen`]).
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Self::open_with(path, clock, Options::default())
     }
@@ -147,7 +147,7 @@ impl SledStore {
         Ok(Self { handle, jobs: Some(jobs), writer: Some(writer), metrics, changes: Arc::default() })
     }
 
-    /// Reads here when it takes few steps, and on a thread that may block when it takes many.
+    /// Reads on this thread if it takes few steps, otherwise on a thread that may block.
     async fn read<T: Send + 'static>(
         &self,
         steps: usize,
@@ -201,7 +201,8 @@ impl SledStore {
         self.send(Job::Task(Box::new(task)), answer).await
     }
 
-    /// Repeats a step of a removal until nothing is left, with commits in between; gives how many things went.
+    /// Repeats a step of a removal until nothing is left, with commits in between; returns how many items were
+    /// removed.
     async fn remove(
         &self,
         step: impl Fn(&Tree, &mut Sweeps) -> Result<Removal, StoreError> + Copy + Send + 'static,

@@ -1,4 +1,4 @@
-//! From what was set for a tenant to what its requests need: its schemas, and what is indexed.
+//! From the settings of a tenant to what its requests need: schemas and indexes.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,8 +19,8 @@ use crate::{
 };
 
 impl Tenant {
-    /// The tenant that a record describes. `ErrorKind::InvalidValue` or `InvalidPath` when a schema
-    /// definition or an index names what does not exist.
+    /// The tenant that a record describes. `ErrorKind::InvalidValue` or `InvalidPath` if a schema definition or an
+    /// index refers to something that does not exist.
     pub fn build(record: &TenantRecord) -> Result<Arc<Self>, Error> {
         let settings = record.settings.clone();
         if settings.max_tokens.is_some_and(|most| !(1..=u32::from(MOST_TOKENS)).contains(&most)) {
@@ -85,8 +85,8 @@ fn registry(settings: &Settings) -> Result<SchemaRegistry, Error> {
     Ok(registry.with_strictness(strictness))
 }
 
-/// What is indexed of a resource type: what its schemas call unique, what identity providers look
-/// resources up by, and what was set.
+/// The indexes of a resource type: unique attributes, attributes by which identity providers look resources up, and
+/// those in the settings.
 fn index_specs(resource_type: &ResourceType, settings: &Settings) -> Result<Vec<IndexSpec>, Error> {
     let strict = settings.profile == Profile::IdentityCenter;
     let mut specs = vec![IndexSpec { path: Arc::from("externalId"), unique: strict, case_exact: true, filled: true }];
@@ -107,7 +107,7 @@ fn index_specs(resource_type: &ResourceType, settings: &Settings) -> Result<Vec<
         "Group" => add(&mut specs, folded("displayName", false)),
         _ => {}
     }
-    // What an administrator named stays named when requests come to be read strictly.
+    // Indexes that an administrator has set stay valid when the tenant becomes strict.
     let lenient = ResourceType { strictness: Strictness::Lenient, ..resource_type.clone() };
     for path in settings.indexes.get(&resource_type.name).into_iter().flatten() {
         let bound = AttributePath::parse(path)?.bind(&lenient)?;

@@ -1,4 +1,4 @@
-//! What is stored of a tenant: a record of the system's own tenant.
+//! The stored form of a tenant: a record of the system's own tenant.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -25,7 +25,7 @@ impl TenantId {
         (Self(id) != Self::SYSTEM).then_some(Self(id))
     }
 
-    /// A new tenant's id: a UUIDv4, which tells nothing.
+    /// A new tenant's id: a UUIDv4, which reveals nothing.
     pub fn random(random: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(random).into_uuid())
     }
@@ -36,35 +36,35 @@ impl TenantId {
 pub struct TenantRecord {
     /// Its id.
     pub id: TenantId,
-    /// Its name, unique in the store whatever its case.
+    /// Its name, unique in the store without regard to case.
     pub name: String,
     /// Whether it answers 403 to every request.
     #[serde(default)]
     pub disabled: bool,
-    /// Whether it is being deleted: a deletion that was interrupted is finished by another.
+    /// Whether it is being deleted. Deleting it again finishes an interrupted deletion.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleting: bool,
-    /// The indexes that were added and are not filled yet, as resource type and path. Whoever finds
-    /// one here after an interruption fills it.
+    /// The indexes that were added and are not filled yet, as resource type and path. After an interruption, the next
+    /// start fills them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unfilled: BTreeSet<(String, String)>,
-    /// The edition of [`fold`] by which the values stand in its indexes. Whoever finds an older one
-    /// writes them again.
+    /// The version of [`fold`] that made the values in its indexes. A start that finds an older version rewrites
+    /// them.
     #[serde(default)]
     pub folding: u32,
-    /// Whether an import that brings it is not at its end: until then nobody comes in.
+    /// Whether its import is not complete; until then nobody can use it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub importing: bool,
-    /// Where its users, groups and events are kept: under its own id when absent. An import that
-    /// replaces the tenant loads the new beside the old, and changes this in one commit.
+    /// The id under which its users, groups and events are stored; absent if that is its own id. An import that
+    /// replaces the tenant loads the new data beside the old, and then changes this in one commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<TenantId>,
-    /// Where they were kept before it was replaced, as long as that is not erased. Whoever finds one
-    /// here after an interruption erases it.
+    /// The id under which they were stored before an import replaced the tenant, until those are erased. After an
+    /// interruption, the next start erases them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub left: BTreeSet<TenantId>,
-    /// The tenant whose place this one takes at the end of an import. Until then it is nobody's: it
-    /// has no name and no token, and nothing but the import knows its id.
+    /// The tenant that this one replaces at the end of an import. Until then it has no name and no token, and only
+    /// the import knows its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<TenantId>,
     /// What an administrator set.
@@ -79,7 +79,7 @@ pub struct TenantRecord {
 }
 
 impl TenantRecord {
-    /// A new tenant, in which nothing is.
+    /// A new, empty tenant.
     pub fn new(id: TenantId, name: &str, settings: Settings, created: Timestamp) -> Self {
         Self {
             id,
@@ -105,8 +105,7 @@ impl TenantRecord {
         Ok(Self { id: TenantId(id.0), created: record.header.created, version: record.header.version, ..tenant })
     }
 
-    /// Whether its indexes are not as they should be: some are not filled, or hold values that were
-    /// folded otherwise.
+    /// Whether its indexes need work: some are not filled, or their values were folded by an older version.
     pub fn wants_indexing(&self) -> bool {
         !self.unfilled.is_empty() || self.folding != FOLD_EDITION
     }
@@ -122,7 +121,7 @@ impl TenantRecord {
         key(self.id)
     }
 
-    /// Where its users, groups and events are kept.
+    /// The id under which its users, groups and events are stored.
     pub fn home(&self) -> TenantId {
         self.home.unwrap_or(self.id)
     }
@@ -162,8 +161,8 @@ pub fn name_key(name: &str) -> IndexKey {
     }
 }
 
-/// Checks a tenant's name: 1 to 64 letters, digits, `-`, `_` and `.`, so that it can be typed in a
-/// shell and used as a file's name; and not the form of an id, so that both can stand in one place.
+/// Checks a tenant's name: 1 to 64 letters, digits, `-`, `_` and `.`, so that it can be typed in a shell and used as
+/// a file name. It must not have the form of an id, so that commands can accept either.
 pub fn check_name(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.chars().count() > 64 || name.starts_with(['-', '.']) || !name.chars().all(allowed) {

@@ -16,7 +16,7 @@ use crate::{
     tenant::{MOST_TOKENS, TenantRecord},
 };
 
-/// How long a token lives unless its issuer says otherwise: a year.
+/// The default lifetime of a token: a year.
 pub const LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A token that was just issued: the only moment at which its text is known.
@@ -31,7 +31,7 @@ pub struct Issued {
 /// Why a token was not issued, rotated or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// Several tokens live, and it was not said which one.
+    /// Several tokens are live, and none was named.
     #[error(
         "the tenant has several live tokens; name the one that is meant: `token rotate NAME|ID` (`token list` shows them)"
     )]
@@ -42,28 +42,30 @@ pub enum LedgerError {
     /// The name of a token cannot be that.
     #[error("{0}")]
     Name(String),
-    /// A token that lives has the name.
+    /// A live token has the name.
     #[error(
         "the tenant has a live token {0:?} already; choose another name, or issue its successor with `token rotate {0}`"
     )]
     NameTaken(String),
     /// Nobody has a token of that name.
-    #[error("the tenant has no token {0:?}; `token list` shows those that it has")]
+    #[error("the tenant has no token {0:?}; `token list` shows its tokens")]
     NoSuchName(String),
     /// There is no token to rotate.
     #[error("the tenant has no live token to rotate; issue one with `token create`")]
     NothingToRotate,
-    /// Another administrator did something at the same moment.
-    #[error("the tenant's tokens were changed by somebody else at the same moment; look at `token list` and try again")]
+    /// Another administrator changed the tokens at the same moment.
+    #[error(
+        "another administrator has changed the tenant's tokens at the same moment; check `token list` and try again"
+    )]
     Raced,
-    /// Several tokens have the name, one of which has taken the other's place.
+    /// Several tokens have the name, because one of them replaces another.
     #[error("several tokens are named {0:?}: {1}. Delete the one that is not in use, by its id")]
     Several(String, String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No such token in this tenant.
-    #[error("the tenant has no token {0}; `token list` shows those that it has")]
+    #[error("the tenant has no token {0}; `token list` shows its tokens")]
     Unknown(ResourceId),
 }
 
@@ -122,7 +124,7 @@ impl Ledger {
         }
     }
 
-    /// The tokens of a tenant that let their bearer in now, oldest first.
+    /// The live tokens of a tenant, oldest first.
     pub async fn live(&self, tenant: TenantId) -> Result<Vec<Token>, StoreError> {
         let now = self.clock.now();
         let mut tokens = self.list(tenant).await?;
@@ -130,8 +132,8 @@ impl Ledger {
         Ok(tokens)
     }
 
-    /// Issues a token. Expired ones do not count; as many live ones as the tenant may have do
-    /// ([`LedgerError::Full`]), and so does one of the same name.
+    /// Issues a token. Fails if the tenant already has its most live tokens ([`LedgerError::Full`]), or a live one of
+    /// the same name. Expired ones do not count.
     pub async fn issue(
         &self,
         tenant: &TenantRecord,
@@ -150,9 +152,9 @@ impl Ledger {
         Ok(issued)
     }
 
-    /// Issues a token with the name and the scopes of another, which lives on until it is deleted or,
-    /// with an `overlap`, until that much time has passed. Both happen together or not at all.
-    /// `which` is that other's name or id; without it there must be only one that lives.
+    /// Issues a token with the name and the scopes of another. The other stays valid until it is deleted or, with an
+    /// `overlap`, until that time has passed. Both changes are one commit. `which` is the other's name or id; without
+    /// it the tenant must have exactly one live token.
     pub async fn rotate(
         &self,
         tenant: &TenantRecord,
@@ -171,7 +173,7 @@ impl Ledger {
             },
         };
         if let Some(name) = &old.name {
-            // By its id, too, a name has one successor at a time.
+            // A name has only one successor at a time, also if the token is named by its id.
             one(&live, name)?;
         }
         let (issued, mut commit) = self.prepare(tenant, old.name.clone(), old.scopes, lifetime).await?;
@@ -188,13 +190,12 @@ impl Ledger {
         Ok((old, issued))
     }
 
-    /// The token of a tenant with that name or id, also when it has expired.
+    /// The token of a tenant with that name or id, even if it has expired.
     pub async fn find(&self, tenant: TenantId, which: &str) -> Result<Token, LedgerError> {
         one(&self.list(tenant).await?, which)
     }
 
-    /// Revokes a token: it lets nobody in from the moment at which this returns and
-    /// [`crate::access::Access::reload`] has run.
+    /// Revokes a token. It is invalid as soon as this has returned and [`crate::access::Access::reload`] has run.
     pub async fn revoke(&self, tenant: TenantId, id: ResourceId) -> Result<Token, LedgerError> {
         let stored = self.store.get(&record::key(id)).await?.ok_or(LedgerError::Unknown(id))?;
         let token = Token::from_record(id, &stored)?;
@@ -211,8 +212,8 @@ impl Ledger {
         }
     }
 
-    /// Writes down when tokens were last used: `(token, milliseconds since the epoch)`. Tokens that
-    /// are gone, and uses that are already known, are passed over.
+    /// Stores when tokens were last used: `(token, milliseconds since the epoch)`. Skips deleted tokens, and uses
+    /// that are already stored.
     pub async fn note_uses(&self, uses: &[(ResourceId, i64)]) -> Result<(), StoreError> {
         for &(id, at) in uses {
             self.change(id, None, |token| {
@@ -261,7 +262,7 @@ impl Ledger {
         if live.len() >= tenant.settings.live_tokens() {
             return Err(LedgerError::Full(live.len()));
         }
-        // The lowest free place: two who issue at once both want it, and one of them is told.
+        // The lowest free place: if two issue a token at once, both take it, and one of them fails.
         let free = |slot: &u8| live.iter().all(|token| token.slot != *slot);
         let slot = (0..MOST_TOKENS).find(free).ok_or(LedgerError::Full(live.len()))?;
 
@@ -301,8 +302,8 @@ impl Ledger {
         Ok(self.store.get(&token.key()).await?.ok_or(LedgerError::Raced)?.header.version)
     }
 
-    /// Reads a token, lets `edit` change it, and writes it when `edit` says that it did; again when
-    /// somebody else changed it meanwhile.
+    /// Reads a token, lets `edit` change it, and writes it if `edit` returns true; starts again if another writer
+    /// changed it meanwhile.
     async fn change(
         &self,
         id: ResourceId,

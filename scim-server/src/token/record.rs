@@ -1,4 +1,4 @@
-//! What is stored of a token: a record of the system's own tenant.
+//! The stored form of a token: a record of the system's own tenant.
 
 use std::sync::Arc;
 
@@ -25,27 +25,27 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 /// A token as it is stored; times other than `created` are milliseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// Its id, by which people tell tokens apart: a UUIDv7.
+    /// Its id, by which administrators distinguish tokens: a UUIDv7.
     pub id: ResourceId,
     /// Whose it is.
     pub tenant: TenantId,
     /// The SHA-256 of its text.
     #[serde(with = "hex::serde")]
     pub digest: Digest,
-    /// What people call it: whom it is for. A token that takes another's place has its name.
+    /// Its name, such as that of its user. A token that replaces another has the same name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Which of the tenant's places it has. The store holds a unique index entry for each place, so
-    /// that not even two administrators at once can issue a token too many.
+    /// Its place among the tenant's tokens. The store has a unique index entry for each place, so that even two
+    /// administrators at once cannot issue too many tokens.
     pub slot: u8,
     /// What it may do.
     pub scopes: Scopes,
     /// When it ends.
     pub expires: i64,
-    /// When it was last used, as far as that is known: written down once a minute.
+    /// When it was last used, stored once a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<i64>,
-    /// When people were last reminded of its end.
+    /// When the last reminder of its expiry was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminded: Option<i64>,
     /// When it was issued: the record's own time, not part of the document.
@@ -108,7 +108,7 @@ impl Token {
         Timestamp::from_millis(self.expires)
     }
 
-    /// Whether it still lets its bearer in.
+    /// Whether it is still valid.
     pub fn is_live(&self, now: Timestamp) -> bool {
         now.as_millis() < self.expires
     }

@@ -1,8 +1,8 @@
-//! When people are reminded that a token nears its end.
+//! When reminders are due of tokens that expire soon.
 //!
-//! The rhythm quickens: from 90 days before the end once a week, below 60 days twice a week, below
-//! 30 days three times a week, below 15 days every day, until the token is deleted: one that has ended
-//! stands for a provider that has stopped working.
+//! From 90 days before the end once a week, below 60 days twice a week, below 30 days three times a week, below 15
+//! days every day, until the token is deleted. An expired token also gets reminders, because its provider has stopped
+//! working.
 
 use scim_protocol::Timestamp;
 
@@ -11,8 +11,8 @@ use super::record::Token;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const WEEK: i64 = 7 * DAY;
 
-/// How long one reminder lasts when so many milliseconds are left (none and fewer: the token has
-/// ended); `None` when it is too early for one.
+/// The time until the next reminder, by the milliseconds that are left (zero or fewer: the token has expired); `None`
+/// if it is too early for one.
 fn interval(left: i64) -> Option<i64> {
     match left {
         left if left < 15 * DAY => Some(DAY),
@@ -63,7 +63,7 @@ mod tests {
         }
     }
 
-    /// Looks every hour from one day before the end to another, and counts the reminders.
+    /// Checks every hour between two days before the end, and counts the reminders.
     #[track_caller]
     fn check(from_days_left: i64, to_days_left: i64, expect: usize) {
         let mut token = token(None);

@@ -1,10 +1,9 @@
 //! The text of a token: `scim_`, 43 characters that are random, 6 that check them.
 //!
-//! The prefix lets secret scanners and people recognise a token that has leaked:
-//! `\bscim_[0-9A-Za-z]{49}\b`. The checksum (CRC-32 of what stands before it) tells a mistyped or
-//! truncated token from an unknown one without a look into the store. Everything behind the prefix
-//! is letters and digits, so that a double click selects the whole of it and no URL, shell or CSV
-//! changes it.
+//! The prefix lets secret scanners and people recognise a token that has leaked: `\bscim_[0-9A-Za-z]{49}\b`. The
+//! checksum (CRC-32 of the text before it) distinguishes a mistyped or truncated token from an unknown one without
+//! reading the store. After the prefix there are only letters and digits, so that a double click selects the whole
+//! token and no URL, shell or CSV changes it.
 
 use std::fmt;
 
@@ -24,12 +23,11 @@ pub const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What is stored of a token: the SHA-256 of its text. A token has 256 random bits, so that a slow
-/// password hash would add nothing but time to every request.
+/// The stored form of a token: the SHA-256 of its text. A token has 256 random bits, so a slow password hash would
+/// only make every request slower.
 pub type Digest = [u8; 32];
 
-/// A token as its owner knows it. Neither `Debug` nor `Display` shows it; [`Secret::reveal`] does,
-/// once, to whoever asked for it.
+/// The text of a token. `Debug` and `Display` hide it; only [`Secret::reveal`] returns it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -81,12 +79,12 @@ pub enum Malformed {
     /// It has characters that no token has.
     #[error("the token was altered: it has other characters than letters and digits")]
     Characters,
-    /// It has the form, and the checksum says that a character is wrong.
+    /// It has the form, but its checksum is wrong.
     #[error("the token was altered or mistyped: its checksum is wrong")]
     Checksum,
 }
 
-/// The digest of a text that has the form and the checksum of a token. No look into the store.
+/// The digest of a text that has the form and the checksum of a token. Does not read the store.
 pub fn parse(text: &str) -> Result<Digest, Malformed> {
     let body = text.strip_prefix(PREFIX).ok_or(Malformed::Prefix)?;
     let length = text.chars().count();

@@ -231,7 +231,7 @@ fn tenants_are_made_changed_and_removed() {
     let set = world.json(&["tenant", "set", "beta", "--settings", &settings]);
     assert_eq!((&set["settings"]["strict"], &set["profile"]), (&true.into(), &"rfc".into()));
 
-    world.check(&["tenant", "show", "gamma"], 1, "`tenant list` shows those that there are");
+    world.check(&["tenant", "show", "gamma"], 1, "`tenant list` shows all tenants");
     world.check(&["tenant", "delete", "acme"], 1, "has live tokens");
     let id = first["token_id"].as_str().unwrap();
     assert_eq!(world.json(&["token", "delete", "--tenant", "acme", id])["deleted"], true);

@@ -255,7 +255,7 @@ async fn a_deletion_that_was_cut_off_is_finished() {
     server.launch();
     server.client().get("/Users").await.expect(401);
     let patience = Instant::now() + Duration::from_secs(30);
-    while !server.log().contains("deletion was cut off") && Instant::now() < patience {
+    while !server.log().contains("interrupted deletion of a tenant") && Instant::now() < patience {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let listed = server.run(&["tenant", "list", "--json"]);

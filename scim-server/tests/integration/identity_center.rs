@@ -58,6 +58,7 @@ fn violations(each: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table, one row for each case")]
 async fn what_a_user_must_have() {
     let (server, null, length) =
         (server(&json!({})), "Member must not be null", "Member must have length greater than or equal to 1");

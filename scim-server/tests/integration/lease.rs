@@ -85,7 +85,8 @@ async fn another_takes_over_when_the_holder_is_killed() {
     assert_ne!(holder(), was);
     let (holder, other) = if second.log().contains(HOLDS) { (second, third) } else { (third, second) };
     let mut holder = holder;
-    until("the removal is not finished", || holder.log().contains("removed a tenant whose deletion was cut off")).await;
+    until("the removal is not finished", || holder.log().contains("finished the interrupted deletion of a tenant"))
+        .await;
     until("nobody reminds", || reminders(&other, &url) == [ending.as_str()]).await;
     let left = format!("SELECT count(*) FROM {schema}.event WHERE tenant = '{}'", holder.tenant());
     until("old events stay", || shared().sql(&left) == "0").await;
@@ -100,7 +101,7 @@ async fn another_takes_over_when_the_holder_is_killed() {
     .await;
     let reminded = |server: &TestServer| {
         let log = server.log();
-        log.lines().filter(|line| line.contains("nears its end") && line.contains(&ending)).count()
+        log.lines().filter(|line| line.contains("expires soon") && line.contains(&ending)).count()
     };
     assert_eq!((reminded(&holder), reminded(&other)), (1, 0), "a reminder is not repeated by another holder");
     assert!(!other.log().contains("removed a tenant"), "{}", other.log());

@@ -8,9 +8,7 @@
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::panic,
-    clippy::too_many_lines,
-    reason = "a test says that something is wrong by panicking, is told by its environment how long to run, and is read \
-              from top to bottom"
+    reason = "a test says that something is wrong by panicking, and is told by its environment how long to run"
 )]
 
 mod admin;

@@ -83,6 +83,27 @@ async fn nothing_is_sent_that_only_one_engine_has() {
     let cluster = Cluster::start(&["log_statement = 'all'", "log_line_prefix = '%a '"]);
     let url = cluster.schema();
     let server = TestServer::with(Options { store: Some(url.clone()), ..Options::default() });
+    send_requests(&server).await;
+    run_commands(&server, &url, &cluster.schema());
+    drop(server);
+
+    let sent = statements(&cluster.log());
+    for statement in &sent {
+        let lines = statement.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let statement = lines.collect::<Vec<_>>().join("\n");
+        let plain = statement.to_lowercase();
+        let foreign: Vec<_> = FOREIGN.iter().filter(|word| plain.contains(*word)).collect();
+        assert!(foreign.is_empty(), "{foreign:?} in {statement}");
+        assert!(VERBS.iter().any(|verb| statement.trim_start().starts_with(verb)), "{statement}");
+    }
+    only_tables_and_indexes(&cluster);
+    // The run has sent most of the statements that exist.
+    println!("{} different statements", sent.len());
+    assert!(sent.len() > 50, "{sent:#?}");
+}
+
+/// Requests of every kind, some of them to a second server on the same store.
+async fn send_requests(server: &TestServer) {
     let other = server.beside();
     let client = server.client();
     let mut users = Vec::new();
@@ -117,11 +138,13 @@ async fn nothing_is_sent_that_only_one_engine_has() {
     }
     client.get(&format!("/Groups?filter=members.value%20eq%20%22{}%22", users[3])).await.expect(200);
     client.get(&format!("/Groups/{group}?excludedAttributes=members")).await.expect(200);
-    drop(other);
+}
+
+/// Every command that reads or writes a store: on this one, and on an empty one that imports its export.
+fn run_commands(server: &TestServer, store: &str, empty: &str) {
     let file = server.scratch("all.jsonl");
     let file = file.to_str().expect("a path");
-    let there = ["--store", url.as_str()];
-    let empty = cluster.schema();
+    let there = ["--store", store];
     for command in [
         &["migrate"][..],
         &["tenant", "create", "second"],
@@ -134,21 +157,13 @@ async fn nothing_is_sent_that_only_one_engine_has() {
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
     for command in [&["migrate"][..], &["import", file], &["tenant", "delete", "test", "--force", "--yes"]] {
-        let output = server.run(&[command, &["--store", empty.as_str()]].concat());
+        let output = server.run(&[command, &["--store", empty]].concat());
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    drop(server);
+}
 
-    let sent = statements(&cluster.log());
-    for statement in &sent {
-        let lines = statement.lines().filter(|line| !line.trim_start().starts_with("--"));
-        let statement = lines.collect::<Vec<_>>().join("\n");
-        let plain = statement.to_lowercase();
-        let foreign: Vec<_> = FOREIGN.iter().filter(|word| plain.contains(*word)).collect();
-        assert!(foreign.is_empty(), "{foreign:?} in {statement}");
-        assert!(VERBS.iter().any(|verb| statement.trim_start().starts_with(verb)), "{statement}");
-    }
-    // What is there after all of it is tables and indexes.
+/// The schemas of the tests contain nothing but tables and indexes.
+fn only_tables_and_indexes(cluster: &Cluster) {
     let made = "SELECT string_agg(DISTINCT relkind::text, '' ORDER BY relkind::text) FROM pg_class AS c \
         JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname LIKE 'test%'";
     assert_eq!(cluster.sql(made), "ir");
@@ -165,7 +180,4 @@ async fn nothing_is_sent_that_only_one_engine_has() {
         );
         assert_eq!(cluster.sql(&count), "0", "{what}");
     }
-    // The run has seen most of what there is to be sent.
-    println!("{} different statements", sent.len());
-    assert!(sent.len() > 50, "{sent:#?}");
 }

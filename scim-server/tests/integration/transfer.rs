@@ -208,12 +208,12 @@ async fn an_import_into_a_database_that_is_killed_goes_on() {
     let backup = here.path().join("backup.jsonl");
     fails(
         with(here.path(), &["backup", backup.to_str().unwrap()], &store),
-        &["not at its end", "import the same file again"],
+        &["not complete", "import the same file again"],
     );
     assert!(!backup.exists());
     // Another file, and one that was changed, cannot go on in its place.
     let other = Archive::new();
-    let unlike = ["an import of another file was cut off", "import the same file again", "--discard"];
+    let unlike = ["an import of another file was interrupted", "import the same file again", "--discard"];
     fails(with(here.path(), &["import", other.file().to_str().unwrap()], &store), &unlike);
     let changed = here.path().join("changed.jsonl");
     std::fs::write(&changed, archive.text().replacen("user17\"", "user17x\"", 1)).unwrap();
@@ -233,7 +233,7 @@ async fn an_import_into_a_database_that_is_killed_goes_on() {
     let kept: Vec<_> = moved.lines().filter(|line| !line.contains("\"type\":\"Secret\"")).collect();
     let without_end = |lines: &[&str]| lines[..lines.len() - 1].join("\n");
     same(&without_end(&kept), &archive.lines[..archive.lines.len() - 1].join("\n"));
-    fails(with(here.path(), &["import", file], &store), &["is already there; use --replace"]);
+    fails(with(here.path(), &["import", file], &store), &["exists already; use --replace"]);
     let server = TestServer::adopt(&archive.path, &archive.token, Some(url.clone()));
     assert_eq!(server.client().get("/Users?count=1").await.expect(200).json["totalResults"], USERS);
     drop(server);
@@ -345,7 +345,7 @@ async fn an_import_whose_database_goes_away_goes_on() {
     let file = archive.file();
     let file = file.to_str().unwrap();
     let said = succeeds(with(here.path(), &["import", file], &store));
-    assert!(said.contains("were there from an import that was cut off"), "{said}");
+    assert!(said.contains("were there from an interrupted import"), "{said}");
     succeeds(with(here.path(), &["check"], &store));
     same(&succeeds(with(here.path(), &["export", "--all"], &store)), &archive.text());
 }

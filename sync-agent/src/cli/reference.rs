@@ -1,7 +1,6 @@
 //! The reference page of the command line, made of the same data as `--help`.
 
 use clap::CommandFactory as _;
-use clap_markdown::MarkdownOptions;
 
 use super::Arguments;
 
@@ -17,9 +16,7 @@ Exit codes: 0 done; 1 done, but some objects have problems; 2 it could not begin
 
 #[test]
 fn the_page_is_up_to_date() {
-    let program = Arguments::command().before_long_help(INTRODUCTION);
-    let options = MarkdownOptions::new().title("The command line of sync-agent".to_owned()).show_footer(false);
-    let page = clap_markdown::help_markdown_command_custom(&program, &options);
+    let page = command_page::page(Arguments::command(), "The command line of sync-agent", INTRODUCTION);
     crate::reference::check("sync-command-line.md", &page);
 }
 

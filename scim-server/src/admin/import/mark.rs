@@ -1,9 +1,8 @@
-//! How far an import has come, as the store itself remembers it: what makes it restartable.
+//! How far an import has come, stored so that it can be continued.
 //!
-//! The mark is written behind each portion that the store holds for good, so it may say less than
-//! there is, and never more: what was loaded behind it is loaded again, and replaces itself. Each
-//! import claims the mark for itself, and looks before each portion and behind it whether it still is
-//! its own: of two that run at once, the one that began first stops.
+//! The mark is written after each durable portion, so it may say less than the store has, but never more: lines after
+//! it are loaded again, and replace themselves. Each import claims the mark, and checks before and after each portion
+//! that it still owns it: of two imports at once, the one that started first stops.
 
 use std::collections::BTreeSet;
 
@@ -63,8 +62,8 @@ impl Mark {
         Ok(())
     }
 
-    /// Makes sure that no other import has taken it over. One that stood still while another came to
-    /// its end must not load what it had in hand over what has changed since.
+    /// Makes sure that no other import has taken it over. If this import paused while another one completed, it must
+    /// not overwrite what has changed since.
     pub async fn hold(&self, store: &dyn Store) -> Result<(), AdminError> {
         let found = store.get(&key()).await?.map_or(0, |record| record.header.version);
         if found == self.version { Ok(()) } else { Err(taken_over()) }

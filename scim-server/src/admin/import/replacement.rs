@@ -1,9 +1,8 @@
-//! The new tenant beside the old: how an import replaces one in one step, or not at all.
+//! How an import replaces a tenant in one step: the new tenant is loaded beside the old one.
 //!
-//! What the file has of the tenant is loaded under an id of its own, known from a record that says
-//! whose place it is to take. The old tenant answers meanwhile as if nothing were. When everything is
-//! there, one commit makes the tenant's own record point to what was loaded, gives it the tokens of
-//! the file, and removes the mark of the import. What the tenant was before is erased behind that.
+//! The tenant's data in the file is loaded under another id, and a record says which tenant it will replace. The old
+//! tenant stays in use meanwhile. When everything is loaded, one commit makes the tenant's record point to the new
+//! data, gives it the tokens of the file, and removes the mark of the import. Then the old data are erased.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -93,7 +92,7 @@ async fn put(
     commit: &mut Commit,
 ) -> Result<(), AdminError> {
     let Replacement { home, tenant: Some(tenant), tokens } = replacement else {
-        return Err(AdminError::Refused(format!("the file has something of tenant {id}, and not the tenant itself")));
+        return Err(AdminError::Refused(format!("the file has data of tenant {id}, but not the tenant itself")));
     };
     let directory = context.access.directory();
     let old = match directory.find(&id.to_string()).await {

@@ -1,4 +1,4 @@
-//! Filters, paths and sentences, of which the log shows what is ours.
+//! Redacts filters, paths and sentences.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{
     HIDDEN,
 };
 
-/// The most pieces of an expression that are looked at; what follows is hidden as one.
+/// The most pieces of an expression that are examined; the rest is hidden as one piece.
 const MAX_PIECES: usize = 200;
 
 /// A filter, an attribute path, a list of them, or a key that may be one. Attributes, operators and

@@ -1,4 +1,4 @@
-//! `schema …`: what can be typed about a tenant's own schemas.
+//! The arguments of `schema …`.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub enum SchemaCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// List the schemas that were added, and how many use them
+    /// List the schemas that were added, and how many resources use them
     List {
         /// The tenant's name or id
         #[arg(long)]
@@ -39,7 +39,7 @@ pub enum SchemaCommand {
         /// The schema's URN or name
         #[arg(value_name = "URN|NAME")]
         schema: String,
-        /// Remove it even if it is used: its values are then not served any more
+        /// Remove it even if resources use it; the server then no longer returns its values
         #[arg(long)]
         force: bool,
         #[command(flatten)]

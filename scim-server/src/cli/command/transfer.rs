@@ -1,4 +1,4 @@
-//! `check`, `migrate`, `export`, `import`, `backup`, `restore`: what can be typed about whole stores.
+//! The arguments of the commands for whole stores: `check`, `migrate`, `export`, `import`, `backup`, `restore`.
 
 use std::path::PathBuf;
 
@@ -8,14 +8,14 @@ use super::Common;
 
 /// `check`
 #[derive(Debug, Args)]
-pub struct Check {
-    /// Repair what disagrees
+pub struct CheckArguments {
+    /// Rebuild indexes, memberships and counts that disagree with the documents
     #[arg(long)]
     pub(in crate::cli) repair: bool,
-    /// Open a store whose acknowledged writes are lost, as its message says
+    /// Accept the loss of acknowledged writes in a damaged store
     ///
-    /// The number is that of the last commit that is still there. From then on the store counts as whole:
-    /// restore a backup instead, if there is one.
+    /// The error message of the store names the number to give: that of the last commit that the store still has.
+    /// Afterwards the store counts as undamaged. If you have a backup, restore it instead.
     #[arg(long, value_name = "COMMIT")]
     pub(in crate::cli) accept_loss: Option<u64>,
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub struct Check {
 
 /// `migrate`
 #[derive(Debug, Args)]
-pub struct Migrate {
+pub struct MigrateArguments {
     #[command(flatten)]
     pub(in crate::cli) common: Common,
 }
@@ -32,7 +32,7 @@ pub struct Migrate {
 /// `export`
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true).args(["tenant", "all"]))]
-pub struct Export {
+pub struct ExportArguments {
     /// The tenant's name or id
     #[arg(long)]
     pub(in crate::cli) tenant: Option<String>,
@@ -51,15 +51,15 @@ pub struct Export {
 
 /// `import`
 #[derive(Debug, Args)]
-pub struct Import {
+pub struct ImportArguments {
     /// What to read; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub(in crate::cli) file: PathBuf,
-    /// Put the file's tenants in the place of those of the same ids, with everything in them; these
-    /// stay as they are until all of the file is there
+    /// Replace tenants that have the same id as one in the file. The old tenant stays in use until the whole file is
+    /// imported
     #[arg(long)]
     pub(in crate::cli) replace: bool,
-    /// Give up an import that was cut off: delete what it has brought, and begin with this file
+    /// Discard an interrupted import: delete what it has written, and start with this file
     #[arg(long)]
     pub(in crate::cli) discard: bool,
     #[command(flatten)]
@@ -68,7 +68,7 @@ pub struct Import {
 
 /// `backup`
 #[derive(Debug, Args)]
-pub struct Backup {
+pub struct BackupArguments {
     /// Where to write
     #[arg(value_name = "FILE")]
     pub(in crate::cli) file: PathBuf,
@@ -81,11 +81,11 @@ pub struct Backup {
 
 /// `restore`
 #[derive(Debug, Args)]
-pub struct Restore {
+pub struct BackupRestoreArguments {
     /// The backup
     #[arg(value_name = "FILE")]
     pub(in crate::cli) file: PathBuf,
-    /// Give up a restore that was cut off, and begin with this file
+    /// Discard an interrupted restore, and start with this file
     #[arg(long)]
     pub(in crate::cli) discard: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What is learnt about a request on its way, and its line in the audit log.
+//! Collects facts about a request, and writes its line in the audit log.
 
 use std::{
     borrow::Cow,
@@ -15,7 +15,7 @@ use crate::{
     budget::Share,
     http::{
         Service,
-        body::Body,
+        body::ResponseBody,
         request, request_id,
         route::{Discovery, Endpoint, NoTarget, Target},
     },
@@ -26,7 +26,7 @@ use crate::{
     tenant::Tenant,
 };
 
-/// What is learnt about a request on its way, for the audit log and the metrics.
+/// Facts about a request, for the audit log and the metrics.
 pub(super) struct Notes<'a> {
     pub(super) operation: Operation,
     pub(super) event: CallName,
@@ -34,11 +34,11 @@ pub(super) struct Notes<'a> {
     pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) body: Bytes,
-    /// How the work on it shares the processors with that of others, once it is known whose it is.
+    /// How its work shares the processors with other requests, as soon as its tenant is known.
     pub(super) pace: Option<Arc<Pace>>,
     /// The memory that the body takes, for as long as the call lasts.
     pub(super) share: Option<Share>,
-    /// Alive as long as the client waits, where the work would go on without it.
+    /// Alive as long as the client waits, if the work would continue without it.
     pub(super) client: Option<Weak<()>>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Notes<'a> {
         Self { operation, event, caller: None, id: None, body, pace: None, share: None, client }
     }
 
-    /// Notes what the call is, also when it is refused later.
+    /// Notes which operation the call is, even if it is refused later.
     pub(super) fn aim(&mut self, target: &Result<Target<'a>, NoTarget>, method: &Method, tenant: Option<&Tenant>) {
         let Ok(target) = target else { return };
         let listed = |one: EventName<'static>, all, name: bool| CallName::Other(if name { one } else { all });
@@ -104,13 +104,13 @@ impl<'a> Notes<'a> {
 }
 
 impl Service {
-    /// The call's line in the audit log; without a good token it is counted with its like.
+    /// The call's line in the audit log; a call without a valid token is counted with others of its kind.
     pub(super) async fn record(
         &self,
         parts: &Parts,
         arrival: &Arrival,
         notes: &Notes<'_>,
-        response: &Response<Body>,
+        response: &Response<ResponseBody>,
         error: Option<&Error>,
     ) {
         let event = notes.event();
@@ -125,7 +125,7 @@ impl Service {
         }
         let settings = self.settings.load();
         let made = match response.body() {
-            Body::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
+            ResponseBody::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
             _ => Document::None,
         };
         let record = AuditRecord {

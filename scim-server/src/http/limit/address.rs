@@ -1,4 +1,4 @@
-//! The limit of requests without a good token per client address.
+//! The limit of requests without a valid token per client address.
 
 use std::{
     collections::HashMap,
@@ -19,14 +19,15 @@ use governor::{
 
 use super::RetryAfter;
 
-/// Slows down whoever guesses tokens, or asks much without one. Only what is counted by
-/// [`Self::count`] is limited, so a provider that sends thousands of good requests from one address
-/// never meets it, and as long as nobody is over the limit, looking costs one atomic read.
+/// Slows down clients that guess tokens, or send many requests without one. Only requests that [`Self::count`] has
+/// counted are limited, so it does not affect a provider that sends thousands of valid requests from one address. As
+/// long as no address is over the limit, a check costs one atomic read.
 ///
-/// IPv6 addresses are counted by their /64, which is what one subscriber has to choose from.
+/// IPv6 addresses are counted by their /64, because one subscriber has a whole /64.
 pub struct AddressLimit<C: Clock = DefaultClock> {
-    counted: RateLimiter<Source, DashMapStateStore<Source>, C, governor::middleware::NoOpMiddleware<C::Instant>>,
-    blocked: Mutex<HashMap<Source, C::Instant>>,
+    counted:
+        RateLimiter<AddressKey, DashMapStateStore<AddressKey>, C, governor::middleware::NoOpMiddleware<C::Instant>>,
+    blocked: Mutex<HashMap<AddressKey, C::Instant>>,
     blocked_count: AtomicUsize,
     since_sweep: AtomicUsize,
     crowded: AtomicBool,
@@ -35,14 +36,14 @@ pub struct AddressLimit<C: Clock = DefaultClock> {
 
 /// What is counted as one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::http) enum Source {
+pub(in crate::http) enum AddressKey {
     /// One address.
     Ipv4(u32),
     /// One /64.
     Ipv6(u64),
 }
 
-impl From<IpAddr> for Source {
+impl From<IpAddr> for AddressKey {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::Ipv4(address.to_bits()),
@@ -51,22 +52,21 @@ impl From<IpAddr> for Source {
     }
 }
 
-/// Addresses that are remembered at once: some ten megabytes. Requests of further ones are not
-/// counted: whoever has that many addresses is not slowed down by them, and a shared allowance would
-/// shut everyone out.
+/// The most addresses that are remembered at once: some ten megabytes. Requests of further ones are not counted: the
+/// limit does not help against an attacker with that many addresses, and a shared allowance would shut everyone out.
 const MAX_SOURCES: usize = 100_000;
 /// Counted requests between two sweeps.
 const SWEEP_EVERY: usize = 10_000;
 
 impl AddressLimit<DefaultClock> {
-    /// Allows `burst` of them at once and one more every `period`.
+    /// Allows `burst` requests at once and one more every `period`.
     pub fn new(burst: NonZeroU32, period: Duration) -> Self {
         Self::with_clock(burst, period, DefaultClock::default())
     }
 }
 
 impl<C: Clock + Clone> AddressLimit<C> {
-    /// The same, on a clock of one's own.
+    /// The same with a given clock.
     pub fn with_clock(burst: NonZeroU32, period: Duration, clock: C) -> Self {
         let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(burst)).allow_burst(burst);
         Self {
@@ -79,12 +79,12 @@ impl<C: Clock + Clone> AddressLimit<C> {
         }
     }
 
-    /// Whether a request of this address may be looked at. Before authentication.
+    /// Whether the server may handle a request of this address. Called before authentication.
     pub fn check(&self, address: IpAddr) -> Result<(), RetryAfter> {
         if self.blocked_count.load(Relaxed) == 0 {
             return Ok(());
         }
-        let source = Source::from(address);
+        let source = AddressKey::from(address);
         let now = self.clock.now();
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         match blocked.get(&source) {
@@ -106,20 +106,20 @@ impl<C: Clock + Clone> AddressLimit<C> {
         if self.crowded.load(Relaxed) {
             return;
         }
-        let source = Source::from(address);
+        let source = AddressKey::from(address);
         if let Err(not_until) = self.counted.check_key(&source) {
             self.block(source, not_until.earliest_possible());
         }
     }
 
-    fn block(&self, source: Source, until: C::Instant) {
+    fn block(&self, source: AddressKey, until: C::Instant) {
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         blocked.insert(source, until);
         self.blocked_count.store(blocked.len(), Relaxed);
     }
 
-    /// Forgets addresses that have their whole allowance again. Runs by itself after many
-    /// requests; a server may also call it now and then.
+    /// Forgets addresses that have their whole allowance again. Runs by itself after many requests; a server may also
+    /// call it periodically.
     pub fn sweep(&self) {
         self.since_sweep.store(0, Relaxed);
         self.counted.retain_recent();

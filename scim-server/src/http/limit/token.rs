@@ -37,7 +37,7 @@ impl Default for TokenLimit<DefaultClock> {
 }
 
 impl<C: Clock + Clone> TokenLimit<C> {
-    /// The same, on a clock of one's own.
+    /// The same with a given clock.
     pub fn with_clock(clock: C) -> Self {
         Self { by_rate: ArcSwap::default(), clock }
     }
@@ -54,8 +54,8 @@ impl<C: Clock + Clone> TokenLimit<C> {
         result.map_err(|not_until| RetryAfter::after(not_until.wait_time_from(self.clock.now())))
     }
 
-    /// Forgets who has a whole allowance again, and rates that nobody has any more. To be called
-    /// now and then.
+    /// Forgets tokens that have their whole allowance again, and rates that no token has any more. Call it
+    /// periodically.
     pub fn sweep(&self) {
         for limiter in self.by_rate.load().values() {
             limiter.retain_recent();

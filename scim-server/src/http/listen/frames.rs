@@ -1,11 +1,10 @@
 //! The frames of an HTTP/2 connection, seen from outside h2 (RFC 9113 §4.1).
 //!
-//! Two things cannot be had from h2 itself. What is written for a client that only sends PING,
-//! SETTINGS or WINDOW_UPDATE must not count as progress: here only frames of answers do. And a
-//! malformed request is reset before any service sees it, with no answer, no request id and no line in
-//! a log. RFC 9113 §8.1.1 lets a server answer before it resets: [`Framed`] puts a whole answer in the
-//! place of such a RST_STREAM, and completes h2's bare 431. It needs none of the state of HPACK, since
-//! its headers are literals that no table remembers.
+//! h2 itself does not provide two things. Frames written for a client that only sends PING, SETTINGS or WINDOW_UPDATE
+//! must not count as progress: here only frames of responses do. And a malformed request is reset before any service
+//! sees it, with no answer, no request id and no line in a log. RFC 9113 §8.1.1 lets a server respond before it
+//! resets. [`Framed`] replaces such a RST_STREAM by a whole response, and completes h2's bare 431. It needs no state
+//! of HPACK, because it writes headers as literals without indexing.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::scan::{END_HEADERS, END_STREAM, Head, Scanner, kind};
 use super::idle::Activity;
-use crate::http::body::Body;
+use crate::http::body::ResponseBody;
 
 mod answer;
 mod scan;
@@ -30,15 +29,15 @@ mod scan;
 const PREFACE: usize = 24;
 /// PROTOCOL_ERROR (§7)
 const PROTOCOL_ERROR: [u8; 4] = [0, 0, 0, 1];
-/// A head of h2's own has nothing but a status; one of ours names its request at least.
+/// A head that h2 writes itself has only a status; one of ours has at least the request's id.
 const BARE_HEAD: usize = 12;
 /// Bytes of the connection's window that are kept back from h2 for bodies of refusals.
 const RESERVE: u32 = 16 * 1024;
-/// Requests that are looked after at a time: far more than may be open.
+/// The most requests that are tracked at a time: far more than may be open.
 const MAX_OPEN: usize = 1024;
 
-/// What refuses a request: whether its headers were too large, to an answer.
-pub(super) type Refuse = Box<dyn Fn(bool) -> Response<Body> + Send>;
+/// Makes the response to a refused request; the argument says whether its headers were too large.
+pub(super) type Refuse = Box<dyn Fn(bool) -> Response<ResponseBody> + Send>;
 
 /// A stream of HTTP/2.
 pub(super) struct Framed<I> {
@@ -50,15 +49,15 @@ pub(super) struct Framed<I> {
     /// Requests that have no answer yet, and whether they have arrived whole.
     open: BTreeMap<u32, bool>,
     newest: u32,
-    /// How much a new stream may carry (SETTINGS_INITIAL_WINDOW_SIZE).
+    /// The window of a new stream (SETTINGS_INITIAL_WINDOW_SIZE).
     stream_window: u32,
-    /// What may be sent on the connection without the knowledge of h2.
+    /// The part of the connection's window that is withheld from h2.
     reserve: u32,
     /// An answer on its way.
     pending: Bytes,
 }
 
-/// A frame of h2 that an answer takes the place of, or goes behind.
+/// A frame of h2 that a response replaces or follows.
 struct Refused {
     /// Where it begins, and its length.
     at: usize,
@@ -84,7 +83,7 @@ impl<I> Framed<I> {
         }
     }
 
-    /// Looks at what has arrived. Of the connection's first windows a part is kept from h2.
+    /// Inspects what has arrived. Withholds a part of the connection's first windows from h2.
     fn arrived(&mut self, bytes: &mut [u8]) {
         let mut inbound = std::mem::take(&mut self.inbound);
         let mut from = 0;
@@ -139,7 +138,7 @@ impl<I> Framed<I> {
         None
     }
 
-    /// Puts the answer in the place of the frame.
+    /// Replaces the frame by the response.
     fn answer(&mut self, refused: &Refused, frame: &[u8]) {
         let whole = self.open.remove(&refused.stream).unwrap_or(true);
         let response = (self.refuse)(refused.too_large);

@@ -1,10 +1,10 @@
-//! One connection under watch: is it moving, and until when may it not be.
+//! Watches one connection: does it make progress, and how long may it make none.
 //!
-//! A timer for each request would cost more than serving it. Instead the connection counts what it
-//! does (requests, reads, writes), and one timer for the whole connection looks at the counts every
-//! `header` timeout. A client that sends its header byte by byte, one that never reads its answer,
-//! and one that merely went away all show as counts that stand still. So does one of HTTP/2 that only
-//! sends PING or other frames that ask for nothing: what counts there are the frames of answers.
+//! A timer for each request would cost more than serving it. Instead the connection counts what it does (requests,
+//! reads, writes), and one timer for the whole connection looks at the counts every `header` timeout. The counts do
+//! not change for a client that sends its header byte by byte, that never reads its response, or that has
+//! disappeared. They do not change either for an HTTP/2 client that only sends PING or other frames that request
+//! nothing, because there only frames of responses count.
 
 use std::{
     io,
@@ -33,7 +33,7 @@ pub(super) struct Activity {
     requests: AtomicU32,
     reads: AtomicU32,
     writes: AtomicU32,
-    /// `reads` when a request last began or ended: more than that is the start of the next one.
+    /// `reads` when a request last began or ended; if it is larger now, the next request has started.
     reads_served: AtomicU32,
 }
 
@@ -86,21 +86,19 @@ pub(super) struct Timeouts {
     pub(super) idle: Duration,
 }
 
-/// How long the other side of HTTP/2 has to agree that the connection ends (RFC 9113 §6.8).
-/// HTTP/1.1 has nothing to agree on.
+/// How long an HTTP/2 peer has to answer GOAWAY (RFC 9113 §6.8). HTTP/1.1 has no such exchange.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionEnd {
-    /// It was cut off: it stood still, or the server stops.
+    /// The server closed it: it made no progress, or the server stops.
     CutOff,
     /// All that was asked is answered.
     Finished,
 }
 
-/// Runs a connection to its end, which comes when the client closes it, when it stands still for
-/// too long, or when the server shuts down.
+/// Runs a connection until the client closes it, it makes no progress for too long, or the server shuts down.
 pub(super) async fn drive<C: GracefulConnection>(
     mut connection: Pin<&mut C>,
     activity: &Activity,
@@ -120,7 +118,7 @@ pub(super) async fn drive<C: GracefulConnection>(
                     return timeout(farewell, connection).await.unwrap_or(Ok(())).map(|()| ConnectionEnd::CutOff);
                 }
             }
-            // The sender outlives the connections, so an error cannot be.
+            // The sender outlives the connections, so there is no error.
             _ = phase.changed() => {
                 if *phase.borrow_and_update() == Phase::Stop {
                     return Ok(ConnectionEnd::CutOff);
@@ -144,11 +142,11 @@ struct Stillness<'a> {
     timeouts: Timeouts,
     /// Between two looks.
     step: Duration,
-    /// When the last look was due, and the next one is. Looks are counted by when they were due, so
-    /// that a late one does not make a deadline miss by a whole step.
+    /// When the last check was due, and when the next one is. Checks are counted by when they were due, so that a
+    /// late check does not shift a deadline by a whole step.
     at: Instant,
     next: Instant,
-    /// What the last look saw, and the first look that saw it.
+    /// What the last check saw, and the first check that saw it.
     seen: (u32, u32),
     since: Instant,
 }
@@ -166,7 +164,7 @@ impl<'a> Stillness<'a> {
         self.next = Instant::now().max(self.at + self.step);
     }
 
-    /// Notes what has moved since the last look, and tells whether nothing did for too long.
+    /// Notes the progress since the last check, and tells whether there was none for too long.
     fn look(&mut self) -> bool {
         let now = self.activity.snapshot();
         if now != self.seen || self.activity.running.load(Relaxed) > 0 {

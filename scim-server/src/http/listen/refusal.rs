@@ -1,8 +1,8 @@
-//! The answer to what came in place of an HTTP/1.1 request.
+//! The response to bytes that are not an HTTP/1.1 request.
 //!
-//! hyper refuses a head that it cannot read with a bare status line, before any service is asked: no
-//! body, no request id, no line in a log. [`WithoutEnd`] keeps those bytes back. When the connection is
-//! done the reason is known, and the service writes an answer of its own.
+//! hyper refuses a head that it cannot read with a bare status line, before any service is asked: no body, no request
+//! id, no line in a log. [`WithoutEnd`] withholds those bytes. When the connection has ended, the reason is known,
+//! and the service writes its own response.
 
 use std::{
     io,
@@ -14,9 +14,9 @@ use hyper::Response;
 use scim_protocol::{Error, ErrorKind};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::http::body::Body;
+use crate::http::body::ResponseBody;
 
-/// A stream that keeps hyper's own refusal back, and the end of the stream behind it.
+/// A stream that withholds hyper's own refusal, and the end of the stream after it.
 #[derive(Debug)]
 pub(super) struct WithoutEnd<I> {
     io: I,
@@ -28,7 +28,7 @@ impl<I> WithoutEnd<I> {
         Self { io, refused: false }
     }
 
-    /// The stream, and whether an answer is owed on it.
+    /// The stream, and whether it still needs a response.
     pub(super) fn release(self) -> (I, bool) {
         (self.io, self.refused)
     }
@@ -99,7 +99,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for WithoutEnd<I> {
     }
 }
 
-/// What to encode, for whoever typed a filter into a URL.
+/// What to encode, for people who typed a filter into a URL.
 const ENCODE: &str = "Percent-encode what a URL cannot hold: a space as %20, a quotation mark as %22, < as %3C, > as %3E, a backslash as %5C, control characters too.";
 
 /// Why hyper could not read a head, in the words of a client's error. `unread` is what is left of the
@@ -115,14 +115,14 @@ pub(super) fn explain(error: &hyper::Error, unread: &[u8], most: u32) -> Error {
             too_long(most)
         };
     }
-    // hyper tells its reasons apart by their text alone.
+    // hyper's reasons differ only in their text.
     let reason = error.to_string();
     let detail = if reason.contains("URI") {
         format!(
             "The request line is not a method, a URL and HTTP/1.1, or its URL has a character that may not stand there. {ENCODE}"
         )
     } else if reason.contains("version") {
-        // What stands behind a raw space in a URL is taken for the version.
+        // hyper takes what follows a raw space in a URL for the version.
         format!("The request line does not end in HTTP/1.1. {ENCODE}")
     } else if reason.contains("method") {
         "The request line does not begin with a method, such as GET.".to_owned()
@@ -148,8 +148,7 @@ fn too_long(most: u32) -> Error {
     )
 }
 
-/// Why a request of HTTP/2 was reset before anybody saw it. Which of the reasons it was only the
-/// decoder of its headers knows.
+/// Why an HTTP/2 request was reset before the service saw it. Only the decoder of its headers knows the exact reason.
 pub(super) fn explain_http2(too_large: bool, most: u32) -> Error {
     if too_large {
         let detail =
@@ -160,10 +159,10 @@ pub(super) fn explain_http2(too_large: bool, most: u32) -> Error {
 }
 
 /// The answer as bytes, behind which the connection ends.
-pub(super) fn encode(response: &Response<Body>) -> Vec<u8> {
+pub(super) fn encode(response: &Response<ResponseBody>) -> Vec<u8> {
     let status = response.status();
     let mut head = vec![format!("HTTP/1.1 {} {}", status.as_u16(), status.canonical_reason().unwrap_or_default())];
-    let body: &[u8] = if let Body::Full(body) = response.body() { body } else { &[] };
+    let body: &[u8] = if let ResponseBody::Full(body) = response.body() { body } else { &[] };
     let headers = response.headers().iter();
     head.extend(headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or_default())));
     head.push(format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()));

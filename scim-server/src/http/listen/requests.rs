@@ -20,7 +20,7 @@ use super::{
     idle::{self, Activity, ConnectionEnd, Watched},
     refusal::{self, WithoutEnd},
 };
-use crate::http::{body::Body, linger, peer::Peer, response};
+use crate::http::{body::ResponseBody, linger, peer::Peer, response};
 
 impl<S: Answers> Shared<S> {
     pub(super) async fn requests<I>(&self, io: I, peer: Peer, http2: bool, phase: channel::Receiver<Phase>)
@@ -91,7 +91,8 @@ fn answering<S: Answers>(
     service: S,
     peer: Peer,
     activity: &Arc<Activity>,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> + use<S> {
+) -> impl Service<Request<Incoming>, Response = Response<ResponseBody>, Error = Infallible, Future: Send + 'static> + use<S>
+{
     let activity = Arc::clone(activity);
     service_fn(move |request: Request<Incoming>| {
         let busy = activity.begin();

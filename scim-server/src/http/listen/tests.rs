@@ -21,7 +21,7 @@ use http2::{exchange_frames, head_frame};
 
 /// A server that answers `/slow` after 300 ms, `/stuck` never, `/large` with four megabytes, and
 /// everything else at once with the peer that it sees.
-struct Server {
+struct TestServer {
     address: SocketAddr,
     metrics: Arc<Metrics>,
     stop: oneshot::Sender<()>,
@@ -34,11 +34,15 @@ struct Fake {
 }
 
 impl Answers for Fake {
-    fn answer(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Body>> + Send + 'static {
+    fn answer(
+        self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send + 'static {
         answer(request, peer)
     }
 
-    fn refuse(&self, error: Error, _: &Peer) -> Response<Body> {
+    fn refuse(&self, error: Error, _: &Peer) -> Response<ResponseBody> {
         let mut response = crate::http::response::error(&error, "application/scim+json", false);
         response.headers_mut().insert("x-request-id", hyper::header::HeaderValue::from_static("0190"));
         response
@@ -53,20 +57,20 @@ impl Answers for Fake {
     }
 }
 
-async fn answer(request: Request<Incoming>, peer: Peer) -> Response<Body> {
+async fn answer(request: Request<Incoming>, peer: Peer) -> Response<ResponseBody> {
     match request.uri().path() {
         "/slow" => sleep(Duration::from_millis(300)).await,
         "/stuck" => std::future::pending().await,
         "/token" => peer.introduce(),
         "/refuse" => {
-            let mut response = Response::new(Body::from(b"too large".to_vec()));
+            let mut response = Response::new(ResponseBody::from(b"too large".to_vec()));
             *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
             return response;
         }
-        "/large" => return Response::new(Body::Full(Bytes::from(vec![b'x'; 4 << 20]))),
+        "/large" => return Response::new(ResponseBody::Full(Bytes::from(vec![b'x'; 4 << 20]))),
         _ => {}
     }
-    Response::new(Body::from(format!("{:?} tls={}", request.version(), peer.tls).into_bytes()))
+    Response::new(ResponseBody::from(format!("{:?} tls={}", request.version(), peer.tls).into_bytes()))
 }
 
 /// Longer than any test waits: for those that are about something else than time.
@@ -94,7 +98,7 @@ fn short() -> ConnectionLimits {
     }
 }
 
-impl Server {
+impl TestServer {
     async fn start(limits: ConnectionLimits, tls: Option<Arc<Tls>>) -> Self {
         Self::answering(Fake { is_clock_set: true }, limits, tls).await
     }
@@ -145,7 +149,7 @@ const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
 #[tokio::test]
 async fn a_connection_serves_many_requests_also_at_once() {
-    let server = Server::start(limits(), None).await;
+    let server = TestServer::start(limits(), None).await;
     let mut stream = server.connect().await;
     for _ in 0..3 {
         send(&mut stream, GET).await;
@@ -161,7 +165,7 @@ async fn a_connection_serves_many_requests_also_at_once() {
 
 #[tokio::test]
 async fn http2_is_spoken_with_prior_knowledge() {
-    let server = Server::start(limits(), None).await;
+    let server = TestServer::start(limits(), None).await;
     let io = TokioIo::new(server.connect().await);
     let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
     tokio::spawn(connection);
@@ -173,7 +177,7 @@ async fn http2_is_spoken_with_prior_knowledge() {
 
 #[tokio::test]
 async fn a_client_that_says_nothing_or_half_a_header_is_cut_off() {
-    let server = Server::start(ConnectionLimits { idle_timeout: PATIENCE, ..short() }, None).await;
+    let server = TestServer::start(ConnectionLimits { idle_timeout: PATIENCE, ..short() }, None).await;
     let mut silent = server.connect().await;
     lives_for(&mut silent).await;
 
@@ -194,7 +198,7 @@ async fn a_client_that_says_nothing_or_half_a_header_is_cut_off() {
 
 #[tokio::test]
 async fn an_idle_connection_lives_longer_than_a_slow_header_and_then_ends() {
-    let server = Server::start(short(), None).await;
+    let server = TestServer::start(short(), None).await;
     let mut stream = server.connect().await;
     send(&mut stream, GET).await;
     receive(&mut stream).await;
@@ -204,7 +208,8 @@ async fn an_idle_connection_lives_longer_than_a_slow_header_and_then_ends() {
 
 #[tokio::test]
 async fn a_request_that_takes_longer_than_every_timeout_is_answered() {
-    let server = Server::start(ConnectionLimits { idle_timeout: Duration::from_millis(100), ..short() }, None).await;
+    let server =
+        TestServer::start(ConnectionLimits { idle_timeout: Duration::from_millis(100), ..short() }, None).await;
     let mut stream = server.connect().await;
     send(&mut stream, "GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert!(receive(&mut stream).await.starts_with("HTTP/1.1 200"));
@@ -212,7 +217,7 @@ async fn a_request_that_takes_longer_than_every_timeout_is_answered() {
 
 #[tokio::test]
 async fn a_client_that_never_reads_its_answer_is_cut_off() {
-    let server = Server::start(short(), None).await;
+    let server = TestServer::start(short(), None).await;
     let mut stream = server.connect().await;
     send(&mut stream, &"GET /large HTTP/1.1\r\nhost: a\r\n\r\n".repeat(4)).await;
     sleep(Duration::from_millis(200)).await;
@@ -227,7 +232,7 @@ async fn a_client_that_never_reads_its_answer_is_cut_off() {
 
 #[tokio::test]
 async fn connections_beyond_the_cap_wait_their_turn() {
-    let server = Server::start(ConnectionLimits { max_connections: 2, ..limits() }, None).await;
+    let server = TestServer::start(ConnectionLimits { max_connections: 2, ..limits() }, None).await;
     let (mut one, mut two) = (server.connect().await, server.connect().await);
     for stream in [&mut one, &mut two] {
         send(stream, "GET /stuck HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -243,7 +248,7 @@ async fn connections_beyond_the_cap_wait_their_turn() {
 
 #[tokio::test]
 async fn a_header_beyond_the_limit_is_refused() {
-    let server = Server::start(limits(), None).await;
+    let server = TestServer::start(limits(), None).await;
     let mut stream = server.connect().await;
     send(&mut stream, &format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(20_000))).await;
     assert!(receive(&mut stream).await.starts_with("HTTP/1.1 431"));
@@ -251,7 +256,7 @@ async fn a_header_beyond_the_limit_is_refused() {
 
 #[tokio::test]
 async fn shutdown_finishes_what_runs_and_closes_what_is_idle() {
-    let server = Server::start(limits(), None).await;
+    let server = TestServer::start(limits(), None).await;
     let (mut silent, mut idle, mut busy) = (server.connect().await, server.connect().await, server.connect().await);
     send(&mut idle, GET).await;
     receive(&mut idle).await;
@@ -269,7 +274,8 @@ async fn shutdown_finishes_what_runs_and_closes_what_is_idle() {
 
 #[tokio::test]
 async fn shutdown_does_not_wait_beyond_its_deadline() {
-    let server = Server::start(ConnectionLimits { drain_timeout: Duration::from_millis(300), ..limits() }, None).await;
+    let server =
+        TestServer::start(ConnectionLimits { drain_timeout: Duration::from_millis(300), ..limits() }, None).await;
     let mut stuck = server.connect().await;
     send(&mut stuck, "GET /stuck HTTP/1.1\r\nhost: a\r\n\r\n").await;
     sleep(Duration::from_millis(50)).await;
@@ -286,7 +292,7 @@ async fn receive_all(stream: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn what_is_no_request_is_answered_whole() {
-    let server = Server::start(limits(), None).await;
+    let server = TestServer::start(limits(), None).await;
     let long = "x".repeat(20_000);
     for (request, status, detail) in [
         ("GET /?filter=userName eq \"x\" HTTP/1.1\r\nhost: a\r\n\r\n", 400, "%20"),
@@ -323,7 +329,7 @@ async fn what_is_no_request_is_answered_whole() {
 
 #[tokio::test]
 async fn what_was_asked_before_a_refusal_is_answered_before_it() {
-    let server = Server::start(limits(), None).await;
+    let server = TestServer::start(limits(), None).await;
     let mut stream = server.connect().await;
     send(&mut stream, &format!("{GET}{GET}GET /\" \" HTTP/1.1\r\n\r\n")).await;
     let answer = receive_all(&mut stream).await;
@@ -334,7 +340,7 @@ async fn what_was_asked_before_a_refusal_is_answered_before_it() {
 
 #[tokio::test]
 async fn an_answer_reaches_a_client_that_goes_on_sending_its_body() {
-    let server = Server::start(limits(), None).await;
+    let server = TestServer::start(limits(), None).await;
     let mut stream = server.connect().await;
     send(&mut stream, "POST /refuse HTTP/1.1\r\nhost: a\r\ncontent-length: 8000000\r\n\r\n").await;
     stream.write_all(&vec![b'x'; 8_000_000]).await.unwrap();
@@ -352,7 +358,7 @@ async fn an_answer_reaches_a_client_that_goes_on_sending_its_body() {
 
 #[tokio::test]
 async fn head_is_answered_without_a_body_in_both_protocols() {
-    let server = Server::start(limits(), None).await;
+    let server = TestServer::start(limits(), None).await;
     let mut stream = server.connect().await;
     send(&mut stream, "HEAD /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     let answer = receive_all(&mut stream).await;
@@ -368,7 +374,7 @@ async fn head_is_answered_without_a_body_in_both_protocols() {
 /// hyper panics where it has to write a Date of the year 10000: nobody gets so far.
 #[tokio::test]
 async fn a_clock_that_no_date_can_show_closes_connections() {
-    let server = Server::answering(Fake { is_clock_set: false }, limits(), None).await;
+    let server = TestServer::answering(Fake { is_clock_set: false }, limits(), None).await;
     for hello in [GET, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         let mut stream = server.connect().await;
         let _ = stream.write_all(hello.as_bytes()).await;
@@ -381,7 +387,7 @@ async fn a_clock_that_no_date_can_show_closes_connections() {
 
 #[tokio::test]
 async fn one_address_leaves_room_for_others_until_it_shows_a_token() {
-    let server = Server::start(
+    let server = TestServer::start(
         ConnectionLimits { address_connections: 2, idle_timeout: Duration::from_secs(60), ..limits() },
         None,
     )

@@ -1,4 +1,4 @@
-//! How many connections one address may have before it shows a good token.
+//! The limit on connections of one address that have not shown a valid token yet.
 //!
 //! A client without a token can still open connections and leave them idle. Without this bound one address
 //! could take all connections and shut everybody else out.
@@ -12,22 +12,22 @@ use std::{
     },
 };
 
-use crate::http::limit::Source;
+use crate::http::limit::AddressKey;
 
-/// The connections of all addresses over which no good token has come yet.
+/// The connections without a valid token so far, by address.
 #[derive(Debug)]
 pub(in crate::http) struct Strangers {
     /// For one address.
     most: usize,
     /// Never longer than there are connections.
-    by_source: Mutex<HashMap<Source, usize>>,
+    by_source: Mutex<HashMap<AddressKey, usize>>,
 }
 
-/// One of these connections, until a good token comes or it ends.
+/// One of these connections, until it shows a valid token or ends.
 #[derive(Debug)]
 pub(in crate::http) struct Stranger {
     all: Arc<Strangers>,
-    source: Source,
+    source: AddressKey,
     counted: AtomicBool,
 }
 
@@ -36,9 +36,9 @@ impl Strangers {
         Arc::new(Self { most, by_source: Mutex::default() })
     }
 
-    /// Counts a connection of this address; `None` when it has as many as it may have.
+    /// Counts a connection of this address; `None` if the address is at its limit.
     pub(in crate::http) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Stranger> {
-        let source = Source::from(address);
+        let source = AddressKey::from(address);
         let mut by_source = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_source.entry(source).or_default();
         if *count >= self.most {
@@ -50,9 +50,9 @@ impl Strangers {
 }
 
 impl Stranger {
-    /// A good token has come: the connection does not count any more.
+    /// The connection has shown a valid token and no longer counts.
     pub(in crate::http) fn introduce(&self) {
-        // Read first, since all but the first request find it so.
+        // A read is enough for all requests but the first.
         if !self.counted.load(Relaxed) || !self.counted.swap(false, Relaxed) {
             return;
         }

@@ -1,18 +1,17 @@
-//! When the served certificate ends, and when people are told of it.
+//! When the certificate in use expires, and when the log warns of it.
 //!
-//! Renewal is others' work (certbot, an orchestrator), and what is noticed last is that it has
-//! stopped. So from 30 days before the end, when every such program should have renewed long ago,
-//! the log has a warning each day.
+//! Another program renews the certificate (certbot, an orchestrator), and nobody notices when it stops doing so. So
+//! the log has a warning each day in the last 30 days, when such a program should long have renewed it.
 //!
-//! A certificate that has ended is served all the same: a server that refuses to start is no better
-//! for anybody, some clients may still connect, and the next SIGHUP can bring a good one.
+//! The server continues to use an expired certificate: a server that does not start helps nobody, some clients may
+//! still connect, and the next SIGHUP can load a valid one.
 
 use rustls_pki_types::CertificateDer;
 use scim_protocol::Timestamp;
 use x509_cert::{Certificate, der::Decode};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
-/// From how long before the end there are warnings.
+/// How long before the end the warnings begin.
 const NOTICE: i64 = 30 * DAY;
 
 /// The last instant of a certificate (RFC 5280 §4.1.2.5, `notAfter`); `None` when it cannot be read.
@@ -22,7 +21,7 @@ pub(super) fn end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
     Some(Timestamp::from_millis(i64::try_from(seconds).ok()?.checked_mul(1000)?))
 }
 
-/// What there is to say of a certificate.
+/// What the log says of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warning {
     /// Clients refuse it.
@@ -31,14 +30,14 @@ pub enum Warning {
     Ends(i64),
 }
 
-/// Remembers what was said, so that it is said once a day, and at once of another certificate.
+/// Remembers what was logged: the same certificate is logged once a day, another one at once.
 #[derive(Debug, Default)]
 pub struct Reminder {
     said: Option<(Timestamp, Timestamp)>,
 }
 
 impl Reminder {
-    /// What is to be said now of a certificate that ends then, if anything is.
+    /// What to log now about a certificate that expires then, if anything.
     pub fn due(&mut self, end: Timestamp, now: Timestamp) -> Option<Warning> {
         let left = end.as_millis().saturating_sub(now.as_millis());
         if left >= NOTICE {

@@ -1,5 +1,5 @@
-//! Which filters are answered: `eq` only, joined with `and`, over attributes by which identity
-//! providers look a resource up.
+//! The supported filters: `eq` only, joined with `and`, over attributes by which identity providers look up
+//! resources.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A manager without an id. Elsewhere a blank text means that there is no value, and a dialect takes it
-//! for a removal; that system refuses it, so it is looked for in what was sent, before any dialect.
+//! A manager without an id. Elsewhere a blank text means "no value", and a dialect makes it a removal. AWS IAM
+//! Identity Center refuses it, so the body is checked before any dialect changes it.
 
 use scim_protocol::{Error, schema::core::ENTERPRISE_USER};
 use serde_json::{Map, Value};

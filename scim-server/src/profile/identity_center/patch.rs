@@ -14,7 +14,7 @@ use crate::membership::MemberOperation;
 const KEPT: [&str; 2] = ["userName", "active"];
 /// What can be changed of a group.
 const OF_A_GROUP: [&str; 3] = ["displayName", "members", "externalId"];
-/// What clients send beside it and every server ignores.
+/// Attributes that clients also send and every server ignores.
 const IGNORED: [&str; 3] = ["schemas", "id", "meta"];
 
 /// Checks a PATCH body, rewritten into a standard one, before it is read.
@@ -88,7 +88,7 @@ fn not_of_a_group(name: &str) -> Error {
     )
 }
 
-/// Checks what a PATCH does to members: they come and go by name, so many at a time.
+/// Checks the changes of members in a PATCH: it must name them, and their number is limited.
 pub fn check_members(operations: &[MemberOperation]) -> Result<(), Error> {
     let mut count = 0;
     for operation in operations {

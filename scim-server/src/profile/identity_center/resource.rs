@@ -1,4 +1,4 @@
-//! What a user or group must look like.
+//! The constraints on users and groups.
 
 use scim_protocol::{Error, schema::ResourceType};
 use serde_json::{Map, Value};
@@ -28,8 +28,8 @@ const NAMES: [&str; 7] = [
     "displayName",
 ];
 
-/// Refuses attributes of users that are not supported, when they say something. Dropping them would
-/// let the client believe that a password was set.
+/// Refuses unsupported attributes of users if they have a value. If they were dropped, a client would believe that a
+/// password was set.
 pub fn check_body(rt: &ResourceType, body: &Value) -> Result<(), Error> {
     let Value::Object(attributes) = body else { return Ok(()) };
     if rt.name == GROUP {
@@ -49,8 +49,8 @@ pub fn check_body(rt: &ResourceType, body: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// The description of a group is no attribute of RFC 7643 and is dropped, as every attribute that no
-/// schema has; what that system would not take is refused first.
+/// The description of a group is not an attribute of RFC 7643 and is dropped, like every unknown attribute. A
+/// description that AWS IAM Identity Center would refuse is refused first.
 fn check_description(group: &Map<String, Value>) -> Result<(), Error> {
     let description = member(group, "description").map(|(_, description)| description.clone());
     let document = Map::from_iter(description.map(|description| ("description".to_owned(), description)));

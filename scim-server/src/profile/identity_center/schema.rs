@@ -1,6 +1,5 @@
-//! The schemas of such a tenant: those of the RFC without what is not supported, and with more that
-//! is required. Everything else follows from them: discovery lists exactly this, and an attribute
-//! that is not in the schema is neither stored nor shown.
+//! The schemas of such a tenant: those of the RFC without the unsupported attributes, and with more required ones.
+//! Discovery lists exactly these, and an attribute that is not in a schema is neither stored nor returned.
 
 use std::sync::Arc;
 

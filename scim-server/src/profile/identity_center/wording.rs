@@ -1,5 +1,5 @@
-//! The texts that people search for when provisioning fails, and that programs compare. Each stands
-//! alone, without a word of ours; what exactly is wrong goes to the logs ([`Explained`]).
+//! The error texts that people search for when provisioning fails, and that programs compare. Each is the whole text
+//! of an error; what exactly is wrong goes to the logs ([`Explained`]).
 
 use std::error::Error as _;
 
@@ -8,7 +8,7 @@ use scim_protocol::{Error, ErrorKind, resource::RequiredMissing};
 use super::GROUP;
 use crate::store::StoreError;
 
-/// A `remove` says nothing of what goes.
+/// A `remove` has no path.
 pub const MISSING_PATH: &str = "Missing path in PATCH request";
 const DUPLICATE: &str = "Refused to create a new, duplicate resource";
 const DUPLICATE_GROUP: &str = "Duplicate GroupDisplayName";
@@ -72,7 +72,7 @@ pub fn too_long(attributes: &[&str]) -> Result<(), Error> {
     }
 }
 
-/// 400 with all of these violations in one text, or nothing when there are none.
+/// 400 with all of these violations in one text; nothing if there are none.
 pub fn violations(found: &[(String, Constraint)]) -> Result<(), Error> {
     if found.is_empty() {
         return Ok(());
@@ -85,7 +85,7 @@ pub fn violations(found: &[(String, Constraint)]) -> Result<(), Error> {
     Err(exact(ErrorKind::InvalidValue, text))
 }
 
-/// What an error said before it was given a text that must stand alone, and its cause.
+/// The text of an error before it was replaced, and its cause.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Explained(String);

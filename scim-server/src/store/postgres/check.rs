@@ -1,4 +1,4 @@
-//! Does everything that is stored agree?
+//! Checks that everything in the store agrees.
 //!
 //! An edge is one row here, and so is an index entry with its uniqueness: less can disagree than in
 //! the embedded store, and the findings are a part of its.
@@ -40,7 +40,7 @@ use crate::store::{
 };
 
 /// How a tenant is checked.
-pub(super) struct Check {
+pub(super) struct TenantCheck {
     scan: TenantScan,
     entries: EntriesOf,
     repair: bool,
@@ -62,7 +62,7 @@ pub(super) async fn run(
     } else {
         TenantScan::snapshot(connections, tenant).await
     };
-    let mut check = Check { scan: scan?, entries, repair, sink, ended: false };
+    let mut check = TenantCheck { scan: scan?, entries, repair, sink, ended: false };
     check.edges().await?;
     check.resources().await?;
     check.counts().await?;
@@ -72,7 +72,7 @@ pub(super) async fn run(
     Ok((!check.ended).then_some(check.sink))
 }
 
-impl Check {
+impl TenantCheck {
     fn tell(&mut self, kind: &str, detail: String, repaired: bool) {
         if !self.ended {
             self.ended = !(self.sink)(Finding { kind: kind.into(), detail, repaired });

@@ -1,4 +1,4 @@
-//! Why no connection can be made, in words that say what to change.
+//! Explains why a connection failed, and what to change.
 
 use std::{error, io};
 

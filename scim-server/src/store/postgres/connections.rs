@@ -1,8 +1,8 @@
-//! Connections to the database: where it is, how they are secured, and what happens when it cannot be reached.
+//! Connections to the database: its address, TLS, and what happens while it cannot be reached.
 //!
-//! The pool is bounded, and gives connections in turn: one tenant reads on a part of them at a time, and a part
-//! is left to writes. When no connection can be made, the database counts as away: callers are refused at once,
-//! instead of waiting in a queue that only grows, while one task looks whether the database is back.
+//! The pool is bounded and shares its connections: the reads of one tenant use a part of them at a time, and a part
+//! is reserved for writes. If no connection can be made, the database counts as down: callers are refused at once,
+//! instead of waiting in a queue that only grows, while one task checks whether the database is back.
 
 use std::{
     fmt,
@@ -38,14 +38,14 @@ use crate::{
     turns::Turns,
 };
 
-/// A connection that goes back to the pool when it is dropped, and with it the turn.
+/// A connection that returns to the pool when it is dropped, and releases its turn.
 pub(super) struct Connection {
     object: Object,
     _turn: [Option<OwnedSemaphorePermit>; 2],
 }
 
 impl Connection {
-    /// Closes it: what it stands in is not known.
+    /// Closes it, because its state is not known.
     pub fn discard(self) {
         drop(Object::take(self.object));
     }
@@ -65,7 +65,7 @@ impl DerefMut for Connection {
     }
 }
 
-/// What a connection is for, and so whom it waits for.
+/// The purpose of a connection, which decides what it waits for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Turn {
     /// One statement for a tenant. It waits for others of the tenant, and for those that read.
@@ -101,7 +101,7 @@ impl Parts {
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is tried whether the database is back.
 const PROBE: Duration = Duration::from_millis(200);
-/// How long a transaction may stand open while nothing is asked in it: its locks stop all others.
+/// How long a transaction may be idle: its locks block all others.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Where the database is, and how it is used.
@@ -173,8 +173,8 @@ impl Connections {
         }))
     }
 
-    /// A connection, when it is the caller's turn. `Unavailable` at once while the database is away, and when
-    /// the turn does not come in time.
+    /// A connection, when it is the caller's turn. `Unavailable` at once while the database is down, or if the turn
+    /// does not come in time.
     pub async fn get(self: &Arc<Self>, turn: Turn) -> Result<Connection, StoreError> {
         let in_reach = || {
             if self.is_away() { Err(unavailable("the database cannot be reached")) } else { Ok(()) }
@@ -237,7 +237,7 @@ impl Connections {
         self.pool.close();
     }
 
-    /// Refuses everybody from now on, until a connection is made.
+    /// Refuses all callers until a connection succeeds.
     fn lose(self: &Arc<Self>) {
         if self.away.swap(true, Ordering::Relaxed) {
             return;
@@ -286,7 +286,7 @@ fn config(options: &Options) -> Result<Config, String> {
         Host::Unix(_) => false,
     };
     if config.get_ssl_mode() == SslMode::Prefer {
-        // An attacker on the way could have TLS turned off: so it is asked for, or not.
+        // An attacker on the network could switch TLS off, so it is either required or not used.
         let mode = if config.get_hosts().iter().any(remote) { SslMode::Require } else { SslMode::Disable };
         config.ssl_mode(mode);
     }

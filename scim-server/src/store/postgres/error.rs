@@ -1,4 +1,4 @@
-//! What an error of the database means: try again, take another connection, or give up.
+//! Classifies errors of the database: try again, use another connection, or fail.
 
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -7,11 +7,11 @@ use crate::store::StoreError;
 /// Why a statement or a transaction failed.
 #[derive(Debug)]
 pub(super) enum QueryError {
-    /// Another transaction was in the way: the same work can be done again.
+    /// A conflict with another transaction: the same work can be repeated.
     Contended(String),
     /// The connection is broken; the last statement may have been executed.
     Lost(String),
-    /// It makes no sense to try again.
+    /// Trying again does not help.
     Final(StoreError),
 }
 

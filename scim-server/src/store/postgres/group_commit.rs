@@ -40,21 +40,21 @@ const QUEUE_OF_A_TENANT: usize = QUEUE / 4;
 /// How many commits, and how many writes of them, are decided together.
 const GROUP: usize = 256;
 const WRITES: usize = 4096;
-/// How often a group is run again because another transaction was in its way.
+/// How often a group is repeated because of a conflict with another transaction.
 const CONTENDED: u32 = 10;
-/// How often it is run again because its connection broke.
+/// How often it is repeated because its connection broke.
 const LOST: u32 = 4;
 
 type Outcomes = Vec<Result<Committed, StoreError>>;
 
-/// A commit that waits, and where its answer goes.
+/// A waiting commit, and the channel for its result.
 struct Pending {
     commit: Commit,
     answer: oneshot::Sender<Result<Committed, StoreError>>,
     _room: [OwnedSemaphorePermit; 2],
 }
 
-/// What writes.
+/// Writes groups of commits.
 pub(super) struct Writer {
     pub connections: Arc<Connections>,
     clock: Arc<dyn Clock>,
@@ -92,7 +92,7 @@ impl Writer {
         Self { connections, clock, metrics, room, room_of_tenants, waiting: Mutex::default(), sweeps }
     }
 
-    /// Applies a commit together with others that wait. It is applied even when the caller has gone.
+    /// Applies a commit together with others that wait, even if the caller has gone.
     pub async fn commit(self: &Arc<Self>, commit: Commit) -> Result<Committed, StoreError> {
         if self.connections.is_away() {
             return Err(unavailable("the database cannot be reached"));
@@ -155,7 +155,7 @@ impl Writer {
                     Err(StoreError::Taken(_)) => drop(self.metrics.taken.inc()),
                     _ => {}
                 }
-                // A caller that has gone away does not hear it; its commit stands.
+                // If the caller has gone, its commit is valid nevertheless.
                 let _ = pending.answer.send(outcome);
             }
         }

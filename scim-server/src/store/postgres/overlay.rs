@@ -1,5 +1,5 @@
-//! What a group of commits is decided on: facts as they were read, and what the commits decided so far make
-//! of them. What has changed is written at the end, all at once ([`super::write`]).
+//! The facts on which a group of commits is decided: as they were read, and with the changes of the commits decided
+//! so far. What has changed is written at the end, all at once ([`super::write`]).
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -15,18 +15,18 @@ use crate::{
 };
 
 /// Facts as they were read, and as they are now.
-pub(super) struct Layers<K, V> {
+pub(super) struct LayeredFacts<K, V> {
     read: HashMap<K, V>,
     now: HashMap<K, V>,
 }
 
-impl<K, V> Default for Layers<K, V> {
+impl<K, V> Default for LayeredFacts<K, V> {
     fn default() -> Self {
         Self { read: HashMap::new(), now: HashMap::new() }
     }
 }
 
-impl<K: Eq + Hash, V> Layers<K, V> {
+impl<K: Eq + Hash, V> LayeredFacts<K, V> {
     /// Notes a fact as the database has it.
     pub fn read(&mut self, key: K) -> std::collections::hash_map::Entry<'_, K, V> {
         self.read.entry(key)
@@ -40,7 +40,7 @@ impl<K: Eq + Hash, V> Layers<K, V> {
         self.now.insert(key, value);
     }
 
-    /// Everything that was set: the key, what the database has, and what it is to have.
+    /// Every change: the key, the value in the database, and the new value.
     pub fn changes(&self) -> impl Iterator<Item = (&K, Option<&V>, &V)> {
         self.now.iter().map(|(key, now)| (key, self.read.get(key), now))
     }
@@ -49,16 +49,16 @@ impl<K: Eq + Hash, V> Layers<K, V> {
 /// See the module's documentation.
 #[derive(Default)]
 pub(super) struct Overlay {
-    pub resources: Layers<ResourceKey, Option<Resource>>,
-    pub edges: Layers<EdgeKey, Option<EdgeTypes>>,
-    pub last_events: Layers<TenantId, LastEvent>,
+    pub resources: LayeredFacts<ResourceKey, Option<Resource>>,
+    pub edges: LayeredFacts<EdgeKey, Option<EdgeTypes>>,
+    pub last_events: LayeredFacts<TenantId, LastEvent>,
     /// Who has a value; only values that a commit wants to be unique.
     pub owners: HashMap<IndexKey, BTreeMap<ResourceId, bool>>,
     /// The groups of a member; only of members that a commit deletes.
     pub groups: HashMap<(TenantId, ResourceId), BTreeMap<ResourceId, TypeName>>,
     /// How many resources there were; only where a commit asks.
     pub counts: HashMap<(TenantId, TypeName), u64>,
-    /// How many came, less how many went.
+    /// How many were added, minus how many were removed.
     pub growth: BTreeMap<(TenantId, TypeName), i64>,
     /// Deleted groups whose edges are still to be swept: as read, and those of this group of commits.
     pub being_swept: HashSet<(TenantId, ResourceId)>,

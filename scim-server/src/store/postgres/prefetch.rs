@@ -1,4 +1,4 @@
-//! Reads what a group of commits is decided on, in one round trip.
+//! Reads the facts for a group of commits, in one round trip.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,9 +1,8 @@
-//! Does everything that is stored agree?
+//! Checks that everything in the store agrees.
 //!
-//! The same fact stands in several places: a document and its index entries, an edge and its
-//! reverse, a group and the number of its members. A batch writes them together, so they should
-//! never differ; this looks whether they do. Documents and the edges from group to member are the
-//! truth, everything else follows from them.
+//! The store has the same fact in several places: a document and its index entries, an edge and its reverse, a group
+//! and the number of its members. A batch writes them together, so they should never differ; this checks it.
+//! Documents and the edges from group to member are authoritative; everything else is derived from them.
 //!
 //! Nothing is collected: each side is walked and the other side asked about each item, so a store
 //! of any size is checked in constant memory. Edges come first, since repairing them changes the
@@ -91,12 +90,12 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Tells of a fault that cannot be put right.
+    /// Reports a fault that cannot be repaired.
     fn report(&mut self, kind: &str, detail: String) {
         self.tell(kind, detail, false);
     }
 
-    /// Tells of a fault, and puts it right when that is wanted.
+    /// Reports a fault, and repairs it if that is wanted.
     fn fault(&mut self, kind: &str, detail: String, repair: impl FnOnce(&mut Batch)) -> Result<(), StoreError> {
         if self.repair && !self.ended {
             repair(&mut self.repairs);

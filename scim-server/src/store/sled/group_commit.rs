@@ -226,7 +226,7 @@ impl GroupCommit {
     pub fn fail(&self, error: &StoreError) {
         tracing::error!(
             error = error as &dyn std::error::Error,
-            "a write failed; the store takes no writes until it is reopened"
+            "a write failed; the store refuses writes until it is reopened"
         );
         self.metrics.refusing.set(1);
         self.state().broken = true;
@@ -234,7 +234,7 @@ impl GroupCommit {
 }
 
 pub(super) fn broken() -> StoreError {
-    unavailable("a write failed; the store takes no writes until it is reopened")
+    unavailable("a write failed; the store refuses writes until it is reopened")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Where readers get the open tree.
+//! Gives the open tree to readers.
 //!
-//! A reader takes the tree from here for as long as one read lasts. The writer detaches the tree for a
-//! moment, to close and reopen it ([`super::writer`]): readers that come then wait, and none is refused.
+//! A reader takes the tree from here for one read. To close and reopen the tree ([`super::writer`]), the writer
+//! detaches it for a moment; new readers wait meanwhile, and none is refused.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::store::StoreError;
 
 /// Leads to the tree.
 pub(super) struct Handle {
-    /// The tree while it is attached. Every reader on every core comes through here: a lock, or a
-    /// count of readers, would be written by all of them, and that costs more than a read.
+    /// The tree while it is attached. Every reader on every core uses it: a lock, or a count of readers, would be
+    /// written by all of them, which costs more than a read.
     tree: ArcSwapOption<Tree>,
     /// For readers that have to wait.
-    state: watch::Sender<State>,
+    state: watch::Sender<HandleState>,
 }
 
-enum State {
+enum HandleState {
     Attached,
     /// For a moment.
     Detached,
@@ -32,7 +32,7 @@ enum State {
 
 impl Handle {
     pub fn new(tree: Arc<Tree>) -> Self {
-        Self { tree: ArcSwapOption::from(Some(tree)), state: watch::Sender::new(State::Attached) }
+        Self { tree: ArcSwapOption::from(Some(tree)), state: watch::Sender::new(HandleState::Attached) }
     }
 
     /// Reads in the tree; waits before that while the tree is detached.
@@ -51,41 +51,41 @@ impl Handle {
                 return Ok(tree);
             }
             match *states.borrow_and_update() {
-                State::Lost => return Err(lost()),
-                State::Closed => return Err(closed()),
-                // It was attached between the two looks.
-                State::Attached => continue,
-                State::Detached => {}
+                HandleState::Lost => return Err(lost()),
+                HandleState::Closed => return Err(closed()),
+                // It was attached between the two checks.
+                HandleState::Attached => continue,
+                HandleState::Detached => {}
             }
             states.changed().await.map_err(|_| closed())?;
         }
     }
 
-    /// Why there is no tree and no writer any more.
+    /// The error when there is no tree and no writer any more.
     pub fn reason(&self) -> StoreError {
-        if matches!(*self.state.borrow(), State::Lost) { lost() } else { closed() }
+        if matches!(*self.state.borrow(), HandleState::Lost) { lost() } else { closed() }
     }
 
-    /// Gives the tree to no reader any more.
+    /// Closes the handle: no reader gets the tree any more.
     pub fn close(&self) {
         self.state.send_if_modified(|state| {
-            let had = !matches!(state, State::Lost);
+            let had = !matches!(state, HandleState::Lost);
             if had {
                 self.tree.store(None);
-                *state = State::Closed;
+                *state = HandleState::Closed;
             }
             had
         });
     }
 
-    /// Gives the tree to no reader until it is attached again. `None` when the store is being closed.
+    /// Detaches the tree: no reader gets it until it is attached again. `None` if the store is being closed.
     pub fn detach(&self) -> Option<Detached<'_>> {
         let detached = self.state.send_if_modified(|state| {
-            let attached = matches!(state, State::Attached);
+            let attached = matches!(state, HandleState::Attached);
             if attached {
-                // From here on the tree's reference count tells how many readers are left.
+                // From here on the tree's reference count shows how many readers are left.
                 self.tree.store(None);
-                *state = State::Detached;
+                *state = HandleState::Detached;
             }
             attached
         });
@@ -95,9 +95,9 @@ impl Handle {
     /// Attaches a tree, or gives up on it, unless the store was closed meanwhile.
     fn end(&self, with: Option<Arc<Tree>>) {
         self.state.send_if_modified(|state| {
-            let detached = matches!(state, State::Detached | State::Lost);
+            let detached = matches!(state, HandleState::Detached | HandleState::Lost);
             if detached {
-                *state = if with.is_some() { State::Attached } else { State::Lost };
+                *state = if with.is_some() { HandleState::Attached } else { HandleState::Lost };
                 self.tree.store(with);
             }
             detached
@@ -109,7 +109,7 @@ impl Handle {
 pub(super) struct Detached<'a>(&'a Handle);
 
 impl Detached<'_> {
-    /// Refuses readers from now on, since nobody knows how long they would wait.
+    /// Refuses readers from now on, because they could wait for any time.
     pub fn lose(&self) {
         self.0.end(None);
     }

@@ -1,4 +1,4 @@
-//! How keys are laid out: the only place that knows.
+//! The layout of keys; no other module knows it.
 //!
 //! Every key is `tenant (16 bytes) · kind (1 byte) · …`, so that a tenant is one run of keys and so
 //! is each kind within it. Names end in a NUL, which they cannot contain; numbers are big-endian, so
@@ -150,12 +150,12 @@ pub(super) fn modified(key: &ResourceKey, at: Timestamp) -> Vec<u8> {
     index(&index_key(key, LAST_MODIFIED.into(), IndexValue::instant(at)), key.id)
 }
 
-/// What is stored under the key of an index entry.
+/// The value that is stored under the key of an index entry.
 pub(super) fn mark(unique: bool) -> &'static [u8] {
     if unique { &[1] } else { &[] }
 }
 
-/// Whether this is stored under the key of a unique entry.
+/// Whether this is the stored value of a unique entry.
 pub(super) fn is_unique(mark: &[u8]) -> bool {
     !mark.is_empty()
 }
@@ -330,7 +330,7 @@ pub(super) fn tenant(tenant: TenantId) -> Range {
     Range::of(tenant.0.as_bytes().to_vec())
 }
 
-/// Everything of the tenants behind this one.
+/// Everything of the tenants after this one.
 pub(super) fn tenants_after(tenant: Option<TenantId>) -> Range {
     let start = tenant.map_or_else(Vec::new, |tenant| behind(tenant.0.as_bytes()));
     Range { start, end: STORE.to_vec() }
@@ -340,7 +340,7 @@ pub(super) fn format() -> Vec<u8> {
     own(FORMAT)
 }
 
-/// Where the number of the last batch stands.
+/// The key of the number of the last batch.
 pub(super) fn commit() -> Vec<u8> {
     own(COMMIT)
 }

@@ -1,8 +1,7 @@
-//! The tree as it will be when every commit decided so far is applied. The next commit is decided on it.
+//! The tree with all commits that are decided and not yet applied. The next commit is decided on it.
 //!
-//! Commits that gather here become one batch. sled seals and writes its log buffer around each batch, so
-//! many small ones cost far more than a large one; and what all of them change, such as the last
-//! sequence, is written once.
+//! These commits become one batch. sled seals and writes its log buffer around each batch, so many small batches cost
+//! far more than a large one; and a key that all of them change, such as the last sequence, is written once.
 
 use std::{collections::BTreeMap, sync::Arc};
 

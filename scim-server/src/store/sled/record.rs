@@ -1,11 +1,11 @@
-//! A resource as bytes.
+//! The encoding of a resource.
 //!
-//! `1 · version · created · last modified · members · three lengths · display · visible · hidden ·
-//! entries`: numbers are little-endian and of fixed width, so that reading one is no loop. The first
-//! byte names the layout; another one would be another function here.
+//! `1 · version · created · last modified · members · three lengths · display · visible · hidden · entries`: numbers
+//! are little-endian and of fixed width, so that reading one is no loop. The first byte is the version of the layout;
+//! another layout would be another function here.
 //!
-//! Behind the body stand the index entries of the resource. A read never looks at them; a writer and an
-//! export need them, because an index leads from values to resources and not back.
+//! The index entries of the resource follow the body. A read ignores them; a writer and an export need them, because
+//! an index leads from values to resources and not back.
 
 use bytes::Bytes;
 use scim_protocol::Timestamp;

@@ -1,4 +1,4 @@
-//! What a commit changes, as keys and values of the tree.
+//! The changes of a commit, as keys and values of the tree.
 
 use sled::IVec;
 

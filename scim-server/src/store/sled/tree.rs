@@ -1,4 +1,4 @@
-//! The only four things that the store does with sled: get, scan, apply a batch, flush.
+//! The only four functions of sled that the store uses: get, scan, apply a batch, flush.
 //!
 //! sled 0.34 applies a batch to one tree atomically, for readers and across a crash. Its `flush`
 //! hands the log to the device with `sync_file_range` on Linux, which survives the end of the process
@@ -49,30 +49,29 @@ use crate::store::StoreError;
 /// own, which is slow; a page holds up to sixteen resources.
 const SEGMENT: usize = 4 << 20;
 
-/// Where sled has its log, in the directory of the tree.
+/// The name of sled's log, in the directory of the tree.
 const FILE: &str = "db";
 
 /// How long an opening waits for the lock of the one before: sled's own threads hold it for a moment after the
 /// last handle is dropped, and a restarted server overlaps with its predecessor.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// The same for a writer that has just closed the tree: the lock will be free, and giving up is worse than
-/// waiting.
+/// The same for a writer that has just closed the tree: the lock will become free, so waiting is better than failing.
 const HANDOVER: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// From how many keys on a batch is applied in pieces ([`redo`]).
+/// A batch with at least this many keys is applied in pieces ([`redo`]).
 const LARGE: usize = 2048;
 
-/// How many descriptors are held for a moment in which the process has no other left.
+/// How many descriptors are held in reserve for when the process has no other left.
 const SPARE: usize = 4;
-/// How much room there has to be before the writer reopens a store that could not write, in bytes.
+/// The free disk space, in bytes, that the writer requires before it reopens a store that could not write.
 const ROOM: usize = 2 * SEGMENT;
 
 /// An open tree.
 pub(super) struct Tree {
     db: sled::Db,
     file: File,
-    /// Where sled puts pages that are too large for its log.
+    /// The directory in which sled stores pages that are too large for its log.
     blobs: PathBuf,
     /// The newest of them that is durable; they are named by rising numbers.
     synced: AtomicI64,
@@ -103,7 +102,7 @@ pub(super) struct Tree {
 pub(super) enum Fate {
     /// It is durable.
     Durable,
-    /// It is not in the tree: it was lost, or it is being applied at this moment.
+    /// The tree does not have it: it was lost, or is being applied at this moment.
     Gone,
     /// It is applied.
     Open,
@@ -116,7 +115,7 @@ impl Tree {
         Self::open_within(path, cache, PATIENCE, None)
     }
 
-    /// Opens it although acknowledged writes are lost, when it stands at that batch.
+    /// Opens it although acknowledged writes are lost, if its last batch has this number.
     pub fn open_accepting(path: &Path, cache: u64, loss: Option<u64>) -> Result<Self, OpenError> {
         Self::open_within(path, cache, PATIENCE, loss)
     }
@@ -133,7 +132,7 @@ impl Tree {
             recovery::remove(path).map_err(unavailable)?;
             match guarded(|| Ok(config.open()))? {
                 Ok(db) => break db,
-                // sled names a held lock in no other way.
+                // sled reports a held lock only by this text.
                 Err(sled::Error::Io(io)) if io.to_string().starts_with("could not acquire lock") => {
                     patience = patience.checked_sub(PAUSE).ok_or(OpenError::InUse)?;
                     thread::sleep(PAUSE);
@@ -147,7 +146,7 @@ impl Tree {
         files::sync_directory(path).map_err(unavailable)?;
         let stands = trust::examine(&db, path, loss)?;
         let synced = AtomicI64::new(i64::MIN);
-        // The process that wrote it may not have waited for the disk, and from now on it is built upon.
+        // The process that wrote it may not have waited for the disk, and from now on other writes depend on it.
         sync_blobs(&path.join("blobs"), &synced).and_then(|()| file.sync_data()).map_err(unavailable)?;
         let journal = Journal::begin(path, stands).map_err(unavailable)?;
         redo::remove(path).map_err(unavailable)?;
@@ -218,7 +217,7 @@ impl Tree {
         self.get(&key::commit())?.map_or(Ok(0), |bytes| number(&bytes))
     }
 
-    /// What has become of the batch of that number.
+    /// The state of the batch with that number.
     pub fn fate(&self, number: u64) -> Fate {
         if number <= self.durable.load(Ordering::Acquire) {
             Fate::Durable
@@ -250,7 +249,7 @@ impl Tree {
         self.sync()
     }
 
-    /// Hands what was applied to the operating system. sled applies nothing meanwhile.
+    /// Writes what was applied to the operating system. sled applies nothing meanwhile.
     pub fn hand_over(&self) -> Result<(), StoreError> {
         let applied = self.applied.load(Ordering::Acquire);
         guarded(|| self.db.flush())?;
@@ -291,7 +290,7 @@ impl Tree {
         self.journal.durable(self.applied.load(Ordering::Acquire) + 1).unwrap();
     }
 
-    /// Whether there are room and descriptors enough for an opening to go well.
+    /// Whether there are enough disk space and descriptors for an opening.
     pub fn could_be_opened(&self) -> io::Result<()> {
         let probe = self.path.join("probe");
         let outcome = files::create(&probe).and_then(|mut file| {
@@ -304,7 +303,7 @@ impl Tree {
         files.map(drop)
     }
 
-    /// Does something once more, with the spare descriptors, when the process had none left.
+    /// Repeats something with the reserved descriptors, if the process had none left.
     fn sparing<T>(&self, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
         match work() {
             Err(error) if is_out_of_descriptors(&error) => {
@@ -319,7 +318,7 @@ impl Tree {
 
     fn hold_spare(&self) {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        // What cannot be opened now is tried the next time.
+        // If one cannot be opened now, the next call tries again.
         let missing = SPARE.saturating_sub(spare.len());
         spare.extend((0..missing).map_while(|_| self.file.try_clone().ok()));
     }
@@ -383,8 +382,8 @@ pub(super) struct Again {
 }
 
 impl Again {
-    /// Waits until the last handle of the closed tree is gone. Never makes an empty tree where one
-    /// was before.
+    /// Waits until the last handle of the closed tree is dropped. Never creates an empty tree if there was one
+    /// before.
     pub fn open(&self) -> Result<Tree, OpenError> {
         let file = self.path.join(FILE);
         match file.try_exists() {

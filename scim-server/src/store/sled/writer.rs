@@ -1,13 +1,12 @@
-//! The one thread that decides what is written.
+//! The only thread that decides on commits.
 //!
-//! It takes commits from a bounded queue, decides each on the tree as it will be, and hands it to the
-//! [group commit](super::group_commit), which makes it durable together with others and answers it. sled
-//! applies batches one after the other in any case; a single writer makes "check, then apply" right
-//! without a lock.
+//! It takes commits from a bounded queue, decides on each with the earlier pending commits in view, and passes it to
+//! the [group commit](super::group_commit), which makes it durable together with others and answers it. sled applies
+//! batches one after the other anyway; with a single writer, "check, then apply" is correct without a lock.
 //!
-//! Between commits it runs tasks: work that needs the store to stand still (an export, a check) or that
-//! is cut into steps (a load, an erasure). When nothing waits it sweeps the edges of deleted groups, and
-//! reopens the tree when much was written ([`reopen`]).
+//! Between commits it runs tasks: work during which nothing may change (an export, a check), or that is divided into
+//! steps (a load, an erasure). When the queue is empty it sweeps the edges of deleted groups, and reopens the tree
+//! after many writes ([`reopen`]).
 
 mod reopen;
 
@@ -35,15 +34,15 @@ use crate::{
     store::{Commit, Committed, Item, ResourceId, StoreError, TenantId, decide},
 };
 
-/// How many jobs may wait. A caller behind them waits for its turn.
+/// How many jobs may wait. Further callers wait for a place in the queue.
 const QUEUE: usize = 4096;
 
-/// How long the writer pauses between two steps of a sweep, so that readers are not held up.
+/// How long the writer pauses between two steps of a sweep, so that it does not delay readers.
 const PAUSE: Duration = Duration::from_millis(1);
 
 type Task = Box<dyn FnOnce(&mut Writer) + Send>;
 
-/// What the writer is asked to do.
+/// A job for the writer.
 pub(super) enum Job {
     Commit(Box<Commit>, Reply),
     Task(Task),
@@ -54,7 +53,7 @@ pub(super) enum Job {
 pub(super) struct Writer {
     overlay: Overlay,
     clock: Arc<dyn Clock>,
-    /// The newest instant given; no later one is earlier.
+    /// The latest time that was assigned; later ones are never earlier.
     last: Timestamp,
     sweeps: Sweeps,
     /// Whether something was applied that is not durable yet.
@@ -73,11 +72,11 @@ pub(super) struct Writer {
 enum Next {
     Job(Job),
     Reopen,
-    /// Nobody is left who could send a job.
+    /// No sender is left.
     End,
 }
 
-/// Starts the thread. It ends when told to close, or when the last sender is gone and all is done.
+/// Starts the thread. It ends after a request to close, or when the last sender is dropped and all jobs are done.
 pub(super) fn start(
     tree: Arc<Tree>,
     handle: Arc<Handle>,
@@ -156,7 +155,7 @@ impl Writer {
         outcome
     }
 
-    /// Does a job and those that wait behind it. Gives back a request to close.
+    /// Runs a job and those that wait behind it. Returns a request to close.
     fn work(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<oneshot::Sender<Result<(), StoreError>>> {
         let mut job = Some(first);
         while let Some(now) = job {
@@ -197,7 +196,7 @@ impl Writer {
         Ok((changes, committed))
     }
 
-    /// Takes items, all of them or none. Durable after the next [`Self::flush`].
+    /// Loads items, all of them or none. They are durable after the next [`Self::flush`].
     pub fn load(&mut self, items: &[Item]) -> Result<(), StoreError> {
         for item in items {
             if let Item::Resource(key, ..) = item {
@@ -255,7 +254,7 @@ impl Writer {
         Ok(done)
     }
 
-    /// The tree, for a task that reads: every commit is in it when a task begins.
+    /// The tree, for a task that reads: it contains every commit when a task begins.
     pub fn tree(&self) -> &Arc<Tree> {
         &self.overlay.tree
     }

@@ -153,7 +153,7 @@ fn schemas_are_added_listed_and_removed_and_none_goes_unsaid() {
     let dropped = format!("the schema {urn}, which 1 resource(s) of the type User use");
     world.check(&set, 1, &dropped);
     world.check(&["schema", "remove", "--tenant", "acme", "Payroll"], 1, &dropped);
-    world.check(&["schema", "remove", "--tenant", "acme", "nothing"], 1, "`schema list` shows those that it has");
+    world.check(&["schema", "remove", "--tenant", "acme", "nothing"], 1, "`schema list` shows its schemas");
     world.json(&[&set[..], &["--force"]].concat());
     assert_eq!(world.json(&["schema", "list", "--tenant", "acme"])[0]["schema"], other);
     assert_eq!(world.json(&["schema", "remove", "--tenant", "acme", &other.to_uppercase()])["deleted"], true);
@@ -278,7 +278,7 @@ fn plain_http_on_an_address_that_others_reach_is_warned_of() {
         assert!(ready["ready"].as_str().unwrap().starts_with("http://"), "{ready}");
         assert!(ready["administration"].is_string(), "{ready}");
         assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-        stderr(&child.wait_with_output().unwrap()).contains("plain HTTP on an address that others reach")
+        stderr(&child.wait_with_output().unwrap()).contains("plain HTTP on an address that other machines can reach")
     };
     assert!(warned("0.0.0.0:0"));
     assert!(!warned("127.0.0.1:0"));

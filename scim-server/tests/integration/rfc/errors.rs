@@ -172,6 +172,7 @@ fn bytes(tenant: &super::Tenant, line: &str, headers: &str, body: &[u8]) -> Vec<
 
 /// Requests that no client library sends, and the statuses that will do.
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table, one row for each case")]
 async fn requests_as_bytes() {
     let tenant = SERVER.tenant();
     let post = |headers: &str, body: &[u8]| bytes(&tenant, "POST BASE/Users HTTP/1.1", headers, body);

@@ -11,6 +11,7 @@ const NOBODY: &str = "0190d7a5-0000-7000-8000-000000000001";
 
 /// Operations on a group of a and b, and who is in it afterwards (of a, b, c and d).
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table, one row for each case")]
 async fn operations_and_who_is_in_afterwards() {
     let tenant = SERVER.tenant();
     let ids = tenant.users(["a", "b", "c", "d"].map(str::to_owned)).await;

@@ -121,7 +121,7 @@ async fn settings_are_read_again_by_a_signal() {
     let client = server.client();
     write("public_url = \"https://two.example.com\"\nbulk_max_body = \"2MiB\"\npage_size = 20\ncandidates = 5\n");
     server.signal("HUP");
-    said(&server, "files were read again").await;
+    said(&server, "read the files again").await;
     let log = server.log();
     for key in ["page_size", "candidates"] {
         let line = log.lines().find(|line| line.contains("needs a restart") && line.contains(key));

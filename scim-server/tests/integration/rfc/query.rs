@@ -57,6 +57,7 @@ async fn directory() -> Tenant {
 
 /// Filters over `/Users`, and the users that they find: b(jensen), J(smith), \ (the one of few words).
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table, one row for each case")]
 async fn each_operator_with_each_type() {
     let tenant = directory().await;
     let rows = [

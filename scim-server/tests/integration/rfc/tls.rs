@@ -163,21 +163,21 @@ async fn a_certificate_that_ends_is_warned_of_and_its_end_is_a_metric() {
     // What is served after a signal is what is told.
     certify_until(directory.path(), 300);
     server.signal("HUP");
-    wait_for(|| server.log().contains("files were read again")).await;
+    wait_for(|| server.log().contains("read the files again")).await;
     let left = expiry(&server).await - now();
     assert!((299 * DAY..=300 * DAY).contains(&left), "{left}");
     drop(server);
 
     certify_until(directory.path(), 10);
     let server = start(&directory);
-    wait_for(|| server.log().contains("the certificate ends soon")).await;
+    wait_for(|| server.log().contains("the certificate expires soon")).await;
     assert!(server.log().contains("days_left=10"), "{}", server.log());
     drop(server);
 
     // It is served all the same: what a client makes of it is the client's to say.
     certify_until(directory.path(), -3);
     let server = start(&directory);
-    wait_for(|| server.log().contains("the certificate has ended")).await;
+    wait_for(|| server.log().contains("the certificate has expired")).await;
     assert!(expiry(&server).await < now());
 }
 

@@ -3,13 +3,18 @@
 use hyper::{Response, header::CONTENT_LENGTH};
 
 use super::scan::{END_HEADERS, END_STREAM, Head, kind};
-use crate::http::body::Body;
+use crate::http::body::ResponseBody;
 
-/// The frames of a whole answer on a stream. `head` is a frame with the status that was made already;
-/// the body is left out where there is no `room` for it. A request that has not arrived `whole` is told
-/// that the rest is not needed (RFC 9113 §8.1).
-pub(super) fn frames(stream: u32, response: &Response<Body>, head: Option<&[u8]>, room: bool, whole: bool) -> Vec<u8> {
-    let body: &[u8] = if let Body::Full(body) = response.body() { body } else { &[] };
+/// The frames of a whole response on a stream. `head` is an existing frame with the status. Without `room` the body
+/// is left out. If the request has not arrived `whole`, the frames say that the rest is not needed (RFC 9113 §8.1).
+pub(super) fn frames(
+    stream: u32,
+    response: &Response<ResponseBody>,
+    head: Option<&[u8]>,
+    room: bool,
+    whole: bool,
+) -> Vec<u8> {
+    let body: &[u8] = if let ResponseBody::Full(body) = response.body() { body } else { &[] };
     let body = if room { body } else { &[] };
     let mut block = Vec::new();
     if head.is_none() {
@@ -42,7 +47,7 @@ pub(super) fn frames(stream: u32, response: &Response<Body>, head: Option<&[u8]>
     bytes
 }
 
-/// A header that no table remembers, without Huffman's coding (RFC 7541 §6.2.2).
+/// A literal header field without indexing and without Huffman coding (RFC 7541 §6.2.2).
 fn literal(block: &mut Vec<u8>, name: &str, value: &str) {
     block.push(0);
     text(block, name);

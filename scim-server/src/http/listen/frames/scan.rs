@@ -49,7 +49,7 @@ impl Head {
     }
 }
 
-/// Finds the frames in bytes that come in pieces.
+/// Finds the frames in bytes that arrive in pieces.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scanner {
     /// Bytes until the next frame begins.
@@ -96,8 +96,7 @@ pub(super) fn initial_window(payload: Option<&mut [u8]>, before: u32) -> u32 {
     })
 }
 
-/// Takes up to `most` off the increment of a WINDOW_UPDATE, which must stay above nought; gives what
-/// was taken.
+/// Reduces the increment of a WINDOW_UPDATE by up to `most`, but not to zero; returns by how much.
 pub(super) fn keep_back(payload: &mut [u8], most: u32) -> u32 {
     let Ok(payload) = <&mut [u8; 4]>::try_from(payload) else { return 0 };
     let increment = u32::from_be_bytes(*payload) & 0x7fff_ffff;

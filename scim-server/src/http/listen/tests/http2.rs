@@ -35,7 +35,7 @@ pub(super) fn head_frame(stream: u32, method: &str, path: &str) -> Vec<u8> {
 
 /// Sends frames behind the preface and these first ones, and gives all that comes within a moment of
 /// silence.
-pub(super) async fn exchange_frames(server: &Server, requests: &[Vec<u8>], first: &[Vec<u8>]) -> Vec<Frame> {
+pub(super) async fn exchange_frames(server: &TestServer, requests: &[Vec<u8>], first: &[Vec<u8>]) -> Vec<Frame> {
     let mut stream = server.connect().await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
     stream.write_all(&encoded(4, 0, 0, &[])).await.unwrap();
@@ -59,7 +59,7 @@ pub(super) async fn exchange_frames(server: &Server, requests: &[Vec<u8>], first
 
 #[tokio::test]
 async fn what_is_no_request_is_answered_in_http2_too() {
-    let server = Server::start(limits(), None).await;
+    let server = TestServer::start(limits(), None).await;
     let window = encoded(8, 0, 0, &[0, 1, 0, 0]);
     let (bad, large) = (head_frame(1, "GET", "/?filter=a eq \"b\""), head_frame(3, "GET", &"/x".repeat(10_000)));
     let good = head_frame(5, "GET", "/");
@@ -88,7 +88,7 @@ async fn what_is_no_request_is_answered_in_http2_too() {
 
 #[tokio::test]
 async fn a_connection_of_http2_that_asks_for_nothing_ends_like_an_idle_one() {
-    let server = Server::start(short(), None).await;
+    let server = TestServer::start(short(), None).await;
     let (ping, settings, window) = (encoded(6, 0, 0, &[7; 8]), encoded(4, 0, 0, &[]), encoded(8, 0, 0, &[0, 0, 0, 1]));
     // PRIORITY of a stream that nobody opened (RFC 9113 §6.3): deprecated, and legal at any time.
     let priority = encoded(2, 0, 9, &[0, 0, 0, 0, 15]);
@@ -115,7 +115,7 @@ async fn a_connection_of_http2_that_asks_for_nothing_ends_like_an_idle_one() {
 
 /// HEADERS that END_HEADERS never follows, with CONTINUATION frames of so many bytes for ever (CVE-2024-27316).
 async fn unfinished_headers_end(piece: usize, pause: Duration) {
-    let server = Server::start(short(), None).await;
+    let server = TestServer::start(short(), None).await;
     let mut stream = server.connect().await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
     stream.write_all(&encoded(4, 0, 0, &[])).await.unwrap();

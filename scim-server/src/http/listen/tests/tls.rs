@@ -38,7 +38,7 @@ fn client(trusted: CertificateDer<'static>, protocol: &[u8]) -> TlsConnector {
 }
 
 async fn handshake(
-    server: &Server,
+    server: &TestServer,
     connector: &TlsConnector,
 ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     connector.connect(ServerName::try_from("localhost").unwrap(), server.connect().await).await
@@ -48,7 +48,7 @@ async fn handshake(
 async fn both_protocols_are_spoken_as_negotiated() {
     let directory = tempfile::tempdir().unwrap();
     let certificate = write_pair(directory.path());
-    let server = Server::start(limits(), Some(Arc::new(load(directory.path()).unwrap()))).await;
+    let server = TestServer::start(limits(), Some(Arc::new(load(directory.path()).unwrap()))).await;
 
     let mut stream = handshake(&server, &client(certificate.clone(), b"http/1.1")).await.unwrap();
     stream.write_all(GET.as_bytes()).await.unwrap();
@@ -69,7 +69,7 @@ async fn both_protocols_are_spoken_as_negotiated() {
 async fn a_handshake_that_fails_or_never_comes_is_counted() {
     let directory = tempfile::tempdir().unwrap();
     write_pair(directory.path());
-    let server = Server::start(short(), Some(Arc::new(load(directory.path()).unwrap()))).await;
+    let server = TestServer::start(short(), Some(Arc::new(load(directory.path()).unwrap()))).await;
     let mut plain = server.connect().await;
     send(&mut plain, GET).await;
     receive(&mut plain).await;
@@ -83,7 +83,7 @@ async fn reloading_shows_the_new_certificate_and_keeps_old_connections() {
     let directory = tempfile::tempdir().unwrap();
     let first = write_pair(directory.path());
     let tls = Arc::new(load(directory.path()).unwrap());
-    let server = Server::start(limits(), Some(Arc::clone(&tls))).await;
+    let server = TestServer::start(limits(), Some(Arc::clone(&tls))).await;
     let mut old = handshake(&server, &client(first.clone(), b"http/1.1")).await.unwrap();
 
     let second = write_pair(directory.path());
@@ -123,7 +123,7 @@ fn each_mistake_names_the_file_and_what_to_do() {
 async fn old_versions_of_tls_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let certificate = write_pair(directory.path());
-    let server = Server::start(limits(), Some(Arc::new(load(directory.path()).unwrap()))).await;
+    let server = TestServer::start(limits(), Some(Arc::new(load(directory.path()).unwrap()))).await;
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[version])

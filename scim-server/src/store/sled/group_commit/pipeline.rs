@@ -1,8 +1,8 @@
 //! The two threads that make commits durable.
 //!
-//! sled applies no batch while it hands its log to the operating system, so the first stage does both. The
-//! second, which waits for the disk and answers, takes no lock of sled's. When several groups were applied
-//! meanwhile, it waits for the disk once.
+//! sled applies no batch while it writes its log to the operating system, so the first stage does both. The second
+//! stage waits for the disk and answers; it takes no lock of sled. If several groups were applied meanwhile, it waits
+//! for the disk once.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -180,7 +180,7 @@ impl GroupCommit {
 impl Group {
     fn answer(self, durable: bool) {
         for (answer, outcome) in self.answers {
-            // A caller that has gone away does not hear it; its commit stands.
+            // If the caller has gone, its commit is valid nevertheless.
             let _ = answer.send(if durable { outcome } else { Err(broken()) });
         }
     }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-/// A new file that only its owner may read, in the place of one that may be there.
+/// Creates a file that only its owner may read; replaces an existing one.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -23,7 +23,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes it private to its owner. sled makes its files as the process's mask says.
+/// Makes it private to its owner. sled creates its files with the process's umask.
 #[cfg(unix)]
 pub(super) fn make_private(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,10 +1,8 @@
-//! A record of what was acknowledged, outside of sled's log, so that a log that has lost something is
-//! recognized.
+//! A record of acknowledged batches outside of sled's log, which shows if that log has lost something.
 //!
-//! sled 0.34 takes the first record of its log that it cannot read for the end of what a crash has left,
-//! and within the log it skips to the next segment. Both are right after a crash, and both are silent
-//! when the record was damaged later. So each batch bears a number, which stands in the tree too, and
-//! three things are appended to this file:
+//! If sled 0.34 cannot read a record of its log, it assumes that a crash has cut the log there, or skips to the next
+//! segment. That is right after a crash, but it also hides a record that was damaged later. So each batch has a
+//! number, which the tree contains too, and three kinds of records are appended to this file:
 //!
 //! - that it *begins*, when the tree was opened and found to be whole;
 //! - before a batch is applied, what it *intends*: its number, its keys, and a checksum of each value;

@@ -1,10 +1,9 @@
-//! Removes what an opening that was killed leaves behind, and sled 0.34 cannot read.
+//! Removes files that a killed opening leaves behind and that sled 0.34 cannot read.
 //!
-//! Each opening writes down where every page is, in `snap.N.generating`, which becomes `snap.N` when it
-//! is whole. The next one takes the file with the highest number for the newest, also one that is not
-//! whole, and then holds the store to be damaged. The one before is still there, and so is the log
-//! since then: without the unfinished file nothing is missing. In the same way the first opening of
-//! all writes `conf` before there is anything else.
+//! Each opening writes the place of every page to `snap.N.generating`, and renames the file to `snap.N` when it is
+//! complete. The next opening uses the file with the highest number, complete or not, and reports an incomplete one
+//! as damage. The file before it and the log since then still exist, so nothing is missing without the incomplete
+//! file. In the same way, the first opening of all writes `conf` before anything else.
 
 use std::{
     fs::{self, File, TryLockError},

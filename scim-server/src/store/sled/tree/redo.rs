@@ -1,10 +1,9 @@
-//! Large commits, in pieces that are one commit all the same.
+//! Applies large commits in pieces, which together are still one commit.
 //!
-//! sled keeps everybody out while it applies a batch, and keeps all that the batch makes obsolete in memory
-//! until it is done: some kilobytes for each key. So a batch of many keys is written to a file first, is
-//! durable there, and is then applied in pieces, of which the last one bears its number. When the process
-//! ends in the middle, the next opening applies all pieces once more: putting a value twice is putting it
-//! once. Readers may see some pieces and others not, as they may of a scan that takes its time.
+//! sled blocks all readers and writers while it applies a batch, and keeps everything that the batch makes obsolete
+//! in memory until then: some kilobytes for each key. So a batch of many keys is first written durably to a file, and
+//! then applied in pieces; the last piece has its number. If the process ends in between, the next opening applies
+//! all pieces again, which is idempotent. Readers may see some pieces and others not, as during a long scan.
 
 use std::{
     fs,
@@ -46,7 +45,7 @@ pub(super) fn write(directory: &Path, number: u64, changes: &KeyValues) -> io::R
     files::sync_directory(directory)
 }
 
-/// The batch that is written down, with its number.
+/// The batch in the file, with its number.
 pub(super) fn read(directory: &Path) -> Result<Option<Numbered>, Fault> {
     files::remove(&directory.join("redo.new"))?;
     let bytes = match fs::read(place(directory)) {

@@ -1,4 +1,4 @@
-//! Reading from sled without falling with it: where it meets what it cannot read, it panics in some places.
+//! Reads from sled and turns its panics into errors: in some places sled panics if it cannot read something.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,7 +7,7 @@ use sled::IVec;
 use super::failure;
 use crate::store::StoreError;
 
-/// Asks something of sled. A panic is an error: the store is damaged.
+/// Calls sled. A panic becomes an error: the store is damaged.
 pub(in crate::store::sled) fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(outcome) => outcome.map_err(failure),

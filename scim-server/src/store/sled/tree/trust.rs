@@ -21,9 +21,8 @@ const PIECE: usize = 512;
 /// How many pieces of garbage are collected at a time, roughly: what [`crossbeam_epoch`] does in one go.
 const COLLECTED: usize = 64;
 
-/// Completes a large commit that was under way, and holds what is there against what was acknowledged. Gives
-/// the number of the batch at which the tree stands. An error when something is lost, unless the loss was
-/// accepted by that number.
+/// Completes an interrupted large commit, and compares the tree with what was acknowledged. Returns the number of the
+/// last batch in the tree. An error if something is lost, unless the loss was accepted with that number.
 pub(super) fn examine(db: &Db, directory: &Path, accepted: Option<u64>) -> Result<u64, OpenError> {
     let fault = match complete(db, directory)
         .and_then(|()| journal::verify(directory, stands(db)?, |key| guarded(|| db.get(key))))
@@ -36,7 +35,7 @@ pub(super) fn examine(db: &Db, directory: &Path, accepted: Option<u64>) -> Resul
     match fault {
         Some(damage) if accepted != Some(stands) => Err(OpenError::Damaged { damage, stands }),
         Some(damage) => {
-            tracing::warn!(%damage, stands, "the loss was accepted: the store goes on with what is there");
+            tracing::warn!(%damage, stands, "the loss was accepted: the store continues with the remaining data");
             Ok(stands)
         }
         None => {
@@ -65,7 +64,7 @@ fn complete(db: &Db, directory: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Applies a batch of which only the last piece bears the number.
+/// Applies a batch in pieces, of which only the last one has the number.
 pub(super) fn apply_in_pieces(db: &Db, number: u64, changes: &redo::KeyValues) -> Result<(), StoreError> {
     let mut pieces = changes.chunks(PIECE).peekable();
     while let Some(piece) = pieces.next() {

@@ -1,10 +1,9 @@
 //! The writer closes and reopens the tree while the server runs.
 //!
-//! sled writes down where every page is only when it opens, and its next opening reads all of the
-//! log since then: seconds for each gigabyte, and after a crash everybody waits for it. So the writer
-//! reopens the tree at good moments: when much was written, and then nothing for a while. Under a load
-//! that never pauses it does so after a larger amount, which bounds that interruption and the opening
-//! after a crash.
+//! sled records the place of every page only when it opens, and its next opening reads all of the log since then.
+//! That takes seconds for each gigabyte, and after a crash all clients wait for it. So the writer reopens the tree
+//! after many writes, when no write has come for a while. Under a load that never pauses it does so after a larger
+//! amount, which limits that interruption and the opening after a crash.
 //!
 //! Readers and writers wait meanwhile, and none is refused.
 //!
@@ -34,14 +33,14 @@ use crate::{
     },
 };
 
-/// How long the writer waits for readers before it puts the reopening off. New readers wait with it, so
-/// one long scan must not hold them up for longer.
+/// How long the writer waits for readers before it postpones the reopening. New readers wait too, so one long scan
+/// must not delay them for longer.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// How often the writer looks whether the readers are done.
+/// How often the writer checks whether the readers are done.
 const GLANCE: Duration = Duration::from_millis(1);
 /// How often the writer, with nothing to do, looks whether what it decided is on disk.
 const AGAIN: Duration = Duration::from_millis(20);
-/// After how long the writer tries again when it had put the reopening off.
+/// After how long the writer tries again if it has postponed the reopening.
 const LATER: Duration = Duration::from_secs(5);
 /// How long the writer waits before it reopens a store that could not write: twice as long each time, up to a
 /// bound.
@@ -56,7 +55,7 @@ pub struct Reopen {
     pub after: u64,
     /// From this amount on, in any case.
     pub bound: u64,
-    /// How long nothing is written in a quiet moment.
+    /// How long a pause without writes must be.
     pub quiet: Duration,
 }
 
@@ -106,8 +105,8 @@ impl Writer {
         receive(jobs, self.reopen.quiet)
     }
 
-    /// Closes and reopens the tree; `None` when it cannot be reopened. Nothing happens when somebody reads for
-    /// long, or the store is being closed.
+    /// Closes and reopens the tree; `None` if it cannot be reopened. Does nothing if a read takes long, or the store
+    /// is being closed.
     pub(super) fn reopen(mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Self> {
         let begun = Instant::now();
         let mending = self.flush().is_err();
@@ -140,7 +139,7 @@ impl Writer {
         let took = begun.elapsed();
         self.metrics.renewal_seconds.observe_duration(took);
         if mending {
-            tracing::info!("the store takes writes again");
+            tracing::info!("the store accepts writes again");
         } else {
             tracing::info!(
                 seconds = took.as_secs_f64(),
@@ -198,7 +197,7 @@ fn open_again(
     }
 }
 
-/// Refuses everything for a while. False when the store is to be closed.
+/// Refuses all jobs for a while. False if the store is to be closed.
 fn refuse(jobs: &mut mpsc::Receiver<Job>, time: Duration) -> bool {
     let end = Instant::now() + time;
     loop {
@@ -338,7 +337,7 @@ mod tests {
         write(&store, 1).await.unwrap();
         until(|| store.metrics.renewals_put_off.get() > 0).await;
         assert!(store.metrics.renewal_seconds.is_empty());
-        // It was put off, and all goes on.
+        // It was postponed, and the store still works.
         write(&store, 2).await.unwrap();
         assert!(is_there(&store, 2).await);
         drop(reading);

@@ -16,6 +16,7 @@ mod decide;
 mod index;
 mod page;
 pub mod postgres;
+mod rank;
 mod redacted_debug;
 pub mod sled;
 

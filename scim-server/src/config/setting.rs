@@ -103,7 +103,13 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "Bring the database's schema to this program's version before serving. Without it a server refuses to start on an older schema.",
     ),
-    fixed(STORE, "cache", "SIZE", "64MiB", "How much memory the store may use for its cache."),
+    fixed(
+        STORE,
+        "cache",
+        "SIZE",
+        "",
+        "How much memory the store in a directory may use for its cache. Without it a quarter of the machine's memory, or of what the process's control group (its container, its unit) allows: at least 64 MiB, at most 1 GiB. The log tells at the start.",
+    ),
     fixed(
         STORE,
         "renew_after",

@@ -59,7 +59,11 @@ pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
         engine::open_directory(
             &data_dir.store(),
             &clock,
-            Options { cache: memory::cache(config.cache), reopen: Reopen::after(config.renew_after), ..Options::default() },
+            Options {
+                cache: memory::cache(config.cache),
+                reopen: Reopen::after(config.renew_after),
+                ..Options::default()
+            },
         )?
     };
     let outcome = serve(given, config, log, &data_dir, Arc::clone(&store), clock, json).await;

@@ -2,7 +2,8 @@
 //!
 //! Without a sort, resources come in the order of their ids, or of the index that finds them: an
 //! order in which a walk sees everything that stood throughout. `startIndex` counts matches from the
-//! first one on, and so costs more the farther it goes; a cursor goes on where the last page ended.
+//! first one on: the store finds the place in a list or an index, and what no index answers is looked at
+//! one by one. A cursor goes on where the last page ended.
 
 use std::sync::Arc;
 

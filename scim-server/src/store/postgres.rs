@@ -11,6 +11,7 @@ mod connect_error;
 mod connections;
 mod error;
 mod group_commit;
+mod key_changes;
 mod migrate;
 mod overlay;
 mod pipeline;
@@ -18,6 +19,7 @@ mod pipeline;
 mod plans;
 mod prefetch;
 mod range;
+mod rank;
 mod read;
 mod scan;
 mod statement;
@@ -106,7 +108,7 @@ impl PostgresStore {
         if found < migrate::NEWEST {
             return Err(OpenError::Older { found });
         }
-        let reader = Arc::new(Reader(Arc::clone(&connections)));
+        let reader = Arc::new(Reader::new(Arc::clone(&connections)));
         let (sweeps, swept) = mpsc::unbounded_channel();
         let writer = Arc::new(Writer::new(Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics), sweeps));
         let sweeper = tokio::spawn(sweep(Arc::clone(&reader), swept));

@@ -122,10 +122,6 @@ impl<K: Ord + Clone> Run<K> {
         self.blocks.get(at)
     }
 
-    pub fn blocks(&self) -> &[Block<K>] {
-        &self.blocks
-    }
-
     /// Counts a block that follows what is counted, and of which this is the last key.
     pub fn count(&mut self, block: Block<K>, last: K) {
         self.last = Some(last.clone());

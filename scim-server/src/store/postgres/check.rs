@@ -269,7 +269,8 @@ impl Check {
         if given < sequence {
             let detail = format!("{tenant}: the last event is {sequence}, but the next would not be behind it");
             if self.fault("sequence-wrong", detail) {
-                self.scan.change(statement::SAVE_LOGS, columns![vec![tenant.0], vec![sequence], vec![at]]).await?;
+                let columns = columns![vec![tenant.0], vec![sequence], vec![at], vec![0_i64]];
+                self.scan.change(statement::SAVE_LOGS, columns).await?;
             }
         } else if given > sequence {
             self.tell("event-missing", format!("{tenant}: events {} to {given}", sequence + 1), false);

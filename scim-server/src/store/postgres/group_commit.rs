@@ -249,7 +249,8 @@ impl Writer {
         let mut overlay = wanted.overlay();
         if !prefetch::take_logs(&mut overlay, locked, tenants.len())? {
             let rollback = Step::Plain("ROLLBACK");
-            let open = Step::Query(statement::OPEN_LOGS, columns![tenants, i64::MIN]);
+            let open =
+                Step::Query(statement::OPEN_LOGS, columns![tenants, i64::MIN, rand::random_range(0..i64::MAX / 4)]);
             pipeline::run(connection, &[rollback, open]).await?;
             return Ok(None);
         }

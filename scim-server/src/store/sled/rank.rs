@@ -278,6 +278,9 @@ mod tests {
                 )
                 .unwrap();
         }
-        assert!(ranks.counted().known(b"a".as_slice()).unwrap().blocks().iter().all(|block| block.keys == BLOCK));
+        let mut counted = ranks.counted();
+        let run = counted.known(b"a".as_slice()).unwrap();
+        let blocks: Vec<_> = (0..).map_while(|at| run.block(at)).collect();
+        assert!(blocks.len() == 100 / BLOCK && blocks.iter().all(|block| block.keys == BLOCK));
     }
 }

@@ -32,7 +32,7 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
         Content::Whole(bytes) => match answer.share {
             // The memory counts until the last byte of it is sent, or the client has gone.
             Some(share) => Body::Full(Bytes::from_owner(Counted { bytes, _share: share })),
-            None => Body::Full(Bytes::from(bytes)),
+            None => Body::Full(bytes),
         },
     };
     let mut response = Response::new(body);
@@ -52,7 +52,7 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<Body> {
 
 /// Bytes, and the part of the budget that they take.
 struct Counted {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     _share: Share,
 }
 

@@ -16,7 +16,7 @@ use scim_protocol::{
 use super::{
     Answer, Content, Context, Operations, Outcome,
     found::{Found, forward},
-    list::Listing,
+    list::{Keeping, Listing},
     scan::{Match, Room, Scan, Selection, by_id, too_many},
     view,
 };
@@ -26,7 +26,7 @@ use crate::{
     plan::{Plan, Scope, Source, plan},
     profile,
     render::{META_BYTES, Out, PIECE_BYTES, PIECES_HELD, STREAM_MEMBERS},
-    store::Start,
+    store::{Moment, Start},
 };
 
 /// Counting matches of an exact plan reads keys only, so it may go on for longer.
@@ -44,9 +44,11 @@ impl Operations {
         let tenant = context.caller.tenant();
         profile::check_query(tenant.profile(), types, query)?;
         let selections = selections(context, types, query)?;
+        let is_plain = query.attributes.is_empty() && query.excluded_attributes.is_empty();
+        let since = if is_plain { self.shown.moment() } else { None };
         let count = self.page_size(context, query.count);
         let fingerprint = || fingerprint(&tenant.id.to_string(), endpoint, query);
-        let found = match &query.page {
+        let mut found = match &query.page {
             Page::Cursor(text) => {
                 let cursor = match text.as_deref() {
                     None | Some("") => None,
@@ -76,6 +78,7 @@ impl Operations {
         };
         // What follows is written to the client, however long that takes to read it.
         context.pace.rest();
+        found.since = since;
         self.list(context, &selections, found, fingerprint, query.count).await
     }
 
@@ -340,40 +343,44 @@ impl Operations {
             previous_cursor: seal(found.previous)?,
         };
         let views = selections.iter().map(|selection| selection.view.clone()).collect();
-        let listing = Listing::new(&self.renderer(context), views, found.matches).await?;
+        let kept = Keeping { shown: &self.shown, context, since: found.since };
+        let listing = Listing::new(&self.renderer(context), views, found.matches, &kept).await?;
         let (documents, largest) = listing.bytes();
         let share = found.share.unwrap_or_else(|| self.budget.share(context.caller.tenant().id));
         if documents > PIECE_BYTES || listing.members() > STREAM_MEMBERS {
-            return Ok(self.stream(
-                context,
-                listing,
-                &envelope.opening(),
-                share,
-                PIECES_HELD * largest.max(PIECE_BYTES),
-            ));
+            let mut share = share;
+            let on_its_way = share.split(PIECES_HELD * largest.max(PIECE_BYTES));
+            return Ok(self.stream(context, listing, &envelope.opening(), (share, on_its_way), found.since));
         }
         let mut out = Out::default();
         out.buffer.reserve(documents + META_BYTES);
         out.text(&envelope.opening());
-        let share = listing.write(self.renderer(context), &mut out, share).await?;
-        Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer)) })
+        let share = listing.write(self.renderer(context), &mut out, share, &kept).await?;
+        Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer.into())) })
     }
 
-    /// A page that is written while it is sent. Of its memory so many bytes count until the last piece has gone,
+    /// A page that is written while it is sent. Of its memory a part counts until the last piece has gone,
     /// since they are on their way; the rest goes back as documents are written.
-    fn stream(&self, context: &Context, listing: Listing, opening: &str, mut share: Share, held: usize) -> Answer {
+    fn stream(
+        &self,
+        context: &Context,
+        listing: Listing,
+        opening: &str,
+        (share, on_its_way): (Share, Share),
+        since: Option<Moment>,
+    ) -> Answer {
         // A slow reader holds up no scan.
         context.pace.rest();
-        let held = share.split(held);
         let (mut out, pieces) = Out::stream();
         out.text(opening);
-        let (store, context) = (self.store.clone(), context.clone());
+        let (store, context, shown) = (self.store.clone(), context.clone(), Arc::clone(&self.shown));
         tokio::spawn(crate::log::within_same(async move {
             let renderer = context.renderer(&*store);
-            let result = listing.write(renderer, &mut out, share).await;
+            let kept = Keeping { shown: &shown, context: &context, since };
+            let result = listing.write(renderer, &mut out, share, &kept).await;
             out.finish(result.map(drop)).await;
         }));
-        Answer { share: Some(held), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
+        Answer { share: Some(on_its_way), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
     }
 }
 

@@ -21,6 +21,7 @@ mod prefetch;
 mod range;
 mod rank;
 mod read;
+mod row;
 mod scan;
 mod statement;
 mod sweep;

@@ -1,9 +1,12 @@
 //! Many clients at once: nothing that was acknowledged is lost, and nothing happens twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+};
 
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::{Client, GROUP, Options, TestServer, USER};
 
@@ -196,4 +199,124 @@ async fn a_quota_is_never_passed() {
     }
     let found = clients[0].get("/Users?count=0").await.expect(200);
     assert_eq!(found.json["totalResults"], 5);
+}
+
+/// Something that one writer counts up: how far it has asked to, and how far it was answered.
+#[derive(Default)]
+struct Counted {
+    begun: AtomicU64,
+    answered: AtomicU64,
+}
+
+impl Counted {
+    /// Counts up by a request, which is told the new number.
+    async fn up(&self, request: impl AsyncFnOnce(u64)) {
+        let next = self.begun.fetch_add(1, SeqCst) + 1;
+        request(next).await;
+        self.answered.store(next, SeqCst);
+    }
+
+    /// Asserts that what was shown is no older than what was answered before the question, and no newer than what
+    /// was begun before the answer.
+    #[track_caller]
+    fn agrees(&self, answered: u64, shown: impl Fn(u64) -> bool, what: &Value) {
+        let begun = self.begun.load(SeqCst);
+        assert!((answered..=begun).any(shown), "{answered} to {begun} were to be shown: {what}");
+    }
+
+    fn answered(&self) -> u64 {
+        self.answered.load(SeqCst)
+    }
+}
+
+/// Readers that see the same users again and again, beside writers of the users, of the names of their groups and of
+/// who is a member: whatever the server keeps of what it has shown, nobody sees it when it is old.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_shown_is_never_old() {
+    const USERS: usize = 3;
+    const GROUPS: usize = 2;
+    const WRITES: usize = 60;
+    let server = TestServer::start();
+    let client = server.client();
+    let users = users(&client, USERS).await;
+    let groups = join_all((0..GROUPS).map(|n| client.group(["a 0", "b 0"][n], &[]))).await;
+    let counted = |count: usize| -> Vec<Counted> { (0..count).map(|_| Counted::default()).collect() };
+    let (titles, names, edges) = (counted(USERS), counted(GROUPS), counted(USERS * GROUPS));
+    let ended = AtomicBool::new(false);
+
+    let replace = |path: String, attribute: &'static str, value: String| {
+        let client = &client;
+        async move { client.patch(&path, &json!([{"op": "replace", "path": attribute, "value": value}])).await }
+    };
+    let retitle = async {
+        for _ in 0..WRITES {
+            let n = rand::random_range(0..USERS);
+            titles[n]
+                .up(async |next| {
+                    drop(replace(format!("/Users/{}", users[n]), "title", next.to_string()).await.expect(200))
+                })
+                .await;
+        }
+    };
+    let rename = async {
+        for _ in 0..WRITES {
+            let n = rand::random_range(0..GROUPS);
+            let name = |next| format!("{} {next}", ["a", "b"][n]);
+            names[n]
+                .up(async |next| {
+                    let status = replace(format!("/Groups/{}", groups[n]), "displayName", name(next)).await.status;
+                    assert!(matches!(status, 200 | 204), "{status}");
+                })
+                .await;
+        }
+    };
+    let regroup = async {
+        for _ in 0..WRITES {
+            let (user, group) = (rand::random_range(0..USERS), rand::random_range(0..GROUPS));
+            edges[user * GROUPS + group]
+                .up(async |next| {
+                    let change = if next % 2 == 1 {
+                        json!([{"op": "add", "path": "members", "value": [{"value": users[user]}]}])
+                    } else {
+                        json!([{"op": "remove", "path": format!("members[value eq \"{}\"]", users[user])}])
+                    };
+                    let status = client.patch(&format!("/Groups/{}", groups[group]), &change).await.status;
+                    assert!(matches!(status, 200 | 204), "{status}");
+                })
+                .await;
+        }
+    };
+    let look = async |client: Client| {
+        while !ended.load(SeqCst) {
+            let n = rand::random_range(0..USERS);
+            let before = |all: &[Counted]| all.iter().map(Counted::answered).collect::<Vec<_>>();
+            let (title, name, edge) = (titles[n].answered(), before(&names), before(&edges));
+            let shown = match rand::random_range(0..3) {
+                0 => client.get(&format!("/Users/{}", users[n])).await.expect(200).json,
+                1 => client.find("/Users", &format!("userName eq \"user-{n}\"")).await.expect(200).json["Resources"][0]
+                    .take(),
+                _ => client.get("/Users").await.expect(200).json["Resources"][n].take(),
+            };
+            let its_title = shown["title"].as_str().map_or(0, |text| text.parse().expect("a number"));
+            titles[n].agrees(title, |count| count == its_title, &shown);
+            for group in 0..GROUPS {
+                let listed = shown["groups"].as_array().into_iter().flatten();
+                let found = listed.clone().find(|one| one["value"] == *groups[group]);
+                edges[n * GROUPS + group].agrees(
+                    edge[n * GROUPS + group],
+                    |count| (count % 2 == 1) == found.is_some(),
+                    &shown,
+                );
+                if let Some(found) = found {
+                    let display = found["display"].as_str().and_then(|text| text.split(' ').nth(1)).expect("a name");
+                    names[group].agrees(name[group], |count| count.to_string() == display, &shown);
+                }
+            }
+        }
+    };
+    let write = async {
+        futures_util::future::join3(retitle, rename, regroup).await;
+        ended.store(true, SeqCst);
+    };
+    futures_util::future::join(write, join_all((0..4).map(|_| look(server.client())))).await;
 }

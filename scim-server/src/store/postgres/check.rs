@@ -30,9 +30,9 @@ use super::{
     pipeline::columns,
     prefetch::{column, unsigned},
     read::event,
+    row::signed,
     scan::{PAGE, TenantScan},
     statement,
-    write::signed,
 };
 use crate::store::{
     EntriesOf, Finding, IndexKey, IndexValue, Record, ResourceId, ResourceKey, Sink, StoreError, TenantId,

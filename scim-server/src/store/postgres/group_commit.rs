@@ -25,6 +25,7 @@ use super::{
     overlay::Overlay,
     pipeline::{self, Step, columns},
     prefetch::{self, Wanted, column},
+    row::signed,
     statement, write,
 };
 use crate::{
@@ -320,7 +321,7 @@ fn found(rows: &[Row], document: &[u8]) -> bool {
 fn unknown(overlay: &Overlay, outcomes: Outcomes) -> Result<Option<Unresolved>, StoreError> {
     let Some(((tenant, sequence), event)) = overlay.events.iter().next() else { return Ok(None) };
     let document = write::document(event)?;
-    Ok(Some(Unresolved { tenant: tenant.0, sequence: write::signed(*sequence)?, document, outcomes }))
+    Ok(Some(Unresolved { tenant: tenant.0, sequence: signed(*sequence)?, document, outcomes }))
 }
 
 /// A connection that is closed unless it is given back: it may be in the middle of a transaction.

@@ -15,8 +15,8 @@ use super::{
     overlay::Overlay,
     pipeline::{Step, columns},
     prefetch::column,
+    row::signed,
     statement,
-    write::signed,
 };
 use crate::store::{
     Header, IndexValue, LAST_MODIFIED, Position, ResourceId, ResourceKey, StoreError, TenantId, TypeName,

@@ -23,7 +23,7 @@ use super::{
     pipeline::{self, Step, columns},
     prefetch::{column, unsigned},
     range::{Instants, Places, behind},
-    read::{self, BYTES, bounded, instant_position, position, record},
+    row::{self, BYTES, bounded, instant_position, position, record},
     statement,
 };
 use crate::store::{
@@ -245,7 +245,7 @@ impl Question<'_> {
         let connection = self.connection.get()?;
         // So that the two that follow are sent together.
         connection.prepare_cached(statement::RESOURCES_AT).await?;
-        let page = read::rows(connection, statement::RESOURCES_AT, &parameters, one);
+        let page = row::rows(connection, statement::RESOURCES_AT, &parameters, one);
         let (page, ended) = futures_util::future::join(page, connection.batch_execute("COMMIT")).await;
         ended?;
         self.ended = true;
@@ -416,7 +416,7 @@ impl Question<'_> {
     }
 
     async fn rows(&mut self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Miss> {
-        Ok(read::rows(self.connection.get()?, sql, parameters, |row| Ok(row.clone())).await?)
+        Ok(row::rows(self.connection.get()?, sql, parameters, |row| Ok(row.clone())).await?)
     }
 
     /// Ends the transaction; `None` when the question must be asked again.

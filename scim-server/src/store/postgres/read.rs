@@ -1,25 +1,25 @@
 //! Reading: one statement for each method of the store.
 
-use std::{pin::pin, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
-    connections::{Connection, Connections, Turn},
+    connections::{Connections, Turn},
     error::{QueryError, damaged},
-    prefetch::{column, header, unsigned},
+    prefetch::{column, unsigned},
     range::{Instants, Places, next},
     rank::{FEW, Ranks},
+    row::{BYTES, bounded, instant_position, position, record, rows},
     statement,
 };
 use crate::{
     event::Event,
     store::{
-        Body, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Log, PAGE_BYTES, Page, Position, Record, Reference,
-        ResourceId, ResourceKey, Start, StoreError, TenantId, TypeName,
+        IndexKey, IndexRange, LAST_MODIFIED, Log, PAGE_BYTES, Page, Position, Record, Reference, ResourceId,
+        ResourceKey, Start, StoreError, TenantId, TypeName,
     },
 };
 
@@ -321,54 +321,12 @@ impl Reader {
     }
 }
 
-/// Reads rows, and makes something of each as it comes: what stands in memory is what is made of them, and the
-/// row that came last.
-pub(super) async fn rows<T>(
-    connection: &Connection,
-    sql: &'static str,
-    parameters: &[&(dyn ToSql + Sync)],
-    make: impl Fn(&Row) -> Result<T, StoreError>,
-) -> Result<Vec<T>, QueryError> {
-    let statement = connection.prepare_cached(sql).await?;
-    let mut rows = pin!(connection.query_raw(&statement, parameters.iter().copied()).await?);
-    let mut made = Vec::new();
-    while let Some(row) = rows.try_next().await? {
-        made.push(make(&row)?);
-    }
-    Ok(made)
-}
-
 /// What was read of at most so many, and of [`PAGE_BYTES`].
 fn page<T>(items: Vec<T>, limit: usize, bytes_of: impl Fn(&T) -> usize) -> Page<T> {
     let done = items.len() < limit && items.iter().map(bytes_of).sum::<usize>() < PAGE_BYTES;
     Page { items, done }
 }
 
-/// [`PAGE_BYTES`] as a parameter.
-pub(super) const BYTES: i64 = PAGE_BYTES.cast_signed() as i64;
-
-/// A number as the database takes it. No store has so many of anything that the bound matters.
-pub(super) fn bounded(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// The first seven columns: header and body.
-pub(super) fn record(row: &Row) -> Result<Record, StoreError> {
-    let part = |at| column::<Vec<u8>>(row, at).map(Bytes::from);
-    let body = Body { display: part(4)?, visible: part(5)?, hidden: part(6)? };
-    Ok(Record { header: header(row, 0)?, body })
-}
-
 pub(super) fn event(document: &[u8]) -> Result<Event, StoreError> {
     serde_json::from_slice(document).map_err(|_| damaged("an event"))
-}
-
-/// A value and an id, in two columns.
-pub(super) fn position(row: &Row, from: usize) -> Result<Position, StoreError> {
-    Ok(Position { value: IndexValue(column(row, from)?), id: ResourceId(column(row, from + 1)?) })
-}
-
-pub(super) fn instant_position(row: &Row, at: usize, id: usize) -> Result<Position, StoreError> {
-    let at = scim_protocol::Timestamp::from_millis(column(row, at)?);
-    Ok(Position { value: IndexValue::instant(at), id: ResourceId(column(row, id)?) })
 }

@@ -10,7 +10,7 @@ use super::{
     group_commit::Guarded,
     pipeline::{self, Step, columns},
     prefetch::{self, column},
-    read::{BYTES, record, rows},
+    row::{BYTES, record, rows},
     statement,
 };
 use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, decide::Entries};

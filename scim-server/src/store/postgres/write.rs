@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{
-    error::damaged,
     key_changes,
     overlay::Overlay,
     pipeline::{Step, columns},
+    row::signed,
     statement,
 };
 use crate::store::{
@@ -211,8 +211,4 @@ fn log(overlay: &Overlay, changed: &BTreeSet<TenantId>, steps: &mut Vec<Step>) -
 /// An event as it is stored.
 pub(super) fn document(event: &crate::event::Event) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(event).map_err(|error| StoreError::Corrupt(error.to_string()))
-}
-
-pub(super) fn signed(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| damaged("a number"))
 }

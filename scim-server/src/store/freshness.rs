@@ -96,9 +96,9 @@ fn end(mark: &AtomicU64) {
 
 /// The last bits of an id are random (RFC 9562 §5.7).
 fn mark(ResourceId(id): ResourceId) -> usize {
-    let number = id.as_u128();
-    // The sum of all parts, since the ids of another system may be random elsewhere.
-    let mixed = (number ^ (number >> 64)) as u64;
+    // All parts of it, since the ids of another system may be random elsewhere.
+    let (high, low) = id.as_u64_pair();
+    let mixed = high ^ low;
     usize::try_from((mixed ^ (mixed >> 32)) % MARKS as u64).unwrap_or_default()
 }
 

@@ -51,6 +51,13 @@ pub(super) struct Standing {
     pub sequence: i64,
 }
 
+/// What is known of a tenant that was known before.
+pub(super) struct Since {
+    pub now: Standing,
+    /// All that has changed; `None` where not all of it is there.
+    pub changes: Option<Vec<KeyChange>>,
+}
+
 /// What a group of commits changes of each tenant's keys.
 pub(super) fn changed(overlay: &Overlay) -> BTreeMap<TenantId, Vec<KeyChange>> {
     let mut changed: BTreeMap<TenantId, Vec<KeyChange>> = BTreeMap::new();
@@ -77,7 +84,9 @@ fn of_resource(owner: &ResourceKey, before: Option<&Resource>, now: Option<&Reso
     let times = [before, now].map(|resource| resource.map(|resource| modified(&resource.header)));
     if times[0] != times[1] {
         for (time, comes) in times.into_iter().zip([false, true]) {
-            time.into_iter().for_each(|time| add(&LAST_MODIFIED.into(), IndexValue::instant(time), comes));
+            if let Some(time) = time {
+                add(&LAST_MODIFIED.into(), IndexValue::instant(time), comes);
+            }
         }
     }
     let places = |resource: Option<&Resource>| -> BTreeSet<(Arc<str>, IndexValue)> {
@@ -124,15 +133,12 @@ pub(super) fn steps(
     Ok(())
 }
 
-/// What the rows of [`statement::KEY_CHANGES`] tell: how far the tenant has come, and all that has changed since
-/// `known`; `None` where not all of it is there. Nothing when the tenant has no log.
-pub(super) fn since(
-    known: Option<Standing>,
-    rows: &[Row],
-) -> Result<Option<(Standing, Option<Vec<KeyChange>>)>, StoreError> {
+/// What the rows of [`statement::KEY_CHANGES`] tell. Nothing when the tenant has no log.
+pub(super) fn since(known: Option<Standing>, rows: &[Row]) -> Result<Option<Since>, StoreError> {
     let Some(first) = rows.first() else { return Ok(None) };
     let now = Standing { changes: column(first, 0)?, sequence: column(first, 1)? };
-    let Some(known) = known else { return Ok(Some((now, None))) };
+    let untold = Ok(Some(Since { now, changes: None }));
+    let Some(known) = known else { return untold };
     let mut told = BTreeMap::new();
     for row in rows {
         if let Some(number) = column::<Option<i64>>(row, 2)? {
@@ -143,12 +149,12 @@ pub(super) fn since(
     let mut changes = Vec::new();
     for (number, row) in told {
         if (number, column::<i64>(row, 3)?) != (at.changes + 1, at.sequence) {
-            return Ok(Some((now, None)));
+            return untold;
         }
         at = Standing { changes: number, sequence: column(row, 4)? };
         read(row, &mut changes)?;
     }
-    Ok(Some((now, (at == now).then_some(changes))))
+    Ok(Some(Since { now, changes: (at == now).then_some(changes) }))
 }
 
 fn read(row: &Row, changes: &mut Vec<KeyChange>) -> Result<(), StoreError> {

@@ -19,7 +19,7 @@ use super::{
     connections::{Connections, Turn},
     error::QueryError,
     group_commit::Guarded,
-    key_changes::{self, IDS, KEPT, KeyChange, Standing},
+    key_changes::{self, IDS, KEPT, KeyChange, Since, Standing},
     pipeline::{self, Step, columns},
     prefetch::{column, unsigned},
     range::{Instants, Places, behind},
@@ -158,7 +158,7 @@ impl Ranks {
             Err(_) => return Ok(None),
         };
         let since = key_changes::since(known, rows.last().map_or(&[], Vec::as_slice))?;
-        let Some(standing) = since.and_then(|(now, changes)| self.bring(run.tenant, known, now, changes)) else {
+        let Some(standing) = since.and_then(|since| self.bring(run.tenant, known, since)) else {
             connection.get()?.batch_execute("ROLLBACK").await.map_err(QueryError::from)?;
             connection.give_back();
             return Ok(None);
@@ -171,13 +171,8 @@ impl Ranks {
     }
 
     /// Brings a tenant's counts from one state to another; `None` when they do not stand there any more.
-    fn bring(
-        &self,
-        tenant: TenantId,
-        known: Option<Standing>,
-        now: Standing,
-        changes: Option<Vec<KeyChange>>,
-    ) -> Option<Standing> {
+    fn bring(&self, tenant: TenantId, known: Option<Standing>, since: Since) -> Option<Standing> {
+        let Since { now, changes } = since;
         let mut counts = self.counts();
         let at = counts.standing.get(&tenant).copied();
         if at == Some(now) {

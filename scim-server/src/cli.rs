@@ -11,6 +11,7 @@ mod engine;
 mod fault;
 mod files;
 mod limits;
+mod memory;
 mod reference;
 mod run;
 mod serve;

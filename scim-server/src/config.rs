@@ -77,8 +77,8 @@ pub struct Config {
     pub database: Database,
     /// Whether the server may change the database's schema.
     pub migrate: bool,
-    /// Bytes of cache.
-    pub cache: u64,
+    /// Bytes of cache; as fits the machine without it.
+    pub cache: Option<u64>,
     /// Bytes of keys and values after which the store is reopened; 0 is never.
     pub renew_after: u64,
     /// How long events are kept; `None` for ever.
@@ -179,7 +179,7 @@ impl Config {
             data: layers.required("data", path)?,
             database: Database::from_layers(layers)?,
             migrate: layers.required("migrate", switch)?,
-            cache: layers.required("cache", units::size)?,
+            cache: layers.optional("cache", units::size)?,
             renew_after: layers.required("renew_after", units::size)?,
             event_retention: Some(layers.required("event_retention", units::duration)?).filter(|time| !time.is_zero()),
             first_tenant: layers.optional("first_tenant", tenant_name)?,

@@ -24,6 +24,7 @@ pub mod replace;
 pub mod restore;
 pub mod retrieve;
 mod scan;
+pub mod shown;
 mod size;
 mod sort;
 mod stored_form;
@@ -271,6 +272,8 @@ pub struct Operations {
     pub passwords: password::Hasher,
     /// Those who wait for events.
     pub waits: feed::Waits,
+    /// What was shown last.
+    pub shown: Arc<shown::Shown>,
 }
 
 impl Operations {

@@ -94,6 +94,12 @@ impl Out {
         }
     }
 
+    /// Writes a document as it was written before.
+    pub async fn document(&mut self, document: &[u8]) -> Result<(), StoreError> {
+        self.buffer.extend_from_slice(document);
+        self.relieve().await
+    }
+
     /// Writes text as it is.
     pub fn text(&mut self, text: &str) {
         self.buffer.extend_from_slice(text.as_bytes());

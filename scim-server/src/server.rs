@@ -28,7 +28,7 @@ use crate::{
         tls::{Tls, TlsError},
     },
     metrics::Metrics,
-    operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
+    operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
     store::{Store, StoreError},
     system_records::secret,
 };
@@ -98,6 +98,7 @@ impl Server {
             .map(Arc::new);
         let access = Arc::new(Access::load(store.clone(), clock.clone()).await?);
         let limits = limits(config);
+        let shown = Shown::of(&*store);
         let operations = Arc::new(Operations {
             sealer: Sealer::new(&secret::cursors(&*store).await?, limits.cursor_seconds),
             store,
@@ -108,6 +109,7 @@ impl Server {
             budget: Budget::new(request_memory(config)),
             passwords: Hasher::default(),
             waits: Waits::default(),
+            shown: Arc::new(shown),
         });
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;

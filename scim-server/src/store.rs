@@ -13,9 +13,11 @@ mod commit;
 #[cfg(test)]
 pub(crate) mod contract;
 mod decide;
+mod freshness;
 mod index;
 mod page;
 pub mod postgres;
+mod rank;
 mod redacted_debug;
 pub mod sled;
 
@@ -29,6 +31,7 @@ use uuid::Uuid;
 
 pub use self::{
     commit::{Commit, Committed, Expect, Write},
+    freshness::{Freshness, Moment, Seal},
     index::{IndexEntry, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, Values},
     page::{PAGE_BYTES, Page},
 };
@@ -206,6 +209,12 @@ pub type Sink<T> = Box<dyn FnMut(T) -> bool + Send>;
 pub trait Store: Send + Sync + 'static {
     /// What it counts, for the metrics of the server that it belongs to.
     fn metrics(&self) -> Arc<StoreMetrics>;
+
+    /// What tells whether a resource that was read is still as it was, and in how many bytes of memory what is made
+    /// of resources may be kept. `None` where others change the store unseen.
+    fn freshness(&self) -> Option<(Arc<Freshness>, u64)> {
+        None
+    }
 
     /// One resource.
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError>;

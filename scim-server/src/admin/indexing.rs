@@ -125,6 +125,7 @@ mod tests {
             budget: crate::budget::Budget::new(1 << 20),
             passwords: Hasher::default(),
             waits: Waits::default(),
+            shown: Arc::default(),
         });
         AdminContext { store, access, clock, operations, base: "http://localhost".to_owned() }
     }

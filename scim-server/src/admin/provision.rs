@@ -165,7 +165,7 @@ fn resource_type_of(caller: &Caller, name: &str) -> Result<Arc<ResourceType>, Er
 async fn document(answer: Answer) -> Result<Value, Error> {
     let bytes = match answer.content {
         Content::Nothing => return Ok(Value::Null),
-        Content::Whole(bytes) => bytes,
+        Content::Whole(bytes) => bytes.into(),
         Content::Pieces(mut pieces) => {
             let mut bytes = Vec::new();
             while let Some(piece) = pieces.recv().await {

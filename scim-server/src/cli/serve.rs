@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    Failure, descriptors, engine, fault,
+    Failure, descriptors, engine, fault, memory,
     session::{lock_soon, prepare},
     show::write,
     signals::{Hangup, Termination},
@@ -59,7 +59,11 @@ pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
         engine::open_directory(
             &data_dir.store(),
             &clock,
-            Options { cache: config.cache, reopen: Reopen::after(config.renew_after), ..Options::default() },
+            Options {
+                cache: memory::cache(config.cache),
+                reopen: Reopen::after(config.renew_after),
+                ..Options::default()
+            },
         )?
     };
     let outcome = serve(given, config, log, &data_dir, Arc::clone(&store), clock, json).await;

@@ -199,6 +199,7 @@ pub(super) async fn context(
         budget: Budget::new(MEMORY),
         passwords: Hasher::default(),
         waits: Waits::default(),
+        shown: Arc::default(),
     });
     Ok(AdminContext { store, access, clock, operations, base })
 }

@@ -109,7 +109,13 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "Migrate the database's schema to this program's version at the start. Otherwise the server does not start on an older schema.",
     ),
-    fixed(STORE, "cache", "SIZE", "64MiB", "How much memory the store may use for its cache."),
+    fixed(
+        STORE,
+        "cache",
+        "SIZE",
+        "",
+        "How much memory the store in a directory may use for its cache. Without it a quarter of the machine's memory, or of what the process's control group (its container, its unit) allows: at least 64 MiB, at most 1 GiB. The log tells at the start.",
+    ),
     fixed(
         STORE,
         "renew_after",

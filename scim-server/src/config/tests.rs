@@ -1,7 +1,7 @@
 //! Tables for what configuration files, the environment and flags mean together.
 
 use super::*;
-use crate::{http::listen::ConnectionLimits, store::sled::Options};
+use crate::http::listen::ConnectionLimits;
 
 /// The configuration of a file's text under what the environment and flags say.
 fn read(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, String> {
@@ -35,7 +35,7 @@ fn an_empty_file_means_the_defaults() {
     assert_eq!(config.event_retention, Some(Duration::from_secs(90 * 86_400)));
     // What stands in the table of settings is what a part has where nobody sets it.
     assert_eq!(config.max_connections, ConnectionLimits::default().max_connections);
-    assert_eq!(config.cache, Options::default().cache);
+    assert_eq!(config.cache, None);
 }
 
 #[test]

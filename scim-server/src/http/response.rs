@@ -32,7 +32,7 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<ResponseBody
         Content::Whole(bytes) => match answer.share {
             // The memory counts until the last byte of it is sent, or the client has gone.
             Some(share) => ResponseBody::Full(Bytes::from_owner(CountedBytes { bytes, _share: share })),
-            None => ResponseBody::Full(Bytes::from(bytes)),
+            None => ResponseBody::Full(bytes),
         },
     };
     let mut response = Response::new(body);
@@ -52,7 +52,7 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<ResponseBody
 
 /// Bytes, and the part of the budget that they take.
 struct CountedBytes {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     _share: Share,
 }
 

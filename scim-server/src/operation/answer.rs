@@ -1,13 +1,16 @@
 //! The result of an operation: the outcome, the location of the resource, and its bytes.
 
-use scim_protocol::Error;
+use std::sync::Arc;
 
-use super::{Context, Operations};
+use bytes::Bytes;
+use scim_protocol::{Error, schema::ResourceType};
+
+use super::{Context, Operations, shown::Known};
 use crate::{
     budget::Share,
     log,
     render::{META_BYTES, Out, Pieces, STREAM_MEMBERS, View, location},
-    store::{Record, ResourceId, ResourceKey},
+    store::{Moment, Record, ResourceId, ResourceKey},
 };
 
 /// What happened.
@@ -30,7 +33,7 @@ pub enum Content {
     /// A long answer, written while it is sent.
     Pieces(Pieces),
     /// A short answer.
-    Whole(Vec<u8>),
+    Whole(Bytes),
 }
 
 /// An operation's answer.
@@ -58,11 +61,21 @@ impl Answer {
     /// The answer that names a resource without showing it.
     pub(super) fn about(context: &Context, outcome: Outcome, key: &ResourceKey, version: u64) -> Self {
         let rt = context.caller.tenant().registry.resource_type(key.resource_type.as_str());
+        Self::naming(context, outcome, rt, key.id, version)
+    }
+
+    fn naming(
+        context: &Context,
+        outcome: Outcome,
+        rt: Option<&Arc<ResourceType>>,
+        id: ResourceId,
+        version: u64,
+    ) -> Self {
         let endpoint = rt.map_or("", |rt| rt.endpoint.as_str());
         Self {
             outcome,
-            id: Some(key.id),
-            location: Some(location(&context.base, endpoint, key.id)),
+            id: Some(id),
+            location: Some(location(&context.base, endpoint, id)),
             version: Some(version),
             content: Content::Nothing,
             share: None,
@@ -71,7 +84,22 @@ impl Answer {
 }
 
 impl Operations {
-    /// The answer that shows a resource.
+    /// The answer that shows a resource as it was shown before.
+    pub(super) fn show_again(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        known: &Known,
+    ) -> Result<Answer, Error> {
+        // The bytes may be let go of while they are sent, and stay in memory until they are.
+        let mut share = self.budget.share(context.caller.tenant().id);
+        share.grow(known.document.len())?;
+        let content = Content::Whole(known.document.clone());
+        Ok(Answer { content, share: Some(share), ..Answer::naming(context, Outcome::Ok, Some(rt), id, known.version) })
+    }
+
+    /// The answer that shows a resource. What was read since a moment is kept, where one is named.
     pub(super) async fn show(
         &self,
         context: &Context,
@@ -79,6 +107,7 @@ impl Operations {
         key: &ResourceKey,
         record: Record,
         view: &View,
+        since: Option<Moment>,
     ) -> Result<Answer, Error> {
         let mut answer = Answer::about(context, outcome, key, record.header.version);
         // A new resource is in no group, because nobody knows its id yet. Only a bulk request may have added it to a
@@ -101,7 +130,11 @@ impl Operations {
             let mut out = Out::default();
             out.buffer.reserve(record.body.visible.len() + META_BYTES);
             self.renderer(context).resource(&mut out, view, key.id, &record, &groups).await?;
-            Content::Whole(out.buffer)
+            if view.members(&record) == 0 {
+                let read = (key.id, record.header.version, groups.as_slice());
+                self.shown.keep(context, view.resource_type(), since, read, &out.buffer);
+            }
+            Content::Whole(out.buffer.into())
         };
         Ok(answer)
     }

@@ -91,7 +91,7 @@ impl Operations {
         self.add_later(context, &mut run).await;
         let results: Vec<_> = run.results.into_iter().flatten().collect();
         let body = serde_json::to_vec(&BulkResult::response(&results)).map_err(Error::internal)?;
-        Ok(Answer::plain(Outcome::Ok, Content::Whole(body)))
+        Ok(Answer::plain(Outcome::Ok, Content::Whole(body.into())))
     }
 
     /// Runs one operation and stores its result. Returns its bulkId, which is then settled.

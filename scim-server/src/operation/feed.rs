@@ -234,7 +234,7 @@ impl FeedPage {
             "log": self.log.to_string(),
         });
         let bytes = serde_json::to_vec(&document).map_err(Error::internal)?;
-        Ok(Answer::plain(Outcome::Ok, Content::Whole(bytes)))
+        Ok(Answer::plain(Outcome::Ok, Content::Whole(bytes.into())))
     }
 }
 
@@ -380,6 +380,7 @@ mod tests {
             budget: Budget::new(1 << 20),
             passwords: Hasher::default(),
             waits: Waits::default(),
+            shown: Arc::default(),
         }
     }
 

@@ -1,7 +1,11 @@
 //! The result of a query, before it is written.
 
 use super::scan::Match;
-use crate::{budget::Share, cursor::Cursor, store::Position};
+use crate::{
+    budget::Share,
+    cursor::Cursor,
+    store::{Moment, Position},
+};
 
 /// The result of a query: the resources of one page, and the total.
 #[derive(Default)]
@@ -14,6 +18,8 @@ pub(super) struct Found {
     pub previous: Option<Cursor>,
     /// The memory that the matches take, until they are sent.
     pub share: Option<Share>,
+    /// Since when it was read, where what is shown may be kept.
+    pub since: Option<Moment>,
 }
 
 /// A cursor that continues after a position, among the resources of the type with that ordinal.

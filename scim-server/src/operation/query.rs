@@ -1,8 +1,9 @@
 //! Lists and searches (RFC 7644 §3.4.2–3, RFC 9865).
 //!
 //! Without a sort, resources are in the order of their ids, or of the index that finds them. In this order a walk
-//! sees every resource that existed throughout. `startIndex` counts matches from the first one on, so later pages
-//! cost more; a cursor continues where the last page ended.
+//! sees every resource that existed throughout. `startIndex` counts matches from the first one on: the store finds the
+//! place in a list or an index, and a scan without an index passes over matches one by one. A cursor continues where the
+//! last page ended.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use scim_protocol::{
 use super::{
     Answer, Content, Context, Operations, Outcome,
     found::{Found, forward},
-    list::Listing,
+    list::{Keeping, Listing},
     scan::{Match, Room, Scan, Selection, by_id, too_many},
     view,
 };
@@ -25,7 +26,7 @@ use crate::{
     plan::{Plan, Scope, Source, plan},
     profile,
     render::{META_BYTES, Out, PIECE_BYTES, PIECES_HELD, STREAM_MEMBERS},
-    store::Start,
+    store::{Moment, Start},
 };
 
 /// Counting matches of an exact plan reads keys only, so it may go on for longer.
@@ -43,9 +44,11 @@ impl Operations {
         let tenant = context.caller.tenant();
         profile::check_query(tenant.profile(), types, query)?;
         let selections = selections(context, types, query)?;
+        let is_plain = query.attributes.is_empty() && query.excluded_attributes.is_empty();
+        let since = if is_plain { self.shown.moment() } else { None };
         let count = self.page_size(context, query.count);
         let fingerprint = || fingerprint(&tenant.id.to_string(), endpoint, query);
-        let found = match &query.page {
+        let mut found = match &query.page {
             Page::Cursor(text) => {
                 let cursor = match text.as_deref() {
                     None | Some("") => None,
@@ -75,6 +78,7 @@ impl Operations {
         };
         // The rest is written to the client, however slowly it reads.
         context.pace.rest();
+        found.since = since;
         self.list(context, &selections, found, fingerprint, query.count).await
     }
 
@@ -339,40 +343,44 @@ impl Operations {
             previous_cursor: seal(found.previous)?,
         };
         let views = selections.iter().map(|selection| selection.view.clone()).collect();
-        let listing = Listing::new(&self.renderer(context), views, found.matches).await?;
+        let kept = Keeping { shown: &self.shown, context, since: found.since };
+        let listing = Listing::new(&self.renderer(context), views, found.matches, &kept).await?;
         let (documents, largest) = listing.bytes();
         let share = found.share.unwrap_or_else(|| self.budget.share(context.caller.tenant().id));
         if documents > PIECE_BYTES || listing.members() > STREAM_MEMBERS {
-            return Ok(self.stream(
-                context,
-                listing,
-                &envelope.opening(),
-                share,
-                PIECES_HELD * largest.max(PIECE_BYTES),
-            ));
+            let mut share = share;
+            let on_its_way = share.split(PIECES_HELD * largest.max(PIECE_BYTES));
+            return Ok(self.stream(context, listing, &envelope.opening(), (share, on_its_way), found.since));
         }
         let mut out = Out::default();
         out.buffer.reserve(documents + META_BYTES);
         out.text(&envelope.opening());
-        let share = listing.write(self.renderer(context), &mut out, share).await?;
-        Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer)) })
+        let share = listing.write(self.renderer(context), &mut out, share, &kept).await?;
+        Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer.into())) })
     }
 
-    /// A page that is written while it is sent. The given number of bytes is counted until the last piece is sent,
-    /// because they are in flight; the rest of its memory is released as documents are written.
-    fn stream(&self, context: &Context, listing: Listing, opening: &str, mut share: Share, held: usize) -> Answer {
+    /// A page that is written while it is sent. One share is counted until the last piece is sent, because pieces are
+    /// in flight; the other is released as documents are written.
+    fn stream(
+        &self,
+        context: &Context,
+        listing: Listing,
+        opening: &str,
+        (share, on_its_way): (Share, Share),
+        since: Option<Moment>,
+    ) -> Answer {
         // A slow reader must not delay scans.
         context.pace.rest();
-        let held = share.split(held);
         let (mut out, pieces) = Out::stream();
         out.text(opening);
-        let (store, context) = (self.store.clone(), context.clone());
+        let (store, context, shown) = (self.store.clone(), context.clone(), Arc::clone(&self.shown));
         tokio::spawn(crate::log::within_same(async move {
             let renderer = context.renderer(&*store);
-            let result = listing.write(renderer, &mut out, share).await;
+            let kept = Keeping { shown: &shown, context: &context, since };
+            let result = listing.write(renderer, &mut out, share, &kept).await;
             out.finish(result.map(drop)).await;
         }));
-        Answer { share: Some(held), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
+        Answer { share: Some(on_its_way), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
     }
 }
 

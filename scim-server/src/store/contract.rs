@@ -61,6 +61,7 @@ macro_rules! contract {
             listing::pages_go_both_ways,
             listing::a_page_ends_by_its_bytes,
             listing::events_follow_each_other,
+            listing::places_are_kept_while_others_write,
             membership::edges_are_seen_from_both_sides,
             membership::each_change_is_a_version_of_the_group,
             membership::strangers_cannot_join,

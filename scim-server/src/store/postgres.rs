@@ -10,6 +10,7 @@ mod connect_error;
 mod connections;
 mod error;
 mod group_commit;
+mod key_changes;
 mod migrate;
 mod overlay;
 mod pipeline;
@@ -17,7 +18,9 @@ mod pipeline;
 mod plans;
 mod prefetch;
 mod range;
+mod rank;
 mod read;
+mod row;
 mod scan;
 mod statement;
 mod sweep;
@@ -105,7 +108,7 @@ impl PostgresStore {
         if found < migrate::NEWEST {
             return Err(OpenError::Older { found });
         }
-        let reader = Arc::new(Reader(Arc::clone(&connections)));
+        let reader = Arc::new(Reader::new(Arc::clone(&connections)));
         let (sweeps, swept) = mpsc::unbounded_channel();
         let writer = Arc::new(Writer::new(Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics), sweeps));
         let sweeper = tokio::spawn(sweep(Arc::clone(&reader), swept));

@@ -44,8 +44,8 @@ use self::{
 };
 pub use self::{tree::Damage, writer::Reopen};
 use super::{
-    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Log, Page, Position, Record, Reference,
-    ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+    Commit, Committed, EntriesOf, Finding, Freshness, IndexKey, IndexRange, Item, Log, Page, Position, Record,
+    Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
@@ -69,7 +69,8 @@ const MOMENT: Duration = Duration::from_micros(500);
 /// How to open the store.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How much of the store sled may keep in memory, in bytes.
+    /// How much memory may be used to keep what was read, in bytes: three quarters by sled, for its pages, and
+    /// a quarter by those above, for what is made of resources.
     pub cache: u64,
     /// When the writer closes and reopens it, for a quick start after a crash.
     pub reopen: Reopen,
@@ -114,6 +115,7 @@ pub enum OpenError {
 pub struct SledStore {
     /// Closed with the store, so that the files are free even while somebody still holds the store.
     handle: Arc<Handle>,
+    freshness: (Arc<Freshness>, u64),
     /// Taken only when the store is dropped, which ends the writer.
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<thread::JoinHandle<()>>,
@@ -130,7 +132,8 @@ impl SledStore {
 
     /// Like [`Self::open`], with options.
     pub fn open_with(path: &Path, clock: Arc<dyn Clock>, options: Options) -> Result<Self, OpenError> {
-        let tree = Arc::new(Tree::open_accepting(path, options.cache, options.accept_loss)?);
+        let made = options.cache / 4;
+        let tree = Arc::new(Tree::open_accepting(path, options.cache - made, options.accept_loss)?);
         let found = tree.get(&key::format())?.map_or(Ok(0), |bytes| value::number(&bytes))?;
         if found > FORMAT {
             return Err(OpenError::Format { found });
@@ -143,8 +146,9 @@ impl SledStore {
         }
         let metrics = Arc::<StoreMetrics>::default();
         let handle = Arc::new(Handle::new(Arc::clone(&tree)));
+        let freshness = (Arc::clone(&tree.freshness), made);
         let (jobs, writer) = writer::start(tree, Arc::clone(&handle), options.reopen, clock, Arc::clone(&metrics))?;
-        Ok(Self { handle, jobs: Some(jobs), writer: Some(writer), metrics, changes: Arc::default() })
+        Ok(Self { handle, freshness, jobs: Some(jobs), writer: Some(writer), metrics, changes: Arc::default() })
     }
 
     /// Reads on this thread if it takes few steps, otherwise on a thread that may block.
@@ -234,6 +238,10 @@ impl Drop for SledStore {
 impl Store for SledStore {
     fn metrics(&self) -> Arc<StoreMetrics> {
         Arc::clone(&self.metrics)
+    }
+
+    fn freshness(&self) -> Option<(Arc<Freshness>, u64)> {
+        Some(self.freshness.clone())
     }
 
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {

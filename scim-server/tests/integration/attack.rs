@@ -153,7 +153,7 @@ async fn a_good_client_is_served_beside_each_attack() {
 async fn endure(attack: &Attack, time: Duration) -> Outcome {
     let directory = tempfile::tempdir().expect("a directory");
     let log = directory.path().join("audit").to_string_lossy().into_owned();
-    let mut server = TestServer::with(Options::args(&["--audit-log", &log, "--log", "warn"]));
+    let mut server = TestServer::with(Options::args(&["--audit-log", &log, "--log", "warn", "--cache", "64MiB"]));
     let other = server.run_json(&["tenant", "create", "other", "--json"]);
     let base = format!("{}/{}/scim/v2", server.origin(), other["tenant_id"].as_str().expect("an id"));
     let issued = server.run_json(&["token", "create", "--tenant", "other", "--json"]);

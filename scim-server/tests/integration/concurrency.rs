@@ -1,9 +1,12 @@
 //! Many clients at once: nothing that was acknowledged is lost, and nothing happens twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+};
 
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::{Client, GROUP, Options, TestServer, USER};
 
@@ -196,4 +199,137 @@ async fn a_quota_is_never_passed() {
     }
     let found = clients[0].get("/Users?count=0").await.expect(200);
     assert_eq!(found.json["totalResults"], 5);
+}
+
+/// Something that one writer counts up: how far it has asked to, and how far it was answered.
+#[derive(Default)]
+struct Counted {
+    begun: AtomicU64,
+    answered: AtomicU64,
+}
+
+impl Counted {
+    /// Counts up by a request, which is told the new number.
+    async fn up(&self, request: impl AsyncFnOnce(u64)) {
+        let next = self.begun.fetch_add(1, SeqCst) + 1;
+        request(next).await;
+        self.answered.store(next, SeqCst);
+    }
+
+    /// Asserts that what was shown is no older than what was answered before the question, and no newer than what
+    /// was begun before the answer.
+    #[track_caller]
+    fn agrees(&self, answered: u64, shown: impl Fn(u64) -> bool, what: &Value) {
+        let begun = self.begun.load(SeqCst);
+        assert!((answered..=begun).any(shown), "{answered} to {begun} were to be shown: {what}");
+    }
+
+    fn answered(&self) -> u64 {
+        self.answered.load(SeqCst)
+    }
+}
+
+const SHOWN_USERS: usize = 3;
+const SHOWN_GROUPS: usize = 2;
+const SHOWN_WRITES: usize = 60;
+
+/// Users and groups that many write to and many look at.
+struct Scene {
+    users: Vec<String>,
+    groups: Vec<String>,
+    titles: [Counted; SHOWN_USERS],
+    names: [Counted; SHOWN_GROUPS],
+    /// A member at odd numbers.
+    edges: [[Counted; SHOWN_GROUPS]; SHOWN_USERS],
+    ended: AtomicBool,
+}
+
+/// The name of a group that was renamed so often.
+fn name_of(group: usize, count: u64) -> String {
+    format!("{} {count}", ["a", "b"][group])
+}
+
+async fn change(client: &Client, path: String, operation: Value) {
+    let status = client.patch(&path, &json!([operation])).await.status;
+    assert!(matches!(status, 200 | 204), "{status}");
+}
+
+impl Scene {
+    async fn retitle(&self, client: &Client) {
+        for _ in 0..SHOWN_WRITES {
+            let n = rand::random_range(0..SHOWN_USERS);
+            let to = |next: u64| json!({"op": "replace", "path": "title", "value": next.to_string()});
+            self.titles[n].up(async |next| change(client, format!("/Users/{}", self.users[n]), to(next)).await).await;
+        }
+    }
+
+    async fn rename(&self, client: &Client) {
+        for _ in 0..SHOWN_WRITES {
+            let n = rand::random_range(0..SHOWN_GROUPS);
+            let to = |next| json!({"op": "replace", "path": "displayName", "value": name_of(n, next)});
+            self.names[n].up(async |next| change(client, format!("/Groups/{}", self.groups[n]), to(next)).await).await;
+        }
+    }
+
+    async fn regroup(&self, client: &Client) {
+        for _ in 0..SHOWN_WRITES {
+            let (user, group) = (rand::random_range(0..SHOWN_USERS), rand::random_range(0..SHOWN_GROUPS));
+            let id = &self.users[user];
+            let to = |next: u64| match next % 2 {
+                1 => json!({"op": "add", "path": "members", "value": [{"value": id}]}),
+                _ => json!({"op": "remove", "path": format!("members[value eq \"{id}\"]")}),
+            };
+            let path = || format!("/Groups/{}", self.groups[group]);
+            self.edges[user][group].up(async |next| change(client, path(), to(next)).await).await;
+        }
+    }
+
+    /// Looks at users, each time in one of the ways, until all is written.
+    async fn look(&self, client: Client) {
+        while !self.ended.load(SeqCst) {
+            let n = rand::random_range(0..SHOWN_USERS);
+            let title = self.titles[n].answered();
+            let (names, edges) = (self.names.each_ref().map(Counted::answered), &self.edges[n]);
+            let members = edges.each_ref().map(Counted::answered);
+            let shown = match rand::random_range(0..3) {
+                0 => client.get(&format!("/Users/{}", self.users[n])).await.expect(200).json,
+                1 => {
+                    let filter = format!("userName eq \"user-{n}\"");
+                    client.find("/Users", &filter).await.expect(200).json["Resources"][0].take()
+                }
+                _ => client.get("/Users").await.expect(200).json["Resources"][n].take(),
+            };
+            let its_title = shown["title"].as_str().map_or(0, |text| text.parse().expect("a number"));
+            self.titles[n].agrees(title, |count| count == its_title, &shown);
+            for group in 0..SHOWN_GROUPS {
+                let mut listed = shown["groups"].as_array().into_iter().flatten();
+                let found = listed.find(|one| one["value"] == *self.groups[group]);
+                edges[group].agrees(members[group], |count| (count % 2 == 1) == found.is_some(), &shown);
+                if let Some(found) = found {
+                    self.names[group].agrees(names[group], |count| found["display"] == name_of(group, count), &shown);
+                }
+            }
+        }
+    }
+}
+
+/// Readers that see the same users again and again, beside writers of the users, of the names of their groups and of
+/// who is a member: whatever the server keeps of what it has shown, nobody sees it when it is old.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_shown_is_never_old() {
+    let server = TestServer::start();
+    let client = server.client();
+    let scene = Scene {
+        users: users(&client, SHOWN_USERS).await,
+        groups: join_all((0..SHOWN_GROUPS).map(async |n| client.group(&name_of(n, 0), &[]).await)).await,
+        titles: Default::default(),
+        names: Default::default(),
+        edges: Default::default(),
+        ended: AtomicBool::new(false),
+    };
+    let write = async {
+        futures_util::future::join3(scene.retitle(&client), scene.rename(&client), scene.regroup(&client)).await;
+        scene.ended.store(true, SeqCst);
+    };
+    futures_util::future::join(write, join_all((0..4).map(|_| scene.look(server.client())))).await;
 }

@@ -4,7 +4,7 @@ use std::{io::Write as _, net::TcpStream, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::server::{Client, Options, TestServer, USER};
+use crate::server::{Client, Options, TestServer, USER, on_postgres};
 
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 
@@ -204,4 +204,18 @@ async fn references_by_the_ten_thousand_are_resolved() {
     let statuses: Vec<_> =
         done["Operations"].as_array().expect("results").iter().map(|one| one["status"].as_str()).collect();
     assert_eq!(statuses, [Some("400"), Some("400"), Some("201")]);
+}
+
+#[tokio::test]
+async fn the_size_of_the_cache_is_told_at_the_start() {
+    let told = |args: &[&str]| {
+        let mut server = TestServer::with(Options::args(args));
+        assert!(server.stop().success());
+        server.log()
+    };
+    let (chosen, set) = (told(&[]), told(&["--cache", "80MiB"]));
+    // A database has its own.
+    assert_eq!(chosen.contains("the size of the cache is a quarter of the memory"), !on_postgres(), "{chosen}");
+    assert_eq!(set.contains("the size of the cache is what the setting says"), !on_postgres(), "{set}");
+    assert_eq!(set.contains("mib=80") || set.contains("mib: 80"), !on_postgres(), "{set}");
 }

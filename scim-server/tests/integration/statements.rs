@@ -42,6 +42,7 @@ const FOREIGN: &[&str] = &[
 
 /// How statements may begin.
 const VERBS: &[&str] = &[
+    "ALTER",
     "ANALYZE",
     "BEGIN",
     "COMMIT",

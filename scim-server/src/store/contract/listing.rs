@@ -1,9 +1,16 @@
 //! Lists: resources by id, events by sequence.
 
-use super::{START, Stage, TENANT, body, entry, event, group, id, join, key, put, user};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{START, Stage, TENANT, body, commit, entry, event, group, id, join, key, put, user};
 use crate::{
     event::Event,
-    store::{Body, IndexRange, LAST_MODIFIED, PAGE_BYTES, Page, Position, Record, ResourceId, Start, Values, Write},
+    store::{
+        Body, IndexRange, LAST_MODIFIED, PAGE_BYTES, Page, Position, Record, ResourceId, Start, Store, Values, Write,
+    },
 };
 
 pub(crate) async fn pages_go_both_ways(stage: Stage) {
@@ -119,4 +126,75 @@ pub(crate) async fn events_follow_each_other(stage: Stage) {
     assert_eq!(stage.store.events(TENANT, 0, usize::MAX).await.unwrap().len(), 4);
     assert!(stage.store.events(TENANT, 4, 9).await.unwrap().is_empty());
     assert!(stage.store.events(TENANT, u64::MAX, 9).await.unwrap().is_empty());
+}
+
+pub(crate) async fn places_are_kept_while_others_write(stage: Stage) {
+    places_are_those_of_one_state(&stage.store, &stage.store).await;
+}
+
+/// While one writes, another asks what stands at a place. Each commit puts three users before all others, so what
+/// is found tells how many commits were counted: no fewer than were answered before the question, no more than
+/// were begun before the answer, and each of them whole.
+pub(crate) async fn places_are_those_of_one_state(writer: &Arc<dyn Store>, reader: &Arc<dyn Store>) {
+    const LASTING: u64 = 40;
+    const COMMITS: u64 = 60;
+    let name = |number: u128| entry(&user(number), "name", &format!("{number:06}"), false);
+    let with_name = move |number: u128| [put(&user(number)), Write::Index(name(number))];
+    // What an earlier round has left stands behind.
+    let before = writer.count(TENANT, &"User".into()).await.unwrap();
+    let lowest = 500_000 - 1000 * u128::from(before);
+    for number in 0..u128::from(LASTING) {
+        writer.commit(commit(&user(lowest + number), with_name(lowest + number))).await.unwrap();
+    }
+    let (begun, answered) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let writing = {
+        let (writer, begun, answered) = (Arc::clone(writer), Arc::clone(&begun), Arc::clone(&answered));
+        async move {
+            for round in 1..=u128::from(COMMITS) {
+                let first = lowest - 3 * round;
+                begun.store(u64::try_from(round).unwrap(), Ordering::SeqCst);
+                let writes = (first..first + 3).flat_map(with_name);
+                writer.commit(commit(&user(first), writes)).await.unwrap();
+                answered.store(u64::try_from(round).unwrap(), Ordering::SeqCst);
+            }
+        }
+    };
+    let range = IndexRange {
+        tenant: TENANT,
+        resource_type: "User".into(),
+        attribute: "name".into(),
+        values: Values::All,
+        descending: false,
+    };
+    let asking = async {
+        let mut last = false;
+        while !last {
+            last = answered.load(Ordering::SeqCst) == COMMITS;
+            for question in 0..3 {
+                let least = answered.load(Ordering::SeqCst);
+                let place = 3 * least + LASTING / 2;
+                let counted = match question {
+                    0 => {
+                        let page = reader.resources(TENANT, &"User".into(), Start::Offset(place), 2).await.unwrap();
+                        assert_eq!(page[1].0.0.as_u128(), page[0].0.0.as_u128() + 1);
+                        u128::from(place) + lowest - page[0].0.0.as_u128()
+                    }
+                    1 => {
+                        let found = reader.index_at(&range, place).await.unwrap().unwrap();
+                        u128::from(place) + lowest - found.id.0.as_u128()
+                    }
+                    _ => {
+                        let all = reader.index_count(&range, u64::MAX).await.unwrap();
+                        u128::from(all - before - LASTING)
+                    }
+                };
+                let most = begun.load(Ordering::SeqCst);
+                assert!(
+                    counted % 3 == 0 && (u128::from(least)..=u128::from(most)).contains(&(counted / 3)),
+                    "question {question}: {counted} users of {least} to {most} commits"
+                );
+            }
+        }
+    };
+    futures_util::future::join(tokio::spawn(writing), asking).await.0.unwrap();
 }

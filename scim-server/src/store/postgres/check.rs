@@ -30,9 +30,9 @@ use super::{
     pipeline::columns,
     prefetch::{column, unsigned},
     read::event,
+    row::signed,
     scan::{PAGE, TenantScan},
     statement,
-    write::signed,
 };
 use crate::store::{
     EntriesOf, Finding, IndexKey, IndexValue, Record, ResourceId, ResourceKey, Sink, StoreError, TenantId,
@@ -269,7 +269,8 @@ impl TenantCheck {
         if given < sequence {
             let detail = format!("{tenant}: the last event is {sequence}, but the next would not be behind it");
             if self.fault("sequence-wrong", detail) {
-                self.scan.change(statement::SAVE_LOGS, columns![vec![tenant.0], vec![sequence], vec![at]]).await?;
+                let columns = columns![vec![tenant.0], vec![sequence], vec![at], vec![0_i64]];
+                self.scan.change(statement::SAVE_LOGS, columns).await?;
             }
         } else if given > sequence {
             self.tell("event-missing", format!("{tenant}: events {} to {given}", sequence + 1), false);

@@ -25,6 +25,7 @@ use super::{
     overlay::Overlay,
     pipeline::{self, Step, columns},
     prefetch::{self, Wanted, column},
+    row::signed,
     statement, write,
 };
 use crate::{
@@ -249,7 +250,8 @@ impl Writer {
         let mut overlay = wanted.overlay();
         if !prefetch::take_logs(&mut overlay, locked, tenants.len())? {
             let rollback = Step::Plain("ROLLBACK");
-            let open = Step::Query(statement::OPEN_LOGS, columns![tenants, i64::MIN]);
+            let open =
+                Step::Query(statement::OPEN_LOGS, columns![tenants, i64::MIN, rand::random_range(0..i64::MAX / 4)]);
             pipeline::run(connection, &[rollback, open]).await?;
             return Ok(None);
         }
@@ -319,7 +321,7 @@ fn found(rows: &[Row], document: &[u8]) -> bool {
 fn unknown(overlay: &Overlay, outcomes: Outcomes) -> Result<Option<Unresolved>, StoreError> {
     let Some(((tenant, sequence), event)) = overlay.events.iter().next() else { return Ok(None) };
     let document = write::document(event)?;
-    Ok(Some(Unresolved { tenant: tenant.0, sequence: write::signed(*sequence)?, document, outcomes }))
+    Ok(Some(Unresolved { tenant: tenant.0, sequence: signed(*sequence)?, document, outcomes }))
 }
 
 /// A connection that is closed unless it is given back: it may be in the middle of a transaction.

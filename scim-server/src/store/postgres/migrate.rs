@@ -18,7 +18,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration { name: "tables", sql: include_str!("migrations/0001_tables.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "tables", sql: include_str!("migrations/0001_tables.sql") },
+    Migration { name: "key_changes", sql: include_str!("migrations/0002_key_changes.sql") },
+];
 
 /// The number of the last step that this program knows.
 pub(super) const NEWEST: i64 = MIGRATIONS.len().cast_signed() as i64;

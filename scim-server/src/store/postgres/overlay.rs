@@ -32,7 +32,13 @@ impl<K: Eq + Hash, V> LayeredFacts<K, V> {
         self.read.entry(key)
     }
 
-    fn get(&self, key: &K) -> Option<&V> {
+    /// A fact as the database has it.
+    pub fn as_read(&self, key: &K) -> Option<&V> {
+        self.read.get(key)
+    }
+
+    /// A fact as it is now.
+    pub fn get(&self, key: &K) -> Option<&V> {
         self.now.get(key).or_else(|| self.read.get(key))
     }
 
@@ -52,6 +58,8 @@ pub(super) struct Overlay {
     pub resources: LayeredFacts<ResourceKey, Option<Resource>>,
     pub edges: LayeredFacts<EdgeKey, Option<EdgeTypes>>,
     pub last_events: LayeredFacts<TenantId, LastEvent>,
+    /// The number of each tenant's last change of keys, as read.
+    pub changes: HashMap<TenantId, i64>,
     /// Who has a value; only values that a commit wants to be unique.
     pub owners: HashMap<IndexKey, BTreeMap<ResourceId, bool>>,
     /// The groups of a member; only of members that a commit deletes.

@@ -15,8 +15,8 @@ use crate::clock::SystemClock;
 
 /// A tenant of 30,000 users, 300 groups, one of which has all the users, and their events.
 const FILL: &str = "
-    INSERT INTO tenant_log SELECT gen_random_uuid(), 1, 1 FROM generate_series(1, 50000);
-    INSERT INTO tenant_log VALUES ('00000000-0000-0000-0000-0000000000aa', 30000, 1);
+    INSERT INTO tenant_log SELECT gen_random_uuid(), 1, 1, 1 FROM generate_series(1, 50000);
+    INSERT INTO tenant_log VALUES ('00000000-0000-0000-0000-0000000000aa', 30000, 1, 1);
     INSERT INTO resource SELECT '00000000-0000-0000-0000-0000000000aa', 'User', gen_random_uuid(), 1, n, n, 0, 'a', 'b', 'c'
         FROM generate_series(1, 30000) AS n;
     INSERT INTO resource SELECT '00000000-0000-0000-0000-0000000000aa', 'Group', gen_random_uuid(), 1, n, n, 0, 'a', 'b', 'c'
@@ -29,6 +29,8 @@ const FILL: &str = "
         (SELECT id FROM resource WHERE resource_type = 'Group') AS g,
         (SELECT tenant, id FROM resource WHERE resource_type = 'User' LIMIT 50) AS r ON CONFLICT DO NOTHING;
     INSERT INTO event SELECT '00000000-0000-0000-0000-0000000000aa', n, '{}' FROM generate_series(1, 30000) AS n;
+    INSERT INTO key_change SELECT tenant, n, n, n + 1, '{}', '{}', '{}', '{}', '{}'
+        FROM tenant_log, generate_series(1, 300) AS n LIMIT 30000;
     INSERT INTO dissolved_group SELECT gen_random_uuid(), gen_random_uuid() FROM generate_series(1, 30000);
     ANALYZE";
 
@@ -50,6 +52,12 @@ const PINNED: &[(&str, &[&str])] = &[
     (s::LOOKUP, &["index_entry_unique"]),
     (s::RESOURCES_FROM, &["resource_pkey"]),
     (s::RESOURCES_BEFORE, &["resource_pkey"]),
+    (s::RESOURCES_AT, &["resource_pkey"]),
+    (s::KEY_CHANGES, &["tenant_log_pkey", "key_change_pkey"]),
+    (s::FORGET_KEY_CHANGES, &["key_change_pkey"]),
+    (s::BLOCKS_OF_IDS, &["resource_pkey"]),
+    (s::BLOCKS_OF_INSTANTS, &["resource_by_last_modified"]),
+    (s::BLOCKS_OF_VALUES, &["index_entry_pkey"]),
     (s::POSITIONS, &["index_entry_pkey"]),
     (s::POSITIONS_DOWN, &["index_entry_pkey"]),
     (s::INDEXED, &["index_entry_pkey", "resource_pkey"]),

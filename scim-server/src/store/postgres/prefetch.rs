@@ -251,7 +251,9 @@ fn edge(overlay: &mut Overlay, row: &Row) -> Result<ResourceKey, StoreError> {
 pub(super) fn take_logs(overlay: &mut Overlay, rows: &[Row], tenants: usize) -> Result<bool, StoreError> {
     for row in rows {
         let last = LastEvent { sequence: unsigned(column(row, 1)?)?, at: Timestamp::from_millis(column(row, 2)?) };
-        overlay.last_events.read(TenantId(column(row, 0)?)).insert_entry(last);
+        let tenant = TenantId(column(row, 0)?);
+        overlay.last_events.read(tenant).insert_entry(last);
+        overlay.changes.insert(tenant, column(row, 3)?);
     }
     Ok(rows.len() == tenants)
 }

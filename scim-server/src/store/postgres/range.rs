@@ -33,14 +33,19 @@ impl Places {
             if range.descending {
                 places.end = places.end.min((value.0.clone(), id.0));
             } else {
-                let next = match next(*id) {
-                    Some(id) => (value.0.clone(), id),
-                    None => (longer(value), Uuid::nil()),
-                };
+                let next = behind(&Position { value: value.clone(), id: *id });
                 places.first = places.first.max(next);
             }
         }
         places
+    }
+}
+
+/// The place behind a position.
+pub(super) fn behind(Position { value, id }: &Position) -> (Vec<u8>, Uuid) {
+    match next(*id) {
+        Some(id) => (value.0.clone(), id),
+        None => (longer(value), Uuid::nil()),
     }
 }
 
@@ -59,7 +64,7 @@ fn high(values: &Values) -> Option<Vec<u8>> {
         Values::All | Values::Between(_, Bound::Unbounded) => None,
         Values::Equal(value) | Values::Between(_, Bound::Included(value)) => Some(longer(value)),
         Values::Between(_, Bound::Excluded(value)) => Some(value.0.clone()),
-        Values::Prefix(prefix) => behind(&prefix.0),
+        Values::Prefix(prefix) => behind_all(&prefix.0),
     }
 }
 
@@ -71,7 +76,7 @@ fn longer(value: &IndexValue) -> Vec<u8> {
 }
 
 /// The first value behind all those that begin so.
-fn behind(prefix: &[u8]) -> Option<Vec<u8>> {
+fn behind_all(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
         if last < u8::MAX {
@@ -98,32 +103,32 @@ impl Instants {
     /// The places of a range over `meta.lastModified`; `None` when nothing can belong.
     pub fn of(range: &IndexRange, after: Option<&Position>) -> Option<Self> {
         let Places { first, end } = Places::of(range, after);
-        let first = at_least(first)?;
-        let last = before(end)?;
+        let first = Self::at_least(first)?;
+        let last = Self::before(end)?;
         (first <= last).then_some(Self { first, last })
     }
-}
 
-/// The first instant at or behind a place.
-fn at_least((value, id): (Vec<u8>, Uuid)) -> Option<(i64, Uuid)> {
-    match <[u8; 8]>::try_from(value.as_slice()) {
-        Ok(exact) => Some((instant(exact), id)),
-        // What is shorter comes before everything that it begins, what is longer behind it.
-        Err(_) if value.len() < 8 => Some((instant(padded(&value)), Uuid::nil())),
-        Err(_) => Some((instant(padded(&value)).checked_add(1)?, Uuid::nil())),
+    /// The first instant at or behind a place.
+    pub fn at_least((value, id): (Vec<u8>, Uuid)) -> Option<(i64, Uuid)> {
+        match <[u8; 8]>::try_from(value.as_slice()) {
+            Ok(exact) => Some((instant(exact), id)),
+            // What is shorter comes before everything that it begins, what is longer behind it.
+            Err(_) if value.len() < 8 => Some((instant(padded(&value)), Uuid::nil())),
+            Err(_) => Some((instant(padded(&value)).checked_add(1)?, Uuid::nil())),
+        }
     }
-}
 
-/// The last instant before a place.
-fn before((value, id): (Vec<u8>, Uuid)) -> Option<(i64, Uuid)> {
-    let at = instant(padded(&value));
-    let exact = value.len() == 8;
-    if value.len() > 8 {
-        Some((at, Uuid::max()))
-    } else if exact && !id.is_nil() {
-        Some((at, Uuid::from_u128(id.as_u128() - 1)))
-    } else {
-        Some((at.checked_sub(1)?, Uuid::max()))
+    /// The last instant before a place.
+    pub fn before((value, id): (Vec<u8>, Uuid)) -> Option<(i64, Uuid)> {
+        let at = instant(padded(&value));
+        let exact = value.len() == 8;
+        if value.len() > 8 {
+            Some((at, Uuid::max()))
+        } else if exact && !id.is_nil() {
+            Some((at, Uuid::from_u128(id.as_u128() - 1)))
+        } else {
+            Some((at.checked_sub(1)?, Uuid::max()))
+        }
     }
 }
 

@@ -1,24 +1,25 @@
 //! Reading: one statement for each method of the store.
 
-use std::{pin::pin, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
-    connections::{Connection, Connections, Turn},
+    connections::{Connections, Turn},
     error::{QueryError, damaged},
-    prefetch::{column, header, unsigned},
+    prefetch::{column, unsigned},
     range::{Instants, Places, next},
+    rank::{FEW, Ranks},
+    row::{BYTES, bounded, instant_position, position, record, rows},
     statement,
 };
 use crate::{
     event::Event,
     store::{
-        Body, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Log, PAGE_BYTES, Page, Position, Record, Reference,
-        ResourceId, ResourceKey, Start, StoreError, TenantId, TypeName,
+        IndexKey, IndexRange, LAST_MODIFIED, Log, PAGE_BYTES, Page, Position, Record, Reference, ResourceId,
+        ResourceKey, Start, StoreError, TenantId, TypeName,
     },
 };
 
@@ -27,9 +28,16 @@ const TRIES: u32 = 4;
 
 /// Reads, on any connection of the pool. What fails for want of a sound connection is tried on
 /// another one.
-pub(super) struct Reader(pub Arc<Connections>);
+pub(super) struct Reader {
+    pub connections: Arc<Connections>,
+    ranks: Ranks,
+}
 
 impl Reader {
+    pub fn new(connections: Arc<Connections>) -> Self {
+        Self { connections, ranks: Ranks::default() }
+    }
+
     /// Reads rows for a tenant.
     pub async fn query(
         &self,
@@ -51,7 +59,7 @@ impl Reader {
         let mut tries = 0;
         loop {
             tries += 1;
-            let connection = self.0.get(Turn::Read(tenant)).await?;
+            let connection = self.connections.get(Turn::Read(tenant)).await?;
             match rows(&connection, sql, parameters, &make).await {
                 Ok(rows) => return Ok(rows),
                 Err(QueryError::Lost(_)) if tries < TRIES => connection.discard(),
@@ -86,21 +94,45 @@ impl Reader {
         limit: usize,
     ) -> Result<Page<(ResourceId, Record)>, StoreError> {
         let (name, most) = (resource_type.as_str(), bounded(limit as u64));
+        if let Start::Offset(offset) = from
+            && offset > 0
+        {
+            return self.resources_at(tenant, resource_type, offset, limit).await;
+        }
         let one = |row: &Row| Ok((ResourceId(column(row, 7)?), record(row)?));
-        let (sql, id, offset) = match from {
-            Start::After(id) => (statement::RESOURCES_FROM, next(id), 0),
-            Start::Before(id) => (statement::RESOURCES_BEFORE, Some(id.0), 0),
-            Start::Offset(0) => (statement::RESOURCES_FROM, Some(Uuid::nil()), 0),
-            Start::Offset(offset) => (statement::RESOURCES_AT, Some(Uuid::nil()), bounded(offset)),
+        let (sql, id) = match from {
+            Start::After(id) => (statement::RESOURCES_FROM, next(id)),
+            Start::Before(id) => (statement::RESOURCES_BEFORE, Some(id.0)),
+            Start::Offset(_) => (statement::RESOURCES_FROM, Some(Uuid::nil())),
         };
         let Some(id) = id else { return Ok(Page { items: Vec::new(), done: true }) };
-        let place: &(dyn ToSql + Sync) = if offset == 0 { &id } else { &offset };
-        let items = self.read(tenant, sql, &[&tenant.0, &name, place, &most, &BYTES], one).await?;
+        let items = self.read(tenant, sql, &[&tenant.0, &name, &id, &most, &BYTES], one).await?;
         let mut page = page(items, limit, |(_, record)| record.bytes());
         if matches!(from, Start::Before(_)) {
             page.items.reverse();
         }
         Ok(page)
+    }
+
+    /// Resources behind so many others.
+    async fn resources_at(
+        &self,
+        tenant: TenantId,
+        resource_type: &TypeName,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Page<(ResourceId, Record)>, StoreError> {
+        let most = bounded(limit as u64);
+        if offset >= FEW
+            && let Some(items) = self.ranks.resources(&self.connections, (tenant, resource_type), offset, most).await?
+        {
+            return Ok(page(items, limit, |(_, record)| record.bytes()));
+        }
+        let one = |row: &Row| Ok((ResourceId(column(row, 7)?), record(row)?));
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&tenant.0, &resource_type.as_str(), &bounded(offset), &most, &BYTES, &Uuid::nil()];
+        let items = self.read(tenant, statement::RESOURCES_AT, &parameters, one).await?;
+        Ok(page(items, limit, |(_, record)| record.bytes()))
     }
 
     pub async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
@@ -119,6 +151,11 @@ impl Reader {
     }
 
     pub async fn index_at(&self, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError> {
+        if offset >= FEW
+            && let Some(found) = self.ranks.at(&self.connections, range, offset).await?
+        {
+            return Ok(found);
+        }
         Ok(self.positions(range, None, 1, offset).await?.pop())
     }
 
@@ -163,6 +200,18 @@ impl Reader {
     }
 
     pub async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
+        let few = self.counted(range, limit.min(FEW)).await?;
+        if few < FEW || limit <= FEW {
+            return Ok(few);
+        }
+        match self.ranks.count(&self.connections, range).await? {
+            Some(count) => Ok(count.min(limit)),
+            None => self.counted(range, limit).await,
+        }
+    }
+
+    /// The same, counted by the database.
+    async fn counted(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
         let count = |row: &Row| unsigned(column(row, 0)?);
         let counts = if *range.attribute == *LAST_MODIFIED {
             self.modified(statement::MODIFIED_COUNT, range, None, &[&bounded(limit)], count).await?
@@ -272,54 +321,12 @@ impl Reader {
     }
 }
 
-/// Reads rows, and makes something of each as it comes: what stands in memory is what is made of them, and the
-/// row that came last.
-pub(super) async fn rows<T>(
-    connection: &Connection,
-    sql: &'static str,
-    parameters: &[&(dyn ToSql + Sync)],
-    make: impl Fn(&Row) -> Result<T, StoreError>,
-) -> Result<Vec<T>, QueryError> {
-    let statement = connection.prepare_cached(sql).await?;
-    let mut rows = pin!(connection.query_raw(&statement, parameters.iter().copied()).await?);
-    let mut made = Vec::new();
-    while let Some(row) = rows.try_next().await? {
-        made.push(make(&row)?);
-    }
-    Ok(made)
-}
-
 /// What was read of at most so many, and of [`PAGE_BYTES`].
 fn page<T>(items: Vec<T>, limit: usize, bytes_of: impl Fn(&T) -> usize) -> Page<T> {
     let done = items.len() < limit && items.iter().map(bytes_of).sum::<usize>() < PAGE_BYTES;
     Page { items, done }
 }
 
-/// [`PAGE_BYTES`] as a parameter.
-pub(super) const BYTES: i64 = PAGE_BYTES.cast_signed() as i64;
-
-/// A number as the database takes it. No store has so many of anything that the bound matters.
-pub(super) fn bounded(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// The first seven columns: header and body.
-pub(super) fn record(row: &Row) -> Result<Record, StoreError> {
-    let part = |at| column::<Vec<u8>>(row, at).map(Bytes::from);
-    let body = Body { display: part(4)?, visible: part(5)?, hidden: part(6)? };
-    Ok(Record { header: header(row, 0)?, body })
-}
-
 pub(super) fn event(document: &[u8]) -> Result<Event, StoreError> {
     serde_json::from_slice(document).map_err(|_| damaged("an event"))
-}
-
-/// A value and an id, in two columns.
-fn position(row: &Row, from: usize) -> Result<Position, StoreError> {
-    Ok(Position { value: IndexValue(column(row, from)?), id: ResourceId(column(row, from + 1)?) })
-}
-
-fn instant_position(row: &Row, at: usize, id: usize) -> Result<Position, StoreError> {
-    let at = scim_protocol::Timestamp::from_millis(column(row, at)?);
-    Ok(Position { value: IndexValue::instant(at), id: ResourceId(column(row, id)?) })
 }

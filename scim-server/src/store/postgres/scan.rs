@@ -10,7 +10,7 @@ use super::{
     group_commit::Guarded,
     pipeline::{self, Step, columns},
     prefetch::{self, column},
-    read::{BYTES, record, rows},
+    row::{BYTES, record, rows},
     statement,
 };
 use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, decide::Entries};
@@ -51,10 +51,12 @@ impl TenantScan {
         self.tenant = tenant;
     }
 
-    /// A tenant to which no other transaction writes while the scan lasts.
+    /// A tenant to which no other transaction writes while the scan lasts, and which the scan may put right.
     pub async fn alone(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
         let mut scan = Self::begin(connections, tenant, "BEGIN").await?;
         scan.query(statement::LOCK, &[&vec![tenant.0]]).await?;
+        // What is put right leaves no note of itself.
+        scan.query(statement::CHANGE_UNTOLD, &[&tenant.0]).await?;
         Ok(scan)
     }
 

@@ -40,13 +40,18 @@ macro_rules! records_within {
 
 /// Locks the logs of these tenants, in one order for everybody.
 pub(super) const LOCK: &str =
-    "SELECT tenant, sequence, at FROM tenant_log WHERE tenant = ANY($1) ORDER BY tenant FOR UPDATE";
+    "SELECT tenant, sequence, at, changes FROM tenant_log WHERE tenant = ANY($1) ORDER BY tenant FOR UPDATE";
 
-pub(super) const OPEN_LOGS: &str = "INSERT INTO tenant_log (tenant, sequence, at) \
-    SELECT tenant, 0, $2 FROM unnest($1::uuid[]) AS w (tenant) ON CONFLICT (tenant) DO NOTHING";
+pub(super) const OPEN_LOGS: &str = "INSERT INTO tenant_log (tenant, sequence, at, changes) \
+    SELECT tenant, 0, $2, $3 FROM unnest($1::uuid[]) AS w (tenant) ON CONFLICT (tenant) DO NOTHING";
 
-pub(super) const SAVE_LOGS: &str = "UPDATE tenant_log AS l SET sequence = w.sequence, at = w.at \
-    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS w (tenant, sequence, at) WHERE l.tenant = w.tenant";
+pub(super) const SAVE_LOGS: &str = "UPDATE tenant_log AS l \
+    SET sequence = w.sequence, at = w.at, changes = l.changes + w.more \
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS w (tenant, sequence, at, more) \
+    WHERE l.tenant = w.tenant";
+
+/// Numbers a change that leaves nothing of itself: what was counted before is counted anew.
+pub(super) const CHANGE_UNTOLD: &str = "UPDATE tenant_log SET changes = changes + 1 WHERE tenant = $1";
 
 pub(super) const TENANTS: &str = "SELECT tenant FROM tenant_log ORDER BY tenant";
 
@@ -137,6 +142,14 @@ pub(super) const LOG: &str = "INSERT INTO event (tenant, sequence, document) \
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) \
     ON CONFLICT (tenant, sequence) DO UPDATE SET document = excluded.document";
 
+pub(super) const KEYS_CHANGED: &str = "INSERT INTO key_change \
+    (tenant, change, since, sequence, resource_types, attributes, key_values, ids, comes) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, change) DO UPDATE SET \
+    since = excluded.since, sequence = excluded.sequence, resource_types = excluded.resource_types, \
+    attributes = excluded.attributes, key_values = excluded.key_values, ids = excluded.ids, comes = excluded.comes";
+
+pub(super) const FORGET_KEY_CHANGES: &str = "DELETE FROM key_change WHERE tenant = $1 AND change <= $2";
+
 // What is read.
 
 pub(super) const GET: &str = "SELECT version, created, last_modified, members, display, visible, hidden \
@@ -163,14 +176,63 @@ pub(super) const RESOURCES_BEFORE: &str = records_within!(
     FROM resource WHERE tenant = $1 AND resource_type = $2 AND id < $3 ORDER BY id DESC LIMIT $4"
 );
 
-// The ids that are passed over are read from the index alone.
+// The ids that are passed over are read from the index alone: `$3` of them, from `$6` on.
 pub(super) const RESOURCES_AT: &str = records_within!(
     "$5",
     "version, created, last_modified, members, display, visible, hidden, id",
     "id",
     "SELECT version, created, last_modified, members, display, visible, hidden, id \
     FROM resource WHERE tenant = $1 AND resource_type = $2 AND id >= (SELECT id FROM resource \
-    WHERE tenant = $1 AND resource_type = $2 ORDER BY id OFFSET $3 LIMIT 1) ORDER BY id LIMIT $4"
+    WHERE tenant = $1 AND resource_type = $2 AND id >= $6 ORDER BY id OFFSET $3 LIMIT 1) ORDER BY id LIMIT $4"
+);
+
+/// How far a tenant has come (one row at least), and what has changed behind `$2`, unless that is more than `$3`
+/// changes ago. In any order.
+pub(super) const KEY_CHANGES: &str = "SELECT l.changes, l.sequence, c.change, c.since, c.sequence, \
+    c.resource_types, c.attributes, c.key_values, c.ids, c.comes FROM tenant_log AS l \
+    LEFT JOIN key_change AS c ON c.tenant = l.tenant AND c.change > $2 AND c.change <= $2 + $3 AND l.changes - $2 <= $3 \
+    WHERE l.tenant = $1";
+
+/// Of the keys that a statement finds, the first and the last of each block of so many, with their numbers.
+macro_rules! blocks {
+    ($size:literal, $columns:literal, $found:literal) => {
+        concat!(
+            "SELECT n, ",
+            $columns,
+            " FROM (SELECT ",
+            $columns,
+            ", row_number() OVER (ORDER BY ",
+            $columns,
+            ") AS n, count(*) OVER () AS all_of_them FROM (",
+            $found,
+            ") AS found) AS numbered WHERE n % ",
+            $size,
+            " = 1 OR n % ",
+            $size,
+            " = 0 OR n = all_of_them ORDER BY ",
+            $columns
+        )
+    };
+}
+
+pub(super) const BLOCKS_OF_IDS: &str = blocks!(
+    "$5",
+    "id",
+    "SELECT id FROM resource WHERE tenant = $1 AND resource_type = $2 AND id >= $3 ORDER BY id LIMIT $4"
+);
+
+pub(super) const BLOCKS_OF_INSTANTS: &str = blocks!(
+    "$6",
+    "last_modified, id",
+    "SELECT last_modified, id FROM resource WHERE tenant = $1 AND resource_type = $2 \
+    AND (last_modified, id) >= ($3, $4) ORDER BY last_modified, id LIMIT $5"
+);
+
+pub(super) const BLOCKS_OF_VALUES: &str = blocks!(
+    "$7",
+    "value, id",
+    "SELECT value, id FROM index_entry WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 \
+    AND (value, id) >= ($4, $5) ORDER BY value, id LIMIT $6"
 );
 
 pub(super) const COUNT: &str = "SELECT resources FROM resource_count WHERE tenant = $1 AND resource_type = $2";
@@ -298,6 +360,7 @@ pub(super) const ERASE: &[&str] = &[
     "DELETE FROM event WHERE tenant = $1 AND sequence IN (SELECT sequence FROM event WHERE tenant = $1 LIMIT $2)",
     "DELETE FROM dissolved_group WHERE tenant = $1 AND group_id IN \
     (SELECT group_id FROM dissolved_group WHERE tenant = $1 LIMIT $2)",
+    "DELETE FROM key_change WHERE tenant = $1 AND change IN (SELECT change FROM key_change WHERE tenant = $1 LIMIT $2)",
     ERASE_RESOURCES,
     "DELETE FROM resource_count WHERE tenant = $1 AND resource_type IN \
     (SELECT resource_type FROM resource_count WHERE tenant = $1 LIMIT $2)",

@@ -44,6 +44,7 @@ pub(super) async fn erase(reader: &Reader, tenant: TenantId) -> Result<u64, Stor
     for sql in statement::ERASE {
         loop {
             let rows = run(reader, sql, &[&tenant.0, &STEP]).await?;
+            run(reader, statement::CHANGE_UNTOLD, &[&tenant.0]).await?;
             if *sql == statement::ERASE_RESOURCES {
                 gone += rows;
             }
@@ -87,7 +88,7 @@ async fn run(reader: &Reader, sql: &'static str, parameters: &[&(dyn ToSql + Syn
     let mut tries = 0;
     loop {
         tries += 1;
-        let connection = reader.0.get(Turn::Write).await?;
+        let connection = reader.connections.get(Turn::Write).await?;
         let outcome = async { connection.execute(&connection.prepare_cached(sql).await?, parameters).await }.await;
         match outcome.map_err(QueryError::from) {
             Ok(rows) => return Ok(rows),

@@ -1,13 +1,16 @@
 //! The statements that write what a group of commits has changed: one of each kind.
 
+use std::collections::BTreeSet;
+
 use super::{
-    error::damaged,
+    key_changes,
     overlay::Overlay,
     pipeline::{Step, columns},
+    row::signed,
     statement,
 };
 use crate::store::{
-    IndexKey, ResourceId, ResourceKey, StoreError,
+    IndexKey, ResourceId, ResourceKey, StoreError, TenantId,
     decide::{Entries, Resource, index_key},
 };
 
@@ -18,7 +21,9 @@ pub(super) fn steps(overlay: &Overlay) -> Result<Vec<Step>, StoreError> {
     entries(overlay, &mut steps);
     edges(overlay, &mut steps);
     counts(overlay, &mut steps);
-    log(overlay, &mut steps)?;
+    let changed = key_changes::changed(overlay);
+    log(overlay, &changed.keys().copied().collect(), &mut steps)?;
+    key_changes::steps(overlay, changed, &mut steps)?;
     Ok(steps)
 }
 
@@ -176,7 +181,8 @@ fn counts(overlay: &Overlay, steps: &mut Vec<Step>) {
     }
 }
 
-fn log(overlay: &Overlay, steps: &mut Vec<Step>) -> Result<(), StoreError> {
+/// The events, and how far each tenant has come; `changed` are those whose keys have changed.
+fn log(overlay: &Overlay, changed: &BTreeSet<TenantId>, steps: &mut Vec<Step>) -> Result<(), StoreError> {
     let (mut tenants, mut sequences, mut documents) = (Vec::new(), Vec::new(), Vec::new());
     for ((tenant, sequence), event) in &overlay.events {
         tenants.push(tenant.0);
@@ -186,14 +192,18 @@ fn log(overlay: &Overlay, steps: &mut Vec<Step>) -> Result<(), StoreError> {
     if !tenants.is_empty() {
         steps.push(Step::Query(statement::LOG, columns![tenants, sequences, documents]));
     }
-    let (mut tenants, mut sequences, mut instants) = (Vec::new(), Vec::new(), Vec::new());
-    for (tenant, _, last) in overlay.last_events.changes().filter(|(_, before, last)| *before != Some(*last)) {
+    let (mut tenants, mut sequences, mut instants, mut more) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let later = overlay.last_events.changes().filter(|(_, before, last)| *before != Some(*last));
+    let moved: BTreeSet<TenantId> = later.map(|(tenant, ..)| *tenant).chain(changed.iter().copied()).collect();
+    for tenant in moved {
+        let Some(last) = overlay.last_events.get(&tenant) else { continue };
         tenants.push(tenant.0);
         sequences.push(signed(last.sequence)?);
         instants.push(last.at.as_millis());
+        more.push(i64::from(changed.contains(&tenant)));
     }
     if !tenants.is_empty() {
-        steps.push(Step::Query(statement::SAVE_LOGS, columns![tenants, sequences, instants]));
+        steps.push(Step::Query(statement::SAVE_LOGS, columns![tenants, sequences, instants, more]));
     }
     Ok(())
 }
@@ -201,8 +211,4 @@ fn log(overlay: &Overlay, steps: &mut Vec<Step>) -> Result<(), StoreError> {
 /// An event as it is stored.
 pub(super) fn document(event: &crate::event::Event) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(event).map_err(|error| StoreError::Corrupt(error.to_string()))
-}
-
-pub(super) fn signed(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| damaged("a number"))
 }

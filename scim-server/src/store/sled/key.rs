@@ -238,6 +238,18 @@ pub(super) fn counted_with(key: &[u8]) -> Option<&[u8]> {
     key.get(..=ends.take(names).last()?)
 }
 
+/// The resources of which something is stored under this key. An index entry stands in its resource's record, too,
+/// which is written with it.
+pub(super) fn resources_of(key: &[u8]) -> impl Iterator<Item = ResourceId> + use<> {
+    let ids = match key.get(ID) {
+        Some(&RESOURCE) => [key.last_chunk(), None],
+        Some(&(MEMBER | GROUP)) => [key.get(ID + 1..).and_then(<[u8]>::first_chunk), key.last_chunk()],
+        _ => [None, None],
+    };
+    let ids = ids.map(|bytes: Option<&[u8; ID]>| bytes.map(|bytes| ResourceId(Uuid::from_bytes(*bytes))));
+    ids.into_iter().flatten()
+}
+
 /// The place in its index that this key is, when its value begins behind `prefix` bytes.
 pub(super) fn position(key: &[u8], prefix: usize) -> Option<Position> {
     let (value, rest) = unescape(key.get(prefix..)?)?;

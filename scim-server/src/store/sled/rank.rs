@@ -1,25 +1,12 @@
-//! How many keys stand before a key, and which key is the n-th: without walking over all of them.
-//!
-//! `startIndex` counts (RFC 7644 §3.4.2.4), and so does `totalResults`. A run of keys (all resources of
-//! a type, all entries of an index) is counted in blocks: the first key of each, and how many it has.
-//! Finding a place is then a search in the blocks and a walk within one. Nothing of this is stored. A
-//! run is counted when somebody first asks for a place far in it, as far as is asked for; from then on
-//! each batch that is applied keeps the counts. So a walk by pages reads each key once for its counting,
-//! and whoever never asks pays nothing.
+//! The counts of [`crate::store::rank`] over the keys of a tree: kept by each batch that is applied.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::key::Range;
-
-/// How many keys are counted into one block. Twice as many split it.
-const BLOCK: usize = if cfg!(test) { 4 } else { 512 };
-
-/// How many blocks are kept in all runs together; the run that was not asked for the longest goes first.
-/// A block takes some 150 bytes: 10 MiB at most.
-const BLOCKS: usize = 1 << 16;
+use crate::store::rank::{self, BLOCK, Block, Place};
 
 /// What is counted.
 pub(super) trait Keys {
@@ -33,41 +20,17 @@ pub(super) trait Keys {
     fn contains(&self, key: &[u8]) -> Result<bool, Self::Error>;
 }
 
+type Run = rank::Run<Vec<u8>>;
+
+/// By the prefix that all keys of the run have.
+type Runs = rank::Runs<Vec<u8>, Vec<u8>>;
+
 /// The counts of all runs that somebody has asked for.
 #[derive(Default)]
-pub(super) struct Ranks(Mutex<Counted>);
-
-#[derive(Default)]
-struct Counted {
-    /// By the prefix that all keys of the run have.
-    runs: HashMap<Vec<u8>, Run>,
-    /// Counts the questions, so that the run is known that was not asked for the longest.
-    questions: u64,
-}
-
-/// The counts of one run.
-struct Run {
-    /// In the order of their first keys. What lies before the first of them is none of the run.
-    blocks: Vec<Block>,
-    /// Every key before this one is counted.
-    counted: Vec<u8>,
-    /// The first key behind the run.
-    end: Vec<u8>,
-    /// No counted key lies behind this one.
-    last: Vec<u8>,
-    /// The last question.
-    asked: u64,
-}
-
-/// Some keys that follow each other.
-struct Block {
-    /// No key of it lies before this one, and none of the block before it behind.
-    first: Vec<u8>,
-    keys: usize,
-}
+pub(super) struct Ranks(Mutex<Runs>);
 
 impl Ranks {
-    fn counted(&self) -> MutexGuard<'_, Counted> {
+    fn counted(&self) -> MutexGuard<'_, Runs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,15 +45,19 @@ impl Ranks {
     ) -> Result<T, K::Error> {
         // Held while it is written: who counts sees all of a batch or nothing.
         let mut counted = self.counted();
-        if counted.runs.is_empty() {
+        if counted.is_empty() {
             return write();
         }
-        let of_a_run = |key: &[u8]| run(key).is_some_and(|run| counted.runs.contains_key(run));
         // Of two changes to one key the later holds. In the order of the keys, so that those that are put
         // behind everything come as such.
-        let changes: BTreeMap<_, _> = changes.filter(|(key, _)| of_a_run(key)).collect();
-        let mut moves = Vec::new();
+        let mut of_runs = BTreeMap::new();
         for (key, comes) in changes {
+            if run(key).is_some_and(|run| counted.known(run).is_some()) {
+                of_runs.insert(key, comes);
+            }
+        }
+        let mut moves = Vec::new();
+        for (key, comes) in of_runs {
             if keys.contains(key)? != comes {
                 moves.push((key, comes));
             }
@@ -98,11 +65,11 @@ impl Ranks {
         let outcome = write();
         if outcome.is_err() {
             // Nobody knows what of it is there.
-            counted.runs.clear();
+            counted.retain(|_| false);
         }
         for (key, comes) in moves {
-            if let Some(run) = run(key).and_then(|run| counted.runs.get_mut(run)) {
-                run.change(key, comes);
+            if let Some(run) = run(key).and_then(|run| counted.known(run)) {
+                run.change(&key.to_vec(), comes);
             }
         }
         outcome
@@ -112,12 +79,11 @@ impl Ranks {
     pub fn rank<K: Keys>(&self, keys: &K, run: &Range, key: &[u8]) -> Result<u64, K::Error> {
         loop {
             let mut counted = self.counted();
-            let run = counted.run(run);
-            if run.reaches(key) {
-                let (at, before) = run.block_of(key);
-                return Ok(before + run.within(keys, at, key)?.len() as u64);
+            let counts = counted.asked(&run.start);
+            if let Place::Block { at, before } = counts.place_of(&key.to_vec()) {
+                return Ok(before + within(counts, keys, run, at, key)?.len() as u64);
             }
-            run.extend(keys)?;
+            extend(counts, keys, run)?;
             counted.bound();
         }
     }
@@ -126,25 +92,17 @@ impl Ranks {
     pub fn select<K: Keys>(&self, keys: &K, run: &Range, rank: u64) -> Result<Option<Vec<u8>>, K::Error> {
         loop {
             let mut counted = self.counted();
-            let run = counted.run(run);
-            let mut before = 0;
-            let holds = |block: &Block| {
-                let found = rank < before + block.keys as u64;
-                if !found {
-                    before += block.keys as u64;
+            let counts = counted.asked(&run.start);
+            match counts.place_at(rank) {
+                Place::Block { at, before } => {
+                    let mut within = within(counts, keys, run, at, &run.end)?;
+                    let place = usize::try_from(rank - before).unwrap_or(usize::MAX);
+                    return Ok((place < within.len()).then(|| within.swap_remove(place)));
                 }
-                found
-            };
-            if let Some(at) = run.blocks.iter().position(holds) {
-                let to = run.end_of(at).to_vec();
-                let mut within = run.within(keys, at, &to)?;
-                let place = usize::try_from(rank - before).unwrap_or(usize::MAX);
-                return Ok((place < within.len()).then(|| within.swap_remove(place)));
+                Place::Beyond => return Ok(None),
+                Place::Uncounted => {}
             }
-            if run.is_whole() {
-                return Ok(None);
-            }
-            run.extend(keys)?;
+            extend(counts, keys, run)?;
             counted.bound();
         }
     }
@@ -170,105 +128,33 @@ pub(super) fn nth<K: Keys>(
     Ok(key.filter(|key| *key >= range.start && *key < range.end))
 }
 
-impl Counted {
-    /// A run: all keys with one prefix, which is where it starts.
-    fn run(&mut self, Range { start, end }: &Range) -> &mut Run {
-        self.questions += 1;
-        let begin = || Run { blocks: Vec::new(), counted: start.clone(), end: end.clone(), last: Vec::new(), asked: 0 };
-        let run = self.runs.entry(start.clone()).or_insert_with(begin);
-        run.asked = self.questions;
-        run
+/// Counts one more block.
+fn extend<K: Keys>(run: &mut Run, keys: &K, range: &Range) -> Result<(), K::Error> {
+    let from = match run.frontier() {
+        None => range.start.clone(),
+        Some(counted) => [counted.as_slice(), &[0]].concat(),
+    };
+    let next = keys.keys(&from, &range.end, BLOCK)?;
+    if let (Some(first), Some(last)) = (next.first(), next.last()) {
+        run.count(Block { first: first.clone(), keys: next.len() }, last.clone());
     }
-
-    /// Forgets runs until there are few enough blocks. The one that is asked for now stays.
-    fn bound(&mut self) {
-        while self.runs.len() > 1 && self.runs.values().map(|run| run.blocks.len()).sum::<usize>() > BLOCKS {
-            let oldest = self.runs.iter().min_by_key(|(_, run)| run.asked).map(|(prefix, _)| prefix.clone());
-            oldest.and_then(|oldest| self.runs.remove(&oldest));
-        }
+    if next.len() < BLOCK {
+        run.end();
     }
+    Ok(())
 }
 
-impl Run {
-    fn is_whole(&self) -> bool {
-        self.counted >= self.end
+/// The keys of a block, up to but without `to`. A block that has grown is split on the way.
+fn within<K: Keys>(run: &mut Run, keys: &K, range: &Range, at: usize, to: &[u8]) -> Result<Vec<Vec<u8>>, K::Error> {
+    let Some(block) = run.block(at).filter(|block| block.first.as_slice() < to) else { return Ok(Vec::new()) };
+    if block.keys <= 2 * BLOCK {
+        return keys.keys(&block.first, to, block.keys);
     }
-
-    /// Whether all keys before this one are counted.
-    fn reaches(&self, key: &[u8]) -> bool {
-        self.is_whole() || key <= self.counted.as_slice()
-    }
-
-    /// Counts one more block.
-    fn extend<K: Keys>(&mut self, keys: &K) -> Result<(), K::Error> {
-        let next = keys.keys(&self.counted, &self.end, BLOCK)?;
-        let (Some(first), Some(last)) = (next.first(), next.last()) else {
-            self.counted.clone_from(&self.end);
-            return Ok(());
-        };
-        if next.len() < BLOCK {
-            self.counted.clone_from(&self.end);
-        } else {
-            self.counted.clone_from(last);
-            self.counted.push(0);
-        }
-        self.last.clone_from(last);
-        self.blocks.push(Block { first: first.clone(), keys: next.len() });
-        Ok(())
-    }
-
-    /// The block in which the key is or would be, and how many keys stand before the block.
-    fn block_of(&self, key: &[u8]) -> (usize, u64) {
-        let at = self.blocks.partition_point(|block| block.first.as_slice() <= key).saturating_sub(1);
-        (at, self.blocks.iter().take(at).map(|block| block.keys as u64).sum())
-    }
-
-    /// The first key behind a block.
-    fn end_of(&self, at: usize) -> &[u8] {
-        self.blocks.get(at + 1).map_or(self.counted.as_slice(), |block| block.first.as_slice()).min(&self.end)
-    }
-
-    /// The keys of a block, up to but without `to`. A block that has grown is split on the way.
-    fn within<K: Keys>(&mut self, keys: &K, at: usize, to: &[u8]) -> Result<Vec<Vec<u8>>, K::Error> {
-        let Some(block) = self.blocks.get(at).filter(|block| block.first.as_slice() < to) else {
-            return Ok(Vec::new());
-        };
-        if block.keys <= 2 * BLOCK {
-            return keys.keys(&block.first, to, block.keys);
-        }
-        let all = keys.keys(&block.first, self.end_of(at), block.keys)?;
-        let parts = all.chunks(BLOCK).filter_map(|part| Some(Block { first: part.first()?.clone(), keys: part.len() }));
-        let parts: Vec<_> = parts.collect();
-        self.blocks.splice(at..=at, parts);
-        Ok(all.into_iter().take_while(|key| key.as_slice() < to).collect())
-    }
-
-    /// Takes note of a key that has come or gone.
-    fn change(&mut self, key: &[u8], comes: bool) {
-        if !self.is_whole() && key >= self.counted.as_slice() {
-            // It is counted when the count comes by.
-            return;
-        }
-        let (at, _) = self.block_of(key);
-        let is_behind_all = key > self.last.as_slice();
-        if comes && is_behind_all {
-            self.last = key.to_vec();
-        }
-        match self.blocks.get_mut(at) {
-            // Ids and instants come in their order: what is put behind everything begins a block of its
-            // own when the last one is full, and nothing has to be split.
-            Some(block) if comes && !(is_behind_all && block.keys >= BLOCK) => {
-                if key < block.first.as_slice() {
-                    block.first = key.to_vec();
-                }
-                block.keys += 1;
-            }
-            _ if comes => self.blocks.push(Block { first: key.to_vec(), keys: 1 }),
-            Some(block) if block.keys > 1 => block.keys -= 1,
-            Some(_) => drop(self.blocks.remove(at)),
-            None => {}
-        }
-    }
+    let end = run.block(at + 1).map_or(&range.end, |next| &next.first);
+    let all = keys.keys(&block.first, end, block.keys)?;
+    let parts = all.chunks(BLOCK).filter_map(|part| Some(Block { first: part.first()?.clone(), keys: part.len() }));
+    run.replace(at, parts);
+    Ok(all.into_iter().take_while(|key| key.as_slice() < to).collect())
 }
 
 #[cfg(test)]
@@ -392,6 +278,9 @@ mod tests {
                 )
                 .unwrap();
         }
-        assert!(ranks.counted().runs[b"a".as_slice()].blocks.iter().all(|block| block.keys == BLOCK));
+        let mut counted = ranks.counted();
+        let run = counted.known(b"a".as_slice()).unwrap();
+        let blocks: Vec<_> = (0..).map_while(|at| run.block(at)).collect();
+        assert!(blocks.len() == 100 / BLOCK && blocks.iter().all(|block| block.keys == BLOCK));
     }
 }

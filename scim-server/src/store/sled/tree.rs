@@ -43,7 +43,7 @@ use super::{
     rank::{Keys, Ranks},
     value::number,
 };
-use crate::store::StoreError;
+use crate::store::{Freshness, StoreError};
 
 /// How large a piece of the log is, in bytes. A page larger than a quarter of it becomes a file of its
 /// own, which is slow; a page holds up to sixteen resources.
@@ -92,6 +92,8 @@ pub(super) struct Tree {
     cache: u64,
     /// How many keys stand before which.
     pub ranks: Arc<Ranks>,
+    /// Which resources change.
+    pub freshness: Arc<Freshness>,
     /// How the disk behaves.
     #[cfg(test)]
     pub disk: disk::Disk,
@@ -165,6 +167,7 @@ impl Tree {
             path: path.to_owned(),
             cache,
             ranks: Arc::default(),
+            freshness: Arc::default(),
             #[cfg(test)]
             disk: disk::Disk::default(),
         };
@@ -198,7 +201,8 @@ impl Tree {
         let number = self.applied.load(Ordering::Relaxed) + 1;
         self.journal.intend(number, &changes).map_err(unavailable)?;
         let keys = changes.iter().map(|(key, value)| (&**key, value.is_some()));
-        self.ranks.keep(self, keys, key::counted_with, || {
+        let resources = changes.iter().flat_map(|(key, _)| key::resources_of(key));
+        let write = || {
             if changes.len() > LARGE {
                 self.redo.store(number, Ordering::Release);
                 redo::write(&self.path, number, &changes).map_err(unavailable)?;
@@ -206,7 +210,8 @@ impl Tree {
             } else {
                 trust::apply_piece(&self.db, Some(number), &changes)
             }
-        })?;
+        };
+        self.freshness.change(resources, || self.ranks.keep(self, keys, key::counted_with, write))?;
         self.written.fetch_add(bytes, Ordering::Relaxed);
         self.applied.store(number, Ordering::Release);
         Ok(())
@@ -240,6 +245,7 @@ impl Tree {
             cache: self.cache,
             applied: self.applied.load(Ordering::Acquire),
             ranks: Arc::clone(&self.ranks),
+            freshness: Arc::clone(&self.freshness),
         }
     }
 
@@ -379,6 +385,7 @@ pub(super) struct Again {
     /// The last batch, and what was counted after it.
     applied: u64,
     ranks: Arc<Ranks>,
+    freshness: Arc<Freshness>,
 }
 
 impl Again {
@@ -391,7 +398,12 @@ impl Again {
                 let tree = Tree::open_within(&self.path, self.cache, HANDOVER, None)?;
                 // After a write that failed it may stand at an earlier batch.
                 let is_same = tree.applied.load(Ordering::Acquire) == self.applied;
-                Ok(if is_same { Tree { ranks: Arc::clone(&self.ranks), ..tree } } else { tree })
+                let freshness = Arc::clone(&self.freshness);
+                if is_same {
+                    return Ok(Tree { ranks: Arc::clone(&self.ranks), freshness, ..tree });
+                }
+                freshness.renew();
+                Ok(Tree { freshness, ..tree })
             }
             Ok(false) => Err(OpenError::Store(unavailable(format!("{} is gone", file.display())))),
             Err(error) => Err(OpenError::Store(unavailable(format!("{} cannot be found: {error}", file.display())))),

@@ -58,9 +58,9 @@ pub enum Command {
     /// The server keeps events for event_retention. With --json each line is one event, as a JSON object.
     /// Applications read the same events at /{tenant_id}/events/v1.
     Events(EventsArguments),
-    /// Show how provisioning stands: what is wrong, and what to do about it
+    /// Show the state of provisioning, what is wrong, and what to do about it
     ///
-    /// The exit code is 1 if a provider cannot get in, or has been silent for too long.
+    /// The exit code is 1 if a provider cannot authenticate, or has been silent for too long.
     Status(StatusArguments),
     /// Verify that documents, indexes, memberships and counts agree
     ///
@@ -389,7 +389,7 @@ pub struct MakeArguments {
 /// `status`
 #[derive(Debug, Args)]
 pub struct StatusArguments {
-    /// The tenant's name or id; all without it
+    /// The tenant's name or id; without it all tenants
     #[arg(long)]
     pub(super) tenant: Option<String>,
     #[command(flatten)]

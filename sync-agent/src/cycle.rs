@@ -26,6 +26,7 @@ use crate::{
         self, Plan, Step, Synced, SyncedObjects, TargetResource,
         deprovisioning::{self, Deprovisionings},
         file::{Basis, PlanFile, PlanFileError},
+        held_back::Decision,
     },
     problem::{Code, Problem, Subject},
     scope,
@@ -130,6 +131,11 @@ pub enum Progress {
 pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock, mode: Mode) -> Result<Prepared, CycleError> {
     let target = TargetReader::new(&config.target)?;
     let capabilities = target.capabilities().await?;
+    // The cause of what waits for a person may be gone meanwhile, which only a full comparison is sure to see.
+    let mode = match state.pending()? {
+        Some(pending) if pending.decision != Decision::Rejected => Mode::Full,
+        _ => mode,
+    };
     let mut known = state.known()?;
     let doubted = doubted(state, &mut known)?;
     let nothing_known = known.is_empty();
@@ -165,6 +171,8 @@ pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock, mode: Mo
         now: clock.now(),
     });
     plan.problems.extend(observation.problems.iter().cloned());
+    plan.waiting = state.quarantine()?.waiting(&plan, clock.now());
+    plan.decision = state.decision(&plan.held_back)?;
     Ok(Prepared { mode, plan, known, doubted, observation, desired, deprovisionings, target, capabilities })
 }
 
@@ -305,6 +313,9 @@ pub async fn one(
     prepared.plan = prepared.plan.only(id);
     let options = RunOptions { mode: Mode::Incremental, patient: false, exactly: None, stop, progress: &|_| {} };
     let outcome = run(config, state, &mut prepared, clock, &options).await?;
+    if outcome.stopped.is_none() && !outcome.problems.iter().any(|problem| problem.code.blocks()) {
+        state.forget_failure(id)?;
+    }
     let actions = prepared.plan.actions.iter().map(ToString::to_string);
     let problems = outcome.problems.iter().map(|problem| format!("! {problem}"));
     let mut told: Vec<String> = actions.chain(problems).collect();

@@ -337,8 +337,11 @@ fn tell(verdicts: &[(SourceId, Verdict)], problems: &mut Vec<Problem>) {
     });
     if let Some(reason) = out_of_sight.next() {
         let message = format!(
-            "{} left its place and may stand where the account sees nothing: {reason}. What is out of sight is treated as out of scope and not as deleted. Let the account see that part of the tree; a container that was deleted can be named in `source.ignored_containers`",
-            number::of(out_of_sight.count() + 1, "entry")
+            "{} and may stand where the account sees nothing: {reason}. What is out of sight is treated as out of scope and not as deleted, and stays in the groups that still name somebody who cannot be seen. Let the account see that part of the tree; a container that was deleted can be named in `source.ignored_containers`",
+            match out_of_sight.count() + 1 {
+                1 => "1 entry left its place".to_owned(),
+                more => format!("{} left their places", number::of(more, "entry")),
+            }
         );
         problems.push(Problem { code: Code::AbsenceUnproved, subject: None, message });
     }

@@ -73,7 +73,10 @@ impl Work<'_> {
             Step::Adopt { resource, members, .. } => {
                 self.remember(subject.id, fresh(resource.clone(), None, members.clone()))?;
             }
-            Step::Confirm { digest } => self.change(subject.id, |written| written.digest = Some(digest.clone()))?,
+            Step::Confirm { digest } => self.change(subject.id, |written| {
+                written.digest = Some(digest.clone());
+                written.name.clone_from(&subject.name);
+            })?,
             Step::Recall { members } => self.recall(subject.id, members)?,
             Step::Remember { left } => self.change(subject.id, |written| written.left.clone_from(left))?,
             _ => self.perform_on_known(action, &mut performed).await?,

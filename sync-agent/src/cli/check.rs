@@ -170,8 +170,9 @@ fn contents(config: &Config, survey: &Survey, findings: &mut Findings) {
     let nameless = of(Code::EntryWithoutId).count();
     if nameless > 0 {
         let text = format!(
-            "{} shown without an identity that the account may read; they are left out",
-            number::of(nameless, "entry")
+            "{} shown without an identity that the account may read: no resource is made for {}",
+            number::of(nameless, "entry"),
+            if nameless == 1 { "it" } else { "them" }
         );
         findings.push(if population.is_empty() { bad(text) } else { less(text) });
     }

@@ -101,6 +101,8 @@ pub fn deprovisionings(
             _ => None,
         };
         match (proved, verdicts.get(&id)) {
+            // It was restored, and stands where the reading does not look.
+            (Some(_), Some(Verdict::Elsewhere(_))) => Deprovisioning::OutOfScope,
             (Some(proof), _) | (None, Some(Verdict::Gone(proof))) => Deprovisioning::Gone(proof.clone()),
             (None, Some(Verdict::Elsewhere(_) | Verdict::OutOfSight { .. })) => Deprovisioning::OutOfScope,
             (None, Some(Verdict::Unknown(reason))) => Deprovisioning::Unproven(reason.clone()),
@@ -237,7 +239,8 @@ pub fn of_pause(
         plan.actions.push(Action { subject, reason: Reason::Paused, step: Step::Deactivate });
     }
     plan.actions.sort_by_key(super::order);
-    safety::hold_back(&mut plan, safety::Limits { known, safety, approved, lost, nothing: false });
+    let name = |id: SourceId| known.get(&id).map(|written| written.name.as_str());
+    safety::hold_back(&mut plan, safety::Limits { known, name: &name, safety, approved, lost, nothing: false });
     plan
 }
 

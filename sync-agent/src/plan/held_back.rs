@@ -23,6 +23,30 @@ pub struct HeldBack {
     pub actions: Vec<Action>,
 }
 
+/// What a person has decided about what is held back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Nothing yet.
+    #[default]
+    Open,
+    /// It is to be done as it stands.
+    Approved,
+    /// It is not to be done. It stays held back, and nobody is asked again about the same.
+    Rejected,
+}
+
+impl Decision {
+    /// What a plan says about what it holds back.
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Open => "Say `sync-agent approve` to have exactly that done in the next run, or `sync-agent reject`.",
+            Self::Approved => "Approved: the next run does what of it is still so.",
+            Self::Rejected => "Rejected: it stays undone, and nobody is asked again about the same.",
+        }
+    }
+}
+
 impl HeldBack {
     /// How many of the actions are losses.
     pub fn losses(&self) -> usize {

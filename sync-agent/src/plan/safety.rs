@@ -24,22 +24,25 @@ use crate::{
     plan::{
         held_back::{HeldBack, OneLoss, deactivates, losses, losses_of},
         limits::{Limit, Loss, Lost, Safety},
+        owners::ResourceOwners,
     },
     problem::Subject,
 };
 
 /// Holds back what goes beyond the limits of the inputs.
-pub(super) fn limit(inputs: PlanInputs<'_>, plan: &mut Plan) {
+pub(super) fn limit(inputs: PlanInputs<'_>, owners: &ResourceOwners<'_>, plan: &mut Plan) {
     let PlanInputs { desired, known, safety, approved, lost, .. } = inputs;
     let nothing = desired.resources.is_empty() && known.values().any(|written| written.left.is_none());
-    hold_back(plan, Limits { known, safety, approved, lost, nothing });
+    hold_back(plan, Limits { known, name: &|id| owners.present_name(id), safety, approved, lost, nothing });
 }
 
 /// What decides about losses.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Limits<'a> {
     /// What was written.
     pub known: &'a SyncedObjects,
+    /// What the resource of an object is called at the target.
+    pub name: &'a dyn Fn(SourceId) -> Option<&'a str>,
     /// The limits.
     pub safety: &'a Safety,
     /// What a person has approved.
@@ -64,7 +67,7 @@ pub(super) fn hold_back(plan: &mut Plan, limits: Limits<'_>) {
         }
     }
     plan.held_back = gate.held.into_values().chain(gate.of_groups).collect();
-    dependents::hold(plan, limits.known);
+    dependents::hold(plan, limits.name);
 }
 
 /// Through which the actions of a plan go.

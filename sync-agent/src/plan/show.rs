@@ -35,9 +35,15 @@ impl Plan {
             list(f, held.actions.iter(), shown, |f, action| self.show_action(f, action, shown))?;
         }
         if !self.held_back.is_empty() {
-            f.write_str(
-                "\nSay `sync-agent approve` to have exactly that done in the next run, or `sync-agent reject`.",
+            write!(f, "\n{}", self.decision.told())?;
+        }
+        if !self.waiting.is_empty() {
+            write!(
+                f,
+                "\nWaiting: {} failed with the same before, and a scheduled cycle leaves it alone until then. `sync-agent run-now` tries all of them, `sync-agent sync-one NAME` one.",
+                number::of(self.waiting.len(), "object")
             )?;
+            list(f, self.waiting.iter(), shown, |f, one| write!(f, "    {}: until {}", one.subject, one.until))?;
         }
         self.show_upcoming(f)?;
         if !self.problems.is_empty() {

@@ -366,7 +366,7 @@ fn identified(shape: &dyn Shape, kind: Kind, mut raw: RawEntry, newest: &mut Opt
         code: Code::EntryWithoutId,
         subject: None,
         message: format!(
-            "the {kind} {dn:?} shows no {}; it is left out. Grant the account the right to read that attribute",
+            "the {kind} {dn:?} shows no {}, so nobody can say who it is: no resource is made for it, and one that is there stays as it is. Let the account read that attribute",
             shape.id_attribute()
         ),
     })

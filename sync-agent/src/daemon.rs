@@ -299,8 +299,7 @@ impl Daemon {
                 Progress::Done => live.progress.0 += 1,
             }
         };
-        let options =
-            RunOptions { mode, patient, exactly: None, stop: self.stop.subscribe(), progress: &progress };
+        let options = RunOptions { mode, patient, exactly: None, stop: self.stop.subscribe(), progress: &progress };
         shared.live().running_since = Some(shared.clock.now());
         let cycle = recorded::run_cycle(&config, &shared.state, shared.clock.as_ref(), &options);
         tokio::pin!(cycle);

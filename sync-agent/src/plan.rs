@@ -167,6 +167,12 @@ pub enum Step {
     },
     /// `active: false`.
     Deactivate,
+    /// Nothing is written: values that the directory no longer shows are taken for lost from now on. It is always
+    /// held back; once it is approved the next run reads the entry as it is shown.
+    GiveUp {
+        /// The attributes of the directory, in lower case.
+        attributes: Vec<String>,
+    },
     /// The resource is deleted. Cannot be planned without proof.
     Delete {
         /// That the object is gone in the directory.
@@ -210,6 +216,8 @@ pub enum Reason {
     NameTaken,
     /// It is gone from the directory.
     Deleted,
+    /// The directory no longer shows it, and does not say that it is gone.
+    NotShown,
 }
 
 impl fmt::Display for Reason {
@@ -226,6 +234,7 @@ impl fmt::Display for Reason {
             Self::NameTaken => "another object has its name now",
             Self::OutOfScope => "out of scope for longer than the time of grace",
             Self::Deleted => "deleted in the directory",
+            Self::NotShown => "no longer shown by the directory, which does not say that it is gone",
         })
     }
 }
@@ -262,7 +271,14 @@ pub struct Waiting {
 impl Step {
     /// Whether it sends a request that changes the target.
     pub const fn is_write(&self) -> bool {
-        !matches!(self, Self::Adopt { .. } | Self::Confirm { .. } | Self::Recall { .. } | Self::Remember { .. })
+        !matches!(
+            self,
+            Self::Adopt { .. }
+                | Self::Confirm { .. }
+                | Self::Recall { .. }
+                | Self::Remember { .. }
+                | Self::GiveUp { .. }
+        )
     }
 }
 
@@ -289,7 +305,9 @@ impl Plan {
     /// failed is known again by it.
     pub fn intentions(&self, of: &dyn Fn(SourceId) -> bool) -> BTreeMap<SourceId, Digest> {
         let mut hashers: BTreeMap<SourceId, Sha256> = BTreeMap::new();
-        for Action { subject, step, .. } in self.actions.iter().filter(|action| action.writes() && of(action.subject.id)) {
+        for Action { subject, step, .. } in
+            self.actions.iter().filter(|action| action.writes() && of(action.subject.id))
+        {
             hashers.entry(subject.id).or_default().update(format!("{step:?}\n"));
         }
         hashers.into_iter().map(|(id, hasher)| (id, Digest::of(hasher))).collect()
@@ -360,7 +378,7 @@ fn names_of_members(plan: &Plan, inputs: PlanInputs<'_>) -> BTreeMap<SourceId, S
 pub const fn order(action: &Action) -> (u8, Kind) {
     let place = match &action.step {
         Step::Adopt { .. } => 0,
-        Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } => 1,
+        Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } | Step::GiveUp { .. } => 1,
         Step::Release { .. } => 2,
         Step::Modify { .. } => 3,
         Step::Create { .. } => 4,

@@ -98,6 +98,9 @@ codes! {
     MembershipUnproved reports
         "A group no longer shows some or all of its members, and the directory does not say that they have left. They stay."
         "Let the account read, search and compare `member` and `uniqueMember` of the group. When it can, the next full reconciliation removes who has left.";
+    AttributeHidden reports
+        "Entries no longer show an attribute that they had, or one cannot be read, and the directory does not say that it is gone. What was read before stays; what was never read is left as the target has it. Each run reads everything while this lasts."
+        "Let the account read and compare the attribute; `sync-agent check` names what it may not read. If the values are really gone, look at `sync-agent held`, and say so with `sync-agent approve`. An attribute that it shall not read has no place in `[mapping]` or `[scope]`.";
     ScopeNotFound reports
         "A name in the scope that no entry has."
         "Correct the name in `[scope]`, or remove it. A DN or an id outlives renaming.";

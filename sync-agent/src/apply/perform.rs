@@ -79,6 +79,7 @@ impl Work<'_> {
             })?,
             Step::Recall { members } => self.recall(subject.id, members)?,
             Step::Remember { left } => self.change(subject.id, |written| written.left.clone_from(left))?,
+            Step::GiveUp { .. } => {}
             _ => self.perform_on_known(action, &mut performed).await?,
         }
         Ok(performed)
@@ -109,7 +110,8 @@ impl Work<'_> {
             | Step::Adopt { .. }
             | Step::Confirm { .. }
             | Step::Recall { .. }
-            | Step::Remember { .. } => return Ok(()),
+            | Step::Remember { .. }
+            | Step::GiveUp { .. } => return Ok(()),
         };
         if let Err(error) = result {
             return self.failed(id, error, performed);

@@ -21,13 +21,13 @@ use crate::{
 };
 
 /// Whether something of ours ends by it.
-const fn ends(action: &&Action) -> bool {
+const fn ends(action: &Action) -> bool {
     matches!(action.step, Step::Delete { .. } | Step::Deactivate)
 }
 
 /// Takes what depends on the deletions that are held back out of a plan, and puts it beside them.
 pub(super) fn hold<'a>(plan: &mut Plan, name: &'a dyn Fn(SourceId) -> Option<&'a str>) {
-    if !plan.held_back.iter().flat_map(|held| &held.actions).any(|action| ends(&action)) {
+    if !plan.held_back.iter().flat_map(|held| &held.actions).any(ends) {
         return;
     }
     let chain = Chain::of(&plan.actions, name, &plan.held_back);
@@ -37,7 +37,7 @@ pub(super) fn hold<'a>(plan: &mut Plan, name: &'a dyn Fn(SourceId) -> Option<&'a
         plan.actions.extend(now);
         waiting.extend(later);
     }
-    let with = plan.held_back.iter_mut().find(|held| held.actions.iter().any(|action| ends(&action)));
+    let with = plan.held_back.iter_mut().find(|held| held.actions.iter().any(ends));
     if let (false, Some(HeldBack { because, actions, .. })) = (waiting.is_empty(), with) {
         *because = format!("{because}; {} that depend on them wait too", number::of(waiting.len(), "step"));
         actions.extend(waiting);
@@ -63,10 +63,12 @@ impl<'a> Chain<'a> {
     /// of somebody who would.
     fn of(actions: &[Action], name: &'a dyn Fn(SourceId) -> Option<&'a str>, held_back: &[HeldBack]) -> Self {
         let named = |subject: &Subject| Some((subject.kind, fold(name(subject.id)?)));
-        let staying = held_back.iter().flat_map(|held| &held.actions).filter(ends).map(|action| &action.subject);
+        let staying =
+            held_back.iter().flat_map(|held| &held.actions).filter(|action| ends(action)).map(|action| &action.subject);
         let taken = staying.clone().filter_map(named).collect();
         let (unmade, stay) = Default::default();
-        let mut chain = Self { keep_their_names: staying.map(|subject| subject.id).collect(), stay, name, taken, unmade };
+        let mut chain =
+            Self { keep_their_names: staying.map(|subject| subject.id).collect(), stay, name, taken, unmade };
         let deleted = actions.iter().filter(|action| matches!(action.step, Step::Delete { .. }));
         let deleted: BTreeMap<(Kind, String), SourceId> =
             deleted.filter_map(|action| Some((named(&action.subject)?, action.subject.id))).collect();

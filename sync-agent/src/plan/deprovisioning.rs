@@ -33,6 +33,9 @@ pub enum Deprovisioning {
     Gone(Proof),
     /// It exists and is not in scope.
     OutOfScope,
+    /// It left its place and may stand where the account sees nothing. It counts as out of scope, and stays in the
+    /// groups that still name somebody who cannot be seen.
+    OutOfSight,
     /// It was not seen, and its absence is not proved.
     Unproven(String),
 }
@@ -101,10 +104,10 @@ pub fn deprovisionings(
             _ => None,
         };
         match (proved, verdicts.get(&id)) {
-            // It was restored, and stands where the reading does not look.
-            (Some(_), Some(Verdict::Elsewhere(_))) => Deprovisioning::OutOfScope,
+            // Also what was gone once, and was restored where the reading does not look.
+            (_, Some(Verdict::Elsewhere(_))) => Deprovisioning::OutOfScope,
             (Some(proof), _) | (None, Some(Verdict::Gone(proof))) => Deprovisioning::Gone(proof.clone()),
-            (None, Some(Verdict::Elsewhere(_) | Verdict::OutOfSight { .. })) => Deprovisioning::OutOfScope,
+            (None, Some(Verdict::OutOfSight { .. })) => Deprovisioning::OutOfSight,
             (None, Some(Verdict::Unknown(reason))) => Deprovisioning::Unproven(reason.clone()),
             (None, None) => Deprovisioning::Unproven("nobody looked for it".to_owned()),
         }
@@ -120,7 +123,9 @@ pub(super) fn plan_all(inputs: PlanInputs<'_>, plan: &mut Plan) {
         let Some(written) = inputs.known.get(id) else { continue };
         match deprovisioning {
             Deprovisioning::Unproven(reason) => unproven.push((written, *id, reason)),
-            Deprovisioning::OutOfScope => Deprovisioner::new(*id, written, inputs).out_of_scope(plan),
+            Deprovisioning::OutOfScope | Deprovisioning::OutOfSight => {
+                Deprovisioner::new(*id, written, inputs).out_of_scope(plan);
+            }
             Deprovisioning::Gone(proof) => Deprovisioner::new(*id, written, inputs).gone(proof, plan),
         }
     }

@@ -46,7 +46,7 @@ pub(super) fn settle<'a>(inputs: PlanInputs<'a>, owners: &mut ResourceOwners<'a>
             owners.adopt(id, held, AdoptedBy::Name);
         }
     }
-    let takers: Vec<(&Desired, NameHolder<'_>)> = inputs
+    let wanted: Vec<(&Desired, NameHolder<'_>)> = inputs
         .desired
         .resources
         .values()
@@ -54,7 +54,7 @@ pub(super) fn settle<'a>(inputs: PlanInputs<'a>, owners: &mut ResourceOwners<'a>
         .map(|desired| (desired, owners.holder(desired)))
         .filter(|(_, holder)| *holder != NameHolder::Nobody)
         .collect();
-    let takers = Takers { inputs, owners, takers };
+    let takers = Takers { inputs, owners, wanted };
     takers.refuse(&mut conflicts, plan);
     takers.release(&conflicts, plan);
     conflicts
@@ -64,7 +64,7 @@ pub(super) fn settle<'a>(inputs: PlanInputs<'a>, owners: &mut ResourceOwners<'a>
 struct Takers<'a, 'b> {
     inputs: PlanInputs<'a>,
     owners: &'b ResourceOwners<'a>,
-    takers: Vec<(&'a Desired, NameHolder<'a>)>,
+    wanted: Vec<(&'a Desired, NameHolder<'a>)>,
 }
 
 impl Takers<'_, '_> {
@@ -72,10 +72,10 @@ impl Takers<'_, '_> {
     fn refuse(&self, conflicts: &mut NameConflicts, plan: &mut Plan) {
         let mut waiting: HashMap<SourceId, Vec<&Desired>> = HashMap::new();
         let mut refused: Vec<SourceId> = conflicts.iter().copied().collect();
-        for (desired, holder) in self.takers.iter().filter(|(desired, _)| desired.subject.kind == Kind::User) {
+        for (desired, holder) in self.wanted.iter().filter(|(desired, _)| desired.subject.kind == Kind::User) {
             let reason = match holder {
                 NameHolder::Nobody => None,
-                NameHolder::Stranger(held) => Some(self.a_stranger_has_it(desired, held)),
+                NameHolder::Stranger(held) => Some(a_stranger_has_it(desired, held)),
                 NameHolder::Ours(other) if self.is_renamed(*other) => {
                     waiting.entry(*other).or_default().push(desired);
                     None
@@ -113,7 +113,7 @@ impl Takers<'_, '_> {
     /// one needs more.
     fn release(&self, conflicts: &NameConflicts, plan: &mut Plan) {
         let mut released = BTreeSet::new();
-        for (desired, holder) in self.takers.iter().filter(|(desired, _)| !conflicts.contains(&desired.subject.id)) {
+        for (desired, holder) in self.wanted.iter().filter(|(desired, _)| !conflicts.contains(&desired.subject.id)) {
             let NameHolder::Ours(holder) = *holder else { continue };
             let renamed = self.is_renamed(holder) && !conflicts.contains(&holder);
             let in_time = renamed && !self.owners.has_resource(desired.subject.id);
@@ -150,20 +150,6 @@ impl Takers<'_, '_> {
         self.owners.subject(id).map_or_else(|| id.to_string(), |subject| subject.to_string())
     }
 
-    fn a_stranger_has_it(&self, desired: &Desired, held: &TargetResource) -> String {
-        let naming = desired.subject.kind.naming_attribute();
-        match claimed_by(held) {
-            Some(other) => format!(
-                "the target has a resource of this {naming} already, {}, whose externalId {other} is another object's; rename or delete that resource, or remove its externalId to have it adopted",
-                held.resource
-            ),
-            None => format!(
-                "the target has a resource of this {naming} already, {}, which this agent did not make; rename or delete that resource, or give this object another {naming}",
-                held.resource
-            ),
-        }
-    }
-
     /// That a name went from an object that left the scope to another, which a person has to know: the old
     /// resource keeps what it has, and whoever left it in the directory meanwhile is still in it.
     fn left_behind(&self, holder: &Subject, new: &str, desired: &Desired) -> Option<Problem> {
@@ -173,6 +159,20 @@ impl Takers<'_, '_> {
             desired.subject
         );
         Some(Problem { code: Code::NameReleased, subject: Some(holder.clone()), message })
+    }
+}
+
+fn a_stranger_has_it(desired: &Desired, held: &TargetResource) -> String {
+    let naming = desired.subject.kind.naming_attribute();
+    match claimed_by(held) {
+        Some(other) => format!(
+            "the target has a resource of this {naming} already, {}, whose externalId {other} is another object's; rename or delete that resource, or remove its externalId to have it adopted",
+            held.resource
+        ),
+        None => format!(
+            "the target has a resource of this {naming} already, {}, which this agent did not make; rename or delete that resource, or give this object another {naming}",
+            held.resource
+        ),
     }
 }
 

@@ -4,6 +4,8 @@
 //! its document differs, and who joins and leaves. What the target holds was looked at only where
 //! the state does not answer: an object whose digest is the one that was written is as it should be.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -167,6 +169,17 @@ impl ObjectPlanner<'_, '_> {
         made || self.owners.has_resource(id)
     }
 
+    /// Those of the members who went out of sight, or were members of a group that did: a name that leads to nobody
+    /// may be theirs.
+    fn out_of_sight(&self, members: &[SourceId]) -> BTreeSet<SourceId> {
+        let PlanInputs { deprovisionings, known, .. } = self.inputs;
+        let gone = deprovisionings.iter().filter(|(_, what)| matches!(what, Deprovisioning::OutOfSight));
+        let gone: BTreeSet<SourceId> = gone.map(|(id, _)| *id).collect();
+        let within = gone.iter().filter_map(|id| known.get(id)).flat_map(|written| &written.members).copied();
+        let unseen: BTreeSet<SourceId> = within.chain(gone.iter().copied()).collect();
+        members.iter().copied().filter(|member| unseen.contains(member)).collect()
+    }
+
     fn members(&mut self, members_now: &[SourceId]) {
         let inputs = self.inputs;
         let (mut join, mut leave) = difference::members(&self.desired.members, members_now);
@@ -174,6 +187,10 @@ impl ObjectPlanner<'_, '_> {
         // Of whom nobody can say whether he is a member, and whoever was not seen, may be one still.
         leave.retain(|id| self.desired.undecided.binary_search(id).is_err());
         leave.retain(|id| !matches!(inputs.deprovisionings.get(id), Some(Deprovisioning::Unproven(_))));
+        if self.desired.names_unseen {
+            let unseen = self.out_of_sight(&leave);
+            leave.retain(|id| !unseen.contains(id));
+        }
         if self.desired.partial {
             leave.clear();
         }

@@ -143,6 +143,7 @@ impl Step {
             Self::Join { .. } => "Add members to",
             Self::Leave { .. } => "Remove members from",
             Self::Deactivate => "Deactivate",
+            Self::GiveUp { .. } => "Give up values of",
             Self::Delete { .. } => "Delete",
         }
     }
@@ -195,6 +196,7 @@ impl fmt::Display for Action {
                 write!(f, "< leave {subject}: {}, {reason}", number::of(members.len(), "member"))
             }
             Step::Deactivate => write!(f, "- deactivate {subject}: {reason}"),
+            Step::GiveUp { attributes } => write!(f, "- give up {} of {subject}: {reason}", attributes.join(", ")),
             Step::Delete { proof } => write!(f, "- delete {subject}: {reason}; {proof}"),
         }
     }
@@ -220,7 +222,7 @@ impl Counts {
                 Step::Create { .. } => counts.create += 1,
                 Step::Adopt { .. } => counts.adopt += 1,
                 Step::Modify { .. } | Step::Release { .. } | Step::Refer { .. } => counts.modify += 1,
-                Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } => {}
+                Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } | Step::GiveUp { .. } => {}
                 Step::Join { members } => counts.join += members.len(),
                 Step::Leave { members } => counts.leave += members.len(),
                 Step::Deactivate => counts.deactivate += 1,

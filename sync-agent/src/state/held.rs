@@ -44,7 +44,9 @@ impl Pending {
     pub const fn outcome(&self) -> &'static str {
         match self.decision {
             Decision::Open => "Say `sync-agent approve` to have exactly this done, or `sync-agent reject`.",
-            Decision::Approved => "Approved. The next run reads everything anew and does what of this is still so; whatever comes on top is held back again.",
+            Decision::Approved => {
+                "Approved. The next run reads everything anew and does what of this is still so; whatever comes on top is held back again."
+            }
             Decision::Rejected => "Rejected. It stays undone; you are asked again when something else is held back.",
         }
     }

@@ -178,7 +178,10 @@ mod tests {
         let at = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
         let plan = |name: &str| {
             let step = Step::Release { old: name.to_owned(), new: name.to_owned() };
-            Plan { actions: vec![Action { subject: subject.clone(), reason: Reason::NameTaken, step }], ..Plan::default() }
+            Plan {
+                actions: vec![Action { subject: subject.clone(), reason: Reason::NameTaken, step }],
+                ..Plan::default()
+            }
         };
         let settle = |problems: &[Problem], waiting: &[SourceId], now| {
             state.settle(problems, &plan("a"), &waiting.iter().copied().collect(), now).unwrap().len()

@@ -199,7 +199,9 @@ impl TargetReader {
             self.list(kind, &wanted, capabilities, at_target).await?;
         }
         let mut at_target = lock(at_target);
-        open.iter().for_each(|name| at_target.asked_for(kind, name));
+        for name in open {
+            at_target.asked_for(kind, name);
+        }
         Ok(())
     }
 

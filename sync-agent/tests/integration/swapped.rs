@@ -85,7 +85,10 @@ impl Swap {
 
     /// Runs with a fault at the write of this number. Whether it came to that.
     fn faulty(&self, number: usize, fault: Fault) -> bool {
-        let proxy = Proxy::start(&self.server, Box::new(move |_, write| if write == Some(number) { fault } else { Fault::None }));
+        let proxy = Proxy::start(
+            &self.server,
+            Box::new(move |_, write| if write == Some(number) { fault } else { Fault::None }),
+        );
         self.agent.set(self.server.base(), &proxy.base());
         let mut process = self.agent.spawn(&["apply"]);
         while fault == Fault::Hang && process.try_wait().expect("the process").is_none() {

@@ -13,7 +13,7 @@
 mod perform;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError, RwLock},
 };
 
@@ -25,7 +25,7 @@ use crate::{
     identity::SourceId,
     plan::{self, Action, Plan, Step, SyncedObjects, held_back::LossCount},
     problem::{Code, Problem},
-    state::{Quarantine, State, StateError},
+    state::{State, StateError},
     target::{TargetError, TargetWriter},
 };
 
@@ -72,7 +72,10 @@ pub async fn apply(
     pace: Pace,
     progress: &(dyn Fn() + Send + Sync),
 ) -> Result<Outcome, StateError> {
-    let quarantine = state.quarantine()?;
+    let waiting = match pace.waits_for {
+        Some(now) => state.quarantine()?.waiting(plan, now),
+        None => Vec::new(),
+    };
     let owners = known.iter().map(|(id, written)| (written.resource.clone(), *id)).collect();
     let work = Work {
         writer,
@@ -82,7 +85,9 @@ pub async fn apply(
         members_per_request: pace.members_per_request.max(1),
     };
     let count = LossCount::new(plan, &state.approved()?);
-    let run = Run { work, pace, quarantine, count, progress, sum: Mutex::default() };
+    let waiting = waiting.into_iter().map(|one| one.subject.id).collect();
+    let sum = Sum { outcome: Outcome { waiting, ..Outcome::default() }, ..Sum::default() };
+    let run = Run { work, pace, count, progress, sum: Mutex::new(sum) };
     for actions in plan.actions.chunk_by(|one, next| plan::order(one) == plan::order(next)) {
         run.place(actions, Turn::First).await?;
     }
@@ -106,7 +111,6 @@ enum Turn {
 struct Run<'a> {
     work: Work<'a>,
     pace: Pace,
-    quarantine: Quarantine,
     /// What of the losses counts for the limits of the next runs.
     count: LossCount,
     progress: &'a (dyn Fn() + Send + Sync),
@@ -116,8 +120,8 @@ struct Run<'a> {
 #[derive(Default)]
 struct Sum {
     outcome: Outcome,
-    /// Objects that failed in this run.
-    failed: BTreeSet<SourceId>,
+    /// Objects that failed in this run, and whether only in that somebody could not join.
+    failed: BTreeMap<SourceId, bool>,
     /// Objects of which it is not known whether they were written.
     doubtful: BTreeSet<SourceId>,
     /// Conflicts, and joins that wait for who is in conflict.
@@ -141,7 +145,9 @@ impl Run<'_> {
         }
         self.work.state.note_intents(writes.clone()).await?;
         self.together(actions.iter(), turn).await?;
-        let doubtful = std::mem::take(&mut self.sum().doubtful);
+        // A doubt lasts until the end of the run: that a later write of the object was left out, or done, says
+        // nothing about the one before.
+        let doubtful = self.sum().doubtful.clone();
         self.work.state.settle_intents(writes.map(|subject| subject.id).filter(|id| !doubtful.contains(id))).await
     }
 
@@ -173,20 +179,13 @@ impl Run<'_> {
         sum.outcome.stopped.is_some()
     }
 
-    /// Whether this object failed before: in this run, or in one before and is not due yet. One whose
-    /// desired state has changed since is tried at once.
+    /// Whether this object failed before in this run, or is left alone in it. Whoever leaves a group leaves it,
+    /// also where somebody else could not join.
     fn is_left_out(&self, action: &Action) -> bool {
         let id = action.subject.id;
-        let mut sum = self.sum();
-        if sum.failed.contains(&id) || sum.outcome.waiting.contains(&id) {
-            return true;
-        }
-        let Some(now) = self.pace.waits_for else { return false };
-        let waits = self.quarantine.blocks(id, action.step.digest(), now);
-        if waits {
-            sum.outcome.waiting.insert(id);
-        }
-        waits
+        let sum = self.sum();
+        let leaves = matches!(action.step, Step::Leave { .. });
+        sum.outcome.waiting.contains(&id) || sum.failed.get(&id).is_some_and(|only_joins| !(leaves && *only_joins))
     }
 
     /// Adds up what came of an action.
@@ -224,13 +223,14 @@ impl Run<'_> {
                         sum.outcome.problems.push(Problem { code: problem.code, subject: None, message });
                     }
                 } else {
-                    sum.failed.insert(action.subject.id);
+                    sum.failed.insert(action.subject.id, false);
                     sum.outcome.problems.push(problem);
                 }
             }
             (_, Some(problem)) => {
                 sum.in_a_row = 0;
-                sum.failed.insert(action.subject.id);
+                let joins = matches!(action.step, Step::Join { .. });
+                sum.failed.entry(action.subject.id).and_modify(|only| *only &= joins).or_insert(joins);
                 sum.outcome.problems.push(problem);
             }
             _ => sum.in_a_row = 0,

@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     config::edit::List,
     cycle::dry_run::{DryRun, PlanForm},
-    state::held::Decision,
+    plan::held_back::Decision,
     terminal,
 };
 

@@ -12,7 +12,7 @@ pub mod safety;
 mod sources;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
@@ -21,7 +21,9 @@ use std::{
 
 use crate::{
     dn::Dn,
+    identity::Kind,
     mapping::{Mapping, Rule, account::AccountRules, defaults, expression::Expression, slot::Slot},
+    population::withheld::Watched,
     scope::{Nesting, Scope, Selector, filter::Filter},
     secret::{self, SecretError, Token},
     source::{
@@ -142,6 +144,20 @@ impl Config {
         names
     }
 
+    /// The attributes by which somebody is told from somebody else, in scope or not, in a group or not, active or
+    /// not: what is no longer shown of these has to be proved lost.
+    pub fn watched(&self) -> Watched {
+        let deciding: BTreeSet<String> = self.mapping.account.deciding().collect();
+        let of = |kind| {
+            let own = ["cn", "gidnumber", "objectsid", "samaccountname"].map(str::to_owned);
+            own.into_iter().chain(self.mapping.attributes_of(kind)).chain(self.scope.attributes()).collect()
+        };
+        let mut users: BTreeSet<String> = of(Kind::User);
+        users.extend(["uid", "primarygroupid"].map(str::to_owned));
+        users.extend(deciding.iter().cloned());
+        Watched { users, groups: of(Kind::Group), deciding }
+    }
+
     /// Reads the file. Paths in it are relative to its folder.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
@@ -177,7 +193,7 @@ impl Config {
             },
             group: group(false)?,
             apart: if apart { Some(group(true)?) } else { None },
-            account: account(raw.mapping.ends.as_deref(), raw.mapping.inactive.as_deref())?,
+            account: account_rules(raw.mapping.ends.as_deref(), raw.mapping.inactive.as_deref())?,
         };
         let target = target(raw.target, folder)?;
         if target.profile == TargetProfile::IdentityCenter && matches!(raw.scope.membership, RawNesting::Nested) {
@@ -398,7 +414,7 @@ fn scope(raw: raw::RawScope) -> Result<Scope, ConfigError> {
 }
 
 /// What makes an account inactive.
-fn account(ends: Option<&[raw::RawEnd]>, inactive: Option<&str>) -> Result<AccountRules, ConfigError> {
+fn account_rules(ends: Option<&[raw::RawEnd]>, inactive: Option<&str>) -> Result<AccountRules, ConfigError> {
     let of = |ends: &[raw::RawEnd]| Ends {
         policy: ends.contains(&raw::RawEnd::Policy),
         shadow: ends.contains(&raw::RawEnd::Shadow),

@@ -10,6 +10,8 @@ pub mod quiet;
 pub mod recorded;
 pub mod survey;
 
+use std::collections::BTreeSet;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::watch;
 
@@ -21,11 +23,12 @@ use crate::{
     mapping::{self, Snapshot},
     mode::Mode,
     number,
-    observation::{self, Observation, ObservationInputs},
+    observation::{self, Observation, ObservationInputs, withheld::Accepted},
     plan::{
         self, Plan, Step, Synced, SyncedObjects, TargetResource,
         deprovisioning::{self, Deprovisionings},
         file::{Basis, PlanFile, PlanFileError},
+        held_back::{self, Decision},
     },
     problem::{Code, Problem, Subject},
     scope,
@@ -130,10 +133,18 @@ pub enum Progress {
 pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock, mode: Mode) -> Result<Prepared, CycleError> {
     let target = TargetReader::new(&config.target)?;
     let capabilities = target.capabilities().await?;
+    // The cause of what waits for a person may be gone meanwhile, which only a full comparison is sure to see.
+    let mode = match state.pending()? {
+        Some(pending) if pending.decision != Decision::Rejected => Mode::Full,
+        _ => mode,
+    };
     let mut known = state.known()?;
     let doubted = doubted(state, &mut known)?;
     let nothing_known = known.is_empty();
-    let observation = observe(config, state, known.keys().chain(doubted.iter().map(|one| &one.id)), mode).await?;
+    let approved = state.approved()?;
+    let accepted = held_back::given_up(&approved);
+    let ours = known.keys().chain(doubted.iter().map(|one| &one.id)).copied().collect();
+    let observation = observe(config, state, &ours, &accepted, mode).await?;
     let selection = scope::select(&observation.population, &config.scope);
     let mut desired = mapping::map(&observation.population, selection, &config.mapping, clock.now());
     profile::fit(&mut desired, config.target.profile);
@@ -160,11 +171,13 @@ pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock, mode: Mo
         known: &known,
         held: &held,
         safety: &config.safety,
-        approved: &state.approved()?,
+        approved: &approved,
         lost: &state.lost(clock.now())?,
         now: clock.now(),
     });
     plan.problems.extend(observation.problems.iter().cloned());
+    plan.waiting = state.quarantine()?.waiting(&plan, clock.now());
+    plan.decision = state.decision(&plan.held_back)?;
     Ok(Prepared { mode, plan, known, doubted, observation, desired, deprovisionings, target, capabilities })
 }
 
@@ -207,18 +220,20 @@ async fn recover(
 async fn observe(
     config: &Config,
     state: &State,
-    known: impl Iterator<Item = &SourceId>,
+    known: &BTreeSet<SourceId>,
+    accepted: &Accepted,
     mode: Mode,
 ) -> Result<Observation, CycleError> {
     let mut directory = source::open_all(config.sources(), config.attributes()).await?;
     tracing::info!(server = directory.server(), "reading the directory");
-    let known = known.copied().collect();
     let inputs = ObservationInputs {
         canaries: &config.canaries(),
-        known: &known,
+        known,
         everything: mode == Mode::Full,
         referring: &config.mapping.referring(),
         names: &config.scope.names(),
+        watched: &config.watched(),
+        accepted,
     };
     let observation = observation::observe(&mut *directory, state.kept()?, &inputs).await?;
     tracing::info!(entries = observation.population.len(), "the directory was read");
@@ -305,6 +320,9 @@ pub async fn one(
     prepared.plan = prepared.plan.only(id);
     let options = RunOptions { mode: Mode::Incremental, patient: false, exactly: None, stop, progress: &|_| {} };
     let outcome = run(config, state, &mut prepared, clock, &options).await?;
+    if outcome.stopped.is_none() && !outcome.problems.iter().any(|problem| problem.code.blocks()) {
+        state.forget_failure(id)?;
+    }
     let actions = prepared.plan.actions.iter().map(ToString::to_string);
     let problems = outcome.problems.iter().map(|problem| format!("! {problem}"));
     let mut told: Vec<String> = actions.chain(problems).collect();

@@ -220,7 +220,7 @@ impl Daemon {
                 }
                 () = self.notifier.changed(&config, watermark.as_ref()) => {
                     if self.shared.state.pause()?.is_none() {
-                        self.cycle(Mode::Incremental).await?;
+                        self.cycle(Mode::Incremental, true).await?;
                     }
                 }
             }
@@ -285,12 +285,12 @@ impl Daemon {
     async fn due(&mut self) -> Result<(), StateError> {
         let shared = &self.shared;
         let full = schedule::is_full_due(shared.config().schedule, shared.state.last_full()?, shared.clock.now());
-        self.cycle(if full { Mode::Full } else { Mode::Incremental }).await?;
+        self.cycle(if full { Mode::Full } else { Mode::Incremental }, true).await?;
         Ok(())
     }
 
-    /// A cycle, during which signals are obeyed.
-    async fn cycle(&mut self, mode: Mode) -> Result<RecordedCycle, StateError> {
+    /// A cycle, during which signals are obeyed. A patient one leaves alone what failed and is not due yet.
+    async fn cycle(&mut self, mode: Mode, patient: bool) -> Result<RecordedCycle, StateError> {
         let (config, shared) = (self.shared.config(), Arc::clone(&self.shared));
         let progress = |progress| {
             let mut live = shared.live();
@@ -299,8 +299,7 @@ impl Daemon {
                 Progress::Done => live.progress.0 += 1,
             }
         };
-        let options =
-            RunOptions { mode, patient: true, exactly: None, stop: self.stop.subscribe(), progress: &progress };
+        let options = RunOptions { mode, patient, exactly: None, stop: self.stop.subscribe(), progress: &progress };
         shared.live().running_since = Some(shared.clock.now());
         let cycle = recorded::run_cycle(&config, &shared.state, shared.clock.as_ref(), &options);
         tokio::pin!(cycle);
@@ -333,7 +332,8 @@ impl Daemon {
         // Whoever asked may have gone; the work is done all the same.
         match job {
             Job::Run(mode, answer) => {
-                let record = self.cycle(mode).await?.record;
+                // Whoever asks for a run has mended something, and wants it tried.
+                let record = self.cycle(mode, false).await?.record;
                 let told = record.to_string();
                 let _ = answer.send(if record.failure.is_none() { Ok(told) } else { Err(told) });
             }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -42,6 +43,8 @@ pub struct Explanation {
     pub target: Option<Value>,
     /// What the next run would do.
     pub next: Vec<Action>,
+    /// Until when a scheduled cycle leaves that undone, since it failed before.
+    pub waits_until: Option<Timestamp>,
     /// What the limits would hold back of it.
     pub held_back: Vec<String>,
     /// What is wrong with it.
@@ -71,7 +74,7 @@ pub struct Facts<'a> {
     /// What the next run would do.
     pub plan: &'a Plan,
     /// The time.
-    pub now: scim_protocol::Timestamp,
+    pub now: Timestamp,
 }
 
 /// Whom a name means: a login, a common name, a DN or an id, as in the scope.
@@ -132,12 +135,13 @@ pub fn explain(observed: &Observed, facts: Facts<'_>, held: Option<&TargetResour
         written: known.get(&entry.id).cloned(),
         target: held.map(|held| Value::Object(held.document.attributes())),
         next: plan.actions.iter().filter(|action| about(&action.subject)).cloned().collect(),
+        waits_until: plan.waiting.iter().find(|one| about(&one.subject)).map(|one| one.until),
         held_back: held_back.map(|held| held.because.clone()).collect(),
         problems: plan.problems.iter().filter(|one| one.subject.as_ref().is_some_and(about)).cloned().collect(),
     }
 }
 
-fn attributes(observed: &Observed, mapping: &Mapping, rules: &[Rule], now: scim_protocol::Timestamp) -> Vec<Mapped> {
+fn attributes(observed: &Observed, mapping: &Mapping, rules: &[Rule], now: Timestamp) -> Vec<Mapped> {
     let given = Given { entry: &observed.entry, now, account: &mapping.account };
     let mapped = rules.iter().map(|rule| Mapped {
         path: rule.slot.to_string(),
@@ -260,6 +264,12 @@ impl fmt::Display for Explanation {
             })?;
         }
         told.iter().try_for_each(|action| writeln!(f, "  {action}"))?;
+        if let Some(until) = self.waits_until {
+            writeln!(
+                f,
+                "  but not before {until}, since the same failed before: `sync-agent sync-one` of it tries it now"
+            )?;
+        }
         self.held_back.iter().try_for_each(|because| writeln!(f, "  held back: {because}"))?;
         self.problems.iter().try_for_each(|problem| writeln!(f, "  ! {problem}"))
     }

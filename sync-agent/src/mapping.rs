@@ -84,6 +84,12 @@ impl Mapping {
         names
     }
 
+    /// The attributes that the rules of a kind read, in lower case.
+    pub fn attributes_of(&self, kind: Kind) -> impl Iterator<Item = String> {
+        let apart = self.apart.iter().flatten().filter(move |_| kind == Kind::Group);
+        self.of(kind).iter().chain(apart).flat_map(|rule| rule.expression.attributes()).map(str::to_owned)
+    }
+
     /// The attributes that the rules read, in lower case, without repetition.
     pub fn attributes(&self) -> Vec<String> {
         let rules = self.user.iter().chain(&self.group).chain(self.apart.iter().flatten());
@@ -113,6 +119,9 @@ pub struct Desired {
     /// Whether a group has members that the account may not read, itself or by a group within: then
     /// nobody is known to have left.
     pub partial: bool,
+    /// Whether a group names somebody who cannot be read, itself or by a group within: it may be whoever went out
+    /// of sight.
+    pub names_unseen: bool,
 }
 
 impl Desired {
@@ -141,6 +150,8 @@ pub struct Snapshot {
     /// What objects that were written and are no longer in scope would be called by now, where they are
     /// called anything: the names that they were written with may be somebody else's.
     pub outside: BTreeMap<SourceId, String>,
+    /// Attributes whose values are kept, although the directory does not show them any more.
+    pub withheld: BTreeMap<SourceId, (Subject, BTreeSet<String>)>,
     /// Objects that cannot be mapped, and what the scope reported.
     pub problems: Vec<Problem>,
 }
@@ -160,14 +171,22 @@ pub fn map(population: &Population, selection: Selection, mapping: &Mapping, now
     let attributes = [Kind::User, Kind::Group].map(|kind| (kind, mapping.attributes_at_target(kind))).into();
     let mut snapshot = Snapshot { attributes, problems, unmapped: undecided, ..Snapshot::default() };
     let users = users.into_keys().map(|id| (id, Vec::new(), Vec::new()));
+    let unseen: HashSet<SourceId> =
+        groups.iter().filter(|(_, chosen)| chosen.names_unseen).map(|(id, _)| *id).collect();
     let groups = groups.into_iter().map(|(id, chosen)| (id, chosen.members, chosen.undecided));
     let partial = partial(population);
     for (id, members, undecided) in users.chain(groups) {
         let Some(observed) = population.get(id) else { continue };
+        let kept: BTreeSet<String> = observed.kept().cloned().collect();
+        if !kept.is_empty() {
+            let subject = Subject { id, kind: observed.entry.kind, name: observed.entry.dn.to_string() };
+            snapshot.withheld.insert(id, (subject, kept));
+        }
         match resource(observed, mapping, mapping.for_entry(&observed.entry, &alike), &managers, now) {
             Ok(mut desired) => {
                 (desired.members, desired.undecided) = (members, undecided);
                 desired.partial = partial.contains(&id);
+                desired.names_unseen = unseen.contains(&id);
                 snapshot.resources.insert(id, desired);
             }
             Err(problem) => {
@@ -275,8 +294,11 @@ pub fn resource(
     let mut references = BTreeMap::new();
     document.insert("schemas".to_owned(), Value::Null);
     document.insert("externalId".to_owned(), json!(entry.id.to_string()));
+    let mut left_alone: Vec<&Slot> = Vec::new();
     for Rule { slot, expression } in rules {
-        if slot.is_reference() {
+        if expression.depends_on(given, &|name| observed.hides(name)) {
+            left_alone.push(slot);
+        } else if slot.is_reference() {
             match expression.evaluate(given).and_then(|text| referred.find(observed, &text)) {
                 Some(id) => drop(references.insert(slot.path(), id)),
                 None => slot.clear(&mut document),
@@ -290,6 +312,14 @@ pub fn resource(
     if entry.kind == Kind::User && document.get("active").is_none_or(Value::is_null) {
         document.insert("active".to_owned(), json!(mapping.account.is_active(entry, now)));
     }
+    // What the account may not read says nothing against an account, and nothing for it.
+    let blind = || mapping.account.deciding().any(|name| observed.hides(&name));
+    if document.get("active") == Some(&json!(true)) && blind() {
+        document.remove("active");
+    }
+    for slot in left_alone {
+        slot.leave_alone(&mut document);
+    }
     document.insert("schemas".to_owned(), schemas(entry.kind, &document));
     let naming = entry.kind.naming_attribute();
     if let Some(Value::String(name)) = document.get_mut(naming) {
@@ -300,7 +330,8 @@ pub fn resource(
         Some(name) => {
             let document = Document::new(&document);
             let (members, undecided) = (Vec::new(), Vec::new());
-            Ok(Desired { subject: subject(name), document, references, members, undecided, partial: false })
+            let (partial, names_unseen) = (false, false);
+            Ok(Desired { subject: subject(name), document, references, members, undecided, partial, names_unseen })
         }
         None => Err(Problem {
             code: Code::MissingAttribute,

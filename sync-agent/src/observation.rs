@@ -5,6 +5,8 @@
 //! renamed; members outside of the bases; and last, for each entry that is no longer there, the proof
 //! of its absence. An error anywhere leaves nothing behind.
 
+pub mod withheld;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
     population::{
         Finished, Population, PopulationBuilder,
         absent::{Leaver, OpenNames},
+        withheld::Watched,
     },
     problem::{Code, Problem},
     source::{
@@ -23,6 +26,8 @@ use crate::{
         sightings::{Looked, Sightings},
     },
 };
+
+use withheld::Accepted;
 
 /// Above so many names a full reading is cheaper than asking which groups hold them.
 const MANY: usize = 2_000;
@@ -50,6 +55,10 @@ pub struct ObservationInputs<'a> {
     pub referring: &'a [String],
     /// Names that the configuration has for entries: where no entry is written so, the server is asked.
     pub names: &'a [Dn],
+    /// The attributes that count: what an entry no longer shows of these has to be proved lost.
+    pub watched: &'a Watched,
+    /// What a person has said to be lost.
+    pub accepted: &'a Accepted,
 }
 
 /// The directory as it was read.
@@ -122,16 +131,19 @@ async fn pass(
     since: Option<&Watermark>,
     inputs: &ObservationInputs<'_>,
 ) -> Result<Observation, (Before, DirectoryError)> {
-    let mut builder = PopulationBuilder::new(before).referring(inputs.referring);
+    let mut builder = PopulationBuilder::new(before).referring(inputs.referring).watching(inputs.watched.clone());
     let mut sightings = seen.clone();
     match take(directory, &mut builder, &mut sightings, since, inputs).await {
         Err(error) => Err(((builder.into_before(), seen), error)),
-        Ok((Reading { mode, watermark, problems }, verdicts)) => {
+        Ok((Reading { mode, watermark, mut problems }, verdicts)) => {
             let Finished { mut population, changed, matters, .. } = builder.finish(mode);
+            problems.extend(withheld::problems(&population));
             if let Err(error) = call(directory, &mut population, inputs.names).await {
                 return Err(((population, seen), error));
             }
-            let sure = !verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)));
+            // What changes in what the account may not read is never told.
+            let sure = !verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Unknown(_)))
+                && !population.withholds_anything();
             Ok(Observation {
                 population,
                 mode,
@@ -168,6 +180,7 @@ async fn take(
     if !missing.is_empty() {
         directory.again(&missing, &mut |change| builder.take(change)).await?;
     }
+    withheld::keep(directory, builder, inputs.accepted).await?;
     for id in outside {
         match directory.find(&Key::Id(id)).await {
             Ok(Some(entry)) => builder.take_outside(entry),
@@ -188,9 +201,33 @@ async fn take(
         directory.again(&witnesses, &mut |change| builder.take(change)).await?;
     }
     outsiders(directory, builder, mode).await?;
+    read_strays(directory, builder, mode, inputs).await?;
+    withheld::keep(directory, builder, inputs.accepted).await?;
     let verdicts = verdicts(directory, builder, sightings, mode, inputs, &mut reading.problems).await?;
     memberships(directory, builder, mode, &verdicts, &mut reading.problems).await?;
     Ok((reading, verdicts))
+}
+
+/// Reads whoever is at the target and was not seen by the last reading: no change tells that somebody is shown
+/// again.
+async fn read_strays(
+    directory: &mut dyn Directory,
+    builder: &mut PopulationBuilder,
+    mode: Mode,
+    inputs: &ObservationInputs<'_>,
+) -> Result<(), DirectoryError> {
+    let missing = builder.missing(mode);
+    let unseen = inputs.known.iter().filter(|id| !builder.holds(**id, &missing, mode) && !missing.contains(id));
+    let strays: BTreeSet<SourceId> = unseen.copied().filter(|id| builder.proof(*id).is_none()).collect();
+    if mode == Mode::Incremental && !strays.is_empty() {
+        let mut take = |change| {
+            if let Change::Upsert(_) = &change {
+                builder.take(change);
+            }
+        };
+        directory.again(&strays, &mut take).await?;
+    }
+    Ok(())
 }
 
 /// Finds the entries that the configuration names, where it spells a name in another way than they do.
@@ -264,6 +301,7 @@ async fn verdicts(
     let unwitnessed = builder.unwitnessed(&missing, mode);
     doubts.unwitnessed = unwitnessed.iter().filter_map(|id| Some(last.get(id)?.dn.clone())).collect();
     let mut verdicts = absence::examine(directory, inputs.canaries, &missing, &last, &doubts).await?;
+    withheld::filtered(directory, builder, &mut verdicts).await?;
     for (id, verdict) in &verdicts {
         match verdict {
             Verdict::Gone(proof) => builder.take(Change::Delete(*id, proof.clone())),
@@ -337,8 +375,11 @@ fn tell(verdicts: &[(SourceId, Verdict)], problems: &mut Vec<Problem>) {
     });
     if let Some(reason) = out_of_sight.next() {
         let message = format!(
-            "{} left its place and may stand where the account sees nothing: {reason}. What is out of sight is treated as out of scope and not as deleted. Let the account see that part of the tree; a container that was deleted can be named in `source.ignored_containers`",
-            number::of(out_of_sight.count() + 1, "entry")
+            "{} and may stand where the account sees nothing: {reason}. What is out of sight is treated as out of scope and not as deleted, and stays in the groups that still name somebody who cannot be seen. Let the account see that part of the tree; a container that was deleted can be named in `source.ignored_containers`",
+            match out_of_sight.count() + 1 {
+                1 => "1 entry left its place".to_owned(),
+                more => format!("{} left their places", number::of(more, "entry")),
+            }
         );
         problems.push(Problem { code: Code::AbsenceUnproved, subject: None, message });
     }

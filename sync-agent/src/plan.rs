@@ -4,7 +4,7 @@
 //! what the target holds of it ([`TargetResources`]). Its types have no way to write. A [`Plan`] holds each write
 //! with its reason and the old value.
 //!
-//! - [`object`] plans one object that is desired, [`names`] who must give up a name before, [`deprovisioning`] what
+//! - [`object`] plans one object that is desired, [`names`] who must give up a name before (`owners` knows who has it), [`deprovisioning`] what
 //!   becomes of one that is no longer desired. [`difference`] compares documents.
 //! - [`safety`] holds back what goes beyond the [`limits`]; [`dependents`] waits with it; [`held_back`] is what a
 //!   person then decides about.
@@ -20,6 +20,7 @@ pub mod held_back;
 pub mod limits;
 pub mod names;
 pub mod object;
+mod owners;
 pub mod safety;
 pub mod show;
 pub mod target_resources;
@@ -29,6 +30,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 pub use difference::AttributeChange;
 pub use target_resources::{AdoptedBy, TargetResource, TargetResources};
@@ -42,8 +44,9 @@ use crate::{
 };
 
 use deprovisioning::{Deprovisionings, Left, Upcoming};
-use held_back::HeldBack;
+use held_back::{Decision, HeldBack};
 use limits::{Lost, Safety};
+use owners::ResourceOwners;
 
 /// The `id` of a resource at the target, which gave it. Shared: a user in a thousand groups has one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -164,24 +167,17 @@ pub enum Step {
     },
     /// `active: false`.
     Deactivate,
+    /// Nothing is written: values that the directory no longer shows are taken for lost from now on. It is always
+    /// held back; once it is approved the next run reads the entry as it is shown.
+    GiveUp {
+        /// The attributes of the directory, in lower case.
+        attributes: Vec<String>,
+    },
     /// The resource is deleted. Cannot be planned without proof.
     Delete {
         /// That the object is gone in the directory.
         proof: Proof,
     },
-}
-
-impl Step {
-    /// The state of the object that this would bring about, where it is about its attributes.
-    pub const fn digest(&self) -> Option<&Digest> {
-        match self {
-            Self::Create { digest, .. }
-            | Self::Modify { digest, .. }
-            | Self::Confirm { digest }
-            | Self::Refer { digest, .. } => Some(digest),
-            _ => None,
-        }
-    }
 }
 
 /// An attribute whose value is the resource of another object (RFC 7643 §4.3, `manager`).
@@ -220,6 +216,8 @@ pub enum Reason {
     NameTaken,
     /// It is gone from the directory.
     Deleted,
+    /// The directory no longer shows it, and does not say that it is gone.
+    NotShown,
 }
 
 impl fmt::Display for Reason {
@@ -236,6 +234,7 @@ impl fmt::Display for Reason {
             Self::NameTaken => "another object has its name now",
             Self::OutOfScope => "out of scope for longer than the time of grace",
             Self::Deleted => "deleted in the directory",
+            Self::NotShown => "no longer shown by the directory, which does not say that it is gone",
         })
     }
 }
@@ -251,14 +250,35 @@ pub struct Plan {
     pub upcoming: Vec<Upcoming>,
     /// What cannot be done, or only in part.
     pub problems: Vec<Problem>,
+    /// Objects of which a cycle that is due leaves everything undone, since it failed before.
+    #[serde(default)]
+    pub waiting: Vec<Waiting>,
+    /// What a person has said about what is held back.
+    #[serde(default)]
+    pub decision: Decision,
     /// The names of members that join or leave, for people.
     pub names: BTreeMap<SourceId, String>,
+}
+
+/// An object that failed, and is not tried again yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub subject: Subject,
+    /// When a cycle tries it again by itself.
+    pub until: Timestamp,
 }
 
 impl Step {
     /// Whether it sends a request that changes the target.
     pub const fn is_write(&self) -> bool {
-        !matches!(self, Self::Adopt { .. } | Self::Confirm { .. } | Self::Recall { .. } | Self::Remember { .. })
+        !matches!(
+            self,
+            Self::Adopt { .. }
+                | Self::Confirm { .. }
+                | Self::Recall { .. }
+                | Self::Remember { .. }
+                | Self::GiveUp { .. }
+        )
     }
 }
 
@@ -268,6 +288,7 @@ impl Plan {
     pub fn only(mut self, id: SourceId) -> Self {
         self.held_back.clear();
         self.upcoming.retain(|one| one.subject.id == id);
+        self.waiting.retain(|one| one.subject.id == id);
         self.problems.retain(|problem| problem.subject.as_ref().is_some_and(|subject| subject.id == id));
         self.actions.retain_mut(|action| match &mut action.step {
             _ if action.subject.id == id => true,
@@ -278,6 +299,18 @@ impl Plan {
             _ => false,
         });
         self
+    }
+
+    /// What it is about to write for each of the objects that are asked for, as a digest: what was tried and
+    /// failed is known again by it.
+    pub fn intentions(&self, of: &dyn Fn(SourceId) -> bool) -> BTreeMap<SourceId, Digest> {
+        let mut hashers: BTreeMap<SourceId, Sha256> = BTreeMap::new();
+        for Action { subject, step, .. } in
+            self.actions.iter().filter(|action| action.writes() && of(action.subject.id))
+        {
+            hashers.entry(subject.id).or_default().update(format!("{step:?}\n"));
+        }
+        hashers.into_iter().map(|(id, hasher)| (id, Digest::of(hasher))).collect()
     }
 
     /// Whether applying it would send no write.
@@ -310,11 +343,12 @@ pub struct PlanInputs<'a> {
 /// Compares, and says what to do. Pure.
 pub fn make(inputs: PlanInputs<'_>) -> Plan {
     let mut plan = Plan { problems: inputs.desired.problems.clone(), ..Plan::default() };
-    let names = names::settle(inputs, &mut plan);
-    object::plan_all(inputs, &names, &mut plan);
+    let mut owners = ResourceOwners::find(inputs);
+    let conflicts = names::settle(inputs, &mut owners, &mut plan);
+    object::plan_all(inputs, &owners, &conflicts, &mut plan);
     deprovisioning::plan_all(inputs, &mut plan);
     plan.actions.sort_by_key(order);
-    safety::limit(inputs, &mut plan);
+    safety::limit(inputs, &owners, &mut plan);
     plan.names = names_of_members(&plan, inputs);
     plan
 }
@@ -344,7 +378,7 @@ fn names_of_members(plan: &Plan, inputs: PlanInputs<'_>) -> BTreeMap<SourceId, S
 pub const fn order(action: &Action) -> (u8, Kind) {
     let place = match &action.step {
         Step::Adopt { .. } => 0,
-        Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } => 1,
+        Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } | Step::GiveUp { .. } => 1,
         Step::Release { .. } => 2,
         Step::Modify { .. } => 3,
         Step::Create { .. } => 4,

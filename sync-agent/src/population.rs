@@ -4,11 +4,12 @@
 //! finished. Members are resolved to identities once, at the end of the reading: from then on a
 //! renamed member needs no change of its groups, and a deleted one has left them all, although a
 //! directory reports neither on the group. So it is with whomever a person refers to, as `manager`
-//! does. [`names`] does the resolving.
+//! does. [`names`] does the resolving. [`withheld`] keeps what the account may no longer read.
 
 pub mod absent;
 mod names;
 pub mod unresolved;
+pub mod withheld;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -24,6 +25,7 @@ use crate::{
 };
 
 use names::{Meaning, Names};
+use withheld::Watched;
 
 pub use unresolved::Unresolved;
 
@@ -45,6 +47,9 @@ pub struct Observed {
     pub references: BTreeMap<String, SourceId>,
     /// It is a group whose members the account may not read: whom else it has, nobody knows.
     pub partial: bool,
+    /// Attributes that it does not show, and has for all that is known: in lower case. What was read of them
+    /// before stands in the entry still.
+    pub withheld: BTreeSet<String>,
 }
 
 /// A member that may be one of several people: nobody can say which.
@@ -57,9 +62,9 @@ pub struct Ambiguous {
 
 impl Observed {
     fn new(entry: Entry, outside: bool) -> Self {
-        let (members, unresolved, ambiguous, references) = Default::default();
+        let (members, unresolved, ambiguous, references, withheld) = Default::default();
         let partial = entry.hides_members;
-        Self { entry, members, unresolved, outside, ambiguous, references, partial }
+        Self { entry, members, unresolved, outside, ambiguous, references, partial, withheld }
     }
 
     /// Gives it its members.
@@ -91,6 +96,7 @@ impl Observed {
             && self.ambiguous == other.ambiguous
             && self.references == other.references
             && self.partial == other.partial
+            && self.withheld == other.withheld
             && self.entry.attributes().same_values(other.entry.attributes())
     }
 }
@@ -189,6 +195,12 @@ pub struct PopulationBuilder {
     names: Names,
     /// The attributes of people that refer to others, in lower case.
     referring: Vec<String>,
+    /// The attributes whose loss has to be proved.
+    watched: Watched,
+    /// Entries whose attributes were not compared yet with what they had.
+    fresh: BTreeSet<SourceId>,
+    /// Attributes that entries have, although they do not show them.
+    kept_values: BTreeMap<SourceId, BTreeSet<String>>,
 }
 
 #[derive(Debug)]
@@ -199,6 +211,7 @@ struct Taken {
     /// Members whom the group does not show, and may have.
     kept: Vec<SourceId>,
     outside: bool,
+    withheld: BTreeSet<String>,
 }
 
 impl PopulationBuilder {
@@ -285,7 +298,11 @@ impl PopulationBuilder {
             let texts = entry.attributes().texts(attribute);
             references.extend(texts.filter_map(|text| Some((text.to_owned(), self.names.reference(text)?))));
         }
-        self.upserts.insert(entry.id, Taken { entry, members, references, kept: Vec::new(), outside });
+        let id = entry.id;
+        let (kept, withheld) = Default::default();
+        self.upserts.insert(id, Taken { entry, members, references, kept, outside, withheld });
+        self.fresh.insert(id);
+        self.restore(id);
     }
 
     /// How many entries were taken so far: for a progress bar.
@@ -401,12 +418,12 @@ impl PopulationBuilder {
             }
         }
         let mut unresolved = Vec::new();
-        for (id, Taken { entry, members, references, kept, outside }) in std::mem::take(&mut self.upserts) {
+        for (id, Taken { entry, members, references, kept, outside, withheld }) in std::mem::take(&mut self.upserts) {
             unresolved.push((id, members, references));
             if !replaced.contains_key(&id) {
                 changed.insert(id);
             }
-            entries.insert(id, Observed { members: kept, ..Observed::new(entry, outside) });
+            entries.insert(id, Observed { members: kept, withheld, ..Observed::new(entry, outside) });
         }
         let resolved = self.names.resolve(&entries);
         for (id, members, references) in unresolved {

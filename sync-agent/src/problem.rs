@@ -87,17 +87,20 @@ codes! {
         "A search ended with something other than success: a limit, a busy server, a missing right. What it had returned is not used, and nobody is removed."
         "The message has the search and the result. For limits raise those of the agent's account; for rights see the page of your directory in the guide.";
     EntryWithoutId reports
-        "An entry has no identity that the account may read. It is left out."
+        "An entry shows no identity that the account may read, so nobody can say who it is. No resource is made for it; one that was made before stays as it is."
         "Let the agent's account read `objectGUID`, `entryUUID` or `nsUniqueId` of the entry.";
     ReferralNotFollowed reports
         "The directory referred to another server, which was not asked. What stands there is not read."
         "Set `source.referrals` to `follow`, or name bases that do not reach into another server's part; `refuse` ends such a run.";
     AbsenceUnproved reports
-        "An object is no longer seen, and nothing proves that it was deleted. It is left as it is."
+        "An object that was seen before is seen no longer, or without its identity, and nothing proves that it was deleted. It stays as it is; or, where it left its place, it counts as out of scope."
         "Look whether the account may still read it. If it was deleted, let the account read deleted objects, or wait for the next full reconciliation.";
     MembershipUnproved reports
         "A group no longer shows some or all of its members, and the directory does not say that they have left. They stay."
         "Let the account read, search and compare `member` and `uniqueMember` of the group. When it can, the next full reconciliation removes who has left.";
+    AttributeHidden reports
+        "Entries no longer show an attribute that they had, or one cannot be read, and the directory does not say that it is gone. What was read before stays; what was never read is left as the target has it. Each run reads everything while this lasts."
+        "Let the account read and compare the attribute; `sync-agent check` names what it may not read. If the values are really gone, look at `sync-agent held`, and say so with `sync-agent approve`. An attribute that it shall not read has no place in `[mapping]` or `[scope]`.";
     ScopeNotFound reports
         "A name in the scope that no entry has."
         "Correct the name in `[scope]`, or remove it. A DN or an id outlives renaming.";

@@ -169,6 +169,8 @@ pub struct Chosen {
     pub members: Vec<SourceId>,
     /// Who may be a member, which cannot be said: whoever of them is one at the target stays. Sorted.
     pub undecided: Vec<SourceId>,
+    /// Whether it names somebody who cannot be read, itself or by a group within.
+    pub names_unseen: bool,
 }
 
 /// Who is in scope.
@@ -216,6 +218,8 @@ pub fn select(population: &Population, scope: &Scope) -> Selection {
             }
         }
     }
+    let blind: BTreeSet<SourceId> =
+        population.of(Kind::Group).filter(|group| names_unseen(group, scope)).map(|group| group.entry.id).collect();
     for (id, via) in groups {
         let closure = graph.users_within(id, &excluded);
         for &user in &closure {
@@ -234,7 +238,8 @@ pub fn select(population: &Population, scope: &Scope) -> Selection {
         selection.undecided.extend(graph.undecided_within(id, &excluded));
         selection.problems.extend(unresolved(population, scope, id));
         selection.problems.extend(ambiguous(population, id));
-        selection.groups.insert(id, Chosen { via, members, undecided });
+        let names_unseen = graph.any_within(id, &blind);
+        selection.groups.insert(id, Chosen { via, members, undecided, names_unseen });
     }
     selection.users.retain(|id, _| !excluded.contains(id));
     let users = &selection.users;
@@ -343,6 +348,14 @@ fn unresolved(population: &Population, scope: &Scope, group: SourceId) -> Option
 pub fn nobodies<'a>(observed: &'a Observed, scope: &'a Scope) -> impl Iterator<Item = &'a Unresolved> {
     let meant = |member: &Unresolved| member.dn().is_some_and(|dn| scope.nobodies.contains(&dn));
     observed.unresolved.iter().filter(move |member| !meant(member))
+}
+
+/// Whether a group may hold somebody who cannot be read: it has a name that leads to nobody, or a number that is
+/// the primary group of whoever has it.
+fn names_unseen(group: &Observed, scope: &Scope) -> bool {
+    let attributes = group.entry.attributes();
+    let numbered = !attributes.bytes("gidNumber").is_empty() && attributes.bytes("objectSid").is_empty();
+    numbered || nobodies(group, scope).any(|one| matches!(one, Unresolved::Dn(_) | Unresolved::Login(_)))
 }
 
 /// Members of a group whose login several people have.

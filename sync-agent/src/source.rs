@@ -339,6 +339,23 @@ pub trait Directory: Send {
         Ok(Some(false))
     }
 
+    /// Whether an entry has an attribute that it does not show, of which `value` was read before, if anything
+    /// was. `None` where nobody can say. A file shows all it has.
+    async fn withholds(
+        &mut self,
+        _dn: &Dn,
+        _kind: Kind,
+        _attribute: &str,
+        _value: Option<&[u8]>,
+    ) -> Result<Option<bool>, DirectoryError> {
+        Ok(Some(false))
+    }
+
+    /// The attributes by which the configured filter of a kind chooses, in lower case.
+    fn filtered_by(&self, _dn: &Dn, _kind: Kind) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether the directory may give a group the new name of a member some time after that one was renamed.
     /// One that does it in the same step, or not at all, has said everything when it is read.
     fn rewrites_names_later(&self, _group: &Dn) -> bool {

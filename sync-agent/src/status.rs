@@ -8,11 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::Config,
     number,
-    plan::deprovisioning,
-    state::{
-        CycleRecord, Pause, Quarantined, State, StateError,
-        held::{Decision, Pending},
-    },
+    plan::{deprovisioning, held_back::Decision},
+    state::{CycleRecord, Pause, Quarantined, State, StateError, held::Pending},
 };
 
 /// What is said after a pause.
@@ -65,6 +62,9 @@ pub struct Status {
     pub cycles: Vec<CycleRecord>,
     /// What a person must approve or reject.
     pub held_back: Vec<String>,
+    /// What a person has approved, and the next run does.
+    #[serde(default)]
+    pub approved: Vec<String>,
     /// What a person has rejected, and what is left undone for that reason.
     #[serde(default)]
     pub rejected: Vec<String>,
@@ -76,7 +76,10 @@ impl Status {
     /// From the state, and from the daemon where there is one.
     pub fn read(config: &Config, state: &State, now: Timestamp, live: Option<&Live>) -> Result<Self, StateError> {
         let pending = state.pending()?;
-        let is_rejected = |pending: &Pending| pending.decision == Decision::Rejected;
+        let decided = |decision: Decision| {
+            let pending = pending.as_ref().filter(|pending| pending.decision == decision);
+            pending.map(Pending::because).unwrap_or_default()
+        };
         Ok(Self {
             name: config.name.clone(),
             now,
@@ -89,12 +92,9 @@ impl Status {
             last_full: state.last_full()?,
             watermark: state.watermark()?.map(|watermark| watermark.mark.mechanism().to_owned()),
             cycles: state.cycles()?,
-            held_back: pending
-                .as_ref()
-                .filter(|pending| !is_rejected(pending))
-                .map(Pending::because)
-                .unwrap_or_default(),
-            rejected: pending.as_ref().filter(|pending| is_rejected(pending)).map(Pending::because).unwrap_or_default(),
+            held_back: decided(Decision::Open),
+            approved: decided(Decision::Approved),
+            rejected: decided(Decision::Rejected),
             quarantine: state.quarantine()?.0.into_values().collect(),
         })
     }
@@ -176,6 +176,9 @@ impl fmt::Display for Status {
         }
         for held in &self.held_back {
             writeln!(f, "waits for approval: {held}; `sync-agent held` shows all of it")?;
+        }
+        for approved in &self.approved {
+            writeln!(f, "approved: {approved}; the next run reads everything anew and does what of it is still so")?;
         }
         for rejected in &self.rejected {
             writeln!(f, "left undone, as it was rejected: {rejected}")?;

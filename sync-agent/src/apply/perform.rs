@@ -73,9 +73,13 @@ impl Work<'_> {
             Step::Adopt { resource, members, .. } => {
                 self.remember(subject.id, fresh(resource.clone(), None, members.clone()))?;
             }
-            Step::Confirm { digest } => self.change(subject.id, |written| written.digest = Some(digest.clone()))?,
+            Step::Confirm { digest } => self.change(subject.id, |written| {
+                written.digest = Some(digest.clone());
+                written.name.clone_from(&subject.name);
+            })?,
             Step::Recall { members } => self.recall(subject.id, members)?,
             Step::Remember { left } => self.change(subject.id, |written| written.left.clone_from(left))?,
+            Step::GiveUp { .. } => {}
             _ => self.perform_on_known(action, &mut performed).await?,
         }
         Ok(performed)
@@ -106,7 +110,8 @@ impl Work<'_> {
             | Step::Adopt { .. }
             | Step::Confirm { .. }
             | Step::Recall { .. }
-            | Step::Remember { .. } => return Ok(()),
+            | Step::Remember { .. }
+            | Step::GiveUp { .. } => return Ok(()),
         };
         if let Err(error) = result {
             return self.failed(id, error, performed);

@@ -15,7 +15,8 @@ use crate::{
     },
     config::Config,
     daemon::control::{Request, Response},
-    state::held::{self, Decision, Pending},
+    plan::held_back::Decision,
+    state::held::{self, Pending},
 };
 
 /// Shows all that is held back.

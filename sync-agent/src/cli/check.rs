@@ -170,10 +170,14 @@ fn contents(config: &Config, survey: &Survey, findings: &mut Findings) {
     let nameless = of(Code::EntryWithoutId).count();
     if nameless > 0 {
         let text = format!(
-            "{} shown without an identity that the account may read; they are left out",
-            number::of(nameless, "entry")
+            "{} shown without an identity that the account may read: no resource is made for {}",
+            number::of(nameless, "entry"),
+            if nameless == 1 { "it" } else { "them" }
         );
         findings.push(if population.is_empty() { bad(text) } else { less(text) });
+    }
+    for problem in of(Code::AttributeHidden) {
+        findings.push(bad(problem.message.clone()));
     }
     for problem in selection.problems.iter().filter(|problem| problem.code == Code::ScopeNotFound) {
         findings.push(bad(problem.message.clone()));
@@ -221,9 +225,9 @@ async fn try_directory(
             ("userAccountControl", 0) => {
                 bad("userAccountControl cannot be read: disabled accounts could not be told from enabled ones")
             }
-            ("userAccountControl", seen) if seen < users => {
-                less(format!("userAccountControl can be read of {seen} of {users} users"))
-            }
+            ("userAccountControl", seen) if seen < users => bad(format!(
+                "userAccountControl can be read of {seen} of {users} users only: of the others nobody can say whether they are disabled"
+            )),
             ("userAccountControl", _) => good("userAccountControl can be read: disabled accounts are known"),
             // An account that is not locked has none, so nothing can be said from its absence.
             (_, 0) => less(format!("{attribute} was seen of no user: either none is locked, or it cannot be read")),

@@ -4,7 +4,7 @@ use std::{io::Write as _, os::unix::fs::MetadataExt as _, path::Path};
 
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
-use super::{ConfigError, raw, wrong};
+use super::{Config, ConfigError, wrong};
 use crate::scope::Selector;
 
 /// A list of `[scope]`.
@@ -73,9 +73,9 @@ pub fn remove(text: &str, line: &str) -> Result<(String, Vec<List>), ConfigError
     Ok((document.to_string(), from))
 }
 
-/// Puts a text in the place of a file, if it is a configuration: whole or not at all.
+/// Puts a text in the place of a file, if it is a configuration that can be used: whole or not at all.
 pub fn save(path: &Path, text: &str) -> Result<(), ConfigError> {
-    raw::parse(path, text)?;
+    Config::parse(path, text)?;
     let unwritable = |source| ConfigError::Unwritable { path: path.to_owned(), source };
     // Through a link to the file that is meant, and with the rights that it has.
     let path = path.canonicalize().map_err(unwritable)?;

@@ -24,7 +24,7 @@ use crate::{
     plan::{
         Action, Plan, Step,
         deprovisioning::{self, Deprovisioning},
-        held_back::HeldBack,
+        held_back::{Decision, HeldBack},
     },
     population::Population,
     problem::{
@@ -33,7 +33,7 @@ use crate::{
     },
     sid,
     source::{Mark, settings::SourceSettings},
-    state::{CycleRecord, Pause, State, StateError, held::Decision},
+    state::{CycleRecord, Pause, State, StateError},
     target::{TargetReader, TargetWriter},
 };
 

@@ -60,6 +60,8 @@ pub async fn survey(config: &Config) -> Result<Survey, CycleError> {
         everything: true,
         referring: &config.mapping.referring(),
         names: &config.scope.names(),
+        watched: &config.watched(),
+        accepted: &BTreeSet::new(),
     };
     let observation = observation::observe(&mut *directory, None, &inputs).await?;
     let selection = scope::select(&observation.population, &config.scope);

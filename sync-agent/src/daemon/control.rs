@@ -24,9 +24,10 @@ use crate::{
     cycle::dry_run::{DryRun, Planned},
     document::Digest,
     mode::Mode,
+    plan::held_back::Decision,
     state::{
         Pause,
-        held::{self, Decision, Pending},
+        held::{self, Pending},
     },
     status::{self, Status},
 };

@@ -27,6 +27,11 @@ impl AccountRules {
         !excepted && account::is_active(entry.attributes(), self.ends, now)
     }
 
+    /// All attributes that decide, in lower case.
+    pub fn deciding(&self) -> impl Iterator<Item = String> {
+        account::ATTRIBUTES.iter().map(|name| name.to_ascii_lowercase()).chain(self.attributes())
+    }
+
     /// The attributes that are read for it besides [`account::ATTRIBUTES`], in lower case.
     pub fn attributes(&self) -> impl Iterator<Item = String> {
         let filter = self.inactive.iter().flat_map(Filter::attributes);

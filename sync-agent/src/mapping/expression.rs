@@ -103,6 +103,15 @@ impl Expression {
         values
     }
 
+    /// Whether it would have another value if an attribute that is hidden could be read: one of the alternatives
+    /// up to the one that counts names it.
+    pub fn depends_on(&self, given: Given<'_>, hidden: &dyn Fn(&str) -> bool) -> bool {
+        let counts = self.chosen(given).map_or(self.0.len(), |(n, _)| n);
+        let names =
+            |part: &Part| matches!(part, Part::Source(source) if !source.is_ours() && hidden(&source.attribute));
+        self.0.iter().take(counts).flatten().any(names)
+    }
+
     /// For people: the alternative that gives the value, as it could have been written.
     pub fn told(&self, given: Given<'_>) -> Option<String> {
         let (n, _) = self.chosen(given)?;

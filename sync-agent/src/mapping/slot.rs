@@ -92,6 +92,14 @@ impl Slot {
         whole.put(document, None);
     }
 
+    /// Takes out what would change it at the target, since nobody can say what it is.
+    pub fn leave_alone(&self, document: &mut Map<String, Value>) {
+        // A list is compared as a whole, and would be one without this element.
+        if self.element.is_some() {
+            document.remove(self.top());
+        }
+    }
+
     /// Puts every value into the document.
     pub fn put_all(&self, document: &mut Map<String, Value>, values: Vec<String>) {
         if values.is_empty() {

@@ -11,30 +11,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use scim_protocol::value::fold;
 use serde_json::Value;
 
-use super::{Action, Plan, Step, SyncedObjects};
+use super::{Action, Plan, Step};
 use crate::{
     document::Digest,
     identity::{Kind, SourceId},
     number,
     plan::held_back::HeldBack,
+    problem::Subject,
 };
 
+/// Whether something of ours ends by it.
+const fn ends(action: &Action) -> bool {
+    matches!(action.step, Step::Delete { .. } | Step::Deactivate)
+}
+
 /// Takes what depends on the deletions that are held back out of a plan, and puts it beside them.
-pub(super) fn hold(plan: &mut Plan, known: &SyncedObjects) {
-    let ends = |action: &&Action| matches!(action.step, Step::Delete { .. } | Step::Deactivate);
-    let held = plan.held_back.iter().flat_map(|held| &held.actions).filter(ends);
-    let staying: BTreeSet<SourceId> = held.map(|action| action.subject.id).collect();
-    if staying.is_empty() {
+pub(super) fn hold<'a>(plan: &mut Plan, name: &'a dyn Fn(SourceId) -> Option<&'a str>) {
+    if !plan.held_back.iter().flat_map(|held| &held.actions).any(ends) {
         return;
     }
-    let chain = Chain::of(&plan.actions, known, staying);
+    let chain = Chain::of(&plan.actions, name, &plan.held_back);
     let mut waiting = Vec::new();
     for action in std::mem::take(&mut plan.actions) {
         let (now, later) = chain.part(action);
         plan.actions.extend(now);
         waiting.extend(later);
     }
-    let with = plan.held_back.iter_mut().find(|held| held.actions.iter().any(|action| ends(&action)));
+    let with = plan.held_back.iter_mut().find(|held| held.actions.iter().any(ends));
     if let (false, Some(HeldBack { because, actions, .. })) = (waiting.is_empty(), with) {
         *because = format!("{because}; {} that depend on them wait too", number::of(waiting.len(), "step"));
         actions.extend(waiting);
@@ -42,32 +45,33 @@ pub(super) fn hold(plan: &mut Plan, known: &SyncedObjects) {
 }
 
 /// Who waits for a name.
-#[derive(Debug)]
-struct Chain {
+struct Chain<'a> {
     /// Whose name is not given up: those who stay, and those whose next name is not free.
     keep_their_names: BTreeSet<SourceId>,
     /// Groups that are not deleted, since whoever would be in the next of their name is not made.
     stay: BTreeSet<SourceId>,
-    /// The names that the agent knows.
-    names: BTreeMap<SourceId, String>,
+    /// What resources are called at the target.
+    name: &'a dyn Fn(SourceId) -> Option<&'a str>,
     /// Names that are not free.
     taken: BTreeSet<(Kind, String)>,
     /// Who is not made.
     unmade: BTreeSet<SourceId>,
 }
 
-impl Chain {
+impl<'a> Chain<'a> {
     /// From the deletions that are held back to everybody who would need one of their names, or the name
     /// of somebody who would.
-    fn of(actions: &[Action], known: &SyncedObjects, staying: BTreeSet<SourceId>) -> Self {
-        let name = |id: &SourceId| known.get(id).map(|written| (written.kind, fold(&written.name)));
-        let taken = staying.iter().filter_map(name).collect();
-        let names = known.iter().map(|(id, written)| (*id, written.name.clone())).collect();
+    fn of(actions: &[Action], name: &'a dyn Fn(SourceId) -> Option<&'a str>, held_back: &[HeldBack]) -> Self {
+        let named = |subject: &Subject| Some((subject.kind, fold(name(subject.id)?)));
+        let staying =
+            held_back.iter().flat_map(|held| &held.actions).filter(|action| ends(action)).map(|action| &action.subject);
+        let taken = staying.clone().filter_map(named).collect();
         let (unmade, stay) = Default::default();
-        let mut chain = Self { keep_their_names: staying, stay, names, taken, unmade };
+        let mut chain =
+            Self { keep_their_names: staying.map(|subject| subject.id).collect(), stay, name, taken, unmade };
         let deleted = actions.iter().filter(|action| matches!(action.step, Step::Delete { .. }));
         let deleted: BTreeMap<(Kind, String), SourceId> =
-            deleted.filter_map(|action| Some((name(&action.subject.id)?, action.subject.id))).collect();
+            deleted.filter_map(|action| Some((named(&action.subject)?, action.subject.id))).collect();
         let takers: Vec<(SourceId, (Kind, String), bool)> = actions.iter().filter_map(takes).collect();
         loop {
             let before = (chain.keep_their_names.len(), chain.unmade.len());
@@ -79,7 +83,7 @@ impl Chain {
                     chain.unmade.insert(*id);
                 } else {
                     chain.keep_their_names.insert(*id);
-                    chain.taken.extend(name(id));
+                    chain.taken.extend(name(*id).map(|name| (wanted.0, fold(name))));
                 }
             }
             for action in actions {
@@ -102,8 +106,8 @@ impl Chain {
         let (mut now, later) = self.parted(action);
         // What is remembered of it keeps the name that it has, and is not whole.
         if let Some(now) = now.as_mut().filter(|now| self.keep_their_names.contains(&now.subject.id)) {
-            if let Some(name) = self.names.get(&now.subject.id) {
-                now.subject.name.clone_from(name);
+            if let Some(name) = (self.name)(now.subject.id) {
+                name.clone_into(&mut now.subject.name);
             }
             if let Step::Refer { digest, .. } | Step::Modify { digest, .. } | Step::Confirm { digest } = &mut now.step {
                 *digest = Digest::unfinished();

@@ -33,6 +33,9 @@ pub enum Deprovisioning {
     Gone(Proof),
     /// It exists and is not in scope.
     OutOfScope,
+    /// It left its place and may stand where the account sees nothing. It counts as out of scope, and stays in the
+    /// groups that still name somebody who cannot be seen.
+    OutOfSight,
     /// It was not seen, and its absence is not proved.
     Unproven(String),
 }
@@ -101,8 +104,10 @@ pub fn deprovisionings(
             _ => None,
         };
         match (proved, verdicts.get(&id)) {
+            // Also what was gone once, and was restored where the reading does not look.
+            (_, Some(Verdict::Elsewhere(_))) => Deprovisioning::OutOfScope,
             (Some(proof), _) | (None, Some(Verdict::Gone(proof))) => Deprovisioning::Gone(proof.clone()),
-            (None, Some(Verdict::Elsewhere(_) | Verdict::OutOfSight { .. })) => Deprovisioning::OutOfScope,
+            (None, Some(Verdict::OutOfSight { .. })) => Deprovisioning::OutOfSight,
             (None, Some(Verdict::Unknown(reason))) => Deprovisioning::Unproven(reason.clone()),
             (None, None) => Deprovisioning::Unproven("nobody looked for it".to_owned()),
         }
@@ -118,7 +123,9 @@ pub(super) fn plan_all(inputs: PlanInputs<'_>, plan: &mut Plan) {
         let Some(written) = inputs.known.get(id) else { continue };
         match deprovisioning {
             Deprovisioning::Unproven(reason) => unproven.push((written, *id, reason)),
-            Deprovisioning::OutOfScope => Deprovisioner::new(*id, written, inputs).out_of_scope(plan),
+            Deprovisioning::OutOfScope | Deprovisioning::OutOfSight => {
+                Deprovisioner::new(*id, written, inputs).out_of_scope(plan);
+            }
             Deprovisioning::Gone(proof) => Deprovisioner::new(*id, written, inputs).gone(proof, plan),
         }
     }
@@ -237,7 +244,8 @@ pub fn of_pause(
         plan.actions.push(Action { subject, reason: Reason::Paused, step: Step::Deactivate });
     }
     plan.actions.sort_by_key(super::order);
-    safety::hold_back(&mut plan, safety::Limits { known, safety, approved, lost, nothing: false });
+    let name = |id: SourceId| known.get(&id).map(|written| written.name.as_str());
+    safety::hold_back(&mut plan, safety::Limits { known, name: &name, safety, approved, lost, nothing: false });
     plan
 }
 

@@ -23,6 +23,30 @@ pub struct HeldBack {
     pub actions: Vec<Action>,
 }
 
+/// What a person has decided about what is held back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Nothing yet.
+    #[default]
+    Open,
+    /// It is to be done as it stands.
+    Approved,
+    /// It is not to be done. It stays held back, and nobody is asked again about the same.
+    Rejected,
+}
+
+impl Decision {
+    /// What a plan says about what it holds back.
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Open => "Say `sync-agent approve` to have exactly that done in the next run, or `sync-agent reject`.",
+            Self::Approved => "Approved: the next run does what of it is still so.",
+            Self::Rejected => "Rejected: it stays undone, and nobody is asked again about the same.",
+        }
+    }
+}
+
 impl HeldBack {
     /// How many of the actions are losses.
     pub fn losses(&self) -> usize {
@@ -39,8 +63,36 @@ pub fn digest(held_back: &[HeldBack]) -> Digest {
     Digest::of(hasher)
 }
 
-/// One loss: of an object, or of a member of a group.
-pub(super) type OneLoss = (Loss, SourceId, Option<SourceId>);
+/// One loss: of an object, or of a part of it.
+pub(super) type OneLoss = (Loss, SourceId, Option<Part>);
+
+/// What an object loses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// A group this member.
+    Member(SourceId),
+    /// An entry the values of this attribute.
+    Attribute(String),
+}
+
+impl Part {
+    /// The member, where it is one.
+    const fn member(&self) -> Option<SourceId> {
+        match self {
+            Self::Member(member) => Some(*member),
+            Self::Attribute(_) => None,
+        }
+    }
+}
+
+/// The attributes of objects that are no longer shown, and are given up by what was approved.
+pub fn given_up(approved: &[HeldBack]) -> BTreeSet<(SourceId, String)> {
+    let parts = losses_of(approved).into_iter().filter_map(|(_, id, part)| match part {
+        Some(Part::Attribute(attribute)) => Some((id, attribute)),
+        Some(Part::Member(_)) | None => None,
+    });
+    parts.collect()
+}
 
 pub(super) fn losses_of(held_back: &[HeldBack]) -> BTreeSet<OneLoss> {
     held_back.iter().flat_map(|held| &held.actions).flat_map(losses).collect()
@@ -54,7 +106,13 @@ pub(super) fn losses(action: &Action) -> Vec<OneLoss> {
         Step::Delete { .. } => vec![(Loss::GroupsRemoved, id, None)],
         Step::Deactivate => vec![(Loss::UsersDeactivated, id, None)],
         Step::Modify { changes, .. } if changes.iter().any(deactivates) => vec![(Loss::UsersDeactivated, id, None)],
-        Step::Leave { members } => members.iter().map(|member| (Loss::MembersRemoved, id, Some(*member))).collect(),
+        Step::Leave { members } => {
+            members.iter().map(|member| (Loss::MembersRemoved, id, Some(Part::Member(*member)))).collect()
+        }
+        Step::GiveUp { attributes } => {
+            let part = |attribute: &String| (Loss::ValuesHidden, id, Some(Part::Attribute(attribute.clone())));
+            attributes.iter().map(part).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -81,10 +139,12 @@ impl LossCount {
 
     /// What an action that was done counts.
     pub fn of(&self, action: &Action) -> Option<(Loss, Option<SourceId>, usize)> {
-        let counted =
-            |one: &OneLoss| !self.approved.contains(one) && one.2.is_none_or(|member| !self.going.contains(&member));
+        let member = |one: &OneLoss| one.2.as_ref().and_then(Part::member);
+        let counted = |one: &OneLoss| {
+            !self.approved.contains(one) && member(one).is_none_or(|member| !self.going.contains(&member))
+        };
         let counted: Vec<OneLoss> = losses(action).into_iter().filter(counted).collect();
-        let (loss, id, member) = counted.first()?;
-        Some((*loss, member.map(|_| *id), counted.len()))
+        let first = counted.first()?;
+        Some((first.0, member(first).map(|_| first.1), counted.len()))
     }
 }

@@ -82,11 +82,15 @@ pub enum Loss {
     GroupsRemoved,
     /// Members removed from one group.
     MembersRemoved,
+    /// Values of an attribute that the directory no longer shows. There is no limit up to which these pass: the
+    /// directory does not say that they are gone.
+    ValuesHidden,
 }
 
 impl Loss {
     /// Every kind, in the order of the numbers that the state keeps.
-    pub const ALL: [Self; 4] = [Self::UsersRemoved, Self::UsersDeactivated, Self::GroupsRemoved, Self::MembersRemoved];
+    pub const ALL: [Self; 5] =
+        [Self::UsersRemoved, Self::UsersDeactivated, Self::GroupsRemoved, Self::MembersRemoved, Self::ValuesHidden];
 
     /// So many losses of this kind, in words.
     pub fn told(self, number: usize) -> String {
@@ -95,6 +99,7 @@ impl Loss {
             Self::UsersDeactivated => ("user", "deactivate"),
             Self::GroupsRemoved => ("group", "delete"),
             Self::MembersRemoved => ("member", "remove from one group"),
+            Self::ValuesHidden => ("entry", "take the values of one attribute from"),
         };
         format!("{} to {what}", number::of(number, noun))
     }

@@ -4,116 +4,40 @@
 //! its document differs, and who joins and leaves. What the target holds was looked at only where
 //! the state does not answer: an object whose digest is the one that was written is as it should be.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use scim_protocol::value::fold;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Action, AdoptedBy, Plan, PlanInputs, Reason, Reference, ResourceId, Step, Synced, TargetResource, TargetResources,
-    difference,
-    names::{self, NameConflicts},
+    Action, Plan, PlanInputs, Reason, Reference, Step, Synced, TargetResource, difference, names::NameConflicts,
+    owners::ResourceOwners,
 };
 use crate::{
     document::{Digest, Document},
-    identity::{Kind, SourceId},
+    identity::SourceId,
     mapping::Desired,
     plan::deprovisioning::Deprovisioning,
-    problem::{Code, Problem},
+    problem::Subject,
 };
 
-/// Plans everything that is desired.
-pub(super) fn plan_all(inputs: PlanInputs<'_>, names: &NameConflicts, plan: &mut Plan) {
-    let mut resources = ResourceOwners::find(inputs, plan, &names.conflicts);
-    resources.conflicts.extend(&names.conflicts);
+/// Plans everything that is desired. Whoever does not get a name keeps the one that he has, and gets all the rest;
+/// without a resource there is nothing to keep.
+pub(super) fn plan_all(
+    inputs: PlanInputs<'_>,
+    owners: &ResourceOwners<'_>,
+    conflicts: &NameConflicts,
+    plan: &mut Plan,
+) {
     for desired in inputs.desired.resources.values() {
-        if !resources.conflicts.contains(&desired.subject.id) {
-            ObjectPlanner { desired, inputs, resources: &resources, plan }.plan();
+        let keeps_name = conflicts.contains(&desired.subject.id);
+        if keeps_name && !owners.has_resource(desired.subject.id) {
+            continue;
         }
-    }
-}
-
-/// Which resource belongs to which object: what is known, and what is adopted in this plan.
-#[derive(Debug, Default)]
-struct ResourceOwners<'a> {
-    adopted: BTreeMap<SourceId, (&'a TargetResource, AdoptedBy)>,
-    source_of: HashMap<&'a ResourceId, SourceId>,
-    conflicts: BTreeSet<SourceId>,
-}
-
-impl<'a> ResourceOwners<'a> {
-    fn find(inputs: PlanInputs<'a>, plan: &mut Plan, told: &BTreeSet<SourceId>) -> Self {
-        let source_of = inputs.known.iter().map(|(id, written)| (&written.resource, *id)).collect();
-        let mut found = Self { source_of, ..Self::default() };
-        let unknown = || inputs.desired.resources.values().filter(|one| !inputs.known.contains_key(&one.subject.id));
-        for desired in unknown() {
-            if let Some(held) = inputs.held.of_external_id(desired) {
-                found.adopt(desired.subject.id, held, AdoptedBy::ExternalId);
-            }
-        }
-        for desired in unknown() {
-            if found.adopted.contains_key(&desired.subject.id) || told.contains(&desired.subject.id) {
-                continue;
-            }
-            let Some(held) = inputs.held.of_name(desired) else { continue };
-            match found.claimed_by(held) {
-                None => found.adopt(desired.subject.id, held, AdoptedBy::Name),
-                Some(other) if desired.subject.kind == Kind::User && !found.is_released(inputs, held) => {
-                    found.conflicts.insert(desired.subject.id);
-                    plan.problems.push(conflict(desired, held, &other));
-                }
-                Some(_) => {}
-            }
-        }
-        found
-    }
-
-    fn adopt(&mut self, id: SourceId, held: &'a TargetResource, by: AdoptedBy) {
-        if !self.source_of.contains_key(&held.resource) {
-            self.source_of.insert(&held.resource, id);
-            self.adopted.insert(id, (held, by));
-        }
-    }
-
-    /// Those of a group's members that are ours, sorted; `None` where the target does not show them.
-    /// Who else somebody made a member is nobody that this agent may speak of.
-    fn members(&self, at_target: &TargetResources, group: &TargetResource) -> Option<Vec<SourceId>> {
-        let ours = at_target.members(group)?.iter().filter_map(|member| self.source_of.get(member).copied());
-        let mut ours: Vec<SourceId> = ours.collect();
-        ours.sort_unstable();
-        ours.dedup();
-        Some(ours)
-    }
-
-    /// Whose resource it is, if it is not free to be adopted by name: that of another object of ours,
-    /// or of one whose id it bears. A name is given to somebody new, an id never is.
-    fn claimed_by(&self, held: &TargetResource) -> Option<String> {
-        if let Some(other) = self.source_of.get(&held.resource) {
-            return Some(other.to_string());
-        }
-        SourceId::parse(&held.document.text("externalId")?).map(|id| id.to_string())
-    }
-
-    /// Whether a resource of ours has another name, or will have one before this plan creates any.
-    fn is_released(&self, inputs: PlanInputs<'_>, held: &TargetResource) -> bool {
-        let Some(other) = self.source_of.get(&held.resource) else { return false };
-        let name = held.document.text(Kind::User.naming_attribute()).as_deref().map(fold);
-        match inputs.desired.resources.get(other) {
-            Some(other) => name != Some(fold(&other.subject.name)),
-            None => names::is_free(*other, inputs),
-        }
-    }
-}
-
-fn conflict(desired: &Desired, held: &TargetResource, other: &str) -> Problem {
-    Problem {
-        code: Code::ConflictError,
-        subject: Some(desired.subject.clone()),
-        message: format!(
-            "the target has a resource of this {} already, {}, whose externalId {other} is another object's; rename or delete that resource, or remove its externalId to have it adopted",
-            desired.subject.kind.naming_attribute(),
-            held.resource
-        ),
+        let subject = match owners.subject(desired.subject.id).filter(|_| keeps_name) {
+            Some(present) => present,
+            None => desired.subject.clone(),
+        };
+        ObjectPlanner { desired, subject, keeps_name, inputs, owners, conflicts, plan }.plan();
     }
 }
 
@@ -123,17 +47,22 @@ fn is_lost(id: SourceId, inputs: PlanInputs<'_>) -> bool {
     written.is_some_and(|written| inputs.held.get(&written.resource).is_none())
 }
 
-/// ObjectPlanner object that is desired.
+/// One object that is desired.
 struct ObjectPlanner<'a, 'b> {
     desired: &'a Desired,
+    /// It, by the name that it will have when the plan is done.
+    subject: Subject,
+    /// Whether it does not get the name that it shall have.
+    keeps_name: bool,
     inputs: PlanInputs<'a>,
-    resources: &'b ResourceOwners<'a>,
+    owners: &'b ResourceOwners<'a>,
+    conflicts: &'b NameConflicts,
     plan: &'b mut Plan,
 }
 
 impl ObjectPlanner<'_, '_> {
     fn act(&mut self, reason: Reason, step: Step) {
-        self.plan.actions.push(Action { subject: self.desired.subject.clone(), reason, step });
+        self.plan.actions.push(Action { subject: self.subject.clone(), reason, step });
     }
 
     fn plan(&mut self) {
@@ -144,10 +73,10 @@ impl ObjectPlanner<'_, '_> {
         if known.is_some_and(|written| written.left.is_some()) {
             self.act(Reason::Returned, Step::Remember { left: None });
         }
-        let held = match (known, self.resources.adopted.get(&desired.subject.id)) {
+        let held = match (known, self.owners.adopted(desired.subject.id)) {
             (Some(written), _) => {
                 let held = at_target.get(&written.resource);
-                if let Some(seen) = held.and_then(|held| self.resources.members(at_target, held))
+                if let Some(seen) = held.and_then(|held| self.owners.members(at_target, held))
                     && seen != members_now
                 {
                     self.act(Reason::FoundAtTarget, Step::Recall { members: seen.clone() });
@@ -155,8 +84,8 @@ impl ObjectPlanner<'_, '_> {
                 }
                 held
             }
-            (None, Some(&(held, by))) => {
-                members_now = self.resources.members(at_target, held).unwrap_or_default();
+            (None, Some((held, by))) => {
+                members_now = self.owners.members(at_target, held).unwrap_or_default();
                 let (resource, members) = (held.resource.clone(), members_now.clone());
                 self.act(Reason::FoundAtTarget, Step::Adopt { resource, by, members });
                 Some(held)
@@ -180,19 +109,24 @@ impl ObjectPlanner<'_, '_> {
         let held = held.map(|held| held.document.attributes());
         let references = self.references(held.as_ref(), untouched);
         // Until every reference is written too, the document is not whole.
-        let complete = references.is_empty() && self.desired.references.values().all(|to| self.will_be_there(*to));
+        let complete = !self.keeps_name
+            && references.is_empty()
+            && self.desired.references.values().all(|to| self.will_be_there(*to));
         let digest = if complete { whole.clone() } else { Digest::unfinished() };
         let mut made = false;
         match held {
             Some(held) => {
-                let changes = difference::changes(&desired.document.attributes(), &held);
+                let mut changes = difference::changes(&desired.document.attributes(), &held);
+                if self.keeps_name {
+                    changes.retain(|change| change.path != desired.subject.kind.naming_attribute());
+                }
                 if !changes.is_empty() {
                     self.act(Reason::Changed, Step::Modify { changes, digest });
-                } else if !unchanged && references.is_empty() {
+                } else if !unchanged && references.is_empty() && !self.keeps_name {
                     self.act(Reason::Changed, Step::Confirm { digest });
                 }
             }
-            None if untouched => {}
+            None if untouched || self.keeps_name => {}
             None => {
                 made = true;
                 let document = Document::new(&difference::without_empty(desired.document.attributes()));
@@ -202,7 +136,8 @@ impl ObjectPlanner<'_, '_> {
         }
         if !references.is_empty() {
             let reason = if made { Reason::New } else { Reason::Changed };
-            self.act(reason, Step::Refer { references, digest: whole });
+            let digest = if self.keeps_name { Digest::unfinished() } else { whole };
+            self.act(reason, Step::Refer { references, digest });
         }
         made
     }
@@ -214,7 +149,7 @@ impl ObjectPlanner<'_, '_> {
         for (path, &to) in &self.desired.references {
             let old = held.and_then(|held| difference::at(held, path));
             let known_as = known.get(&to).filter(|_| !is_lost(to, self.inputs)).map(|written| &written.resource);
-            let adopted_as = self.resources.adopted.get(&to).map(|(held, _)| &held.resource);
+            let adopted_as = self.owners.adopted(to).map(|(held, _)| &held.resource);
             let as_it_should_be = match (known_as.or(adopted_as), old) {
                 (Some(_), None) => untouched,
                 (Some(resource), Some(old)) => old.get("value") == Some(&json!(resource)),
@@ -227,11 +162,22 @@ impl ObjectPlanner<'_, '_> {
         changed
     }
 
-    /// Whether an object has a resource when this plan is done. ObjectPlanner that cannot be mapped, or has a
+    /// Whether an object has a resource when this plan is done. One that cannot be mapped, or has a
     /// conflict, has none, unless it had one before.
     fn will_be_there(&self, id: SourceId) -> bool {
-        let made = self.inputs.desired.resources.contains_key(&id) && !self.resources.conflicts.contains(&id);
-        made || self.inputs.known.contains_key(&id)
+        let made = self.inputs.desired.resources.contains_key(&id) && !self.conflicts.contains(&id);
+        made || self.owners.has_resource(id)
+    }
+
+    /// Those of the members who went out of sight, or were members of a group that did: a name that leads to nobody
+    /// may be theirs.
+    fn out_of_sight(&self, members: &[SourceId]) -> BTreeSet<SourceId> {
+        let PlanInputs { deprovisionings, known, .. } = self.inputs;
+        let gone = deprovisionings.iter().filter(|(_, what)| matches!(what, Deprovisioning::OutOfSight));
+        let gone: BTreeSet<SourceId> = gone.map(|(id, _)| *id).collect();
+        let within = gone.iter().filter_map(|id| known.get(id)).flat_map(|written| &written.members).copied();
+        let unseen: BTreeSet<SourceId> = within.chain(gone.iter().copied()).collect();
+        members.iter().copied().filter(|member| unseen.contains(member)).collect()
     }
 
     fn members(&mut self, members_now: &[SourceId]) {
@@ -241,6 +187,10 @@ impl ObjectPlanner<'_, '_> {
         // Of whom nobody can say whether he is a member, and whoever was not seen, may be one still.
         leave.retain(|id| self.desired.undecided.binary_search(id).is_err());
         leave.retain(|id| !matches!(inputs.deprovisionings.get(id), Some(Deprovisioning::Unproven(_))));
+        if self.desired.names_unseen {
+            let unseen = self.out_of_sight(&leave);
+            leave.retain(|id| !unseen.contains(id));
+        }
         if self.desired.partial {
             leave.clear();
         }

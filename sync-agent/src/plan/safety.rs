@@ -12,34 +12,63 @@
 //! So a few losses ([`Limit::always`], 5 unless configured) pass whatever their share is, as long as
 //! the number allows them. Losing everybody that way is still caught, as the source shows nothing.
 //!
+//! Values that the directory no longer shows are held back whatever their number: they are kept as they were
+//! read before, until the account may read them again or a person says that they are gone.
+//!
 //! The check is a pure function over a finished [`Plan`]: it moves actions into [`HeldBack`] and
 //! changes nothing else. Who is removed stays in the groups until the removal is approved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Plan, PlanInputs, Step, SyncedObjects, dependents};
+use super::{Action, Plan, PlanInputs, Reason, Step, SyncedObjects, dependents};
 use crate::{
     document::Digest,
     identity::{Kind, SourceId},
+    number,
     plan::{
-        held_back::{HeldBack, OneLoss, deactivates, losses, losses_of},
+        held_back::{HeldBack, OneLoss, Part, deactivates, losses, losses_of},
         limits::{Limit, Loss, Lost, Safety},
+        owners::ResourceOwners,
     },
     problem::Subject,
 };
 
 /// Holds back what goes beyond the limits of the inputs.
-pub(super) fn limit(inputs: PlanInputs<'_>, plan: &mut Plan) {
+pub(super) fn limit(inputs: PlanInputs<'_>, owners: &ResourceOwners<'_>, plan: &mut Plan) {
     let PlanInputs { desired, known, safety, approved, lost, .. } = inputs;
     let nothing = desired.resources.is_empty() && known.values().any(|written| written.left.is_none());
-    hold_back(plan, Limits { known, safety, approved, lost, nothing });
+    hold_back(plan, Limits { known, name: &|id| owners.present_name(id), safety, approved, lost, nothing });
+    plan.held_back.extend(hidden(inputs));
+}
+
+/// What would be lost if the attributes that the directory no longer shows were gone: for a person to say, one
+/// record for each attribute.
+fn hidden(inputs: PlanInputs<'_>) -> impl Iterator<Item = HeldBack> {
+    let mut by_attribute: BTreeMap<(&str, Kind), Vec<Action>> = BTreeMap::new();
+    for (subject, attributes) in inputs.desired.withheld.values() {
+        for attribute in attributes {
+            let step = Step::GiveUp { attributes: vec![attribute.clone()] };
+            let action = Action { subject: subject.clone(), reason: Reason::NotShown, step };
+            by_attribute.entry((attribute, subject.kind)).or_default().push(action);
+        }
+    }
+    by_attribute.into_iter().map(|((attribute, kind), actions)| HeldBack {
+        loss: Loss::ValuesHidden,
+        because: format!(
+            "{attribute} is no longer shown of {}, and the directory does not say that it is gone",
+            number::of(actions.len(), &kind.to_string())
+        ),
+        actions,
+    })
 }
 
 /// What decides about losses.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Limits<'a> {
     /// What was written.
     pub known: &'a SyncedObjects,
+    /// What the resource of an object is called at the target.
+    pub name: &'a dyn Fn(SourceId) -> Option<&'a str>,
     /// The limits.
     pub safety: &'a Safety,
     /// What a person has approved.
@@ -64,7 +93,7 @@ pub(super) fn hold_back(plan: &mut Plan, limits: Limits<'_>) {
         }
     }
     plan.held_back = gate.held.into_values().chain(gate.of_groups).collect();
-    dependents::hold(plan, limits.known);
+    dependents::hold(plan, limits.name);
 }
 
 /// Through which the actions of a plan go.
@@ -150,7 +179,7 @@ impl LossGate<'_> {
         let (stay, rest): (Vec<SourceId>, Vec<SourceId>) =
             members.iter().copied().partition(|member| staying.contains(member));
         let (mut passing, open): (Vec<SourceId>, Vec<SourceId>) = rest.into_iter().partition(|member| {
-            going.contains(member) || self.approved.contains(&(Loss::MembersRemoved, id, Some(*member)))
+            going.contains(member) || self.approved.contains(&(Loss::MembersRemoved, id, Some(Part::Member(*member))))
         });
         if let (false, Some(held)) = (stay.is_empty(), self.held.get_mut(&Loss::UsersRemoved)) {
             held.actions.push(some(stay));

@@ -35,9 +35,15 @@ impl Plan {
             list(f, held.actions.iter(), shown, |f, action| self.show_action(f, action, shown))?;
         }
         if !self.held_back.is_empty() {
-            f.write_str(
-                "\nSay `sync-agent approve` to have exactly that done in the next run, or `sync-agent reject`.",
+            write!(f, "\n{}", self.decision.told())?;
+        }
+        if !self.waiting.is_empty() {
+            write!(
+                f,
+                "\nWaiting: {} failed with the same before, and a scheduled cycle leaves it alone until then. `sync-agent run-now` tries all of them, `sync-agent sync-one NAME` one.",
+                number::of(self.waiting.len(), "object")
             )?;
+            list(f, self.waiting.iter(), shown, |f, one| write!(f, "    {}: until {}", one.subject, one.until))?;
         }
         self.show_upcoming(f)?;
         if !self.problems.is_empty() {
@@ -137,6 +143,7 @@ impl Step {
             Self::Join { .. } => "Add members to",
             Self::Leave { .. } => "Remove members from",
             Self::Deactivate => "Deactivate",
+            Self::GiveUp { .. } => "Give up values of",
             Self::Delete { .. } => "Delete",
         }
     }
@@ -189,6 +196,7 @@ impl fmt::Display for Action {
                 write!(f, "< leave {subject}: {}, {reason}", number::of(members.len(), "member"))
             }
             Step::Deactivate => write!(f, "- deactivate {subject}: {reason}"),
+            Step::GiveUp { attributes } => write!(f, "- give up {} of {subject}: {reason}", attributes.join(", ")),
             Step::Delete { proof } => write!(f, "- delete {subject}: {reason}; {proof}"),
         }
     }
@@ -214,7 +222,7 @@ impl Counts {
                 Step::Create { .. } => counts.create += 1,
                 Step::Adopt { .. } => counts.adopt += 1,
                 Step::Modify { .. } | Step::Release { .. } | Step::Refer { .. } => counts.modify += 1,
-                Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } => {}
+                Step::Confirm { .. } | Step::Recall { .. } | Step::Remember { .. } | Step::GiveUp { .. } => {}
                 Step::Join { members } => counts.join += members.len(),
                 Step::Leave { members } => counts.leave += members.len(),
                 Step::Deactivate => counts.deactivate += 1,

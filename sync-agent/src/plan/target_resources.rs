@@ -30,6 +30,9 @@ pub struct TargetResources {
     by_resource: HashMap<ResourceId, TargetResource>,
     by_external_id: HashMap<(Kind, String), ResourceId>,
     by_name: HashMap<(Kind, String), ResourceId>,
+    /// What each is called, and the names that were asked for: nobody has those that led to nothing.
+    names: HashMap<ResourceId, String>,
+    asked: HashSet<(Kind, String)>,
     /// Every id once: a million memberships share those of a hundred thousand users.
     ids: HashSet<ResourceId>,
     looked_for: BTreeSet<SourceId>,
@@ -50,6 +53,7 @@ impl TargetResources {
         }
         if let Some(name) = text(kind.naming_attribute()) {
             self.by_name.insert((kind, fold(name)), held.resource.clone());
+            self.names.insert(held.resource.clone(), name.to_owned());
         }
         self.by_resource.insert(held.resource.clone(), held);
     }
@@ -70,6 +74,22 @@ impl TargetResources {
     /// Whether the target was asked for this object.
     pub fn was_looked_for(&self, id: SourceId) -> bool {
         self.looked_for.contains(&id)
+    }
+
+    /// Notes that the target was asked who has this name: if nothing was added, nobody has.
+    pub fn asked_for(&mut self, kind: Kind, name: &str) {
+        self.asked.insert((kind, fold(name)));
+    }
+
+    /// Whether it is known who has this name.
+    pub fn knows_of(&self, kind: Kind, name: &str) -> bool {
+        let key = (kind, fold(name));
+        self.by_name.contains_key(&key) || self.asked.contains(&key)
+    }
+
+    /// What a resource was seen to be called.
+    pub fn name_of(&self, resource: &ResourceId) -> Option<&str> {
+        self.names.get(resource).map(String::as_str)
     }
 
     /// Notes that the target does not say who is in a group.

@@ -58,6 +58,11 @@ impl Graph {
             }
         }
         for user in population.of(Kind::User) {
+            if user.hides("gidnumber") {
+                for group in by_gid.values().flatten() {
+                    self.undecided.entry(*group).or_default().push(user.entry.id);
+                }
+            }
             let Some(gid) = gid(user) else { continue };
             match by_gid.get(&gid).map_or(&[][..], Vec::as_slice) {
                 [] => {}
@@ -96,6 +101,22 @@ impl Graph {
             open.extend(groups.filter(|id| seen.insert(**id)));
         }
         undecided
+    }
+
+    /// Whether a group is one of these, or has one of them within it.
+    pub fn any_within(&self, group: SourceId, these: &BTreeSet<SourceId>) -> bool {
+        if these.is_empty() {
+            return false;
+        }
+        let mut seen = HashSet::from([group]);
+        let mut open = vec![group];
+        while let Some(group) = open.pop() {
+            if these.contains(&group) {
+                return true;
+            }
+            open.extend(self.direct(group).iter().copied().filter(|id| self.is_group(*id) && seen.insert(*id)));
+        }
+        false
     }
 
     /// The direct members of a group.

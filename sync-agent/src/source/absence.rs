@@ -35,6 +35,10 @@ enum Evidence {
     Vacant {
         name: String,
     },
+    /// Another entry has its name.
+    Replaced {
+        name: String,
+    },
 }
 
 impl Proof {
@@ -54,6 +58,9 @@ impl std::fmt::Display for Proof {
             Evidence::Nowhere => f.write_str("the directory says that nothing has its identity"),
             Evidence::Vacant { name } => {
                 write!(f, "the directory says that nothing is left at {name}, and nothing that was read names it")
+            }
+            Evidence::Replaced { name } => {
+                write!(f, "another entry stands at {name} by now, and nothing is left that has the old one's identity")
             }
         }
     }
@@ -213,12 +220,17 @@ async fn judge(
         }
         Trace::Hidden(reason) | Trace::Silent(reason) => Verdict::Unknown(reason),
         found @ (Trace::Vacant | Trace::Taken) => {
-            let vacant = |stray: &Stray| Verdict::Gone(Proof(Evidence::Vacant { name: stray.dn.to_string() }));
+            let taken = found == Trace::Taken;
+            let gone = |stray: &Stray| {
+                let name = stray.dn.to_string();
+                let evidence = if taken { Evidence::Replaced { name } } else { Evidence::Vacant { name } };
+                Verdict::Gone(Proof(evidence))
+            };
             let doubtful = |stray: &Stray| {
-                let (reason, lasting) = doubts.about(&stray.dn, found == Trace::Taken)?;
+                let (reason, lasting) = doubts.about(&stray.dn, taken)?;
                 Some(Verdict::OutOfSight { reason, lasting })
             };
-            let judged = last.map(|stray| doubtful(stray).unwrap_or_else(|| vacant(stray)));
+            let judged = last.map(|stray| doubtful(stray).unwrap_or_else(|| gone(stray)));
             judged.unwrap_or_else(|| Verdict::Unknown("nobody remembers where it stood".to_owned()))
         }
     })

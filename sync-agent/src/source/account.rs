@@ -7,6 +7,12 @@ use super::Attributes;
 /// The attributes that [`is_active`] reads.
 pub const ATTRIBUTES: [&str; 4] = ["userAccountControl", "accountExpires", "pwdAccountLockedTime", "nsAccountLock"];
 
+/// Whether an attribute is one of those by which a directory says that an account may not be used.
+pub fn decides(attribute: &str) -> bool {
+    let timed = ["pwdStartTime", "pwdEndTime", "shadowExpire"];
+    ATTRIBUTES.iter().chain(&timed).any(|known| known.eq_ignore_ascii_case(attribute))
+}
+
 /// ADS_UF_ACCOUNTDISABLE ([MS-ADTS] 2.2.16).
 const DISABLED: i64 = 0x2;
 

@@ -107,6 +107,11 @@ impl Attributes {
         values.filter_map(|value| std::str::from_utf8(value).ok()).filter(|value| !value.is_empty())
     }
 
+    /// The names of the attributes that have a value, in lower case, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        self.iter().filter(|(_, values)| !values.is_empty()).map(|(name, _)| name).collect()
+    }
+
     /// The first value that is text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.texts(name).next()
@@ -195,6 +200,14 @@ impl Entry {
             attributes.put_first(name, |text| insignificant_removed(&dn::folded(text)) == counted);
         }
         Self { id, kind, dn, attributes, members: Vec::new(), hides_members: false }
+    }
+
+    /// Puts values back that it had when it was read before.
+    pub fn give_back(&mut self, attribute: &str, values: impl Iterator<Item = Vec<u8>>) {
+        let values: Vec<Vec<u8>> = values.collect();
+        if !values.is_empty() {
+            self.attributes.extend(attribute, values);
+        }
     }
 
     /// Its attributes.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     dn::Dn,
-    identity::SourceId,
+    identity::{Kind, SourceId},
     mode::Mode,
     source::settings::{Flavour, SourceSettings},
 };
@@ -244,6 +244,30 @@ impl Directory for Forest {
             }
         }
         Ok(sure.then_some(false))
+    }
+
+    async fn withholds(
+        &mut self,
+        dn: &Dn,
+        kind: Kind,
+        attribute: &str,
+        value: Option<&[u8]>,
+    ) -> Result<Option<bool>, DirectoryError> {
+        let homes = self.homes_of(Some(dn));
+        let mut sure = true;
+        for reader in self.at(&homes) {
+            match reader.withholds(dn, kind, attribute, value).await? {
+                Some(true) => return Ok(Some(true)),
+                Some(false) => {}
+                None => sure = false,
+            }
+        }
+        Ok(sure.then_some(false))
+    }
+
+    fn filtered_by(&self, dn: &Dn, kind: Kind) -> Vec<String> {
+        let homes = self.homes_of(Some(dn));
+        homes.into_iter().filter_map(|n| self.readers.get(n)).flat_map(|reader| reader.filtered_by(dn, kind)).collect()
     }
 
     fn rewrites_names_later(&self, group: &Dn) -> bool {

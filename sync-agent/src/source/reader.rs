@@ -8,6 +8,7 @@ pub mod changes;
 mod directory;
 mod evidence;
 mod referral;
+mod withheld;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -51,6 +52,9 @@ pub struct LdapReader {
     pub(in crate::source) depth: usize,
     /// What was found and is neither a user nor a group, and how often.
     passed: BTreeMap<PassedOver, usize>,
+    /// The names of the attributes that the schema has, in lower case; empty where it cannot be read. Read when it is
+    /// needed.
+    schema: Option<BTreeSet<String>>,
     /// Whether a reference was followed: then no watermark of this server covers all that was read.
     pub(in crate::source) followed: bool,
 }
@@ -83,6 +87,7 @@ impl LdapReader {
             problems: Vec::new(),
             newest: None,
             passed: BTreeMap::new(),
+            schema: None,
             depth: 0,
             followed: false,
         })
@@ -101,6 +106,7 @@ impl LdapReader {
         let fixed = self.shape.attributes(kind).iter().chain(&account::ATTRIBUTES);
         let mut names: Vec<String> = fixed.map(|name| name.to_ascii_lowercase()).chain(self.mapped.clone()).collect();
         names.push(self.shape.id_attribute().to_ascii_lowercase());
+        names.extend(self.filter_attributes(kind));
         if self.flavour != Flavour::ActiveDirectory {
             names.push("modifytimestamp".to_owned());
         }
@@ -119,6 +125,15 @@ impl LdapReader {
     /// The filter of a kind.
     pub(in crate::source) fn filter(&self, kind: Kind) -> &str {
         self.search_settings(kind).filter.as_deref().unwrap_or_else(|| self.shape.filter(kind))
+    }
+
+    /// The attributes that a filter of the configuration reads, in lower case, without `objectClass`, whose loss is
+    /// noticed by itself.
+    fn filter_attributes(&self, kind: Kind) -> Vec<String> {
+        let filter = self.search_settings(kind).filter.as_deref().unwrap_or_default();
+        let mut names = shape::attributes_of(filter);
+        names.retain(|name| name != "objectclass");
+        names
     }
 
     /// Where entries are, each base with the filter of its kind.
@@ -366,7 +381,7 @@ fn identified(shape: &dyn Shape, kind: Kind, mut raw: RawEntry, newest: &mut Opt
         code: Code::EntryWithoutId,
         subject: None,
         message: format!(
-            "the {kind} {dn:?} shows no {}; it is left out. Grant the account the right to read that attribute",
+            "the {kind} {dn:?} shows no {}, so nobody can say who it is: no resource is made for it, and one that is there stays as it is. Let the account read that attribute",
             shape.id_attribute()
         ),
     })

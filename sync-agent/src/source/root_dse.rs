@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{dn::Dn, source::settings::Flavour};
 
-const ATTRIBUTES: [&str; 10] = [
+const ATTRIBUTES: [&str; 11] = [
     "objectClass",
     "namingContexts",
     "defaultNamingContext",
@@ -22,6 +22,7 @@ const ATTRIBUTES: [&str; 10] = [
     "dnsHostName",
     "highestCommittedUSN",
     "supportedSASLMechanisms",
+    "subschemaSubentry",
 ];
 
 /// LDAP_CAP_ACTIVE_DIRECTORY_OID ([MS-ADTS] 3.1.1.3.4.3).
@@ -57,6 +58,11 @@ impl RootDse {
     /// Whether this is Samba, which compares whatever the account may read.
     pub fn is_samba(&self) -> bool {
         self.0.texts("vendorName").any(|vendor| vendor.contains("Samba"))
+    }
+
+    /// Where the schema stands (RFC 4512 §4.2).
+    pub fn schema(&self) -> Option<&str> {
+        self.0.text("subschemaSubentry")
     }
 
     /// Whether the server says that it has a control.

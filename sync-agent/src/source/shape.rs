@@ -9,10 +9,7 @@ use ldap3::ldap_escape;
 use super::{Entry, PassedOver, search::RawEntry};
 use crate::{
     identity::{Kind, SourceId},
-    source::{
-        settings::Flavour,
-        shape::{active_directory::ActiveDirectory, openldap::Named},
-    },
+    source::{settings::Flavour, shape::active_directory::ActiveDirectory},
 };
 
 /// What is special to a kind of directory.
@@ -25,6 +22,16 @@ pub trait Shape: Send + Sync {
     fn attributes(&self, kind: Kind) -> &'static [&'static str];
     /// The attributes of a group that name members by DN, and the one that names them by login.
     fn member_attributes(&self) -> (&'static [&'static str], Option<&'static str>);
+    /// The attributes by which it says that an account may not be used.
+    fn account_state(&self) -> &'static [&'static str];
+    /// Attributes that every entry of a kind has: one that does not show them hides them.
+    fn always_shows(&self, _kind: Kind) -> &'static [&'static str] {
+        &[]
+    }
+    /// What a comparison with an attribute says that is not shown.
+    fn comparison(&self) -> Comparison {
+        Comparison::Nothing
+    }
     /// The identity of a raw entry.
     fn id(&self, raw: &RawEntry) -> Option<SourceId>;
     /// What a raw entry is; `None` where it has no identity that can be read.
@@ -40,12 +47,45 @@ pub trait Shape: Send + Sync {
     }
 }
 
+/// Whether some kind of directory is read with an attribute besides those of the mapping, and this one is not:
+/// then nobody has it here.
+pub fn is_of_others(shape: &dyn Shape, kind: Kind, attribute: &str) -> bool {
+    let reads = |shape: &dyn Shape| shape.attributes(kind).iter().any(|name| name.eq_ignore_ascii_case(attribute));
+    let all: [&dyn Shape; 2] = [&ActiveDirectory, &openldap::OPENLDAP];
+    all.into_iter().any(reads) && !reads(shape)
+}
+
+/// The attributes that a filter (RFC 4515) reads, in lower case. It was parsed before.
+pub fn attributes_of(filter: &str) -> Vec<String> {
+    let item = |text: &str| {
+        let end = text.find(['=', '<', '>', '~', ':'])?;
+        let name = text.get(..end)?.trim().to_ascii_lowercase();
+        (!name.is_empty() && !name.starts_with(['&', '|', '!'])).then_some(name)
+    };
+    let mut names: Vec<String> = filter.split('(').filter_map(item).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// What the answer to a comparison says of an attribute that is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// Nothing: of what is hidden it is the same as of what is not there.
+    Nothing,
+    /// It may say that the attribute is hidden; "no such attribute" may be said of a hidden one too.
+    Hidden,
+    /// The rights are looked at first: it says which of both is so.
+    Both,
+}
+
 /// The shape of a kind of directory.
 pub fn of(flavour: Flavour) -> &'static dyn Shape {
     match flavour {
         Flavour::ActiveDirectory => &ActiveDirectory,
-        Flavour::OpenLdap | Flavour::Generic => &Named { id: "entryUUID" },
-        Flavour::Ds389 => &Named { id: "nsUniqueId" },
+        Flavour::OpenLdap => &openldap::OPENLDAP,
+        Flavour::Generic => &openldap::GENERIC,
+        Flavour::Ds389 => &openldap::DS389,
     }
 }
 
@@ -87,4 +127,17 @@ pub fn referring_filter(people: &str, held: &[HeldAs], attributes: &[String]) ->
     let each = names.flat_map(|dn| attributes.iter().map(move |attribute| format!("({attribute}={dn})")));
     let any: String = each.collect();
     (!any.is_empty()).then(|| format!("(&{people}(|{any}))"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::source::shape::attributes_of;
+
+    #[test]
+    fn what_a_filter_reads() {
+        let filter =
+            "(&(objectClass=person)(|(employeeType=a=b)(!(Mail=*)))(userAccountControl:1.2.840:=2)(n>=1)(o~=x))";
+        assert_eq!(attributes_of(filter), ["employeetype", "mail", "n", "o", "objectclass", "useraccountcontrol"]);
+        assert!(attributes_of("").is_empty());
+    }
 }

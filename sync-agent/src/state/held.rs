@@ -3,7 +3,8 @@
 //! One record: the last plan's losses beyond the limits, with the decision. A decision is about these
 //! losses and no others: as soon as a run holds back something else, it is open again. What was
 //! approved passes the limits in the runs that follow, one loss at a time, so that a run that is
-//! killed in the middle is continued; when none of it is left to do, the record goes.
+//! killed in the middle is continued; when none of it is left to do, the record goes. While something
+//! waits, or was approved, each run compares everything: its cause may be gone by now.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{State, StateError};
 use crate::{
     document::Digest,
-    plan::held_back::{self, HeldBack},
+    plan::held_back::{self, Decision, HeldBack},
     problem::Code,
 };
 
@@ -31,8 +32,7 @@ pub struct Pending {
 impl Pending {
     /// Each limit in words, with the time since which it holds something back.
     pub fn because(&self) -> Vec<String> {
-        let approved = if self.decision == Decision::Approved { "approved; " } else { "" };
-        self.held_back.iter().map(|held| format!("{} ({approved}since {})", held.because, self.since)).collect()
+        self.held_back.iter().map(|held| format!("{} (since {})", held.because, self.since)).collect()
     }
 
     /// What a decision is about: another loss, and it is another digest.
@@ -44,7 +44,9 @@ impl Pending {
     pub const fn outcome(&self) -> &'static str {
         match self.decision {
             Decision::Open => "Say `sync-agent approve` to have exactly this done, or `sync-agent reject`.",
-            Decision::Approved => "Approved. The next run does exactly this; whatever comes on top is held back again.",
+            Decision::Approved => {
+                "Approved. The next run reads everything anew and does what of this is still so; whatever comes on top is held back again."
+            }
             Decision::Rejected => "Rejected. It stays undone; you are asked again when something else is held back.",
         }
     }
@@ -69,18 +71,6 @@ pub const NOTHING: &str = "Nothing is held back.";
 pub const CHANGED: &str =
     "what is held back has changed meanwhile; nothing was decided. Look again with `sync-agent held`";
 
-/// What a person has decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Decision {
-    /// Nothing yet.
-    Open,
-    /// It is to be done as it stands.
-    Approved,
-    /// It is not to be done. It stays held back, and nobody is asked again about the same.
-    Rejected,
-}
-
 /// The key of the one record.
 const KEY: &str = "held";
 
@@ -88,6 +78,12 @@ impl State {
     /// What is held back, if anything.
     pub fn pending(&self) -> Result<Option<Pending>, StateError> {
         self.get(KEY)
+    }
+
+    /// What a person has said about these losses, and no others.
+    pub fn decision(&self, held_back: &[HeldBack]) -> Result<Decision, StateError> {
+        let same = |pending: &Pending| pending.digest() == held_back::digest(held_back);
+        Ok(self.pending()?.filter(same).map_or(Decision::Open, |pending| pending.decision))
     }
 
     /// What may pass the limits.

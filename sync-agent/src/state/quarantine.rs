@@ -2,7 +2,7 @@
 //!
 //! Each has a record with its reason, the number of tries and the time of the next: after five
 //! minutes, then twice as long each time, up to a day. Whoever changes the object in the directory
-//! need not wait: another desired state is tried at once. A record is gone when the object succeeds,
+//! need not wait: if something else is to be written for it, an attribute or a membership, that is tried at once. A record is gone when the object succeeds,
 //! or when there is nothing left to do for it.
 //!
 //! What cannot be mapped, or only in part, has a record too, so that the error log says it again
@@ -18,7 +18,7 @@ use super::{State, StateError};
 use crate::{
     document::Digest,
     identity::SourceId,
-    plan::Plan,
+    plan::{Plan, Waiting},
     problem::{Code, Problem},
 };
 
@@ -39,7 +39,7 @@ pub struct Quarantined {
     pub since: Timestamp,
     /// When it is tried again.
     pub next: Timestamp,
-    /// The state that could not be brought about.
+    /// What was to be written for the object, and could not be, by [`Plan::intentions`].
     pub digest: Option<Digest>,
 }
 
@@ -48,10 +48,16 @@ pub struct Quarantined {
 pub struct Quarantine(pub BTreeMap<Vec<u8>, Quarantined>);
 
 impl Quarantine {
-    /// Whether an object is to be left alone at this time, for this desired state.
-    pub fn blocks(&self, id: SourceId, digest: Option<&Digest>, now: Timestamp) -> bool {
-        let record = self.0.get(id.as_bytes().as_slice());
-        record.is_some_and(|record| record.next > now && digest.is_none_or(|new| record.digest.as_ref() == Some(new)))
+    /// The objects of a plan that are left alone at this time, since the same was tried before and failed.
+    /// Whatever else is to be written for an object is tried at once.
+    pub fn waiting(&self, plan: &Plan, now: Timestamp) -> Vec<Waiting> {
+        let later = |id: &SourceId| self.0.get(id.as_bytes().as_slice()).filter(|record| record.next > now);
+        let intentions = plan.intentions(&|id| later(&id).is_some());
+        let waits = |(id, intention): (SourceId, Digest)| {
+            let record = later(&id).filter(|record| record.digest.as_ref() == Some(&intention))?;
+            Some(Waiting { subject: record.problem.subject.clone()?, until: record.next })
+        };
+        intentions.into_iter().filter_map(waits).collect()
     }
 }
 
@@ -91,6 +97,12 @@ impl State {
         Ok(())
     }
 
+    /// Forgets the failure of an object that succeeded outside of a cycle.
+    pub fn forget_failure(&self, id: SourceId) -> Result<(), StateError> {
+        self.quarantine.remove(id.as_bytes())?;
+        Ok(())
+    }
+
     /// Brings the records in line with a run that has ended: `waiting` were left alone in it. Returns
     /// the problems that are new or due, which belong into the error log.
     pub fn settle(
@@ -101,8 +113,9 @@ impl State {
         now: Timestamp,
     ) -> Result<Vec<Problem>, StateError> {
         let before = self.quarantine()?.0;
-        let planned: BTreeMap<SourceId, &Digest> =
-            plan.actions.iter().rev().filter_map(|action| Some((action.subject.id, action.step.digest()?))).collect();
+        let blocked = problems.iter().filter(|problem| problem.code.blocks());
+        let blocked: BTreeSet<SourceId> = blocked.filter_map(|one| Some(one.subject.as_ref()?.id)).collect();
+        let intentions = plan.intentions(&|id| blocked.contains(&id));
         let mut due = Vec::new();
         let mut seen = BTreeSet::new();
         for problem in problems {
@@ -117,7 +130,7 @@ impl State {
             }
             due.push(problem.clone());
             let attempts = last.map_or(0, |last| last.attempts).saturating_add(1);
-            let digest = problem.subject.as_ref().and_then(|subject| planned.get(&subject.id).copied());
+            let digest = problem.subject.as_ref().and_then(|subject| intentions.get(&subject.id));
             let record = Quarantined {
                 problem: problem.clone(),
                 attempts,
@@ -141,7 +154,11 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{identity::Kind, problem::Subject};
+    use crate::{
+        identity::Kind,
+        plan::{Action, Reason, Step},
+        problem::Subject,
+    };
 
     #[test]
     fn pauses_grow_up_to_a_day() {
@@ -156,16 +173,24 @@ mod tests {
         let state = State::open(folder.path()).unwrap();
         let id = SourceId::from_bytes(&[7; 16]).unwrap();
         let subject = Subject { id, kind: Kind::User, name: "ann".to_owned() };
-        let problem = Problem { code: Code::ConflictError, subject: Some(subject), message: "taken".to_owned() };
+        let problem =
+            Problem { code: Code::ConflictError, subject: Some(subject.clone()), message: "taken".to_owned() };
         let at = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
-        let plan = Plan::default();
-        let settle = |problems: &[Problem], waiting: &[SourceId], now| {
-            state.settle(problems, &plan, &waiting.iter().copied().collect(), now).unwrap().len()
+        let plan = |name: &str| {
+            let step = Step::Release { old: name.to_owned(), new: name.to_owned() };
+            Plan {
+                actions: vec![Action { subject: subject.clone(), reason: Reason::NameTaken, step }],
+                ..Plan::default()
+            }
         };
+        let settle = |problems: &[Problem], waiting: &[SourceId], now| {
+            state.settle(problems, &plan("a"), &waiting.iter().copied().collect(), now).unwrap().len()
+        };
+        let waits = |name, now| !state.quarantine().unwrap().waiting(&plan(name), now).is_empty();
         assert_eq!(settle(std::slice::from_ref(&problem), &[], at(0)), 1);
-        assert!(state.quarantine().unwrap().blocks(id, None, at(4)));
-        assert!(!state.quarantine().unwrap().blocks(id, None, at(5)));
-        assert!(!state.quarantine().unwrap().blocks(id, Some(&Digest("changed".to_owned())), at(4)));
+        assert!(waits("a", at(4)));
+        assert!(!waits("a", at(5)));
+        assert!(!waits("b", at(4)), "something else is tried at once");
         assert_eq!(settle(&[], &[id], at(4)), 0);
         assert_eq!(settle(&[problem], &[], at(5)), 1);
         assert_eq!(state.quarantine().unwrap().0.values().next().unwrap().attempts, 2);

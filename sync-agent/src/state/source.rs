@@ -20,7 +20,7 @@ use crate::{
 const WATERMARK: &str = "watermark";
 
 /// That the population is whole, with the number of its form.
-const WHOLE: &str = "population-2";
+const WHOLE: &str = "population-3";
 
 const SIGHTINGS: &str = "sightings";
 

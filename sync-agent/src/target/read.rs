@@ -21,7 +21,7 @@ use crate::{
     identity::Kind,
     mapping::{Desired, Snapshot},
     mode::Mode,
-    plan::{ResourceId, SyncedObjects, TargetResource, TargetResources},
+    plan::{ResourceId, Synced, SyncedObjects, TargetResource, TargetResources},
     target::settings::{TargetProfile, TargetSettings},
 };
 
@@ -55,13 +55,15 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(unknown: &[&Desired], ours: &[(&Desired, &ResourceId)], attributes: HashSet<String>) -> Self {
+    fn of(unknown: &[&Desired], ours: &[(&Desired, &Synced)], attributes: HashSet<String>) -> Self {
         let all = unknown.iter().copied().chain(ours.iter().map(|(desired, _)| *desired));
         let number = unknown.len() + ours.len();
+        let renamed = ours.iter().map(|(desired, written)| (fold(&desired.subject.name), fold(&written.name)));
+        let renamed = renamed.filter(|(new, old)| new != old).map(|(new, _)| new);
         Self {
             external: unknown.iter().map(|desired| desired.subject.id.to_string()).collect(),
-            names: unknown.iter().map(|desired| fold(&desired.subject.name)).collect(),
-            resources: ours.iter().map(|(_, resource)| (*resource).clone()).collect(),
+            names: unknown.iter().map(|desired| fold(&desired.subject.name)).chain(renamed).collect(),
+            resources: ours.iter().map(|(_, written)| written.resource.clone()).collect(),
             attributes,
             members: all.map(|desired| desired.members.len()).sum::<usize>() / number.max(1),
         }
@@ -87,7 +89,7 @@ impl Wanted {
 
     /// How many requests it takes to ask for each.
     fn requests(&self) -> usize {
-        2 * self.external.len() + self.resources.len()
+        self.external.len() + self.names.len() + self.resources.len()
     }
 }
 
@@ -122,7 +124,7 @@ impl TargetReader {
                 match known.get(&desired.subject.id) {
                     None => unknown.push(desired),
                     Some(written) if mode == Mode::Full || written.digest != Some(desired.digest()) => {
-                        ours.push((desired, &written.resource));
+                        ours.push((desired, written));
                     }
                     Some(_) => {}
                 }
@@ -132,12 +134,13 @@ impl TargetReader {
             let wanted = Wanted::of(&unknown, &ours, attributes);
             if self.is_listing_cheaper(kind, &wanted, capabilities).await? {
                 self.list(kind, &wanted, capabilities, &at_target).await?;
+                wanted.names.iter().for_each(|name| lock(&at_target).asked_for(kind, name));
             } else {
                 let each = stream::iter(&unknown).map(|desired| self.seek(kind, desired, capabilities, &at_target));
                 each.buffer_unordered(self.concurrency).try_collect::<()>().await?;
             }
             // A list by position may miss what moved while it ran; what is ours is asked for by id.
-            let missing = lock(&at_target).missing(ours.iter().map(|(_, resource)| *resource));
+            let missing = lock(&at_target).missing(ours.iter().map(|(_, written)| &written.resource));
             let each = stream::iter(&missing).map(|resource| async {
                 if let Some(held) = self.retrieve(kind, resource).await? {
                     self.keep(kind, held, capabilities, &at_target).await?;
@@ -145,8 +148,9 @@ impl TargetReader {
                 Ok::<_, TargetError>(())
             });
             each.buffer_unordered(self.concurrency).try_collect::<()>().await?;
+            self.ask_for_names(kind, &all, known, capabilities, &at_target).await?;
             if kind == Kind::Group && capabilities.shows_members {
-                let remembered = ours.iter().filter_map(|(desired, _)| known.get(&desired.subject.id));
+                let remembered = ours.iter().map(|(_, written)| *written);
                 let expected =
                     remembered.filter(|written| !written.members.is_empty()).map(|written| &written.resource);
                 self.doubt_emptiness(expected, &at_target).await?;
@@ -157,6 +161,48 @@ impl TargetReader {
             }
         }
         Ok(at_target.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Asks who has the names that objects are about to get: what the agent remembers may be wrong, and a name
+    /// has to be given up by whoever really has it.
+    async fn ask_for_names(
+        &self,
+        kind: Kind,
+        all: &[&Desired],
+        known: &SyncedObjects,
+        capabilities: &Capabilities,
+        at_target: &Mutex<TargetResources>,
+    ) -> Result<(), TargetError> {
+        let open: Vec<&str> = {
+            let seen = lock(at_target);
+            let present = |desired: &Desired| match known.get(&desired.subject.id) {
+                Some(written) => Some(fold(seen.name_of(&written.resource).unwrap_or(&written.name))),
+                None => seen.of_external_id(desired).and_then(|held| seen.name_of(&held.resource)).map(fold),
+            };
+            let named = |desired: &&&Desired| present(desired).is_some_and(|name| name != fold(&desired.subject.name));
+            let names = all.iter().filter(named).map(|desired| desired.subject.name.as_str());
+            names.filter(|name| !seen.knows_of(kind, name)).collect()
+        };
+        if open.is_empty() {
+            return Ok(());
+        }
+        if capabilities.filter {
+            let each = stream::iter(&open).map(|name| async {
+                for held in self.find(kind, kind.naming_attribute(), name, capabilities).await? {
+                    self.keep(kind, held, capabilities, at_target).await?;
+                }
+                Ok::<_, TargetError>(())
+            });
+            each.buffer_unordered(self.concurrency).try_collect::<()>().await?;
+        } else {
+            let wanted = Wanted { names: open.iter().map(|name| fold(name)).collect(), ..Wanted::default() };
+            self.list(kind, &wanted, capabilities, at_target).await?;
+        }
+        let mut at_target = lock(at_target);
+        for name in open {
+            at_target.asked_for(kind, name);
+        }
+        Ok(())
     }
 
     /// Groups that should have members and show none are asked for one by one, since some targets
@@ -264,6 +310,7 @@ impl TargetReader {
         let mut found = self.find(kind, "externalId", &id, capabilities).await?;
         if found.is_empty() {
             found = self.find(kind, kind.naming_attribute(), &desired.subject.name, capabilities).await?;
+            lock(at_target).asked_for(kind, &desired.subject.name);
         }
         for held in found {
             self.keep(kind, held, capabilities, at_target).await?;
@@ -310,7 +357,7 @@ impl TargetReader {
     ) -> Result<bool, TargetError> {
         match wanted.requests() {
             0 => Ok(false),
-            _ if !capabilities.filter && !wanted.external.is_empty() => Ok(true),
+            _ if !capabilities.filter && !wanted.names.is_empty() => Ok(true),
             1..=20 => Ok(false),
             requests => {
                 let mut answer = self.http.get(&format!("/{}?count=1", kind.endpoint())).await?;

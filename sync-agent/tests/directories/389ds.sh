@@ -91,7 +91,7 @@ nsslapd-backend: userRoot
 dn: $BASE_DN
 objectClass: domain
 dc: $dc
-aci: (targetattr = "objectClass || uid || cn || sn || givenName || displayName || mail || member || uniqueMember || memberUid || nsUniqueId || modifyTimestamp || nsAccountLock || gidNumber || description || manager || secretary")(version 3.0; acl "read users and groups"; allow (read, search, compare) userdn = "ldap:///cn=sync,ou=system,$BASE_DN";)
+aci: (targetattr = "objectClass || uid || cn || sn || givenName || initials || displayName || mail || member || uniqueMember || memberUid || nsUniqueId || modifyTimestamp || nsAccountLock || gidNumber || description || manager || secretary || employeeNumber || departmentNumber || o")(version 3.0; acl "read users and groups"; allow (read, search, compare) userdn = "ldap:///cn=sync,ou=system,$BASE_DN";)
 
 dn: ou=system,$BASE_DN
 objectClass: organizationalUnit

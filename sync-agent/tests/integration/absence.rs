@@ -1,8 +1,9 @@
 //! Nobody is deleted who is there, whatever part of the directory the account may no longer read.
 //!
 //! [`histories`] tries to break that with random access rules on a real OpenLDAP; [`openldap`], [`samba`]
-//! and [`ds389`] have the cases that people reported. [`held`] is about changes of which a half was done.
+//! and [`ds389`] have the cases that people reported, [`attributes`] those of single attributes. [`held`] is about changes of which a half was done.
 
+mod attributes;
 mod ds389;
 mod held;
 mod histories;

@@ -14,6 +14,7 @@ use crate::{
     forest::and,
     full::{EVERYTHING, everything, same_groups, same_users},
     proxy::{Fault, Proxy},
+    repairs::find,
     server::TestServer,
 };
 
@@ -245,6 +246,48 @@ fn what_a_run_would_do_and_what_is_held_back_is_shown_while_it_runs() {
     let failed = agent.run(&["run-now"]);
     assert_eq!(failed.code, Some(2), "a cycle that ended early: {failed:?}");
     assert!(failed.stderr.contains("ended early"), "{failed:?}");
+    daemon.signal("TERM");
+    assert_eq!(daemon.ends(), Some(0));
+}
+
+/// A group that failed is left alone until its time, unless something else is to be done for it: whoever leaves it
+/// leaves. What is shown says so, and a person has it tried at once.
+#[test]
+fn a_group_that_failed_is_tried_again_when_it_changes() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let seed = directory.fill(20, 5);
+    let server = TestServer::start();
+    let often = "[schedule]\ninterval_seconds = 86400\nfollow_seconds = 1\n";
+    let agent = TestAgent::new(&directory, &server, &format!("{}{often}", everything(Software::OpenLdap)));
+    directory.change(&["add", "empty", "u000001"]);
+    agent.run(&["apply"]);
+    let id = seed["groups"]["empty"]["id"].as_str().expect("an id");
+    let members = || find(&server, "Groups", "externalId", id)["members"].as_array().map_or(0, Vec::len);
+    let before = members();
+    // Somebody deleted this one at the target, and the agent does not know.
+    let ghost = find(&server, "Users", "userName", "u000002");
+    server.send("DELETE", &format!("/Users/{}", ghost["id"].as_str().expect("an id")), &Value::Null);
+
+    let daemon = Daemon::start(&agent);
+    until("the daemon", || status(&agent)["daemon"] == true);
+    let quarantined = || {
+        status(&agent)["quarantine"].as_array().is_some_and(|all| {
+            let blocks =
+                |one: &Value| one["problem"]["subject"]["id"] == id && one["problem"]["code"] != "UnresolvedMember";
+            all.iter().any(blocks)
+        })
+    };
+    directory.change(&["add", "empty", "u000002"]);
+    until("the failure", quarantined);
+    for words in [agent.run(&["plan"]), agent.run(&["explain", id])] {
+        assert!(words.stdout.contains("sync-agent sync-one"), "{words:?}");
+    }
+    directory.change(&["remove", "empty", "u000001"]);
+    until("the one who leaves", || members() == before - 1);
+    assert!(quarantined(), "{:?}", agent.run(&["status"]));
+    agent.run(&["run-now", "--full"]);
+    assert_eq!(members(), before, "{:?}", agent.run(&["status"]));
+    assert!(!quarantined(), "{:?}", agent.run(&["status"]));
     daemon.signal("TERM");
     assert_eq!(daemon.ends(), Some(0));
 }

@@ -28,6 +28,7 @@ fn words(plan: &sync_agent::Plan) -> Vec<String> {
             Step::Join { members } => format!("join {}", members.len()),
             Step::Leave { members } => format!("leave {}", members.len()),
             Step::Deactivate => "deactivate".to_owned(),
+            Step::GiveUp { .. } => "give up".to_owned(),
             Step::Delete { .. } => "delete".to_owned(),
         };
         format!("{step}: {}", action.subject.name)

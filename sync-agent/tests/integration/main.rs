@@ -37,4 +37,5 @@ mod saved_plan;
 mod scoping;
 mod server;
 mod source;
+mod swapped;
 mod targets;

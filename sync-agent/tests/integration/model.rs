@@ -3,7 +3,10 @@
 //! Everything between the directory and the requests is the real thing. The target is a map, so that
 //! a thousand cycles take no longer than one run of the program.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use scim_protocol::{Timestamp, value::fold};
 use serde_json::{Map, Value, json};
@@ -128,6 +131,8 @@ token_file = "secret"
             everything: false,
             referring: &referring,
             names: &names,
+            watched: &self.config.watched(),
+            accepted: &BTreeSet::new(),
         };
         let seen = block_on(observe(directory, None, &inputs)).expect("an observation");
         let mut desired = self.desired(&seen.population);
@@ -282,6 +287,7 @@ token_file = "secret"
                 self.resource(id).members.retain(|member| !resources.contains(member));
                 self.written(id).members.retain(|member| !members.contains(member));
             }
+            Step::GiveUp { .. } => {}
             Step::Deactivate => {
                 self.set(id, "active", Some(json!(false)));
                 let written = self.written(id);

@@ -148,6 +148,21 @@ fn members_that_are_nobody_are_listed_and_a_dummy_can_be_named() {
     assert_eq!(ran.code, Some(0), "a dummy that is named is no problem: {ran:?}");
 }
 
+/// A command that changes the scope leaves a configuration that can be used, or the old one.
+#[test]
+fn the_last_line_of_a_scope_is_not_removed() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, "[scope]\nusers = [\"*\"]\n");
+    let before = std::fs::read_to_string(agent.file("sync-agent.toml")).expect("the configuration");
+    let removed = agent.run(&["scope", "remove", "*"]);
+    assert_eq!(removed.code, Some(2), "{removed:?}");
+    says(&removed, &["names nobody", "write groups"]);
+    assert_eq!(std::fs::read_to_string(agent.file("sync-agent.toml")).expect("the configuration"), before);
+    assert_eq!(agent.run(&["scope", "add", "group", "*"]).code, Some(0));
+    assert_eq!(agent.run(&["scope", "remove", "*"]).code, Some(2), "it is in both lists");
+}
+
 #[track_caller]
 fn wants_tls(software: Software) {
     let directory = TestDirectory::start_with(software, &[("REQUIRE_TLS", "1")]);

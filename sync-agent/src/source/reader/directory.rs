@@ -124,6 +124,20 @@ impl Directory for LdapReader {
         self.has_member(group, member).await
     }
 
+    async fn withholds(
+        &mut self,
+        dn: &Dn,
+        kind: Kind,
+        attribute: &str,
+        value: Option<&[u8]>,
+    ) -> Result<Option<bool>, DirectoryError> {
+        self.withholds_attribute(dn, kind, attribute, value).await
+    }
+
+    fn filtered_by(&self, _dn: &Dn, kind: Kind) -> Vec<String> {
+        self.filter_attributes(kind)
+    }
+
     fn rewrites_names_later(&self, _group: &Dn) -> bool {
         // The plugin of 389 Directory Server works within the change of the name, and links of Active
         // Directory are to entries and not to names. The overlay of OpenLDAP comes when it has time.

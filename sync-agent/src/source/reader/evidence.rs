@@ -32,10 +32,14 @@ use crate::{
 /// LDAP_SERVER_SHOW_DELETED_OID ([MS-ADTS] 3.1.1.3.4.1.14).
 const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
 
-const COMPARE_FALSE: u32 = 5;
-const COMPARE_TRUE: u32 = 6;
-const NO_SUCH_ATTRIBUTE: u32 = 16;
+pub(super) const COMPARE_FALSE: u32 = 5;
+pub(super) const COMPARE_TRUE: u32 = 6;
+pub(super) const NO_SUCH_ATTRIBUTE: u32 = 16;
+pub(super) const UNDEFINED_TYPE: u32 = 17;
+pub(super) const INAPPROPRIATE_MATCHING: u32 = 18;
+pub(super) const INVALID_SYNTAX: u32 = 21;
 const NO_SUCH_OBJECT: u32 = 32;
+pub(super) const INSUFFICIENT_ACCESS: u32 = 50;
 
 impl LdapReader {
     /// What the server says of an object: by its identity where that can be asked for, else by the
@@ -165,7 +169,7 @@ impl LdapReader {
             match self.compare(group.as_str(), attribute, value.as_bytes()).await?.rc {
                 COMPARE_TRUE => return Ok(Some(true)),
                 // Not this value, none at all, or an attribute that the schema does not know.
-                COMPARE_FALSE | NO_SUCH_ATTRIBUTE | 17 => {}
+                COMPARE_FALSE | NO_SUCH_ATTRIBUTE | UNDEFINED_TYPE => {}
                 _ => sure = false,
             }
         }
@@ -204,7 +208,12 @@ impl LdapReader {
     }
 
     /// One comparison (RFC 4511 §4.10). That the server cannot answer now is an error.
-    async fn compare(&mut self, dn: &str, attribute: &str, value: &[u8]) -> Result<LdapResult, DirectoryError> {
+    pub(super) async fn compare(
+        &mut self,
+        dn: &str,
+        attribute: &str,
+        value: &[u8],
+    ) -> Result<LdapResult, DirectoryError> {
         let search = Search::one(dn, &[], self.settings.timeout);
         self.connection.ldap.with_timeout(self.settings.timeout);
         let answer = self.connection.ldap.compare(dn, attribute, value).await;

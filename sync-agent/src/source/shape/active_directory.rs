@@ -50,6 +50,19 @@ impl Shape for ActiveDirectory {
         (&["member"], None)
     }
 
+    fn account_state(&self) -> &'static [&'static str] {
+        &["userAccountControl", "accountExpires"]
+    }
+
+    fn always_shows(&self, kind: Kind) -> &'static [&'static str] {
+        match kind {
+            Kind::User => {
+                &["objectSid", "primaryGroupID", "sAMAccountName", "cn", "userAccountControl", "accountExpires"]
+            }
+            Kind::Group => &["objectSid", "sAMAccountName", "cn"],
+        }
+    }
+
     fn id(&self, raw: &RawEntry) -> Option<SourceId> {
         SourceId::from_object_guid(raw.attributes.bytes("objectGUID").first()?)
     }

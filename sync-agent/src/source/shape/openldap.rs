@@ -4,7 +4,11 @@
 use crate::{
     dn::Dn,
     identity::{Kind, SourceId},
-    source::{Attributes, Entry, Member, PassedOver, search::RawEntry, shape::Shape},
+    source::{
+        Attributes, Entry, Member, PassedOver,
+        search::RawEntry,
+        shape::{Comparison, Shape},
+    },
 };
 
 /// How such a directory writes entries.
@@ -12,7 +16,23 @@ pub struct Named {
     /// The attribute that holds the identity: `entryUUID` (RFC 4530), or `nsUniqueId` of 389
     /// Directory Server, which writes the same sixteen bytes with fewer dashes.
     pub id: &'static str,
+    /// The attributes by which it says that an account may not be used.
+    account_state: &'static [&'static str],
+    /// What a comparison says.
+    comparison: Comparison,
 }
+
+const PASSWORD_POLICY: &[&str] = &["pwdAccountLockedTime", "pwdStartTime", "pwdEndTime", "shadowExpire"];
+
+/// OpenLDAP.
+pub const OPENLDAP: Named = Named { id: "entryUUID", account_state: PASSWORD_POLICY, comparison: Comparison::Both };
+
+/// Any other with `entryUUID`.
+pub const GENERIC: Named = Named { id: "entryUUID", account_state: PASSWORD_POLICY, comparison: Comparison::Hidden };
+
+/// 389 Directory Server.
+pub const DS389: Named =
+    Named { id: "nsUniqueId", account_state: &["nsAccountLock", "shadowExpire"], comparison: Comparison::Both };
 
 impl Shape for Named {
     fn filter(&self, kind: Kind) -> &'static str {
@@ -37,6 +57,14 @@ impl Shape for Named {
 
     fn member_attributes(&self) -> (&'static [&'static str], Option<&'static str>) {
         (&["member", "uniqueMember"], Some("memberUid"))
+    }
+
+    fn account_state(&self) -> &'static [&'static str] {
+        self.account_state
+    }
+
+    fn comparison(&self) -> Comparison {
+        self.comparison
     }
 
     fn id(&self, raw: &RawEntry) -> Option<SourceId> {
@@ -88,7 +116,7 @@ mod tests {
     #[test]
     fn the_loser_of_a_conflict_is_nobody() {
         let named = |dn: &str| RawEntry { dn: dn.to_owned(), attributes: Attributes::default() };
-        let shape = Named { id: "nsUniqueId" };
+        let shape = DS389;
         assert!(shape.passes_over(&named("nsuniqueid=66446001-1dd211b2+uid=ann,ou=people,dc=test")).is_some());
         assert!(shape.passes_over(&named("uid=ann+nsuniqueid=66446001-1dd211b2,dc=test")).is_some());
         assert!(shape.passes_over(&named("uid=nsuniqueid,ou=people,dc=test")).is_none());
@@ -101,7 +129,7 @@ mod tests {
             attributes.extend(name, [text.as_bytes().to_vec()]);
             RawEntry { dn: "cn=a".to_owned(), attributes }
         };
-        let (rfc, unique) = (Named { id: "entryUUID" }, Named { id: "nsUniqueId" });
+        let (rfc, unique) = (OPENLDAP, DS389);
         let id = rfc.id(&raw("entryUUID", "44434241-4645-4847-494a-4b4c4d4e4f50")).unwrap();
         assert_eq!(unique.id(&raw("nsUniqueId", "44434241-46454847-494a4b4c-4d4e4f50")), Some(id));
         assert_eq!(rfc.by_id(id), "(entryUUID=44434241-4645-4847-494a-4b4c4d4e4f50)");

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde_json::Value;
 use sync_agent::{Plan, Step};
 
+use super::openldap::Lost;
 use crate::{
     agent::TestAgent,
     directory::{Software, TestDirectory},
@@ -68,6 +69,31 @@ fn loaded_anew(safety: &str) {
 fn a_directory_that_was_loaded_anew_waits_as_a_whole() {
     loaded_anew("");
     loaded_anew("[safety]\nusers_removed = { number = 0 }\ngroups_removed = { number = 0 }\n");
+}
+
+/// What was approved is done only as far as it is still so.
+#[test]
+fn what_was_approved_is_not_done_when_its_cause_is_gone() {
+    let safety =
+        "[safety]\nout_of_scope_days = 0\nusers_deactivated = { number = 0 }\nmembers_removed = { number = 0 }\n";
+    let lost = Lost::with(&[], safety);
+    let secret = format!("ou=Secret,{}", lost.directory.get("BASE_DN"));
+    lost.hide(&format!("dn.subtree=\"{secret}\""));
+    let dn = lost.dn("u000003");
+    let rdn = dn.split_once(',').expect("a parent").0;
+    lost.directory
+        .modify(&format!("dn: {dn}\nchangetype: modrdn\nnewrdn: {rdn}\ndeleteoldrdn: 0\nnewsuperior: {secret}\n"));
+    let before = lost.held();
+    lost.agent.run(&["apply"]);
+    let held = lost.agent.run(&["held"]);
+    assert!(held.stdout.contains("deactivate"), "{held:?}");
+    let approved = lost.agent.run(&["approve"]);
+    assert!(approved.stdout.contains("reads everything anew"), "{approved:?}");
+    lost.show();
+    let ran = lost.agent.run(&["apply"]);
+    assert_eq!(lost.held(), before, "{ran:?}");
+    assert_eq!(lost.agent.run(&["held"]).stdout.trim(), "Nothing is held back.");
+    assert_eq!(writes(&lost.agent), 0);
 }
 
 fn ldif(users: &[(u32, u32)], members: &[u32]) -> String {

@@ -353,6 +353,8 @@ impl World {
             everything,
             referring: &self.config.mapping.referring(),
             names: &self.config.scope.names(),
+            watched: &self.config.watched(),
+            accepted: &BTreeSet::new(),
         };
         let Ok(seen) = observe(&mut *directory, self.kept.clone(), &inputs).await else {
             // A base that cannot be read ends the run, and nothing comes of it.

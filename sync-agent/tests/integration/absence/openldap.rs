@@ -12,14 +12,19 @@ use crate::{
 };
 
 /// A directory that was brought to a target, whose rights then change.
-struct Lost {
-    directory: TestDirectory,
-    server: TestServer,
-    agent: TestAgent,
+pub struct Lost {
+    pub directory: TestDirectory,
+    pub server: TestServer,
+    pub agent: TestAgent,
 }
 
 impl Lost {
-    fn new(settings: &[(&str, &str)]) -> Self {
+    pub fn new(settings: &[(&str, &str)]) -> Self {
+        Self::with(settings, "")
+    }
+
+    /// With more in the configuration.
+    pub fn with(settings: &[(&str, &str)], more: &str) -> Self {
         let directory = TestDirectory::start_with(Software::OpenLdap, settings);
         directory.fill(30, 5);
         let base = directory.get("BASE_DN").to_owned();
@@ -29,25 +34,25 @@ impl Lost {
              sn: Alone\ngivenName: Al\nmail: alone@example.test\n"
         ));
         let server = TestServer::start();
-        let agent = TestAgent::new(&directory, &server, &everything(Software::OpenLdap));
+        let agent = TestAgent::new(&directory, &server, &format!("{}{more}", everything(Software::OpenLdap)));
         agent.run(&["apply"]);
         Self { directory, server, agent }
     }
 
     /// Puts a rule before all others: what the reading account may no longer do.
-    fn hide(&self, what: &str) {
+    pub fn hide(&self, what: &str) {
         let reader = self.directory.get("SYNC_DN");
         self.directory.modify(&format!(
             "dn: olcDatabase={{1}}mdb,cn=config\nchangetype: modify\nadd: olcAccess\nolcAccess: {{0}}to {what} by dn.exact=\"{reader}\" none by * break\n"
         ));
     }
 
-    fn show(&self) {
+    pub fn show(&self) {
         self.directory
             .modify("dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\ndelete: olcAccess\nolcAccess: {0}\n");
     }
 
-    fn dn(&self, uid: &str) -> String {
+    pub fn dn(&self, uid: &str) -> String {
         let arguments = ["-x", "-LLL", "-o", "ldif-wrap=no", "-H", self.directory.get("LDAP_URL"), "-D"];
         let output = std::process::Command::new("ldapsearch")
             .args(arguments)
@@ -60,7 +65,7 @@ impl Lost {
     }
 
     /// Everybody, active or not, and who is in which group.
-    fn held(&self) -> (BTreeMap<String, bool>, BTreeMap<String, usize>) {
+    pub fn held(&self) -> (BTreeMap<String, bool>, BTreeMap<String, usize>) {
         let name = |value: &Value, name: &str| value[name].as_str().expect("a name").to_owned();
         let users = self.server.all("Users");
         let groups = self.server.all("Groups");
@@ -110,17 +115,47 @@ fn moved(settings: &[(&str, &str)], run: &[&str]) {
     let rdn = dn.split_once(',').expect("a parent").0;
     lost.directory
         .modify(&format!("dn: {dn}\nchangetype: modrdn\nnewrdn: {rdn}\ndeleteoldrdn: 0\nnewsuperior: {secret}\n"));
-    let users = lost.held().0;
+    // Those groups still name him, by the old name or by the new one.
+    let before = lost.held();
     let ran: Ran = lost.agent.run(run);
-    assert_eq!(lost.held().0, users, "{ran:?}");
+    assert_eq!(lost.held(), before, "{ran:?}");
     assert!(ran.stderr.contains("AbsenceUnproved"), "{ran:?}");
     for _ in 0..2 {
         let again = lost.agent.run(&["apply", "--full"]);
-        assert_eq!(lost.held().0, users, "{again:?}");
+        assert_eq!(lost.held(), before, "{again:?}");
     }
     lost.show();
     lost.agent.run(&["apply", "--full"]);
-    assert_eq!(lost.held().0, users);
+    assert_eq!(lost.held(), before);
+}
+
+/// Whoever went out of sight and is named no longer leaves; and so does nobody with a group that went.
+#[test]
+fn out_of_sight_and_out_of_the_group() {
+    let lost = Lost::new(&[]);
+    let (groups, secret) = (lost.directory.get("GROUPS_DN"), format!("ou=Secret,{}", lost.directory.get("BASE_DN")));
+    let (one, other) = (lost.dn("u000003"), lost.dn("u000004"));
+    let group = |name: &str, member: &str| {
+        format!(
+            "dn: cn={name},{groups}\nchangetype: add\nobjectClass: groupOfNames\ncn: {name}\ndescription: {name}\n{member}\n"
+        )
+    };
+    lost.directory.modify(&group("within", &format!("member: {other}\n")));
+    lost.directory.modify(&group("around", &format!("member: cn=within,{groups}\nmember: {one}\n")));
+    lost.agent.run(&["apply"]);
+    assert_eq!(lost.held().1["around"], 2);
+    lost.hide(&format!("dn.subtree=\"{secret}\""));
+    lost.directory.modify(&format!(
+        "dn: cn=within,{groups}\nchangetype: modrdn\nnewrdn: cn=within\ndeleteoldrdn: 0\nnewsuperior: {secret}\n"
+    ));
+    for run in [&["apply"][..], &["apply", "--full"]] {
+        let ran = lost.agent.run(run);
+        assert_eq!((lost.held().1["around"], lost.held().1["within"]), (2, 1), "{ran:?}");
+    }
+    lost.directory
+        .modify(&format!("dn: cn=around,{groups}\nchangetype: modify\ndelete: member\nmember: cn=within,{secret}\n"));
+    let ran = lost.agent.run(&["apply"]);
+    assert_eq!(lost.held().1["around"], 1, "{ran:?}");
 }
 
 #[test]

@@ -36,10 +36,45 @@ if len(sys.argv) > 5:
 "#;
 
 fn dsacl(directory: &TestDirectory, name: &str, ace: &str, moved: &[&str]) {
-    let script = directory.path().join("dsacl.py");
-    std::fs::write(&script, DSACL).expect("a file");
+    python(directory, DSACL, &[&[name, ace], moved].concat());
+}
+
+/// Denies the reading account one attribute of every user.
+const HIDE: &str = r#"
+import sys, ldb
+from samba.samdb import SamDB
+from samba.auth import system_session
+from samba.param import LoadParm
+from samba.dcerpc import security
+from samba.ndr import ndr_pack, ndr_unpack
+folder, reader, name = sys.argv[1:4]
+lp = LoadParm(); lp.load(folder + "/etc/smb.conf")
+sam = SamDB(session_info=system_session(lp), lp=lp)
+sid = ndr_unpack(security.dom_sid, sam.search(reader, ldb.SCOPE_BASE, attrs=["objectSid"])[0]["objectSid"][0])
+guid = sam.get_schema_basedn()
+guid = sam.search(guid, expression="(lDAPDisplayName=%s)" % name, attrs=["schemaIDGUID"])[0]["schemaIDGUID"][0]
+from samba.dcerpc import misc
+ace = "(OD;;RP;%s;;%s)" % (ndr_unpack(misc.GUID, guid), sid)
+users = "(&(objectCategory=person)(objectClass=user))"
+for found in sam.search(sam.domain_dn(), expression=users, attrs=["nTSecurityDescriptor"], controls=["sd_flags:1:4"]):
+    sd = ndr_unpack(security.descriptor, found["nTSecurityDescriptor"][0])
+    one = security.descriptor.from_sddl("D:" + ace, security.dom_sid(sam.get_domain_sid()))
+    sd.dacl_add(one.dacl.aces[0], 0)
+    change = ldb.Message(found.dn)
+    change["sd"] = ldb.MessageElement(ndr_pack(sd), ldb.FLAG_MOD_REPLACE, "nTSecurityDescriptor")
+    sam.modify(change, controls=["sd_flags:1:4"])
+"#;
+
+/// The reading account may no longer read an attribute of any user.
+pub fn hide_attribute(directory: &TestDirectory, attribute: &str) {
+    python(directory, HIDE, &[attribute]);
+}
+
+fn python(directory: &TestDirectory, script: &str, arguments: &[&str]) {
+    let file = directory.path().join("change.py");
+    std::fs::write(&file, script).expect("a file");
     let mut command = std::process::Command::new("/usr/bin/python3");
-    command.arg(script).arg(directory.path()).arg(directory.get("SYNC_DN")).args([name, ace]).args(moved);
+    command.arg(file).arg(directory.path()).arg(directory.get("SYNC_DN")).args(arguments);
     let output = command.output().expect("python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

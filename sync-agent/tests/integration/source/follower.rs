@@ -61,6 +61,8 @@ impl<'a> Follower<'a> {
                 everything,
                 referring: &self.config.mapping.referring(),
                 names: &self.config.scope.names(),
+                watched: &self.config.watched(),
+                accepted: &BTreeSet::new(),
             };
             observe(&mut *directory, kept, &inputs).await
         })

@@ -97,6 +97,8 @@ pub struct Config {
     pub trust_forwarded: bool,
     /// Whose `X-Forwarded-*` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Networks that webhooks reach although they are private.
+    pub webhook_networks: Vec<IpNet>,
     /// Requests a second per token, of `rfc` tenants without a rate of their own; `None` is no limit.
     pub rate_limit: Option<u32>,
     /// Failed authentications, and requests without a token, a minute per address; 0 is no limit.
@@ -166,6 +168,11 @@ impl Config {
         Ok(database.url.is_some().then_some(database))
     }
 
+    /// Only the networks that webhooks reach although they are private.
+    pub fn webhook_networks(given: &Given) -> Result<Vec<IpNet>, ConfigError> {
+        Ok(Layers::read(given)?.optional("webhook_networks", networks)?.unwrap_or_default())
+    }
+
     /// Only the base of the URLs that clients use: what is set, or where a server would listen.
     pub fn base(given: &Given) -> Result<String, ConfigError> {
         let layers = Layers::read(given)?;
@@ -189,6 +196,7 @@ impl Config {
             public_url: layers.optional("public_url", url)?,
             trust_forwarded: layers.required("trust_forwarded", switch)?,
             trusted_proxies: layers.optional("trusted_proxies", networks)?.unwrap_or_default(),
+            webhook_networks: layers.optional("webhook_networks", networks)?.unwrap_or_default(),
             rate_limit: Some(layers.required("rate_limit", number)?).filter(|rate| *rate > 0),
             address_rate_limit: layers.required("address_rate_limit", number)?,
             max_connections: layers.required("max_connections", positive)?,

@@ -27,6 +27,7 @@ use crate::{
     log,
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
     store::{Store, sled::Options},
+    webhook::Sender,
 };
 
 /// Bytes of pages that a command may hold.
@@ -115,9 +116,12 @@ impl Session {
         Err(Failure::said(in_use(data_dir)))
     }
 
-    /// Whether nobody else can change the store meanwhile.
-    pub fn is_alone(&self) -> bool {
-        matches!(self, Self::Open(_, Some(_)))
+    /// A store to which others may write meanwhile: that of a running server, or a database.
+    pub async fn shared_with_others(given: &Given) -> Result<Option<Self>, Failure> {
+        if let Some(database) = Config::database(given)? {
+            return Self::shared(&database, Config::base(given)?).await.map(Some);
+        }
+        Ok(find_server(&DataDir::new(Config::data(given)?)).await?.map(Self::Running))
     }
 
     /// Starts a command.
@@ -133,13 +137,20 @@ impl Session {
 }
 
 impl Running {
+    /// The next line, whatever it is; `None` when the server has ended before the command has.
+    pub async fn line(&mut self) -> Option<Line> {
+        self.lines.recv().await
+    }
+
     /// The next line that is not the last; `None` when the command has ended well.
     pub async fn next(&mut self) -> Result<Option<Line>, Failure> {
-        match self.lines.recv().await {
+        match self.line().await {
             Some(Line::Done) => Ok(None),
             Some(Line::Error(message)) => Err(Failure::said(message)),
             Some(line) => Ok(Some(line)),
-            None => Err(Failure::said("the command ended without a result; try again".to_owned())),
+            None => Err(Failure::said(
+                "the server stopped before the command was finished; look at its log, then try again".to_owned(),
+            )),
         }
     }
 
@@ -200,7 +211,7 @@ pub(super) async fn context(
         passwords: Hasher::default(),
         waits: Waits::default(),
     });
-    Ok(AdminContext { store, access, clock, operations, base })
+    Ok(AdminContext { store, access, clock, operations, base, sender: Arc::new(Sender::new(Vec::new())) })
 }
 
 async fn find_server(data_dir: &DataDir) -> Result<Option<Client>, Failure> {

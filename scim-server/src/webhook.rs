@@ -14,8 +14,8 @@ mod shelf;
 mod sign;
 
 pub use self::{
-    deliver::{Deliverer, Outcome},
-    message::Message,
+    deliver::{Deliverer, MOST_PENDING, Outcome},
+    message::{MOST_BYTES, Message},
     record::{DeadLetter, Reason, Replay, Webhook},
     send::Sender,
     shelf::{NewWebhook, Webhooks},

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 pub use self::{
-    kind::{TypePattern, type_of},
+    kind::{HAPPENINGS, TypePattern, type_of},
     shown::Shown,
 };
 use super::{Answer, Content, Operations, Outcome};

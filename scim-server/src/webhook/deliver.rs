@@ -41,7 +41,7 @@ const LEASE: i64 = 30_000;
 /// How many events are read at a time.
 const BATCH: usize = 200;
 /// How many messages may be pending before no more are read.
-const MOST_PENDING: usize = 400;
+pub const MOST_PENDING: usize = 400;
 /// How many messages are on their way to one endpoint.
 const CONCURRENCY: usize = 16;
 

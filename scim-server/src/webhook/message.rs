@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The largest body. What is larger tells paths, and where the resource is.
-const MOST: usize = 20_000;
+pub const MOST_BYTES: usize = 20_000;
 
 /// A message as it is sent.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ impl Message {
         let id = format!("msg_{}_{}", tenant.home.0.simple(), event.sequence);
         let mut data = json!(Shown::new(event, tenant));
         let mut body = document(&id, &type_of(event), event.at(), tenant, event, &data);
-        if body.len() > MOST
+        if body.len() > MOST_BYTES
             && let Value::Object(members) = &mut data
         {
             for name in ["document", "changes", "members"] {

@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -81,7 +81,8 @@ type Connection = SendRequest<Full<Bytes>>;
 
 /// Sends messages. Connections are kept for the next.
 pub struct Sender {
-    tls: TlsConnector,
+    /// Made when it is first wanted: the system's certificates are many.
+    tls: OnceLock<TlsConnector>,
     private: Vec<IpNet>,
     allowed: Vec<IpNet>,
     idle: Mutex<HashMap<String, Vec<Connection>>>,
@@ -90,12 +91,8 @@ pub struct Sender {
 impl Sender {
     /// One that also reaches these networks. It trusts the certificates that the system trusts.
     pub fn new(allowed: Vec<IpNet>) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let private = PRIVATE.iter().filter_map(|network| network.parse().ok()).collect();
-        Self { tls: TlsConnector::from(Arc::new(config)), private, allowed, idle: Mutex::default() }
+        Self { tls: OnceLock::new(), private, allowed, idle: Mutex::default() }
     }
 
     /// Sends a message, and gives what the endpoint has answered; in words why it has not.
@@ -170,7 +167,12 @@ impl Sender {
             match open(address).await {
                 Ok(stream) if is_tls => {
                     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-                    let stream = self.tls.connect(name, stream).await.map_err(|error| format!("TLS: {error}"))?;
+                    let stream = self
+                        .tls
+                        .get_or_init(tls)
+                        .connect(name, stream)
+                        .await
+                        .map_err(|error| format!("TLS: {error}"))?;
                     return handshake(stream).await;
                 }
                 Ok(stream) => return handshake(stream).await,
@@ -195,6 +197,14 @@ impl Sender {
             Err("http:// is for networks of the setting webhook_networks; use https://".to_owned())
         }
     }
+}
+
+fn tls() -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    TlsConnector::from(Arc::new(config))
 }
 
 /// A URL that can be an endpoint: `https`, or `http`, without user and fragment.

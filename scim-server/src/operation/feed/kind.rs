@@ -24,7 +24,8 @@ impl TypePattern {
     /// a misspelt one would pass over everything.
     pub fn list(text: &str, registry: &SchemaRegistry) -> Result<Vec<Self>, Error> {
         let known = || {
-            let of = |rt: &Arc<ResourceType>| WHAT.map(|what| format!("{}.{what}", rt.name.to_ascii_lowercase()));
+            let of =
+                |rt: &Arc<ResourceType>| HAPPENINGS.map(|(what, _)| format!("{}.{what}", rt.name.to_ascii_lowercase()));
             let administration = ADMINISTRATION.iter().map(|(_, name, _)| (*name).to_owned());
             registry.resource_types().iter().flat_map(of).chain(administration)
         };
@@ -52,7 +53,7 @@ impl TypePattern {
 
     /// Whether there is an event about resources of a type that fits one of these; always when there are none.
     pub fn any_of(patterns: &[Self], resource_type: &str) -> bool {
-        let names = WHAT.map(|what| format!("{}.{what}", resource_type.to_ascii_lowercase()));
+        let names = HAPPENINGS.map(|(what, _)| format!("{}.{what}", resource_type.to_ascii_lowercase()));
         patterns.is_empty() || patterns.iter().any(|pattern| names.iter().any(|name| pattern.fits(name)))
     }
 
@@ -78,8 +79,16 @@ fn no_type(text: &str) -> Error {
     Error::value(format!("\"{text}\" is no type of event. Write it like user.created, group.* or *."))
 }
 
-/// What can have happened to a resource.
-const WHAT: [&str; 7] = ["created", "updated", "deactivated", "reactivated", "membership.changed", "deleted", "purged"];
+/// What can have happened to a resource, and when that is told.
+pub const HAPPENINGS: [(&str, &str); 7] = [
+    ("created", "It was made, or was brought back after it was deleted (`restored`)."),
+    ("updated", "Attributes changed."),
+    ("deactivated", "`active` became false."),
+    ("reactivated", "`active` became true."),
+    ("membership.changed", "Nothing but the members of a group changed."),
+    ("deleted", "It was deleted."),
+    ("purged", "What was kept of it went for good."),
+];
 
 /// How the types of events about SCIM resources begin.
 const PREFIX: &str = "scim.";

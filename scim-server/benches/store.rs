@@ -105,19 +105,8 @@ fn new_user(number: u64) -> Vec<Write> {
 }
 
 fn event(target: &ResourceKey) -> Event {
-    Event {
-        sequence: 0,
-        at: 0,
-        actor: "admin".into(),
-        action: Action::Modify,
-        resource_type: target.resource_type.as_str().into(),
-        target: target.id,
-        version: 0,
-        attributes: vec!["userName".into()],
-        active: None,
-        request: "request".into(),
-        restored: false,
-    }
+    let event = Event::new(Action::Modify, "admin", target.resource_type.as_str(), target.id);
+    Event { attributes: vec!["userName".into()], request: "request".into(), ..event }
 }
 
 /// Numbers without an order that a cache could guess.

@@ -20,10 +20,11 @@ use crate::{
     caller::Caller,
     clock::Clock,
     directory::Directory,
+    event::{Action, Deed, Event, SERVER},
     store::{ResourceId, Store, StoreError, TenantId},
     tenant::{Tenant, TenantRecord},
     token::{
-        Scopes, Token, reminder,
+        self, Scopes, Token, reminder,
         secret::{self, Digest, Malformed},
     },
 };
@@ -235,10 +236,17 @@ impl Access {
     /// Reminds of tokens that expire soon: writes an event and a log record for each for which one is due. Returns
     /// those tokens. Call it at least once an hour.
     pub async fn reminders(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
-        let due = self.directory.ledger().remind(now).await?;
-        for token in &due {
-            let snapshot = self.snapshot.load();
-            let tenant = snapshot.tenants.get(&token.tenant).map_or("", |tenant| tenant.name.as_str());
+        let mut told = Vec::new();
+        for token in self.directory.ledger().due(now).await? {
+            let tenant = self.tenant_of(token.tenant);
+            if let Some(tenant) = &tenant {
+                let deed = if token.is_live(now) { Deed::TokenExpiring } else { Deed::TokenExpired };
+                let event = Event::new(Action::Remind, SERVER, token::record::KIND, token.id);
+                // First, so that it is told again rather than never when the process ends here.
+                self.directory.tell(tenant.home, Event { deed: Some(deed), ..event }).await?;
+            }
+            told.extend(self.directory.ledger().remind(token.id, now).await?);
+            let tenant = tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
             let name = token.name.as_deref().unwrap_or_default();
             if !token.is_live(now) {
                 tracing::warn!(
@@ -255,11 +263,11 @@ impl Access {
                 token = %token.id,
                 name,
                 expires = %token.expires(),
-                days_left = reminder::days_left(token, now),
+                days_left = reminder::days_left(&token, now),
                 "a token expires soon: issue another with `token rotate`, give it to the identity provider, then delete this one"
             );
         }
-        Ok(due)
+        Ok(told)
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod client;
+mod consumers;
 pub mod data_dir;
 mod deleted;
 mod events;
@@ -20,6 +21,7 @@ pub mod schemas;
 mod status;
 pub mod tenants;
 pub mod transfer;
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,19 +30,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-pub use line::{Input, Line, Output};
+pub use self::{
+    consumers::ConsumerRequest,
+    line::{Input, Line, Output},
+    webhooks::WebhookRequest,
+};
 
 use crate::{
     access::Access,
     clock::Clock,
     directory::{Directory, DirectoryError},
+    event::{Action, Deed, Event},
     index,
     operation::Operations,
     render::stored_document,
-    store::{EntriesOf, Store, StoreError, TenantId},
+    store::{EntriesOf, ResourceId, Store, StoreError, TenantId},
     system_records,
-    tenant::Settings,
-    token::{LedgerError, Scopes},
+    tenant::{self, Settings, TenantRecord},
+    token::{self, LedgerError, Scopes},
+    webhook::Sender,
 };
 
 /// One command. Its wire form is a JSON object whose `command` says which.
@@ -51,6 +59,11 @@ pub enum AdminRequest {
     Check {
         /// Put right what disagrees.
         repair: bool,
+    },
+    /// About consumers of a tenant's events.
+    Consumer {
+        /// What.
+        request: ConsumerRequest,
     },
     /// Makes a user or group by hand.
     Create {
@@ -261,6 +274,11 @@ pub enum AdminRequest {
         /// After how long the first ends; it lives on until it is deleted when absent.
         overlap_seconds: Option<u64>,
     },
+    /// About webhooks.
+    Webhook {
+        /// What.
+        request: WebhookRequest,
+    },
 }
 
 impl AdminRequest {
@@ -268,6 +286,7 @@ impl AdminRequest {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Check { .. } => "check",
+            Self::Consumer { request } => request.name(),
             Self::Create { .. } => "create",
             Self::Delete { .. } => "delete",
             Self::Deleted { .. } => "deleted",
@@ -293,7 +312,25 @@ impl AdminRequest {
             Self::TokenDelete { .. } => "token-delete",
             Self::TokenList { .. } => "token-list",
             Self::TokenRotate { .. } => "token-rotate",
+            Self::Webhook { request } => request.name(),
         }
+    }
+}
+
+/// What an administrator has done something to.
+struct Subject<'a> {
+    kind: &'a str,
+    id: ResourceId,
+    attributes: &'a [&'a str],
+}
+
+impl<'a> Subject<'a> {
+    fn tenant(tenant: &TenantRecord, attributes: &'a [&'a str]) -> Self {
+        Self { kind: tenant::record::KIND, id: ResourceId(tenant.id.0), attributes }
+    }
+
+    fn token(id: ResourceId) -> Self {
+        Self { kind: token::record::KIND, id, attributes: &[] }
     }
 }
 
@@ -310,6 +347,8 @@ pub struct AdminContext {
     pub operations: Arc<Operations>,
     /// The base of the URLs that clients use, without a slash at the end.
     pub base: String,
+    /// The way out for webhooks.
+    pub sender: Arc<Sender>,
 }
 
 /// Why a command failed. Each says what to do next.
@@ -352,6 +391,7 @@ pub async fn execute(
 ) -> Result<(), AdminError> {
     match request {
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
+        AdminRequest::Consumer { request } => consumers::execute(context, request, output).await,
         AdminRequest::Events { tenant, since, types, follow } => {
             events::list(context, &tenant, since.as_deref(), types.as_deref(), follow, output).await
         }
@@ -408,10 +448,18 @@ pub async fn execute(
             let overlap = overlap_seconds.map(Duration::from_secs);
             tenants::rotate(context, &tenant, token.as_deref(), Duration::from_secs(seconds), overlap, output).await
         }
+        AdminRequest::Webhook { request } => webhooks::execute(context, request, output).await,
     }
 }
 
 impl AdminContext {
+    /// Tells in a tenant's log what an administrator has done to the tenant, or to one of its tokens.
+    async fn tell(&self, tenant: &TenantRecord, deed: Deed, about: Subject<'_>) -> Result<(), AdminError> {
+        let Subject { kind, id, attributes } = about;
+        let event = Event::administration(Action::Administer, kind, id, attributes);
+        Ok(self.directory().tell(tenant.home(), Event { deed: Some(deed), ..event }).await?)
+    }
+
     fn directory(&self) -> &Directory {
         self.access.directory()
     }

@@ -10,6 +10,7 @@ mod descriptors;
 mod engine;
 mod fault;
 mod files;
+mod follow;
 mod limits;
 mod memory;
 mod reference;

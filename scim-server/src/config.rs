@@ -97,6 +97,8 @@ pub struct Config {
     pub trust_forwarded: bool,
     /// Whose `X-Forwarded-*` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Networks that webhooks reach although they are private.
+    pub webhook_networks: Vec<IpNet>,
     /// Requests a second per token, of `rfc` tenants without a rate of their own; `None` is no limit.
     pub rate_limit: Option<u32>,
     /// Failed authentications, and requests without a token, a minute per address; 0 is no limit.
@@ -149,6 +151,15 @@ pub struct Config {
     pub log_format: Format,
 }
 
+/// What a command without a server needs to know of the world outside.
+#[derive(Debug, Clone)]
+pub struct Outward {
+    /// The base of the URLs that clients use: what is set, or where a server would listen.
+    pub base: String,
+    /// Networks that webhooks reach although they are private.
+    pub webhook_networks: Vec<IpNet>,
+}
+
 impl Config {
     /// What all layers together mean.
     pub fn read(given: &Given) -> Result<Self, ConfigError> {
@@ -166,12 +177,13 @@ impl Config {
         Ok(database.url.is_some().then_some(database))
     }
 
-    /// Only the base of the URLs that clients use: what is set, or where a server would listen.
-    pub fn base(given: &Given) -> Result<String, ConfigError> {
+    /// Only how others are reached, and how they reach this server.
+    pub fn outward(given: &Given) -> Result<Outward, ConfigError> {
         let layers = Layers::read(given)?;
         let tls = layers.optional("tls_cert", path)?.is_some();
         let listen = layers.required("listen", address)?;
-        Ok(layers.optional("public_url", url)?.unwrap_or_else(|| base(tls, listen)))
+        let base = layers.optional("public_url", url)?.unwrap_or_else(|| base(tls, listen));
+        Ok(Outward { base, webhook_networks: layers.optional("webhook_networks", networks)?.unwrap_or_default() })
     }
 
     fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
@@ -189,6 +201,7 @@ impl Config {
             public_url: layers.optional("public_url", url)?,
             trust_forwarded: layers.required("trust_forwarded", switch)?,
             trusted_proxies: layers.optional("trusted_proxies", networks)?.unwrap_or_default(),
+            webhook_networks: layers.optional("webhook_networks", networks)?.unwrap_or_default(),
             rate_limit: Some(layers.required("rate_limit", number)?).filter(|rate| *rate > 0),
             address_rate_limit: layers.required("address_rate_limit", number)?,
             max_connections: layers.required("max_connections", positive)?,
@@ -247,6 +260,7 @@ impl Config {
             ("tls_cert", cert(self) != cert(other)),
             ("tls_key", key(self) != key(other)),
             ("admin_listen", self.admin_listen != other.admin_listen),
+            ("webhook_networks", self.webhook_networks != other.webhook_networks),
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
             ("request_memory", self.request_memory != other.request_memory),

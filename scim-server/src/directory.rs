@@ -6,6 +6,7 @@ use scim_protocol::value::FOLD_EDITION;
 
 use crate::{
     clock::Clock,
+    consumer::Consumers,
     event::{Action, Event},
     store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::{
@@ -64,6 +65,16 @@ impl Directory {
     /// The tokens of these tenants.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// The consumers of their events.
+    pub fn consumers(&self) -> Consumers {
+        Consumers::new(Arc::clone(&self.store))
+    }
+
+    /// Tells in the log of the tenant that is kept there what was done, or has come to pass, elsewhere.
+    pub async fn tell(&self, home: TenantId, event: Event) -> Result<(), StoreError> {
+        self.store.commit(Commit::note(home, event)).await.map(drop)
     }
 
     /// Every tenant, by name.
@@ -171,6 +182,7 @@ impl Directory {
         }
         let mut commit = Commit::new(tenant.key(), event(tenant.id, &["deleted"]));
         commit.writes = self.ledger.removal(tenant.id).await?;
+        commit.writes.extend(self.consumers().removal(tenant.id).await?);
         commit.writes.extend(tenant.entries().into_iter().map(Write::Unindex));
         commit.writes.push(Write::Delete(tenant.key()));
         match self.store.commit(commit).await {

@@ -1,9 +1,21 @@
 //! What a commit says happened: the outbox. One sequence per tenant, written in the same
 //! transaction as the change itself, so that whoever tails it misses nothing and invents nothing.
+//!
+//! An event is stored as JSON. Fields are only ever added, and each that was added may be absent: so every
+//! program reads what an older one has written, and passes over what a newer one has added.
+
+mod administration;
+mod json;
+
+use std::collections::BTreeMap;
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    administration::{ADMINISTRATION, Deed},
+    json::Json,
+};
 use crate::ids::ResourceId;
 
 /// What was done.
@@ -22,11 +34,13 @@ pub enum Action {
     Purge,
     /// A token was issued, a tenant disabled …: administration.
     Administer,
+    /// Nothing: the resource is there. Told to who begins with the state, and never stored.
+    Present,
     /// A token nears its end (a reminder for people).
     Remind,
 }
 
-/// One change. It names attributes and never holds their values.
+/// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Position in the tenant's log, from 1; set by the store.
@@ -35,10 +49,13 @@ pub struct Event {
     /// When it was committed, in milliseconds since the epoch; set by the store.
     #[serde(default)]
     pub at: i64,
-    /// Who did it: a token's id, or `admin`.
+    /// Who did it: a token's id, [`ADMIN`] or [`SERVER`].
     pub actor: String,
     /// What was done.
     pub action: Action,
+    /// What was done by administration: its type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deed: Option<Deed>,
     /// The resource type of the target.
     pub resource_type: String,
     /// The target.
@@ -46,12 +63,24 @@ pub struct Event {
     /// The target's version afterwards; set by the store, 0 when it is gone.
     #[serde(default)]
     pub version: u64,
-    /// The attributes that changed, by canonical name.
+    /// The target's version before, 0 when it was not there; set by the store. Absent in events of before 0.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_version: Option<u64>,
+    /// The `externalId` of the target, a JSON string.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<Json>,
+    /// The attributes that changed, by their paths: `title`, `name.givenName`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<String>,
     /// What `active` is afterwards, where it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
+    /// Who has become a member of the target, and who has ceased to be one; set by the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Box<Membership>>,
+    /// The values, unless the tenant leaves them out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Box<Values>>,
     /// The request that did it.
     pub request: String,
     /// Whether a creation brought back what was deleted, under its old id.
@@ -59,31 +88,115 @@ pub struct Event {
     pub restored: bool,
 }
 
-impl Event {
-    /// When it was committed.
-    pub fn at(&self) -> Timestamp {
-        Timestamp::from_millis(self.at)
-    }
+/// Members that came and went in one change: as many as a request may change (`max_member_changes`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Membership {
+    /// Who came, in the order of ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<ResourceId>,
+    /// Who went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<ResourceId>,
+}
+
+/// What an event says of values: those that are returned by default, and no others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Values {
+    /// The document afterwards, without `meta` and `members`; of a deleted resource the last one.
+    pub document: Json,
+    /// The attributes that changed, by path, where there was a document before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changes: BTreeMap<String, Change>,
+}
+
+/// The values of one attribute before and after a change; absent where it had none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Json>,
+    /// After.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Json>,
 }
 
 /// The actor of what an administrator did at the command line.
 pub const ADMIN: &str = "admin";
 
+/// The actor of what the server does by itself: reminders.
+pub const SERVER: &str = "server";
+
 impl Event {
-    /// A change that no SCIM request made: to one of the system's own records. No request id.
-    pub fn administration(action: Action, kind: &str, target: ResourceId, attributes: &[&str]) -> Self {
+    /// When it was committed.
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_millis(self.at)
+    }
+
+    /// What kind of actor it was.
+    pub fn actor_type(&self) -> &'static str {
+        match self.actor.as_str() {
+            ADMIN => "administrator",
+            SERVER => "server",
+            _ => "token",
+        }
+    }
+
+    /// A change of one resource, about which nothing more is known yet.
+    pub fn new(action: Action, actor: &str, resource_type: &str, target: ResourceId) -> Self {
         Self {
             sequence: 0,
             at: 0,
-            actor: ADMIN.to_owned(),
+            actor: actor.to_owned(),
             action,
-            resource_type: kind.to_owned(),
+            deed: None,
+            resource_type: resource_type.to_owned(),
             target,
             version: 0,
-            attributes: attributes.iter().map(|&name| name.to_owned()).collect(),
+            previous_version: None,
+            external_id: None,
+            attributes: Vec::new(),
             active: None,
+            members: None,
+            values: None,
             request: String::new(),
             restored: false,
         }
+    }
+
+    /// A change that no SCIM request made: to one of the system's own records. No request id.
+    pub fn administration(action: Action, kind: &str, target: ResourceId, attributes: &[&str]) -> Self {
+        let attributes = attributes.iter().map(|&name| name.to_owned()).collect();
+        Self { attributes, ..Self::new(action, ADMIN, kind, target) }
+    }
+
+    /// That a group changed because of what this event tells: a member was deleted.
+    #[must_use]
+    pub fn consequence(&self, resource_type: &str, target: ResourceId, attribute: &str) -> Self {
+        let (attributes, request) = (vec![attribute.to_owned()], self.request.clone());
+        Self { attributes, request, ..Self::new(Action::Modify, &self.actor, resource_type, target) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_before_are_read() {
+        let old = r#"{"sequence":7,"at":1700000000000,"actor":"admin","action":"modify","resource_type":"User",
+            "target":"019a0b70-11ab-7000-8000-9f2b6c3d4e5f","version":3,"attributes":["title"],"request":"r"}"#;
+        let event: Event = serde_json::from_str(old).unwrap();
+        assert_eq!((event.version, event.previous_version, event.values), (3, None, None));
+    }
+
+    #[test]
+    fn no_value_is_shown_in_a_log() {
+        let anna = || Json::of(&"anna");
+        let change = Change { before: anna(), after: anna() };
+        let values = Values { document: anna().unwrap(), changes: [("userName".to_owned(), change)].into() };
+        let event = Event::new(Action::Create, ADMIN, "User", ResourceId(uuid::Uuid::nil()));
+        let event = Event { external_id: anna(), values: Some(Box::new(values)), ..event };
+        let text = format!("{event:?}");
+        assert!(text.contains("userName") && !text.contains("anna"), "{text}");
     }
 }

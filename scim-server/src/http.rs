@@ -22,8 +22,18 @@ use uuid::Uuid;
 
 use self::limit::RetryAfter;
 use crate::{
-    access::Access, audit::AuditLog, caller::Caller, clock::Clock, metrics::Metrics, operation::Operations,
+    access::Access,
+    audit::AuditLog,
+    caller::Caller,
+    clock::Clock,
+    event::{Action, Deed, Event, SERVER},
+    log,
+    metrics::Metrics,
+    operation::Operations,
     profile::Profile,
+    store::ResourceId,
+    token,
+    webhook::Sender,
 };
 
 /// The settings that may change while the server runs.
@@ -67,8 +77,12 @@ pub struct Service {
     pub anonymous: limit::AddressLimit,
     /// Requests per token.
     pub tokens: limit::TokenLimit,
+    /// Tokens whose requests were refused for their rate, and when that was told.
+    pub limited: limit::Told,
     /// What may change.
     pub settings: ArcSwap<Reloadable>,
+    /// The way out for webhooks.
+    pub sender: Arc<Sender>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -86,6 +100,25 @@ impl Service {
             }
             Profile::Rfc => self.tokens.check(caller.actor(), set.unwrap_or_else(|| self.settings.load().rate_limit)),
         }
+    }
+}
+
+impl Service {
+    /// Tells in the tenant's log that requests of a token were refused for their rate, once in a while.
+    fn tell_limited(&self, caller: &Caller, now: Timestamp) {
+        let Some(token) = ResourceId::parse(caller.actor()) else { return };
+        if !self.limited.is_news(token, now) {
+            return;
+        }
+        let (access, home) = (Arc::clone(&self.access), caller.tenant().home);
+        let event = Event::new(Action::Administer, SERVER, token::record::KIND, token);
+        let event = Event { deed: Some(Deed::TokenLimited), ..event };
+        tokio::spawn(log::within_same(async move {
+            if let Err(error) = access.directory().tell(home, event).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, %token, "cannot tell that the requests of a token were refused for their rate");
+            }
+        }));
     }
 }
 

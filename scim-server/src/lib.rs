@@ -12,6 +12,7 @@ mod caller;
 mod cli;
 mod clock;
 mod config;
+mod consumer;
 mod cursor;
 mod deleted;
 mod directory;
@@ -33,6 +34,7 @@ mod tenant;
 mod token;
 mod turns;
 mod units;
+mod webhook;
 
 pub use cli::main;
 

@@ -4,6 +4,7 @@
 //! up by name. Names and labels are only used by a scrape.
 
 mod certificate;
+mod events;
 mod histogram;
 mod requests;
 
@@ -19,6 +20,7 @@ use prometheus_client::{
 };
 use scim_protocol::Timestamp;
 
+pub use events::EventMetrics;
 pub use histogram::Histogram;
 pub use requests::{Operation, Requests};
 
@@ -47,6 +49,8 @@ pub struct Metrics {
     pub audit: Arc<AuditMetrics>,
     /// The store's commits.
     pub store: Arc<StoreMetrics>,
+    /// Events on their way to applications.
+    pub events: Arc<EventMetrics>,
     registry: Registry,
 }
 
@@ -137,8 +141,10 @@ impl Metrics {
             bulk_operations: Counter::default(),
             audit: Arc::default(),
             store,
+            events: Arc::default(),
             registry: Registry::default(),
         };
+        metrics.events.register(&mut metrics.registry);
         metrics.register_process(start);
         metrics.register_http();
         metrics.register_audit();

@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod bulk;
+pub mod consumer;
 pub mod create;
 pub mod delete;
 pub mod discover;
@@ -19,6 +20,7 @@ pub mod members;
 pub mod modify;
 pub mod pace;
 pub mod password;
+mod prefill;
 pub mod query;
 pub mod replace;
 pub mod restore;
@@ -28,6 +30,7 @@ pub mod shown;
 mod size;
 mod sort;
 mod stored_form;
+mod told;
 
 use std::sync::{Arc, Mutex};
 
@@ -135,19 +138,9 @@ impl Context {
     }
 
     fn event(&self, action: Action, key: &ResourceKey, attributes: Vec<String>) -> Event {
-        Event {
-            sequence: 0,
-            at: 0,
-            actor: self.caller.actor().to_string(),
-            action,
-            resource_type: key.resource_type.as_str().to_owned(),
-            target: key.id,
-            version: 0,
-            attributes,
-            active: None,
-            request: self.request.map(|id| id.to_string()).unwrap_or_default(),
-            restored: false,
-        }
+        let request = self.request.map(|id| id.to_string()).unwrap_or_default();
+        let event = Event::new(action, self.caller.actor(), key.resource_type.as_str(), key.id);
+        Event { attributes, request, ..event }
     }
 }
 

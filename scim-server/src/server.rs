@@ -8,6 +8,7 @@ use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Dura
 
 use arc_swap::ArcSwap;
 use tokio::{net::TcpListener, sync::watch};
+use uuid::Uuid;
 
 use crate::{
     access::Access,
@@ -21,7 +22,7 @@ use crate::{
         Reloadable, Service,
         forwarded::Trust,
         handler::Handler,
-        limit::{AddressLimit, TokenLimit},
+        limit::{AddressLimit, TokenLimit, Told},
         listen::{self, ConnectionLimits},
         refusals::Refusals,
         request::{PARSED, Public},
@@ -31,6 +32,7 @@ use crate::{
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
     store::{Store, StoreError},
     system_records::secret,
+    webhook,
 };
 
 /// Why a server does not start.
@@ -122,7 +124,9 @@ impl Server {
             addresses: address_limit(config.address_rate_limit),
             anonymous: address_limit(config.address_rate_limit),
             tokens: TokenLimit::new(),
+            limited: Told::default(),
             settings: ArcSwap::from_pointee(settings(config)),
+            sender: Arc::new(webhook::Sender::new(config.webhook_networks.clone())),
             clock,
         };
         Ok(Self {
@@ -154,6 +158,8 @@ impl Server {
         }
         let upkeep = tokio::spawn(background::upkeep(self.service.clone(), self.event_retention, stopped.clone()));
         let settling = tokio::spawn(background::settle(self.service.clone(), stopped.clone()));
+        tokio::spawn(background::measure(self.service.clone(), stopped.clone()));
+        let delivery = tokio::spawn(self.service.deliverer().run(stopped.clone()));
         let minutes = tokio::spawn(background::each_minute(self.service.clone(), stopped));
         let service = self.service.clone();
         let metrics = self.service.metrics.clone();
@@ -161,6 +167,7 @@ impl Server {
         drop(stop);
         for (task, what) in [
             (settling, "counting refusals"),
+            (delivery, "sending to webhooks"),
             (minutes, "the work of each minute"),
             (upkeep, "the upkeep of the store"),
             (following, "looking for changes"),
@@ -185,7 +192,21 @@ impl Service {
             clock: Arc::clone(&self.clock),
             operations: self.operations.clone(),
             base: self.settings.load().public.url.as_deref().unwrap_or_default().to_owned(),
+            sender: Arc::clone(&self.sender),
         }
+    }
+
+    /// What sends events to webhooks while this server runs.
+    fn deliverer(self: &Arc<Self>) -> Arc<webhook::Deliverer> {
+        let service = Arc::clone(self);
+        Arc::new(webhook::Deliverer {
+            operations: Arc::clone(&self.operations),
+            access: Arc::clone(&self.access),
+            sender: Arc::clone(&self.sender),
+            metrics: Arc::clone(&self.metrics.events),
+            base: Arc::new(move || service.settings.load().public.url.as_deref().unwrap_or_default().to_owned()),
+            process: Uuid::new_v4(),
+        })
     }
 
     /// Takes what may change while the server runs from a new configuration.

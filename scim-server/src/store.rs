@@ -282,7 +282,8 @@ pub trait Store: Send + Sync + 'static {
     /// Woken whenever a commit of this process has become durable.
     fn changes(&self) -> Arc<tokio::sync::Notify>;
 
-    /// Events of a tenant behind that sequence, as far as they are durable.
+    /// Events of a tenant behind that sequence, as far as they are durable: at most `limit`, fewer where they have
+    /// [`PAGE_BYTES`] before, and none only where there is none.
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
 
     /// Applies a commit and answers when it is durable.

@@ -76,6 +76,9 @@ pub struct Settings {
     pub silence_after: Option<Window>,
     /// What a POST must have in common with a deleted resource to bring that back under its old id.
     pub restore_by: RestoreBy,
+    /// Whether events hold the values of attributes, and documents: true when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_values: Option<bool>,
 }
 
 impl Settings {
@@ -99,6 +102,11 @@ impl Settings {
             settings.extend(changes);
         }
         serde_json::from_value(settings).map_err(unusable)
+    }
+
+    /// Whether events hold values.
+    pub fn tells_values(&self) -> bool {
+        self.event_values.unwrap_or(true)
     }
 
     /// How many tokens may live at once.

@@ -29,7 +29,9 @@ enum ArchiveLine<'a> {
     #[serde(borrow)]
     Resource(ResourceLine<'a>),
     Members(MembersLine),
-    Event(EventLine),
+    /// An [`EventLine`]. As it stands, because the JSON within an event cannot be read through `flatten`.
+    #[serde(borrow)]
+    Event(&'a RawValue),
     End(End),
 }
 
@@ -68,11 +70,17 @@ struct MemberLine {
     id: ResourceId,
 }
 
-#[derive(Serialize, Deserialize)]
-struct EventLine {
+#[derive(Serialize)]
+struct EventLine<'a> {
     tenant: TenantId,
     #[serde(flatten)]
-    event: Event,
+    event: &'a Event,
+}
+
+/// Whose event it is.
+#[derive(Deserialize)]
+struct Owner {
+    tenant: TenantId,
 }
 
 /// What the last line says of those before it.
@@ -147,7 +155,8 @@ pub fn write(item: &Item) -> Result<String, serde_json::Error> {
                 .collect(),
         })),
         Item::Event(tenant, event) => {
-            serde_json::to_string(&ArchiveLine::Event(EventLine { tenant: *tenant, event: event.clone() }))
+            let line = serde_json::value::to_raw_value(&EventLine { tenant: *tenant, event })?;
+            serde_json::to_string(&ArchiveLine::Event(&line))
         }
     }
 }
@@ -171,7 +180,11 @@ pub fn read(line: &str) -> Result<Entry, String> {
             let group = ResourceKey { tenant: line.tenant, resource_type: line.resource_type, id: line.id };
             Entry::Item(Item::Members(group, line.members.into_iter().map(member).collect()))
         }
-        ArchiveLine::Event(line) => Entry::Item(Item::Event(line.tenant, line.event)),
+        ArchiveLine::Event(line) => {
+            let unread = |error: serde_json::Error| error.to_string();
+            let Owner { tenant } = serde_json::from_str(line.get()).map_err(unread)?;
+            Entry::Item(Item::Event(tenant, serde_json::from_str(line.get()).map_err(unread)?))
+        }
         ArchiveLine::End(end) => Entry::End(end),
     })
 }
@@ -284,7 +297,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::event::Action;
+    use crate::event::{Action, Json, Membership, Values};
 
     fn id(n: u128) -> ResourceId {
         ResourceId(Uuid::from_u128(n))
@@ -316,7 +329,16 @@ mod tests {
         check(Item::Members(key("Group", 2), vec![key("User", 1), key("Group", 3)]));
         let event =
             Event { sequence: 9, at: 5, ..Event::administration(Action::Administer, "Token", id(4), &["created"]) };
-        check(Item::Event(TenantId::SYSTEM, event));
+        check(Item::Event(TenantId::SYSTEM, event.clone()));
+        let values = Values { document: Json::read(b"{\"a\":1.10}").unwrap(), changes: BTreeMap::new() };
+        let members = Membership { joined: vec![id(5)], left: Vec::new() };
+        let event = Event {
+            external_id: Json::of(&"x"),
+            values: Some(Box::new(values)),
+            members: Some(Box::new(members)),
+            ..event
+        };
+        check(Item::Event(key("User", 1).tenant, event));
     }
 
     #[test]

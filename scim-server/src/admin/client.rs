@@ -106,7 +106,7 @@ fn frames(
     first.chain(rest).boxed()
 }
 
-/// Passes on the lines of the answer. The last is always [`Line::Done`] or [`Line::Error`].
+/// Passes on the lines of the answer. The last is [`Line::Done`] or [`Line::Error`], unless the server has ended before.
 async fn receive(mut body: Incoming, lines: &mpsc::Sender<Line>, mut breakage: oneshot::Receiver<io::Error>) {
     let mut rest: Vec<u8> = Vec::new();
     while let Some(Ok(frame)) = body.frame().await {
@@ -123,9 +123,7 @@ async fn receive(mut body: Incoming, lines: &mpsc::Sender<Line>, mut breakage: o
         }
         rest.drain(..begin);
     }
-    let why = breakage.try_recv().map_or_else(
-        |_| "the server stopped before the command was finished; look at its log, then try again".to_owned(),
-        |error| AdminError::Input(error).to_string(),
-    );
-    let _ = lines.send(Line::Error(why)).await;
+    if let Ok(error) = breakage.try_recv() {
+        let _ = lines.send(Line::Error(AdminError::Input(error).to_string())).await;
+    }
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use scim_protocol::Timestamp;
 
 use super::{AdminContext, AdminError, Output};
-use crate::operation::feed::{FeedQuery, Shown, TypePattern};
+use crate::{
+    operation::feed::{FeedQuery, Shown, TypePattern},
+    store::Log,
+};
 
 /// Where a list of events begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,22 @@ impl Since {
             ))
         })
     }
+}
+
+/// Refuses a number with a gap behind it, or one that the log has not reached.
+fn check(after: u64, log: Log) -> Result<(), AdminError> {
+    let Log { oldest, newest } = log;
+    if after.saturating_add(1) < oldest {
+        return Err(AdminError::Refused(format!(
+            "the events after number {after} are no longer kept; the oldest is {oldest}: leave --since out to begin there"
+        )));
+    }
+    if after > newest {
+        return Err(AdminError::Refused(format!(
+            "there is no event number {after} yet; the newest is {newest}: name a smaller number with --since"
+        )));
+    }
+    Ok(())
 }
 
 /// How long one look at the log waits for what happens, where it goes on.
@@ -57,6 +76,10 @@ pub(super) async fn list(
     };
     let mut first = true;
     loop {
+        let log = context.operations.store.log(tenant.home()).await?;
+        if let Some(after) = query.after {
+            check(after, log)?;
+        }
         let page = context.operations.next_events(tenant.home(), &query).await?;
         if let (true, Since::Time(_), Some(event)) = (first, since, page.events.first())
             && page.oldest > 1
@@ -70,7 +93,7 @@ pub(super) async fn list(
             if matches!(since, Since::Time(from) if event.at() < from) {
                 continue;
             }
-            output.row(&Shown::from(event)).await?;
+            output.row(&Shown::new(event, &built)).await?;
         }
         if !follow && page.next >= page.newest {
             return Ok(());
@@ -78,8 +101,9 @@ pub(super) async fn list(
         if output.is_closed() {
             return Err(AdminError::Unread);
         }
+        // The command line follows again when the server is back.
         if follow && context.operations.ends_waits() {
-            return Err(AdminError::Refused("the server stops; follow it again when it is back".to_owned()));
+            return Ok(());
         }
         query.after = Some(page.next);
     }

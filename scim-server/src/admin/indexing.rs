@@ -127,23 +127,12 @@ mod tests {
             waits: Waits::default(),
             shown: Arc::default(),
         });
-        AdminContext { store, access, clock, operations, base: "http://localhost".to_owned() }
+        let sender = Arc::new(crate::webhook::Sender::new(Vec::new()));
+        AdminContext { store, access, clock, operations, base: "http://localhost".to_owned(), sender }
     }
 
     fn event(key: &ResourceKey) -> Event {
-        Event {
-            sequence: 0,
-            at: 0,
-            actor: "test".to_owned(),
-            action: Action::Create,
-            resource_type: key.resource_type.as_str().to_owned(),
-            target: key.id,
-            version: 0,
-            attributes: Vec::new(),
-            active: None,
-            request: String::new(),
-            restored: false,
-        }
+        Event::new(Action::Create, "test", key.resource_type.as_str(), key.id)
     }
 
     /// What an older server took for two names is readable still; the first is found and guarded as

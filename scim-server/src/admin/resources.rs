@@ -8,10 +8,7 @@ use crate::{caller::Caller, profile::Profile, store::ResourceId};
 
 /// The caller that an administrator is in a tenant.
 pub(super) async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, AdminError> {
-    let record = context.directory().find(tenant).await?;
-    let built = context.access.tenant_of(record.id).ok_or_else(|| {
-        AdminError::Refused(format!("tenant {:?} is being deleted; finish with `tenant delete`", record.name))
-    })?;
+    let built = context.built(tenant).await?;
     Ok(Caller::administrator(built))
 }
 
@@ -45,12 +42,14 @@ async fn refuse_while_provisioned(
     if force || model && change.is_for_administrators(resource_type) {
         return Ok(());
     }
-    let live = context.access.directory().ledger().live(tenant.id).await?;
+    let mut live = context.access.directory().ledger().live(tenant.id).await?;
+    // Who only reads is no provider.
+    live.retain(|token| token.scopes.write);
     if live.is_empty() {
         return Ok(());
     }
     Err(AdminError::Refused(format!(
-        "tenant {:?} is provisioned automatically: it has {} live token(s). Make the change at the identity provider, delete the tokens with `token delete`, or use --force",
+        "tenant {:?} is provisioned automatically: it has {} live token(s) that may write. Make the change at the identity provider, delete the tokens with `token delete`, or use --force",
         tenant.name,
         live.len()
     )))

@@ -5,8 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::{AdminContext, AdminError, Output, indexing};
+use super::{AdminContext, AdminError, Output, Subject, indexing};
 use crate::{
+    event::Deed,
     render::stored_document,
     store::{Start, StoreError, TypeName},
     tenant::{Settings, TenantRecord},
@@ -77,6 +78,7 @@ pub(super) async fn add(
         None => settings.schemas.push(definition.clone()),
     }
     let tenant = indexing::apply(context, tenant, settings).await?;
+    context.tell(&tenant, Deed::SchemaAdded, Subject::tenant(&tenant, &[&urn])).await?;
     show(context, &tenant, &Definition(&definition), output).await
 }
 
@@ -106,6 +108,7 @@ pub(super) async fn remove(
         )));
     }
     let tenant = indexing::apply(context, tenant, settings).await?;
+    context.tell(&tenant, Deed::SchemaRemoved, Subject::tenant(&tenant, &[definition.urn()])).await?;
     let row = json!({"schema": definition.urn(), "tenant": tenant.name, "deleted": true, "used_by": resources});
     output.row(&row).await
 }

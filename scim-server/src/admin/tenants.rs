@@ -1,17 +1,19 @@
 //! The commands about tenants and tokens, and how both are shown.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AdminContext, AdminError, Output, indexing, schemas};
+use super::{AdminContext, AdminError, Output, Subject, indexing, schemas};
 use crate::{
+    event::Deed,
     profile::Profile,
     store::TypeName,
-    tenant::{Settings, TenantRecord},
+    tenant::{Settings, TenantRecord, record::feed_path},
     token::{Issued, Scopes, Status, Token, reminder, secret::PREFIX},
+    webhook::Webhooks,
 };
 
 /// A tenant as it is shown.
@@ -77,16 +79,19 @@ struct Previous {
 
 impl<'a> IssuedView<'a> {
     fn new(context: &AdminContext, tenant: &'a TenantRecord, issued: &'a Issued) -> Self {
+        let scopes = issued.token.scopes;
+        // Who may only read events is given the URL of the feed.
+        let path = if scopes.read || scopes.write { tenant.path() } else { feed_path(tenant.id) };
         Self {
             tenant_id: tenant.id.to_string(),
             tenant: &tenant.name,
-            path: tenant.path(),
-            endpoint: context.endpoint(tenant),
+            endpoint: format!("{}{path}", context.base),
+            path,
             token_id: issued.token.id.to_string(),
             name: issued.token.name.as_deref(),
             token: issued.secret.reveal(),
             expires: issued.token.expires().to_string(),
-            scopes: Some(issued.token.scopes),
+            scopes: Some(scopes),
             previous: None,
         }
     }
@@ -143,6 +148,7 @@ pub(super) async fn create(
 ) -> Result<(), AdminError> {
     let (tenant, first) = context.directory().create(name, settings, token).await?;
     context.access.reload().await?;
+    context.tell(&tenant, Deed::TenantCreated, Subject::tenant(&tenant, &[])).await?;
     match &first {
         Some(issued) => output.row(&IssuedView { scopes: None, ..IssuedView::new(context, &tenant, issued) }).await,
         None => context.show_tenant(&tenant, output).await,
@@ -173,11 +179,14 @@ pub(super) async fn set(
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
+    let names: Vec<_> = changes.keys().cloned().collect();
     let settings = tenant.settings.changed(changes).map_err(AdminError::Refused)?;
     if !force {
         schemas::refuse_dropped(context, &tenant, &settings).await?;
     }
     let tenant = indexing::apply(context, tenant, settings).await?;
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    context.tell(&tenant, Deed::TenantChanged, Subject::tenant(&tenant, &names)).await?;
     context.show_tenant(&tenant, output).await
 }
 
@@ -191,6 +200,8 @@ pub(super) async fn disable(
     let tenant = context.directory().find(tenant).await?;
     let tenant = context.directory().set_disabled(tenant, disabled).await?;
     context.access.reload().await?;
+    let deed = if disabled { Deed::TenantDisabled } else { Deed::TenantEnabled };
+    context.tell(&tenant, deed, Subject::tenant(&tenant, &[])).await?;
     context.show_tenant(&tenant, output).await
 }
 
@@ -204,6 +215,7 @@ pub(super) async fn delete(
     let tenant = context.directory().find(tenant).await?;
     let tenant = context.directory().close(tenant, force).await?;
     context.access.reload().await?;
+    Webhooks::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     let resources = context.directory().remove(&tenant).await?;
     let deleted = serde_json::json!({
         "tenant_id": tenant.id.to_string(), "tenant": tenant.name, "deleted": true, "resources": resources,
@@ -223,6 +235,7 @@ pub(super) async fn issue(
     let tenant = context.directory().find(tenant).await?;
     let issued = context.directory().ledger().issue(&tenant, name, scopes, lifetime).await?;
     context.access.reload().await?;
+    context.tell(&tenant, Deed::TokenCreated, Subject::token(issued.token.id)).await?;
     output.row(&IssuedView::new(context, &tenant, &issued)).await
 }
 
@@ -253,6 +266,7 @@ pub(super) async fn rotate(
     let tenant = context.directory().find(tenant).await?;
     let (old, issued) = context.directory().ledger().rotate(&tenant, token, lifetime, overlap).await?;
     context.access.reload().await?;
+    context.tell(&tenant, Deed::TokenRotated, Subject::token(issued.token.id)).await?;
     let previous = Previous { token_id: old.id.to_string(), expires: old.expires().to_string() };
     output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(context, &tenant, &issued) }).await
 }
@@ -268,6 +282,7 @@ pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, outpu
     let token = context.directory().ledger().find(tenant.id, id).await?;
     context.directory().ledger().revoke(tenant.id, token.id).await?;
     context.access.reload().await?;
+    context.tell(&tenant, Deed::TokenDeleted, Subject::token(token.id)).await?;
     let deleted = serde_json::json!({"token_id": token.id.to_string(), "tenant": tenant.name, "deleted": true});
     output.row(&deleted).await
 }

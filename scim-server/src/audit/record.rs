@@ -146,8 +146,8 @@ pub enum EventName<'a> {
     SearchResources,
     /// RFC 7644 §3.7.
     BulkRequest,
-    /// GET of the feed of events.
-    ReadEvents,
+    /// About events, by the name of the call: `ReadEvents`, `CreateConsumer`.
+    Feed(&'static str),
     /// GET of ServiceProviderConfig.
     ServiceProviderConfig,
     /// GET of all resource types.
@@ -181,8 +181,13 @@ pub enum Verb {
 
 impl EventName<'_> {
     /// Whether the call cannot have changed anything.
-    pub const fn is_read_only(self) -> bool {
-        !matches!(self, Self::Resource(Verb::Create | Verb::Put | Verb::Patch | Verb::Delete, _) | Self::BulkRequest)
+    pub fn is_read_only(self) -> bool {
+        !matches!(
+            self,
+            Self::Resource(Verb::Create | Verb::Put | Verb::Patch | Verb::Delete, _)
+                | Self::BulkRequest
+                | Self::Feed("CreateConsumer" | "DeleteConsumer")
+        )
     }
 }
 
@@ -202,7 +207,7 @@ impl fmt::Display for EventName<'_> {
             Self::Resource(verb, resource_type) => (verb, resource_type),
             Self::SearchResources => return f.write_str("SearchResources"),
             Self::BulkRequest => return f.write_str("BulkRequest"),
-            Self::ReadEvents => return f.write_str("ReadEvents"),
+            Self::Feed(name) => return f.write_str(name),
             Self::ServiceProviderConfig => return f.write_str("ServiceProviderConfig"),
             Self::ListResourceTypes => return f.write_str("ListResourceTypes"),
             Self::GetResourceType => return f.write_str("GetResourceType"),

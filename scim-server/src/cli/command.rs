@@ -1,19 +1,23 @@
 //! Every command and its arguments. The text of `--help` is here; what they do is in [`super::run`].
 
+mod consumer;
 mod events;
 mod schema;
 mod transfer;
+mod webhook;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub use self::{
+    consumer::{ConsumerCommand, WhichConsumer},
     events::EventsArguments,
     schema::SchemaCommand,
     transfer::{
         BackupArguments, BackupRestoreArguments, CheckArguments, ExportArguments, ImportArguments, MigrateArguments,
     },
+    webhook::{WebhookCommand, WhichWebhook},
 };
 use super::{
     reference::ReferencePage,
@@ -62,6 +66,12 @@ pub enum Command {
     ///
     /// The exit code is 1 if a provider cannot authenticate, or has been silent for too long.
     Status(StatusArguments),
+    /// Create, list, show and delete consumers of a tenant's events
+    #[command(subcommand, arg_required_else_help = true)]
+    Consumer(ConsumerCommand),
+    /// Create, list, test and delete webhooks, which receive each event
+    #[command(subcommand, arg_required_else_help = true)]
+    Webhook(WebhookCommand),
     /// Verify that documents, indexes, memberships and counts agree
     ///
     /// The exit code is 1 if something is wrong and was not repaired. Writes wait while the command runs.

@@ -121,7 +121,7 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
         clear()?;
         store = engine::open_directory(&partial, &clock, Options::default())?;
     }
-    let session = Session::Open(context(store, clock, Config::base(given)?).await?, Some(lock));
+    let session = Session::Open(context(store, clock, Config::outward(given)?).await?, Some(lock));
     import(session, AdminRequest::Import { replace: false, discard: false }, path, json).await?;
     fs::rename(&partial, data_dir.store()).map_err(failed)
 }

@@ -9,11 +9,11 @@ use std::fmt::Write as _;
 use scim_protocol::{filter, patch, projection};
 
 use crate::{
-    audit, config, cursor, http,
+    audit, config, consumer, cursor, http,
     http::request,
     index,
     operation::{self, feed, members, pace, password},
-    store, tenant,
+    store, tenant, webhook,
 };
 
 /// Some bounds under a heading.
@@ -211,6 +211,13 @@ fn stored() -> Vec<Row> {
         },
         number("live tokens of a tenant, under `identity-center`", tenant::IDENTITY_CENTER_TOKENS, "refused"),
         number("requests of a tenant that wait for events", feed::WAITING, "answered at once"),
+        number("consumers of a tenant's events", consumer::MOST, "refused"),
+        number(
+            "messages of a tenant that wait for one webhook",
+            webhook::MOST_PENDING,
+            "nothing further is read for it",
+        ),
+        number("bytes of a webhook's message", webhook::MOST_BYTES, "sent without the document, with its URL"),
         words(
             "users, groups",
             "none (`rfc`), 100,000 each (`identity-center`)",

@@ -1,5 +1,7 @@
 //! The reference pages of the command line and of the settings, made of the same data as `--help`.
 
+mod events;
+
 use std::fmt::Write as _;
 
 use clap::{CommandFactory as _, ValueEnum};
@@ -14,6 +16,8 @@ pub enum ReferencePage {
     CommandLine,
     /// docs/reference/configuration.md
     Configuration,
+    /// docs/reference/events.md
+    Events,
     /// docs/guide/limits.md
     Limits,
 }
@@ -23,6 +27,7 @@ pub fn page(page: ReferencePage) -> String {
     match page {
         ReferencePage::CommandLine => command_line(),
         ReferencePage::Configuration => configuration(),
+        ReferencePage::Events => events::page(),
         ReferencePage::Limits => limits::page(),
     }
 }
@@ -124,6 +129,7 @@ mod tests {
     fn the_pages_are_up_to_date() {
         check(ReferencePage::CommandLine, "reference/command-line.md");
         check(ReferencePage::Configuration, "reference/configuration.md");
+        check(ReferencePage::Events, "reference/events.md");
         check(ReferencePage::Limits, "guide/limits.md");
     }
 

@@ -1,5 +1,7 @@
 //! Each command: the request that it makes, and how its output is shown.
 
+mod readers;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
     },
     engine,
     files::{self, OutputFile},
-    reference, serve,
+    follow, reference, serve,
     session::{self, Session},
     show::{self, Show},
 };
@@ -29,17 +31,13 @@ impl Command {
             Self::Schema(command) => command.run().await,
             Self::User(command) => command.run().await,
             Self::Group(command) => command.run().await,
+            Self::Events(events) if events.follow => follow::run(events).await,
             Self::Events(events) => {
                 let EventsArguments { tenant, since, types, follow, common } = events;
-                let session = Session::open(&common.settings.0).await?;
-                if follow && session.is_alone() {
-                    return Err(Failure::said(
-                        "no server runs on this store, so nothing happens in it; leave --follow out, or start the server",
-                    ));
-                }
-                session::run(session, AdminRequest::Events { tenant, since, types, follow }, Show::Events, common.json)
-                    .await
+                common.run(AdminRequest::Events { tenant, since, types, follow }, Show::Events).await
             }
+            Self::Consumer(command) => command.run().await,
+            Self::Webhook(command) => command.run().await,
             Self::Status(status) => {
                 status.common.run(AdminRequest::Status { tenant: status.tenant }, Show::Status).await
             }

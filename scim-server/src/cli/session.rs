@@ -22,11 +22,12 @@ use crate::{
     },
     budget::Budget,
     clock::{Clock, SystemClock},
-    config::{Config, Database, Given},
+    config::{Config, Database, Given, Outward},
     cursor::Sealer,
     log,
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
     store::{Store, sled::Options},
+    webhook::Sender,
 };
 
 /// Bytes of pages that a command may hold.
@@ -57,9 +58,9 @@ impl Session {
 
     /// The same, although acknowledged writes are lost, when it stands at that commit.
     pub async fn open_accepting(given: &Given, loss: Option<u64>) -> Result<Self, Failure> {
-        let base = Config::base(given)?;
+        let outward = Config::outward(given)?;
         if let Some(database) = Config::database(given)? {
-            return Self::shared(&database, base).await;
+            return Self::shared(&database, outward).await;
         }
         let data_dir = DataDir::new(Config::data(given)?);
         if !has_store(&data_dir)? {
@@ -72,32 +73,32 @@ impl Session {
                 data_dir.path().display()
             )));
         }
-        Self::reach(&data_dir, base, loss).await
+        Self::reach(&data_dir, outward, loss).await
     }
 
     /// The store of a data directory, made if there is none; or a database, whose tables are.
     pub async fn create(given: &Given) -> Result<Self, Failure> {
-        let base = Config::base(given)?;
+        let outward = Config::outward(given)?;
         if let Some(database) = Config::database(given)? {
             engine::prepare(&database).await?;
-            return Self::shared(&database, base).await;
+            return Self::shared(&database, outward).await;
         }
         let data_dir = DataDir::new(Config::data(given)?);
         prepare(&data_dir)?;
-        Self::reach(&data_dir, base, None).await
+        Self::reach(&data_dir, outward, None).await
     }
 
     /// A database, on which servers may run: they see a change within a second.
-    async fn shared(database: &Database, base: String) -> Result<Self, Failure> {
+    async fn shared(database: &Database, outward: Outward) -> Result<Self, Failure> {
         let _ = log::LogControl::start(log::Format::Text, "warn");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = engine::open_database(database, &clock).await?;
-        Ok(Self::Open(context(store, clock, base).await?, None))
+        Ok(Self::Open(context(store, clock, outward).await?, None))
     }
 
     /// Opens the store. If another process has it open, uses that process if it is a server, and waits a little if it
     /// is another command.
-    async fn reach(data_dir: &DataDir, base: String, accept_loss: Option<u64>) -> Result<Self, Failure> {
+    async fn reach(data_dir: &DataDir, outward: Outward, accept_loss: Option<u64>) -> Result<Self, Failure> {
         for _ in 0..TRIES {
             if let Some(lock) = lock(data_dir)? {
                 // A log for what goes wrong only.
@@ -105,7 +106,7 @@ impl Session {
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock);
                 let store =
                     engine::open_directory(&data_dir.store(), &clock, Options { accept_loss, ..Options::default() })?;
-                return Ok(Self::Open(context(store, clock, base).await?, Some(lock)));
+                return Ok(Self::Open(context(store, clock, outward).await?, Some(lock)));
             }
             if let Some(client) = find_server(data_dir).await? {
                 return Ok(Self::Running(client));
@@ -115,9 +116,12 @@ impl Session {
         Err(Failure::said(in_use(data_dir)))
     }
 
-    /// Whether nobody else can change the store meanwhile.
-    pub fn is_alone(&self) -> bool {
-        matches!(self, Self::Open(_, Some(_)))
+    /// A store to which others may write meanwhile: that of a running server, or a database.
+    pub async fn shared_with_others(given: &Given) -> Result<Option<Self>, Failure> {
+        if let Some(database) = Config::database(given)? {
+            return Self::shared(&database, Config::outward(given)?).await.map(Some);
+        }
+        Ok(find_server(&DataDir::new(Config::data(given)?)).await?.map(Self::Running))
     }
 
     /// Starts a command.
@@ -133,13 +137,20 @@ impl Session {
 }
 
 impl Running {
+    /// The next line, whatever it is; `None` when the server has ended before the command has.
+    pub async fn line(&mut self) -> Option<Line> {
+        self.lines.recv().await
+    }
+
     /// The next line that is not the last; `None` when the command has ended well.
     pub async fn next(&mut self) -> Result<Option<Line>, Failure> {
-        match self.lines.recv().await {
+        match self.line().await {
             Some(Line::Done) => Ok(None),
             Some(Line::Error(message)) => Err(Failure::said(message)),
             Some(line) => Ok(Some(line)),
-            None => Err(Failure::said("the command ended without a result; try again".to_owned())),
+            None => Err(Failure::said(
+                "the server stopped before the command was finished; look at its log, then try again".to_owned(),
+            )),
         }
     }
 
@@ -183,7 +194,7 @@ pub(super) fn prepare(data_dir: &DataDir) -> Result<(), Failure> {
 pub(super) async fn context(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    base: String,
+    outward: Outward,
 ) -> Result<AdminContext, Failure> {
     let access = Access::load(Arc::clone(&store), Arc::clone(&clock)).await;
     let access = Arc::new(access.map_err(|error| Failure::because(error.to_string(), error))?);
@@ -201,7 +212,8 @@ pub(super) async fn context(
         waits: Waits::default(),
         shown: Arc::default(),
     });
-    Ok(AdminContext { store, access, clock, operations, base })
+    let Outward { base, webhook_networks } = outward;
+    Ok(AdminContext { store, access, clock, operations, base, sender: Arc::new(Sender::new(webhook_networks)) })
 }
 
 async fn find_server(data_dir: &DataDir) -> Result<Option<Client>, Failure> {

@@ -12,6 +12,12 @@ use super::Failure;
 /// How a command's rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Show {
+    /// A consumer of events.
+    Consumer,
+    /// A list of consumers.
+    Consumers,
+    /// A list of messages that were given up.
+    DeadLetters,
     /// That something is gone.
     Deleted,
     /// One JSON document, also for people.
@@ -49,13 +55,19 @@ pub(super) enum Show {
     Tokens,
     /// A list of users.
     Users,
+    /// A webhook.
+    Webhook,
+    /// A list of webhooks.
+    Webhooks,
 }
 
 impl Show {
     fn is_list(self) -> bool {
         matches!(
             self,
-            Self::Findings { .. }
+            Self::Consumers
+                | Self::DeadLetters
+                | Self::Findings { .. }
                 | Self::Groups
                 | Self::Kept
                 | Self::Restored
@@ -64,6 +76,7 @@ impl Show {
                 | Self::Tenants
                 | Self::Tokens
                 | Self::Users
+                | Self::Webhooks
         )
     }
 }
@@ -124,14 +137,23 @@ impl Printer {
             Show::Events => write(&event(&row)),
             Show::Findings { .. } => write(&finding(&row)),
             Show::Imported => write(&imported(&row)),
-            Show::Issued => write(&format!("{}\n{ONCE}\n", lines(&row, self.show.columns()))),
+            Show::Issued => write(&format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row))),
             Show::Status => {
                 self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
                 self.notes.extend(problems(&row));
                 Ok(())
             }
-            Show::Schema | Show::Tenant => write(&lines(&row, self.show.columns())),
-            Show::Groups | Show::Kept | Show::Restored | Show::Schemas | Show::Tenants | Show::Tokens | Show::Users => {
+            Show::Consumer | Show::Schema | Show::Tenant | Show::Webhook => write(&lines(&row, self.show.columns())),
+            Show::Consumers
+            | Show::DeadLetters
+            | Show::Groups
+            | Show::Kept
+            | Show::Restored
+            | Show::Schemas
+            | Show::Tenants
+            | Show::Tokens
+            | Show::Users
+            | Show::Webhooks => {
                 self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
                 Ok(())
             }
@@ -169,12 +191,22 @@ impl Printer {
     }
 }
 
-const ONCE: &str = "The token is shown this once. Give it to the identity provider together with the endpoint.";
+fn once(row: &Value) -> String {
+    let reads_events = row.get("scopes").is_some_and(|scopes| *scopes == serde_json::json!(["events"]));
+    let whom = if reads_events { "application that reads the events" } else { "identity provider" };
+    format!("The token is shown this once. Give it to the {whom} together with the endpoint.")
+}
 
 fn deleted(row: &Value) -> String {
     let text = |name: &str| row.get(name).map(|value| cell(Some(value))).unwrap_or_default();
     if row.get("schema").is_some() {
         return format!("Schema {} of tenant {} is removed.\n", text("schema"), text("tenant"));
+    }
+    if row.get("webhook_id").is_some() {
+        return format!("Webhook {} is removed.\n", text("url"));
+    }
+    if row.get("consumer_id").is_some() {
+        return format!("Consumer {} of tenant {} is removed.\n", text("name"), text("tenant"));
     }
     match (row.get("token_id"), row.get("resources")) {
         (Some(_), _) => format!("Token {} of tenant {} is revoked.\n", text("token_id"), text("tenant")),

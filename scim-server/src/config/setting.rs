@@ -168,6 +168,13 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Use these headers only from proxies at these addresses and networks, such as 10.0.0.0/8,2001:db8::5. A chain of such proxies works too. Overrides trust_forwarded.",
     ),
+    fixed(
+        NETWORK,
+        "webhook_networks",
+        "CIDR,…",
+        "",
+        "Let webhooks reach endpoints in these networks, such as 10.20.0.0/16, also by plain HTTP. Else messages go to public addresses only, by HTTPS.",
+    ),
     live(
         LIMITS,
         "rate_limit",

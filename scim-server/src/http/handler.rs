@@ -1,5 +1,6 @@
 //! The life of a request, every step in order.
 
+mod feed;
 mod notes;
 
 use std::{
@@ -41,16 +42,13 @@ use crate::{
     caller::Caller,
     log,
     metrics::Operation,
-    operation::{Answer, Asked, Context, Operations, feed::FeedQuery, pace::Pace},
+    operation::{Answer, Asked, Context, Operations, pace::Pace},
     profile,
     tenant::Tenant,
 };
 
 /// The header with the request's id, which a client can report to an administrator.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// How often a token is verified again while its client waits for events.
-const TRUST: Duration = Duration::from_secs(1);
 
 /// A request as it came in.
 struct Arrival {
@@ -168,7 +166,8 @@ impl Service {
         name(&mut response, arrival.id);
         self.record(&parts, &arrival, &notes, &response, error.as_ref()).await;
         tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
-        self.metrics.requests.observe(notes.operation, response.status().as_u16(), started.elapsed());
+        let took = started.elapsed().saturating_sub(notes.waited);
+        self.metrics.requests.observe(notes.operation, response.status().as_u16(), took);
         response
     }
 
@@ -203,6 +202,7 @@ impl Service {
         notes.caller = Some((caller.actor().clone(), Arc::clone(caller.tenant())));
         self.take_turn(&caller).map_err(|retry| {
             self.metrics.rate_limited.inc();
+            self.tell_limited(&caller, at);
             Error::new(
                 ErrorKind::TooManyRequests(retry.seconds()),
                 format!("The token has used up its requests. Try again in {} s.", retry.seconds()),
@@ -225,7 +225,7 @@ impl Service {
             notes.id = answer.id.map(|id| id.to_string().into());
         }
         let kind =
-            if matches!(endpoint, Endpoint::Events) { request::JSON } else { request::answer_type(&parts.headers) };
+            if matches!(endpoint, Endpoint::Feed(_)) { request::JSON } else { request::answer_type(&parts.headers) };
         Ok(response::answer(answer, kind))
     }
 
@@ -327,44 +327,14 @@ impl Service {
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
             }
-            Endpoint::Events => {
+            Endpoint::Feed(feed) => {
                 allowed()?;
-                let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
-                let query = FeedQuery::from_pairs(&pairs, registry)?;
-                // Whoever waits holds up nobody.
-                context.pace.rest();
-                Box::pin(self.feed(context, parts, query)).await
+                Box::pin(self.feed(context, feed, call)).await
             }
             Endpoint::Me => Err(Error::new(
                 ErrorKind::NotImplemented,
                 "This server has no /Me: a bearer token belongs to a tenant, not to a user. Use /Users.",
             )),
-        }
-    }
-
-    /// Waits for events in short intervals. Between them it verifies the token again, and finds the tenant's log
-    /// again.
-    async fn feed(&self, context: &Context, parts: &Parts, mut query: FeedQuery) -> Result<Answer, Error> {
-        let waits = !query.wait.is_zero();
-        let turn = if waits { self.operations.turn_to_wait(context.caller.tenant().id) } else { None };
-        // A request without a turn is answered at once.
-        let until = Instant::now() + if turn.is_some() { query.wait } else { Duration::ZERO };
-        let segment = parts.uri.path().split('/').nth(1).unwrap_or_default();
-        let authorization = request::text(&parts.headers, &AUTHORIZATION);
-        let mut home = context.caller.tenant().home;
-        loop {
-            query.wait = until.saturating_duration_since(Instant::now()).min(TRUST);
-            let found = self.operations.next_events(home, &query).await;
-            let now = self.access.authenticate(segment, authorization, self.clock.now())?;
-            if std::mem::replace(&mut home, now.tenant().home) != now.tenant().home {
-                continue;
-            }
-            let page = found?;
-            let is_last = Instant::now() >= until || self.operations.ends_waits() || query.limit == 0;
-            if !page.events.is_empty() || is_last {
-                return page.answer();
-            }
-            query.after = Some(page.next);
         }
     }
 
@@ -453,7 +423,7 @@ fn tell(error: &Error) {
 fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Result<(), Error> {
     let scopes = caller.scopes();
     let reads = matches!(*method, Method::GET | Method::HEAD) || matches!(endpoint, Endpoint::Search(_));
-    let (allowed, scope) = if matches!(endpoint, Endpoint::Events) {
+    let (allowed, scope) = if matches!(endpoint, Endpoint::Feed(_)) {
         (scopes.events, "events")
     } else if reads {
         (scopes.read, "read")

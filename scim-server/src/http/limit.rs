@@ -6,12 +6,14 @@
 
 mod address;
 mod token;
+mod told;
 
 use std::time::Duration;
 
 pub(in crate::http) use address::AddressKey;
 pub use address::AddressLimit;
 pub use token::TokenLimit;
+pub use told::Told;
 
 /// Over a limit; whole seconds, at least one, until a further try makes sense. Goes into the
 /// `Retry-After` header of a 429 (RFC 6585 §4).

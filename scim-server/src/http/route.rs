@@ -25,13 +25,28 @@ pub enum Discovery<'a> {
     ServiceProviderConfig,
 }
 
+/// Where events are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed<'a> {
+    /// `/consumers/{name}/ack`
+    Acknowledge(Cow<'a, str>),
+    /// `/consumers/{name}`
+    Consumer(Cow<'a, str>),
+    /// `/consumers`
+    Consumers,
+    /// the feed itself
+    Events,
+    /// `/consumers/{name}/receive`
+    Receive(Cow<'a, str>),
+}
+
 /// Where resources are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint<'a> {
     /// `/Bulk` (§3.7)
     Bulk,
-    /// The feed of events: `/{tenant}/events/v1`, beside SCIM
-    Events,
+    /// `/{tenant}/events/v1` and below, beside SCIM
+    Feed(Feed<'a>),
     /// `/Me` (§3.11)
     Me,
     /// `/Users/{id}`: the endpoint with its slash, and the id
@@ -66,11 +81,12 @@ impl Discovery<'_> {
 impl Endpoint<'_> {
     const fn methods(&self) -> &'static str {
         match self {
-            Self::Bulk | Self::Search(_) => "POST",
+            Self::Bulk | Self::Feed(Feed::Acknowledge(_) | Feed::Receive(_)) | Self::Search(_) => "POST",
             Self::Me => "",
             Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
-            Self::Events | Self::Root => "GET, HEAD",
-            Self::Resources(_) => "GET, HEAD, POST",
+            Self::Feed(Feed::Consumer(_)) => "GET, HEAD, DELETE",
+            Self::Feed(Feed::Events) | Self::Root => "GET, HEAD",
+            Self::Feed(Feed::Consumers) | Self::Resources(_) => "GET, HEAD, POST",
         }
     }
 
@@ -127,8 +143,9 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
     let (Some(tenant), Some(service), Some(rest)) = (segments.next(), segments.next(), segments.next()) else {
         return Err(not_found());
     };
-    if service == "events" && matches!(rest, "v1" | "v1/") {
-        return Ok(Route { tenant, target: Ok(Target::Endpoint(Endpoint::Events)) });
+    if service == "events" {
+        let feed = feed(rest.strip_suffix('/').unwrap_or(rest)).ok_or_else(not_found)?;
+        return Ok(Route { tenant, target: Ok(Target::Endpoint(Endpoint::Feed(feed))) });
     }
     if service != "scim" {
         return Err(not_found());
@@ -142,6 +159,23 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
         _ => Err(NoTarget::Unknown),
     };
     Ok(Route { tenant, target })
+}
+
+/// What stands behind `/{tenant}/events/`.
+fn feed(rest: &str) -> Option<Feed<'_>> {
+    let mut segments = rest.split('/');
+    let name = |name| decode(name).filter(|name| !name.is_empty());
+    match [segments.next()?, segments.next().unwrap_or_default()] {
+        ["v1", ""] if rest == "v1" => Some(Feed::Events),
+        ["v1", "consumers"] => match (segments.next(), segments.next(), segments.next()) {
+            (None, ..) => Some(Feed::Consumers),
+            (Some(consumer), None, _) => name(consumer).map(Feed::Consumer),
+            (Some(consumer), Some("ack"), None) => name(consumer).map(Feed::Acknowledge),
+            (Some(consumer), Some("receive"), None) => name(consumer).map(Feed::Receive),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The same path with at most one slash at its beginning, and none at its end.
@@ -203,8 +237,15 @@ mod tests {
 
     #[test]
     fn paths_name_their_targets() {
-        check("/t/events/v1", "t Events");
-        check("/t/events/v1/", "t Events");
+        check("/t/events/v1", "t Feed(Events)");
+        check("/t/events/v1/", "t Feed(Events)");
+        check("/t/events/v1/consumers", "t Feed(Consumers)");
+        check("/t/events/v1/consumers/crm", "t Feed(Consumer(\"crm\"))");
+        check("/t/events/v1/consumers/crm/receive", "t Feed(Receive(\"crm\"))");
+        check("/t/events/v1/consumers/crm/ack", "t Feed(Acknowledge(\"crm\"))");
+        check("/t/events/v1/consumers/crm/x", "404");
+        check("/t/events/v1/consumers//ack", "404");
+        check("/t/events/v1/consumers/crm/ack/x", "404");
         check("/t/events/v2", "404");
         check("/t/events/v1/x", "404");
         check("/t/scim/v2/Users", "t Resources(\"/Users\")");

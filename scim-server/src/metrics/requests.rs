@@ -81,9 +81,9 @@ impl Operation {
 }
 
 /// The statuses that this server gives. Any other is counted under its hundred.
-const STATUSES: [u16; 24] = [
-    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 415, 429, 431, 500, 501, 503, 100, 300, 505,
-    0,
+const STATUSES: [u16; 25] = [
+    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 414, 415, 429, 431, 500, 501, 503, 100, 300,
+    505, 0,
 ];
 
 /// Counters of each operation.
@@ -113,7 +113,8 @@ impl Default for Requests {
 }
 
 impl Requests {
-    /// Counts a request that was answered with `status` after so long.
+    /// Counts a request that was answered with `status` after so long, without the time for which it was asked to
+    /// wait for events.
     pub fn observe(&self, operation: Operation, status: u16, took: Duration) {
         let Some(counters) = self.operations.get(operation as usize) else { return };
         let slot = STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len() - 1);
@@ -154,7 +155,7 @@ impl Collector for Requests {
         }
         let mut family = encoder.encode_descriptor(
             "request_duration",
-            "From the request's header to the response's",
+            "From the request's header to the response's, without waiting for events",
             Some(&Unit::Seconds),
             MetricType::Histogram,
         )?;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use scim_protocol::{Error, Resource, dialect, message::Query, projection::specified, schema::ResourceType};
 use serde_json::Value;
 
-use super::{ATTEMPTS, Answer, Context, Operations, Outcome, stored_form::StoredForm, view_of_write};
+use super::{ATTEMPTS, Answer, Context, Operations, Outcome, stored_form::StoredForm, told, view_of_write};
 use crate::{
     event::{Action, Event},
     membership::{self, MEMBERS},
@@ -55,7 +55,9 @@ impl Operations {
             let form = context.pace.whole(|| StoredForm::new(&key, &resource, rt, specs)).await??;
             self.limits.check_entries(&form, 0)?;
             let event = context.event(Action::Create, &key, attributes.clone());
-            let mut commit = Commit::new(key.clone(), Event { restored: kept.is_some(), ..event });
+            let values = if tenant.settings.tells_values() { told::whole(&form.body) } else { None };
+            let (external_id, restored) = (told::external_id(resource.document()), kept.is_some());
+            let mut commit = Commit::new(key.clone(), Event { external_id, values, restored, ..event });
             commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name.clone(), quota)));
             if let Some(kept) = &kept {
                 let groups = self.groups_still_there(kept).await?;

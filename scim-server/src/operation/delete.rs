@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use scim_protocol::{Error, schema::ResourceType};
 
-use super::{ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, Preconditions, changed};
+use super::{ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, Preconditions, changed, told};
 use crate::{
     deleted::{self, Deleted, GroupOf, MEMBERS_IN_A_PART, Part},
-    event::Action,
+    event::{Action, Event},
     index,
     render::stored_document,
     store::{Commit, Expect, Record, ResourceId, ResourceKey, StoreError, TypeName, Write},
@@ -31,13 +31,17 @@ impl Operations {
         for _ in 0..ATTEMPTS {
             let (key, record) = self.find(context, rt, id).await?;
             condition.require(record.header.version)?;
-            let mut commit = Commit::new(key.clone(), context.event(Action::Delete, &key, Vec::new()));
+            let document = stored_document(&record)?;
+            let values = if tenant.settings.tells_values() { told::whole(&record.body) } else { None };
+            let external_id = told::external_id(&document);
+            let event = Event { external_id, values, ..context.event(Action::Delete, &key, Vec::new()) };
+            let mut commit = Commit::new(key.clone(), event);
             commit.expect.push(Expect::Version(key.clone(), record.header.version));
             // Before the resource goes: its id, which both have, is then not yet that of a group to be swept.
             if keeps {
                 commit.writes.extend(self.keep(context, &key, &record).await?);
             }
-            let entries = index::entries(&key, &stored_document(&record)?, tenant.index_specs(&rt.name));
+            let entries = index::entries(&key, &document, tenant.index_specs(&rt.name));
             commit.writes.extend(entries.into_iter().map(Write::Unindex));
             commit.writes.push(Write::Delete(key));
             match self.store.commit(commit).await {

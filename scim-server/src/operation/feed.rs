@@ -5,42 +5,39 @@
 //! Only what is durable is shown: a number never stands for two different things. A reader that asks
 //! for what is no longer kept is told so, and never given less without a word.
 
+mod kind;
+mod shown;
+
 use std::{
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-use scim_protocol::{
-    Error, ErrorKind,
-    schema::{ResourceType, SchemaRegistry},
-};
+use scim_protocol::{Error, ErrorKind, schema::SchemaRegistry};
 use serde::Serialize;
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{Answer, Content, Operations, Outcome};
-use crate::{
-    event::{Action, Event},
-    membership::MEMBERS,
-    store::TenantId,
-    turns::Turns,
+pub use self::{
+    kind::{HAPPENINGS, TypePattern, type_of},
+    shown::Shown,
 };
+use super::{Answer, Content, Operations, Outcome};
+use crate::{event::Event, store::TenantId, tenant::Tenant, turns::Turns};
 
-/// Events of an answer when the client names no `limit`, and at most.
-const LIMIT: usize = 100;
-const MOST: usize = 1000;
+/// Events of an answer when the client names no `limit`.
+pub const LIMIT: usize = 100;
+/// The most.
+pub const MOST: usize = 1000;
 
 /// How long a client may wait for the next event, in seconds.
-const LONGEST: u64 = 30;
+pub const LONGEST: u64 = 30;
 
 /// How long a waiting reader trusts that it is woken. What another process commits wakes nobody here.
-const LOOK: Duration = Duration::from_millis(200);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// What comes so soon after an event is read with it.
 const TOGETHER: Duration = Duration::from_millis(3);
@@ -97,119 +94,6 @@ impl FeedQuery {
     }
 }
 
-/// A type of event, or all whose names begin so: `user.created`, `scim.group.*`, `*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TypePattern {
-    begin: String,
-    whole: bool,
-}
-
-impl TypePattern {
-    /// Several, separated by commas. Each must fit a type of event that a tenant with these resource types can have:
-    /// a misspelt one would pass over everything.
-    pub fn list(text: &str, registry: &SchemaRegistry) -> Result<Vec<Self>, Error> {
-        let known = || {
-            let of = |rt: &Arc<ResourceType>| WHAT.map(|what| format!("{}.{what}", rt.name.to_ascii_lowercase()));
-            registry.resource_types().iter().flat_map(of)
-        };
-        let one = |text| {
-            let pattern = Self::parse(text)?;
-            if known().any(|name| pattern.fits(&name)) { Ok(pattern) } else { Err(no_type(text)) }
-        };
-        text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(one).collect()
-    }
-
-    fn parse(text: &str) -> Result<Self, Error> {
-        let begin = text.strip_suffix('*');
-        let name = begin.unwrap_or(text).to_ascii_lowercase();
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if !name.chars().all(is_name) || begin.is_some_and(|begin| !begin.is_empty() && !begin.ends_with('.')) {
-            return Err(no_type(text));
-        }
-        let name = name.strip_prefix(PREFIX).map(str::to_owned).unwrap_or(name);
-        Ok(Self { begin: name, whole: begin.is_none() })
-    }
-
-    fn fits(&self, name: &str) -> bool {
-        let name = name.strip_prefix(PREFIX).unwrap_or(name);
-        if self.whole { name == self.begin } else { name.starts_with(&self.begin) }
-    }
-}
-
-fn no_type(text: &str) -> Error {
-    Error::value(format!("\"{text}\" is no type of event. Write it like user.created, group.* or *."))
-}
-
-/// What can have happened to a resource.
-const WHAT: [&str; 7] = ["created", "updated", "deactivated", "reactivated", "membership.changed", "deleted", "purged"];
-
-/// How the types of events about SCIM resources begin.
-const PREFIX: &str = "scim.";
-
-/// The type of an event: `scim.user.created`, `scim.group.membership.changed`.
-pub fn type_of(event: &Event) -> String {
-    let what = match (event.action, event.active) {
-        (Action::Create, _) => "created",
-        (Action::Delete, _) => "deleted",
-        (Action::Purge, _) => "purged",
-        (Action::Replace | Action::Modify, Some(false)) => "deactivated",
-        (Action::Replace | Action::Modify, Some(true)) => "reactivated",
-        (Action::Replace | Action::Modify, None) if event.attributes == [MEMBERS] => "membership.changed",
-        (Action::Replace | Action::Modify, None) => "updated",
-        (Action::Administer, _) => "administered",
-        (Action::Remind, _) => "reminded",
-    };
-    format!("{PREFIX}{}.{what}", event.resource_type.to_ascii_lowercase())
-}
-
-/// An event as readers see it.
-#[derive(Debug, Serialize)]
-pub struct Shown<'a> {
-    sequence: u64,
-    #[serde(rename = "type")]
-    name: String,
-    /// When it was committed (RFC 3339).
-    time: String,
-    /// The id of the token that did it, or `admin`.
-    actor: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    request: &'a str,
-    resource: Subject<'a>,
-    /// The attributes that changed, by name.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    attributes: &'a [String],
-    /// Whether it brought back what was deleted.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    restored: bool,
-}
-
-/// The resource that an event is about.
-#[derive(Debug, Serialize)]
-struct Subject<'a> {
-    #[serde(rename = "type")]
-    resource_type: &'a str,
-    id: String,
-    /// As in its `meta.version`; absent when it is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-}
-
-impl<'a> From<&'a Event> for Shown<'a> {
-    fn from(event: &'a Event) -> Self {
-        let version = (event.version > 0).then(|| format!("W/\"{}\"", event.version));
-        Self {
-            sequence: event.sequence,
-            name: type_of(event),
-            time: event.at().to_string(),
-            actor: &event.actor,
-            request: &event.request,
-            resource: Subject { resource_type: &event.resource_type, id: event.target.to_string(), version },
-            attributes: &event.attributes,
-            restored: event.restored,
-        }
-    }
-}
-
 /// Some events, and where the log stands.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FeedPage {
@@ -226,16 +110,36 @@ pub struct FeedPage {
 }
 
 impl FeedPage {
-    /// As the feed shows it.
-    pub fn answer(&self) -> Result<Answer, Error> {
-        let events: Vec<_> = self.events.iter().map(Shown::from).collect();
-        let document = serde_json::json!({
-            "events": events, "next": self.next, "oldest": self.oldest, "newest": self.newest,
-            "log": self.log.to_string(),
-        });
-        let bytes = serde_json::to_vec(&document).map_err(Error::internal)?;
-        Ok(Answer::plain(Outcome::Ok, Content::Whole(bytes.into())))
+    /// As the feed of that tenant shows it.
+    pub fn answer(&self, tenant: &Tenant) -> Result<Answer, Error> {
+        plain(&self.shown(tenant))
     }
+
+    pub(super) fn shown(&self, tenant: &Tenant) -> ShownPage<'_> {
+        ShownPage {
+            events: self.events.iter().map(|event| Shown::new(event, tenant)).collect(),
+            next: self.next,
+            oldest: self.oldest,
+            newest: self.newest,
+            log: self.log.to_string(),
+        }
+    }
+}
+
+/// A page as readers see it.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownPage<'a> {
+    events: Vec<Shown<'a>>,
+    next: u64,
+    oldest: u64,
+    newest: u64,
+    log: String,
+}
+
+/// The answer that is this JSON.
+pub fn plain(document: &impl Serialize) -> Result<Answer, Error> {
+    let bytes = serde_json::to_vec(document).map_err(Error::internal)?;
+    Ok(Answer::plain(Outcome::Ok, Content::Whole(bytes.into())))
 }
 
 /// Those who wait for events.
@@ -291,7 +195,12 @@ impl Operations {
         }
     }
 
-    async fn events_after(&self, tenant: TenantId, after: Option<u64>, query: &FeedQuery) -> Result<FeedPage, Error> {
+    pub(super) async fn events_after(
+        &self,
+        tenant: TenantId,
+        after: Option<u64>,
+        query: &FeedQuery,
+    ) -> Result<FeedPage, Error> {
         if query.log.as_ref().is_some_and(|log| *log != tenant.to_string()) {
             return Err(Error::new(
                 ErrorKind::Gone,
@@ -326,7 +235,7 @@ impl Operations {
                     break 'log;
                 }
                 page.next = event.sequence;
-                if query.types.is_empty() || query.types.iter().any(|pattern| pattern.fits(&type_of(&event))) {
+                if TypePattern::fit(&query.types, &type_of(&event)) {
                     page.events.push(event);
                 }
             }
@@ -347,6 +256,8 @@ fn gone(after: u64, oldest: u64) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use scim_protocol::Timestamp;
 
     use super::*;
@@ -354,6 +265,7 @@ mod tests {
         budget::Budget,
         clock::ManualClock,
         cursor::Sealer,
+        event::Action,
         operation::{Limits, UuidV7, password::Hasher},
         store::{Commit, ResourceId, ResourceKey, Store as _, sled::SledStore},
     };
@@ -423,16 +335,5 @@ mod tests {
         assert_eq!((page.events.len(), page.next, page.newest), (3, 3, 5));
         assert_eq!(ask(Some(3)).await.unwrap_err().kind(), ErrorKind::Gone);
         assert_eq!(ask(Some(4)).await.unwrap().next, 5);
-    }
-
-    #[test]
-    fn patterns_name_types() {
-        let fits = |pattern: &str, name: &str| TypePattern::parse(pattern).unwrap().fits(name);
-        assert!(fits("user.created", "scim.user.created") && fits("scim.user.*", "scim.user.deleted"));
-        assert!(fits("*", "scim.group.created") && fits("Group.Membership.*", "scim.group.membership.changed"));
-        assert!(!fits("user.created", "scim.user.created.more") && !fits("user.*", "scim.users.created"));
-        for wrong in ["user*", "us er.*", "user.**"] {
-            assert!(TypePattern::parse(wrong).is_err(), "{wrong}");
-        }
     }
 }

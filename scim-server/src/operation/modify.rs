@@ -12,7 +12,8 @@ use scim_protocol::{
 use serde_json::{Map, Value};
 
 use super::{
-    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, changed, stored_form::StoredForm, view_of_write,
+    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, changed, stored_form::StoredForm, told,
+    view_of_write,
 };
 use crate::{
     event::{Action, Event},
@@ -106,32 +107,37 @@ impl Operations {
         self.passwords.seal(&mut new, old.document().get("password")).await?;
         let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
 
-        let mut attributes = changed_attributes(old.document(), new.document());
-        let document_changes = !attributes.is_empty();
-        if !edges.is_empty() {
-            attributes.push(membership::MEMBERS.to_owned());
-        }
+        let differences = told::differences(old.document(), new.document(), rt);
+        let document_changes = !differences.is_empty();
+        let members = (!edges.is_empty()).then(|| membership::MEMBERS.to_owned());
+        let attributes: Vec<_> = differences.iter().map(|one| one.path.clone()).chain(members).collect();
         if attributes.is_empty() {
             return Ok(None);
         }
         let active = Some(is_active(new.document())).filter(|now| *now != is_active(old.document()));
-        let event = Event { active, ..context.event(change.action, key, attributes) };
-        let mut commit = Commit::new(key.clone(), event);
+        let external_id = told::external_id(new.document());
+        let mut event = Event { external_id, active, ..context.event(change.action, key, attributes) };
+        let mut writes = Vec::new();
         let mut after = record.clone();
         if document_changes {
             let specs = tenant.index_specs(&rt.name);
+            let tells = tenant.settings.tells_values();
             let prepare = || -> Result<_, Error> {
                 let form = StoredForm::new(key, &new, rt, specs)?;
                 let before: BTreeSet<_> = index::entries(key, old.document(), specs);
                 self.limits.check_entries(&form, before.len())?;
                 let changes: Vec<_> = index::difference(&before, &form.entries).collect();
-                Ok((form, changes))
+                let values = if tells { told::changed(&form.body, differences) } else { None };
+                Ok((form, changes, values))
             };
-            let (form, changes) = context.pace.whole(prepare).await??;
-            commit.writes.extend(changes);
-            commit.writes.push(Write::Put(key.clone(), form.body.clone()));
+            let (form, changes, values) = context.pace.whole(prepare).await??;
+            event.values = values;
+            writes.extend(changes);
+            writes.push(Write::Put(key.clone(), form.body.clone()));
             after.body = form.body;
         }
+        let mut commit = Commit::new(key.clone(), event);
+        commit.writes = writes;
         // Single members come and go whatever the version is: such changes never conflict. The rest
         // was decided on what was read.
         if document_changes || looked_at_all || !asked.preconditions.is_none() {
@@ -177,11 +183,4 @@ fn longest_list(resource: &Resource) -> usize {
 /// Whether a resource is active, which is the default.
 fn is_active(document: &Map<String, Value>) -> bool {
     document.get("active").and_then(Value::as_bool).unwrap_or(true)
-}
-
-/// The names of the attributes that differ.
-fn changed_attributes(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
-    let differs = |name: &&String| old.get(*name) != new.get(*name);
-    let gone = old.keys().filter(|name| !new.contains_key(*name));
-    new.keys().filter(differs).chain(gone).cloned().collect()
 }

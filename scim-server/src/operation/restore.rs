@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use scim_protocol::{Error, ErrorKind, message::Query, schema::ResourceType};
 use serde_json::{Map, Value};
 
-use super::{ATTEMPTS, Answer, Context, Operations, Outcome, view};
+use super::{ATTEMPTS, Answer, Context, Operations, Outcome, told, view};
 use crate::{
     deleted::{self, By, Deleted, Part},
     event::{Action, Event},
@@ -89,7 +89,7 @@ impl Operations {
             let kept = self.kept(context, rt, id).await?;
             let record = kept.deleted.record();
             let document = stored_document(&record)?;
-            let mut commit = Commit::new(kept.key.clone(), return_event(context, &kept.key, &document));
+            let mut commit = Commit::new(kept.key.clone(), return_event(context, &kept.key, &record, &document));
             let name = TypeName::from(rt.name.as_str());
             commit.expect.extend(tenant.quota(rt).map(|quota| Expect::Fewer(tenant.home, name, quota)));
             let entries = index::entries(&kept.key, &document, tenant.index_specs(&rt.name));
@@ -274,8 +274,11 @@ impl Operations {
 }
 
 /// The event of a return: for whoever keeps a copy it is a creation.
-pub(super) fn return_event(context: &Context, key: &ResourceKey, document: &Map<String, Value>) -> Event {
-    Event { restored: true, ..context.event(Action::Create, key, document.keys().cloned().collect()) }
+fn return_event(context: &Context, key: &ResourceKey, record: &Record, document: &Map<String, Value>) -> Event {
+    let event = context.event(Action::Create, key, document.keys().cloned().collect());
+    let tells = context.caller.tenant().settings.tells_values();
+    let values = if tells { told::whole(&record.body) } else { None };
+    Event { external_id: told::external_id(document), values, restored: true, ..event }
 }
 
 fn no_longer_kept(key: &ResourceKey) -> Error {

@@ -66,6 +66,12 @@ impl Commit {
         Self { event: Some(event), target, expect: Vec::new(), writes: Vec::new() }
     }
 
+    /// An event that stands for itself, in that tenant's log: what was done elsewhere.
+    pub fn note(tenant: TenantId, event: Event) -> Self {
+        let target = ResourceKey { tenant, resource_type: event.resource_type.as_str().into(), id: event.target };
+        Self::new(target, event)
+    }
+
     /// A change to the system's own records without an event (a token's last use).
     pub fn bookkeeping(resource_type: TypeName, id: ResourceId) -> Self {
         let target = ResourceKey { tenant: TenantId::SYSTEM, resource_type, id };

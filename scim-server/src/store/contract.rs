@@ -265,17 +265,6 @@ pub(crate) fn expecting(mut commit: Commit, expect: Expect) -> Commit {
 
 /// An event as a caller makes it: sequence, instant and version are the store's to give.
 pub(crate) fn event(target: &ResourceKey) -> Event {
-    Event {
-        sequence: 0,
-        at: 0,
-        actor: "admin".into(),
-        action: Action::Modify,
-        resource_type: target.resource_type.as_str().into(),
-        target: target.id,
-        version: 0,
-        attributes: vec!["userName".into()],
-        active: None,
-        request: "1".into(),
-        restored: false,
-    }
+    let event = Event::new(Action::Modify, "admin", target.resource_type.as_str(), target.id);
+    Event { attributes: vec!["userName".into()], request: "1".into(), ..event }
 }

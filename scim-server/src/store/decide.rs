@@ -126,6 +126,8 @@ pub(super) struct Changes {
     pub dissolved: BTreeSet<(TenantId, ResourceId)>,
     /// How many resources more there are of a type; fewer when negative.
     pub growth: BTreeMap<(TenantId, TypeName), i64>,
+    /// Who has joined a group, or has left it.
+    pub moves: BTreeMap<ResourceKey, BTreeMap<ResourceId, bool>>,
     pub events: Vec<(TenantId, Event)>,
     pub last_events: BTreeMap<TenantId, LastEvent>,
     /// The resources that get a value, unique or not, and those that lose it.
@@ -158,12 +160,13 @@ pub(super) fn commit(facts: &dyn Facts, commit: &Commit, clock: Timestamp) -> Re
     let mut last = LastEvent { sequence: last.map_or(0, |last| last.sequence), at };
     let mut sequence = 0;
     if let Some(event) = &commit.event {
-        let full = || StoreError::Corrupt("the log of events has no number left".into());
-        last.sequence = last.sequence.checked_add(1).ok_or_else(full)?;
-        sequence = last.sequence;
-        let version = header.map_or(0, |header| header.version);
-        let event = Event { sequence, at: at.as_millis(), version, ..event.clone() };
-        decision.changes.events.push((tenant, event));
+        for mut event in decision.events(&commit.target, event) {
+            let full = || StoreError::Corrupt("the log of events has no number left".into());
+            last.sequence = last.sequence.checked_add(1).ok_or_else(full)?;
+            sequence = last.sequence;
+            (event.sequence, event.at) = (sequence, at.as_millis());
+            decision.changes.events.push((tenant, event));
+        }
     }
     decision.changes.last_events.insert(tenant, last);
     Ok((decision.changes, Committed { changed, header, sequence }))

@@ -145,6 +145,11 @@ pub fn base_path(tenant: TenantId) -> String {
     format!("/{tenant}/scim/v2")
 }
 
+/// The path of a tenant's feed of events: `/{tenant_id}/events/v1`.
+pub fn feed_path(tenant: TenantId) -> String {
+    format!("/{tenant}/events/v1")
+}
+
 /// Where the tenant with that id is stored.
 pub fn key(tenant: TenantId) -> ResourceKey {
     let id = ResourceId(tenant.0);

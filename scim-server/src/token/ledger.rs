@@ -226,21 +226,22 @@ impl Ledger {
         Ok(())
     }
 
-    /// Records a reminder of each token for which one is due, and returns those tokens.
-    pub async fn remind(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
-        let mut reminded = Vec::new();
-        for token in self.all().await? {
-            let event = event(Action::Remind, token.id, &["expires"]);
-            let changed = self
-                .change(token.id, Some(event), |token| {
-                    let due = reminder::is_due(token, now);
-                    token.reminded = if due { Some(now.as_millis()) } else { token.reminded };
-                    due
-                })
-                .await?;
-            reminded.extend(changed);
-        }
-        Ok(reminded)
+    /// The tokens for which a reminder is due.
+    pub async fn due(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
+        let mut tokens = self.all().await?;
+        tokens.retain(|token| reminder::is_due(token, now));
+        Ok(tokens)
+    }
+
+    /// Records that people are reminded of a token. `None` when no reminder is due any more, or the token is gone.
+    pub async fn remind(&self, token: ResourceId, now: Timestamp) -> Result<Option<Token>, StoreError> {
+        let event = event(Action::Remind, token, &["expires"]);
+        self.change(token, Some(event), |token| {
+            let due = reminder::is_due(token, now);
+            token.reminded = if due { Some(now.as_millis()) } else { token.reminded };
+            due
+        })
+        .await
     }
 
     /// The writes that remove every token of a tenant, for the commit that deletes the tenant.

@@ -298,7 +298,8 @@ fn addresses_in_curl_lines_are_served() {
 fn examples_of_tenants_settings_are_accepted() {
     let folder = repository().join("docs/guide/examples");
     let mut seen = 0;
-    for entry in fs::read_dir(folder).expect("the examples").map(|entry| entry.expect("an entry").path()) {
+    let entries = fs::read_dir(folder).expect("the examples").map(|entry| entry.expect("an entry").path());
+    for entry in entries.filter(|entry| entry.extension().is_some_and(|extension| extension == "json")) {
         let text = fs::read_to_string(&entry).expect("an example");
         check_settings(&entry.display().to_string(), &text);
         seen += 1;
@@ -326,7 +327,7 @@ fn check_settings(place: &str, text: &str) {
 fn kind(target: &Target<'_>) -> &'static str {
     match target {
         Target::Endpoint(Endpoint::Bulk) => "bulk",
-        Target::Endpoint(Endpoint::Events) => "events",
+        Target::Endpoint(Endpoint::Feed(_)) => "events",
         Target::Endpoint(Endpoint::Me) => "me",
         Target::Endpoint(Endpoint::Resource(..)) => "resource",
         Target::Discovery(Discovery::ResourceTypes(_)) => "resource types",

@@ -43,4 +43,5 @@ mod secured;
 mod server;
 mod statements;
 mod transfer;
+mod webhooks;
 mod writes;

@@ -8,6 +8,9 @@ pub(super) type Columns = &'static [(&'static str, &'static str)];
 impl Show {
     pub(super) fn columns(self) -> Columns {
         match self {
+            Self::Consumer => CONSUMER,
+            Self::Consumers => CONSUMERS,
+            Self::DeadLetters => DEAD_LETTERS,
             Self::Groups => GROUPS,
             Self::Issued => ISSUED,
             Self::Kept => KEPT,
@@ -19,6 +22,8 @@ impl Show {
             Self::Tenants => TENANTS,
             Self::Tokens => TOKENS,
             Self::Users => USERS,
+            Self::Webhook => WEBHOOK,
+            Self::Webhooks => WEBHOOKS,
             Self::Deleted | Self::Document | Self::Endpoint | Self::Events | Self::Findings { .. } | Self::Imported => {
                 &[]
             }
@@ -116,4 +121,51 @@ const STATUS: Columns = &[
     ("LAST WRITE", "/last_write"),
     ("USERS", "/users"),
     ("GROUPS", "/groups"),
+];
+
+const CONSUMER: Columns = &[
+    ("Consumer", "/name"),
+    ("Consumer id", "/consumer_id"),
+    ("Tenant", "/tenant"),
+    ("Types", "/types"),
+    ("Position", "/position"),
+    ("Lag", "/lag"),
+    ("Prefilling", "/prefilling"),
+    ("Leased until", "/leased_until"),
+    ("Created", "/created"),
+];
+
+const CONSUMERS: Columns = &[
+    ("NAME", "/name"),
+    ("CONSUMER ID", "/consumer_id"),
+    ("POSITION", "/position"),
+    ("LAG", "/lag"),
+    ("PREFILLING", "/prefilling"),
+];
+
+const DEAD_LETTERS: Columns = &[
+    ("TENANT", "/tenant"),
+    ("SEQUENCE", "/sequence"),
+    ("TRIES", "/tries"),
+    ("GIVEN UP", "/time"),
+    ("ERROR", "/error"),
+];
+
+const WEBHOOK: Columns = &[
+    ("Webhook id", "/webhook_id"),
+    ("URL", "/url"),
+    ("Tenant id", "/tenant_id"),
+    ("Types", "/types"),
+    ("Secret", "/secret"),
+    ("Public key", "/public_key"),
+    ("Disabled", "/disabled"),
+    ("Deliveries", "/deliveries"),
+];
+
+const WEBHOOKS: Columns = &[
+    ("WEBHOOK ID", "/webhook_id"),
+    ("TENANT ID", "/tenant_id"),
+    ("URL", "/url"),
+    ("TYPES", "/types"),
+    ("DISABLED", "/disabled"),
 ];

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use crate::{
         Service,
         body::ResponseBody,
         request, request_id,
-        route::{Discovery, Endpoint, NoTarget, Target},
+        route::{Discovery, Endpoint, Feed, NoTarget, Target},
     },
     metrics::Operation,
     operation::pace::Pace,
@@ -40,6 +41,8 @@ pub(super) struct Notes<'a> {
     pub(super) share: Option<Share>,
     /// Alive as long as the client waits, if the work would continue without it.
     pub(super) client: Option<Weak<()>>,
+    /// For how long it was asked to wait for events, and did.
+    pub(super) waited: Duration,
 }
 
 /// The call's name, owned.
@@ -52,7 +55,8 @@ impl<'a> Notes<'a> {
     pub(super) fn new(client: Option<Weak<()>>) -> Self {
         let event = CallName::Other(EventName::Unknown);
         let (body, operation) = (Bytes::new(), Operation::Unknown);
-        Self { operation, event, caller: None, id: None, body, pace: None, share: None, client }
+        let waited = Duration::ZERO;
+        Self { operation, event, caller: None, id: None, body, pace: None, share: None, client, waited }
     }
 
     /// Notes which operation the call is, even if it is refused later.
@@ -89,7 +93,7 @@ impl<'a> Notes<'a> {
                 Endpoint::Search(_) => (Operation::Search, CallName::Other(EventName::SearchResources)),
                 Endpoint::Root => (Operation::Query, CallName::Other(EventName::SearchResources)),
                 Endpoint::Bulk => (Operation::Bulk, CallName::Other(EventName::BulkRequest)),
-                Endpoint::Events => (Operation::Feed, CallName::Other(EventName::ReadEvents)),
+                Endpoint::Feed(feed) => (Operation::Feed, CallName::Other(EventName::Feed(feed_call(feed, method)))),
                 Endpoint::Me => (Operation::Unknown, CallName::Other(EventName::Unknown)),
             },
         };
@@ -100,6 +104,19 @@ impl<'a> Notes<'a> {
             CallName::Resource(verb, rt) => EventName::Resource(*verb, &rt.name),
             CallName::Other(event) => *event,
         }
+    }
+}
+
+/// What a call about events is named in the audit log.
+fn feed_call(feed: &Feed<'_>, method: &Method) -> &'static str {
+    match feed {
+        Feed::Acknowledge(_) => "AcknowledgeEvents",
+        Feed::Consumer(_) if method == Method::DELETE => "DeleteConsumer",
+        Feed::Consumer(_) => "GetConsumer",
+        Feed::Consumers if method == Method::POST => "CreateConsumer",
+        Feed::Consumers => "ListConsumers",
+        Feed::Events => "ReadEvents",
+        Feed::Receive(_) => "ReceiveEvents",
     }
 }
 

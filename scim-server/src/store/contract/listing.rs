@@ -120,6 +120,7 @@ pub(crate) async fn events_follow_each_other(stage: Stage) {
         sequence: number.into(),
         at: START.as_millis() + i64::from(number),
         version: 1,
+        previous_version: Some(0),
         ..event(&user(number.into()))
     });
     assert_eq!(events, expect);

@@ -15,7 +15,7 @@ use scim_protocol::Timestamp;
 use super::{Place, Stage, TENANT, body, commit, entry, group, join, leave, place, user};
 use crate::{
     clock::Clock,
-    event::Event,
+    event::{Event, Membership},
     store::{
         Commit, Committed, Expect, Header, IndexEntry, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position,
         Record, Reference, ResourceId, ResourceKey, Start, StoreError, Values, Write,
@@ -43,16 +43,16 @@ impl Model {
         for expect in &commit.expect {
             after.expect(expect)?;
         }
-        let (mut newer, mut returned) = (BTreeSet::new(), BTreeMap::new());
+        let (mut newer, mut moved, mut returned) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         for write in &commit.writes {
             if let Write::Return(key, body, last) = write {
                 if after.resources.contains_key(key) {
                     return Err(StoreError::Conflict(key.clone()));
                 }
-                after.write(&Write::Put(key.clone(), body.clone()), &mut newer)?;
+                after.write(&Write::Put(key.clone(), body.clone()), &mut newer, &mut moved)?;
                 returned.insert(key.clone(), *last);
             } else {
-                after.write(write, &mut newer)?;
+                after.write(write, &mut newer, &mut moved)?;
             }
         }
         if let Some(((place, id), _)) = after.entries.iter().find(|((place, id), _)| {
@@ -78,9 +78,23 @@ impl Model {
         let header = after.resources.get(&commit.target).map(|record| record.header);
         let mut sequence = 0;
         if changed || commit.writes.is_empty() {
-            sequence = after.events.len() as u64 + 1;
-            let version = header.map_or(0, |header| header.version);
-            after.events.push(Event { sequence, at: now.as_millis(), version, ..commit.event.clone().unwrap() });
+            let event = commit.event.as_ref().unwrap();
+            moved.retain(|group| *group != commit.target && after.resources.contains_key(group));
+            let joins = |group: &&ResourceKey| self.moves(&after, group).is_some_and(|moves| !moves.joined.is_empty());
+            let (last, first): (Vec<_>, Vec<_>) = moved.iter().partition(joins);
+            let consequence =
+                |group: &'_ ResourceKey| event.consequence(group.resource_type.as_str(), group.id, "members");
+            let mut told: Vec<_> = first.into_iter().map(|group| (group, consequence(group))).collect();
+            told.push((&commit.target, event.clone()));
+            told.extend(last.into_iter().map(|group| (group, consequence(group))));
+            for (key, event) in told {
+                sequence = after.events.len() as u64 + 1;
+                let version = |model: &Self| model.resources.get(key).map_or(0, |record| record.header.version);
+                let (version, previous_version) = (version(&after), Some(version(self)));
+                let members = after.resources.contains_key(key).then(|| self.moves(&after, key)).flatten();
+                let at = now.as_millis();
+                after.events.push(Event { sequence, at, version, previous_version, members, ..event });
+            }
         }
         after.dissolved.extend(std::mem::take(&mut self.dissolved));
         after.dissolved.retain(|key| !after.resources.contains_key(key));
@@ -107,7 +121,22 @@ impl Model {
         }
     }
 
-    fn write(&mut self, write: &Write, newer: &mut BTreeSet<ResourceKey>) -> Result<(), StoreError> {
+    /// Who has joined a group between this state and a later one, and who has left it.
+    fn moves(&self, after: &Self, group: &ResourceKey) -> Option<Box<Membership>> {
+        let of = |one: &Self, other: &Self| {
+            let edges = one.edges.difference(&other.edges).filter(|(of, _)| of == group);
+            edges.map(|(_, member)| member.id).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        let moves = Membership { joined: of(after, self), left: of(self, after) };
+        (moves != Membership::default()).then(|| Box::new(moves))
+    }
+
+    fn write(
+        &mut self,
+        write: &Write,
+        newer: &mut BTreeSet<ResourceKey>,
+        moved: &mut BTreeSet<ResourceKey>,
+    ) -> Result<(), StoreError> {
         match write {
             Write::Put(key, body) => {
                 if !self.resources.contains_key(key) && self.dissolved.contains(key) {
@@ -122,7 +151,9 @@ impl Model {
                     return Err(StoreError::Missing(key.clone()));
                 }
                 newer.insert(key.clone());
-                newer.extend(self.edges.iter().filter(|(_, member)| member == key).map(|(group, _)| group.clone()));
+                let groups = self.edges.iter().filter(|(_, member)| member == key).map(|(group, _)| group.clone());
+                moved.extend(groups);
+                newer.extend(moved.iter().cloned());
                 if self.edges.iter().any(|(group, _)| group == key) {
                     self.dissolved.insert(key.clone());
                 }
@@ -147,11 +178,13 @@ impl Model {
                 }
                 if self.edges.insert((edge.group.clone(), edge.member.clone())) {
                     newer.insert(edge.group.clone());
+                    moved.insert(edge.group.clone());
                 }
             }
             Write::Leave(edge) => {
                 if self.edges.remove(&(edge.group.clone(), edge.member.clone())) {
                     newer.insert(edge.group.clone());
+                    moved.insert(edge.group.clone());
                 }
             }
         }

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{Changed, Changes, Facts, LastEvent, index_key, owner};
 use crate::{
-    event::Event,
+    event::{Event, Membership},
+    membership::MEMBERS,
     store::{
         Body, Edge, Expect, Header, IndexEntry, IndexKey, Record, ResourceId, ResourceKey, StoreError, TenantId,
         TypeName, Write,
@@ -118,6 +119,7 @@ impl Decision<'_> {
             header.members += 1;
         }
         one.rewritten = true;
+        self.note_move(group, member.id, true);
         Ok(true)
     }
 
@@ -128,8 +130,44 @@ impl Decision<'_> {
         if let Some(header) = &mut one.header {
             header.members = header.members.saturating_sub(1);
             one.newer = true;
+            self.note_move(group, member, false);
         }
         Ok(())
+    }
+
+    /// Who comes and goes, or goes and comes, has not moved.
+    fn note_move(&mut self, group: &ResourceKey, member: ResourceId, joined: bool) {
+        let moves = self.changes.moves.entry(group.clone()).or_default();
+        if moves.remove(&member).is_none() {
+            moves.insert(member, joined);
+        }
+    }
+
+    /// The events of a commit, without their numbers. A member that is deleted leaves its groups before, and one that
+    /// returns joins them after: each of these groups is written for it, so each has an event.
+    pub fn events(&self, target: &ResourceKey, event: &Event) -> Vec<Event> {
+        let is_there = |group: &ResourceKey| self.changes.resources.get(group).is_some_and(|one| one.header.is_some());
+        let others = self.changes.moves.iter().filter(|(group, _)| *group != target && is_there(group));
+        let (after, before): (Vec<_>, Vec<_>) = others.partition(|(_, moves)| moves.values().any(|joined| *joined));
+        let consequence = |(group, _): (&ResourceKey, _)| {
+            let event = event.consequence(group.resource_type.as_str(), group.id, MEMBERS);
+            self.completed(group, event)
+        };
+        let told = before.into_iter().map(consequence).chain([self.completed(target, event.clone())]);
+        told.chain(after.into_iter().map(consequence)).collect()
+    }
+
+    /// What only the store knows of a change.
+    fn completed(&self, key: &ResourceKey, event: Event) -> Event {
+        let one = self.changes.resources.get(key);
+        let version = one.and_then(|one| one.header).map_or(0, |header| header.version);
+        let before = one.and_then(|one| one.before.as_ref()).map_or(0, |before| before.header.version);
+        let moves = self.changes.moves.get(key).filter(|moves| version > 0 && !moves.is_empty());
+        let members = moves.map(|moves| {
+            let of = |joined| moves.iter().filter(|(_, is)| **is == joined).map(|(id, _)| *id).collect();
+            Box::new(Membership { joined: of(true), left: of(false) })
+        });
+        Event { version, previous_version: Some(before), members, ..event }
     }
 
     fn index(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {

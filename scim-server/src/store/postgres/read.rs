@@ -316,7 +316,7 @@ impl Reader {
     }
 
     pub async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
-        let parameters: [&(dyn ToSql + Sync); 3] = [&tenant.0, &bounded(after), &bounded(limit as u64)];
+        let parameters: [&(dyn ToSql + Sync); 4] = [&tenant.0, &bounded(after), &bounded(limit as u64), &BYTES];
         self.read(tenant, statement::EVENTS, &parameters, |row| event(column(row, 1)?)).await
     }
 }

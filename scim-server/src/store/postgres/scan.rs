@@ -142,7 +142,7 @@ impl TenantScan {
     /// The events behind a sequence: each with its sequence and its bytes.
     pub async fn events(&mut self, after: i64) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         let tenant = self.tenant;
-        let rows = self.query(statement::EVENTS, &[&tenant.0, &after, &PAGE]).await?;
+        let rows = self.query(statement::EVENTS, &[&tenant.0, &after, &PAGE, &BYTES]).await?;
         rows.iter().map(|row| Ok((column(row, 0)?, column(row, 1)?))).collect()
     }
 

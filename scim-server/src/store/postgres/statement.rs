@@ -334,8 +334,13 @@ pub(super) const GROUPS_OF: &str = "SELECT w.place, g.resource_type, g.id, g.dis
 pub(super) const LOG_ENDS: &str = "SELECT sequence, (SELECT min(sequence) FROM event WHERE tenant = $1) \
     FROM tenant_log WHERE tenant = $1";
 
-pub(super) const EVENTS: &str =
-    "SELECT sequence, document FROM event WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+pub(super) const EVENTS: &str = within_bytes!(
+    "$4",
+    "sequence, document",
+    "octet_length(document)",
+    "sequence",
+    "SELECT sequence, document FROM event WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
+);
 
 pub(super) const EVENT: &str = "SELECT document FROM event WHERE tenant = $1 AND sequence = $2";
 

@@ -10,6 +10,7 @@ use super::{
     error::QueryError,
     prefetch::column,
     read::{Reader, event},
+    row::BYTES,
     statement,
 };
 use crate::store::{ResourceId, StoreError, TenantId};
@@ -62,7 +63,7 @@ pub(super) async fn forget(reader: &Reader, before: Timestamp) -> Result<u64, St
     for row in reader.query(TenantId::SYSTEM, statement::TENANTS, &[]).await? {
         let tenant = TenantId(column(&row, 0)?);
         loop {
-            let rows = reader.query(tenant, statement::EVENTS, &[&tenant.0, &-1_i64, &STEP]).await?;
+            let rows = reader.query(tenant, statement::EVENTS, &[&tenant.0, &-1_i64, &STEP, &BYTES]).await?;
             let mut last = None;
             let mut old = 0;
             for row in &rows {
@@ -72,10 +73,9 @@ pub(super) async fn forget(reader: &Reader, before: Timestamp) -> Result<u64, St
                 last = Some(column::<i64>(row, 0)?);
                 old += 1;
             }
-            if let Some(last) = last {
-                gone += run(reader, statement::FORGET, &[&tenant.0, &last]).await?;
-            }
-            if old < STEP {
+            let Some(last) = last else { break };
+            gone += run(reader, statement::FORGET, &[&tenant.0, &last]).await?;
+            if old < rows.len() {
                 break;
             }
         }

@@ -313,7 +313,9 @@ pub(super) fn find(
 }
 
 pub(super) fn events(tree: &Tree, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
-    tree.scan(key::events(tenant).after(key::event(tenant, after))).take(limit).map(|item| event(&item?.1)).collect()
+    let items = tree.scan(key::events(tenant).after(key::event(tenant, after)));
+    let found = Page::take(items, limit, |(_, bytes)| bytes.len())?;
+    found.into_iter().map(|(_, bytes)| event(&bytes)).collect()
 }
 
 pub(super) fn log(tree: &Tree, tenant: TenantId) -> Result<Log, StoreError> {

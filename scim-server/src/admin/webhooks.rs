@@ -1,0 +1,388 @@
+//! The commands about webhooks.
+
+use std::sync::Arc;
+
+use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{AdminContext, AdminError, Output};
+use crate::{
+    event::{ADMIN, Action, Deed, Event},
+    operation::feed::TypePattern,
+    store::{ResourceId, StoreError, TenantId},
+    tenant::Tenant,
+    webhook::{DeadLetter, Deliverer, Message, NewWebhook, Outcome, Reason, Replay, Webhook, Webhooks},
+};
+
+/// A webhook as it is shown. Its secret is shown once, when it is made.
+#[derive(Serialize)]
+struct WebhookView<'a> {
+    webhook_id: String,
+    url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    types: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    public_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled: Option<Reason>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deliveries: Vec<DeliveryView>,
+}
+
+/// How far a webhook is with a tenant.
+#[derive(Serialize)]
+struct DeliveryView {
+    tenant: String,
+    position: u64,
+    lag: u64,
+    pending: usize,
+    dead_letters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+}
+
+impl<'a> WebhookView<'a> {
+    fn new(webhook: &'a Webhook) -> Self {
+        Self {
+            webhook_id: webhook.id.to_string(),
+            url: &webhook.url,
+            tenant_id: webhook.tenant.map(|tenant| tenant.to_string()),
+            types: &webhook.types,
+            secret: None,
+            public_key: webhook.keys.first().and_then(crate::webhook::Keys::public_key),
+            disabled: webhook.disabled,
+            deliveries: Vec::new(),
+        }
+    }
+
+    /// With its secret: when it is made, and when it has new keys.
+    fn with_secret(webhook: &'a Webhook) -> Self {
+        let secret = webhook.keys.first().map(crate::webhook::Keys::secret);
+        Self { secret, ..Self::new(webhook) }
+    }
+}
+
+impl AdminContext {
+    fn webhooks(&self) -> Webhooks {
+        Webhooks::new(Arc::clone(&self.store))
+    }
+
+    async fn webhook(&self, id: &str) -> Result<Webhook, AdminError> {
+        let unknown =
+            || AdminError::Refused(format!("there is no webhook {id:?}; `webhook list` shows those that there are"));
+        let id = ResourceId::parse(id).ok_or_else(unknown)?;
+        self.webhooks().find(id).await?.ok_or_else(unknown)
+    }
+
+    /// The tenants whose events a webhook gets.
+    fn tenants_of(&self, webhook: Option<TenantId>) -> Vec<Arc<Tenant>> {
+        let mut tenants = self.access.tenants();
+        tenants.retain(|tenant| webhook.is_none_or(|only| only == tenant.id));
+        tenants.sort_by(|a, b| a.name.cmp(&b.name));
+        tenants
+    }
+
+    async fn tell_of_webhook(&self, webhook: &Webhook, deed: Deed) -> Result<(), AdminError> {
+        for tenant in self.tenants_of(webhook.tenant) {
+            let event = Event::new(Action::Administer, ADMIN, "Webhook", webhook.id);
+            self.directory().tell(tenant.home, Event { deed: Some(deed), ..event }).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is asked about webhooks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum WebhookRequest {
+    /// Makes one.
+    Create {
+        /// Whose events it gets; those of all tenants when absent.
+        tenant: Option<String>,
+        /// Where messages are sent.
+        url: String,
+        /// The types of events that it wants.
+        types: Vec<String>,
+    },
+    /// Lists what was given up of its messages.
+    DeadLetters {
+        /// Its id.
+        webhook: String,
+        /// Send them again.
+        send_again: bool,
+    },
+    /// Removes one.
+    Delete {
+        /// Its id.
+        webhook: String,
+    },
+    /// Lets one that was disabled have messages again.
+    Enable {
+        /// Its id.
+        webhook: String,
+    },
+    /// Lists them.
+    List {
+        /// Those that get this tenant's events.
+        tenant: Option<String>,
+    },
+    /// Has messages sent again.
+    Replay {
+        /// The webhook's id.
+        webhook: String,
+        /// Of whose log.
+        tenant: String,
+        /// The first number.
+        from: u64,
+        /// The last number; the newest when absent.
+        to: Option<u64>,
+    },
+    /// Gives one new keys.
+    Rotate {
+        /// Its id.
+        webhook: String,
+        /// For how long the old ones sign too.
+        overlap_seconds: u64,
+    },
+    /// Shows one.
+    Show {
+        /// Its id.
+        webhook: String,
+    },
+    /// Sends a message that says nothing.
+    Test {
+        /// To which.
+        webhook: String,
+    },
+}
+
+impl WebhookRequest {
+    /// What it is called, for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "webhook-create",
+            Self::DeadLetters { .. } => "webhook-dead-letters",
+            Self::Delete { .. } => "webhook-delete",
+            Self::Enable { .. } => "webhook-enable",
+            Self::List { .. } => "webhook-list",
+            Self::Replay { .. } => "webhook-replay",
+            Self::Rotate { .. } => "webhook-rotate",
+            Self::Show { .. } => "webhook-show",
+            Self::Test { .. } => "webhook-test",
+        }
+    }
+}
+
+/// Does what is asked.
+pub(super) async fn execute(
+    context: &AdminContext,
+    request: WebhookRequest,
+    output: &Output,
+) -> Result<(), AdminError> {
+    match request {
+        WebhookRequest::Create { tenant, url, types } => create(context, tenant.as_deref(), url, types, output).await,
+        WebhookRequest::DeadLetters { webhook, send_again } => {
+            dead_letters(context, &webhook, send_again, output).await
+        }
+        WebhookRequest::Delete { webhook } => delete(context, &webhook, output).await,
+        WebhookRequest::Enable { webhook } => enable(context, &webhook, output).await,
+        WebhookRequest::List { tenant } => list(context, tenant.as_deref(), output).await,
+        WebhookRequest::Replay { webhook, tenant, from, to } => {
+            replay(context, &webhook, &tenant, from, to, output).await
+        }
+        WebhookRequest::Rotate { webhook, overlap_seconds } => rotate(context, &webhook, overlap_seconds, output).await,
+        WebhookRequest::Show { webhook } => show(context, &webhook, output).await,
+        WebhookRequest::Test { webhook } => test(context, &webhook, output).await,
+    }
+}
+
+/// Makes a webhook of one tenant, or of all.
+async fn create(
+    context: &AdminContext,
+    tenant: Option<&str>,
+    url: String,
+    types: Vec<String>,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let only = match tenant {
+        Some(name) => Some(context.built(name).await?),
+        None => None,
+    };
+    match &only {
+        Some(tenant) => drop(TypePattern::list(&types.join(","), &tenant.registry)?),
+        None => TypePattern::check(&types)?,
+    }
+    let tenant = only.map(|tenant| tenant.id);
+    let new = NewWebhook { tenant, url, types };
+    let tenants = context.tenants_of(tenant);
+    let made = context.webhooks().create(context.operations.fresh_id(), new, &tenants).await?;
+    let webhook = made.map_err(AdminError::Refused)?;
+    context.tell_of_webhook(&webhook, Deed::WebhookCreated).await?;
+    output.row(&WebhookView::with_secret(&webhook)).await
+}
+
+/// Lists the webhooks of a tenant and those of all tenants; all webhooks without a tenant.
+async fn list(context: &AdminContext, tenant: Option<&str>, output: &Output) -> Result<(), AdminError> {
+    let only = match tenant {
+        Some(name) => Some(context.built(name).await?.id),
+        None => None,
+    };
+    for webhook in context.webhooks().list().await? {
+        if only.is_none() || webhook.tenant.is_none() || webhook.tenant == only {
+            output.row(&WebhookView::new(&webhook)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows a webhook, and how far it is with each tenant.
+async fn show(context: &AdminContext, id: &str, output: &Output) -> Result<(), AdminError> {
+    let webhook = context.webhook(id).await?;
+    let dead = context.webhooks().dead_letters(webhook.id).await?;
+    let mut view = WebhookView::new(&webhook);
+    for tenant in context.tenants_of(webhook.tenant) {
+        let delivery = context.webhooks().delivery(&webhook, &tenant).await?;
+        let newest = context.store.log(tenant.home).await?.newest;
+        view.deliveries.push(DeliveryView {
+            tenant: tenant.name.clone(),
+            position: delivery.position,
+            lag: newest.saturating_sub(delivery.position),
+            pending: delivery.pending.len(),
+            dead_letters: dead.iter().filter(|letter| letter.tenant == tenant.id).count(),
+            failing_since: delivery.failing_since.map(|at| Timestamp::from_millis(at).to_string()),
+            last_error: delivery.last_error,
+        });
+    }
+    output.row(&view).await
+}
+
+/// Removes a webhook.
+async fn delete(context: &AdminContext, id: &str, output: &Output) -> Result<(), AdminError> {
+    let webhook = context.webhook(id).await?;
+    context.webhooks().delete(&webhook).await?;
+    context.tell_of_webhook(&webhook, Deed::WebhookDeleted).await?;
+    output.row(&json!({"webhook_id": webhook.id.to_string(), "url": webhook.url, "deleted": true})).await
+}
+
+/// Lets a webhook that was disabled have messages again. They go on where they ended.
+async fn enable(context: &AdminContext, id: &str, output: &Output) -> Result<(), AdminError> {
+    let webhook = Webhook { disabled: None, ..context.webhook(id).await? };
+    for tenant in context.tenants_of(webhook.tenant) {
+        let mut delivery = context.webhooks().delivery(&webhook, &tenant).await?;
+        delivery.failing_since = None;
+        for pending in &mut delivery.pending {
+            pending.at = 0;
+        }
+        context.webhooks().advance(&delivery, &[], &[]).await?;
+    }
+    keep(context, &webhook, Deed::WebhookEnabled).await?;
+    output.row(&WebhookView::new(&webhook)).await
+}
+
+/// Gives a webhook new keys. The old ones sign too, for so long.
+async fn rotate(context: &AdminContext, id: &str, overlap_seconds: u64, output: &Output) -> Result<(), AdminError> {
+    let mut webhook = context.webhook(id).await?;
+    let now = context.clock.now().as_millis();
+    let millis = i64::try_from(overlap_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+    webhook.rotate(now, now.saturating_add(millis));
+    keep(context, &webhook, Deed::WebhookRotated).await?;
+    output.row(&WebhookView::with_secret(&webhook)).await
+}
+
+/// Sends a message that says nothing, once.
+async fn test(context: &AdminContext, id: &str, output: &Output) -> Result<(), AdminError> {
+    let webhook = context.webhook(id).await?;
+    let now = context.clock.now();
+    let message = Message::test(&webhook.id.to_string(), rand::random(), now);
+    match Deliverer::send(&context.sender, &webhook, &message, now).await {
+        Outcome::Taken => {
+            output.row(&json!({"webhook_id": webhook.id.to_string(), "id": message.id, "taken": true})).await
+        }
+        Outcome::Gone => Err(refused("the status 410, which means that it wants no messages")),
+        Outcome::Failed(why, _) => Err(refused(&why)),
+    }
+}
+
+fn refused(why: &str) -> AdminError {
+    AdminError::Refused(format!("the endpoint has not taken the message: {why}"))
+}
+
+/// Has messages of a tenant sent again, from one number to another.
+async fn replay(
+    context: &AdminContext,
+    id: &str,
+    tenant: &str,
+    from: u64,
+    to: Option<u64>,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let webhook = context.webhook(id).await?;
+    let tenant = context.built(tenant).await?;
+    let log = context.store.log(tenant.home).await?;
+    let to = to.unwrap_or(log.newest).min(log.newest);
+    if from < log.oldest || from > to {
+        return Err(AdminError::Refused(format!(
+            "numbers from {} to {} can be sent again, not from {from} to {to}",
+            log.oldest, log.newest
+        )));
+    }
+    again(context, &webhook, &tenant, from - 1, to, &[]).await?;
+    let row = json!({"webhook_id": webhook.id.to_string(), "tenant": tenant.name, "from": from, "to": to});
+    output.row(&row).await
+}
+
+/// Lists what was given up; sends it again if that is wanted.
+async fn dead_letters(context: &AdminContext, id: &str, send_again: bool, output: &Output) -> Result<(), AdminError> {
+    let webhook = context.webhook(id).await?;
+    for letter in context.webhooks().dead_letters(webhook.id).await? {
+        let tenant = context.access.tenant_of(letter.tenant);
+        if let (true, Some(tenant)) = (send_again, tenant.as_ref().filter(|tenant| tenant.home == letter.log)) {
+            again(context, &webhook, tenant, letter.sequence - 1, letter.sequence, std::slice::from_ref(&letter))
+                .await?;
+        }
+        let row = json!({
+            "tenant": tenant.as_ref().map(|tenant| tenant.name.as_str()),
+            "sequence": letter.sequence,
+            "tries": letter.tries,
+            "error": letter.error,
+            "time": Timestamp::from_millis(letter.at).to_string(),
+            "sent_again": send_again,
+        });
+        output.row(&row).await?;
+    }
+    Ok(())
+}
+
+async fn again(
+    context: &AdminContext,
+    webhook: &Webhook,
+    tenant: &Tenant,
+    after: u64,
+    to: u64,
+    instead_of: &[DeadLetter],
+) -> Result<(), AdminError> {
+    let id = context.operations.fresh_id();
+    let replay = Replay { id, webhook: webhook.id, tenant: tenant.id, log: tenant.home, after, to };
+    context.webhooks().replay(&replay, instead_of).await?;
+    let event = Event::new(Action::Administer, ADMIN, "Webhook", webhook.id);
+    Ok(context.directory().tell(tenant.home, Event { deed: Some(Deed::WebhookReplayed), ..event }).await?)
+}
+
+async fn keep(context: &AdminContext, webhook: &Webhook, deed: Deed) -> Result<(), AdminError> {
+    match context.webhooks().keep(webhook, deed.name()).await {
+        Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Err(AdminError::Refused(
+            "the webhook was changed by somebody else at the same moment; look at `webhook show` and try again"
+                .to_owned(),
+        )),
+        done => {
+            done?;
+            context.tell_of_webhook(webhook, deed).await
+        }
+    }
+}

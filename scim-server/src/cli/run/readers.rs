@@ -1,0 +1,62 @@
+//! What the commands do that are about who has the events: consumers and webhooks.
+
+use crate::{
+    admin::{AdminRequest, ConsumerRequest, WebhookRequest},
+    cli::{
+        Failure,
+        command::{ConsumerCommand, WebhookCommand, WhichConsumer, WhichWebhook},
+        show::Show,
+    },
+};
+
+impl ConsumerCommand {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let (common, request, show) = match self {
+            Self::Create { tenant, name, prefill, after, types, common } => {
+                (common, ConsumerRequest::Create { tenant, name, types, prefill, after }, Show::Consumer)
+            }
+            Self::List { tenant, common } => (common, ConsumerRequest::List { tenant }, Show::Consumers),
+            Self::Show(WhichConsumer { tenant, name: consumer, common }) => {
+                (common, ConsumerRequest::Show { tenant, consumer }, Show::Consumer)
+            }
+            Self::Delete(WhichConsumer { tenant, name: consumer, common }) => {
+                (common, ConsumerRequest::Delete { tenant, consumer }, Show::Deleted)
+            }
+        };
+        common.run(AdminRequest::Consumer { request }, show).await
+    }
+}
+
+impl WebhookCommand {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let (common, request, show) = match self {
+            Self::Create { tenant, url, types, common, .. } => {
+                (common, WebhookRequest::Create { tenant, url, types }, Show::Webhook)
+            }
+            Self::List { tenant, common } => (common, WebhookRequest::List { tenant }, Show::Webhooks),
+            Self::Show(WhichWebhook { id: webhook, common }) => {
+                (common, WebhookRequest::Show { webhook }, Show::Webhook)
+            }
+            Self::Delete(WhichWebhook { id: webhook, common }) => {
+                (common, WebhookRequest::Delete { webhook }, Show::Deleted)
+            }
+            Self::Enable(WhichWebhook { id: webhook, common }) => {
+                (common, WebhookRequest::Enable { webhook }, Show::Webhook)
+            }
+            Self::Test(WhichWebhook { id: webhook, common }) => {
+                (common, WebhookRequest::Test { webhook }, Show::Document)
+            }
+            Self::Rotate { which: WhichWebhook { id: webhook, common }, overlap } => {
+                let overlap_seconds = overlap.as_secs();
+                (common, WebhookRequest::Rotate { webhook, overlap_seconds }, Show::Webhook)
+            }
+            Self::Replay { which: WhichWebhook { id: webhook, common }, tenant, from, to } => {
+                (common, WebhookRequest::Replay { webhook, tenant, from, to }, Show::Document)
+            }
+            Self::DeadLetters { which: WhichWebhook { id: webhook, common }, send_again } => {
+                (common, WebhookRequest::DeadLetters { webhook, send_again }, Show::DeadLetters)
+            }
+        };
+        common.run(AdminRequest::Webhook { request }, show).await
+    }
+}

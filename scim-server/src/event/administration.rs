@@ -1,0 +1,47 @@
+//! What administration does that an event tells of.
+
+use serde::{Deserialize, Serialize};
+
+/// Declares the deeds: one table for the types of events, what they are called, and when each is told.
+macro_rules! deeds {
+    ($($deed:ident $name:literal $when:literal)*) => {
+        /// What administration did. Its name is the type of the event.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Deed {
+            $(#[doc = $when] #[serde(rename = $name)] $deed,)*
+        }
+
+        impl Deed {
+            /// The type of the event.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$deed => $name,)* }
+            }
+        }
+
+        /// Every deed, its type, and when it is told.
+        pub const ADMINISTRATION: &[(Deed, &str, &str)] = &[$((Deed::$deed, $name, $when),)*];
+    };
+}
+
+deeds! {
+    ConsumerCreated "consumer.created" "A consumer of the feed was made."
+    ConsumerDeleted "consumer.deleted" "A consumer of the feed was removed."
+    SchemaAdded "schema.added" "A schema was added to the tenant, or replaced."
+    SchemaRemoved "schema.removed" "A schema was removed from the tenant."
+    TenantCreated "tenant.created" "The tenant was made."
+    TenantDisabled "tenant.disabled" "The tenant answers 403 from now on."
+    TenantEnabled "tenant.enabled" "The tenant answers again."
+    TenantChanged "tenant.changed" "Settings of the tenant were changed; `attributes` names them."
+    TokenCreated "token.created" "A token was issued."
+    TokenDeleted "token.deleted" "A token was revoked."
+    TokenExpired "token.expired" "A token has ended and lets nobody in. Told each day until it is deleted."
+    TokenExpiring "token.expiring" "A token nears its end."
+    TokenLimited "token.limited" "Requests of a token were refused for their rate. Told at most once an hour."
+    TokenRotated "token.rotated" "A token was issued that takes the place of another."
+    WebhookCreated "webhook.created" "A webhook was made."
+    WebhookDeleted "webhook.deleted" "A webhook was removed."
+    WebhookDisabled "webhook.disabled" "A webhook gets no more messages: its endpoint has taken none for five days, or answered 410."
+    WebhookEnabled "webhook.enabled" "A webhook gets messages again."
+    WebhookReplayed "webhook.replayed" "Messages are sent to a webhook again."
+    WebhookRotated "webhook.rotated" "A webhook has new keys."
+}

@@ -1,0 +1,26 @@
+//! Webhooks: each event of a tenant sent to the endpoints that want it, signed, until it is taken.
+//!
+//! An endpoint is a [`record`] of the system's own. [`deliver`] reads the tenants' logs and sends [`message`]s, signed
+//! by [`sign`] as Standard Webhooks 1.0 has it, through [`send`], which reaches no private network. What an endpoint
+//! has not taken is tried again by the [`schedule`], and in the end laid aside as a dead letter. How far each endpoint
+//! has come is in the store, so another process goes on where this one ends.
+
+mod deliver;
+mod message;
+mod record;
+mod schedule;
+mod send;
+mod shelf;
+mod sign;
+
+pub use self::{
+    deliver::{Deliverer, MOST_PENDING, Outcome},
+    message::{MOST_BYTES, Message},
+    record::{DeadLetter, Reason, Replay, Webhook},
+    send::Sender,
+    shelf::{NewWebhook, Webhooks},
+    sign::Keys,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,366 @@
+//! Delivery: one task for each endpoint, so that none delays another.
+//!
+//! A pass reads the next events of each tenant, adds them to what is pending, and sends what is due: messages about
+//! one resource one after the other, about several at the same time. Then it writes down what has come of it. When the
+//! process ends in between, the same messages are sent again, with the same ids.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, stream};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use uuid::Uuid;
+
+use super::{
+    message::Message,
+    record::{DeadLetter, Delivery, Pending, Reason, Replay, Webhook},
+    schedule,
+    send::Sender,
+    shelf::Webhooks,
+};
+use crate::{
+    access::Access,
+    event::{Action, Deed, Event, SERVER},
+    metrics::EventMetrics,
+    operation::{
+        Operations,
+        feed::{TypePattern, type_of},
+    },
+    store::{ResourceId, StoreError},
+    tenant::Tenant,
+};
+
+/// How often it is looked for new endpoints, and for what other processes have written.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long the lease of an endpoint lasts unless it is renewed, in milliseconds.
+const LEASE: i64 = 30_000;
+/// How many events are read at a time.
+const BATCH: usize = 200;
+/// How many messages may be pending before no more are read.
+pub const MOST_PENDING: usize = 400;
+/// How many messages are on their way to one endpoint.
+const CONCURRENCY: usize = 16;
+
+/// What has come of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was taken.
+    Taken,
+    /// It was not, and the endpoint wants no more (410).
+    Gone,
+    /// It was not: why, and after how many seconds it may be tried again.
+    Failed(String, Option<u64>),
+}
+
+/// Sends events to the endpoints that want them.
+pub struct Deliverer {
+    /// The events.
+    pub operations: Arc<Operations>,
+    /// The tenants.
+    pub access: Arc<Access>,
+    /// The way out.
+    pub sender: Arc<Sender>,
+    /// What is counted.
+    pub metrics: Arc<EventMetrics>,
+    /// The URL of this server.
+    pub base: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Which process this is.
+    pub process: Uuid,
+}
+
+/// Messages about one resource, in their order, and what has come of them.
+#[derive(Default)]
+struct Lane {
+    left: Vec<Pending>,
+    dead: Vec<DeadLetter>,
+    taken: usize,
+    error: Option<String>,
+    is_gone: bool,
+}
+
+/// What is to be sent of one tenant.
+struct Work<'a> {
+    webhook: &'a Webhook,
+    tenant: &'a Tenant,
+    events: HashMap<u64, Event>,
+    now: i64,
+}
+
+/// What a pass says of the next.
+pub(super) struct Pass {
+    /// Whether there may be more to do at once.
+    pub moved: bool,
+    /// When the next message is due, in milliseconds since the epoch.
+    pub due: Option<i64>,
+}
+
+impl Deliverer {
+    /// Delivers until it is stopped.
+    pub async fn run(self: Arc<Self>, mut stopped: watch::Receiver<()>) {
+        let mut tasks: HashMap<ResourceId, JoinHandle<()>> = HashMap::new();
+        loop {
+            tasks.retain(|_, task| !task.is_finished());
+            match self.webhooks().list().await {
+                Ok(webhooks) => {
+                    for webhook in webhooks.into_iter().filter(|webhook| webhook.disabled.is_none()) {
+                        let (this, stopped) = (Arc::clone(&self), stopped.clone());
+                        tasks.entry(webhook.id).or_insert_with(|| tokio::spawn(this.serve(webhook.id, stopped)));
+                    }
+                }
+                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "cannot read the webhooks"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = stopped.changed() => break,
+            }
+        }
+        for task in tasks.into_values() {
+            let _ = task.await;
+        }
+    }
+
+    /// Sends a message once.
+    pub async fn send(sender: &Sender, webhook: &Webhook, message: &Message, now: scim_protocol::Timestamp) -> Outcome {
+        let headers = message.headers(&webhook.keys, now);
+        match sender.send(&webhook.url, &headers, message.body.clone()).await {
+            Ok(answered) if (200..300).contains(&answered.status) => Outcome::Taken,
+            Ok(answered) if answered.status == 410 => Outcome::Gone,
+            Ok(answered) => Outcome::Failed(format!("the status {}", answered.status), answered.retry_after),
+            Err(why) => Outcome::Failed(why, None),
+        }
+    }
+
+    fn webhooks(&self) -> Webhooks {
+        Webhooks::new(Arc::clone(&self.operations.store))
+    }
+
+    /// Delivers to one endpoint, as long as it is there and takes messages.
+    async fn serve(self: Arc<Self>, id: ResourceId, mut stopped: watch::Receiver<()>) {
+        loop {
+            tokio::select! {
+                goes_on = self.turn(id) => if !goes_on { return },
+                _ = stopped.changed() => {
+                    let _ = self.operations.store.lease(&chore(id), self.process, 0).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A pass, and the wait for the next. `false` when there is nothing more to do for the endpoint.
+    async fn turn(&self, id: ResourceId) -> bool {
+        let store = &self.operations.store;
+        let changes = store.changes();
+        let mut changed = pin!(changes.notified());
+        changed.as_mut().enable();
+        let pass = match store.lease(&chore(id), self.process, LEASE).await {
+            Ok(true) => self.pass(id).await,
+            Ok(false) => Ok(Some(Pass { moved: false, due: None })),
+            Err(error) => Err(error),
+        };
+        let wait = match pass {
+            Ok(None) => return false,
+            Ok(Some(Pass { moved: true, .. })) => return true,
+            Ok(Some(Pass { due, .. })) => {
+                let left = due.map(|due| due - self.operations.clock.now().as_millis());
+                left.map_or(LOOK, |left| Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK))
+            }
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, webhook = %id, "a pass failed; trying again");
+                tokio::time::sleep(LOOK).await;
+                return true;
+            }
+        };
+        let _ = timeout(wait, changed).await;
+        true
+    }
+
+    /// `None` when the endpoint is gone or disabled.
+    pub(super) async fn pass(&self, id: ResourceId) -> Result<Option<Pass>, StoreError> {
+        let Some(webhook) = self.webhooks().find(id).await?.filter(|webhook| webhook.disabled.is_none()) else {
+            return Ok(None);
+        };
+        let mut whole = Pass { moved: false, due: None };
+        for tenant in self.access.tenants() {
+            if webhook.tenant.is_some_and(|only| only != tenant.id) || tenant.importing {
+                continue;
+            }
+            match self.pass_of(&webhook, &tenant).await {
+                Ok(Some(pass)) => {
+                    whole.moved |= pass.moved;
+                    whole.due = whole.due.into_iter().chain(pass.due).min();
+                }
+                Ok(None) | Err(StoreError::Missing(_)) => return Ok(None),
+                // Somebody else has changed what is kept: the next pass begins with that.
+                Err(StoreError::Conflict(_)) => whole.moved = true,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(whole))
+    }
+
+    /// The same for one tenant.
+    async fn pass_of(&self, webhook: &Webhook, tenant: &Tenant) -> Result<Option<Pass>, StoreError> {
+        let mut delivery = self.webhooks().delivery(webhook, tenant).await?;
+        let before = delivery.clone();
+        let mut work = Work { webhook, tenant, events: HashMap::new(), now: self.operations.clock.now().as_millis() };
+        let replays = self.take_in(&mut delivery, &mut work).await?;
+        let mut lanes: BTreeMap<ResourceId, Vec<Pending>> = BTreeMap::new();
+        for pending in std::mem::take(&mut delivery.pending) {
+            lanes.entry(pending.about).or_default().push(pending);
+        }
+        let sent = stream::iter(lanes.into_values()).map(|lane| self.lane(&work, lane));
+        let lanes: Vec<Lane> =
+            sent.buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
+        // What stands first in a lane decides when the lane goes on.
+        let due = lanes.iter().filter_map(|lane| lane.left.first()).map(|first| first.at).min();
+        let (mut dead, mut taken, mut error, mut is_gone) = (Vec::new(), 0, None, false);
+        for lane in lanes {
+            delivery.pending.extend(lane.left);
+            dead.extend(lane.dead);
+            taken += lane.taken;
+            error = error.or(lane.error);
+            is_gone |= lane.is_gone;
+        }
+        delivery.pending.sort_by_key(|pending| pending.sequence);
+        if taken > 0 {
+            delivery.failing_since = None;
+        } else if error.is_some() {
+            delivery.failing_since.get_or_insert(work.now);
+        }
+        delivery.last_error = error.or(delivery.last_error).filter(|_| taken == 0);
+        let moved = delivery != before || !replays.is_empty();
+        if moved {
+            self.webhooks().advance(&delivery, &dead, &replays).await?;
+        }
+        let is_failing = delivery.failing_since.is_some_and(|since| work.now - since >= schedule::DISABLE);
+        if is_gone || is_failing {
+            self.disable(webhook, tenant, if is_gone { Reason::Gone } else { Reason::Failing }).await?;
+            return Ok(None);
+        }
+        // What is left waits for its time; what was read may have more behind it.
+        Ok(Some(Pass { moved: delivery.position > before.position || !replays.is_empty() || taken > 0, due }))
+    }
+
+    /// Adds the next events to what is pending: of what is to be sent again, and of the log.
+    async fn take_in(&self, delivery: &mut Delivery, work: &mut Work<'_>) -> Result<Vec<(Replay, u64)>, StoreError> {
+        let (store, home) = (&self.operations.store, work.tenant.home);
+        let patterns = TypePattern::read(&work.webhook.types);
+        let mut add = |delivery: &mut Delivery, event: Event, now: i64| {
+            if TypePattern::fit(&patterns, &type_of(&event)) {
+                let pending = Pending { sequence: event.sequence, about: event.target, tries: 0, at: now };
+                delivery.pending.push(pending);
+                work.events.insert(event.sequence, event);
+            }
+        };
+        let now = work.now;
+        let mut done = Vec::new();
+        for replay in self.webhooks().replays(work.webhook.id, home).await? {
+            let room = MOST_PENDING.saturating_sub(delivery.pending.len()).min(BATCH);
+            if room == 0 {
+                break;
+            }
+            let mut after = replay.to;
+            for event in store.events(home, replay.after, room).await? {
+                if event.sequence > replay.to {
+                    after = replay.to;
+                    break;
+                }
+                after = event.sequence;
+                add(delivery, event, now);
+            }
+            done.push((replay, after));
+        }
+        let room = MOST_PENDING.saturating_sub(delivery.pending.len()).min(BATCH);
+        if room > 0 {
+            for event in store.events(home, delivery.position, room).await? {
+                delivery.position = event.sequence;
+                add(delivery, event, now);
+            }
+        }
+        Ok(done)
+    }
+
+    /// Sends the messages about one resource that are due, until one is not taken.
+    async fn lane(&self, work: &Work<'_>, pending: Vec<Pending>) -> Result<Lane, StoreError> {
+        let mut lane = Lane::default();
+        let mut pending = pending.into_iter();
+        for mut one in pending.by_ref() {
+            if one.at > work.now {
+                lane.left.push(one);
+                break;
+            }
+            let outcome = match self.event(work, one.sequence).await? {
+                None => Outcome::Failed("the event is no longer kept".to_owned(), None),
+                Some(event) => {
+                    let message = Message::of(&event, work.tenant, &(self.base)());
+                    Self::send(&self.sender, work.webhook, &message, self.operations.clock.now()).await
+                }
+            };
+            match outcome {
+                Outcome::Taken => {
+                    self.metrics.taken.inc();
+                    lane.taken += 1;
+                }
+                Outcome::Gone => {
+                    lane.is_gone = true;
+                    lane.left.push(one);
+                    break;
+                }
+                Outcome::Failed(why, retry_after) => {
+                    self.metrics.failed.inc();
+                    one.tries += 1;
+                    lane.error = Some(why.clone());
+                    if let Some(pause) = schedule::pause(one.tries, retry_after, rand::random()) {
+                        one.at = self.operations.clock.now().as_millis().saturating_add(pause);
+                        lane.left.push(one);
+                        break;
+                    }
+                    self.metrics.dead_letters.inc();
+                    lane.dead.push(letter(work, &one, why));
+                }
+            }
+        }
+        lane.left.extend(pending);
+        Ok(lane)
+    }
+
+    async fn event(&self, work: &Work<'_>, sequence: u64) -> Result<Option<Event>, StoreError> {
+        if let Some(event) = work.events.get(&sequence) {
+            return Ok(Some(event.clone()));
+        }
+        let found = self.operations.store.events(work.tenant.home, sequence.saturating_sub(1), 1).await?;
+        Ok(found.into_iter().next().filter(|event| event.sequence == sequence))
+    }
+
+    async fn disable(&self, webhook: &Webhook, tenant: &Tenant, reason: Reason) -> Result<(), StoreError> {
+        self.webhooks().keep(&Webhook { disabled: Some(reason), ..webhook.clone() }, "disabled").await?;
+        tracing::warn!(
+            webhook = %webhook.id,
+            reason = ?reason,
+            "a webhook is disabled, because its endpoint takes no messages: `webhook enable` enables it again"
+        );
+        let event = Event::new(Action::Administer, SERVER, "Webhook", webhook.id);
+        self.access.directory().tell(tenant.home, Event { deed: Some(Deed::WebhookDisabled), ..event }).await
+    }
+}
+
+fn letter(work: &Work<'_>, pending: &Pending, error: String) -> DeadLetter {
+    DeadLetter {
+        webhook: work.webhook.id,
+        tenant: work.tenant.id,
+        log: work.tenant.home,
+        sequence: pending.sequence,
+        tries: pending.tries,
+        error,
+        at: work.now,
+    }
+}
+
+fn chore(webhook: ResourceId) -> String {
+    format!("webhook {webhook}")
+}

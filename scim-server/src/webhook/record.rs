@@ -1,0 +1,228 @@
+//! What is stored of an endpoint, and of what is sent to it: records of the system's own tenant.
+
+use bytes::Bytes;
+use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+
+use super::sign::Keys;
+use crate::store::{Body, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName};
+
+/// A kind of record, which is found by its id.
+pub trait Kept: Serialize + DeserializeOwned {
+    /// The kind of record.
+    const KIND: &'static str;
+
+    /// Its id.
+    fn id(&self) -> ResourceId;
+
+    /// Where it is stored.
+    fn key(&self) -> ResourceKey {
+        key::<Self>(self.id())
+    }
+
+    /// As it is stored.
+    fn body(&self) -> Result<Body, StoreError> {
+        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Body { display: self.id().to_string().into(), visible: visible.into(), hidden: Bytes::new() })
+    }
+
+    /// From its record.
+    fn read(record: &Record) -> Result<Self, StoreError> {
+        serde_json::from_slice(&record.body.visible)
+            .map_err(|error| StoreError::Corrupt(format!("a record of the kind {}: {error}", Self::KIND)))
+    }
+}
+
+/// Where the record of that kind with that id is stored.
+pub fn key<T: Kept>(id: ResourceId) -> ResourceKey {
+    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(T::KIND), id }
+}
+
+/// An endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Its id.
+    pub id: ResourceId,
+    /// Whose events it gets; those of all tenants when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// Where messages are sent.
+    pub url: String,
+    /// The types of events that it wants, as they were written; all when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<String>,
+    /// Why nothing is sent to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<Reason>,
+    /// What signs its messages, the newest first. Not part of the document that is shown.
+    #[serde(skip)]
+    pub keys: Vec<Keys>,
+    /// When it was made: the record's own time, not part of the document.
+    #[serde(skip)]
+    pub created: Timestamp,
+    /// The record's version.
+    #[serde(skip)]
+    pub version: u64,
+}
+
+impl Webhook {
+    /// Gives it new keys. The ones before sign too until `ends`.
+    pub fn rotate(&mut self, now: i64, ends: i64) {
+        self.keys.retain(|keys| keys.ends.is_none_or(|ends| now < ends));
+        for keys in &mut self.keys {
+            keys.ends = Some(keys.ends.map_or(ends, |before| before.min(ends)));
+        }
+        self.keys.insert(0, Keys::new(rand::random(), rand::random()));
+    }
+}
+
+/// Why an endpoint gets nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// It has taken nothing for five days.
+    Failing,
+    /// It has answered 410.
+    Gone,
+}
+
+/// How far an endpoint has come with a tenant's events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The endpoint.
+    pub webhook: ResourceId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The log that its numbers are of: the tenant's home.
+    pub log: TenantId,
+    /// The last number that was looked at.
+    pub position: u64,
+    /// What was looked at and is not taken, in the order of the numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<Pending>,
+    /// Since when nothing was taken, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<i64>,
+    /// What went wrong last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// The record's version; 0 when it is not stored yet.
+    #[serde(skip)]
+    pub version: u64,
+}
+
+/// A message that is still to be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The number of its event.
+    pub sequence: u64,
+    /// What it is about: messages about one resource keep their order.
+    pub about: ResourceId,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it is tried next, in milliseconds since the epoch.
+    pub at: i64,
+}
+
+/// A message that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// The endpoint that did not take it.
+    pub webhook: ResourceId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The log that its number is of.
+    pub log: TenantId,
+    /// The number of its event.
+    pub sequence: u64,
+    /// How often it was tried.
+    pub tries: u32,
+    /// What went wrong last.
+    pub error: String,
+    /// When it was given up, in milliseconds since the epoch.
+    pub at: i64,
+}
+
+/// Numbers that are to be sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Its id.
+    pub id: ResourceId,
+    /// To which endpoint.
+    pub webhook: ResourceId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// The log that the numbers are of.
+    pub log: TenantId,
+    /// Those behind this one,
+    pub after: u64,
+    /// up to this one.
+    pub to: u64,
+}
+
+impl Kept for Webhook {
+    const KIND: &'static str = "Webhook";
+
+    fn id(&self) -> ResourceId {
+        self.id
+    }
+
+    fn body(&self) -> Result<Body, StoreError> {
+        let json = |value: serde_json::Result<Vec<u8>>| value.map_err(|error| StoreError::Corrupt(error.to_string()));
+        let (visible, hidden) = (json(serde_json::to_vec(self))?, json(serde_json::to_vec(&self.keys))?);
+        Ok(Body { display: self.id.to_string().into(), visible: visible.into(), hidden: hidden.into() })
+    }
+
+    fn read(record: &Record) -> Result<Self, StoreError> {
+        let unread = |error: serde_json::Error| StoreError::Corrupt(format!("a webhook: {error}"));
+        let webhook: Self = serde_json::from_slice(&record.body.visible).map_err(unread)?;
+        let keys = serde_json::from_slice(&record.body.hidden).map_err(unread)?;
+        Ok(Self { keys, created: record.header.created, version: record.header.version, ..webhook })
+    }
+}
+
+impl Kept for Delivery {
+    const KIND: &'static str = "Delivery";
+
+    fn id(&self) -> ResourceId {
+        Self::id_of(self.webhook, self.tenant)
+    }
+
+    fn read(record: &Record) -> Result<Self, StoreError> {
+        let unread = |error: serde_json::Error| StoreError::Corrupt(format!("a delivery: {error}"));
+        let delivery: Self = serde_json::from_slice(&record.body.visible).map_err(unread)?;
+        Ok(Self { version: record.header.version, ..delivery })
+    }
+}
+
+impl Delivery {
+    /// The id of the record of an endpoint and a tenant: it follows from both.
+    pub fn id_of(webhook: ResourceId, tenant: TenantId) -> ResourceId {
+        derived(&[webhook.0.as_bytes(), tenant.0.as_bytes()])
+    }
+}
+
+impl Kept for DeadLetter {
+    const KIND: &'static str = "DeadLetter";
+
+    fn id(&self) -> ResourceId {
+        derived(&[self.webhook.0.as_bytes(), self.log.0.as_bytes(), &self.sequence.to_be_bytes()])
+    }
+}
+
+impl Kept for Replay {
+    const KIND: &'static str = "Replay";
+
+    fn id(&self) -> ResourceId {
+        self.id
+    }
+}
+
+/// An id that follows from these bytes: a UUIDv8 of their SHA-256.
+fn derived(parts: &[&[u8]]) -> ResourceId {
+    let digest = Sha256::digest(parts.concat());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    ResourceId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}

@@ -1,0 +1,279 @@
+//! Sending: HTTPS to public addresses, without redirects, for a bounded time.
+//!
+//! Whoever may name an endpoint could make the server ask its own neighbours. So a name is resolved here, each
+//! address is looked at, and the connection is made to that very address. Networks that are allowed by the setting
+//! `webhook_networks` are reached all the same, also by plain HTTP.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{
+    Request, Uri,
+    client::conn::http1::{self, SendRequest},
+    header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT},
+};
+use hyper_util::rt::TokioIo;
+use ipnet::IpNet;
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+
+/// How long an endpoint has, from the first byte to the last.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest answer that is read; what it says does not matter.
+const ANSWER: usize = 64 * 1024;
+/// Connections to one endpoint that are kept for the next message.
+const IDLE: usize = 16;
+
+/// The media type of a CloudEvents document.
+const CLOUD_EVENTS: &str = "application/cloudevents+json; charset=utf-8";
+
+/// Networks that are nobody's business outside: what RFC 6890 and its registries call not global.
+const PRIVATE: [&str; 26] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    "::/128",
+    "::1/128",
+    "64:ff9b::/96",
+    "64:ff9b:1::/48",
+    "100::/64",
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "fc00::/7",
+    "fe80::/10",
+    "ff00::/8",
+];
+
+/// What an endpoint has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// The status.
+    pub status: u16,
+    /// For how many seconds it asks for patience.
+    pub retry_after: Option<u64>,
+}
+
+type Connection = SendRequest<Full<Bytes>>;
+
+/// Sends messages. Connections are kept for the next.
+pub struct Sender {
+    /// Made when it is first wanted: the system's certificates are many.
+    tls: OnceLock<TlsConnector>,
+    private: Vec<IpNet>,
+    allowed: Vec<IpNet>,
+    idle: Mutex<HashMap<String, Vec<Connection>>>,
+}
+
+impl Sender {
+    /// One that also reaches these networks. It trusts the certificates that the system trusts.
+    pub fn new(allowed: Vec<IpNet>) -> Self {
+        let private = PRIVATE.iter().filter_map(|network| network.parse().ok()).collect();
+        Self { tls: OnceLock::new(), private, allowed, idle: Mutex::default() }
+    }
+
+    /// Sends a message, and gives what the endpoint has answered; in words why it has not.
+    pub async fn send(&self, url: &str, headers: &[(&str, String)], body: Vec<u8>) -> Result<Answered, String> {
+        let url = check_url(url)?;
+        let sending = self.exchange(&url, headers, Bytes::from(body));
+        timeout(PATIENCE, sending).await.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
+    }
+
+    async fn exchange(&self, url: &Uri, headers: &[(&str, String)], body: Bytes) -> Result<Answered, String> {
+        let authority = url.authority().map(ToString::to_string).unwrap_or_default();
+        let request = || {
+            let path = url.path_and_query().map_or("/", |path| path.as_str());
+            let mut request = Request::post(path).header(HOST, &authority).header(CONTENT_TYPE, CLOUD_EVENTS);
+            request = request.header(USER_AGENT, concat!("scim-server/", env!("CARGO_PKG_VERSION")));
+            for (name, value) in headers {
+                request = request.header(*name, value);
+            }
+            request.body(Full::new(body.clone())).map_err(|error| error.to_string())
+        };
+        let place = format!("{}://{authority}", url.scheme_str().unwrap_or_default());
+        // A connection that was kept may be closed by now; then nothing was sent.
+        if let Some(mut connection) = self.kept(&place)
+            && connection.ready().await.is_ok()
+            && let Ok(response) = connection.send_request(request()?).await
+        {
+            return self.answered(&place, connection, response).await;
+        }
+        let mut connection = self.connect(url).await?;
+        let response = connection.send_request(request()?).await.map_err(|error| format!("no answer: {error}"))?;
+        self.answered(&place, connection, response).await
+    }
+
+    async fn answered(
+        &self,
+        place: &str,
+        connection: Connection,
+        response: hyper::Response<hyper::body::Incoming>,
+    ) -> Result<Answered, String> {
+        let status = response.status().as_u16();
+        let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = header.and_then(|text| text.trim().parse().ok());
+        let is_read = Limited::new(response.into_body(), ANSWER).collect().await.is_ok();
+        if is_read {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = idle.entry(place.to_owned()).or_default();
+            if kept.len() < IDLE {
+                kept.push(connection);
+            }
+        }
+        Ok(Answered { status, retry_after })
+    }
+
+    fn kept(&self, place: &str) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle.get_mut(place)?;
+        kept.retain(|connection| !connection.is_closed());
+        kept.pop()
+    }
+
+    async fn connect(&self, url: &Uri) -> Result<Connection, String> {
+        let is_tls = url.scheme_str() == Some("https");
+        let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+        let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let found = lookup_host((host, port)).await.map_err(|error| format!("{host} cannot be resolved: {error}"))?;
+        let mut why = format!("{host} has no address");
+        for address in found {
+            if let Err(refused) = self.admit(address.ip(), is_tls) {
+                why = refused;
+                continue;
+            }
+            match open(address).await {
+                Ok(stream) if is_tls => {
+                    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+                    let stream = self
+                        .tls
+                        .get_or_init(tls)
+                        .connect(name, stream)
+                        .await
+                        .map_err(|error| format!("TLS: {error}"))?;
+                    return handshake(stream).await;
+                }
+                Ok(stream) => return handshake(stream).await,
+                Err(error) => why = format!("cannot connect: {error}"),
+            }
+        }
+        Err(why)
+    }
+
+    /// Whether messages may go to that address.
+    fn admit(&self, address: IpAddr, is_tls: bool) -> Result<(), String> {
+        let address = address.to_canonical();
+        if self.allowed.iter().any(|network| network.contains(&address)) {
+            return Ok(());
+        }
+        if self.private.iter().any(|network| network.contains(&address)) {
+            return Err(format!("{address} is no public address; the setting webhook_networks allows networks"));
+        }
+        if is_tls {
+            Ok(())
+        } else {
+            Err("http:// is for networks of the setting webhook_networks; use https://".to_owned())
+        }
+    }
+}
+
+fn tls() -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+/// A URL that can be an endpoint: `https`, or `http`, without user and fragment.
+pub fn check_url(text: &str) -> Result<Uri, String> {
+    let url: Uri = text.parse().map_err(|_| format!("{text:?} is no URL"))?;
+    let is_plain = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    match url.scheme_str() {
+        Some("https" | "http") if is_plain && url.host().is_some_and(|host| !host.is_empty()) => Ok(url),
+        _ => Err(format!("{text:?} is no URL of an endpoint: it begins with https:// and names a host and no user")),
+    }
+}
+
+async fn open(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn handshake(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Connection, String> {
+    let shaken = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let (connection, driver) = shaken;
+    tokio::spawn(driver);
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_are_reached() {
+        let sender = Sender::new(vec!["10.1.0.0/16".parse().unwrap()]);
+        assert_eq!(sender.private.len(), PRIVATE.len());
+        for address in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "169.254.169.254",
+            "192.168.1.1",
+            "172.31.0.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "224.0.0.1",
+        ] {
+            assert!(sender.admit(address.parse().unwrap(), true).is_err(), "{address}");
+        }
+        for (address, is_tls, expect) in [
+            ("93.184.215.14", true, true),
+            ("2606:2800:21f:cb07::1", true, true),
+            ("93.184.215.14", false, false),
+            ("10.1.2.3", false, true),
+            ("10.2.0.1", true, false),
+        ] {
+            assert_eq!(sender.admit(address.parse().unwrap(), is_tls).is_ok(), expect, "{address}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_a_url_with_a_host() {
+        assert!(check_url("https://example.com/hook?a=1").is_ok() && check_url("http://[::1]:8080/").is_ok());
+        for wrong in ["example.com", "/hook", "ftp://example.com", "https://user:pass@example.com/", "https://", ""] {
+            assert!(check_url(wrong).is_err(), "{wrong}");
+        }
+    }
+}

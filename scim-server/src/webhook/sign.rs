@@ -1,0 +1,90 @@
+//! Signatures of Standard Webhooks 1.0: `v1` is HMAC-SHA256, `v1a` is Ed25519.
+//!
+//! What is signed is `id.timestamp.body`. While a key is replaced, messages have the signatures of both.
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use ring::{
+    hmac,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
+use serde::{Deserialize, Serialize};
+
+/// The two keys of an endpoint. They are never shown in a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    /// Of `v1`: 32 bytes in base64.
+    secret: String,
+    /// Of `v1a`: the seed of the private key, 32 bytes in base64.
+    seed: String,
+    /// When they end, in milliseconds since the epoch: they are being replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<i64>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys").field("ends", &self.ends).finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// New ones, of random bytes.
+    pub fn new(secret: [u8; 32], seed: [u8; 32]) -> Self {
+        Self { secret: BASE64.encode(secret), seed: BASE64.encode(seed), ends: None }
+    }
+
+    /// The secret as receivers are given it: `whsec_…`.
+    pub fn secret(&self) -> String {
+        format!("whsec_{}", self.secret)
+    }
+
+    /// The public key of `v1a` as receivers are given it: `whpk_…`.
+    pub fn public_key(&self) -> Option<String> {
+        Some(format!("whpk_{}", BASE64.encode(self.pair()?.public_key())))
+    }
+
+    fn pair(&self) -> Option<Ed25519KeyPair> {
+        Ed25519KeyPair::from_seed_unchecked(&BASE64.decode(&self.seed).ok()?).ok()
+    }
+
+    fn signatures(&self, signed: &[u8]) -> Option<String> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &BASE64.decode(&self.secret).ok()?);
+        let (mac, signature) = (hmac::sign(&key, signed), self.pair()?.sign(signed));
+        Some(format!("v1,{} v1a,{}", BASE64.encode(mac), BASE64.encode(signature)))
+    }
+}
+
+/// The value of `webhook-signature`: the signatures of all keys that are not over.
+pub fn signature(keys: &[Keys], now: i64, id: &str, timestamp: i64, body: &[u8]) -> String {
+    let signed = [format!("{id}.{timestamp}.").as_bytes(), body].concat();
+    let live = keys.iter().filter(|keys| keys.ends.is_none_or(|ends| now < ends));
+    live.filter_map(|keys| keys.signatures(&signed)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{ED25519, UnparsedPublicKey};
+
+    use super::*;
+
+    /// The example of the Standard Webhooks specification and its reference libraries.
+    #[test]
+    fn it_signs_as_the_specification_does() {
+        let keys = Keys { secret: "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(), ..Keys::new([1; 32], [2; 32]) };
+        let body = br#"{"test": 2432232314}"#;
+        let all = signature(&[keys], 0, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body);
+        assert!(all.starts_with("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= v1a,"), "{all}");
+    }
+
+    #[test]
+    fn the_public_key_verifies_what_both_keys_sign() {
+        let (old, new) = (Keys { ends: Some(100), ..Keys::new([1; 32], [2; 32]) }, Keys::new([3; 32], [4; 32]));
+        let both = signature(&[new.clone(), old.clone()], 99, "id", 7, b"{}");
+        assert_eq!(both.split(' ').count(), 4);
+        assert_eq!(signature(&[new.clone(), old], 100, "id", 7, b"{}").split(' ').count(), 2);
+        let public = BASE64.decode(new.public_key().unwrap().trim_start_matches("whpk_")).unwrap();
+        let signature = BASE64.decode(both.split(' ').nth(1).unwrap().trim_start_matches("v1a,")).unwrap();
+        UnparsedPublicKey::new(&ED25519, public).verify(b"id.7.{}", &signature).unwrap();
+        assert!(!format!("{new:?}").contains(&new.secret));
+    }
+}

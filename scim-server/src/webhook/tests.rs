@@ -1,0 +1,186 @@
+//! What takes days: on a clock that is moved by hand.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, AtomicUsize, Ordering},
+    },
+};
+
+use scim_protocol::Timestamp;
+use uuid::Uuid;
+
+use super::{Deliverer, NewWebhook, Reason, Sender, Webhook, Webhooks};
+use crate::{
+    access::Access,
+    budget::Budget,
+    clock::{Clock, ManualClock},
+    cursor::Sealer,
+    event::{Action, Event},
+    operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
+    store::{Commit, ResourceId, Store, sled::SledStore},
+    tenant::{Settings, TenantRecord},
+};
+
+/// An endpoint that answers each message with the status that is set.
+struct Endpoint {
+    url: String,
+    status: Arc<AtomicU16>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Endpoint {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (status, asked) = (Arc::new(AtomicU16::new(500)), Arc::new(AtomicUsize::new(0)));
+        let (said, count) = (Arc::clone(&status), Arc::clone(&asked));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut bytes = vec![0; 64 * 1024];
+                let mut length = 0;
+                // The body is small, and comes with or right behind the header.
+                while !String::from_utf8_lossy(&bytes[..length]).ends_with('}') {
+                    match stream.read(&mut bytes[length..]).unwrap() {
+                        0 => break,
+                        more => length += more,
+                    }
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+                let status = said.load(Ordering::SeqCst);
+                write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            }
+        });
+        Self { url, status, asked }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+struct Stage {
+    _place: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    store: Arc<dyn Store>,
+    tenant: TenantRecord,
+    deliverer: Deliverer,
+    endpoint: Endpoint,
+    webhook: Webhook,
+}
+
+impl Stage {
+    async fn start() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(place.path(), clock.clone()).unwrap());
+        let time: Arc<dyn Clock> = clock.clone();
+        let access = Arc::new(Access::load(Arc::clone(&store), Arc::clone(&time)).await.unwrap());
+        let (tenant, _) = access.directory().create("t", Settings::default(), None).await.unwrap();
+        access.reload().await.unwrap();
+        let operations = Arc::new(Operations {
+            store: Arc::clone(&store),
+            clock: time,
+            ids: UuidV7::default(),
+            sealer: Sealer::new(&[0; 32], 1),
+            limits: Limits::default(),
+            lanes: Arc::default(),
+            budget: Budget::new(1 << 20),
+            passwords: Hasher::default(),
+            waits: Waits::default(),
+            shown: Arc::default(),
+        });
+        let endpoint = Endpoint::start();
+        let new = NewWebhook { tenant: Some(tenant.id), url: endpoint.url.clone(), types: vec!["user.*".to_owned()] };
+        let tenants = access.tenants();
+        let made = Webhooks::new(Arc::clone(&store)).create(operations.fresh_id(), new, &tenants).await.unwrap();
+        let deliverer = Deliverer {
+            operations,
+            access,
+            sender: Arc::new(Sender::new(vec!["127.0.0.0/8".parse().unwrap()])),
+            metrics: Arc::default(),
+            base: Arc::new(String::new),
+            process: Uuid::nil(),
+        };
+        Self { _place: place, clock, store, tenant, deliverer, endpoint, webhook: made.unwrap() }
+    }
+
+    async fn user(&self, number: u128) {
+        let event = Event::new(Action::Create, "a", "User", ResourceId(Uuid::from_u128(number)));
+        self.store.commit(Commit::note(self.tenant.home(), event)).await.unwrap();
+    }
+
+    /// Passes until nothing more is to be done at this time; when the next message is due, in milliseconds from now.
+    async fn settle(&self) -> Option<i64> {
+        loop {
+            let pass = self.deliverer.pass(self.webhook.id).await.unwrap()?;
+            if !pass.moved {
+                return pass.due.map(|due| due - self.clock.now().as_millis());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_nobody_takes_is_laid_aside_and_can_be_sent_again() {
+    let stage = Stage::start().await;
+    stage.user(1).await;
+    stage.user(1).await;
+    let webhooks = Webhooks::new(Arc::clone(&stage.store));
+    let mut pauses = Vec::new();
+    while webhooks.dead_letters(stage.webhook.id).await.unwrap().is_empty() {
+        let pause = stage.settle().await.unwrap();
+        pauses.push(pause / 1000);
+        stage.clock.advance(pause);
+    }
+    assert_eq!(pauses.len(), 10, "{pauses:?}");
+    let hours = [2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600];
+    for (pause, least) in pauses.iter().zip([5, 300, 1800].into_iter().chain(hours)) {
+        assert!((least..=least + least / 10).contains(pause), "{pauses:?}");
+    }
+    let dead = webhooks.dead_letters(stage.webhook.id).await.unwrap();
+    assert_eq!((dead[0].tries, dead[0].error.as_str()), (10, "the status 500"));
+    // The next about the same resource has waited, and goes now.
+    stage.endpoint.status.store(200, Ordering::SeqCst);
+    let before = stage.endpoint.asked();
+    assert_eq!(stage.settle().await, None);
+    assert_eq!(stage.endpoint.asked(), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_takes_nothing_for_five_days_is_disabled() {
+    let stage = Stage::start().await;
+    let webhooks = Webhooks::new(Arc::clone(&stage.store));
+    for day in 0..7 {
+        stage.user(day).await;
+        stage.settle().await;
+        stage.clock.advance(24 * 3600 * 1000);
+        let disabled = webhooks.find(stage.webhook.id).await.unwrap().unwrap().disabled;
+        assert_eq!(disabled, (day >= 5).then_some(Reason::Failing), "day {day}");
+    }
+    // What was not taken is still to come.
+    let asked = stage.endpoint.asked();
+    stage.settle().await;
+    assert_eq!(stage.endpoint.asked(), asked);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_is_bounded_and_nothing_of_it_is_lost() {
+    let stage = Stage::start().await;
+    for number in 0..1000 {
+        stage.user(number).await;
+    }
+    stage.settle().await;
+    let tenant = stage.deliverer.access.tenant_of(stage.tenant.id).unwrap();
+    let webhooks = Webhooks::new(Arc::clone(&stage.store));
+    let delivery = webhooks.delivery(&stage.webhook, &tenant).await.unwrap();
+    assert!(delivery.pending.len() <= 400 && delivery.position < 1000, "{}", delivery.pending.len());
+    stage.endpoint.status.store(204, Ordering::SeqCst);
+    stage.clock.advance(60_000);
+    let before = stage.endpoint.asked();
+    assert_eq!(stage.settle().await, None);
+    assert_eq!(stage.endpoint.asked(), before + 1000);
+}

@@ -1,0 +1,141 @@
+//! What administrators do stands in the log of the tenant beside the changes.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::server::{Options, TestServer, program};
+
+fn events(server: &TestServer, types: &str) -> Vec<Value> {
+    let output = server.run(&["events", "--tenant", "test", "--types", types, "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    lines.lines().map(|line| serde_json::from_str(line).expect("an event on each line")).collect()
+}
+
+#[tokio::test]
+async fn each_command_of_an_administrator_is_one_event() {
+    let server = TestServer::start();
+    let settings = server.scratch("settings.json");
+    std::fs::write(&settings, json!({"rate_limit": 100}).to_string()).expect("a file");
+    let schema = server.scratch("schema.json");
+    let definition = json!({"schema": {"id": "urn:example:Badge", "name": "Badge", "attributes": [
+        {"name": "number", "type": "string"}]}, "extends": "User"});
+    std::fs::write(&schema, definition.to_string()).expect("a file");
+    let tenant = ["--tenant", "test"];
+    let run = |args: &[&str]| server.run_json(&[args, &["--json"]].concat());
+    let token = run(&[&["token", "create", "--name", "crm", "--scope", "events"][..], &tenant].concat());
+    let rotated = run(&[&["token", "rotate", "crm"][..], &tenant].concat());
+    run(&[&["token", "delete", token["token_id"].as_str().unwrap()][..], &tenant].concat());
+    run(&["tenant", "set", "test", "--settings", &settings.to_string_lossy()]);
+    run(&[&["schema", "add", &schema.to_string_lossy()][..], &tenant].concat());
+    run(&[&["schema", "remove", "Badge"][..], &tenant].concat());
+    run(&["tenant", "disable", "test"]);
+    run(&["tenant", "enable", "test"]);
+    let made = run(&[&["user", "create", "--user-name", "by.hand", "--force"][..], &tenant].concat());
+
+    let all = events(&server, "*");
+    let told: Vec<_> = all.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let expect = [
+        "tenant.created",
+        "token.created",
+        "token.rotated",
+        "token.deleted",
+        "tenant.changed",
+        "schema.added",
+        "schema.removed",
+        "tenant.disabled",
+        "tenant.enabled",
+        "scim.user.created",
+    ];
+    assert_eq!(told, expect);
+    assert!(all.iter().all(|event| event["actor"] == "admin" && event["actor_type"] == "administrator"));
+    assert_eq!(all[1]["resource"], json!({"type": "Token", "id": token["token_id"]}));
+    assert_eq!(all[2]["resource"]["id"], rotated["token_id"]);
+    assert_eq!(all[4]["attributes"], json!(["rate_limit"]));
+    assert_eq!(all[9]["resource"]["id"], made["id"]);
+    assert_eq!(events(&server, "token.*").len(), 3);
+    // No token's text is in it.
+    assert!(!json!(all).to_string().contains("scim_"));
+}
+
+/// Who only reads events provisions nobody.
+#[tokio::test]
+async fn a_token_for_events_is_no_provider() {
+    let server = TestServer::start();
+    let first = server.run_json(&["token", "list", "--tenant", "test", "--json"])[0]["token_id"].clone();
+    server.run_json(&["token", "delete", "--tenant", "test", first.as_str().unwrap(), "--json"]);
+    let text = server.run(&["token", "create", "--tenant", "test", "--scope", "events"]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("/events/v1") && text.contains("application") && !text.contains("/scim/v2"), "{text}");
+    server.run_json(&["user", "create", "--tenant", "test", "--user-name", "by.hand", "--json"]);
+}
+
+#[tokio::test]
+async fn a_token_that_asks_too_often_is_told_of_once() {
+    let server = TestServer::with(Options::settings(json!({"rate_limit": 2})));
+    let mut refused = 0;
+    while refused < 5 {
+        refused += u32::from(server.client().get("/Users?count=0").await.status == 429);
+    }
+    let told = loop {
+        let told = events(&server, "token.limited");
+        if !told.is_empty() {
+            break told;
+        }
+    };
+    assert_eq!((told.len(), &told[0]["actor"]), (1, &json!("server")));
+    assert_eq!(told[0]["resource"]["type"], "Token");
+}
+
+#[tokio::test]
+async fn a_reminder_of_a_token_is_an_event() {
+    let mut server = TestServer::start();
+    server.run_json(&["token", "create", "--tenant", "test", "--name", "short", "--lifetime", "20d", "--json"]);
+    // A server looks when it starts.
+    server.stop();
+    server.launch();
+    let told = loop {
+        let told = events(&server, "token.expiring");
+        if !told.is_empty() {
+            break told;
+        }
+    };
+    assert_eq!((told.len(), &told[0]["actor_type"]), (1, &json!("server")));
+}
+
+#[tokio::test]
+async fn who_follows_goes_on_when_the_server_is_back() {
+    let mut server = TestServer::start();
+    let mut command: Command = program(server.data());
+    let mut follower = command
+        .args(["events", "--tenant", "test", "--types", "user.*", "--follow", "--json", "--data"])
+        .arg(server.data())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the follower");
+    let mut lines = BufReader::new(follower.stdout.take().expect("its output")).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().expect("a line").expect("UTF-8")).expect("JSON") };
+    let mut last = 0;
+    for round in 0..3 {
+        let id = server.client().user(&format!("u{round}")).await;
+        let event = next();
+        assert_eq!(event["resource"]["id"], id.as_str());
+        assert_eq!(
+            event["sequence"].as_u64().unwrap(),
+            if last == 0 { event["sequence"].as_u64().unwrap() } else { last + 1 }
+        );
+        last = event["sequence"].as_u64().unwrap();
+        match round {
+            0 => drop(server.stop()),
+            _ => server.kill(),
+        }
+        server.launch();
+    }
+    follower.kill().expect("the end of the follower");
+    follower.wait().expect("its status");
+}

@@ -1,0 +1,93 @@
+//! A receiver of webhooks that can be told to refuse.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+/// A message as it came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+}
+
+#[derive(Default)]
+struct State {
+    taken: Vec<Received>,
+    refused: Vec<Received>,
+    /// What is refused, and with which status: messages with this text.
+    refuse: Option<(String, u16)>,
+}
+
+/// A receiver on a port of its own.
+pub struct Receiver {
+    pub url: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Receiver {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/hook?a=b", listener.local_addr().expect("an address"));
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = Arc::clone(&shared);
+                let service = service_fn(move |request| answer(Arc::clone(&state), request));
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        Self { url, state }
+    }
+
+    /// From now on messages with this text are refused.
+    pub fn refuse(&self, text: &str, status: u16) {
+        self.state.lock().expect("the state").refuse = Some((text.to_owned(), status));
+    }
+
+    /// What was taken, in the order in which it came.
+    pub fn taken(&self) -> Vec<Received> {
+        self.state.lock().expect("the state").taken.clone()
+    }
+
+    /// What was refused.
+    pub fn refused(&self) -> Vec<Received> {
+        self.state.lock().expect("the state").refused.clone()
+    }
+}
+
+async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body.collect().await else { return Ok(status(400)) };
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+    let received = Received { headers: headers.collect(), body };
+    let mut state = state.lock().expect("the state");
+    if let Some((text, code)) = &state.refuse
+        && received.body.contains(text.as_str())
+    {
+        let code = *code;
+        state.refused.push(received);
+        return Ok(status(code));
+    }
+    state.taken.push(received);
+    Ok(status(204))
+}
+
+fn status(code: u16) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::from_u16(code).expect("a status");
+    response
+}

@@ -75,7 +75,7 @@ fn what_is_no_request_has_its_line_in_log_and_audit() {
         ids.push(header(&answer, "x-request-id").to_owned());
     }
     assert!(server.stop().success());
-    let log = server.log();
+    let log = server.wait_for_log(&ids[2]);
     // Each is noted by a task of its own, so that the second of a kind may be noted first.
     assert!((log.contains(&ids[0]) || log.contains(&ids[1])) && log.contains(&ids[2]), "{log}");
     let text = std::fs::read_to_string(directory.path().join("audit")).expect("the audit log");
@@ -216,7 +216,7 @@ async fn the_address_is_the_one_that_the_last_trusted_proxy_saw() {
     }
     let answer = raw(&server, &head(&server, "/Users", &["Host: a", &token, "X-Forwarded-Host: a b, c"]));
     assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("X-Forwarded-Host"), "{answer}");
-    assert!(server.log().contains("the header Forwarded, which is not read"), "{}", server.log());
+    server.wait_for_log("the header Forwarded, which is not read");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -274,7 +274,7 @@ async fn strangers_take_neither_all_connections_nor_the_stores_descriptors() {
     let server = TestServer::with(Options { descriptors: Some(256), ..Options::default() });
     let client = server.client();
     client.user("before").await;
-    assert!(server.log().contains("max_connections=128"), "{}", server.log());
+    server.wait_for_log("max_connections=128");
     let address: std::net::SocketAddr = server.origin().trim_start_matches("http://").parse().expect("an address");
     // More than there are descriptors, from ten addresses.
     let mut strangers = Vec::new();
@@ -300,7 +300,7 @@ fn the_log_of_administration_says_whom_a_command_is_about_but_no_person() {
     let server = TestServer::start();
     let answer = server.run(&["user", "show", "--tenant", server.tenant(), "anna.example"]);
     assert!(!answer.status.success());
-    let log = server.log();
+    let log = server.wait_for_log("command=\"show\"");
     let line = log.lines().find(|line| line.contains("administration") && line.contains("command=\"show\""));
     let line = line.unwrap_or_else(|| panic!("{log}"));
     assert!(line.contains(server.tenant()) && line.contains("User") && !line.contains("anna"), "{line}");

@@ -270,6 +270,20 @@ impl TestServer {
     pub fn log(&self) -> String {
         self.log.lock().expect("the log").clone()
     }
+
+    /// What the process has printed, with these words in it: they come through a pipe, and on a busy machine late.
+    #[track_caller]
+    pub fn wait_for_log(&self, words: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            if log.contains(words) {
+                return log;
+            }
+            assert!(Instant::now() < end, "{words:?} is not in the log:\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 impl Drop for TestServer {

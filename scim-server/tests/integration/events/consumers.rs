@@ -146,7 +146,7 @@ impl Copy {
             return;
         };
         let mut kept = self.resources.remove(id).filter(|_| !is_whole).unwrap_or_default();
-        kept.version = version.to_owned();
+        version.clone_into(&mut kept.version);
         if let Some(document) = event.get("document") {
             kept.document = document.clone();
         }

@@ -130,7 +130,7 @@ async fn calls_without_a_good_token_are_counted() {
         assert!(line["firstEventTime"].as_str() <= line["lastEventTime"].as_str(), "{line}");
         assert_eq!(line["sourceIPAddress"], "127.0.0.1");
     }
-    let log = server.log();
+    let log = server.wait_for_log("not let in");
     let told = log.lines().filter(|line| line.contains("not let in")).count();
     assert!((1..=32).contains(&told), "{log}");
 }

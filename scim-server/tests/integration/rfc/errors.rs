@@ -281,7 +281,7 @@ async fn behind_a_proxy() {
     assert_eq!(read.json["meta"]["location"], format!("https://scim.example.com/{}/scim/v2{path}", tenant.id));
     let tenant = PUBLIC.tenant();
     assert_eq!(tenant.server.origin(), "https://id.example.com/base");
-    let log = tenant.server.log();
+    let log = tenant.server.wait_for_log("listening on ");
     let address = log.split("listening on ").nth(1).and_then(|rest| rest.split(',').next()).expect("where it listens");
     let (path, headers) = (format!("http://{address}/{}/scim/v2/Users", tenant.id), [("host", "other.example.com")]);
     let created = tenant.request("POST", &path, &headers, Some(&json!({"userName": "a"}))).await.expect(201);

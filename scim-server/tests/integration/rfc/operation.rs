@@ -89,13 +89,7 @@ async fn request_ids() {
     let recorded: Vec<_> = records.iter().map(|record| record["requestID"].as_str().unwrap_or_default()).collect();
     assert_eq!(recorded, own);
     for id in &ids {
-        for _ in 0..100 {
-            if tenant.server.log().contains(id.as_str()) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert!(tenant.server.log().contains(id.as_str()), "{id} is in the log");
+        tenant.server.wait_for_log(id);
     }
     let missing = tenant.get(&format!("{}/", tenant.server.origin())).await.expect_error(404, None);
     assert_eq!(missing.header("x-request-id").len(), 36, "whatever is answered has one");
@@ -107,22 +101,12 @@ async fn request_ids() {
 async fn settings_are_read_again_by_a_signal() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let write = |text: &str| fs::write(file.path(), text).expect("the configuration");
-    let said = async |server: &TestServer, words: &str| {
-        for _ in 0..400 {
-            if server.log().contains(words) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        panic!("{words:?} is not said:\n{}", server.log());
-    };
     write("page_size = 50\n");
     let server = TestServer::with(Options::args(&["--config", &file.path().to_string_lossy()]));
     let client = server.client();
     write("public_url = \"https://two.example.com\"\nbulk_max_body = \"2MiB\"\npage_size = 20\ncandidates = 5\n");
     server.signal("HUP");
-    said(&server, "read the files again").await;
-    let log = server.log();
+    let log = server.wait_for_log("read the files again");
     for key in ["page_size", "candidates"] {
         let line = log.lines().find(|line| line.contains("needs a restart") && line.contains(key));
         assert!(line.is_some(), "{key} is not named:\n{log}");
@@ -136,8 +120,8 @@ async fn settings_are_read_again_by_a_signal() {
 
     write("page_sise = 20\n");
     server.signal("HUP");
-    said(&server, "the configuration stays as it was").await;
-    assert!(server.log().contains("did you mean"), "{}", server.log());
+    server.wait_for_log("the configuration stays as it was");
+    server.wait_for_log("did you mean");
 }
 
 /// SIGTERM: what is under way is finished, nothing new is begun, the exit code is 0, and everything that

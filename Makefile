@@ -55,8 +55,8 @@ check: $(MACHETE) ## Formatting, lints, documentation, warnings denied; dependen
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
 
-bench: postgresql ## Measure against a bare hyper server in the same run, on each engine, and print tables
-	$(CARGO) bench --locked -p scim-server
+bench: postgresql ## Measure against a bare hyper server in the same run, on each engine (USERS=20000 STORE=sled to try it)
+	$(CARGO) bench --locked -p scim-server $(if $(filter command,$(origin USERS)),--bench load -- --users 1000+$(USERS) --members 10 $(addprefix --store ,$(STORE)))
 
 conformance: ## Start the server, judge it by the RFCs and as each provider would, and show the summary
 	@CARGO="$(CARGO)" conformance/run.sh

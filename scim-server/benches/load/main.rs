@@ -13,6 +13,8 @@
 //!
 //! `--full` (or `BENCH=full`) fills the store with 1,000,000 users, `--seconds` and `--rounds` say
 //! how long each operation is measured, `--only TEXT` picks operations by name, `--json` prints JSON.
+//! `--mixed SECONDS` is how long reads and writes are mixed, and `--patches` how many changes the growth of the
+//! store is measured after. Beside a figure stands what is aimed at, and whether it is met.
 #![allow(
     missing_docs,
     clippy::cast_precision_loss,
@@ -25,11 +27,13 @@
     reason = "a program that measures, and stops at the first thing that is not as it should be"
 )]
 
+mod aims;
 mod bare;
 mod client;
 #[path = "../../tests/integration/database.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod database;
+mod mixed;
 mod people;
 mod process;
 mod report;
@@ -46,6 +50,10 @@ pub struct Options {
     pub groups: Vec<usize>,
     pub seconds: f64,
     pub rounds: usize,
+    /// How long reads and writes are mixed.
+    pub mixed: f64,
+    /// How many changes the growth on disk is measured after.
+    pub patches: usize,
     pub only: Option<String>,
     pub json: bool,
 }
@@ -75,9 +83,13 @@ fn main() {
             vec![Engine::Sled]
         }
     };
+    let sizes = value("--users").map_or(sizes, |list| list.split('+').map(|size| number(size.to_owned())).collect());
+    let largest = sizes.last().copied().expect("how many users");
     let options = Options {
         engines,
-        sizes: value("--users").map_or(sizes, |list| list.split('+').map(|size| number(size.to_owned())).collect()),
+        sizes,
+        mixed: value("--mixed").map_or(if full { 600.0 } else { 10.0 }, |text| text.parse().expect("seconds")),
+        patches: value("--patches").map_or(largest, number),
         groups: value("--members").map_or(groups, |list| list.split('+').map(|size| number(size.to_owned())).collect()),
         seconds: value("--seconds").map_or(seconds, |text| text.parse().expect("seconds")),
         rounds: value("--rounds").map_or(rounds, number),

@@ -18,9 +18,12 @@ pub struct Row {
     /// Seconds, over all rounds.
     pub median: f64,
     pub slowest_percent: f64,
+    pub slowest_thousandth: f64,
     /// Seconds of processor time for each request, of the server and of the bare server.
     pub processor: f64,
     pub bare_processor: f64,
+    /// What is aimed at, and whether it is met.
+    pub aim: Option<String>,
 }
 
 impl Row {
@@ -39,12 +42,14 @@ impl Row {
             bare: rate(bare),
             median,
             slowest_percent,
+            slowest_thousandth: at(0.999),
             processor: processor(server),
             bare_processor: processor(bare),
+            aim: None,
         }
     }
 
-    fn ratio(&self) -> Option<f64> {
+    pub fn ratio(&self) -> Option<f64> {
         (self.bare > 0.0).then(|| self.rate / self.bare)
     }
 
@@ -55,16 +60,25 @@ impl Row {
         let (median, slowest) = (self.median * 1e3, self.slowest_percent * 1e3);
         let ratio = self.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}"));
         let (used, bare_used) = (self.processor * 1e6, self.bare_processor * 1e6);
-        let line = format!("{:<34}{size:>10}{rate:>10}{median:>9.2}{slowest:>9.2}{used:>8.0}", self.operation);
-        if self.bare > 0.0 { format!("{line}{bare:>11}{bare_used:>9.0}{ratio:>7}") } else { line }
+        let slower = self.slowest_thousandth * 1e3;
+        let (bare, bare_used) = if self.bare > 0.0 { (bare, format!("{bare_used:.0}")) } else { Default::default() };
+        let aim = self.aim.as_deref().unwrap_or_default();
+        let line = format!(
+            "{:<50}{size:>10}{rate:>10}{median:>9.2}{slowest:>9.2}{slower:>9.2}{used:>8.0}{bare:>11}{bare_used:>9}{ratio:>7}  {aim}",
+            self.operation
+        );
+        line.trim_end().to_owned()
     }
 }
 
 /// The line above the rows.
 pub fn heading() -> String {
-    let [operation, size, rate, median, slowest] = ["operation", "size", "req/s", "p50 ms", "p99 ms"];
+    let [operation, size, rate, median, slowest, slower] =
+        ["operation", "size", "req/s", "p50 ms", "p99 ms", "p99.9 ms"];
     let [used, bare, bare_used, ratio] = ["cpu µs", "bare/s", "cpu µs", "ratio"];
-    format!("{operation:<34}{size:>10}{rate:>10}{median:>9}{slowest:>9}{used:>8}{bare:>11}{bare_used:>9}{ratio:>7}")
+    format!(
+        "{operation:<50}{size:>10}{rate:>10}{median:>9}{slowest:>9}{slower:>9}{used:>8}{bare:>11}{bare_used:>9}{ratio:>7}  aim"
+    )
 }
 
 /// The median rate of several rounds.
@@ -101,6 +115,16 @@ pub struct Figure {
     pub name: String,
     pub value: f64,
     pub unit: &'static str,
+    /// What is aimed at, and whether it is met.
+    pub aim: Option<String>,
+}
+
+impl Figure {
+    pub fn line(&self) -> String {
+        let Self { name, value, unit, aim } = self;
+        let aim = aim.as_ref().map_or_else(String::new, |aim| format!("  (aim {aim})"));
+        format!("{name}: {value:.2} {unit}{aim}")
+    }
 }
 
 /// What was measured on one engine.
@@ -152,11 +176,16 @@ fn rows(rows: &[Row]) -> Value {
             "bareProcessorSeconds": row.bare_processor,
             "p50Seconds": row.median,
             "p99Seconds": row.slowest_percent,
+            "p999Seconds": row.slowest_thousandth,
+            "aim": row.aim,
         })
     });
     rows.collect()
 }
 
 fn figures(figures: &[Figure]) -> Value {
-    figures.iter().map(|figure| json!({"name": figure.name, "value": figure.value, "unit": figure.unit})).collect()
+    figures
+        .iter()
+        .map(|figure| json!({"name": figure.name, "value": figure.value, "unit": figure.unit, "aim": figure.aim}))
+        .collect()
 }

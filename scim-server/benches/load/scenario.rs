@@ -5,7 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Options,
+    Options, aims,
     client::{self, Answer, Check, Connection, Request, Run, Until},
     people::{Tenant, group, id_of, person, retitle},
     process::{self, Fleet, Serving},
@@ -21,7 +21,10 @@ const JOINING: usize = 4_000;
 const FILLING: usize = 1_000;
 
 pub struct Bench<'a> {
-    options: &'a Options,
+    pub options: &'a Options,
+    engine: &'a Engine,
+    /// What a durable write takes, in seconds.
+    flush: f64,
     pub server: Fleet,
     bare: Fleet,
     rows: Vec<Row>,
@@ -51,8 +54,9 @@ async fn measure_engine(options: &Options, engine: &Engine) -> Table {
     let endpoints = stage.tenants(&names).await;
     let tenants: Vec<_> = endpoints.into_iter().zip(&options.sizes).map(|(e, size)| Tenant::new(e, *size)).collect();
     let (server, bare) = (stage.serve(), Fleet::of(vec![Serving::bare()]));
-    let mut bench = Bench { options, server, bare, rows: Vec::new(), figures: Vec::new() };
-    bench.figure("durable write of 8 KiB, p50", process::flush_time(stage.directory.path()) * 1e6, "µs");
+    let flush = process::flush_time(stage.directory.path());
+    let mut bench = Bench { options, engine, flush, server, bare, rows: Vec::new(), figures: Vec::new() };
+    bench.figure("durable write of 8 KiB, p50", flush * 1e6, "µs");
     bench.say(&report::heading());
 
     for tenant in &tenants {
@@ -65,6 +69,8 @@ async fn measure_engine(options: &Options, engine: &Engine) -> Table {
     for size in &options.groups {
         bench.members(largest, *size).await;
     }
+    bench.mixed(largest).await;
+    bench.grown(largest, &stage).await;
     bench.figure("memory", bench.server.memory("VmRSS") as f64 / f64::from(1 << 20), "MiB");
     bench.figure("memory at its highest", bench.server.memory("VmHWM") as f64 / f64::from(1 << 20), "MiB");
     bench.figure("store on disk", stage.size() as f64 / f64::from(1 << 20), "MiB");
@@ -82,17 +88,21 @@ impl Bench<'_> {
         }
     }
 
-    fn figure(&mut self, name: &str, value: f64, unit: &'static str) {
-        self.say(&format!("{name}: {value:.2} {unit}"));
-        self.figures.push(Figure { name: name.to_owned(), value, unit });
+    pub fn figure(&mut self, name: &str, value: f64, unit: &'static str) {
+        let mut figure = Figure { name: name.to_owned(), value, unit, aim: None };
+        let users = self.options.sizes.last().copied().unwrap_or_default();
+        figure.aim = aims::of_figure(self.engine, &figure, users);
+        self.say(&figure.line());
+        self.figures.push(figure);
     }
 
-    pub fn row(&mut self, row: Row) {
+    pub fn row(&mut self, mut row: Row) {
+        row.aim = aims::of_row(self.engine, &row, &self.rows, self.flush);
         self.say(&row.line());
         self.rows.push(row);
     }
 
-    fn wants(&self, operation: &str) -> bool {
+    pub fn wants(&self, operation: &str) -> bool {
         self.options.only.as_ref().is_none_or(|text| operation.contains(text.as_str()))
     }
 
@@ -323,14 +333,14 @@ async fn reopen(server: &mut Fleet, stage: &Stage, tenant: &Tenant) -> [(&'stati
     ]
 }
 
-async fn measure(serving: &Fleet, from: usize, until: Until, request: &Request<'_>, check: &Check<'_>) -> Run {
+pub async fn measure(serving: &Fleet, from: usize, until: Until, request: &Request<'_>, check: &Check<'_>) -> Run {
     let before = serving.processor();
     let run = client::run(&serving.addresses, CONNECTIONS, from, until, request, check).await.expect("right answers");
     Run { processor: serving.processor() - before, ..run }
 }
 
 /// Whether the answer shows this resource (as the first one, when it is a list).
-fn same(id: Uuid, answer: &Answer<'_>) -> Result<(), String> {
+pub fn same(id: Uuid, answer: &Answer<'_>) -> Result<(), String> {
     if answer.status == 200 && id_of(answer) == Some(id) {
         return Ok(());
     }

@@ -1,0 +1,68 @@
+//! What is aimed at: the limit that a figure is held against, and whether it is met.
+
+use super::{
+    report::{Figure, Row},
+    stage::Engine,
+};
+
+/// A limit.
+enum Aim {
+    /// At least this part of the bare server's rate.
+    OfBare(f64),
+    /// At least so many requests a second.
+    Rate(f64),
+    /// At least this part of the rate of another operation on as many users.
+    Of(f64, &'static str),
+    /// At most so many milliseconds at the median above a durable write.
+    AboveFlush(f64),
+}
+
+/// What a row is held against: in words, with whether it is met. `rows` are those before it, `flush` is what a
+/// durable write takes, in seconds.
+pub fn of_row(engine: &Engine, row: &Row, rows: &[Row], flush: f64) -> Option<String> {
+    let (words, met) = match aim(engine, row)? {
+        Aim::OfBare(part) => (format!("≥ {part:.2} of bare"), row.ratio()? >= part),
+        Aim::Rate(rate) => (format!("≥ {rate:.0}/s"), row.rate >= rate),
+        Aim::Of(part, name) => {
+            let other = rows.iter().find(|other| other.operation == name && other.size == row.size)?;
+            (format!("≥ {part:.2} of \"{name}\" ({:.2})", row.rate / other.rate), row.rate >= part * other.rate)
+        }
+        Aim::AboveFlush(millis) => (format!("≤ {millis:.1} ms above the flush"), row.median <= flush + millis / 1e3),
+    };
+    Some(verdict(&words, met))
+}
+
+fn aim(engine: &Engine, row: &Row) -> Option<Aim> {
+    let flat = match row.operation.as_str() {
+        "list of 100, last page by cursor"
+        | "list of 100, last page by startIndex"
+        | "list of 100 by userName, last page by startIndex" => Aim::Of(0.8, "list of 100, first page"),
+        // At most 1.3 times as long.
+        "walk by startIndex, pages of 1,000" => Aim::Of(1.0 / 1.3, "walk by cursor, pages of 1,000"),
+        operation if *engine == Engine::Sled => match operation {
+            "GET by id" => Aim::OfBare(if row.size > 1_000 { 0.6 } else { 0.75 }),
+            "userName eq" => Aim::OfBare(if row.size > 1_000 { 0.5 } else { 0.6 }),
+            "list of 100, first page" | "POST user" | "PATCH user" => Aim::Rate(15_000.0),
+            "add a member, one connection" => Aim::AboveFlush(0.3),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(flat)
+}
+
+/// The same for a figure, of a run with so many users in its largest tenant.
+pub fn of_figure(engine: &Engine, figure: &Figure, users: usize) -> Option<String> {
+    let most = match (figure.name.as_str(), engine) {
+        ("longest wait under mixed load", _) => 100.0,
+        ("memory", Engine::Sled) if users <= 20_000 => 100.0,
+        ("memory" | "memory after mixed load", Engine::Sled) => 2048.0,
+        ("start to first answer, after kill -9", Engine::Sled) => 5.0,
+        _ => return None,
+    };
+    Some(verdict(&format!("≤ {most:.0} {}", figure.unit), figure.value <= most))
+}
+
+fn verdict(words: &str, met: bool) -> String {
+    format!("{words}: {}", if met { "met" } else { "missed" })
+}

@@ -47,7 +47,7 @@ use crate::{
     cursor::Sealer,
     event::{Action, Event},
     render::{Renderer, View},
-    store::{IndexEntry, Record, ResourceId, ResourceKey, Store, StoreError},
+    store::{IndexEntry, Record, Reference, ResourceId, ResourceKey, Store, StoreError},
 };
 
 /// How often an operation is decided again if other writers are faster. Each conflict means that one of them has
@@ -295,12 +295,35 @@ impl Operations {
 
     /// The resource with that id, or 404.
     async fn find(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<(ResourceKey, Record), Error> {
-        let missing = || Error::new(ErrorKind::NotFound, format!("There is no {} with the id \"{id}\".", rt.name));
-        let id = ResourceId::parse(id).ok_or_else(missing)?;
-        let key = context.key(rt, id);
-        let record = self.store.get(&key).await?.ok_or_else(missing)?;
+        let key = key_of(context, rt, id)?;
+        let record = self.store.get(&key).await?.ok_or_else(|| missing(rt, id))?;
         Ok((key, record))
     }
+
+    /// The same with its groups, if the view shows them.
+    async fn find_in_groups(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        id: &str,
+        view: &View,
+    ) -> Result<(ResourceKey, Record, Option<Vec<Reference>>), Error> {
+        if !view.groups() {
+            let (key, record) = self.find(context, rt, id).await?;
+            return Ok((key, record, None));
+        }
+        let key = key_of(context, rt, id)?;
+        let (record, groups) = self.store.get_in_groups(&key).await?.ok_or_else(|| missing(rt, id))?;
+        Ok((key, record, Some(groups)))
+    }
+}
+
+fn key_of(context: &Context, rt: &ResourceType, id: &str) -> Result<ResourceKey, Error> {
+    ResourceId::parse(id).map(|id| context.key(rt, id)).ok_or_else(|| missing(rt, id))
+}
+
+fn missing(rt: &ResourceType, id: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("There is no {} with the id \"{id}\".", rt.name))
 }
 
 /// What a request's `attributes` and `excludedAttributes` let through.

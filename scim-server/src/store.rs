@@ -219,6 +219,13 @@ pub trait Store: Send + Sync + 'static {
     /// One resource.
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError>;
 
+    /// One resource, with the groups that hold it directly in the order of their ids.
+    async fn get_in_groups(&self, key: &ResourceKey) -> Result<Option<(Record, Vec<Reference>)>, StoreError> {
+        let Some(record) = self.get(key).await? else { return Ok(None) };
+        let groups = self.groups_of(key.tenant, &[key.id]).await?.pop().unwrap_or_default();
+        Ok(Some((record, groups)))
+    }
+
     /// The resource that has this unique value.
     async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError>;
 
@@ -251,6 +258,17 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&Position>,
         limit: usize,
     ) -> Result<Page<(Position, Option<Record>)>, StoreError>;
+
+    /// The same, and the groups that hold each resource directly, where the engine reads them in the same round
+    /// trip. Else [`Self::groups_of`] does.
+    async fn indexed_in_groups(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<(Page<(Position, Option<Record>)>, Option<Vec<Vec<Reference>>>), StoreError> {
+        Ok((self.indexed(range, after, limit).await?, None))
+    }
 
     /// How many positions the range has; stops counting at `limit`.
     async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError>;

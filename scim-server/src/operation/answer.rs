@@ -10,7 +10,7 @@ use crate::{
     budget::Share,
     log,
     render::{META_BYTES, Out, Pieces, STREAM_MEMBERS, View, location},
-    store::{Moment, Record, ResourceId, ResourceKey},
+    store::{Moment, Record, Reference, ResourceId, ResourceKey},
 };
 
 /// What happened.
@@ -83,6 +83,21 @@ impl Answer {
     }
 }
 
+/// A resource that was read to be shown.
+pub(super) struct Read {
+    pub record: Record,
+    /// Its groups, where they were read with it.
+    pub groups: Option<Vec<Reference>>,
+    /// Since when it was read, where the answer may be kept.
+    pub since: Option<Moment>,
+}
+
+impl From<Record> for Read {
+    fn from(record: Record) -> Self {
+        Self { record, groups: None, since: None }
+    }
+}
+
 impl Operations {
     /// The answer that shows a resource as it was shown before.
     pub(super) fn show_again(
@@ -105,15 +120,19 @@ impl Operations {
         context: &Context,
         outcome: Outcome,
         key: &ResourceKey,
-        record: Record,
+        read: impl Into<Read>,
         view: &View,
-        since: Option<Moment>,
     ) -> Result<Answer, Error> {
+        let Read { record, groups, since } = read.into();
         let mut answer = Answer::about(context, outcome, key, record.header.version);
         // A new resource is in no group, because nobody knows its id yet. Only a bulk request may have added it to a
         // group before, and its response shows no resource. A restored resource has a later version.
         let is_new = outcome == Outcome::Created && record.header.version == 1;
-        let groups = if is_new { Vec::new() } else { self.groups(key, view).await? };
+        let groups = match groups {
+            Some(groups) => groups,
+            None if is_new => Vec::new(),
+            None => self.groups(key, view).await?,
+        };
         answer.content = if view.members(&record) > STREAM_MEMBERS {
             let (mut out, pieces) = Out::stream();
             let (view, id, store, context) = (view.clone(), key.id, self.store.clone(), context.clone());
@@ -139,7 +158,7 @@ impl Operations {
         Ok(answer)
     }
 
-    pub(super) async fn groups(&self, key: &ResourceKey, view: &View) -> Result<Vec<crate::store::Reference>, Error> {
+    pub(super) async fn groups(&self, key: &ResourceKey, view: &View) -> Result<Vec<Reference>, Error> {
         if !view.groups() {
             return Ok(Vec::new());
         }

@@ -79,7 +79,7 @@ impl Operations {
                 committed => committed.map_err(|error| super::members::or_missing(error, &key))?,
             };
             let header = committed.header.ok_or_else(|| Error::internal("a new resource has no header"))?;
-            return self.show(context, Outcome::Created, &key, Record { header, body: form.body }, &view, None).await;
+            return self.show(context, Outcome::Created, &key, Record { header, body: form.body }, &view).await;
         }
         Err(StoreError::Conflict(context.key(rt, id)).into())
     }

@@ -55,16 +55,25 @@ impl Listing {
     pub async fn new(
         renderer: &Renderer<'_>,
         views: Vec<View>,
-        matches: Vec<(usize, Match)>,
+        mut matches: Vec<(usize, Match)>,
         kept: &Keeping<'_>,
     ) -> Result<Self, StoreError> {
         let known: Vec<_> = matches.iter().map(|(ordinal, found)| kept.find(views.get(*ordinal)?, found)).collect();
-        let shows = |ordinal: &usize| views.get(*ordinal).is_some_and(View::groups);
-        let shown = matches.iter().zip(&known).filter(|((ordinal, _), known)| known.is_none() && shows(ordinal));
-        let mut ids: Vec<_> = shown.map(|((_, found), _)| found.position.id).collect();
+        let (mut ids, mut groups) = (Vec::new(), Vec::new());
+        for ((ordinal, found), _) in matches.iter_mut().zip(&known).filter(|(_, known)| known.is_none()) {
+            if views.get(*ordinal).is_some_and(View::groups) {
+                match found.groups.take() {
+                    Some(read) => groups.push((found.position.id, read)),
+                    None => ids.push(found.position.id),
+                }
+            }
+        }
         ids.sort_unstable();
-        let groups = if ids.is_empty() { Vec::new() } else { renderer.store.groups_of(renderer.tenant, &ids).await? };
-        let groups = ids.into_iter().zip(groups).collect();
+        if !ids.is_empty() {
+            let read = renderer.store.groups_of(renderer.tenant, &ids).await?;
+            groups.extend(ids.into_iter().zip(read));
+        }
+        groups.sort_unstable_by_key(|(id, _)| *id);
         Ok(Self { views, matches, known, groups })
     }
 

@@ -62,7 +62,7 @@ impl Operations {
         {
             return Ok(Answer::about(context, Outcome::NoContent, &key, record.header.version));
         }
-        self.show(context, Outcome::Ok, &key, record, &view, None).await
+        self.show(context, Outcome::Ok, &key, record, &view).await
     }
 
     /// Reads, decides and commits, and starts again if another writer was faster. Returns the resource as it is

@@ -137,7 +137,7 @@ impl Operations {
                     break;
                 }
                 room.take(&record)?;
-                matches.push(Match { position: by_id(id), record });
+                matches.push(Match { position: by_id(id), record, groups: None });
             }
             context.pace.step(read / 8).await?;
             if done {
@@ -284,7 +284,7 @@ impl Operations {
                     break;
                 }
                 room.take(&record)?;
-                backward.push(Match { position: by_id(id), record });
+                backward.push(Match { position: by_id(id), record, groups: None });
             }
             if done {
                 break;

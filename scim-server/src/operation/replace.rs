@@ -40,6 +40,6 @@ impl Operations {
         };
         let change = Change { action: Action::Replace, decide: &decide, members };
         let (key, record) = self.change(asked, change).await?;
-        self.show(context, Outcome::Ok, &key, record, &view, None).await
+        self.show(context, Outcome::Ok, &key, record, &view).await
     }
 }

@@ -103,7 +103,7 @@ impl Operations {
                     let header =
                         committed.header.ok_or_else(|| Error::internal("a restored resource has no header"))?;
                     let view = view(context, rt, &Query::default())?;
-                    return self.show(context, Outcome::Ok, &kept.key, Record { header, ..record }, &view, None).await;
+                    return self.show(context, Outcome::Ok, &kept.key, Record { header, ..record }, &view).await;
                 }
                 Err(StoreError::Taken(entry)) => return Err(self.name_taken(&kept, entry).await),
                 Err(StoreError::Conflict(_) | StoreError::Missing(_)) => tokio::time::sleep(SWEEP).await,

@@ -2,7 +2,7 @@
 
 use scim_protocol::Error;
 
-use super::{Answer, Asked, Operations, Outcome, view};
+use super::{Answer, Asked, Operations, Outcome, answer::Read, view};
 use crate::store::ResourceId;
 
 impl Operations {
@@ -20,13 +20,13 @@ impl Operations {
         }
         let since = if is_plain { self.shown.moment() } else { None };
         let view = view(context, rt, query)?;
-        let (key, record) = self.find(context, rt, id).await?;
+        let (key, record, groups) = self.find_in_groups(context, rt, id, &view).await?;
         preconditions.require_match(record.header.version)?;
         if preconditions.if_none_match.names(record.header.version) == Some(true) {
             return Ok(Answer::about(context, Outcome::NotModified, &key, record.header.version));
         }
         // A client that already holds much memory is refused before the response is built.
         self.budget.share(context.caller.tenant().id).grow(record.bytes())?;
-        self.show(context, Outcome::Ok, &key, record, &view, since).await
+        self.show(context, Outcome::Ok, &key, Read { record, groups, since }, &view).await
     }
 }

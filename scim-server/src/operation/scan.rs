@@ -1,7 +1,7 @@
 //! Candidates, matches and pages: the walk through the resources of a query.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -20,7 +20,8 @@ use crate::{
     plan::{Plan, Source},
     render::{META_BYTES, Renderer, View},
     store::{
-        IndexRange, IndexValue, Page, Position, Record, ResourceId, ResourceKey, Start, TenantId, TypeName, Values,
+        IndexRange, IndexValue, Page, Position, Record, Reference, ResourceId, ResourceKey, Start, TenantId, TypeName,
+        Values,
     },
     tenant::IndexSpec,
 };
@@ -92,6 +93,8 @@ pub(super) struct Selection {
 pub(super) struct Match {
     pub position: Position,
     pub record: Record,
+    /// Its groups, where they were read with it.
+    pub groups: Option<Vec<Reference>>,
 }
 
 /// Some candidates in the order of the walk; one without a record was deleted meanwhile. `done` if no candidates
@@ -119,6 +122,8 @@ pub(super) struct Scan<'a> {
     batch: usize,
     /// The memory of the candidates that were read last.
     read: Option<Share>,
+    /// The groups of the candidates that were read last, where they were read with them.
+    groups: HashMap<ResourceId, Vec<Reference>>,
     /// The ids that narrow sources have found, once they were asked.
     ids: Option<VecDeque<ResourceId>>,
     /// The resources that a walk over a prefix has met.
@@ -157,6 +162,7 @@ impl<'a> Scan<'a> {
             selection,
             batch: BATCH,
             read: None,
+            groups: HashMap::new(),
             ids: None,
             met: HashSet::new(),
             after,
@@ -209,7 +215,8 @@ impl<'a> Scan<'a> {
                 self.pace.step(self.cost * (1 + size(&record) / 1024 + members)).await?;
             }
             if self.holds(&position, &record).await? {
-                matches.push(Match { position, record });
+                let groups = self.groups.remove(&position.id);
+                matches.push(Match { position, record, groups });
             }
         }
         Ok(Some(matches))
@@ -291,7 +298,13 @@ impl<'a> Scan<'a> {
                 Ok(Candidates { found, done })
             }
             Source::Index(range) => {
-                let Page { items, done } = store.indexed(range, self.after.as_ref(), most).await?;
+                let after = self.after.as_ref();
+                if !selection.view.groups() {
+                    let Page { items, done } = store.indexed(range, after, most).await?;
+                    return Ok(Candidates { found: items, done });
+                }
+                let (Page { items, done }, groups) = store.indexed_in_groups(range, after, most).await?;
+                self.groups = items.iter().map(|(position, _)| position.id).zip(groups.into_iter().flatten()).collect();
                 Ok(Candidates { found: items, done })
             }
             Source::MembersOf(group) => self.members_of(*group, after_id, most).await,

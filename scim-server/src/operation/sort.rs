@@ -168,7 +168,7 @@ impl Operations {
             };
             if let Some(record) = self.store.get(&key).await? {
                 room.take(&record)?;
-                found.matches.push((one.ordinal, Match { position: one.position.clone(), record }));
+                found.matches.push((one.ordinal, Match { position: one.position.clone(), record, groups: None }));
             }
         }
         found.share = Some(room.into_share());

@@ -182,6 +182,10 @@ impl Store for PostgresStore {
         self.reader.get(key).await
     }
 
+    async fn get_in_groups(&self, key: &ResourceKey) -> Result<Option<(Record, Vec<Reference>)>, StoreError> {
+        self.reader.get_in_groups(key).await
+    }
+
     async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
         self.reader.lookup(key).await
     }
@@ -216,6 +220,15 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> Result<Page<(Position, Option<Record>)>, StoreError> {
         self.reader.indexed(range, after, limit).await
+    }
+
+    async fn indexed_in_groups(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<(Page<(Position, Option<Record>)>, Option<Vec<Vec<Reference>>>), StoreError> {
+        self.reader.indexed_in_groups(range, after, limit).await
     }
 
     async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {

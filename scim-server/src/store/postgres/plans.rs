@@ -71,6 +71,7 @@ const PINNED: &[(&str, &[&str])] = &[
     (s::MEMBER_IDS, &["member_pkey", "resource_pkey"]),
     (s::IS_MEMBER, &["member_by_member", "resource_pkey"]),
     (s::GROUPS_OF, &["member_by_member", "resource_pkey"]),
+    (s::GROUPS_OF_INDEXED, &["index_entry_pkey", "member_by_member", "resource_pkey"]),
     (s::EVENTS, &["event_pkey"]),
     (s::EVENT, &["event_pkey"]),
     (s::SWEEP, &["member_pkey"]),

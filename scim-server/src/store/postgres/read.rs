@@ -1,6 +1,6 @@
 //! Reading: one statement for each method of the store.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use tokio_postgres::{Row, types::ToSql};
@@ -19,7 +19,7 @@ use crate::{
     event::Event,
     store::{
         IndexKey, IndexRange, LAST_MODIFIED, Log, PAGE_BYTES, Page, Position, Record, Reference, ResourceId,
-        ResourceKey, Start, StoreError, TenantId, TypeName,
+        ResourceKey, Start, StoreError, TenantId, TypeName, Values,
     },
 };
 
@@ -69,6 +69,34 @@ impl Reader {
         }
     }
 
+    /// Reads the rows of two statements, in one round trip.
+    async fn read_both<A, B>(
+        &self,
+        tenant: TenantId,
+        one: (&'static str, &[&(dyn ToSql + Sync)], impl Fn(&Row) -> Result<A, StoreError>),
+        other: (&'static str, &[&(dyn ToSql + Sync)], impl Fn(&Row) -> Result<B, StoreError>),
+    ) -> Result<(Vec<A>, Vec<B>), StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let connection = self.connections.get(Turn::Read(tenant)).await?;
+            let both = async {
+                // What is not prepared yet would be prepared between the two.
+                connection.prepare_cached(one.0).await?;
+                connection.prepare_cached(other.0).await?;
+                let one = rows(&connection, one.0, one.1, &one.2);
+                let other = rows(&connection, other.0, other.1, &other.2);
+                futures_util::future::try_join(one, other).await
+            };
+            match both.await {
+                Ok(both) => return Ok(both),
+                Err(QueryError::Lost(_)) if tries < TRIES => connection.discard(),
+                Err(QueryError::Contended(_)) if tries < TRIES => {}
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+    }
+
     /// Whether the database looks for damage whenever it reads a page.
     pub async fn has_checksums(&self) -> Result<bool, StoreError> {
         let rows = self.query(TenantId::SYSTEM, statement::CHECKSUMS, &[]).await?;
@@ -78,6 +106,16 @@ impl Reader {
     pub async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
         let parameters: [&(dyn ToSql + Sync); 3] = [&key.tenant.0, &key.resource_type.as_str(), &key.id.0];
         Ok(self.read(key.tenant, statement::GET, &parameters, record).await?.pop())
+    }
+
+    pub async fn get_in_groups(&self, key: &ResourceKey) -> Result<Option<(Record, Vec<Reference>)>, StoreError> {
+        let this: [&(dyn ToSql + Sync); 3] = [&key.tenant.0, &key.resource_type.as_str(), &key.id.0];
+        let ids = vec![key.id.0];
+        let of_it: [&(dyn ToSql + Sync); 2] = [&key.tenant.0, &ids];
+        let group = |row: &Row| group(row);
+        let both = self.read_both(key.tenant, (statement::GET, &this, record), (statement::GROUPS_OF, &of_it, group));
+        let (mut records, groups) = both.await?;
+        Ok(records.pop().map(|record| (record, groups)))
     }
 
     pub async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
@@ -189,14 +227,37 @@ impl Reader {
             self.modified(sql, range, after, &[&most, &BYTES], with_record).await?
         } else {
             let sql = if range.descending { statement::INDEXED_DOWN } else { statement::INDEXED };
-            let with_record = |row: &Row| {
-                // Entry and record come from one snapshot, so the record has the value if it is there.
-                let there = column::<Option<i64>>(row, 0)?.is_some();
-                Ok((position(row, 7)?, if there { Some(record(row)?) } else { None }))
-            };
-            self.places(sql, range, after, &[&most, &BYTES], with_record).await?
+            self.places(sql, range, after, &[&most, &BYTES], indexed).await?
         };
         Ok(page(items, limit, |(_, record)| record.as_ref().map_or(0, Record::bytes)))
+    }
+
+    /// With groups, where so few are found that theirs are few, too.
+    pub async fn indexed_in_groups(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<(Page<(Position, Option<Record>)>, Option<Vec<Vec<Reference>>>), StoreError> {
+        if !matches!(range.values, Values::Equal(_)) || range.descending || *range.attribute == *LAST_MODIFIED {
+            return Ok((self.indexed(range, after, limit).await?, None));
+        }
+        let Places { first, end } = Places::of(range, after);
+        let (name, attribute, most) = (range.resource_type.as_str(), &*range.attribute, bounded(limit as u64));
+        let parameters: [&(dyn ToSql + Sync); 9] =
+            [&range.tenant.0, &name, &attribute, &first.0, &first.1, &end.0, &end.1, &most, &BYTES];
+        let of_them = parameters.get(..8).unwrap_or_default();
+        let group = |row: &Row| Ok((ResourceId(column(row, 0)?), group(row)?));
+        let found = (statement::INDEXED, &parameters[..], indexed);
+        let (items, groups) =
+            self.read_both(range.tenant, found, (statement::GROUPS_OF_INDEXED, of_them, group)).await?;
+        let page = page(items, limit, |(_, record)| record.as_ref().map_or(0, Record::bytes));
+        let mut of_each: HashMap<ResourceId, Vec<Reference>> = HashMap::new();
+        for (member, group) in groups {
+            of_each.entry(member).or_default().push(group);
+        }
+        let groups = page.iter().map(|(position, _)| of_each.remove(&position.id).unwrap_or_default()).collect();
+        Ok((page, Some(groups)))
     }
 
     pub async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
@@ -292,14 +353,12 @@ impl Reader {
             return Ok(groups);
         }
         let ids: Vec<_> = members.iter().map(|member| member.0).collect();
-        let group = |row: &Row| {
+        let of_place = |row: &Row| {
             // Places are counted from 1.
             let place = usize::try_from(column::<i64>(row, 0)? - 1).map_err(|_| damaged("a place"))?;
-            let display = column::<Vec<u8>>(row, 3)?.into();
-            let (resource_type, id) = (column::<&str>(row, 1)?.into(), ResourceId(column(row, 2)?));
-            Ok((place, Reference { resource_type, id, display }))
+            Ok((place, group(row)?))
         };
-        for (place, reference) in self.read(tenant, statement::GROUPS_OF, &[&tenant.0, &ids], group).await? {
+        for (place, reference) in self.read(tenant, statement::GROUPS_OF, &[&tenant.0, &ids], of_place).await? {
             if let Some(found) = groups.get_mut(place) {
                 found.push(reference);
             }
@@ -325,6 +384,18 @@ impl Reader {
 fn page<T>(items: Vec<T>, limit: usize, bytes_of: impl Fn(&T) -> usize) -> Page<T> {
     let done = items.len() < limit && items.iter().map(bytes_of).sum::<usize>() < PAGE_BYTES;
     Page { items, done }
+}
+
+/// An entry with its record, which come from one snapshot: the record has the value if it is there.
+fn indexed(row: &Row) -> Result<(Position, Option<Record>), StoreError> {
+    let there = column::<Option<i64>>(row, 0)?.is_some();
+    Ok((position(row, 7)?, if there { Some(record(row)?) } else { None }))
+}
+
+/// A group, behind the column that says whose it is.
+fn group(row: &Row) -> Result<Reference, StoreError> {
+    let display = column::<Vec<u8>>(row, 3)?.into();
+    Ok(Reference { resource_type: column::<&str>(row, 1)?.into(), id: ResourceId(column(row, 2)?), display })
 }
 
 pub(super) fn event(document: &[u8]) -> Result<Event, StoreError> {

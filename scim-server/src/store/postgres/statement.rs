@@ -330,13 +330,13 @@ pub(super) const GROUPS_OF: &str = "SELECT w.place, g.resource_type, g.id, g.dis
     JOIN resource AS g ON g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id \
     ORDER BY w.place, m.group_id";
 
-/// The groups of the resources that [`INDEXED`] finds, in the order of the groups.
-pub(super) const GROUPS_OF_INDEXED: &str = "SELECT e.id, g.resource_type, g.id, g.display FROM (SELECT id FROM index_entry \
-    WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
-    ORDER BY value, id LIMIT $8) AS e \
-    JOIN member AS m ON m.tenant = $1 AND m.member_id = e.id \
+/// The groups of the resources that [`INDEXED`] finds. As an array they are taken for a few, as they are.
+pub(super) const GROUPS_OF_INDEXED: &str = "SELECT w.id, g.resource_type, g.id, g.display \
+    FROM unnest(ARRAY(SELECT id FROM index_entry WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 \
+    AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) ORDER BY value, id LIMIT $8)) WITH ORDINALITY AS w (id, place) \
+    JOIN member AS m ON m.tenant = $1 AND m.member_id = w.id \
     JOIN resource AS g ON g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id \
-    ORDER BY m.group_id";
+    ORDER BY w.place, m.group_id";
 
 /// One snapshot: the log is never seen without its end.
 pub(super) const LOG_ENDS: &str = "SELECT sequence, (SELECT min(sequence) FROM event WHERE tenant = $1) \

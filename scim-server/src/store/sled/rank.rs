@@ -16,6 +16,16 @@ pub(super) trait Keys {
     /// At most `most` keys from `from` on, up to but without `to`, in their order.
     fn keys(&self, from: &[u8], to: &[u8], most: usize) -> Result<Vec<Vec<u8>>, Self::Error>;
 
+    /// How many of these keys there are, `most` at most.
+    fn count(&self, from: &[u8], to: &[u8], most: usize) -> Result<u64, Self::Error> {
+        Ok(self.keys(from, to, most)?.len() as u64)
+    }
+
+    /// Of these keys the one that so many others stand before.
+    fn nth(&self, from: &[u8], to: &[u8], place: usize) -> Result<Option<Vec<u8>>, Self::Error> {
+        Ok(self.keys(from, to, place.saturating_add(1))?.into_iter().nth(place))
+    }
+
     /// Whether the key is there.
     fn contains(&self, key: &[u8]) -> Result<bool, Self::Error>;
 }
@@ -81,7 +91,11 @@ impl Ranks {
             let mut counted = self.counted();
             let counts = counted.asked(&run.start);
             if let Place::Block { at, before } = counts.place_of(&key.to_vec()) {
-                return Ok(before + within(counts, keys, run, at, key)?.len() as u64);
+                if split(counts, keys, run, at)? {
+                    continue;
+                }
+                let block = counts.block(at).filter(|block| block.first.as_slice() < key);
+                return block.map_or(Ok(before), |block| Ok(before + keys.count(&block.first, key, block.keys)?));
             }
             extend(counts, keys, run)?;
             counted.bound();
@@ -95,9 +109,12 @@ impl Ranks {
             let counts = counted.asked(&run.start);
             match counts.place_at(rank) {
                 Place::Block { at, before } => {
-                    let mut within = within(counts, keys, run, at, &run.end)?;
+                    if split(counts, keys, run, at)? {
+                        continue;
+                    }
+                    let Some(block) = counts.block(at) else { return Ok(None) };
                     let place = usize::try_from(rank - before).unwrap_or(usize::MAX);
-                    return Ok((place < within.len()).then(|| within.swap_remove(place)));
+                    return keys.nth(&block.first, &run.end, place);
                 }
                 Place::Beyond => return Ok(None),
                 Place::Uncounted => {}
@@ -144,17 +161,14 @@ fn extend<K: Keys>(run: &mut Run, keys: &K, range: &Range) -> Result<(), K::Erro
     Ok(())
 }
 
-/// The keys of a block, up to but without `to`. A block that has grown is split on the way.
-fn within<K: Keys>(run: &mut Run, keys: &K, range: &Range, at: usize, to: &[u8]) -> Result<Vec<Vec<u8>>, K::Error> {
-    let Some(block) = run.block(at).filter(|block| block.first.as_slice() < to) else { return Ok(Vec::new()) };
-    if block.keys <= 2 * BLOCK {
-        return keys.keys(&block.first, to, block.keys);
-    }
+/// Splits a block that has grown; whether it did.
+fn split<K: Keys>(run: &mut Run, keys: &K, range: &Range, at: usize) -> Result<bool, K::Error> {
+    let Some(block) = run.block(at).filter(|block| block.keys > 2 * BLOCK) else { return Ok(false) };
     let end = run.block(at + 1).map_or(&range.end, |next| &next.first);
     let all = keys.keys(&block.first, end, block.keys)?;
     let parts = all.chunks(BLOCK).filter_map(|part| Some(Block { first: part.first()?.clone(), keys: part.len() }));
     run.replace(at, parts);
-    Ok(all.into_iter().take_while(|key| key.as_slice() < to).collect())
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -338,6 +338,22 @@ impl Keys for Tree {
         self.scan(range).take(most).map(|item| Ok(item?.0.to_vec())).collect()
     }
 
+    fn count(&self, from: &[u8], to: &[u8], most: usize) -> Result<u64, StoreError> {
+        let range = Range { start: from.to_vec(), end: to.to_vec() };
+        self.scan(range).take(most).try_fold(0, |count, item| item.map(|_| count + 1))
+    }
+
+    fn nth(&self, from: &[u8], to: &[u8], place: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let range = Range { start: from.to_vec(), end: to.to_vec() };
+        let mut keys = self.scan(range);
+        // Damage on the way is told, and not passed over.
+        for _ in 0..place {
+            let Some(passed) = keys.next() else { return Ok(None) };
+            passed?;
+        }
+        keys.next().map(|item| Ok(item?.0.to_vec())).transpose()
+    }
+
     fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
         Tree::contains(self, key)
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminContext, AdminError, Output};
+use super::{AdminContext, AdminError, Output, Subject};
 use crate::{
+    event::Deed,
     oauth::{
         Check, Client, Scope,
-        client::{Keys, Trust},
+        client::{self, Keys, Trust},
         clients::IssuedSecret,
         jwt::KeySet,
         trace::Traced,
@@ -237,6 +238,10 @@ fn require_by_profile(tenant: &TenantRecord, scope: Scope, has_secret: bool) -> 
     Ok(())
 }
 
+fn subject(client: &Client) -> Subject<'_> {
+    Subject { kind: client::KIND, id: client.id, attributes: &[] }
+}
+
 fn time(millis: i64) -> String {
     Timestamp::from_millis(millis).to_string()
 }
@@ -326,12 +331,14 @@ pub(super) async fn execute(
             let lifetime = seconds.map(Duration::from_secs);
             let (client, issued) = clients.create(tenant, &name, scope, lifetime).await?;
             context.access.reload().await?;
+            context.tell(tenant, Deed::ClientCreated, subject(&client)).await?;
             return output.row(&IssuedView::new(context, tenant, &client, issued.as_ref())).await;
         }
         ClientRequest::Delete { client } => {
             let client = find(&client).await?;
             clients.remove(&client).await?;
             context.access.reload().await?;
+            context.tell(tenant, Deed::ClientDeleted, subject(&client)).await?;
             let (id, name) = (client.id.to_string(), &client.name);
             let deleted = serde_json::json!({"client_id": id, "name": name, "tenant": tenant.name, "deleted": true});
             return output.row(&deleted).await;
@@ -349,11 +356,15 @@ pub(super) async fn execute(
             let rotated = clients.rotate(find(&client).await?, Duration::from_secs(seconds), overlap).await?;
             let (client, issued, previous) = rotated;
             context.access.reload().await?;
+            context.tell(tenant, Deed::ClientRotated, subject(&client)).await?;
             let previous = previous.map(|old| Previous { secret_id: old.id.to_string(), expires: time(old.expires) });
             let view = IssuedView::new(context, tenant, &client, Some(&issued));
             return output.row(&IssuedView { previous, ..view }).await;
         }
-        ClientRequest::Show { client } => find(&client).await?,
+        ClientRequest::Show { client } => {
+            let client = find(&client).await?;
+            return output.row(&context.client_view(tenant, &client, context.clock.now())).await;
+        }
         ClientRequest::Trace { client } => {
             let client = find(&client).await?;
             for traced in context.access.traced(client.id).await? {
@@ -372,5 +383,6 @@ pub(super) async fn execute(
         ClientRequest::SecretDelete { client, secret } => clients.remove_secret(find(&client).await?, &secret).await?,
     };
     context.access.reload().await?;
+    context.tell(tenant, Deed::ClientChanged, subject(&shown)).await?;
     output.row(&context.client_view(tenant, &shown, context.clock.now())).await
 }

@@ -105,6 +105,20 @@ impl AuthenticationScheme {
             primary: true,
         }
     }
+
+    /// Client credentials of OAuth 2.0 (RFC 6749 §4.4), by which a client gets such tokens.
+    pub fn client_credentials() -> Self {
+        Self {
+            kind: "oauth2".to_owned(),
+            name: "OAuth 2.0 Client Credentials".to_owned(),
+            description:
+                "An access token of the tenant's token endpoint, got with a client secret or a signed assertion."
+                    .to_owned(),
+            spec_uri: Some("https://www.rfc-editor.org/info/rfc6749".to_owned()),
+            documentation_uri: None,
+            primary: false,
+        }
+    }
 }
 
 /// The ways of paging and their bounds (RFC 9865 §4, `pagination`).

@@ -4,23 +4,32 @@
 //! and does not read the store: one digest, two look-ups. A revoked token is out of the table before the command that
 //! revokes it returns.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+mod assertion;
+mod clients;
+mod last_use;
+mod tokens;
+
+use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use scim_protocol::{Error, ErrorKind, Timestamp};
 use subtle::ConstantTimeEq as _;
 
+use self::{
+    clients::LiveClients,
+    last_use::{Use, Used},
+};
+pub use self::{
+    clients::{Authenticated, Credentials},
+    tokens::{Granted, Grants, Known},
+};
 use crate::{
     caller::Caller,
     clock::Clock,
     directory::Directory,
     event::{Action, Deed, Event, SERVER},
+    oauth::{Scope, grant},
+    profile,
     store::{ResourceId, Store, StoreError, TenantId},
     tenant::{Tenant, TenantRecord},
     token::{
@@ -44,15 +53,7 @@ struct LiveToken {
     tenant: Arc<Tenant>,
     scopes: Scopes,
     expires: Timestamp,
-    used: Arc<Use>,
-}
-
-/// When a token was last used, and the last use that is stored. Milliseconds since the epoch; 0 is never. Kept when
-/// the table is replaced.
-#[derive(Debug, Default)]
-struct Use {
-    last: AtomicI64,
-    flushed: AtomicI64,
+    used: Used,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +62,7 @@ struct Snapshot {
     /// The same tenants by the id under which the store keeps their data.
     homes: HashMap<TenantId, Arc<Tenant>>,
     tokens: HashMap<Digest, LiveToken>,
+    clients: LiveClients,
     /// Tokens that were revoked while this process ran, so that the log can say so; the newest of them.
     revoked: HashMap<Digest, ResourceId>,
 }
@@ -68,6 +70,9 @@ struct Snapshot {
 /// Why authentication failed. For the log: the response never says which of these it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// It is an access token of a client that is gone or disabled, or whose secret or trust is, or it was revoked.
+    #[error("the access token of client {0} is no longer good: {1}")]
+    Ended(ResourceId, &'static str),
     /// The token has ended.
     #[error("the token {0} has expired")]
     Expired(ResourceId),
@@ -77,6 +82,9 @@ pub enum Refusal {
     /// There is no `Authorization` header, or one of another scheme than `Bearer`.
     #[error("there is no bearer token in the request")]
     Missing,
+    /// A static token, or one that a secret got, of a tenant whose profile wants assertions.
+    #[error("the tenant of {0} takes only tokens that were got by an assertion")]
+    NoAssertion(ResourceId),
     /// It is a token of another tenant than the one in the URL (which may not exist).
     #[error("the token {0} belongs to another tenant")]
     OtherTenant(ResourceId),
@@ -92,6 +100,7 @@ impl Refusal {
     /// Which of them it is, in a word.
     pub const fn kind(&self) -> &'static str {
         match self {
+            Self::Ended(..) => "ended",
             Self::Expired(_) => "expired",
             Self::Malformed(Malformed::Prefix) => "prefix",
             Self::Malformed(Malformed::Length(length)) if *length < secret::LENGTH => "short",
@@ -99,16 +108,21 @@ impl Refusal {
             Self::Malformed(Malformed::Characters) => "characters",
             Self::Malformed(Malformed::Checksum) => "checksum",
             Self::Missing => "missing",
+            Self::NoAssertion(_) => "no assertion",
             Self::OtherTenant(_) => "other tenant",
             Self::Revoked(_) => "revoked",
             Self::Unknown => "unknown",
         }
     }
 
-    /// The token that it is, where that is known.
+    /// The token that it is, or the client of an access token, where that is known.
     pub const fn token(&self) -> Option<ResourceId> {
         match self {
-            Self::Expired(token) | Self::OtherTenant(token) | Self::Revoked(token) => Some(*token),
+            Self::Ended(token, _)
+            | Self::NoAssertion(token)
+            | Self::Expired(token)
+            | Self::OtherTenant(token)
+            | Self::Revoked(token) => Some(*token),
             _ => None,
         }
     }
@@ -118,7 +132,20 @@ impl Refusal {
 pub struct Access {
     directory: Directory,
     snapshot: ArcSwap<Snapshot>,
+    /// What issues access tokens, in a server.
+    grants: Option<Grants>,
     reloading: tokio::sync::Mutex<()>,
+}
+
+/// What somebody has shown who may come in.
+struct Entry<'a> {
+    tenant: &'a Arc<Tenant>,
+    actor: &'a Arc<str>,
+    scope: Scope,
+    expires: Timestamp,
+    /// What was granted, if it was an access token.
+    grant: Option<grant::Grant>,
+    used: &'a Use,
 }
 
 impl Access {
@@ -127,13 +154,21 @@ impl Access {
         let access = Self {
             directory: Directory::new(store, clock),
             snapshot: ArcSwap::default(),
+            grants: None,
             reloading: tokio::sync::Mutex::default(),
         };
         access.reload().await?;
         Ok(access)
     }
 
-    /// Reads all tenants and tokens again. When it returns, every later request sees the change.
+    /// The same, issuing access tokens and taking them.
+    pub async fn granting(self, grants: Grants) -> Result<Self, StoreError> {
+        let access = Self { grants: Some(grants), ..self };
+        access.reload().await?;
+        Ok(access)
+    }
+
+    /// Reads all tenants, tokens and clients again. When it returns, every later request sees the change.
     pub async fn reload(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.reloading.lock().await;
         let old = self.snapshot.load_full();
@@ -151,6 +186,12 @@ impl Access {
                 let used = old.tokens.get(&token.digest).map(|known| Arc::clone(&known.used));
                 next.tokens.insert(token.digest, LiveToken::new(&token, Arc::clone(tenant), used));
             }
+        }
+        let clients = self.directory.clients().all().await?;
+        next.clients = LiveClients::new(clients, &next.tenants, &old.clients);
+        if let Some(grants) = &self.grants {
+            let revocations = grant::Revocation::all(&**self.directory.store()).await?;
+            grants.set_revoked(revocations, self.directory.now());
         }
         let gone = old.tokens.values().map(|token| (token.digest, token.id));
         let known = old.revoked.iter().map(|(digest, id)| (*digest, *id));
@@ -197,31 +238,40 @@ impl Access {
     /// `ErrorKind::Unavailable` for one of a tenant whose import is not complete. Does not check scopes.
     pub fn authenticate(&self, segment: &str, authorization: Option<&str>, now: Timestamp) -> Result<Caller, Error> {
         let snapshot = self.snapshot.load();
-        let token = verify(&snapshot, segment, authorization, now).map_err(unauthorized)?;
-        if token.tenant.disabled {
-            return Err(Error::new(
-                ErrorKind::Forbidden,
-                "This tenant is disabled. Ask the administrator of this server to enable it.",
-            ));
+        let entry = self.verify(&snapshot, segment, authorization, now).map_err(unauthorized)?;
+        admit(entry.tenant)?;
+        entry.used.note(now);
+        Ok(Caller::bearer(Arc::clone(entry.tenant), Arc::clone(entry.actor), entry.scope.scopes))
+    }
+
+    fn verify<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        segment: &str,
+        authorization: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Entry<'a>, Refusal> {
+        let text = authorization.and_then(bearer).ok_or(Refusal::Missing)?;
+        if text.starts_with(grant::PREFIX) {
+            let grants = self.grants.as_ref().ok_or(Refusal::Unknown)?;
+            return grants.enter(&snapshot.clients, segment, text, now);
         }
-        if token.tenant.importing {
-            return Err(Error::new(
-                ErrorKind::Unavailable(IMPORT_SECONDS),
-                "This tenant is being imported. Try again when the import is done.",
-            ));
-        }
-        token.used.last.fetch_max(now.as_millis(), Ordering::Relaxed);
-        Ok(Caller::bearer(Arc::clone(&token.tenant), Arc::clone(&token.name), token.scopes))
+        snapshot.enter(segment, text, now)
     }
 
     /// Stores when tokens were last used, if that is not stored yet. Called each minute and when the server stops.
     pub async fn flush_last_used(&self) -> Result<(), StoreError> {
         let snapshot = self.snapshot.load_full();
         for token in snapshot.tokens.values() {
-            let last = token.used.last.load(Ordering::Relaxed);
-            if last > token.used.flushed.load(Ordering::Relaxed) {
+            if let Some(last) = token.used.unwritten() {
                 self.directory.ledger().note_uses(&[(token.id, last)]).await?;
-                token.used.flushed.fetch_max(last, Ordering::Relaxed);
+                token.used.written(last);
+            }
+        }
+        for (client, credential, used) in snapshot.clients.uses() {
+            if let Some(last) = used.unwritten() {
+                self.directory.clients().note_use(client, credential, last).await?;
+                used.written(last);
             }
         }
         Ok(())
@@ -229,8 +279,15 @@ impl Access {
 
     /// When the token was last used, even if that is not stored yet.
     pub fn last_used(&self, token: &Token) -> Option<Timestamp> {
-        let used = self.snapshot.load().tokens.get(&token.digest).map_or(0, |t| t.used.last.load(Ordering::Relaxed));
-        token.last_used.max((used > 0).then_some(used)).map(Timestamp::from_millis)
+        let used = self.snapshot.load().tokens.get(&token.digest).and_then(|token| token.used.last());
+        token.last_used.max(used).map(Timestamp::from_millis)
+    }
+
+    /// When a secret or trust of a client was last used, also when that is not written down yet. Milliseconds since
+    /// the epoch.
+    pub fn last_used_by(&self, client: ResourceId, credential: ResourceId) -> Option<i64> {
+        let snapshot = self.snapshot.load();
+        snapshot.clients.get(client).and_then(|client| client.uses.get(&credential)?.last())
     }
 
     /// Reminds of tokens that expire soon: writes an event and a log record for each for which one is due. Returns
@@ -263,7 +320,7 @@ impl Access {
                 token = %token.id,
                 name,
                 expires = %token.expires(),
-                days_left = reminder::days_left(&token, now),
+                days_left = reminder::days_left(token.expires, now),
                 "a token expires soon: issue another with `token rotate`, give it to the identity provider, then delete this one"
             );
         }
@@ -272,9 +329,8 @@ impl Access {
 }
 
 impl LiveToken {
-    fn new(token: &Token, tenant: Arc<Tenant>, used: Option<Arc<Use>>) -> Self {
-        let known = token.last_used.unwrap_or_default();
-        let used = used.unwrap_or_else(|| Arc::new(Use { last: known.into(), flushed: known.into() }));
+    fn new(token: &Token, tenant: Arc<Tenant>, used: Option<Used>) -> Self {
+        let used = used.unwrap_or_else(|| Arc::new(Use::known(token.last_used)));
         Self {
             id: token.id,
             name: token.id.to_string().into(),
@@ -298,26 +354,46 @@ fn build(record: &TenantRecord, old: &Snapshot) -> Option<Arc<Tenant>> {
     )
 }
 
-fn verify<'a>(
-    snapshot: &'a Snapshot,
-    segment: &str,
-    authorization: Option<&str>,
-    now: Timestamp,
-) -> Result<&'a LiveToken, Refusal> {
-    let digest = secret::parse(authorization.and_then(bearer).ok_or(Refusal::Missing)?)?;
-    let revoked = || snapshot.revoked.get(&digest).map_or(Refusal::Unknown, |id| Refusal::Revoked(*id));
-    let token = snapshot.tokens.get(&digest).ok_or_else(revoked)?;
-    // The look-up compared digests, which reveal nothing of the token. This compares them again in constant time.
-    if !bool::from(token.digest.ct_eq(&digest)) {
-        return Err(Refusal::Unknown);
+/// Whether a tenant answers: 403 for one that is disabled, 503 for one whose import is not at its end.
+fn admit(tenant: &Tenant) -> Result<(), Error> {
+    if tenant.disabled {
+        return Err(Error::new(
+            ErrorKind::Forbidden,
+            "This tenant is disabled. Ask the administrator of this server to enable it.",
+        ));
     }
-    if TenantId::parse(segment) != Some(token.tenant.id) {
-        return Err(Refusal::OtherTenant(token.id));
+    if tenant.importing {
+        return Err(Error::new(
+            ErrorKind::Unavailable(IMPORT_SECONDS),
+            "This tenant is being imported. Try again when the import is done.",
+        ));
     }
-    if now >= token.expires {
-        return Err(Refusal::Expired(token.id));
+    Ok(())
+}
+
+impl Snapshot {
+    /// Lets the bearer of a static token in.
+    fn enter(&self, segment: &str, text: &str, now: Timestamp) -> Result<Entry<'_>, Refusal> {
+        let digest = secret::parse(text)?;
+        let revoked = || self.revoked.get(&digest).map_or(Refusal::Unknown, |id| Refusal::Revoked(*id));
+        let token = self.tokens.get(&digest).ok_or_else(revoked)?;
+        // The look-up compared digests, whose bytes tell nothing of the token; this settles it in
+        // constant time all the same.
+        if !bool::from(token.digest.ct_eq(&digest)) {
+            return Err(Refusal::Unknown);
+        }
+        if TenantId::parse(segment) != Some(token.tenant.id) {
+            return Err(Refusal::OtherTenant(token.id));
+        }
+        if now >= token.expires {
+            return Err(Refusal::Expired(token.id));
+        }
+        if profile::wants_assertions(token.tenant.profile()) {
+            return Err(Refusal::NoAssertion(token.id));
+        }
+        let LiveToken { tenant, name, scopes, expires, used, .. } = token;
+        Ok(Entry { tenant, actor: name, scope: (*scopes).into(), expires: *expires, grant: None, used })
     }
-    Ok(token)
 }
 
 /// The credentials of the `Bearer` scheme (RFC 6750 §2.1), whose name is read in any case (RFC 9110
@@ -330,7 +406,7 @@ fn bearer(authorization: &str) -> Option<&str> {
 fn unauthorized(refusal: Refusal) -> Error {
     Error::new(
         ErrorKind::Unauthorized,
-        "The request needs the bearer token of this tenant, unexpired, in the Authorization header: Bearer scim_….",
+        "The request needs a bearer token of this tenant, unexpired, in the Authorization header: Bearer scim_….",
     )
     .with_source(refusal)
 }

@@ -6,6 +6,8 @@
 
 pub mod archive;
 pub mod client;
+pub mod clients;
+pub mod connection;
 mod consumers;
 pub mod data_dir;
 mod deleted;
@@ -42,6 +44,7 @@ use crate::{
     directory::{Directory, DirectoryError},
     event::{Action, Deed, Event},
     index,
+    oauth::ClientsError,
     operation::Operations,
     render::stored_document,
     store::{EntriesOf, ResourceId, Store, StoreError, TenantId},
@@ -64,6 +67,13 @@ pub enum AdminRequest {
     Consumer {
         /// What.
         request: ConsumerRequest,
+    },
+    /// Does something with the OAuth clients of a tenant.
+    Client {
+        /// In which tenant.
+        tenant: String,
+        /// What.
+        request: clients::ClientRequest,
     },
     /// Makes a user or group by hand.
     Create {
@@ -198,6 +208,15 @@ pub enum AdminRequest {
         /// Of this tenant; of all when absent.
         tenant: Option<String>,
     },
+    /// Shows how an identity provider reaches a tenant.
+    TenantConnection {
+        /// Its name or id.
+        tenant: String,
+        /// The name or id of the OAuth client; the only one when absent.
+        client: Option<String>,
+        /// In whose words.
+        provider: Option<connection::Provider>,
+    },
     /// Makes a tenant.
     TenantCreate {
         /// Its name.
@@ -287,6 +306,7 @@ impl AdminRequest {
         match self {
             Self::Check { .. } => "check",
             Self::Consumer { request } => request.name(),
+            Self::Client { request, .. } => request.name(),
             Self::Create { .. } => "create",
             Self::Delete { .. } => "delete",
             Self::Deleted { .. } => "deleted",
@@ -302,6 +322,7 @@ impl AdminRequest {
             Self::SchemaRemove { .. } => "schema-remove",
             Self::Show { .. } => "show",
             Self::Status { .. } => "status",
+            Self::TenantConnection { .. } => "tenant-connection",
             Self::TenantCreate { .. } => "tenant-create",
             Self::TenantDelete { .. } => "tenant-delete",
             Self::TenantDisable { .. } => "tenant-disable",
@@ -354,6 +375,9 @@ pub struct AdminContext {
 /// Why a command failed. Each says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
+    /// About an OAuth client.
+    #[error(transparent)]
+    Clients(#[from] ClientsError),
     /// About a tenant.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -392,6 +416,7 @@ pub async fn execute(
     match request {
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
         AdminRequest::Consumer { request } => consumers::execute(context, request, output).await,
+        AdminRequest::Client { tenant, request } => clients::execute(context, &tenant, request, output).await,
         AdminRequest::Events { tenant, since, types, follow } => {
             events::list(context, &tenant, since.as_deref(), types.as_deref(), follow, output).await
         }
@@ -429,6 +454,9 @@ pub async fn execute(
             resources::show(context, &tenant, &resource_type, &name, output).await
         }
         AdminRequest::Status { tenant } => status::status(context, tenant.as_deref(), output).await,
+        AdminRequest::TenantConnection { tenant, client, provider } => {
+            connection::show(context, &tenant, client.as_deref(), provider, output).await
+        }
         AdminRequest::TenantCreate { name, settings, token_seconds } => {
             tenants::create(context, &name, *settings, token_seconds.map(Duration::from_secs), output).await
         }

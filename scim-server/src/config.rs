@@ -15,6 +15,7 @@ use std::{
 };
 
 pub use database::Database;
+use hyper::http::uri::Authority;
 use ipnet::IpNet;
 pub use layers::{Given, Layers, Origin};
 pub use setting::{SETTINGS, Setting};
@@ -22,6 +23,7 @@ pub use setting::{SETTINGS, Setting};
 use crate::{
     audit::{Destination, Rotation},
     log::Format,
+    oauth::jwks::fetch::Rules,
     units,
 };
 
@@ -99,6 +101,10 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Networks that webhooks reach although they are private.
     pub webhook_networks: Vec<IpNet>,
+    /// Whom the keys of issuers may be fetched from.
+    pub jwks: Rules,
+    /// How long an access token of OAuth lives.
+    pub access_token_lifetime: Duration,
     /// Requests a second per token, of `rfc` tenants without a rate of their own; `None` is no limit.
     pub rate_limit: Option<u32>,
     /// Failed authentications, and requests without a token, a minute per address; 0 is no limit.
@@ -202,6 +208,11 @@ impl Config {
             trust_forwarded: layers.required("trust_forwarded", switch)?,
             trusted_proxies: layers.optional("trusted_proxies", networks)?.unwrap_or_default(),
             webhook_networks: layers.optional("webhook_networks", networks)?.unwrap_or_default(),
+            jwks: Rules {
+                hosts: layers.optional("jwks_hosts", hosts)?.unwrap_or_default(),
+                private: layers.required("jwks_private", switch)?,
+            },
+            access_token_lifetime: layers.required("access_token_lifetime", access_token_lifetime)?,
             rate_limit: Some(layers.required("rate_limit", number)?).filter(|rate| *rate > 0),
             address_rate_limit: layers.required("address_rate_limit", number)?,
             max_connections: layers.required("max_connections", positive)?,
@@ -261,6 +272,9 @@ impl Config {
             ("tls_key", key(self) != key(other)),
             ("admin_listen", self.admin_listen != other.admin_listen),
             ("webhook_networks", self.webhook_networks != other.webhook_networks),
+            ("jwks_hosts", self.jwks.hosts != other.jwks.hosts),
+            ("jwks_private", self.jwks.private != other.jwks.private),
+            ("access_token_lifetime", self.access_token_lifetime != other.access_token_lifetime),
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
             ("request_memory", self.request_memory != other.request_memory),
@@ -348,6 +362,26 @@ fn bytes(text: &str) -> Result<usize, String> {
 fn timeout(text: &str) -> Result<Duration, String> {
     let time = units::duration(text)?;
     if time.is_zero() { Err("0 would refuse everything; write a duration such as 30s".to_owned()) } else { Ok(time) }
+}
+
+/// Names or addresses of hosts, separated by commas; each with its port in what comes back.
+fn hosts(text: &str) -> Result<Vec<String>, String> {
+    let one = |text: &str| {
+        let authority: Option<Authority> = text.parse().ok().filter(|_| !text.contains('@'));
+        let authority = authority.ok_or_else(|| {
+            format!(
+                "{text:?} is not a host; write login.microsoftonline.com, or idp.example:8443, with commas between them"
+            )
+        })?;
+        Ok(format!("{}:{}", authority.host().to_ascii_lowercase(), authority.port_u16().unwrap_or(443)))
+    };
+    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(one).collect()
+}
+
+fn access_token_lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = units::duration(text)?;
+    let range = Duration::from_secs(1)..=Duration::from_secs(6 * 60 * 60);
+    if range.contains(&lifetime) { Ok(lifetime) } else { Err("an access token lives from 1s to 6h".to_owned()) }
 }
 
 fn switch(text: &str) -> Result<bool, String> {

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use scim_protocol::value::FOLD_EDITION;
+use scim_protocol::{Timestamp, value::FOLD_EDITION};
 
 use crate::{
     clock::Clock,
     consumer::Consumers,
     event::{Action, Event},
+    oauth::Clients,
     store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::{
         Settings, Tenant,
@@ -35,7 +36,7 @@ pub enum DirectoryError {
     Store(#[from] StoreError),
     /// The tenant still has tokens that work.
     #[error(
-        "tenant {0:?} has live tokens, so an identity provider may still be writing to it; delete them with `token delete` first, or use --force"
+        "tenant {0:?} has live tokens or OAuth clients, so an identity provider may still be writing to it; delete them with `token delete` and `client delete` first, or use --force"
     )]
     StillProvisioned(String),
     /// A token could not be issued.
@@ -51,6 +52,7 @@ pub enum DirectoryError {
 pub struct Directory {
     store: Arc<dyn Store>,
     ledger: Ledger,
+    clients: Clients,
     clock: Arc<dyn Clock>,
     random: fn() -> [u8; 16],
 }
@@ -59,7 +61,23 @@ impl Directory {
     /// Tenants in that store; their ids are random.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let ledger = Ledger::new(Arc::clone(&store), Arc::clone(&clock));
-        Self { store, ledger, clock, random: rand::random }
+        let clients = Clients::new(Arc::clone(&store), Arc::clone(&clock));
+        Self { store, ledger, clients, clock, random: rand::random }
+    }
+
+    /// The store that they are in.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The time by which their tokens end.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The OAuth clients of these tenants.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
     }
 
     /// The tokens of these tenants.
@@ -167,8 +185,12 @@ impl Directory {
     /// of those who may come in is read again, nobody comes in. Refused while it has live tokens,
     /// unless `force`.
     pub async fn close(&self, tenant: TenantRecord, force: bool) -> Result<TenantRecord, DirectoryError> {
-        if !force && !self.ledger.live(tenant.id).await?.is_empty() {
-            return Err(DirectoryError::StillProvisioned(tenant.name));
+        if !force {
+            let now = self.clock.now();
+            let clients = self.clients.list(tenant.id).await?;
+            if clients.iter().any(|client| client.is_live(now)) || !self.ledger.live(tenant.id).await?.is_empty() {
+                return Err(DirectoryError::StillProvisioned(tenant.name));
+            }
         }
         self.write(TenantRecord { disabled: true, deleting: true, ..tenant }, &["disabled"]).await
     }
@@ -183,6 +205,7 @@ impl Directory {
         let mut commit = Commit::new(tenant.key(), event(tenant.id, &["deleted"]));
         commit.writes = self.ledger.removal(tenant.id).await?;
         commit.writes.extend(self.consumers().removal(tenant.id).await?);
+        commit.writes.extend(self.clients.removal(tenant.id).await?);
         commit.writes.extend(tenant.entries().into_iter().map(Write::Unindex));
         commit.writes.push(Write::Delete(tenant.key()));
         match self.store.commit(commit).await {
@@ -236,8 +259,6 @@ fn event(tenant: TenantId, attributes: &[&str]) -> Event {
 
 #[cfg(test)]
 mod tests {
-    use scim_protocol::Timestamp;
-
     use super::*;
     use crate::{
         clock::ManualClock,

@@ -7,6 +7,7 @@ pub mod handler;
 pub mod limit;
 mod linger;
 pub mod listen;
+mod oauth;
 pub mod peer;
 pub mod refusals;
 pub mod request;
@@ -30,7 +31,7 @@ use crate::{
     log,
     metrics::Metrics,
     operation::Operations,
-    profile::Profile,
+    profile::{self, Profile},
     store::ResourceId,
     token,
     webhook::Sender,
@@ -97,6 +98,10 @@ impl Service {
             Profile::IdentityCenter => {
                 let together = Arc::from(tenant.id.to_string());
                 self.tokens.check(&together, set.unwrap_or(IDENTITY_CENTER_RATE))
+            }
+            Profile::IpsieAl1 | Profile::IpsieAl2 => {
+                let least = profile::least_rate(tenant.settings.profile).unwrap_or_default();
+                self.tokens.check(caller.actor(), set.unwrap_or(least * 4))
             }
             Profile::Rfc => self.tokens.check(caller.actor(), set.unwrap_or_else(|| self.settings.load().rate_limit)),
         }

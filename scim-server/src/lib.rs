@@ -23,6 +23,7 @@ mod index;
 mod log;
 mod membership;
 mod metrics;
+mod oauth;
 mod operation;
 mod plan;
 mod profile;
@@ -84,6 +85,14 @@ pub mod internals {
 
     pub mod http {
         pub use crate::http::{body, forwarded, limit, listen, peer, route};
+    }
+
+    pub mod oauth {
+        pub use crate::oauth::{
+            Scope,
+            client::{Keys, Trust},
+            jwt,
+        };
     }
 
     pub mod server {

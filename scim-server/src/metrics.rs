@@ -6,6 +6,7 @@
 mod certificate;
 mod events;
 mod histogram;
+mod oauth;
 mod requests;
 
 use std::sync::{
@@ -22,6 +23,7 @@ use scim_protocol::Timestamp;
 
 pub use events::EventMetrics;
 pub use histogram::Histogram;
+pub use oauth::OAuthMetrics;
 pub use requests::{Operation, Requests};
 
 /// All counters of one server.
@@ -45,6 +47,8 @@ pub struct Metrics {
     pub authentication_failures: Counter,
     /// Operations inside bulk requests.
     pub bulk_operations: Counter,
+    /// OAuth.
+    pub oauth: Arc<OAuthMetrics>,
     /// Audit records.
     pub audit: Arc<AuditMetrics>,
     /// The store's commits.
@@ -139,6 +143,7 @@ impl Metrics {
             address_limited: Counter::default(),
             authentication_failures: Counter::default(),
             bulk_operations: Counter::default(),
+            oauth: Arc::default(),
             audit: Arc::default(),
             store,
             events: Arc::default(),
@@ -147,6 +152,7 @@ impl Metrics {
         metrics.events.register(&mut metrics.registry);
         metrics.register_process(start);
         metrics.register_http();
+        metrics.oauth.register(metrics.registry.sub_registry_with_prefix("scim_oauth"));
         metrics.register_audit();
         metrics.register_store();
         metrics

@@ -5,11 +5,13 @@
 //! profile is here, and the operations show the behaviour of the RFC.
 
 mod identity_center;
+mod ipsie;
 
 use std::sync::Arc;
 
 use scim_protocol::{
     Error, ErrorKind, Resource,
+    discovery::AuthenticationScheme,
     message::Query,
     patch::Operation,
     schema::{ResourceType, SchemaRegistry},
@@ -28,18 +30,26 @@ pub enum Profile {
     Rfc,
     /// The constraints, quotas and error texts of AWS IAM Identity Center.
     IdentityCenter,
+    /// The IPSIE profile, draft 00: account lifecycle.
+    IpsieAl1,
+    /// The same, with attributes.
+    IpsieAl2,
 }
 
 impl Profile {
     fn is_identity_center(self) -> bool {
         self == Self::IdentityCenter
     }
+
+    fn is_ipsie(self) -> bool {
+        matches!(self, Self::IpsieAl1 | Self::IpsieAl2)
+    }
 }
 
 /// The schemas that a tenant begins with.
 pub fn registry(profile: Profile) -> Result<SchemaRegistry, Error> {
     match profile {
-        Profile::Rfc => Ok(SchemaRegistry::core()),
+        Profile::Rfc | Profile::IpsieAl1 | Profile::IpsieAl2 => Ok(SchemaRegistry::core()),
         Profile::IdentityCenter => identity_center::schema::registry(),
     }
 }
@@ -52,7 +62,11 @@ pub fn check_sent(profile: Profile, rt: &ResourceType, body: &Value) -> Result<(
 
 /// Checks a body before it is read as a resource.
 pub fn check_body(profile: Profile, rt: &ResourceType, body: &Value) -> Result<(), Error> {
-    if profile.is_identity_center() { identity_center::resource::check_body(rt, body) } else { Ok(()) }
+    match profile {
+        Profile::IdentityCenter => identity_center::resource::check_body(rt, body),
+        Profile::IpsieAl2 => ipsie::check_body(rt, body),
+        Profile::IpsieAl1 | Profile::Rfc => Ok(()),
+    }
 }
 
 /// Checks a resource that is about to be stored.
@@ -67,7 +81,12 @@ pub fn check_patch_body(profile: Profile, body: &Value) -> Result<(), Error> {
 
 /// Checks the operations of a PATCH.
 pub fn check_patch(profile: Profile, rt: &ResourceType, operations: &[Operation]) -> Result<(), Error> {
-    if profile.is_identity_center() { identity_center::patch::check(rt, operations) } else { Ok(()) }
+    match profile {
+        Profile::IdentityCenter => identity_center::patch::check(rt, operations),
+        Profile::IpsieAl1 => ipsie::check_paths(operations),
+        Profile::IpsieAl2 => ipsie::check_paths(operations).and_then(|()| ipsie::check_passwords(rt, operations)),
+        Profile::Rfc => Ok(()),
+    }
 }
 
 /// Checks what a PATCH does to the members of a group.
@@ -97,7 +116,36 @@ pub fn quota(profile: Profile, rt: &ResourceType) -> Option<u64> {
 
 /// The most resources on a page, where the profile says so.
 pub fn max_page_size(profile: Profile) -> Option<u32> {
-    profile.is_identity_center().then_some(identity_center::PAGE)
+    match profile {
+        Profile::IdentityCenter => Some(identity_center::PAGE),
+        Profile::IpsieAl1 | Profile::IpsieAl2 => Some(ipsie::PAGE),
+        Profile::Rfc => None,
+    }
+}
+
+/// Whether requests are read by the letter, whatever else is set.
+pub fn is_strict(profile: Profile) -> bool {
+    profile.is_ipsie()
+}
+
+/// Whether nobody comes in but an OAuth client with an assertion, and for `scim` alone.
+pub fn wants_assertions(profile: Profile) -> bool {
+    profile.is_ipsie()
+}
+
+/// Whether users and groups come from the identity provider alone, also when an administrator insists.
+pub fn forbids_local_edits(profile: Profile) -> bool {
+    profile.is_ipsie()
+}
+
+/// The least requests a second that a client must be allowed, where the profile says so.
+pub fn least_rate(profile: Profile) -> Option<u32> {
+    profile.is_ipsie().then_some(ipsie::RATE)
+}
+
+/// Whether ServiceProviderConfig says that the interoperability profile is kept.
+pub fn is_interoperable(profile: Profile) -> bool {
+    profile.is_ipsie()
 }
 
 /// Whether pages by cursor say nothing of the total.
@@ -120,9 +168,19 @@ pub fn has_bulk(profile: Profile) -> bool {
     !profile.is_identity_center()
 }
 
+/// How clients may authenticate, the preferred way first.
+pub fn authentication_schemes(profile: Profile) -> Vec<AuthenticationScheme> {
+    let oauth = AuthenticationScheme::client_credentials;
+    match profile {
+        Profile::IdentityCenter => vec![AuthenticationScheme::bearer_token()],
+        Profile::IpsieAl1 | Profile::IpsieAl2 => vec![AuthenticationScheme { primary: true, ..oauth() }],
+        Profile::Rfc => vec![AuthenticationScheme::bearer_token(), oauth()],
+    }
+}
+
 /// Whether passwords are taken.
 pub fn has_passwords(profile: Profile) -> bool {
-    !profile.is_identity_center()
+    !profile.is_identity_center() && profile != Profile::IpsieAl2
 }
 
 /// 501 where the profile has no `/.search`, and no query of the base URL.

@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, sync::watch};
 use uuid::Uuid;
 
 use crate::{
-    access::Access,
+    access::{Access, Grants},
     admin::AdminContext,
     audit::{AuditError, AuditLog},
     budget::Budget,
@@ -29,6 +29,7 @@ use crate::{
         tls::{Tls, TlsError},
     },
     metrics::Metrics,
+    oauth::jwks::{Jwks, fetch::Fetcher},
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
     store::{Store, StoreError},
     system_records::secret,
@@ -98,7 +99,9 @@ impl Server {
             .map(|target| AuditLog::open(target, metrics.audit.clone()))
             .transpose()?
             .map(Arc::new);
-        let access = Arc::new(Access::load(store.clone(), clock.clone()).await?);
+        let jwks = Jwks::new(Fetcher::new(config.jwks.clone()), Arc::clone(&metrics.oauth));
+        let grants = Grants::new(&secret::access_tokens(&*store).await?, config.access_token_lifetime, jwks);
+        let access = Arc::new(Access::load(store.clone(), clock.clone()).await?.granting(grants).await?);
         let limits = limits(config);
         let shown = Shown::of(&*store);
         let operations = Arc::new(Operations {

@@ -1,9 +1,11 @@
-//! The records that the system keeps of its own: tenants, tokens, consumers and secrets, in a tenant of their own.
+//! The records that the system keeps of its own: tenants, tokens, clients, consumers and secrets, in a tenant of their
+//! own.
 
 pub mod secret;
 
 use crate::{
     consumer::{self, Consumer},
+    oauth::{self, Client},
     store::{IndexEntry, Record, ResourceKey, StoreError},
     tenant::{self, TenantRecord},
     token::{self, Token},
@@ -15,7 +17,15 @@ pub fn entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, St
         tenant::record::KIND => Ok(TenantRecord::from_record(key.id, record)?.entries()),
         token::record::KIND => Ok(Token::from_record(key.id, record)?.entries()),
         consumer::KIND => Ok(Consumer::from_record(key.id, record)?.entries()),
+        oauth::client::KIND => Ok(Client::from_record(key.id, record)?.entries()),
+        oauth::spent::KIND => oauth::spent::entries(key.id, record),
         secret::KIND => Ok(secret::entries(key.id)),
         _ => Ok(Vec::new()),
     }
+}
+
+/// Whether records of that kind stay where they are when everything is exported: what is good for hours, and
+/// the key of access tokens, which a backup must not give away.
+pub fn stays(kind: &str) -> bool {
+    matches!(kind, secret::OF_ACCESS_TOKENS | oauth::grant::REVOCATION | oauth::spent::KIND | oauth::trace::KIND)
 }

@@ -113,6 +113,7 @@ impl Settings {
     pub fn live_tokens(&self) -> usize {
         match self.profile {
             Profile::Rfc => self.max_tokens.unwrap_or(TOKENS) as usize,
+            Profile::IpsieAl1 | Profile::IpsieAl2 => 0,
             Profile::IdentityCenter => IDENTITY_CENTER_TOKENS as usize,
         }
     }

@@ -34,6 +34,7 @@ mod client;
 #[allow(dead_code, reason = "the tests use the rest")]
 mod database;
 mod mixed;
+mod oauth;
 mod people;
 mod process;
 mod report;

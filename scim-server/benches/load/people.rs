@@ -41,7 +41,7 @@ impl Tenant {
     }
 
     fn head(&self, method: &str, path: &str, out: &mut Vec<u8>) {
-        let Endpoint { path: base, token } = &self.endpoint;
+        let Endpoint { path: base, token, .. } = &self.endpoint;
         let _ = write!(
             out,
             "{method} {base}{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Options, aims,
     client::{self, Answer, Check, Connection, Request, Run, Until},
+    oauth::reached_by,
     people::{Tenant, group, id_of, person, retitle},
     process::{self, Fleet, Serving},
     report::{self, Figure, Row, Table},
@@ -167,6 +168,9 @@ impl Bench<'_> {
         let get = |n: usize, out: &mut Vec<u8>| tenant.get(&format!("/Users/{}", tenant.id(tenant.pick(n))), out);
         let is = |n: usize, answer: &Answer<'_>| same(tenant.id(tenant.pick(n)), answer);
         self.compare("GET by id", size, until, &get, &is).await;
+        if self.options.sizes.last() == Some(&size) {
+            self.oauth(tenant).await;
+        }
 
         let of = |n: usize| tenant.pick(n);
         let id = |n: usize| tenant.id(of(n));
@@ -188,6 +192,28 @@ impl Bench<'_> {
             self.lookups(tenant).await;
         }
         self.lists(tenant).await;
+    }
+
+    /// Tokens, and a read by one: it costs what it costs by a static one.
+    async fn oauth(&mut self, tenant: &Tenant) {
+        let (size, until) = (tenant.size, Until::Seconds(self.options.seconds));
+        let Some(oauth) = tenant.endpoint.oauth.clone() else { return };
+        let issued = |_: usize, answer: &Answer<'_>| match answer.status {
+            200 => Ok(()),
+            status => Err(format!("/token gave {status}: {}", String::from_utf8_lossy(answer.body))),
+        };
+        let by_secret = |_: usize, out: &mut Vec<u8>| oauth.by_secret(out);
+        self.compare("token by a secret", size, until, &by_secret, &issued).await;
+        let by_assertion = |n: usize, out: &mut Vec<u8>| oauth.by_assertion(n, out);
+        self.compare("token by an ES256 assertion", size, until, &by_assertion, &issued).await;
+
+        let mut bytes = Vec::new();
+        oauth.by_secret(&mut bytes);
+        let token = self.once(&bytes).await["access_token"].as_str().unwrap_or_default().to_owned();
+        let other = Tenant { endpoint: reached_by(&tenant.endpoint, &token), size, ids: tenant.ids.clone() };
+        let get = |n: usize, out: &mut Vec<u8>| other.get(&format!("/Users/{}", other.id(other.pick(n))), out);
+        let is = |n: usize, answer: &Answer<'_>| same(other.id(other.pick(n)), answer);
+        self.compare("GET by id, OAuth token", size, until, &get, &is).await;
     }
 
     /// Look-ups by membership and by time, which find several.

@@ -3,6 +3,7 @@
 use std::{
     path::PathBuf,
     process::Command,
+    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,6 +22,7 @@ use scim_server::internals::{
 
 use super::{
     database::Cluster,
+    oauth::OAuth,
     process::{Fleet, Serving},
 };
 
@@ -123,7 +125,8 @@ impl Stage {
             let made = access.directory().create(name, Settings::default(), Some(year)).await;
             let (tenant, issued): (TenantRecord, _) = made.expect("a tenant");
             let token = issued.expect("a token").secret.reveal().to_string();
-            endpoints.push(Endpoint { path: tenant.path(), token });
+            let oauth = Some(Rc::new(OAuth::new(access.directory(), &tenant).await));
+            endpoints.push(Endpoint { path: tenant.path(), token, oauth });
         }
         store.close().await.expect("a closed store");
         endpoints
@@ -162,4 +165,6 @@ pub struct Endpoint {
     /// The path of its base URL.
     pub path: String,
     pub token: String,
+    /// Its OAuth client.
+    pub oauth: Option<Rc<OAuth>>,
 }

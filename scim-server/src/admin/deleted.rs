@@ -3,7 +3,10 @@
 use scim_protocol::ErrorKind;
 use serde_json::{Value, json};
 
-use super::{AdminContext, AdminError, Output, provision, resources::administrator};
+use super::{
+    AdminContext, AdminError, Output, provision,
+    resources::{administrator, refuse_local_edits},
+};
 use crate::{caller::Caller, operation::restore::Kept};
 
 /// Lists the deleted resources of a type that can be restored; only those of one request when it is named.
@@ -37,6 +40,7 @@ pub(super) async fn restore(
     output: &Output,
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
+    refuse_local_edits(&caller)?;
     let resource = provision::restore(&context.operations, &caller, resource_type, id).await?;
     output.row(&resource).await
 }
@@ -50,6 +54,7 @@ pub(super) async fn restore_all(
     output: &Output,
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
+    refuse_local_edits(&caller)?;
     let (mut after, mut any) = (None, false);
     loop {
         let page = provision::deleted(&context.operations, &caller, resource_type, after).await?;

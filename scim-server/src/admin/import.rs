@@ -20,6 +20,7 @@ use self::{mark::Mark, replacement::Replacement};
 use super::{AdminContext, AdminError, Input, Line, Output, archive};
 use crate::{
     event::{Action, Event},
+    oauth::{Client, client},
     store::{Commit, EntriesOf, Item, Record, ResourceId, ResourceKey, Store, StoreError, TenantId},
     tenant::{self, TenantRecord},
     token,
@@ -212,6 +213,12 @@ impl<'a> RunningImport<'a> {
                     replacement.tokens.push(token);
                 }
             }
+            Item::Resource(key, record, _) if is_client(key) => {
+                let client = Client::from_record(key.id, record)?;
+                if let Some(replacement) = self.replacements.get_mut(&client.tenant) {
+                    replacement.clients.push(client);
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -252,6 +259,14 @@ impl<'a> RunningImport<'a> {
                     self.require(token.tenant)?;
                     if let Some(replacement) = self.replacements.get_mut(&token.tenant) {
                         replacement.tokens.push(token);
+                        return Ok(());
+                    }
+                }
+                client::KIND => {
+                    let client = Client::from_record(key.id, record)?;
+                    self.require(client.tenant)?;
+                    if let Some(replacement) = self.replacements.get_mut(&client.tenant) {
+                        replacement.clients.push(client);
                         return Ok(());
                     }
                 }
@@ -390,6 +405,10 @@ fn is_tenant(key: &ResourceKey) -> bool {
 
 fn is_token(key: &ResourceKey) -> bool {
     key.tenant == TenantId::SYSTEM && key.resource_type.as_str() == token::record::KIND
+}
+
+fn is_client(key: &ResourceKey) -> bool {
+    key.tenant == TenantId::SYSTEM && key.resource_type.as_str() == client::KIND
 }
 
 /// A tenant's record as it is until everything of the tenant is there.

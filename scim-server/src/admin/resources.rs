@@ -4,7 +4,12 @@ use scim_protocol::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use super::{AdminContext, AdminError, Line, Output, provision};
-use crate::{caller::Caller, profile::Profile, store::ResourceId};
+use crate::{
+    caller::Caller,
+    oauth::Client,
+    profile::{self, Profile},
+    store::ResourceId,
+};
 
 /// The caller that an administrator is in a tenant.
 pub(super) async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, AdminError> {
@@ -28,6 +33,17 @@ impl ManualChange {
     }
 }
 
+/// Refuses changes by hand where the tenant's profile does.
+pub(super) fn refuse_local_edits(caller: &Caller) -> Result<(), AdminError> {
+    if !profile::forbids_local_edits(caller.tenant().profile()) {
+        return Ok(());
+    }
+    let name = &caller.tenant().name;
+    Err(AdminError::Refused(format!(
+        "tenant {name:?} is under an ipsie profile: its users and groups are changed by the identity provider alone"
+    )))
+}
+
 /// Refuses manual changes while an identity provider provisions the tenant: it may undo them, or fail because of
 /// them.
 async fn refuse_while_provisioned(
@@ -38,20 +54,25 @@ async fn refuse_while_provisioned(
     force: bool,
 ) -> Result<(), AdminError> {
     let tenant = caller.tenant();
+    refuse_local_edits(caller)?;
     let model = tenant.settings.profile == Profile::IdentityCenter;
     if force || model && change.is_for_administrators(resource_type) {
         return Ok(());
     }
-    let mut live = context.access.directory().ledger().live(tenant.id).await?;
+    let directory = context.access.directory();
+    let now = context.clock.now();
     // Who only reads is no provider.
-    live.retain(|token| token.scopes.write);
-    if live.is_empty() {
-        return Ok(());
-    }
+    let tokens = directory.ledger().live(tenant.id).await?.iter().filter(|token| token.scopes.write).count();
+    let writes = |client: &&Client| client.is_live(now) && client.scope.scopes.write;
+    let clients = directory.clients().list(tenant.id).await?.iter().filter(writes).count();
+    let what = match (tokens, clients) {
+        (0, 0) => return Ok(()),
+        (0, clients) => format!("{clients} OAuth client(s) that may write"),
+        (tokens, _) => format!("{tokens} live token(s) that may write"),
+    };
     Err(AdminError::Refused(format!(
-        "tenant {:?} is provisioned automatically: it has {} live token(s) that may write. Make the change at the identity provider, delete the tokens with `token delete`, or use --force",
+        "tenant {:?} is provisioned automatically: it has {what}. Make the change at the identity provider, delete them with `token delete` or `client delete`, or use --force",
         tenant.name,
-        live.len()
     )))
 }
 

@@ -135,7 +135,7 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], now: Timestamp) -> Vec<Pro
         problems.push(Problem::new(state, "TokenExpired", detail));
     }
     for token in live {
-        let days = reminder::days_left(token, now);
+        let days = reminder::days_left(token.expires, now);
         if days <= SOON {
             let days = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
             let detail = format!("The token {} ends in {days}. `token rotate` makes the next one.", name(token));

@@ -99,7 +99,7 @@ impl<'a> IssuedView<'a> {
 
 impl AdminContext {
     /// What an identity provider is given as the base URL.
-    fn endpoint(&self, tenant: &TenantRecord) -> String {
+    pub(super) fn endpoint(&self, tenant: &TenantRecord) -> String {
         format!("{}{}", self.base, tenant.path())
     }
 
@@ -132,7 +132,7 @@ impl AdminContext {
             status: token.status(now),
             created: token.created.to_string(),
             expires: token.expires().to_string(),
-            days_left: reminder::days_left(token, now),
+            days_left: reminder::days_left(token.expires, now),
             last_used: self.access.last_used(token).map(|at| at.to_string()),
         }
     }

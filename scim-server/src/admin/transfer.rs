@@ -7,7 +7,9 @@ use std::{
 
 use super::{AdminContext, AdminError, Line, Output, archive, import, indexing};
 use crate::{
+    oauth::Client,
     store::{Finding, Item, Record, TenantId},
+    system_records,
     tenant::{self, TenantRecord},
     token,
 };
@@ -106,6 +108,11 @@ impl Written {
     /// first. What a replaced tenant was before, and nobody has erased yet, is left out.
     fn outward(&mut self, item: Item) -> Result<Option<Item>, AdminError> {
         Ok(match item {
+            Item::Resource(key, ..)
+                if key.tenant == TenantId::SYSTEM && system_records::stays(key.resource_type.as_str()) =>
+            {
+                None
+            }
             Item::Resource(key, record, entries) if key.tenant == TenantId::SYSTEM => {
                 if key.resource_type.as_str() != tenant::record::KIND {
                     return Ok(Some(Item::Resource(key, record, entries)));
@@ -126,11 +133,13 @@ impl Written {
     }
 }
 
-/// The system's records of a tenant: the tenant itself and its tokens.
+/// The system's records of a tenant: the tenant itself, its tokens and its clients.
 async fn records_of(context: &AdminContext, tenant: &TenantRecord) -> Result<Vec<Item>, AdminError> {
     let tokens = context.access.directory().ledger().list(tenant.id).await?;
+    let clients = context.access.directory().clients().list(tenant.id).await?;
+    let keys = tokens.iter().map(token::Token::key).chain(clients.iter().map(Client::key));
     let mut items = Vec::new();
-    for key in [tenant.key()].into_iter().chain(tokens.iter().map(token::Token::key)) {
+    for key in [tenant.key()].into_iter().chain(keys) {
         if let Some(record) = context.store.get(&key).await? {
             items.push(Item::Resource(key, record, Vec::new()));
         }

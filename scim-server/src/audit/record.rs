@@ -148,6 +148,14 @@ pub enum EventName<'a> {
     BulkRequest,
     /// About events, by the name of the call: `ReadEvents`, `CreateConsumer`.
     Feed(&'static str),
+    /// POST of an OAuth client that wants an access token.
+    IssueToken,
+    /// POST of one that gives its token back.
+    RevokeToken,
+    /// POST of one that asks what a token is good for.
+    IntrospectToken,
+    /// GET of the metadata of the authorization server.
+    GetAuthorizationServer,
     /// GET of ServiceProviderConfig.
     ServiceProviderConfig,
     /// GET of all resource types.
@@ -187,6 +195,8 @@ impl EventName<'_> {
             Self::Resource(Verb::Create | Verb::Put | Verb::Patch | Verb::Delete, _)
                 | Self::BulkRequest
                 | Self::Feed("CreateConsumer" | "DeleteConsumer")
+                | Self::IssueToken
+                | Self::RevokeToken
         )
     }
 }
@@ -208,6 +218,10 @@ impl fmt::Display for EventName<'_> {
             Self::SearchResources => return f.write_str("SearchResources"),
             Self::BulkRequest => return f.write_str("BulkRequest"),
             Self::Feed(name) => return f.write_str(name),
+            Self::IssueToken => return f.write_str("IssueToken"),
+            Self::RevokeToken => return f.write_str("RevokeToken"),
+            Self::IntrospectToken => return f.write_str("IntrospectToken"),
+            Self::GetAuthorizationServer => return f.write_str("GetAuthorizationServer"),
             Self::ServiceProviderConfig => return f.write_str("ServiceProviderConfig"),
             Self::ListResourceTypes => return f.write_str("ListResourceTypes"),
             Self::GetResourceType => return f.write_str("GetResourceType"),

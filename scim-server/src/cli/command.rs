@@ -1,5 +1,6 @@
 //! Every command and its arguments. The text of `--help` is here; what they do is in [`super::run`].
 
+mod client;
 mod consumer;
 mod events;
 mod schema;
@@ -11,6 +12,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub use self::{
+    client::{ClientCommand, SecretCommand, TrustCommand},
     consumer::{ConsumerCommand, WhichConsumer},
     events::EventsArguments,
     schema::SchemaCommand,
@@ -48,6 +50,9 @@ pub enum Command {
     /// Issue, list, rotate and revoke bearer tokens
     #[command(subcommand, arg_required_else_help = true)]
     Token(TokenCommand),
+    /// Make, list, rotate and remove OAuth clients
+    #[command(subcommand, arg_required_else_help = true)]
+    Client(ClientCommand),
     /// Add, list and remove a tenant's own schemas
     #[command(subcommand, arg_required_else_help = true)]
     Schema(SchemaCommand),
@@ -148,6 +153,22 @@ pub(super) enum ProfileName {
     Rfc,
     /// The restrictions, quotas and error texts of AWS IAM Identity Center
     IdentityCenter,
+    /// The IPSIE profile of the OpenID Foundation, draft 00: account lifecycle, by OAuth with assertions only
+    #[value(name = "ipsie-al1")]
+    IpsieAl1,
+    /// The same with attributes, and without passwords
+    #[value(name = "ipsie-al2")]
+    IpsieAl2,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ProviderName {
+    /// Microsoft Entra ID
+    Entra,
+    /// Okta
+    Okta,
+    /// PingOne and PingFederate
+    Ping,
 }
 
 /// `init`
@@ -213,6 +234,19 @@ pub enum TenantCommand {
     Endpoint {
         #[command(flatten)]
         name: TenantName,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Print what to paste into an identity provider: the endpoints and the OAuth client
+    Connection {
+        #[command(flatten)]
+        name: TenantName,
+        /// The OAuth client's name or id; not needed when there is one only
+        #[arg(long)]
+        client: Option<String>,
+        /// Use this provider's names for the fields
+        #[arg(long, value_name = "PROVIDER")]
+        provider: Option<ProviderName>,
         #[command(flatten)]
         common: Common,
     },

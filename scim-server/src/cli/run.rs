@@ -1,5 +1,6 @@
 //! Each command: the request that it makes, and how its output is shown.
 
+mod client;
 mod readers;
 
 use serde_json::{Map, Value, json};
@@ -8,8 +9,8 @@ use super::{
     Failure,
     command::{
         Command, Common, DeletedArguments, EventsArguments, GroupCommand, InitArguments, ListArguments, MakeArguments,
-        ProfileName, PurgeArguments, RestoreArguments, SchemaCommand, TenantCommand, TenantName, TenantSettings,
-        TokenCommand, UserCommand, WhichArguments,
+        ProfileName, ProviderName, PurgeArguments, RestoreArguments, SchemaCommand, TenantCommand, TenantName,
+        TenantSettings, TokenCommand, UserCommand, WhichArguments,
     },
     engine,
     files::{self, OutputFile},
@@ -17,7 +18,12 @@ use super::{
     session::{self, Session},
     show::{self, Show},
 };
-use crate::{admin::AdminRequest, profile::Profile, tenant::Settings, token::Scopes};
+use crate::{
+    admin::{AdminRequest, connection::Provider},
+    profile::Profile,
+    tenant::Settings,
+    token::Scopes,
+};
 
 impl Command {
     /// Does it.
@@ -28,6 +34,7 @@ impl Command {
             Self::Migrate(migrate) => engine::migrate(&migrate.common.settings.0, migrate.common.json).await,
             Self::Tenant(command) => command.run().await,
             Self::Token(command) => command.run().await,
+            Self::Client(command) => command.run().await,
             Self::Schema(command) => command.run().await,
             Self::User(command) => command.run().await,
             Self::Group(command) => command.run().await,
@@ -110,6 +117,15 @@ impl TenantCommand {
             }
             Self::Endpoint { name, common } => {
                 (common, AdminRequest::TenantShow { tenant: name.text() }, Show::Endpoint)
+            }
+            Self::Connection { name, client, provider, common } => {
+                let show = if provider.is_some() { Show::Fields } else { Show::Connection };
+                let provider = provider.map(|provider| match provider {
+                    ProviderName::Entra => Provider::Entra,
+                    ProviderName::Okta => Provider::Okta,
+                    ProviderName::Ping => Provider::Ping,
+                });
+                (common, AdminRequest::TenantConnection { tenant: name.text(), client, provider }, show)
             }
             Self::Disable { name, common } => {
                 (common, AdminRequest::TenantDisable { tenant: name.text(), disabled: true }, Show::Tenant)
@@ -294,6 +310,8 @@ impl TenantSettings {
             let profile = match profile {
                 ProfileName::Rfc => Profile::Rfc,
                 ProfileName::IdentityCenter => Profile::IdentityCenter,
+                ProfileName::IpsieAl1 => Profile::IpsieAl1,
+                ProfileName::IpsieAl2 => Profile::IpsieAl2,
             };
             changes.insert("profile".to_owned(), json!(profile));
         }

@@ -18,6 +18,16 @@ pub(super) enum Show {
     Consumers,
     /// A list of messages that were given up.
     DeadLetters,
+    /// An OAuth client.
+    Client,
+    /// An OAuth client whose secret was just issued.
+    ClientIssued,
+    /// A list of OAuth clients.
+    Clients,
+    /// How a provider reaches a tenant.
+    Connection,
+    /// The same, by the provider's own names.
+    Fields,
     /// That something is gone.
     Deleted,
     /// One JSON document, also for people.
@@ -41,6 +51,8 @@ pub(super) enum Show {
     Kept,
     /// A list of what was restored, and what was not.
     Restored,
+    /// Why a client was refused, each refusal with its checks.
+    Refusals,
     /// A schema that was added.
     Schema,
     /// A list of schemas.
@@ -65,11 +77,13 @@ impl Show {
     fn is_list(self) -> bool {
         matches!(
             self,
-            Self::Consumers
+            Self::Clients
+                | Self::Consumers
                 | Self::DeadLetters
                 | Self::Findings { .. }
                 | Self::Groups
                 | Self::Kept
+                | Self::Refusals
                 | Self::Restored
                 | Self::Schemas
                 | Self::Status
@@ -135,19 +149,25 @@ impl Printer {
             Show::Document => write(&format!("{row:#}\n")),
             Show::Endpoint => write(&format!("{}\n", cell(row.pointer("/endpoint")))),
             Show::Events => write(&event(&row)),
+            Show::Fields => write(&fields(&row)),
             Show::Findings { .. } => write(&finding(&row)),
             Show::Imported => write(&imported(&row)),
+            Show::ClientIssued => write(&format!("{}\n{SECRET_ONCE}\n", lines(&row, self.show.columns()))),
             Show::Issued => write(&format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row))),
             Show::Status => {
                 self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
                 self.notes.extend(problems(&row));
                 Ok(())
             }
-            Show::Consumer | Show::Schema | Show::Tenant | Show::Webhook => write(&lines(&row, self.show.columns())),
-            Show::Consumers
+            Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant | Show::Webhook => {
+                write(&lines(&row, self.show.columns()))
+            }
+            Show::Clients
+            | Show::Consumers
             | Show::DeadLetters
             | Show::Groups
             | Show::Kept
+            | Show::Refusals
             | Show::Restored
             | Show::Schemas
             | Show::Tenants
@@ -197,10 +217,16 @@ fn once(row: &Value) -> String {
     format!("The token is shown this once. Give it to the {whom} together with the endpoint.")
 }
 
+const SECRET_ONCE: &str =
+    "The secret is shown this once. Give it to the identity provider with the client id and both endpoints.";
+
 fn deleted(row: &Value) -> String {
     let text = |name: &str| row.get(name).map(|value| cell(Some(value))).unwrap_or_default();
     if row.get("schema").is_some() {
         return format!("Schema {} of tenant {} is removed.\n", text("schema"), text("tenant"));
+    }
+    if row.get("client_id").is_some() {
+        return format!("Client {} of tenant {} is removed.\n", text("name"), text("tenant"));
     }
     if row.get("webhook_id").is_some() {
         return format!("Webhook {} is removed.\n", text("url"));
@@ -221,6 +247,13 @@ fn problems(row: &Value) -> Vec<String> {
     let problems = row.get("problems").and_then(Value::as_array);
     let line = |problem: &Value| format!("\n{}: {}\n", cell(row.get("tenant")), cell(problem.get("detail")));
     problems.into_iter().flatten().map(line).collect()
+}
+
+/// What stands under `fields`, a line each.
+fn fields(row: &Value) -> String {
+    let fields = row.get("fields").and_then(Value::as_object);
+    let rows = fields.into_iter().flatten().map(|(name, value)| vec![name.clone(), cell(Some(value))]);
+    table(&rows.collect::<Vec<_>>())
 }
 
 fn imported(row: &Value) -> String {

@@ -72,6 +72,7 @@ const fn live(
 
 const STORE: &str = "Store";
 const NETWORK: &str = "Network";
+const OAUTH: &str = "OAuth";
 const LIMITS: &str = "Limits";
 const QUERIES: &str = "Queries and bulk";
 const LOGS: &str = "Logs";
@@ -174,6 +175,27 @@ pub const SETTINGS: &[Setting] = &[
         "CIDR,…",
         "",
         "Let webhooks reach endpoints in these networks, such as 10.20.0.0/16, also by plain HTTP. Else messages go to public addresses only, by HTTPS.",
+    ),
+    fixed(
+        OAUTH,
+        "access_token_lifetime",
+        "DURATION",
+        "1h",
+        "How long an access token of an OAuth client lives, at most 6h. It never outlives the secret or the assertion that got it.",
+    ),
+    fixed(
+        OAUTH,
+        "jwks_hosts",
+        "HOST,…",
+        "",
+        "The hosts that the keys of trusted issuers may be fetched from, such as login.microsoftonline.com,idp.example:8443; the port is 443 unless it is said. Without any, keys are not fetched: they are pasted with --jwks-file.",
+    ),
+    fixed(
+        OAUTH,
+        "jwks_private",
+        SWITCH,
+        "false",
+        "Let these hosts have private addresses, such as 10.0.0.5 or 127.0.0.1. Only for an issuer of your own network.",
     ),
     live(
         LIMITS,

@@ -24,6 +24,10 @@ macro_rules! deeds {
 }
 
 deeds! {
+    ClientChanged "client.changed" "An OAuth client was disabled or enabled, or a secret or trust of it came or went."
+    ClientCreated "client.created" "An OAuth client was made."
+    ClientDeleted "client.deleted" "An OAuth client was removed."
+    ClientRotated "client.rotated" "An OAuth client was given another secret."
     ConsumerCreated "consumer.created" "A consumer of the feed was made."
     ConsumerDeleted "consumer.deleted" "A consumer of the feed was removed."
     SchemaAdded "schema.added" "A schema was added to the tenant, or replaced."

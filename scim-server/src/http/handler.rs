@@ -1,5 +1,6 @@
 //! The life of a request, every step in order.
 
+mod authorization;
 mod feed;
 mod notes;
 
@@ -24,6 +25,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use authorization::Ask;
 use notes::Notes;
 
 use super::{
@@ -32,10 +34,11 @@ use super::{
     limit::RetryAfter,
     linger,
     listen::Answers,
+    oauth,
     peer::Peer,
     request, request_id,
     response::{self, InsufficientScope},
-    route::{Discovery, Endpoint, Route, Target, route},
+    route::{Discovery, Endpoint, Route, Target, is_authorization, route},
 };
 use crate::{
     audit,
@@ -160,7 +163,12 @@ impl Service {
             Err(error) => {
                 let presented = parts.headers.contains_key(AUTHORIZATION);
                 tell(&error);
-                (response::error(&error, request::answer_type(&parts.headers), presented), Some(error))
+                let response = if is_authorization(parts.uri.path()) {
+                    oauth::error(&error)
+                } else {
+                    response::error(&error, request::answer_type(&parts.headers), presented)
+                };
+                (response, Some(error))
             }
         };
         name(&mut response, arrival.id);
@@ -183,6 +191,11 @@ impl Service {
         self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
         request::require_unambiguous(parts)?;
         let Route { tenant, target } = route(parts.uri.path())?;
+        if let Ok(Target::Authorization(endpoint)) = target {
+            notes.aim(&target, &parts.method, None);
+            let ask = Ask { endpoint, segment: tenant, parts, arrival, notes };
+            return Box::pin(self.authorization(ask, incoming)).await;
+        }
         if let (Ok(Target::Discovery(discovery)), Some(known)) = (&target, self.discoverable(parts, tenant)) {
             notes.aim(&target, &parts.method, Some(&known));
             self.anonymous.check(address).map_err(|retry| self.slow_down(retry))?;
@@ -200,19 +213,13 @@ impl Service {
         peer.introduce();
         notes.aim(&target, &parts.method, Some(caller.tenant()));
         notes.caller = Some((caller.actor().clone(), Arc::clone(caller.tenant())));
-        self.take_turn(&caller).map_err(|retry| {
-            self.metrics.rate_limited.inc();
-            self.tell_limited(&caller, at);
-            Error::new(
-                ErrorKind::TooManyRequests(retry.seconds()),
-                format!("The token has used up its requests. Try again in {} s.", retry.seconds()),
-            )
-        })?;
+        self.turn(&caller, at)?;
         let target = target?;
         let base = self.base(parts, peer, tenant)?;
         let endpoint = match target {
             Target::Discovery(discovery) => return self.discover(parts, &discovery, caller.tenant(), &base),
             Target::Endpoint(endpoint) => endpoint,
+            Target::Authorization(_) => return Err(Error::internal("a request for a token has come here")),
         };
         authorise(&caller, &parts.method, &endpoint)?;
         let within = self.settings.load().request_timeout;
@@ -227,6 +234,18 @@ impl Service {
         let kind =
             if matches!(endpoint, Endpoint::Feed(_)) { request::JSON } else { request::answer_type(&parts.headers) };
         Ok(response::answer(answer, kind))
+    }
+
+    /// 429 when the caller has used up its requests.
+    fn turn(&self, caller: &Caller, at: Timestamp) -> Result<(), Error> {
+        self.take_turn(caller).map_err(|retry| {
+            self.metrics.rate_limited.inc();
+            self.tell_limited(caller, at);
+            Error::new(
+                ErrorKind::TooManyRequests(retry.seconds()),
+                format!("The token has used up its requests. Try again in {} s.", retry.seconds()),
+            )
+        })
     }
 
     /// The tenant, if it serves its discovery documents without a token.

@@ -7,6 +7,7 @@
 //! more for the others.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -18,6 +19,7 @@ use super::limit::AddressKey;
 use crate::{
     access::Refusal,
     audit::{AuditRecord, Form, Repeated},
+    oauth::refusal,
     store::{ResourceId, TenantId},
 };
 
@@ -41,7 +43,7 @@ struct Kind {
     tenant: Option<TenantId>,
     event: String,
     status: Option<u16>,
-    reason: &'static str,
+    reason: Cow<'static, str>,
     token: Option<ResourceId>,
 }
 
@@ -65,18 +67,23 @@ impl Refusals {
     /// Counts a call. Tells the operator of it when it is the first of its kind and was refused.
     pub fn note(&self, record: &AuditRecord<'_>, tenant: Option<TenantId>) {
         let refusal: Option<&Refusal> = record.error.and_then(|error| std::error::Error::source(error)?.downcast_ref());
+        let refused = record.error.and_then(refusal::of);
         let mut kind = Kind {
             minute: minute(record.at),
             source: record.source_address.map(AddressKey::from),
             tenant,
             event: record.event.to_string(),
             status: record.error.map(|error| error.kind().status()),
-            reason: refusal.map_or("", Refusal::kind),
+            reason: match (refusal, refused) {
+                (Some(refusal), _) => refusal.kind().into(),
+                (None, Some(refused)) => refused.kind().to_owned().into(),
+                (None, None) => "".into(),
+            },
             token: refusal.and_then(Refusal::token),
         };
         let mut calls = self.calls();
         if calls.len() >= MAX_KINDS && !calls.contains_key(&kind) {
-            kind = Kind { source: None, tenant: None, event: String::new(), reason: "", token: None, ..kind };
+            kind = Kind { source: None, tenant: None, event: String::new(), reason: "".into(), token: None, ..kind };
         }
         if let Some(known) = calls.get_mut(&kind) {
             known.repeated.count += 1;
@@ -171,7 +178,9 @@ impl Settled {
 /// Why a call was refused, for the operator. What a client sent is not repeated.
 fn why(error: &Error) -> String {
     let refusal: Option<&Refusal> = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    refusal.map_or_else(|| crate::audit::Message(error.detail()).to_string(), ToString::to_string)
+    let refused = || refusal::of(error).map(ToString::to_string);
+    let told = refusal.map(ToString::to_string).or_else(refused);
+    told.unwrap_or_else(|| crate::audit::Message(error.detail()).to_string())
 }
 
 fn minute(at: Timestamp) -> i64 {

@@ -8,10 +8,25 @@ use scim_protocol::{Error, ErrorKind};
 /// What a URL names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target<'a> {
+    /// OAuth (RFC 6749). It needs what each of them says.
+    Authorization(Authorization),
     /// Discovery (§4). It may be read without a token.
     Discovery(Discovery<'a>),
     /// Anything else. It needs a token.
     Endpoint(Endpoint<'a>),
+}
+
+/// The authorization server of a tenant, beside SCIM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authorization {
+    /// `/{tenant}/oauth2/introspect` (RFC 7662)
+    Introspect,
+    /// `/.well-known/oauth-authorization-server/{tenant}/oauth2` (RFC 8414)
+    Metadata,
+    /// `/{tenant}/oauth2/revoke` (RFC 7009)
+    Revoke,
+    /// `/{tenant}/oauth2/token` (RFC 6749 §3.2)
+    Token,
 }
 
 /// What describes the server itself.
@@ -63,9 +78,24 @@ impl Target<'_> {
     /// The methods that it supports, as an `Allow` header lists them. `/Me` supports none; every method gets 501.
     pub const fn methods(&self) -> &'static str {
         match self {
+            Self::Authorization(authorization) => authorization.methods(),
             Self::Discovery(_) => Discovery::METHODS,
             Self::Endpoint(endpoint) => endpoint.methods(),
         }
+    }
+}
+
+impl Authorization {
+    const fn methods(self) -> &'static str {
+        match self {
+            Self::Metadata => "GET, HEAD",
+            Self::Introspect | Self::Revoke | Self::Token => "POST",
+        }
+    }
+
+    /// 405 unless it takes the method.
+    pub fn require(self, method: &str) -> Result<(), Error> {
+        require(self.methods(), method)
     }
 }
 
@@ -136,6 +166,9 @@ impl From<NoTarget> for Error {
     }
 }
 
+/// Where metadata are (RFC 8615).
+const WELL_KNOWN: &str = ".well-known";
+
 /// Reads a path `/{tenant}/scim/v2/…`. Ignores an extra slash at the end or after the base URL: people paste the base
 /// URL with a slash, and providers add another.
 pub fn route(path: &str) -> Result<Route<'_>, Error> {
@@ -146,6 +179,9 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
     if service == "events" {
         let feed = feed(rest.strip_suffix('/').unwrap_or(rest)).ok_or_else(not_found)?;
         return Ok(Route { tenant, target: Ok(Target::Endpoint(Endpoint::Feed(feed))) });
+    }
+    if let Some(route) = authorization(tenant, service, rest) {
+        return Ok(route);
     }
     if service != "scim" {
         return Err(not_found());
@@ -176,6 +212,29 @@ fn feed(rest: &str) -> Option<Feed<'_>> {
         },
         _ => None,
     }
+}
+
+/// What is beside SCIM for OAuth.
+fn authorization<'a>(tenant: &'a str, service: &str, rest: &'a str) -> Option<Route<'a>> {
+    let (tenant, endpoint) = match (tenant, service) {
+        (WELL_KNOWN, "oauth-authorization-server") => {
+            (rest.strip_suffix('/').unwrap_or(rest).strip_suffix("/oauth2")?, Authorization::Metadata)
+        }
+        (tenant, "oauth2") => match rest {
+            "introspect" => (tenant, Authorization::Introspect),
+            "revoke" => (tenant, Authorization::Revoke),
+            "token" => (tenant, Authorization::Token),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    (!tenant.contains('/')).then_some(Route { tenant, target: Ok(Target::Authorization(endpoint)) })
+}
+
+/// Whether a path is OAuth's, whose errors have a form of their own (RFC 6749 §5.2).
+pub fn is_authorization(path: &str) -> bool {
+    let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(3, '/');
+    segments.next() == Some(WELL_KNOWN) || segments.next() == Some("oauth2")
 }
 
 /// The same path with at most one slash at its beginning, and none at its end.
@@ -228,6 +287,7 @@ mod tests {
     fn check(path: &str, expect: &str) {
         let found = match route(path) {
             Err(error) => format!("{}", error.kind().status()),
+            Ok(Route { tenant, target: Ok(Target::Authorization(target)) }) => format!("{tenant} {target:?}"),
             Ok(Route { tenant, target: Ok(Target::Discovery(target)) }) => format!("{tenant} {target:?}"),
             Ok(Route { tenant, target: Ok(Target::Endpoint(target)) }) => format!("{tenant} {target:?}"),
             Ok(Route { tenant, target: Err(why) }) => format!("{tenant} {why:?}"),
@@ -248,6 +308,15 @@ mod tests {
         check("/t/events/v1/consumers/crm/ack/x", "404");
         check("/t/events/v2", "404");
         check("/t/events/v1/x", "404");
+        check("/t/oauth2/token", "t Token");
+        check("/t/oauth2/revoke", "t Revoke");
+        check("/t/oauth2/introspect", "t Introspect");
+        check("/t/oauth2/token/", "404");
+        check("/t/oauth2/authorize", "404");
+        check("/.well-known/oauth-authorization-server/t/oauth2", "t Metadata");
+        check("/.well-known/oauth-authorization-server/t/oauth2/", "t Metadata");
+        check("/.well-known/oauth-authorization-server/t", "404");
+        check("/.well-known/oauth-authorization-server/s/t/oauth2", "404");
         check("/t/scim/v2/Users", "t Resources(\"/Users\")");
         check("/t/scim/v2/Users/", "t Resources(\"/Users\")");
         check("/t/scim/v2/Users/2819c223", "t Resource(\"/Users\", \"2819c223\")");

@@ -2,7 +2,7 @@
 
 use scim_protocol::{
     Error, ErrorKind,
-    discovery::{self, AuthenticationScheme, Bulk, Features, FilterSupport, Pagination, PaginationMethod, Supported},
+    discovery::{self, Bulk, Features, FilterSupport, Pagination, PaginationMethod, Supported},
     message::LIST_RESPONSE_SCHEMA,
 };
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ impl Operations {
             change_password: Supported { supported: profile::has_passwords(tenant.profile()) },
             sort: Supported { supported: true },
             etag: Supported { supported: true },
-            authentication_schemes: vec![AuthenticationScheme::bearer_token()],
+            authentication_schemes: profile::authentication_schemes(tenant.profile()),
             pagination: Some(Pagination {
                 cursor: true,
                 index: true,
@@ -37,7 +37,13 @@ impl Operations {
                 cursor_timeout: Some(self.limits.cursor_seconds),
             }),
         };
-        discovery::service_provider_config(&features, base)
+        let mut config = discovery::service_provider_config(&features, base);
+        if profile::is_interoperable(tenant.profile())
+            && let Value::Object(config) = &mut config
+        {
+            config.insert("interopProfileConformant".to_owned(), true.into());
+        }
+        config
     }
 
     /// All resource types, or the one of that name.

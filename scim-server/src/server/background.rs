@@ -111,6 +111,7 @@ pub async fn settle(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
                 audit.take(&one.line()).await;
             }
         }
+        tell("noting why clients were refused", service.access.flush_traces().await);
         if !goes_on {
             return;
         }
@@ -163,6 +164,8 @@ async fn work(service: &Service, event_retention: Option<Duration>) {
     loop {
         let now = service.clock.now();
         tell("reminding of tokens that end", service.access.reminders(now).await.map(drop));
+        tell("reminding of secrets that end", service.access.remind_of_secrets(now).await);
+        tell("forgetting what has ended", service.access.forget_ended(now).await);
         if let Some(retention) = event_retention {
             let age = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
             let before = Timestamp::from_millis(now.as_millis().saturating_sub(age));

@@ -6,31 +6,27 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::store::{
-    Body, Commit, IndexEntry, IndexKey, IndexValue, ResourceId, ResourceKey, Store, StoreError, TenantId, Write,
+    Body, Commit, Expect, IndexEntry, IndexKey, IndexValue, ResourceId, ResourceKey, Store, StoreError, TenantId, Write,
 };
 
-/// The kind of record that secrets are.
+/// The kind of record that the key of cursors is.
 pub const KIND: &str = "Secret";
-/// Which of them seals cursors.
-const CURSORS: ResourceId = ResourceId(Uuid::from_u128(1));
+/// The kind of record that the key of access tokens is.
+pub const OF_ACCESS_TOKENS: &str = "AccessTokenKey";
+/// There is one of each kind.
+const ID: ResourceId = ResourceId(Uuid::from_u128(1));
 
 /// The key that seals cursors.
 pub async fn cursors(store: &dyn Store) -> Result<[u8; 32], StoreError> {
-    let key = ResourceKey { tenant: TenantId::SYSTEM, resource_type: KIND.into(), id: CURSORS };
-    // Two processes may start at once on one store: the unique entry decides whose secret counts.
-    for _ in 0..2 {
-        if let Some(record) = store.get(&key).await? {
-            return read(&record.body.hidden);
-        }
-        match store.commit(making(key.clone(), rand::random())).await {
-            Ok(_) | Err(StoreError::Taken(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(StoreError::Corrupt("the key of cursors was written and is not there".into()))
+    once(store, KIND, entries(ID)).await
 }
 
-/// The index entries of a secret's record: its name, unique.
+/// The key that seals access tokens. It is in no export: whoever has it can make them.
+pub async fn access_tokens(store: &dyn Store) -> Result<[u8; 32], StoreError> {
+    once(store, OF_ACCESS_TOKENS, Vec::new()).await
+}
+
+/// The index entries of the record of the key of cursors: its name, unique.
 pub fn entries(id: ResourceId) -> Vec<IndexEntry> {
     let key = IndexKey {
         tenant: TenantId::SYSTEM,
@@ -41,13 +37,26 @@ pub fn entries(id: ResourceId) -> Vec<IndexEntry> {
     vec![IndexEntry { key, id, unique: true }]
 }
 
-fn making(key: ResourceKey, secret: [u8; 32]) -> Commit {
-    let hidden = json!({"key": BASE64.encode(secret)}).to_string();
-    let body = Body { display: Bytes::new(), visible: Bytes::from_static(b"{}"), hidden: hidden.into() };
-    let mut commit = Commit::bookkeeping(KIND.into(), CURSORS);
-    commit.writes.extend(entries(CURSORS).into_iter().map(Write::Index));
-    commit.writes.push(Write::Put(key, body));
-    commit
+/// The secret of that kind, made if it is not there. Two processes may start at once on one store: the one that
+/// is first makes it, and the other is told that there is one.
+async fn once(store: &dyn Store, kind: &str, entries: Vec<IndexEntry>) -> Result<[u8; 32], StoreError> {
+    let key = ResourceKey { tenant: TenantId::SYSTEM, resource_type: kind.into(), id: ID };
+    for _ in 0..2 {
+        if let Some(record) = store.get(&key).await? {
+            return read(&record.body.hidden);
+        }
+        let hidden = json!({"key": BASE64.encode(rand::random::<[u8; 32]>())}).to_string();
+        let body = Body { display: Bytes::new(), visible: Bytes::from_static(b"{}"), hidden: hidden.into() };
+        let mut commit = Commit::bookkeeping(kind.into(), ID);
+        commit.expect.push(Expect::Fewer(TenantId::SYSTEM, kind.into(), 1));
+        commit.writes.extend(entries.iter().cloned().map(Write::Index));
+        commit.writes.push(Write::Put(key.clone(), body));
+        match store.commit(commit).await {
+            Ok(_) | Err(StoreError::Full { .. } | StoreError::Taken(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(StoreError::Corrupt(format!("the {kind} of the store was written and is not there")))
 }
 
 fn read(hidden: &[u8]) -> Result<[u8; 32], StoreError> {
@@ -55,5 +64,25 @@ fn read(hidden: &[u8]) -> Result<[u8; 32], StoreError> {
     let bytes = document["key"].as_str().and_then(|text| BASE64.decode(text).ok());
     bytes
         .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| StoreError::Corrupt("the key of cursors cannot be read".into()))
+        .ok_or_else(|| StoreError::Corrupt("a key of the store cannot be read".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{clock::SystemClock, store::sled::SledStore};
+
+    #[tokio::test]
+    async fn whoever_comes_second_at_the_same_moment_has_the_key_of_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap());
+        let (one, other, third) = tokio::join!(access_tokens(&*store), access_tokens(&*store), access_tokens(&*store));
+        assert_eq!(one.as_ref().unwrap(), other.as_ref().unwrap());
+        assert_eq!(one.unwrap(), third.unwrap());
+        let (one, other) = tokio::join!(cursors(&*store), cursors(&*store));
+        assert_eq!(one.as_ref().unwrap(), other.as_ref().unwrap());
+        assert_eq!(one.unwrap(), cursors(&*store).await.unwrap());
+    }
 }

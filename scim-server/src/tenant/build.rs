@@ -26,6 +26,13 @@ impl Tenant {
         if settings.max_tokens.is_some_and(|most| !(1..=u32::from(MOST_TOKENS)).contains(&most)) {
             return Err(Error::value(format!("max_tokens: a tenant has 1 to {MOST_TOKENS} live tokens.")));
         }
+        if let (Some(least), Some(rate)) = (profile::least_rate(settings.profile), settings.rate_limit)
+            && (1..least).contains(&rate)
+        {
+            return Err(Error::value(format!(
+                "rate_limit: under the profile it is at least {least}, or 0 for no limit."
+            )));
+        }
         let registry = registry(&settings)?;
         let mut indexes = HashMap::new();
         for resource_type in registry.resource_types() {
@@ -81,7 +88,8 @@ fn registry(settings: &Settings) -> Result<SchemaRegistry, Error> {
         registry = registry.with_uniqueness("Group", "displayName", Uniqueness::Server)?;
     }
     let registry = settings.schemas.iter().try_fold(registry, |registry, one| registry.with_definition(one))?;
-    let strictness = if settings.strict { Strictness::Strict } else { Strictness::Lenient };
+    let strictness =
+        if settings.strict || profile::is_strict(settings.profile) { Strictness::Strict } else { Strictness::Lenient };
     Ok(registry.with_strictness(strictness))
 }
 

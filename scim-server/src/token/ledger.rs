@@ -12,6 +12,7 @@ use super::{
 use crate::{
     clock::Clock,
     event::{Action, Event},
+    profile,
     store::{Commit, Expect, Position, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::{MOST_TOKENS, TenantRecord},
 };
@@ -50,6 +51,11 @@ pub enum LedgerError {
     /// Nobody has a token of that name.
     #[error("the tenant has no token {0:?}; `token list` shows its tokens")]
     NoSuchName(String),
+    /// The tenant's profile has none.
+    #[error(
+        "a tenant under an ipsie profile takes no static tokens: make it with `tenant create`, and a client with `client create --no-secret`"
+    )]
+    NoTokens,
     /// There is no token to rotate.
     #[error("the tenant has no live token to rotate; issue one with `token create`")]
     NothingToRotate,
@@ -229,7 +235,7 @@ impl Ledger {
     /// The tokens for which a reminder is due.
     pub async fn due(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
         let mut tokens = self.all().await?;
-        tokens.retain(|token| reminder::is_due(token, now));
+        tokens.retain(|token| reminder::is_due(token.expires, token.reminded, now));
         Ok(tokens)
     }
 
@@ -237,7 +243,7 @@ impl Ledger {
     pub async fn remind(&self, token: ResourceId, now: Timestamp) -> Result<Option<Token>, StoreError> {
         let event = event(Action::Remind, token, &["expires"]);
         self.change(token, Some(event), |token| {
-            let due = reminder::is_due(token, now);
+            let due = reminder::is_due(token.expires, token.reminded, now);
             token.reminded = if due { Some(now.as_millis()) } else { token.reminded };
             due
         })
@@ -260,6 +266,9 @@ impl Ledger {
         let now = self.clock.now();
         let known = self.list(tenant.id).await?;
         let (live, ended): (Vec<_>, Vec<_>) = known.into_iter().partition(|token| token.is_live(now));
+        if profile::wants_assertions(tenant.settings.profile) {
+            return Err(LedgerError::NoTokens);
+        }
         if live.len() >= tenant.settings.live_tokens() {
             return Err(LedgerError::Full(live.len()));
         }

@@ -66,6 +66,15 @@ pub enum Status {
 }
 
 impl Status {
+    /// Of something that ends then, in milliseconds since the epoch.
+    pub fn of(expires: i64, now: Timestamp) -> Self {
+        match expires - now.as_millis() {
+            left if left <= 0 => Self::Expired,
+            left if left <= 90 * DAY => Self::Expiring,
+            _ => Self::Valid,
+        }
+    }
+
     /// The word that is shown.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -115,11 +124,7 @@ impl Token {
 
     /// How near it is to its end.
     pub fn status(&self, now: Timestamp) -> Status {
-        match self.expires - now.as_millis() {
-            left if left <= 0 => Status::Expired,
-            left if left <= 90 * DAY => Status::Expiring,
-            _ => Status::Valid,
-        }
+        Status::of(self.expires, now)
     }
 }
 

@@ -6,8 +6,6 @@
 
 use scim_protocol::Timestamp;
 
-use super::record::Token;
-
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const WEEK: i64 = 7 * DAY;
 
@@ -23,56 +21,36 @@ fn interval(left: i64) -> Option<i64> {
     }
 }
 
-/// Whether somebody must be reminded of this token now.
-pub fn is_due(token: &Token, now: Timestamp) -> bool {
-    interval(token.expires - now.as_millis())
-        .is_some_and(|interval| token.reminded.is_none_or(|last| now.as_millis() - last >= interval))
+/// Whether somebody must be reminded now of a token, or of another secret, that ends then. Both times are
+/// milliseconds since the epoch; `reminded` is the last reminder's.
+pub fn is_due(expires: i64, reminded: Option<i64>, now: Timestamp) -> bool {
+    interval(expires - now.as_millis())
+        .is_some_and(|interval| reminded.is_none_or(|last| now.as_millis() - last >= interval))
 }
 
-/// Days until the token ends, rounded up: what a reminder says.
-pub fn days_left(token: &Token, now: Timestamp) -> i64 {
-    let left = (token.expires - now.as_millis()).max(0);
+/// Days until then, rounded up: what a reminder says.
+pub fn days_left(expires: i64, now: Timestamp) -> i64 {
+    let left = (expires - now.as_millis()).max(0);
     left / DAY + i64::from(left % DAY != 0)
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::{
-        store::{ResourceId, TenantId},
-        token::Scopes,
-    };
 
     const HOUR: i64 = DAY / 24;
     const END: i64 = 400 * DAY;
 
-    fn token(reminded: Option<i64>) -> Token {
-        Token {
-            id: ResourceId(Uuid::nil()),
-            tenant: TenantId(Uuid::nil()),
-            digest: [0; 32],
-            name: None,
-            slot: 0,
-            scopes: Scopes::ALL,
-            expires: END,
-            last_used: None,
-            reminded,
-            created: Timestamp::default(),
-        }
-    }
-
     /// Checks every hour between two days before the end, and counts the reminders.
     #[track_caller]
     fn check(from_days_left: i64, to_days_left: i64, expect: usize) {
-        let mut token = token(None);
+        let mut reminded = None;
         let mut reminders = 0;
         let mut now = END - from_days_left * DAY;
         while now < END - to_days_left * DAY {
-            if is_due(&token, Timestamp::from_millis(now)) {
+            if is_due(END, reminded, Timestamp::from_millis(now)) {
                 reminders += 1;
-                token.reminded = Some(now);
+                reminded = Some(now);
             }
             now += HOUR;
         }
@@ -98,7 +76,7 @@ mod tests {
 
     #[test]
     fn days_are_rounded_up() {
-        let left = |millis| days_left(&token(None), Timestamp::from_millis(END - millis));
+        let left = |millis| days_left(END, Timestamp::from_millis(END - millis));
         assert_eq!([left(DAY), left(DAY + 1), left(1), left(0), left(-DAY)], [1, 2, 1, 0, 0]);
     }
 }

@@ -21,6 +21,9 @@ const CHECKSUM: usize = 6;
 /// How long a token is.
 pub const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
 
+/// What the secret of an OAuth client begins with. All else of it is as in a token.
+pub const CLIENT_PREFIX: &str = "scimcs_";
+
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The stored form of a token: the SHA-256 of its text. A token has 256 random bits, so a slow password hash would
@@ -34,8 +37,17 @@ pub struct Secret(String);
 impl Secret {
     /// The token made of these random bytes, which must come from the system's generator.
     pub fn new(random: [u8; 32]) -> Self {
-        let mut text = String::with_capacity(LENGTH);
-        text.push_str(PREFIX);
+        Self::beginning(PREFIX, random)
+    }
+
+    /// The secret of an OAuth client, made of random bytes of the same kind.
+    pub fn of_client(random: [u8; 32]) -> Self {
+        Self::beginning(CLIENT_PREFIX, random)
+    }
+
+    fn beginning(prefix: &str, random: [u8; 32]) -> Self {
+        let mut text = String::with_capacity(prefix.len() + RANDOM + CHECKSUM);
+        text.push_str(prefix);
         push_base62(&mut text, random, RANDOM);
         let sum = checksum(&text);
         text.push_str(&sum);
@@ -99,6 +111,14 @@ pub fn parse(text: &str) -> Result<Digest, Malformed> {
         return Err(Malformed::Checksum);
     }
     Ok(digest(text))
+}
+
+/// The digest of a text that has the form and the checksum of a client's secret.
+pub fn parse_client(text: &str) -> Option<Digest> {
+    let body = text.strip_prefix(CLIENT_PREFIX)?;
+    let has_form = body.len() == RANDOM + CHECKSUM && body.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let (random, sum) = text.split_at_checked(CLIENT_PREFIX.len() + RANDOM).filter(|_| has_form)?;
+    (checksum_digits(random) == sum.as_bytes()).then(|| digest(text))
 }
 
 /// The digest of any text: equal texts, equal digests.
@@ -194,6 +214,19 @@ mod tests {
             let other = if good.as_bytes()[at] == b'x' { "y" } else { "x" };
             check(&format!("{}{other}{}", &good[..at], &good[at + 1..]), Err(Malformed::Checksum));
         }
+    }
+
+    #[test]
+    fn a_clients_secret_is_told_from_a_token_and_from_a_mistyped_one() {
+        let secret = Secret::of_client([0x5a; 32]);
+        let text = secret.reveal();
+        assert_eq!(parse_client(text), Some(secret.digest()));
+        for wrong in [&text[..text.len() - 1], &format!("{text}0"), sample().reveal(), "", "scimcs_", "scimcs_é"] {
+            assert_eq!(parse_client(wrong), None, "{wrong}");
+        }
+        assert_eq!(parse(text), Err(Malformed::Prefix));
+        let other = if text.as_bytes()[20] == b'x' { "y" } else { "x" };
+        assert_eq!(parse_client(&format!("{}{other}{}", &text[..20], &text[21..])), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 use scim_server::internals::{
     cli,
     config::{self, SETTINGS},
-    http::route::{Discovery, Endpoint, Target, route},
+    http::route::{Authorization, Discovery, Endpoint, Target, route},
     store::TenantId,
     tenant::{Tenant, TenantRecord},
 };
@@ -326,6 +326,10 @@ fn check_settings(place: &str, text: &str) {
 /// A word for each target, so that a new one is not forgotten.
 fn kind(target: &Target<'_>) -> &'static str {
     match target {
+        Target::Authorization(Authorization::Introspect) => "introspect",
+        Target::Authorization(Authorization::Metadata) => "authorization server metadata",
+        Target::Authorization(Authorization::Revoke) => "revoke",
+        Target::Authorization(Authorization::Token) => "token",
         Target::Endpoint(Endpoint::Bulk) => "bulk",
         Target::Endpoint(Endpoint::Feed(_)) => "events",
         Target::Endpoint(Endpoint::Me) => "me",
@@ -348,14 +352,14 @@ fn endpoints_are_as_the_reference_lists_them() {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
         let [_, path, methods, ..] = cells.as_slice() else { panic!("not a row: {line}") };
         let path = path.trim_matches('`').replace(['{', '}'], "");
-        let is_beside_scim = path.starts_with("/tenant_id/");
+        let is_beside_scim = path.starts_with("/tenant_id/") || path.starts_with("/.well-known/");
         let url = if is_beside_scim { path.clone() } else { format!("/t/scim/v2{path}") };
         let target = route(&url).ok().and_then(|route| route.target.ok());
         let target = target.unwrap_or_else(|| panic!("nothing is served at {path}"));
         assert_eq!(target.methods(), *methods, "{path}");
         kinds.insert(kind(&target));
     }
-    assert_eq!(kinds.len(), 10, "the page leaves something out: {kinds:?}");
+    assert_eq!(kinds.len(), 14, "the page leaves something out: {kinds:?}");
 }
 
 #[test]

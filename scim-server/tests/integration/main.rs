@@ -32,6 +32,7 @@ mod lifecycle;
 mod limits;
 mod matching;
 mod migrations;
+mod oauth;
 mod pitfalls;
 mod queries;
 mod repair;

@@ -18,10 +18,10 @@ fn sources() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scim2_tester")
 }
 
-/// The interpreter of an environment in which scim2-tester is installed.
-fn python() -> PathBuf {
-    let requirements = fs::read_to_string(sources().join("requirements.txt")).expect("the requirements");
-    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scim2-tester");
+/// The interpreter of an environment of that name, in which is installed what a folder of sources requires.
+pub fn python(sources: &Path, name: &str) -> PathBuf {
+    let requirements = fs::read_to_string(sources.join("requirements.txt")).expect("the requirements");
+    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let stamp = environment.join("installed.txt");
     let python = environment.join("bin/python");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
@@ -30,13 +30,13 @@ fn python() -> PathBuf {
     let interpreter = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     run(Command::new(interpreter).args(["-m", "venv", "--clear"]).arg(&environment));
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"];
-    run(Command::new(&python).args(pip).arg(sources().join("requirements.txt")));
+    run(Command::new(&python).args(pip).arg(sources.join("requirements.txt")));
     fs::write(stamp, requirements).expect("the stamp");
     python
 }
 
 #[track_caller]
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) {
     let shown = format!("{command:?}");
     let output = command.output().unwrap_or_else(|error| {
         panic!("{shown}: {error}; this test needs Python 3.11 with venv (apt-get install python3 python3-venv)")
@@ -47,7 +47,7 @@ fn run(command: &mut Command) {
 
 #[test]
 fn no_check_fails() {
-    let python = python();
+    let python = python(&sources(), "scim2-tester");
     // As it is, and with what a compliance mode is for: nothing ignored, nothing made up.
     for options in [Options::default(), Options::settings(json!({"strict": true}))] {
         let server = TestServer::with(options);

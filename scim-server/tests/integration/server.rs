@@ -33,6 +33,8 @@ pub struct Options {
     pub settings: Option<Value>,
     /// Further arguments of `serve`.
     pub args: Vec<String>,
+    /// Variables of the environment of `serve`.
+    pub environment: Vec<(String, String)>,
     /// The limit of file descriptors of `serve`.
     pub descriptors: Option<u32>,
     /// The database that is the store; else the engine that the run is for.
@@ -170,6 +172,7 @@ impl TestServer {
             None => program(self.data()),
         };
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data()).args(&self.options.args);
+        command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
         if let Some(store) = &self.store {
             command.args(["--store", store]);
         }

@@ -10,6 +10,7 @@ use super::{AdminContext, AdminError, Mark};
 use crate::{
     directory::DirectoryError,
     event::{Action, Event},
+    oauth::Client,
     store::{Commit, Expect, IndexEntry, Item, Record, ResourceId, StoreError, TenantId, Write},
     tenant::{self, TenantRecord},
     token::Token,
@@ -28,12 +29,14 @@ pub(super) struct Replacement {
     /// Its tokens, as the file has them. They are the old tenant's too, as a rule, so that they
     /// cannot be beside them in the store.
     pub tokens: Vec<Token>,
+    /// Its OAuth clients, as the file has them, for the same reason.
+    pub clients: Vec<Client>,
 }
 
 impl Replacement {
     /// One of which nothing is there, to be kept under that id.
     pub fn at(home: TenantId) -> Self {
-        Self { home, tenant: None, tokens: Vec::new() }
+        Self { home, tenant: None, tokens: Vec::new(), clients: Vec::new() }
     }
 
     /// What an import that was cut off has left in the store, with the id of the tenant to replace.
@@ -91,7 +94,7 @@ async fn put(
     replacement: Replacement,
     commit: &mut Commit,
 ) -> Result<(), AdminError> {
-    let Replacement { home, tenant: Some(tenant), tokens } = replacement else {
+    let Replacement { home, tenant: Some(tenant), tokens, clients } = replacement else {
         return Err(AdminError::Refused(format!("the file has data of tenant {id}, but not the tenant itself")));
     };
     let directory = context.access.directory();
@@ -102,6 +105,7 @@ async fn put(
         Err(error) => return Err(error.into()),
     };
     let before = directory.ledger().list(id).await?;
+    let clients_before = directory.clients().list(id).await?;
     let mut left = tenant.left.clone();
     if let Some(old) = &old {
         commit.expect.push(Expect::Version(old.key(), old.version));
@@ -109,15 +113,23 @@ async fn put(
     }
     let tenant = TenantRecord { home: Some(home), left, importing: false, ..tenant };
 
-    let had: Vec<IndexEntry> =
-        old.iter().flat_map(TenantRecord::entries).chain(before.iter().flat_map(Token::entries)).collect();
-    let has: Vec<IndexEntry> = tenant.entries().into_iter().chain(tokens.iter().flat_map(Token::entries)).collect();
+    let entries = |tokens: &[Token], clients: &[Client]| -> Vec<_> {
+        tokens.iter().flat_map(Token::entries).chain(clients.iter().flat_map(Client::entries)).collect()
+    };
+    let of_old = old.iter().flat_map(TenantRecord::entries);
+    let had: Vec<IndexEntry> = of_old.chain(entries(&before, &clients_before)).collect();
+    let has: Vec<IndexEntry> = tenant.entries().into_iter().chain(entries(&tokens, &clients)).collect();
     commit.writes.extend(had.iter().filter(|entry| !has.contains(entry)).cloned().map(Write::Unindex));
     let gone = before.iter().filter(|old| tokens.iter().all(|new| new.id != old.id));
     commit.writes.extend(gone.map(|token| Write::Delete(token.key())));
+    let gone = clients_before.iter().filter(|old| clients.iter().all(|new| new.id != old.id));
+    commit.writes.extend(gone.map(|client| Write::Delete(client.key())));
     commit.writes.push(Write::Put(tenant.key(), tenant.body()?));
     for token in &tokens {
         commit.writes.push(Write::Put(token.key(), token.body()?));
+    }
+    for client in &clients {
+        commit.writes.push(Write::Put(client.key(), client.body()?));
     }
     commit.writes.extend(has.into_iter().filter(|entry| !had.contains(entry)).map(Write::Index));
     commit.writes.push(Write::Delete(tenant::record::key(home)));

@@ -8,12 +8,16 @@ pub(super) type Columns = &'static [(&'static str, &'static str)];
 impl Show {
     pub(super) fn columns(self) -> Columns {
         match self {
+            Self::Client | Self::ClientIssued => CLIENT,
+            Self::Clients => CLIENTS,
+            Self::Connection => CONNECTION,
             Self::Consumer => CONSUMER,
             Self::Consumers => CONSUMERS,
             Self::DeadLetters => DEAD_LETTERS,
             Self::Groups => GROUPS,
             Self::Issued => ISSUED,
             Self::Kept => KEPT,
+            Self::Refusals => REFUSALS,
             Self::Restored => RESTORED,
             Self::Schema => SCHEMA,
             Self::Schemas => SCHEMAS,
@@ -24,12 +28,48 @@ impl Show {
             Self::Users => USERS,
             Self::Webhook => WEBHOOK,
             Self::Webhooks => WEBHOOKS,
-            Self::Deleted | Self::Document | Self::Endpoint | Self::Events | Self::Findings { .. } | Self::Imported => {
-                &[]
-            }
+            Self::Deleted
+            | Self::Document
+            | Self::Endpoint
+            | Self::Fields
+            | Self::Events
+            | Self::Findings { .. }
+            | Self::Imported => &[],
         }
     }
 }
+
+const CLIENT: Columns = &[
+    ("Client", "/name"),
+    ("Client id", "/client_id"),
+    ("Client secret", "/client_secret"),
+    ("Token endpoint", "/token_endpoint"),
+    ("SCIM endpoint", "/endpoint"),
+    ("Tenant", "/tenant"),
+    ("Scope", "/scope"),
+    ("Disabled", "/disabled"),
+    ("Secret id", "/secret_id"),
+    ("Expires", "/expires"),
+    ("Old secret", "/previous/secret_id"),
+    ("It expires", "/previous/expires"),
+];
+
+const CLIENTS: Columns = &[
+    ("CLIENT", "/name"),
+    ("CLIENT ID", "/client_id"),
+    ("SCOPE", "/scope"),
+    ("DISABLED", "/disabled"),
+    ("CREATED", "/created"),
+    ("SECRET EXPIRES", "/secrets/0/expires"),
+    ("LAST USED", "/last_used"),
+];
+
+const CONNECTION: Columns = &[
+    ("SCIM URL", "/scim_url"),
+    ("Token endpoint", "/token_endpoint"),
+    ("Client id", "/client_id"),
+    ("Scope", "/scope"),
+];
 
 const GROUPS: Columns = &[("ID", "/id"), ("DISPLAY NAME", "/displayName"), ("EXTERNAL ID", "/externalId")];
 
@@ -56,6 +96,8 @@ const KEPT: Columns = &[
     ("BY", "/actor"),
     ("KEPT UNTIL", "/until"),
 ];
+
+const REFUSALS: Columns = &[("TIME", "/time"), ("TIMES", "/count"), ("WHY", "/why")];
 
 const RESTORED: Columns = &[("ID", "/id"), ("RESTORED", "/restored"), ("REASON", "/reason")];
 

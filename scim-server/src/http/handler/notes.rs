@@ -18,9 +18,10 @@ use crate::{
         Service,
         body::ResponseBody,
         request, request_id,
-        route::{Discovery, Endpoint, Feed, NoTarget, Target},
+        route::{Authorization, Discovery, Endpoint, Feed, NoTarget, Route, Target, route},
     },
     metrics::Operation,
+    oauth::refusal,
     operation::pace::Pace,
     profile,
     profile::Profile,
@@ -68,6 +69,15 @@ impl<'a> Notes<'a> {
             rt.map_or(CallName::Other(EventName::Unknown), |rt| CallName::Resource(verb, rt.clone()))
         };
         (self.operation, self.event) = match target {
+            Target::Authorization(endpoint) => {
+                let event = match endpoint {
+                    Authorization::Introspect => EventName::IntrospectToken,
+                    Authorization::Metadata => EventName::GetAuthorizationServer,
+                    Authorization::Revoke => EventName::RevokeToken,
+                    Authorization::Token => EventName::IssueToken,
+                };
+                (Operation::Authorize, CallName::Other(event))
+            }
             Target::Discovery(Discovery::ResourceTypes(name)) => {
                 (Operation::Discover, listed(EventName::GetResourceType, EventName::ListResourceTypes, name.is_some()))
             }
@@ -120,6 +130,14 @@ fn feed_call(feed: &Feed<'_>, method: &Method) -> &'static str {
     }
 }
 
+/// Which part of a path names the tenant.
+fn tenant_segment(path: &str) -> &str {
+    match route(path) {
+        Ok(Route { tenant, .. }) => tenant,
+        Err(_) => path.split('/').nth(1).unwrap_or_default(),
+    }
+}
+
 impl Service {
     /// The call's line in the audit log; a call without a valid token is counted with others of its kind.
     pub(super) async fn record(
@@ -131,7 +149,7 @@ impl Service {
         error: Option<&Error>,
     ) {
         let event = notes.event();
-        let segment = parts.uri.path().split('/').nth(1).unwrap_or_default();
+        let segment = tenant_segment(parts.uri.path());
         let asked = if notes.caller.is_none() { self.access.tenant(segment) } else { None };
         let (token, tenant) = match &notes.caller {
             Some((token, tenant)) => (Some(&**token), Some(tenant)),
@@ -142,9 +160,15 @@ impl Service {
         }
         let settings = self.settings.load();
         let made = match response.body() {
-            ResponseBody::Full(bytes) if !event.is_read_only() && error.is_none() => Document::Bytes(bytes),
+            // What OAuth answers is a secret.
+            ResponseBody::Full(bytes)
+                if !event.is_read_only() && error.is_none() && notes.operation != Operation::Authorize =>
+            {
+                Document::Bytes(bytes)
+            }
             _ => Document::None,
         };
+        let refused = error.and_then(refusal::of).map(ToString::to_string);
         let record = AuditRecord {
             at: arrival.at,
             event,
@@ -158,7 +182,7 @@ impl Service {
             body: if notes.body.is_empty() { Document::None } else { Document::Bytes(&notes.body) },
             response: made,
             error,
-            explanation: error.and_then(profile::explanation),
+            explanation: error.and_then(profile::explanation).or(refused.as_deref()),
             request: arrival.id,
             event_id: request_id(arrival.at),
             form: match tenant.map(|tenant| tenant.settings.profile) {

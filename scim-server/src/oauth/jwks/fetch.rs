@@ -1,0 +1,248 @@
+//! One fetch of a JWK Set: over TLS, from an allowed host, without redirects, within bounds.
+//!
+//! The address is written by an administrator, and still it must not become a way into the network that this
+//! server stands in: what the host's name resolves to is looked at, and connected to, here.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::{
+    Request, StatusCode, Uri,
+    client::conn::http1,
+    header::{ACCEPT, HOST, USER_AGENT},
+};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// How long a fetch may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest answer.
+const MOST: usize = 512 * 1024;
+
+/// Whom keys may be fetched from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The hosts, each with its port: `login.microsoftonline.com:443`.
+    pub hosts: Vec<String>,
+    /// Whether their addresses may be private ones.
+    pub private: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// What came is too long, is no HTTP, or broke off.
+    #[error("the answer is no HTTP, is longer than {MOST} bytes, or broke off")]
+    Answer,
+    /// No connection.
+    #[error("cannot connect: {0}")]
+    Connect(std::io::Error),
+    /// The host may not be asked.
+    #[error("{0} is not in jwks_hosts, the hosts that keys may be fetched from")]
+    Host(String),
+    /// It took too long.
+    #[error("it took longer than {} s", PATIENCE.as_secs())]
+    Late,
+    /// The host has none but private addresses.
+    #[error("the host has no public address; jwks_private allows private ones")]
+    Private,
+    /// Another status than 200, such as that of a redirect.
+    #[error("the status is {0}, and not 200")]
+    Status(u16),
+    /// The address of the keys has another form.
+    #[error("the address must be an https URL without a user or a fragment")]
+    Uri,
+}
+
+/// Fetches.
+pub struct Fetcher {
+    rules: Rules,
+    /// None when there is no TLS, and so no fetch.
+    tls: Option<TlsConnector>,
+}
+
+impl Fetcher {
+    /// By these rules, trusting the certificates that the system trusts.
+    pub fn new(rules: Rules) -> Self {
+        let mut roots = RootCertStore::empty();
+        if !rules.hosts.is_empty() {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        Self::trusting(rules, roots)
+    }
+
+    /// The same, trusting these certificates.
+    pub fn trusting(rules: Rules, roots: RootCertStore) -> Self {
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map(|builder| builder.with_root_certificates(roots).with_no_client_auth());
+        Self { rules, tls: config.ok().map(|config| TlsConnector::from(Arc::new(config))) }
+    }
+
+    /// The bytes at that address.
+    pub async fn fetch(&self, address: &str) -> Result<Bytes, FetchError> {
+        let uri = self.rules.check(address)?;
+        tokio::time::timeout(PATIENCE, self.get(&uri)).await.map_err(|_| FetchError::Late)?
+    }
+
+    async fn get(&self, uri: &Uri) -> Result<Bytes, FetchError> {
+        let host = uri.host().ok_or(FetchError::Uri)?;
+        let port = uri.port_u16().unwrap_or(443);
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| FetchError::Uri)?;
+        let stream = self.connect(host.trim_matches(['[', ']']), port).await?;
+        let tls = self.tls.as_ref().ok_or_else(|| FetchError::Connect(std::io::ErrorKind::Unsupported.into()))?;
+        let stream = tls.connect(name, stream).await.map_err(FetchError::Connect)?;
+        let handshake = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await;
+        let (mut sender, connection) = handshake.map_err(|_| FetchError::Answer)?;
+        let connection = tokio::spawn(connection);
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let authority = uri.authority().ok_or(FetchError::Uri)?.as_str();
+        let request = Request::get(path)
+            .header(HOST, authority)
+            .header(ACCEPT, "application/jwk-set+json, application/json")
+            .header(USER_AGENT, concat!("scim-server/", env!("CARGO_PKG_VERSION")))
+            .body(Empty::new())
+            .map_err(|_| FetchError::Uri)?;
+        let answer = async {
+            let response = sender.send_request(request).await.map_err(|_| FetchError::Answer)?;
+            if response.status() != StatusCode::OK {
+                return Err(FetchError::Status(response.status().as_u16()));
+            }
+            let body = Limited::new(response.into_body(), MOST).collect().await;
+            Ok(body.map_err(|_| FetchError::Answer)?.to_bytes())
+        };
+        let answer = answer.await;
+        connection.abort();
+        answer
+    }
+
+    /// Connects to an address of the host that may be connected to.
+    async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, FetchError> {
+        let found = tokio::net::lookup_host((host, port)).await.map_err(FetchError::Connect)?;
+        let allowed: Vec<SocketAddr> = found.filter(|at| self.rules.private || is_public(at.ip())).collect();
+        if allowed.is_empty() {
+            return Err(FetchError::Private);
+        }
+        TcpStream::connect(allowed.as_slice()).await.map_err(FetchError::Connect)
+    }
+}
+
+impl Rules {
+    /// An address from which keys may be fetched.
+    pub fn check(&self, address: &str) -> Result<Uri, FetchError> {
+        let uri: Uri = address.parse().map_err(|_| FetchError::Uri)?;
+        let authority = uri.authority().ok_or(FetchError::Uri)?;
+        if uri.scheme_str() != Some("https") || authority.as_str().contains('@') || address.contains('#') {
+            return Err(FetchError::Uri);
+        }
+        let host = format!("{}:{}", authority.host().to_ascii_lowercase(), uri.port_u16().unwrap_or(443));
+        if self.hosts.contains(&host) { Ok(uri) } else { Err(FetchError::Host(host)) }
+    }
+}
+
+/// Whether an address is one of the Internet at large (the registries of RFC 6890).
+fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let is_special = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_broadcast()
+        || address.is_documentation()
+        || address.is_multicast()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 198 && (b == 18 || b == 19));
+    !is_special
+}
+
+/// Of IPv6 what is assigned (2000::/3), without what leads to an IPv4 address (6to4, Teredo), or nowhere.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
+    let is_special = a == 0x2002 || (a == 0x2001 && (b < 0x200 || b == 0xdb8));
+    (0x2000..0x4000).contains(&a) && !is_special
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_a_network_of_ours_are_not_public() {
+        for public in ["20.190.151.7", "8.8.8.8", "2603:1026:3000::1", "2a00:1450::1", "100.63.0.1", "198.20.0.1"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "192.0.0.8",
+            "192.0.2.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "250.0.0.1",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "2001::1",
+            "64:ff9b::7f00:1",
+            "::127.0.0.1",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+    }
+
+    #[test]
+    fn only_https_of_an_allowed_host_is_asked() {
+        let rules = Rules { hosts: vec!["login.example:443".into(), "other.example:8443".into()], private: false };
+        for good in ["https://login.example/keys", "https://LOGIN.example:443/a?b=c", "https://other.example:8443/"] {
+            assert!(rules.check(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://login.example/keys",
+            "https://login.example:8443/",
+            "https://other.example/",
+            "https://example/",
+            "https://login.example@evil.example/",
+            "https://evil.example#login.example",
+            "https://login.example/#x",
+            "https://a:b@login.example/",
+            "login.example/keys",
+            "file:///etc/passwd",
+            "",
+            "https://login.example.evil.example/",
+            "https://sub.login.example/",
+        ] {
+            assert!(rules.check(bad).is_err(), "{bad}");
+        }
+        assert!(Rules::default().check("https://login.example/keys").is_err());
+    }
+}

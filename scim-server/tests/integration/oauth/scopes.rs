@@ -1,0 +1,60 @@
+//! What a token may do: every operation, by its scope.
+
+use serde_json::json;
+
+use super::{GRANT, OAuth, access_token};
+use crate::server::{Client, TestServer, USER};
+
+/// The statuses of a read, a search, a write of each kind, a bulk request and a look into the feed.
+async fn statuses(client: &Client, user: &str, feed: &str) -> Vec<u16> {
+    let path = format!("/Users/{user}");
+    let body = json!({"schemas": [USER], "userName": "anna"});
+    let search = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]});
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
+        {"method": "DELETE", "path": "/Users/8f14e45f-ceea-467f-9a3a-1d2b3c4d5e6f"}]});
+    let change = json!([{"op": "replace", "path": "title", "value": "x"}]);
+    vec![
+        client.get("/Users").await.status,
+        client.get(&path).await.status,
+        client.post("/Users/.search", &search).await.status,
+        client.post("/.search", &search).await.status,
+        client.put(&path, &body).await.status,
+        client.patch(&path, &change).await.status,
+        client.post("/Bulk", &bulk).await.status,
+        client.post("/Users", &body).await.status,
+        client.delete("/Users/8f14e45f-ceea-467f-9a3a-1d2b3c4d5e6f").await.status,
+        client.request("GET", feed, &[], None).await.status,
+    ]
+}
+
+#[tokio::test]
+async fn every_operation_asks_for_its_scope() {
+    let server = TestServer::start();
+    let user = server.client().user("anna").await;
+    let feed = format!("{}/{}/events/v1", server.origin(), server.tenant());
+    let client = OAuth::create(&server, "all", &["--scope", "scim", "--scope", "scim.events"]);
+    let good = [200, 200, 200, 200, 200, 200, 200, 409, 404];
+    for (scope, reads, writes, events) in [
+        ("scim", true, true, false),
+        ("scim.read", true, false, false),
+        ("scim.write", false, true, false),
+        ("scim.events", false, false, true),
+        ("scim scim.events", true, true, true),
+    ] {
+        let answer = client.ask("/token", &[GRANT, ("scope", scope)]).await.expect(200);
+        assert_eq!(answer.json["scope"], scope);
+        let scim = server.client().with_token(&access_token(&answer));
+        let mut expect: Vec<u16> = good
+            .iter()
+            .enumerate()
+            .map(|(at, status)| if at < 4 && reads || at >= 4 && writes { *status } else { 403 })
+            .collect();
+        expect.push(if events { 200 } else { 403 });
+        assert_eq!(statuses(&scim, &user, &feed).await, expect, "{scope}");
+    }
+    let scim = server
+        .client()
+        .with_token(&access_token(&client.ask("/token", &[GRANT, ("scope", "scim.read")]).await.expect(200)));
+    let answer = scim.delete(&format!("/Users/{user}")).await.expect_error(403, None);
+    assert!(answer.header("www-authenticate").contains("error=\"insufficient_scope\""));
+}

@@ -386,7 +386,7 @@ mod tests {
         check_verify("{\n  \"schemas\": []\n}", Err("line 1 is not a line of an export"));
         check_verify(&item, Err("cut off"));
         check_verify(&format!("{item}\n{item}\n{end}"), Err("damaged"));
-        check_verify(&format!("{item}\n{end}\n{item}"), Err("behind its last one"));
+        check_verify(&format!("{item}\n{end}\n{item}"), Err("after its last one"));
         check_verify(&format!("{item}\n{}", &end[..20]), Err("last line is damaged"));
     }
 }

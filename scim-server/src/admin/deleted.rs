@@ -21,7 +21,7 @@ pub(super) async fn list(
     let mut after = None;
     loop {
         let page = provision::deleted(&context.operations, &caller, resource_type, after).await?;
-        for kept in page.iter().filter(|kept| is_of(kept, request)) {
+        for kept in page.iter().filter(|kept| is_of(context, &caller, kept, request)) {
             output.row(&row(&caller, kept)?).await?;
         }
         match page.last() {
@@ -60,7 +60,7 @@ pub(super) async fn restore_all(
         let page = provision::deleted(&context.operations, &caller, resource_type, after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.id);
-        for kept in page.iter().filter(|kept| is_of(kept, Some(request))) {
+        for kept in page.iter().filter(|kept| is_of(context, &caller, kept, Some(request))) {
             let id = kept.key.id.to_string();
             any = true;
             match provision::restore(&context.operations, &caller, resource_type, &id).await {
@@ -93,8 +93,9 @@ pub(super) async fn purge(
     output.row(&json!({"id": id, "purged": true})).await
 }
 
-fn is_of(kept: &Kept, request: Option<&str>) -> bool {
-    request.is_none_or(|request| kept.deleted.request == request)
+fn is_of(context: &AdminContext, caller: &Caller, kept: &Kept, request: Option<&str>) -> bool {
+    let is_asked_for = request.is_none_or(|request| kept.deleted.request == request);
+    is_asked_for && context.operations.is_restorable(caller.tenant(), kept)
 }
 
 fn row(caller: &Caller, kept: &Kept) -> Result<Value, AdminError> {

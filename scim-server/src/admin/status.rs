@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::{AdminContext, AdminError, Output};
 use crate::{
     event::Action,
-    store::{StoreError, TenantId, TypeName},
+    oauth::client::Client,
+    store::{ResourceId, StoreError, TenantId, TypeName},
     tenant::{Tenant, TenantRecord},
     token::{Token, reminder},
 };
@@ -74,8 +75,13 @@ pub(super) async fn status(context: &AdminContext, tenant: Option<&str>, output:
 
 async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, AdminError> {
     let now = context.clock.now();
-    let tokens = context.directory().ledger().list(record.id).await?;
+    // An application that reads events with a token of its own is no provider.
+    let mut tokens = context.directory().ledger().list(record.id).await?;
+    tokens.retain(|token| token.scopes.write);
+    let mut clients = context.directory().clients().list(record.id).await?;
+    clients.retain(|client| client.scope.scopes.write);
     let used = tokens.iter().filter_map(|token| context.access.last_used(token)).max();
+    let used = used.max(clients.iter().filter_map(|client| last_used(context, client)).max());
     let written = last_write(context, record.home()).await?;
     let mut problems = Vec::new();
     if record.disabled {
@@ -86,7 +92,8 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         let detail = "An import into the tenant was cut off: it answers 503. Run the same `import` again.".to_owned();
         problems.push(Problem::new(State::Failing, "ImportUnfinished", detail));
     }
-    problems.extend(of_tokens(record, &tokens, now));
+    problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
+    problems.extend(clients.iter().flat_map(|client| of_secrets(client, now)));
     if let (Some(window), Some(used)) = (record.settings.silence_after, used)
         && window.begin(now).is_some_and(|begin| used < begin)
     {
@@ -115,13 +122,13 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
 }
 
 /// A tenant that nobody can get into, and tokens that end soon or have ended.
-fn of_tokens(record: &TenantRecord, tokens: &[Token], now: Timestamp) -> Vec<Problem> {
+fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     let name = |token: &Token| token.name.clone().unwrap_or_else(|| token.id.to_string());
     let (ended, live): (Vec<_>, Vec<_>) = tokens.iter().partition(|token| token.expires() <= now);
-    if live.is_empty() {
+    if live.is_empty() && !has_client {
         let detail = format!(
-            "The tenant has no live token: no provider can get in. `token create --tenant {}` makes one.",
+            "The tenant has no live token that may write, and no OAuth client: no provider can get in. `token create --tenant {}` makes a token.",
             record.name
         );
         problems.push(Problem::new(State::Failing, "NoToken", detail));
@@ -131,7 +138,7 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], now: Timestamp) -> Vec<Pro
         let detail = format!(
             "The token {name} ended at {at}. Give the provider a new one (`token rotate`), then `token delete` this one."
         );
-        let state = if live.is_empty() { State::Failing } else { State::Warning };
+        let state = if live.is_empty() && !has_client { State::Failing } else { State::Warning };
         problems.push(Problem::new(state, "TokenExpired", detail));
     }
     for token in live {
@@ -143,6 +150,29 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], now: Timestamp) -> Vec<Pro
         }
     }
     problems
+}
+
+/// When a client was last let in with any of its secrets and trusts.
+fn last_used(context: &AdminContext, client: &Client) -> Option<Timestamp> {
+    let of_secrets = client.secrets.iter().map(|secret| (secret.id, secret.last_used));
+    let of_trusts = client.trusts.iter().map(|trust| (trust.id, trust.last_used));
+    let known = |(id, stored): (ResourceId, Option<i64>)| context.access.last_used_by(client.id, id).max(stored);
+    of_secrets.chain(of_trusts).filter_map(known).max().map(Timestamp::from_millis)
+}
+
+/// Secrets of a client that end soon or have ended, unless it has a later one.
+fn of_secrets(client: &Client, now: Timestamp) -> Option<Problem> {
+    let last = client.secrets.iter().map(|secret| secret.expires).max()?;
+    let (name, days) = (&client.name, reminder::days_left(last, now));
+    if last <= now.as_millis() {
+        let detail = format!("The secret of the client {name} has ended. `client rotate` makes the next one.");
+        return Some(Problem::new(State::Failing, "SecretExpired", detail));
+    }
+    (days <= SOON).then(|| {
+        let detail =
+            format!("The secret of the client {name} ends in {days} day(s). `client rotate` makes the next one.");
+        Problem::new(State::Warning, "SecretExpires", detail)
+    })
 }
 
 /// A quota that is used up, or nearly.

@@ -234,7 +234,10 @@ fn authorization<'a>(tenant: &'a str, service: &str, rest: &'a str) -> Option<Ro
 /// Whether a path is OAuth's, whose errors have a form of their own (RFC 6749 §5.2).
 pub fn is_authorization(path: &str) -> bool {
     let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(3, '/');
-    segments.next() == Some(WELL_KNOWN) || segments.next() == Some("oauth2")
+    match (segments.next(), segments.next()) {
+        (Some(WELL_KNOWN), name) => name == Some("oauth-authorization-server"),
+        (_, name) => name == Some("oauth2"),
+    }
 }
 
 /// The same path with at most one slash at its beginning, and none at its end.

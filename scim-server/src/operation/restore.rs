@@ -11,14 +11,14 @@ use serde_json::{Map, Value};
 use super::{ATTEMPTS, Answer, Context, Operations, Outcome, told, view};
 use crate::{
     deleted::{self, By, Deleted, Part},
-    event::{Action, Event},
+    event::{Action, Event, SERVER},
     index,
     render::stored_document,
     store::{
         Body, Commit, Edge, Expect, IndexEntry, IndexRange, IndexValue, LAST_MODIFIED, Record, ResourceId, ResourceKey,
         Start, StoreError, TypeName, Values, Write,
     },
-    tenant::RestoreBy,
+    tenant::{RestoreBy, Tenant},
 };
 
 /// How many deleted resources are read at a time.
@@ -119,11 +119,11 @@ impl Operations {
     /// Removes for good what is kept of a deleted resource. 404 when nothing is.
     pub async fn purge(&self, context: &Context, rt: &Arc<ResourceType>, id: &str) -> Result<(), Error> {
         let kept = self.kept(context, rt, id).await?;
-        self.purge_kept(context, &kept).await
+        self.purge_kept(context.event(Action::Purge, &kept.key, Vec::new()), &kept).await
     }
 
-    async fn purge_kept(&self, context: &Context, kept: &Kept) -> Result<(), Error> {
-        let mut commit = Commit::new(kept.key.clone(), context.event(Action::Purge, &kept.key, Vec::new()));
+    async fn purge_kept(&self, event: Event, kept: &Kept) -> Result<(), Error> {
+        let mut commit = Commit::new(kept.key.clone(), event);
         commit.expect.push(Expect::Version(deleted::key(&kept.key), kept.record.header.version));
         commit.writes = kept.removal()?;
         match self.store.commit(commit).await {
@@ -151,7 +151,10 @@ impl Operations {
             for (position, record) in page.iter() {
                 let key = context.key(rt, position.id);
                 let Some(record) = record.clone() else { continue };
-                match self.purge_kept(context, &Kept::new(key, record)?).await {
+                // Nobody does it but the server itself.
+                let event = context.event(Action::Purge, &key, Vec::new());
+                let event = Event { actor: SERVER.to_owned(), ..event };
+                match self.purge_kept(event, &Kept::new(key, record)?).await {
                     Ok(()) => purged += 1,
                     Err(error) if error.kind() == ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
@@ -176,6 +179,12 @@ impl Operations {
         let page = self.store.resources(context.caller.tenant().home, &kept, start, PAGE).await?;
         let kept = page.into_iter().map(|(id, record)| Kept::new(context.key(rt, id), record));
         Ok(kept.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a deleted resource is within the tenant's `restore_window`: what is not is purged within an hour.
+    pub fn is_restorable(&self, tenant: &Tenant, kept: &Kept) -> bool {
+        let begin = tenant.settings.restore_window.begin(self.clock.now());
+        begin.is_some_and(|begin| kept.record.header.created > begin)
     }
 
     /// The deleted resource that a POST brings back: the one deleted last that had its `externalId`, or its
@@ -253,7 +262,8 @@ impl Operations {
         };
         let key = context.key(rt, ResourceId::parse(id).ok_or_else(missing)?);
         let record = self.store.get(&deleted::key(&key)).await?.ok_or_else(missing)?;
-        Ok(Kept::new(key, record)?)
+        let kept = Kept::new(key, record)?;
+        if self.is_restorable(context.caller.tenant(), &kept) { Ok(kept) } else { Err(missing()) }
     }
 
     async fn name_taken(&self, kept: &Kept, entry: IndexEntry) -> Error {

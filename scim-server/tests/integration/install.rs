@@ -198,7 +198,7 @@ fn succeeds(command: &mut Command) -> String {
 /// The lines of the README's block, from `make build` on.
 fn lines() -> Vec<String> {
     let readme = fs::read_to_string(repository().join("README.md")).expect("the README");
-    let section = readme.split_once("## From there to a public address").expect("the section").1;
+    let section = readme.split_once("## On a public address").expect("the section").1;
     let block = section.split_once("```sh\n").expect("a block").1.split_once("\n```").expect("its end").0;
     block.replace("\\\n", " ").lines().map(str::to_owned).collect()
 }

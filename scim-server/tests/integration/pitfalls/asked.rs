@@ -292,7 +292,9 @@ async fn n14_who_was_deleted_or_deactivated_can_come_back() {
     client.delete(&format!("/Users/{first}")).await.expect(204);
     client.delete(&format!("/Users/{first}")).await.expect_error(404, None);
     let second = client.post("/Users", &body).await.expect(201).id();
-    assert_ne!(first, second, "ids are never used again");
+    assert_eq!(first, second, "who comes back with the same externalId is the one who was deleted");
+    let other = json!({"schemas": [USER], "userName": "other@example.com", "externalId": "b-2"});
+    assert_ne!(client.post("/Users", &other).await.expect(201).id(), first, "and nobody else ever has that id");
 
     let path = format!("/Users/{second}");
     client.patch(&path, &json!([{"op": "replace", "path": "active", "value": false}])).await.expect(200);

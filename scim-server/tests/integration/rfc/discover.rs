@@ -30,6 +30,10 @@ async fn the_service_provider_config() {
             "type": "oauthbearertoken", "name": "OAuth Bearer Token",
             "description": answer.json["authenticationSchemes"][0]["description"],
             "specUri": "https://www.rfc-editor.org/info/rfc6750", "primary": true
+        }, {
+            "type": "oauth2", "name": "OAuth 2.0 Client Credentials",
+            "description": answer.json["authenticationSchemes"][1]["description"],
+            "specUri": "https://www.rfc-editor.org/info/rfc6749", "primary": false
         }],
         "pagination": {
             "cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100, "maxPageSize": 1000,

@@ -11,6 +11,7 @@ pub mod connection;
 mod consumers;
 pub mod data_dir;
 mod deleted;
+mod error;
 mod events;
 pub mod import;
 pub mod indexing;
@@ -27,13 +28,13 @@ mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
-use scim_protocol::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 pub use self::{
     consumers::ConsumerRequest,
+    error::AdminError,
     line::{Input, Line, Output},
     webhooks::WebhookRequest,
 };
@@ -41,16 +42,15 @@ pub use self::{
 use crate::{
     access::Access,
     clock::Clock,
-    directory::{Directory, DirectoryError},
+    directory::Directory,
     event::{Action, Deed, Event},
     index,
-    oauth::ClientsError,
     operation::Operations,
     render::stored_document,
     store::{EntriesOf, ResourceId, Store, StoreError, TenantId},
     system_records,
     tenant::{self, Settings, TenantRecord},
-    token::{self, LedgerError, Scopes},
+    token::{self, Scopes},
     webhook::Sender,
 };
 
@@ -370,39 +370,6 @@ pub struct AdminContext {
     pub base: String,
     /// The way out for webhooks.
     pub sender: Arc<Sender>,
-}
-
-/// Why a command failed. Each says what to do next.
-#[derive(Debug, thiserror::Error)]
-pub enum AdminError {
-    /// About an OAuth client.
-    #[error(transparent)]
-    Clients(#[from] ClientsError),
-    /// About a tenant.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
-    /// About the input, which ended early or cannot be read.
-    #[error("cannot read the input: {0}")]
-    Input(#[from] std::io::Error),
-    /// About a token.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// For a reason that the sentence says.
-    #[error("{0}")]
-    Refused(String),
-    /// A user or group was refused.
-    #[error("{}", .0.detail())]
-    Scim(#[from] Error),
-    /// The store failed.
-    #[error("{0}{cause}", cause = cause(.0))]
-    Store(#[from] StoreError),
-    /// Nobody takes the output any more.
-    #[error("the output was closed before everything was written")]
-    Unread,
-}
-
-fn cause(error: &StoreError) -> String {
-    std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default()
 }
 
 /// Does what a request says. What it prints goes to `output` line by line; what it reads (an import)

@@ -93,7 +93,7 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         problems.push(Problem::new(State::Failing, "ImportUnfinished", detail));
     }
     problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
-    problems.extend(clients.iter().flat_map(|client| of_secrets(client, now)));
+    problems.extend(clients.iter().filter_map(|client| of_secrets(client, now)));
     if let (Some(window), Some(used)) = (record.settings.silence_after, used)
         && window.begin(now).is_some_and(|begin| used < begin)
     {

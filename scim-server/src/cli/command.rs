@@ -3,6 +3,7 @@
 mod client;
 mod consumer;
 mod events;
+mod lifecycle;
 mod schema;
 mod transfer;
 mod webhook;
@@ -15,6 +16,7 @@ pub use self::{
     client::{ClientCommand, SecretCommand, TrustCommand},
     consumer::{ConsumerCommand, WhichConsumer},
     events::EventsArguments,
+    lifecycle::{DeletedArguments, PurgeArguments, RestoreArguments, StatusArguments},
     schema::SchemaCommand,
     transfer::{
         BackupArguments, BackupRestoreArguments, CheckArguments, ExportArguments, ImportArguments, MigrateArguments,
@@ -371,49 +373,6 @@ pub struct WhichArguments {
     pub(super) common: Common,
 }
 
-/// Which deleted users or groups.
-#[derive(Debug, Args)]
-pub struct DeletedArguments {
-    /// The tenant's name or id
-    #[arg(long)]
-    pub(super) tenant: String,
-    /// Only what this request deleted: its id, as in the audit log, the events and X-Request-Id
-    #[arg(long, value_name = "REQUEST")]
-    pub(super) request: Option<String>,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
-/// What to restore.
-#[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = false, args = ["id", "request"])]
-pub struct RestoreArguments {
-    /// The tenant's name or id
-    #[arg(long)]
-    pub(super) tenant: String,
-    /// The id, as `deleted` lists it
-    #[arg(value_name = "ID")]
-    pub(super) id: Option<String>,
-    /// All that this request deleted: its id, as in the audit log, the events and X-Request-Id
-    #[arg(long, value_name = "REQUEST")]
-    pub(super) request: Option<String>,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
-/// What to purge.
-#[derive(Debug, Args)]
-pub struct PurgeArguments {
-    /// The tenant's name or id
-    #[arg(long)]
-    pub(super) tenant: String,
-    /// The id, as `deleted` lists it
-    #[arg(value_name = "ID")]
-    pub(super) id: String,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
 /// Where a user or group is made.
 #[derive(Debug, Args)]
 pub struct MakeArguments {
@@ -426,16 +385,6 @@ pub struct MakeArguments {
     /// Do it even while an identity provider provisions the tenant
     #[arg(long)]
     pub(super) force: bool,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
-/// `status`
-#[derive(Debug, Args)]
-pub struct StatusArguments {
-    /// The tenant's name or id; without it all tenants
-    #[arg(long)]
-    pub(super) tenant: Option<String>,
     #[command(flatten)]
     pub(super) common: Common,
 }

@@ -57,7 +57,7 @@ pub fn registry(profile: Profile) -> Result<SchemaRegistry, Error> {
 /// Checks a body as it was sent, before any dialect.
 pub fn check_sent(profile: Profile, rt: &ResourceType, body: &Value) -> Result<(), Error> {
     let of_user = profile.is_identity_center() && rt.name == "User";
-    if of_user { identity_center::manager::check(body) } else { Ok(()) }
+    if of_user { identity_center::blank_manager::check(body) } else { Ok(()) }
 }
 
 /// Checks a body before it is read as a resource.

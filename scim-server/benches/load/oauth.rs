@@ -15,8 +15,6 @@ use scim_server::internals::{
 };
 use std::{io::Write as _, time::Duration};
 
-use super::stage::Endpoint;
-
 const ISSUER: &str = "https://idp.example";
 
 /// A client of a tenant, with a secret, and an issuer that signs for it by ES256.
@@ -93,9 +91,4 @@ impl OAuth {
             body.len()
         );
     }
-}
-
-/// The same tenant, reached by an access token.
-pub fn reached_by(endpoint: &Endpoint, token: &str) -> Endpoint {
-    Endpoint { path: endpoint.path.clone(), token: token.to_owned(), oauth: None }
 }

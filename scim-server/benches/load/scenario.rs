@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::{
     Options, aims,
     client::{self, Answer, Check, Connection, Request, Run, Until},
-    oauth::reached_by,
     people::{Tenant, group, id_of, person, retitle},
     process::{self, Fleet, Serving},
     report::{self, Figure, Row, Table},
@@ -210,7 +209,7 @@ impl Bench<'_> {
         let mut bytes = Vec::new();
         oauth.by_secret(&mut bytes);
         let token = self.once(&bytes).await["access_token"].as_str().unwrap_or_default().to_owned();
-        let other = Tenant { endpoint: reached_by(&tenant.endpoint, &token), size, ids: tenant.ids.clone() };
+        let other = Tenant { endpoint: tenant.endpoint.reached_by(&token), size, ids: tenant.ids.clone() };
         let get = |n: usize, out: &mut Vec<u8>| other.get(&format!("/Users/{}", other.id(other.pick(n))), out);
         let is = |n: usize, answer: &Answer<'_>| same(other.id(other.pick(n)), answer);
         self.compare("GET by id, OAuth token", size, until, &get, &is).await;

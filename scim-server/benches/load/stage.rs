@@ -168,3 +168,10 @@ pub struct Endpoint {
     /// Its OAuth client.
     pub oauth: Option<Rc<OAuth>>,
 }
+
+impl Endpoint {
+    /// The same tenant, reached by another token.
+    pub fn reached_by(&self, token: &str) -> Self {
+        Self { path: self.path.clone(), token: token.to_owned(), oauth: None }
+    }
+}

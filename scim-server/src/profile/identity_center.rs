@@ -4,8 +4,8 @@
 //! `docs/decisions/0015-identity-center-attributes.md` says what is refused, what is dropped, and what
 //! is offered beyond that system, with the reasons.
 
+pub mod blank_manager;
 pub mod filter;
-pub mod manager;
 pub mod patch;
 pub mod resource;
 pub mod schema;

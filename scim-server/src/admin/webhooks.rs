@@ -324,6 +324,12 @@ async fn replay(
 ) -> Result<(), AdminError> {
     let webhook = context.webhook(id).await?;
     let tenant = context.built(tenant).await?;
+    if webhook.tenant.is_some_and(|owner| owner != tenant.id) {
+        return Err(AdminError::Refused(format!(
+            "the webhook {id} does not get the events of tenant {:?}; `webhook list` shows whose it gets",
+            tenant.name
+        )));
+    }
     let log = context.store.log(tenant.home).await?;
     let to = to.unwrap_or(log.newest).min(log.newest);
     if from < log.oldest || from > to {

@@ -125,6 +125,12 @@ async fn each_event_arrives_and_foreign_libraries_verify_it() {
     run(&server, &["replay", &text(&made, "webhook_id"), "--tenant", "test", "--from", &number, "--to", &number]);
     let again = taken(&receiver, 15).await.pop().expect("a message");
     assert_eq!((&again.headers["webhook-id"], &again.body), (&sent.headers["webhook-id"], &sent.body));
+    // Events of another tenant are none of its business.
+    server.run_json(&["init", "--tenant", "other", "--json"]);
+    let id = text(&made, "webhook_id");
+    let refused = server.run(&["webhook", "replay", &id, "--tenant", "other", "--from", "1"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(1) && said.contains("does not get the events"), "{said}");
     assert_eq!(run(&server, &["delete", &text(&made, "webhook_id")])["deleted"], true);
     assert_eq!(run(&server, &["list"]), json!([]));
 }

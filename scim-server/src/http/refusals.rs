@@ -8,11 +8,11 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
     net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use indexmap::IndexMap;
 use scim_protocol::{Error, Timestamp};
 
 use super::limit::AddressKey;
@@ -31,7 +31,8 @@ const MINUTE: i64 = 60 * 1000;
 /// What is counted since the last minute.
 #[derive(Debug, Default)]
 pub struct Refusals {
-    calls: Mutex<HashMap<Kind, Calls>>,
+    /// In the order of their first calls: many come in one millisecond.
+    calls: Mutex<IndexMap<Kind, Calls>>,
 }
 
 /// What is one line.
@@ -101,12 +102,12 @@ impl Refusals {
     pub fn settle(&self, now: Option<Timestamp>) -> Vec<Settled> {
         let over = |kind: &Kind| now.is_none_or(|now| kind.minute < minute(now));
         let mut settled: Vec<_> =
-            self.calls().extract_if(|kind, _| over(kind)).map(|(_, calls)| Settled(calls)).collect();
+            self.calls().extract_if(.., |kind, _| over(kind)).map(|(_, calls)| Settled(calls)).collect();
         settled.sort_by_key(|one| one.0.repeated.first);
         settled
     }
 
-    fn calls(&self) -> MutexGuard<'_, HashMap<Kind, Calls>> {
+    fn calls(&self) -> MutexGuard<'_, IndexMap<Kind, Calls>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -245,6 +246,18 @@ mod tests {
         assert_eq!(lines[2]["sourceIPAddress"], "0.0.0.2");
         assert_eq!(counts(&settle(&refusals, None)), [1]);
         assert!(settle(&refusals, None).is_empty());
+    }
+
+    #[test]
+    fn calls_of_one_millisecond_are_told_in_their_order() {
+        let refusals = Refusals::default();
+        let error = Error::new(ErrorKind::Unauthorized, "x");
+        for address in 0..50 {
+            note(&refusals, address, 0, &error, Form::Own);
+        }
+        let lines = settle(&refusals, None);
+        let addresses: Vec<_> = lines.iter().map(|line| line["sourceIPAddress"].as_str().unwrap()).collect();
+        assert_eq!(addresses, (0..50).map(|last| format!("0.0.0.{last}")).collect::<Vec<_>>());
     }
 
     #[test]

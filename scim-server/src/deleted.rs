@@ -3,7 +3,7 @@
 //! No request sees these records: no resource type that a tenant can have is called like theirs. They are written in
 //! the commit that deletes, exported and erased with the tenant, and purged when the tenant's `restore_window` is over.
 
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 use bytes::Bytes;
 use scim_protocol::Timestamp;
@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::{
     index,
     store::{
-        Body, IndexEntry, IndexKey, IndexRange, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Values,
+        Body, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
+        TypeName, Values,
     },
 };
 
@@ -30,10 +31,13 @@ const PARTS: &str = "~members";
 /// The paths in a kept record by which it is found.
 const EXTERNAL_ID: &str = "document.externalId";
 const USER_NAME: &str = "document.userName";
+const DELETED: &str = "at";
 
-/// A resource that was deleted. Its id is that of the record, and the record's creation is its deletion.
+/// A resource that was deleted. Its id is that of the record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Deleted {
+    /// When it was deleted, in milliseconds since the epoch.
+    pub at: i64,
     /// Who deleted it: a token's id, or `admin`.
     pub actor: String,
     /// The request that did it; empty when none came over HTTP.
@@ -74,10 +78,17 @@ pub struct GroupOf {
 
 impl Deleted {
     /// What is kept of a record.
-    pub fn of(record: &Record, actor: &str, request: String, groups: Vec<GroupOf>) -> Result<Self, StoreError> {
+    pub fn of(
+        record: &Record,
+        at: Timestamp,
+        actor: &str,
+        request: String,
+        groups: Vec<GroupOf>,
+    ) -> Result<Self, StoreError> {
         let raw = |bytes: &Bytes| serde_json::from_slice::<Box<RawValue>>(bytes).map_err(corrupt);
         let Body { display: _, visible, hidden } = &record.body;
         Ok(Self {
+            at: at.as_millis(),
             actor: actor.to_owned(),
             request,
             version: record.header.version,
@@ -100,6 +111,11 @@ impl Deleted {
     pub fn body(&self) -> Result<Body, StoreError> {
         let visible = serde_json::to_vec(self).map_err(corrupt)?;
         Ok(Body { visible: visible.into(), ..Body::default() })
+    }
+
+    /// When it was deleted.
+    pub fn deleted_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.at)
     }
 
     /// Its names.
@@ -154,10 +170,9 @@ pub enum By {
 }
 
 impl By {
-    /// The deleted resources of a type that had this value.
-    pub fn range(self, tenant: TenantId, resource_type: &str, value: &str) -> IndexRange {
-        let IndexKey { tenant, resource_type, attribute, value } = self.key(tenant, kept(resource_type), value);
-        IndexRange { tenant, resource_type, attribute, values: Values::Equal(value), descending: true }
+    /// Where the deleted resources of a type are found that had this value.
+    pub fn of(self, tenant: TenantId, resource_type: &str, value: &str) -> IndexKey {
+        self.key(tenant, kept(resource_type), value)
     }
 
     fn key(self, tenant: TenantId, resource_type: TypeName, value: &str) -> IndexKey {
@@ -170,19 +185,38 @@ impl By {
     }
 }
 
+/// The resources of a type that were deleted up to an instant.
+pub fn deleted_until(tenant: TenantId, resource_type: &str, at: Timestamp) -> IndexRange {
+    IndexRange {
+        tenant,
+        resource_type: kept(resource_type),
+        attribute: DELETED.into(),
+        values: Values::Between(Bound::Unbounded, Bound::Included(IndexValue::instant(at))),
+        descending: false,
+    }
+}
+
 /// The index entries of a record that keeps something.
 pub fn entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, StoreError> {
     if key.resource_type.as_str() == PARTS {
         return Ok(Vec::new());
     }
-    let named = Deleted::from_record(record)?.names()?;
+    let deleted = Deleted::from_record(record)?;
+    let named = deleted.names()?;
     let values = [(By::ExternalId, named.external_id), (By::UserName, named.user_name)];
     let entry = |(by, value): (By, Option<String>)| {
         let value = value.filter(|value| !value.is_empty())?;
         let index_key = by.key(key.tenant, key.resource_type.clone(), &value);
         Some(IndexEntry { key: index_key, id: key.id, unique: false })
     };
-    Ok(values.into_iter().filter_map(entry).collect())
+    let at = IndexKey {
+        tenant: key.tenant,
+        resource_type: key.resource_type.clone(),
+        attribute: DELETED.into(),
+        value: IndexValue::instant(deleted.deleted_at()),
+    };
+    let at = IndexEntry { key: at, id: key.id, unique: false };
+    Ok(values.into_iter().filter_map(entry).chain([at]).collect())
 }
 
 /// What a deleted resource is found by, and how people know it.

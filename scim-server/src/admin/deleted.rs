@@ -100,7 +100,7 @@ fn is_of(context: &AdminContext, caller: &Caller, kept: &Kept, request: Option<&
 
 fn row(caller: &Caller, kept: &Kept) -> Result<Value, AdminError> {
     let names = kept.deleted.names()?;
-    let at = kept.record.header.created;
+    let at = kept.deleted.deleted_at();
     let until = caller.tenant().settings.restore_window.end(at);
     let mut row =
         json!({"id": kept.key.id, "deleted": at.to_string(), "until": until.to_string(), "actor": kept.deleted.actor});

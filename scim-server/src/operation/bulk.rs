@@ -1,8 +1,8 @@
 //! Bulk (RFC 7644 §3.7): many operations in one request, each with its own result.
 //!
 //! Operations run one by one, each in its own commit, in an order in which a resource exists before another refers to
-//! it by `bulkId`. Ids of new resources are chosen beforehand, so a reference can be resolved before its resource
-//! exists. If groups refer to each other in a circle (§3.7.1), the first of them is created without the members that
+//! it by `bulkId`. If resources refer to each other in a circle (§3.7.1), some reference is resolved before its resource
+//! exists: ids of new resources are chosen beforehand, and those of deleted ones that return are looked up. If groups refer to each other in a circle (§3.7.1), the first of them is created without the members that
 //! do not exist yet, and gets them at the end.
 
 mod order;
@@ -10,14 +10,14 @@ mod order;
 use std::collections::{HashMap, HashSet};
 
 use scim_protocol::{
-    Error, ErrorKind,
+    Error, ErrorKind, dialect,
     message::{BulkMethod, BulkOperation, BulkRequest, BulkResult, Query, RefusedOperation},
     patch::PATCH_OP_SCHEMA,
 };
 use serde_json::{Value, json};
 
 use self::order::Order;
-use super::{Answer, Asked, Condition, Content, Context, Operations, Outcome, Preconditions};
+use super::{Answer, Asked, Condition, Content, Context, Operations, Outcome, Preconditions, restore::Namesake};
 use crate::{membership::MEMBERS, render::etag, store::ResourceId};
 
 /// The state of a bulk request while it runs.
@@ -30,6 +30,8 @@ struct BulkRun {
     failed: HashSet<String>,
     /// Members to add when everything else is done: the group's path, the members' bulkIds.
     later: Vec<(usize, String, Vec<String>)>,
+    /// Whether `ids` has the ids of the deleted resources that return.
+    is_foreseen: bool,
     results: Vec<Option<BulkResult>>,
     errors: u32,
 }
@@ -83,7 +85,13 @@ impl Operations {
             }
             let bulk_id = match operation {
                 Ok(operation) if in_time.is_err() => run.leave(i, operation),
-                Ok(operation) => self.run(context, &mut run, i, operation, settled).await,
+                Ok(operation) => {
+                    if !settled && !std::mem::replace(&mut run.is_foreseen, true) {
+                        let waiting = operations.iter().flatten().flatten().chain([&operation]);
+                        self.foresee(context, &mut run.ids, waiting).await;
+                    }
+                    self.run(context, &mut run, i, operation, settled).await
+                }
                 Err(refused) => run.refuse(i, self.refused(context, refused).await),
             };
             order.settle(bulk_id.as_deref().unwrap_or_default());
@@ -92,6 +100,26 @@ impl Operations {
         let results: Vec<_> = run.results.into_iter().flatten().collect();
         let body = serde_json::to_vec(&BulkResult::response(&results)).map_err(Error::internal)?;
         Ok(Answer::plain(Outcome::Ok, Content::Whole(body.into())))
+    }
+
+    /// Looks up under which ids deleted resources will return.
+    async fn foresee<'a>(
+        &self,
+        context: &Context,
+        ids: &mut HashMap<String, ResourceId>,
+        operations: impl Iterator<Item = &'a BulkOperation>,
+    ) {
+        for BulkOperation { bulk_id, path, data, .. } in operations {
+            let Some(id) = bulk_id.as_ref().and_then(|bulk_id| ids.get_mut(bulk_id)) else { continue };
+            let rt = context.caller.tenant().registry.endpoint(&format!("/{}", path.trim_matches('/')));
+            let (Some(rt), Some(mut body)) = (rt, data.clone()) else { continue };
+            dialect::standardise_resource(&mut body, rt);
+            let Value::Object(document) = body else { continue };
+            // An error shows in the result of the operation itself.
+            if let Ok(Namesake { kept: Some(kept), .. }) = self.namesake(context, rt, &document).await {
+                *id = kept.key.id;
+            }
+        }
     }
 
     /// Runs one operation and stores its result. Returns its bulkId, which is then settled.
@@ -129,6 +157,10 @@ impl Operations {
         };
         match done {
             Ok(answer) => {
+                // A deleted resource that returns has its old id.
+                if method == BulkMethod::Post {
+                    run.ids.extend(bulk_id.clone().zip(answer.id));
+                }
                 run.made.extend(bulk_id.clone());
                 result.status = status(answer.outcome);
                 result.version = answer.version.map(etag);
@@ -274,6 +306,7 @@ impl BulkRun {
             made: HashSet::new(),
             failed: HashSet::new(),
             later: Vec::new(),
+            is_foreseen: false,
             results: (0..operations).map(|_| None).collect(),
             errors: 0,
         }

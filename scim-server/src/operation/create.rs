@@ -5,7 +5,12 @@ use std::{sync::Arc, time::Duration};
 use scim_protocol::{Error, Resource, dialect, message::Query, projection::specified, schema::ResourceType};
 use serde_json::Value;
 
-use super::{ATTEMPTS, Answer, Context, Operations, Outcome, stored_form::StoredForm, told, view_of_write};
+use super::{
+    ATTEMPTS, Answer, Context, Operations, Outcome,
+    restore::{FormerGroups, Kept},
+    stored_form::StoredForm,
+    told, view_of_write,
+};
 use crate::{
     event::{Action, Event},
     membership::{self, MEMBERS},
@@ -13,7 +18,7 @@ use crate::{
     store::{Commit, Edge, Expect, Record, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
-/// How long to wait until the edges of a group are swept, before another try to restore that group.
+/// Until another try, when somebody was deleted or restored meanwhile, or the edges of a group are not swept yet.
 const MEANWHILE: Duration = Duration::from_millis(50);
 
 impl Operations {
@@ -49,7 +54,8 @@ impl Operations {
         self.passwords.seal(&mut resource, None).await?;
 
         for _ in 0..ATTEMPTS {
-            let kept = self.kept_like(context, rt, resource.document()).await?;
+            let namesake = self.namesake(context, rt, resource.document()).await?;
+            let kept = namesake.kept;
             let key = kept.as_ref().map_or_else(|| context.key(rt, id), |kept| kept.key.clone());
             let specs = tenant.index_specs(&rt.name);
             let form = context.pace.whole(|| StoredForm::new(&key, &resource, rt, specs)).await??;
@@ -59,9 +65,11 @@ impl Operations {
             let (external_id, restored) = (told::external_id(resource.document()), kept.is_some());
             let mut commit = Commit::new(key.clone(), Event { external_id, values, restored, ..event });
             commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name.clone(), quota)));
+            commit.expect.extend(namesake.expect);
+            let mut groups = FormerGroups::default();
             if let Some(kept) = &kept {
-                let groups = self.groups_still_there(kept).await?;
-                kept.returns(&mut commit, form.body.clone(), form.entries, groups)?;
+                groups = self.former_groups(kept).await?;
+                kept.returns(&mut commit, form.body.clone(), form.entries, &groups)?;
             } else {
                 commit.writes.push(Write::Put(key.clone(), form.body.clone()));
                 commit.writes.extend(form.entries.into_iter().map(Write::Index));
@@ -72,7 +80,7 @@ impl Operations {
             context.pace.check()?;
             context.pace.rest();
             let committed = match self.store.commit(commit).await {
-                Err(error) if kept.as_ref().is_some_and(|kept| kept.is_in_the_way(&error)) => {
+                Err(error) if is_in_the_way(&error, kept.as_ref(), &groups) => {
                     tokio::time::sleep(MEANWHILE).await;
                     continue;
                 }
@@ -94,4 +102,10 @@ impl Operations {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a commit failed because of what others deleted or restored meanwhile.
+fn is_in_the_way(error: &StoreError, kept: Option<&Kept>, groups: &FormerGroups) -> bool {
+    let is_kept = kept.is_some_and(|kept| kept.is_missed_by(error));
+    matches!(error, StoreError::Conflict(_)) || is_kept || groups.are_in_the_way(error)
 }

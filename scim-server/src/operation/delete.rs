@@ -59,7 +59,7 @@ impl Operations {
         let groups = self.store.groups_of(key.tenant, &[key.id]).await?.pop().unwrap_or_default();
         let groups = groups.into_iter().map(|group| GroupOf { resource_type: group.resource_type, id: group.id });
         let request = context.request.map(|id| id.to_string()).unwrap_or_default();
-        let mut deleted = Deleted::of(record, context.caller.actor(), request, groups.collect())?;
+        let mut deleted = Deleted::of(record, self.clock.now(), context.caller.actor(), request, groups.collect())?;
         let mut writes = Vec::new();
         if record.header.members > 0 {
             for part in self.members_in_parts(context, key).await? {

@@ -1,22 +1,25 @@
 //! What was deleted comes back, or goes for good.
 //!
 //! A deleted resource is kept aside for the tenant's `restore_window` ([`crate::deleted`]). It returns under its old
-//! id, with the versions behind its last one, into the groups that held it and that are still there.
+//! id, with the versions behind its last one, into the groups that held it.
+
+mod memberships;
 
 use std::{sync::Arc, time::Duration};
 
 use scim_protocol::{Error, ErrorKind, message::Query, schema::ResourceType};
 use serde_json::{Map, Value};
 
+pub(super) use self::memberships::FormerGroups;
 use super::{ATTEMPTS, Answer, Context, Operations, Outcome, told, view};
 use crate::{
-    deleted::{self, By, Deleted, Part},
+    deleted::{self, By, Deleted},
     event::{Action, Event, SERVER},
     index,
     render::stored_document,
     store::{
-        Body, Commit, Edge, Expect, IndexEntry, IndexRange, IndexValue, LAST_MODIFIED, Record, ResourceId, ResourceKey,
-        Start, StoreError, TypeName, Values, Write,
+        Body, Commit, Edge, Expect, IndexEntry, IndexKey, IndexRange, Record, ResourceId, ResourceKey, Start,
+        StoreError, TypeName, Values, Write,
     },
     tenant::{RestoreBy, Tenant},
 };
@@ -36,6 +39,15 @@ pub struct Kept {
     pub record: Record,
     /// What the record says.
     pub deleted: Deleted,
+}
+
+/// What a POST finds among the deleted.
+#[derive(Default)]
+pub(super) struct Namesake {
+    /// Who is to return.
+    pub kept: Option<Kept>,
+    /// That nobody of these names is deleted meanwhile: a DELETE at the same time comes before the POST or after it.
+    pub expect: Vec<Expect>,
 }
 
 impl Kept {
@@ -59,24 +71,20 @@ impl Kept {
         commit: &mut Commit,
         body: Body,
         entries: impl IntoIterator<Item = IndexEntry>,
-        groups: Vec<ResourceKey>,
+        groups: &FormerGroups,
     ) -> Result<(), StoreError> {
         commit.expect.push(Expect::Version(deleted::key(&self.key), self.record.header.version));
         commit.writes.extend(self.removal()?);
         commit.writes.push(Write::Return(self.key.clone(), body, self.deleted.record().header));
         commit.writes.extend(entries.into_iter().map(Write::Index));
-        let member = self.key.clone();
-        commit.writes.extend(groups.into_iter().map(|group| Write::Join(Edge { group, member: member.clone() })));
+        commit.expect.extend_from_slice(&groups.expect);
+        commit.writes.extend_from_slice(&groups.writes);
         Ok(())
     }
 
-    /// Whether a commit failed because somebody else restored or purged it, or its old edges are not swept yet.
-    pub(super) fn is_in_the_way(&self, error: &StoreError) -> bool {
-        match error {
-            StoreError::Conflict(_) => true,
-            StoreError::Missing(key) => *key == deleted::key(&self.key),
-            _ => false,
-        }
+    /// Whether a commit failed because nothing is kept any longer.
+    pub(super) fn is_missed_by(&self, error: &StoreError) -> bool {
+        matches!(error, StoreError::Missing(key) if *key == deleted::key(&self.key))
     }
 }
 
@@ -93,9 +101,9 @@ impl Operations {
             let name = TypeName::from(rt.name.as_str());
             commit.expect.extend(tenant.quota(rt).map(|quota| Expect::Fewer(tenant.home, name, quota)));
             let entries = index::entries(&kept.key, &document, tenant.index_specs(&rt.name));
-            let groups = self.groups_still_there(&kept).await?;
-            kept.returns(&mut commit, record.body.clone(), entries, groups)?;
-            for member in self.members_still_there(context, &kept).await? {
+            let groups = self.former_groups(&kept).await?;
+            kept.returns(&mut commit, record.body.clone(), entries, &groups)?;
+            for member in self.former_members(context, &kept).await? {
                 commit.writes.push(Write::Join(Edge { group: kept.key.clone(), member }));
             }
             match self.store.commit(commit).await {
@@ -118,18 +126,28 @@ impl Operations {
 
     /// Removes for good what is kept of a deleted resource. 404 when nothing is.
     pub async fn purge(&self, context: &Context, rt: &Arc<ResourceType>, id: &str) -> Result<(), Error> {
-        let kept = self.kept(context, rt, id).await?;
-        self.purge_kept(context.event(Action::Purge, &kept.key, Vec::new()), &kept).await
+        for _ in 0..ATTEMPTS {
+            let kept = self.kept(context, rt, id).await?;
+            if self.purge_kept(context.event(Action::Purge, &kept.key, Vec::new()), &kept).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable(1),
+            format!("The {} is not purged: it is being changed. Try again.", rt.name),
+        ))
     }
 
-    async fn purge_kept(&self, event: Event, kept: &Kept) -> Result<(), Error> {
+    /// False if somebody else has changed, restored or purged what is kept.
+    async fn purge_kept(&self, event: Event, kept: &Kept) -> Result<bool, StoreError> {
         let mut commit = Commit::new(kept.key.clone(), event);
         commit.expect.push(Expect::Version(deleted::key(&kept.key), kept.record.header.version));
         commit.writes = kept.removal()?;
         match self.store.commit(commit).await {
-            Ok(_) => Ok(()),
-            Err(error) if kept.is_in_the_way(&error) => Err(no_longer_kept(&kept.key)),
-            Err(error) => Err(error.into()),
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict(_)) => Ok(false),
+            Err(error) if kept.is_missed_by(&error) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -138,13 +156,7 @@ impl Operations {
         let tenant = context.caller.tenant();
         let now = self.clock.now();
         let before = tenant.settings.restore_window.begin(now).unwrap_or(now);
-        let range = IndexRange {
-            tenant: tenant.home,
-            resource_type: deleted::kept(&rt.name),
-            attribute: LAST_MODIFIED.into(),
-            values: Values::Between(std::ops::Bound::Unbounded, std::ops::Bound::Included(IndexValue::instant(before))),
-            descending: false,
-        };
+        let range = deleted::deleted_until(tenant.home, &rt.name, before);
         let (mut purged, mut after) = (0, None);
         loop {
             let page = self.store.indexed(&range, after.as_ref(), PAGE).await?;
@@ -154,11 +166,8 @@ impl Operations {
                 // Nobody does it but the server itself.
                 let event = context.event(Action::Purge, &key, Vec::new());
                 let event = Event { actor: SERVER.to_owned(), ..event };
-                match self.purge_kept(event, &Kept::new(key, record)?).await {
-                    Ok(()) => purged += 1,
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
+                // What was changed meanwhile is looked at again within the hour.
+                purged += u64::from(self.purge_kept(event, &Kept::new(key, record)?).await?);
             }
             match page.last() {
                 Some((last, _)) if !page.done => after = Some(last.clone()),
@@ -184,75 +193,56 @@ impl Operations {
     /// Whether a deleted resource is within the tenant's `restore_window`: what is not is purged within an hour.
     pub fn is_restorable(&self, tenant: &Tenant, kept: &Kept) -> bool {
         let begin = tenant.settings.restore_window.begin(self.clock.now());
-        begin.is_some_and(|begin| kept.record.header.created > begin)
+        begin.is_some_and(|begin| kept.deleted.deleted_at() > begin)
     }
 
     /// The deleted resource that a POST brings back: the one deleted last that had its `externalId`, or its
     /// `userName` if the tenant says so.
-    pub(super) async fn kept_like(
+    pub(super) async fn namesake(
         &self,
         context: &Context,
         rt: &ResourceType,
         document: &Map<String, Value>,
-    ) -> Result<Option<Kept>, Error> {
+    ) -> Result<Namesake, Error> {
         let settings = &context.caller.tenant().settings;
         let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let external_id = text("externalId");
+        let mut namesake = Namesake::default();
         let by = match settings.restore_by {
-            RestoreBy::None => return Ok(None),
+            RestoreBy::None => return Ok(namesake),
             RestoreBy::ExternalId => vec![(By::ExternalId, external_id)],
             RestoreBy::UserName => vec![(By::ExternalId, external_id), (By::UserName, text("userName"))],
         };
-        let Some(begin) = settings.restore_window.begin(self.clock.now()) else { return Ok(None) };
+        let Some(begin) = settings.restore_window.begin(self.clock.now()) else { return Ok(namesake) };
         for (by, value) in by {
             let Some(value) = value else { continue };
-            let range = by.range(context.caller.tenant().home, &rt.name, value);
-            let found = self.store.indexed(&range, None, NAMESAKES).await?;
-            let mut newest: Option<Kept> = None;
+            let key = by.of(context.caller.tenant().home, &rt.name, value);
+            let found = self.store.indexed(&owners(&key), None, NAMESAKES).await?;
+            if found.len() < NAMESAKES {
+                let known = found.iter().map(|(position, _)| position.id).collect();
+                namesake.expect.push(Expect::Owners(key, known));
+            }
             for (position, record) in found {
-                let Some(record) = record.filter(|record| record.header.created > begin) else { continue };
+                let Some(record) = record else { continue };
                 let kept = Kept::new(context.key(rt, position.id), record)?;
                 // Who has another externalId is somebody else, whatever the name.
                 let theirs = kept.deleted.names()?.external_id;
                 let differs = theirs.as_deref().zip(external_id).is_some_and(|(theirs, ours)| theirs != ours);
-                let is_newer = newest.as_ref().is_none_or(|n| n.record.header.created < kept.record.header.created);
-                if !differs && is_newer {
-                    newest = Some(kept);
+                let is_newer = namesake.kept.as_ref().is_none_or(|other| other.deleted.at < kept.deleted.at);
+                if kept.deleted.deleted_at() > begin && !differs && is_newer {
+                    namesake.kept = Some(kept);
                 }
             }
-            if newest.is_some() {
-                return Ok(newest);
+            if namesake.kept.is_some() {
+                break;
             }
         }
-        Ok(None)
+        Ok(namesake)
     }
 
-    /// The groups that held a deleted resource and are still there.
-    pub(super) async fn groups_still_there(&self, kept: &Kept) -> Result<Vec<ResourceKey>, Error> {
-        let mut there = Vec::new();
-        for group in &kept.deleted.groups {
-            let resource_type = group.resource_type.clone();
-            let key = ResourceKey { tenant: kept.key.tenant, resource_type, id: group.id };
-            if self.store.get(&key).await?.is_some() {
-                there.push(key);
-            }
-        }
-        Ok(there)
-    }
-
-    async fn members_still_there(&self, context: &Context, kept: &Kept) -> Result<Vec<ResourceKey>, Error> {
-        let mut there = Vec::new();
-        for part in &kept.deleted.parts {
-            let key = deleted::part_key(kept.key.tenant, *part);
-            let record = self.store.get(&key).await?.ok_or_else(|| no_longer_kept(&kept.key))?;
-            for member in Part::from_record(&record)?.members(kept.key.tenant) {
-                context.pace.step(1).await?;
-                if self.store.get(&member).await?.is_some() {
-                    there.push(member);
-                }
-            }
-        }
-        Ok(there)
+    /// What is kept of a resource that was deleted and not purged.
+    async fn kept_of(&self, key: ResourceKey) -> Result<Option<Kept>, StoreError> {
+        self.store.get(&deleted::key(&key)).await?.map(|record| Kept::new(key, record)).transpose()
     }
 
     async fn kept(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Kept, Error> {
@@ -261,8 +251,7 @@ impl Operations {
             Error::new(ErrorKind::NotFound, format!("No deleted {name} with the id \"{id}\" is kept. {detail}"))
         };
         let key = context.key(rt, ResourceId::parse(id).ok_or_else(missing)?);
-        let record = self.store.get(&deleted::key(&key)).await?.ok_or_else(missing)?;
-        let kept = Kept::new(key, record)?;
+        let kept = self.kept_of(key).await?.ok_or_else(missing)?;
         if self.is_restorable(context.caller.tenant(), &kept) { Ok(kept) } else { Err(missing()) }
     }
 
@@ -281,6 +270,12 @@ impl Operations {
         )
         .with_source(StoreError::Taken(entry))
     }
+}
+
+/// All resources with a value.
+fn owners(key: &IndexKey) -> IndexRange {
+    let IndexKey { tenant, resource_type, attribute, value } = key.clone();
+    IndexRange { tenant, resource_type, attribute, values: Values::Equal(value), descending: true }
 }
 
 /// The event of a return: for whoever keeps a copy it is a creation.

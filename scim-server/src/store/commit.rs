@@ -1,6 +1,6 @@
 //! A change as a value.
 
-use super::{Body, Edge, Header, IndexEntry, ResourceId, ResourceKey, TenantId, TypeName};
+use super::{Body, Edge, Header, IndexEntry, IndexKey, ResourceId, ResourceKey, TenantId, TypeName};
 use crate::event::Event;
 
 /// What must still be so when a commit is applied.
@@ -8,6 +8,8 @@ use crate::event::Event;
 pub enum Expect {
     /// The tenant has fewer resources of the type than this. Else [`StoreError::Full`](super::StoreError::Full).
     Fewer(TenantId, TypeName, u64),
+    /// No other resources than these have the value. Else [`StoreError::Conflict`](super::StoreError::Conflict).
+    Owners(IndexKey, Vec<ResourceId>),
     /// The resource exists. Else [`StoreError::Missing`](super::StoreError::Missing).
     Present(ResourceKey),
     /// The resource has this version. Else [`StoreError::Conflict`](super::StoreError::Conflict), or `Missing` when

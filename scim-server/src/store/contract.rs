@@ -38,6 +38,7 @@ macro_rules! contract {
             commits::what_returns_goes_on_where_it_ended,
             commits::time_never_goes_back,
             commits::expectations_are_checked,
+            commits::owners_of_a_value_are_expected,
             commits::what_is_refused_leaves_no_trace,
             commits::one_commit_is_one_version,
             commits::without_a_change_there_is_no_event,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{Client, Options, TestServer, USER};
+use crate::server::{Client, ENTERPRISE, GROUP, Options, TestServer, USER};
 
 /// The `value`s of an attribute of many values.
 fn values(resource: &Value, attribute: &str) -> Vec<String> {
@@ -82,6 +82,122 @@ async fn a_group_returns_with_its_members_and_in_its_groups() {
     assert_eq!(values(&restored, "members"), members[1..]);
     assert_eq!(values(&client.get(&format!("/Groups/{outer}")).await.expect(200).json, "members"), [inner]);
     server.run_json(&["check", "--json"]);
+}
+
+/// Whoever is deleted first, and whoever returns first.
+#[tokio::test]
+async fn a_membership_returns_when_both_its_ends_have() {
+    let server = TestServer::start();
+    let client = server.client();
+    for group_goes_first in [true, false] {
+        for group_returns_first in [true, false] {
+            let anna = client.user("anna").await;
+            let group = client.group("Staff", std::slice::from_ref(&anna)).await;
+            let (user_at, group_at) = (format!("/Users/{anna}"), format!("/Groups/{group}"));
+            let ends = [&group_at, &user_at];
+            let order = if group_goes_first { ends } else { [ends[1], ends[0]] };
+            for end in order {
+                client.delete(end).await.expect(204);
+            }
+            let restore = |kind, id: &str| server.run_json(&[kind, "restore", "--tenant", "test", id, "--json"]);
+            if group_returns_first {
+                restore("group", &group);
+                restore("user", &anna);
+            } else {
+                restore("user", &anna);
+                restore("group", &group);
+            }
+            let orders = (group_goes_first, group_returns_first);
+            let members = values(&client.get(&group_at).await.expect(200).json, "members");
+            assert_eq!(members, std::slice::from_ref(&anna), "{orders:?}");
+            assert_eq!(values(&client.get(&user_at).await.expect(200).json, "groups"), [group], "{orders:?}");
+            assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+            client.delete(&group_at).await.expect(204);
+            client.delete(&user_at).await.expect(204);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_group_of_many_returns_before_its_members() {
+    let server = TestServer::start();
+    let client = server.client();
+    let mut users = Vec::new();
+    for number in 0..600 {
+        users.push(client.user(&format!("user{number}")).await);
+    }
+    let group = client.group("Staff", &users).await;
+    client.delete(&format!("/Groups/{group}")).await.expect(204);
+    for id in &users {
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    server.run_json(&["group", "restore", "--tenant", "test", &group, "--json"]);
+    for id in [&users[0], &users[599]] {
+        server.run_json(&["user", "restore", "--tenant", "test", id, "--json"]);
+    }
+    let members = values(&client.get(&format!("/Groups/{group}")).await.expect(200).json, "members");
+    assert_eq!(members, [users[0].clone(), users[599].clone()]);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+/// The POST comes before the DELETE, and meets the user; or after it, and gets the old id.
+#[tokio::test]
+async fn a_post_beside_the_delete_makes_nobody_new() {
+    let server = TestServer::start();
+    let client = server.client();
+    let user = json!({"schemas": [USER], "userName": "anna", "externalId": "e-1"});
+    let anna = client.post("/Users", &user).await.expect(201).id();
+    for _ in 0..60 {
+        let path = format!("/Users/{anna}");
+        let (gone, made) = tokio::join!(client.delete(&path), client.post("/Users", &user));
+        gone.expect(204);
+        if made.status == 201 {
+            assert_eq!(made.id(), anna);
+        } else {
+            made.expect(409);
+            assert_eq!(client.post("/Users", &user).await.expect(201).id(), anna);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bulk_request_refers_to_whom_it_brings_back() {
+    let server = TestServer::start();
+    let client = server.client();
+    let (anna, bert) = (person(&client, "anna", "e-1").await, person(&client, "bert", "e-2").await);
+    let bulk = |operations: Value| json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
+    let user = |name: &str, external_id: &str| json!({"schemas": [USER], "userName": name, "externalId": external_id});
+    for id in [&anna, &bert] {
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    let post = |bulk_id: &str, path: &str, data: Value| json!({"method": "POST", "bulkId": bulk_id, "path": path, "data": data});
+    let group = json!({"schemas": [GROUP], "displayName": "Staff", "members": [{"value": "bulkId:a"}]});
+    let request = bulk(json!([post("g", "/Groups", group), post("a", "/Users", user("anna", "e-1"))]));
+    let answer = client.post("/Bulk", &request).await.expect(200).json;
+    assert_eq!(answer["Operations"].as_array().map(Vec::len), Some(2), "{answer}");
+    assert_eq!(
+        (&answer["Operations"][0]["status"], &answer["Operations"][1]["status"]),
+        (&json!("201"), &json!("201"))
+    );
+    let staff = client.find("/Groups", "displayName eq \"Staff\"").await.expect(200).json;
+    assert_eq!(values(&staff["Resources"][0], "members"), std::slice::from_ref(&anna));
+
+    // A circle: each is the other's manager.
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let with_manager = |mut user: Value, manager: &str| {
+        user[ENTERPRISE] = json!({"manager": {"value": manager}});
+        user["schemas"] = json!([USER, ENTERPRISE]);
+        user
+    };
+    let request = bulk(json!([
+        post("a", "/Users", with_manager(user("anna", "e-1"), "bulkId:b")),
+        post("b", "/Users", with_manager(user("bert", "e-2"), "bulkId:a")),
+    ]));
+    client.post("/Bulk", &request).await.expect(200);
+    for (one, other) in [(&anna, &bert), (&bert, &anna)] {
+        let user = client.get(&format!("/Users/{one}")).await.expect(200).json;
+        assert_eq!(&user[ENTERPRISE]["manager"]["value"], other, "{user}");
+    }
 }
 
 #[tokio::test]

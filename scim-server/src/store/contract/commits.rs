@@ -4,7 +4,7 @@ use futures_util::{FutureExt, future::join_all};
 use scim_protocol::Timestamp;
 
 use super::{START, Stage, TENANT, body, commit, entry, event, expecting, group, id, join, key, leave, put, user};
-use crate::store::{Body, Commit, Committed, Expect, Header, ResourceKey, StoreError, TenantId, Write};
+use crate::store::{Body, Commit, Committed, Expect, Header, ResourceId, ResourceKey, StoreError, TenantId, Write};
 
 pub(crate) async fn versions_count_from_one(stage: Stage) {
     let header = stage.put(&user(1)).await;
@@ -64,6 +64,25 @@ pub(crate) async fn expectations_are_checked(stage: Stage) {
         };
         assert_eq!(got, wanted, "{expect:?}");
     }
+}
+
+pub(crate) async fn owners_of_a_value_are_expected(stage: Stage) {
+    let [first, second] = [1, 2].map(|number| entry(&user(number), "title", "x", false));
+    let expect = |known: &[ResourceId]| Expect::Owners(first.key.clone(), known.to_vec());
+    let ask = async |known: &[ResourceId]| {
+        stage.store.commit(expecting(commit(&user(9), [put(&user(9))]), expect(known))).await
+    };
+    ask(&[]).await.unwrap();
+    stage.write(&user(1), [put(&user(1)), Write::Index(first.clone())]).await.unwrap();
+    assert!(matches!(ask(&[]).await, Err(StoreError::Conflict(key)) if key == user(1)));
+    ask(&[user(1).id]).await.unwrap();
+    // The owner comes in the same group of commits.
+    let comes = stage.store.commit(commit(&user(2), [put(&user(2)), Write::Index(second)]));
+    let meets = stage.store.commit(expecting(commit(&user(9), [put(&user(9))]), expect(&[user(1).id])));
+    let outcomes = join_all([comes.boxed(), meets.boxed()]).await;
+    outcomes[0].as_ref().unwrap();
+    assert!(matches!(&outcomes[1], Err(StoreError::Conflict(key)) if *key == user(2)), "{:?}", outcomes[1]);
+    ask(&[user(1).id, user(2).id, user(3).id]).await.unwrap();
 }
 
 pub(crate) async fn what_is_refused_leaves_no_trace(stage: Stage) {

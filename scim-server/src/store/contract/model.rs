@@ -112,6 +112,13 @@ impl Model {
                     Err(StoreError::Full { resource_type: name.clone(), limit: *limit })
                 };
             }
+            Expect::Owners(key, known) => {
+                let mut owners = self.entries.keys().filter(|(place, _)| place == key).map(|(_, id)| *id);
+                let (tenant, resource_type) = (key.tenant, key.resource_type.clone());
+                return owners
+                    .find(|id| !known.contains(id))
+                    .map_or(Ok(()), |id| Err(StoreError::Conflict(ResourceKey { tenant, resource_type, id })));
+            }
             Expect::Present(key) | Expect::Version(key, _) => key,
         };
         let Some(record) = self.resources.get(key) else { return Err(StoreError::Missing(key.clone())) };

@@ -30,6 +30,7 @@ impl Decision<'_> {
                 }
                 return Err(StoreError::Full { resource_type: resource_type.clone(), limit: *limit });
             }
+            Expect::Owners(key, known) => return self.no_other_owners(key, known),
             Expect::Present(key) => (key, None),
             Expect::Version(key, version) => (key, Some(*version)),
         };
@@ -310,6 +311,16 @@ impl Decision<'_> {
         }
         let is_changed = |id: ResourceId| changed.is_some_and(|changed| changed.contains_key(&id));
         self.facts.any_owner(key, &mut |id, unique| !is_changed(id) && sought(id, unique))
+    }
+
+    fn no_other_owners(&self, key: &IndexKey, known: &[ResourceId]) -> Result<(), StoreError> {
+        let mut other = None;
+        self.facts.any_owner(key, &mut |id, _| {
+            other = Some(id).filter(|id| !known.contains(id));
+            other.is_some()
+        })?;
+        let (tenant, resource_type) = (key.tenant, key.resource_type.clone());
+        other.map_or(Ok(()), |id| Err(StoreError::Conflict(ResourceKey { tenant, resource_type, id })))
     }
 
     fn own(&mut self, key: &IndexKey, id: ResourceId, unique: Option<bool>) {

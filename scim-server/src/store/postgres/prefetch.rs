@@ -40,6 +40,10 @@ impl Wanted {
                     self.tenants.insert(*tenant);
                     self.counts.insert((*tenant, resource_type.clone()));
                 }
+                Expect::Owners(key, _) => {
+                    self.tenants.insert(key.tenant);
+                    self.owners.insert(key.clone());
+                }
                 Expect::Present(key) | Expect::Version(key, _) => self.resource(key),
             }
         }

@@ -22,6 +22,14 @@ pub(super) struct Found {
     pub since: Option<Moment>,
 }
 
+impl Found {
+    /// The same, without the resources and their memory.
+    pub fn without_matches(&self) -> Self {
+        let (next, previous) = (self.next.clone(), self.previous.clone());
+        Self { total: self.total, start: self.start, next, previous, ..Self::default() }
+    }
+}
+
 /// A cursor that continues after a position, among the resources of the type with that ordinal.
 pub(super) fn forward(ordinal: usize, position: &Position) -> Cursor {
     let type_ordinal = u8::try_from(ordinal).unwrap_or(u8::MAX);

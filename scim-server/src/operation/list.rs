@@ -1,19 +1,20 @@
-//! The resources of a ListResponse.
+//! A ListResponse (RFC 7644 §3.4.2), written from what was found.
 
 use std::sync::Arc;
 
-use scim_protocol::message::ListEnvelope;
-
-use crate::{
-    budget::Share,
-    render::{Out, Renderer, View},
-    store::{Moment, Reference, ResourceId, StoreError},
-};
+use scim_protocol::{Error, message::ListEnvelope};
 
 use super::{
-    Context,
-    scan::{Match, size},
-    shown::{Known, Shown},
+    Answer, Content, Context, Operations, Outcome,
+    found::Found,
+    scan::{Match, Selection, size},
+    shown::{Known, KnownPage, Shown},
+};
+use crate::{
+    budget::Share,
+    cursor::{Cursor, Fingerprint},
+    render::{META_BYTES, Out, PIECE_BYTES, PIECES_HELD, Renderer, STREAM_MEMBERS, View},
+    store::{Moment, Reference, ResourceId, StoreError},
 };
 
 /// Where what is shown is kept, and for whom.
@@ -124,5 +125,102 @@ impl Listing {
         }
         out.text(ListEnvelope::CLOSING);
         Ok(share)
+    }
+}
+
+impl Operations {
+    /// Writes the ListResponse of a page that was found before.
+    pub(super) fn list_again(
+        &self,
+        context: &Context,
+        page: KnownPage,
+        fingerprint: impl Fn() -> Fingerprint,
+        count: Option<u32>,
+    ) -> Result<Answer, Error> {
+        let KnownPage { found, resources, bytes } = page;
+        let mut share = self.budget.share(context.caller.tenant().id);
+        share.grow(bytes)?;
+        let mut out = Out::default();
+        out.buffer.reserve(bytes + resources.len() + META_BYTES);
+        out.text(&self.envelope(&found, resources.len(), fingerprint, count)?.opening());
+        for (i, known) in resources.iter().enumerate() {
+            if i > 0 {
+                out.text(",");
+            }
+            out.buffer.extend_from_slice(&known.document);
+        }
+        out.text(ListEnvelope::CLOSING);
+        Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer.into())) })
+    }
+
+    fn envelope(
+        &self,
+        found: &Found,
+        items_per_page: usize,
+        fingerprint: impl Fn() -> Fingerprint,
+        count: Option<u32>,
+    ) -> Result<ListEnvelope, Error> {
+        let seal = |cursor: &Option<Cursor>| {
+            let cursor = cursor.clone().map(|cursor| Cursor { count, ..cursor });
+            cursor.map(|cursor| self.sealer.seal(&cursor, fingerprint(), self.clock.now())).transpose()
+        };
+        Ok(ListEnvelope {
+            total_results: found.total,
+            items_per_page,
+            start_index: found.start,
+            next_cursor: seal(&found.next)?,
+            previous_cursor: seal(&found.previous)?,
+        })
+    }
+
+    /// Writes the ListResponse.
+    pub(super) async fn list(
+        &self,
+        context: &Context,
+        selections: &[Selection],
+        found: Found,
+        fingerprint: impl Fn() -> Fingerprint,
+        count: Option<u32>,
+    ) -> Result<Answer, Error> {
+        let envelope = self.envelope(&found, found.matches.len(), fingerprint, count)?;
+        let views = selections.iter().map(|selection| selection.view.clone()).collect();
+        let kept = Keeping { shown: &self.shown, context, since: found.since };
+        let listing = Listing::new(&self.renderer(context), views, found.matches, &kept).await?;
+        let (documents, largest) = listing.bytes();
+        let share = found.share.unwrap_or_else(|| self.budget.share(context.caller.tenant().id));
+        if documents > PIECE_BYTES || listing.members() > STREAM_MEMBERS {
+            let mut share = share;
+            let on_its_way = share.split(PIECES_HELD * largest.max(PIECE_BYTES));
+            return Ok(self.stream(context, listing, &envelope.opening(), (share, on_its_way), found.since));
+        }
+        let mut out = Out::default();
+        out.buffer.reserve(documents + META_BYTES);
+        out.text(&envelope.opening());
+        let share = listing.write(self.renderer(context), &mut out, share, &kept).await?;
+        Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer.into())) })
+    }
+
+    /// A page that is written while it is sent. One share is counted until the last piece is sent, because pieces are
+    /// in flight; the other is released as documents are written.
+    fn stream(
+        &self,
+        context: &Context,
+        listing: Listing,
+        opening: &str,
+        (share, on_its_way): (Share, Share),
+        since: Option<Moment>,
+    ) -> Answer {
+        // A slow reader must not delay scans.
+        context.pace.rest();
+        let (mut out, pieces) = Out::stream();
+        out.text(opening);
+        let (store, context, shown) = (self.store.clone(), context.clone(), Arc::clone(&self.shown));
+        tokio::spawn(crate::log::within_same(async move {
+            let renderer = context.renderer(&*store);
+            let kept = Keeping { shown: &shown, context: &context, since };
+            let result = listing.write(renderer, &mut out, share, &kept).await;
+            out.finish(result.map(drop)).await;
+        }));
+        Answer { share: Some(on_its_way), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
     }
 }

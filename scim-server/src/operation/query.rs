@@ -9,24 +9,22 @@ use std::sync::Arc;
 
 use scim_protocol::{
     Error,
-    message::{ListEnvelope, Page, Query},
+    message::{Page, Query},
     schema::ResourceType,
 };
 
 use super::{
-    Answer, Content, Context, Operations, Outcome,
+    Answer, Context, Operations,
     found::{Found, forward},
-    list::{Keeping, Listing},
     scan::{Match, Room, Scan, Selection, by_id, too_many},
+    shown::Place,
     view,
 };
 use crate::{
-    budget::Share,
     cursor::{Cursor, Fingerprint},
     plan::{Plan, Scope, Source, plan},
     profile,
-    render::{META_BYTES, Out, PIECE_BYTES, PIECES_HELD, STREAM_MEMBERS},
-    store::{Moment, Start},
+    store::Start,
 };
 
 /// Counting matches of an exact plan reads keys only, so it may go on for longer.
@@ -48,12 +46,25 @@ impl Operations {
         let since = if is_plain { self.shown.moment() } else { None };
         let count = self.page_size(context, query.count);
         let fingerprint = || fingerprint(&tenant.id.to_string(), endpoint, query);
-        let mut found = match &query.page {
-            Page::Cursor(text) => {
-                let cursor = match text.as_deref() {
-                    None | Some("") => None,
-                    Some(text) => Some(self.sealer.open(text, fingerprint(), query.count, self.clock.now())?),
-                };
+        let (cursor, start) = match &query.page {
+            Page::Cursor(None) => (None, None),
+            Page::Cursor(Some(text)) if text.is_empty() => (None, None),
+            Page::Cursor(Some(text)) => {
+                (Some(self.sealer.open(text, fingerprint(), query.count, self.clock.now())?), None)
+            }
+            Page::Default => (None, Some(1)),
+            Page::Index { start } => (None, Some(*start)),
+        };
+        let listed = listed(&selections, query).filter(|_| since.is_some());
+        let place = listed.map(|list| (list, place(cursor.as_ref(), start)));
+        if let Some((list, place)) = &place
+            && let Some(page) = self.shown.page(context, list, place, count)
+        {
+            context.pace.rest();
+            return self.list_again(context, page, fingerprint, query.count);
+        }
+        let mut found = match start {
+            None => {
                 let mut found = if query.sort_by.is_some() && !walks_sorted(&selections) {
                     self.sorted_cursor(context, &selections, query, count, cursor).await?
                 } else if count == 0 {
@@ -67,8 +78,7 @@ impl Operations {
                 }
                 found
             }
-            page => {
-                let start = if let Page::Index { start } = page { *start } else { 1 };
+            Some(start) => {
                 if query.sort_by.is_some() && !walks_sorted(&selections) {
                     self.sorted_index(context, &selections, query, start, count).await?
                 } else {
@@ -79,6 +89,9 @@ impl Operations {
         // The rest is written to the client, however slowly it reads.
         context.pace.rest();
         found.since = since;
+        if let Some((list, place)) = place {
+            self.shown.keep_page(context, list, (place, count), &found);
+        }
         self.list(context, &selections, found, fingerprint, query.count).await
     }
 
@@ -321,67 +334,6 @@ impl Operations {
         }
         Ok(Some(total))
     }
-
-    /// Writes the ListResponse.
-    async fn list(
-        &self,
-        context: &Context,
-        selections: &[Selection],
-        found: Found,
-        fingerprint: impl Fn() -> Fingerprint,
-        count: Option<u32>,
-    ) -> Result<Answer, Error> {
-        let seal = |cursor: Option<Cursor>| {
-            let cursor = cursor.map(|cursor| Cursor { count, ..cursor });
-            cursor.map(|cursor| self.sealer.seal(&cursor, fingerprint(), self.clock.now())).transpose()
-        };
-        let envelope = ListEnvelope {
-            total_results: found.total,
-            items_per_page: found.matches.len(),
-            start_index: found.start,
-            next_cursor: seal(found.next)?,
-            previous_cursor: seal(found.previous)?,
-        };
-        let views = selections.iter().map(|selection| selection.view.clone()).collect();
-        let kept = Keeping { shown: &self.shown, context, since: found.since };
-        let listing = Listing::new(&self.renderer(context), views, found.matches, &kept).await?;
-        let (documents, largest) = listing.bytes();
-        let share = found.share.unwrap_or_else(|| self.budget.share(context.caller.tenant().id));
-        if documents > PIECE_BYTES || listing.members() > STREAM_MEMBERS {
-            let mut share = share;
-            let on_its_way = share.split(PIECES_HELD * largest.max(PIECE_BYTES));
-            return Ok(self.stream(context, listing, &envelope.opening(), (share, on_its_way), found.since));
-        }
-        let mut out = Out::default();
-        out.buffer.reserve(documents + META_BYTES);
-        out.text(&envelope.opening());
-        let share = listing.write(self.renderer(context), &mut out, share, &kept).await?;
-        Ok(Answer { share: Some(share), ..Answer::plain(Outcome::Ok, Content::Whole(out.buffer.into())) })
-    }
-
-    /// A page that is written while it is sent. One share is counted until the last piece is sent, because pieces are
-    /// in flight; the other is released as documents are written.
-    fn stream(
-        &self,
-        context: &Context,
-        listing: Listing,
-        opening: &str,
-        (share, on_its_way): (Share, Share),
-        since: Option<Moment>,
-    ) -> Answer {
-        // A slow reader must not delay scans.
-        context.pace.rest();
-        let (mut out, pieces) = Out::stream();
-        out.text(opening);
-        let (store, context, shown) = (self.store.clone(), context.clone(), Arc::clone(&self.shown));
-        tokio::spawn(crate::log::within_same(async move {
-            let renderer = context.renderer(&*store);
-            let kept = Keeping { shown: &shown, context: &context, since };
-            let result = listing.write(renderer, &mut out, share, &kept).await;
-            out.finish(result.map(drop)).await;
-        }));
-        Answer { share: Some(on_its_way), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
-    }
 }
 
 /// The query for each of the types.
@@ -406,6 +358,24 @@ fn selections(context: &Context, types: &[Arc<ResourceType>], query: &Query) -> 
         selections.push(Selection { view: view(context, rt, query)?, rt: rt.clone(), name, filter, plan });
     }
     Ok(selections)
+}
+
+/// The type whose resources are all listed in the order of their ids.
+fn listed<'s>(selections: &'s [Selection], query: &Query) -> Option<&'s Arc<ResourceType>> {
+    match selections {
+        [selection] if natural(selection) && query.sort_by.is_none() => Some(&selection.rt),
+        _ => None,
+    }
+}
+
+/// Where a page is: by a cursor, or by `startIndex`.
+fn place(cursor: Option<&Cursor>, start: Option<u64>) -> Place {
+    match (cursor, start) {
+        (_, Some(start)) => Place::Index(start),
+        (None, None) => Place::First,
+        (Some(Cursor { backward: true, position, .. }), None) => Place::Before(position.clone()),
+        (Some(Cursor { position, .. }), None) => Place::After(position.clone()),
+    }
 }
 
 /// Whether the plan itself yields the requested order.

@@ -4,12 +4,16 @@
 //! changed ([`Freshness`]), to the same tenant, in the same settings, under the same base URL, and only where the
 //! client chose no attributes. Only where the store tells of each change: not where others write to it, too.
 
+mod pages;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use quick_cache::{Weighter, sync::Cache};
 use scim_protocol::schema::ResourceType;
 
+use self::pages::Pages;
+pub(super) use self::pages::{KnownPage, Place};
 use super::Context;
 use crate::{
     store::{Freshness, Moment, Reference, ResourceId, Seal, Store, TenantId},
@@ -30,6 +34,7 @@ pub struct Shown(Option<Kept>);
 struct Kept {
     freshness: Arc<Freshness>,
     known: Cache<(TenantId, ResourceId), Arc<Known>, Bulk>,
+    pages: Pages,
     most: usize,
 }
 
@@ -59,7 +64,7 @@ impl Shown {
         Self(store.freshness().filter(|(_, bytes)| *bytes > 0).map(|(freshness, bytes)| {
             let entries = usize::try_from(bytes / (ENTRY + TYPICAL)).unwrap_or(usize::MAX);
             let most = usize::try_from(bytes / 64).unwrap_or(usize::MAX);
-            Kept { freshness, known: Cache::with_weighter(entries, bytes, Bulk), most }
+            Kept { freshness, known: Cache::with_weighter(entries, bytes, Bulk), pages: Pages::within(bytes), most }
         }))
     }
 

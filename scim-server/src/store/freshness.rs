@@ -6,9 +6,14 @@
 //! [`Seal`]; as long as they are the same, so is what was read. Some resources share a mark, and then one
 //! seems to change with the other: that costs a reading, and is never wrong.
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
+};
 
-use super::ResourceId;
+use uuid::Uuid;
+
+use super::{ResourceId, TenantId};
 
 /// How many marks there are: 128 KiB of them.
 const MARKS: usize = 1 << 14;
@@ -36,6 +41,13 @@ impl Default for Freshness {
 }
 
 impl Freshness {
+    /// What stands for the list of a tenant's resources of a type: a batch that creates or deletes one concerns it.
+    pub fn list(tenant: TenantId, resource_type: &str) -> ResourceId {
+        let mut hasher = DefaultHasher::new();
+        (tenant.0, resource_type).hash(&mut hasher);
+        ResourceId(Uuid::from_u64_pair(0, hasher.finish()))
+    }
+
     /// Applies a batch that concerns these resources. One thread does so at a time. After an error nothing is
     /// sealed any more, and nothing of these resources is fresh, until [`Self::renew`].
     pub fn change<T, E>(
@@ -104,8 +116,6 @@ fn mark(ResourceId(id): ResourceId) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn id(number: u128) -> ResourceId {

@@ -75,7 +75,7 @@ impl IndexValue {
 }
 
 /// A place in an index: value, then id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The value.
     pub value: IndexValue,

@@ -333,3 +333,48 @@ async fn what_is_shown_is_never_old() {
     };
     futures_util::future::join(write, join_all((0..4).map(|_| scene.look(server.client())))).await;
 }
+
+/// Readers of the same pages beside somebody who comes and goes: the server keeps which resources are on a page, and
+/// nobody sees a page when it is old.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_page_is_never_old() {
+    const STAYING: usize = 3;
+    let server = TestServer::start();
+    let client = server.client();
+    let staying = users(&client, STAYING).await;
+    let (guest, titles) = (Counted::default(), Counted::default());
+    let ended = AtomicBool::new(false);
+    let come_and_go = async {
+        let mut here = String::new();
+        for _ in 0..SHOWN_WRITES {
+            let come_or_go = async |next: u64| {
+                if next % 2 == 1 {
+                    here = client.user("guest").await;
+                } else {
+                    client.delete(&format!("/Users/{here}")).await.expect(204);
+                }
+            };
+            guest.up(come_or_go).await;
+            let title = |next: u64| json!({"op": "replace", "path": "title", "value": next.to_string()});
+            titles.up(async |next| change(&client, format!("/Users/{}", staying[0]), title(next)).await).await;
+        }
+        ended.store(true, SeqCst);
+    };
+    let look = async |client: Client, path: &str| {
+        while !ended.load(SeqCst) {
+            let (guests, titled) = (guest.answered(), titles.answered());
+            let page = client.get(path).await.expect(200).json;
+            let listed = page["Resources"].as_array().expect("resources");
+            let is_here = listed.iter().any(|user| user["userName"] == "guest");
+            guest.agrees(guests, |count| (count % 2 == 1) == is_here, &page);
+            guest.agrees(guests, |count| page["totalResults"] == STAYING as u64 + count % 2, &page);
+            if let Some(first) = listed.iter().find(|user| user["id"] == *staying[0]) {
+                let title: u64 = first["title"].as_str().map_or(0, |title| title.parse().expect("a number"));
+                titles.agrees(titled, |count| count == title, &page);
+            }
+        }
+    };
+    let paths = ["/Users", "/Users?cursor", "/Users?startIndex=1&count=50", "/Users?startIndex=3&count=50"];
+    futures_util::future::join(come_and_go, join_all(paths.map(|path| look(server.client(), path)))).await;
+    assert_eq!(client.get("/Users").await.expect(200).json["totalResults"], STAYING);
+}

@@ -28,8 +28,8 @@ use uuid::Uuid;
 pub(super) use self::range::Range;
 use self::range::behind;
 use crate::store::{
-    IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, ResourceId, ResourceKey, TenantId, TypeName, Values,
-    decide::index_key,
+    Freshness, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, ResourceId, ResourceKey, TenantId, TypeName,
+    Values, decide::index_key,
 };
 
 const COUNT: u8 = b'c';
@@ -238,15 +238,17 @@ pub(super) fn counted_with(key: &[u8]) -> Option<&[u8]> {
     key.get(..=ends.take(names).last()?)
 }
 
-/// The resources of which something is stored under this key. An index entry stands in its resource's record, too,
-/// which is written with it.
+/// The resources of which something is stored under this key, or the list whose length is. An index entry stands in
+/// its resource's record, too, which is written with it. The length is written whenever a resource comes or goes.
 pub(super) fn resources_of(key: &[u8]) -> impl Iterator<Item = ResourceId> + use<> {
+    let id = |bytes: Option<&[u8; ID]>| bytes.map(|bytes| ResourceId(Uuid::from_bytes(*bytes)));
+    let list = || Some(Freshness::list(tenant_of(key)?, parse_count(key)?.as_str()));
     let ids = match key.get(ID) {
-        Some(&RESOURCE) => [key.last_chunk(), None],
-        Some(&(MEMBER | GROUP)) => [key.get(ID + 1..).and_then(<[u8]>::first_chunk), key.last_chunk()],
+        Some(&RESOURCE) => [id(key.last_chunk()), None],
+        Some(&COUNT) => [list(), None],
+        Some(&(MEMBER | GROUP)) => [id(key.get(ID + 1..).and_then(<[u8]>::first_chunk)), id(key.last_chunk())],
         _ => [None, None],
     };
-    let ids = ids.map(|bytes: Option<&[u8; ID]>| bytes.map(|bytes| ResourceId(Uuid::from_bytes(*bytes))));
     ids.into_iter().flatten()
 }
 

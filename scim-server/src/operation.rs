@@ -31,6 +31,7 @@ mod size;
 mod sort;
 mod stored_form;
 mod told;
+pub mod undo;
 
 use std::sync::{Arc, Mutex};
 

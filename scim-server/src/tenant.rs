@@ -17,7 +17,7 @@ use scim_protocol::{
     projection::Projection,
     schema::{ResourceType, SchemaRegistry},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use record::TenantRecord;
 
@@ -69,12 +69,14 @@ pub struct Settings {
     /// Further attributes to index, by resource type: `{"User": ["title"]}`.
     pub indexes: HashMap<String, Vec<String>>,
     /// How long a deleted resource can be restored: a text such as `30d`; `0` keeps nothing.
+    #[serde(deserialize_with = "or_default")]
     pub restore_window: Window,
     /// How long a tenant may go without a call before `status` calls it silent: a text such as `24h`; for ever
     /// when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence_after: Option<Window>,
     /// What a POST must have in common with a deleted resource to bring that back under its old id.
+    #[serde(deserialize_with = "or_default")]
     pub restore_by: RestoreBy,
     /// Whether events hold the values of attributes, and documents: true when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +103,15 @@ impl Settings {
         if let serde_json::Value::Object(settings) = &mut settings {
             settings.extend(changes);
         }
-        serde_json::from_value(settings).map_err(unusable)
+        let settings: Self = serde_json::from_value(settings).map_err(unusable)?;
+        let windows = [("restore_window", Some(settings.restore_window)), ("silence_after", settings.silence_after)];
+        match windows.into_iter().find(|(_, window)| window.is_some_and(|Window(time)| time > LONGEST_WINDOW)) {
+            Some((name, _)) => Err(format!(
+                "the tenant's setting {name:?} cannot be used: it is at most {}",
+                units::display(LONGEST_WINDOW)
+            )),
+            None => Ok(settings),
+        }
     }
 
     /// Whether events hold values.
@@ -126,6 +136,9 @@ pub struct Window(Duration);
 
 /// How long a deleted resource can be restored unless something else is set.
 const RESTORE_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The longest that may be set: ten years. The time after it must still be one that can be written.
+const LONGEST_WINDOW: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
 impl Default for Window {
     fn default() -> Self {
@@ -163,17 +176,40 @@ impl From<Window> for String {
 
 /// By which attribute a POST brings back what was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum RestoreBy {
     /// Each POST makes a new resource.
-    #[serde(rename = "none")]
     None,
     /// The `externalId`: it is the provider's own name of the person.
     #[default]
-    #[serde(rename = "externalId")]
     ExternalId,
     /// The `externalId`, or the `userName` where the deleted one had none.
-    #[serde(rename = "userName")]
     UserName,
+}
+
+impl RestoreBy {
+    const NAMES: [(&str, Self); 3] =
+        [("externalId", Self::ExternalId), ("userName", Self::UserName), ("none", Self::None)];
+}
+
+impl TryFrom<String> for RestoreBy {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let known = Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, by)| *by);
+        known.ok_or_else(|| format!("{text:?} is not one of \"externalId\", \"userName\" and \"none\""))
+    }
+}
+
+impl From<RestoreBy> for String {
+    fn from(by: RestoreBy) -> Self {
+        RestoreBy::NAMES.iter().find(|(_, known)| *known == by).map(|(name, _)| (*name).to_owned()).unwrap_or_default()
+    }
+}
+
+/// `null` is the default.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// How many tokens of a tenant may live at once unless something else is set.

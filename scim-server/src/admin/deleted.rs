@@ -89,6 +89,7 @@ pub(super) async fn purge(
     output: &Output,
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
+    refuse_local_edits(&caller)?;
     provision::purge(&context.operations, &caller, resource_type, id).await?;
     output.row(&json!({"id": id, "purged": true})).await
 }

@@ -36,7 +36,7 @@ impl Since {
 }
 
 /// Refuses a number with a gap behind it, or one that the log has not reached.
-fn check(after: u64, log: Log) -> Result<(), AdminError> {
+pub(super) fn check(after: u64, log: Log) -> Result<(), AdminError> {
     let Log { oldest, newest } = log;
     if after.saturating_add(1) < oldest {
         return Err(AdminError::Refused(format!(

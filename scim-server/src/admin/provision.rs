@@ -142,7 +142,7 @@ pub(crate) async fn purge_old(operations: &Operations, tenant: Arc<Tenant>) -> R
 }
 
 /// No request came over HTTP: locations are paths.
-fn context(operations: &Operations, caller: &Caller) -> Context {
+pub(super) fn context(operations: &Operations, caller: &Caller) -> Context {
     let tenant = caller.tenant().id;
     Context {
         caller: caller.clone(),

@@ -6,6 +6,7 @@ mod events;
 mod lifecycle;
 mod schema;
 mod transfer;
+mod undo;
 mod webhook;
 
 use std::{path::PathBuf, time::Duration};
@@ -21,6 +22,7 @@ pub use self::{
     transfer::{
         BackupArguments, BackupRestoreArguments, CheckArguments, ExportArguments, ImportArguments, MigrateArguments,
     },
+    undo::UndoArguments,
     webhook::{WebhookCommand, WhichWebhook},
 };
 use super::{
@@ -73,6 +75,11 @@ pub enum Command {
     ///
     /// The exit code is 1 if a provider cannot authenticate, or has been silent for too long.
     Status(StatusArguments),
+    /// Put back what was changed: users and groups become as they were before
+    ///
+    /// Deleted ones are restored, new ones are deleted, values and members are put back. What somebody else has changed
+    /// since is refused; the exit code is then 1. An undo that was interrupted is completed by the same command.
+    Undo(UndoArguments),
     /// Create, list, show and delete consumers of a tenant's events
     #[command(subcommand, arg_required_else_help = true)]
     Consumer(ConsumerCommand),

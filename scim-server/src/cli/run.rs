@@ -1,6 +1,7 @@
 //! Each command: the request that it makes, and how its output is shown.
 
 mod client;
+mod lifecycle;
 mod readers;
 
 use serde_json::{Map, Value, json};
@@ -48,6 +49,7 @@ impl Command {
             Self::Status(status) => {
                 status.common.run(AdminRequest::Status { tenant: status.tenant }, Show::Status).await
             }
+            Self::Undo(undo) => undo.run().await,
             Self::Check(check) => {
                 let show = Show::Findings { repair: check.repair };
                 let session = Session::open_accepting(&check.common.settings.0, check.accept_loss).await?;

@@ -1,12 +1,13 @@
 //! Shows rows: as tables and lines for people, as JSON for programs.
 
 mod columns;
+mod undo;
 
 use std::io::{self, Write as _};
 
 use serde_json::Value;
 
-use self::columns::Columns;
+use self::{columns::Columns, undo::Pieces};
 use super::Failure;
 
 /// How a command's rows are shown.
@@ -65,6 +66,11 @@ pub(super) enum Show {
     Tenants,
     /// A list of tokens.
     Tokens,
+    /// What was put back, and what was not.
+    Undo {
+        /// Whether nothing is changed.
+        dry_run: bool,
+    },
     /// A list of users.
     Users,
     /// A webhook.
@@ -107,6 +113,8 @@ pub(super) struct Printer {
     table: Vec<Vec<String>>,
     /// What stands below the table.
     notes: Vec<String>,
+    /// What an undo has done.
+    pieces: Pieces,
 }
 
 impl Printer {
@@ -117,7 +125,16 @@ impl Printer {
         } else {
             Vec::new()
         };
-        Self { show, json, rows: 0, left: 0, more: 0, table: vec![headings], notes: Vec::new() }
+        Self {
+            show,
+            json,
+            rows: 0,
+            left: 0,
+            more: 0,
+            table: vec![headings],
+            notes: Vec::new(),
+            pieces: Pieces::default(),
+        }
     }
 
     /// Shows a row, or keeps it until the width of its column is known.
@@ -130,6 +147,13 @@ impl Printer {
             return Ok(());
         }
         self.rows += 1;
+        if let Show::Undo { .. } = self.show {
+            if !self.json {
+                write(&undo::piece(&row))?;
+            }
+            self.pieces.add(row);
+            return Ok(());
+        }
         let not = |name: &str| usize::from(row.get(name) == Some(&Value::Bool(false)));
         let fails = row.get("state").and_then(Value::as_str) == Some("failing");
         self.left += not("repaired") + not("restored") + usize::from(fails);
@@ -162,6 +186,7 @@ impl Printer {
             Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant | Show::Webhook => {
                 write(&lines(&row, self.show.columns()))
             }
+            Show::Undo { .. } => Ok(()),
             Show::Clients
             | Show::Consumers
             | Show::DeadLetters
@@ -187,6 +212,15 @@ impl Printer {
 
     /// Shows what was kept. A check fails when something is still wrong.
     pub fn finish(self) -> Result<(), Failure> {
+        if let Show::Undo { dry_run } = self.show {
+            write(&if self.json { self.pieces.json() } else { self.pieces.summary(dry_run) })?;
+            let refused = self.pieces.refused();
+            return if refused == 0 {
+                Ok(())
+            } else {
+                Err(Failure::said(format!("{refused} change(s) were not put back")))
+            };
+        }
         if self.json && self.show != Show::Events {
             write(match (self.show.is_list(), self.rows) {
                 (true, 0) => "[]\n",

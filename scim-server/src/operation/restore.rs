@@ -245,7 +245,7 @@ impl Operations {
         self.store.get(&deleted::key(&key)).await?.map(|record| Kept::new(key, record)).transpose()
     }
 
-    async fn kept(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Kept, Error> {
+    pub(super) async fn kept(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Kept, Error> {
         let missing = || {
             let (name, detail) = (&rt.name, "It was not deleted here, or it was restored or purged.");
             Error::new(ErrorKind::NotFound, format!("No deleted {name} with the id \"{id}\" is kept. {detail}"))

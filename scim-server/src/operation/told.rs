@@ -15,8 +15,8 @@ use crate::{
 pub(super) struct Difference<'a> {
     /// `title`, `name.givenName`, `urn:…:User:department`.
     pub path: String,
-    before: Option<&'a Value>,
-    after: Option<&'a Value>,
+    pub before: Option<&'a Value>,
+    pub after: Option<&'a Value>,
     /// Whether its values are returned by default: what is not is told by its path alone.
     is_shown: bool,
 }

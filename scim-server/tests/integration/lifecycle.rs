@@ -353,3 +353,36 @@ async fn status_says_what_is_wrong_and_what_to_do() {
     server.run_json(&["tenant", "disable", "test", "--json"]);
     assert!(codes(&row(&status())).contains(&"TenantDisabled".to_owned()));
 }
+
+#[tokio::test]
+async fn settings_of_the_lifecycle_are_checked() {
+    let server = TestServer::start();
+    let set = |settings: Value| {
+        let file = server.scratch("set.json");
+        std::fs::write(&file, settings.to_string()).expect("the settings file");
+        server.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy(), "--json"])
+    };
+    for (settings, expect) in [
+        (json!({"restore_window": "99999999999d"}), "at most 3650d"),
+        (json!({"silence_after": "3651d"}), "at most 3650d"),
+        (json!({"restore_by": "email"}), r#""email" is not one of "externalId", "userName" and "none""#),
+    ] {
+        let outcome = set(settings);
+        let said: Value = serde_json::from_slice(&outcome.stderr).expect("JSON");
+        assert!(said["error"].as_str().expect("a text").contains(expect), "{said}");
+    }
+    assert!(set(json!({"restore_window": "1d", "restore_by": "none", "silence_after": "1d"})).status.success());
+    let outcome = set(json!({"restore_window": null, "restore_by": null, "silence_after": null}));
+    let shown: Value = serde_json::from_slice(&outcome.stdout).expect("JSON");
+    let settings = &shown["settings"];
+    assert_eq!((&settings["restore_window"], &settings["restore_by"]), (&json!("30d"), &json!("externalId")));
+    assert!(settings.get("silence_after").is_none(), "{shown}");
+}
+
+#[tokio::test]
+async fn nothing_is_purged_by_hand_under_a_profile_without_local_edits() {
+    let server = TestServer::start();
+    server.run_json(&["tenant", "create", "strict", "--profile", "ipsie-al1", "--json"]);
+    let refused = fail(&server, &["user", "purge", "--tenant", "strict", "019a0b70-11ab-7000-8000-9f2b6c3d4e5f"]);
+    assert!(refused.contains("ipsie"), "{refused}");
+}

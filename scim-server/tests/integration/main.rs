@@ -44,5 +44,6 @@ mod secured;
 mod server;
 mod statements;
 mod transfer;
+mod undo;
 mod webhooks;
 mod writes;

@@ -34,7 +34,8 @@ impl Show {
             | Self::Fields
             | Self::Events
             | Self::Findings { .. }
-            | Self::Imported => &[],
+            | Self::Imported
+            | Self::Undo { .. } => &[],
         }
     }
 }

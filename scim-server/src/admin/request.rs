@@ -1,0 +1,297 @@
+//! Every command of the command line as a value.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    clients::ClientRequest, connection::Provider, consumers::ConsumerRequest, undo::UndoRequest,
+    webhooks::WebhookRequest,
+};
+use crate::{tenant::Settings, token::Scopes};
+
+/// One command. Its wire form is a JSON object whose `command` says which.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AdminRequest {
+    /// Compares documents, indexes, memberships and counts.
+    Check {
+        /// Put right what disagrees.
+        repair: bool,
+    },
+    /// About consumers of a tenant's events.
+    Consumer {
+        /// What.
+        request: ConsumerRequest,
+    },
+    /// Does something with the OAuth clients of a tenant.
+    Client {
+        /// In which tenant.
+        tenant: String,
+        /// What.
+        request: ClientRequest,
+    },
+    /// Makes a user or group by hand.
+    Create {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// The body of a POST.
+        resource: Value,
+        /// Its members if it is a group, by their ids or names: instead of those in the body.
+        #[serde(default)]
+        members: Vec<String>,
+        /// Also while an identity provider provisions the tenant.
+        force: bool,
+    },
+    /// Removes a user or group by hand.
+    Delete {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Its id, `userName` or `displayName`.
+        name: String,
+        /// Also while an identity provider provisions the tenant.
+        force: bool,
+    },
+    /// Lists the deleted users or groups that can be restored.
+    Deleted {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Only what this request deleted.
+        request: Option<String>,
+    },
+    /// Lists what was changed in a tenant.
+    Events {
+        /// In which.
+        tenant: String,
+        /// Behind this number, or from this time on.
+        since: Option<String>,
+        /// Only these types, separated by commas.
+        types: Option<String>,
+        /// Go on with what happens.
+        follow: bool,
+    },
+    /// Gives out everything, as lines of JSON.
+    Export {
+        /// Of this tenant; of all when absent.
+        tenant: Option<String>,
+    },
+    /// Takes in what was given out; the lines are the request's input.
+    Import {
+        /// Remove tenants of the same ids first, instead of refusing.
+        replace: bool,
+        /// Discard an interrupted import with everything that it has written, instead of continuing it.
+        #[serde(default)]
+        discard: bool,
+    },
+    /// Lists users or groups.
+    List {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Those that match, as RFC 7644 §3.4.2.2 writes it.
+        filter: Option<String>,
+        /// At most so many.
+        limit: Option<usize>,
+    },
+    /// Removes for good what is kept of a deleted user or group.
+    Purge {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Its id.
+        id: String,
+    },
+    /// Restores a deleted user or group.
+    Restore {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Its id.
+        id: String,
+    },
+    /// Restores all users or groups that one request deleted.
+    RestoreAll {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// The request.
+        request: String,
+    },
+    /// Adds a schema to those of a tenant.
+    SchemaAdd {
+        /// Its name or id.
+        tenant: String,
+        /// The definition.
+        definition: Value,
+        /// In the place of the one with the same URN.
+        replace: bool,
+    },
+    /// Lists the schemas that were added to a tenant.
+    SchemaList {
+        /// Its name or id.
+        tenant: String,
+    },
+    /// Removes a schema that was added to a tenant.
+    SchemaRemove {
+        /// Its name or id.
+        tenant: String,
+        /// The schema's URN or name.
+        schema: String,
+        /// Also while it is used.
+        force: bool,
+    },
+    /// Shows a user or group.
+    Show {
+        /// In which tenant.
+        tenant: String,
+        /// Of which type.
+        resource_type: String,
+        /// Its id, `userName` or `displayName`.
+        name: String,
+    },
+    /// Shows how provisioning stands.
+    Status {
+        /// Of this tenant; of all when absent.
+        tenant: Option<String>,
+    },
+    /// Shows how an identity provider reaches a tenant.
+    TenantConnection {
+        /// Its name or id.
+        tenant: String,
+        /// The name or id of the OAuth client; the only one when absent.
+        client: Option<String>,
+        /// In whose words.
+        provider: Option<Provider>,
+    },
+    /// Makes a tenant.
+    TenantCreate {
+        /// Its name.
+        name: String,
+        /// What is set for it.
+        settings: Box<Settings>,
+        /// With a token that lives so many seconds; without a token when absent.
+        token_seconds: Option<u64>,
+    },
+    /// Removes a tenant with everything in it.
+    TenantDelete {
+        /// Its name or id.
+        tenant: String,
+        /// Also while it has live tokens.
+        force: bool,
+    },
+    /// Disables or enables a tenant.
+    TenantDisable {
+        /// Its name or id.
+        tenant: String,
+        /// Which of the two.
+        disabled: bool,
+    },
+    /// Lists the tenants.
+    TenantList,
+    /// Changes what is set for a tenant.
+    TenantSet {
+        /// Its name or id.
+        tenant: String,
+        /// Only what changes: an object in the form of [`Settings`].
+        settings: serde_json::Map<String, Value>,
+        /// Also when a schema goes that they do not name.
+        #[serde(default)]
+        force: bool,
+    },
+    /// Shows a tenant.
+    TenantShow {
+        /// Its name or id.
+        tenant: String,
+    },
+    /// Issues a token.
+    TokenCreate {
+        /// For which tenant.
+        tenant: String,
+        /// What people call it.
+        #[serde(default)]
+        name: Option<String>,
+        /// What it may do.
+        scopes: Scopes,
+        /// How long it lives.
+        seconds: u64,
+    },
+    /// Revokes a token.
+    TokenDelete {
+        /// Of which tenant.
+        tenant: String,
+        /// The token's name or id.
+        id: String,
+    },
+    /// Lists the tokens of a tenant.
+    TokenList {
+        /// Of which tenant; of all when absent.
+        tenant: Option<String>,
+    },
+    /// Issues a token that takes the place of another.
+    TokenRotate {
+        /// For which tenant.
+        tenant: String,
+        /// The name or id of that other; the only one that lives when absent.
+        #[serde(default)]
+        token: Option<String>,
+        /// How long it lives.
+        seconds: u64,
+        /// After how long the first ends; it lives on until it is deleted when absent.
+        overlap_seconds: Option<u64>,
+    },
+    /// Puts back what was changed.
+    Undo(UndoRequest),
+    /// About webhooks.
+    Webhook {
+        /// What.
+        request: WebhookRequest,
+    },
+}
+
+impl AdminRequest {
+    /// What it is called, for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Check { .. } => "check",
+            Self::Consumer { request } => request.name(),
+            Self::Client { request, .. } => request.name(),
+            Self::Create { .. } => "create",
+            Self::Delete { .. } => "delete",
+            Self::Deleted { .. } => "deleted",
+            Self::Events { .. } => "events",
+            Self::Export { .. } => "export",
+            Self::Import { .. } => "import",
+            Self::List { .. } => "list",
+            Self::Purge { .. } => "purge",
+            Self::Restore { .. } => "restore",
+            Self::RestoreAll { .. } => "restore-all",
+            Self::SchemaAdd { .. } => "schema-add",
+            Self::SchemaList { .. } => "schema-list",
+            Self::SchemaRemove { .. } => "schema-remove",
+            Self::Show { .. } => "show",
+            Self::Status { .. } => "status",
+            Self::TenantConnection { .. } => "tenant-connection",
+            Self::TenantCreate { .. } => "tenant-create",
+            Self::TenantDelete { .. } => "tenant-delete",
+            Self::TenantDisable { .. } => "tenant-disable",
+            Self::TenantList => "tenant-list",
+            Self::TenantSet { .. } => "tenant-set",
+            Self::TenantShow { .. } => "tenant-show",
+            Self::TokenCreate { .. } => "token-create",
+            Self::TokenDelete { .. } => "token-delete",
+            Self::TokenList { .. } => "token-list",
+            Self::TokenRotate { .. } => "token-rotate",
+            Self::Undo(_) => "undo",
+            Self::Webhook { request } => request.name(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Puts back what a range of events changed.
+
+use scim_protocol::Error;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{
+    AdminContext, AdminError, Output, events, provision,
+    resources::{administrator, refuse_local_edits},
+};
+use crate::{
+    event::{ADMIN, SERVER},
+    operation::{
+        Context,
+        undo::{Piece, Range},
+    },
+    store::{ResourceId, TenantId},
+};
+
+/// How many pieces wait for the reader.
+const WAITING: usize = 256;
+
+/// What is to be put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoRequest {
+    /// In which tenant.
+    pub tenant: String,
+    /// What happened behind this number.
+    pub since: u64,
+    /// Up to this number; the newest when absent.
+    pub until: Option<u64>,
+    /// What this one did: a token or client by its name or id, `admin` or `server`; what all did when absent.
+    pub actor: Option<String>,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+/// Puts back what the events changed that a request chooses. A row for each resource of which something was put back,
+/// and for each change that was not.
+pub(super) async fn undo(context: &AdminContext, request: UndoRequest, output: &Output) -> Result<(), AdminError> {
+    let caller = administrator(context, &request.tenant).await?;
+    refuse_local_edits(&caller)?;
+    let log = context.store.log(caller.tenant().home).await?;
+    events::check(request.since, log)?;
+    let until = request.until.map_or(log.newest, |until| until.min(log.newest));
+    if until < request.since {
+        return Err(AdminError::Refused(format!(
+            "--until {until} is before --since {}: name a larger number with --until",
+            request.since
+        )));
+    }
+    let actor = match &request.actor {
+        Some(actor) => Some(actor_of(context, caller.tenant().id, actor).await?),
+        None => None,
+    };
+    let range = Range { since: request.since, until, actor };
+    // All that it does has one number, by which it is found in the log.
+    let of_undo =
+        Context { request: Some(context.operations.fresh_id().0), ..provision::context(&context.operations, &caller) };
+    let (pieces, mut told) = mpsc::channel(WAITING);
+    let work = async { Ok(context.operations.undo(&of_undo, &range, request.dry_run, pieces).await?) };
+    let tell = async {
+        while let Some(piece) = told.recv().await {
+            match piece {
+                Piece::Undone(undone) => output.row(&json!({"undone": undone})).await?,
+                Piece::Refused(refused) => output.row(&json!({"refused": refused})).await?,
+            }
+        }
+        Ok::<_, AdminError>(())
+    };
+    tokio::try_join!(work, tell).map(drop)
+}
+
+/// The actor that events name.
+async fn actor_of(context: &AdminContext, tenant: TenantId, name: &str) -> Result<String, AdminError> {
+    if name == ADMIN || name == SERVER || ResourceId::parse(name).is_some() {
+        return Ok(name.to_owned());
+    }
+    let directory = context.directory();
+    if let Ok(token) = directory.ledger().find(tenant, name).await {
+        return Ok(token.id.to_string());
+    }
+    match directory.clients().find(tenant, name).await {
+        Ok(client) => Ok(client.id.to_string()),
+        Err(_) => Err(AdminError::Scim(Error::value(format!(
+            "--actor {name:?} is no token or client of this tenant. Name one of them, or give the actor as the events do: `scim-server events` lists them."
+        )))),
+    }
+}

@@ -1,0 +1,392 @@
+//! What a range of events changed is put back, by new writes.
+//!
+//! The log of events says what each change was before and after it. A change is put back where what it left is still
+//! there; where somebody else has changed the same thing since, it is refused, so that nobody's work is lost. What is
+//! as it was before is passed over. So an undo that was interrupted is completed by another one of the same range.
+
+mod history;
+mod outcome;
+mod values;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::join_all;
+use scim_protocol::{Error, ErrorKind, Resource, message::Query, schema::ResourceType};
+use tokio::sync::mpsc;
+
+pub use self::{
+    history::Range,
+    outcome::{Piece, Refused, Undone},
+};
+use self::{
+    history::{History, Step},
+    outcome::Outcome,
+    values::{PutBack, since},
+};
+use super::{
+    Asked, Condition, Context, Operations, Preconditions,
+    modify::{Change, stored_resource},
+    pace::Pace,
+};
+use crate::{
+    event::Action,
+    membership::{MEMBERS, MemberOperation},
+    profile,
+    store::ResourceId,
+};
+
+/// How many resources are worked on at a time: their commits become durable together.
+const TOGETHER: usize = 256;
+/// How many events are read at a time.
+const PAGE: usize = 1000;
+/// How many members are moved by one commit.
+const MOVES: usize = 1000;
+
+/// A resource that events changed.
+type Subject = (Arc<ResourceType>, ResourceId);
+
+/// Subjects in the order in which the events name them.
+type Histories = Vec<(Subject, History)>;
+
+/// One undo.
+struct Undo<'a> {
+    operations: &'a Operations,
+    context: &'a Context,
+    dry_run: bool,
+    pieces: mpsc::Sender<Piece>,
+    /// Who was restored, and so is in its groups again.
+    restored: BTreeSet<ResourceId>,
+}
+
+/// In which order: who was made makes room for names, and who is gone must be there before it is a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Remove,
+    Restore,
+    PutBack,
+}
+
+impl Operations {
+    /// Puts back what the chosen events changed. `pieces` gets what becomes of each resource; nothing of what was as
+    /// it was before.
+    pub async fn undo(
+        &self,
+        context: &Context,
+        range: &Range,
+        dry_run: bool,
+        pieces: mpsc::Sender<Piece>,
+    ) -> Result<(), Error> {
+        let histories = self.histories(context, range).await?;
+        let mut undo = Undo { operations: self, context, dry_run, pieces, restored: BTreeSet::new() };
+        for phase in [Phase::Remove, Phase::Restore, Phase::PutBack] {
+            let mut left: Vec<_> = histories.iter().filter(|(_, history)| phase.is_about(history)).collect();
+            // Names may have been exchanged: who is refused for one is tried again when others have moved.
+            loop {
+                let before = left.len();
+                left = undo.all(phase, left).await?;
+                if left.is_empty() || left.len() == before {
+                    break;
+                }
+            }
+            for ((rt, id), history) in left {
+                let result = undo.one(phase, rt, *id, history).await?;
+                undo.tell(rt, *id, result).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the chosen events did to each resource, and who has changed the same since.
+    async fn histories(&self, context: &Context, range: &Range) -> Result<Histories, Error> {
+        let tenant = context.caller.tenant();
+        let (mut histories, mut places) = (Histories::new(), BTreeMap::<_, usize>::new());
+        let mut after = range.since;
+        loop {
+            let events = self.store.events(tenant.home, after, PAGE).await?;
+            let Some(last) = events.last() else { return Ok(histories) };
+            for (event, number) in events.iter().zip(after + 1..) {
+                if event.sequence != number {
+                    return Err(Error::internal(format!("the log of events has no number {number}")));
+                }
+                let Some(rt) = tenant.registry.resource_type(&event.resource_type) else { continue };
+                if event.deed.is_some() {
+                    continue;
+                }
+                let place = places.get(&event.target).copied();
+                match (place, range.chooses(event)) {
+                    (Some(place), chosen) => {
+                        let Some((_, history)) = histories.get_mut(place) else { continue };
+                        if chosen { history.choose(event, rt) } else { history.note(event) }
+                    }
+                    (None, true) => {
+                        let mut history = History::default();
+                        history.choose(event, rt);
+                        places.insert(event.target, histories.len());
+                        histories.push(((Arc::clone(rt), event.target), history));
+                    }
+                    (None, false) => {}
+                }
+            }
+            after = last.sequence;
+            context.pace.step(PAGE).await?;
+        }
+    }
+}
+
+impl Phase {
+    fn is_about(self, history: &History) -> bool {
+        match self {
+            Self::Remove => history.is_made(),
+            Self::Restore => history.is_gone(),
+            Self::PutBack => history.was_there(),
+        }
+    }
+}
+
+impl Undo<'_> {
+    /// Works on many resources at once. Gives those whose name another one has.
+    async fn all<'h>(
+        &mut self,
+        phase: Phase,
+        subjects: Vec<&'h (Subject, History)>,
+    ) -> Result<Vec<&'h (Subject, History)>, Error> {
+        let mut left = Vec::new();
+        for some in subjects.chunks(TOGETHER) {
+            let this = &*self;
+            let results = join_all(some.iter().map(|((rt, id), history)| this.one(phase, rt, *id, history))).await;
+            for (subject, result) in some.iter().zip(results) {
+                let ((rt, id), _) = subject;
+                let result = result?;
+                if result.name_taken {
+                    left.push(*subject);
+                    continue;
+                }
+                if phase == Phase::Restore && !result.changes.is_empty() {
+                    self.restored.insert(*id);
+                }
+                self.tell(rt, *id, result).await?;
+            }
+        }
+        Ok(left)
+    }
+
+    async fn tell(&self, rt: &ResourceType, id: ResourceId, result: Outcome) -> Result<(), Error> {
+        let resource_type = || rt.name.clone();
+        let undone = (!result.changes.is_empty())
+            .then(|| Piece::Undone(Undone { resource_type: resource_type(), id, changes: result.changes }));
+        let refused = result
+            .refused
+            .into_iter()
+            .map(|(change, reason)| Piece::Refused(Refused { resource_type: resource_type(), id, change, reason }));
+        for piece in undone.into_iter().chain(refused) {
+            self.pieces.send(piece).await.map_err(Error::internal)?;
+        }
+        Ok(())
+    }
+
+    async fn one(
+        &self,
+        phase: Phase,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        history: &History,
+    ) -> Result<Outcome, Error> {
+        let context = self.fresh_context();
+        match phase {
+            Phase::Remove => self.remove(&context, rt, id, history).await,
+            Phase::Restore => self.restore(&context, rt, id, history).await,
+            Phase::PutBack => self.put_back(&context, rt, id, history).await,
+        }
+    }
+
+    /// Each resource has its own share of the processors.
+    fn fresh_context(&self) -> Context {
+        let tenant = self.context.caller.tenant().id;
+        Context { pace: Pace::new(&self.operations.lanes, tenant), ..self.context.clone() }
+    }
+
+    /// Deletes what was made.
+    async fn remove(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        history: &History,
+    ) -> Result<Outcome, Error> {
+        let Some(version) = self.version(context, rt, id).await? else { return Ok(Outcome::default()) };
+        if let Some(other) = &history.other {
+            return Ok(Outcome::refused(DELETED, since(other)));
+        }
+        if version != history.version {
+            return Ok(Outcome::refused(DELETED, CHANGED.to_owned()));
+        }
+        if !self.dry_run {
+            let condition = Preconditions::of(Condition::Tags(vec![version.to_string()]));
+            match self.operations.delete(context, rt, &id.to_string(), &condition).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Outcome::default()),
+                Err(error) => return Outcome::or_failure(DELETED, error),
+                Ok(_) => {}
+            }
+        }
+        Ok(Outcome::done(DELETED))
+    }
+
+    /// Restores what was deleted.
+    async fn restore(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        history: &History,
+    ) -> Result<Outcome, Error> {
+        if self.version(context, rt, id).await?.is_some() {
+            return Ok(Outcome::default());
+        }
+        if let Some(other) = history.existence.as_ref().and_then(|step| step.other.as_ref()) {
+            return Ok(Outcome::refused(RESTORED, since(other)));
+        }
+        let id = id.to_string();
+        let restored = if self.dry_run {
+            self.operations.kept(context, rt, &id).await.map(drop)
+        } else {
+            self.operations.restore(context, rt, &id).await.map(drop)
+        };
+        match restored {
+            Ok(()) => Ok(Outcome::done(RESTORED)),
+            Err(error) => Outcome::or_failure(RESTORED, error),
+        }
+    }
+
+    /// Puts back values and members of what is there.
+    async fn put_back(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        history: &History,
+    ) -> Result<Outcome, Error> {
+        let mut result = Outcome::default();
+        let untold = history.untold.iter().map(|path| (path.clone(), UNTOLD.to_owned()));
+        result.refused.extend(untold);
+        let Ok((_, record)) = self.operations.find(context, rt, &id.to_string()).await else {
+            return Ok(result.of_who_is_not_there(history));
+        };
+        let moves = self.moves(context, rt, id, history, &mut result).await?;
+        // What is decided when the commit is.
+        let decided = Mutex::new(PutBack::default());
+        let decide = |now: &Resource| {
+            let put_back = PutBack::new(now.document(), &history.values, rt);
+            let resource = Resource::from_stored(put_back.document.clone());
+            profile::check_resource(context.caller.tenant().profile(), rt, &resource)?;
+            *decided.lock().unwrap_or_else(PoisonError::into_inner) = put_back;
+            Ok(resource)
+        };
+        let done = if self.dry_run {
+            stored_resource(&record).and_then(|resource| decide(&resource)).map(drop)
+        } else {
+            self.commit(context, rt, id, &decide, &moves).await
+        };
+        if let Err(error) = done {
+            let failed = history.values.keys().next().map_or(MEMBERS, String::as_str);
+            return Outcome::or_failure(failed, error);
+        }
+        let PutBack { done, refused, .. } = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
+        result.changes.extend(done);
+        result.refused.extend(refused);
+        let returned = |(member, step): (&ResourceId, &Option<Step<bool>>)| {
+            self.restored.contains(member) && step.as_ref().is_some_and(|step| step.before)
+        };
+        if !moves.is_empty() || history.members.iter().any(returned) {
+            result.changes.push(MEMBERS.to_owned());
+        }
+        Ok(result)
+    }
+
+    async fn commit(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        decide: &(dyn Fn(&Resource) -> Result<Resource, Error> + Sync),
+        moves: &[(ResourceId, bool)],
+    ) -> Result<(), Error> {
+        let (id, query, preconditions) = (id.to_string(), Query::default(), Preconditions::default());
+        let asked = Asked { context, rt, id: &id, query: &query, preconditions: &preconditions };
+        let mut some = moves.chunks(MOVES);
+        let first = Change { action: Action::Modify, decide, members: operations(some.next().unwrap_or_default()) };
+        self.operations.change(asked, first).await?;
+        for moves in some {
+            let unchanged = |now: &Resource| Ok(now.clone());
+            let change = Change { action: Action::Modify, decide: &unchanged, members: operations(moves) };
+            self.operations.change(asked, change).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is to come and who is to go; refuses the others.
+    async fn moves(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        id: ResourceId,
+        history: &History,
+        result: &mut Outcome,
+    ) -> Result<Vec<(ResourceId, bool)>, Error> {
+        let group = context.key(rt, id);
+        let mut moves = Vec::new();
+        let steps = history.members.iter().filter_map(|(member, step)| Some((*member, step.as_ref()?)));
+        for (member, step) in steps.filter(|(_, step)| !step.is_nothing()) {
+            context.pace.step(1).await?;
+            if self.operations.store.is_member(&group, member).await? == step.before {
+                continue;
+            }
+            let reason = match &step.other {
+                Some(other) => since(other),
+                None if step.before && !self.is_there(context, member).await? => {
+                    format!("the member {member} is not there any more")
+                }
+                None => {
+                    moves.push((member, step.before));
+                    continue;
+                }
+            };
+            result.refused.push((MEMBERS.to_owned(), reason));
+        }
+        Ok(moves)
+    }
+
+    async fn version(&self, context: &Context, rt: &ResourceType, id: ResourceId) -> Result<Option<u64>, Error> {
+        let record = self.operations.store.get(&context.key(rt, id)).await?;
+        Ok(record.map(|record| record.header.version))
+    }
+
+    /// Whether it can be a member; in a dry run also whether it would be restored.
+    async fn is_there(&self, context: &Context, id: ResourceId) -> Result<bool, Error> {
+        if self.restored.contains(&id) {
+            return Ok(true);
+        }
+        for rt in context.caller.tenant().registry.resource_types() {
+            if self.version(context, rt, id).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+const DELETED: &str = "deleted";
+const RESTORED: &str = "restored";
+const CHANGED: &str = "it has changed since";
+const UNTOLD: &str = "the events do not hold its value";
+
+fn operations(moves: &[(ResourceId, bool)]) -> Vec<MemberOperation> {
+    let of =
+        |joins: bool| moves.iter().filter(|(_, is)| *is == joins).map(|(id, _)| id.to_string()).collect::<Vec<_>>();
+    let (come, go) = (of(true), of(false));
+    let come = (!come.is_empty()).then_some(MemberOperation::Add(come));
+    let go = (!go.is_empty()).then_some(MemberOperation::Remove(go));
+    come.into_iter().chain(go).collect()
+}

@@ -1,0 +1,222 @@
+//! What some events of a log did to a resource, all together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scim_protocol::schema::ResourceType;
+use serde_json::{Map, Value};
+
+use crate::{
+    event::{Action, Change, Event, Json},
+    membership::MEMBERS,
+    operation::told,
+    store::ResourceId,
+};
+
+/// Which events are chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// Those behind this number.
+    pub since: u64,
+    /// Up to this number.
+    pub until: u64,
+    /// Only what this one did: a token's or client's id, `admin` or `server`.
+    pub actor: Option<String>,
+}
+
+impl Range {
+    pub(super) fn chooses(&self, event: &Event) -> bool {
+        event.sequence > self.since
+            && event.sequence <= self.until
+            && self.actor.as_ref().is_none_or(|actor| *actor == event.actor)
+    }
+}
+
+/// An event that was not chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Other {
+    pub sequence: u64,
+    pub actor: String,
+}
+
+/// One thing that chosen events changed: how it was before the first of them, and how the last of them left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step<T> {
+    pub before: T,
+    pub after: T,
+    /// Who has changed it since.
+    pub other: Option<Other>,
+}
+
+impl<T> Step<T> {
+    /// What a chosen event does comes to what those before it did. If somebody else has come between, only what
+    /// happened after that can be put back without losing theirs.
+    fn extend(slot: &mut Option<Self>, before: T, after: T) {
+        match slot {
+            Some(step) if step.other.is_none() => step.after = after,
+            _ => *slot = Some(Self { before, after, other: None }),
+        }
+    }
+}
+
+impl<T: PartialEq> Step<T> {
+    pub fn is_nothing(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+/// What chosen events did to a resource.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// Whether it was there.
+    pub existence: Option<Step<bool>>,
+    /// Its values, by path.
+    pub values: BTreeMap<String, Option<Step<Option<Json>>>>,
+    /// Its members.
+    pub members: BTreeMap<ResourceId, Option<Step<bool>>>,
+    /// Attributes that changed, of which no event holds the values.
+    pub untold: BTreeSet<String>,
+    /// Its version after the last chosen event.
+    pub version: u64,
+    /// Who has changed it after the first of them.
+    pub other: Option<Other>,
+    /// The document that was deleted.
+    last: Option<Json>,
+}
+
+impl History {
+    /// Adds a chosen event.
+    pub fn choose(&mut self, event: &Event, rt: &ResourceType) {
+        self.version = event.version;
+        match event.action {
+            Action::Create => {
+                Step::extend(&mut self.existence, false, true);
+                self.returned(event, rt);
+            }
+            Action::Delete => {
+                Step::extend(&mut self.existence, true, false);
+                self.last = event.values.as_ref().map(|values| values.document.clone());
+            }
+            Action::Replace | Action::Modify => self.changed(event),
+            Action::Purge | Action::Administer | Action::Present | Action::Remind => {}
+        }
+    }
+
+    /// Notes an event that was not chosen.
+    pub fn note(&mut self, event: &Event) {
+        let other = || Some(Other { sequence: event.sequence, actor: event.actor.clone() });
+        match event.action {
+            Action::Create | Action::Delete => {
+                if let Some(step) = &mut self.existence {
+                    step.other = other();
+                }
+            }
+            Action::Replace | Action::Modify => {
+                for path in &event.attributes {
+                    if let Some(Some(step)) = self.values.get_mut(path) {
+                        step.other = other();
+                    }
+                }
+                for id in event.members.iter().flat_map(|moves| moves.joined.iter().chain(&moves.left)) {
+                    if let Some(Some(step)) = self.members.get_mut(id) {
+                        step.other = other();
+                    }
+                }
+            }
+            // Whether it can return is seen when it is to.
+            Action::Purge | Action::Administer | Action::Present | Action::Remind => return,
+        }
+        self.other = other();
+    }
+
+    /// Whether it was not there before, and is there now.
+    pub fn is_made(&self) -> bool {
+        self.existence.as_ref().is_some_and(|step| !step.before && step.after)
+    }
+
+    /// Whether it was there before, and is gone now.
+    pub fn is_gone(&self) -> bool {
+        self.existence.as_ref().is_some_and(|step| step.before && !step.after)
+    }
+
+    /// Whether it was there before, so that its values and members can be put back.
+    pub fn was_there(&self) -> bool {
+        self.existence.as_ref().is_none_or(|step| step.before)
+    }
+
+    fn changed(&mut self, event: &Event) {
+        let told = event.values.as_ref().map(|values| &values.changes);
+        for path in event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS) {
+            let (before, after) = match (told.and_then(|told| told.get(path)), event.active) {
+                (Some(Change { before, after }), _) => (before.clone(), after.clone()),
+                // That alone is told without values, too.
+                (None, Some(active)) if path == ACTIVE => (Json::of(&!active), Json::of(&active)),
+                (None, _) => {
+                    self.untold.insert(path.clone());
+                    continue;
+                }
+            };
+            Step::extend(self.values.entry(path.clone()).or_default(), before, after);
+        }
+        if let Some(moves) = &event.members {
+            let joined = moves.joined.iter().map(|id| (*id, true));
+            for (id, joined) in joined.chain(moves.left.iter().map(|id| (*id, false))) {
+                Step::extend(self.members.entry(id).or_default(), !joined, joined);
+            }
+        }
+    }
+
+    /// What was deleted came back, perhaps with other values.
+    fn returned(&mut self, event: &Event, rt: &ResourceType) {
+        let Some((last, values)) = self.last.take().zip(event.values.as_ref()) else { return };
+        let document = |json: &Json| serde_json::from_str::<Map<String, Value>>(json.text()).unwrap_or_default();
+        let (old, new) = (document(&last), document(&values.document));
+        for one in told::differences(&old, &new, rt).into_iter().filter(|one| one.path != SCHEMAS) {
+            let [before, after] = [one.before, one.after].map(|value| value.and_then(Json::of));
+            Step::extend(self.values.entry(one.path).or_default(), before, after);
+        }
+    }
+}
+
+/// The attribute that says whether somebody may use an account.
+pub(super) const ACTIVE: &str = "active";
+
+/// Follows from the other attributes.
+pub(super) const SCHEMAS: &str = "schemas";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn modify(sequence: u64, actor: &str, before: &str, after: &str) -> Event {
+        let id = ResourceId(uuid::Uuid::nil());
+        let change = Change { before: Json::of(&before), after: Json::of(&after) };
+        let changes = [("title".to_owned(), change)].into();
+        let values = Some(Box::new(crate::event::Values { document: Json::default(), changes }));
+        let event = Event::new(Action::Modify, actor, "User", id);
+        Event { sequence, attributes: vec!["title".to_owned()], values, ..event }
+    }
+
+    fn step(events: &[Event]) -> Step<Option<Json>> {
+        let mut history = History::default();
+        for event in events {
+            if event.actor == "t" {
+                history.changed(event);
+            } else {
+                history.note(event);
+            }
+        }
+        history.values.remove("title").flatten().unwrap()
+    }
+
+    #[test]
+    fn changes_add_up_until_somebody_else_comes_between() {
+        let [a, b, c, d] = ["a", "b", "c", "d"].map(|text| Json::of(&text));
+        let both = step(&[modify(1, "t", "a", "b"), modify(2, "t", "b", "c")]);
+        assert_eq!(both, Step { before: a.clone(), after: c.clone(), other: None });
+        let later = step(&[modify(1, "t", "a", "b"), modify(2, "u", "b", "c")]);
+        assert_eq!((&later.before, &later.after), (&a, &b));
+        assert_eq!(later.other, Some(Other { sequence: 2, actor: "u".to_owned() }));
+        let between = step(&[modify(1, "t", "a", "b"), modify(2, "u", "b", "c"), modify(3, "t", "c", "d")]);
+        assert_eq!(between, Step { before: c, after: d, other: None });
+    }
+}

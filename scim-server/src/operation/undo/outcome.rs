@@ -1,0 +1,92 @@
+//! What becomes of each resource in an undo.
+
+use scim_protocol::{Error, ErrorKind};
+use serde::Serialize;
+
+use super::{
+    history::{History, Other, Step},
+    values::since,
+};
+use crate::{membership::MEMBERS, store::ResourceId};
+
+/// A resource of which something was put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Undone {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub resource_type: String,
+    /// Its id.
+    pub id: ResourceId,
+    /// `restored`, `deleted`, `members`, or the paths of attributes.
+    pub changes: Vec<String>,
+}
+
+/// A change that was not put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The type of the resource.
+    #[serde(rename = "type")]
+    pub resource_type: String,
+    /// Its id.
+    pub id: ResourceId,
+    /// What: as in [`Undone::changes`].
+    pub change: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What becomes of an undo, piece by piece.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Something was put back; in a dry run: would be.
+    Undone(Undone),
+    /// Something was not.
+    Refused(Refused),
+}
+
+/// What becomes of one resource.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub changes: Vec<String>,
+    pub refused: Vec<(String, String)>,
+    /// Another resource has a name that this one is to have.
+    pub name_taken: bool,
+}
+
+impl Outcome {
+    pub fn done(change: &str) -> Self {
+        Self { changes: vec![change.to_owned()], ..Self::default() }
+    }
+
+    pub fn refused(change: &str, reason: String) -> Self {
+        Self { refused: vec![(change.to_owned(), reason)], ..Self::default() }
+    }
+
+    /// What is wrong with one resource does not stop the others.
+    pub fn or_failure(change: &str, error: Error) -> Result<Self, Error> {
+        if error.kind().status() >= 500 {
+            return Err(error);
+        }
+        let name_taken = error.kind() == ErrorKind::Uniqueness;
+        Ok(Self { name_taken, ..Self::refused(change, error.detail().to_owned()) })
+    }
+
+    /// What cannot be put back in a resource that is not there.
+    pub fn of_who_is_not_there(mut self, history: &History) -> Self {
+        // In a dry run nobody has been restored.
+        if history.is_gone() {
+            self.refused.clear();
+            return self;
+        }
+        let is_something = |step: &Option<Step<bool>>| step.as_ref().is_some_and(|step| !step.is_nothing());
+        let values = history.values.iter().filter_map(|(path, step)| Some((path, step.as_ref()?)));
+        let mut lost: Vec<_> = values.filter(|(_, step)| !step.is_nothing()).map(|(path, _)| path.clone()).collect();
+        lost.extend(history.members.values().any(is_something).then(|| MEMBERS.to_owned()));
+        let reason = |other: &Option<Other>| match other {
+            Some(other) => format!("it is not there any more; {}", since(other)),
+            None => "it is not there any more".to_owned(),
+        };
+        self.refused.extend(lost.into_iter().map(|change| (change, reason(&history.other))));
+        self
+    }
+}

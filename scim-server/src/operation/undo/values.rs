@@ -1,0 +1,169 @@
+//! Values of a document by the paths that events name: read, and put back.
+
+use std::collections::BTreeMap;
+
+use scim_protocol::schema::ResourceType;
+use serde_json::{Map, Value};
+
+use super::history::{ACTIVE, Other, SCHEMAS, Step};
+use crate::event::Json;
+
+/// What was changed, and what was to be put back.
+pub(super) type Steps = BTreeMap<String, Option<Step<Option<Json>>>>;
+
+/// A document in which values are as they were before.
+#[derive(Debug, Default)]
+pub(super) struct PutBack {
+    pub document: Map<String, Value>,
+    /// The paths of what was put back.
+    pub done: Vec<String>,
+    /// What was not, and why.
+    pub refused: Vec<(String, String)>,
+}
+
+impl PutBack {
+    /// Puts back in a document what can be put back without losing what somebody else has done.
+    pub fn new(document: &Map<String, Value>, steps: &Steps, rt: &ResourceType) -> Self {
+        let mut put_back = Self { document: document.clone(), ..Self::default() };
+        for (path, step) in steps.iter().filter_map(|(path, step)| Some((path, step.as_ref()?))) {
+            let Some(place) = Place::of(path, rt) else {
+                put_back.refused.push((path.clone(), "the tenant's schemas no longer have it".to_owned()));
+                continue;
+            };
+            let [before, after] = [&step.before, &step.after].map(|json| json.as_ref().and_then(value));
+            let now = place.get(document);
+            if is_same(path, now, before.as_ref()) {
+                continue;
+            }
+            match &step.other {
+                Some(other) => put_back.refused.push((path.clone(), since(other))),
+                None if !is_same(path, now, after.as_ref()) => {
+                    put_back.refused.push((path.clone(), "it has changed since".to_owned()));
+                }
+                None => {
+                    place.set(&mut put_back.document, before);
+                    put_back.done.push(path.clone());
+                }
+            }
+        }
+        put_back.name_schemas(rt);
+        put_back
+    }
+
+    /// `schemas` lists what is there.
+    fn name_schemas(&mut self, rt: &ResourceType) {
+        if !self.done.iter().any(|path| path.starts_with(URN)) {
+            return;
+        }
+        let there = rt.extensions.iter().map(|one| &one.schema.id).filter(|urn| self.document.contains_key(*urn));
+        let schemas = std::iter::once(&rt.schema.id).chain(there).map(|urn| Value::from(urn.as_str())).collect();
+        self.document.insert(SCHEMAS.to_owned(), Value::Array(schemas));
+    }
+}
+
+/// Says who has changed something since.
+pub(super) fn since(other: &Other) -> String {
+    format!("event {} by {} has changed it since", other.sequence, other.actor)
+}
+
+const URN: &str = "urn:";
+
+/// A path of an event: of an extension or not, an attribute or a sub-attribute.
+struct Place<'a> {
+    extension: Option<&'a str>,
+    attribute: &'a str,
+    sub: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    /// `None` if the resource type has no such attribute.
+    fn of(path: &'a str, rt: &'a ResourceType) -> Option<Self> {
+        let (extension, rest) = if path.starts_with(URN) {
+            rt.extensions.iter().find_map(|one| {
+                let rest = path.strip_prefix(one.schema.id.as_str())?.strip_prefix(':')?;
+                Some((Some(one), rest))
+            })?
+        } else {
+            (None, path)
+        };
+        let (attribute, sub) = rest.split_once('.').map_or((rest, None), |(attribute, sub)| (attribute, Some(sub)));
+        match extension {
+            Some(extension) => extension.schema.attribute(attribute)?,
+            None => rt.attribute(attribute)?,
+        };
+        Some(Self { extension: extension.map(|one| one.schema.id.as_str()), attribute, sub })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.extension.into_iter().chain([self.attribute]).chain(self.sub)
+    }
+
+    fn get<'d>(&self, document: &'d Map<String, Value>) -> Option<&'d Value> {
+        let mut names = self.names();
+        let first = document.get(names.next()?)?;
+        names.try_fold(first, |value, name| value.get(name))
+    }
+
+    fn set(&self, document: &mut Map<String, Value>, value: Option<Value>) {
+        set(document, &self.names().collect::<Vec<_>>(), value);
+    }
+}
+
+/// Sets a value, or removes it; an object that is empty then goes with it.
+fn set(object: &mut Map<String, Value>, names: &[&str], value: Option<Value>) {
+    match (names, value) {
+        ([], _) => {}
+        ([name], Some(value)) => {
+            object.insert((*name).to_owned(), value);
+        }
+        ([name], None) => {
+            object.shift_remove(*name);
+        }
+        ([name, rest @ ..], value) => {
+            let inner = object.entry(*name).or_insert_with(|| Value::Object(Map::new()));
+            let Value::Object(inner) = inner else { return };
+            set(inner, rest, value);
+            if inner.is_empty() {
+                object.shift_remove(*name);
+            }
+        }
+    }
+}
+
+fn value(json: &Json) -> Option<Value> {
+    serde_json::from_str(json.text()).ok()
+}
+
+/// Whether two values are the same. Who has no `active` is active.
+fn is_same(path: &str, one: Option<&Value>, other: Option<&Value>) -> bool {
+    let is_active = |value: Option<&Value>| value.is_none_or(|value| *value != Value::Bool(false));
+    one == other || path == ACTIVE && is_active(one) == is_active(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(mut document: Value, names: &[&str], value: Option<Value>, expect: &Value) {
+        set(document.as_object_mut().unwrap(), names, value);
+        assert_eq!(document, *expect);
+    }
+
+    #[test]
+    fn values_come_and_go_with_what_holds_them() {
+        check(json!({}), &["name", "givenName"], Some(json!("A")), &json!({"name": {"givenName": "A"}}));
+        check(json!({"name": {"givenName": "A"}, "title": "t"}), &["name", "givenName"], None, &json!({"title": "t"}));
+        check(json!({"urn:x": {"manager": {"value": "1"}}}), &["urn:x", "manager", "value"], None, &json!({}));
+        check(json!({"title": "a"}), &["title"], Some(json!("b")), &json!({"title": "b"}));
+    }
+
+    #[test]
+    fn who_has_no_active_is_active() {
+        assert!(is_same("active", None, Some(&json!(true))));
+        assert!(!is_same("active", None, Some(&json!(false))));
+        assert!(!is_same("title", None, Some(&json!(true))));
+    }
+}

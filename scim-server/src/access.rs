@@ -241,7 +241,8 @@ impl Access {
         let entry = self.verify(&snapshot, segment, authorization, now).map_err(unauthorized)?;
         admit(entry.tenant)?;
         entry.used.note(now);
-        Ok(Caller::bearer(Arc::clone(entry.tenant), Arc::clone(entry.actor), entry.scope.scopes))
+        let of = if entry.grant.is_some() { Caller::client } else { Caller::bearer };
+        Ok(of(Arc::clone(entry.tenant), Arc::clone(entry.actor), entry.scope.scopes))
     }
 
     fn verify<'a>(

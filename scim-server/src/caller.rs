@@ -11,17 +11,23 @@ pub struct Caller {
     tenant: Arc<Tenant>,
     actor: Arc<str>,
     scopes: Scopes,
+    is_client: bool,
 }
 
 impl Caller {
     /// The bearer of a token. Only [`crate::access`] calls this, having verified the token.
     pub(crate) fn bearer(tenant: Arc<Tenant>, token: Arc<str>, scopes: Scopes) -> Self {
-        Self { tenant, actor: token, scopes }
+        Self { tenant, actor: token, scopes, is_client: false }
+    }
+
+    /// An OAuth client. Only [`crate::access`] calls this, having verified its access token or how it authenticated.
+    pub(crate) fn client(tenant: Arc<Tenant>, client: Arc<str>, scopes: Scopes) -> Self {
+        Self { tenant, actor: client, scopes, is_client: true }
     }
 
     /// An administrator at the command line, who may do everything in that tenant.
     pub fn administrator(tenant: Arc<Tenant>) -> Self {
-        Self { tenant, actor: Arc::from(ADMIN), scopes: Scopes::ALL }
+        Self { tenant, actor: Arc::from(ADMIN), scopes: Scopes::ALL, is_client: false }
     }
 
     /// The tenant that the token belongs to.
@@ -29,7 +35,12 @@ impl Caller {
         &self.tenant
     }
 
-    /// The token's id (or `admin`, for an administrator at the command line).
+    /// Whether it is an OAuth client, which knows its scopes by the words of [`crate::oauth`].
+    pub fn is_client(&self) -> bool {
+        self.is_client
+    }
+
+    /// The id of the token or of the OAuth client (or `admin`, for an administrator at the command line).
     pub fn actor(&self) -> &Arc<str> {
         &self.actor
     }

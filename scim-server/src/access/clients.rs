@@ -68,7 +68,7 @@ impl Authenticated {
     /// Who asks, where requests are counted.
     pub fn caller(&self) -> Caller {
         let scopes = self.client.record.scope.scopes;
-        Caller::bearer(Arc::clone(&self.client.tenant), Arc::clone(&self.client.name), scopes)
+        Caller::client(Arc::clone(&self.client.tenant), Arc::clone(&self.client.name), scopes)
     }
 
     /// Whose it is.

@@ -442,13 +442,14 @@ fn tell(error: &Error) {
 fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Result<(), Error> {
     let scopes = caller.scopes();
     let reads = matches!(*method, Method::GET | Method::HEAD) || matches!(endpoint, Endpoint::Search(_));
-    let (allowed, scope) = if matches!(endpoint, Endpoint::Feed(_)) {
-        (scopes.events, "events")
+    let (allowed, of_tokens, of_clients) = if matches!(endpoint, Endpoint::Feed(_)) {
+        (scopes.events, "events", "scim.events")
     } else if reads {
-        (scopes.read, "read")
+        (scopes.read, "read", "scim.read")
     } else {
-        (scopes.write, "write")
+        (scopes.write, "write", "scim.write")
     };
+    let scope = if caller.is_client() { of_clients } else { of_tokens };
     if allowed {
         return Ok(());
     }

@@ -56,5 +56,8 @@ async fn every_operation_asks_for_its_scope() {
         .client()
         .with_token(&access_token(&client.ask("/token", &[GRANT, ("scope", "scim.read")]).await.expect(200)));
     let answer = scim.delete(&format!("/Users/{user}")).await.expect_error(403, None);
-    assert!(answer.header("www-authenticate").contains("error=\"insufficient_scope\""));
+    assert_eq!(
+        answer.header("www-authenticate"),
+        "Bearer realm=\"scim\", error=\"insufficient_scope\", scope=\"scim.write\""
+    );
 }

@@ -2,6 +2,7 @@
 
 mod assertions;
 mod endpoint;
+mod fetched;
 mod foreign;
 mod ipsie;
 mod issuer;

@@ -263,3 +263,22 @@ fn in_words(error: &anyhow::Error) -> String {
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::in_words;
+    use crate::source::DirectoryError;
+
+    #[test]
+    fn an_error_is_printed_with_its_causes_and_each_once() {
+        let source = ldap3::LdapError::from(io::Error::other(rustls::Error::DecryptError));
+        let lost = anyhow::Error::from(DirectoryError::Lost { during: "the bind".to_owned(), source });
+        let printed = in_words(&lost.context("the cycle ended early"));
+        assert!(
+            printed.starts_with("the cycle ended early: the connection to the directory was lost during the bind: ")
+        );
+        assert_eq!(printed.matches("cannot decrypt peer's message").count(), 1, "{printed}");
+    }
+}

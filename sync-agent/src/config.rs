@@ -29,13 +29,14 @@ use crate::{
     source::{
         Key,
         account::Ends,
-        settings::{Bind, Flavour, SearchSettings, SourceSettings},
+        flavour::Flavour,
+        settings::{Bind, SearchSettings, SourceSettings},
     },
     target::settings::{TargetProfile, TargetSettings},
     tls::TlsSettings,
 };
 
-use raw::{RawConfig, RawFlavour, RawNesting, RawTargetProfile};
+use raw::{RawConfig, RawNesting, RawTargetProfile};
 
 /// Why the configuration cannot be used. Each names the place where the wrong thing stands.
 #[derive(Debug, thiserror::Error)]
@@ -149,11 +150,11 @@ impl Config {
     pub fn watched(&self) -> Watched {
         let deciding: BTreeSet<String> = self.mapping.account.deciding().collect();
         let of = |kind| {
-            let own = ["cn", "gidnumber", "objectsid", "samaccountname"].map(str::to_owned);
-            own.into_iter().chain(self.mapping.attributes_of(kind)).chain(self.scope.attributes()).collect()
+            let all = Flavour::all();
+            let own = all.iter().flat_map(|flavour| flavour.distinguishing(kind)).map(|name| (*name).to_owned());
+            own.chain(self.mapping.attributes_of(kind)).chain(self.scope.attributes()).collect()
         };
         let mut users: BTreeSet<String> = of(Kind::User);
-        users.extend(["uid", "primarygroupid"].map(str::to_owned));
         users.extend(deciding.iter().cloned());
         Watched { users, groups: of(Kind::Group), deciding }
     }
@@ -174,25 +175,25 @@ impl Config {
         let (source, others) = sources::sources(raw.source.0, folder)?;
         let flavours = sources::flavours(&source, &others);
         let named = raw.mapping.group.keys().any(|slot| slot.eq_ignore_ascii_case("displayName"));
-        let apart = !named && flavours.contains(&Flavour::ActiveDirectory);
-        let group = |apart: bool| {
-            let mut defaults = by_flavour(&flavours, defaults::group);
-            let names = defaults.iter_mut().find(|(slot, _)| apart && *slot == "displayName");
-            if let Some((_, alternatives)) = names {
-                alternatives.insert(0, defaults::AD_GROUP_APART);
+        let apart = flavours.iter().find_map(|flavour| flavour.group_name_apart()).filter(|_| !named);
+        let group = |apart: Option<&'static str>| {
+            let mut defaults = default_rules(&flavours, Kind::Group);
+            let names = defaults.iter_mut().find(|(slot, _)| *slot == "displayName");
+            if let Some(((_, alternatives), apart)) = names.zip(apart) {
+                alternatives.insert(0, apart);
             }
             rules("mapping.group", &defaults, &raw.mapping.group)
         };
         let mapping = Mapping {
             user: {
-                let mut defaults = by_flavour(&flavours, defaults::user);
+                let mut defaults = default_rules(&flavours, Kind::User);
                 if raw.mapping.enterprise {
                     defaults.extend(defaults::ENTERPRISE.iter().map(|(slot, rules)| (*slot, rules.to_vec())));
                 }
                 rules("mapping.user", &defaults, &raw.mapping.user)?
             },
-            group: group(false)?,
-            apart: if apart { Some(group(true)?) } else { None },
+            group: group(None)?,
+            apart: apart.map(|apart| group(Some(apart))).transpose()?,
             account: account_rules(raw.mapping.ends.as_deref(), raw.mapping.inactive.as_deref())?,
         };
         let target = target(raw.target, folder)?;
@@ -229,12 +230,6 @@ fn wrong(setting: &str, reason: impl Into<String>) -> ConfigError {
 }
 
 fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigError> {
-    let flavour = raw.flavour.map(|flavour| match flavour {
-        RawFlavour::ActiveDirectory => Flavour::ActiveDirectory,
-        RawFlavour::OpenLdap => Flavour::OpenLdap,
-        RawFlavour::Ds389 => Flavour::Ds389,
-        RawFlavour::Generic => Flavour::Generic,
-    });
     if raw.urls.is_empty() {
         return Err(wrong("source.urls", "names no server; write for example [\"ldaps://dc1.corp.example.test\"]"));
     }
@@ -281,7 +276,7 @@ fn source(raw: raw::RawSource, folder: &Path) -> Result<SourceSettings, ConfigEr
             },
         },
         urls: raw.urls,
-        flavour,
+        flavour: raw.flavour,
         referrals: raw.referrals,
         bind,
         canary,
@@ -423,13 +418,10 @@ fn account_rules(ends: Option<&[raw::RawEnd]>, inactive: Option<&str>) -> Result
     Ok(AccountRules { ends: ends.map_or_else(Ends::default, of), inactive: inactive.transpose()? })
 }
 
-/// The defaults of the flavours, one after the other: a directory has the attributes of its own kind only.
-fn by_flavour(
-    flavours: &[Flavour],
-    defaults: impl Fn(Flavour) -> &'static [defaults::Default],
-) -> Vec<(&'static str, Vec<&'static str>)> {
+/// The default rules of the flavours, one after the other: a directory has the attributes of its own flavour only.
+fn default_rules(flavours: &[Flavour], kind: Kind) -> Vec<(&'static str, Vec<&'static str>)> {
     let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (slot, alternatives) in flavours.iter().copied().flat_map(defaults) {
+    for (slot, alternatives) in flavours.iter().flat_map(|flavour| flavour.default_rules(kind)) {
         match merged.iter_mut().find(|(known, _)| known == slot) {
             Some((_, known)) => {
                 let more: Vec<&str> = alternatives.iter().copied().filter(|one| !known.contains(one)).collect();

@@ -94,7 +94,7 @@ pub use source::{
         },
     },
     rights::examine as examine_rights,
-    settings::{Bind, Flavour},
+    settings::Bind,
     watch::Watch,
 };
 pub use state::State;

@@ -11,7 +11,7 @@
 //! - [`connection`]: servers in order of preference, and the bind. [`transport`]: the way there, with TLS; [`depth`]
 //!   checks what comes back before it is parsed. [`search`]: the one way to search; [`paging`] goes from page to
 //!   page. [`root_dse`]: what a server says about itself.
-//! - [`shape`]: how each kind of directory writes entries.
+//! - [`flavour`]: all in which the kinds of directories differ. [`filters`]: the filters that the agent makes.
 //! - [`reader`]: reads everything, what changed, some entries again, or one. [`ranges`]: members in ranges.
 //! - [`absence`]: the proof that an entry is gone. [`trace`]: what a server says of what it does not show.
 //!   [`sightings`]: what is remembered for that.
@@ -25,6 +25,8 @@ pub mod ber;
 pub mod connection;
 pub mod depth;
 pub mod entry;
+pub mod filters;
+pub mod flavour;
 pub mod foreign;
 pub mod forest;
 pub mod ldif;
@@ -36,7 +38,6 @@ pub mod rights;
 pub mod root_dse;
 pub mod search;
 pub mod settings;
-pub mod shape;
 pub mod sightings;
 pub mod trace;
 pub mod transport;
@@ -58,8 +59,8 @@ use crate::{
 
 pub use absence::Proof;
 pub use entry::{Attributes, Entry, Member};
+pub use filters::HeldAs;
 pub use passed_over::PassedOver;
-pub use shape::HeldAs;
 pub use trace::Trace;
 
 /// Connects to the directory of the settings. `mapped` are the attributes that the mapping reads.
@@ -88,9 +89,9 @@ pub async fn root(settings: &SourceSettings) -> Result<root_dse::RootDse, Direct
 /// Why a directory could not be read. Nothing that was read before the error may be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    /// No server of the list answered. One line for each, in order.
-    #[error("no directory server could be reached:\n  {}", .0.join("\n  "))]
-    Unreachable(Vec<String>),
+    /// No server of the list answered.
+    #[error(transparent)]
+    Unreachable(#[from] connection::Unreachable),
     /// The server refused the bind. The words say what to change.
     #[error("{url} refused the bind as {account}: {reason}")]
     Bind {
@@ -115,12 +116,12 @@ pub enum DirectoryError {
         reason: String,
     },
     /// The connection went away in the middle.
-    #[error("the connection to the directory was lost during {during}: {reason}; what had been read is not used")]
+    #[error("the connection to the directory was lost during {during}: {source}; what had been read is not used")]
     Lost {
         /// What was being done.
         during: String,
         /// What the connection said.
-        reason: String,
+        source: ldap3::LdapError,
     },
     /// The server will not continue from this watermark. A full read is the answer.
     #[error("the directory does not continue from where the last run ended: {0}")]
@@ -128,7 +129,7 @@ pub enum DirectoryError {
     /// TLS material that cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// Settings, or a file of LDIF, that cannot be used; an entry that is shown only in part.
+    /// Settings that forbid to go on, or an entry that is shown only in part.
     #[error("{0}")]
     Settings(String),
 }

@@ -143,6 +143,23 @@ fn parts_do_not_name_what_lies_behind_them() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// The module that knows the flavours of directories, and the types and values that only it names. Others ask a flavour.
+const FLAVOURS: (&[&str], &[&str]) =
+    (&["source", "flavour"], &["ActiveDirectory", "StandardSchema", "OPENLDAP", "DS389", "GENERIC"]);
+
+#[test]
+fn one_module_names_the_flavours_of_directories() {
+    let agent = Crate::read(&folder("sync-agent"));
+    let (home, words) = FLAVOURS;
+    let is_in = |name: &Name| name.get(..home.len()).is_some_and(|start| start == home);
+    for word in words {
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            agent.modules.keys().filter(|name| agent.says(name, word)).partition(|name| is_in(name));
+        assert!(!inside.is_empty(), "{word} is gone: change the table");
+        assert!(outside.is_empty(), "{outside:?} name {word}: ask the flavour instead");
+    }
+}
+
 /// Each kind of use is seen, wherever it stands, and what is only there for tests is not.
 #[test]
 fn a_planted_violation_is_found() {

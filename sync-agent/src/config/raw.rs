@@ -19,7 +19,7 @@ use serde::{
 };
 
 use super::ConfigError;
-use crate::source::settings::Referrals;
+use crate::source::{flavour::Flavour, settings::Referrals};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -73,7 +73,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMore<T> {
 #[serde(deny_unknown_fields)]
 pub struct RawSource {
     pub urls: Vec<String>,
-    pub flavour: Option<RawFlavour>,
+    pub flavour: Option<Flavour>,
     #[serde(default)]
     pub referrals: Referrals,
     pub bind: RawBind,
@@ -92,18 +92,6 @@ pub struct RawSource {
     pub page_size: NonZeroU32,
     #[serde(default = "timeout_seconds")]
     pub timeout_seconds: NonZeroU64,
-}
-
-/// `source.flavour`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RawFlavour {
-    ActiveDirectory,
-    #[serde(rename = "openldap")]
-    OpenLdap,
-    #[serde(rename = "389ds")]
-    Ds389,
-    Generic,
 }
 
 /// `[source.bind]`: `account` with a password, or `external = true`, or `gssapi = true`.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::de::DeserializeOwned;
 
 use super::{raw, safety};
+use crate::source::flavour::Flavour;
 
 /// Whether a key must be there.
 const NEEDED: bool = true;
@@ -24,6 +25,8 @@ enum Rows {
     Keys(&'static [(&'static str, &'static str, bool, &'static str)]),
     /// Word, what it means.
     Words(&'static [(&'static str, &'static str)]),
+    /// The same, from the module that defines the words.
+    Computed(fn() -> Vec<(&'static str, &'static str)>),
 }
 
 /// The keys of a section.
@@ -108,13 +111,8 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         title: "source.flavour",
-        accepted: words::<raw::RawFlavour>,
-        rows: Rows::Words(&[
-            ("active-directory", "Active Directory or Samba."),
-            ("openldap", "OpenLDAP."),
-            ("389ds", "389 Directory Server."),
-            ("generic", "Any other LDAP directory."),
-        ]),
+        accepted: words::<Flavour>,
+        rows: Rows::Computed(|| Flavour::all().map(|flavour| (flavour.name(), flavour.description())).to_vec()),
     },
     Section {
         title: "[source.bind]: account with a password, or external = true, or gssapi = true",
@@ -378,15 +376,18 @@ fn page() -> String {
                     let _ = writeln!(text, "| `{key}` | {form} | {needed} | {what} |");
                 }
             }
-            Rows::Words(words) => {
-                text.push_str("| value | what it means |\n| --- | --- |\n");
-                for (word, what) in *words {
-                    let _ = writeln!(text, "| `{word}` | {what} |");
-                }
-            }
+            Rows::Words(words) => push_words(&mut text, words),
+            Rows::Computed(words) => push_words(&mut text, &words()),
         }
     }
     text
+}
+
+fn push_words(text: &mut String, words: &[(&str, &str)]) {
+    text.push_str("| value | what it means |\n| --- | --- |\n");
+    for (word, what) in words {
+        let _ = writeln!(text, "| `{word}` | {what} |");
+    }
 }
 
 #[cfg(test)]
@@ -404,6 +405,7 @@ mod tests {
             let mut told: Vec<&str> = match rows {
                 Rows::Keys(keys) => keys.iter().map(|(key, ..)| *key).collect(),
                 Rows::Words(words) => words.iter().map(|(word, _)| *word).collect(),
+                Rows::Computed(words) => words().into_iter().map(|(word, _)| word).collect(),
             };
             let mut accepted = accepted();
             told.sort_unstable();

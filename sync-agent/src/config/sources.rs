@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{ConfigError, raw::RawSource, source, wrong};
-use crate::source::settings::{Flavour, SourceSettings};
+use crate::source::{flavour::Flavour, settings::SourceSettings};
 
 /// The first and the others. With several each mistake names the one in which it stands.
 pub(super) fn sources(
@@ -47,10 +47,13 @@ fn together(first: &SourceSettings, others: &[SourceSettings]) -> Result<(), Con
             ));
         }
     }
-    if all.iter().filter(|one| one.flavour != Some(Flavour::ActiveDirectory)).count() > 1 {
+    let by_login = |flavour: &Flavour| flavour.member_attributes().1.is_some();
+    if let [one, other, ..] = all.iter().filter_map(|one| one.flavour).filter(by_login).collect::<Vec<_>>()[..] {
         return Err(wrong(
             "source",
-            "of several sources one at most is no Active Directory: the logins and numbers of POSIX groups would be taken for those of another directory; run one agent for each",
+            format!(
+                "two sources ({one} and {other}) can have POSIX groups, whose logins and numbers would be taken for those of the other directory; run one agent for each"
+            ),
         ));
     }
     Ok(())
@@ -64,7 +67,7 @@ fn bases(source: &SourceSettings) -> impl Iterator<Item = &crate::dn::Dn> {
 pub(super) fn flavours(first: &SourceSettings, others: &[SourceSettings]) -> Vec<Flavour> {
     let mut flavours = Vec::new();
     for source in std::iter::once(first).chain(others) {
-        let own = source.flavour.map_or_else(|| vec![Flavour::ActiveDirectory, Flavour::OpenLdap], |one| vec![one]);
+        let own = source.flavour.map_or_else(|| Flavour::all().to_vec(), |one| vec![one]);
         flavours.extend(own);
     }
     flavours
@@ -103,7 +106,7 @@ mod tests {
         check(&[(ad, "dc=a"), (ad, "dc=b,dc=a"), (ldap, "dc=c")], Ok(3));
         check(&[(ad, "dc=a"), (ad, "DC=A")], Err("[[source]] 2: source.bases: dc=a is a base of another source"));
         check(&[(ad, "dc=a"), ("", "dc=b")], Err("[[source]] 2: source.flavour: is needed"));
-        check(&[(ldap, "dc=a"), (ldap, "dc=b")], Err("one at most is no Active Directory"));
+        check(&[(ldap, "dc=a"), (ldap, "dc=b")], Err("two sources (openldap and openldap) can have POSIX groups"));
         check(&[(ad, "dc=a"), (ad, "nothing")], Err("[[source]] 2: source.canary"));
         check(&[(ad, "dc=a"), ("flavor = 1", "dc=b")], Err("did you mean \"flavour\"?"));
     }

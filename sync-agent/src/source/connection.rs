@@ -3,7 +3,7 @@
 //! A server that cannot be reached is passed over; one that refuses the bind ends the search for
 //! one, since the next would refuse it too and failed binds lock accounts.
 
-use std::{io, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 use ldap3::{Ldap, LdapResult};
 use rustls::{CertificateError, ClientConfig};
@@ -36,18 +36,45 @@ impl Connection {
                     bind(&mut ldap, url, settings).await?;
                     return Ok(Self { ldap, url: url.clone() });
                 }
-                Err(error) => {
-                    let mut error = unreachable_in_words(&error);
-                    if let Some(advice) = wrong_scheme(url, settings).await {
-                        error = format!("{error}; {advice}");
-                    }
-                    tracing::warn!(%url, error, "the directory server cannot be reached");
-                    failures.push(format!("{url}: {error}"));
+                Err(source) => {
+                    let advice =
+                        advice(&source).map(str::to_owned).into_iter().chain(wrong_scheme(url, settings).await);
+                    let failure = ServerFailure { url: url.clone(), source, advice: advice.collect() };
+                    tracing::warn!("the directory server cannot be reached: {failure}");
+                    failures.push(failure);
                 }
             }
         }
-        Err(DirectoryError::Unreachable(failures))
+        Err(Unreachable(failures).into())
     }
+}
+
+/// Why no server of the list could be used: one failure for each, in order.
+#[derive(Debug)]
+pub struct Unreachable(Vec<ServerFailure>);
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no directory server could be reached:")?;
+        self.0.iter().try_for_each(|failure| write!(f, "\n  {failure}"))
+    }
+}
+
+impl std::error::Error for Unreachable {
+    /// The failure of the last server. The text has all of them.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.last().map(|failure| failure as &dyn std::error::Error)
+    }
+}
+
+/// Why one server could not be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("{url}: {source}{}", advice.iter().map(|advice| format!("; {advice}")).collect::<String>())]
+struct ServerFailure {
+    url: String,
+    source: io::Error,
+    /// What to change, where that is known.
+    advice: Vec<String>,
 }
 
 /// What to write where a server speaks TLS and the URL does not, or the other way round. Asked of the server
@@ -122,30 +149,30 @@ async fn kerberos(url: &str, settings: &SourceSettings, tls: Arc<ClientConfig>) 
     Ok(ldap)
 }
 
-/// Why a server could not be reached, and what to change where that is known.
-fn unreachable_in_words(error: &io::Error) -> String {
-    let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
-    let advice = match tls {
+/// What to change so that a server can be reached, where the error tells it.
+fn advice(error: &io::Error) -> Option<&'static str> {
+    match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
         // A signature is bad where another authority has the name of the one that is known.
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
-            "; name the authority that signed its certificate in source.tls.ca_file"
+            Some("name the authority that signed its certificate in source.tls.ca_file")
         }
         Some(rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        )) => {
-            "; its certificate is for another name: let source.urls use the name that the certificate has, or give it one with that name (subjectAltName)"
-        }
+        )) => Some(
+            "its certificate is for another name: let source.urls use the name that the certificate has, or give it one with that name (subjectAltName)",
+        ),
         Some(rustls::Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
-        )) => "; its certificate has expired: renew it on the directory server",
+        )) => Some("its certificate has expired: renew it on the directory server"),
         Some(rustls::Error::InvalidCertificate(CertificateError::Other(other)))
             if other.to_string().contains("CaUsedAsEndEntity") =>
         {
-            "; the server presents the certificate of an authority (CA:TRUE) as its own: give it one that the authority has signed, and name the authority in source.tls.ca_file"
+            Some(
+                "the server presents the certificate of an authority (CA:TRUE) as its own: give it one that the authority has signed, and name the authority in source.tls.ca_file",
+            )
         }
-        _ => "",
-    };
-    format!("{error}{advice}")
+        _ => None,
+    }
 }
 
 async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(), DirectoryError> {
@@ -159,9 +186,8 @@ async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(
             ("the holder of the Kerberos ticket", ldap.sasl_gssapi_bind(server).await)
         }
     };
-    let lost =
-        |error: ldap3::LdapError| DirectoryError::Lost { during: "the bind".to_owned(), reason: error.to_string() };
-    let LdapResult { rc, text, .. } = answer.map_err(lost)?;
+    let LdapResult { rc, text, .. } =
+        answer.map_err(|source| DirectoryError::Lost { during: "the bind".to_owned(), source })?;
     if rc == 0 {
         return Ok(());
     }

@@ -18,7 +18,7 @@ use crate::{
     dn::Dn,
     identity::{Kind, SourceId},
     mode::Mode,
-    source::settings::{Flavour, SourceSettings},
+    source::settings::SourceSettings,
 };
 
 /// Several directories, each connected.
@@ -57,7 +57,7 @@ impl Forest {
     /// Whoever has this SID, in any of the domains.
     async fn of_sid(&mut self, sid: &str) -> Result<Outside, DirectoryError> {
         let Some(filter) = foreign::filter(sid) else { return Ok(Outside::Unknown) };
-        for reader in self.readers.iter_mut().filter(|reader| reader.flavour == Flavour::ActiveDirectory) {
+        for reader in &mut self.readers {
             if let Some(dn) = reader.named_by(&filter).await? {
                 return reader.outside(&dn).await;
             }
@@ -297,7 +297,7 @@ impl Directory for Forest {
     fn proves_by_identity(&self, dn: &Dn) -> bool {
         let homes = self.homes_of(Some(dn));
         let mut at = homes.into_iter().filter_map(|n| self.readers.get(n));
-        at.all(|reader| reader.flavour == Flavour::ActiveDirectory)
+        at.all(|reader| reader.flavour.names_by_identity())
     }
 
     fn covers(&self, dn: &Dn) -> bool {

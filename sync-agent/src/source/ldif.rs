@@ -5,20 +5,20 @@
 //! be written the way tools print them (`objectGUID: 6f9619ff-…`, `objectSid: S-1-5-21-…`), so that a
 //! fixture can be read and written by people; base64 is taken too.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    Change, Directory, DirectoryError, Entry, HeldAs, Key, Outside, Reading, Sink, Watermark, search::RawEntry, shape,
+    Change, Directory, DirectoryError, Entry, HeldAs, Key, Outside, Reading, Sink, Watermark, search::RawEntry,
 };
 use crate::{
     dn::Dn,
     identity::SourceId,
     mode::Mode,
     sid,
-    source::{Attributes, entry::kind_of, settings::Flavour},
+    source::{Attributes, entry::kind_of, flavour::Flavour},
 };
 
 /// A file that is read as a directory.
@@ -29,26 +29,16 @@ pub struct Ldif {
 }
 
 impl Ldif {
-    /// Reads a file. `flavour` says where identities stand and how members are named.
-    pub fn open(path: &Path, flavour: Flavour) -> Result<Self, DirectoryError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| DirectoryError::Settings(format!("cannot read {}: {error}", path.display())))?;
-        let mut ldif = Self::parse(&text, flavour)
-            .map_err(|error| DirectoryError::Settings(format!("{}, {error}", path.display())))?;
-        ldif.name = path.display().to_string();
-        Ok(ldif)
-    }
-
-    /// Reads a text. An error names the line.
+    /// Reads a text. `flavour` says which attributes hold the identity and the members. An error names the line.
     pub fn parse(text: &str, flavour: Flavour) -> Result<Self, String> {
         let mut entries = Vec::new();
         for (line, raw) in records(text)? {
             let Some(kind) = kind_of(&raw.attributes) else { continue };
-            if shape::of(flavour).passes_over(&raw).is_some() {
+            if flavour.passes_over(&raw).is_some() {
                 continue;
             }
             let dn = raw.dn.clone();
-            let entry = shape::of(flavour).entry(kind, raw);
+            let entry = flavour.entry(kind, raw);
             let mut entry = entry.ok_or_else(|| format!("line {line}: {dn} has no identity that can be read"))?;
             // A file hides nothing.
             entry.hides_members = false;
@@ -192,7 +182,7 @@ member: CN=Ada,OU=Staff,DC=test
 
     #[test]
     fn entries_are_read_and_others_left_out() {
-        let ldif = Ldif::parse(ADA, Flavour::ActiveDirectory).unwrap();
+        let ldif = Ldif::parse(ADA, Flavour::named("active-directory").unwrap()).unwrap();
         let [ada, all] = ldif.entries.as_slice() else { panic!("{:?}", ldif.entries) };
         assert_eq!(ada.dn.as_str(), "CN=Ada,OU=Staff,DC=test");
         assert_eq!(ada.id.to_string(), "44434241-4645-4847-494a-4b4c4d4e4f50");
@@ -204,7 +194,7 @@ member: CN=Ada,OU=Staff,DC=test
 
     #[track_caller]
     fn refused(text: &str, expect: &str) {
-        let error = Ldif::parse(text, Flavour::OpenLdap).unwrap_err();
+        let error = Ldif::parse(text, Flavour::named("openldap").unwrap()).unwrap_err();
         assert!(error.contains(expect), "{error}");
     }
 

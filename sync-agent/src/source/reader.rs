@@ -18,10 +18,11 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Change, DirectoryError, Entry, Key, PassedOver, Sink,
     connection::Connection,
+    filters,
+    flavour::{ChangeTracking, Flavour},
     ranges,
     root_dse::RootDse,
     search::{self, End, RawEntry, Search, SearchDone},
-    shape::{self, Shape},
 };
 use crate::{
     dn::Dn,
@@ -29,7 +30,7 @@ use crate::{
     problem::{Code, Problem},
     source::{
         account,
-        settings::{Flavour, SearchSettings, SourceSettings},
+        settings::{SearchSettings, SourceSettings},
     },
     tls::TlsSettings,
 };
@@ -43,7 +44,6 @@ pub struct LdapReader {
     pub(in crate::source) root: RootDse,
     pub(in crate::source) settings: SourceSettings,
     pub(in crate::source) flavour: Flavour,
-    pub(in crate::source) shape: &'static dyn Shape,
     mapped: Vec<String>,
     pub(in crate::source) problems: Vec<Problem>,
     /// The newest `modifyTimestamp` that was seen.
@@ -82,7 +82,6 @@ impl LdapReader {
             root,
             settings: settings.clone(),
             flavour,
-            shape: shape::of(flavour),
             mapped,
             problems: Vec::new(),
             newest: None,
@@ -103,11 +102,11 @@ impl LdapReader {
 
     /// The attributes to ask for.
     pub(in crate::source) fn attributes(&self, kind: Kind) -> Vec<String> {
-        let fixed = self.shape.attributes(kind).iter().chain(&account::ATTRIBUTES);
+        let fixed = self.flavour.attributes(kind).iter().chain(&account::ATTRIBUTES);
         let mut names: Vec<String> = fixed.map(|name| name.to_ascii_lowercase()).chain(self.mapped.clone()).collect();
-        names.push(self.shape.id_attribute().to_ascii_lowercase());
+        names.push(self.flavour.id_attribute().to_ascii_lowercase());
         names.extend(self.filter_attributes(kind));
-        if self.flavour != Flavour::ActiveDirectory {
+        if self.flavour.change_tracking() != ChangeTracking::DirSync {
             names.push("modifytimestamp".to_owned());
         }
         names.sort_unstable();
@@ -124,14 +123,14 @@ impl LdapReader {
 
     /// The filter of a kind.
     pub(in crate::source) fn filter(&self, kind: Kind) -> &str {
-        self.search_settings(kind).filter.as_deref().unwrap_or_else(|| self.shape.filter(kind))
+        self.search_settings(kind).filter.as_deref().unwrap_or_else(|| self.flavour.filter(kind))
     }
 
     /// The attributes that a filter of the configuration reads, in lower case, without `objectClass`, whose loss is
     /// noticed by itself.
     fn filter_attributes(&self, kind: Kind) -> Vec<String> {
         let filter = self.search_settings(kind).filter.as_deref().unwrap_or_default();
-        let mut names = shape::attributes_of(filter);
+        let mut names = filters::attributes_of(filter);
         names.retain(|name| name != "objectclass");
         names
     }
@@ -153,10 +152,10 @@ impl LdapReader {
         self.settings.users.bases.iter().chain(&self.settings.groups.bases)
     }
 
-    /// The domain of Active Directory that this server holds.
+    /// The domain that this server holds.
     pub(in crate::source) fn domain(&self) -> Option<Dn> {
         let domain = || self.root.contents().into_iter().next();
-        if self.flavour == Flavour::ActiveDirectory { domain() } else { None }
+        if self.flavour.has_domain() { domain() } else { None }
     }
 
     /// How deep the innermost base or naming context around a name lies; `None` where this server does not
@@ -235,15 +234,16 @@ impl LdapReader {
             page_size: Some(self.settings.page_size),
             ..Search::one(&place.base, &attributes, self.settings.timeout)
         };
-        let (shape, newest, problems, passed) = (self.shape, &mut self.newest, &mut self.problems, &mut self.passed);
+        let (flavour, newest, problems, passed) =
+            (self.flavour, &mut self.newest, &mut self.problems, &mut self.passed);
         let mut partial = Vec::new();
         let mut take = |mut raw: RawEntry| {
-            if let Some(what) = shape.passes_over(&raw) {
+            if let Some(what) = flavour.passes_over(&raw) {
                 *passed.entry(what).or_default() += 1;
                 return;
             }
             let range = ranges::take(&mut raw.attributes);
-            match identified(shape, place.kind, raw, newest) {
+            match identified(flavour, place.kind, raw, newest) {
                 Ok(entry) => match range {
                     Some(range) => partial.push((entry, range)),
                     None => sink(Change::Upsert(entry)),
@@ -271,7 +271,7 @@ impl LdapReader {
         kind: Kind,
         raw: RawEntry,
     ) -> Result<Option<Entry>, DirectoryError> {
-        if self.shape.passes_over(&raw).is_some() {
+        if self.flavour.passes_over(&raw).is_some() {
             return Ok(None);
         }
         self.taken(kind, raw).await
@@ -279,7 +279,7 @@ impl LdapReader {
 
     async fn taken(&mut self, kind: Kind, mut raw: RawEntry) -> Result<Option<Entry>, DirectoryError> {
         let range = ranges::take(&mut raw.attributes);
-        match identified(self.shape, kind, raw, &mut self.newest) {
+        match identified(self.flavour, kind, raw, &mut self.newest) {
             Ok(mut entry) => {
                 if let Some(range) = range {
                     self.complete(&mut entry, range).await?;
@@ -294,7 +294,7 @@ impl LdapReader {
     }
 
     async fn complete(&mut self, entry: &mut Entry, range: ranges::Range) -> Result<(), DirectoryError> {
-        let base = self.shape.base_of(entry.id).unwrap_or_else(|| entry.dn.as_str().to_owned());
+        let base = self.flavour.base_of(entry.id).unwrap_or_else(|| entry.dn.as_str().to_owned());
         ranges::complete(&mut self.connection.ldap, &base, self.settings.timeout, entry, range).await
     }
 
@@ -304,12 +304,12 @@ impl LdapReader {
             let contexts = reader.root.naming_contexts();
             let bases = if contexts.is_empty() { reader.bases().cloned().collect() } else { contexts };
             let places = bases.into_iter().map(|base| (base.as_str().to_owned(), Scope::Subtree));
-            (places.collect(), reader.shape.by_id(id))
+            (places.collect(), reader.flavour.by_id(id))
         };
         let any = "(objectClass=*)".to_owned();
         let (places, filter): (Vec<(String, Scope)>, String) = match key {
             Key::Dn(dn) => (vec![(dn.as_str().to_owned(), Scope::Base)], any),
-            Key::Id(id) => match self.shape.base_of(*id) {
+            Key::Id(id) => match self.flavour.base_of(*id) {
                 Some(base) => (vec![(base, Scope::Base)], any),
                 None => by_filter(self, *id),
             },
@@ -341,7 +341,7 @@ impl LdapReader {
         let all: Vec<SourceId> = ids.iter().copied().collect();
         for place in self.places() {
             for batch in all.chunks(BATCH) {
-                let any: String = batch.iter().map(|id| self.shape.by_id(*id)).collect();
+                let any: String = batch.iter().map(|id| self.flavour.by_id(*id)).collect();
                 let place = SearchPlace { filter: format!("(&{}(|{any}))", place.filter), ..place.clone() };
                 let mut note = |change: Change| {
                     if let Change::Upsert(entry) = &change {
@@ -371,18 +371,18 @@ impl LdapReader {
 
 /// An entry with its identity, or the record that it has none. `modifyTimestamp` is taken out: it
 /// changes without meaning, as when a group's member is renamed.
-fn identified(shape: &dyn Shape, kind: Kind, mut raw: RawEntry, newest: &mut Option<String>) -> Result<Entry, Problem> {
+fn identified(flavour: Flavour, kind: Kind, mut raw: RawEntry, newest: &mut Option<String>) -> Result<Entry, Problem> {
     let modified = raw.attributes.take("modifyTimestamp").into_iter().next();
     if let Some(modified) = modified.and_then(|bytes| String::from_utf8(bytes).ok()) {
         *newest = newest.take().max(Some(modified));
     }
     let dn = raw.dn.clone();
-    shape.entry(kind, raw).ok_or_else(|| Problem {
+    flavour.entry(kind, raw).ok_or_else(|| Problem {
         code: Code::EntryWithoutId,
         subject: None,
         message: format!(
             "the {kind} {dn:?} shows no {}, so nobody can say who it is: no resource is made for it, and one that is there stays as it is. Let the account read that attribute",
-            shape.id_attribute()
+            flavour.id_attribute()
         ),
     })
 }

@@ -15,10 +15,7 @@ use super::{
 };
 use crate::{
     identity::Kind,
-    source::{
-        settings::{Flavour, SourceSettings},
-        shape::openldap::must_have_members,
-    },
+    source::{flavour::ChangeTracking, settings::SourceSettings},
 };
 
 /// LDAP_SERVER_SHOW_DELETED_OID.
@@ -68,8 +65,9 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
     let mut reader = LdapReader::open(settings, mapped).await?;
     let canary = reader.find(&settings.canary).await?.is_some();
     let (mut users, mut groups, mut groups_with_members, mut groups_that_hide_members) = (0, 0, 0, 0);
-    let must = matches!(reader.flavour, Flavour::OpenLdap | Flavour::Generic);
-    let mut account_state = BTreeMap::from(states(reader.flavour).map(|name| (name, 0)));
+    let flavour = reader.flavour;
+    let state = flavour.account_state().first();
+    let mut account_state: BTreeMap<&str, usize> = state.map(|name| (*name, 0)).into_iter().collect();
     for place in reader.places() {
         let attributes = reader.attributes(place.kind);
         let search = Search {
@@ -90,7 +88,7 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
                 let mut names = raw.attributes.iter().map(|(name, _)| name);
                 let shows = names.any(|name| name.contains("member"));
                 groups_with_members += usize::from(shows);
-                groups_that_hide_members += usize::from(must && !shows && must_have_members(&raw.attributes));
+                groups_that_hide_members += usize::from(!shows && flavour.must_have_members(&raw.attributes));
             }
         };
         match search::search(&mut reader.connection.ldap, &search, &mut take).await {
@@ -105,18 +103,17 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
     };
     let (user_filter, group_filter) = (filter(Kind::User), filter(Kind::Group));
     let mark = reader.mark().await?;
-    let deleted_objects = match reader.flavour {
-        Flavour::ActiveDirectory => Some(deleted_objects(&mut reader).await?),
-        _ => None,
+    let tracking = flavour.change_tracking();
+    let deleted_objects = match tracking {
+        ChangeTracking::DirSync => Some(deleted_objects(&mut reader).await?),
+        ChangeTracking::ContentSync | ChangeTracking::ModifyTimestamp => None,
     };
-    let notifies = match &mark {
-        Some(Mark::SyncCookie(_)) => true,
-        _ => reader.flavour == Flavour::ActiveDirectory,
-    };
+    let notifies = matches!(mark, Some(Mark::SyncCookie(_))) || tracking == ChangeTracking::DirSync;
+    let timestamp = (tracking == ChangeTracking::ModifyTimestamp).then_some("modifyTimestamp");
     Ok(Rights {
         tls: settings.tls.start_tls || reader.server().starts_with("ldaps://"),
         server: reader.server().to_owned(),
-        flavour: reader.flavour.to_string(),
+        flavour: flavour.to_string(),
         canary,
         user_filter,
         group_filter,
@@ -126,22 +123,10 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
         groups_with_members,
         groups_that_hide_members,
         sees_deletions: mark.as_ref().is_some_and(Mark::shows_deletions) || deleted_objects == Some(true),
-        mechanism: mark.as_ref().map(Mark::mechanism).or(match reader.flavour {
-            Flavour::Ds389 | Flavour::Generic => Some("modifyTimestamp"),
-            _ => None,
-        }),
+        mechanism: mark.as_ref().map(Mark::mechanism).or(timestamp),
         deleted_objects,
         notifies,
     })
-}
-
-/// The attributes that say whether an account may be used.
-const fn states(flavour: Flavour) -> [&'static str; 1] {
-    match flavour {
-        Flavour::ActiveDirectory => ["userAccountControl"],
-        Flavour::Ds389 => ["nsAccountLock"],
-        Flavour::OpenLdap | Flavour::Generic => ["pwdAccountLockedTime"],
-    }
 }
 
 /// Whether the account sees anything among the deleted objects.

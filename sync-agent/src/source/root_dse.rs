@@ -9,7 +9,7 @@ use super::{
     Attributes, DirectoryError,
     search::{self, Search},
 };
-use crate::{dn::Dn, source::settings::Flavour};
+use crate::{dn::Dn, source::flavour::Flavour};
 
 const ATTRIBUTES: [&str; 11] = [
     "objectClass",
@@ -24,9 +24,6 @@ const ATTRIBUTES: [&str; 11] = [
     "supportedSASLMechanisms",
     "subschemaSubentry",
 ];
-
-/// LDAP_CAP_ACTIVE_DIRECTORY_OID ([MS-ADTS] 3.1.1.3.4.3).
-const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
 
 /// The root DSE of a server.
 #[derive(Debug, Clone, Default)]
@@ -43,16 +40,7 @@ impl RootDse {
 
     /// Which kind of directory this is.
     pub fn flavour(&self) -> Flavour {
-        let any = |name, wanted: &dyn Fn(&str) -> bool| self.0.texts(name).any(wanted);
-        if any("supportedCapabilities", &|oid| oid == ACTIVE_DIRECTORY) {
-            Flavour::ActiveDirectory
-        } else if any("objectClass", &|class| class.eq_ignore_ascii_case("OpenLDAProotDSE")) {
-            Flavour::OpenLdap
-        } else if any("vendorName", &|vendor| vendor.contains("389 Project")) {
-            Flavour::Ds389
-        } else {
-            Flavour::Generic
-        }
+        Flavour::of_server(&self.0)
     }
 
     /// Whether this is Samba, which compares whatever the account may read.
@@ -75,11 +63,11 @@ impl RootDse {
         self.0.texts("namingContexts").filter_map(|text| Dn::parse(text).ok()).collect()
     }
 
-    /// Where people and groups can be: the domain of Active Directory, else every naming context that is no
+    /// Where people and groups can be: the domain of the server, or else every naming context that is not for the
     /// administration of the server itself.
     pub fn contents(&self) -> Vec<Dn> {
         match self.0.text("defaultNamingContext").and_then(|text| Dn::parse(text).ok()) {
-            Some(domain) if self.flavour() == Flavour::ActiveDirectory => vec![domain],
+            Some(domain) if self.flavour().has_domain() => vec![domain],
             _ => {
                 let own = |nc: &Dn| {
                     let text = nc.as_str().to_ascii_lowercase();

@@ -109,8 +109,8 @@ pub enum End {
 }
 
 impl Search<'_> {
-    fn lost(&self, error: &LdapError) -> DirectoryError {
-        DirectoryError::Lost { during: format!("the search beneath {}", self.base), reason: error.to_string() }
+    fn lost(&self, source: LdapError) -> DirectoryError {
+        DirectoryError::Lost { during: format!("the search beneath {}", self.base), source }
     }
 
     /// The error of a result code.
@@ -150,7 +150,7 @@ pub async fn answers(
     loop {
         ldap.with_timeout(search.timeout);
         let mut stream = open(ldap, search, pages.request()).await?;
-        while let Some(answer) = stream.next().await.map_err(|error| search.lost(&error))? {
+        while let Some(answer) = stream.next().await.map_err(|error| search.lost(error))? {
             match sort(answer) {
                 Sorted::Reference(urls) => referrals.extend(urls),
                 Sorted::Message(answer) => {
@@ -194,7 +194,7 @@ impl Endless {
     pub async fn next(&mut self) -> Result<SearchMessage, DirectoryError> {
         let search = Search { filter: &self.filter, ..Search::one(&self.base, &[], Duration::ZERO) };
         loop {
-            let Some(answer) = self.stream.next().await.map_err(|error| search.lost(&error))? else {
+            let Some(answer) = self.stream.next().await.map_err(|error| search.lost(error))? else {
                 let result = self.stream.finish().await;
                 return Err(search.refused(result.rc, in_words(result.rc, &result.text)));
             };
@@ -222,7 +222,7 @@ async fn open(
     let opened = ldap.streaming_search(search.base, search.scope, search.filter, search.attributes.to_vec()).await;
     opened.map_err(|error| match error {
         LdapError::FilterParsing => search.refused(0, "the filter cannot be parsed"),
-        error => search.lost(&error),
+        error => search.lost(error),
     })
 }
 

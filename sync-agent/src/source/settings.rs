@@ -4,32 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Key;
+use super::{Key, flavour::Flavour};
 use crate::{dn::Dn, secret::Secret, tls::TlsSettings};
-
-/// What kind of directory it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavour {
-    /// Microsoft's Active Directory, or Samba's.
-    ActiveDirectory,
-    /// OpenLDAP.
-    OpenLdap,
-    /// 389 Directory Server.
-    Ds389,
-    /// Any other with `entryUUID` (RFC 4530) and groups of names.
-    Generic,
-}
-
-impl std::fmt::Display for Flavour {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::ActiveDirectory => "active-directory",
-            Self::OpenLdap => "openldap",
-            Self::Ds389 => "389ds",
-            Self::Generic => "generic",
-        })
-    }
-}
 
 /// What is done with references to other servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -22,8 +22,9 @@ use super::{
 use crate::{
     identity::Kind,
     source::{
+        flavour::ChangeTracking,
         reader::changes::syncrepl::{self, SyncInfo},
-        settings::{Flavour, SourceSettings},
+        settings::SourceSettings,
     },
 };
 
@@ -43,12 +44,12 @@ impl Watch {
         let mut reader = LdapReader::open(settings, Vec::new()).await?;
         let base = reader.root.naming_context(reader.bases());
         let Some(base) = base else { return Ok(None) };
-        let (control, filter) = match (&since.mark, reader.flavour) {
+        let (control, filter) = match (&since.mark, reader.flavour.change_tracking()) {
             (Mark::SyncCookie(cookie), _) => (
                 syncrepl::request(RefreshMode::RefreshAndPersist, Some(cookie)),
                 format!("(|{}{})", reader.filter(Kind::User), reader.filter(Kind::Group)),
             ),
-            (_, Flavour::ActiveDirectory) if reader.root.supports(NOTIFICATION) => (
+            (_, ChangeTracking::DirSync) if reader.root.supports(NOTIFICATION) => (
                 RawControl { ctype: NOTIFICATION.to_owned(), crit: true, val: None },
                 // The only filter that a notification may have.
                 "(objectClass=*)".to_owned(),

@@ -11,9 +11,9 @@ use std::{
 use scim_protocol::{Timestamp, value::fold};
 use serde_json::{Map, Value, json};
 use sync_agent::{
-    Action, Change, Config, Deprovisionings, Digest, Directory as _, Dn, Document, Finished, Flavour, HeldBack, Key,
-    Kind, Ldif, LossCount, Lost, Mode, ObservationInputs, Plan, PlanInputs, Population, PopulationBuilder, ResourceId,
-    Snapshot, SourceId, Step, Synced, SyncedObjects, TargetResource, TargetResources, deprovisionings, make_plan, map,
+    Action, Change, Config, Deprovisionings, Digest, Directory as _, Dn, Document, Finished, HeldBack, Key, Kind, Ldif,
+    LossCount, Lost, Mode, ObservationInputs, Plan, PlanInputs, Population, PopulationBuilder, ResourceId, Snapshot,
+    SourceId, Step, Synced, SyncedObjects, TargetResource, TargetResources, deprovisionings, make_plan, map,
     mapped_names, observe, select,
 };
 
@@ -106,7 +106,7 @@ token_file = "secret"
         let canary = if canary { CANARY_RECORD } else { "" };
         let flavour = self.config.source.flavour;
         let flavour = flavour.expect("the configuration names it");
-        let identity = if flavour == Flavour::ActiveDirectory { "objectGUID" } else { "entryUUID" };
+        let identity = flavour.id_attribute();
         let record = canary.replace("entryUUID", identity);
         Ldif::parse(&format!("{record}{ldif}"), flavour).unwrap_or_else(|error| panic!("{error}"))
     }

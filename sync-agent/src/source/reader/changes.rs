@@ -18,7 +18,7 @@ pub mod modified;
 pub mod syncrepl;
 pub mod usn;
 
-use crate::source::{DirectoryError, Mark, Sink, reader::LdapReader, settings::Flavour};
+use crate::source::{DirectoryError, Mark, Sink, flavour::ChangeTracking, reader::LdapReader};
 
 /// Containers: what may be renamed with people beneath it.
 pub(in crate::source) const CONTAINERS: &str = "(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)(objectClass=domain)(objectClass=locality)";
@@ -27,20 +27,20 @@ impl LdapReader {
     /// Where the directory is now, by the best mechanism that the server grants. `None` where
     /// nothing but a timestamp helps, which the reading itself then finds.
     pub(in crate::source) async fn mark(&mut self) -> Result<Option<Mark>, DirectoryError> {
-        match self.flavour {
-            Flavour::ActiveDirectory => match dirsync::mark(self).await? {
+        match self.flavour.change_tracking() {
+            ChangeTracking::DirSync => match dirsync::mark(self).await? {
                 Some(mark) => Ok(Some(mark)),
                 None => usn::mark(self).await,
             },
-            Flavour::OpenLdap => syncrepl::mark(self).await,
-            Flavour::Ds389 | Flavour::Generic => Ok(None),
+            ChangeTracking::ContentSync => syncrepl::mark(self).await,
+            ChangeTracking::ModifyTimestamp => Ok(None),
         }
     }
 
     /// The newest `modifyTimestamp` of what was read. Where references were followed it would be
     /// that of another server's clock.
     pub(in crate::source) fn modified_mark(&self) -> Option<Mark> {
-        let usable = self.flavour != Flavour::ActiveDirectory && !self.followed;
+        let usable = self.flavour.change_tracking() != ChangeTracking::DirSync && !self.followed;
         self.newest.clone().filter(|_| usable).map(Mark::Modified)
     }
 

@@ -11,7 +11,7 @@ use crate::{
     mode::Mode,
     source::{
         Directory, DirectoryError, Entry, HeldAs, Key, Outside, PassedOver, Reading, Sink, Trace, Watermark,
-        entry::kind_of, settings::Flavour, shape,
+        entry::kind_of, filters,
     },
 };
 
@@ -54,8 +54,8 @@ impl Directory for LdapReader {
         for batch in held.chunks(BATCH) {
             for place in self.places() {
                 let filter = match place.kind {
-                    Kind::User => shape::referring_filter(&place.filter, batch, referring),
-                    Kind::Group => Some(shape::holders_filter(self.shape, &place.filter, batch)),
+                    Kind::User => filters::referring_filter(&place.filter, batch, referring),
+                    Kind::Group => Some(filters::holders_filter(self.flavour, &place.filter, batch)),
                 };
                 if let Some(filter) = filter {
                     self.read_place(&SearchPlace { filter, ..place }, sink).await?;
@@ -72,8 +72,8 @@ impl Directory for LdapReader {
             other => other?,
         };
         let Some(mut raw) = raw else { return Ok(Outside::Unknown) };
-        let other = |what| Ok(Outside::Other { id: self.shape.id(&raw), what });
-        if let Some(what) = self.shape.passes_over(&raw) {
+        let other = |what| Ok(Outside::Other { id: self.flavour.id(&raw), what });
+        if let Some(what) = self.flavour.passes_over(&raw) {
             return other(what);
         }
         let Some(kind) = kind_of(&raw.attributes) else { return other(PassedOver::of(&raw.attributes)) };
@@ -99,7 +99,7 @@ impl Directory for LdapReader {
         let entry = self.taken(kind, raw).await?;
         // To say None here would be to say that the entry is gone.
         entry.map(Some).ok_or_else(|| {
-            DirectoryError::Settings(format!("{dn:?} can be read, but not its {}", self.shape.id_attribute()))
+            DirectoryError::Settings(format!("{dn:?} can be read, but not its {}", self.flavour.id_attribute()))
         })
     }
 
@@ -139,9 +139,7 @@ impl Directory for LdapReader {
     }
 
     fn rewrites_names_later(&self, _group: &Dn) -> bool {
-        // The plugin of 389 Directory Server works within the change of the name, and links of Active
-        // Directory are to entries and not to names. The overlay of OpenLDAP comes when it has time.
-        matches!(self.flavour, Flavour::OpenLdap | Flavour::Generic)
+        self.flavour.rewrites_names_later()
     }
 
     async fn containers(&mut self) -> Result<Vec<(Option<SourceId>, Dn)>, DirectoryError> {
@@ -149,10 +147,10 @@ impl Directory for LdapReader {
     }
 
     async fn everything_seen(&mut self) -> Result<Option<Vec<(Option<SourceId>, Dn)>>, DirectoryError> {
-        match self.flavour {
-            Flavour::ActiveDirectory => Ok(None),
-            _ => Ok(Some(Self::everything_seen(self).await?)),
+        if self.flavour.names_by_identity() {
+            return Ok(None);
         }
+        Ok(Some(Self::everything_seen(self).await?))
     }
 
     fn covers(&self, dn: &Dn) -> bool {

@@ -22,9 +22,9 @@ use crate::{
     identity::SourceId,
     source::{
         DirectoryError, HeldAs,
+        flavour::Unmatched,
         reader::LdapReader,
         search::{self, Search},
-        settings::Flavour,
         trace::Trace,
     },
 };
@@ -49,7 +49,7 @@ impl LdapReader {
         id: SourceId,
         last: Option<&Dn>,
     ) -> Result<Trace, DirectoryError> {
-        match (self.shape.base_of(id), last) {
+        match (self.flavour.base_of(id), last) {
             (Some(base), _) => self.trace_identity(&base, last).await,
             (None, Some(dn)) => self.trace_name_of(dn, Some(id)).await,
             (None, None) => Ok(Trace::Silent("nobody remembers where it stood".to_owned())),
@@ -67,7 +67,7 @@ impl LdapReader {
                 (Some(shown), Some(id)) if shown != id => Trace::Taken,
                 // Of a name alone nothing else is wanted than that it hides nothing.
                 (Some(_), None) => Trace::Vacant,
-                _ => Trace::Hidden(format!("{dn} is shown without its {}", self.shape.id_attribute())),
+                _ => Trace::Hidden(format!("{dn} is shown without its {}", self.flavour.id_attribute())),
             });
         }
         let Some(parent) = dn.parent() else { return Ok(Trace::Silent(format!("{dn} is in no container"))) };
@@ -87,10 +87,12 @@ impl LdapReader {
         Ok(match (same_name(&said.matched), same_name(&control.matched)) {
             (Some(one), Some(other)) if one == other => Trace::Vacant,
             (None, Some(_)) => Trace::Hidden(format!("there is an entry {dn}, which the account may not read")),
-            _ if self.flavour == Flavour::Ds389 => Trace::Vacant,
             _ if self.root.is_samba() => Trace::Vacant,
-            _ if self.flavour == Flavour::ActiveDirectory && self.lists(&parent).await? => Trace::Vacant,
-            _ => silent(),
+            _ => match self.flavour.unmatched() {
+                Unmatched::Vacant => Trace::Vacant,
+                Unmatched::VacantWhereListed if self.lists(&parent).await? => Trace::Vacant,
+                Unmatched::VacantWhereListed | Unmatched::Nothing => silent(),
+            },
         })
     }
 
@@ -125,10 +127,10 @@ impl LdapReader {
 
     /// Whether a name is shown at all, and then the identity that is shown with it.
     async fn shown(&mut self, dn: &Dn) -> Result<Option<Option<SourceId>>, DirectoryError> {
-        let attributes = [self.shape.id_attribute().to_owned()];
+        let attributes = [self.flavour.id_attribute().to_owned()];
         let search = Search::one(dn.as_str(), &attributes, self.settings.timeout);
-        let (mut shown, shape) = (None, self.shape);
-        match search::search(&mut self.connection.ldap, &search, &mut |raw| shown = Some(shape.id(&raw))).await {
+        let (mut shown, flavour) = (None, self.flavour);
+        match search::search(&mut self.connection.ldap, &search, &mut |raw| shown = Some(flavour.id(&raw))).await {
             // Another server's, no name to this one, or not for this account.
             Ok(_) | Err(DirectoryError::Search { code: 10 | 34 | 50, .. }) => Ok(shown),
             Err(other) => Err(other),
@@ -157,7 +159,7 @@ impl LdapReader {
         group: &Dn,
         member: &HeldAs,
     ) -> Result<Option<bool>, DirectoryError> {
-        let (by_dn, by_login) = self.shape.member_attributes();
+        let (by_dn, by_login) = self.flavour.member_attributes();
         let (attributes, value): (Vec<&str>, &str) = match member {
             HeldAs::Dn(dn) => (by_dn.to_vec(), dn),
             HeldAs::Login(login) => (by_login.into_iter().collect(), login),
@@ -187,8 +189,8 @@ impl LdapReader {
         let mut contexts: Vec<Dn> = self.root.naming_contexts();
         contexts.retain(|context| bases.iter().any(|base| base.is_within(context)));
         let places = if contexts.is_empty() { bases } else { contexts };
-        let attributes = [self.shape.id_attribute().to_owned()];
-        let (mut seen, shape) = (Vec::new(), self.shape);
+        let attributes = [self.flavour.id_attribute().to_owned()];
+        let (mut seen, flavour) = (Vec::new(), self.flavour);
         for place in places {
             let search = Search {
                 scope: Scope::Subtree,
@@ -196,7 +198,8 @@ impl LdapReader {
                 page_size: Some(self.settings.page_size),
                 ..Search::one(place.as_str(), &attributes, self.settings.timeout)
             };
-            let mut take = |raw: search::RawEntry| seen.extend(Dn::parse(&raw.dn).ok().map(|dn| (shape.id(&raw), dn)));
+            let mut take =
+                |raw: search::RawEntry| seen.extend(Dn::parse(&raw.dn).ok().map(|dn| (flavour.id(&raw), dn)));
             search::search(&mut self.connection.ldap, &search, &mut take).await?;
         }
         Ok(seen)
@@ -217,10 +220,8 @@ impl LdapReader {
         let search = Search::one(dn, &[], self.settings.timeout);
         self.connection.ldap.with_timeout(self.settings.timeout);
         let answer = self.connection.ldap.compare(dn, attribute, value).await;
-        let result = answer.map_err(|error| DirectoryError::Lost {
-            during: format!("the comparison of {dn}"),
-            reason: error.to_string(),
-        })?;
+        let result =
+            answer.map_err(|source| DirectoryError::Lost { during: format!("the comparison of {dn}"), source })?;
         match result.0.rc {
             code @ (1 | 3 | 11 | 51 | 52) => Err(search.refused(code, search::in_words(code, &result.0.text))),
             _ => Ok(result.0),

@@ -24,8 +24,8 @@ use crate::{
     identity::Kind,
     source::{
         DirectoryError, account,
+        flavour::Comparison,
         search::{self, RawEntry, Search},
-        shape::{self, Comparison},
     },
 };
 
@@ -41,18 +41,18 @@ impl LdapReader {
         attribute: &str,
         value: Option<&[u8]>,
     ) -> Result<Option<bool>, DirectoryError> {
-        let shape = self.shape;
-        if shape.always_shows(kind).iter().any(|always| always.eq_ignore_ascii_case(attribute)) {
+        let flavour = self.flavour;
+        if flavour.always_shows(kind).iter().any(|always| always.eq_ignore_ascii_case(attribute)) {
             return Ok(Some(true));
         }
-        let states = shape.account_state();
+        let states = flavour.account_state();
         let no_state = account::decides(attribute) && !states.iter().any(|state| state.eq_ignore_ascii_case(attribute));
-        if no_state || shape::is_of_others(shape, kind, attribute) {
+        if no_state || flavour.leaves_to_others(kind, attribute) {
             return Ok(Some(false));
         }
         // Where nothing was ever read and nobody can say, nothing is supposed to be there.
         let untold = value.map_or(Some(false), |_| None);
-        if shape.comparison() == Comparison::Nothing {
+        if flavour.comparison() == Comparison::Nothing {
             return Ok(untold);
         }
         let known = value.map(|value| [value]);
@@ -61,7 +61,7 @@ impl LdapReader {
                 COMPARE_FALSE | COMPARE_TRUE => return Ok(Some(true)),
                 // The schema does not know the attribute.
                 UNDEFINED_TYPE => return Ok(Some(false)),
-                NO_SUCH_ATTRIBUTE if shape.comparison() == Comparison::Both => return Ok(Some(false)),
+                NO_SUCH_ATTRIBUTE if flavour.comparison() == Comparison::Both => return Ok(Some(false)),
                 INSUFFICIENT_ACCESS => {
                     // An account that may compare nothing is told nothing.
                     let may = self.compare(dn.as_str(), "objectClass", b"top").await?.rc != INSUFFICIENT_ACCESS;

@@ -70,10 +70,10 @@ pub async fn changes(
     let filter = format!("(&(|(objectClass=user)(objectClass=group){})(!(objectClass=computer)))", super::CONTAINERS);
     let asked = DirSyncRequest { base: &base, filter: &filter, object_security };
     let mut told: BTreeMap<SourceId, DirSyncChange> = BTreeMap::new();
-    let shape = reader.shape;
+    let flavour = reader.flavour;
     let mut take = |answer| {
         let SearchMessage::Entry(raw, _) = answer else { return };
-        let Some(id) = shape.id(&raw) else { return };
+        let Some(id) = flavour.id(&raw) else { return };
         let has = |name: &str| !raw.attributes.bytes(name).is_empty();
         let deleted = raw.attributes.text("isDeleted") == Some("TRUE");
         let moved = (has("name") || has("parentGUID")) && !has("objectClass");

@@ -19,10 +19,10 @@ use crate::source::{
 pub async fn changes(reader: &mut LdapReader, since: &str, sink: &mut Sink<'_>) -> Result<Mark, DirectoryError> {
     let filter = format!("(modifyTimestamp>={since})");
     let attributes =
-        [reader.shape.id_attribute(), "objectClass", "createTimestamp", "modifyTimestamp"].map(str::to_owned);
+        [reader.flavour.id_attribute(), "objectClass", "createTimestamp", "modifyTimestamp"].map(str::to_owned);
     let bases: BTreeSet<String> = reader.bases().map(|base| base.as_str().to_owned()).collect();
     let (mut changed, mut renamed, mut newest) = (BTreeSet::new(), None, since.to_owned());
-    let shape = reader.shape;
+    let flavour = reader.flavour;
     for base in bases {
         let search = Search {
             scope: Scope::Subtree,
@@ -40,7 +40,7 @@ pub async fn changes(reader: &mut LdapReader, since: &str, sink: &mut Sink<'_>) 
             let old = raw.attributes.text("createTimestamp").is_none_or(|created| created <= since);
             if container && modified > since && old {
                 renamed = Some(raw.dn);
-            } else if !container && let Some(id) = shape.id(&raw) {
+            } else if !container && let Some(id) = flavour.id(&raw) {
                 changed.insert(id);
             }
         };

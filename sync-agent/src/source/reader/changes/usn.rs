@@ -73,10 +73,10 @@ pub async fn changes(
         ..Search::one(base.as_str(), &attributes, reader.settings.timeout)
     };
     let (mut alive, mut gone, mut renamed) = (BTreeSet::new(), Vec::new(), None);
-    let shape = reader.shape;
+    let flavour = reader.flavour;
     let mut take = |answer| {
         let SearchMessage::Entry(raw, _) = answer else { return };
-        let Some(id) = shape.id(&raw) else { return };
+        let Some(id) = flavour.id(&raw) else { return };
         let mut classes = raw.attributes.texts("objectClass");
         let ours = classes.any(|class| class.eq_ignore_ascii_case("user") || class.eq_ignore_ascii_case("group"));
         let created = raw.attributes.text("uSNCreated").and_then(|text| text.parse::<u64>().ok());

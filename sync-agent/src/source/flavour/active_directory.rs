@@ -1,25 +1,59 @@
-//! How Active Directory writes entries: `objectGUID`, members by DN.
+//! Active Directory, Microsoft's or Samba's: `objectGUID`, members by DN.
 //!
 //! Primary groups are resolved by [`crate::scope::graph`] from `primaryGroupID` and `objectSid`,
 //! which are read here.
 
 use std::fmt::Write as _;
 
+use super::{Behaviour, ChangeTracking, DefaultRule, Unmatched};
 use crate::{
     dn::Dn,
     identity::{Kind, SourceId},
-    source::{Attributes, Entry, Member, PassedOver, search::RawEntry, shape::Shape},
+    source::{Attributes, Entry, Member, PassedOver, search::RawEntry},
 };
 
-/// How Active Directory writes entries.
+/// Active Directory.
 pub struct ActiveDirectory;
+
+/// LDAP_CAP_ACTIVE_DIRECTORY_OID ([MS-ADTS] 3.1.1.3.4.3).
+const CAPABILITY: &str = "1.2.840.113556.1.4.800";
+
+/// The rules for users, those of the reference profile.
+const USER_RULES: &[DefaultRule] = &[
+    ("userName", &["${userPrincipalName}", "${sAMAccountName}@${domain}"]),
+    ("displayName", &["${displayName}"]),
+    ("name.givenName", &["${givenName}"]),
+    ("name.familyName", &["${sn}"]),
+    ("name.middleName", &["${initials}"]),
+    ("emails[work,primary].value", &["${mail}"]),
+];
+
+/// The rules for groups. The name is unique within a domain. SCIM's own group has no description; a target that has
+/// one gets it.
+const GROUP_RULES: &[DefaultRule] = &[("displayName", &["${sAMAccountName}"]), ("description", &["${description}"])];
 
 /// SAM_TRUST_ACCOUNT ([MS-SAMR] 2.2.1.9): the account by which another domain signs in.
 const TRUST: i64 = 0x3000_0002;
 /// ADS_UF_INTERDOMAIN_TRUST_ACCOUNT ([MS-ADTS] 2.2.16): the same, among the flags of an account.
 const TRUST_FLAG: i64 = 0x800;
 
-impl Shape for ActiveDirectory {
+impl Behaviour for ActiveDirectory {
+    fn name(&self) -> &'static str {
+        "active-directory"
+    }
+
+    fn description(&self) -> &'static str {
+        "Active Directory or Samba."
+    }
+
+    fn is_server(&self, root: &Attributes) -> bool {
+        root.texts("supportedCapabilities").any(|oid| oid == CAPABILITY)
+    }
+
+    fn change_tracking(&self) -> ChangeTracking {
+        ChangeTracking::DirSync
+    }
+
     fn filter(&self, kind: Kind) -> &'static str {
         match kind {
             Kind::User => "(&(objectCategory=person)(objectClass=user))",
@@ -46,12 +80,31 @@ impl Shape for ActiveDirectory {
         }
     }
 
+    fn distinguishing(&self, kind: Kind) -> &'static [&'static str] {
+        match kind {
+            Kind::User => &["cn", "objectsid", "primarygroupid", "samaccountname"],
+            Kind::Group => &["cn", "objectsid", "samaccountname"],
+        }
+    }
+
     fn member_attributes(&self) -> (&'static [&'static str], Option<&'static str>) {
         (&["member"], None)
     }
 
     fn account_state(&self) -> &'static [&'static str] {
         &["userAccountControl", "accountExpires"]
+    }
+
+    fn default_rules(&self, kind: Kind) -> &'static [DefaultRule] {
+        match kind {
+            Kind::User => USER_RULES,
+            Kind::Group => GROUP_RULES,
+        }
+    }
+
+    fn group_name_apart(&self) -> Option<&'static str> {
+        // The domain tells them apart.
+        Some("${sAMAccountName}@${associatedDomain}")
     }
 
     fn always_shows(&self, kind: Kind) -> &'static [&'static str] {
@@ -95,6 +148,18 @@ impl Shape for ActiveDirectory {
     fn base_of(&self, id: SourceId) -> Option<String> {
         Some(format!("<GUID={id}>"))
     }
+
+    fn names_by_identity(&self) -> bool {
+        true
+    }
+
+    fn unmatched(&self) -> Unmatched {
+        Unmatched::VacantWhereListed
+    }
+
+    fn has_domain(&self) -> bool {
+        true
+    }
 }
 
 /// Whether two controllers made an object of this name, or with this login, and another one won
@@ -107,7 +172,7 @@ fn lost_a_conflict(attributes: &Attributes) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::source::shape::active_directory::*;
+    use super::*;
 
     #[track_caller]
     fn check(attributes: &[(&str, &str)], expect: Option<PassedOver>) {

@@ -1,10 +1,9 @@
 //! A plan becomes requests.
 //!
-//! Actions come in the order of [`plan::order`], and those of one place in it are sent together, so
-//! many at a time as the target may have. Before the next place begins the last is done: members
-//! exist before they join, and everybody has joined before anybody leaves. What is about to be written
-//! in a place is noted before ([`crate::state::intents`]), so that a run that is killed is continued: the
-//! next one asks the target about what was noted, whatever this one still remembered.
+//! Actions have the order of [`plan::order`]. Those of one stage are sent at the same time, as many as the target may get;
+//! the next stage begins when all of them are done. So members exist before they join, and all members have joined
+//! before any leaves. Before each stage the run notes what it will write ([`crate::state::intents`]), so that the next run
+//! can continue after a kill: it asks the target what became of the noted writes.
 //!
 //! An object's failure is one [`Problem`] and stops nothing else; the rest of that object's actions
 //! is left out, and what depends on it too. A conflict is tried once more at the end: the name may
@@ -31,7 +30,7 @@ use crate::{
 
 use perform::{Performed, Work};
 
-/// After so many failures in a row that are about the target as a whole, nothing more is sent.
+/// After so many failures of the target as a whole in a row, the run ends.
 const ENOUGH: usize = 3;
 
 /// How requests are sent.
@@ -39,14 +38,14 @@ const ENOUGH: usize = 3;
 pub struct Pace {
     /// Requests at a time.
     pub concurrency: usize,
-    /// When it began: under which hour what is lost is counted.
+    /// When the run began; losses are counted for this hour.
     pub now: Timestamp,
     /// Membership changes in a request.
     pub members_per_request: usize,
     /// Objects in quarantine are left alone until their next try is due at this time; `None` tries
     /// all of them now.
     pub waits_for: Option<Timestamp>,
-    /// Becomes true when the run should end: what was begun is finished, nothing more is.
+    /// Becomes true when the run should end. Requests that were sent are finished; no others are sent.
     pub stop: watch::Receiver<bool>,
 }
 
@@ -111,7 +110,7 @@ enum Turn {
 struct Run<'a> {
     work: Work<'a>,
     pace: Pace,
-    /// What of the losses counts for the limits of the next runs.
+    /// The losses that count for the limits of the next runs.
     count: LossCount,
     progress: &'a (dyn Fn() + Send + Sync),
     sum: Mutex<Sum>,
@@ -120,11 +119,11 @@ struct Run<'a> {
 #[derive(Default)]
 struct Sum {
     outcome: Outcome,
-    /// Objects that failed in this run, and whether only in that somebody could not join.
+    /// Objects that failed in this run, and whether only a member could not join.
     failed: BTreeMap<SourceId, bool>,
     /// Objects of which it is not known whether they were written.
     doubtful: BTreeSet<SourceId>,
-    /// Conflicts, and joins that wait for who is in conflict.
+    /// Conflicts, and additions to groups that wait for them.
     again: Vec<Action>,
     /// Failures in a row that are about the target as a whole.
     in_a_row: usize,
@@ -135,8 +134,7 @@ impl Run<'_> {
         self.sum.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does the actions of one place in the order. What was noted of them is cleared up when it is sure
-    /// what became of it.
+    /// Executes the actions of one stage, and removes the notes of writes whose result is known.
     async fn place(&self, actions: &[Action], turn: Turn) -> Result<(), StateError> {
         let writes = actions.iter().filter(|action| action.step.is_write());
         let mut writes = writes.map(|action| &action.subject).peekable();
@@ -151,7 +149,7 @@ impl Run<'_> {
         self.work.state.settle_intents(writes.map(|subject| subject.id).filter(|id| !doubtful.contains(id))).await
     }
 
-    /// Does actions whose order among each other does not matter.
+    /// Executes actions that can have any order.
     async fn together(&self, actions: impl Iterator<Item = &Action>, turn: Turn) -> Result<(), StateError> {
         let due = actions.take_while(|_| !self.end_if_stopped());
         let mut results = stream::iter(due)
@@ -179,8 +177,8 @@ impl Run<'_> {
         sum.outcome.stopped.is_some()
     }
 
-    /// Whether this object failed before in this run, or is left alone in it. Whoever leaves a group leaves it,
-    /// also where somebody else could not join.
+    /// Whether this object failed before in this run, or is left alone. Members leave a group even if another member
+    /// could not join it.
     fn is_left_out(&self, action: &Action) -> bool {
         let id = action.subject.id;
         let sum = self.sum();
@@ -188,7 +186,7 @@ impl Run<'_> {
         sum.outcome.waiting.contains(&id) || sum.failed.get(&id).is_some_and(|only_joins| !(leaves && *only_joins))
     }
 
-    /// Adds up what came of an action.
+    /// Counts the result of an action.
     async fn count(&self, action: &Action, performed: Performed, turn: Turn) -> Result<(), StateError> {
         let Performed { writes, missing, failure } = performed;
         if let Some((loss, group, number)) = self.count.of(action).filter(|_| writes > 0) {

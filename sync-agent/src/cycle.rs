@@ -1,9 +1,8 @@
 //! One run, from observing the directory to saving what was done.
 //!
-//! [`prepare`] is all that a [`dry_run`] does: it reads both sides and writes to neither, and moves no
-//! watermark. [`run`] goes on and applies the plan. [`recorded`] is a cycle as the daemon and `apply` do
-//! it: with what it keeps of the directory, its record in the state, the quarantine and the error log.
-//! [`quiet`] is how it ends at once when nothing has changed.
+//! [`prepare`] is all that a [`dry_run`] does: it reads both sides, and writes neither of them nor a watermark. [`run`]
+//! applies the plan. [`recorded`] is a cycle of the daemon or of `apply`, which also saves the population, the record of
+//! the cycle, the quarantine and the error log. [`quiet`] ends a cycle at once if nothing has changed.
 
 pub mod dry_run;
 pub mod quiet;
@@ -37,7 +36,7 @@ use crate::{
     target::{Capabilities, TargetError, TargetReader, TargetWriter, profile},
 };
 
-/// Why a run ended before its end. Nothing was written, or what was written is remembered.
+/// Why a run ended early. Either it wrote nothing, or the state has what it wrote.
 #[derive(Debug, thiserror::Error)]
 pub enum CycleError {
     #[error(transparent)]
@@ -52,16 +51,16 @@ pub enum CycleError {
     /// A fault in the program, or in a library that reads what came from outside.
     #[error("the run met a fault in the program ({0}); what was written is remembered, and the next one goes on")]
     Fault(String),
-    /// A name that means nobody.
+    /// A name that no object has.
     #[error("{0}")]
     Name(String),
-    /// It was told to stop before it had begun to write.
+    /// The run was told to stop before its first write.
     #[error("the run was told to stop; nothing was written")]
     Stopped,
 }
 
 impl From<&CycleError> for Problem {
-    /// Why a run ended before its end, as the record of it.
+    /// The record of an early end.
     fn from(error: &CycleError) -> Self {
         let code = match error {
             CycleError::Directory(error) => match error {
@@ -94,7 +93,7 @@ pub struct Prepared {
     pub plan: Plan,
     /// What was known when the plan was made.
     pub known: SyncedObjects,
-    /// Of whom it was known only that something was begun; what is so was found out.
+    /// The objects of which only an intended write was known; the target was asked about them.
     pub doubted: Vec<Subject>,
     /// The directory as it was read.
     pub observation: Observation,
@@ -154,7 +153,7 @@ pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock, mode: Mo
     let is_lost = |one: &&Subject| !known.contains_key(&one.id) && !desired.resources.contains_key(&one.id);
     let lost = doubted.iter().filter(is_lost).cloned().collect();
     recover(config, &target, &capabilities, lost, &mut known).await?;
-    // Whoever is not known is looked for at the target, which is then everybody.
+    // Objects that are not known are looked for at the target, which here means all of them.
     let mode = match observation.mode {
         Mode::Full if nothing_known => Mode::Full,
         _ => mode,
@@ -181,8 +180,8 @@ pub async fn prepare(config: &Config, state: &State, clock: &dyn Clock, mode: Mo
     Ok(Prepared { mode, plan, known, doubted, observation, desired, deprovisionings, target, capabilities })
 }
 
-/// What a run that was killed had begun, and may have done. What is known of these is looked at as if
-/// it had been written only in part.
+/// What a killed run intended to write, and may have written. These objects are treated as if they had been written
+/// only in part.
 fn doubted(state: &State, known: &mut SyncedObjects) -> Result<Vec<Subject>, StateError> {
     let intents = state.intents()?;
     for subject in &intents {
@@ -193,8 +192,8 @@ fn doubted(state: &State, known: &mut SyncedObjects) -> Result<Vec<Subject>, Sta
     Ok(intents)
 }
 
-/// Objects whose creation nobody remembers, and which the directory no longer wants: if they are at the
-/// target they are ours. Those that it wants are found by [`TargetReader::look`].
+/// Objects that a killed run may have created and that are no longer desired. If they are at the target, they are
+/// the agent's. [`TargetReader::look`] finds those that are desired.
 async fn recover(
     config: &Config,
     target: &TargetReader,
@@ -277,7 +276,7 @@ pub async fn run(
             state.write(*id, written)?;
         }
     }
-    // Whoever is wanted and still unknown is created or adopted by this plan, or by another.
+    // This plan, or a later one, creates or adopts the desired objects that are still unknown.
     let settled = |id: &SourceId| prepared.known.contains_key(id) || !prepared.desired.resources.contains_key(id);
     state.forget_intents(prepared.doubted.iter().map(|subject| subject.id).filter(settled))?;
     let new =

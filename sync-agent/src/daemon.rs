@@ -329,10 +329,10 @@ impl Daemon {
     }
 
     async fn job(&mut self, job: Job) -> Result<(), StateError> {
-        // Whoever asked may have gone; the work is done all the same.
+        // The client may have disconnected; the work is done all the same.
         match job {
             Job::Run(mode, answer) => {
-                // Whoever asks for a run has mended something, and wants it tried.
+                // An administrator who asks for a run has repaired something, and wants a retry.
                 let record = self.cycle(mode, false).await?.record;
                 let told = record.to_string();
                 let _ = answer.send(if record.failure.is_none() { Ok(told) } else { Err(told) });

@@ -66,12 +66,12 @@ impl<'de> Deserialize<'de> for Document {
 pub struct Digest(pub String);
 
 impl Digest {
-    /// Of what was hashed: the first half of it, in hexadecimal.
+    /// The digest of these bytes: the first half of their hash, in hexadecimal.
     pub fn of(hasher: Sha256) -> Self {
         Self(hex::encode(hasher.finalize().get(..16).unwrap_or_default()))
     }
 
-    /// Of a document that was written only in part: no document has it, so the next run looks again.
+    /// The digest of a document that was written only in part. No document has it, so the next run compares again.
     pub const fn unfinished() -> Self {
         Self(String::new())
     }

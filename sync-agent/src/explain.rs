@@ -1,8 +1,7 @@
-//! Why somebody is at the target, or is not: one object, followed from the scope to the next run.
+//! Explains why an object is at the target or not, from the scope to the next run.
 //!
-//! Everything that is said here was decided elsewhere and is only read again: the selection keeps by
-//! which line and through which groups, the mapping which alternative gave a value, the plan what is
-//! next. So an explanation cannot differ from what a run does.
+//! It decides nothing itself: the selection knows the line and the groups, the mapping the expression that gave a
+//! value, the plan what is next. So an explanation cannot differ from what a run does.
 
 use std::fmt;
 
@@ -24,7 +23,7 @@ use crate::{
     state::State,
 };
 
-/// What there is to say about one object.
+/// The explanation of one object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
     /// The object, by its DN.
@@ -43,7 +42,7 @@ pub struct Explanation {
     pub target: Option<Value>,
     /// What the next run would do.
     pub next: Vec<Action>,
-    /// Until when a scheduled cycle leaves that undone, since it failed before.
+    /// Until when scheduled cycles leave it alone, since it failed before.
     pub waits_until: Option<Timestamp>,
     /// What the limits would hold back of it.
     pub held_back: Vec<String>,
@@ -77,13 +76,13 @@ pub struct Facts<'a> {
     pub now: Timestamp,
 }
 
-/// Whom a name means: a login, a common name, a DN or an id, as in the scope.
+/// The object that a name means: a login, a common name, a DN or an id, as in the scope.
 pub fn find<'a>(population: &'a Population, name: &str) -> Result<Vec<&'a Observed>, String> {
     let selector = Selector::parse(name)?;
     Ok(population.iter().filter(|observed| selector.matches(observed)).collect())
 }
 
-/// Reads both sides, writes nothing, and explains whoever the name means.
+/// Reads both sides, and explains the object that the name means. Writes nothing.
 pub async fn look(config: &Config, state: &State, clock: &dyn Clock, name: &str) -> anyhow::Result<Vec<Explanation>> {
     let prepared = cycle::prepare(config, state, clock, Mode::Incremental).await?;
     let Prepared { observation, known, plan, target, .. } = &prepared;

@@ -1,4 +1,4 @@
-//! Who an object is, whatever it is called: the identity that outlives names, and the kind.
+//! The identity of an object, which stays the same when its name changes, and its kind.
 
 use std::fmt;
 

@@ -114,7 +114,7 @@ pub struct Desired {
     pub references: BTreeMap<String, SourceId>,
     /// The members of a group, sorted.
     pub members: Vec<SourceId>,
-    /// Who may be a member, which nobody can say: these neither join nor leave. Sorted.
+    /// Those who may be members; it cannot be determined, so they neither join nor leave. Sorted.
     pub undecided: Vec<SourceId>,
     /// Whether a group has members that the account may not read, itself or by a group within: then
     /// nobody is known to have left.
@@ -249,7 +249,7 @@ fn partial(population: &Population) -> HashSet<SourceId> {
     partial
 }
 
-/// Whom a reference can mean: the users in scope. Empty where nothing refers to them.
+/// The users in scope, to whom references can point. Empty if the mapping has no references.
 #[derive(Debug, Default)]
 pub struct Referred<'a> {
     by_dn: HashMap<&'a Dn, SourceId>,
@@ -267,7 +267,7 @@ impl<'a> Referred<'a> {
         Self { ids: by_dn.values().copied().collect(), by_dn }
     }
 
-    /// Who is meant by a DN or an id; nobody where that one is not in scope. A value of an attribute means
+    /// The user that a DN or an id means, if that user is in scope. A value of an attribute means
     /// whoever bore that name when it was read: a person who gets another name is still the manager,
     /// although no directory says so of those who have one. A name that the mapping puts together is
     /// looked for among those who are there now.

@@ -1,9 +1,9 @@
-//! The directory as it is now, and how far that is sure.
+//! One reading of the directory, and what it proves.
 //!
-//! The order of a reading: what changed since the watermark, or everything where there is none or it
-//! is refused; whoever is missing is asked for once more; groups that hold somebody who is new or was
-//! renamed; members outside of the bases; and last, for each entry that is no longer there, the proof
-//! of its absence. An error anywhere leaves nothing behind.
+//! A reading has these steps, in this order: read what changed since the watermark (or everything, if there is
+//! no watermark or the directory refuses it); read missing entries once more; read the groups that contain new or
+//! renamed entries; read members outside of the bases; prove the absence of each entry that is no longer
+//! there. After an error in any step nothing of the reading is used.
 
 pub mod withheld;
 
@@ -29,35 +29,35 @@ use crate::{
 
 use withheld::Accepted;
 
-/// Above so many names a full reading is cheaper than asking which groups hold them.
+/// For more names than this, a full reading is cheaper than a search for the groups that contain them.
 const MANY: usize = 2_000;
 
-/// What the last reading left.
+/// What the last reading saved.
 #[derive(Debug, Clone)]
 pub struct Kept {
     pub population: Population,
-    /// Where to continue; `None` where the next reading must be full.
+    /// Where to continue; `None` if the next reading must be full.
     pub watermark: Option<Watermark>,
-    /// What else is remembered of the directory.
+    /// What was seen of the directory besides the population.
     pub sightings: Sightings,
 }
 
-/// What is wanted.
+/// What a reading needs to know.
 #[derive(Debug)]
 pub struct ObservationInputs<'a> {
     /// What is read to prove that the account can read: one for each source.
     pub canaries: &'a [&'a Key],
-    /// Everything that the target holds from us: whoever of these is not seen must be explained.
+    /// Every object that the agent has at the target. The reading must say what became of each one it does not see.
     pub known: &'a BTreeSet<SourceId>,
     /// Whether everything is to be read, although there is a watermark.
     pub everything: bool,
     /// The attributes of people that refer to others, in lower case: `manager`.
     pub referring: &'a [String],
-    /// Names that the configuration has for entries: where no entry is written so, the server is asked.
+    /// Names of entries in the configuration. If no entry is spelled like that, the reading asks the server.
     pub names: &'a [Dn],
-    /// The attributes that count: what an entry no longer shows of these has to be proved lost.
+    /// The attributes that matter: if an entry no longer shows one of them, its loss must be proved.
     pub watched: &'a Watched,
-    /// What a person has said to be lost.
+    /// The losses that an administrator approved.
     pub accepted: &'a Accepted,
 }
 
@@ -67,21 +67,20 @@ pub struct Observation {
     pub population: Population,
     /// What the reading covered.
     pub mode: Mode,
-    /// Where the next reading continues: to be kept when the writes are done. `None` where the next
-    /// one must be full.
+    /// Where the next reading continues; saved after the writes. `None` if the next reading must be full.
     pub watermark: Option<Watermark>,
-    /// Entries that are not as they were kept: what keeping has to write. When this is empty and the
-    /// mode is of changes, the directory has not changed.
+    /// Entries that differ from the saved ones, and must be saved again. If there is none and the mode is
+    /// incremental, the directory has not changed.
     pub changed: BTreeSet<SourceId>,
     /// What is remembered besides the population.
     pub sightings: Sightings,
-    /// What became of each known object that is not in the population, and of each that was.
+    /// What became of each known object that is not in the population, and of each one that left it.
     pub verdicts: Vec<(SourceId, Verdict)>,
     /// Those of them that can make a difference at the target.
     pub matters: BTreeSet<SourceId>,
-    /// For a full reading that continued a watermark: what the readings of changes had missed.
+    /// After a full reading that could have been incremental: what the incremental readings had missed.
     pub drift: Option<BTreeSet<SourceId>>,
-    /// Whether a kept watermark had to be given up, and why.
+    /// Why the directory refused the watermark, if it did.
     pub restarted: Option<String>,
     /// What could not be read, without harm to the rest.
     pub problems: Vec<Problem>,
@@ -124,7 +123,7 @@ pub async fn observe(
 /// What was known before a reading.
 type Before = (Population, Sightings);
 
-/// One reading. With an error comes what was there before.
+/// One reading. An error returns the state before it.
 async fn pass(
     directory: &mut dyn Directory,
     (before, seen): Before,
@@ -208,8 +207,8 @@ async fn take(
     Ok((reading, verdicts))
 }
 
-/// Reads whoever is at the target and was not seen by the last reading: no change tells that somebody is shown
-/// again.
+/// Reads the entries that are at the target and that the last reading did not see: no change reports that an entry is
+/// visible again.
 async fn read_strays(
     directory: &mut dyn Directory,
     builder: &mut PopulationBuilder,
@@ -230,7 +229,7 @@ async fn read_strays(
     Ok(())
 }
 
-/// Finds the entries that the configuration names, where it spells a name in another way than they do.
+/// Finds the entries that the configuration names in another spelling than their own.
 async fn call(directory: &mut dyn Directory, population: &mut Population, names: &[Dn]) -> Result<(), DirectoryError> {
     for dn in population.unknown(names.iter().cloned()) {
         if let Some(id) = directory.outside(&dn).await?.id() {
@@ -240,9 +239,9 @@ async fn call(directory: &mut dyn Directory, population: &mut Population, names:
     Ok(())
 }
 
-/// Members that are written in another way than the entries that were read, or stand outside of the
-/// bases, and the members of those. What the server returns for a name is what the name means: it
-/// compares names as the directory does, with its rules for spaces, case and normal forms.
+/// Reads members that are spelled in another way than the entries, or are outside of the bases, and the members of
+/// those. The entry that the server returns for a name is the one that the name means: the server compares names by the
+/// directory's rules for spaces, case and normal forms.
 async fn outsiders(
     directory: &mut dyn Directory,
     builder: &mut PopulationBuilder,
@@ -271,7 +270,7 @@ async fn outsiders(
     }
 }
 
-/// What became of those who are no longer there. Where nobody can say, they stay as they were.
+/// What became of the entries that are no longer there. If that cannot be proved, they stay as they were.
 async fn verdicts(
     directory: &mut dyn Directory,
     builder: &mut PopulationBuilder,
@@ -315,7 +314,7 @@ async fn verdicts(
     Ok(verdicts)
 }
 
-/// Why those who left their place may not be gone. Nothing is asked where nobody is missing.
+/// Why missing entries may still exist. Asks the directory only if an entry is missing.
 async fn doubts(
     directory: &mut dyn Directory,
     builder: &PopulationBuilder,
@@ -354,7 +353,7 @@ async fn doubts(
     Ok(doubts)
 }
 
-/// Says how many cannot be seen, once for each way.
+/// Reports how many entries cannot be seen, once for each reason.
 fn tell(verdicts: &[(SourceId, Verdict)], problems: &mut Vec<Problem>) {
     let mut unknown = verdicts.iter().filter_map(|(_, verdict)| match verdict {
         Verdict::Unknown(reason) => Some(reason),
@@ -385,7 +384,7 @@ fn tell(verdicts: &[(SourceId, Verdict)], problems: &mut Vec<Problem>) {
     }
 }
 
-/// Keeps the memberships that a group no longer shows, where they were not ended but hidden.
+/// Keeps the memberships that a group hides, and has not ended.
 async fn memberships(
     directory: &mut dyn Directory,
     builder: &mut PopulationBuilder,
@@ -398,7 +397,7 @@ async fn memberships(
     let leavers = builder.leavers(&builder.missing(mode), mode);
     let mut kept: BTreeMap<Dn, usize> = BTreeMap::new();
     for leaver in leavers {
-        // Whoever is not seen may have another name by now, and be a member under that.
+        // An entry that is not seen may have a new name by now, and be a member under that one.
         if unseen.contains(&leaver.member) || !has_left(directory, &leaver).await? {
             builder.keep_member(leaver.group, leaver.member);
             *kept.entry(leaver.dn).or_default() += 1;
@@ -415,8 +414,8 @@ async fn memberships(
     Ok(())
 }
 
-/// Whether somebody left a group, and is not only hidden. An account that may not compare what it reads
-/// cannot ask: then what it reads is believed.
+/// Whether a member left a group, and is not only hidden. If the account may not compare, it cannot ask: then
+/// the group is taken as it shows itself.
 async fn has_left(directory: &mut dyn Directory, leaver: &Leaver) -> Result<bool, DirectoryError> {
     if let Some(name) = &leaver.unread {
         match directory.find(&Key::Id(leaver.member)).await {

@@ -1,4 +1,4 @@
-//! What a run would do, as a value: made without a connection, shown, saved, approved, applied.
+//! A plan: what a run would do, as a value. It is made without a connection, and can be shown, saved, approved and applied.
 //!
 //! [`make`] compares what the target should hold ([`Snapshot`]), what the agent wrote last ([`SyncedObjects`]) and
 //! what the target holds of it ([`TargetResources`]). Its types have no way to write. A [`Plan`] holds each write
@@ -59,7 +59,7 @@ impl fmt::Display for ResourceId {
     }
 }
 
-/// What the agent wrote last for one source object. An object without one was never ours.
+/// What the agent wrote last for one source object. Without it the agent has never written the object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Synced {
     pub resource: ResourceId,
@@ -67,7 +67,7 @@ pub struct Synced {
     pub kind: Kind,
     /// Its name then.
     pub name: String,
-    /// Digest of the document; `None` while an adopted resource was not yet written whole.
+    /// Digest of the document; `None` until an adopted resource is written completely.
     pub digest: Option<Digest>,
     /// Since when it is no longer desired; `None` while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,12 +109,12 @@ pub enum Step {
         /// The digest to remember.
         digest: Digest,
     },
-    /// An existing resource becomes ours. Writes nothing; what differs follows as a `Modify`.
+    /// The agent adopts an existing resource. Writes nothing; a `Modify` follows for what differs.
     Adopt {
         resource: ResourceId,
         /// How it was recognised.
         by: AdoptedBy,
-        /// Its members that are ours.
+        /// Its members that are the agent's.
         members: Vec<SourceId>,
     },
     /// Attributes change.
@@ -129,14 +129,14 @@ pub enum Step {
         /// The digest to remember.
         digest: Digest,
     },
-    /// Nothing is written: the target was seen to have other members of ours in a group than the
-    /// agent remembers, and it remembers these.
+    /// Writes nothing: a group at the target has other members of the agent's than the agent remembers, so it
+    /// remembers these.
     Recall {
         /// Who they are.
         members: Vec<SourceId>,
     },
-    /// Nothing is written: the agent remembers since when an object is no longer desired, or with
-    /// `None` that it is desired again.
+    /// Writes nothing: the agent remembers since when an object is no longer desired, or with `None` that it is
+    /// desired again.
     Remember {
         /// What to remember.
         left: Option<Left>,
@@ -167,8 +167,8 @@ pub enum Step {
     },
     /// `active: false`.
     Deactivate,
-    /// Nothing is written: values that the directory no longer shows are taken for lost from now on. It is always
-    /// held back; once it is approved the next run reads the entry as it is shown.
+    /// Writes nothing: values that the directory no longer shows count as removed from now on. It is always held
+    /// back; when it is approved, the next run takes the entry as it is shown.
     GiveUp {
         /// The attributes of the directory, in lower case.
         attributes: Vec<String>,
@@ -186,7 +186,7 @@ pub struct Reference {
     pub path: String,
     /// Whose resource it is.
     pub to: SourceId,
-    /// What the target holds; `None` for nothing, or where it was not looked at.
+    /// What the target has; `None` if it has nothing, or was not read.
     pub old: Option<Value>,
 }
 
@@ -196,11 +196,11 @@ pub struct Reference {
 pub enum Reason {
     /// It is in scope, and the target has nothing like it.
     New,
-    /// It was ours and is no longer at the target.
+    /// The agent had written it, and it is no longer at the target.
     LostAtTarget,
-    /// The target has a resource that is evidently the same.
+    /// The target has a resource with the same `externalId` or name.
     FoundAtTarget,
-    /// The directory has changed, or the mapping has.
+    /// The directory or the mapping has changed.
     Changed,
     /// The directory, or nesting in it, says who is a member.
     Membership,
@@ -244,16 +244,16 @@ impl fmt::Display for Reason {
 pub struct Plan {
     /// What to do.
     pub actions: Vec<Action>,
-    /// What [`safety`] took out, for approval.
+    /// What [`safety`] holds back until it is approved.
     pub held_back: Vec<HeldBack>,
     /// What later runs will do to objects that are no longer desired, if nothing changes.
     pub upcoming: Vec<Upcoming>,
     /// What cannot be done, or only in part.
     pub problems: Vec<Problem>,
-    /// Objects of which a cycle that is due leaves everything undone, since it failed before.
+    /// Objects that failed before, and that this cycle leaves alone.
     #[serde(default)]
     pub waiting: Vec<Waiting>,
-    /// What a person has said about what is held back.
+    /// What an administrator decided about what was held back.
     #[serde(default)]
     pub decision: Decision,
     /// The names of members that join or leave, for people.
@@ -283,7 +283,7 @@ impl Step {
 }
 
 impl Plan {
-    /// What it does to one object: its own actions, and its joining and leaving of groups.
+    /// The actions on one object: its own, and those that add it to groups or remove it.
     #[must_use]
     pub fn only(mut self, id: SourceId) -> Self {
         self.held_back.clear();
@@ -301,8 +301,8 @@ impl Plan {
         self
     }
 
-    /// What it is about to write for each of the objects that are asked for, as a digest: what was tried and
-    /// failed is known again by it.
+    /// A digest of what the plan writes for each of these objects. The quarantine recognises by it what was tried
+    /// before and failed.
     pub fn intentions(&self, of: &dyn Fn(SourceId) -> bool) -> BTreeMap<SourceId, Digest> {
         let mut hashers: BTreeMap<SourceId, Sha256> = BTreeMap::new();
         for Action { subject, step, .. } in
@@ -324,7 +324,7 @@ impl Plan {
 pub struct PlanInputs<'a> {
     /// What the target should hold.
     pub desired: &'a Snapshot,
-    /// What became of what was written and is not desired.
+    /// What became of the objects that were written and are no longer desired.
     pub deprovisionings: &'a Deprovisionings,
     /// What was written last.
     pub known: &'a SyncedObjects,
@@ -332,7 +332,7 @@ pub struct PlanInputs<'a> {
     pub held: &'a TargetResources,
     /// Times of grace, and limits.
     pub safety: &'a Safety,
-    /// What a person has approved.
+    /// What an administrator has approved.
     pub approved: &'a [HeldBack],
     /// What was lost in the last day.
     pub lost: &'a Lost,
@@ -340,7 +340,7 @@ pub struct PlanInputs<'a> {
     pub now: Timestamp,
 }
 
-/// Compares, and says what to do. Pure.
+/// Compares, and plans what to do. Pure.
 pub fn make(inputs: PlanInputs<'_>) -> Plan {
     let mut plan = Plan { problems: inputs.desired.problems.clone(), ..Plan::default() };
     let mut owners = ResourceOwners::find(inputs);

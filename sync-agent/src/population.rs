@@ -1,10 +1,10 @@
 //! The directory as it was last read: every user and group, each group with its direct members.
 //!
-//! A population is built by an [`PopulationBuilder`] while a reading runs and is there only when the reading is
-//! finished. Members are resolved to identities once, at the end of the reading: from then on a
-//! renamed member needs no change of its groups, and a deleted one has left them all, although a
-//! directory reports neither on the group. So it is with whomever a person refers to, as `manager`
-//! does. [`names`] does the resolving. [`withheld`] keeps what the account may no longer read.
+//! A [`PopulationBuilder`] takes the entries of a reading, and gives a population when the reading is finished. At that
+//! point it resolves members to identities. So the groups of a renamed member do not change, and a deleted member
+//! leaves all groups, although the directory reports neither of it on the group. References to other people, such as
+//! `manager`, are resolved in the same way. [`names`] resolves; [`withheld`] keeps the attributes that the account may no
+//! longer read.
 
 pub mod absent;
 mod names;
@@ -34,29 +34,29 @@ pub use unresolved::Unresolved;
 pub struct Observed {
     /// The entry; its own list of members is empty, the resolved ones follow.
     pub entry: Entry,
-    /// Direct members that are in the population, sorted, each once.
+    /// Direct members that are in the population, sorted, without repetition.
     pub members: Vec<SourceId>,
-    /// Direct members that are not, sorted, each once.
+    /// Direct members that are not in the population, sorted, without repetition.
     pub unresolved: Vec<Unresolved>,
-    /// It stands outside of the bases, and is here because a group holds it.
+    /// The entry is outside of the bases, and was read because a group contains it.
     pub outside: bool,
-    /// Direct members whose name several people have.
+    /// Direct members whose name is that of several people.
     pub ambiguous: Vec<Ambiguous>,
-    /// Whom the attributes that refer to people mean: the value as it is written, and who bore that name
-    /// when it was read.
+    /// The people to whom attributes refer: the value as written, and the entry that had this name when the value was
+    /// read.
     pub references: BTreeMap<String, SourceId>,
-    /// It is a group whose members the account may not read: whom else it has, nobody knows.
+    /// The account may not read the members of this group, so there may be others.
     pub partial: bool,
-    /// Attributes that it does not show, and has for all that is known: in lower case. What was read of them
-    /// before stands in the entry still.
+    /// Attributes that are hidden as far as the agent knows, in lower case. The entry keeps the values that were read
+    /// before.
     pub withheld: BTreeSet<String>,
 }
 
-/// A member that may be one of several people: nobody can say which.
+/// A member whose name several people have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ambiguous {
     pub login: String,
-    /// Who has it, sorted.
+    /// The people with this name, sorted.
     pub people: Vec<SourceId>,
 }
 
@@ -86,8 +86,8 @@ impl Observed {
         self.ambiguous.dedup();
     }
 
-    /// Whether two observations are the same for the target. A directory may change the order of
-    /// values, and a name that leads nowhere is nobody.
+    /// Whether two readings of an entry are the same for the target. The order of values does not count, and neither do
+    /// names that no entry has.
     fn amounts_to(&self, other: &Self) -> bool {
         self.entry.kind == other.entry.kind
             && self.entry.dn.as_str() == other.entry.dn.as_str()
@@ -105,8 +105,7 @@ impl Observed {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Population {
     entries: BTreeMap<SourceId, Observed>,
-    /// Names of the configuration under which the server found one of the entries, that spells its own
-    /// in another way.
+    /// Names in the configuration that the server resolved to an entry with another spelling.
     called: BTreeMap<Dn, SourceId>,
 }
 
@@ -126,12 +125,12 @@ impl Population {
         self.iter().filter(move |observed| observed.entry.kind == kind)
     }
 
-    /// The entry that the server found under a name, where that is not how the entry spells its own.
+    /// The entry that the server found under a name, if the entry spells its own name in another way.
     pub fn called(&self, dn: &Dn) -> Option<SourceId> {
         self.called.get(dn).copied()
     }
 
-    /// Those of the names that no entry has, as text.
+    /// The names that no entry has, as text.
     pub fn unknown(&self, names: impl IntoIterator<Item = Dn>) -> BTreeSet<Dn> {
         let mut unknown: BTreeSet<Dn> = names.into_iter().collect();
         if !unknown.is_empty() {
@@ -159,25 +158,25 @@ impl Population {
         self.entries.is_empty()
     }
 
-    /// Puts an entry in, as it was when it was kept.
+    /// Adds an entry as it was saved.
     pub(crate) fn insert(&mut self, observed: Observed) {
         self.entries.insert(observed.entry.id, observed);
     }
 }
 
-/// How a group of another domain holds an entry, where it can.
+/// The name by which a group of another domain can contain an entry.
 fn sid(entry: &Entry) -> Option<HeldAs> {
     sid::to_text(entry.attributes().bytes("objectSid").first()?).map(HeldAs::Sid)
 }
 
-/// What the end of a reading shows.
+/// The result of a reading.
 #[derive(Debug)]
 pub struct Finished {
     /// The population now.
     pub population: Population,
     /// Entries that the directory showed as deleted, and how that is proved.
     pub deleted: Vec<(SourceId, Proof)>,
-    /// Entries that are new, gone, or not as they were: what a store of the population has to write.
+    /// Entries that are new, changed or gone, and must be saved.
     pub changed: BTreeSet<SourceId>,
     /// Those of them that can make a difference at the target.
     pub matters: BTreeSet<SourceId>,
@@ -195,11 +194,11 @@ pub struct PopulationBuilder {
     names: Names,
     /// The attributes of people that refer to others, in lower case.
     referring: Vec<String>,
-    /// The attributes whose loss has to be proved.
+    /// The attributes whose loss must be proved.
     watched: Watched,
-    /// Entries whose attributes were not compared yet with what they had.
+    /// Entries whose attributes were not yet compared with the earlier ones.
     fresh: BTreeSet<SourceId>,
-    /// Attributes that entries have, although they do not show them.
+    /// Attributes that entries have and hide.
     kept_values: BTreeMap<SourceId, BTreeSet<String>>,
 }
 
@@ -208,7 +207,7 @@ struct Taken {
     entry: Entry,
     members: Vec<u32>,
     references: Vec<(String, u32)>,
-    /// Members whom the group does not show, and may have.
+    /// Members that the group may have, and does not show.
     kept: Vec<SourceId>,
     outside: bool,
     withheld: BTreeSet<String>,
@@ -220,14 +219,14 @@ impl PopulationBuilder {
         Self { before, ..Self::default() }
     }
 
-    /// With attributes of people whose values name others.
+    /// Sets the attributes of people that refer to other people.
     #[must_use]
     pub fn referring(self, attributes: &[String]) -> Self {
         Self { referring: attributes.to_vec(), ..self }
     }
 
-    /// Takes one change of an entry that was read because it holds somebody. That an entry is no longer
-    /// a person is told by a reading of changes, and not by what its group has.
+    /// Takes one change of an entry that was read because it contains somebody. Only a reading of changes says that an
+    /// entry is no longer a person.
     pub fn take_holder(&mut self, change: Change) {
         let is_person = |id| self.before.get(id).is_some_and(|observed| observed.entry.kind == Kind::User);
         if !matches!(&change, Change::Upsert(entry) if entry.kind == Kind::Group && is_person(entry.id)) {
@@ -264,13 +263,13 @@ impl PopulationBuilder {
         self.names.is_other(member, what);
     }
 
-    /// Notes that the server finds this entry under a name that it does not bear as text.
+    /// Notes that the server finds this entry under a name in another spelling.
     pub fn is_called(&mut self, id: SourceId, dn: Dn) {
         self.names.is_called(id, dn);
     }
 
-    /// Groups whose members the directory computes from a search (`memberURL`), and that were not read anew:
-    /// no change of such a group tells that somebody else is in it.
+    /// Groups whose members the directory computes from a search (`memberURL`), and that this reading has not read: no
+    /// change of such a group reports a change of its members.
     pub fn dynamic_groups(&self) -> BTreeSet<SourceId> {
         let groups = self.before.of(Kind::Group).map(|observed| &observed.entry);
         let dynamic = groups.filter(|entry| !entry.attributes().bytes("memberURL").is_empty());
@@ -280,13 +279,13 @@ impl PopulationBuilder {
             .collect()
     }
 
-    /// Whether a group holds somebody by this name, and not only a person refers to it.
+    /// Whether a group contains this name. References of people do not count.
     pub fn is_member(&self, dn: &Dn) -> bool {
         self.names.holds(dn)
     }
 
     fn upsert(&mut self, mut entry: Entry, outside: bool) {
-        // Who was found as a person is one, also where the same entry is a group.
+        // An entry that was found as a person stays one, even if it is a group too.
         let found = self.upserts.get(&entry.id).map(|taken| taken.entry.kind);
         if entry.kind == Kind::Group && found == Some(Kind::User) {
             return;
@@ -315,7 +314,7 @@ impl PopulationBuilder {
         self.upserts.is_empty() && self.missing.is_empty() && self.swept.is_empty() && self.deleted.is_empty()
     }
 
-    /// The population before, where the reading did not end well.
+    /// The population before the reading, after an error in it.
     pub fn into_before(self) -> Population {
         self.before
     }
@@ -380,7 +379,7 @@ impl PopulationBuilder {
         names.into_iter().collect()
     }
 
-    /// Names of members that lead to nobody who will be in the population.
+    /// Names of members that will not be in the population.
     pub fn unresolved(&self, coverage: Mode) -> Vec<Dn> {
         if self.names.is_empty() {
             return Vec::new();
@@ -458,7 +457,7 @@ impl PopulationBuilder {
     }
 }
 
-/// Leaves out entries from outside of the bases that no group holds any more.
+/// Removes entries outside of the bases that no group contains any more.
 fn drop_unheld(entries: &mut BTreeMap<SourceId, Observed>, changed: &mut BTreeSet<SourceId>) {
     if !entries.values().any(|observed| observed.outside) {
         return;
@@ -482,7 +481,7 @@ fn drop_unheld(entries: &mut BTreeMap<SourceId, Observed>, changed: &mut BTreeSe
     });
 }
 
-/// Takes members that are no longer there out of all groups, and says which groups that changed.
+/// Removes members that no longer exist from all groups, and returns the groups that it changed.
 fn drop_lost_members(entries: &mut BTreeMap<SourceId, Observed>) -> Vec<SourceId> {
     let ids: HashSet<SourceId> = entries.keys().copied().collect();
     let mut changed = Vec::new();

@@ -1,4 +1,4 @@
-//! Who is meant: which users and groups of the population are in scope, through which chain, and
+//! The scope: which users and groups of the population are in scope, through which chain, and
 //! which users each group has at the target.
 //!
 //! Pure: a population and a [`Scope`] go in, a [`Selection`] comes out. The chain of each choice is
@@ -165,15 +165,15 @@ pub enum Via {
 pub struct Chosen {
     /// Why.
     pub via: Via,
-    /// Who its members at the target are: users, and with [`Nesting::Nested`] groups. Sorted.
+    /// Its members at the target: users, and with [`Nesting::Nested`] also groups. Sorted.
     pub members: Vec<SourceId>,
-    /// Who may be a member, which cannot be said: whoever of them is one at the target stays. Sorted.
+    /// Those who may be members; it cannot be determined. Those who are members at the target stay. Sorted.
     pub undecided: Vec<SourceId>,
     /// Whether it names somebody who cannot be read, itself or by a group within.
     pub names_unseen: bool,
 }
 
-/// Who is in scope.
+/// The users and groups in scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Users, and why.
@@ -248,7 +248,7 @@ pub fn select(population: &Population, scope: &Scope) -> Selection {
     selection
 }
 
-/// Whom the lines of a list mean, and for each the first line that does.
+/// The entries that the lines of a list mean, and for each the first such line.
 fn chosen(
     population: &Population,
     selectors: &[Selector],

@@ -122,7 +122,7 @@ fn marked(bytes: &[u8]) -> Option<&'static str> {
     marks.into_iter().find(|(mark, _)| bytes.starts_with(mark)).map(|(_, encoding)| encoding)
 }
 
-/// Who besides its owner may read a file of this mode, in words; `None` where nobody may.
+/// Who besides its owner may read a file of this mode, in words; `None` if only the owner may.
 fn readers(mode: u32) -> Option<&'static str> {
     match (mode & 0o004 != 0, mode & 0o040 != 0) {
         (true, _) => Some("everybody on this machine"),

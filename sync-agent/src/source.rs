@@ -216,7 +216,7 @@ pub enum Mark {
     SyncCookie(Vec<u8>),
     /// The newest `modifyTimestamp` that was read, as generalized time.
     Modified(String),
-    /// Of several sources each its own, in the order of the configuration.
+    /// The watermarks of several sources, in the order of the configuration.
     Each(Vec<Watermark>),
 }
 

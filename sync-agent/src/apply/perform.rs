@@ -185,7 +185,7 @@ impl Work<'_> {
             }
         }
         if way == Way::Out {
-            // Who has no resource is nobody's member.
+            // An object without a resource is no member of a group.
             self.moved(group, &std::mem::take(&mut performed.missing), way)?;
         }
         let mut parts: Vec<_> = there.chunks(self.members_per_request).rev().collect();

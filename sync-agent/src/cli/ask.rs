@@ -1,4 +1,4 @@
-//! Who does what a command asks for: the daemon that runs, or else the command itself on the state.
+//! Executes what a command asks for: by the running daemon, or else by the command itself on the state.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(super) fn unexpected() -> anyhow::Error {
     anyhow::anyhow!("the daemon answered something else; is it of another version? Restart it")
 }
 
-/// Who answers.
+/// What answers a command.
 pub(super) enum Reached {
     /// The daemon that runs.
     Daemon(Response),

@@ -14,7 +14,7 @@ use crate::{
     explain,
 };
 
-/// Reads both sides, writes nothing, and explains whoever the name means.
+/// Reads both sides, and explains the object that the name means. Writes nothing.
 pub fn explain(config: &Path, name: &str, json: bool) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     let request = Request::Explain { name: name.to_owned(), json };

@@ -14,7 +14,7 @@ pub fn print(text: &str) -> anyhow::Result<ExitCode> {
 /// Prints what was asked for, to programs.
 pub fn print_raw(text: &str) -> anyhow::Result<ExitCode> {
     match writeln!(std::io::stdout(), "{text}") {
-        // Whoever reads has seen enough, as with `| head`.
+        // The reader has closed the pipe, as `| head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         written => written.map(|()| ExitCode::SUCCESS).context("cannot print"),
     }

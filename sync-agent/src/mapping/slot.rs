@@ -190,7 +190,7 @@ impl Element {
         if let Some(kind) = &self.kind {
             element.insert("type".to_owned(), json!(kind));
         }
-        // Of several elements one is primary (RFC 7643 §2.4).
+        // Only one of several elements is primary (RFC 7643 §2.4).
         if self.primary && !values.iter().any(|other| other.get("primary") == Some(&json!(true))) {
             element.insert("primary".to_owned(), json!(true));
         }

@@ -82,7 +82,7 @@ fn is_suspicious(builder: &PopulationBuilder, one: &Unshown) -> bool {
     everywhere || !decides && too_many(builder.shown(one.kind, &one.attribute, container.as_ref()))
 }
 
-/// Of entries that are new there is nothing to compare with: for each container one is asked about what it does
+/// New entries have no earlier values to compare with. So for each container one entry is asked about the attributes it does
 /// not show.
 async fn sample(directory: &mut dyn Directory, builder: &mut PopulationBuilder) -> Result<(), DirectoryError> {
     for (one, alike) in builder.unknown() {
@@ -95,7 +95,7 @@ async fn sample(directory: &mut dyn Directory, builder: &mut PopulationBuilder) 
     Ok(())
 }
 
-/// Whoever no longer fits the filter of the source, because the account may not read what it asks for, did not
+/// An entry that no longer matches the filter of the source because the account may not read its attributes did not
 /// leave.
 pub async fn filtered(
     directory: &mut dyn Directory,

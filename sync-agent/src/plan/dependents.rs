@@ -44,7 +44,7 @@ pub(super) fn hold<'a>(plan: &mut Plan, name: &'a dyn Fn(SourceId) -> Option<&'a
     }
 }
 
-/// Who waits for a name.
+/// The objects that wait for a name.
 struct Chain<'a> {
     /// Whose name is not given up: those who stay, and those whose next name is not free.
     keep_their_names: BTreeSet<SourceId>,
@@ -54,7 +54,7 @@ struct Chain<'a> {
     name: &'a dyn Fn(SourceId) -> Option<&'a str>,
     /// Names that are not free.
     taken: BTreeSet<(Kind, String)>,
-    /// Who is not made.
+    /// The objects that are not created.
     unmade: BTreeSet<SourceId>,
 }
 
@@ -157,7 +157,7 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// Who takes which name, and whether by being made.
+/// The name that each object takes, and whether by its creation.
 fn takes(action: &Action) -> Option<(SourceId, (Kind, String), bool)> {
     let kind = action.subject.kind;
     let (name, makes) = match &action.step {

@@ -43,7 +43,7 @@ pub enum Deprovisioning {
 /// The deprovisionings of one run, by object.
 pub type Deprovisionings = BTreeMap<SourceId, Deprovisioning>;
 
-/// That an object is no longer desired.
+/// An object that is no longer desired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// Since when: the run that noticed.

@@ -108,7 +108,7 @@ fn stripped(value: &Value) -> Value {
     }
 }
 
-/// Who joins and who leaves, from two sorted lists.
+/// The members that join and that leave, from two sorted lists.
 pub fn members(desired: &[SourceId], now: &[SourceId]) -> (Vec<SourceId>, Vec<SourceId>) {
     let without = |these: &[SourceId], those: &[SourceId]| {
         these.iter().filter(|id| those.binary_search(id).is_err()).copied().collect()

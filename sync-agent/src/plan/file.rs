@@ -42,7 +42,7 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// Of a plan that was just made. `held` are the resources that [`touched`] names, in its order;
+    /// The basis of a plan that was just made. `held` are the resources that [`touched`] names, in its order;
     /// `None` for one that is not there.
     pub fn new(
         desired: &Snapshot,

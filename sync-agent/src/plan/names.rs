@@ -9,7 +9,7 @@
 //! the next one is free. A user who left the scope may still sign in by that name, and keeps it until
 //! a person has decided.
 //!
-//! Who has a name is what [`ResourceOwners`] says: what the target shows, before what is remembered.
+//! [`ResourceOwners`] knows which resource has a name: first by what the target shows, then by what is remembered.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -184,7 +184,7 @@ impl ObjectPlanner<'_, '_> {
         let inputs = self.inputs;
         let (mut join, mut leave) = difference::members(&self.desired.members, members_now);
         join.retain(|id| self.will_be_there(*id));
-        // Of whom nobody can say whether he is a member, and whoever was not seen, may be one still.
+        // Those who may be members, and those who were not seen, may still be members.
         leave.retain(|id| self.desired.undecided.binary_search(id).is_err());
         leave.retain(|id| !matches!(inputs.deprovisionings.get(id), Some(Deprovisioning::Unproven(_))));
         if self.desired.names_unseen {

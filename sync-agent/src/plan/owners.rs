@@ -23,11 +23,11 @@ pub(super) struct ResourceOwners<'a> {
     inputs: PlanInputs<'a>,
     adopted: BTreeMap<SourceId, (&'a TargetResource, AdoptedBy)>,
     source_of: HashMap<&'a ResourceId, SourceId>,
-    /// Who has which name, as far as the agent remembers. Made when somebody asks.
+    /// The object that has each name, as far as the agent remembers. Computed when it is needed.
     remembered: OnceCell<HashMap<(Kind, String), SourceId>>,
 }
 
-/// Who has a name at the target.
+/// The resource that has a name at the target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum NameHolder<'a> {
     Nobody,
@@ -90,7 +90,7 @@ impl<'a> ResourceOwners<'a> {
         Some(Subject { id, kind, name: self.present_name(id)?.to_owned() })
     }
 
-    /// Who has the name that an object shall have.
+    /// The resource that has the name that an object should get.
     pub fn holder(&self, desired: &Desired) -> NameHolder<'a> {
         let Subject { kind, name, .. } = &desired.subject;
         let PlanInputs { held, .. } = self.inputs;
@@ -112,7 +112,7 @@ impl<'a> ResourceOwners<'a> {
     }
 
     /// Those of a group's members that are ours, sorted; `None` where the target does not show them.
-    /// Who else somebody made a member is nobody that this agent may speak of.
+    /// Members that others added are not the agent's to change.
     pub fn members(&self, at_target: &TargetResources, group: &TargetResource) -> Option<Vec<SourceId>> {
         let ours = at_target.members(group)?.iter().filter_map(|member| self.source_of.get(member).copied());
         let mut ours: Vec<SourceId> = ours.collect();

@@ -71,7 +71,7 @@ pub(super) struct Limits<'a> {
     pub name: &'a dyn Fn(SourceId) -> Option<&'a str>,
     /// The limits.
     pub safety: &'a Safety,
-    /// What a person has approved.
+    /// What an administrator has approved.
     pub approved: &'a [HeldBack],
     /// What was lost before.
     pub lost: &'a Lost,
@@ -166,7 +166,7 @@ impl LossGate<'_> {
         }
     }
 
-    /// Who may leave a group.
+    /// The members that may leave a group.
     fn leave(
         &mut self,
         action: &Action,

@@ -97,7 +97,7 @@ impl TargetResources {
         self.hides_members = true;
     }
 
-    /// Who is in a group, as the target shows it; `None` where it shows nobody's members.
+    /// The members of a group at the target; `None` if the target shows no members.
     pub fn members<'a>(&self, group: &'a TargetResource) -> Option<&'a [ResourceId]> {
         (!self.hides_members).then_some(&group.members)
     }

@@ -92,7 +92,7 @@ impl PopulationBuilder {
         OpenNames { suspicious: suspicious.cloned().collect(), dangling: open }
     }
 
-    /// Of the missing those whom groups named of which none is read any more.
+    /// The missing members of groups that are no longer read.
     pub fn unwitnessed(&self, missing: &BTreeSet<SourceId>, coverage: Mode) -> BTreeSet<SourceId> {
         let mut named = BTreeSet::new();
         let mut witnessed = BTreeSet::new();
@@ -190,7 +190,7 @@ impl PopulationBuilder {
     }
 }
 
-/// Whom an entry names besides its members.
+/// The names to which an entry refers, besides its members.
 fn references(entry: &Entry) -> impl Iterator<Item = Dn> {
     let texts = REFERENCES.iter().flat_map(|name| entry.attributes().texts(name));
     texts.filter_map(|text| Dn::parse(text).ok())

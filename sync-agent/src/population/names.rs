@@ -19,7 +19,7 @@ use crate::{
     spaces::insignificant_removed,
 };
 
-/// Whom a name means.
+/// The entry that a name means.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Meaning {
     /// This entry.
@@ -96,7 +96,7 @@ impl Names {
         self.others.contains_key(dn) || self.aliases.contains_key(dn)
     }
 
-    /// Who the server has said to have this name, spelt in another way.
+    /// The entry that the server returned for this name in another spelling.
     pub(super) fn alias(&self, name: &Name) -> Option<SourceId> {
         match name {
             Name::Dn(dn) => self.aliases.get(dn).copied(),

@@ -84,7 +84,7 @@ impl PopulationBuilder {
         all
     }
 
-    /// Of what was taken since this was asked last, and never before: those who do not show an attribute, in each
+    /// Among the entries that were taken since the last call, and never before: those without an attribute, in each
     /// container together. What holds for one of them holds for all.
     pub fn unknown(&mut self) -> Vec<(Unshown, Vec<SourceId>)> {
         let mut alike: BTreeMap<(Kind, &str, Option<Dn>), Vec<SourceId>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Who is in which group: direct members, primary groups, and everybody within.
+//! The memberships of groups: direct members, primary groups, and the members of nested groups.
 //!
 //! Where it cannot be said whom a membership means (two people of one login, two groups of one number)
 //! it is undecided: such a membership brings nobody in, and sends nobody away.
@@ -82,12 +82,12 @@ impl Graph {
         self.shared.iter().map(|(gid, groups)| (gid.as_str(), groups.as_slice()))
     }
 
-    /// Who may be a direct member of a group, which cannot be said.
+    /// Those who may be direct members of a group; it cannot be determined.
     pub fn undecided(&self, group: SourceId) -> &[SourceId] {
         self.undecided.get(&group).map_or(&[], Vec::as_slice)
     }
 
-    /// Who may be within a group, which cannot be said.
+    /// Those who may be in a group or in one nested in it; it cannot be determined.
     pub fn undecided_within(&self, group: SourceId, excluded: &BTreeSet<SourceId>) -> Vec<SourceId> {
         if self.undecided.is_empty() {
             return Vec::new();

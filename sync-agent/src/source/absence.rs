@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{Directory, DirectoryError, Key, trace::Trace};
 use crate::{dn::Dn, identity::SourceId};
 
-/// That an entry is gone. Only this module and the readers of tombstones make one; a plan cannot
+/// Proof that an entry is gone. Only this module and the readers of tombstones make one; a plan cannot
 /// delete without one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof(Evidence);

@@ -54,7 +54,7 @@ impl Forest {
         self.readers.iter_mut().enumerate().filter(|(n, _)| homes.contains(n)).map(|(_, reader)| reader)
     }
 
-    /// Whoever has this SID, in any of the domains.
+    /// The entry with this SID, in any of the domains.
     async fn of_sid(&mut self, sid: &str) -> Result<Outside, DirectoryError> {
         let Some(filter) = foreign::filter(sid) else { return Ok(Outside::Unknown) };
         for reader in &mut self.readers {

@@ -36,7 +36,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Of so many entries each; `None` for a search that is not paged.
+    /// The number of entries of a page; `None` for a search without pages.
     pub fn new(size: Option<i32>) -> Self {
         let (cookie, cookies, seen, found, fresh, fruitless) = Default::default();
         Self { size, cookie, cookies, seen, found, fresh, fruitless }

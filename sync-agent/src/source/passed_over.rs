@@ -20,7 +20,7 @@ pub enum PassedOver {
     ForeignPrincipal,
     /// The account by which another domain signs in.
     Trust,
-    /// Of two entries with one name the one that replication renamed.
+    /// The entry that replication renamed because another one has the same name.
     ConflictLoser,
     /// A user or group beneath the bases that the configured filter leaves out.
     Filtered,

@@ -47,7 +47,7 @@ pub async fn complete(
         search::search(ldap, &search, &mut |mut raw| range = take(&mut raw.attributes)).await?;
         // A group that has shrunk meanwhile has no such range: it ends here.
         let Range { members, next: following } = range.unwrap_or_default();
-        // Whoever stands in a range that does not come would be taken out of the group.
+        // Members in a range that was not received would be removed from the group.
         let stuck = following.is_some_and(|following| following <= from);
         if stuck || entry.members.len() > MOST {
             return Err(search.refused(0, "the ranges of a group's members do not go on, or do not end"));

@@ -1,4 +1,4 @@
-//! Who was written into each group.
+//! The members that were written to each group.
 //!
 //! One record for each request: the group and a number that grows, with those who joined or left. A
 //! million memberships are then some thousand records. As a key each they were tens of thousands of
@@ -6,7 +6,7 @@
 //! [`MOST`] records they become one, in one batch, so that a process that is killed leaves the many or
 //! the one, which say the same.
 //!
-//! Whoever writes has the lock of [`crate::apply`] on what is known: no two give out the same number.
+//! A writer has the lock of [`crate::apply`] on what is known, so no two writers use the same number.
 
 use std::collections::HashSet;
 

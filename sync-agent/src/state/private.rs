@@ -1,4 +1,4 @@
-//! Who may look into the state: its owner. It has the names of everybody who was written.
+//! The rights on the folder of the state: only its owner may read it, since it has the names of everybody.
 
 use std::{fs, io, path::Path};
 

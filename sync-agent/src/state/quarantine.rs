@@ -49,7 +49,7 @@ pub struct Quarantine(pub BTreeMap<Vec<u8>, Quarantined>);
 
 impl Quarantine {
     /// The objects of a plan that are left alone at this time, since the same was tried before and failed.
-    /// Whatever else is to be written for an object is tried at once.
+    /// Another change of the object is tried at once.
     pub fn waiting(&self, plan: &Plan, now: Timestamp) -> Vec<Waiting> {
         let later = |id: &SourceId| self.0.get(id.as_bytes().as_slice()).filter(|record| record.next > now);
         let intentions = plan.intentions(&|id| later(&id).is_some());

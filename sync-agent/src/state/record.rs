@@ -51,7 +51,7 @@ impl CycleRecord {
     }
 }
 
-/// That everything is as it should be.
+/// Everything is in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quiet {
     /// Digest of what decides besides the directory: the scope, the mapping, the limits, the target.
@@ -108,7 +108,7 @@ impl State {
         self.put("last-full", &at)
     }
 
-    /// That the last cycle left nothing to do.
+    /// The last cycle left nothing to do.
     pub fn quiet(&self) -> Result<Option<Quiet>, StateError> {
         self.get("quiet")
     }

@@ -19,7 +19,7 @@ use crate::{
 
 const WATERMARK: &str = "watermark";
 
-/// That the population is whole, with the number of its form.
+/// Marks a complete population, with the version of its format.
 const WHOLE: &str = "population-3";
 
 const SIGHTINGS: &str = "sightings";

@@ -23,7 +23,7 @@ const MOST: usize = 50_000_000;
 /// The pages of one list.
 #[derive(Debug, Default)]
 pub struct Walk {
-    /// Who has each id, both as digests: a list has a million.
+    /// The resource of each id, both as digests: a list may have a million.
     seen: HashMap<u64, u64>,
     cursors: HashSet<u64>,
     fruitless: usize,

@@ -73,7 +73,7 @@ impl TargetWriter {
         }
     }
 
-    /// Who has the name that a conflict was about, where it can be found.
+    /// The resource that has the name of a conflict, if it can be found.
     pub async fn rival(&self, kind: Kind, name: &str) -> Option<TargetResource> {
         let found = self.reader.find(kind, kind.naming_attribute(), name, &self.capabilities).await;
         found.ok()?.into_iter().next()

@@ -95,7 +95,7 @@ impl Directory for LdapReader {
             return Err(DirectoryError::Settings(format!("{dn:?} can be read, but not its objectClass")));
         }
         raw.attributes.take("objectClass");
-        // Whatever it is, it is there: also what a reading passes over.
+        // The entry exists, even if a reading ignores it.
         let entry = self.taken(kind, raw).await?;
         // To say None here would be to say that the entry is gone.
         entry.map(Some).ok_or_else(|| {
@@ -159,7 +159,7 @@ impl Directory for LdapReader {
 
     fn ignores(&self, container: &Dn) -> bool {
         let ignored = self.settings.ignored_containers.iter().any(|ignored| container.is_within(ignored));
-        // Of a source that is none any more.
+        // The container belongs to a source that was removed.
         ignored || self.holds_at(container).is_none()
     }
 

@@ -65,7 +65,7 @@ impl LdapReader {
         if let Some(shown) = self.shown(dn).await? {
             return Ok(match (shown, id) {
                 (Some(shown), Some(id)) if shown != id => Trace::Taken,
-                // Of a name alone nothing else is wanted than that it hides nothing.
+                // For a name alone it is enough that it hides nothing.
                 (Some(_), None) => Trace::Vacant,
                 _ => Trace::Hidden(format!("{dn} is shown without its {}", self.flavour.id_attribute())),
             });

@@ -65,7 +65,7 @@ impl LdapReader {
                 INSUFFICIENT_ACCESS => {
                     // An account that may compare nothing is told nothing.
                     let may = self.compare(dn.as_str(), "objectClass", b"top").await?.rc != INSUFFICIENT_ACCESS;
-                    // Nor is one that asks for what no entry can have.
+                    // The answer says nothing about an attribute that no entry can have.
                     let exists = known.is_some() || account::decides(attribute) || self.is_in_schema(attribute).await?;
                     return Ok(if may && exists { Some(true) } else { untold });
                 }

@@ -211,6 +211,7 @@ impl Config {
             jwks: Rules {
                 hosts: layers.optional("jwks_hosts", hosts)?.unwrap_or_default(),
                 private: layers.required("jwks_private", switch)?,
+                ca: layers.optional("jwks_ca", path)?,
             },
             access_token_lifetime: layers.required("access_token_lifetime", access_token_lifetime)?,
             rate_limit: Some(layers.required("rate_limit", number)?).filter(|rate| *rate > 0),
@@ -274,6 +275,7 @@ impl Config {
             ("webhook_networks", self.webhook_networks != other.webhook_networks),
             ("jwks_hosts", self.jwks.hosts != other.jwks.hosts),
             ("jwks_private", self.jwks.private != other.jwks.private),
+            ("jwks_ca", self.jwks.ca != other.jwks.ca),
             ("access_token_lifetime", self.access_token_lifetime != other.access_token_lifetime),
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),

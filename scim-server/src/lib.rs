@@ -28,6 +28,7 @@ mod operation;
 mod plan;
 mod profile;
 mod render;
+mod roots;
 mod server;
 mod store;
 mod system_records;

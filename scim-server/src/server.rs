@@ -31,6 +31,7 @@ use crate::{
     metrics::Metrics,
     oauth::jwks::{Jwks, fetch::Fetcher},
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
+    roots::RootsError,
     store::{Store, StoreError},
     system_records::secret,
     webhook,
@@ -50,6 +51,9 @@ pub enum StartError {
         /// what the operating system says
         source: std::io::Error,
     },
+    /// The authorities of the setting `jwks_ca` cannot be used.
+    #[error("jwks_ca: {0}")]
+    Roots(#[from] RootsError),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -99,7 +103,7 @@ impl Server {
             .map(|target| AuditLog::open(target, metrics.audit.clone()))
             .transpose()?
             .map(Arc::new);
-        let jwks = Jwks::new(Fetcher::new(config.jwks.clone()), Arc::clone(&metrics.oauth));
+        let jwks = Jwks::new(Fetcher::new(config.jwks.clone())?, Arc::clone(&metrics.oauth));
         let grants = Grants::new(&secret::access_tokens(&*store).await?, config.access_token_lifetime, jwks);
         let access = Arc::new(Access::load(store.clone(), clock.clone()).await?.granting(grants).await?);
         let limits = limits(config);

@@ -37,7 +37,6 @@ fn aim(engine: &Engine, row: &Row) -> Option<Aim> {
         "list of 100, last page by cursor"
         | "list of 100, last page by startIndex"
         | "list of 100 by userName, last page by startIndex" => Aim::Of(0.8, "list of 100, first page"),
-        // What a static token costs, and what one run differs from the next.
         "GET by id, OAuth token" => Aim::Of(0.95, "GET by id"),
         "token by a secret" => Aim::Rate(2_000.0),
         "token by an ES256 assertion" => Aim::Rate(1_000.0),

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     caller::Caller,
     oauth::{
-        Check, Client, Refused,
-        client::{Keys, Trust},
+        Check, Client, ClientSecret, Refused,
+        client::{Keys, MOST_SECRETS, Trust},
         jwt::KeySet,
         trace::{self, Traced},
     },
@@ -170,28 +170,41 @@ impl LiveClient {
             Ok(())
         }
     }
+}
 
-    /// Which of its secrets it is.
-    fn by_secret(&self, text: &str, now: Timestamp) -> Result<(ResourceId, i64), Check> {
-        let form = || {
-            let came = format!("{} characters of another form", text.chars().count());
-            Check::new(
-                "secret",
-                "scimcs_ with 49 letters and digits behind it, the last 6 of which check the others",
-                &came,
-            )
-        };
-        let digest = secret::parse_client(text).ok_or_else(form)?;
-        let found = self.record.secrets.iter().find(|secret| same(&secret.digest, &digest));
-        let number = self.record.secrets.len();
-        let found = found
-            .ok_or_else(|| Check::new("secret", format!("one of the {number} that the client has"), "another one"))?;
-        if !found.is_live(now) {
-            let came = format!("{}, which ended {}", found.id, Timestamp::from_millis(found.expires));
-            return Err(Check::new("secret", "one that has not ended", &came));
-        }
-        Ok((found.id, found.expires))
+/// Which of these secrets a text is, and when that one ends. An unknown client has none of them, and takes the same
+/// steps as a known one: the time of a refusal must not tell which clients there are.
+fn by_secret(secrets: &[ClientSecret], text: &str, now: Timestamp) -> Result<(ResourceId, i64), Check> {
+    let form = || {
+        let came = format!("{} characters of another form", text.chars().count());
+        Check::new(
+            "secret",
+            "scimcs_ with 49 letters and digits behind it, the last 6 of which check the others",
+            &came,
+        )
+    };
+    let digest = secret::parse_client(text).ok_or_else(form)?;
+    let number = secrets.len();
+    let found = matching(secrets, |known| known.ct_eq(&digest).into())
+        .ok_or_else(|| Check::new("secret", format!("one of the {number} that the client has"), "another one"))?;
+    if !found.is_live(now) {
+        let came = format!("{}, which ended {}", found.id, Timestamp::from_millis(found.expires));
+        return Err(Check::new("secret", "one that has not ended", &came));
     }
+    Ok((found.id, found.expires))
+}
+
+/// The secret whose digest is the same. It compares as often as a client has secrets at most, however many there are
+/// and whichever it is.
+fn matching(secrets: &[ClientSecret], mut same: impl FnMut(&Digest) -> bool) -> Option<&ClientSecret> {
+    let mut found = None;
+    for at in 0..MOST_SECRETS {
+        let secret = secrets.get(at);
+        if same(secret.map_or(&[0; 32], |secret| &secret.digest)) {
+            found = found.or(secret);
+        }
+    }
+    found
 }
 
 impl Access {
@@ -252,13 +265,12 @@ impl Access {
     fn by_secret(&self, segment: &str, id: &str, secret: &str, now: Timestamp) -> Result<Authenticated, Refused> {
         let snapshot = self.snapshot.load();
         let known = ResourceId::parse(id).and_then(|id| snapshot.clients.get(id));
-        let Some(client) = known.filter(|client| TenantId::parse(segment) == Some(client.record.tenant)) else {
-            // Whoever is not known takes as long as one whose secret is wrong.
-            let _ = secret::parse_client(secret).map(|digest| same(&digest, &[0; 32]));
-            return Err(Refused::client(vec![unknown(id)]));
-        };
+        let known = known.filter(|client| TenantId::parse(segment) == Some(client.record.tenant));
+        // First, and whatever else is wrong.
+        let verified = by_secret(known.map_or(&[], |client| &client.record.secrets), secret, now);
+        let Some(client) = known else { return Err(Refused::client(vec![unknown(id)])) };
         let enabled = client.require_enabled().and_then(|()| client.require_no_assertion());
-        let verified = enabled.and_then(|()| client.by_secret(secret, now));
+        let verified = enabled.and(verified);
         let refuse = |check| self.trace(client.record.id, Refused::client(vec![check]), now);
         let (credential, until) = verified.map_err(refuse)?;
         Ok(Authenticated { client: Arc::clone(client), credential, until })
@@ -274,6 +286,34 @@ pub(super) fn unknown(id: &str) -> Check {
     Check::new("client_id", "a client of this tenant", &came)
 }
 
-fn same(one: &Digest, other: &Digest) -> bool {
-    one.ct_eq(other).into()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(digest: Digest) -> ClientSecret {
+        let id = ResourceId(uuid::Uuid::from_u128(u128::from(digest[0])));
+        ClientSecret { id, digest, created: 0, expires: 10, last_used: None, reminded: None }
+    }
+
+    #[test]
+    fn unknown_clients_and_wrong_secrets_take_the_same_steps() {
+        let (one, other) = (secret([1; 32]), secret([2; 32]));
+        for (secrets, shown, expect) in [
+            (&[][..], [1; 32], None),
+            (&[], [0; 32], None),
+            (std::slice::from_ref(&one), [3; 32], None),
+            (std::slice::from_ref(&one), [0; 32], None),
+            (std::slice::from_ref(&one), [1; 32], Some(one.id)),
+            (&[one.clone(), other.clone()], [1; 32], Some(one.id)),
+            (&[one.clone(), other.clone()], [2; 32], Some(other.id)),
+            (&[one.clone(), other.clone()], [3; 32], None),
+        ] {
+            let mut compared = 0;
+            let found = matching(secrets, |digest| {
+                compared += 1;
+                *digest == shown
+            });
+            assert_eq!((found.map(|secret| secret.id), compared), (expect, MOST_SECRETS), "{secrets:?}");
+        }
+    }
 }

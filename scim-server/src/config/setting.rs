@@ -197,6 +197,13 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "Let these hosts have private addresses, such as 10.0.0.5 or 127.0.0.1. Only for an issuer of your own network.",
     ),
+    fixed(
+        OAUTH,
+        "jwks_ca",
+        "FILE",
+        "",
+        "CA certificates (PEM) that the certificates of these hosts must be issued by. Without it, those of the system.",
+    ),
     live(
         LIMITS,
         "rate_limit",

@@ -41,7 +41,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "budget cursor profile render",
             "store",
             "audit event turns",
-            "clock ids log membership metrics units",
+            "clock ids log membership metrics roots units",
         ],
     ),
     (

@@ -2,10 +2,10 @@
 
 mod assertions;
 mod endpoint;
-mod fetched;
 mod foreign;
 mod ipsie;
 mod issuer;
+mod keys;
 mod life;
 mod scopes;
 

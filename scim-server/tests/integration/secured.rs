@@ -19,7 +19,7 @@ const PASSWORD: &str = "s3cret: with @ and /";
 const ENCODED: &str = "s3cret%3A%20with%20%40%20and%20%2F";
 
 /// A certificate authority: its certificate as PEM, and what it signs with.
-fn authority() -> (String, Issuer<'static, KeyPair>) {
+pub fn authority() -> (String, Issuer<'static, KeyPair>) {
     let key = KeyPair::generate().expect("a key");
     let mut parameters = CertificateParams::new(Vec::new()).expect("parameters");
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

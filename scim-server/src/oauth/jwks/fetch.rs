@@ -5,6 +5,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -21,6 +22,8 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::roots::{self, RootsError};
+
 /// How long a fetch may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest answer.
@@ -33,6 +36,8 @@ pub struct Rules {
     pub hosts: Vec<String>,
     /// Whether their addresses may be private ones.
     pub private: bool,
+    /// The authorities that their certificates must be issued by, in a PEM file; those of the system without it.
+    pub ca: Option<PathBuf>,
 }
 
 /// Why there is no answer.
@@ -69,16 +74,13 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// By these rules, trusting the certificates that the system trusts.
-    pub fn new(rules: Rules) -> Self {
-        let mut roots = RootCertStore::empty();
-        if !rules.hosts.is_empty() {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-        Self::trusting(rules, roots)
+    /// By these rules. Without a host there is nothing to fetch, and no authority is read.
+    pub fn new(rules: Rules) -> Result<Self, RootsError> {
+        let roots = if rules.hosts.is_empty() { RootCertStore::empty() } else { roots::load(rules.ca.as_deref())? };
+        Ok(Self::trusting(rules, roots))
     }
 
-    /// The same, trusting these certificates.
+    /// The same with these authorities.
     pub fn trusting(rules: Rules, roots: RootCertStore) -> Self {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -222,7 +224,7 @@ mod tests {
 
     #[test]
     fn only_https_of_an_allowed_host_is_asked() {
-        let rules = Rules { hosts: vec!["login.example:443".into(), "other.example:8443".into()], private: false };
+        let rules = Rules { hosts: vec!["login.example:443".into(), "other.example:8443".into()], ..Rules::default() };
         for good in ["https://login.example/keys", "https://LOGIN.example:443/a?b=c", "https://other.example:8443/"] {
             assert!(rules.check(good).is_ok(), "{good}");
         }

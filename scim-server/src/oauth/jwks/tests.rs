@@ -72,7 +72,7 @@ impl Issuer {
     }
 
     fn jwks(&self, private: bool) -> Jwks {
-        let rules = Rules { hosts: vec![self.address.clone()], private };
+        let rules = Rules { hosts: vec![self.address.clone()], private, ca: None };
         Jwks::new(Fetcher::trusting(rules, self.roots.clone()), Arc::default())
     }
 }
@@ -155,7 +155,7 @@ async fn what_an_issuer_should_not_do_is_refused() {
     let why = ask(&issuer.jwks(false), &issuer.url("/good"), "one", 0).await.unwrap_err();
     assert!(why.contains("no public address"), "{why}");
     // A certificate of nobody known.
-    let rules = Rules { hosts: vec![issuer.address.clone()], private: true };
+    let rules = Rules { hosts: vec![issuer.address.clone()], private: true, ca: None };
     let strict = Jwks::new(Fetcher::trusting(rules, RootCertStore::empty()), Arc::default());
     let why = ask(&strict, &issuer.url("/good"), "one", 0).await.unwrap_err();
     assert!(why.contains("cannot connect"), "{why}");

@@ -16,11 +16,7 @@ use std::{
 };
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+use rustls::{ClientConfig, crypto::ring};
 use tokio::{
     sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -34,6 +30,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{connect_error::refused, error::unavailable};
 use crate::{
     metrics::StoreMetrics,
+    roots,
     store::{StoreError, TenantId},
     turns::Turns,
 };
@@ -303,18 +300,7 @@ fn config(options: &Options) -> Result<Config, String> {
 }
 
 fn tls(options: &Options) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = &options.ca {
-        let bad = |error: &dyn fmt::Display| format!("cannot read the certificates in {}: {error}", path.display());
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(&error))? {
-            roots.add(certificate.map_err(|error| bad(&error))?).map_err(|error| bad(&error))?;
-        }
-        if roots.is_empty() {
-            return Err(bad(&"there is none in it; it must have the form of PEM (-----BEGIN CERTIFICATE-----)"));
-        }
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
+    let roots = roots::load(options.ca.as_deref()).map_err(|error| error.to_string())?;
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())

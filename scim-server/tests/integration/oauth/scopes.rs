@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{GRANT, OAuth, access_token};
-use crate::server::{Client, TestServer, USER};
+use crate::server::{Client, Response, TestServer, USER};
 
 /// The statuses of a read, a search, a write of each kind, a bulk request and a look into the feed.
 async fn statuses(client: &Client, user: &str, feed: &str) -> Vec<u16> {
@@ -56,8 +56,22 @@ async fn every_operation_asks_for_its_scope() {
         .client()
         .with_token(&access_token(&client.ask("/token", &[GRANT, ("scope", "scim.read")]).await.expect(200)));
     let answer = scim.delete(&format!("/Users/{user}")).await.expect_error(403, None);
-    assert_eq!(
-        answer.header("www-authenticate"),
-        "Bearer realm=\"scim\", error=\"insufficient_scope\", scope=\"scim.write\""
-    );
+    assert_eq!(challenge(&answer), "scim.write");
+    assert!(answer.json["detail"].as_str().is_some_and(|detail| detail.contains("scim.write")), "{}", answer.text);
+    // What a client lacks is named as it asks for it (RFC 6749 §3.3), and so it gets it.
+    let narrow =
+        server.client().with_token(&access_token(&client.ask("/token", &[GRANT, ("scope", "scim.events")]).await));
+    let read = narrow.get("/Users").await.expect_error(403, None);
+    let answer = client.ask("/token", &[GRANT, ("scope", &challenge(&read))]).await.expect(200);
+    let reader = server.client().with_token(&access_token(&answer));
+    reader.get("/Users").await.expect(200);
+    let events = reader.request("GET", &feed, &[], None).await.expect_error(403, None);
+    assert_eq!(challenge(&events), "scim.events");
+}
+
+/// The scope that an answer says is needed (RFC 6750 §3).
+fn challenge(answer: &Response) -> String {
+    let header = answer.header("www-authenticate");
+    let scope = header.strip_prefix("Bearer realm=\"scim\", error=\"insufficient_scope\", scope=\"");
+    scope.and_then(|scope| scope.strip_suffix('"')).unwrap_or_else(|| panic!("{header}")).to_owned()
 }

@@ -33,7 +33,7 @@ use value::Site;
 pub struct Rewrite {
     /// A short name, for documentation and logs.
     pub name: &'static str,
-    /// Who is known to send it.
+    /// The providers that are known to send it.
     pub sent_by: &'static [&'static str],
     /// An example, as JSON: a whole PATCH body, one operation, or the body of a resource.
     pub sent: &'static str,

@@ -152,13 +152,13 @@ fn write_joined(
 /// The value that an attribute is compared with, by the attribute's type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operand {
-    /// Of a `boolean`; compared by `eq` and `ne` only.
+    /// A `boolean`; compared by `eq` and `ne` only.
     Boolean(bool),
-    /// Of a `dateTime`; compared as instants, whatever their offsets.
+    /// A `dateTime`; compared as an instant, whatever its offset.
     DateTime(Timestamp),
     /// `null`: equal to an unassigned attribute (RFC 7643 §2.5)
     Null,
-    /// Of an `integer` or `decimal`; compared as numbers.
+    /// An `integer` or `decimal`; compared as a number.
     Number(serde_json::Number),
     /// text, folded already when the attribute is not `caseExact`
     Text {

@@ -94,7 +94,7 @@ pub struct Config {
     pub others: Vec<SourceSettings>,
     /// The SCIM server.
     pub target: TargetSettings,
-    /// Who is meant.
+    /// The scope.
     pub scope: Scope,
     /// What they become.
     pub mapping: Mapping,

@@ -132,7 +132,7 @@ pub enum Step {
     /// Writes nothing: a group at the target has other members of the agent's than the agent remembers, so it
     /// remembers these.
     Recall {
-        /// Who they are.
+        /// The members.
         members: Vec<SourceId>,
     },
     /// Writes nothing: the agent remembers since when an object is no longer desired, or with `None` that it is
@@ -175,7 +175,7 @@ pub enum Step {
     },
     /// The resource is deleted. Cannot be planned without proof.
     Delete {
-        /// That the object is gone in the directory.
+        /// The proof that the object is gone in the directory.
         proof: Proof,
     },
 }

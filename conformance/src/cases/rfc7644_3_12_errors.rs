@@ -1,6 +1,6 @@
 //! The form of errors.
 //!
-//! That something is refused is for the cases about that thing. Here it is the form of the error,
+//! The cases of each feature test what it refuses. These cases test the form of the error,
 //! which is a MUST, and its status and keyword, which Table 8 and Table 9 recommend.
 
 use serde_json::{Value, json};

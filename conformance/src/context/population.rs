@@ -27,7 +27,7 @@ pub struct Person {
     pub department: &'static str,
 }
 
-/// Who is there. The first letters are apart, so that orders are plain.
+/// The users. Their first letters differ, so that the order of a sort is clear.
 pub const PEOPLE: [Person; 4] = [
     Person {
         given: "Ada",

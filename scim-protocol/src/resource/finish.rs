@@ -35,7 +35,7 @@ impl RequiredMissing {
             return;
         }
         match value {
-            // Of a complex attribute, what must be in it is what a client has to send.
+            // In a complex attribute only what a client must send is required.
             None if attribute.sub_attributes.iter().any(|sub| sub.required) => {
                 attribute.sub_attributes.iter().for_each(|sub| self.note(None, sub, &at.name(&sub.name)));
             }

@@ -295,7 +295,7 @@ fn an_error_carries_what_is_missing() {
         let found: Vec<_> = source.0.iter().map(|missing| (missing.attribute.as_str(), missing.is_blank)).collect();
         assert_eq!(found, expect);
     };
-    // Of a complex attribute, its required sub-attributes are missing.
+    // A complex attribute without its required sub-attributes.
     check(
         json!({"userName": " "}),
         &[("userName", true), ("name.familyName", false), ("name.givenName", false), ("displayName", false)],

@@ -125,8 +125,8 @@ enum Found<'a> {
     Nobody(Check),
 }
 
-/// Who trusts the assertion: the client that is `named`, or any of the tenant. Nothing is matched in part; how near
-/// another trust comes counts for the trace only.
+/// The client that trusts the assertion: the one that is `named`, or any of the tenant. Everything must match exactly;
+/// the trust that comes nearest is for the trace only.
 fn trusting<'a>(
     clients: &'a LiveClients,
     tenant: TenantId,

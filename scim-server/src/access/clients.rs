@@ -35,14 +35,14 @@ use crate::{
 pub enum Credentials<'a> {
     /// Its secret (RFC 6749 §2.3.1).
     Secret {
-        /// Who it says it is.
+        /// The `client_id` in the request.
         client: &'a str,
         /// The secret.
         secret: &'a str,
     },
     /// An assertion of somebody whom the client trusts (RFC 7523 §2.2).
     Assertion {
-        /// Who it says it is, if it says so beside the assertion.
+        /// The `client_id` in the request, if there is one beside the assertion.
         client: Option<&'a str>,
         /// The assertion: a JWT.
         assertion: &'a str,
@@ -65,7 +65,7 @@ impl Authenticated {
         &self.client.name
     }
 
-    /// Who asks, where requests are counted.
+    /// The caller, for rate limits.
     pub fn caller(&self) -> Caller {
         let scopes = self.client.record.scope.scopes;
         Caller::client(Arc::clone(&self.client.tenant), Arc::clone(&self.client.name), scopes)
@@ -138,7 +138,7 @@ impl LiveClients {
         self.clients.get(&id)
     }
 
-    /// Whom exactly this issuer, subject and audience stand for in a tenant.
+    /// The client with a trust in exactly this issuer, subject and audience.
     pub fn trusting(&self, digest: &Digest) -> Option<(&Arc<LiveClient>, &Trust)> {
         let (id, at) = self.trusts.get(digest)?;
         let client = self.clients.get(id)?;
@@ -277,7 +277,7 @@ impl Access {
     }
 }
 
-/// That nobody here is called so. What is no id may be a secret in the wrong place, and is not shown.
+/// The check that an unknown client fails. A name that is no id may be a secret in the wrong place, so it is not shown.
 pub(super) fn unknown(id: &str) -> Check {
     let came = match ResourceId::parse(id) {
         Some(id) => id.to_string(),

@@ -43,7 +43,7 @@ pub struct Granted {
 /// What an access token, or a static one, is good for (RFC 7662 §2.2).
 #[derive(Debug, PartialEq, Eq)]
 pub struct Known {
-    /// Who got it: a client's id, or the id of a static token.
+    /// The owner: the id of a client, or of a static token.
     pub subject: Arc<str>,
     /// Whether it is an access token.
     pub is_grant: bool,

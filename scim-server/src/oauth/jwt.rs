@@ -37,11 +37,11 @@ pub struct Unverified<'a> {
 /// The claims that count (RFC 7523 §3).
 #[derive(Debug, Deserialize)]
 pub struct Claims {
-    /// Who has signed.
+    /// The issuer, which signed the assertion.
     pub iss: String,
-    /// Whom it stands for.
+    /// The subject: for whom the assertion was issued.
     pub sub: String,
-    /// Whom it is for.
+    /// The audience: for which server the assertion is meant.
     pub aud: Audience,
     /// When it ends, in seconds since the epoch.
     pub exp: f64,

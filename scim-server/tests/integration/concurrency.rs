@@ -184,7 +184,7 @@ async fn a_deleted_user_is_in_no_group() {
     assert_eq!(held.json["totalResults"], 0, "{}", held.text);
 }
 
-/// Of many creations at the same moment as many find room as there is.
+/// Of many creations at the same time, as many succeed as there is room for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_quota_is_never_passed() {
     let server = TestServer::with(Options::settings(json!({"quotas": {"User": 5}})));

@@ -108,7 +108,7 @@ impl Cluster {
     /// Starts the server, and waits until it answers.
     pub fn launch(&mut self) {
         let log = self.directory.path().join("log");
-        // Who is the server now is in a file: it may have been restarted meanwhile.
+        // A file has the process id of the server, which may have been restarted meanwhile.
         let script = r#""$1" -D "$2" >>"$3" 2>&1 & read -r _
             server=$(head -n 1 "$2/postmaster.pid") && kill -QUIT "$server"; wait
             while kill -0 "$server" 2>/dev/null; do sleep 0.01; done"#;

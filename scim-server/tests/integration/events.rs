@@ -246,7 +246,7 @@ async fn an_administrator_reads_the_same() {
     let late = server.run(&["events", "--tenant", "test", "--since", "99"]);
     let said = String::from_utf8_lossy(&late.stderr).into_owned();
     assert!(said.contains("there is no event number 99 yet") && !said.contains("GET"), "{said}");
-    // Nobody else can change a data directory that this command has open. A database others can.
+    // Only this command can change a data directory that it has open. Others can change a database.
     if server.store().is_none() {
         let follow = server.run(&["events", "--tenant", "test", "--follow"]);
         assert!(String::from_utf8_lossy(&follow.stderr).contains("no server runs on this store"), "{follow:?}");

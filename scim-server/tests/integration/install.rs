@@ -25,7 +25,7 @@ fn repository() -> PathBuf {
 /// A machine below a directory. Killed and removed when it is dropped.
 struct Machine {
     root: TempDir,
-    /// Who the user `scim-server` is here: somebody without rights, or whoever runs the test.
+    /// The user that stands for `scim-server` here: one without rights, or the one who runs the test.
     user: Option<&'static str>,
     server: Option<Child>,
     port: String,
@@ -220,7 +220,7 @@ fn the_readme_leads_to_a_public_address() {
     let users = machine.get(&format!("{path}/Users"), &token);
     assert!(users.starts_with("HTTP/1.1 200 ") && users.contains("\"totalResults\":0"), "{users}");
 
-    // Who may read what.
+    // The rights to read each file.
     let mode = |path: &str| fs::metadata(machine.path(path)).expect(path).permissions().mode() & 0o777;
     assert_eq!(mode("/etc/scim-server"), 0o750);
     for file in ["scim-server.toml", "privkey.pem", "fullchain.pem"] {

@@ -162,7 +162,7 @@ async fn bodies_share_one_budget_that_comes_back() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     assert_eq!(refused.header("retry-after"), "1");
-    // Who reads has room all the while.
+    // Requests that read get memory at all times.
     client.get("/Users?count=1").await.expect(200);
     drop(stalled);
     while client.post("/Users", &user("later")).await.status == 503 {

@@ -19,7 +19,7 @@ use crate::{
 pub struct Survey {
     /// All entries.
     pub population: Population,
-    /// Who is meant.
+    /// The scope.
     pub selection: Selection,
     /// What could not be read.
     pub problems: Vec<Problem>,

@@ -134,7 +134,7 @@ pub async fn filtered(
         }
     }
     for ((kind, attribute), these) in untold {
-        // Nobody can say: then numbers decide.
+        // The directory does not say: then the number decides.
         let had = builder.shown(kind, &attribute, None).before;
         if these.len() < MANY_ENOUGH || 2 * these.len() < had {
             continue;

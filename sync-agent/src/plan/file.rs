@@ -1,6 +1,6 @@
 //! A plan in a file: made today, read by a person, applied tomorrow exactly as it was read.
 //!
-//! That is safe only while what it was made from has not moved. A [`Basis`] is the digest of that:
+//! That is safe only as long as both sides are as they were when it was made. A [`Basis`] is a digest of them:
 //! of everything that the target should hold and of what the agent remembers, and of the resources
 //! that the plan touches, as the target held them. [`PlanFile::check`] compares it with the basis of a plan
 //! that is made again at the moment of applying.

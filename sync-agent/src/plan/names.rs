@@ -150,7 +150,7 @@ impl Takers<'_, '_> {
         self.owners.subject(id).map_or_else(|| id.to_string(), |subject| subject.to_string())
     }
 
-    /// That a name went from an object that left the scope to another, which a person has to know: the old
+    /// Reports that a name went from an object that left the scope to another one: the old
     /// resource keeps what it has, and whoever left it in the directory meanwhile is still in it.
     fn left_behind(&self, holder: &Subject, new: &str, desired: &Desired) -> Option<Problem> {
         let now = self.inputs.desired.outside.get(&holder.id)?;

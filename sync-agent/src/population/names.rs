@@ -26,7 +26,7 @@ pub(super) enum Meaning {
     One(SourceId),
     /// A login that several people have.
     Several(String, Vec<SourceId>),
-    /// Nobody who was read.
+    /// No entry that was read.
     Nobody(Unresolved),
 }
 

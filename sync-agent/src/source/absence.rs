@@ -27,7 +27,7 @@ pub struct Proof(Evidence);
 #[serde(rename_all = "kebab-case")]
 enum Evidence {
     Tombstone,
-    /// Of earlier versions, remembered where a deletion waits for its time.
+    /// Proof by an earlier version of the agent, of a deletion that still waits for its time.
     NoSuchObject {
         canary: String,
     },
@@ -80,7 +80,7 @@ pub enum Verdict {
         /// Whether that holds until it is seen again.
         lasting: bool,
     },
-    /// Nobody can say. It is treated as if it were still there.
+    /// Unknown. The object is treated as if it still existed.
     Unknown(String),
 }
 

@@ -1,4 +1,4 @@
-//! Nobody is deleted who is there, whatever part of the directory the account may no longer read.
+//! No existing object is deleted because the account may no longer read a part of the directory.
 //!
 //! [`histories`] tries to break that with random access rules on a real OpenLDAP; [`openldap`], [`samba`]
 //! and [`ds389`] have the cases that people reported, [`attributes`] those of single attributes. [`held`] is about changes of which a half was done.

@@ -292,7 +292,7 @@ fn a_group_that_failed_is_tried_again_when_it_changes() {
     assert_eq!(daemon.ends(), Some(0));
 }
 
-/// Nobody waits for the time of grace, and all may be deactivated.
+/// Without a grace period, and with all users allowed to be deactivated.
 const NO_GRACE: &str = "
 [safety]
 out_of_scope_days = 28

@@ -1,4 +1,4 @@
-//! Who leaves, and what is never lost.
+//! Objects that leave the scope, and what is never lost by it.
 
 use sync_agent::{Code, Step};
 

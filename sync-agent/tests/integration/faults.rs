@@ -10,7 +10,7 @@ use crate::{
     server::TestServer,
 };
 
-/// Nobody is there twice, and nobody is missing.
+/// Each object is there once.
 #[track_caller]
 fn check_whole(seed: &serde_json::Value, server: &TestServer) {
     for endpoint in ["Users", "Groups"] {

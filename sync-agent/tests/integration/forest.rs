@@ -86,7 +86,7 @@ groups = {{ bases = ["{groups}"] }}
     agent.set(scope, &format!("{source}\n{scope}"));
 }
 
-/// Who is in a group at the target, by the identity in the directory.
+/// The members of a group at the target, by their identity in the directory.
 fn members(server: &TestServer, group: &str) -> BTreeSet<String> {
     let users = server.all("Users");
     let groups = server.all("Groups");

@@ -348,7 +348,7 @@ token_file = "secret"
         };
     }
 
-    /// That a user name is free.
+    /// Asserts that a user name is free.
     #[track_caller]
     fn free(&self, kind: Kind, document: &Map<String, Value>, but: Option<&ResourceId>) {
         if kind != Kind::User {

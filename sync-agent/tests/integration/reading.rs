@@ -139,7 +139,7 @@ fn any_attribute_may_name_a_person() {
             let aide = &user(&server, "aid")["id"];
             assert_eq!(user(&server, "one")[ENTERPRISE]["manager"]["value"], *aide, "{software:?} {what}");
         });
-        // Whoever is gone is nobody's manager.
+        // A deleted person is nobody's manager.
         directory.modify(&format!("dn: uid=aid,{PEOPLE}\nchangetype: delete\n"));
         agent.run(&["apply", "--full"]);
         assert!(user(&server, "one")[ENTERPRISE]["manager"].is_null(), "{software:?}");
@@ -261,7 +261,7 @@ fn one_login_of_two_people_moves_nobody() {
         agent.run(&["apply", "--full"]);
         let second = if user_name == "uid" { "jdoe" } else { "b@example.test" };
         has_members(&server, "admins", &[second]);
-        // Who is there is known from the target as well.
+        // The target shows too that the user exists.
         directory.modify(&twin("a"));
         agent.lose_state();
         for _ in 0..2 {

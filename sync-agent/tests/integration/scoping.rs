@@ -1,4 +1,4 @@
-//! Who is in scope, and with whom.
+//! The scope: users, and the members of groups.
 
 use std::collections::BTreeSet;
 

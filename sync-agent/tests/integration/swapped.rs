@@ -101,7 +101,7 @@ impl Swap {
         proxy.writes() >= number
     }
 
-    /// Whatever is there, the next runs make it right, and then nothing is left to do.
+    /// The next runs repair whatever is at the target, and then have nothing left to do.
     #[track_caller]
     fn is_put_right(&self, people: &[u32], groups: &[u32]) {
         self.agent.run(&["apply"]);

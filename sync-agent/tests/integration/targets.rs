@@ -48,7 +48,7 @@ fn identity_center_gets_what_it_takes() {
     // One address of the population is none, which that target refuses.
     let mut refused = ran.stderr.lines().filter(|line| line.contains("TargetRefused"));
     assert!(refused.all(|line| line.contains("\"bad.mail\"") && line.contains("emails.value")), "{ran:?}");
-    // Who lacks one of the names that it requires is reported, and nobody else.
+    // Only users without one of the required names are reported.
     let named = |user: &serde_json::Value, name: &str| user[name].as_str().is_some_and(|value| !value.is_empty());
     let users = server.all("Users");
     let there: BTreeSet<_> = users.iter().filter_map(|user| user["externalId"].as_str()).collect();

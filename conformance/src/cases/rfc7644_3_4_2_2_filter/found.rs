@@ -1,4 +1,4 @@
-//! Who is found: a filter is asked, and the people whom it finds are compared with those who fit.
+//! What a filter finds: the users in the answer are compared with those who match.
 
 use std::collections::BTreeSet;
 

@@ -77,7 +77,7 @@ impl Service {
         }
     }
 
-    /// Who asks. Whatever is wrong with what it shows counts against its address.
+    /// Authenticates the client. A failure counts against its address.
     async fn client(
         &self,
         segment: &str,

@@ -24,7 +24,7 @@ pub fn issued(granted: &Granted) -> Response<ResponseBody> {
     }))
 }
 
-/// That a token lets nobody in (RFC 7009 §2.2).
+/// The answer to a revocation (RFC 7009 §2.2).
 pub fn revoked() -> Response<ResponseBody> {
     unkept(Response::new(ResponseBody::Empty))
 }
@@ -126,7 +126,7 @@ fn document(document: &Value) -> Response<ResponseBody> {
     response
 }
 
-/// Nobody may keep it (RFC 6749 §5.1).
+/// No cache may keep the answer (RFC 6749 §5.1).
 fn unkept(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -25,7 +25,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 #[derive(Debug)]
 pub struct Form(Vec<(String, String)>);
 
-/// Who a client says it is, and what it shows for that.
+/// The credentials in a request: the client's name and its secret or assertion.
 #[derive(Debug)]
 pub enum Shown {
     /// A secret (RFC 6749 §2.3.1).

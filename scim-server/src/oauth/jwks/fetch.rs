@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest answer.
 const MOST: usize = 512 * 1024;
 
-/// Whom keys may be fetched from.
+/// From which hosts keys may be fetched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// The hosts, each with its port: `login.microsoftonline.com:443`.
@@ -173,7 +173,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !is_special
 }
 
-/// Of IPv6 what is assigned (2000::/3), without what leads to an IPv4 address (6to4, Teredo), or nowhere.
+/// The assigned addresses of IPv6 (2000::/3), without those that stand for an IPv4 address (6to4, Teredo) and those for
+/// documentation.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let is_special = a == 0x2002 || (a == 0x2001 && (b < 0x200 || b == 0xdb8));

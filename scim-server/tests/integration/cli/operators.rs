@@ -108,12 +108,12 @@ fn the_endpoint_is_whole_and_can_be_read_again() {
     assert!(endpoint.starts_with("https://scim.example.com/base/") && endpoint.ends_with("/scim/v2"), "{endpoint}");
     let again = ["tenant", "endpoint", "acme"];
     assert_eq!(stdout(&world.run(&[&again[..], &url].concat())).trim(), endpoint);
-    // Of a configuration, and of what is the case without any.
+    // Checks a configuration, and the defaults.
     let config = world.file("scim.toml", "listen = \"[::]:8443\"\ntls_cert = \"c\"\ntls_key = \"k\"\n");
     let said = stdout(&world.run(&[&again[..], &["--config", &config]].concat()));
     assert!(said.starts_with("https://127.0.0.1:8443/"), "{said}");
     assert!(stdout(&world.run(&again)).starts_with("http://127.0.0.1:8080/"));
-    // Of the server, while one runs.
+    // Checks the server that runs.
     let server = Server::start(&world, &[]);
     assert_eq!(world.json(&["tenant", "show", "acme"])["endpoint"], endpoint.replace(url[1], &server.url));
     drop(server);

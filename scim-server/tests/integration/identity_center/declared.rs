@@ -142,7 +142,7 @@ async fn an_rfc_tenant_has_none_of_it() {
     refused.expect_error(400, Some("noTarget"));
 }
 
-/// Whoever searches the documentation for an error text of that system finds it.
+/// The documentation contains each error text of that system, so that a search finds it.
 #[test]
 fn the_guide_has_every_text() {
     let guide = include_str!("../../../../docs/guide/tenants-and-profiles.md");

@@ -172,7 +172,7 @@ async fn what_is_gone_is_404_before_anything_else() {
         .await;
         assert_eq!(results, ["404"; 5], "{id}");
     }
-    // Who asks comes before what for.
+    // The token is checked before the path.
     let answer = tenant.with_token("none").put(&format!("/Users/{gone}"), &json!({"userName": 7})).await;
     assert_eq!(answer.status, 401);
 }

@@ -54,7 +54,7 @@ impl Changed {
         TestServer::at(&self.here, &self.archive.path, &self.archive.token, self.url.clone())
     }
 
-    /// That everything is as it was before anybody tried to replace it, and that it is served.
+    /// Asserts that everything is as it was before the attempt to replace it, and that it is served.
     async fn is_as_it_was(&self, server: &TestServer) {
         let client = server.client();
         assert_eq!(client.get("/Users?count=1").await.expect(200).json["totalResults"], USERS + 1);

@@ -150,7 +150,7 @@ fn a_filter_of_the_source_that_asks_for_what_is_hidden_loses_nobody() {
     lost.show();
     let ran = lost.agent.run(&["apply"]);
     assert_eq!(content(&lost.server), before, "{ran:?}");
-    // Whoever really loses it leaves.
+    // A user who really loses it leaves.
     lost.directory.modify(&format!("dn: {}\nchangetype: modify\ndelete: givenName\n", lost.dn("u000003")));
     let ran = lost.agent.run(&["apply"]);
     assert!(!lost.held().0["u000003"], "{ran:?}");

@@ -377,7 +377,7 @@ impl World {
         Ok(())
     }
 
-    /// Nobody has left a group who is in it still.
+    /// No member of a group in the directory has left it at the target.
     fn compare_members(
         before: &Population,
         after: &Population,

@@ -129,7 +129,7 @@ fn moved(settings: &[(&str, &str)], run: &[&str]) {
     assert_eq!(lost.held(), before);
 }
 
-/// Whoever went out of sight and is named no longer leaves; and so does nobody with a group that went.
+/// A hidden user to whom no entry refers any more leaves the scope. A user in a group that was hidden does not.
 #[test]
 fn out_of_sight_and_out_of_the_group() {
     let lost = Lost::new(&[]);

@@ -103,7 +103,7 @@ fn managers_wherever_they_are() {
     }
 }
 
-/// Whoever signs in for another domain, and machines, are no people.
+/// Trust accounts and computers are not users.
 #[test]
 fn accounts_of_machines_and_trusts_are_nobody() {
     const MAKE: &str = r#"

@@ -106,7 +106,7 @@ fn every_way_of_writing_a_name() {
             has_members(&server, &format!("way {way}"), &everybody);
         }
         assert_eq!(writes(&agent), 0, "{software:?}");
-        // Whoever is found by a name is found as well when something else of the entry changes.
+        // An entry that is found by a name is still found after another change of the entry.
         directory.modify(&format!("{}changetype: modify\nadd: title\ntitle: new\n", line("dn", &spelt(ODD[7], 0))));
         in_every_run(&agent, |_| has_members(&server, "way 0", &everybody));
     }

@@ -164,7 +164,7 @@ pub fn member(seed: &Value) -> &str {
     seed["groups"]["team-00001"]["users"][0].as_str().expect("a member")
 }
 
-/// Who is proved to be gone.
+/// The objects whose absence is proved.
 pub fn gone(observation: &Observation) -> Vec<SourceId> {
     gone_of(&observation.verdicts)
 }

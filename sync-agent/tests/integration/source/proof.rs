@@ -71,7 +71,7 @@ fn unseen(software: Software, settings: &[(&str, &str)], account: Account, more:
     let directory = TestDirectory::start_with(software, settings);
     let seed = directory.fill(5, 1);
     let mut follower = Follower::with(&directory, account, more);
-    // Who has no address no longer fits the filter.
+    // A user without an address no longer matches the filter.
     let class = if software == Software::Samba { "user" } else { "inetOrgPerson" };
     follower.config.source.users.filter = Some(format!("(&(objectClass={class})(mail=*))"));
     follower.observe();

@@ -63,18 +63,26 @@ fn is_path(span: &str) -> bool {
     span.contains('/') && !span.starts_with('/') && repository().join(first).exists()
 }
 
-/// Each file that the tour names is there, and each name that it mentions beside files is in one of them.
+/// Each file that the tour and the table of what to add name is there, and each name that they mention beside files is
+/// in one of them.
 #[test]
-fn files_of_the_tour_exist() {
-    let page = page("tour.md");
+fn files_for_contributors_exist() {
+    let architecture = page("architecture.md");
+    let (_, added) = architecture.split_once("\n## Where something new goes\n").expect("the table");
+    let added = added.split("\n## ").next().unwrap_or_default().replace("\n| ", "\n\n| ");
+    files_exist("docs/tour.md", &page("tour.md"), 20);
+    files_exist("docs/architecture.md", &added, 10);
+}
+
+fn files_exist(page: &str, text: &str, least: usize) {
     let mut seen = 0;
-    for paragraph in page.split("\n\n").flat_map(|part| part.split("\n1. ")) {
+    for paragraph in text.split("\n\n").flat_map(|part| part.split("\n1. ")) {
         let files: Vec<_> = code(paragraph).filter(|span| is_path(span)).collect();
         let texts: Vec<_> = files
             .iter()
             .map(|file| {
                 let path = repository().join(file);
-                assert!(path.exists(), "docs/tour.md: there is no {file}");
+                assert!(path.exists(), "{page}: there is no {file}");
                 fs::read_to_string(path).unwrap_or_default()
             })
             .collect();
@@ -84,8 +92,8 @@ fn files_of_the_tour_exist() {
             let last = name.rsplit("::").next().unwrap_or(name);
             let is_there =
                 texts.iter().any(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == last));
-            assert!(is_there, "docs/tour.md: {name} is in none of {files:?}");
+            assert!(is_there, "{page}: {name} is in none of {files:?}");
         }
     }
-    assert!(seen > 20, "only {seen} files were found");
+    assert!(seen > least, "{page}: only {seen} files were found");
 }

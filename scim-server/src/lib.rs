@@ -30,6 +30,7 @@ mod profile;
 mod render;
 mod roots;
 mod server;
+mod silence;
 mod store;
 mod system_records;
 mod tenant;

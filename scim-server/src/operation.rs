@@ -98,6 +98,25 @@ impl Default for Limits {
     }
 }
 
+#[cfg(test)]
+impl Operations {
+    /// Those of a test, on that store.
+    pub fn on(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            clock,
+            ids: UuidV7::default(),
+            sealer: Sealer::new(&[0; 32], 1),
+            limits: Limits::default(),
+            lanes: Arc::default(),
+            budget: Budget::new(1 << 20),
+            passwords: password::Hasher::default(),
+            waits: feed::Waits::default(),
+            shown: Arc::default(),
+        }
+    }
+}
+
 /// UUIDv7: the order of ids is the order of creation, and nobody can guess one.
 ///
 /// The order also holds for resources of the same millisecond, as in a bulk request, and if the clock goes back:

@@ -229,6 +229,8 @@ pub struct Tenant {
     /// The id under which the store keeps its users, groups and events; another one than `id` after an import has
     /// replaced the tenant. Every key of the store contains this id.
     pub home: TenantId,
+    /// The last number of its log that came with an import which replaced the tenant.
+    pub begun: u64,
     /// Its name, unique in the store.
     pub name: String,
     /// When it was made.

@@ -16,7 +16,7 @@ mod sign;
 pub use self::{
     deliver::{Deliverer, MOST_PENDING, Outcome},
     message::{MOST_BYTES, Message},
-    record::{DeadLetter, Reason, Replay, Webhook},
+    record::{DeadLetter, MOST_KEYS, Reason, Replay, Webhook},
     send::Sender,
     shelf::{NewWebhook, Webhooks},
     sign::Keys,

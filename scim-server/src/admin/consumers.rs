@@ -37,6 +37,13 @@ pub enum ConsumerRequest {
         /// Whose events.
         tenant: String,
     },
+    /// Takes the batch from the worker that has it.
+    Release {
+        /// Of whose events.
+        tenant: String,
+        /// Its name or id.
+        consumer: String,
+    },
     /// Shows one.
     Show {
         /// Of whose events.
@@ -53,6 +60,7 @@ impl ConsumerRequest {
             Self::Create { .. } => "consumer-create",
             Self::Delete { .. } => "consumer-delete",
             Self::List { .. } => "consumer-list",
+            Self::Release { .. } => "consumer-release",
             Self::Show { .. } => "consumer-show",
         }
     }
@@ -85,6 +93,13 @@ pub(super) async fn execute(
                 output.row(&operations.view_consumer(&tenant, &consumer).await?).await?;
             }
             Ok(())
+        }
+        ConsumerRequest::Release { tenant, consumer } => {
+            let tenant = context.built(&tenant).await?;
+            let Some(released) = operations.release(&tenant, &consumer, ADMIN).await? else {
+                return Err(AdminError::Refused(format!("no worker of the consumer {consumer:?} has a batch")));
+            };
+            output.row(&operations.view_consumer(&tenant, &released).await?).await
         }
         ConsumerRequest::Show { tenant, consumer } => {
             let tenant = context.built(&tenant).await?;

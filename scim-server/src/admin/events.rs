@@ -70,7 +70,7 @@ pub(super) async fn list(
     let mut query = FeedQuery {
         after: if let Since::Number(number) = since { Some(number) } else { None },
         limit: 1000,
-        types: TypePattern::list(types.unwrap_or_default(), &built.registry)?,
+        types: types.map_or(Ok(Vec::new()), |types| TypePattern::list(types, &built.registry))?,
         wait: if follow { WAIT } else { Duration::ZERO },
         log: None,
     };

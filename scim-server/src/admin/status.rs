@@ -7,9 +7,11 @@ use super::{AdminContext, AdminError, Output};
 use crate::{
     event::Action,
     oauth::client::Client,
-    store::{ResourceId, StoreError, TenantId, TypeName},
+    silence,
+    store::{StoreError, TenantId, TypeName},
     tenant::{Tenant, TenantRecord},
     token::{Token, reminder},
+    webhook::{Reason, Webhook},
 };
 
 /// Days before its end from which on a token is a problem: time enough for whoever has to ask somebody else.
@@ -75,13 +77,12 @@ pub(super) async fn status(context: &AdminContext, tenant: Option<&str>, output:
 
 async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, AdminError> {
     let now = context.clock.now();
-    // An application that reads events with a token of its own is no provider.
     let mut tokens = context.directory().ledger().list(record.id).await?;
-    tokens.retain(|token| token.scopes.write);
     let mut clients = context.directory().clients().list(record.id).await?;
+    let used = silence::last_call(&context.access, &tokens, &clients);
+    // An application that reads events with a token of its own is no provider.
+    tokens.retain(|token| token.scopes.write);
     clients.retain(|client| client.scope.scopes.write);
-    let used = tokens.iter().filter_map(|token| context.access.last_used(token)).max();
-    let used = used.max(clients.iter().filter_map(|client| last_used(context, client)).max());
     let written = last_write(context, record.home()).await?;
     let mut problems = Vec::new();
     if record.disabled {
@@ -95,12 +96,13 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
     problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
     problems.extend(clients.iter().filter_map(|client| of_secrets(client, now)));
     if let (Some(window), Some(used)) = (record.settings.silence_after, used)
-        && window.begin(now).is_some_and(|begin| used < begin)
+        && silence::is_silent(&record.settings, used, now)
     {
         let after = String::from(window);
         let detail = format!("Nobody has called since {used}, longer than {after}. Look at the provider's own log.");
         problems.push(Problem::new(State::Failing, "Silent", detail));
     }
+    problems.extend(of_webhooks(context, record.id).await?);
     let count = async |kind: &str| context.store.count(record.home(), &TypeName::from(kind)).await;
     if let Some(tenant) = context.access.tenant_of(record.id) {
         for rt in tenant.registry.resource_types() {
@@ -152,12 +154,22 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
     problems
 }
 
-/// When a client was last let in with any of its secrets and trusts.
-fn last_used(context: &AdminContext, client: &Client) -> Option<Timestamp> {
-    let of_secrets = client.secrets.iter().map(|secret| (secret.id, secret.last_used));
-    let of_trusts = client.trusts.iter().map(|trust| (trust.id, trust.last_used));
-    let known = |(id, stored): (ResourceId, Option<i64>)| context.access.last_used_by(client.id, id).max(stored);
-    of_secrets.chain(of_trusts).filter_map(known).max().map(Timestamp::from_millis)
+/// Webhooks that get nothing of the tenant's events any more.
+async fn of_webhooks(context: &AdminContext, tenant: TenantId) -> Result<Vec<Problem>, StoreError> {
+    let mut webhooks = context.webhooks().list().await?;
+    webhooks.retain(|webhook| webhook.disabled.is_some() && webhook.tenant.is_none_or(|only| only == tenant));
+    let problem = |webhook: Webhook| {
+        let why = match webhook.disabled {
+            Some(Reason::Gone) => "its endpoint has answered 410",
+            _ => "its endpoint has taken nothing for five days",
+        };
+        let detail = format!(
+            "The webhook to {} gets no events: {why}. `webhook enable {}` sends them again.",
+            webhook.url, webhook.id
+        );
+        Problem::new(State::Warning, "WebhookDisabled", detail)
+    };
+    Ok(webhooks.into_iter().map(problem).collect())
 }
 
 /// Secrets of a client that end soon or have ended, unless it has a later one.

@@ -123,6 +123,7 @@ impl Written {
                     return Ok(Some(Item::Resource(key, record, entries)));
                 }
                 tenant.left.clear();
+                tenant.begun = 0;
                 Some(Item::Resource(key, Record { header: record.header, body: tenant.body()? }, entries))
             }
             Item::Event(TenantId::SYSTEM, event) => Some(Item::Event(TenantId::SYSTEM, event)),

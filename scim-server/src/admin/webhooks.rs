@@ -12,7 +12,7 @@ use crate::{
     operation::feed::TypePattern,
     store::{ResourceId, StoreError, TenantId},
     tenant::Tenant,
-    webhook::{DeadLetter, Deliverer, Message, NewWebhook, Outcome, Reason, Replay, Webhook, Webhooks},
+    webhook::{DeadLetter, Deliverer, MOST_KEYS, Message, NewWebhook, Outcome, Reason, Replay, Webhook, Webhooks},
 };
 
 /// A webhook as it is shown. Its secret is shown once, when it is made.
@@ -29,6 +29,9 @@ struct WebhookView<'a> {
     public_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     disabled: Option<Reason>,
+    /// Until when keys that were replaced sign too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_keys_until: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deliveries: Vec<DeliveryView>,
 }
@@ -48,7 +51,8 @@ struct DeliveryView {
 }
 
 impl<'a> WebhookView<'a> {
-    fn new(webhook: &'a Webhook) -> Self {
+    fn new(webhook: &'a Webhook, now: Timestamp) -> Self {
+        let old = webhook.old_keys_until(now.as_millis());
         Self {
             webhook_id: webhook.id.to_string(),
             url: &webhook.url,
@@ -57,19 +61,21 @@ impl<'a> WebhookView<'a> {
             secret: None,
             public_key: webhook.keys.first().and_then(crate::webhook::Keys::public_key),
             disabled: webhook.disabled,
+            old_keys_until: old.map(|at| Timestamp::from_millis(at).to_string()),
             deliveries: Vec::new(),
         }
     }
 
     /// With its secret: when it is made, and when it has new keys.
-    fn with_secret(webhook: &'a Webhook) -> Self {
+    fn with_secret(webhook: &'a Webhook, now: Timestamp) -> Self {
         let secret = webhook.keys.first().map(crate::webhook::Keys::secret);
-        Self { secret, ..Self::new(webhook) }
+        Self { secret, ..Self::new(webhook, now) }
     }
 }
 
 impl AdminContext {
-    fn webhooks(&self) -> Webhooks {
+    /// The webhooks of the store.
+    pub(super) fn webhooks(&self) -> Webhooks {
         Webhooks::new(Arc::clone(&self.store))
     }
 
@@ -214,17 +220,14 @@ async fn create(
         Some(name) => Some(context.built(name).await?),
         None => None,
     };
-    match &only {
-        Some(tenant) => drop(TypePattern::list(&types.join(","), &tenant.registry)?),
-        None => TypePattern::check(&types)?,
-    }
+    TypePattern::check(&types, only.as_deref().map(|tenant| &tenant.registry))?;
+    context.sender.check(&url).map_err(AdminError::Refused)?;
     let tenant = only.map(|tenant| tenant.id);
     let new = NewWebhook { tenant, url, types };
     let tenants = context.tenants_of(tenant);
-    let made = context.webhooks().create(context.operations.fresh_id(), new, &tenants).await?;
-    let webhook = made.map_err(AdminError::Refused)?;
+    let webhook = context.webhooks().create(context.operations.fresh_id(), new, &tenants).await?;
     context.tell_of_webhook(&webhook, Deed::WebhookCreated).await?;
-    output.row(&WebhookView::with_secret(&webhook)).await
+    output.row(&WebhookView::with_secret(&webhook, context.clock.now())).await
 }
 
 /// Lists the webhooks of a tenant and those of all tenants; all webhooks without a tenant.
@@ -235,7 +238,7 @@ async fn list(context: &AdminContext, tenant: Option<&str>, output: &Output) -> 
     };
     for webhook in context.webhooks().list().await? {
         if only.is_none() || webhook.tenant.is_none() || webhook.tenant == only {
-            output.row(&WebhookView::new(&webhook)).await?;
+            output.row(&WebhookView::new(&webhook, context.clock.now())).await?;
         }
     }
     Ok(())
@@ -245,7 +248,7 @@ async fn list(context: &AdminContext, tenant: Option<&str>, output: &Output) -> 
 async fn show(context: &AdminContext, id: &str, output: &Output) -> Result<(), AdminError> {
     let webhook = context.webhook(id).await?;
     let dead = context.webhooks().dead_letters(webhook.id).await?;
-    let mut view = WebhookView::new(&webhook);
+    let mut view = WebhookView::new(&webhook, context.clock.now());
     for tenant in context.tenants_of(webhook.tenant) {
         let delivery = context.webhooks().delivery(&webhook, &tenant).await?;
         let newest = context.store.log(tenant.home).await?.newest;
@@ -282,17 +285,23 @@ async fn enable(context: &AdminContext, id: &str, output: &Output) -> Result<(),
         context.webhooks().advance(&delivery, &[], &[]).await?;
     }
     keep(context, &webhook, Deed::WebhookEnabled).await?;
-    output.row(&WebhookView::new(&webhook)).await
+    output.row(&WebhookView::new(&webhook, context.clock.now())).await
 }
 
-/// Gives a webhook new keys. The old ones sign too, for so long.
+/// Gives a webhook new keys. The ones before sign too, for so long.
 async fn rotate(context: &AdminContext, id: &str, overlap_seconds: u64, output: &Output) -> Result<(), AdminError> {
     let mut webhook = context.webhook(id).await?;
     let now = context.clock.now().as_millis();
     let millis = i64::try_from(overlap_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-    webhook.rotate(now, now.saturating_add(millis));
+    if !webhook.rotate(now, now.saturating_add(millis)) {
+        let until = webhook.keys.iter().filter_map(|keys| keys.ends).min().unwrap_or(now);
+        return Err(AdminError::Refused(format!(
+            "{MOST_KEYS} keys of the webhook sign at the same time, which is the most; the first of them ends at {}",
+            Timestamp::from_millis(until)
+        )));
+    }
     keep(context, &webhook, Deed::WebhookRotated).await?;
-    output.row(&WebhookView::with_secret(&webhook)).await
+    output.row(&WebhookView::with_secret(&webhook, context.clock.now())).await
 }
 
 /// Sends a message that says nothing, once.
@@ -346,11 +355,17 @@ async fn replay(
 /// Lists what was given up; sends it again if that is wanted.
 async fn dead_letters(context: &AdminContext, id: &str, send_again: bool, output: &Output) -> Result<(), AdminError> {
     let webhook = context.webhook(id).await?;
-    for letter in context.webhooks().dead_letters(webhook.id).await? {
+    let letters = context.webhooks().dead_letters(webhook.id).await?;
+    if letters.is_empty() {
+        return output.row(&json!({"note": "no message of this webhook was given up"})).await;
+    }
+    for letter in letters {
         let tenant = context.access.tenant_of(letter.tenant);
+        let mut sent_again = false;
         if let (true, Some(tenant)) = (send_again, tenant.as_ref().filter(|tenant| tenant.home == letter.log)) {
             again(context, &webhook, tenant, letter.sequence - 1, letter.sequence, std::slice::from_ref(&letter))
                 .await?;
+            sent_again = true;
         }
         let row = json!({
             "tenant": tenant.as_ref().map(|tenant| tenant.name.as_str()),
@@ -358,7 +373,7 @@ async fn dead_letters(context: &AdminContext, id: &str, send_again: bool, output
             "tries": letter.tries,
             "error": letter.error,
             "time": Timestamp::from_millis(letter.at).to_string(),
-            "sent_again": send_again,
+            "sent_again": sent_again,
         });
         output.row(&row).await?;
     }

@@ -183,10 +183,11 @@ impl Printer {
                 self.notes.extend(problems(&row));
                 Ok(())
             }
-            Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant | Show::Webhook => {
+            Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant => {
                 write(&lines(&row, self.show.columns()))
             }
             Show::Undo { .. } => Ok(()),
+            Show::Webhook => write(&(lines(&row, self.show.columns()) + &deliveries(&row))),
             Show::Clients
             | Show::Consumers
             | Show::DeadLetters
@@ -341,6 +342,15 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
+/// How far a webhook is with each tenant, if that is told.
+fn deliveries(row: &Value) -> String {
+    let Some(deliveries) = row.get("deliveries").and_then(Value::as_array) else { return String::new() };
+    let headings = columns::DELIVERIES.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+    let cells = |of: &Value| columns::DELIVERIES.iter().map(|(_, at)| cell(of.pointer(at))).collect();
+    let rows: Vec<_> = std::iter::once(headings).chain(deliveries.iter().map(cells)).collect();
+    format!("\n{}", table(&rows))
+}
+
 /// One line for each column that the row has.
 fn lines(row: &Value, columns: Columns) -> String {
     let present: Vec<Vec<String>> = columns
@@ -407,6 +417,21 @@ mod tests {
     fn lines_are_only_of_what_is_there() {
         let row = json!({"tenant": "acme", "tenant_id": "1", "scopes": ["read", "write"], "previous": null});
         assert_eq!(lines(&row, Show::Issued.columns()), "Tenant     acme\nTenant id  1\nScopes     read,write\n");
+    }
+
+    #[test]
+    fn a_webhook_is_shown_with_a_table_of_its_deliveries() {
+        let row = json!({"webhook_id": "7", "url": "https://x", "deliveries": [
+            {"tenant": "acme", "position": 12, "lag": 0, "pending": 1, "dead_letters": 0, "last_error": "the status 500"},
+        ]});
+        let shown = lines(&row, Show::Webhook.columns()) + &deliveries(&row);
+        assert_eq!(
+            shown,
+            "Webhook id  7\nURL         https://x\n\n\
+             TENANT  POSITION  LAG  PENDING  DEAD LETTERS  FAILING SINCE  LAST ERROR\n\
+             acme    12        0    1        0             -              the status 500\n"
+        );
+        assert_eq!(deliveries(&json!({"webhook_id": "7"})), "");
     }
 
     #[track_caller]

@@ -90,13 +90,27 @@ pub struct ConsumerView {
     types: Vec<String>,
     /// The last number that is done.
     position: u64,
-    /// How many events stand behind it.
-    lag: u64,
+    /// How many events stand behind it; absent of one that reads no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag: Option<u64>,
     /// Whether it is still given the state.
     prefilling: bool,
+    state: ConsumerState,
     #[serde(skip_serializing_if = "Option::is_none")]
     leased_until: Option<String>,
     created: String,
+}
+
+/// What a consumer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum ConsumerState {
+    /// It is given the state that it begins with.
+    Prefilling,
+    /// It is given what happens.
+    Reading,
+    /// Nothing: its log was replaced by an import. Delete it, and make it again.
+    Replaced,
 }
 
 impl Batch {
@@ -125,7 +139,12 @@ impl Operations {
 
     /// Makes a consumer.
     pub async fn create_consumer(&self, tenant: &Tenant, new: NewConsumer, actor: &str) -> Result<Consumer, Error> {
-        TypePattern::list(&new.types.join(","), &tenant.registry)?;
+        TypePattern::check(&new.types, Some(&tenant.registry))?;
+        if new.prefill && new.after.is_some() {
+            return Err(Error::value(
+                "A consumer begins with the state (prefill) or after a number (after), not with both. Leave one out.",
+            ));
+        }
         let log = self.store.log(tenant.home).await?;
         let after = new.after.unwrap_or(log.newest);
         if after > log.newest || after.saturating_add(1) < log.oldest {
@@ -166,7 +185,12 @@ impl Operations {
 
     /// A consumer as it is shown.
     pub async fn view_consumer(&self, tenant: &Tenant, consumer: &Consumer) -> Result<ConsumerView, Error> {
-        let newest = self.store.log(consumer.log).await?.newest;
+        let newest = self.store.log(tenant.home).await?.newest;
+        let state = match &consumer.place.prefill {
+            _ if consumer.log != tenant.home => ConsumerState::Replaced,
+            Some(_) => ConsumerState::Prefilling,
+            None => ConsumerState::Reading,
+        };
         let now = self.clock.now();
         let held = consumer.lease.as_ref().filter(|lease| lease.is_held(now));
         Ok(ConsumerView {
@@ -176,8 +200,9 @@ impl Operations {
             tenant: tenant.name.clone(),
             types: consumer.types.clone(),
             position: consumer.place.sequence,
-            lag: newest.saturating_sub(consumer.place.sequence),
-            prefilling: consumer.place.prefill.is_some(),
+            lag: (state != ConsumerState::Replaced).then(|| newest.saturating_sub(consumer.place.sequence)),
+            prefilling: state == ConsumerState::Prefilling,
+            state,
             leased_until: held.map(|lease| Timestamp::from_millis(lease.until).to_string()),
             created: consumer.created.to_string(),
         })
@@ -216,6 +241,26 @@ impl Operations {
         Err(busy())
     }
 
+    /// Takes the batch from the worker that has it: it is dead, and others need not wait for the end of its lease.
+    /// `None` when nobody has one.
+    pub async fn release(&self, tenant: &Tenant, name: &str, actor: &str) -> Result<Option<Consumer>, Error> {
+        for _ in 0..ATTEMPTS {
+            let mut consumer = self.consumer_of(tenant, name).await?;
+            if consumer.lease.take().is_none_or(|lease| !lease.is_held(self.clock.now())) {
+                return Ok(None);
+            }
+            match self.consumers().keep(&consumer).await {
+                Ok(()) => {
+                    self.tell_of(tenant, &consumer, Deed::ConsumerReleased, actor).await?;
+                    return Ok(Some(consumer));
+                }
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(busy())
+    }
+
     async fn take_batch(&self, tenant: &Tenant, name: &str, asked: &Receive) -> Result<Batch, Error> {
         for _ in 0..ATTEMPTS {
             let mut consumer = self.consumer_of(tenant, name).await?;
@@ -244,7 +289,7 @@ impl Operations {
         let query = FeedQuery {
             after: Some(consumer.place.sequence),
             limit: asked.limit,
-            types: TypePattern::list(&consumer.types.join(","), &tenant.registry)?,
+            types: TypePattern::read(&consumer.types),
             ..FeedQuery::default()
         };
         if let Some(lease) = consumer.lease.as_ref().filter(|lease| lease.is_held(now)) {

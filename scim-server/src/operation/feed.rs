@@ -262,11 +262,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        budget::Budget,
         clock::ManualClock,
-        cursor::Sealer,
         event::Action,
-        operation::{Limits, UuidV7, password::Hasher},
         store::{Commit, ResourceId, ResourceKey, Store as _, sled::SledStore},
     };
 
@@ -282,18 +279,7 @@ mod tests {
             let event = Event::administration(Action::Administer, "User", target.id, &[]);
             store.commit(Commit::new(target, event)).await.unwrap();
         }
-        Operations {
-            store,
-            clock,
-            ids: UuidV7::default(),
-            sealer: Sealer::new(&[0; 32], 1),
-            limits: Limits::default(),
-            lanes: Arc::default(),
-            budget: Budget::new(1 << 20),
-            passwords: Hasher::default(),
-            waits: Waits::default(),
-            shown: Arc::default(),
-        }
+        Operations::on(store, clock)
     }
 
     #[tokio::test]

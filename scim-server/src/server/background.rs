@@ -20,6 +20,7 @@ use crate::{
             validity::{Reminder, Warning},
         },
     },
+    silence,
     store::{StoreError, TenantId},
     webhook::Webhooks,
 };
@@ -38,6 +39,8 @@ const POLL: Duration = Duration::from_millis(500);
 const EVENTS: usize = 1000;
 /// How often the metrics are told how far readers of events are behind.
 const MEASURE: Duration = Duration::from_secs(10);
+/// How often the holder of the upkeep lease looks for tenants that fall silent.
+const LISTEN: Duration = Duration::from_secs(5);
 /// How often a server checks whether a minute of counted calls is over.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -77,6 +80,10 @@ async fn lags(service: &Service) -> Result<(), StoreError> {
     for tenant in service.access.tenants() {
         let newest = store.log(tenant.home).await?.newest;
         for consumer in service.operations.consumers().list(tenant.id).await? {
+            if consumer.log != tenant.home {
+                // An import has replaced the tenant: it reads no more.
+                continue;
+            }
             let labels = vec![("tenant", tenant.name.clone()), ("consumer", consumer.name)];
             of_consumers.push((labels, newest.saturating_sub(consumer.place.sequence)));
         }
@@ -149,6 +156,7 @@ pub async fn upkeep(service: Arc<Service>, event_retention: Option<Duration>, mu
         tokio::select! {
             () = held => tracing::info!("this process has lost the upkeep lease"),
             () = work(&service, event_retention) => {}
+            () = listen(&service) => {}
             _ = stopped.changed() => {
                 holds_lease(&service, process, 0).await;
                 return;
@@ -173,6 +181,15 @@ async fn work(service: &Service, event_retention: Option<Duration>) {
         }
         purge(service).await;
         tokio::time::sleep(HOUR).await;
+    }
+}
+
+/// Tells when tenants fall silent, and when calls return.
+async fn listen(service: &Service) {
+    loop {
+        tokio::time::sleep(LISTEN).await;
+        let look = silence::look(&service.access, &*service.operations.store, service.clock.now());
+        tell("looking for silent tenants", look.await);
     }
 }
 

@@ -51,10 +51,23 @@ impl Tenant {
         }
         let endpoint = |rt: &Arc<ResourceType>| (TypeName::from(rt.name.as_str()), rt.endpoint.clone());
         let endpoints = registry.resource_types().iter().map(endpoint).collect();
-        let TenantRecord { id, created, disabled, importing, .. } = *record;
+        let TenantRecord { id, created, disabled, importing, begun, .. } = *record;
         let (name, home, views, words) = (record.name.clone(), record.home(), Vec::new(), OnceLock::new());
-        let mut tenant =
-            Self { id, home, name, created, disabled, importing, settings, registry, indexes, endpoints, views, words };
+        let mut tenant = Self {
+            id,
+            home,
+            begun,
+            name,
+            created,
+            disabled,
+            importing,
+            settings,
+            registry,
+            indexes,
+            endpoints,
+            views,
+            words,
+        };
         let view = |rt| tenant.view_through(rt, Projection::Default);
         tenant.views = tenant.registry.resource_types().iter().map(view).collect();
         Ok(Arc::new(tenant))

@@ -67,6 +67,10 @@ pub struct TenantRecord {
     /// the import knows its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<TenantId>,
+    /// The last number of its log that came with the file of an import which replaced it; what is behind happened
+    /// here. 0 if it was never replaced.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub begun: u64,
     /// What an administrator set.
     #[serde(default)]
     pub settings: Settings,
@@ -76,6 +80,11 @@ pub struct TenantRecord {
     /// The record's version.
     #[serde(skip)]
     pub version: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl TenantRecord {
@@ -92,6 +101,7 @@ impl TenantRecord {
             home: None,
             left: BTreeSet::new(),
             replaces: None,
+            begun: 0,
             settings,
             created,
             version: 1,

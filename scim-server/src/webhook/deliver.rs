@@ -209,9 +209,10 @@ impl Deliverer {
         let before = delivery.clone();
         let mut work = Work { webhook, tenant, events: HashMap::new(), now: self.operations.clock.now().as_millis() };
         let replays = self.take_in(&mut delivery, &mut work).await?;
-        let mut lanes: BTreeMap<ResourceId, Vec<Pending>> = BTreeMap::new();
+        let mut lanes: BTreeMap<Option<ResourceId>, Vec<Pending>> = BTreeMap::new();
+        let has_mark = delivery.pending.iter().any(|pending| pending.is_mark);
         for pending in std::mem::take(&mut delivery.pending) {
-            lanes.entry(pending.about).or_default().push(pending);
+            lanes.entry(Some(pending.about).filter(|_| !has_mark)).or_default().push(pending);
         }
         let sent = stream::iter(lanes.into_values()).map(|lane| self.lane(&work, lane));
         let lanes: Vec<Lane> =
@@ -251,8 +252,10 @@ impl Deliverer {
         let (store, home) = (&self.operations.store, work.tenant.home);
         let patterns = TypePattern::read(&work.webhook.types);
         let mut add = |delivery: &mut Delivery, event: Event, now: i64| {
-            if TypePattern::fit(&patterns, &type_of(&event)) {
-                let pending = Pending { sequence: event.sequence, about: event.target, tries: 0, at: now };
+            // That the log is another one concerns every endpoint of it.
+            let is_mark = event.deed == Some(Deed::TenantReplaced);
+            if is_mark || TypePattern::fit(&patterns, &type_of(&event)) {
+                let pending = Pending { sequence: event.sequence, about: event.target, is_mark, tries: 0, at: now };
                 delivery.pending.push(pending);
                 work.events.insert(event.sequence, event);
             }

@@ -23,7 +23,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// The message of an event. `base` is the URL of this server, and may be empty.
+    /// The message of an event. `base` is the URL of this server (`public_url`); without it no message tells where the
+    /// resource is.
     pub fn of(event: &Event, tenant: &Tenant, base: &str) -> Self {
         let id = format!("msg_{}_{}", tenant.home.0.simple(), event.sequence);
         let mut data = json!(Shown::new(event, tenant));
@@ -80,8 +81,11 @@ fn document(id: &str, kind: &str, at: Timestamp, tenant: &Tenant, event: &Event,
     .into_bytes()
 }
 
-/// Where the resource can be fetched.
+/// Where the resource can be fetched. A path alone would not say on which server.
 fn url(event: &Event, tenant: &Tenant, base: &str) -> Option<String> {
+    if base.is_empty() {
+        return None;
+    }
     let (_, endpoint) = tenant.endpoints.iter().find(|(name, _)| name.as_str() == event.resource_type)?;
     Some(format!("{base}/{}/scim/v2{endpoint}/{}", tenant.id, event.target))
 }

@@ -39,6 +39,9 @@ pub fn key<T: Kept>(id: ResourceId) -> ResourceKey {
     ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(T::KIND), id }
 }
 
+/// So many keys of an endpoint sign at the same time.
+pub const MOST_KEYS: usize = 4;
+
 /// An endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
@@ -67,13 +70,23 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Gives it new keys. The ones before sign too until `ends`.
-    pub fn rotate(&mut self, now: i64, ends: i64) {
+    /// Gives it new keys. The ones before sign too until `ends`; those that an earlier rotation has promised for a time
+    /// sign for that time. `false` when so many sign already that there is no room in a header for more.
+    pub fn rotate(&mut self, now: i64, ends: i64) -> bool {
         self.keys.retain(|keys| keys.ends.is_none_or(|ends| now < ends));
-        for keys in &mut self.keys {
-            keys.ends = Some(keys.ends.map_or(ends, |before| before.min(ends)));
+        if self.keys.len() >= MOST_KEYS {
+            return false;
+        }
+        for keys in self.keys.iter_mut().filter(|keys| keys.ends.is_none()) {
+            keys.ends = Some(ends);
         }
         self.keys.insert(0, Keys::new(rand::random(), rand::random()));
+        true
+    }
+
+    /// Until when keys sign that have been replaced, in milliseconds since the epoch: the latest; `None` when none does.
+    pub fn old_keys_until(&self, now: i64) -> Option<i64> {
+        self.keys.iter().filter_map(|keys| keys.ends).filter(|ends| now < *ends).max()
     }
 }
 
@@ -119,6 +132,9 @@ pub struct Pending {
     pub sequence: u64,
     /// What it is about: messages about one resource keep their order.
     pub about: ResourceId,
+    /// Whether everything behind it waits until it is taken: it says that the tenant was replaced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_mark: bool,
     /// How often it was tried.
     pub tries: u32,
     /// When it is tried next, in milliseconds since the epoch.
@@ -225,4 +241,36 @@ fn derived(parts: &[&[u8]]) -> ResourceId {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     ResourceId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn webhook() -> Webhook {
+        let json = serde_json::json!({"id": uuid::Uuid::from_u128(1), "url": "https://example.com/"});
+        let webhook: Webhook = serde_json::from_value(json).unwrap();
+        Webhook { keys: vec![Keys::new([1; 32], [2; 32])], ..webhook }
+    }
+
+    #[test]
+    fn what_an_earlier_rotation_has_promised_holds() {
+        let mut webhook = webhook();
+        assert!(webhook.rotate(0, 100) && webhook.rotate(10, 10));
+        assert_eq!(webhook.keys.iter().map(|keys| keys.ends).collect::<Vec<_>>(), [None, Some(10), Some(100)]);
+        assert_eq!((webhook.old_keys_until(10), webhook.old_keys_until(100)), (Some(100), None));
+        assert!(webhook.rotate(20, 500));
+        assert_eq!(webhook.keys.iter().map(|keys| keys.ends).collect::<Vec<_>>(), [None, Some(500), Some(100)]);
+    }
+
+    #[test]
+    fn keys_that_sign_together_fit_into_a_header() {
+        let mut webhook = webhook();
+        for _ in 1..MOST_KEYS {
+            assert!(webhook.rotate(0, 100));
+        }
+        assert!(!webhook.rotate(99, 200));
+        assert_eq!(webhook.keys.len(), MOST_KEYS);
+        assert!(webhook.rotate(100, 200));
+    }
 }

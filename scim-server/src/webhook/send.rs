@@ -77,6 +77,8 @@ pub struct Answered {
     pub retry_after: Option<u64>,
 }
 
+const PLAIN: &str = "http:// is for networks of the setting webhook_networks; use https://";
+
 type Connection = SendRequest<Full<Bytes>>;
 
 /// Sends messages. Connections are kept for the next.
@@ -182,6 +184,21 @@ impl Sender {
         Err(why)
     }
 
+    /// Whether a URL can be that of an endpoint: what a look at it tells. In words what to change.
+    pub fn check(&self, text: &str) -> Result<(), String> {
+        let url = check_url(text)?;
+        let is_tls = url.scheme_str() == Some("https");
+        let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        let is_here = host == "localhost" || host.ends_with(".localhost");
+        let address = if is_here { Ok(IpAddr::from(std::net::Ipv4Addr::LOCALHOST)) } else { host.parse() };
+        match address {
+            Ok(address) => self.admit(address, is_tls),
+            Err(_) if is_tls || !self.allowed.is_empty() => Ok(()),
+            Err(_) => Err(PLAIN.to_owned()),
+        }
+        .map_err(|why| format!("messages cannot be sent to {text}: {why}"))
+    }
+
     /// Whether messages may go to that address.
     fn admit(&self, address: IpAddr, is_tls: bool) -> Result<(), String> {
         let address = address.to_canonical();
@@ -191,11 +208,7 @@ impl Sender {
         if self.private.iter().any(|network| network.contains(&address)) {
             return Err(format!("{address} is no public address; the setting webhook_networks allows networks"));
         }
-        if is_tls {
-            Ok(())
-        } else {
-            Err("http:// is for networks of the setting webhook_networks; use https://".to_owned())
-        }
+        if is_tls { Ok(()) } else { Err(PLAIN.to_owned()) }
     }
 }
 
@@ -208,7 +221,7 @@ fn tls() -> TlsConnector {
 }
 
 /// A URL that can be an endpoint: `https`, or `http`, without user and fragment.
-pub fn check_url(text: &str) -> Result<Uri, String> {
+fn check_url(text: &str) -> Result<Uri, String> {
     let url: Uri = text.parse().map_err(|_| format!("{text:?} is no URL"))?;
     let is_plain = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     match url.scheme_str() {
@@ -266,6 +279,27 @@ mod tests {
             ("10.2.0.1", true, false),
         ] {
             assert_eq!(sender.admit(address.parse().unwrap(), is_tls).is_ok(), expect, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_told_by_its_url() {
+        let (public, private) = (Sender::new(Vec::new()), Sender::new(vec!["127.0.0.0/8".parse().unwrap()]));
+        for (url, of_public, of_private) in [
+            ("https://app.example.com/hook", true, true),
+            ("http://app.example.com/hook", false, true),
+            ("http://127.0.0.1:9000/", false, true),
+            ("https://127.0.0.1/", false, true),
+            ("https://localhost/", false, true),
+            ("https://LocalHost:8443/", false, true),
+            ("http://[::1]:9000/", false, false),
+            ("https://[fd00::1]/", false, false),
+            ("https://93.184.215.14/", true, true),
+            ("http://93.184.215.14/", false, false),
+            ("https://example.com", true, true),
+            ("example.com", false, false),
+        ] {
+            assert_eq!((public.check(url).is_ok(), private.check(url).is_ok()), (of_public, of_private), "{url}");
         }
     }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{
     record::{DeadLetter, Delivery, Kept, Replay, Webhook, key},
-    send::check_url,
     sign::Keys,
 };
 use crate::{
@@ -48,16 +47,13 @@ impl Webhooks {
     }
 
     /// Makes an endpoint. It gets what happens from now on in those tenants, and all that happens in tenants that are
-    /// made later. The error says what is wrong with the URL.
+    /// made later. Whether the URL can be an endpoint is for [`Sender::check`](super::Sender::check).
     pub async fn create(
         &self,
         id: ResourceId,
         new: NewWebhook,
         tenants: &[Arc<Tenant>],
-    ) -> Result<Result<Webhook, String>, StoreError> {
-        if let Err(why) = check_url(&new.url) {
-            return Ok(Err(why));
-        }
+    ) -> Result<Webhook, StoreError> {
         let NewWebhook { tenant, url, types } = new;
         let keys = vec![Keys::new(rand::random(), rand::random())];
         let (disabled, created, version) = (None, scim_protocol::Timestamp::default(), 1);
@@ -69,7 +65,7 @@ impl Webhooks {
             commit.writes.push(Write::Put(delivery.key(), delivery.body()?));
         }
         self.0.commit(commit).await?;
-        Ok(Ok(webhook))
+        Ok(webhook)
     }
 
     /// Keeps an endpoint that has changed since it was read, unless somebody else has changed it.
@@ -100,17 +96,21 @@ impl Webhooks {
         self.clear::<Replay>(|replay| replay.tenant == tenant).await
     }
 
+    /// Removes what is kept of messages of a log that is no longer there.
+    pub async fn forget_log(&self, log: TenantId) -> Result<(), StoreError> {
+        self.clear::<DeadLetter>(|letter| letter.log == log).await?;
+        self.clear::<Replay>(|replay| replay.log == log).await
+    }
+
     /// How far an endpoint has come with a tenant's events.
     pub async fn delivery(&self, webhook: &Webhook, tenant: &Tenant) -> Result<Delivery, StoreError> {
         let kept = self.get::<Delivery>(Delivery::id_of(webhook.id, tenant.id)).await?;
         match kept {
             Some(kept) if kept.log == tenant.home => Ok(kept),
-            // The tenant was replaced by an import: what is in the file is old.
-            Some(kept) => {
-                let newest = self.0.log(tenant.home).await?.newest;
-                Ok(Delivery { version: kept.version, ..Delivery::beginning(webhook, tenant, newest) })
-            }
-            None => Ok(Delivery::beginning(webhook, tenant, 0)),
+            // The tenant was replaced by an import: what is in the file is old, and what follows begins with
+            // `tenant.replaced`.
+            Some(kept) => Ok(Delivery { version: kept.version, ..Delivery::beginning(webhook, tenant, tenant.begun) }),
+            None => Ok(Delivery::beginning(webhook, tenant, tenant.begun)),
         }
     }
 

@@ -12,14 +12,12 @@ use std::{
 use scim_protocol::Timestamp;
 use uuid::Uuid;
 
-use super::{Deliverer, NewWebhook, Reason, Sender, Webhook, Webhooks};
+use super::{Deliverer, MOST_BYTES, Message, NewWebhook, Reason, Sender, Webhook, Webhooks};
 use crate::{
     access::Access,
-    budget::Budget,
     clock::{Clock, ManualClock},
-    cursor::Sealer,
-    event::{Action, Event},
-    operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
+    event::{Action, Event, Json, Values},
+    operation::Operations,
     store::{Commit, ResourceId, Store, sled::SledStore},
     tenant::{Settings, TenantRecord},
 };
@@ -81,18 +79,7 @@ impl Stage {
         let access = Arc::new(Access::load(Arc::clone(&store), Arc::clone(&time)).await.unwrap());
         let (tenant, _) = access.directory().create("t", Settings::default(), None).await.unwrap();
         access.reload().await.unwrap();
-        let operations = Arc::new(Operations {
-            store: Arc::clone(&store),
-            clock: time,
-            ids: UuidV7::default(),
-            sealer: Sealer::new(&[0; 32], 1),
-            limits: Limits::default(),
-            lanes: Arc::default(),
-            budget: Budget::new(1 << 20),
-            passwords: Hasher::default(),
-            waits: Waits::default(),
-            shown: Arc::default(),
-        });
+        let operations = Arc::new(Operations::on(Arc::clone(&store), time));
         let endpoint = Endpoint::start();
         let new = NewWebhook { tenant: Some(tenant.id), url: endpoint.url.clone(), types: vec!["user.*".to_owned()] };
         let tenants = access.tenants();
@@ -105,7 +92,7 @@ impl Stage {
             base: Arc::new(String::new),
             process: Uuid::nil(),
         };
-        Self { _place: place, clock, store, tenant, deliverer, endpoint, webhook: made.unwrap() }
+        Self { _place: place, clock, store, tenant, deliverer, endpoint, webhook: made }
     }
 
     async fn user(&self, number: u128) {
@@ -122,6 +109,25 @@ impl Stage {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_tells_where_a_large_resource_is_if_the_server_knows_its_own_url() {
+    let stage = Stage::start().await;
+    let tenant = stage.deliverer.access.tenant_of(stage.tenant.id).unwrap();
+    let large = Json::of(&"x".repeat(MOST_BYTES)).unwrap();
+    let values = Values { document: large, changes: std::collections::BTreeMap::new() };
+    let event = Event::new(Action::Create, "a", "User", ResourceId(Uuid::from_u128(7)));
+    let event = Event { values: Some(Box::new(values)), ..event };
+    let data = |base: &str| -> serde_json::Value {
+        let message = Message::of(&event, &tenant, base);
+        assert!(message.body.len() < MOST_BYTES);
+        serde_json::from_slice::<serde_json::Value>(&message.body).unwrap()["data"].take()
+    };
+    let url = format!("https://scim.example.com/{}/scim/v2/Users/{}", tenant.id, event.target);
+    assert_eq!(data("https://scim.example.com")["url"], url);
+    let without = data("");
+    assert!(without.get("url").is_none() && without["truncated"] == true, "{without}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -32,7 +32,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "cli",
             "server",
             "admin http",
-            "webhook",
+            "silence webhook",
             "access operation",
             "caller config deleted directory plan system_records",
             "oauth",

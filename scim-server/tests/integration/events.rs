@@ -3,6 +3,7 @@
 mod administration;
 mod consumers;
 mod copy;
+mod silence;
 mod values;
 
 use std::{

@@ -189,6 +189,13 @@ impl TestServer {
             .unwrap_or_else(|error| panic!("serve printed no ready line ({error}):\n{}", self.log()));
     }
 
+    /// Stops it, and starts it with these arguments.
+    pub fn relaunch(&mut self, args: &[&str]) {
+        self.stop();
+        self.options.args = Options::args(args).args;
+        self.launch();
+    }
+
     /// The id of the running process.
     pub fn pid(&self) -> u32 {
         self.process.as_ref().expect("a running server").id()

@@ -1,6 +1,8 @@
 //! Webhooks: each event arrives, signed, until it is taken.
 
+mod example;
 mod receiver;
+mod replaced;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -107,11 +109,12 @@ async fn each_event_arrives_and_foreign_libraries_verify_it() {
     // What is large tells where it is.
     let cut =
         messages.iter().map(|one| &one.body).find(|body| body.contains("\"truncated\":true")).expect("the large one");
-    assert!(cut.len() < 20_000 && cut.contains(&format!("/scim/v2/Users/{large}")) && !cut.contains("xxx"), "{cut}");
+    assert!(cut.len() < 20_000 && cut.contains(&format!("User/{large}")) && !cut.contains("xxx"), "{cut}");
 
     // While keys are replaced, both sign.
     let rotated = run(&server, &["rotate", &text(&made, "webhook_id"), "--overlap", "1h"]);
     assert_ne!(rotated["secret"], made["secret"]);
+    assert!(rotated["old_keys_until"].is_string(), "{rotated}");
     client.user("after").await;
     let messages = taken(&receiver, 13).await;
     for keys in [&made, &rotated] {
@@ -189,6 +192,17 @@ async fn an_endpoint_that_is_gone_is_disabled() {
     assert_eq!(run(&server, &["show", id])["disabled"], "gone");
     let told = server.run(&["events", "--tenant", "test", "--types", "webhook.disabled", "--json"]);
     assert_eq!(String::from_utf8_lossy(&told.stdout).lines().count(), 1);
+    // Whoever looks how things stand sees it.
+    let status = server.run_json(&["status", "--tenant", "test", "--json"]);
+    let detail = status[0]["problems"][0]["detail"].as_str().expect("a problem").to_owned();
+    assert_eq!(status[0]["problems"][0]["code"], "WebhookDisabled");
+    assert!(detail.contains("410") && detail.contains(&format!("webhook enable {id}")), "{detail}");
+    // Nothing was given up, and that is said.
+    let none = server.run(&["webhook", "dead-letters", id, "--send-again"]);
+    assert!(String::from_utf8_lossy(&none.stderr).contains("no message of this webhook was given up"), "{none:?}");
+    let shown = server.run(&["webhook", "show", id]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("DEAD LETTERS") && !shown.contains('{'), "{shown}");
     // What was not taken is sent when it is enabled again.
     receiver.refuse("nobody", 410);
     run(&server, &["enable", id]);
@@ -197,9 +211,10 @@ async fn an_endpoint_that_is_gone_is_disabled() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_private_network_is_reached() {
-    let server = TestServer::start();
+    let mut server = server();
     let receiver = Receiver::start().await;
     let made = create(&server, &receiver, &[]);
+    server.relaunch(&[]);
     let test = server.run(&["webhook", "test", made["webhook_id"].as_str().expect("an id")]);
     let said = String::from_utf8_lossy(&test.stderr).into_owned();
     assert!(said.contains("127.0.0.1 is no public address"), "{said}");
@@ -210,6 +225,18 @@ async fn no_private_network_is_reached() {
         let refused = server.run(&["webhook", "create", "--tenant", "test", "--url", wrong]);
         assert!(String::from_utf8_lossy(&refused.stderr).contains("no URL"), "{refused:?}");
     }
+    // What cannot be reached is told when the webhook is made.
+    for (wrong, words) in [
+        (receiver.url.as_str(), "127.0.0.1 is no public address; the setting webhook_networks"),
+        ("https://localhost/hook", "127.0.0.1 is no public address"),
+        ("https://[::1]/hook", "::1 is no public address"),
+        ("http://app.example.com/hook", "use https://"),
+    ] {
+        let refused = server.run(&["webhook", "create", "--tenant", "test", "--url", wrong]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(1) && said.contains(words), "{said}");
+    }
+    assert_eq!(run(&server, &["list"]).as_array().map(Vec::len), Some(1));
 }
 
 /// Writers and SIGKILL: every event arrives, those about one resource in their order.

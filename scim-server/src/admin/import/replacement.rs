@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{AdminContext, AdminError, Mark};
 use crate::{
     directory::DirectoryError,
-    event::{Action, Event},
+    event::{ADMIN, Action, Deed, Event},
     oauth::Client,
     store::{Commit, Expect, IndexEntry, Item, Record, ResourceId, StoreError, TenantId, Write},
     tenant::{self, TenantRecord},
@@ -62,12 +62,15 @@ pub(super) async fn swap(
 ) -> Result<(), AdminError> {
     let mut commit: Option<Commit> = None;
     let ids: Vec<_> = replacements.keys().copied().collect();
+    let mut missed = Vec::new();
     for (id, replacement) in replacements {
+        missed.extend(Missed::of(context, id).await?);
         let commit = commit.get_or_insert_with(|| Commit::new(tenant::record::key(id), imported(id)));
         put(context, id, replacement, commit).await?;
     }
     let Some(commit) = commit else { return Ok(()) };
     mark.remove_with(&*context.store, commit).await?;
+    missed.iter().for_each(Missed::tell);
     // One event came with the commit; each tenant has its own.
     for id in ids.iter().skip(1) {
         context.store.commit(Commit::new(tenant::record::key(*id), imported(*id))).await?;
@@ -78,9 +81,49 @@ pub(super) async fn swap(
     }
     let directory = context.access.directory();
     for id in ids {
-        directory.erase_left(directory.find(&id.to_string()).await?).await?;
+        let tenant = directory.find(&id.to_string()).await?;
+        for left in &tenant.left {
+            context.webhooks().forget_log(*left).await?;
+        }
+        directory.erase_left(tenant).await?;
     }
     Ok(())
+}
+
+/// Events that a webhook has not taken of the tenant that is replaced. They go with it: the message `tenant.replaced`
+/// is sent in their place.
+struct Missed {
+    webhook: ResourceId,
+    tenant: String,
+    messages: u64,
+}
+
+impl Missed {
+    /// Those of each webhook of a tenant.
+    async fn of(context: &AdminContext, id: TenantId) -> Result<Vec<Self>, StoreError> {
+        let Some(tenant) = context.access.tenant_of(id) else { return Ok(Vec::new()) };
+        let newest = context.store.log(tenant.home).await?.newest;
+        let mut missed = Vec::new();
+        for webhook in context.webhooks().list().await? {
+            if webhook.tenant.is_none_or(|only| only == id) {
+                let delivery = context.webhooks().delivery(&webhook, &tenant).await?;
+                let messages = newest.saturating_sub(delivery.position) + delivery.pending.len() as u64;
+                missed.push(Self { webhook: webhook.id, tenant: tenant.name.clone(), messages });
+            }
+        }
+        Ok(missed)
+    }
+
+    fn tell(&self) {
+        if self.messages > 0 {
+            tracing::warn!(
+                webhook = %self.webhook,
+                tenant = self.tenant,
+                messages = self.messages,
+                "an import has replaced a tenant before a webhook had all of its events: the webhook is sent tenant.replaced in place of them"
+            );
+        }
+    }
 }
 
 fn imported(tenant: TenantId) -> Event {
@@ -111,7 +154,12 @@ async fn put(
         commit.expect.push(Expect::Version(old.key(), old.version));
         left.extend(old.left.iter().copied().chain([old.home()]));
     }
-    let tenant = TenantRecord { home: Some(home), left, importing: false, ..tenant };
+    // Whoever reads the log is told where the new one begins. It is in the log before the log is the tenant's, so that
+    // nobody can pass it over; an import that is cut off here tells it twice.
+    let begun = context.store.log(home).await?.newest;
+    let event = Event::new(Action::Administer, ADMIN, tenant::record::KIND, ResourceId(id.0));
+    directory.tell(home, Event { deed: Some(Deed::TenantReplaced), ..event }).await?;
+    let tenant = TenantRecord { home: Some(home), left, importing: false, begun, ..tenant };
 
     let entries = |tokens: &[Token], clients: &[Client]| -> Vec<_> {
         tokens.iter().flat_map(Token::entries).chain(clients.iter().flat_map(Client::entries)).collect()

@@ -50,6 +50,8 @@ pub enum ConsumerCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Take the batch from a worker that is dead; the next that asks gets it
+    Release(WhichConsumer),
     /// Show a consumer
     Show(WhichConsumer),
     /// Remove a consumer; what it has not read is read by nobody

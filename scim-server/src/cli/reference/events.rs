@@ -41,10 +41,17 @@ pub(super) fn page() -> String {
     }
     for (deed, ..) in ADMINISTRATION {
         let kind = deed.name().split('.').next().unwrap_or_default();
-        let kind = if kind == "schema" { "tenant" } else { kind };
+        let kind = if matches!(kind, "schema" | "provisioning") { "tenant" } else { kind };
         let kind = kind.get(..1).unwrap_or_default().to_uppercase() + kind.get(1..).unwrap_or_default();
-        let by_itself =
-            matches!(deed, Deed::TokenExpired | Deed::TokenExpiring | Deed::TokenLimited | Deed::WebhookDisabled);
+        let by_itself = matches!(
+            deed,
+            Deed::ProvisioningResumed
+                | Deed::ProvisioningSilent
+                | Deed::TokenExpired
+                | Deed::TokenExpiring
+                | Deed::TokenLimited
+                | Deed::WebhookDisabled
+        );
         let event = Event::new(Action::Administer, if by_itself { SERVER } else { ADMIN }, &kind, id(9));
         example(&mut text, &Event { deed: Some(*deed), sequence: 21, at: AT, ..event });
     }

@@ -16,6 +16,9 @@ impl ConsumerCommand {
                 (common, ConsumerRequest::Create { tenant, name, types, prefill, after }, Show::Consumer)
             }
             Self::List { tenant, common } => (common, ConsumerRequest::List { tenant }, Show::Consumers),
+            Self::Release(WhichConsumer { tenant, name: consumer, common }) => {
+                (common, ConsumerRequest::Release { tenant, consumer }, Show::Consumer)
+            }
             Self::Show(WhichConsumer { tenant, name: consumer, common }) => {
                 (common, ConsumerRequest::Show { tenant, consumer }, Show::Consumer)
             }

@@ -173,7 +173,7 @@ const CONSUMER: Columns = &[
     ("Types", "/types"),
     ("Position", "/position"),
     ("Lag", "/lag"),
-    ("Prefilling", "/prefilling"),
+    ("State", "/state"),
     ("Leased until", "/leased_until"),
     ("Created", "/created"),
 ];
@@ -183,7 +183,7 @@ const CONSUMERS: Columns = &[
     ("CONSUMER ID", "/consumer_id"),
     ("POSITION", "/position"),
     ("LAG", "/lag"),
-    ("PREFILLING", "/prefilling"),
+    ("STATE", "/state"),
 ];
 
 const DEAD_LETTERS: Columns = &[
@@ -191,7 +191,19 @@ const DEAD_LETTERS: Columns = &[
     ("SEQUENCE", "/sequence"),
     ("TRIES", "/tries"),
     ("GIVEN UP", "/time"),
+    ("SENT AGAIN", "/sent_again"),
     ("ERROR", "/error"),
+];
+
+/// How far a webhook is with a tenant.
+pub(super) const DELIVERIES: Columns = &[
+    ("TENANT", "/tenant"),
+    ("POSITION", "/position"),
+    ("LAG", "/lag"),
+    ("PENDING", "/pending"),
+    ("DEAD LETTERS", "/dead_letters"),
+    ("FAILING SINCE", "/failing_since"),
+    ("LAST ERROR", "/last_error"),
 ];
 
 const WEBHOOK: Columns = &[
@@ -202,7 +214,7 @@ const WEBHOOK: Columns = &[
     ("Secret", "/secret"),
     ("Public key", "/public_key"),
     ("Disabled", "/disabled"),
-    ("Deliveries", "/deliveries"),
+    ("Old keys until", "/old_keys_until"),
 ];
 
 const WEBHOOKS: Columns = &[

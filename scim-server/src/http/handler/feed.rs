@@ -30,6 +30,7 @@ const LONGEST_LEASE: u64 = 3600;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ReceiveBody {
+    #[serde(deserialize_with = "lease_id")]
     ack: Option<Uuid>,
     limit: usize,
     wait: u64,
@@ -46,7 +47,16 @@ impl Default for ReceiveBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AckBody {
-    lease: Uuid,
+    #[serde(deserialize_with = "lease_id")]
+    lease: Option<Uuid>,
+}
+
+/// The lease of a batch, as an answer gave it.
+fn lease_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
+    use serde::de::Error as _;
+    let Some(text) = Option::<serde_json::Value>::deserialize(deserializer)? else { return Ok(None) };
+    let id = text.as_str().and_then(|text| Uuid::parse_str(text).ok());
+    id.map(Some).ok_or_else(|| D::Error::custom(format!("{text} is not the lease of an answer")))
 }
 
 /// The body of a request that makes a consumer.
@@ -98,6 +108,7 @@ impl Service {
             }
             Feed::Acknowledge(name) => {
                 let AckBody { lease } = self.parsed(context, call).await?;
+                let lease = lease.ok_or_else(|| Error::value("lease is null: there is no batch to acknowledge."))?;
                 let consumer = operations.acknowledge(tenant, name, lease).await?;
                 plain(&operations.view_consumer(tenant, &consumer).await?)
             }

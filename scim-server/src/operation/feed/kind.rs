@@ -23,27 +23,20 @@ impl TypePattern {
     /// Several, separated by commas. Each must fit a type of event that a tenant with these resource types can have:
     /// a misspelt one would pass over everything.
     pub fn list(text: &str, registry: &SchemaRegistry) -> Result<Vec<Self>, Error> {
-        let known = || {
-            let of =
-                |rt: &Arc<ResourceType>| HAPPENINGS.map(|(what, _)| format!("{}.{what}", rt.name.to_ascii_lowercase()));
-            let administration = ADMINISTRATION.iter().map(|(_, name, _)| (*name).to_owned());
-            registry.resource_types().iter().flat_map(of).chain(administration)
-        };
-        let one = |text| {
-            let pattern = Self::parse(text)?;
-            if known().any(|name| pattern.fits(&name)) { Ok(pattern) } else { Err(no_type(text)) }
-        };
-        text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(one).collect()
+        text.split(',').map(|text| Self::known(text, registry)).collect()
+    }
+
+    /// Checks several. With the resource types of a tenant each must fit a type that the tenant can have.
+    pub fn check(texts: &[String], registry: Option<&SchemaRegistry>) -> Result<(), Error> {
+        texts.iter().try_for_each(|text| match registry {
+            Some(registry) => Self::known(text, registry).map(drop),
+            None => Self::parse(text).map(drop),
+        })
     }
 
     /// Several that were checked when they were given, and may fit nothing that a tenant has.
     pub fn read(texts: &[String]) -> Vec<Self> {
         texts.iter().filter_map(|text| Self::parse(text).ok()).collect()
-    }
-
-    /// Checks the form of several.
-    pub fn check(texts: &[String]) -> Result<(), Error> {
-        texts.iter().try_for_each(|text| Self::parse(text).map(drop))
     }
 
     /// Whether a type is one of these; always when there are none.
@@ -57,7 +50,23 @@ impl TypePattern {
         patterns.is_empty() || patterns.iter().any(|pattern| names.iter().any(|name| pattern.fits(name)))
     }
 
+    /// One that fits a type of event that a tenant with these resource types can have.
+    fn known(text: &str, registry: &SchemaRegistry) -> Result<Self, Error> {
+        let of =
+            |rt: &Arc<ResourceType>| HAPPENINGS.map(|(what, _)| format!("{}.{what}", rt.name.to_ascii_lowercase()));
+        let administration = ADMINISTRATION.iter().map(|(_, name, _)| (*name).to_owned());
+        let mut known = registry.resource_types().iter().flat_map(of).chain(administration);
+        let pattern = Self::parse(text)?;
+        if known.any(|name| pattern.fits(&name)) { Ok(pattern) } else { Err(no_type(text)) }
+    }
+
     fn parse(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Error::value(
+                "A type of event is empty. Write types like user.created,group.*, or leave types out to have all.",
+            ));
+        }
         let begin = text.strip_suffix('*');
         let name = begin.unwrap_or(text).to_ascii_lowercase();
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -123,7 +132,7 @@ mod tests {
         assert!(fits("user.created", "scim.user.created") && fits("scim.user.*", "scim.user.deleted"));
         assert!(fits("*", "scim.group.created") && fits("Group.Membership.*", "scim.group.membership.changed"));
         assert!(!fits("user.created", "scim.user.created.more") && !fits("user.*", "scim.users.created"));
-        for wrong in ["user*", "us er.*", "user.**"] {
+        for wrong in ["user*", "us er.*", "user.**", ""] {
             assert!(TypePattern::parse(wrong).is_err(), "{wrong}");
         }
     }

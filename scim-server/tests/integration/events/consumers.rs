@@ -77,6 +77,45 @@ async fn a_batch_is_one_workers_until_it_is_done_or_the_lease_is_over() {
     assert_eq!(ids(&waiting.await), users[4..]);
 }
 
+#[tokio::test]
+async fn what_acknowledges_nothing_is_refused_in_words_of_the_feed() {
+    let server = TestServer::start();
+    let feed = Feed::of(&server);
+    let worker = Worker::of(&feed, json!({"name": "crm"})).await;
+    for (url, body) in
+        [("receive", json!({"ack": "abc"})), ("receive", json!({"ack": 7})), ("ack", json!({"lease": "abc"}))]
+    {
+        let refused = worker.client.post(&format!("{}/{url}", worker.url), &body).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+        assert!(refused.text.contains("is not the lease of an answer"), "{}", refused.text);
+    }
+    let null = worker.client.post(&format!("{}/ack", worker.url), &json!({"lease": null})).await;
+    assert_eq!(null.status, 400, "{}", null.text);
+    assert!(null.text.contains("no batch to acknowledge"), "{}", null.text);
+}
+
+/// The worker is dead, and its lease is long.
+#[tokio::test]
+async fn an_administrator_frees_the_batch_of_a_dead_worker() {
+    let server = TestServer::start();
+    let feed = Feed::of(&server);
+    let worker = Worker::of(&feed, json!({"name": "crm", "types": ["user.*"]})).await;
+    let anna = server.client().user("anna").await;
+    let lost = worker.receive(json!({"lease_seconds": 3600})).await;
+    assert_eq!(ids(&worker.receive(json!({})).await), Vec::<&str>::new());
+    let released = server.run_json(&["consumer", "release", "crm", "--tenant", "test", "--json"]);
+    assert!(released.get("leased_until").is_none(), "{released}");
+    let again = worker.receive(json!({"lease_seconds": 3600})).await;
+    assert_eq!(ids(&again), [anna]);
+    // Whoever was thought to be dead cannot acknowledge what another has now.
+    assert_eq!(worker.try_receive(json!({"ack": lost["lease"]})).await.status, 412);
+    worker.receive(json!({"ack": again["lease"]})).await;
+    let none = server.run(&["consumer", "release", "crm", "--tenant", "test"]);
+    assert!(String::from_utf8_lossy(&none.stderr).contains("no worker of the consumer"), "{none:?}");
+    let told = server.run(&["events", "--tenant", "test", "--types", "consumer.released", "--json"]);
+    assert_eq!(String::from_utf8_lossy(&told.stdout).lines().count(), 1);
+}
+
 fn uuid(number: u128) -> String {
     uuid::Uuid::from_u128(number).to_string()
 }
@@ -98,11 +137,25 @@ async fn consumers_are_made_shown_and_removed() {
         (json!({"name": "x", "types": ["nobody.*"]}), "is no type of event"),
         (json!({"name": "x", "after": 99}), "A consumer can begin after"),
         (json!({"nam": "x"}), "unknown field"),
+        (json!({"name": "x", "after": 0, "prefill": true}), "Leave one out"),
+        (json!({"name": "x", "types": [""]}), "A type of event is empty"),
+        (json!({"name": "x", "types": ["user.*,group.*"]}), "is no type of event"),
     ] {
         let refused = feed.client.post(&format!("{}/consumers", feed.url), &body).await;
         assert_eq!(refused.status, 400, "{}", refused.text);
         assert!(refused.text.contains(words), "{}", refused.text);
     }
+    for args in [
+        &["consumer", "create", "x", "--tenant", "test", "--types", ""][..],
+        &["webhook", "create", "--tenant", "test", "--url", "https://example.com", "--types", ""],
+        &["events", "--tenant", "test", "--types", ""],
+    ] {
+        let refused = server.run(args);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("A type of event is empty"), "{args:?}: {said}");
+    }
+    let of_none = feed.client.get(&format!("{}?types=", feed.url)).await;
+    assert_eq!(of_none.status, 400, "{}", of_none.text);
     // A provider's token is no application's.
     assert_eq!(server.client().get(&format!("{}/consumers", feed.url)).await.status, 403);
     assert_eq!(run(&server, &["consumer", "show", "crm"])["name"], "crm");

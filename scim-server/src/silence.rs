@@ -1,0 +1,140 @@
+//! Silence: a tenant whose provider has not called for longer than the tenant's `silence_after`.
+//!
+//! Nobody sees that nothing comes. So the log tells it: one event when a tenant falls silent, one when calls return. A
+//! record of the system's own says which tenants were told to be silent, so that another process, or the same one after
+//! a restart, does not tell it again.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::Access,
+    event::{Action, Deed, Event, SERVER},
+    oauth::Client,
+    store::{Body, Commit, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
+    tenant::{self, Settings, Tenant},
+    token::Token,
+};
+
+/// The kind of record.
+const KIND: &str = "Silence";
+/// How many records are read at a time.
+const PAGE: usize = 500;
+
+/// That a tenant was told to be silent.
+#[derive(Serialize, Deserialize)]
+struct Silence {
+    /// The last call before it, in milliseconds since the epoch.
+    last_call: i64,
+}
+
+/// The last call of a provider with one of these tokens, or as one of these clients: of those that may write. An
+/// application that reads events with a token of its own is no provider.
+pub fn last_call(access: &Access, tokens: &[Token], clients: &[Client]) -> Option<Timestamp> {
+    let tokens = tokens.iter().filter(|token| token.scopes.write).filter_map(|token| access.last_used(token));
+    let clients = clients.iter().filter(|client| client.scope.scopes.write);
+    tokens.chain(clients.filter_map(|client| last_call_of(access, client))).max()
+}
+
+/// Whether a tenant with these settings is silent that was called last at that time.
+pub fn is_silent(settings: &Settings, last_call: Timestamp, now: Timestamp) -> bool {
+    settings.silence_after.and_then(|window| window.begin(now)).is_some_and(|begin| last_call < begin)
+}
+
+/// Looks at every tenant, and tells what has changed since the last look.
+pub async fn look(access: &Access, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+    let mut told = told(store).await?;
+    for tenant in access.tenants() {
+        let silence = told.remove(&tenant.id);
+        if tenant.settings.silence_after.is_none() && silence.is_none() || tenant.disabled || tenant.importing {
+            continue;
+        }
+        look_at(access, store, &tenant, silence, now).await?;
+    }
+    // Of tenants that are gone.
+    for tenant in told.into_keys() {
+        forget(store, tenant).await?;
+    }
+    Ok(())
+}
+
+async fn look_at(
+    access: &Access,
+    store: &dyn Store,
+    tenant: &Tenant,
+    silence: Option<Silence>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let tokens = access.directory().ledger().list(tenant.id).await?;
+    let clients = access.directory().clients().list(tenant.id).await?;
+    let last = last_call(access, &tokens, &clients);
+    // First the event, so that it is told again rather than never when the process ends in between.
+    match (silence, last) {
+        (None, Some(last)) if is_silent(&tenant.settings, last, now) => {
+            tracing::warn!(tenant = tenant.name, last_call = %last, "nobody provisions the tenant any more: look at the provider's own log");
+            tell(access, tenant, Deed::ProvisioningSilent).await?;
+            note(store, tenant.id, &Silence { last_call: last.as_millis() }).await
+        }
+        (Some(before), Some(last)) if last.as_millis() > before.last_call => {
+            tracing::info!(tenant = tenant.name, last_call = %last, "the tenant is provisioned again");
+            tell(access, tenant, Deed::ProvisioningResumed).await?;
+            forget(store, tenant.id).await
+        }
+        (Some(_), _) if tenant.settings.silence_after.is_none() => forget(store, tenant.id).await,
+        _ => Ok(()),
+    }
+}
+
+/// When a client was last let in with any of its secrets and trusts.
+fn last_call_of(access: &Access, client: &Client) -> Option<Timestamp> {
+    let of_secrets = client.secrets.iter().map(|secret| (secret.id, secret.last_used));
+    let of_trusts = client.trusts.iter().map(|trust| (trust.id, trust.last_used));
+    let known = |(id, stored): (ResourceId, Option<i64>)| access.last_used_by(client.id, id).max(stored);
+    of_secrets.chain(of_trusts).filter_map(known).max().map(Timestamp::from_millis)
+}
+
+async fn tell(access: &Access, tenant: &Tenant, deed: Deed) -> Result<(), StoreError> {
+    let event = Event::new(Action::Remind, SERVER, tenant::record::KIND, ResourceId(tenant.id.0));
+    access.directory().tell(tenant.home, Event { deed: Some(deed), ..event }).await
+}
+
+/// The tenants that were told to be silent.
+async fn told(store: &dyn Store) -> Result<HashMap<TenantId, Silence>, StoreError> {
+    let (mut told, mut from) = (HashMap::new(), Start::Offset(0));
+    loop {
+        let page = store.resources(TenantId::SYSTEM, &TypeName::from(KIND), from, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(told) };
+        from = Start::After(*last);
+        for (id, record) in page.iter() {
+            let silence = serde_json::from_slice(&record.body.visible)
+                .map_err(|error| StoreError::Corrupt(format!("the silence of tenant {id}: {error}")))?;
+            told.insert(TenantId(id.0), silence);
+        }
+    }
+}
+
+async fn note(store: &dyn Store, tenant: TenantId, silence: &Silence) -> Result<(), StoreError> {
+    let visible = serde_json::to_vec(silence).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let body = Body { display: Bytes::new(), visible: visible.into(), hidden: Bytes::new() };
+    keep(store, tenant, Write::Put(key(tenant), body)).await
+}
+
+async fn forget(store: &dyn Store, tenant: TenantId) -> Result<(), StoreError> {
+    match keep(store, tenant, Write::Delete(key(tenant))).await {
+        Err(StoreError::Missing(_)) => Ok(()),
+        done => done,
+    }
+}
+
+async fn keep(store: &dyn Store, tenant: TenantId, write: Write) -> Result<(), StoreError> {
+    let mut commit = Commit::bookkeeping(TypeName::from(KIND), ResourceId(tenant.0));
+    commit.writes.push(write);
+    store.commit(commit).await.map(drop)
+}
+
+fn key(tenant: TenantId) -> ResourceKey {
+    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id: ResourceId(tenant.0) }
+}

@@ -21,7 +21,7 @@ DESTDIR ?=
 PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/release/scim-server
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install test check bench conformance conformance-peers crash-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
+.PHONY: help run build install test check bench conformance conformance-peers crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,13 @@ bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USE
 
 crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
 	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture
+
+event-test: postgresql ## On each store 100,000 writes (WRITES) with 200 kills (KILLS): every reader of the events has every number as it was committed
+	$(CARGO) build --profile quick --locked -p scim-server
+	for store in sled postgres; do \
+	TEST_STORE=$$store TEST_SERVER=$(abspath $(QUICK))/scim-server WRITES=$(or $(WRITES),100000) KILLS=$(or $(KILLS),200) \
+	$(CARGO) test --locked -p scim-server --test integration -- --exact storm::every_reader_has_every_number_whatever_is_killed --nocapture || exit 1; \
+	done
 
 attack-test: ## Attack an optimised server in twelve ways for ATTACK_SECONDS altogether, beside a good client; print a table
 	$(CARGO) build --profile quick --locked -p scim-server

@@ -43,6 +43,7 @@ mod scim2_tester;
 mod secured;
 mod server;
 mod statements;
+mod storm;
 mod transfer;
 mod undo;
 mod webhooks;

@@ -1,0 +1,49 @@
+//! Readers: the workers of a consumer, and somebody who keeps the place in the feed.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{held::Held, road::Road};
+
+/// A worker of the consumer. Now and then it vanishes: with a batch, before or behind the work.
+pub async fn work(road: Road, held: Arc<Held>) {
+    let mut ack = Value::Null;
+    loop {
+        let ask = json!({"ack": ack, "limit": rand::random_range(1..50), "wait": 1, "lease_seconds": 2});
+        let Some(batch) = road.events("POST", "/consumers/crm/receive", Some(&ask)).await else {
+            pause().await;
+            continue;
+        };
+        if batch.status != 200 {
+            // The lease is over, or the server stops.
+            ack = Value::Null;
+            pause().await;
+            continue;
+        }
+        let dies = rand::random_bool(0.05);
+        if !dies || rand::random_bool(0.5) {
+            batch.json["events"].as_array().expect("events").iter().for_each(|event| held.take(event));
+        }
+        ack = if dies { Value::Null } else { batch.json["lease"].clone() };
+    }
+}
+
+/// Follows the feed from the last number that is held. Before the first it begins with the oldest.
+pub async fn follow(road: Road, held: Arc<Held>) {
+    loop {
+        let after = held.newest().unwrap_or_default();
+        let Some(page) = road.events("GET", &format!("?after={after}&limit=100&wait=1"), None).await else {
+            pause().await;
+            continue;
+        };
+        for (at, event) in page.json["events"].as_array().into_iter().flatten().enumerate() {
+            assert_eq!(event["sequence"], after + 1 + at as u64, "the feed has a gap");
+            held.take(event);
+        }
+    }
+}
+
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}

@@ -19,7 +19,7 @@ mod redact;
 mod vocabulary;
 
 pub use log::{AuditLog, MAX_QUEUED};
-pub use output::{AuditError, Destination, Rotation};
+pub use output::{AuditError, Destination};
 pub use record::{AuditRecord, Document, EventName, Form, Repeated, Verb};
 pub use redact::{MAX_DOCUMENT, Message, host, software};
 pub use vocabulary::Vocabulary;

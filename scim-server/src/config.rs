@@ -20,12 +20,7 @@ use ipnet::IpNet;
 pub use layers::{Given, Layers, Origin};
 pub use setting::{SETTINGS, Setting};
 
-use crate::{
-    audit::{Destination, Rotation},
-    log::Format,
-    oauth::jwks::fetch::Rules,
-    units,
-};
+use crate::{audit::Destination, log::Format, oauth::jwks::fetch::Rules, rotated::Rotation, units};
 
 /// Why the settings are not valid. Each error names the place of the wrong one.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +80,10 @@ pub struct Config {
     pub renew_after: u64,
     /// How long events are kept; `None` for ever.
     pub event_retention: Option<Duration>,
+    /// The file to which events are written.
+    pub event_file: Option<PathBuf>,
+    /// When that file is replaced.
+    pub event_file_rotation: Option<Rotation>,
     /// The tenant to make in an empty store.
     pub first_tenant: Option<String>,
     /// Where SCIM clients connect.
@@ -200,6 +199,11 @@ impl Config {
             cache: layers.optional("cache", units::size)?,
             renew_after: layers.required("renew_after", units::size)?,
             event_retention: Some(layers.required("event_retention", units::duration)?).filter(|time| !time.is_zero()),
+            event_file: layers.optional("event_file", path)?,
+            event_file_rotation: rotation(
+                layers.required("event_file_size", units::size)?,
+                layers.required("event_file_keep", number)?,
+            ),
             first_tenant: layers.optional("first_tenant", tenant_name)?,
             listen: layers.required("listen", address)?,
             tls: tls(layers.optional("tls_cert", path)?, layers.optional("tls_key", path)?)?,
@@ -257,6 +261,8 @@ impl Config {
         let bytes = |config: &Self| rotation(config).map(|rotation| rotation.bytes);
         let keep = |config: &Self| rotation(config).map(|rotation| rotation.keep);
         let audit_log = |config: &Self| config.audit_log.clone().map(Destination::without_rotation);
+        let event_bytes = |config: &Self| config.event_file_rotation.map(|rotation| rotation.bytes);
+        let event_keep = |config: &Self| config.event_file_rotation.map(|rotation| rotation.keep);
         let changed = [
             ("data", self.data != other.data),
             ("store", self.database.url != other.database.url),
@@ -268,6 +274,9 @@ impl Config {
             ("cache", self.cache != other.cache),
             ("renew_after", self.renew_after != other.renew_after),
             ("event_retention", self.event_retention != other.event_retention),
+            ("event_file", self.event_file != other.event_file),
+            ("event_file_size", event_bytes(self) != event_bytes(other)),
+            ("event_file_keep", event_keep(self) != event_keep(other)),
             ("listen", self.listen != other.listen),
             ("tls_cert", cert(self) != cert(other)),
             ("tls_key", key(self) != key(other)),

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// A tenant's identifier: the first segment of its base URL.
@@ -34,6 +35,14 @@ impl ResourceId {
         let id = Uuid::try_parse(text).ok()?;
         let mut buffer = Uuid::encode_buffer();
         (id.hyphenated().encode_lower(&mut buffer) == text).then_some(Self(id))
+    }
+
+    /// One that follows from these bytes: a UUIDv8 of their SHA-256.
+    pub fn derived(parts: &[&[u8]]) -> Self {
+        let digest = Sha256::digest(parts.concat());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 }
 

@@ -4,7 +4,7 @@ mod background;
 #[cfg(test)]
 mod tests;
 
-use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{net::TcpListener, sync::watch};
@@ -32,6 +32,7 @@ use crate::{
     oauth::jwks::{Jwks, fetch::Fetcher},
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
     roots::RootsError,
+    sink::{FileSink, Forwarder},
     store::{Store, StoreError},
     system_records::secret,
     webhook,
@@ -43,6 +44,14 @@ pub enum StartError {
     /// The audit log cannot be written.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The file of events cannot be opened.
+    #[error("cannot open the event file {}: {source}; name another with --event-file", path.display())]
+    EventFile {
+        /// which file
+        path: PathBuf,
+        /// what the operating system says
+        source: std::io::Error,
+    },
     /// The address cannot be listened on.
     #[error("{}", not_listening(*address, source, "--listen"))]
     Listen {
@@ -83,6 +92,7 @@ pub struct Server {
     tls: Option<Arc<Tls>>,
     limits: ConnectionLimits,
     event_retention: Option<Duration>,
+    event_file: Option<FileSink>,
 }
 
 impl Server {
@@ -120,6 +130,11 @@ impl Server {
             waits: Waits::default(),
             shown: Arc::new(shown),
         });
+        let event_file = config.event_file.as_ref().map(|path| {
+            let opened = FileSink::open(path, config.event_file_rotation);
+            opened.map_err(|source| StartError::EventFile { path: path.clone(), source })
+        });
+        let event_file = event_file.transpose()?;
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let service = Service {
@@ -142,6 +157,7 @@ impl Server {
             tls,
             limits: connection_limits(config),
             event_retention: config.event_retention,
+            event_file,
         })
     }
 
@@ -167,18 +183,23 @@ impl Server {
         let settling = tokio::spawn(background::settle(self.service.clone(), stopped.clone()));
         tokio::spawn(background::measure(self.service.clone(), stopped.clone()));
         let delivery = tokio::spawn(self.service.deliverer().run(stopped.clone()));
+        let writing = self.event_file.map(|sink| {
+            let (operations, access) = (self.service.operations.clone(), self.service.access.clone());
+            tokio::spawn(Forwarder::new(operations, access, sink, Uuid::new_v4()).run(stopped.clone()))
+        });
         let minutes = tokio::spawn(background::each_minute(self.service.clone(), stopped));
         let service = self.service.clone();
         let metrics = self.service.metrics.clone();
         listen::serve(self.listener, self.tls, self.limits, metrics, Handler(service), shutdown).await;
         drop(stop);
-        for (task, what) in [
+        let tasks = [
             (settling, "counting refusals"),
             (delivery, "sending to webhooks"),
             (minutes, "the work of each minute"),
             (upkeep, "the upkeep of the store"),
             (following, "looking for changes"),
-        ] {
+        ];
+        for (task, what) in tasks.into_iter().chain(writing.map(|task| (task, "writing the event file"))) {
             if let Err(failed) = task.await {
                 tracing::error!(%failed, "{what} failed");
             }

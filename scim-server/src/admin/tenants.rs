@@ -10,6 +10,7 @@ use super::{AdminContext, AdminError, Output, Subject, indexing, schemas};
 use crate::{
     event::Deed,
     profile::Profile,
+    sink,
     store::TypeName,
     tenant::{Settings, TenantRecord, record::feed_path},
     token::{Issued, Scopes, Status, Token, reminder, secret::PREFIX},
@@ -216,6 +217,7 @@ pub(super) async fn delete(
     let tenant = context.directory().close(tenant, force).await?;
     context.access.reload().await?;
     Webhooks::new(Arc::clone(&context.store)).forget(tenant.id).await?;
+    sink::forget(&*context.store, tenant.id).await?;
     let resources = context.directory().remove(&tenant).await?;
     let deleted = serde_json::json!({
         "tenant_id": tenant.id.to_string(), "tenant": tenant.name, "deleted": true, "resources": resources,

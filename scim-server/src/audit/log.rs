@@ -264,7 +264,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::audit::{Document, EventName, Form, Rotation, Vocabulary};
+    use crate::{
+        audit::{Document, EventName, Form, Vocabulary},
+        rotated::Rotation,
+    };
 
     fn record(number: u128) -> AuditRecord<'static> {
         AuditRecord {

@@ -1,10 +1,12 @@
 //! The file behind the audit log: how it is opened, replaced and rotated.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
 };
+
+use crate::rotated::{self, Rotation};
 
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,15 +39,6 @@ impl Destination {
             Self::File { path, .. } => Self::File { path, rotation: None },
         }
     }
-}
-
-/// When a file is replaced: `audit.jsonl` becomes `audit.jsonl.1`, and so on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rotation {
-    /// At this size, in bytes. A file may be larger by what is written at once.
-    pub bytes: u64,
-    /// How many old files stay.
-    pub keep: u32,
 }
 
 /// Why there is no audit log.
@@ -105,7 +98,7 @@ impl LogFile {
                 if let Some(rotation) = rotation.filter(|rotation| *size >= rotation.bytes.max(1) && !*broken) {
                     // A log that cannot be rotated grows on; the next try is at the next full size.
                     *size = 0;
-                    match rotate(path, rotation.keep).map(|()| open(path)) {
+                    match rotated::rotate(path, rotation.keep).map(|()| open(path)) {
                         Ok(Ok(fresh)) => *file = fresh,
                         Ok(Err(error)) => tracing::error!(%error, "cannot rotate the audit log"),
                         Err(error) => tracing::error!(%error, path = %path.display(), "cannot rotate the audit log"),
@@ -131,28 +124,5 @@ impl LogFile {
 
 /// Opens for appending; a new file is its owner's alone.
 pub(super) fn open(path: &Path) -> Result<File, AuditError> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|source| AuditError::Open { path: path.to_owned(), source })
-}
-
-/// Moves `path` to `path.1`, `path.1` to `path.2`, and removes what is older than `keep`.
-fn rotate(path: &Path, keep: u32) -> io::Result<()> {
-    let numbered = |number: u32| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{number}"));
-        PathBuf::from(name)
-    };
-    if keep == 0 {
-        return std::fs::remove_file(path);
-    }
-    for number in (1..keep).rev() {
-        match std::fs::rename(numbered(number), numbered(number + 1)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    std::fs::rename(path, numbered(1))
+    rotated::open(path).map_err(|source| AuditError::Open { path: path.to_owned(), source })
 }

@@ -124,6 +124,21 @@ pub const SETTINGS: &[Setting] = &[
         "48MiB",
         "After how much written data (keys and values) the server reopens the embedded store when no write came for two seconds. After four times as much it does not wait for such a pause. Requests wait meanwhile. This keeps the next start short. 0 switches it off.",
     ),
+    fixed(
+        STORE,
+        "event_file",
+        "FILE",
+        "",
+        "A file to which the events of all tenants are written, one JSON line for each. It has personal data. Of several processes on a database the one that has the lease writes to its file.",
+    ),
+    fixed(
+        STORE,
+        "event_file_size",
+        "SIZE",
+        "100MiB",
+        "The size at which the server rotates the file of event_file: it renames it to FILE.1, FILE.1 to FILE.2 and so on, and starts a new file. 0 lets it grow.",
+    ),
+    fixed(STORE, "event_file_keep", "N", "10", "How many rotated files of event_file are kept."),
     fixed(STORE, "event_retention", "DURATION", "90d", "How long events are kept; 0 keeps them for ever."),
     fixed(
         STORE,

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sha2::{Digest as _, Sha256};
 
 use super::sign::Keys;
 use crate::store::{Body, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName};
@@ -215,7 +214,7 @@ impl Kept for Delivery {
 impl Delivery {
     /// The id of the record of an endpoint and a tenant: it follows from both.
     pub fn id_of(webhook: ResourceId, tenant: TenantId) -> ResourceId {
-        derived(&[webhook.0.as_bytes(), tenant.0.as_bytes()])
+        ResourceId::derived(&[webhook.0.as_bytes(), tenant.0.as_bytes()])
     }
 }
 
@@ -223,7 +222,7 @@ impl Kept for DeadLetter {
     const KIND: &'static str = "DeadLetter";
 
     fn id(&self) -> ResourceId {
-        derived(&[self.webhook.0.as_bytes(), self.log.0.as_bytes(), &self.sequence.to_be_bytes()])
+        ResourceId::derived(&[self.webhook.0.as_bytes(), self.log.0.as_bytes(), &self.sequence.to_be_bytes()])
     }
 }
 
@@ -233,14 +232,6 @@ impl Kept for Replay {
     fn id(&self) -> ResourceId {
         self.id
     }
-}
-
-/// An id that follows from these bytes: a UUIDv8 of their SHA-256.
-fn derived(parts: &[&[u8]]) -> ResourceId {
-    let digest = Sha256::digest(parts.concat());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    ResourceId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "cli",
             "server",
             "admin http",
-            "silence webhook",
+            "silence sink webhook",
             "access operation",
             "caller config deleted directory plan system_records",
             "oauth",
@@ -41,7 +41,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "budget cursor profile render",
             "store",
             "audit event turns",
-            "clock ids log membership metrics roots units",
+            "clock ids log membership metrics roots rotated units",
         ],
     ),
     (

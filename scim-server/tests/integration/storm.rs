@@ -12,6 +12,7 @@ mod writers;
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -43,7 +44,8 @@ fn number(name: &str, default: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_reader_has_every_number_whatever_is_killed() {
     let (kills, writes) = (number("KILLS", 20), number("WRITES", 600));
-    let mut server = TestServer::with(Options::args(&["--webhook-networks", "127.0.0.0/8"]));
+    let file = ["--event-file", "test-events.jsonl", "--event-file-size", "256KiB", "--event-file-keep", "10000"];
+    let mut server = TestServer::with(Options::args(&[&["--webhook-networks", "127.0.0.0/8"][..], &file].concat()));
     let origin = road::Origin::of(&server);
     let endpoints = [Endpoint::start(true).await, Endpoint::start(true).await, Endpoint::start(false).await];
     let mut webhooks = Vec::new();
@@ -83,7 +85,7 @@ async fn every_reader_has_every_number_whatever_is_killed() {
     loop {
         // What was disabled is enabled again, which is an event: so this is looked at anew each time.
         enable(&server, &webhooks);
-        match all_is_told(&tenants, &endpoints, &written).await {
+        match all_is_told(&tenants, &endpoints, &server.scratch("events.jsonl"), &written).await {
             Ok(events) => {
                 let written = written.number.load(Ordering::Acquire);
                 println!("{kills} kills, {written} writes, {events} events, and every reader has every one");
@@ -126,8 +128,14 @@ fn enable(server: &TestServer, webhooks: &[String]) {
 
 /// How many events there are, if every reader has each of them as it was committed; else what is missing. Panics when
 /// a reader has something that nobody committed.
-async fn all_is_told(tenants: &[Tenant], endpoints: &[Endpoint], written: &Written) -> Result<usize, String> {
+async fn all_is_told(
+    tenants: &[Tenant],
+    endpoints: &[Endpoint],
+    file: &Path,
+    written: &Written,
+) -> Result<usize, String> {
     let mut events = 0;
+    let in_file = readers::file(file);
     let mut acknowledged = written.acknowledged();
     for (at, tenant) in tenants.iter().enumerate() {
         let log = tenant.road.whole_log(tenant.begin).await.ok_or("the server does not answer")?;
@@ -142,6 +150,7 @@ async fn all_is_told(tenants: &[Tenant], endpoints: &[Endpoint], written: &Writt
         };
         of("the consumer", &tenant.consumer)?;
         of("the feed", &tenant.feed)?;
+        of("the file", &in_file.get(tenant.road.tenant()).cloned().unwrap_or_default())?;
         for (which, endpoint) in endpoints.iter().enumerate().filter(|(which, _)| *which > 0 || at == 0) {
             of(&format!("webhook {which}"), &endpoint.of(tenant.road.tenant()))?;
         }

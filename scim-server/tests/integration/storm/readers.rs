@@ -1,10 +1,16 @@
 //! Readers: the workers of a consumer, and somebody who keeps the place in the feed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
-use super::{held::Held, road::Road};
+use super::{held::Held, road::Road, text};
 
 /// A worker of the consumer. Now and then it vanishes: with a batch, before or behind the work.
 pub async fn work(road: Road, held: Arc<Held>) {
@@ -42,6 +48,24 @@ pub async fn follow(road: Road, held: Arc<Held>) {
             held.take(event);
         }
     }
+}
+
+/// What is in the file of events and those that it has replaced, of each tenant. Each line must be whole.
+pub fn file(path: &Path) -> BTreeMap<String, Held> {
+    let numbered = |number: usize| PathBuf::from(format!("{}.{number}", path.display()));
+    let old = (1..).map(numbered).take_while(|path| path.exists()).collect::<Vec<_>>();
+    let mut held: BTreeMap<String, Held> = BTreeMap::new();
+    for path in old.into_iter().rev().chain([path.to_owned()]) {
+        for line in fs::read_to_string(path).unwrap_or_default().split_inclusive('\n') {
+            // The last line of the file that is written to may be on its way.
+            if !line.ends_with('\n') {
+                continue;
+            }
+            let event: Value = serde_json::from_str(line).expect("a whole line");
+            held.entry(text(&event, "/tenant")).or_default().take(&event);
+        }
+    }
+    held
 }
 
 async fn pause() {

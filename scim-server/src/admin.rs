@@ -5,6 +5,7 @@
 //! opens the store and runs it itself. Both call [`execute`], so that each command is written once.
 
 pub mod archive;
+mod brake;
 pub mod client;
 pub mod clients;
 pub mod connection;
@@ -33,6 +34,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 pub use self::{
+    brake::BrakeRequest,
     consumers::ConsumerRequest,
     error::AdminError,
     line::{Input, Line, Output},
@@ -99,6 +101,7 @@ pub async fn execute(
     output: &Output,
 ) -> Result<(), AdminError> {
     match request {
+        AdminRequest::Brake { tenant, request } => brake::execute(context, &tenant, request, output).await,
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
         AdminRequest::Consumer { request } => consumers::execute(context, request, output).await,
         AdminRequest::Client { tenant, request } => clients::execute(context, &tenant, request, output).await,
@@ -185,6 +188,9 @@ impl AdminContext {
         Arc::new(move |key, record| {
             if key.tenant == TenantId::SYSTEM {
                 return system_records::entries(key, record);
+            }
+            if crate::brake::is_brake(key) {
+                return Ok(Vec::new());
             }
             if crate::deleted::is_kept(&key.resource_type) {
                 return crate::deleted::entries(key, record);

@@ -7,6 +7,7 @@
 mod access;
 mod admin;
 mod audit;
+mod brake;
 mod budget;
 mod caller;
 mod cli;

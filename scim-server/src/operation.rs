@@ -7,6 +7,7 @@
 //! [`Commit`]: crate::store::Commit
 
 pub mod answer;
+mod brake;
 pub mod bulk;
 pub mod consumer;
 pub mod create;

@@ -3,6 +3,7 @@
 //! [`record`] is what is stored, [`build`] turns it into what requests need. An administrator makes, changes and
 //! removes tenants in the [`crate::directory`].
 
+mod brake;
 pub mod build;
 pub mod record;
 
@@ -19,7 +20,10 @@ use scim_protocol::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use record::TenantRecord;
+pub use self::{
+    brake::{Brake, Mode, Protected},
+    record::TenantRecord,
+};
 
 use crate::{
     audit::Vocabulary,
@@ -81,6 +85,12 @@ pub struct Settings {
     /// Whether events hold the values of attributes, and documents: true when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_values: Option<bool>,
+    /// What stops mass deprovisioning; nothing when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Brake>,
+    /// Who can be neither deactivated nor deleted by a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protected: Option<Protected>,
 }
 
 impl Settings {
@@ -104,6 +114,9 @@ impl Settings {
             settings.extend(changes);
         }
         let settings: Self = serde_json::from_value(settings).map_err(unusable)?;
+        if let Some(Err(wrong)) = settings.brake.as_ref().map(Brake::check) {
+            return Err(format!("the tenant's setting \"brake\" cannot be used: {wrong}"));
+        }
         let windows = [("restore_window", Some(settings.restore_window)), ("silence_after", settings.silence_after)];
         match windows.into_iter().find(|(_, window)| window.is_some_and(|Window(time)| time > LONGEST_WINDOW)) {
             Some((name, _)) => Err(format!(
@@ -147,6 +160,11 @@ impl Default for Window {
 }
 
 impl Window {
+    /// How long.
+    pub fn length(self) -> Duration {
+        self.0
+    }
+
     /// The instant after which something must have happened to be still kept; `None` when nothing is.
     pub fn begin(self, now: Timestamp) -> Option<Timestamp> {
         let millis = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);

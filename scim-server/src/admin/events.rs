@@ -73,6 +73,7 @@ pub(super) async fn list(
         types: types.map_or(Ok(Vec::new()), |types| TypePattern::list(types, &built.registry))?,
         wait: if follow { WAIT } else { Duration::ZERO },
         log: None,
+        held: true,
     };
     let mut first = true;
     loop {

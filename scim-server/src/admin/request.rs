@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    clients::ClientRequest, connection::Provider, consumers::ConsumerRequest, undo::UndoRequest,
+    brake::BrakeRequest, clients::ClientRequest, connection::Provider, consumers::ConsumerRequest, undo::UndoRequest,
     webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
@@ -13,6 +13,13 @@ use crate::{tenant::Settings, token::Scopes};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AdminRequest {
+    /// About the brake on mass deprovisioning.
+    Brake {
+        /// In which tenant.
+        tenant: String,
+        /// What.
+        request: BrakeRequest,
+    },
     /// Compares documents, indexes, memberships and counts.
     Check {
         /// Put right what disagrees.
@@ -261,6 +268,7 @@ impl AdminRequest {
     /// What it is called, for the log.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Brake { request, .. } => request.name(),
             Self::Check { .. } => "check",
             Self::Consumer { request } => request.name(),
             Self::Client { request, .. } => request.name(),

@@ -103,6 +103,14 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         problems.push(Problem::new(State::Failing, "Silent", detail));
     }
     problems.extend(of_webhooks(context, record.id).await?);
+    if let Some(trip) = context.operations.brake_state(record.home()).await?.value.trip {
+        let detail = format!(
+            "The brake on mass deprovisioning has tripped: {}. `brake show --tenant {name}` says more; then `brake approve`, or `brake undo` to put it back.",
+            trip.reason,
+            name = record.name
+        );
+        problems.push(Problem::new(State::Failing, "BrakeTripped", detail));
+    }
     let count = async |kind: &str| context.store.count(record.home(), &TypeName::from(kind)).await;
     if let Some(tenant) = context.access.tenant_of(record.id) {
         for rt in tenant.registry.resource_types() {

@@ -1,5 +1,7 @@
 //! Puts back what a range of events changed.
 
+use std::collections::BTreeSet;
+
 use scim_protocol::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,6 +12,7 @@ use super::{
     resources::{administrator, refuse_local_edits},
 };
 use crate::{
+    caller::Caller,
     event::{ADMIN, SERVER},
     operation::{
         Context,
@@ -50,16 +53,27 @@ pub(super) async fn undo(context: &AdminContext, request: UndoRequest, output: &
             request.since
         )));
     }
-    let actor = match &request.actor {
-        Some(actor) => Some(actor_of(context, caller.tenant().id, actor).await?),
-        None => None,
-    };
-    let range = Range { since: request.since, until, actor };
+    let mut actors = BTreeSet::new();
+    if let Some(actor) = &request.actor {
+        actors.insert(actor_of(context, caller.tenant().id, actor).await?);
+    }
+    let range = Range { since: request.since, until, actors, only_losses: false };
+    run(context, &caller, &range, request.dry_run, output).await
+}
+
+/// Puts back what a range of events changed, and tells it row by row.
+pub(super) async fn run(
+    context: &AdminContext,
+    caller: &Caller,
+    range: &Range,
+    dry_run: bool,
+    output: &Output,
+) -> Result<(), AdminError> {
     // All that it does has one number, by which it is found in the log.
-    let of_undo =
-        Context { request: Some(context.operations.fresh_id().0), ..provision::context(&context.operations, &caller) };
+    let request = Some(context.operations.fresh_id().0);
+    let of_undo = Context { request, ..provision::context(&context.operations, caller) };
     let (pieces, mut told) = mpsc::channel(WAITING);
-    let work = async { Ok(context.operations.undo(&of_undo, &range, request.dry_run, pieces).await?) };
+    let work = async { Ok(context.operations.undo(&of_undo, range, dry_run, pieces).await?) };
     let tell = async {
         while let Some(piece) = told.recv().await {
             match piece {

@@ -1,5 +1,6 @@
 //! Every command and its arguments. The text of `--help` is here; what they do is in [`super::run`].
 
+mod brake;
 mod client;
 mod consumer;
 mod events;
@@ -14,6 +15,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub use self::{
+    brake::{BrakeCommand, WhichBrake},
     client::{ClientCommand, SecretCommand, TrustCommand},
     consumer::{ConsumerCommand, WhichConsumer},
     events::EventsArguments,
@@ -80,6 +82,9 @@ pub enum Command {
     /// Deleted ones are restored, new ones are deleted, values and members are put back. What somebody else has changed
     /// since is refused; the exit code is then 1. An undo that was interrupted is completed by the same command.
     Undo(UndoArguments),
+    /// Look at the brake on mass deprovisioning; let it go on, or put it back
+    #[command(subcommand, arg_required_else_help = true)]
+    Brake(BrakeCommand),
     /// Create, list, show and delete consumers of a tenant's events
     #[command(subcommand, arg_required_else_help = true)]
     Consumer(ConsumerCommand),

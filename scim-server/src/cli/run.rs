@@ -50,6 +50,7 @@ impl Command {
                 status.common.run(AdminRequest::Status { tenant: status.tenant }, Show::Status).await
             }
             Self::Undo(undo) => undo.run().await,
+            Self::Brake(brake) => brake.run().await,
             Self::Check(check) => {
                 let show = Show::Findings { repair: check.repair };
                 let session = Session::open_accepting(&check.common.settings.0, check.accept_loss).await?;

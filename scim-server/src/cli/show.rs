@@ -13,6 +13,8 @@ use super::Failure;
 /// How a command's rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Show {
+    /// How a brake stands.
+    Brake,
     /// A consumer of events.
     Consumer,
     /// A list of consumers.
@@ -183,9 +185,12 @@ impl Printer {
                 self.notes.extend(problems(&row));
                 Ok(())
             }
-            Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant => {
-                write(&lines(&row, self.show.columns()))
-            }
+            Show::Brake
+            | Show::Client
+            | Show::Connection
+            | Show::Consumer
+            | Show::Schema
+            | Show::Tenant => write(&lines(&row, self.show.columns())),
             Show::Undo { .. } => Ok(()),
             Show::Webhook => write(&(lines(&row, self.show.columns()) + &deliveries(&row))),
             Show::Clients

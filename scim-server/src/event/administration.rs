@@ -24,6 +24,9 @@ macro_rules! deeds {
 }
 
 deeds! {
+    BrakeApproved "brake.approved" "An administrator lets mass deprovisioning go on."
+    BrakeTripped "brake.tripped" "The brake on mass deprovisioning has tripped."
+    BrakeUndone "brake.undone" "An administrator has put back what tripped the brake."
     ClientChanged "client.changed" "An OAuth client was disabled or enabled, or a secret or trust of it came or went."
     ClientCreated "client.created" "An OAuth client was made."
     ClientDeleted "client.deleted" "An OAuth client was removed."

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use scim_protocol::{Error, schema::ResourceType};
 
-use super::{ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, Preconditions, changed, told};
+use super::{
+    ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, Preconditions, brake::Loss, changed,
+    modify::is_active, told,
+};
 use crate::{
     deleted::{self, Deleted, GroupOf, MEMBERS_IN_A_PART, Part},
     event::{Action, Event},
@@ -43,10 +46,18 @@ impl Operations {
             }
             let entries = index::entries(&key, &document, tenant.index_specs(&rt.name));
             commit.writes.extend(entries.into_iter().map(Write::Unindex));
-            commit.writes.push(Write::Delete(key));
+            commit.writes.push(Write::Delete(key.clone()));
+            let members = record.header.members;
+            let loss = Loss { deactivates: is_active(&document), deletes: true, leave: members, members };
+            let trips = self.restrain(context, &mut commit, loss).await?;
             match self.store.commit(commit).await {
-                Ok(_) => return Ok(Answer::plain(Outcome::NoContent, Content::Nothing)),
-                Err(StoreError::Conflict(_)) if condition.if_match == Condition::None => {}
+                Ok(_) => {
+                    if trips {
+                        self.tell_trip(context).await?;
+                    }
+                    return Ok(Answer::plain(Outcome::NoContent, Content::Nothing));
+                }
+                Err(StoreError::Conflict(what)) if condition.if_match == Condition::None || what != key => {}
                 Err(StoreError::Conflict(_)) => return Err(changed()),
                 Err(error) => return Err(error.into()),
             }

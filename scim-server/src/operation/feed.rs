@@ -55,11 +55,13 @@ pub struct FeedQuery {
     pub wait: Duration,
     /// The log that the numbers are of, as an answer named it.
     pub log: Option<String>,
+    /// Also what the brake holds: for administrators.
+    pub held: bool,
 }
 
 impl Default for FeedQuery {
     fn default() -> Self {
-        Self { after: None, limit: LIMIT, types: Vec::new(), wait: Duration::ZERO, log: None }
+        Self { after: None, limit: LIMIT, types: Vec::new(), wait: Duration::ZERO, log: None, held: false }
     }
 }
 
@@ -110,6 +112,13 @@ pub struct FeedPage {
 }
 
 impl FeedPage {
+    /// Without what comes behind that number.
+    fn end_at(&mut self, number: u64) {
+        self.events.retain(|event| event.sequence <= number);
+        self.next = self.next.min(number);
+        self.newest = self.newest.min(number);
+    }
+
     /// As the feed of that tenant shows it.
     pub fn answer(&self, tenant: &Tenant) -> Result<Answer, Error> {
         plain(&self.shown(tenant))
@@ -239,6 +248,11 @@ impl Operations {
                     page.events.push(event);
                 }
             }
+        }
+        if !query.held
+            && let Some(newest) = self.newest_out(tenant).await?
+        {
+            page.end_at(newest.max(from));
         }
         Ok(page)
     }

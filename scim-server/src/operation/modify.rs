@@ -12,8 +12,8 @@ use scim_protocol::{
 use serde_json::{Map, Value};
 
 use super::{
-    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, changed, stored_form::StoredForm, told,
-    view_of_write,
+    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, brake::Loss, changed, stored_form::StoredForm,
+    told, view_of_write,
 };
 use crate::{
     event::{Action, Event},
@@ -73,18 +73,25 @@ impl Operations {
         loop {
             let (key, record) = self.find(context, rt, id).await?;
             preconditions.require(record.header.version)?;
-            let Some((commit, record)) = self.decide(asked, &key, record.clone(), &change).await? else {
+            let Some((mut commit, record)) = self.decide(asked, &key, record.clone(), &change).await? else {
                 return Ok((key, record));
             };
+            let loss = loss(&commit, &record);
+            let trips = self.restrain(context, &mut commit, loss).await?;
             attempts += 1;
             context.pace.check()?;
             context.pace.rest();
             match self.store.commit(commit).await {
                 Ok(committed) => {
                     let header = committed.header.unwrap_or(record.header);
+                    if trips {
+                        self.tell_trip(context).await?;
+                    }
                     return Ok((key, Record { header, ..record }));
                 }
-                Err(StoreError::Conflict(_)) if preconditions.if_match != Condition::None => return Err(changed()),
+                Err(StoreError::Conflict(what)) if preconditions.if_match != Condition::None && what == key => {
+                    return Err(changed());
+                }
                 Err(StoreError::Conflict(_)) if attempts < ATTEMPTS => {}
                 Err(error) => return Err(super::members::or_missing(error, &key)),
             }
@@ -150,6 +157,13 @@ impl Operations {
     }
 }
 
+/// What a change takes away.
+fn loss(commit: &Commit, before: &Record) -> Loss {
+    let leave = commit.writes.iter().filter(|write| matches!(write, Write::Leave(_))).count() as u64;
+    let deactivates = commit.event.as_ref().is_some_and(|event| event.active == Some(false));
+    Loss { deactivates, leave, members: before.header.members, ..Loss::default() }
+}
+
 fn patched(
     resource: &Resource,
     operations: &[Operation],
@@ -181,6 +195,6 @@ fn longest_list(resource: &Resource) -> usize {
 }
 
 /// Whether a resource is active, which is the default.
-fn is_active(document: &Map<String, Value>) -> bool {
+pub(super) fn is_active(document: &Map<String, Value>) -> bool {
     document.get("active").and_then(Value::as_bool).unwrap_or(true)
 }

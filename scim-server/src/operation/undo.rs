@@ -79,7 +79,10 @@ impl Operations {
         dry_run: bool,
         pieces: mpsc::Sender<Piece>,
     ) -> Result<(), Error> {
-        let histories = self.histories(context, range).await?;
+        let mut histories = self.histories(context, range).await?;
+        if range.only_losses {
+            histories.iter_mut().for_each(|(_, history)| history.only_losses());
+        }
         let mut undo = Undo { operations: self, context, dry_run, pieces, restored: BTreeSet::new() };
         for phase in [Phase::Remove, Phase::Restore, Phase::PutBack] {
             let mut left: Vec<_> = histories.iter().filter(|(_, history)| phase.is_about(history)).collect();

@@ -280,7 +280,10 @@ impl Deliverer {
         }
         let room = MOST_PENDING.saturating_sub(delivery.pending.len()).min(BATCH);
         if room > 0 {
-            for event in store.events(home, delivery.position, room).await? {
+            let events = store.events(home, delivery.position, room).await?;
+            // Read after the events: what is held by then was not read as free.
+            let newest = self.operations.newest_out(home).await?.unwrap_or(u64::MAX);
+            for event in events.into_iter().take_while(|event| event.sequence <= newest) {
                 delivery.position = event.sequence;
                 add(delivery, event, now);
             }

@@ -34,7 +34,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "admin http",
             "silence sink webhook",
             "access operation",
-            "caller config deleted directory plan system_records",
+            "brake caller config deleted directory plan system_records",
             "oauth",
             "consumer index token",
             "tenant",

@@ -15,6 +15,7 @@ mod admin;
 mod architecture;
 mod attack;
 mod bounds;
+mod brake;
 mod canary;
 mod cli;
 mod concurrency;

@@ -8,6 +8,7 @@ pub(super) type Columns = &'static [(&'static str, &'static str)];
 impl Show {
     pub(super) fn columns(self) -> Columns {
         match self {
+            Self::Brake => BRAKE,
             Self::Client | Self::ClientIssued => CLIENT,
             Self::Clients => CLIENTS,
             Self::Connection => CONNECTION,
@@ -39,6 +40,23 @@ impl Show {
         }
     }
 }
+
+const BRAKE: Columns = &[
+    ("Tenant", "/tenant"),
+    ("State", "/state"),
+    ("Mode", "/mode"),
+    ("Users", "/users"),
+    ("Percent", "/percent"),
+    ("Window", "/window"),
+    ("Deactivated", "/deactivated"),
+    ("Deleted", "/deleted"),
+    ("Tripped", "/tripped"),
+    ("Reason", "/reason"),
+    ("By", "/actors"),
+    ("Events since", "/since"),
+    ("Events held", "/held_events"),
+    ("Approved until", "/approved_until"),
+];
 
 const CLIENT: Columns = &[
     ("Client", "/name"),

@@ -19,15 +19,17 @@ pub struct Range {
     pub since: u64,
     /// Up to this number.
     pub until: u64,
-    /// Only what this one did: a token's or client's id, `admin` or `server`.
-    pub actor: Option<String>,
+    /// Only what these did: ids of tokens and clients, `admin` or `server`; what all did when there are none.
+    pub actors: BTreeSet<String>,
+    /// Only deactivations, deletions and members that left.
+    pub only_losses: bool,
 }
 
 impl Range {
     pub(super) fn chooses(&self, event: &Event) -> bool {
         event.sequence > self.since
             && event.sequence <= self.until
-            && self.actor.as_ref().is_none_or(|actor| *actor == event.actor)
+            && (self.actors.is_empty() || self.actors.contains(&event.actor))
     }
 }
 
@@ -126,6 +128,15 @@ impl History {
             Action::Purge | Action::Administer | Action::Present | Action::Remind => return,
         }
         self.other = other();
+    }
+
+    /// Leaves out what took nothing away.
+    pub fn only_losses(&mut self) {
+        self.existence.take_if(|step| !step.before);
+        let deactivates = |step: &Step<Option<Json>>| step.after.as_ref().is_some_and(|json| json.text() == "false");
+        self.values.retain(|path, step| path == ACTIVE && step.as_ref().is_some_and(deactivates));
+        self.members.retain(|_, step| step.as_ref().is_some_and(|step| step.before));
+        self.untold.clear();
     }
 
     /// Whether it was not there before, and is there now.

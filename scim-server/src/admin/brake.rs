@@ -1,0 +1,179 @@
+//! The brake on mass deprovisioning, for people: look, let it go on, or put it back.
+
+use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    AdminContext, AdminError, Output,
+    resources::{administrator, refuse_local_edits},
+    undo,
+};
+use crate::{
+    brake::State,
+    caller::Caller,
+    event::{ADMIN, Deed},
+    operation::undo::Range,
+    tenant::{Brake, Mode},
+};
+
+/// What is to be done with the brake of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BrakeRequest {
+    /// Shows it.
+    Show,
+    /// Lets everything go on: events go out, and for the length of a window nothing is counted.
+    Approve,
+    /// Puts back what was taken away, then lets events go out.
+    Undo {
+        /// Only tell what would be put back.
+        dry_run: bool,
+    },
+}
+
+impl BrakeRequest {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Show => "brake-show",
+            Self::Approve => "brake-approve",
+            Self::Undo { .. } => "brake-undo",
+        }
+    }
+}
+
+/// How a brake stands.
+#[derive(Debug, Serialize)]
+struct View<'a> {
+    tenant: &'a str,
+    /// `off`, `ready`, `approved` or `tripped`.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<Mode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<String>,
+    /// Users who were deactivated, or deleted while active, within the window.
+    deactivated: u64,
+    /// Users who were deleted.
+    deleted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tripped: Option<String>,
+    /// Give it to `undo --since`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<u64>,
+    /// How many events wait.
+    held_events: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    actors: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_until: Option<String>,
+}
+
+/// Does what a request says.
+pub(super) async fn execute(
+    context: &AdminContext,
+    tenant: &str,
+    request: BrakeRequest,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    match request {
+        BrakeRequest::Show => show(context, &caller, output).await,
+        BrakeRequest::Approve => {
+            approve(context, &caller).await?;
+            show(context, &caller, output).await
+        }
+        BrakeRequest::Undo { dry_run } => {
+            refuse_local_edits(&caller)?;
+            put_back(context, &caller, dry_run, output).await
+        }
+    }
+}
+
+async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Result<(), AdminError> {
+    let tenant = caller.tenant();
+    let mut state = context.operations.brake_state(tenant.home).await?.value;
+    let now = context.clock.now();
+    if let Some(brake) = &tenant.settings.brake {
+        // What is older than the window no longer counts.
+        state.lost.add(0, "", 0, now, brake.window);
+        state.deleted.add(0, "", 0, now, brake.window);
+    }
+    let newest = context.store.log(tenant.home).await?.newest;
+    let brake = tenant.settings.brake.as_ref();
+    let trip = state.trip.as_ref();
+    let approved = state.approved_until.filter(|until| now.as_millis() < *until);
+    let held = trip.and_then(|trip| trip.held_after);
+    output
+        .row(&View {
+            tenant: &tenant.name,
+            state: match (brake, trip, approved) {
+                (_, Some(_), _) => "tripped",
+                (None, ..) => "off",
+                (_, _, Some(_)) => "approved",
+                _ => "ready",
+            },
+            mode: brake.map(|brake| brake.mode),
+            users: brake.and_then(|brake| brake.users),
+            percent: brake.and_then(|brake| brake.percent),
+            window: brake.map(|brake| brake.window.into()),
+            deactivated: state.lost.count(),
+            deleted: state.deleted.count(),
+            reason: trip.map(|trip| trip.reason.as_str()),
+            tripped: trip.map(|trip| Timestamp::from_millis(trip.at).to_string()),
+            since: trip.map(|trip| trip.since),
+            held_events: held.map_or(0, |held| newest.saturating_sub(held)),
+            actors: trip.iter().flat_map(|trip| &trip.actors).map(String::as_str).collect(),
+            approved_until: approved.map(|until| Timestamp::from_millis(until).to_string()),
+        })
+        .await
+}
+
+async fn approve(context: &AdminContext, caller: &Caller) -> Result<(), AdminError> {
+    let tenant = caller.tenant();
+    let end = |brake: &Brake| brake.window.end(context.clock.now()).as_millis();
+    let approved_until = tenant.settings.brake.as_ref().map(end);
+    // What was held before the brake was taken out of the settings can be let go, too.
+    if approved_until.is_none() && context.operations.brake_state(tenant.home).await?.value.trip.is_none() {
+        return Err(no_brake(&tenant.name));
+    }
+    let settled = context.clock.now().as_millis();
+    let change = |_: &State| Some(State { approved_until, settled, ..State::default() });
+    context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeApproved, ADMIN, change).await?;
+    Ok(())
+}
+
+async fn put_back(context: &AdminContext, caller: &Caller, dry_run: bool, output: &Output) -> Result<(), AdminError> {
+    let tenant = caller.tenant();
+    let state = context.operations.brake_state(tenant.home).await?.value;
+    let Some(trip) = state.trip else {
+        return Err(AdminError::Refused(format!(
+            "the brake of tenant {:?} has not tripped; `scim-server undo` puts back any range of events",
+            tenant.name
+        )));
+    };
+    let until = context.store.log(tenant.home).await?.newest;
+    let range = Range { since: trip.since, until, actors: trip.actors.clone(), only_losses: true };
+    undo::run(context, caller, &range, dry_run, output).await?;
+    if !dry_run {
+        // Unless it has tripped anew meanwhile.
+        let settled = context.clock.now().as_millis();
+        let is_it = |state: &State| state.trip.as_ref().is_some_and(|now| now.at == trip.at);
+        let change = |state: &State| is_it(state).then(|| State { settled, ..State::default() });
+        context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeUndone, ADMIN, change).await?;
+    }
+    Ok(())
+}
+
+fn no_brake(tenant: &str) -> AdminError {
+    AdminError::Refused(format!(
+        "tenant {tenant:?} has no brake; set one with `tenant set`: {}",
+        json!({"brake": {"users": 50}})
+    ))
+}

@@ -1,0 +1,181 @@
+//! What the store keeps of a tenant's brake: how many users and members went lately, and whether it has tripped.
+//!
+//! The records have a type of their own, which no request sees. Each write that is counted changes them in its own
+//! commit, on the version that was read: so two processes cannot both slip by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use crate::{
+    store::{Body, Commit, Expect, Header, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write},
+    tenant::Window,
+};
+
+/// The type of the records. Names of resource types have no such character.
+const KIND: &str = "~brake";
+
+/// How many pieces a window is counted in: what is older than the window is forgotten piece by piece.
+const PIECES: i64 = 60;
+
+/// The brake of a tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// Users who were deactivated, or deleted while they were active.
+    pub lost: Tally,
+    /// Users who were deleted.
+    pub deleted: Tally,
+    /// Set while it has tripped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trip: Option<Trip>,
+    /// Until when nothing is counted, in milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_until: Option<i64>,
+    /// What was counted up to then is settled, in milliseconds since the epoch.
+    pub settled: i64,
+}
+
+/// Why and when the brake has tripped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trip {
+    /// When, in milliseconds since the epoch.
+    pub at: i64,
+    /// The number of the last event before what was counted.
+    pub since: u64,
+    /// The last number of the log that may go out; absent when writes are refused instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_after: Option<u64>,
+    /// Who did it.
+    pub actors: BTreeSet<String>,
+    /// What was more than it may be.
+    pub reason: String,
+}
+
+/// How many went within a window.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tally(BTreeMap<i64, Piece>);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Piece {
+    count: u64,
+    since: u64,
+    actors: BTreeSet<String>,
+}
+
+impl Tally {
+    /// Counts so many more, and forgets what is older than the window. `newest` is the last event before.
+    pub fn add(&mut self, many: u64, actor: &str, newest: u64, now: Timestamp, window: Window) {
+        let now = now.as_millis();
+        let length = i64::try_from(window.length().as_millis()).unwrap_or(i64::MAX);
+        let piece = (length / PIECES).max(1);
+        self.0.retain(|begin, _| now.saturating_sub(*begin) < length);
+        if many > 0 {
+            let at = now - now.rem_euclid(piece);
+            let one = self.0.entry(at).or_insert_with(|| Piece { since: newest, ..Piece::default() });
+            one.count = one.count.saturating_add(many);
+            one.actors.insert(actor.to_owned());
+        }
+    }
+
+    /// Forgets what is settled.
+    pub fn settle(&mut self, until: i64) {
+        self.0.retain(|begin, _| *begin > until);
+    }
+
+    /// How many, as of the last time that it was changed.
+    pub fn count(&self) -> u64 {
+        self.0.values().map(|piece| piece.count).sum()
+    }
+
+    /// The last event before the first that is counted.
+    pub fn since(&self) -> Option<u64> {
+        self.0.values().map(|piece| piece.since).min()
+    }
+
+    /// Who was counted.
+    pub fn actors(&self) -> impl Iterator<Item = &String> {
+        self.0.values().flat_map(|piece| &piece.actors)
+    }
+}
+
+/// A record as it was read: absent until something is counted.
+#[derive(Debug)]
+pub struct Read<T> {
+    key: ResourceKey,
+    version: Option<u64>,
+    /// What it says.
+    pub value: T,
+}
+
+impl<T: Default + Serialize + DeserializeOwned> Read<T> {
+    /// From what the store has.
+    pub fn new(key: ResourceKey, record: Option<Record>) -> Result<Self, StoreError> {
+        let value = record.as_ref().map(|record| serde_json::from_slice(&record.body.visible).map_err(corrupt));
+        let version = record.as_ref().map(|record| record.header.version);
+        Ok(Self { key, version, value: value.transpose()?.unwrap_or_default() })
+    }
+
+    /// Adds the new value to a commit, which then holds only if nobody else has changed it.
+    pub fn put(self, commit: &mut Commit) -> Result<(), StoreError> {
+        let visible = serde_json::to_vec(&self.value).map_err(corrupt)?.into();
+        let body = Body { visible, ..Body::default() };
+        commit.writes.push(match self.version {
+            Some(version) => {
+                commit.expect.push(Expect::Version(self.key.clone(), version));
+                Write::Put(self.key, body)
+            }
+            // Refused if another process was first.
+            None => Write::Return(self.key, body, Header::default()),
+        });
+        Ok(())
+    }
+
+    /// Lets a commit hold only while this is so.
+    pub fn require(&self, commit: &mut Commit) {
+        commit.expect.extend(self.version.map(|version| Expect::Version(self.key.clone(), version)));
+    }
+}
+
+/// Where the brake of a tenant is kept.
+pub fn key(tenant: TenantId) -> ResourceKey {
+    group_key(tenant, ResourceId(Uuid::nil()))
+}
+
+/// Where the members are counted that a group loses.
+pub fn group_key(tenant: TenantId, group: ResourceId) -> ResourceKey {
+    ResourceKey { tenant, resource_type: TypeName::from(KIND), id: group }
+}
+
+/// Whether a record is one of these.
+pub fn is_brake(key: &ResourceKey) -> bool {
+    key.resource_type.as_str() == KIND
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives")]
+fn corrupt(error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt(format!("a tenant's brake: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_older_than_the_window_is_forgotten() {
+        let window = Window::try_from("1h".to_owned()).unwrap();
+        let minute = |minute: i64| Timestamp::from_millis(1_700_000_000_000 + minute * 60_000);
+        let mut tally = Tally::default();
+        for (many, newest, now) in [(2, 10, 0), (3, 20, 30), (4, 30, 59)] {
+            tally.add(many, "t", newest, minute(now), window);
+        }
+        assert_eq!((tally.count(), tally.since()), (9, Some(10)));
+        tally.add(1, "u", 40, minute(70), window);
+        assert_eq!((tally.count(), tally.since()), (8, Some(20)));
+        tally.add(0, "u", 40, minute(1000), window);
+        assert_eq!((tally.count(), tally.since(), tally.actors().count()), (0, None, 0));
+    }
+}

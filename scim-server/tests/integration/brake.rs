@@ -1,0 +1,210 @@
+//! The brake on mass deprovisioning, and who is protected from it.
+
+use serde_json::{Value, json};
+
+use crate::server::{Client, Options, Response, TestServer, on_postgres};
+
+async fn people(client: &Client, number: usize) -> Vec<String> {
+    let mut users = Vec::new();
+    for n in 0..number {
+        users.push(client.user(&format!("user{n}")).await);
+    }
+    users
+}
+
+async fn deactivate(client: &Client, id: &str) -> Response {
+    client.patch(&format!("/Users/{id}"), &json!([{"op": "replace", "path": "active", "value": false}])).await
+}
+
+fn show(server: &TestServer) -> Value {
+    server.run_json(&["brake", "show", "--tenant", "test", "--json"])
+}
+
+/// What an application sees of the log: the newest number, and the types of events.
+async fn feed(server: &TestServer) -> (u64, Vec<String>) {
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--json"]);
+    let url = format!("{}/{}/events/v1", server.origin(), server.tenant());
+    let page = Client::new(&url, made["token"].as_str().expect("a token")).get("?limit=1000").await.expect(200).json;
+    let types = page["events"].as_array().expect("events").iter().map(|one| one["type"].as_str().expect("a type"));
+    (page["newest"].as_u64().expect("a number"), types.map(str::to_owned).collect())
+}
+
+fn count(types: &[String], name: &str) -> usize {
+    types.iter().filter(|one| *one == name).count()
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_held_until_somebody_approves() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 3}})));
+    let client = server.client();
+    let users = people(&client, 6).await;
+    assert_eq!(show(&server)["state"], "ready");
+    for id in &users[..3] {
+        deactivate(&client, id).await.expect(200);
+    }
+    assert_eq!(show(&server)["state"], "ready");
+    let (_, before) = feed(&server).await;
+    assert_eq!(count(&before, "scim.user.deactivated"), 3);
+
+    // Answered as usual, and seen by who asks; but not told.
+    for id in &users[3..] {
+        deactivate(&client, id).await.expect(200);
+    }
+    assert_eq!(client.get(&format!("/Users/{}", users[5])).await.expect(200).json["active"], false);
+    let stands = show(&server);
+    assert_eq!((&stands["state"], &stands["mode"]), (&json!("tripped"), &json!("hold")), "{stands}");
+    assert!(stands["held_events"].as_u64() >= Some(3) && stands["since"].is_u64(), "{stands}");
+    let (newest, held) = feed(&server).await;
+    assert_eq!(count(&held, "scim.user.deactivated"), 3);
+    assert!(held.len() as u64 <= newest);
+    // The administrator sees all.
+    let all = server.run(&["events", "--tenant", "test", "--types", "user.deactivated", "--json"]).stdout;
+    assert_eq!(String::from_utf8_lossy(&all).lines().count(), 6);
+    let status = server.run(&["status", "--tenant", "test", "--json"]);
+    assert_eq!(status.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&status.stdout).contains("BrakeTripped"), "{status:?}");
+
+    let approved = server.run_json(&["brake", "approve", "--tenant", "test", "--json"]);
+    assert_eq!(approved["state"], "approved");
+    let (_, told) = feed(&server).await;
+    assert_eq!(count(&told, "scim.user.deactivated"), 6);
+    assert_eq!((count(&told, "brake.tripped"), count(&told, "brake.approved")), (1, 1));
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+#[tokio::test]
+async fn the_burst_is_put_back_in_one_command() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 2}})));
+    let client = server.client();
+    let users = people(&client, 5).await;
+    let group = client.group("Staff", &users).await;
+    deactivate(&client, &users[0]).await.expect(200);
+    for id in &users[1..4] {
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    // What takes nothing away stays.
+    let title = json!([{"op": "add", "path": "title", "value": "Engineer"}]);
+    client.patch(&format!("/Users/{}", users[4]), &title).await.expect(200);
+    let new = client.user("new").await;
+    assert_eq!(show(&server)["state"], "tripped");
+
+    let dry = server.run_json(&["brake", "undo", "--tenant", "test", "--dry-run", "--json"]);
+    assert_eq!((dry["refused"].clone(), &show(&server)["state"]), (json!([]), &json!("tripped")));
+    let done = server.run_json(&["brake", "undo", "--tenant", "test", "--json"]);
+    assert_eq!(done["refused"], json!([]));
+    for id in &users {
+        assert_ne!(client.get(&format!("/Users/{id}")).await.expect(200).json["active"], false);
+    }
+    assert_eq!(client.members(&group).await.len(), 5);
+    assert_eq!(client.get(&format!("/Users/{}", users[4])).await.expect(200).json["title"], "Engineer");
+    client.get(&format!("/Users/{new}")).await.expect(200);
+    let stands = show(&server);
+    assert_eq!((&stands["state"], &stands["held_events"]), (&json!("ready"), &json!(0)));
+    let again = server.run(&["brake", "undo", "--tenant", "test"]);
+    assert_eq!(again.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_refused_where_the_tenant_says_so() {
+    let settings = json!({"brake": {"percent": 20, "mode": "refuse", "window": "1d"}});
+    let server = TestServer::with(Options::settings(settings));
+    let client = server.client();
+    let users = people(&client, 10).await;
+    deactivate(&client, &users[0]).await.expect(200);
+    client.delete(&format!("/Users/{}", users[1])).await.expect(204);
+    let refused = deactivate(&client, &users[2]).await.expect(403);
+    assert!(refused.json["detail"].as_str().expect("a text").contains("brake approve"), "{:?}", refused.json);
+    assert_ne!(client.get(&format!("/Users/{}", users[2])).await.expect(200).json["active"], false);
+    // Other writes go on, also those of administrators.
+    client.user("new").await;
+    server.run_json(&["user", "delete", "--tenant", "test", &users[3], "--force", "--json"]);
+    server.run_json(&["brake", "approve", "--tenant", "test", "--json"]);
+    deactivate(&client, &users[2]).await.expect(200);
+    // All events were told: nothing is held.
+    let (_, told) = feed(&server).await;
+    assert_eq!((count(&told, "brake.tripped"), count(&told, "scim.user.deactivated")), (1, 2));
+}
+
+#[tokio::test]
+async fn members_that_one_group_loses_are_counted() {
+    let settings = json!({"brake": {"users": 3, "mode": "refuse"}});
+    let server = TestServer::with(Options::settings(settings));
+    let client = server.client();
+    let users = people(&client, 8).await;
+    let (staff, other) = (client.group("Staff", &users).await, client.group("Other", &users).await);
+    let leave = |id: &String| json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}]);
+    for id in &users[..3] {
+        for group in [&staff, &other] {
+            client.patch(&format!("/Groups/{group}"), &leave(id)).await.expect(200);
+        }
+    }
+    client.patch(&format!("/Groups/{staff}"), &leave(&users[3])).await.expect(403);
+    assert_eq!(client.members(&staff).await.len(), 5);
+    server.run_json(&["brake", "approve", "--tenant", "test", "--json"]);
+    client.patch(&format!("/Groups/{staff}"), &json!([{"op": "remove", "path": "members"}])).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_is_protected_is_left_alone_by_tokens() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 4).await;
+    let (safe, kept) = (client.group("Break glass", &users[..2]).await, client.group("Kept", &users[2..]).await);
+    let protected = json!({"protected": {"ids": [users[2], kept], "members_of": "break GLASS"}});
+    let file = server.scratch("set.json");
+    std::fs::write(&file, protected.to_string()).expect("the settings file");
+    server.run_json(&["tenant", "set", "test", "--settings", &file.to_string_lossy(), "--json"]);
+    for id in &users[..3] {
+        let refused = deactivate(&client, id).await.expect(403);
+        assert!(refused.json["detail"].as_str().expect("a text").contains("protected"), "{:?}", refused.json);
+        client.delete(&format!("/Users/{id}")).await.expect(403);
+    }
+    let leave = |id: &String| json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}]);
+    client.patch(&format!("/Groups/{safe}"), &leave(&users[0])).await.expect(403);
+    client.delete(&format!("/Groups/{safe}")).await.expect(403);
+    client.patch(&format!("/Groups/{kept}"), &leave(&users[2])).await.expect(200);
+    client.patch(&format!("/Groups/{kept}"), &leave(&users[3])).await.expect(403);
+    let empty = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Kept"});
+    client.put(&format!("/Groups/{kept}"), &empty).await.expect(403);
+    // Everything else goes on.
+    let title = json!([{"op": "add", "path": "title", "value": "x"}]);
+    client.patch(&format!("/Users/{}", users[0]), &title).await.expect(200);
+    deactivate(&client, &users[3]).await.expect(200);
+    server.run_json(&["user", "delete", "--tenant", "test", &users[0], "--force", "--json"]);
+}
+
+#[tokio::test]
+async fn writers_at_once_do_not_slip_by() {
+    let settings = json!({"brake": {"users": 5, "mode": "refuse"}});
+    let server = TestServer::with(Options::settings(settings));
+    let second = on_postgres().then(|| server.beside());
+    let mut clients = vec![server.client()];
+    clients.extend(second.as_ref().map(TestServer::client));
+    let users = people(&clients[0], 24).await;
+    let work = users.iter().zip(clients.iter().cycle()).map(|(id, client)| deactivate(client, id));
+    let answers = futures_util::future::join_all(work).await;
+    let of = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((of(200), of(403)), (5, 19));
+    let inactive = clients[0].find("/Users", "active eq false").await.expect(200).json;
+    assert_eq!(inactive["totalResults"], 5);
+}
+
+#[tokio::test]
+async fn a_brake_is_set_rightly_or_not_at_all() {
+    let server = TestServer::start();
+    let file = server.scratch("set.json");
+    for (brake, expect) in [
+        (json!({}), "needs"),
+        (json!({"users": 5, "mode": "stop"}), "neither"),
+        (json!({"percent": 101}), "1 to 100"),
+        (json!({"users": 5, "window": "1s"}), "1m to 30d"),
+    ] {
+        std::fs::write(&file, json!({"brake": brake}).to_string()).expect("the settings file");
+        let outcome = server.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy()]);
+        assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
+        assert!(String::from_utf8_lossy(&outcome.stderr).contains(expect), "{outcome:?}");
+    }
+    assert_eq!(show(&server)["state"], "off");
+    let outcome = server.run(&["brake", "approve", "--tenant", "test"]);
+    assert!(String::from_utf8_lossy(&outcome.stderr).contains("has no brake"), "{outcome:?}");
+}

@@ -14,6 +14,7 @@ pub mod data_dir;
 mod deleted;
 mod error;
 mod events;
+mod hand;
 pub mod import;
 pub mod indexing;
 pub mod line;
@@ -37,6 +38,7 @@ pub use self::{
     brake::BrakeRequest,
     consumers::ConsumerRequest,
     error::AdminError,
+    hand::{HandRequest, UpdateRequest},
     line::{Input, Line, Output},
     request::AdminRequest,
     undo::UndoRequest,
@@ -164,6 +166,7 @@ pub async fn execute(
             let overlap = overlap_seconds.map(Duration::from_secs);
             tenants::rotate(context, &tenant, token.as_deref(), Duration::from_secs(seconds), overlap, output).await
         }
+        AdminRequest::Hand { request } => hand::execute(context, request, output).await,
         AdminRequest::Undo(request) => undo::undo(context, request, output).await,
         AdminRequest::Webhook { request } => webhooks::execute(context, request, output).await,
     }

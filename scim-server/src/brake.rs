@@ -113,9 +113,9 @@ pub struct Read<T> {
 
 impl<T: Default + Serialize + DeserializeOwned> Read<T> {
     /// From what the store has.
-    pub fn new(key: ResourceKey, record: Option<Record>) -> Result<Self, StoreError> {
-        let value = record.as_ref().map(|record| serde_json::from_slice(&record.body.visible).map_err(corrupt));
-        let version = record.as_ref().map(|record| record.header.version);
+    pub fn new(key: ResourceKey, record: Option<&Record>) -> Result<Self, StoreError> {
+        let value = record.map(|record| serde_json::from_slice(&record.body.visible).map_err(corrupt));
+        let version = record.map(|record| record.header.version);
         Ok(Self { key, version, value: value.transpose()?.unwrap_or_default() })
     }
 

@@ -12,6 +12,7 @@ pub mod bulk;
 pub mod consumer;
 pub mod create;
 pub mod delete;
+mod disable;
 pub mod discover;
 pub mod feed;
 mod found;

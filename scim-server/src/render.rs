@@ -398,6 +398,10 @@ pub fn etag(version: u64) -> String {
     format!("W/\"{version}\"")
 }
 
+/// Where the hidden part of a user whom an administrator has disabled keeps what the provider says of `active`. No
+/// attribute has a name like that, and nobody is shown it.
+pub const PROVIDER_ACTIVE: &str = "~active";
+
 /// The stored document, hidden attributes included.
 pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError> {
     let parse = |bytes: &[u8]| -> Result<Map<String, Value>, StoreError> {
@@ -405,7 +409,7 @@ pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError
     };
     let mut document = parse(&record.body.visible)?;
     if !record.body.hidden.is_empty() {
-        for (name, value) in parse(&record.body.hidden)? {
+        for (name, value) in parse(&record.body.hidden)?.into_iter().filter(|(name, _)| name != PROVIDER_ACTIVE) {
             // An extension may have both kinds of attributes: then they are put together again.
             match (document.get_mut(&name), value) {
                 (Some(Value::Object(visible)), Value::Object(hidden)) => visible.extend(hidden),

@@ -8,7 +8,7 @@ use scim_protocol::{
     message::{Page, Query},
     schema::ResourceType,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     caller::Caller,
@@ -17,6 +17,8 @@ use crate::{
     tenant::{Tenant, record::base_path},
 };
 
+/// The schema of a PATCH.
+const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 /// Resources on a page of a list.
 const PAGE: u32 = 100;
 
@@ -85,6 +87,32 @@ pub(super) async fn create(
     let answer =
         operations.create(&context(operations, caller), &rt, operations.fresh_id(), body, &Query::default()).await?;
     document(answer).await
+}
+
+/// Changes a resource by the operations of a PATCH.
+pub(super) async fn modify(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+    changes: Vec<Value>,
+) -> Result<(), Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    let (context, query, preconditions) = (&context(operations, caller), &Query::default(), &Preconditions::default());
+    let body = json!({"schemas": [PATCH], "Operations": changes});
+    operations.modify(Asked { context, rt: &rt, id, query, preconditions }, body).await.map(drop)
+}
+
+/// Disables a resource, or ends that.
+pub(super) async fn switch(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+    disable: bool,
+) -> Result<(), Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    operations.switch(&context(operations, caller), &rt, id, disable).await
 }
 
 /// Removes a resource.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    brake::BrakeRequest, clients::ClientRequest, connection::Provider, consumers::ConsumerRequest, undo::UndoRequest,
-    webhooks::WebhookRequest,
+    brake::BrakeRequest, clients::ClientRequest, connection::Provider, consumers::ConsumerRequest, hand::HandRequest,
+    undo::UndoRequest, webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
@@ -255,6 +255,11 @@ pub enum AdminRequest {
         /// After how long the first ends; it lives on until it is deleted when absent.
         overlap_seconds: Option<u64>,
     },
+    /// Changes a user or group by hand.
+    Hand {
+        /// How.
+        request: HandRequest,
+    },
     /// Puts back what was changed.
     Undo(UndoRequest),
     /// About webhooks.
@@ -298,6 +303,7 @@ impl AdminRequest {
             Self::TokenDelete { .. } => "token-delete",
             Self::TokenList { .. } => "token-list",
             Self::TokenRotate { .. } => "token-rotate",
+            Self::Hand { request } => request.name(),
             Self::Undo(_) => "undo",
             Self::Webhook { request } => request.name(),
         }

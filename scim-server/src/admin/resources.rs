@@ -19,9 +19,10 @@ pub(super) async fn administrator(context: &AdminContext, tenant: &str) -> Resul
 
 /// What an administrator is about to do to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ManualChange {
+pub(super) enum ManualChange {
     Create,
     Delete,
+    Update,
 }
 
 impl ManualChange {
@@ -46,7 +47,7 @@ pub(super) fn refuse_local_edits(caller: &Caller) -> Result<(), AdminError> {
 
 /// Refuses manual changes while an identity provider provisions the tenant: it may undo them, or fail because of
 /// them.
-async fn refuse_while_provisioned(
+pub(super) async fn refuse_while_provisioned(
     context: &AdminContext,
     caller: &Caller,
     change: ManualChange,
@@ -165,7 +166,7 @@ pub(super) async fn delete(
 }
 
 /// The id of a member: it may be named by its id, its `userName`, or a group by its `displayName`.
-async fn member(context: &AdminContext, caller: &Caller, name: &str) -> Result<String, Error> {
+pub(super) async fn member(context: &AdminContext, caller: &Caller, name: &str) -> Result<String, Error> {
     if ResourceId::parse(name).is_some() {
         return Ok(name.to_owned());
     }
@@ -185,7 +186,12 @@ async fn member(context: &AdminContext, caller: &Caller, name: &str) -> Result<S
 }
 
 /// A resource by its id or by what people call it.
-async fn find(context: &AdminContext, caller: &Caller, resource_type: &str, name: &str) -> Result<Value, Error> {
+pub(super) async fn find(
+    context: &AdminContext,
+    caller: &Caller,
+    resource_type: &str,
+    name: &str,
+) -> Result<Value, Error> {
     if ResourceId::parse(name).is_some() {
         match provision::show(&context.operations, caller, resource_type, name).await {
             // A name may have the form of an id.

@@ -5,6 +5,7 @@ mod client;
 mod consumer;
 mod events;
 mod lifecycle;
+mod resource;
 mod schema;
 mod transfer;
 mod undo;
@@ -20,6 +21,7 @@ pub use self::{
     consumer::{ConsumerCommand, WhichConsumer},
     events::EventsArguments,
     lifecycle::{DeletedArguments, PurgeArguments, RestoreArguments, StatusArguments},
+    resource::{GroupCommand, HandArguments, ListArguments, MakeArguments, UserCommand, WhichArguments},
     schema::SchemaCommand,
     transfer::{
         BackupArguments, BackupRestoreArguments, CheckArguments, ExportArguments, ImportArguments, MigrateArguments,
@@ -62,10 +64,10 @@ pub enum Command {
     /// Add, list and remove a tenant's own schemas
     #[command(subcommand, arg_required_else_help = true)]
     Schema(SchemaCommand),
-    /// List and show users; create and delete them by hand
+    /// List and show users; create, change and delete them by hand
     #[command(subcommand, arg_required_else_help = true)]
     User(UserCommand),
-    /// List and show groups; create and delete them by hand
+    /// List and show groups; create, change and delete them by hand
     #[command(subcommand, arg_required_else_help = true)]
     Group(GroupCommand),
     /// Show the events of a tenant: what was changed, when, and by whom
@@ -354,128 +356,6 @@ pub enum TokenCommand {
         #[command(flatten)]
         common: Common,
     },
-}
-
-/// The parts that `user` and `group` share.
-#[derive(Debug, Args)]
-pub struct ListArguments {
-    /// The tenant's name or id
-    #[arg(long)]
-    pub(super) tenant: String,
-    /// Only those that match a SCIM filter: 'userName sw "b"'
-    #[arg(long)]
-    pub(super) filter: Option<String>,
-    /// Show at most this many
-    #[arg(long, value_name = "N")]
-    pub(super) limit: Option<usize>,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
-/// Which user or group.
-#[derive(Debug, Args)]
-pub struct WhichArguments {
-    /// The tenant's name or id
-    #[arg(long)]
-    pub(super) tenant: String,
-    /// The id, or a user's userName or a group's displayName
-    #[arg(value_name = "ID|NAME")]
-    pub(super) name: String,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
-/// Where a user or group is made.
-#[derive(Debug, Args)]
-pub struct MakeArguments {
-    /// The tenant's name or id
-    #[arg(long)]
-    pub(super) tenant: String,
-    /// A file with the JSON of the resource; - is standard input
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: Option<PathBuf>,
-    /// Do it even while an identity provider provisions the tenant
-    #[arg(long)]
-    pub(super) force: bool,
-    #[command(flatten)]
-    pub(super) common: Common,
-}
-
-/// `user …`
-#[derive(Debug, Subcommand)]
-pub enum UserCommand {
-    /// List users
-    List(ListArguments),
-    /// Show a user
-    Show(WhichArguments),
-    /// Create a user by hand
-    Create {
-        /// The userName
-        #[arg(long, value_name = "NAME", required_unless_present = "file")]
-        user_name: Option<String>,
-        /// The given name
-        #[arg(long, value_name = "NAME")]
-        given_name: Option<String>,
-        /// The family name
-        #[arg(long, value_name = "NAME")]
-        family_name: Option<String>,
-        /// The display name
-        #[arg(long, value_name = "NAME")]
-        display_name: Option<String>,
-        /// The primary email address
-        #[arg(long, value_name = "ADDRESS")]
-        email: Option<String>,
-        #[command(flatten)]
-        make: MakeArguments,
-    },
-    /// Delete a user by hand
-    Delete {
-        #[command(flatten)]
-        which: WhichArguments,
-        /// Do it even while an identity provider provisions the tenant
-        #[arg(long)]
-        force: bool,
-    },
-    /// List the deleted users that can be restored
-    Deleted(DeletedArguments),
-    /// Restore a deleted user under its old id, with its groups
-    Restore(RestoreArguments),
-    /// Remove a deleted user for good, before the tenant's restore_window is over
-    Purge(PurgeArguments),
-}
-
-/// `group …`
-#[derive(Debug, Subcommand)]
-pub enum GroupCommand {
-    /// List groups
-    List(ListArguments),
-    /// Show a group
-    Show(WhichArguments),
-    /// Create a group by hand
-    Create {
-        /// The displayName
-        #[arg(long, value_name = "NAME", required_unless_present = "file")]
-        display_name: Option<String>,
-        /// A member: its id, a user's userName or a group's displayName; may be given several times
-        #[arg(long = "member", value_name = "ID|NAME")]
-        members: Vec<String>,
-        #[command(flatten)]
-        make: MakeArguments,
-    },
-    /// Delete a group by hand
-    Delete {
-        #[command(flatten)]
-        which: WhichArguments,
-        /// Do it even while an identity provider provisions the tenant
-        #[arg(long)]
-        force: bool,
-    },
-    /// List the deleted groups that can be restored
-    Deleted(DeletedArguments),
-    /// Restore a deleted group under its old id, with its groups and members
-    Restore(RestoreArguments),
-    /// Remove a deleted group for good, before the tenant's restore_window is over
-    Purge(PurgeArguments),
 }
 
 /// [`LIFETIME`], as it is typed.

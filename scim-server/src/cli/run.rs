@@ -3,15 +3,15 @@
 mod client;
 mod lifecycle;
 mod readers;
+mod resource;
 
 use serde_json::{Map, Value, json};
 
 use super::{
     Failure,
     command::{
-        Command, Common, DeletedArguments, EventsArguments, GroupCommand, InitArguments, ListArguments, MakeArguments,
-        ProfileName, ProviderName, PurgeArguments, RestoreArguments, SchemaCommand, TenantCommand, TenantName,
-        TenantSettings, TokenCommand, UserCommand, WhichArguments,
+        Command, Common, EventsArguments, InitArguments, ProfileName, ProviderName, SchemaCommand, TenantCommand,
+        TenantName, TenantSettings, TokenCommand,
     },
     engine,
     files::{self, OutputFile},
@@ -187,122 +187,6 @@ impl SchemaCommand {
     }
 }
 
-impl UserCommand {
-    async fn run(self) -> Result<(), Failure> {
-        match self {
-            Self::List(list) => list.run("User", Show::Users).await,
-            Self::Show(which) => which.show("User").await,
-            Self::Delete { which, force } => which.delete("User", force).await,
-            Self::Deleted(deleted) => deleted.run("User").await,
-            Self::Restore(restore) => restore.run("User").await,
-            Self::Purge(purge) => purge.run("User").await,
-            Self::Create { user_name, given_name, family_name, display_name, email, make } => {
-                let mut user = make.document()?;
-                set(&mut user, "userName", user_name);
-                set(&mut user, "displayName", display_name);
-                if given_name.is_some() || family_name.is_some() {
-                    let mut name = Map::new();
-                    set(&mut name, "givenName", given_name);
-                    set(&mut name, "familyName", family_name);
-                    user.insert("name".to_owned(), name.into());
-                }
-                if let Some(email) = email {
-                    let emails = json!([{"value": email, "type": "work", "primary": true}]);
-                    user.insert("emails".to_owned(), emails);
-                }
-                make.run("User", user, Vec::new()).await
-            }
-        }
-    }
-}
-
-impl GroupCommand {
-    async fn run(self) -> Result<(), Failure> {
-        match self {
-            Self::List(list) => list.run("Group", Show::Groups).await,
-            Self::Show(which) => which.show("Group").await,
-            Self::Delete { which, force } => which.delete("Group", force).await,
-            Self::Deleted(deleted) => deleted.run("Group").await,
-            Self::Restore(restore) => restore.run("Group").await,
-            Self::Purge(purge) => purge.run("Group").await,
-            Self::Create { display_name, members, make } => {
-                let mut group = make.document()?;
-                set(&mut group, "displayName", display_name);
-                make.run("Group", group, members).await
-            }
-        }
-    }
-}
-
-impl ListArguments {
-    async fn run(self, resource_type: &str, show: Show) -> Result<(), Failure> {
-        let Self { tenant, filter, limit, common } = self;
-        let resource_type = resource_type.to_owned();
-        common.run(AdminRequest::List { tenant, resource_type, filter, limit }, show).await
-    }
-}
-
-impl WhichArguments {
-    async fn show(self, resource_type: &str) -> Result<(), Failure> {
-        let Self { tenant, name, common } = self;
-        common.run(AdminRequest::Show { tenant, resource_type: resource_type.to_owned(), name }, Show::Document).await
-    }
-
-    async fn delete(self, resource_type: &str, force: bool) -> Result<(), Failure> {
-        let Self { tenant, name, common } = self;
-        let request = AdminRequest::Delete { tenant, resource_type: resource_type.to_owned(), name, force };
-        common.run(request, Show::Deleted).await
-    }
-}
-
-impl DeletedArguments {
-    async fn run(self, resource_type: &str) -> Result<(), Failure> {
-        let Self { tenant, request, common } = self;
-        let resource_type = resource_type.to_owned();
-        common.run(AdminRequest::Deleted { tenant, resource_type, request }, Show::Kept).await
-    }
-}
-
-impl RestoreArguments {
-    async fn run(self, resource_type: &str) -> Result<(), Failure> {
-        let Self { tenant, id, request, common } = self;
-        let resource_type = resource_type.to_owned();
-        if let Some(request) = request {
-            return common.run(AdminRequest::RestoreAll { tenant, resource_type, request }, Show::Restored).await;
-        }
-        let id = id.unwrap_or_default();
-        common.run(AdminRequest::Restore { tenant, resource_type, id }, Show::Document).await
-    }
-}
-
-impl PurgeArguments {
-    async fn run(self, resource_type: &str) -> Result<(), Failure> {
-        let Self { tenant, id, common } = self;
-        let resource_type = resource_type.to_owned();
-        common.run(AdminRequest::Purge { tenant, resource_type, id }, Show::Deleted).await
-    }
-}
-
-impl MakeArguments {
-    fn document(&self) -> Result<Map<String, Value>, Failure> {
-        self.file.as_deref().map_or_else(|| Ok(Map::new()), files::object)
-    }
-
-    async fn run(
-        self,
-        resource_type: &str,
-        mut document: Map<String, Value>,
-        members: Vec<String>,
-    ) -> Result<(), Failure> {
-        let urn = format!("urn:ietf:params:scim:schemas:core:2.0:{resource_type}");
-        document.entry("schemas").or_insert_with(|| json!([urn]));
-        let Self { tenant, force, common, .. } = self;
-        let resource_type = resource_type.to_owned();
-        let request = AdminRequest::Create { tenant, resource_type, resource: document.into(), members, force };
-        common.run(request, Show::Document).await
-    }
-}
-
 /// The settings in the arguments: only those that were given.
 struct GivenSettings(Map<String, Value>);
 
@@ -325,12 +209,6 @@ impl TenantSettings {
 impl GivenSettings {
     fn build(self) -> Result<Settings, Failure> {
         Settings::read(self.0).map_err(Failure::Usage)
-    }
-}
-
-fn set(object: &mut Map<String, Value>, name: &str, value: Option<String>) {
-    if let Some(value) = value {
-        object.insert(name.to_owned(), value.into());
     }
 }
 

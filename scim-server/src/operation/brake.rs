@@ -46,7 +46,7 @@ impl Operations {
     pub(crate) async fn brake_state(&self, home: TenantId) -> Result<Read<State>, StoreError> {
         let key = brake::key(home);
         let record = self.store.get(&key).await?;
-        Read::new(key, record)
+        Read::new(key, record.as_ref())
     }
 
     /// Changes how a tenant's brake stands, with an event that tells it. `change` gives `None` to leave it.
@@ -139,7 +139,7 @@ impl Operations {
         }
         if loss.leave > 0 {
             let key = brake::group_key(home, target.id);
-            let mut left = Read::<Tally>::new(key.clone(), self.store.get(&key).await?)?;
+            let mut left = Read::<Tally>::new(key.clone(), self.store.get(&key).await?.as_ref())?;
             left.value.settle(state.settled);
             let members = loss.members + left.value.count();
             add(&mut left.value, loss.leave);

@@ -6,7 +6,7 @@ use scim_protocol::{Error, Resource, dialect, message::Query, projection::specif
 use serde_json::Value;
 
 use super::{
-    ATTEMPTS, Answer, Context, Operations, Outcome,
+    ATTEMPTS, Answer, Context, Operations, Outcome, disable,
     restore::{FormerGroups, Kept},
     stored_form::StoredForm,
     told, view_of_write,
@@ -58,7 +58,11 @@ impl Operations {
             let kept = namesake.kept;
             let key = kept.as_ref().map_or_else(|| context.key(rt, id), |kept| kept.key.clone());
             let specs = tenant.index_specs(&rt.name);
-            let form = context.pace.whole(|| StoredForm::new(&key, &resource, rt, specs)).await??;
+            let (aside, shown) = Self::as_it_was_disabled(kept.as_ref(), &resource)?;
+            let mut form = context.pace.whole(|| StoredForm::new(&key, &shown, rt, specs)).await??;
+            if let Some(provided) = &aside {
+                disable::keep(&mut form.body, provided)?;
+            }
             self.limits.check_entries(&form, 0)?;
             let event = context.event(Action::Create, &key, attributes.clone());
             let values = if tenant.settings.tells_values() { told::whole(&form.body) } else { None };

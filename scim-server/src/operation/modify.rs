@@ -12,7 +12,11 @@ use scim_protocol::{
 use serde_json::{Map, Value};
 
 use super::{
-    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, brake::Loss, changed, stored_form::StoredForm,
+    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome,
+    brake::Loss,
+    changed,
+    disable::{self, Switch},
+    stored_form::StoredForm,
     told, view_of_write,
 };
 use crate::{
@@ -32,6 +36,8 @@ pub(super) struct Change<'a> {
     pub decide: &'a (dyn Fn(&Resource) -> Result<Resource, Error> + Sync),
     /// What happens to its members.
     pub members: Vec<MemberOperation>,
+    /// What an administrator wants besides.
+    pub switch: Switch,
 }
 
 impl Operations {
@@ -52,7 +58,7 @@ impl Operations {
         };
         let (view, operations, members) = context.pace.whole(prepare).await??;
         let decide = |resource: &Resource| patched(resource, &operations, rt, context);
-        let change = Change { action: Action::Modify, decide: &decide, members };
+        let change = Change { action: Action::Modify, decide: &decide, members, switch: Switch::Keep };
         let (key, record) = self.change(asked, change).await?;
         // Clients do not need the body of a large group (RFC 7644 §3.5.2 allows 204, unless the client asks for
         // attributes).
@@ -108,17 +114,25 @@ impl Operations {
     ) -> Result<Option<(Commit, Record)>, Error> {
         let Asked { context, rt, .. } = asked;
         let tenant = context.caller.tenant();
-        let old = stored_resource(&record)?;
-        let mut new = context.pace.whole_against(longest_list(&old), || (change.decide)(&old)).await??;
+        let served = stored_resource(&record)?;
+        let kept = disable::provider_active(&record)?;
+        let provided = kept.as_ref().map(|active| disable::as_provided(&served, active));
+        let old = provided.as_ref().unwrap_or(&served);
+        let mut new = context.pace.whole_against(longest_list(old), || (change.decide)(old)).await??;
         self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
+        let disabled = change.switch.disables(kept.is_some());
+        let moved_aside = disabled != kept.is_some() || disabled && disable::differ(old, &new);
+        // What is kept aside, and what everybody reads.
+        let (aside, new) = disable::parted(new, disabled);
+        let old = &served;
         let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
 
         let differences = told::differences(old.document(), new.document(), rt);
-        let document_changes = !differences.is_empty();
+        let document_changes = !differences.is_empty() || moved_aside;
         let members = (!edges.is_empty()).then(|| membership::MEMBERS.to_owned());
         let attributes: Vec<_> = differences.iter().map(|one| one.path.clone()).chain(members).collect();
-        if attributes.is_empty() {
+        if attributes.is_empty() && !moved_aside {
             return Ok(None);
         }
         let active = Some(is_active(new.document())).filter(|now| *now != is_active(old.document()));
@@ -130,7 +144,10 @@ impl Operations {
             let specs = tenant.index_specs(&rt.name);
             let tells = tenant.settings.tells_values();
             let prepare = || -> Result<_, Error> {
-                let form = StoredForm::new(key, &new, rt, specs)?;
+                let mut form = StoredForm::new(key, &new, rt, specs)?;
+                if let Some(provided) = &aside {
+                    disable::keep(&mut form.body, provided)?;
+                }
                 let before: BTreeSet<_> = index::entries(key, old.document(), specs);
                 self.limits.check_entries(&form, before.len())?;
                 let changes: Vec<_> = index::difference(&before, &form.entries).collect();

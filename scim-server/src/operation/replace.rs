@@ -3,7 +3,7 @@
 use scim_protocol::{Error, Resource, dialect, projection::specified};
 use serde_json::Value;
 
-use super::{Answer, Asked, Operations, Outcome, modify::Change, view_of_write};
+use super::{Answer, Asked, Operations, Outcome, disable::Switch, modify::Change, view_of_write};
 use crate::{
     event::Action,
     membership::{self, MEMBERS, MemberOperation},
@@ -38,7 +38,7 @@ impl Operations {
             replaced.take(MEMBERS);
             Ok(replaced)
         };
-        let change = Change { action: Action::Replace, decide: &decide, members };
+        let change = Change { action: Action::Replace, decide: &decide, members, switch: Switch::Keep };
         let (key, record) = self.change(asked, change).await?;
         self.show(context, Outcome::Ok, &key, record, &view).await
     }

@@ -22,12 +22,13 @@ pub use self::{
     outcome::{Piece, Refused, Undone},
 };
 use self::{
-    history::{History, Step},
+    history::{ACTIVE, History, Step},
     outcome::Outcome,
     values::{PutBack, since},
 };
 use super::{
     Asked, Condition, Context, Operations, Preconditions,
+    disable::{self, Switch},
     modify::{Change, stored_resource},
     pace::Pace,
 };
@@ -81,7 +82,9 @@ impl Operations {
     ) -> Result<(), Error> {
         let mut histories = self.histories(context, range).await?;
         if range.only_losses {
-            histories.iter_mut().for_each(|(_, history)| history.only_losses());
+            for (_, history) in &mut histories {
+                history.only_losses();
+            }
         }
         let mut undo = Undo { operations: self, context, dry_run, pieces, restored: BTreeSet::new() };
         for phase in [Phase::Remove, Phase::Restore, Phase::PutBack] {
@@ -278,6 +281,11 @@ impl Undo<'_> {
             return Ok(result.of_who_is_not_there(history));
         };
         let moves = self.moves(context, rt, id, history, &mut result).await?;
+        let is_disabled = disable::provider_active(&record)?.is_some();
+        if is_disabled && history.values.contains_key(ACTIVE) {
+            let reason = "an administrator has disabled the user; `user enable` ends that".to_owned();
+            result.refused.push((ACTIVE.to_owned(), reason));
+        }
         // What is decided when the commit is.
         let decided = Mutex::new(PutBack::default());
         let decide = |now: &Resource| {
@@ -319,11 +327,17 @@ impl Undo<'_> {
         let (id, query, preconditions) = (id.to_string(), Query::default(), Preconditions::default());
         let asked = Asked { context, rt, id: &id, query: &query, preconditions: &preconditions };
         let mut some = moves.chunks(MOVES);
-        let first = Change { action: Action::Modify, decide, members: operations(some.next().unwrap_or_default()) };
+        let first = Change {
+            action: Action::Modify,
+            decide,
+            members: operations(some.next().unwrap_or_default()),
+            switch: Switch::Keep,
+        };
         self.operations.change(asked, first).await?;
         for moves in some {
             let unchanged = |now: &Resource| Ok(now.clone());
-            let change = Change { action: Action::Modify, decide: &unchanged, members: operations(moves) };
+            let change =
+                Change { action: Action::Modify, decide: &unchanged, members: operations(moves), switch: Switch::Keep };
             self.operations.change(asked, change).await?;
         }
         Ok(())

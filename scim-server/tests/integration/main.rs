@@ -25,6 +25,7 @@ mod database;
 mod dialogue;
 mod docs;
 mod events;
+mod hand;
 mod http;
 mod identity_center;
 mod install;

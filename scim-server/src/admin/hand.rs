@@ -1,0 +1,113 @@
+//! An administrator's hand: users and groups are changed without a provider.
+
+use scim_protocol::Error;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    AdminContext, AdminError, Output, provision,
+    resources::{ManualChange, administrator, find, member, refuse_local_edits, refuse_while_provisioned},
+};
+
+/// Whom one can disable.
+const USER: &str = "User";
+
+/// What an administrator does to a user or group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HandRequest {
+    /// Makes a user inactive whatever the provider says, or ends that.
+    Disable {
+        /// In which tenant.
+        tenant: String,
+        /// Its id or `userName`.
+        name: String,
+        /// Which of the two.
+        disabled: bool,
+    },
+    /// Changes attributes or members.
+    Update(UpdateRequest),
+}
+
+impl HandRequest {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Disable { .. } => "disable",
+            Self::Update(_) => "update",
+        }
+    }
+}
+
+/// Does what a request says.
+pub(super) async fn execute(context: &AdminContext, request: HandRequest, output: &Output) -> Result<(), AdminError> {
+    match request {
+        HandRequest::Disable { tenant, name, disabled } => disable(context, &tenant, &name, disabled, output).await,
+        HandRequest::Update(request) => update(context, request, output).await,
+    }
+}
+
+/// A change of a user or group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UpdateRequest {
+    /// In which tenant.
+    pub tenant: String,
+    /// Of which type.
+    pub resource_type: String,
+    /// Its id, `userName` or `displayName`.
+    pub name: String,
+    /// Operations of a PATCH.
+    #[serde(default)]
+    pub operations: Vec<Value>,
+    /// Members that come, by their ids or names.
+    #[serde(default)]
+    pub join: Vec<String>,
+    /// Members that go.
+    #[serde(default)]
+    pub leave: Vec<String>,
+    /// Also while an identity provider provisions the tenant.
+    pub force: bool,
+}
+
+/// Changes a resource by the operation of RFC 7644 §3.5.2, and shows it.
+async fn update(context: &AdminContext, request: UpdateRequest, output: &Output) -> Result<(), AdminError> {
+    let UpdateRequest { tenant, resource_type, name, mut operations, join, leave, force } = request;
+    let caller = administrator(context, &tenant).await?;
+    refuse_while_provisioned(context, &caller, ManualChange::Update, &resource_type, force).await?;
+    let resource = find(context, &caller, &resource_type, &name).await?;
+    let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+    let mut come = Vec::new();
+    for name in &join {
+        come.push(json!({"value": member(context, &caller, name).await?}));
+    }
+    if !come.is_empty() {
+        operations.push(json!({"op": "add", "path": "members", "value": come}));
+    }
+    for name in &leave {
+        let member = member(context, &caller, name).await?;
+        let path = format!("members[value eq {}]", Value::from(member));
+        operations.push(json!({"op": "remove", "path": path}));
+    }
+    if operations.is_empty() {
+        return Err(Error::value("There is nothing to change. Name an attribute with --set or --remove.").into());
+    }
+    provision::modify(&context.operations, &caller, &resource_type, id, operations).await?;
+    // A large group is not shown by the change itself.
+    let resource = provision::show(&context.operations, &caller, &resource_type, id).await?;
+    output.row(&resource).await
+}
+
+/// Makes a user inactive whatever the provider says, or lets the provider's word count again; shows the user.
+async fn disable(
+    context: &AdminContext,
+    tenant: &str,
+    name: &str,
+    disabled: bool,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    refuse_local_edits(&caller)?;
+    let user = find(context, &caller, USER, name).await?;
+    let id = user.get("id").and_then(Value::as_str).unwrap_or_default();
+    provision::switch(&context.operations, &caller, USER, id, disabled).await?;
+    output.row(&provision::show(&context.operations, &caller, USER, id).await?).await
+}

@@ -1,0 +1,188 @@
+//! The arguments of `user …` and `group …`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Common, DeletedArguments, PurgeArguments, RestoreArguments};
+
+/// The parts that `user` and `group` share.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// The tenant's name or id
+    #[arg(long)]
+    pub(in crate::cli) tenant: String,
+    /// Only those that match a SCIM filter: 'userName sw "b"'
+    #[arg(long)]
+    pub(in crate::cli) filter: Option<String>,
+    /// Show at most this many
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) limit: Option<usize>,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
+
+/// Which user or group.
+#[derive(Debug, Args)]
+pub struct WhichArguments {
+    /// The tenant's name or id
+    #[arg(long)]
+    pub(in crate::cli) tenant: String,
+    /// The id, or a user's userName or a group's displayName
+    #[arg(value_name = "ID|NAME")]
+    pub(in crate::cli) name: String,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
+
+/// Where a user or group is made.
+#[derive(Debug, Args)]
+pub struct MakeArguments {
+    /// The tenant's name or id
+    #[arg(long)]
+    pub(in crate::cli) tenant: String,
+    /// A file with the JSON of the resource; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) file: Option<PathBuf>,
+    /// Do it even while an identity provider provisions the tenant
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
+
+/// Which user or group is changed.
+#[derive(Debug, Args)]
+pub struct HandArguments {
+    #[command(flatten)]
+    pub(in crate::cli) which: WhichArguments,
+    /// Do it even while an identity provider provisions the tenant
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+}
+
+/// `user …`
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// List users
+    List(ListArguments),
+    /// Show a user
+    Show(WhichArguments),
+    /// Create a user by hand
+    Create {
+        /// The userName
+        #[arg(long, value_name = "NAME", required_unless_present = "file")]
+        user_name: Option<String>,
+        /// The given name
+        #[arg(long, value_name = "NAME")]
+        given_name: Option<String>,
+        /// The family name
+        #[arg(long, value_name = "NAME")]
+        family_name: Option<String>,
+        /// The display name
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+        /// The primary email address
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
+        #[command(flatten)]
+        make: MakeArguments,
+    },
+    /// Change attributes of a user by hand
+    Update {
+        #[command(flatten)]
+        hand: HandArguments,
+        /// Set an attribute: title=Engineer, name.givenName=Anna, active=false; a list or an object as JSON
+        #[arg(long, value_name = "PATH=VALUE")]
+        set: Vec<String>,
+        /// Remove an attribute
+        #[arg(long, value_name = "PATH")]
+        remove: Vec<String>,
+    },
+    /// Give a user another userName by hand
+    Rename {
+        #[command(flatten)]
+        hand: HandArguments,
+        /// The new userName
+        #[arg(value_name = "NEW")]
+        to: String,
+    },
+    /// Make a user inactive, whatever the provider writes
+    ///
+    /// Everybody reads active: false. What the provider writes is stored; `user enable` lets its word count again.
+    Disable(WhichArguments),
+    /// Let the provider's active count again for a user whom `user disable` has made inactive
+    Enable(WhichArguments),
+    /// Delete a user by hand
+    Delete {
+        #[command(flatten)]
+        which: WhichArguments,
+        /// Do it even while an identity provider provisions the tenant
+        #[arg(long)]
+        force: bool,
+    },
+    /// List the deleted users that can be restored
+    Deleted(DeletedArguments),
+    /// Restore a deleted user under its old id, with its groups
+    Restore(RestoreArguments),
+    /// Remove a deleted user for good, before the tenant's restore_window is over
+    Purge(PurgeArguments),
+}
+
+/// `group …`
+#[derive(Debug, Subcommand)]
+pub enum GroupCommand {
+    /// List groups
+    List(ListArguments),
+    /// Show a group
+    Show(WhichArguments),
+    /// Create a group by hand
+    Create {
+        /// The displayName
+        #[arg(long, value_name = "NAME", required_unless_present = "file")]
+        display_name: Option<String>,
+        /// A member: its id, a user's userName or a group's displayName; may be given several times
+        #[arg(long = "member", value_name = "ID|NAME")]
+        members: Vec<String>,
+        #[command(flatten)]
+        make: MakeArguments,
+    },
+    /// Give a group another displayName by hand
+    Rename {
+        #[command(flatten)]
+        hand: HandArguments,
+        /// The new displayName
+        #[arg(value_name = "NEW")]
+        to: String,
+    },
+    /// Put members into a group by hand
+    Join {
+        #[command(flatten)]
+        hand: HandArguments,
+        /// A member: its id, a user's userName or a group's displayName
+        #[arg(value_name = "ID|NAME", required = true)]
+        members: Vec<String>,
+    },
+    /// Take members out of a group by hand
+    Leave {
+        #[command(flatten)]
+        hand: HandArguments,
+        /// A member: its id, a user's userName or a group's displayName
+        #[arg(value_name = "ID|NAME", required = true)]
+        members: Vec<String>,
+    },
+    /// Delete a group by hand
+    Delete {
+        #[command(flatten)]
+        which: WhichArguments,
+        /// Do it even while an identity provider provisions the tenant
+        #[arg(long)]
+        force: bool,
+    },
+    /// List the deleted groups that can be restored
+    Deleted(DeletedArguments),
+    /// Restore a deleted group under its old id, with its groups and members
+    Restore(RestoreArguments),
+    /// Remove a deleted group for good, before the tenant's restore_window is over
+    Purge(PurgeArguments),
+}

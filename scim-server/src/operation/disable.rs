@@ -1,0 +1,120 @@
+//! A user whom an administrator has disabled: everybody reads `active: false`, whatever the provider writes. What the
+//! provider says of `active` meanwhile is kept aside, and counts again when the administrator enables the user.
+
+use std::{borrow::Cow, sync::Arc};
+
+use bytes::Bytes;
+use scim_protocol::{Error, Resource, message::Query, schema::ResourceType};
+use serde_json::{Map, Value};
+
+use super::{Asked, Context, Operations, Preconditions, modify::Change, restore::Kept};
+use crate::{
+    event::Action,
+    render::PROVIDER_ACTIVE,
+    store::{Body, Record, StoreError},
+};
+
+const ACTIVE: &str = "active";
+
+/// What an administrator wants of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Switch {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// Inactive, whatever the provider says.
+    Disable,
+    /// As the provider says.
+    Enable,
+}
+
+impl Switch {
+    /// Whether the user is disabled afterwards.
+    pub fn disables(self, was: bool) -> bool {
+        match self {
+            Self::Keep => was,
+            Self::Disable => true,
+            Self::Enable => false,
+        }
+    }
+}
+
+/// What the provider says of `active`, if the user is disabled; `null` when it says nothing.
+pub(super) fn provider_active(record: &Record) -> Result<Option<Value>, StoreError> {
+    if record.body.hidden.is_empty() {
+        return Ok(None);
+    }
+    let hidden: Map<String, Value> =
+        serde_json::from_slice(&record.body.hidden).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    Ok(hidden.get(PROVIDER_ACTIVE).cloned())
+}
+
+/// The resource as the provider knows it.
+pub(super) fn as_provided(served: &Resource, provider_active: &Value) -> Resource {
+    let mut provided = served.clone();
+    match provider_active {
+        Value::Null => drop(provided.take(ACTIVE)),
+        value => provided.set(ACTIVE, value.clone()),
+    }
+    provided
+}
+
+/// What is kept aside, and what everybody reads.
+pub(super) fn parted(provided: Resource, disabled: bool) -> (Option<Resource>, Resource) {
+    if !disabled {
+        return (None, provided);
+    }
+    let mut shown = provided.clone();
+    shown.set(ACTIVE, Value::Bool(false));
+    (Some(provided), shown)
+}
+
+/// Whether a provider says something else of `active`.
+pub(super) fn differ(old: &Resource, new: &Resource) -> bool {
+    old.document().get(ACTIVE) != new.document().get(ACTIVE)
+}
+
+/// Keeps aside what the provider says.
+pub(super) fn keep(body: &mut Body, provided: &Resource) -> Result<(), Error> {
+    let mut hidden: Map<String, Value> = if body.hidden.is_empty() {
+        Map::new()
+    } else {
+        serde_json::from_slice(&body.hidden).map_err(Error::internal)?
+    };
+    let value = provided.document().get(ACTIVE).cloned().unwrap_or_default();
+    hidden.insert(PROVIDER_ACTIVE.to_owned(), value);
+    body.hidden = Bytes::from(serde_json::to_vec(&hidden).map_err(Error::internal)?);
+    Ok(())
+}
+
+impl Operations {
+    /// Of whom a POST brings back: who was disabled when deleted stays so.
+    pub(super) fn as_it_was_disabled<'a>(
+        kept: Option<&Kept>,
+        resource: &'a Resource,
+    ) -> Result<(Option<Resource>, Cow<'a, Resource>), StoreError> {
+        let record = kept.map(|kept| kept.deleted.record());
+        let was_disabled = record.as_ref().map(provider_active).transpose()?.flatten().is_some();
+        if !was_disabled {
+            return Ok((None, Cow::Borrowed(resource)));
+        }
+        let (aside, shown) = parted(resource.clone(), true);
+        Ok((aside, Cow::Owned(shown)))
+    }
+
+    /// Makes a user inactive whatever the provider says, or lets the provider's word count again.
+    pub async fn switch(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        disable: bool,
+    ) -> Result<(), Error> {
+        let (query, preconditions) = (Query::default(), Preconditions::default());
+        let asked = Asked { context, rt, id, query: &query, preconditions: &preconditions };
+        let decide = |resource: &Resource| Ok(resource.clone());
+        let switch = if disable { Switch::Disable } else { Switch::Enable };
+        let change = Change { action: Action::Modify, decide: &decide, members: Vec::new(), switch };
+        self.change(asked, change).await.map(drop)
+    }
+}

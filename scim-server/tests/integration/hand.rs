@@ -1,0 +1,79 @@
+//! An administrator's hand: users and groups are changed without a provider, and beside one.
+
+use serde_json::{Value, json};
+
+use crate::server::{TestServer, USER};
+
+fn by_hand(server: &TestServer, args: &[&str]) -> Value {
+    server.run_json(&[args, &["--tenant", "test", "--json"]].concat())
+}
+
+#[tokio::test]
+async fn users_and_groups_are_changed_by_hand() {
+    let server = TestServer::start();
+    let client = server.client();
+    let (anna, bert) = (client.user("anna").await, client.user("bert").await);
+    let staff = client.group("Staff", std::slice::from_ref(&anna)).await;
+    // A provider may change it back, so it wants a word.
+    let refused = server.run(&["user", "update", "anna", "--set", "title=Engineer", "--tenant", "test"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--force"), "{refused:?}");
+
+    let set = ["--set", "title=Engineer", "--set", "name.givenName=Anna", "--set", "active=false"];
+    let user = by_hand(&server, &[&["user", "update", "anna", "--force"], set.as_slice()].concat());
+    assert_eq!((&user["title"], &user["name"]["givenName"]), (&json!("Engineer"), &json!("Anna")));
+    assert_eq!((&user["active"], &user["id"]), (&json!(false), &json!(anna)));
+    let emails = r#"emails=[{"value": "a@example.org", "primary": true}]"#;
+    let user = by_hand(&server, &["user", "update", &anna, "--force", "--set", emails, "--remove", "title"]);
+    assert_eq!((user.get("title"), &user["emails"][0]["value"]), (None, &json!("a@example.org")));
+    assert_eq!(by_hand(&server, &["user", "rename", "anna", "anna.b", "--force"])["userName"], "anna.b");
+    let taken = server.run(&["user", "rename", "anna.b", "bert", "--force", "--tenant", "test"]);
+    assert_eq!(taken.status.code(), Some(1));
+
+    by_hand(&server, &["group", "join", "Staff", "bert", "--force"]);
+    assert_eq!(client.members(&staff).await, [anna.clone(), bert.clone()]);
+    by_hand(&server, &["group", "leave", "Staff", "anna.b", "--force"]);
+    assert_eq!(client.members(&staff).await, [bert]);
+    assert_eq!(by_hand(&server, &["group", "rename", "Staff", "People", "--force"])["displayName"], "People");
+    let nothing = server.run(&["user", "update", "bert", "--force", "--tenant", "test"]);
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("--set"), "{nothing:?}");
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+#[tokio::test]
+async fn who_is_disabled_by_hand_stays_so_whatever_the_provider_writes() {
+    let server = TestServer::start();
+    let client = server.client();
+    let user =
+        json!({"schemas": [USER], "userName": "anna", "externalId": "e-1", "active": true, "password": "t1meMa$heen"});
+    let anna = client.post("/Users", &user).await.expect(201).id();
+    let path = format!("/Users/{anna}");
+    let read = async || client.get(&path).await.expect(200).json;
+    assert_eq!(by_hand(&server, &["user", "disable", "anna"])["active"], false);
+    assert_eq!(read().await["active"], false);
+    assert_eq!(client.find("/Users", "active eq true").await.expect(200).json["totalResults"], 0);
+
+    // The provider's writes are answered and stored, and everybody reads what the administrator wants.
+    let active = |value: bool| json!([{"op": "replace", "path": "active", "value": value}]);
+    assert_eq!(client.patch(&path, &active(true)).await.expect(200).json["active"], false);
+    let title = json!([{"op": "add", "path": "title", "value": "Engineer"}]);
+    client.patch(&path, &title).await.expect(200);
+    let replaced = json!({"schemas": [USER], "userName": "anna", "externalId": "e-1", "title": "Lead", "active": true});
+    let answer = client.put(&path, &replaced).await.expect(200).json;
+    assert_eq!((&answer["active"], &answer["title"]), (&json!(false), &json!("Lead")));
+    let all = client.get(&format!("{path}?attributes=userName,active")).await.expect(200).json;
+    assert!(!all.to_string().contains('~') && !read().await.to_string().contains('~'), "{all}");
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+    assert_eq!(by_hand(&server, &["user", "enable", "anna"])["active"], true);
+    assert_eq!(read().await["active"], true);
+
+    // Whom the provider deactivates meanwhile is inactive afterwards, too.
+    by_hand(&server, &["user", "disable", "anna"]);
+    client.patch(&path, &active(false)).await.expect(200);
+    assert_eq!(by_hand(&server, &["user", "enable", "anna"])["active"], false);
+    // Nobody gets in again by being deleted and made anew.
+    by_hand(&server, &["user", "disable", "anna"]);
+    client.delete(&path).await.expect(204);
+    assert_eq!(client.post("/Users", &user).await.expect(201).id(), anna);
+    assert_eq!(read().await["active"], false);
+    assert_eq!(by_hand(&server, &["user", "enable", "anna"])["active"], true);
+}

@@ -185,12 +185,9 @@ impl Printer {
                 self.notes.extend(problems(&row));
                 Ok(())
             }
-            Show::Brake
-            | Show::Client
-            | Show::Connection
-            | Show::Consumer
-            | Show::Schema
-            | Show::Tenant => write(&lines(&row, self.show.columns())),
+            Show::Brake | Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant => {
+                write(&lines(&row, self.show.columns()))
+            }
             Show::Undo { .. } => Ok(()),
             Show::Webhook => write(&(lines(&row, self.show.columns()) + &deliveries(&row))),
             Show::Clients

@@ -381,4 +381,20 @@ mod tests {
         store.load((1..=20).map(resource).collect()).await.unwrap();
         assert!((known().await - 20.0).abs() < 0.5);
     }
+
+    /// Another process may still be sweeping a group that is swept, and that somebody has restored.
+    #[tokio::test]
+    async fn who_sweeps_late_takes_nobody_from_a_group_that_returned() {
+        let options = Options::new(shared().schema());
+        PostgresStore::migrate(&options, &SystemClock).await.unwrap();
+        let store = PostgresStore::open(&options, Arc::new(SystemClock)).await.unwrap();
+        let group = ResourceKey { resource_type: "Group".into(), ..user(9) };
+        let resource = |key: ResourceKey| Item::Resource(key, Record::default(), Vec::new());
+        let members: Vec<_> = (1..=3).map(user).collect();
+        let mut items: Vec<_> = members.iter().cloned().chain([group.clone()]).map(resource).collect();
+        items.push(Item::Members(group.clone(), members));
+        store.load(items).await.unwrap();
+        sweep::sweep(&store.reader, group.tenant, group.id).await.unwrap();
+        assert_eq!(store.members(&group, None, 9, false).await.unwrap().len(), 3);
+    }
 }

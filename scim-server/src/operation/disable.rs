@@ -1,15 +1,14 @@
 //! A user whom an administrator has disabled: everybody reads `active: false`, whatever the provider writes. What the
 //! provider says of `active` meanwhile is kept aside, and counts again when the administrator enables the user.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use bytes::Bytes;
-use scim_protocol::{Error, Resource, message::Query, schema::ResourceType};
+use scim_protocol::{Error, Resource};
 use serde_json::{Map, Value};
 
-use super::{Asked, Context, Operations, Preconditions, modify::Change, restore::Kept};
+use super::{Operations, restore::Kept};
 use crate::{
-    event::Action,
     render::PROVIDER_ACTIVE,
     store::{Body, Record, StoreError},
 };
@@ -100,21 +99,5 @@ impl Operations {
         }
         let (aside, shown) = parted(resource.clone(), true);
         Ok((aside, Cow::Owned(shown)))
-    }
-
-    /// Makes a user inactive whatever the provider says, or lets the provider's word count again.
-    pub async fn switch(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: &str,
-        disable: bool,
-    ) -> Result<(), Error> {
-        let (query, preconditions) = (Query::default(), Preconditions::default());
-        let asked = Asked { context, rt, id, query: &query, preconditions: &preconditions };
-        let decide = |resource: &Resource| Ok(resource.clone());
-        let switch = if disable { Switch::Disable } else { Switch::Enable };
-        let change = Change { action: Action::Modify, decide: &decide, members: Vec::new(), switch };
-        self.change(asked, change).await.map(drop)
     }
 }

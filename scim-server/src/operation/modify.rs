@@ -1,10 +1,11 @@
 //! PATCH (RFC 7644 §3.5.2), and the part that it shares with PUT: deciding on a change and
 //! committing it against the version that was read.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use scim_protocol::{
     Error, Resource, dialect,
+    message::Query,
     patch::{self, Operation},
     projection::specified,
     schema::ResourceType,
@@ -12,7 +13,7 @@ use scim_protocol::{
 use serde_json::{Map, Value};
 
 use super::{
-    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome,
+    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, Preconditions,
     brake::Loss,
     changed,
     disable::{self, Switch},
@@ -69,6 +70,22 @@ impl Operations {
             return Ok(Answer::about(context, Outcome::NoContent, &key, record.header.version));
         }
         self.show(context, Outcome::Ok, &key, record, &view).await
+    }
+
+    /// Makes a user inactive whatever the provider says, or lets the provider's word count again.
+    pub async fn switch(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        disable: bool,
+    ) -> Result<(), Error> {
+        let (query, preconditions) = (Query::default(), Preconditions::default());
+        let asked = Asked { context, rt, id, query: &query, preconditions: &preconditions };
+        let decide = |resource: &Resource| Ok(resource.clone());
+        let switch = if disable { Switch::Disable } else { Switch::Enable };
+        let change = Change { action: Action::Modify, decide: &decide, members: Vec::new(), switch };
+        self.change(asked, change).await.map(drop)
     }
 
     /// Reads, decides and commits, and starts again if another writer was faster. Returns the resource as it is

@@ -60,7 +60,12 @@ struct Undo<'a> {
     pieces: mpsc::Sender<Piece>,
     /// Who was restored, and so is in its groups again.
     restored: BTreeSet<ResourceId>,
+    /// Who cannot be restored yet.
+    awaited: BTreeSet<ResourceId>,
 }
+
+/// What is still to be done with a resource.
+type Todo<'h> = (Phase, &'h (Subject, History));
 
 /// In which order: who was made makes room for names, and who is gone must be there before it is a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,21 +91,25 @@ impl Operations {
                 history.only_losses();
             }
         }
-        let mut undo = Undo { operations: self, context, dry_run, pieces, restored: BTreeSet::new() };
-        for phase in [Phase::Remove, Phase::Restore, Phase::PutBack] {
-            let mut left: Vec<_> = histories.iter().filter(|(_, history)| phase.is_about(history)).collect();
-            // Names may have been exchanged: who is refused for one is tried again when others have moved.
-            loop {
-                let before = left.len();
-                left = undo.all(phase, left).await?;
-                if left.is_empty() || left.len() == before {
-                    break;
-                }
+        let (restored, awaited) = (BTreeSet::new(), BTreeSet::new());
+        let mut undo = Undo { operations: self, context, dry_run, pieces, restored, awaited };
+        let of_phase = |phase: Phase| {
+            let subjects = histories.iter().filter(move |(_, history)| phase.is_about(history));
+            subjects.map(move |subject| (phase, subject))
+        };
+        let mut left: Vec<_> = PHASES.into_iter().flat_map(of_phase).collect();
+        // Who waits for a name, or for a member, is tried again when others have moved.
+        while !left.is_empty() {
+            let before = left.len();
+            left = undo.round(left).await?;
+            if left.len() == before {
+                break;
             }
-            for ((rt, id), history) in left {
-                let result = undo.one(phase, rt, *id, history).await?;
-                undo.tell(rt, *id, result).await?;
-            }
+        }
+        undo.awaited.clear();
+        for (phase, ((rt, id), history)) in left {
+            let result = undo.one(phase, rt, *id, history).await?;
+            undo.tell(rt, *id, result).await?;
         }
         Ok(())
     }
@@ -142,6 +151,8 @@ impl Operations {
     }
 }
 
+const PHASES: [Phase; 3] = [Phase::Remove, Phase::Restore, Phase::PutBack];
+
 impl Phase {
     fn is_about(self, history: &History) -> bool {
         match self {
@@ -153,27 +164,28 @@ impl Phase {
 }
 
 impl Undo<'_> {
-    /// Works on many resources at once. Gives those whose name another one has.
-    async fn all<'h>(
-        &mut self,
-        phase: Phase,
-        subjects: Vec<&'h (Subject, History)>,
-    ) -> Result<Vec<&'h (Subject, History)>, Error> {
+    /// Works on many resources at once. Gives those that wait for others.
+    async fn round<'h>(&mut self, todo: Vec<Todo<'h>>) -> Result<Vec<Todo<'h>>, Error> {
         let mut left = Vec::new();
-        for some in subjects.chunks(TOGETHER) {
+        for some in todo.chunk_by(|one, next| one.0 == next.0).flat_map(|phase| phase.chunks(TOGETHER)) {
             let this = &*self;
-            let results = join_all(some.iter().map(|((rt, id), history)| this.one(phase, rt, *id, history))).await;
-            for (subject, result) in some.iter().zip(results) {
-                let ((rt, id), _) = subject;
+            let work = some.iter().map(|(phase, ((rt, id), history))| this.one(*phase, rt, *id, history));
+            let results = join_all(work).await;
+            for (todo, result) in some.iter().zip(results) {
+                let (phase, ((rt, id), _)) = todo;
                 let result = result?;
-                if result.name_taken {
-                    left.push(*subject);
-                    continue;
+                if *phase == Phase::Restore {
+                    self.awaited.remove(id);
+                    let set = if result.waits { &mut self.awaited } else { &mut self.restored };
+                    if result.waits || !result.changes.is_empty() {
+                        set.insert(*id);
+                    }
                 }
-                if phase == Phase::Restore && !result.changes.is_empty() {
-                    self.restored.insert(*id);
+                if result.waits {
+                    left.push(*todo);
+                } else {
+                    self.tell(rt, *id, result).await?;
                 }
-                self.tell(rt, *id, result).await?;
             }
         }
         Ok(left)
@@ -274,13 +286,19 @@ impl Undo<'_> {
         id: ResourceId,
         history: &History,
     ) -> Result<Outcome, Error> {
-        let mut result = Outcome::default();
+        let mut result = Outcome { waits: self.awaited.contains(&id), ..Outcome::default() };
+        if result.waits {
+            return Ok(result);
+        }
         let untold = history.untold.iter().map(|path| (path.clone(), UNTOLD.to_owned()));
         result.refused.extend(untold);
         let Ok((_, record)) = self.operations.find(context, rt, &id.to_string()).await else {
             return Ok(result.of_who_is_not_there(history));
         };
         let moves = self.moves(context, rt, id, history, &mut result).await?;
+        if result.waits {
+            return Ok(result);
+        }
         let is_disabled = disable::provider_active(&record)?.is_some();
         if is_disabled && history.values.contains_key(ACTIVE) {
             let reason = "an administrator has disabled the user; `user enable` ends that".to_owned();
@@ -355,8 +373,9 @@ impl Undo<'_> {
         let group = context.key(rt, id);
         let mut moves = Vec::new();
         let steps = history.members.iter().filter_map(|(member, step)| Some((*member, step.as_ref()?)));
-        for (member, step) in steps.filter(|(_, step)| !step.is_nothing()) {
+        for (member, step) in steps {
             context.pace.step(1).await?;
+            result.waits |= step.before && self.awaited.contains(&member);
             if self.operations.store.is_member(&group, member).await? == step.before {
                 continue;
             }

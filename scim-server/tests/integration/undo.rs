@@ -1,5 +1,7 @@
 //! What a range of events changed is put back in one command.
 
+mod histories;
+
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,
@@ -200,6 +202,25 @@ async fn names_that_were_exchanged_go_back() {
         assert_eq!(shown(&client, "Users", id).await["userName"], name);
     }
     client.get(&format!("/Users/{next}")).await.expect(404);
+}
+
+#[tokio::test]
+async fn who_has_taken_a_name_gives_it_back_first() {
+    let server = TestServer::start();
+    let client = server.client();
+    let (anna, bert) = (client.user("anna").await, client.user("bert").await);
+    let group = client.group("Staff", std::slice::from_ref(&anna)).await;
+    let since = newest(&server);
+    // She has left the group before she was deleted, so that her restoring alone does not bring her back.
+    client.patch(&format!("/Groups/{group}"), &json!([{"op": "remove", "path": "members"}])).await.expect(200);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let name = json!([{"op": "replace", "path": "userName", "value": "anna"}]);
+    client.patch(&format!("/Users/{bert}"), &name).await.expect(200);
+    undo(&server, &["--since", &since]);
+    for (id, name) in [(&anna, "anna"), (&bert, "bert")] {
+        assert_eq!(shown(&client, "Users", id).await["userName"], name);
+    }
+    assert_eq!(client.members(&group).await, [anna]);
 }
 
 #[tokio::test]

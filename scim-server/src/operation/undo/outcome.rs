@@ -49,8 +49,8 @@ pub enum Piece {
 pub(super) struct Outcome {
     pub changes: Vec<String>,
     pub refused: Vec<(String, String)>,
-    /// Another resource has a name that this one is to have.
-    pub name_taken: bool,
+    /// Whether another resource is in the way: it has a name that this one is to have, or is to be its member.
+    pub waits: bool,
 }
 
 impl Outcome {
@@ -67,8 +67,8 @@ impl Outcome {
         if error.kind().status() >= 500 {
             return Err(error);
         }
-        let name_taken = error.kind() == ErrorKind::Uniqueness;
-        Ok(Self { name_taken, ..Self::refused(change, error.detail().to_owned()) })
+        let waits = error.kind() == ErrorKind::Uniqueness;
+        Ok(Self { waits, ..Self::refused(change, error.detail().to_owned()) })
     }
 
     /// What cannot be put back in a resource that is not there.

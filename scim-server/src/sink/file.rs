@@ -56,13 +56,12 @@ impl Lines {
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
         // What was cut off when a process ended, or the disk was full, would stand before what is written next. Not
         // looked at before there is something to write: until then the file may be another process's.
-        let mut size = match self.size.take() {
-            Some(size) => size,
-            None => {
-                let size = whole_lines(&self.path)?;
-                self.file.set_len(size)?;
-                size
-            }
+        let mut size = if let Some(size) = self.size.take() {
+            size
+        } else {
+            let size = whole_lines(&self.path)?;
+            self.file.set_len(size)?;
+            size
         };
         if let Some(rotation) = self.rotation.filter(|rotation| size >= rotation.bytes) {
             rotated::rotate(&self.path, rotation.keep)?;

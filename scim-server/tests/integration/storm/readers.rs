@@ -53,7 +53,7 @@ pub async fn follow(road: Road, held: Arc<Held>) {
 /// What is in the file of events and those that it has replaced, of each tenant. Each line must be whole.
 pub fn file(path: &Path) -> BTreeMap<String, Held> {
     let numbered = |number: usize| PathBuf::from(format!("{}.{number}", path.display()));
-    let old = (1..).map(numbered).take_while(|path| path.exists()).collect::<Vec<_>>();
+    let old = (1..=10_000).map(numbered).take_while(|path| path.exists()).collect::<Vec<_>>();
     let mut held: BTreeMap<String, Held> = BTreeMap::new();
     for path in old.into_iter().rev().chain([path.to_owned()]) {
         for line in fs::read_to_string(path).unwrap_or_default().split_inclusive('\n') {

@@ -24,9 +24,11 @@ pub(in super::super) struct FormerGroups {
 }
 
 impl FormerGroups {
-    /// Whether a commit failed because one of the groups is gone meanwhile.
+    /// Whether a commit failed because one of the groups was deleted or restored meanwhile.
     pub fn are_in_the_way(&self, error: &StoreError) -> bool {
-        matches!(error, StoreError::Missing(key) if self.there.contains(key))
+        let is_expected =
+            |key| self.expect.iter().any(|expect| matches!(expect, Expect::Version(kept, _) if kept == key));
+        matches!(error, StoreError::Missing(key) if self.there.contains(key) || is_expected(key))
     }
 }
 
@@ -66,27 +68,36 @@ impl Operations {
         }
         for members in absent.chunks(PORTION) {
             context.pace.step(members.len()).await?;
-            self.note_group(&group.key, members).await?;
+            for member in self.note_group(&group.key, members).await? {
+                // It was purged, or returned while this group was away.
+                if self.store.get(&member).await?.is_some() {
+                    there.push(member);
+                }
+            }
         }
         Ok(there)
     }
 
-    /// Notes a group in what is kept of its members. Before the group is there this means nothing.
-    async fn note_group(&self, group: &ResourceKey, members: &[ResourceKey]) -> Result<(), Error> {
+    /// Notes a group in what is kept of its members. Before the group is there this means nothing. Gives those of whom
+    /// nothing is kept.
+    async fn note_group(&self, group: &ResourceKey, members: &[ResourceKey]) -> Result<Vec<ResourceKey>, Error> {
         let noted = GroupOf { resource_type: group.resource_type.clone(), id: group.id };
         for _ in 0..ATTEMPTS {
             let target = deleted::key(group);
             let mut commit = Commit { event: None, target, expect: Vec::new(), writes: Vec::new() };
+            let mut not_kept = Vec::new();
             for member in members {
-                // Who was purged is lost; who is there again has noted it in what is kept of the group.
-                let Some(mut member) = self.kept_of(member.clone()).await? else { continue };
+                let Some(mut member) = self.kept_of(member.clone()).await? else {
+                    not_kept.push(member.clone());
+                    continue;
+                };
                 if !member.deleted.groups.contains(&noted) {
                     member.deleted.groups.push(noted.clone());
                     member.rewrite(&mut commit.expect, &mut commit.writes)?;
                 }
             }
             match self.store.commit(commit).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(not_kept),
                 Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {}
                 Err(error) => return Err(error.into()),
             }

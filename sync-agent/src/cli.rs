@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn an_error_is_printed_with_its_causes_and_each_once() {
         let source = ldap3::LdapError::from(io::Error::other(rustls::Error::DecryptError));
-        let lost = anyhow::Error::from(DirectoryError::Lost { during: "the bind".to_owned(), source });
+        let lost = anyhow::Error::from(DirectoryError::lost("the bind", source));
         let printed = in_words(&lost.context("the cycle ended early"));
         assert!(
             printed.starts_with("the cycle ended early: the connection to the directory was lost during the bind: ")

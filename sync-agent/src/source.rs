@@ -120,8 +120,8 @@ pub enum DirectoryError {
     Lost {
         /// What was being done.
         during: String,
-        /// What the connection said.
-        source: ldap3::LdapError,
+        /// What the connection said. Boxed, since errors are small.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The server will not continue from this watermark. A full read is the answer.
     #[error("the directory does not continue from where the last run ended: {0}")]
@@ -132,6 +132,13 @@ pub enum DirectoryError {
     /// Settings that forbid to go on, or an entry that is shown only in part.
     #[error("{0}")]
     Settings(String),
+}
+
+impl DirectoryError {
+    /// The connection was lost while something was done.
+    pub fn lost(during: impl Into<String>, source: ldap3::LdapError) -> Self {
+        Self::Lost { during: during.into(), source: Box::new(source) }
+    }
 }
 
 /// noSuchObject (RFC 4511 appendix A.2) is about the base, whatever was searched for.

@@ -37,9 +37,9 @@ impl Connection {
                     return Ok(Self { ldap, url: url.clone() });
                 }
                 Err(source) => {
-                    let advice =
-                        advice(&source).map(str::to_owned).into_iter().chain(wrong_scheme(url, settings).await);
-                    let failure = ServerFailure { url: url.clone(), source, advice: advice.collect() };
+                    let known = advice(&source).map(str::to_owned);
+                    let advice: Vec<String> = known.into_iter().chain(wrong_scheme(url, settings).await).collect();
+                    let failure = ServerFailure { url: url.clone(), source, advice: advice.join("; ") };
                     tracing::warn!("the directory server cannot be reached: {failure}");
                     failures.push(failure);
                 }
@@ -69,12 +69,12 @@ impl std::error::Error for Unreachable {
 
 /// Why one server could not be reached.
 #[derive(Debug, thiserror::Error)]
-#[error("{url}: {source}{}", advice.iter().map(|advice| format!("; {advice}")).collect::<String>())]
+#[error("{url}: {source}{}{advice}", if advice.is_empty() { "" } else { "; " })]
 struct ServerFailure {
     url: String,
     source: io::Error,
-    /// What to change, where that is known.
-    advice: Vec<String>,
+    /// What to change; empty if that is not known.
+    advice: String,
 }
 
 /// What to write where a server speaks TLS and the URL does not, or the other way round. Asked of the server
@@ -186,8 +186,7 @@ async fn bind(ldap: &mut Ldap, url: &str, settings: &SourceSettings) -> Result<(
             ("the holder of the Kerberos ticket", ldap.sasl_gssapi_bind(server).await)
         }
     };
-    let LdapResult { rc, text, .. } =
-        answer.map_err(|source| DirectoryError::Lost { during: "the bind".to_owned(), source })?;
+    let LdapResult { rc, text, .. } = answer.map_err(|source| DirectoryError::lost("the bind", source))?;
     if rc == 0 {
         return Ok(());
     }

@@ -110,7 +110,7 @@ pub enum End {
 
 impl Search<'_> {
     fn lost(&self, source: LdapError) -> DirectoryError {
-        DirectoryError::Lost { during: format!("the search beneath {}", self.base), source }
+        DirectoryError::lost(format!("the search beneath {}", self.base), source)
     }
 
     /// The error of a result code.

@@ -220,8 +220,7 @@ impl LdapReader {
         let search = Search::one(dn, &[], self.settings.timeout);
         self.connection.ldap.with_timeout(self.settings.timeout);
         let answer = self.connection.ldap.compare(dn, attribute, value).await;
-        let result =
-            answer.map_err(|source| DirectoryError::Lost { during: format!("the comparison of {dn}"), source })?;
+        let result = answer.map_err(|source| DirectoryError::lost(format!("the comparison of {dn}"), source))?;
         match result.0.rc {
             code @ (1 | 3 | 11 | 51 | 52) => Err(search.refused(code, search::in_words(code, &result.0.text))),
             _ => Ok(result.0),

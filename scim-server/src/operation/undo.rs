@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     event::Action,
-    membership::{MEMBERS, MemberOperation},
+    membership::{self, MEMBERS, MemberOperation},
     profile,
     store::ResourceId,
 };
@@ -70,8 +70,12 @@ type Todo<'h> = (Phase, &'h (Subject, History));
 /// In which order: who was made makes room for names, and who is gone must be there before it is a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    /// One after the other, and before their members: a member that goes changes the group.
+    RemoveGroup,
     Remove,
     Restore,
+    /// One after the other, and after their members: so each membership returns with the group.
+    RestoreGroup,
     PutBack,
 }
 
@@ -94,7 +98,7 @@ impl Operations {
         let (restored, awaited) = (BTreeSet::new(), BTreeSet::new());
         let mut undo = Undo { operations: self, context, dry_run, pieces, restored, awaited };
         let of_phase = |phase: Phase| {
-            let subjects = histories.iter().filter(move |(_, history)| phase.is_about(history));
+            let subjects = histories.iter().filter(move |((rt, _), history)| phase.is_about(rt, history));
             subjects.map(move |subject| (phase, subject))
         };
         let mut left: Vec<_> = PHASES.into_iter().flat_map(of_phase).collect();
@@ -151,15 +155,26 @@ impl Operations {
     }
 }
 
-const PHASES: [Phase; 3] = [Phase::Remove, Phase::Restore, Phase::PutBack];
+const PHASES: [Phase; 5] = [Phase::RemoveGroup, Phase::Remove, Phase::Restore, Phase::RestoreGroup, Phase::PutBack];
 
 impl Phase {
-    fn is_about(self, history: &History) -> bool {
+    fn is_about(self, rt: &ResourceType, history: &History) -> bool {
         match self {
-            Self::Remove => history.is_made(),
-            Self::Restore => history.is_gone(),
+            Self::RemoveGroup => history.is_made() && membership::has_members(rt),
+            Self::Remove => history.is_made() && !membership::has_members(rt),
+            Self::Restore => history.is_gone() && !membership::has_members(rt),
+            Self::RestoreGroup => history.is_gone() && membership::has_members(rt),
             Self::PutBack => history.was_there(),
         }
+    }
+
+    fn restores(self) -> bool {
+        matches!(self, Self::Restore | Self::RestoreGroup)
+    }
+
+    /// How many resources are worked on at a time.
+    fn together(self) -> usize {
+        if matches!(self, Self::RemoveGroup | Self::RestoreGroup) { 1 } else { TOGETHER }
     }
 }
 
@@ -167,14 +182,15 @@ impl Undo<'_> {
     /// Works on many resources at once. Gives those that wait for others.
     async fn round<'h>(&mut self, todo: Vec<Todo<'h>>) -> Result<Vec<Todo<'h>>, Error> {
         let mut left = Vec::new();
-        for some in todo.chunk_by(|one, next| one.0 == next.0).flat_map(|phase| phase.chunks(TOGETHER)) {
+        let phases = todo.chunk_by(|one, next| one.0 == next.0);
+        for some in phases.flat_map(|of_one| of_one.chunks(of_one.first().map_or(1, |(phase, _)| phase.together()))) {
             let this = &*self;
             let work = some.iter().map(|(phase, ((rt, id), history))| this.one(*phase, rt, *id, history));
             let results = join_all(work).await;
             for (todo, result) in some.iter().zip(results) {
                 let (phase, ((rt, id), _)) = todo;
                 let result = result?;
-                if *phase == Phase::Restore {
+                if phase.restores() {
                     self.awaited.remove(id);
                     let set = if result.waits { &mut self.awaited } else { &mut self.restored };
                     if result.waits || !result.changes.is_empty() {
@@ -214,8 +230,8 @@ impl Undo<'_> {
     ) -> Result<Outcome, Error> {
         let context = self.fresh_context();
         match phase {
-            Phase::Remove => self.remove(&context, rt, id, history).await,
-            Phase::Restore => self.restore(&context, rt, id, history).await,
+            Phase::RemoveGroup | Phase::Remove => self.remove(&context, rt, id, history).await,
+            Phase::Restore | Phase::RestoreGroup => self.restore(&context, rt, id, history).await,
             Phase::PutBack => self.put_back(&context, rt, id, history).await,
         }
     }

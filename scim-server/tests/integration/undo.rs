@@ -1,5 +1,7 @@
 //! What a range of events changed is put back in one command.
 
+mod histories;
+
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,

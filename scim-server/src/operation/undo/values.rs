@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scim_protocol::schema::ResourceType;
 use serde_json::{Map, Value};
 
-use super::history::{ACTIVE, Other, SCHEMAS, Step};
+use super::history::{Other, SCHEMAS, Step};
 use crate::event::Json;
 
 /// What was changed, and what was to be put back.
@@ -32,12 +32,12 @@ impl PutBack {
             };
             let [before, after] = [&step.before, &step.after].map(|json| json.as_ref().and_then(value));
             let now = place.get(document);
-            if is_same(path, now, before.as_ref()) {
+            if now == before.as_ref() {
                 continue;
             }
             match &step.other {
                 Some(other) => put_back.refused.push((path.clone(), since(other))),
-                None if !is_same(path, now, after.as_ref()) => {
+                None if now != after.as_ref() => {
                     put_back.refused.push((path.clone(), "it has changed since".to_owned()));
                 }
                 None => {
@@ -134,12 +134,6 @@ fn value(json: &Json) -> Option<Value> {
     serde_json::from_str(json.text()).ok()
 }
 
-/// Whether two values are the same. Who has no `active` is active.
-fn is_same(path: &str, one: Option<&Value>, other: Option<&Value>) -> bool {
-    let is_active = |value: Option<&Value>| value.is_none_or(|value| *value != Value::Bool(false));
-    one == other || path == ACTIVE && is_active(one) == is_active(other)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -158,12 +152,5 @@ mod tests {
         check(json!({"name": {"givenName": "A"}, "title": "t"}), &["name", "givenName"], None, &json!({"title": "t"}));
         check(json!({"urn:x": {"manager": {"value": "1"}}}), &["urn:x", "manager", "value"], None, &json!({}));
         check(json!({"title": "a"}), &["title"], Some(json!("b")), &json!({"title": "b"}));
-    }
-
-    #[test]
-    fn who_has_no_active_is_active() {
-        assert!(is_same("active", None, Some(&json!(true))));
-        assert!(!is_same("active", None, Some(&json!(false))));
-        assert!(!is_same("title", None, Some(&json!(true))));
     }
 }

@@ -1,0 +1,110 @@
+//! The law of undo: whatever happens after an event, an undo of all that gives the state of that event.
+
+use std::collections::BTreeMap;
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
+use serde_json::{Value, json};
+
+use super::{newest, undo};
+use crate::server::{Client, ENTERPRISE, GROUP, TestServer, USER};
+
+/// What readers see, by id.
+async fn state(client: &Client) -> BTreeMap<String, Value> {
+    let mut state = BTreeMap::new();
+    for endpoint in ["/Users", "/Groups"] {
+        let page = client.get(&format!("{endpoint}?count=1000")).await.expect(200).json;
+        for mut one in page["Resources"].as_array().cloned().unwrap_or_default() {
+            one["meta"] = Value::Null;
+            for list in ["members", "groups"] {
+                if let Some(Value::Array(elements)) = one.get_mut(list) {
+                    elements.sort_by_key(Value::to_string);
+                }
+            }
+            state.insert(one["id"].as_str().expect("an id").to_owned(), one);
+        }
+    }
+    state
+}
+
+/// Ids of users, or of groups.
+fn ids(state: &BTreeMap<String, Value>, schema: &str) -> Vec<String> {
+    let is_one = |one: &Value| one["schemas"][0] == schema;
+    state.iter().filter(|(_, one)| is_one(one)).map(|(id, _)| id.clone()).collect()
+}
+
+fn user(random: &mut StdRng) -> Value {
+    let number = random.random_range(0..8);
+    let mut user = json!({"schemas": [USER], "userName": format!("user{number}"), "externalId": format!("e-{number}")});
+    if random.random_bool(0.5) {
+        user["title"] = format!("t{}", random.random_range(0..3)).into();
+    }
+    user
+}
+
+/// One write; what it answers is not of interest, a name may be taken.
+async fn step(client: &Client, random: &mut StdRng) {
+    let now = state(client).await;
+    let (users, groups) = (ids(&now, USER), ids(&now, GROUP));
+    let (Some(person), Some(group)) = (users.choose(random), groups.choose(random)) else {
+        client.post("/Users", &user(random)).await;
+        let name = format!("group{}", random.random_range(0..3));
+        client.post("/Groups", &json!({"schemas": [GROUP], "displayName": name})).await;
+        return;
+    };
+    let (person_path, group_path) = (format!("/Users/{person}"), format!("/Groups/{group}"));
+    let number = random.random_range(0..8);
+    let operations = match random.random_range(0..12) {
+        0 => json!([{"op": "replace", "path": "active", "value": number % 2 == 0}]),
+        1 => json!([{"op": "add", "path": "title", "value": format!("t{number}")}]),
+        2 => json!([{"op": "remove", "path": "title"}]),
+        3 => json!([{"op": "add", "path": "name.givenName", "value": format!("n{number}")}]),
+        4 => json!([{"op": "replace", "path": "userName", "value": format!("renamed{}", random.random::<u32>())}]),
+        5 => json!([{"op": "add", "path": format!("{ENTERPRISE}:department"), "value": format!("d{number}")}]),
+        6 => {
+            client.put(&person_path, &user(random)).await;
+            return;
+        }
+        7 => {
+            client.delete(&person_path).await;
+            return;
+        }
+        8 => {
+            client.post("/Users", &user(random)).await;
+            return;
+        }
+        9 => {
+            client.delete(&group_path).await;
+            return;
+        }
+        10 => {
+            client.patch(&group_path, &json!([{"op": "add", "path": "members", "value": [{"value": person}]}])).await;
+            return;
+        }
+        _ => {
+            let path = format!("members[value eq \"{person}\"]");
+            client.patch(&group_path, &json!([{"op": "remove", "path": path}])).await;
+            return;
+        }
+    };
+    client.patch(&person_path, &operations).await;
+}
+
+#[tokio::test]
+async fn whatever_happened_an_undo_gives_the_state_from_before() {
+    let server = TestServer::start();
+    let client = server.client();
+    for seed in 0..12 {
+        let mut random = StdRng::seed_from_u64(seed);
+        for _ in 0..12 {
+            step(&client, &mut random).await;
+        }
+        let (before, since) = (state(&client).await, newest(&server));
+        for _ in 0..24 {
+            step(&client, &mut random).await;
+        }
+        undo(&server, &["--since", &since]);
+        assert_eq!(state(&client).await, before, "seed {seed}");
+        assert_eq!(undo(&server, &["--since", &since]), json!({"undone": [], "refused": []}), "seed {seed}");
+    }
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}

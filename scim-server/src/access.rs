@@ -88,7 +88,6 @@ pub enum Refusal {
     /// It is a token of another tenant than the one in the URL (which may not exist).
     #[error("the token {0} belongs to another tenant")]
     OtherTenant(ResourceId),
-    /// It was revoked.
     #[error("the token {0} was revoked")]
     Revoked(ResourceId),
     /// The token is unknown: it was revoked before this server was started, or belongs to another server.
@@ -221,7 +220,6 @@ impl Access {
         self.snapshot.load().homes.get(&home).cloned()
     }
 
-    /// All tenants.
     pub fn tenants(&self) -> Vec<Arc<Tenant>> {
         self.snapshot.load().tenants.values().cloned().collect()
     }

@@ -80,7 +80,6 @@ impl<'a> Subject<'a> {
 /// What commands work on.
 #[derive(Clone)]
 pub struct AdminContext {
-    /// The store.
     pub store: Arc<dyn Store>,
     /// Who may come in.
     pub access: Arc<Access>,

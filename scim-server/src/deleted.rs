@@ -69,10 +69,8 @@ pub struct Deleted {
 /// A group that held what was deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupOf {
-    /// Its type.
     #[serde(rename = "type")]
     pub resource_type: TypeName,
-    /// Its id.
     pub id: ResourceId,
 }
 
@@ -113,12 +111,10 @@ impl Deleted {
         Ok(Body { visible: visible.into(), ..Body::default() })
     }
 
-    /// When it was deleted.
     pub fn deleted_at(&self) -> Timestamp {
         Timestamp::from_millis(self.at)
     }
 
-    /// Its names.
     pub fn names(&self) -> Result<Names, StoreError> {
         let document: Map<String, Value> = serde_json::from_str(self.document.get()).map_err(corrupt)?;
         let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -233,7 +229,6 @@ pub struct Names {
 /// Some members of a deleted group, of one type: their ids, sixteen bytes each, in hexadecimal digits.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Part {
-    /// Their type.
     #[serde(rename = "type")]
     pub resource_type: TypeName,
     #[serde(with = "hex::serde")]
@@ -257,7 +252,6 @@ impl Part {
         Ok(Body { visible: visible.into(), ..Body::default() })
     }
 
-    /// The members.
     pub fn members(&self, tenant: TenantId) -> impl Iterator<Item = ResourceKey> + '_ {
         self.ids.chunks_exact(16).filter_map(move |bytes| {
             let id = ResourceId(Uuid::from_slice(bytes).ok()?);

@@ -28,7 +28,6 @@ pub enum Action {
     Replace,
     /// PATCH
     Modify,
-    /// DELETE
     Delete,
     /// What was kept of a deleted resource went for good.
     Purge,
@@ -58,7 +57,6 @@ pub struct Event {
     pub deed: Option<Deed>,
     /// The resource type of the target.
     pub resource_type: String,
-    /// The target.
     pub target: ResourceId,
     /// The target's version afterwards; set by the store, 0 when it is gone.
     #[serde(default)]
@@ -112,10 +110,8 @@ pub struct Values {
 /// The values of one attribute before and after a change; absent where it had none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Json>,
-    /// After.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Json>,
 }

@@ -71,13 +71,9 @@ impl From<&str> for TypeName {
     }
 }
 
-/// Which resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ResourceKey {
-    /// In which tenant.
     pub tenant: TenantId,
-    /// Of which type.
     pub resource_type: TypeName,
-    /// Its id.
     pub id: ResourceId,
 }

@@ -47,7 +47,6 @@ pub struct Metrics {
     pub authentication_failures: Counter,
     /// Operations inside bulk requests.
     pub bulk_operations: Counter,
-    /// OAuth.
     pub oauth: Arc<OAuthMetrics>,
     /// Audit records.
     pub audit: Arc<AuditMetrics>,
@@ -113,7 +112,6 @@ impl Level {
         Entered(self.0.clone())
     }
 
-    /// How many there are.
     pub fn now(&self) -> i64 {
         self.0.get()
     }

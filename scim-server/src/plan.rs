@@ -48,9 +48,7 @@ pub struct Plan {
 /// What a plan is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// In which tenant.
     pub tenant: TenantId,
-    /// Of which type.
     pub resource_type: &'a TypeName,
     /// The indexes of the type; only filled ones are used.
     pub specs: &'a [IndexSpec],

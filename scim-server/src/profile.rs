@@ -104,7 +104,6 @@ pub fn check_member(profile: Profile, member: &ResourceKey) -> Result<(), Error>
     if profile.is_identity_center() { identity_center::resource::check_member(member) } else { Ok(()) }
 }
 
-/// Checks a query.
 pub fn check_query(profile: Profile, types: &[Arc<ResourceType>], query: &Query) -> Result<(), Error> {
     if profile.is_identity_center() { identity_center::filter::check(types, query) } else { Ok(()) }
 }

@@ -190,7 +190,6 @@ impl View {
 pub struct Renderer<'a> {
     /// Where members and their names are read.
     pub store: &'a dyn Store,
-    /// The tenant.
     pub tenant: TenantId,
     /// The base URL without a slash at its end: `https://host/{tenant}/scim/v2`.
     pub base: &'a str,

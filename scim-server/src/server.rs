@@ -55,7 +55,6 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("{}", not_listening(*address, source, "--listen"))]
     Listen {
-        /// the address
         address: SocketAddr,
         /// what the operating system says
         source: std::io::Error,

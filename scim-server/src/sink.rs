@@ -73,7 +73,6 @@ pub struct Forwarder<S> {
     operations: Arc<Operations>,
     access: Arc<Access>,
     sink: S,
-    /// Which process this is.
     process: Uuid,
     /// How far the sink is with each tenant, as long as this process has the lease.
     places: HashMap<TenantId, Place>,
@@ -82,7 +81,6 @@ pub struct Forwarder<S> {
 }
 
 impl<S: Sink> Forwarder<S> {
-    /// One of this process.
     pub fn new(operations: Arc<Operations>, access: Arc<Access>, sink: S, process: Uuid) -> Self {
         Self { operations, access, sink, process, places: HashMap::new(), first: 0 }
     }

@@ -101,9 +101,7 @@ pub enum Start {
 /// A resource that another refers to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Its type.
     pub resource_type: TypeName,
-    /// Its id.
     pub id: ResourceId,
     /// Its display name; UTF-8.
     pub display: Bytes,
@@ -112,7 +110,6 @@ pub struct Reference {
 /// That a resource is a direct member of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Edge {
-    /// The group.
     pub group: ResourceKey,
     /// The member, of the same tenant.
     pub member: ResourceKey,
@@ -139,7 +136,6 @@ pub enum StoreError {
     /// There are as many resources of the type as there may be.
     #[error("there are {limit} resources of type {} already", .resource_type.as_str())]
     Full {
-        /// Of which type.
         resource_type: TypeName,
         /// How many there may be.
         limit: u64,
@@ -216,7 +212,6 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
-    /// One resource.
     async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError>;
 
     /// One resource, with the groups that hold it directly in the order of their ids.

@@ -94,7 +94,6 @@ pub struct Config {
     pub others: Vec<SourceSettings>,
     /// The SCIM server.
     pub target: TargetSettings,
-    /// The scope.
     pub scope: Scope,
     /// What they become.
     pub mapping: Mapping,

@@ -23,7 +23,6 @@ impl Document {
         Self(serde_json::to_string(attributes).unwrap_or_default().into())
     }
 
-    /// The attributes.
     pub fn attributes(&self) -> Map<String, Value> {
         serde_json::from_str(&self.0).unwrap_or_default()
     }

@@ -36,7 +36,6 @@ use slot::Slot;
 pub struct Rule {
     /// Where the value goes.
     pub slot: Slot,
-    /// What it is.
     pub expression: Expression,
 }
 
@@ -257,7 +256,6 @@ pub struct Referred<'a> {
 }
 
 impl<'a> Referred<'a> {
-    /// Of a selection.
     pub fn new(population: &'a Population, selection: &Selection, mapping: &Mapping) -> Self {
         if !mapping.user.iter().any(|rule| rule.slot.is_reference()) {
             return Self::default();

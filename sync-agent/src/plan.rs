@@ -63,7 +63,6 @@ impl fmt::Display for ResourceId {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Synced {
     pub resource: ResourceId,
-    /// What it is.
     pub kind: Kind,
     /// Its name then.
     pub name: String,
@@ -87,7 +86,6 @@ pub struct Action {
     pub subject: Subject,
     /// Why.
     pub reason: Reason,
-    /// What.
     pub step: Step,
 }
 
@@ -131,10 +129,7 @@ pub enum Step {
     },
     /// Writes nothing: a group at the target has other members of the agent's than the agent remembers, so it
     /// remembers these.
-    Recall {
-        /// The members.
-        members: Vec<SourceId>,
-    },
+    Recall { members: Vec<SourceId> },
     /// Writes nothing: the agent remembers since when an object is no longer desired, or with `None` that it is
     /// desired again.
     Remember {

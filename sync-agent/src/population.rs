@@ -234,7 +234,6 @@ impl PopulationBuilder {
         }
     }
 
-    /// Takes one change.
     pub fn take(&mut self, change: Change) {
         match change {
             Change::Upsert(entry) => self.upsert(entry, false),

@@ -21,7 +21,6 @@ use crate::{
 pub struct Subject {
     /// Its identity.
     pub id: SourceId,
-    /// What it is.
     pub kind: Kind,
     /// `userName` or `displayName`, or the DN where the mapping gave none.
     pub name: String,
@@ -146,7 +145,6 @@ codes! {
 }
 
 impl Code {
-    /// What it is about.
     pub fn about(self) -> Option<&'static About> {
         CODES.iter().find(|about| about.code == self)
     }

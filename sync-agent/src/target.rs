@@ -124,7 +124,6 @@ impl http::Answer {
         resources.into_iter().map(|body| Self { request: request.clone(), body }.resource(kind)).collect()
     }
 
-    /// One resource.
     fn resource(self, kind: Kind) -> Result<TargetResource, TargetError> {
         let strange = |reason: &str| TargetError::Strange { request: self.request.clone(), reason: reason.to_owned() };
         let Value::Object(document) = self.body else { return Err(strange("a resource is an object")) };

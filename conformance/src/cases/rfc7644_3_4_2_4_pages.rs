@@ -75,7 +75,6 @@ async fn people(scim: &Context) -> Result<Call<'_>, Stop> {
     Ok(scim.get(scim.users()).filter(format!("userName sw \"{}\"", scim.people_mark())))
 }
 
-/// A page of them.
 async fn page(scim: &Context, start: i64, count: i64) -> Result<Value, Stop> {
     let answer = people(scim).await?.query("startIndex", start).query("count", count).await?;
     Ok(answer.status(200)?.object()?.clone())

@@ -32,9 +32,7 @@ pub struct Grants {
 /// An access token that was just issued.
 #[derive(Debug)]
 pub struct Granted {
-    /// Its text.
     pub text: String,
-    /// What for.
     pub scope: Scope,
     /// For how many seconds from now.
     pub seconds: i64,
@@ -47,7 +45,6 @@ pub struct Known {
     pub subject: Arc<str>,
     /// Whether it is an access token.
     pub is_grant: bool,
-    /// What for.
     pub scope: Scope,
     /// When it was issued, where that is part of it.
     pub issued: Option<Timestamp>,

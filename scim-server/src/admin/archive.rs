@@ -86,7 +86,6 @@ struct Owner {
 /// What the last line says of those before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// How many there are.
     pub items: u64,
     /// The CRC-32 of their bytes, each with its line feed, in hexadecimal.
     pub crc32: String,

@@ -21,7 +21,6 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BrakeRequest {
-    /// Shows it.
     Show,
     /// Lets everything go on: events go out, and for the length of a window nothing is counted.
     Approve,

@@ -12,7 +12,6 @@ use crate::oauth::Client;
 pub enum Provider {
     /// Microsoft Entra ID.
     Entra,
-    /// Okta.
     Okta,
     /// PingOne and PingFederate.
     Ping,

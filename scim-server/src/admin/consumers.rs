@@ -44,7 +44,6 @@ pub enum ConsumerRequest {
         /// Its name or id.
         consumer: String,
     },
-    /// Shows one.
     Show {
         /// Of whose events.
         tenant: String,

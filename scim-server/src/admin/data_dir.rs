@@ -34,7 +34,6 @@ impl DataDir {
         Self(path.into())
     }
 
-    /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
     }

@@ -17,7 +17,6 @@ enum Since {
     Oldest,
     /// Behind this number.
     Number(u64),
-    /// At this time.
     Time(Timestamp),
 }
 

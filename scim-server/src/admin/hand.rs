@@ -18,7 +18,6 @@ const USER: &str = "User";
 pub enum HandRequest {
     /// Makes a user inactive whatever the provider says, or ends that.
     Disable {
-        /// In which tenant.
         tenant: String,
         /// Its id or `userName`.
         name: String,
@@ -49,9 +48,7 @@ pub(super) async fn execute(context: &AdminContext, request: HandRequest, output
 /// A change of a user or group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UpdateRequest {
-    /// In which tenant.
     pub tenant: String,
-    /// Of which type.
     pub resource_type: String,
     /// Its id, `userName` or `displayName`.
     pub name: String,

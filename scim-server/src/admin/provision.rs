@@ -25,7 +25,6 @@ const PAGE: u32 = 100;
 /// A page of resources.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
-    /// The resources.
     pub resources: Vec<Value>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,

@@ -15,9 +15,7 @@ use crate::{tenant::Settings, token::Scopes};
 pub enum AdminRequest {
     /// About the brake on mass deprovisioning.
     Brake {
-        /// In which tenant.
         tenant: String,
-        /// What.
         request: BrakeRequest,
     },
     /// Compares documents, indexes, memberships and counts.
@@ -27,21 +25,16 @@ pub enum AdminRequest {
     },
     /// About consumers of a tenant's events.
     Consumer {
-        /// What.
         request: ConsumerRequest,
     },
     /// Does something with the OAuth clients of a tenant.
     Client {
-        /// In which tenant.
         tenant: String,
-        /// What.
         request: ClientRequest,
     },
     /// Makes a user or group by hand.
     Create {
-        /// In which tenant.
         tenant: String,
-        /// Of which type.
         resource_type: String,
         /// The body of a POST.
         resource: Value,
@@ -53,9 +46,7 @@ pub enum AdminRequest {
     },
     /// Removes a user or group by hand.
     Delete {
-        /// In which tenant.
         tenant: String,
-        /// Of which type.
         resource_type: String,
         /// Its id, `userName` or `displayName`.
         name: String,
@@ -64,16 +55,13 @@ pub enum AdminRequest {
     },
     /// Lists the deleted users or groups that can be restored.
     Deleted {
-        /// In which tenant.
         tenant: String,
-        /// Of which type.
         resource_type: String,
         /// Only what this request deleted.
         request: Option<String>,
     },
     /// Lists what was changed in a tenant.
     Events {
-        /// In which.
         tenant: String,
         /// Behind this number, or from this time on.
         since: Option<String>,
@@ -97,9 +85,7 @@ pub enum AdminRequest {
     },
     /// Lists users or groups.
     List {
-        /// In which tenant.
         tenant: String,
-        /// Of which type.
         resource_type: String,
         /// Those that match, as RFC 7644 §3.4.2.2 writes it.
         filter: Option<String>,
@@ -108,36 +94,26 @@ pub enum AdminRequest {
     },
     /// Removes for good what is kept of a deleted user or group.
     Purge {
-        /// In which tenant.
         tenant: String,
-        /// Of which type.
         resource_type: String,
-        /// Its id.
         id: String,
     },
     /// Restores a deleted user or group.
     Restore {
-        /// In which tenant.
         tenant: String,
-        /// Of which type.
         resource_type: String,
-        /// Its id.
         id: String,
     },
     /// Restores all users or groups that one request deleted.
     RestoreAll {
-        /// In which tenant.
         tenant: String,
-        /// Of which type.
         resource_type: String,
-        /// The request.
         request: String,
     },
     /// Adds a schema to those of a tenant.
     SchemaAdd {
         /// Its name or id.
         tenant: String,
-        /// The definition.
         definition: Value,
         /// In the place of the one with the same URN.
         replace: bool,
@@ -158,9 +134,7 @@ pub enum AdminRequest {
     },
     /// Shows a user or group.
     Show {
-        /// In which tenant.
         tenant: String,
-        /// Of which type.
         resource_type: String,
         /// Its id, `userName` or `displayName`.
         name: String,
@@ -181,7 +155,6 @@ pub enum AdminRequest {
     },
     /// Makes a tenant.
     TenantCreate {
-        /// Its name.
         name: String,
         /// What is set for it.
         settings: Box<Settings>,
@@ -202,7 +175,6 @@ pub enum AdminRequest {
         /// Which of the two.
         disabled: bool,
     },
-    /// Lists the tenants.
     TenantList,
     /// Changes what is set for a tenant.
     TenantSet {
@@ -214,14 +186,12 @@ pub enum AdminRequest {
         #[serde(default)]
         force: bool,
     },
-    /// Shows a tenant.
     TenantShow {
         /// Its name or id.
         tenant: String,
     },
     /// Issues a token.
     TokenCreate {
-        /// For which tenant.
         tenant: String,
         /// What people call it.
         #[serde(default)]
@@ -233,7 +203,6 @@ pub enum AdminRequest {
     },
     /// Revokes a token.
     TokenDelete {
-        /// Of which tenant.
         tenant: String,
         /// The token's name or id.
         id: String,
@@ -245,7 +214,6 @@ pub enum AdminRequest {
     },
     /// Issues a token that takes the place of another.
     TokenRotate {
-        /// For which tenant.
         tenant: String,
         /// The name or id of that other; the only one that lives when absent.
         #[serde(default)]
@@ -257,14 +225,12 @@ pub enum AdminRequest {
     },
     /// Changes a user or group by hand.
     Hand {
-        /// How.
         request: HandRequest,
     },
     /// Puts back what was changed.
     Undo(UndoRequest),
     /// About webhooks.
     Webhook {
-        /// What.
         request: WebhookRequest,
     },
 }

@@ -164,7 +164,6 @@ pub(super) async fn list(context: &AdminContext, output: &Output) -> Result<(), 
     Ok(())
 }
 
-/// Shows a tenant.
 pub(super) async fn show(context: &AdminContext, tenant: &str, output: &Output) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
     context.show_tenant(&tenant, output).await

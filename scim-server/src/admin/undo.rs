@@ -27,7 +27,6 @@ const WAITING: usize = 256;
 /// What is to be put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndoRequest {
-    /// In which tenant.
     pub tenant: String,
     /// What happened behind this number.
     pub since: u64,

@@ -120,7 +120,6 @@ pub enum WebhookRequest {
     DeadLetters {
         /// Its id.
         webhook: String,
-        /// Send them again.
         send_again: bool,
     },
     /// Removes one.
@@ -133,7 +132,6 @@ pub enum WebhookRequest {
         /// Its id.
         webhook: String,
     },
-    /// Lists them.
     List {
         /// Those that get this tenant's events.
         tenant: Option<String>,
@@ -156,16 +154,12 @@ pub enum WebhookRequest {
         /// For how long the old ones sign too.
         overlap_seconds: u64,
     },
-    /// Shows one.
     Show {
         /// Its id.
         webhook: String,
     },
     /// Sends a message that says nothing.
-    Test {
-        /// To which.
-        webhook: String,
-    },
+    Test { webhook: String },
 }
 
 impl WebhookRequest {

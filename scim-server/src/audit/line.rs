@@ -22,7 +22,6 @@ impl<'a> LineWriter<'a> {
         Self(buffer)
     }
 
-    /// JSON as it is.
     pub fn raw(&mut self, json: &str) {
         self.0.extend_from_slice(json.as_bytes());
     }
@@ -39,7 +38,6 @@ impl<'a> LineWriter<'a> {
         self.0.push(b'"');
     }
 
-    /// An id.
     pub fn id(&mut self, id: Uuid) {
         self.verbatim(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     }
@@ -51,7 +49,6 @@ impl<'a> LineWriter<'a> {
         self.0.push(b'"');
     }
 
-    /// A string.
     pub fn string(&mut self, text: &str) {
         drop(serde_json::to_writer(&mut *self.0, text));
     }

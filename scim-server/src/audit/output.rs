@@ -15,7 +15,6 @@ pub enum Destination {
     Stdout,
     /// A file, appended to, readable by its owner only.
     File {
-        /// which
         path: PathBuf,
         /// whether it is replaced when it has grown; logrotate and SIGHUP do as well
         rotation: Option<Rotation>,

@@ -130,7 +130,6 @@ impl Repeated {
 /// A body that is to be redacted.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Document<'a> {
-    /// There is none.
     #[default]
     None,
     /// What is not JSON is hidden whole.
@@ -179,11 +178,8 @@ pub enum Verb {
     Get,
     /// GET of the endpoint
     List,
-    /// PUT
     Put,
-    /// PATCH
     Patch,
-    /// DELETE
     Delete,
 }
 

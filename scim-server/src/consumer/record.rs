@@ -18,7 +18,6 @@ pub const KIND: &str = "Consumer";
 /// A consumer as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consumer {
-    /// Its id.
     pub id: ResourceId,
     /// Whose events it reads.
     pub tenant: TenantId,
@@ -84,7 +83,6 @@ pub struct Lease {
 }
 
 impl Consumer {
-    /// From its record.
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
         let consumer: Self = serde_json::from_slice(&record.body.visible)
             .map_err(|error| StoreError::Corrupt(format!("consumer {id}: {error}")))?;

@@ -21,7 +21,6 @@ impl Json {
         serde_json::from_slice(text).ok().map(Self)
     }
 
-    /// The text.
     pub fn text(&self) -> &str {
         self.0.get()
     }

@@ -21,7 +21,6 @@ pub use told::Told;
 pub struct RetryAfter(u32);
 
 impl RetryAfter {
-    /// The seconds.
     pub fn seconds(self) -> u32 {
         self.0
     }

@@ -10,7 +10,6 @@ pub(super) use self::strangers::Strangers;
 /// The other end of a connection.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// Its address.
     pub address: SocketAddr,
     /// Whether the connection is encrypted.
     pub tls: bool,

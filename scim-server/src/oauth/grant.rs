@@ -36,13 +36,10 @@ pub type GrantId = [u8; 16];
 /// What a client was granted. Times are milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
-    /// Which client.
     pub client: ResourceId,
     /// Which of its secrets or trusts it was got by.
     pub credential: ResourceId,
-    /// What for.
     pub scope: Scope,
-    /// When it was issued.
     pub issued: i64,
     /// When it ends.
     pub expires: i64,
@@ -100,7 +97,6 @@ impl GrantSealer {
 /// tenant, kept as long as the token would have lived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
-    /// Of which token.
     #[serde(with = "hex::serde")]
     pub token: GrantId,
     /// When the token would have ended, in milliseconds since the epoch.
@@ -122,7 +118,6 @@ impl Revocation {
         Ok(commit)
     }
 
-    /// From its record.
     fn from_record(record: &Record) -> Result<Self, StoreError> {
         serde_json::from_slice(&record.body.visible)
             .map_err(|error| StoreError::Corrupt(format!("the revocation of an access token: {error}")))

@@ -60,14 +60,11 @@ pub struct Claims {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
-    /// One.
     One(String),
-    /// Several.
     Several(Vec<String>),
 }
 
 impl Audience {
-    /// All of them.
     pub fn all(&self) -> &[String] {
         match self {
             Self::One(one) => std::slice::from_ref(one),

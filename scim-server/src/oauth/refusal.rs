@@ -45,7 +45,6 @@ pub struct Check {
     pub name: String,
     /// What it would have to be.
     pub expected: String,
-    /// What it was.
     pub came: String,
 }
 

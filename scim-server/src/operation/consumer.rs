@@ -69,7 +69,6 @@ struct ShownBatch<'a> {
 /// What a new consumer is to be.
 #[derive(Debug, Clone, Default)]
 pub struct NewConsumer {
-    /// Its name.
     pub name: String,
     /// The types of events that it wants; all when there are none.
     pub types: Vec<String>,

@@ -30,7 +30,6 @@ use crate::{event::Event, store::TenantId, tenant::Tenant, turns::Turns};
 
 /// Events of an answer when the client names no `limit`.
 pub const LIMIT: usize = 100;
-/// The most.
 pub const MOST: usize = 1000;
 
 /// How long a client may wait for the next event, in seconds.

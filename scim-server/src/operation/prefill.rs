@@ -15,7 +15,6 @@ use crate::{
 
 /// Members of one event.
 const MEMBERS: usize = 1000;
-/// Members of one batch.
 const MEMBERS_OF_A_BATCH: usize = 10_000;
 
 /// What to read of the state.

@@ -52,7 +52,6 @@ type Subject = (Arc<ResourceType>, ResourceId);
 /// Subjects in the order in which the events name them.
 type Histories = Vec<(Subject, History)>;
 
-/// One undo.
 struct Undo<'a> {
     operations: &'a Operations,
     context: &'a Context,

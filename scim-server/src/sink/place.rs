@@ -15,7 +15,6 @@ const PAGE: usize = 500;
 pub(super) struct Place {
     /// The sink's name.
     pub sink: String,
-    /// The tenant.
     pub tenant: TenantId,
     /// The log that the number is of: the tenant's home.
     pub log: TenantId,

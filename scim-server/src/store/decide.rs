@@ -190,7 +190,6 @@ pub(super) fn load(facts: &dyn Facts, items: &[Item]) -> Result<Changes, StoreEr
     Ok(decision.changes)
 }
 
-/// Whose entry it is.
 pub(super) fn owner(entry: &IndexEntry) -> ResourceKey {
     let IndexKey { tenant, resource_type, .. } = &entry.key;
     ResourceKey { tenant: *tenant, resource_type: resource_type.clone(), id: entry.id }

@@ -13,13 +13,10 @@ pub struct IndexValue(pub Vec<u8>);
 /// One value of one indexed attribute.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexKey {
-    /// In which tenant.
     pub tenant: TenantId,
-    /// Of which resource type.
     pub resource_type: TypeName,
     /// The attribute's canonical path: `userName`, `emails.value`.
     pub attribute: Arc<str>,
-    /// The value.
     pub value: IndexValue,
 }
 
@@ -37,14 +34,11 @@ pub struct IndexEntry {
 /// A run of index values: unique entries and others alike are found in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexRange {
-    /// In which tenant.
     pub tenant: TenantId,
-    /// Of which resource type.
     pub resource_type: TypeName,
     /// The attribute; `meta.lastModified` is kept by the store itself, its values being
     /// [`IndexValue::instant`].
     pub attribute: Arc<str>,
-    /// Which values.
     pub values: Values,
     /// From the largest value down.
     pub descending: bool,
@@ -53,9 +47,7 @@ pub struct IndexRange {
 /// Which values of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Values {
-    /// Each of them.
     All,
-    /// This one.
     Equal(IndexValue),
     /// Those whose bytes begin so.
     Prefix(IndexValue),
@@ -77,8 +69,6 @@ impl IndexValue {
 /// A place in an index: value, then id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// The value.
     pub value: IndexValue,
-    /// The resource.
     pub id: ResourceId,
 }

@@ -34,7 +34,6 @@ impl TenantId {
 /// A tenant as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TenantRecord {
-    /// Its id.
     pub id: TenantId,
     /// Its name, unique in the store without regard to case.
     pub name: String,
@@ -108,7 +107,6 @@ impl TenantRecord {
         }
     }
 
-    /// From its record.
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
         let tenant: Self = serde_json::from_slice(&record.body.visible)
             .map_err(|error| StoreError::Corrupt(format!("tenant {id}: {error}")))?;

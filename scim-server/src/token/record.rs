@@ -27,7 +27,6 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 pub struct Token {
     /// Its id, by which administrators distinguish tokens: a UUIDv7.
     pub id: ResourceId,
-    /// Whose it is.
     pub tenant: TenantId,
     /// The SHA-256 of its text.
     #[serde(with = "hex::serde")]
@@ -86,7 +85,6 @@ impl Status {
 }
 
 impl Token {
-    /// From its record.
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
         let token: Self = serde_json::from_slice(&record.body.visible)
             .map_err(|error| StoreError::Corrupt(format!("token {id}: {error}")))?;

@@ -48,7 +48,6 @@ const CONCURRENCY: usize = 16;
 /// What has come of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was taken.
     Taken,
     /// It was not, and the endpoint wants no more (410).
     Gone,
@@ -68,7 +67,6 @@ pub struct Deliverer {
     pub metrics: Arc<EventMetrics>,
     /// The URL of this server.
     pub base: Arc<dyn Fn() -> String + Send + Sync>,
-    /// Which process this is.
     pub process: Uuid,
 }
 

@@ -18,7 +18,6 @@ pub const MOST_BYTES: usize = 20_000;
 pub struct Message {
     /// `webhook-id`: the same however often it is sent.
     pub id: String,
-    /// The body.
     pub body: Vec<u8>,
 }
 

@@ -12,7 +12,6 @@ pub trait Kept: Serialize + DeserializeOwned {
     /// The kind of record.
     const KIND: &'static str;
 
-    /// Its id.
     fn id(&self) -> ResourceId;
 
     /// Where it is stored.
@@ -26,7 +25,6 @@ pub trait Kept: Serialize + DeserializeOwned {
         Ok(Body { display: self.id().to_string().into(), visible: visible.into(), hidden: Bytes::new() })
     }
 
-    /// From its record.
     fn read(record: &Record) -> Result<Self, StoreError> {
         serde_json::from_slice(&record.body.visible)
             .map_err(|error| StoreError::Corrupt(format!("a record of the kind {}: {error}", Self::KIND)))
@@ -44,7 +42,6 @@ pub const MOST_KEYS: usize = 4;
 /// An endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
-    /// Its id.
     pub id: ResourceId,
     /// Whose events it gets; those of all tenants when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,7 +101,6 @@ pub enum Reason {
 pub struct Delivery {
     /// The endpoint.
     pub webhook: ResourceId,
-    /// The tenant.
     pub tenant: TenantId,
     /// The log that its numbers are of: the tenant's home.
     pub log: TenantId,
@@ -145,7 +141,6 @@ pub struct Pending {
 pub struct DeadLetter {
     /// The endpoint that did not take it.
     pub webhook: ResourceId,
-    /// The tenant.
     pub tenant: TenantId,
     /// The log that its number is of.
     pub log: TenantId,
@@ -162,11 +157,9 @@ pub struct DeadLetter {
 /// Numbers that are to be sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replay {
-    /// Its id.
     pub id: ResourceId,
     /// To which endpoint.
     pub webhook: ResourceId,
-    /// Whose.
     pub tenant: TenantId,
     /// The log that the numbers are of.
     pub log: TenantId,

@@ -71,7 +71,6 @@ const PRIVATE: [&str; 26] = [
 /// What an endpoint has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answered {
-    /// The status.
     pub status: u16,
     /// For how many seconds it asks for patience.
     pub retry_after: Option<u64>,

@@ -20,7 +20,6 @@ pub(super) struct Work<'a> {
     pub writer: &'a TargetWriter,
     pub state: &'a State,
     pub known: RwLock<&'a mut SyncedObjects>,
-    /// Whose each resource is.
     pub owners: Mutex<HashMap<ResourceId, SourceId>>,
     pub members_per_request: usize,
 }

@@ -21,7 +21,6 @@ pub enum List {
 impl List {
     const ALL: [Self; 3] = [Self::Users, Self::Groups, Self::Exclude];
 
-    /// Its key.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Users => "users",

@@ -236,7 +236,6 @@ impl<'de> Deserialize<'de> for RawExpression {
 }
 
 impl RawExpression {
-    /// The alternatives.
     pub fn alternatives(&self) -> &[String] {
         match self {
             Self::One(one) => std::slice::from_ref(one),

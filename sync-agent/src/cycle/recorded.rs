@@ -37,7 +37,6 @@ use crate::{
     target::{TargetReader, TargetWriter},
 };
 
-/// What a cycle was.
 pub struct RecordedCycle {
     /// As the state remembers it.
     pub record: CycleRecord,

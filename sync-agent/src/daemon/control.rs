@@ -65,23 +65,18 @@ pub enum Request {
     Held,
     /// What was held back may be done, or not.
     Decide {
-        /// Which.
         decision: Decision,
         /// What the person has seen; anything else is not decided.
         seen: Digest,
     },
     /// What a run would do.
-    Plan {
-        /// How it is wanted.
-        wanted: DryRun,
-    },
+    Plan { wanted: DryRun },
     /// The configuration has changed.
     Reload,
     /// Why somebody is at the target, or is not.
     Explain {
         /// A login, name, DN or id.
         name: String,
-        /// Whether as JSON.
         json: bool,
     },
 }

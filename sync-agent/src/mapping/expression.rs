@@ -72,7 +72,6 @@ pub struct Given<'a> {
 }
 
 impl Expression {
-    /// Parses the alternatives.
     pub fn parse<T: AsRef<str>>(alternatives: &[T]) -> Result<Self, ExpressionError> {
         alternatives.iter().map(|text| parse::parts(text.as_ref())).collect::<Result<_, _>>().map(Self)
     }

@@ -72,7 +72,6 @@ pub struct Upcoming {
     /// To whom.
     pub subject: Subject,
     pub what: Ending,
-    /// From when on.
     pub at: Timestamp,
 }
 

@@ -9,7 +9,6 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::identity::SourceId;
 
-/// One attribute that changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttributeChange {
     /// Its path (RFC 7644 §3.5.2): `name.givenName`, `urn:…:User:department`.

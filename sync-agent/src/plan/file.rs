@@ -148,12 +148,7 @@ pub enum PlanFileError {
     },
     /// Something moved.
     #[error("the plan of {made} is not applied: {reason}. Nothing was written; make a new one with `plan --out`")]
-    Moved {
-        /// When it was made.
-        made: Timestamp,
-        /// What.
-        reason: &'static str,
-    },
+    Moved { made: Timestamp, reason: &'static str },
 }
 
 impl PlanFile {
@@ -174,7 +169,6 @@ impl PlanFile {
         file.flush().map_err(io)
     }
 
-    /// Reads it.
     pub fn read(path: &Path) -> Result<Self, PlanFileError> {
         let text = std::fs::read(path).map_err(|source| PlanFileError::Io { path: path.to_owned(), source })?;
         let form = |reason| PlanFileError::Form { path: path.to_owned(), reason };

@@ -17,7 +17,6 @@ const REFERENCES: [&str; 6] = ["manager", "secretary", "assistant", "owner", "se
 /// Names that were read and lead to nobody who was read.
 #[derive(Debug, Default)]
 pub struct OpenNames {
-    /// All of them.
     pub dangling: BTreeSet<Dn>,
     /// Those that were not there before, or could be the name of somebody who was moved.
     pub suspicious: Vec<Dn>,

@@ -31,7 +31,6 @@ pub fn kind_of(attributes: &Attributes) -> Option<Kind> {
 pub struct Entry {
     /// Its identity.
     pub id: SourceId,
-    /// What it is.
     pub kind: Kind,
     /// Its name at the moment.
     pub dn: Dn,
@@ -210,7 +209,6 @@ impl Entry {
         }
     }
 
-    /// Its attributes.
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
     }

@@ -147,7 +147,6 @@ impl LdapReader {
         places
     }
 
-    /// All bases.
     pub(in crate::source) fn bases(&self) -> impl Iterator<Item = &Dn> {
         self.settings.users.bases.iter().chain(&self.settings.groups.bases)
     }

@@ -101,7 +101,6 @@ pub struct RawEntry {
 /// How a search ended well.
 #[derive(Debug, Clone)]
 pub enum End {
-    /// It was whole.
     Whole(SearchDone),
     /// The base does not exist (result 32). For a search of one entry this is an answer; for any
     /// other it is a mistake in the configuration, or a loss of rights.

@@ -57,7 +57,6 @@ pub struct SourceSettings {
     pub flavour: Option<Flavour>,
     /// What is done with references.
     pub referrals: Referrals,
-    /// How to bind.
     pub bind: Bind,
     /// How connections are protected.
     pub tls: TlsSettings,

@@ -23,7 +23,6 @@ use crate::{
 pub struct Pending {
     /// When it was held back for the first time.
     pub since: Timestamp,
-    /// What.
     pub held_back: Vec<HeldBack>,
     /// What was decided.
     pub decision: Decision,

@@ -62,10 +62,8 @@ pub struct Quiet {
     pub entries: usize,
 }
 
-/// A pause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// Since when.
     pub since: Timestamp,
     /// What whoever paused said about it.
     pub reason: String,

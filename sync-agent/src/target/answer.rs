@@ -96,7 +96,6 @@ impl<'de> Visitor<'de> for Any<'_> {
 /// The members of a group.
 struct Members;
 
-/// One of them.
 struct OneMember;
 
 /// What is no object, or no list, says nothing of members.

@@ -78,7 +78,6 @@ impl Http {
         })
     }
 
-    /// GET.
     pub async fn get(&self, path: &str) -> Result<Answer, TargetError> {
         self.send("GET", path, None).await
     }

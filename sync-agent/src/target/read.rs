@@ -39,7 +39,6 @@ const MEMBERS_ON_A_PAGE: usize = 20_000;
 /// So many resources in a list cost the target and the agent about as much as a request of its own.
 const WORTH_A_REQUEST: usize = 20;
 
-/// The schema of groups.
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
 /// What is looked for among the resources of a kind.

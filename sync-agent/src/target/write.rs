@@ -79,7 +79,6 @@ impl TargetWriter {
         found.ok()?.into_iter().next()
     }
 
-    /// Changes attributes.
     pub async fn modify(&self, kind: Kind, id: &ResourceId, changes: &[AttributeChange]) -> Result<(), TargetError> {
         if !self.capabilities.patch {
             return self

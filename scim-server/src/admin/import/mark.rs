@@ -69,7 +69,6 @@ impl Mark {
         if found == self.version { Ok(()) } else { Err(taken_over()) }
     }
 
-    /// Removes it.
     pub async fn remove(&mut self, store: &dyn Store) -> Result<(), AdminError> {
         if self.is_kept() {
             self.change(store, Write::Delete(key())).await?;

@@ -20,7 +20,6 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All that there are.
     pub const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
 
     /// The word in a header, whose case counts.

@@ -69,11 +69,9 @@ impl<T: PartialEq> Step<T> {
 /// What chosen events did to a resource.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    /// Whether it was there.
     pub existence: Option<Step<bool>>,
     /// Its values, by path.
     pub values: BTreeMap<String, Option<Step<Option<Json>>>>,
-    /// Its members.
     pub members: BTreeMap<ResourceId, Option<Step<bool>>>,
     /// Attributes that changed, of which no event holds the values.
     pub untold: BTreeSet<String>,

@@ -12,10 +12,8 @@ use crate::{membership::MEMBERS, store::ResourceId};
 /// A resource of which something was put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undone {
-    /// Its type.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// Its id.
     pub id: ResourceId,
     /// `restored`, `deleted`, `members`, or the paths of attributes.
     pub changes: Vec<String>,
@@ -27,7 +25,6 @@ pub struct Refused {
     /// The type of the resource.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// Its id.
     pub id: ResourceId,
     /// What: as in [`Undone::changes`].
     pub change: String,

@@ -20,7 +20,6 @@ const UNPARSABLE: &str = "Request is unparsable, syntactically incorrect, or vio
 /// What a value must satisfy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Constraint {
-    /// It is there.
     NotNull,
     /// It is not empty.
     Length,

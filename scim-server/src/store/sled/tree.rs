@@ -102,7 +102,6 @@ pub(super) struct Tree {
 /// What has become of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It is durable.
     Durable,
     /// The tree does not have it: it was lost, or is being applied at this moment.
     Gone,

@@ -12,7 +12,6 @@ use crate::{
     source::{Attributes, Entry, Member, PassedOver, search::RawEntry},
 };
 
-/// Active Directory.
 pub struct ActiveDirectory;
 
 /// LDAP_CAP_ACTIVE_DIRECTORY_OID ([MS-ADTS] 3.1.1.3.4.3).

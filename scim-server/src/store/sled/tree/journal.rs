@@ -62,10 +62,7 @@ pub enum Damage {
     },
     /// Something in between is missing.
     #[error("{count} entries that were written since it was last opened are not as they were acknowledged")]
-    Differs {
-        /// How many.
-        count: u64,
-    },
+    Differs { count: u64 },
     /// What was acknowledged is not known.
     #[error("the file `{FILE}`, which says what was acknowledged, is {0}")]
     Journal(&'static str),

@@ -38,7 +38,6 @@ const INFO: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.4";
 /// No entry has this identity.
 const NOTHING: &str = "(entryUUID=00000000-0000-0000-0000-000000000000)";
 
-/// The request control.
 pub fn request(mode: RefreshMode, cookie: Option<&[u8]>) -> RawControl {
     let request = SyncRequest { mode, cookie: cookie.map(<[u8]>::to_vec), reload_hint: false };
     RawControl { crit: true, ..request.into() }

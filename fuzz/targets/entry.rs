@@ -12,7 +12,7 @@ fuzz_target!(|input: &[u8]| {
         let _ = SyncInfo::parse(tag);
     }
     let Some(text) = fuzz::text(input) else { return };
-    for flavour in [Flavour::ActiveDirectory, Flavour::OpenLdap, Flavour::Ds389, Flavour::Generic] {
+    for flavour in Flavour::all() {
         let _ = Ldif::parse(text, flavour);
     }
     if let Ok(name) = Dn::parse(text) {

@@ -84,6 +84,7 @@ pub use source::{
     Change, Directory, DirectoryError, Key, Mark, Watermark,
     absence::Verdict,
     ber,
+    flavour::Flavour,
     ldif::Ldif,
     open as open_source,
     reader::{

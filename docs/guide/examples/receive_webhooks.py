@@ -26,7 +26,8 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
             return self.answer(401)
         if self.headers["webhook-id"] not in seen:  # a message may come twice, with the same id
             message = json.loads(body)
-            print(message["type"], message.get("subject", ""), flush=True)  # here is your work
+            # Here is your work. One write for each line, because messages come side by side.
+            print(f"{message['type']} {message.get('subject', '')}\n", end="", flush=True)
             seen.add(self.headers["webhook-id"])
         self.answer(204)
 

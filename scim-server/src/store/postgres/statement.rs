@@ -360,9 +360,8 @@ pub(super) const DISSOLVED: &str = "SELECT tenant, group_id FROM dissolved_group
 
 /// Nothing goes once the group is swept: it may be there again, with the members that it was restored with. Whoever
 /// sweeps holds the mark, so that nobody restores the group meanwhile.
-pub(super) const SWEEP: &str = "WITH mark AS MATERIALIZED \
-    (SELECT FROM dissolved_group WHERE tenant = $1 AND group_id = $2 FOR UPDATE) \
-    DELETE FROM member WHERE EXISTS (SELECT FROM mark) AND tenant = $1 AND group_id = $2 AND member_id IN \
+pub(super) const SWEEP: &str = "DELETE FROM member WHERE tenant = $1 AND group_id IN \
+    (SELECT group_id FROM dissolved_group WHERE tenant = $1 AND group_id = $2 FOR UPDATE) AND member_id IN \
     (SELECT member_id FROM member WHERE tenant = $1 AND group_id = $2 ORDER BY member_id LIMIT $3)";
 
 pub(super) const SWEPT: &str = "DELETE FROM dissolved_group WHERE tenant = $1 AND group_id = $2";

@@ -123,14 +123,16 @@ impl<T: Default + Serialize + DeserializeOwned> Read<T> {
     pub fn put(self, commit: &mut Commit) -> Result<(), StoreError> {
         let visible = serde_json::to_vec(&self.value).map_err(corrupt)?.into();
         let body = Body { visible, ..Body::default() };
-        commit.writes.push(match self.version {
+        // First, because a commit that deletes a group makes nothing with the group's id afterwards.
+        let write = match self.version {
             Some(version) => {
                 commit.expect.push(Expect::Version(self.key.clone(), version));
                 Write::Put(self.key, body)
             }
             // Refused if another process was first.
             None => Write::Return(self.key, body, Header::default()),
-        });
+        };
+        commit.writes.insert(0, write);
         Ok(())
     }
 

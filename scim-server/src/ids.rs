@@ -59,6 +59,12 @@ impl fmt::Display for ResourceId {
 pub struct TypeName(pub Arc<str>);
 
 impl TypeName {
+    /// Whether the server keeps records of this type beside resources, under their ids: no resource type of a tenant is
+    /// called so. They have no members.
+    pub fn is_aside(&self) -> bool {
+        self.0.starts_with('~')
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

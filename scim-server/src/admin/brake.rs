@@ -159,8 +159,9 @@ async fn put_back(context: &AdminContext, caller: &Caller, dry_run: bool, output
     };
     let until = context.store.log(tenant.home).await?.newest;
     let range = Range { since: trip.since, until, actors: trip.actors.clone(), only_losses: true };
-    undo::run(context, caller, &range, dry_run, output).await?;
-    if !dry_run {
+    let refusals = undo::run(context, caller, &range, dry_run, output).await?;
+    // Whoever is not put back must not be told of: the administrator looks, and approves.
+    if !dry_run && refusals == 0 {
         // Unless it has tripped anew meanwhile.
         let settled = context.clock.now().as_millis();
         let is_it = |state: &State| state.trip.as_ref().is_some_and(|now| now.at == trip.at);

@@ -57,32 +57,36 @@ pub(super) async fn undo(context: &AdminContext, request: UndoRequest, output: &
         actors.insert(actor_of(context, caller.tenant().id, actor).await?);
     }
     let range = Range { since: request.since, until, actors, only_losses: false };
-    run(context, &caller, &range, request.dry_run, output).await
+    run(context, &caller, &range, request.dry_run, output).await.map(drop)
 }
 
-/// Puts back what a range of events changed, and tells it row by row.
+/// Puts back what a range of events changed, and tells it row by row. Gives how many changes were refused.
 pub(super) async fn run(
     context: &AdminContext,
     caller: &Caller,
     range: &Range,
     dry_run: bool,
     output: &Output,
-) -> Result<(), AdminError> {
+) -> Result<u64, AdminError> {
     // All that it does has one number, by which it is found in the log.
     let request = Some(context.operations.fresh_id().0);
     let of_undo = Context { request, ..provision::context(&context.operations, caller) };
     let (pieces, mut told) = mpsc::channel(WAITING);
     let work = async { Ok(context.operations.undo(&of_undo, range, dry_run, pieces).await?) };
     let tell = async {
+        let mut refusals = 0;
         while let Some(piece) = told.recv().await {
             match piece {
                 Piece::Undone(undone) => output.row(&json!({"undone": undone})).await?,
-                Piece::Refused(refused) => output.row(&json!({"refused": refused})).await?,
+                Piece::Refused(refused) => {
+                    refusals += 1;
+                    output.row(&json!({"refused": refused})).await?;
+                }
             }
         }
-        Ok::<_, AdminError>(())
+        Ok::<_, AdminError>(refusals)
     };
-    tokio::try_join!(work, tell).map(drop)
+    tokio::try_join!(work, tell).map(|((), refusals)| refusals)
 }
 
 /// The actor that events name.

@@ -252,7 +252,10 @@ impl Operations {
         };
         let key = context.key(rt, ResourceId::parse(id).ok_or_else(missing)?);
         let kept = self.kept_of(key).await?.ok_or_else(missing)?;
-        if self.is_restorable(context.caller.tenant(), &kept) { Ok(kept) } else { Err(missing()) }
+        let tenant = context.caller.tenant();
+        // Nothing is purged while the brake holds, so that it can be put back.
+        let is_held = || async { Ok::<_, StoreError>(self.brake_state(tenant.home).await?.value.trip.is_some()) };
+        if self.is_restorable(tenant, &kept) || is_held().await? { Ok(kept) } else { Err(missing()) }
     }
 
     async fn name_taken(&self, kept: &Kept, entry: IndexEntry) -> Error {

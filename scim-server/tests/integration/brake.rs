@@ -208,3 +208,44 @@ async fn a_brake_is_set_rightly_or_not_at_all() {
     let outcome = server.run(&["brake", "approve", "--tenant", "test"]);
     assert!(String::from_utf8_lossy(&outcome.stderr).contains("has no brake"), "{outcome:?}");
 }
+
+#[tokio::test]
+async fn a_group_with_members_goes_and_the_store_is_sound() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 50}})));
+    let client = server.client();
+    let users = people(&client, 3).await;
+    let group = client.group("Staff", &users).await;
+    let path = format!("/Groups/{group}");
+    let leave = json!([{"op": "remove", "path": format!("members[value eq \"{}\"]", users[0])}]);
+    client.patch(&path, &leave).await.expect(200);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+    client.delete(&path).await.expect(204);
+    let other = client.group("Others", &users).await;
+    client.delete(&format!("/Groups/{other}")).await.expect(204);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+#[tokio::test]
+async fn the_brake_holds_while_somebody_is_not_put_back() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}, "restore_window": "1ms"})));
+    let client = server.client();
+    let users = people(&client, 3).await;
+    for id in &users {
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    assert_eq!(show(&server)["state"], "tripped");
+    // The name of one is taken meanwhile.
+    let taken = client.user("user0").await;
+    let outcome = server.run(&["brake", "undo", "--tenant", "test"]);
+    assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
+    // The others are there, although the time for which they could be restored is over.
+    for id in &users[1..] {
+        client.get(&format!("/Users/{id}")).await.expect(200);
+    }
+    assert_eq!(show(&server)["state"], "tripped");
+    client.delete(&format!("/Users/{taken}")).await.expect(204);
+    let outcome = server.run(&["brake", "undo", "--tenant", "test"]);
+    assert!(outcome.status.success(), "{outcome:?}");
+    client.get(&format!("/Users/{}", users[0])).await.expect(200);
+    assert_eq!(show(&server)["state"], "ready");
+}

@@ -51,7 +51,8 @@ impl Check<'_> {
             item?;
             members += 1;
         }
-        if record.header.members != members {
+        // What is kept aside of a group has its id, and no members.
+        if record.header.members != members && !key.resource_type.is_aside() {
             let detail = format!("{}: {members} members, not {}", name(key), record.header.members);
             record.header.members = members;
             rewrite = true;

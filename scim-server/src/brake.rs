@@ -81,11 +81,6 @@ impl Tally {
         }
     }
 
-    /// Forgets what is settled.
-    pub fn settle(&mut self, until: i64) {
-        self.0.retain(|begin, _| *begin > until);
-    }
-
     /// How many, as of the last time that it was changed.
     pub fn count(&self) -> u64 {
         self.0.values().map(|piece| piece.count).sum()
@@ -99,6 +94,24 @@ impl Tally {
     /// Who was counted.
     pub fn actors(&self) -> impl Iterator<Item = &String> {
         self.0.values().flat_map(|piece| &piece.actors)
+    }
+}
+
+/// How many members a group lost.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// [`State::settled`] as it was when the first of them was counted.
+    settled: i64,
+    /// How many.
+    pub members: Tally,
+}
+
+impl Left {
+    /// Forgets what was counted before the brake was settled last.
+    pub fn settle(&mut self, settled: i64) {
+        if self.settled != settled {
+            *self = Self { settled, members: Tally::default() };
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use scim_protocol::{Error, ErrorKind, schema::ResourceType};
 
 use super::{ATTEMPTS, Context, Operations};
 use crate::{
-    brake::{self, Read, State, Tally, Trip},
+    brake::{self, Left, Read, State, Tally, Trip},
     event::{ADMIN, Action, Deed, Event},
     index,
     store::{Commit, IndexKey, ResourceId, ResourceKey, StoreError, TenantId, TypeName},
@@ -139,13 +139,14 @@ impl Operations {
         }
         if loss.leave > 0 {
             let key = brake::group_key(home, target.id);
-            let mut left = Read::<Tally>::new(key.clone(), self.store.get(&key).await?.as_ref())?;
+            let mut left = Read::<Left>::new(key.clone(), self.store.get(&key).await?.as_ref())?;
             left.value.settle(state.settled);
-            let members = loss.members + left.value.count();
-            add(&mut left.value, loss.leave);
-            if left.value.count() > brake.limit(members) {
+            let gone = &mut left.value.members;
+            let members = loss.members + gone.count();
+            add(gone, loss.leave);
+            if gone.count() > brake.limit(members) {
                 let what = format!("taken out of the group {}", target.id);
-                over = Some((left.value.clone(), reason(left.value.count(), "member(s)", &what, brake.window)));
+                over = Some((gone.clone(), reason(gone.count(), "member(s)", &what, brake.window)));
             }
             left.put(commit)?;
         }

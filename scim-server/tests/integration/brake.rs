@@ -249,3 +249,26 @@ async fn the_brake_holds_while_somebody_is_not_put_back() {
     client.get(&format!("/Users/{}", users[0])).await.expect(200);
     assert_eq!(show(&server)["state"], "ready");
 }
+
+/// What the provider takes out again right after an undo counts, however long the window is.
+#[tokio::test]
+async fn members_are_counted_anew_after_an_undo() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 2, "window": "30d"}})));
+    let client = server.client();
+    let users = people(&client, 6).await;
+    let path = format!("/Groups/{}", client.group("Staff", &users).await);
+    let leave = async |id: &String| {
+        let operation = json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}]);
+        client.patch(&path, &operation).await.expect(200);
+    };
+    for _ in 0..2 {
+        for id in &users[..3] {
+            leave(id).await;
+        }
+        assert_eq!(show(&server)["state"], "tripped");
+        let outcome = server.run(&["brake", "undo", "--tenant", "test"]);
+        assert!(outcome.status.success(), "{outcome:?}");
+        let members = client.get(&path).await.expect(200).json["members"].as_array().map(Vec::len);
+        assert_eq!((members, &show(&server)["state"]), (Some(6), &json!("ready")));
+    }
+}

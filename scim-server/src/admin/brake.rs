@@ -167,6 +167,9 @@ async fn put_back(context: &AdminContext, caller: &Caller, dry_run: bool, output
         let is_it = |state: &State| state.trip.as_ref().is_some_and(|now| now.at == trip.at);
         let change = |state: &State| is_it(state).then(|| State { settled, ..State::default() });
         context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeUndone, ADMIN, change).await?;
+        // What came while it was put back is not counted any more: it is put back, too.
+        let until = context.store.log(tenant.home).await?.newest;
+        undo::run(context, caller, &Range { until, ..range }, dry_run, output).await?;
     }
     Ok(())
 }

@@ -302,6 +302,13 @@ impl Operations {
         if let Some(from) = &consumer.place.prefill {
             let part = Part { from, limit: asked.limit, types: &query.types };
             let (events, place) = self.present(tenant, part).await?;
+            // The state shows what the events do not tell yet. Looked at behind it: it may have tripped meanwhile.
+            if self.newest_out(tenant.home).await?.is_some() {
+                return Err(Error::new(
+                    ErrorKind::Unavailable(60),
+                    "The brake on mass deprovisioning has tripped, and an administrator has to decide. Ask again later.",
+                ));
+            }
             (state, next.prefill) = (events, Some(place));
         }
         let is_state = !state.is_empty();

@@ -272,3 +272,26 @@ async fn members_are_counted_anew_after_an_undo() {
         assert_eq!((members, &show(&server)["state"]), (Some(6), &json!("ready")));
     }
 }
+
+#[tokio::test]
+async fn neither_the_state_nor_a_replay_tells_what_is_held() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}})));
+    let client = server.client();
+    let users = people(&client, 4).await;
+    let webhook = ["webhook", "create", "--tenant", "test", "--url", "https://hooks.example/", "--json"];
+    let webhook = server.run_json(&webhook)["webhook_id"].as_str().expect("an id").to_owned();
+    for id in &users[..3] {
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    let (newest, _) = feed(&server).await;
+    let replay = ["webhook", "replay", &webhook, "--tenant", "test", "--from", "1", "--json"];
+    assert!(server.run_json(&replay)["to"].as_u64() <= Some(newest));
+    server.run_json(&["consumer", "create", "--tenant", "test", "state", "--prefill", "--json"]);
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--json"]);
+    let url = format!("{}/{}/events/v1/consumers", server.origin(), server.tenant());
+    let reader = Client::new(&url, made["token"].as_str().expect("a token"));
+    reader.post("/state/receive", &json!({})).await.expect_error(503, None);
+    server.run_json(&["brake", "approve", "--tenant", "test", "--json"]);
+    let state = reader.post("/state/receive", &json!({})).await.expect(200).json;
+    assert!(state["events"].as_array().is_some_and(|events| !events.is_empty()), "{state}");
+}

@@ -46,7 +46,9 @@ pub enum CompareOperator {
 }
 
 impl CompareOperator {
-    const ALL: [Self; 9] = [Self::Eq, Self::Ne, Self::Co, Self::Sw, Self::Ew, Self::Gt, Self::Ge, Self::Lt, Self::Le];
+    /// Every operator, in the order of RFC 7644 table 3.
+    pub const ALL: [Self; 9] =
+        [Self::Eq, Self::Ne, Self::Co, Self::Sw, Self::Ew, Self::Gt, Self::Ge, Self::Lt, Self::Le];
 
     /// The operator of that name, in any case.
     fn parse(name: &str) -> Option<Self> {

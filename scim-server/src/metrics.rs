@@ -147,12 +147,7 @@ impl Metrics {
             events: Arc::default(),
             registry: Registry::default(),
         };
-        metrics.events.register(&mut metrics.registry);
-        metrics.register_process(start);
-        metrics.register_http();
-        metrics.oauth.register(metrics.registry.sub_registry_with_prefix("scim_oauth"));
-        metrics.register_audit();
-        metrics.register_store();
+        metrics.register(start);
         metrics
     }
 
@@ -172,82 +167,105 @@ impl Metrics {
         self.registry.register_collector(Box::new(certificate::Expiry(Box::new(end))));
     }
 
-    fn register_process(&mut self, start: Timestamp) {
-        let gauge = Gauge::<f64, AtomicU64>::default();
-        #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit 53 bits for 285,000 years")]
-        gauge.set(start.as_millis() as f64 / 1000.0);
-        self.registry.register_with_unit("process_start_time", "When the process started", Unit::Seconds, gauge);
-    }
-
-    fn register_http(&mut self) {
-        let http = self.registry.sub_registry_with_prefix("scim");
-        http.register_collector(Box::new(Arc::clone(&self.requests)));
-        http.register("requests_in_flight", "Requests being served", self.in_flight.0.clone());
-        http.register("connections", "Open connections", self.connections.0.clone());
+    /// Registers all. The pattern names every field, here and in each part: one that is not registered does not compile.
+    fn register(&mut self, start: Timestamp) {
+        let Self {
+            requests,
+            in_flight,
+            connections,
+            connections_refused,
+            tls_failures,
+            rate_limited,
+            address_limited,
+            authentication_failures,
+            bulk_operations,
+            oauth,
+            audit,
+            store,
+            events,
+            registry,
+        } = self;
+        events.register(registry);
+        register_process(registry, start);
+        oauth.register(registry.sub_registry_with_prefix("scim_oauth"));
+        audit.register(registry.sub_registry_with_prefix("scim_audit"));
+        store.register(registry.sub_registry_with_prefix("scim_store"));
+        let http = registry.sub_registry_with_prefix("scim");
+        http.register_collector(Box::new(Arc::clone(requests)));
+        http.register("requests_in_flight", "Requests being served", in_flight.0.clone());
+        http.register("connections", "Open connections", connections.0.clone());
         http.register(
             "connections_refused",
             "Connections closed because their address had too many without a valid token",
-            self.connections_refused.clone(),
+            connections_refused.clone(),
         );
-        http.register("tls_failures", "TLS handshakes that failed or took too long", self.tls_failures.clone());
-        http.register("rate_limited", "Requests refused for the rate of their token", self.rate_limited.clone());
+        http.register("tls_failures", "TLS handshakes that failed or took too long", tls_failures.clone());
+        http.register("rate_limited", "Requests refused for the rate of their token", rate_limited.clone());
         http.register(
             "address_limited",
             "Requests refused for too many failed authentications from their address",
-            self.address_limited.clone(),
+            address_limited.clone(),
         );
-        http.register(
-            "authentication_failures",
-            "Requests without a valid token",
-            self.authentication_failures.clone(),
-        );
-        http.register("bulk_operations", "Operations inside bulk requests", self.bulk_operations.clone());
+        http.register("authentication_failures", "Requests without a valid token", authentication_failures.clone());
+        http.register("bulk_operations", "Operations inside bulk requests", bulk_operations.clone());
     }
+}
 
-    fn register_audit(&mut self) {
-        let audit = self.registry.sub_registry_with_prefix("scim_audit");
-        audit.register("records", "Audit records taken", self.audit.records.clone());
-        audit.register_with_unit("queue", "Audit log not written yet", Unit::Bytes, self.audit.queued.clone());
-        audit.register("waits", "Requests that waited for the audit log", self.audit.waits.clone());
-        audit.register("write_errors", "Writes of the audit log that failed", self.audit.write_errors.clone());
+fn register_process(registry: &mut Registry, start: Timestamp) {
+    let gauge = Gauge::<f64, AtomicU64>::default();
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit 53 bits for 285,000 years")]
+    gauge.set(start.as_millis() as f64 / 1000.0);
+    registry.register_with_unit("process_start_time", "When the process started", Unit::Seconds, gauge);
+}
+
+impl AuditMetrics {
+    fn register(&self, audit: &mut Registry) {
+        let Self { records, queued, waits, write_errors } = self;
+        audit.register("records", "Audit records taken", records.clone());
+        audit.register_with_unit("queue", "Audit log not written yet", Unit::Bytes, queued.clone());
+        audit.register("waits", "Requests that waited for the audit log", waits.clone());
+        audit.register("write_errors", "Writes of the audit log that failed", write_errors.clone());
     }
+}
 
-    fn register_store(&mut self) {
-        let store = self.registry.sub_registry_with_prefix("scim_store");
-        store.register("commits", "Commits made", self.store.commits.clone());
-        store.register("conflicts", "Commits refused because another was first", self.store.conflicts.clone());
-        store.register("taken", "Commits refused because a unique value is taken", self.store.taken.clone());
-        store.register("retries", "Transactions run again", self.store.retries.clone());
-        store.register("connections", "Connections to the database", self.store.connections.clone());
-        store.register("connections_awaited", "Callers waiting for a connection", self.store.waiting.clone());
-        store.register_collector(Box::new(histogram::Named {
-            name: "group_size",
-            help: "Commits made durable together",
-            unit: None,
-            histogram: Arc::clone(&self.store.group_size),
-        }));
-        store.register_collector(Box::new(histogram::Named {
-            name: "flush",
-            help: "Time to make a group of commits durable",
-            unit: Some(Unit::Seconds),
-            histogram: Arc::clone(&self.store.flush_seconds),
-        }));
+impl StoreMetrics {
+    fn register(&self, store: &mut Registry) {
+        let Self {
+            commits,
+            conflicts,
+            taken,
+            group_size,
+            flush_seconds,
+            renewal_seconds,
+            renewals_put_off,
+            refusing,
+            retries,
+            connections,
+            waiting,
+        } = self;
+        store.register("commits", "Commits made", commits.clone());
+        store.register("conflicts", "Commits refused because another was first", conflicts.clone());
+        store.register("taken", "Commits refused because a unique value is taken", taken.clone());
+        store.register("retries", "Transactions run again", retries.clone());
+        store.register("connections", "Connections to the database", connections.clone());
+        store.register("connections_awaited", "Callers waiting for a connection", waiting.clone());
         store.register(
             "renewals_put_off",
             "Renewals of the store put off for somebody who was reading",
-            self.store.renewals_put_off.clone(),
+            renewals_put_off.clone(),
         );
         store.register(
             "refusing_writes",
             "1 while a write has failed and the store takes no other until it is reopened",
-            self.store.refusing.clone(),
+            refusing.clone(),
         );
-        store.register_collector(Box::new(histogram::Named {
-            name: "renewal",
-            help: "Time in which the store was reopened",
-            unit: Some(Unit::Seconds),
-            histogram: Arc::clone(&self.store.renewal_seconds),
-        }));
+        let mut histogram = |name, help, unit, histogram: &Arc<Histogram>| {
+            let histogram = Arc::clone(histogram);
+            store.register_collector(Box::new(histogram::Named { name, help, unit, histogram }));
+        };
+        histogram("group_size", "Commits made durable together", None, group_size);
+        histogram("flush", "Time to make a group of commits durable", Some(Unit::Seconds), flush_seconds);
+        histogram("renewal", "Time in which the store was reopened", Some(Unit::Seconds), renewal_seconds);
     }
 }
 

@@ -11,7 +11,11 @@ use serde_json::Value;
 use super::{CompareOperator, Filter, MAX_DEPTH, MAX_LENGTH};
 use crate::{Error, ErrorKind, path::AttributePath, schema::notation};
 
-const OPERATORS: &str = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le or pr)";
+/// What an error says where an operator is missing.
+fn an_operator() -> String {
+    let names = CompareOperator::ALL.map(CompareOperator::name);
+    format!("an operator ({} or pr)", names.join(", "))
+}
 
 pub(super) fn parse(text: &str) -> Result<Filter, Error> {
     if text.len() > MAX_LENGTH {
@@ -112,7 +116,7 @@ impl<'a> Parser<'a> {
 
     fn value_path(&mut self, path: AttributePath, enclosure: Enclosure, depth: usize) -> Result<Filter, Error> {
         if enclosure == Enclosure::Brackets {
-            return Err(self.error(self.position, OPERATORS, "\"[\" inside brackets"));
+            return Err(self.error(self.position, &an_operator(), "\"[\" inside brackets"));
         }
         self.eat('[');
         let mut filter = self.any_of(Enclosure::Brackets, depth + 1)?;
@@ -135,7 +139,7 @@ impl<'a> Parser<'a> {
         let Some(operator) = CompareOperator::parse(word) else {
             self.position = start;
             let behind_not = path.as_str().eq_ignore_ascii_case("not");
-            return Err(self.expected(if behind_not { "\"(\" behind not" } else { OPERATORS }));
+            return Err(if behind_not { self.expected("\"(\" behind not") } else { self.expected(&an_operator()) });
         };
         let value = self.value()?;
         Ok(Filter::Compare { path, operator, value })

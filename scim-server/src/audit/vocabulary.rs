@@ -9,6 +9,7 @@ use std::{cmp::Ordering, sync::LazyLock};
 use scim_protocol::{
     ErrorKind,
     error::ERROR_SCHEMA,
+    filter::CompareOperator,
     message::{BULK_REQUEST_SCHEMA, BULK_RESPONSE_SCHEMA, LIST_RESPONSE_SCHEMA, SEARCH_REQUEST_SCHEMA},
     patch::PATCH_OP_SCHEMA,
     schema::{Attribute, ResourceType, SchemaRegistry, core},
@@ -45,9 +46,8 @@ const OF_MESSAGES: [&str; 25] = [
 /// The parameters of a query (RFC 7644 §3.4.2 table 3, RFC 9865 §2).
 const PARAMETERS: [&str; 8] =
     ["attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor"];
-/// The words of a filter that are no attribute (RFC 7644 §3.4.2.2).
-const OF_FILTERS: [&str; 16] =
-    ["eq", "ne", "co", "sw", "ew", "pr", "gt", "ge", "lt", "le", "and", "or", "not", "true", "false", "null"];
+/// The words of a filter that are neither an attribute nor an operator that compares (RFC 7644 §3.4.2.2).
+const OF_FILTERS: [&str; 7] = ["pr", "and", "or", "not", "true", "false", "null"];
 /// The schemas of messages and of discovery.
 const OF_THE_PROTOCOL: [&str; 9] = [
     PATCH_OP_SCHEMA,
@@ -144,7 +144,7 @@ impl Vocabulary {
 
 /// Whether it is a word of filters.
 pub(super) fn is_of_filters(word: &str) -> bool {
-    is_one_of(&OF_FILTERS, word)
+    is_one_of(&OF_FILTERS, word) || is_one_of(&CompareOperator::ALL.map(CompareOperator::name), word)
 }
 
 /// Whether it is a parameter of queries.

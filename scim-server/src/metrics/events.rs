@@ -27,15 +27,16 @@ pub struct EventMetrics {
 
 impl EventMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
+        let Self { taken, failed, dead_letters, consumers, webhooks } = self;
         let events = registry.sub_registry_with_prefix("scim");
-        events.register("webhook_messages_taken", "Messages that an endpoint has taken", self.taken.clone());
+        events.register("webhook_messages_taken", "Messages that an endpoint has taken", taken.clone());
         events.register(
             "webhook_tries_failed",
             "Tries after which an endpoint had not taken a message",
-            self.failed.clone(),
+            failed.clone(),
         );
-        events.register("webhook_dead_letters", "Messages that were given up", self.dead_letters.clone());
-        events.register("consumer_lag", "Events that a consumer has not had", self.consumers.clone());
-        events.register("webhook_lag", "Events that are still to be sent to a webhook", self.webhooks.clone());
+        events.register("webhook_dead_letters", "Messages that were given up", dead_letters.clone());
+        events.register("consumer_lag", "Events that a consumer has not had", consumers.clone());
+        events.register("webhook_lag", "Events that are still to be sent to a webhook", webhooks.clone());
     }
 }

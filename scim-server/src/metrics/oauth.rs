@@ -30,14 +30,15 @@ impl OAuthMetrics {
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register("tokens_issued", "Access tokens issued to OAuth clients", self.issued.clone());
-        registry.register("refused", "Requests of OAuth clients that were refused", self.refused.clone());
-        registry.register("jwks_failures", "Fetches of issuers' keys that failed", self.jwks_failures.clone());
+        let Self { issued, refused, jwks_failures, jwks_fetched } = self;
+        registry.register("tokens_issued", "Access tokens issued to OAuth clients", issued.clone());
+        registry.register("refused", "Requests of OAuth clients that were refused", refused.clone());
+        registry.register("jwks_failures", "Fetches of issuers' keys that failed", jwks_failures.clone());
         registry.register_with_unit(
             "jwks_fetched_timestamp",
             "When the keys of an issuer were last fetched",
             Unit::Seconds,
-            self.jwks_fetched.clone(),
+            jwks_fetched.clone(),
         );
     }
 }

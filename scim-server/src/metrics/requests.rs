@@ -41,14 +41,12 @@ pub enum Operation {
     Feed,
     /// OAuth: access tokens, and metadata.
     Authorize,
-    /// Health, metrics.
-    Operate,
     /// No endpoint that exists.
     Unknown,
 }
 
 impl Operation {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Create,
         Self::Retrieve,
         Self::Query,
@@ -60,7 +58,6 @@ impl Operation {
         Self::Discover,
         Self::Feed,
         Self::Authorize,
-        Self::Operate,
         Self::Unknown,
     ];
 
@@ -78,7 +75,6 @@ impl Operation {
             Self::Discover => "discover",
             Self::Feed => "feed",
             Self::Authorize => "authorize",
-            Self::Operate => "operate",
             Self::Unknown => "unknown",
         }
     }

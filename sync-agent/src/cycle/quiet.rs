@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     mode::Mode,
     problem::Problem,
-    source::{self, DirectoryError, account},
+    source::{self, DirectoryError, account, flavour::Flavour},
     state::{Quiet, State, StateError},
 };
 
@@ -29,7 +29,9 @@ pub fn after(config: &Config, prepared: &Prepared, outcome: &Outcome, now: Times
     let coming = prepared.plan.upcoming.iter().map(|one| one.at);
     let population = &prepared.observation.population;
     let ends = config.mapping.account.ends;
-    let expires = population.iter().flat_map(|observed| account::turns(observed.entry.attributes(), ends));
+    let expires = population
+        .iter()
+        .flat_map(|observed| account::turns(Flavour::account_attributes(), observed.entry.attributes(), ends));
     settled.then(|| Quiet {
         decides: decides(config),
         until: coming.chain(expires).filter(|at| *at > now).min(),

@@ -6,7 +6,8 @@ use crate::{
     scope::filter::Filter,
     source::{
         Entry,
-        account::{self, Ends},
+        account::{self, Counts, Ends},
+        flavour::Flavour,
     },
 };
 
@@ -24,17 +25,23 @@ impl AccountRules {
     /// Whether the account of an entry may be used.
     pub fn is_active(&self, entry: &Entry, now: Timestamp) -> bool {
         let excepted = self.inactive.as_ref().is_some_and(|filter| filter.matches(entry));
-        !excepted && account::is_active(entry.attributes(), self.ends, now)
+        !excepted && account::is_active(Flavour::account_attributes(), entry.attributes(), self.ends, now)
     }
 
     /// All attributes that decide, in lower case.
     pub fn deciding(&self) -> impl Iterator<Item = String> {
-        account::ATTRIBUTES.iter().map(|name| name.to_ascii_lowercase()).chain(self.attributes())
+        let of_directories = Flavour::account_attributes().iter().filter(|attribute| self.ends.count(attribute));
+        of_directories.map(|attribute| attribute.name.to_ascii_lowercase()).chain(self.of_filter())
     }
 
-    /// The attributes that are read for it besides [`account::ATTRIBUTES`], in lower case.
+    /// The attributes that are read for it besides those that every reading asks for, in lower case.
     pub fn attributes(&self) -> impl Iterator<Item = String> {
-        let filter = self.inactive.iter().flat_map(Filter::attributes);
-        self.ends.attributes().map(str::to_owned).chain(filter)
+        let set = Flavour::account_attributes().iter().filter(|attribute| attribute.counts != Counts::Always);
+        let set = set.filter(|attribute| self.ends.count(attribute));
+        set.map(|attribute| attribute.name.to_ascii_lowercase()).chain(self.of_filter())
+    }
+
+    fn of_filter(&self) -> impl Iterator<Item = String> {
+        self.inactive.iter().flat_map(Filter::attributes)
     }
 }

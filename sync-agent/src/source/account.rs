@@ -1,20 +1,13 @@
 //! Whether an account may be used, as its directory says.
+//!
+//! A flavour lists the [`AccountAttribute`]s of its directory, and this module weighs them. What is not there says nothing
+//! against an account. Locks that pass by themselves are in no list: anybody can bring them about for anybody by typing
+//! wrong passwords, and they end in time or by an administrator. So `lockoutTime` of Active Directory and
+//! `accountUnlockTime` of 389 Directory Server are not looked at.
 
 use scim_protocol::Timestamp;
 
 use super::Attributes;
-
-/// The attributes that [`is_active`] reads.
-pub const ATTRIBUTES: [&str; 4] = ["userAccountControl", "accountExpires", "pwdAccountLockedTime", "nsAccountLock"];
-
-/// Whether an attribute is one of those by which a directory says that an account may not be used.
-pub fn decides(attribute: &str) -> bool {
-    let timed = ["pwdStartTime", "pwdEndTime", "shadowExpire"];
-    ATTRIBUTES.iter().chain(&timed).any(|known| known.eq_ignore_ascii_case(attribute))
-}
-
-/// ADS_UF_ACCOUNTDISABLE ([MS-ADTS] 2.2.16).
-const DISABLED: i64 = 0x2;
 
 /// Milliseconds from 1601 to 1970.
 const NT_EPOCH: i64 = 11_644_473_600_000;
@@ -22,8 +15,40 @@ const NT_EPOCH: i64 = 11_644_473_600_000;
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 
-/// Which attributes end an account at a time, besides `accountExpires`: a setting, since what they mean
-/// depends on who looks at them.
+/// An attribute by which a directory says whether an account may be used.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountAttribute {
+    /// Its name.
+    pub name: &'static str,
+    /// When it counts.
+    pub counts: Counts,
+    /// What its text says.
+    pub says: Says,
+}
+
+/// When an attribute counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// Wherever it is there.
+    Always,
+    /// If [`Ends::policy`] is set.
+    WithPolicy,
+    /// If [`Ends::shadow`] is set.
+    WithShadow,
+}
+
+/// What the text of an attribute says.
+#[derive(Debug, Clone, Copy)]
+pub enum Says {
+    /// Whether the account is locked.
+    Locked(fn(&str) -> bool),
+    /// From when on it may not be used. `None`: it has no end, or the text is no time.
+    Ends(fn(&str) -> Option<Timestamp>),
+    /// From when on it may be used.
+    Begins(fn(&str) -> Option<Timestamp>),
+}
+
+/// Which attributes count that are not looked at everywhere: a setting, since what they mean depends on who looks at them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ends {
     /// `pwdStartTime` and `pwdEndTime`: OpenLDAP's password policy refuses a bind before and after.
@@ -40,65 +65,58 @@ impl Default for Ends {
 }
 
 impl Ends {
-    /// The attributes to be read, in lower case.
-    pub fn attributes(self) -> impl Iterator<Item = &'static str> {
-        let policy = ["pwdstarttime", "pwdendtime"].into_iter().filter(move |_| self.policy);
-        policy.chain(std::iter::once("shadowexpire").filter(move |_| self.shadow))
+    /// Whether an attribute counts under this setting.
+    pub fn count(self, attribute: &AccountAttribute) -> bool {
+        match attribute.counts {
+            Counts::Always => true,
+            Counts::WithPolicy => self.policy,
+            Counts::WithShadow => self.shadow,
+        }
     }
 }
 
-/// Whether an account may be used at this moment. What is not there says nothing against it.
-///
-/// - `userAccountControl` (Active Directory): the disabled bit.
-/// - `accountExpires` (Active Directory): 100 ns since 1601; 0 and the largest number mean never.
-/// - `pwdAccountLockedTime` (OpenLDAP's password policy): `000001010000Z` locks the account for good. Any
-///   other value is the time of the last of too many failed binds, and says nothing: it passes by itself,
-///   or is taken away by an administrator, and anybody can bring it about for anybody by typing wrong
-///   passwords. So it is with `lockoutTime` of Active Directory and `accountUnlockTime` of 389 Directory
-///   Server, which are not looked at.
-/// - `nsAccountLock` (389 Directory Server): `true`, of the account or of a role that it has.
-/// - `pwdStartTime`, `pwdEndTime`, `shadowExpire`: see [`Ends`].
-pub fn is_active(attributes: &Attributes, ends: Ends, now: Timestamp) -> bool {
-    let number = |name| attributes.text(name).and_then(|text| text.parse::<i64>().ok());
-    let disabled = number("userAccountControl").is_some_and(|flags| flags & DISABLED != 0);
-    let locked = attributes.text("pwdAccountLockedTime").is_some_and(is_for_good)
-        || attributes.text("nsAccountLock").is_some_and(|text| text.eq_ignore_ascii_case("true"));
-    let over = expiries(attributes, ends).any(|at| at <= now);
-    let early = begins(attributes, ends).is_some_and(|at| now < at);
-    !disabled && !locked && !over && !early
+/// Whether an account may be used at this moment, by the attributes that are `known` to decide.
+pub fn is_active(known: &[AccountAttribute], attributes: &Attributes, ends: Ends, now: Timestamp) -> bool {
+    told(known, attributes, ends).all(|(says, text)| match says {
+        Says::Locked(is_locked) => !is_locked(text),
+        Says::Ends(read) => read(text).is_none_or(|at| now < at),
+        Says::Begins(read) => read(text).is_none_or(|at| at <= now),
+    })
 }
 
 /// The moments at which time alone changes whether an account may be used.
-pub fn turns(attributes: &Attributes, ends: Ends) -> impl Iterator<Item = Timestamp> {
-    expiries(attributes, ends).chain(begins(attributes, ends))
+pub fn turns(known: &[AccountAttribute], attributes: &Attributes, ends: Ends) -> impl Iterator<Item = Timestamp> {
+    told(known, attributes, ends).filter_map(|(says, text)| match says {
+        Says::Locked(_) => None,
+        Says::Ends(read) | Says::Begins(read) => read(text),
+    })
 }
 
-/// When an account expires by itself.
-fn expiries(attributes: &Attributes, ends: Ends) -> impl Iterator<Item = Timestamp> {
-    let number = |name| attributes.text(name).and_then(|text| text.trim().parse::<i64>().ok());
-    let ticks = number("accountExpires").filter(|ticks| !matches!(*ticks, 0 | i64::MAX));
-    let expires = ticks.map(|ticks| Timestamp::from_millis(ticks / 10_000 - NT_EPOCH));
-    let policy = attributes.text("pwdEndTime").filter(|_| ends.policy).and_then(generalized_time);
-    // Less than 0 is never; 0 is the first of January 1970, as `chage -E 0` means it.
-    let days = number("shadowExpire").filter(|days| ends.shadow && *days >= 0);
-    let shadow = days.map(|days| Timestamp::from_millis(days.saturating_mul(DAY)));
-    [expires, policy, shadow].into_iter().flatten()
+/// What the attributes that count say, and the text of each.
+fn told<'a>(
+    known: &[AccountAttribute],
+    attributes: &'a Attributes,
+    ends: Ends,
+) -> impl Iterator<Item = (Says, &'a str)> {
+    let counting = known.iter().filter(move |attribute| ends.count(attribute));
+    counting.filter_map(|attribute| Some((attribute.says, attributes.text(attribute.name)?)))
 }
 
-/// When an account begins to be one.
-fn begins(attributes: &Attributes, ends: Ends) -> Option<Timestamp> {
-    attributes.text("pwdStartTime").filter(|_| ends.policy).and_then(generalized_time)
+/// 100 ns since 1601, as Active Directory writes times; 0 and the largest number mean never ([MS-ADA1] accountExpires).
+pub fn nt_time(text: &str) -> Option<Timestamp> {
+    let ticks: i64 = text.trim().parse().ok()?;
+    (!matches!(ticks, 0 | i64::MAX)).then(|| Timestamp::from_millis(ticks / 10_000 - NT_EPOCH))
 }
 
-/// Whether a lock is for good: the year 0, with or without seconds (draft-behera-ldap-password-policy,
-/// section 5.3.3).
-fn is_for_good(locked: &str) -> bool {
-    locked.trim().starts_with("0000")
+/// Days since 1970 (RFC 2307). Less than 0 is never; 0 is the first of January 1970, as `chage -E 0` means it.
+pub fn days(text: &str) -> Option<Timestamp> {
+    let days: i64 = text.trim().parse().ok()?;
+    (days >= 0).then(|| Timestamp::from_millis(days.saturating_mul(DAY)))
 }
 
 /// Generalized time (RFC 4517 §3.3.13), as far as directories write it: at least up to the hour, in
 /// Coordinated Universal Time or with an offset. A fraction of a second is left out.
-fn generalized_time(text: &str) -> Option<Timestamp> {
+pub fn generalized_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (time, rest) = text.split_at_checked(digits)?;
@@ -119,6 +137,7 @@ fn generalized_time(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::flavour::Flavour;
 
     #[track_caller]
     fn check(attributes: &[(&str, &str)], expect: bool) {
@@ -128,7 +147,7 @@ mod tests {
         }
         let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
         let ends = Ends { policy: true, shadow: true };
-        assert_eq!(is_active(&given, ends, now), expect, "{attributes:?}");
+        assert_eq!(is_active(Flavour::account_attributes(), &given, ends, now), expect, "{attributes:?}");
     }
 
     #[test]
@@ -180,12 +199,13 @@ mod tests {
 
     #[test]
     fn what_is_not_set_does_not_count() {
+        let known = Flavour::account_attributes();
         let mut given = Attributes::default();
         given.extend("shadowExpire", [b"1".to_vec()]);
         given.extend("pwdEndTime", [b"19990101000000Z".to_vec()]);
         let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
-        assert!(is_active(&given, Ends { policy: false, shadow: false }, now));
-        assert!(!is_active(&given, Ends::default(), now));
-        assert_eq!(turns(&given, Ends { policy: true, shadow: true }).count(), 2);
+        assert!(is_active(known, &given, Ends { policy: false, shadow: false }, now));
+        assert!(!is_active(known, &given, Ends::default(), now));
+        assert_eq!(turns(known, &given, Ends { policy: true, shadow: true }).count(), 2);
     }
 }

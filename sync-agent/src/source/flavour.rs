@@ -6,11 +6,11 @@
 mod active_directory;
 mod standard;
 
-use std::{fmt, ops::Deref};
+use std::{fmt, ops::Deref, sync::LazyLock};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::{Attributes, Entry, PassedOver, search::RawEntry};
+use super::{Attributes, Entry, PassedOver, account::AccountAttribute, search::RawEntry};
 use crate::identity::{Kind, SourceId};
 
 /// A slot of a SCIM resource, and the expressions for it in order of preference.
@@ -41,6 +41,26 @@ impl Flavour {
         let all = Self::all();
         let last = all[all.len() - 1];
         all.into_iter().find(|flavour| flavour.is_server(root)).unwrap_or(last)
+    }
+
+    /// The attributes of every flavour that say whether an account may be used. Each is looked at wherever it is there: a
+    /// directory of one flavour may hold what was copied from another.
+    pub fn account_attributes() -> &'static [AccountAttribute] {
+        static ALL: LazyLock<Vec<AccountAttribute>> = LazyLock::new(|| {
+            let mut all: Vec<AccountAttribute> = Vec::new();
+            for attribute in Flavour::all().iter().flat_map(|flavour| flavour.account_state()) {
+                if !all.iter().any(|known| known.name == attribute.name) {
+                    all.push(*attribute);
+                }
+            }
+            all
+        });
+        &ALL
+    }
+
+    /// Whether an attribute of any flavour says whether an account may be used.
+    pub fn decides_account(attribute: &str) -> bool {
+        Self::account_attributes().iter().any(|known| known.name.eq_ignore_ascii_case(attribute))
     }
 
     /// Whether only other flavours read an attribute besides those of the mapping. Then no entry has it here.
@@ -110,7 +130,7 @@ pub trait Behaviour: Send + Sync {
     /// The attributes of a group that name members by DN, and the one that names them by login.
     fn member_attributes(&self) -> (&'static [&'static str], Option<&'static str>);
     /// The attributes that say whether an account may be used. The first one tells whether the agent may read them.
-    fn account_state(&self) -> &'static [&'static str];
+    fn account_state(&self) -> &'static [AccountAttribute];
     /// The rules for a kind if the configuration has none.
     fn default_rules(&self, kind: Kind) -> &'static [DefaultRule];
     /// The default name of a group if another group in scope has the same name.

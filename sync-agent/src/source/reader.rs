@@ -29,7 +29,7 @@ use crate::{
     identity::{Kind, SourceId},
     problem::{Code, Problem},
     source::{
-        account,
+        account::Counts,
         settings::{SearchSettings, SourceSettings},
     },
     tls::TlsSettings,
@@ -102,8 +102,9 @@ impl LdapReader {
 
     /// The attributes to ask for.
     pub(in crate::source) fn attributes(&self, kind: Kind) -> Vec<String> {
-        let fixed = self.flavour.attributes(kind).iter().chain(&account::ATTRIBUTES);
-        let mut names: Vec<String> = fixed.map(|name| name.to_ascii_lowercase()).chain(self.mapped.clone()).collect();
+        let account = Flavour::account_attributes().iter().filter(|attribute| attribute.counts == Counts::Always);
+        let fixed = self.flavour.attributes(kind).iter().copied().chain(account.map(|attribute| attribute.name));
+        let mut names: Vec<String> = fixed.map(str::to_ascii_lowercase).chain(self.mapped.clone()).collect();
         names.push(self.flavour.id_attribute().to_ascii_lowercase());
         names.extend(self.filter_attributes(kind));
         if self.flavour.change_tracking() != ChangeTracking::DirSync {

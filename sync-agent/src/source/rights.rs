@@ -67,7 +67,7 @@ pub async fn examine(settings: &SourceSettings, mapped: Vec<String>) -> Result<R
     let (mut users, mut groups, mut groups_with_members, mut groups_that_hide_members) = (0, 0, 0, 0);
     let flavour = reader.flavour;
     let state = flavour.account_state().first();
-    let mut account_state: BTreeMap<&str, usize> = state.map(|name| (*name, 0)).into_iter().collect();
+    let mut account_state: BTreeMap<&str, usize> = state.map(|state| (state.name, 0)).into_iter().collect();
     for place in reader.places() {
         let attributes = reader.attributes(place.kind);
         let search = Search {

@@ -9,7 +9,11 @@ use super::{Behaviour, ChangeTracking, DefaultRule, Unmatched};
 use crate::{
     dn::Dn,
     identity::{Kind, SourceId},
-    source::{Attributes, Entry, Member, PassedOver, search::RawEntry},
+    source::{
+        Attributes, Entry, Member, PassedOver,
+        account::{self, AccountAttribute, Counts, Says},
+        search::RawEntry,
+    },
 };
 
 pub struct ActiveDirectory;
@@ -30,6 +34,18 @@ const USER_RULES: &[DefaultRule] = &[
 /// The rules for groups. The name is unique within a domain. SCIM's own group has no description; a target that has
 /// one gets it.
 const GROUP_RULES: &[DefaultRule] = &[("displayName", &["${sAMAccountName}"]), ("description", &["${description}"])];
+
+/// ADS_UF_ACCOUNTDISABLE ([MS-ADTS] 2.2.16).
+const DISABLED: i64 = 0x2;
+
+const ACCOUNT_STATE: [AccountAttribute; 2] = [
+    AccountAttribute {
+        name: "userAccountControl",
+        counts: Counts::Always,
+        says: Says::Locked(|text| text.parse::<i64>().is_ok_and(|flags| flags & DISABLED != 0)),
+    },
+    AccountAttribute { name: "accountExpires", counts: Counts::Always, says: Says::Ends(account::nt_time) },
+];
 
 /// SAM_TRUST_ACCOUNT ([MS-SAMR] 2.2.1.9): the account by which another domain signs in.
 const TRUST: i64 = 0x3000_0002;
@@ -90,8 +106,8 @@ impl Behaviour for ActiveDirectory {
         (&["member"], None)
     }
 
-    fn account_state(&self) -> &'static [&'static str] {
-        &["userAccountControl", "accountExpires"]
+    fn account_state(&self) -> &'static [AccountAttribute] {
+        &ACCOUNT_STATE
     }
 
     fn default_rules(&self, kind: Kind) -> &'static [DefaultRule] {

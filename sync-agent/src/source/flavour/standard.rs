@@ -5,7 +5,11 @@ use super::{Behaviour, ChangeTracking, Comparison, DefaultRule, Unmatched};
 use crate::{
     dn::Dn,
     identity::{Kind, SourceId},
-    source::{Attributes, Entry, Member, PassedOver, search::RawEntry},
+    source::{
+        Attributes, Entry, Member, PassedOver,
+        account::{self, AccountAttribute, Counts, Says},
+        search::RawEntry,
+    },
 };
 
 /// A directory with the standard schema, and in what it differs from the others.
@@ -17,7 +21,7 @@ pub struct StandardSchema {
     /// The attribute that holds the identity: `entryUUID` (RFC 4530), or `nsUniqueId` of 389 Directory Server, which
     /// writes the same sixteen bytes with fewer dashes.
     id: &'static str,
-    account_state: &'static [&'static str],
+    account_state: &'static [AccountAttribute],
     comparison: Comparison,
     unmatched: Unmatched,
     /// Whether the schema lets a group of names be empty, other than RFC 4519.
@@ -25,7 +29,32 @@ pub struct StandardSchema {
     rewrites_names_later: bool,
 }
 
-const PASSWORD_POLICY: &[&str] = &["pwdAccountLockedTime", "pwdStartTime", "pwdEndTime", "shadowExpire"];
+/// What OpenLDAP's password policy says of an account (draft-behera-ldap-password-policy), and RFC 2307.
+const PASSWORD_POLICY: &[AccountAttribute] = &[
+    // The year 0 locks for good (section 5.3.3). Any other value is the time of the last of too many failed binds.
+    AccountAttribute {
+        name: "pwdAccountLockedTime",
+        counts: Counts::Always,
+        says: Says::Locked(|text| text.trim().starts_with("0000")),
+    },
+    AccountAttribute {
+        name: "pwdStartTime",
+        counts: Counts::WithPolicy,
+        says: Says::Begins(account::generalized_time),
+    },
+    AccountAttribute { name: "pwdEndTime", counts: Counts::WithPolicy, says: Says::Ends(account::generalized_time) },
+    SHADOW_EXPIRE,
+];
+
+const SHADOW_EXPIRE: AccountAttribute =
+    AccountAttribute { name: "shadowExpire", counts: Counts::WithShadow, says: Says::Ends(account::days) };
+
+/// `true`, of the account or of a role that it has.
+const ACCOUNT_LOCK: AccountAttribute = AccountAttribute {
+    name: "nsAccountLock",
+    counts: Counts::Always,
+    says: Says::Locked(|text| text.eq_ignore_ascii_case("true")),
+};
 
 pub const OPENLDAP: StandardSchema = StandardSchema {
     name: "openldap",
@@ -47,7 +76,7 @@ pub const DS389: StandardSchema = StandardSchema {
     is_server: |root| root.texts("vendorName").any(|vendor| vendor.contains("389 Project")),
     change_tracking: ChangeTracking::ModifyTimestamp,
     id: "nsUniqueId",
-    account_state: &["nsAccountLock", "shadowExpire"],
+    account_state: &[ACCOUNT_LOCK, SHADOW_EXPIRE],
     comparison: Comparison::Both,
     unmatched: Unmatched::Vacant,
     empty_groups: true,
@@ -130,7 +159,7 @@ impl Behaviour for StandardSchema {
         (&["member", "uniqueMember"], Some("memberUid"))
     }
 
-    fn account_state(&self) -> &'static [&'static str] {
+    fn account_state(&self) -> &'static [AccountAttribute] {
         self.account_state
     }
 

@@ -23,8 +23,8 @@ use crate::{
     dn::Dn,
     identity::Kind,
     source::{
-        DirectoryError, account,
-        flavour::Comparison,
+        DirectoryError,
+        flavour::{Comparison, Flavour},
         search::{self, RawEntry, Search},
     },
 };
@@ -46,7 +46,8 @@ impl LdapReader {
             return Ok(Some(true));
         }
         let states = flavour.account_state();
-        let no_state = account::decides(attribute) && !states.iter().any(|state| state.eq_ignore_ascii_case(attribute));
+        let no_state = Flavour::decides_account(attribute)
+            && !states.iter().any(|state| state.name.eq_ignore_ascii_case(attribute));
         if no_state || flavour.leaves_to_others(kind, attribute) {
             return Ok(Some(false));
         }
@@ -66,7 +67,8 @@ impl LdapReader {
                     // An account that may compare nothing is told nothing.
                     let may = self.compare(dn.as_str(), "objectClass", b"top").await?.rc != INSUFFICIENT_ACCESS;
                     // The answer says nothing about an attribute that no entry can have.
-                    let exists = known.is_some() || account::decides(attribute) || self.is_in_schema(attribute).await?;
+                    let exists =
+                        known.is_some() || Flavour::decides_account(attribute) || self.is_in_schema(attribute).await?;
                     return Ok(if may && exists { Some(true) } else { untold });
                 }
                 // The value has not the form of the attribute.

@@ -32,6 +32,7 @@ use crate::{
     metrics::Metrics,
     operation::Operations,
     profile::{self, Profile},
+    ssf::SigningKey,
     store::ResourceId,
     token,
     webhook::Sender,
@@ -82,6 +83,8 @@ pub struct Service {
     pub limited: limit::Told,
     /// What may change.
     pub settings: ArcSwap<Reloadable>,
+    /// What signs security event tokens.
+    pub signing: Arc<SigningKey>,
     /// The way out for webhooks.
     pub sender: Arc<Sender>,
     /// The time.

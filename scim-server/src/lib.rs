@@ -34,6 +34,7 @@ mod rotated;
 mod server;
 mod silence;
 mod sink;
+mod ssf;
 mod store;
 mod system_records;
 mod tenant;

@@ -33,6 +33,7 @@ use crate::{
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
     roots::RootsError,
     sink::{FileSink, Forwarder},
+    ssf::SigningKey,
     store::{Store, StoreError},
     system_records::secret,
     webhook,
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The authorities of the setting `jwks_ca` cannot be used.
     #[error("jwks_ca: {0}")]
     Roots(#[from] RootsError),
+    /// The key of security event tokens cannot be used.
+    #[error("the key of security event tokens cannot be used")]
+    Key(#[from] scim_protocol::Error),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -117,6 +121,7 @@ impl Server {
         let access = Arc::new(Access::load(store.clone(), clock.clone()).await?.granting(grants).await?);
         let limits = limits(config);
         let shown = Shown::of(&*store);
+        let signing = secret::signatures(&*store).await?;
         let operations = Arc::new(Operations {
             sealer: Sealer::new(&secret::cursors(&*store).await?, limits.cursor_seconds),
             store,
@@ -134,6 +139,7 @@ impl Server {
             opened.map_err(|source| StartError::EventFile { path: path.clone(), source })
         });
         let event_file = event_file.transpose()?;
+        let signing = Arc::new(SigningKey::from_seed(&signing)?);
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let service = Service {
@@ -147,6 +153,7 @@ impl Server {
             tokens: TokenLimit::new(),
             limited: Told::default(),
             settings: ArcSwap::from_pointee(settings(config)),
+            signing,
             sender: Arc::new(webhook::Sender::new(config.webhook_networks.clone())),
             clock,
         };

@@ -27,5 +27,12 @@ pub fn entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, St
 /// Whether records of that kind stay where they are when everything is exported: what is good for hours, and
 /// the key of access tokens, which a backup must not give away.
 pub fn stays(kind: &str) -> bool {
-    matches!(kind, secret::OF_ACCESS_TOKENS | oauth::grant::REVOCATION | oauth::spent::KIND | oauth::trace::KIND)
+    matches!(
+        kind,
+        secret::OF_ACCESS_TOKENS
+            | secret::OF_SIGNATURES
+            | oauth::grant::REVOCATION
+            | oauth::spent::KIND
+            | oauth::trace::KIND
+    )
 }

@@ -11,6 +11,7 @@ use crate::{
     event::Deed,
     profile::Profile,
     sink,
+    ssf::Streams,
     store::TypeName,
     tenant::{Settings, TenantRecord, record::feed_path},
     token::{Issued, Scopes, Status, Token, reminder, secret::PREFIX},
@@ -217,6 +218,7 @@ pub(super) async fn delete(
     context.access.reload().await?;
     Webhooks::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     sink::forget(&*context.store, tenant.id).await?;
+    Streams::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     let resources = context.directory().remove(&tenant).await?;
     let deleted = serde_json::json!({
         "tenant_id": tenant.id.to_string(), "tenant": tenant.name, "deleted": true, "resources": resources,

@@ -190,7 +190,14 @@ impl EventName<'_> {
             self,
             Self::Resource(Verb::Create | Verb::Put | Verb::Patch | Verb::Delete, _)
                 | Self::BulkRequest
-                | Self::Feed("CreateConsumer" | "DeleteConsumer")
+                | Self::Feed(
+                    "CreateConsumer"
+                        | "DeleteConsumer"
+                        | "CreateStream"
+                        | "DeleteStream"
+                        | "UpdateStream"
+                        | "UpdateStreamStatus"
+                )
                 | Self::IssueToken
                 | Self::RevokeToken
         )

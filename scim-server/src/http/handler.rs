@@ -3,6 +3,7 @@
 mod authorization;
 mod feed;
 mod notes;
+mod signals;
 
 use std::{
     net::IpAddr,
@@ -196,6 +197,10 @@ impl Service {
             let ask = Ask { endpoint, segment: tenant, parts, arrival, notes };
             return Box::pin(self.authorization(ask, incoming)).await;
         }
+        if let Ok(Target::Published(published)) = target {
+            notes.aim(&target, &parts.method, None);
+            return self.published(published, tenant, parts, arrival);
+        }
         if let (Ok(Target::Discovery(discovery)), Some(known)) = (&target, self.discoverable(parts, tenant)) {
             notes.aim(&target, &parts.method, Some(&known));
             self.anonymous.check(address).map_err(|retry| self.slow_down(retry))?;
@@ -219,7 +224,9 @@ impl Service {
         let endpoint = match target {
             Target::Discovery(discovery) => return self.discover(parts, &discovery, caller.tenant(), &base),
             Target::Endpoint(endpoint) => endpoint,
-            Target::Authorization(_) => return Err(Error::internal("a request for a token has come here")),
+            Target::Authorization(_) | Target::Published(_) => {
+                return Err(Error::internal("a request that needs no token has come here"));
+            }
         };
         authorise(&caller, &parts.method, &endpoint)?;
         let within = self.settings.load().request_timeout;
@@ -231,8 +238,8 @@ impl Service {
         if notes.id.is_none() {
             notes.id = answer.id.map(|id| id.to_string().into());
         }
-        let kind =
-            if matches!(endpoint, Endpoint::Feed(_)) { request::JSON } else { request::answer_type(&parts.headers) };
+        let is_beside = matches!(endpoint, Endpoint::Feed(_) | Endpoint::Signals(_));
+        let kind = if is_beside { request::JSON } else { request::answer_type(&parts.headers) };
         Ok(response::answer(answer, kind))
     }
 
@@ -350,6 +357,10 @@ impl Service {
                 allowed()?;
                 Box::pin(self.feed(context, feed, call)).await
             }
+            Endpoint::Signals(signals) => {
+                allowed()?;
+                Box::pin(self.signals(context, signals, call)).await
+            }
             Endpoint::Me => Err(Error::new(
                 ErrorKind::NotImplemented,
                 "This server has no /Me: a bearer token belongs to a tenant, not to a user. Use /Users.",
@@ -442,7 +453,7 @@ fn tell(error: &Error) {
 fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Result<(), Error> {
     let scopes = caller.scopes();
     let reads = matches!(*method, Method::GET | Method::HEAD) || matches!(endpoint, Endpoint::Search(_));
-    let (allowed, of_tokens, of_clients) = if matches!(endpoint, Endpoint::Feed(_)) {
+    let (allowed, of_tokens, of_clients) = if matches!(endpoint, Endpoint::Feed(_) | Endpoint::Signals(_)) {
         (scopes.events, "events", "scim.events")
     } else if reads {
         (scopes.read, "read", "scim.read")

@@ -10,6 +10,8 @@ use scim_protocol::{Error, ErrorKind};
 pub enum Target<'a> {
     /// OAuth (RFC 6749). It needs what each of them says.
     Authorization(Authorization),
+    /// What a transmitter of security event tokens publishes. It needs no token.
+    Published(Published),
     /// Discovery (§4). It may be read without a token.
     Discovery(Discovery<'a>),
     /// Anything else. It needs a token.
@@ -27,6 +29,28 @@ pub enum Authorization {
     Revoke,
     /// `/{tenant}/oauth2/token` (RFC 6749 §3.2)
     Token,
+}
+
+/// What a transmitter of security event tokens publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// `/{tenant}/ssf/v1/jwks`: the keys that verify tokens
+    Keys,
+    /// `/.well-known/ssf-configuration/{tenant}` (SSF 1.0 §7)
+    Transmitter,
+}
+
+/// Streams of security event tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signals<'a> {
+    /// `/poll/{stream}` (RFC 8936)
+    Poll(Cow<'a, str>),
+    /// `/status` (SSF 1.0 §8.1.2)
+    Status,
+    /// `/streams` (SSF 1.0 §8.1.1)
+    Streams,
+    /// `/verify` (SSF 1.0 §8.1.4)
+    Verify,
 }
 
 /// What describes the server itself.
@@ -68,6 +92,8 @@ pub enum Endpoint<'a> {
     Resource(Cow<'a, str>, Cow<'a, str>),
     /// `/Users`: the endpoint with its slash
     Resources(Cow<'a, str>),
+    /// `/{tenant}/ssf/v1` and below, beside SCIM
+    Signals(Signals<'a>),
     /// the base URL itself: a query over everything (§3.4.2.1)
     Root,
     /// `/.search` of an endpoint, or of the root (§3.4.3)
@@ -79,6 +105,7 @@ impl Target<'_> {
     pub const fn methods(&self) -> &'static str {
         match self {
             Self::Authorization(authorization) => authorization.methods(),
+            Self::Published(_) => Published::METHODS,
             Self::Discovery(_) => Discovery::METHODS,
             Self::Endpoint(endpoint) => endpoint.methods(),
         }
@@ -99,6 +126,15 @@ impl Authorization {
     }
 }
 
+impl Published {
+    const METHODS: &'static str = "GET, HEAD";
+
+    /// 405 unless it takes the method.
+    pub fn require(self, method: &str) -> Result<(), Error> {
+        require(Self::METHODS, method)
+    }
+}
+
 impl Discovery<'_> {
     const METHODS: &'static str = "GET, HEAD";
 
@@ -111,12 +147,16 @@ impl Discovery<'_> {
 impl Endpoint<'_> {
     const fn methods(&self) -> &'static str {
         match self {
-            Self::Bulk | Self::Feed(Feed::Acknowledge(_) | Feed::Receive(_)) | Self::Search(_) => "POST",
+            Self::Bulk
+            | Self::Feed(Feed::Acknowledge(_) | Feed::Receive(_))
+            | Self::Search(_)
+            | Self::Signals(Signals::Poll(_) | Signals::Verify) => "POST",
+            Self::Signals(Signals::Streams) => "GET, HEAD, POST, PUT, PATCH, DELETE",
             Self::Me => "",
             Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
             Self::Feed(Feed::Consumer(_)) => "GET, HEAD, DELETE",
             Self::Feed(Feed::Events) | Self::Root => "GET, HEAD",
-            Self::Feed(Feed::Consumers) | Self::Resources(_) => "GET, HEAD, POST",
+            Self::Feed(Feed::Consumers) | Self::Resources(_) | Self::Signals(Signals::Status) => "GET, HEAD, POST",
         }
     }
 
@@ -180,6 +220,10 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
         let feed = feed(rest.strip_suffix('/').unwrap_or(rest)).ok_or_else(not_found)?;
         return Ok(Route { tenant, target: Ok(Target::Endpoint(Endpoint::Feed(feed))) });
     }
+    if let Some(target) = signals(tenant, service, rest) {
+        let tenant = if tenant == WELL_KNOWN { rest.strip_suffix('/').unwrap_or(rest) } else { tenant };
+        return Ok(Route { tenant, target: Ok(target) });
+    }
     if let Some(route) = authorization(tenant, service, rest) {
         return Ok(route);
     }
@@ -212,6 +256,22 @@ fn feed(rest: &str) -> Option<Feed<'_>> {
         },
         _ => None,
     }
+}
+
+/// What is beside SCIM for security event tokens.
+fn signals<'a>(tenant: &str, service: &str, rest: &'a str) -> Option<Target<'a>> {
+    if (tenant, service) == (WELL_KNOWN, "ssf-configuration") {
+        let tenant = rest.strip_suffix('/').unwrap_or(rest);
+        return (!tenant.is_empty() && !tenant.contains('/')).then_some(Target::Published(Published::Transmitter));
+    }
+    let rest = rest.strip_prefix("v1/").filter(|_| service == "ssf" && tenant != WELL_KNOWN)?;
+    Some(Target::Endpoint(Endpoint::Signals(match rest {
+        "jwks" => return Some(Target::Published(Published::Keys)),
+        "status" => Signals::Status,
+        "streams" => Signals::Streams,
+        "verify" => Signals::Verify,
+        other => Signals::Poll(decode(other.strip_prefix("poll/")?).filter(|id| !id.is_empty() && !id.contains('/'))?),
+    })))
 }
 
 /// What is beside SCIM for OAuth.
@@ -291,6 +351,7 @@ mod tests {
         let found = match route(path) {
             Err(error) => format!("{}", error.kind().status()),
             Ok(Route { tenant, target: Ok(Target::Authorization(target)) }) => format!("{tenant} {target:?}"),
+            Ok(Route { tenant, target: Ok(Target::Published(target)) }) => format!("{tenant} {target:?}"),
             Ok(Route { tenant, target: Ok(Target::Discovery(target)) }) => format!("{tenant} {target:?}"),
             Ok(Route { tenant, target: Ok(Target::Endpoint(target)) }) => format!("{tenant} {target:?}"),
             Ok(Route { tenant, target: Err(why) }) => format!("{tenant} {why:?}"),
@@ -311,6 +372,20 @@ mod tests {
         check("/t/events/v1/consumers/crm/ack/x", "404");
         check("/t/events/v2", "404");
         check("/t/events/v1/x", "404");
+        check("/.well-known/ssf-configuration/t", "t Transmitter");
+        check("/.well-known/ssf-configuration/t/", "t Transmitter");
+        check("/.well-known/ssf-configuration/s/t", "404");
+        check("/.well-known/ssf-configuration/", "404");
+        check("/t/ssf-configuration/t", "404");
+        check("/t/ssf/v1/jwks", "t Keys");
+        check("/t/ssf/v1/streams", "t Signals(Streams)");
+        check("/t/ssf/v1/status", "t Signals(Status)");
+        check("/t/ssf/v1/verify", "t Signals(Verify)");
+        check("/t/ssf/v1/poll/7", "t Signals(Poll(\"7\"))");
+        check("/t/ssf/v1/poll/", "404");
+        check("/t/ssf/v1/poll/7/8", "404");
+        check("/t/ssf/v2/jwks", "404");
+        check("/.well-known/ssf/v1/jwks", "404");
         check("/t/oauth2/token", "t Token");
         check("/t/oauth2/revoke", "t Revoke");
         check("/t/oauth2/introspect", "t Introspect");

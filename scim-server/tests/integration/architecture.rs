@@ -32,7 +32,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "cli",
             "server",
             "admin http",
-            "silence sink webhook",
+            "silence sink ssf webhook",
             "access operation",
             "brake caller config deleted directory plan system_records",
             "oauth",

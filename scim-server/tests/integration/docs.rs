@@ -12,7 +12,7 @@ use std::{
 use scim_server::internals::{
     cli,
     config::{self, SETTINGS},
-    http::route::{Authorization, Discovery, Endpoint, Target, route},
+    http::route::{Authorization, Discovery, Endpoint, Published, Target, route},
     store::TenantId,
     tenant::{Tenant, TenantRecord},
 };
@@ -331,6 +331,9 @@ fn kind(target: &Target<'_>) -> &'static str {
         Target::Authorization(Authorization::Revoke) => "revoke",
         Target::Authorization(Authorization::Token) => "token",
         Target::Endpoint(Endpoint::Bulk) => "bulk",
+        Target::Published(Published::Keys) => "transmitter keys",
+        Target::Published(Published::Transmitter) => "transmitter configuration",
+        Target::Endpoint(Endpoint::Signals(_)) => "security events",
         Target::Endpoint(Endpoint::Feed(_)) => "events",
         Target::Endpoint(Endpoint::Me) => "me",
         Target::Endpoint(Endpoint::Resource(..)) => "resource",
@@ -359,7 +362,7 @@ fn endpoints_are_as_the_reference_lists_them() {
         assert_eq!(target.methods(), *methods, "{path}");
         kinds.insert(kind(&target));
     }
-    assert_eq!(kinds.len(), 14, "the page leaves something out: {kinds:?}");
+    assert_eq!(kinds.len(), 17, "the page leaves something out: {kinds:?}");
 }
 
 #[test]

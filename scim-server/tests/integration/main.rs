@@ -43,6 +43,7 @@ mod scale_out;
 mod schemas;
 mod scim2_tester;
 mod secured;
+mod security_events;
 mod server;
 mod statements;
 mod storm;

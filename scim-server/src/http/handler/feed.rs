@@ -158,7 +158,7 @@ impl Service {
         }
     }
 
-    async fn parsed<T: DeserializeOwned>(&self, context: &Context, call: Call<'_, '_>) -> Result<T, Error> {
+    pub(super) async fn parsed<T: DeserializeOwned>(&self, context: &Context, call: Call<'_, '_>) -> Result<T, Error> {
         let body = self.body(context, call).await?;
         serde_json::from_value(body).map_err(|error| {
             Error::value(format!("The body cannot be used: {error}. The guide about events says what it may have."))

@@ -18,7 +18,7 @@ use crate::{
         Service,
         body::ResponseBody,
         request, request_id,
-        route::{Authorization, Discovery, Endpoint, Feed, NoTarget, Route, Target, route},
+        route::{Authorization, Discovery, Endpoint, Feed, NoTarget, Published, Route, Signals, Target, route},
     },
     metrics::Operation,
     oauth::refusal,
@@ -78,6 +78,13 @@ impl<'a> Notes<'a> {
                 };
                 (Operation::Authorize, CallName::Other(event))
             }
+            Target::Published(published) => {
+                let event = match published {
+                    Published::Keys => "GetTransmitterKeys",
+                    Published::Transmitter => "GetTransmitter",
+                };
+                (Operation::Discover, CallName::Other(EventName::Feed(event)))
+            }
             Target::Discovery(Discovery::ResourceTypes(name)) => {
                 (Operation::Discover, listed(EventName::GetResourceType, EventName::ListResourceTypes, name.is_some()))
             }
@@ -104,6 +111,9 @@ impl<'a> Notes<'a> {
                 Endpoint::Root => (Operation::Query, CallName::Other(EventName::SearchResources)),
                 Endpoint::Bulk => (Operation::Bulk, CallName::Other(EventName::BulkRequest)),
                 Endpoint::Feed(feed) => (Operation::Feed, CallName::Other(EventName::Feed(feed_call(feed, method)))),
+                Endpoint::Signals(signals) => {
+                    (Operation::Feed, CallName::Other(EventName::Feed(signals_call(signals, method))))
+                }
                 Endpoint::Me => (Operation::Unknown, CallName::Other(EventName::Unknown)),
             },
         };
@@ -118,6 +128,19 @@ impl<'a> Notes<'a> {
 }
 
 /// What a call about events is named in the audit log.
+fn signals_call(signals: &Signals<'_>, method: &Method) -> &'static str {
+    match (signals, method) {
+        (Signals::Poll(_), _) => "PollSecurityEvents",
+        (Signals::Status, &Method::POST) => "UpdateStreamStatus",
+        (Signals::Status, _) => "GetStreamStatus",
+        (Signals::Streams, &Method::POST) => "CreateStream",
+        (Signals::Streams, &Method::PUT | &Method::PATCH) => "UpdateStream",
+        (Signals::Streams, &Method::DELETE) => "DeleteStream",
+        (Signals::Streams, _) => "GetStream",
+        (Signals::Verify, _) => "VerifyStream",
+    }
+}
+
 fn feed_call(feed: &Feed<'_>, method: &Method) -> &'static str {
     match feed {
         Feed::Acknowledge(_) => "AcknowledgeEvents",

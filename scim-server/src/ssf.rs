@@ -11,7 +11,7 @@ mod token;
 
 pub use self::{
     key::SigningKey,
-    poll::{Poll, Polled, Transmitter},
+    poll::{Poll, Transmitter},
     stream::{MOST_STREAMS, Status, Stream, Streams},
-    token::{EVENTS, Issuer},
+    token::EVENTS,
 };

@@ -108,12 +108,10 @@ impl Transmitter<'_> {
             for jti in asked.ack.iter().chain(asked.errors.keys()) {
                 acknowledge(&mut stream, jti);
             }
+            // The place may move over what is acknowledged here, and then nothing else of it is left.
+            let is_heard = stream != before;
             let polled = self.next(&mut stream, asked.most).await?;
-            let is_news = stream.acknowledged != before.acknowledged
-                || stream.verifications != before.verifications
-                || !before.acknowledged.is_empty() && stream.place != before.place
-                || stream.place - before.place >= LOOKED;
-            if !is_news {
+            if !is_heard && stream.place - before.place < LOOKED {
                 return Ok(polled);
             }
             match self.streams().keep(&stream).await {

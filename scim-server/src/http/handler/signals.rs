@@ -159,13 +159,13 @@ impl Service {
         let (parts, place, tenant) = (call.parts, Place::of(&context.base), context.caller.tenant());
         let streams = Streams::new(Arc::clone(&self.operations.store));
         match parts.method {
-            Method::GET | Method::HEAD => match stream_id(parts)? {
-                Some(id) => plain(&shown(&self.stream(context, &id).await?, &place)),
-                None => {
-                    let all = streams.list(tenant.id).await?;
-                    plain(&all.iter().map(|stream| shown(stream, &place)).collect::<Vec<_>>())
+            Method::GET | Method::HEAD => {
+                if let Some(id) = stream_id(parts)? {
+                    return plain(&shown(&self.stream(context, &id).await?, &place));
                 }
-            },
+                let all = streams.list(tenant.id).await?;
+                plain(&all.iter().map(|stream| shown(stream, &place)).collect::<Vec<_>>())
+            }
             Method::DELETE => {
                 let id = stream_id(parts)?.ok_or_else(|| Error::value("Name the stream: ?stream_id=…"))?;
                 streams.delete(&self.stream(context, &id).await?).await?;

@@ -36,6 +36,7 @@ mod silence;
 mod sink;
 mod ssf;
 mod store;
+mod stream;
 mod system_records;
 mod tenant;
 mod token;

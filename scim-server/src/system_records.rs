@@ -1,4 +1,4 @@
-//! The records that the system keeps of its own: tenants, tokens, clients, consumers and secrets, in a tenant of their
+//! The records that the system keeps of its own: tenants, tokens, clients, consumers, streams and secrets, in a tenant of their
 //! own.
 
 pub mod secret;
@@ -7,6 +7,7 @@ use crate::{
     consumer::{self, Consumer},
     oauth::{self, Client},
     store::{IndexEntry, Record, ResourceKey, StoreError},
+    stream::{self, Stream},
     tenant::{self, TenantRecord},
     token::{self, Token},
 };
@@ -19,6 +20,7 @@ pub fn entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, St
         consumer::KIND => Ok(Consumer::from_record(key.id, record)?.entries()),
         oauth::client::KIND => Ok(Client::from_record(key.id, record)?.entries()),
         oauth::spent::KIND => oauth::spent::entries(key.id, record),
+        stream::KIND => Ok(Stream::from_record(key.id, record)?.entries()),
         secret::KIND => Ok(secret::entries(key.id)),
         _ => Ok(Vec::new()),
     }

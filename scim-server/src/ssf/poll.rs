@@ -7,17 +7,14 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::{
-    key::SigningKey,
-    stream::{Status, Stream, Streams},
-    token::Issuer,
-};
+use super::{key::SigningKey, token::Issuer};
 use crate::{
     operation::{
         Operations,
         feed::{FeedQuery, MOST},
     },
-    store::{ResourceId, StoreError, TenantId},
+    store::StoreError,
+    stream::{Status, Stream, Streams, busy},
     tenant::Tenant,
 };
 
@@ -25,8 +22,10 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(200);
 /// How often a change of the stream by somebody else is waited for.
 const ATTEMPTS: usize = 64;
-/// How far may be looked without finding what the stream wants before that is written down.
+/// How far may be looked without finding what the stream wants before that is written down,
 const LOOKED: u64 = 500;
+/// and for how long, in milliseconds.
+const NOTED: i64 = 60_000;
 
 /// What a receiver asks for.
 #[derive(Debug, Clone)]
@@ -69,15 +68,6 @@ impl Transmitter<'_> {
         Streams::new(Arc::clone(&self.operations.store))
     }
 
-    /// The stream with that id, of the log that the tenant has now.
-    pub async fn stream(&self, id: &str) -> Result<Stream, Error> {
-        let found = match ResourceId::parse(id) {
-            Some(id) => self.streams().find(self.tenant.id, id).await?,
-            None => None,
-        };
-        found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("The tenant has no stream {id:?}.")))
-    }
-
     /// Takes notice of what is acknowledged, and gives what is not; waits as long as the receiver says.
     pub async fn poll(&self, id: &str, mut asked: Poll) -> Result<Polled, Error> {
         let changes = self.operations.store.changes();
@@ -91,13 +81,16 @@ impl Transmitter<'_> {
             }
             asked.ack.clear();
             asked.errors.clear();
+            if polled.more {
+                continue;
+            }
             let _ = timeout_at(until.min(Instant::now() + LOOK), changed).await;
         }
     }
 
     async fn once(&self, id: &str, asked: &Poll) -> Result<Polled, Error> {
         for _ in 0..ATTEMPTS {
-            let before = self.stream(id).await?;
+            let before = self.streams().known(self.tenant.id, id).await?;
             if before.log != self.tenant.home {
                 return Err(Error::new(
                     ErrorKind::Gone,
@@ -111,7 +104,7 @@ impl Transmitter<'_> {
             // The place may move over what is acknowledged here, and then nothing else of it is left.
             let is_heard = stream != before;
             let polled = self.next(&mut stream, asked.most).await?;
-            if !is_heard && stream.place - before.place < LOOKED {
+            if !is_heard && !self.is_to_be_noted(&before, stream.place) {
                 return Ok(polled);
             }
             match self.streams().keep(&stream).await {
@@ -125,12 +118,22 @@ impl Transmitter<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::new(ErrorKind::Unavailable(1), "Too many requests poll this stream. Repeat the request."))
+        Err(busy())
+    }
+
+    /// Whether a place that has moved over what the receiver does not want is written down: now and then, so that a
+    /// stream on which little is sent does not fall behind what is kept.
+    fn is_to_be_noted(&self, before: &Stream, place: u64) -> bool {
+        let age = self.operations.clock.now().as_millis() - before.kept.as_millis();
+        place > before.place && (place - before.place >= LOOKED || age >= NOTED)
     }
 
     /// What stands behind the stream's place and is not acknowledged. The place moves over what needs no answer.
     async fn next(&self, stream: &mut Stream, most: usize) -> Result<Polled, Error> {
         let mut polled = Polled::default();
+        if stream.status != Status::Enabled {
+            return Ok(polled);
+        }
         let issuer = Issuer { issuer: self.issuer, audience: self.audience };
         for (id, state) in stream.verifications.iter().take(most) {
             let jti = format!("v-{id}");
@@ -138,15 +141,14 @@ impl Transmitter<'_> {
                 issuer.verification(&jti, &stream.id.to_string(), state.as_deref(), self.operations.clock.now());
             polled.sets.insert(jti, self.key.sign(&claims).into());
         }
-        if stream.status != Status::Enabled {
-            return Ok(polled);
-        }
         let query = FeedQuery { after: Some(stream.place), limit: MOST, ..FeedQuery::default() };
         let page = self.operations.next_events(self.tenant.home, &query).await?;
         let wanted = stream.delivered();
+        // Nobody can have what is not there yet.
+        stream.acknowledged.retain(|number| *number <= page.newest);
         let mut is_behind = true;
         for event in &page.events {
-            let jti = format!("{}-{}", stream.log.0.simple(), event.sequence);
+            let jti = stream.jti(event.sequence);
             let claims = issuer.claims(&jti, event, self.tenant, &wanted);
             let is_done = stream.acknowledged.contains(&event.sequence);
             let Some(claims) = claims.filter(|_| !is_done) else {
@@ -174,13 +176,61 @@ fn acknowledge(stream: &mut Stream, jti: &str) {
         stream.verifications.retain(|(one, _)| *one != id);
         return;
     }
-    let Some((log, number)) = jti.split_once('-') else { return };
-    let log = Uuid::try_parse(log).ok().map(TenantId);
     // What is given at a time stands within a page behind the place.
-    if let (Some(number), true) = (number.parse::<u64>().ok(), log == Some(stream.log))
+    if let Some(number) = stream.sequence_of(jti)
         && number > stream.place
         && number - stream.place <= MOST as u64
     {
         stream.acknowledged.insert(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scim_protocol::Timestamp;
+
+    use super::*;
+    use crate::{
+        access::Access,
+        clock::{Clock, ManualClock},
+        event::{Action, Event},
+        store::{Commit, ResourceId, Store, sled::SledStore},
+        tenant::Settings,
+    };
+
+    #[tokio::test]
+    async fn a_stream_on_which_little_is_sent_does_not_fall_behind_what_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let time: Arc<dyn Clock> = clock.clone();
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(directory.path(), Arc::clone(&time)).unwrap());
+        let access = Access::load(Arc::clone(&store), Arc::clone(&time)).await.unwrap();
+        let (tenant, _) = access.directory().create("t", Settings::default(), None).await.unwrap();
+        access.reload().await.unwrap();
+        let tenant = access.tenants().into_iter().find(|one| one.id == tenant.id).unwrap();
+        let operations = Arc::new(Operations::on(Arc::clone(&store), time));
+        let newest = store.log(tenant.home).await.unwrap().newest;
+        let mut stream = Stream::new(operations.fresh_id(), tenant.id, tenant.home, newest);
+        stream.requested = vec!["urn:ietf:params:scim:event:prov:delete".to_owned()];
+        Streams::new(Arc::clone(&store)).create(&stream).await.unwrap();
+        let (key, id) = (SigningKey::from_seed(&[7; 32]).unwrap(), stream.id.to_string());
+        let transmitter =
+            Transmitter { operations: &operations, key: &key, tenant: &tenant, issuer: "https://x", audience: "y" };
+        let happens = async |action| {
+            let event = Event::new(action, "t", "User", ResourceId(Uuid::nil()));
+            store.commit(Commit::note(tenant.home, event)).await.unwrap();
+        };
+        let polled = async || {
+            let asked = Poll { most: 9, wait: Duration::ZERO, ack: Vec::new(), errors: BTreeMap::new() };
+            transmitter.poll(&id, asked).await.unwrap().sets.len()
+        };
+        happens(Action::Create).await;
+        assert_eq!(polled().await, 0);
+        clock.advance(NOTED);
+        assert_eq!(polled().await, 0);
+        store.forget_events(clock.now()).await.unwrap();
+        assert_eq!(polled().await, 0);
+        happens(Action::Delete).await;
+        assert_eq!(polled().await, 1);
     }
 }

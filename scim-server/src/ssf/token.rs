@@ -12,19 +12,6 @@ use crate::{
 const PROVISIONING: &str = "urn:ietf:params:scim:event:prov:";
 const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
 
-/// Every event that a stream may ask for.
-pub const EVENTS: [&str; 9] = [
-    "urn:ietf:params:scim:event:prov:create:full",
-    "urn:ietf:params:scim:event:prov:create:notice",
-    "urn:ietf:params:scim:event:prov:put:full",
-    "urn:ietf:params:scim:event:prov:put:notice",
-    "urn:ietf:params:scim:event:prov:patch:full",
-    "urn:ietf:params:scim:event:prov:patch:notice",
-    "urn:ietf:params:scim:event:prov:delete",
-    "urn:ietf:params:scim:event:prov:activate",
-    "urn:ietf:params:scim:event:prov:deactivate",
-];
-
 /// Who issues tokens, and to whom.
 pub struct Issuer<'a> {
     /// `iss`: the URL that identifies the transmitter of the tenant.

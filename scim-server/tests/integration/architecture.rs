@@ -36,7 +36,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "access operation",
             "brake caller config deleted directory plan system_records",
             "oauth",
-            "consumer index token",
+            "consumer index stream token",
             "tenant",
             "budget cursor profile render",
             "store",

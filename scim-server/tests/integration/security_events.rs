@@ -121,6 +121,14 @@ async fn what_happens_is_polled_verified_and_acknowledged() {
     let stream = receiver.client.get(receiver.at("configuration_endpoint")).await.expect(200).json[0].clone();
     assert_eq!(stream["description"], "crm");
     assert_eq!(jtis(&receiver.poll(&stream, json!({})).await), jtis(&told[2..]));
+    // Another stream has tokens of its own about the same.
+    let other = receiver.stream(json!({})).await;
+    server.client().user("carla").await;
+    let (one, two) = (receiver.poll(&stream, json!({})).await, receiver.poll(&other, json!({})).await);
+    let (one, two) = (one.last().expect("a token"), two.last().expect("a token"));
+    assert!(one["txn"] == two["txn"] && one["jti"] != two["jti"], "{one} {two}");
+    receiver.poll(&stream, json!({"ack": [one["jti"], two["jti"]]})).await;
+    assert_eq!(receiver.poll(&other, json!({})).await.len(), 1);
     // What a receiver cannot use does not come again.
     let error = json!({"err": "invalid_request", "description": "what is a group?"});
     let errors = json!({made["jti"].as_str().expect("an id"): error});
@@ -186,6 +194,27 @@ async fn streams_are_made_changed_verified_and_removed() {
     assert_eq!(receiver.poll(&stream, json!({})).await.len(), 0);
     assert_eq!(receiver.client.get(&of(status)).await.expect(200).json["status"], "enabled");
 
+    // A verification waits while the stream is paused.
+    set("paused").await;
+    let verify = json!({"stream_id": id});
+    receiver.client.post(receiver.at("verification_endpoint"), &verify).await.expect(204);
+    assert_eq!(receiver.poll(&stream, json!({})).await.len(), 0);
+    set("enabled").await;
+    let verification = receiver.poll(&stream, json!({})).await;
+    assert_eq!(receiver.poll(&stream, json!({"ack": jtis(&verification)})).await.len(), 1 - verification.len());
+    set("disabled").await;
+    assert_eq!(receiver.client.post(receiver.at("verification_endpoint"), &verify).await.status, 400);
+    set("enabled").await;
+
+    // What the transmitter says may be repeated, and not changed.
+    let same = json!({"stream_id": id, "iss": stream["iss"], "aud": stream["aud"], "delivery": stream["delivery"],
+        "events_delivered": [notice]});
+    receiver.client.request("PATCH", streams, &[], Some(&same)).await.expect(200);
+    for (name, other) in [("aud", json!("me")), ("events_delivered", json!([]))] {
+        let refused =
+            receiver.client.request("PATCH", streams, &[], Some(&json!({"stream_id": id, name: other}))).await;
+        assert!(refused.status == 400 && refused.text.contains(name), "{}", refused.text);
+    }
     let change = json!({"stream_id": id, "description": "crm"});
     let changed = receiver.client.request("PATCH", streams, &[], Some(&change)).await.expect(200).json;
     assert_eq!((&changed["description"], &changed["events_delivered"]), (&json!("crm"), &json!([notice])));

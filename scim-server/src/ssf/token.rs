@@ -68,7 +68,7 @@ fn happened(event: &Event, tenant: &Tenant, wanted: &[String]) -> Map<String, Va
     }
     let mut add = |name: &str, payload: Value| {
         let uri = format!("{PROVISIONING}{name}");
-        let is_wanted = wanted.iter().any(|one| *one == uri);
+        let is_wanted = wanted.contains(&uri);
         if is_wanted {
             events.insert(uri, payload);
         }

@@ -63,13 +63,13 @@ impl Service {
     pub(super) async fn streams(&self, context: &Context, call: Call<'_, '_>) -> Result<Answer, Error> {
         let (parts, place, tenant) = (call.parts, Place::of(&context.base), context.caller.tenant());
         match parts.method {
-            Method::GET | Method::HEAD => match stream_id(parts)? {
-                Some(id) => plain(&shown(&self.shelf().known(tenant.id, &id).await?, &place)),
-                None => {
-                    let all = self.shelf().list(tenant.id).await?;
-                    plain(&all.iter().map(|stream| shown(stream, &place)).collect::<Vec<_>>())
+            Method::GET | Method::HEAD => {
+                if let Some(id) = stream_id(parts)? {
+                    return plain(&shown(&self.shelf().known(tenant.id, &id).await?, &place));
                 }
-            },
+                let all = self.shelf().list(tenant.id).await?;
+                plain(&all.iter().map(|stream| shown(stream, &place)).collect::<Vec<_>>())
+            }
             Method::DELETE => {
                 let stream = self.shelf().known(tenant.id, &named(parts)?).await?;
                 self.shelf().delete(&stream).await?;

@@ -242,7 +242,10 @@ fn what_a_run_would_do_and_what_is_held_back_is_shown_while_it_runs() {
     assert_eq!(server.all("Users").len(), before);
 
     std::fs::write(agent.file("password"), "wrong").expect("the password");
+    let next = status(&agent)["next_run"].clone();
+    agent.set("interval_seconds = 86400", "interval_seconds = 172800");
     daemon.signal("HUP");
+    until("the new schedule, and with it the new password", || status(&agent)["next_run"] != next);
     let failed = agent.run(&["run-now"]);
     assert_eq!(failed.code, Some(2), "a cycle that ended early: {failed:?}");
     assert!(failed.stderr.contains("ended early"), "{failed:?}");

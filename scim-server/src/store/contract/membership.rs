@@ -1,7 +1,7 @@
 //! Groups and their members.
 
 use super::{Stage, TENANT, commit, expecting, group, id, join, key, leave, put, user};
-use crate::store::{Expect, Reference, ResourceKey, StoreError, Write};
+use crate::store::{Expect, Item, Reference, ResourceKey, StoreError, Write};
 
 async fn staff(stage: &Stage, users: u128) -> ResourceKey {
     stage.put(&group(1)).await;
@@ -142,6 +142,19 @@ pub(crate) async fn an_id_returns_without_the_members_that_it_had(stage: Stage) 
     assert_eq!(stage.groups(&user(1)).await, []);
     stage.join(&staff, &user(1)).await;
     assert_eq!(stage.members(&staff).await, [user(1).id]);
+    assert_eq!(stage.check(false).await, Vec::<String>::new());
+}
+
+/// What is kept aside of a deleted group has its id, and is not the group that its edges belong to.
+pub(crate) async fn a_group_kept_aside_has_no_members(stage: Stage) {
+    let staff = staff(&stage, 2000).await;
+    let kept = key("~Group", 1 + (1 << 64));
+    assert_eq!(kept.id, staff.id);
+    stage.write(&staff, [put(&kept), Write::Delete(staff.clone())]).await.unwrap();
+    // Most of its edges are still to be swept.
+    assert_eq!(stage.check(true).await, Vec::<String>::new());
+    let exported = stage.export(Some(TENANT)).await;
+    assert!(!exported.iter().any(|item| matches!(item, Item::Members(..))));
     assert_eq!(stage.check(false).await, Vec::<String>::new());
 }
 

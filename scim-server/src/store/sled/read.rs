@@ -296,14 +296,14 @@ pub(super) fn types(tree: &Tree, tenant: TenantId) -> Result<Vec<TypeName>, Stor
     tree.scan(key::counts(tenant)).map(|item| key::parse_count(&item?.0).ok_or_else(|| damaged("a count"))).collect()
 }
 
-/// The resource with that id, of whichever type.
+/// The resource with that id, of whichever type. What is kept beside resources under their ids is none.
 pub(super) fn find(
     tree: &Tree,
     tenant: TenantId,
     types: &[TypeName],
     id: ResourceId,
 ) -> Result<Option<ResourceKey>, StoreError> {
-    for resource_type in types {
+    for resource_type in types.iter().filter(|name| !name.is_aside()) {
         let key = ResourceKey { tenant, resource_type: resource_type.clone(), id };
         if tree.contains(&key::resource(&key))? {
             return Ok(Some(key));

@@ -20,6 +20,7 @@ pub mod indexing;
 pub mod line;
 pub mod listen;
 pub(crate) mod private;
+mod protected;
 pub(crate) mod provision;
 mod request;
 pub mod resources;

@@ -3,14 +3,21 @@
 //! The records have a type of their own, which no request sees. Each write that is counted changes them in its own
 //! commit, on the version that was read: so two processes cannot both slip by.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    time::Duration,
+};
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
-    store::{Body, Commit, Expect, Header, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write},
+    store::{
+        Body, Commit, Expect, Header, IndexRange, IndexValue, LAST_MODIFIED, Record, ResourceId, ResourceKey,
+        StoreError, TenantId, TypeName, Values, Write,
+    },
     tenant::Window,
 };
 
@@ -19,6 +26,9 @@ const KIND: &str = "~brake";
 
 /// How many pieces a window is counted in: what is older than the window is forgotten piece by piece.
 const PIECES: i64 = 60;
+
+/// Longer than any window can be.
+const LONGEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// The brake of a tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +55,7 @@ pub struct Trip {
     pub at: i64,
     /// The number of the last event before what was counted.
     pub since: u64,
-    /// The last number of the log that may go out; absent when writes are refused instead.
+    /// Events are held behind the first `brake.tripped` after this number; absent when writes are refused instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_after: Option<u64>,
     /// Who did it.
@@ -70,14 +80,25 @@ impl Tally {
     /// Counts so many more, and forgets what is older than the window. `newest` is the last event before.
     pub fn add(&mut self, many: u64, actor: &str, newest: u64, now: Timestamp, window: Window) {
         let now = now.as_millis();
-        let length = i64::try_from(window.length().as_millis()).unwrap_or(i64::MAX);
-        let piece = (length / PIECES).max(1);
+        let length = millis(window);
         self.0.retain(|begin, _| now.saturating_sub(*begin) < length);
         if many > 0 {
-            let at = now - now.rem_euclid(piece);
+            let at = now - now.rem_euclid(piece(window));
             let one = self.0.entry(at).or_insert_with(|| Piece { since: newest, ..Piece::default() });
             one.count = one.count.saturating_add(many);
             one.actors.insert(actor.to_owned());
+        }
+    }
+
+    /// Counts somebody who was counted at `last` before, in milliseconds since the epoch: who goes twice within the
+    /// window counts once.
+    pub fn add_one(&mut self, last: &mut Option<i64>, actor: &str, newest: u64, now: Timestamp, window: Window) {
+        self.add(1, actor, newest, now, window);
+        let Some(before) = last.replace(now.as_millis()) else { return };
+        let at = before - before.rem_euclid(piece(window));
+        if let Some(one) = self.0.get_mut(&at) {
+            one.count = one.count.saturating_sub(1);
+            self.0.retain(|_, one| one.count > 0);
         }
     }
 
@@ -94,6 +115,37 @@ impl Tally {
     /// Who was counted.
     pub fn actors(&self) -> impl Iterator<Item = &String> {
         self.0.values().flat_map(|piece| &piece.actors)
+    }
+}
+
+fn millis(window: Window) -> i64 {
+    i64::try_from(window.length().as_millis()).unwrap_or(i64::MAX)
+}
+
+fn piece(window: Window) -> i64 {
+    (millis(window) / PIECES).max(1)
+}
+
+/// When a user was counted last, in milliseconds since the epoch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Gone {
+    /// [`State::settled`] as it was then.
+    settled: i64,
+    /// As one who was deactivated, or deleted while active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<i64>,
+    /// As one who was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<i64>,
+}
+
+impl Gone {
+    /// Forgets what was counted before the brake was settled last.
+    pub fn settle(&mut self, settled: i64) {
+        if self.settled != settled {
+            *self = Self { settled, ..Self::default() };
+        }
     }
 }
 
@@ -136,16 +188,14 @@ impl<T: Default + Serialize + DeserializeOwned> Read<T> {
     pub fn put(self, commit: &mut Commit) -> Result<(), StoreError> {
         let visible = serde_json::to_vec(&self.value).map_err(corrupt)?.into();
         let body = Body { visible, ..Body::default() };
-        // First, because a commit that deletes a group makes nothing with the group's id afterwards.
-        let write = match self.version {
+        commit.writes.push(match self.version {
             Some(version) => {
                 commit.expect.push(Expect::Version(self.key.clone(), version));
                 Write::Put(self.key, body)
             }
             // Refused if another process was first.
             None => Write::Return(self.key, body, Header::default()),
-        };
-        commit.writes.insert(0, write);
+        });
         Ok(())
     }
 
@@ -157,12 +207,25 @@ impl<T: Default + Serialize + DeserializeOwned> Read<T> {
 
 /// Where the brake of a tenant is kept.
 pub fn key(tenant: TenantId) -> ResourceKey {
-    group_key(tenant, ResourceId(Uuid::nil()))
+    key_of(tenant, ResourceId(Uuid::nil()))
 }
 
-/// Where the members are counted that a group loses.
-pub fn group_key(tenant: TenantId, group: ResourceId) -> ResourceKey {
-    ResourceKey { tenant, resource_type: TypeName::from(KIND), id: group }
+/// Where the members are counted that a group loses, or it is noted when a user was counted.
+pub fn key_of(tenant: TenantId, id: ResourceId) -> ResourceKey {
+    ResourceKey { tenant, resource_type: TypeName::from(KIND), id }
+}
+
+/// The records of groups and users in which nothing is counted any more, in the order of their last change.
+pub fn outdated(tenant: TenantId, now: Timestamp) -> IndexRange {
+    let before = now.as_millis().saturating_sub(i64::try_from(LONGEST.as_millis()).unwrap_or(i64::MAX));
+    let before = IndexValue::instant(Timestamp::from_millis(before));
+    IndexRange {
+        tenant,
+        resource_type: TypeName::from(KIND),
+        attribute: LAST_MODIFIED.into(),
+        values: Values::Between(Bound::Unbounded, Bound::Included(before)),
+        descending: false,
+    }
 }
 
 /// Whether a record is one of these.
@@ -192,5 +255,23 @@ mod tests {
         assert_eq!((tally.count(), tally.since()), (8, Some(20)));
         tally.add(0, "u", 40, minute(1000), window);
         assert_eq!((tally.count(), tally.since(), tally.actors().count()), (0, None, 0));
+    }
+
+    #[test]
+    fn who_goes_twice_counts_once() {
+        let window = Window::try_from("1h".to_owned()).unwrap();
+        let minute = |minute: i64| Timestamp::from_millis(1_700_000_000_000 + minute * 60_000);
+        let (mut tally, mut anna, mut bert) = (Tally::default(), None, None);
+        tally.add_one(&mut anna, "t", 1, minute(0), window);
+        tally.add_one(&mut bert, "t", 2, minute(0), window);
+        tally.add_one(&mut anna, "t", 3, minute(10), window);
+        assert_eq!((tally.count(), tally.since()), (2, Some(1)));
+        tally.add_one(&mut bert, "t", 4, minute(40), window);
+        assert_eq!((tally.count(), tally.since()), (2, Some(3)));
+        // Anna is forgotten an hour after the last time.
+        tally.add(0, "t", 9, minute(71), window);
+        assert_eq!(tally.count(), 1);
+        tally.add_one(&mut anna, "t", 9, minute(200), window);
+        assert_eq!(tally.count(), 1);
     }
 }

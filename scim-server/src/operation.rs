@@ -23,6 +23,7 @@ pub mod modify;
 pub mod pace;
 pub mod password;
 mod prefill;
+mod protect;
 pub mod query;
 pub mod replace;
 pub mod restore;

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +13,7 @@ use crate::{
     access::Access,
     event::{Action, Deed, Event, SERVER},
     oauth::Client,
-    store::{Body, Commit, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
+    store::{Body, Commit, Header, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::{self, Settings, Tenant},
     token::Token,
 };
@@ -29,6 +28,13 @@ const PAGE: usize = 500;
 struct Silence {
     /// The last call before it, in milliseconds since the epoch.
     last_call: i64,
+}
+
+impl Silence {
+    fn body(&self) -> Result<Body, StoreError> {
+        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Body { visible: visible.into(), ..Body::default() })
+    }
 }
 
 /// The last call of a provider with one of these tokens, or as one of these clients: of those that may write. An
@@ -71,17 +77,17 @@ async fn look_at(
     let tokens = access.directory().ledger().list(tenant.id).await?;
     let clients = access.directory().clients().list(tenant.id).await?;
     let last = last_call(access, &tokens, &clients);
-    // First the event, so that it is told again rather than never when the process ends in between.
     match (silence, last) {
         (None, Some(last)) if is_silent(&tenant.settings, last, now) => {
             tracing::warn!(tenant = tenant.name, last_call = %last, "nobody provisions the tenant any more: look at the provider's own log");
-            tell(access, tenant, Deed::ProvisioningSilent).await?;
-            note(store, tenant.id, &Silence { last_call: last.as_millis() }).await
+            let silence = Silence { last_call: last.as_millis() };
+            // Refused if another process has told it meanwhile.
+            let write = Write::Return(key(tenant.id), silence.body()?, Header::default());
+            tell(store, tenant, Deed::ProvisioningSilent, write).await
         }
         (Some(before), Some(last)) if last.as_millis() > before.last_call => {
             tracing::info!(tenant = tenant.name, last_call = %last, "the tenant is provisioned again");
-            tell(access, tenant, Deed::ProvisioningResumed).await?;
-            forget(store, tenant.id).await
+            tell(store, tenant, Deed::ProvisioningResumed, Write::Delete(key(tenant.id))).await
         }
         (Some(_), _) if tenant.settings.silence_after.is_none() => forget(store, tenant.id).await,
         _ => Ok(()),
@@ -96,9 +102,15 @@ fn last_call_of(access: &Access, client: &Client) -> Option<Timestamp> {
     of_secrets.chain(of_trusts).filter_map(known).max().map(Timestamp::from_millis)
 }
 
-async fn tell(access: &Access, tenant: &Tenant, deed: Deed) -> Result<(), StoreError> {
+/// Tells it in the tenant's log, and notes in the same commit that it is told.
+async fn tell(store: &dyn Store, tenant: &Tenant, deed: Deed, note: Write) -> Result<(), StoreError> {
     let event = Event::new(Action::Remind, SERVER, tenant::record::KIND, ResourceId(tenant.id.0));
-    access.directory().tell(tenant.home, Event { deed: Some(deed), ..event }).await
+    let mut commit = Commit::note(tenant.home, Event { deed: Some(deed), ..event });
+    commit.writes.push(note);
+    match store.commit(commit).await {
+        Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(()),
+        done => done.map(drop),
+    }
 }
 
 /// The tenants that were told to be silent.
@@ -116,23 +128,13 @@ async fn told(store: &dyn Store) -> Result<HashMap<TenantId, Silence>, StoreErro
     }
 }
 
-async fn note(store: &dyn Store, tenant: TenantId, silence: &Silence) -> Result<(), StoreError> {
-    let visible = serde_json::to_vec(silence).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    let body = Body { display: Bytes::new(), visible: visible.into(), hidden: Bytes::new() };
-    keep(store, tenant, Write::Put(key(tenant), body)).await
-}
-
 async fn forget(store: &dyn Store, tenant: TenantId) -> Result<(), StoreError> {
-    match keep(store, tenant, Write::Delete(key(tenant))).await {
-        Err(StoreError::Missing(_)) => Ok(()),
-        done => done,
-    }
-}
-
-async fn keep(store: &dyn Store, tenant: TenantId, write: Write) -> Result<(), StoreError> {
     let mut commit = Commit::bookkeeping(TypeName::from(KIND), ResourceId(tenant.0));
-    commit.writes.push(write);
-    store.commit(commit).await.map(drop)
+    commit.writes.push(Write::Delete(key(tenant)));
+    match store.commit(commit).await {
+        Err(StoreError::Missing(_)) => Ok(()),
+        done => done.map(drop),
+    }
 }
 
 fn key(tenant: TenantId) -> ResourceKey {

@@ -1,8 +1,10 @@
 //! The brake on mass deprovisioning, for people: look, let it go on, or put it back.
 
+use std::collections::BTreeSet;
+
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     AdminContext, AdminError, Output,
@@ -10,12 +12,18 @@ use super::{
     undo,
 };
 use crate::{
-    brake::State,
+    brake::{State, Trip},
     caller::Caller,
-    event::{ADMIN, Deed},
+    event::{ADMIN, Action, Deed, Json},
     operation::undo::Range,
+    store::TenantId,
     tenant::{Brake, Mode},
 };
+
+const USER: &str = "User";
+
+/// How many events are read at a time.
+const EVENTS: usize = 1000;
 
 /// What is to be done with the brake of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,10 +63,14 @@ struct View<'a> {
     percent: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<String>,
-    /// Users who were deactivated, or deleted while active, within the window.
+    /// Users who were deactivated, or deleted while active: within the window, or since the first that was counted if
+    /// it has tripped.
     deactivated: u64,
     /// Users who were deleted.
     deleted: u64,
+    /// How often somebody has left a group, if it has tripped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,11 +116,15 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
         state.lost.add(0, "", 0, now, brake.window);
         state.deleted.add(0, "", 0, now, brake.window);
     }
-    let newest = context.store.log(tenant.home).await?.newest;
     let brake = tenant.settings.brake.as_ref();
     let trip = state.trip.as_ref();
     let approved = state.approved_until.filter(|until| now.as_millis() < *until);
-    let held = trip.and_then(|trip| trip.held_after);
+    let held = context.operations.newest_out(tenant.home).await?;
+    let newest = context.store.log(tenant.home).await?.newest;
+    let gone = match trip {
+        Some(trip) => Gone::since(context, tenant.home, trip).await?,
+        None => Gone { deactivated: state.lost.count(), deleted: state.deleted.count(), left: None },
+    };
     output
         .row(&View {
             tenant: &tenant.name,
@@ -122,8 +138,9 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
             users: brake.and_then(|brake| brake.users),
             percent: brake.and_then(|brake| brake.percent),
             window: brake.map(|brake| brake.window.into()),
-            deactivated: state.lost.count(),
-            deleted: state.deleted.count(),
+            deactivated: gone.deactivated,
+            deleted: gone.deleted,
+            left: gone.left,
             reason: trip.map(|trip| trip.reason.as_str()),
             tripped: trip.map(|trip| Timestamp::from_millis(trip.at).to_string()),
             since: trip.map(|trip| trip.since),
@@ -134,18 +151,64 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
         .await
 }
 
+/// How many went.
+struct Gone {
+    deactivated: u64,
+    deleted: u64,
+    left: Option<u64>,
+}
+
+impl Gone {
+    /// By those whom the brake has counted, since the first of it.
+    async fn since(context: &AdminContext, home: TenantId, trip: &Trip) -> Result<Self, AdminError> {
+        let (mut lost, mut deleted, mut left) = (BTreeSet::new(), BTreeSet::new(), 0);
+        let mut after = trip.since;
+        loop {
+            let events = context.store.events(home, after, EVENTS).await?;
+            let Some(last) = events.last() else { break };
+            after = last.sequence;
+            for event in events.iter().filter(|event| trip.actors.contains(&event.actor)) {
+                left += event.members.as_ref().map_or(0, |members| members.left.len() as u64);
+                let deletes = event.action == Action::Delete;
+                if event.resource_type != USER || !deletes && event.active != Some(false) {
+                    continue;
+                }
+                if !deletes || event.values.as_ref().is_none_or(|values| is_active(&values.document)) {
+                    lost.insert(event.target);
+                }
+                if deletes {
+                    deleted.insert(event.target);
+                }
+            }
+        }
+        Ok(Self { deactivated: lost.len() as u64, deleted: deleted.len() as u64, left: Some(left) })
+    }
+}
+
+fn is_active(document: &Json) -> bool {
+    let document: Value = serde_json::from_str(document.text()).unwrap_or_default();
+    document.get("active") != Some(&Value::Bool(false))
+}
+
 async fn approve(context: &AdminContext, caller: &Caller) -> Result<(), AdminError> {
     let tenant = caller.tenant();
     let end = |brake: &Brake| brake.window.end(context.clock.now()).as_millis();
-    let approved_until = tenant.settings.brake.as_ref().map(end);
     // What was held before the brake was taken out of the settings can be let go, too.
-    if approved_until.is_none() && context.operations.brake_state(tenant.home).await?.value.trip.is_none() {
-        return Err(no_brake(&tenant.name));
-    }
+    let approved_until = tenant.settings.brake.as_ref().map(end);
     let settled = context.clock.now().as_millis();
-    let change = |_: &State| Some(State { approved_until, settled, ..State::default() });
-    context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeApproved, ADMIN, change).await?;
-    Ok(())
+    // Else a whole window would be open for a burst that nobody has looked at.
+    let change = |state: &State| state.trip.is_some().then(|| State { approved_until, settled, ..State::default() });
+    if context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeApproved, ADMIN, change).await? {
+        return Ok(());
+    }
+    Err(if tenant.settings.brake.is_some() {
+        AdminError::Refused(format!(
+            "the brake of tenant {:?} has not tripped: there is nothing to approve. To let more go than it allows, raise \"users\" or \"percent\" with `tenant set`",
+            tenant.name
+        ))
+    } else {
+        no_brake(&tenant.name)
+    })
 }
 
 async fn put_back(context: &AdminContext, caller: &Caller, dry_run: bool, output: &Output) -> Result<(), AdminError> {

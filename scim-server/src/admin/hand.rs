@@ -1,6 +1,6 @@
 //! An administrator's hand: users and groups are changed without a provider.
 
-use scim_protocol::Error;
+use scim_protocol::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -24,6 +24,8 @@ pub enum HandRequest {
         /// Which of the two.
         disabled: bool,
     },
+    /// Lists the users who are disabled.
+    ListDisabled { tenant: String },
     /// Changes attributes or members.
     Update(UpdateRequest),
 }
@@ -32,6 +34,7 @@ impl HandRequest {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Disable { .. } => "disable",
+            Self::ListDisabled { .. } => "list-disabled",
             Self::Update(_) => "update",
         }
     }
@@ -41,6 +44,7 @@ impl HandRequest {
 pub(super) async fn execute(context: &AdminContext, request: HandRequest, output: &Output) -> Result<(), AdminError> {
     match request {
         HandRequest::Disable { tenant, name, disabled } => disable(context, &tenant, &name, disabled, output).await,
+        HandRequest::ListDisabled { tenant } => list_disabled(context, &tenant, output).await,
         HandRequest::Update(request) => update(context, request, output).await,
     }
 }
@@ -107,4 +111,24 @@ async fn disable(
     let id = user.get("id").and_then(Value::as_str).unwrap_or_default();
     provision::switch(&context.operations, &caller, USER, id, disabled).await?;
     output.row(&provision::show(&context.operations, &caller, USER, id).await?).await
+}
+
+/// Shows the users whom an administrator has disabled.
+async fn list_disabled(context: &AdminContext, tenant: &str, output: &Output) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    let mut after = None;
+    loop {
+        let page = context.operations.disabled(caller.tenant().home, USER, after).await?;
+        for id in &page.ids {
+            match provision::show(&context.operations, &caller, USER, &id.to_string()).await {
+                Ok(user) => output.row(&user).await?,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match page.next {
+            Some(last) => after = Some(last),
+            None => return Ok(()),
+        }
+    }
 }

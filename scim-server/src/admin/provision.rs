@@ -158,8 +158,10 @@ pub(super) async fn purge(
     operations.purge(&context(operations, caller), &rt, id).await
 }
 
-/// Removes for good what a tenant deleted before its `restore_window`; gives how many.
+/// Removes for good what a tenant deleted before its `restore_window`, and what its brake counts no more; gives how
+/// many resources went.
 pub(crate) async fn purge_old(operations: &Operations, tenant: Arc<Tenant>) -> Result<u64, Error> {
+    operations.forget_counts(tenant.home).await?;
     if operations.newest_out(tenant.home).await?.is_some() {
         return Ok(0);
     }

@@ -137,10 +137,16 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
     let name = |token: &Token| token.name.clone().unwrap_or_else(|| token.id.to_string());
     let (ended, live): (Vec<_>, Vec<_>) = tokens.iter().partition(|token| token.expires() <= now);
     if live.is_empty() && !has_client {
-        let detail = format!(
-            "The tenant has no live token that may write, and no OAuth client: no provider can get in. `token create --tenant {}` makes a token.",
-            record.name
-        );
+        let name = &record.name;
+        let detail = if record.settings.live_tokens() == 0 {
+            format!(
+                "The tenant has no OAuth client that may write: no provider can get in. `client create --tenant {name}` makes one."
+            )
+        } else {
+            format!(
+                "The tenant has no live token that may write, and no OAuth client: no provider can get in. `token create --tenant {name}` makes a token."
+            )
+        };
         problems.push(Problem::new(State::Failing, "NoToken", detail));
     }
     for token in ended {

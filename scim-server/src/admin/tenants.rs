@@ -6,14 +6,14 @@ use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AdminContext, AdminError, Output, Subject, indexing, schemas};
+use super::{AdminContext, AdminError, Output, Subject, indexing, protected, schemas};
 use crate::{
     event::Deed,
     profile::Profile,
     sink,
     store::TypeName,
     stream::Streams,
-    tenant::{Settings, TenantRecord, record::feed_path},
+    tenant::{Protected, Settings, TenantRecord, record::feed_path},
     token::{Issued, Scopes, Status, Token, reminder, secret::PREFIX},
     webhook::Webhooks,
 };
@@ -148,6 +148,12 @@ pub(super) async fn create(
     token: Option<Duration>,
     output: &Output,
 ) -> Result<(), AdminError> {
+    if settings.protected.as_ref().is_some_and(|protected| *protected != Protected::default()) {
+        return Err(AdminError::Refused(
+            "a new tenant has nobody who could be \"protected\"; set it with `tenant set` when they are there"
+                .to_owned(),
+        ));
+    }
     let (tenant, first) = context.directory().create(name, settings, token).await?;
     context.access.reload().await?;
     context.tell(&tenant, Deed::TenantCreated, Subject::tenant(&tenant, &[])).await?;
@@ -181,7 +187,11 @@ pub(super) async fn set(
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
     let names: Vec<_> = changes.keys().cloned().collect();
-    let settings = tenant.settings.changed(changes).map_err(AdminError::Refused)?;
+    let names_protected = changes.contains_key("protected");
+    let mut settings = tenant.settings.changed(changes).map_err(AdminError::Refused)?;
+    if let Some(named) = settings.protected.take_if(|_| names_protected) {
+        settings.protected = Some(protected::resolve(context, &tenant, named).await?);
+    }
     if !force {
         schemas::refuse_dropped(context, &tenant, &settings).await?;
     }

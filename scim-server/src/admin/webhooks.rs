@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{AdminContext, AdminError, Output};
 use crate::{
     event::{ADMIN, Action, Deed, Event},
-    operation::feed::TypePattern,
+    operation::{ATTEMPTS, feed::TypePattern},
     store::{ResourceId, StoreError, TenantId},
     tenant::Tenant,
     webhook::{DeadLetter, Deliverer, MOST_KEYS, Message, NewWebhook, Outcome, Reason, Replay, Webhook, Webhooks},
@@ -267,8 +267,26 @@ async fn delete(context: &AdminContext, id: &str, output: &Output) -> Result<(),
     output.row(&json!({"webhook_id": webhook.id.to_string(), "url": webhook.url, "deleted": true})).await
 }
 
-/// Lets a webhook that was disabled have messages again. They go on where they ended.
+/// Lets a webhook that was disabled have messages again. They go on where they ended. What is sent meanwhile, or fails,
+/// changes the same records: then it is done again on what they say now.
 async fn enable(context: &AdminContext, id: &str, output: &Output) -> Result<(), AdminError> {
+    let mut conflict = None;
+    for _ in 0..ATTEMPTS {
+        match try_enable(context, id).await {
+            Err(AdminError::Store(error @ (StoreError::Conflict(_) | StoreError::Missing(_)))) => {
+                conflict = Some(error);
+            }
+            done => {
+                let webhook = done?;
+                context.tell_of_webhook(&webhook, Deed::WebhookEnabled).await?;
+                return output.row(&WebhookView::new(&webhook, context.clock.now())).await;
+            }
+        }
+    }
+    conflict.map_or(Ok(()), |error| Err(error.into()))
+}
+
+async fn try_enable(context: &AdminContext, id: &str) -> Result<Webhook, AdminError> {
     let webhook = Webhook { disabled: None, ..context.webhook(id).await? };
     for tenant in context.tenants_of(webhook.tenant) {
         let mut delivery = context.webhooks().delivery(&webhook, &tenant).await?;
@@ -278,8 +296,8 @@ async fn enable(context: &AdminContext, id: &str, output: &Output) -> Result<(),
         }
         context.webhooks().advance(&delivery, &[], &[]).await?;
     }
-    keep(context, &webhook, Deed::WebhookEnabled).await?;
-    output.row(&WebhookView::new(&webhook, context.clock.now())).await
+    context.webhooks().keep(&webhook, Deed::WebhookEnabled.name()).await?;
+    Ok(webhook)
 }
 
 /// Gives a webhook new keys. The ones before sign too, for so long.

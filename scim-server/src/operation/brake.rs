@@ -1,19 +1,24 @@
 //! The brake on mass deprovisioning: what a write takes away is counted in its commit, and what is too much is held
-//! or refused. And the protection of single users and groups.
+//! or refused.
 
-use scim_protocol::{Error, ErrorKind, schema::ResourceType};
+use scim_protocol::{Error, ErrorKind};
 
 use super::{ATTEMPTS, Context, Operations};
 use crate::{
-    brake::{self, Left, Read, State, Tally, Trip},
+    brake::{self, Gone, Left, Read, State, Tally, Trip},
     event::{ADMIN, Action, Deed, Event},
-    index,
-    store::{Commit, IndexKey, ResourceId, ResourceKey, StoreError, TenantId, TypeName},
-    tenant::{Brake, Mode, Protected, Window, record},
+    store::{Commit, Expect, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write},
+    tenant::{Brake, Mode, Window, record},
 };
 
 /// The resource type that people are.
 const USER: &str = "User";
+
+/// How many events are looked at a time for the one that tells of the trip: it is nearly always the first.
+const LOOK: usize = 16;
+
+/// How many records are removed at a time.
+const PAGE: usize = 500;
 
 /// What a write takes away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,10 +41,23 @@ impl Loss {
 }
 
 impl Operations {
-    /// The last number of a tenant's log that may go out; `None` when nothing is held. What is read from the log before
-    /// this is called, up to that number, was not held then either: the brake trips in the commit of the write.
+    /// The last number of a tenant's log that may go out: that of `brake.tripped`. `None` when nothing is held. What is
+    /// read from the log before this is called, up to that number, was not held then either.
     pub async fn newest_out(&self, home: TenantId) -> Result<Option<u64>, StoreError> {
-        Ok(self.brake_state(home).await?.value.trip.and_then(|trip| trip.held_after))
+        let trip = self.brake_state(home).await?.value.trip;
+        let Some(before) = trip.and_then(|trip| trip.held_after) else { return Ok(None) };
+        let mut after = before;
+        loop {
+            let events = self.store.events(home, after, LOOK).await?;
+            if let Some(tripped) = events.iter().find(|event| event.deed == Some(Deed::BrakeTripped)) {
+                return Ok(Some(tripped.sequence));
+            }
+            let Some(last) = events.last() else { break };
+            after = last.sequence;
+        }
+        // It is not durable yet, and nothing behind it is; or it is no longer kept.
+        let oldest = self.store.log(home).await?.oldest;
+        Ok(Some(if oldest > before + 1 { oldest - 1 } else { after }))
     }
 
     /// How a tenant's brake stands.
@@ -74,43 +92,37 @@ impl Operations {
         Err(StoreError::Conflict(brake::key(home)).into())
     }
 
-    /// Refuses what a token may not do to a protected resource, and counts in the commit what it takes away. The flag
-    /// says whether the brake trips with this commit.
-    pub(super) async fn restrain(&self, context: &Context, commit: &mut Commit, loss: Loss) -> Result<bool, Error> {
+    /// Refuses what a token may not do to a protected resource, and counts in the commit what it takes away.
+    pub(super) async fn restrain(&self, context: &Context, commit: &mut Commit, loss: Loss) -> Result<(), Error> {
         let settings = &context.caller.tenant().settings;
         if **context.caller.actor() == *ADMIN || loss == (Loss { members: loss.members, ..Loss::default() }) {
-            return Ok(false);
+            return Ok(());
         }
         if let Some(protected) = &settings.protected {
             self.refuse_protected(context, protected, commit, loss).await?;
         }
-        match &settings.brake {
-            Some(brake) => self.count(context, brake, commit, loss).await,
-            None => Ok(false),
+        let Some(brake) = &settings.brake else { return Ok(()) };
+        if !loss.of_users(&commit.target) && loss.leave == 0 {
+            return Ok(());
         }
+        // It trips in a commit of its own, so that its event comes before what it holds.
+        for _ in 0..ATTEMPTS {
+            if self.count(context, brake, commit, loss).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Conflict(brake::key(context.caller.tenant().home)).into())
     }
 
-    /// Says in the log that the brake has tripped with a commit that is done.
-    pub(super) async fn tell_trip(&self, context: &Context) -> Result<(), Error> {
-        let tenant = context.caller.tenant();
-        tracing::warn!(tenant = tenant.name, actor = &**context.caller.actor(), "the brake has tripped: events wait");
-        let id = ResourceId(tenant.id.0);
-        let event = Event::new(Action::Administer, context.caller.actor(), record::KIND, id);
-        self.store.commit(Commit::note(tenant.home, Event { deed: Some(Deed::BrakeTripped), ..event })).await?;
-        Ok(())
-    }
-
+    /// Counts what a write takes away. False if the brake has tripped over it: then the write is to be decided again.
     async fn count(&self, context: &Context, brake: &Brake, commit: &mut Commit, loss: Loss) -> Result<bool, Error> {
         let tenant = context.caller.tenant();
         let (home, now, actor) = (tenant.home, self.clock.now(), context.caller.actor());
-        let target = commit.target.clone();
-        if !loss.of_users(&target) && loss.leave == 0 {
-            return Ok(false);
-        }
         let mut read = self.brake_state(home).await?;
+        let before = read.value.clone();
         let state = &mut read.value;
         if state.approved_until.is_some_and(|until| now.as_millis() < until) {
-            return Ok(false);
+            return Ok(true);
         }
         if let Some(trip) = &mut state.trip {
             if trip.held_after.is_none() || brake.mode == Mode::Refuse {
@@ -121,125 +133,122 @@ impl Operations {
             } else {
                 read.require(commit);
             }
-            return Ok(false);
+            return Ok(true);
         }
         let newest = self.store.log(home).await?.newest;
-        let add = |tally: &mut Tally, many: u64| tally.add(many, actor, newest, now, brake.window);
-        let mut over = None;
-        if loss.of_users(&target) {
-            add(&mut state.lost, u64::from(loss.deactivates));
-            add(&mut state.deleted, u64::from(loss.deletes));
-            let users = self.store.count(home, &TypeName::from(USER)).await? + state.deleted.count();
-            for (tally, what) in [(&state.lost, "deactivated or deleted"), (&state.deleted, "deleted")] {
-                if over.is_none() && tally.count() > brake.limit(users) {
-                    let reason = reason(tally.count(), "user(s)", what, brake.window);
-                    over = Some((tally.clone(), reason));
-                }
-            }
-        }
-        if loss.leave > 0 {
-            let key = brake::group_key(home, target.id);
-            let mut left = Read::<Left>::new(key.clone(), self.store.get(&key).await?.as_ref())?;
-            left.value.settle(state.settled);
-            let gone = &mut left.value.members;
-            let members = loss.members + gone.count();
-            add(gone, loss.leave);
-            if gone.count() > brake.limit(members) {
-                let what = format!("taken out of the group {}", target.id);
-                over = Some((gone.clone(), reason(gone.count(), "member(s)", &what, brake.window)));
-            }
-            left.put(commit)?;
-        }
-        let trips = over.is_some();
-        if let Some((tally, reason)) = over {
-            state.trip = Some(Trip {
-                at: now.as_millis(),
-                since: tally.since().unwrap_or(newest),
-                held_after: (brake.mode == Mode::Hold).then_some(newest),
-                actors: tally.actors().cloned().collect(),
-                reason: reason.clone(),
-            });
-            if brake.mode == Mode::Refuse {
-                return Err(self.trip_and_refuse(context, state.trip.clone(), &reason).await);
-            }
-        }
-        if loss.of_users(&target) || trips {
-            read.put(commit)?;
+        let counting = Counting { actor, newest, now, brake };
+        let key = brake::key_of(home, commit.target.id);
+        let record = self.store.get(&key).await?;
+        let mut counted = Commit { expect: Vec::new(), writes: Vec::new(), ..commit.clone() };
+        let of_users = loss.of_users(&commit.target);
+        let over = if of_users {
+            let mut gone = Read::<Gone>::new(key, record.as_ref())?;
+            gone.value.settle(state.settled);
+            let users = self.store.count(home, &TypeName::from(USER)).await?;
+            let over = counting.user(state, &mut gone.value, loss, users);
+            gone.put(&mut counted)?;
+            over
         } else {
-            read.require(commit);
+            let mut left = Read::<Left>::new(key, record.as_ref())?;
+            left.value.settle(state.settled);
+            let over = counting.members(&mut left.value.members, loss, commit.target.id);
+            left.put(&mut counted)?;
+            over
+        };
+        if let Some(trip) = over {
+            self.trip(context, &before, trip).await?;
+            return Ok(false);
         }
-        Ok(trips)
+        if of_users {
+            read.put(&mut counted)?;
+        } else {
+            read.require(&mut counted);
+        }
+        commit.expect.extend(counted.expect);
+        commit.writes.extend(counted.writes);
+        Ok(true)
     }
 
-    /// The write is refused, so the brake trips in a commit of its own.
-    async fn trip_and_refuse(&self, context: &Context, trip: Option<Trip>, reason: &str) -> Error {
+    /// Trips the brake, unless it does not stand any more as it did when that was decided.
+    async fn trip(&self, context: &Context, before: &State, trip: Trip) -> Result<(), Error> {
         let tenant = context.caller.tenant();
-        tracing::warn!(tenant = tenant.name, reason, "the brake has tripped: writes are refused");
-        let change = |state: &State| state.trip.is_none().then(|| State { trip: trip.clone(), ..state.clone() });
+        let reason = trip.reason.clone();
+        let change = |state: &State| (state == before).then(|| State { trip: Some(trip.clone()), ..state.clone() });
         let actor = context.caller.actor();
-        match self.change_brake(tenant.id, tenant.home, Deed::BrakeTripped, actor, change).await {
-            Ok(_) => refused(reason),
-            Err(error) => error,
-        }
-    }
-
-    async fn refuse_protected(
-        &self,
-        context: &Context,
-        protected: &Protected,
-        commit: &mut Commit,
-        loss: Loss,
-    ) -> Result<(), Error> {
-        let target = commit.target.clone();
-        let by_id = protected.ids.iter().any(|id| ResourceId::parse(id) == Some(target.id));
-        let group = match &protected.members_of {
-            Some(name) => self.group_named(context, name).await?,
-            None => None,
-        };
-        let is_group = group.as_ref() == Some(&target);
-        let is_member = match &group {
-            Some(group) => self.store.is_member(group, target.id).await?,
-            None => false,
-        };
-        // Whoever leaves the group of the protected would be protected no longer.
-        let empties = loss.leave > 0 && (loss.leave >= loss.members || is_group);
-        if (by_id || is_group || is_member) && (loss.deactivates || loss.deletes || empties) {
-            let name = target.resource_type.as_str();
-            return Err(Error::new(
-                ErrorKind::Forbidden,
-                format!(
-                    "The {name} {} is protected: it cannot be deactivated, deleted or emptied with a token. Ask the administrator of this server, or leave it out of the provisioning.",
-                    target.id
-                ),
-            ));
-        }
-        if loss.leave > 0 && (by_id || is_group || is_member) {
-            // Two who each take one of the last two out do not both succeed.
-            let record = self.store.get(&target).await?;
-            commit
-                .expect
-                .extend(record.map(|record| crate::store::Expect::Version(target.clone(), record.header.version)));
+        if self.change_brake(tenant.id, tenant.home, Deed::BrakeTripped, actor, change).await? {
+            tracing::warn!(tenant = tenant.name, reason, "the brake has tripped: `scim-server brake show` says more");
         }
         Ok(())
     }
 
-    async fn group_named(&self, context: &Context, name: &str) -> Result<Option<ResourceKey>, Error> {
-        let tenant = context.caller.tenant();
-        let Some(rt) = tenant.registry.resource_type("Group") else { return Ok(None) };
-        if let Some(id) = ResourceId::parse(name) {
-            return Ok(Some(context.key(rt, id)));
+    /// Removes what was noted of groups and users and counts no more.
+    pub(crate) async fn forget_counts(&self, home: TenantId) -> Result<(), StoreError> {
+        let range = brake::outdated(home, self.clock.now());
+        let mut after = None;
+        loop {
+            let page = self.store.indexed(&range, after.as_ref(), PAGE).await?;
+            for (position, record) in page.iter() {
+                let key = brake::key_of(home, position.id);
+                let Some(record) = record.as_ref().filter(|_| key != brake::key(home)) else { continue };
+                let expect = vec![Expect::Version(key.clone(), record.header.version)];
+                let writes = vec![Write::Delete(key.clone())];
+                match self.store.commit(Commit { event: None, target: key, expect, writes }).await {
+                    // It counts again, or another process was first.
+                    Ok(_) | Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            match page.last() {
+                Some((last, _)) if !page.done => after = Some(last.clone()),
+                _ => return Ok(()),
+            }
         }
-        let key = display_name(tenant.home, rt, name);
-        Ok(self.store.lookup(&key).await?.map(|id| context.key(rt, id)))
     }
 }
 
-fn display_name(tenant: TenantId, rt: &ResourceType, name: &str) -> IndexKey {
-    IndexKey {
-        tenant,
-        resource_type: TypeName::from(rt.name.as_str()),
-        attribute: "displayName".into(),
-        value: index::text_value(name, false),
+/// What is the same for all that one write takes away.
+struct Counting<'a> {
+    actor: &'a str,
+    newest: u64,
+    now: scim_protocol::Timestamp,
+    brake: &'a Brake,
+}
+
+impl Counting<'_> {
+    /// Counts a user. Gives why the brake trips, if it does.
+    fn user(&self, state: &mut State, gone: &mut Gone, loss: Loss, users: u64) -> Option<Trip> {
+        let Self { actor, newest, now, brake } = *self;
+        for (counts, tally, last) in
+            [(loss.deactivates, &mut state.lost, &mut gone.lost), (loss.deletes, &mut state.deleted, &mut gone.deleted)]
+        {
+            if counts {
+                tally.add_one(last, actor, newest, now, brake.window);
+            } else {
+                tally.add(0, actor, newest, now, brake.window);
+            }
+        }
+        let limit = brake.limit(users + state.deleted.count());
+        let over = [(&state.lost, "deactivated or deleted"), (&state.deleted, "deleted")];
+        let (tally, what) = over.into_iter().find(|(tally, _)| tally.count() > limit)?;
+        Some(self.trip(tally, "user(s)", what))
+    }
+
+    /// Counts the members that leave a group.
+    fn members(&self, gone: &mut Tally, loss: Loss, group: ResourceId) -> Option<Trip> {
+        let members = loss.members + gone.count();
+        gone.add(loss.leave, self.actor, self.newest, self.now, self.brake.window);
+        let is_over = gone.count() > self.brake.limit(members);
+        is_over.then(|| self.trip(gone, "member(s)", &format!("taken out of the group {group}")))
+    }
+
+    fn trip(&self, tally: &Tally, whom: &str, what: &str) -> Trip {
+        Trip {
+            at: self.now.as_millis(),
+            since: tally.since().unwrap_or(self.newest),
+            held_after: (self.brake.mode == Mode::Hold).then_some(self.newest),
+            actors: tally.actors().cloned().collect(),
+            reason: reason(tally.count(), whom, what, self.brake.window),
+        }
     }
 }
 

@@ -58,7 +58,8 @@ impl Operations {
             let kept = namesake.kept;
             let key = kept.as_ref().map_or_else(|| context.key(rt, id), |kept| kept.key.clone());
             let specs = tenant.index_specs(&rt.name);
-            let (aside, shown) = Self::as_it_was_disabled(kept.as_ref(), &resource)?;
+            let before = kept.iter().map(|kept| kept.deleted.record()).chain(namesake.last);
+            let (aside, shown) = disable::as_it_was_disabled(before, &resource)?;
             let mut form = context.pace.whole(|| StoredForm::new(&key, &shown, rt, specs)).await??;
             if let Some(provided) = &aside {
                 disable::keep(&mut form.body, provided)?;

@@ -13,7 +13,7 @@ use crate::{
     event::{Action, Event},
     index,
     render::stored_document,
-    store::{Commit, Expect, Record, ResourceId, ResourceKey, StoreError, TypeName, Write},
+    store::{Commit, Expect, Record, Reference, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
 /// How many members are read at a time.
@@ -42,22 +42,21 @@ impl Operations {
             commit.expect.push(Expect::Version(key.clone(), record.header.version));
             // Before the resource goes: its id, which both have, is then not yet that of a group to be swept.
             if keeps {
-                commit.writes.extend(self.keep(context, &key, &record).await?);
+                self.keep(context, &key, &record, &mut commit).await?;
             }
             let entries = index::entries(&key, &document, tenant.index_specs(&rt.name));
             commit.writes.extend(entries.into_iter().map(Write::Unindex));
             commit.writes.push(Write::Delete(key.clone()));
             let members = record.header.members;
             let loss = Loss { deactivates: is_active(&document), deletes: true, leave: members, members };
-            let trips = self.restrain(context, &mut commit, loss).await?;
+            self.restrain(context, &mut commit, loss).await?;
             match self.store.commit(commit).await {
                 Ok(_) => {
-                    if trips {
-                        self.tell_trip(context).await?;
-                    }
                     return Ok(Answer::plain(Outcome::NoContent, Content::Nothing));
                 }
                 Err(StoreError::Conflict(what)) if condition.if_match == Condition::None || what != key => {}
+                // Something that was looked at beside it is gone.
+                Err(StoreError::Missing(what)) if what != key => {}
                 Err(StoreError::Conflict(_)) => return Err(changed()),
                 Err(error) => return Err(error.into()),
             }
@@ -65,13 +64,26 @@ impl Operations {
         Err(StoreError::Conflict(self.find(context, rt, id).await?.0).into())
     }
 
-    /// The writes that keep aside what is about to be deleted: the document, its groups and its members.
-    async fn keep(&self, context: &Context, key: &ResourceKey, record: &Record) -> Result<Vec<Write>, Error> {
+    /// Keeps aside in the commit what is about to be deleted: the document, its groups and its members.
+    async fn keep(
+        &self,
+        context: &Context,
+        key: &ResourceKey,
+        record: &Record,
+        commit: &mut Commit,
+    ) -> Result<(), Error> {
         let groups = self.store.groups_of(key.tenant, &[key.id]).await?.pop().unwrap_or_default();
+        // Who is put into another group meanwhile is not kept without it.
+        let of = |group: &Reference| ResourceKey {
+            tenant: key.tenant,
+            resource_type: group.resource_type.clone(),
+            id: group.id,
+        };
+        commit.expect.push(Expect::Groups(key.clone(), groups.iter().map(of).collect()));
         let groups = groups.into_iter().map(|group| GroupOf { resource_type: group.resource_type, id: group.id });
         let request = context.request.map(|id| id.to_string()).unwrap_or_default();
         let mut deleted = Deleted::of(record, self.clock.now(), context.caller.actor(), request, groups.collect())?;
-        let mut writes = Vec::new();
+        let writes = &mut commit.writes;
         if record.header.members > 0 {
             for part in self.members_in_parts(context, key).await? {
                 let id = self.fresh_id();
@@ -83,7 +95,7 @@ impl Operations {
         let entries = deleted::entries(&kept, &Record { body: body.clone(), ..Record::default() })?;
         writes.push(Write::Put(kept, body));
         writes.extend(entries.into_iter().map(Write::Index));
-        Ok(writes)
+        Ok(())
     }
 
     async fn members_in_parts(&self, context: &Context, group: &ResourceKey) -> Result<Vec<Part>, Error> {

@@ -7,11 +7,14 @@ use bytes::Bytes;
 use scim_protocol::{Error, Resource};
 use serde_json::{Map, Value};
 
-use super::{Operations, restore::Kept};
+use super::Operations;
 use crate::{
     render::PROVIDER_ACTIVE,
-    store::{Body, Record, StoreError},
+    store::{Body, Record, ResourceId, Start, StoreError, TenantId, TypeName},
 };
+
+/// How many are looked at a time.
+const PAGE: usize = 500;
 
 const ACTIVE: &str = "active";
 
@@ -86,18 +89,43 @@ pub(super) fn keep(body: &mut Body, provided: &Resource) -> Result<(), Error> {
     Ok(())
 }
 
+/// Some of those who are disabled.
+pub struct Disabled {
+    pub ids: Vec<ResourceId>,
+    /// Behind whom the next are; `None` behind the last.
+    pub next: Option<ResourceId>,
+}
+
 impl Operations {
-    /// Of whom a POST brings back: who was disabled when deleted stays so.
-    pub(super) fn as_it_was_disabled<'a>(
-        kept: Option<&Kept>,
-        resource: &'a Resource,
-    ) -> Result<(Option<Resource>, Cow<'a, Resource>), StoreError> {
-        let record = kept.map(|kept| kept.deleted.record());
-        let was_disabled = record.as_ref().map(provider_active).transpose()?.flatten().is_some();
-        if !was_disabled {
-            return Ok((None, Cow::Borrowed(resource)));
+    /// Those of a type whom an administrator has disabled, in the order of their ids, behind `after`.
+    pub async fn disabled(
+        &self,
+        home: TenantId,
+        resource_type: &str,
+        after: Option<ResourceId>,
+    ) -> Result<Disabled, StoreError> {
+        let start = after.map_or(Start::Offset(0), Start::After);
+        let page = self.store.resources(home, &TypeName::from(resource_type), start, PAGE).await?;
+        let mut ids = Vec::new();
+        for (id, record) in page.iter() {
+            if provider_active(record)?.is_some() {
+                ids.push(*id);
+            }
         }
-        let (aside, shown) = parted(resource.clone(), true);
-        Ok((aside, Cow::Owned(shown)))
+        Ok(Disabled { ids, next: page.last().map(|(id, _)| *id) })
     }
+}
+
+/// What a POST makes: who was disabled when deleted stays so, whether that one returns or another of the name comes.
+pub(super) fn as_it_was_disabled<'a>(
+    before: impl IntoIterator<Item = Record>,
+    resource: &'a Resource,
+) -> Result<(Option<Resource>, Cow<'a, Resource>), StoreError> {
+    for record in before {
+        if provider_active(&record)?.is_some() {
+            let (aside, shown) = parted(resource.clone(), true);
+            return Ok((aside, Cow::Owned(shown)));
+        }
+    }
+    Ok((None, Cow::Borrowed(resource)))
 }

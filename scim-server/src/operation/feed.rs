@@ -221,10 +221,8 @@ impl Operations {
             return Err(gone(from, log.oldest));
         }
         if from > log.newest {
-            return Err(Error::value(format!(
-                "after is {from}, and the log of this tenant ends at {}. It was replaced, or the number is another tenant's. Read everything anew, and go on from there.",
-                log.newest
-            )));
+            let out = if query.held { None } else { self.newest_out(tenant).await? };
+            return Err(behind(from, out.unwrap_or(log.newest)));
         }
         let mut page = FeedPage { events: Vec::new(), next: from, oldest: log.oldest, newest: log.newest, log: tenant };
         'log: while page.events.len() < query.limit {
@@ -251,10 +249,21 @@ impl Operations {
         if !query.held
             && let Some(newest) = self.newest_out(tenant).await?
         {
-            page.end_at(newest.max(from));
+            // Nobody is told how far what is held goes.
+            if from > newest {
+                return Err(behind(from, newest));
+            }
+            page.end_at(newest);
         }
         Ok(page)
     }
+}
+
+/// 400: there is no such number.
+fn behind(after: u64, newest: u64) -> Error {
+    Error::value(format!(
+        "after is {after}, and the log of this tenant ends at {newest}. It was replaced, or the number is another tenant's. Read everything anew, and go on from there."
+    ))
 }
 
 /// 410: there is a gap between what the reader has and what is kept.

@@ -21,6 +21,7 @@ use super::{
     told, view_of_write,
 };
 use crate::{
+    brake::is_brake,
     event::{Action, Event},
     index,
     membership::{self, MemberOperation},
@@ -100,22 +101,20 @@ impl Operations {
                 return Ok((key, record));
             };
             let loss = loss(&commit, &record);
-            let trips = self.restrain(context, &mut commit, loss).await?;
+            self.restrain(context, &mut commit, loss).await?;
             attempts += 1;
             context.pace.check()?;
             context.pace.rest();
             match self.store.commit(commit).await {
                 Ok(committed) => {
                     let header = committed.header.unwrap_or(record.header);
-                    if trips {
-                        self.tell_trip(context).await?;
-                    }
                     return Ok((key, Record { header, ..record }));
                 }
                 Err(StoreError::Conflict(what)) if preconditions.if_match != Condition::None && what == key => {
                     return Err(changed());
                 }
                 Err(StoreError::Conflict(_)) if attempts < ATTEMPTS => {}
+                Err(StoreError::Missing(what)) if attempts < ATTEMPTS && is_brake(&what) => {}
                 Err(error) => return Err(super::members::or_missing(error, &key)),
             }
         }

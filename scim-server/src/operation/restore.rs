@@ -4,30 +4,28 @@
 //! id, with the versions behind its last one, into the groups that held it.
 
 mod memberships;
+mod namesake;
 
 use std::{sync::Arc, time::Duration};
 
 use scim_protocol::{Error, ErrorKind, message::Query, schema::ResourceType};
 use serde_json::{Map, Value};
 
-pub(super) use self::memberships::FormerGroups;
+pub(super) use self::{memberships::FormerGroups, namesake::Namesake};
 use super::{ATTEMPTS, Answer, Context, Operations, Outcome, told, view};
 use crate::{
-    deleted::{self, By, Deleted},
+    deleted::{self, Deleted},
     event::{Action, Event, SERVER},
     index,
     render::stored_document,
     store::{
-        Body, Commit, Edge, Expect, IndexEntry, IndexKey, IndexRange, Record, ResourceId, ResourceKey, Start,
-        StoreError, TypeName, Values, Write,
+        Body, Commit, Edge, Expect, IndexEntry, Record, ResourceId, ResourceKey, Start, StoreError, TypeName, Write,
     },
-    tenant::{RestoreBy, Tenant},
+    tenant::Tenant,
 };
 
 /// How many deleted resources are read at a time.
 const PAGE: usize = 100;
-/// How many that had the same value are looked at: the newest.
-const NAMESAKES: usize = 16;
 /// Between two looks whether the edges that a group had are swept.
 const SWEEP: Duration = Duration::from_millis(50);
 
@@ -39,15 +37,6 @@ pub struct Kept {
     pub record: Record,
     /// What the record says.
     pub deleted: Deleted,
-}
-
-/// What a POST finds among the deleted.
-#[derive(Default)]
-pub(super) struct Namesake {
-    /// Who is to return.
-    pub kept: Option<Kept>,
-    /// That nobody of these names is deleted meanwhile: a DELETE at the same time comes before the POST or after it.
-    pub expect: Vec<Expect>,
 }
 
 impl Kept {
@@ -196,50 +185,6 @@ impl Operations {
         begin.is_some_and(|begin| kept.deleted.deleted_at() > begin)
     }
 
-    /// The deleted resource that a POST brings back: the one deleted last that had its `externalId`, or its
-    /// `userName` if the tenant says so.
-    pub(super) async fn namesake(
-        &self,
-        context: &Context,
-        rt: &ResourceType,
-        document: &Map<String, Value>,
-    ) -> Result<Namesake, Error> {
-        let settings = &context.caller.tenant().settings;
-        let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let external_id = text("externalId");
-        let mut namesake = Namesake::default();
-        let by = match settings.restore_by {
-            RestoreBy::None => return Ok(namesake),
-            RestoreBy::ExternalId => vec![(By::ExternalId, external_id)],
-            RestoreBy::UserName => vec![(By::ExternalId, external_id), (By::UserName, text("userName"))],
-        };
-        let Some(begin) = settings.restore_window.begin(self.clock.now()) else { return Ok(namesake) };
-        for (by, value) in by {
-            let Some(value) = value else { continue };
-            let key = by.of(context.caller.tenant().home, &rt.name, value);
-            let found = self.store.indexed(&owners(&key), None, NAMESAKES).await?;
-            if found.len() < NAMESAKES {
-                let known = found.iter().map(|(position, _)| position.id).collect();
-                namesake.expect.push(Expect::Owners(key, known));
-            }
-            for (position, record) in found {
-                let Some(record) = record else { continue };
-                let kept = Kept::new(context.key(rt, position.id), record)?;
-                // Who has another externalId is somebody else, whatever the name.
-                let theirs = kept.deleted.names()?.external_id;
-                let differs = theirs.as_deref().zip(external_id).is_some_and(|(theirs, ours)| theirs != ours);
-                let is_newer = namesake.kept.as_ref().is_none_or(|other| other.deleted.at < kept.deleted.at);
-                if kept.deleted.deleted_at() > begin && !differs && is_newer {
-                    namesake.kept = Some(kept);
-                }
-            }
-            if namesake.kept.is_some() {
-                break;
-            }
-        }
-        Ok(namesake)
-    }
-
     /// What is kept of a resource that was deleted and not purged.
     async fn kept_of(&self, key: ResourceKey) -> Result<Option<Kept>, StoreError> {
         self.store.get(&deleted::key(&key)).await?.map(|record| Kept::new(key, record)).transpose()
@@ -258,7 +203,7 @@ impl Operations {
         if self.is_restorable(tenant, &kept) || is_held().await? { Ok(kept) } else { Err(missing()) }
     }
 
-    async fn name_taken(&self, kept: &Kept, entry: IndexEntry) -> Error {
+    pub(super) async fn name_taken(&self, kept: &Kept, entry: IndexEntry) -> Error {
         let (name, attribute) = (kept.key.resource_type.as_str(), &entry.key.attribute);
         let other = match self.store.lookup(&entry.key).await {
             Ok(Some(id)) => format!("the {name} {id}"),
@@ -273,12 +218,6 @@ impl Operations {
         )
         .with_source(StoreError::Taken(entry))
     }
-}
-
-/// All resources with a value.
-fn owners(key: &IndexKey) -> IndexRange {
-    let IndexKey { tenant, resource_type, attribute, value } = key.clone();
-    IndexRange { tenant, resource_type, attribute, values: Values::Equal(value), descending: true }
 }
 
 /// The event of a return: for whoever keeps a copy it is a creation.

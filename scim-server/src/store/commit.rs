@@ -8,6 +8,9 @@ use crate::event::Event;
 pub enum Expect {
     /// The tenant has fewer resources of the type than this. Else [`StoreError::Full`](super::StoreError::Full).
     Fewer(TenantId, TypeName, u64),
+    /// The resource is directly in these groups and no others. Else [`StoreError::Conflict`](super::StoreError::Conflict)
+    /// of a group that it is in, or is not in any more.
+    Groups(ResourceKey, Vec<ResourceKey>),
     /// No other resources than these have the value. Else [`StoreError::Conflict`](super::StoreError::Conflict).
     Owners(IndexKey, Vec<ResourceId>),
     /// The resource exists. Else [`StoreError::Missing`](super::StoreError::Missing).

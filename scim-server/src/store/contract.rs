@@ -70,6 +70,7 @@ macro_rules! contract {
             membership::a_deleted_group_vanishes_at_once,
             membership::an_id_returns_without_the_members_that_it_had,
             membership::a_group_kept_aside_has_no_members,
+            membership::the_groups_of_a_member_are_expected,
             membership::events_are_read_while_nothing_but_a_sweep_is_written,
             membership::members_come_in_pages,
             membership::groups_of_a_page_of_resources,

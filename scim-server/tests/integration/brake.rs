@@ -295,3 +295,66 @@ async fn neither_the_state_nor_a_replay_tells_what_is_held() {
     let state = reader.post("/state/receive", &json!({})).await.expect(200).json;
     assert!(state["events"].as_array().is_some_and(|events| !events.is_empty()), "{state}");
 }
+
+#[tokio::test]
+async fn that_the_brake_has_tripped_goes_out_and_nothing_behind_it() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 2}})));
+    let client = server.client();
+    let users = people(&client, 5).await;
+    let group = client.group("Staff", &users).await;
+    deactivate(&client, &users[0]).await.expect(200);
+    client.delete(&format!("/Users/{}", users[0])).await.expect(204);
+    for id in &users[1..4] {
+        deactivate(&client, id).await.expect(200);
+    }
+    client.patch(&format!("/Groups/{group}"), &json!([{"op": "remove", "path": "members"}])).await.expect(200);
+    let (newest, told) = feed(&server).await;
+    assert_eq!(told.last().map(String::as_str), Some("brake.tripped"));
+    assert_eq!(count(&told, "scim.user.deactivated"), 2);
+    // How far what is held goes is told to nobody.
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--json"]);
+    let url = format!("{}/{}/events/v1", server.origin(), server.tenant());
+    let reader = Client::new(&url, made["token"].as_str().expect("a token"));
+    let at = reader.get(&format!("?limit=0&after={newest}")).await.expect(200).json;
+    assert_eq!(at["newest"], newest);
+    let refusals = [newest + 1, newest + 1000].map(|after| format!("?limit=0&after={after}"));
+    for after in refusals {
+        let refused = reader.get(&after).await.expect(400).json;
+        assert!(refused["detail"].as_str().expect("a text").contains(&format!("ends at {newest}")), "{refused}");
+    }
+
+    // The numbers are those of the whole burst.
+    let stands = show(&server);
+    assert_eq!((&stands["deactivated"], &stands["deleted"], &stands["left"]), (&json!(4), &json!(1), &json!(5)));
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_approve_before_it_trips() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}})));
+    let client = server.client();
+    let users = people(&client, 2).await;
+    let refused = server.run(&["brake", "approve", "--tenant", "test"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("nothing to approve"), "{refused:?}");
+    for id in &users {
+        deactivate(&client, id).await.expect(200);
+    }
+    assert_eq!(show(&server)["state"], "tripped");
+}
+
+#[tokio::test]
+async fn who_goes_again_and_again_counts_once() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 2, "mode": "refuse"}})));
+    let client = server.client();
+    let users = people(&client, 3).await;
+    let active = json!([{"op": "replace", "path": "active", "value": true}]);
+    for _ in 0..4 {
+        deactivate(&client, &users[0]).await.expect(200);
+        client.patch(&format!("/Users/{}", users[0]), &active).await.expect(200);
+    }
+    client.delete(&format!("/Users/{}", users[0])).await.expect(204);
+    assert_eq!((&show(&server)["deactivated"], &show(&server)["deleted"]), (&json!(1), &json!(1)));
+    deactivate(&client, &users[1]).await.expect(200);
+    deactivate(&client, &users[2]).await.expect(403);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}

@@ -77,3 +77,33 @@ async fn who_is_disabled_by_hand_stays_so_whatever_the_provider_writes() {
     assert_eq!(read().await["active"], false);
     assert_eq!(by_hand(&server, &["user", "enable", "anna"])["active"], true);
 }
+
+#[tokio::test]
+async fn the_lock_goes_on_for_the_name_and_is_listed() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    client.user("bert").await;
+    let disabled = || {
+        let listed = by_hand(&server, &["user", "list", "--disabled"]);
+        let ids = listed.as_array().expect("a list").iter().map(|one| one["id"].as_str().expect("an id").to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(disabled(), Vec::<String>::new());
+    by_hand(&server, &["user", "disable", "anna"]);
+    assert_eq!(disabled(), [anna.clone()]);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    // Another user, but of the same name.
+    let body = json!({"schemas": [USER], "userName": "Anna", "externalId": "new", "active": true});
+    let made = client.post("/Users", &body).await.expect(201);
+    assert_eq!(made.json["active"], false);
+    let new = made.id();
+    assert_ne!(new, anna);
+    assert_eq!(disabled(), [new.clone()]);
+    assert_eq!(by_hand(&server, &["user", "enable", &new])["active"], true);
+    // Who was enabled, and goes and comes, is enabled.
+    client.delete(&format!("/Users/{new}")).await.expect(204);
+    let body = json!({"schemas": [USER], "userName": "anna", "externalId": "newer"});
+    assert_ne!(client.post("/Users", &body).await.expect(201).json["active"], false);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}

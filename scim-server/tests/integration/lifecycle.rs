@@ -233,6 +233,38 @@ async fn a_post_with_the_same_external_id_gives_the_old_id_back() {
 }
 
 #[tokio::test]
+async fn of_two_with_one_external_id_the_one_of_the_name_returns() {
+    let server = TestServer::start();
+    let client = server.client();
+    let (anna, bert) = (person(&client, "anna", "e-1").await, person(&client, "bert", "e-1").await);
+    for id in [&anna, &bert] {
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    assert_eq!(person(&client, "ANNA", "e-1").await, anna);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    assert_eq!(person(&client, "bert", "e-1").await, bert);
+    // Nobody was called so: the one who was deleted last.
+    assert_eq!(person(&client, "carl", "e-1").await, anna);
+}
+
+#[tokio::test]
+async fn who_joins_a_group_at_the_moment_of_the_deletion_is_in_it_afterwards() {
+    let server = TestServer::start();
+    let (client, other) = (server.client(), server.client());
+    let anna = client.user("anna").await;
+    for round in 0..40 {
+        let group = client.group(&format!("Staff{round}"), &[]).await;
+        let (group_path, path) = (format!("/Groups/{group}"), format!("/Users/{anna}"));
+        let join = json!([{"op": "add", "path": "members", "value": [{"value": anna}]}]);
+        let (joined, gone) = tokio::join!(other.patch(&group_path, &join), client.delete(&path));
+        gone.expect(204);
+        server.run_json(&["user", "restore", "--tenant", "test", &anna, "--json"]);
+        let is_in = client.members(&group).await == std::slice::from_ref(&anna);
+        assert_eq!(is_in, joined.status == 200, "{}", joined.text);
+    }
+}
+
+#[tokio::test]
 async fn user_names_bring_back_where_the_tenant_says_so() {
     let server = TestServer::with(Options::settings(json!({"restore_by": "userName"})));
     let client = server.client();

@@ -36,6 +36,7 @@ mod matching;
 mod migrations;
 mod oauth;
 mod pitfalls;
+mod protect;
 mod queries;
 mod repair;
 mod rfc;

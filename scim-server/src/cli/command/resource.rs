@@ -65,7 +65,13 @@ pub struct HandArguments {
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
     /// List users
-    List(ListArguments),
+    List {
+        /// Only those whom `user disable` has made inactive
+        #[arg(long, conflicts_with_all = ["filter", "limit"])]
+        disabled: bool,
+        #[command(flatten)]
+        list: ListArguments,
+    },
     /// Show a user
     Show(WhichArguments),
     /// Create a user by hand

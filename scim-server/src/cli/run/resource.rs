@@ -18,7 +18,10 @@ use crate::{
 impl UserCommand {
     pub(super) async fn run(self) -> Result<(), Failure> {
         match self {
-            Self::List(list) => list.run("User", Show::Users).await,
+            Self::List { disabled: true, list: ListArguments { tenant, common, .. } } => {
+                common.run(AdminRequest::Hand { request: HandRequest::ListDisabled { tenant } }, Show::Users).await
+            }
+            Self::List { list, .. } => list.run("User", Show::Users).await,
             Self::Show(which) => which.show("User").await,
             Self::Delete { which, force } => which.delete("User", force).await,
             Self::Update { hand, set, remove } => {

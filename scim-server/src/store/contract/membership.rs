@@ -145,6 +145,29 @@ pub(crate) async fn an_id_returns_without_the_members_that_it_had(stage: Stage) 
     assert_eq!(stage.check(false).await, Vec::<String>::new());
 }
 
+pub(crate) async fn the_groups_of_a_member_are_expected(stage: Stage) {
+    for key in [user(1), group(1), group(2)] {
+        stage.put(&key).await;
+    }
+    stage.join(&group(1), &user(1)).await;
+    let expect = |groups: &[ResourceKey]| Expect::Groups(user(1), groups.to_vec());
+    let ask = async |groups: &[ResourceKey]| {
+        stage.store.commit(expecting(commit(&user(1), [put(&user(1))]), expect(groups))).await
+    };
+    ask(&[group(1)]).await.unwrap();
+    assert!(matches!(ask(&[]).await, Err(StoreError::Conflict(key)) if key == group(1)));
+    // It joins in the same group of commits.
+    let joins = stage.store.commit(commit(&group(2), [join(&group(2), &user(1))]));
+    let delete = commit(&user(1), [Write::Delete(user(1))]);
+    let goes = stage.store.commit(expecting(delete, expect(&[group(1)])));
+    let (joined, gone) = tokio::join!(joins, goes);
+    joined.unwrap();
+    assert!(matches!(gone, Err(StoreError::Conflict(key)) if key == group(2)));
+    ask(&[group(2), group(1)]).await.unwrap();
+    stage.write(&group(2), [Write::Delete(group(2))]).await.unwrap();
+    ask(&[group(1)]).await.unwrap();
+}
+
 /// What is kept aside of a deleted group has its id, and is not the group that its edges belong to.
 pub(crate) async fn a_group_kept_aside_has_no_members(stage: Stage) {
     let staff = staff(&stage, 2000).await;

@@ -112,6 +112,13 @@ impl Model {
                     Err(StoreError::Full { resource_type: name.clone(), limit: *limit })
                 };
             }
+            Expect::Groups(member, known) => {
+                let there: BTreeSet<_> =
+                    self.edges.iter().filter(|(_, of)| of == member).map(|(group, _)| group.clone()).collect();
+                let known = known.iter().cloned().collect();
+                let other = there.symmetric_difference(&known).next().cloned();
+                return other.map_or(Ok(()), |group| Err(StoreError::Conflict(group)));
+            }
             Expect::Owners(key, known) => {
                 let mut owners = self.entries.keys().filter(|(place, _)| place == key).map(|(_, id)| *id);
                 let (tenant, resource_type) = (key.tenant, key.resource_type.clone());
@@ -382,6 +389,7 @@ fn any_commit() -> impl Strategy<Value = Commit> {
         any_key().prop_map(Expect::Present),
         (any_key(), 1..4_u64).prop_map(|(key, version)| Expect::Version(key, version)),
         (any_key(), 1..5_u64).prop_map(|(key, limit)| Expect::Fewer(TENANT, key.resource_type, limit)),
+        (any_key(), any_group()).prop_map(|(member, group)| Expect::Groups(member, vec![group])),
     ];
     let expect = prop::collection::vec(expect, 0..2);
     (any_key(), prop::collection::vec(any_write(), 0..4), expect).prop_map(|(target, writes, expect)| {

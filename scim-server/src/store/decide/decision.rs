@@ -30,6 +30,7 @@ impl Decision<'_> {
                 }
                 return Err(StoreError::Full { resource_type: resource_type.clone(), limit: *limit });
             }
+            Expect::Groups(member, known) => return self.same_groups(member, known),
             Expect::Owners(key, known) => return self.no_other_owners(key, known),
             Expect::Present(key) => (key, None),
             Expect::Version(key, version) => (key, Some(*version)),
@@ -64,7 +65,7 @@ impl Decision<'_> {
     }
 
     fn put(&mut self, key: &ResourceKey, body: &Body) -> Result<(), StoreError> {
-        if self.header(key)?.is_none() && self.is_being_swept(key)? {
+        if !key.resource_type.is_aside() && self.header(key)?.is_none() && self.is_being_swept(key)? {
             // The id would return with the members that it had.
             return Err(StoreError::Conflict(key.clone()));
         }
@@ -91,6 +92,9 @@ impl Decision<'_> {
         // The caller removes its entries, too; but what it forgot must not stay behind.
         for (attribute, value) in std::mem::take(&mut one.entries).into_keys() {
             self.own(&index_key(key, attribute, value), key.id, None);
+        }
+        if key.resource_type.is_aside() {
+            return Ok(());
         }
         if gone.members > 0 {
             self.changes.dissolved.insert((key.tenant, key.id));
@@ -321,6 +325,19 @@ impl Decision<'_> {
         })?;
         let (tenant, resource_type) = (key.tenant, key.resource_type.clone());
         other.map_or(Ok(()), |id| Err(StoreError::Conflict(ResourceKey { tenant, resource_type, id })))
+    }
+
+    fn same_groups(&self, member: &ResourceKey, known: &[ResourceKey]) -> Result<(), StoreError> {
+        let mut there = BTreeSet::new();
+        for (id, resource_type) in self.groups_of(member.tenant, member.id)? {
+            let group = ResourceKey { tenant: member.tenant, resource_type, id };
+            // The edges of a deleted group may still be there.
+            if self.exists(&group)? {
+                there.insert(group);
+            }
+        }
+        let known = known.iter().cloned().collect();
+        there.symmetric_difference(&known).next().map_or(Ok(()), |other| Err(StoreError::Conflict(other.clone())))
     }
 
     fn own(&mut self, key: &IndexKey, id: ResourceId, unique: Option<bool>) {

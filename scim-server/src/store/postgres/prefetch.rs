@@ -40,6 +40,10 @@ impl Wanted {
                     self.tenants.insert(*tenant);
                     self.counts.insert((*tenant, resource_type.clone()));
                 }
+                Expect::Groups(member, _) => {
+                    self.tenants.insert(member.tenant);
+                    self.leaving.insert((member.tenant, member.id));
+                }
                 Expect::Owners(key, _) => {
                     self.tenants.insert(key.tenant);
                     self.owners.insert(key.clone());

@@ -111,3 +111,12 @@ async fn what_the_levels_ask_of_scim_is_there() {
         assert_eq!(scim.find("/Users", "userName eq \"anna\"").await.expect(200).json["totalResults"], 1);
     }
 }
+
+#[tokio::test]
+async fn status_does_not_advise_a_token_where_there_are_none() {
+    let server = TestServer::start();
+    server.run_json(&["tenant", "create", "ipsie", "--profile", "ipsie-al1", "--json"]);
+    let outcome = server.run(&["status", "--tenant", "ipsie"]);
+    let told = String::from_utf8_lossy(&outcome.stdout);
+    assert!(told.contains("client create --tenant ipsie") && !told.contains("token create"), "{told}");
+}

@@ -1,0 +1,120 @@
+//! What a POST finds among the deleted: who returns, and who had the name.
+
+use scim_protocol::{Error, schema::ResourceType, value::fold};
+use serde_json::{Map, Value};
+
+use super::{Context, Kept, Operations};
+use crate::{
+    deleted::{By, Names},
+    store::{Expect, IndexKey, IndexRange, Record, StoreError, Values},
+    tenant::RestoreBy,
+};
+
+/// How many that had the same value are looked at: the newest.
+const NAMESAKES: usize = 16;
+
+/// What a POST finds among the deleted.
+#[derive(Default)]
+pub(in super::super) struct Namesake {
+    /// Who is to return.
+    pub kept: Option<Kept>,
+    /// The last one who had the `userName`, as it was.
+    pub last: Option<Record>,
+    /// That nobody of these names is deleted meanwhile: a DELETE at the same time comes before the POST or after it.
+    pub expect: Vec<Expect>,
+}
+
+/// Those who can be restored and had a value, and what a commit expects that relies on it.
+type Found = (Vec<Kept>, Option<Expect>);
+
+impl Operations {
+    /// The deleted resource that a POST brings back: one that had its `externalId`, or its `userName` if the tenant
+    /// says so. Of several it is the one of the same name, else the one that was deleted last.
+    pub(in super::super) async fn namesake(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        document: &Map<String, Value>,
+    ) -> Result<Namesake, Error> {
+        let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let (external_id, user_name) = (text("externalId"), text("userName"));
+        let by = context.caller.tenant().settings.restore_by;
+        let external_id = external_id.filter(|_| by != RestoreBy::None);
+        let (mut same_id, same_name) = tokio::try_join!(
+            self.kept_with(context, rt, By::ExternalId, external_id),
+            self.kept_with(context, rt, By::UserName, user_name),
+        )?;
+        let mut namesake = Namesake::default();
+        namesake.expect.extend([same_id.1.take(), same_name.1].into_iter().flatten());
+        namesake.last = same_name.0.iter().max_by_key(|kept| kept.deleted.at).map(|kept| kept.deleted.record());
+        let is_called_so = |kept: &Kept| Ok::<_, StoreError>(is_called(&kept.deleted.names()?, document));
+        namesake.kept = best(same_id.0, is_called_so)?;
+        if namesake.kept.is_none() && by == RestoreBy::UserName {
+            // Who has another externalId is somebody else, whatever the name.
+            let is_same = |kept: &Kept| {
+                let theirs = kept.deleted.names()?.external_id;
+                Ok::<_, StoreError>(theirs.as_deref().zip(external_id).is_none_or(|(theirs, ours)| theirs == ours))
+            };
+            let mut candidates = Vec::new();
+            for kept in same_name.0 {
+                if is_same(&kept)? {
+                    candidates.push(kept);
+                }
+            }
+            namesake.kept = best(candidates, is_called_so)?;
+        }
+        Ok(namesake)
+    }
+
+    async fn kept_with(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        by: By,
+        value: Option<&str>,
+    ) -> Result<Found, StoreError> {
+        let tenant = context.caller.tenant();
+        let begin = tenant.settings.restore_window.begin(self.clock.now());
+        let (Some(value), Some(begin)) = (value, begin) else { return Ok((Vec::new(), None)) };
+        let key = by.of(tenant.home, &rt.name, value);
+        let found = self.store.indexed(&owners(&key), None, NAMESAKES).await?;
+        let known = found.iter().map(|(position, _)| position.id).collect();
+        let expect = (found.len() < NAMESAKES).then(|| Expect::Owners(key, known));
+        let mut all = Vec::new();
+        for (position, record) in found {
+            let Some(record) = record else { continue };
+            let kept = Kept::new(context.key(rt, position.id), record)?;
+            if kept.deleted.deleted_at() > begin {
+                all.push(kept);
+            }
+        }
+        Ok((all, expect))
+    }
+}
+
+/// The one of the same name, else the one that was deleted last.
+fn best(all: Vec<Kept>, is_called_so: impl Fn(&Kept) -> Result<bool, StoreError>) -> Result<Option<Kept>, StoreError> {
+    let mut best: Option<((bool, i64), Kept)> = None;
+    for kept in all {
+        let rank = (is_called_so(&kept)?, kept.deleted.at);
+        if best.as_ref().is_none_or(|(other, _)| *other < rank) {
+            best = Some((rank, kept));
+        }
+    }
+    Ok(best.map(|(_, kept)| kept))
+}
+
+/// Whether a resource is to have the name that a deleted one had.
+fn is_called(names: &Names, document: &Map<String, Value>) -> bool {
+    let is_so = |attribute: &str, theirs: &Option<String>| {
+        let ours = document.get(attribute).and_then(Value::as_str);
+        ours.zip(theirs.as_deref()).map(|(ours, theirs)| fold(ours) == fold(theirs))
+    };
+    is_so("userName", &names.user_name).or_else(|| is_so("displayName", &names.display_name)).unwrap_or_default()
+}
+
+/// All resources with a value.
+fn owners(key: &IndexKey) -> IndexRange {
+    let IndexKey { tenant, resource_type, attribute, value } = key.clone();
+    IndexRange { tenant, resource_type, attribute, values: Values::Equal(value), descending: true }
+}

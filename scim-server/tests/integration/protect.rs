@@ -1,0 +1,122 @@
+//! Users and groups that no token can deactivate, delete or empty.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::server::{Client, Options, TestServer};
+
+async fn people(client: &Client, number: usize) -> Vec<String> {
+    let mut users = Vec::new();
+    for n in 0..number {
+        users.push(client.user(&format!("user{n}")).await);
+    }
+    users
+}
+
+/// Sets who is protected; gives what the command printed, or why it was refused.
+fn protect(server: &TestServer, protected: &Value) -> Result<Value, String> {
+    let file = server.scratch("set.json");
+    std::fs::write(&file, json!({"protected": protected}).to_string()).expect("the settings file");
+    let outcome = server.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy(), "--json"]);
+    if outcome.status.success() {
+        return Ok(serde_json::from_slice(&outcome.stdout).expect("JSON"));
+    }
+    Err(String::from_utf8_lossy(&outcome.stderr).into_owned())
+}
+
+fn leave(id: &str) -> Value {
+    json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}])
+}
+
+#[tokio::test]
+async fn the_last_member_of_a_protected_group_cannot_be_deleted() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 3).await;
+    let group = client.group("Kept", &users).await;
+    protect(&server, &json!({"ids": [group]})).expect("set");
+    client.delete(&format!("/Users/{}", users[0])).await.expect(204);
+    client.delete(&format!("/Users/{}", users[1])).await.expect(204);
+    let refused = client.delete(&format!("/Users/{}", users[2])).await.expect(403);
+    assert!(refused.json["detail"].as_str().expect("a text").contains(&group), "{:?}", refused.json);
+    assert_eq!(client.members(&group).await, [users[2].clone()]);
+    server.run_json(&["user", "delete", "--tenant", "test", &users[2], "--force", "--json"]);
+}
+
+#[tokio::test]
+async fn those_who_leave_at_once_do_not_empty_a_protected_group() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 16).await;
+    for round in 0..6 {
+        let group = client.group(&format!("Kept{round}"), &users).await;
+        protect(&server, &json!({"ids": [group]})).expect("set");
+        let path = format!("/Groups/{group}");
+        let clients: Vec<_> = users.iter().map(|_| server.client()).collect();
+        let gone = users.iter().zip(&clients).map(|(id, client)| {
+            let operations = leave(id);
+            let path = path.clone();
+            async move { client.patch(&path, &operations).await.status }
+        });
+        let answers = join_all(gone).await;
+        assert_eq!(answers.iter().filter(|status| **status == 403).count(), 1, "{answers:?}");
+        assert_eq!(client.members(&group).await.len(), 1);
+    }
+    let group = client.group("Last", &users).await;
+    protect(&server, &json!({"ids": [group]})).expect("set");
+    let clients: Vec<_> = users.iter().map(|_| server.client()).collect();
+    let gone = users.iter().zip(&clients).map(|(id, client)| {
+        let path = format!("/Users/{id}");
+        async move { client.delete(&path).await.status }
+    });
+    let answers = join_all(gone).await;
+    assert_eq!(answers.iter().filter(|status| **status == 403).count(), 1, "{answers:?}");
+    assert_eq!(client.members(&group).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_setting_keeps_ids_and_refuses_who_is_not_there() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 2).await;
+    let group = client.group("Break glass", &users[..1]).await;
+    let unknown =
+        json!({"ids": [users[0], "nobody", "019a0b70-11ab-7000-8000-9f2b6c3d4e5f"], "members_of": "Brake glass"});
+    let refused = protect(&server, &unknown).expect_err("refused");
+    for name in ["nobody", "019a0b70-11ab-7000-8000-9f2b6c3d4e5f", "Brake glass"] {
+        assert!(refused.contains(name), "{refused}");
+    }
+    assert!(!refused.contains(&users[0]), "{refused}");
+    client.delete(&format!("/Users/{}", client.user("other").await)).await.expect(204);
+
+    let named = json!({"ids": ["USER1", users[1].to_uppercase(), group.to_uppercase()], "members_of": "break GLASS"});
+    let set = protect(&server, &named).expect("set");
+    assert_eq!(set["settings"]["protected"], json!({"ids": [users[1], group], "members_of": group}));
+    // Another name changes nothing.
+    let name = json!([{"op": "replace", "path": "displayName", "value": "Nothing to see"}]);
+    client.patch(&format!("/Groups/{group}"), &name).await.expect(200);
+    for id in &users {
+        client.delete(&format!("/Users/{id}")).await.expect(403);
+    }
+    client.patch(&format!("/Groups/{group}"), &leave(&users[0])).await.expect(403);
+
+    // A tenant that has nobody yet.
+    let settings = server.scratch("new.json");
+    std::fs::write(&settings, json!({"protected": {"ids": ["anna"]}}).to_string()).expect("the settings file");
+    let made = server.run(&["tenant", "create", "new", "--settings", &settings.to_string_lossy()]);
+    assert!(String::from_utf8_lossy(&made.stderr).contains("tenant set"), "{made:?}");
+}
+
+#[tokio::test]
+async fn who_joins_a_protected_group_again_may_leave_it() {
+    let server = TestServer::with(Options::settings(json!({"restore_window": "0"})));
+    let client = server.client();
+    let users = people(&client, 2).await;
+    let group = client.group("Kept", &users[..1]).await;
+    protect(&server, &json!({"ids": [group]})).expect("set");
+    let path = format!("/Groups/{group}");
+    client.patch(&path, &leave(&users[0])).await.expect(403);
+    client.patch(&path, &json!([{"op": "add", "path": "members", "value": [{"value": users[1]}]}])).await.expect(200);
+    client.patch(&path, &leave(&users[0])).await.expect(200);
+    client.delete(&format!("/Users/{}", users[1])).await.expect(403);
+}

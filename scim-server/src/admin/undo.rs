@@ -24,6 +24,9 @@ use crate::{
 /// How many pieces wait for the reader.
 const WAITING: usize = 256;
 
+/// How many events are read at a time.
+const EVENTS: usize = 1000;
+
 /// What is to be put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndoRequest {
@@ -54,7 +57,7 @@ pub(super) async fn undo(context: &AdminContext, request: UndoRequest, output: &
     }
     let mut actors = BTreeSet::new();
     if let Some(actor) = &request.actor {
-        actors.insert(actor_of(context, caller.tenant().id, actor).await?);
+        actors.insert(actor_of(context, &caller, actor, request.since).await?);
     }
     let range = Range { since: request.since, until, actors, only_losses: false };
     run(context, &caller, &range, request.dry_run, output).await.map(drop)
@@ -89,19 +92,39 @@ pub(super) async fn run(
     tokio::try_join!(work, tell).map(|((), refusals)| refusals)
 }
 
-/// The actor that events name.
-async fn actor_of(context: &AdminContext, tenant: TenantId, name: &str) -> Result<String, AdminError> {
-    if name == ADMIN || name == SERVER || ResourceId::parse(name).is_some() {
+/// The actor that events name. A token or client that is gone is known by what it did.
+async fn actor_of(context: &AdminContext, caller: &Caller, name: &str, since: u64) -> Result<String, AdminError> {
+    if name == ADMIN || name == SERVER {
         return Ok(name.to_owned());
     }
-    let directory = context.directory();
-    if let Ok(token) = directory.ledger().find(tenant, name).await {
+    let (directory, tenant) = (context.directory(), caller.tenant());
+    if let Ok(token) = directory.ledger().find(tenant.id, name).await {
         return Ok(token.id.to_string());
     }
-    match directory.clients().find(tenant, name).await {
-        Ok(client) => Ok(client.id.to_string()),
-        Err(_) => Err(AdminError::Scim(Error::value(format!(
-            "--actor {name:?} is no token or client of this tenant. Name one of them, or give the actor as the events do: `scim-server events` lists them."
-        )))),
+    if let Ok(client) = directory.clients().find(tenant.id, name).await {
+        return Ok(client.id.to_string());
+    }
+    if ResourceId::parse(name).is_some() && has_done_something(context, tenant.home, name, since).await? {
+        return Ok(name.to_owned());
+    }
+    Err(AdminError::Scim(Error::value(format!(
+        "--actor {name:?} is no token or client of this tenant, and has done nothing since event {since}. Name one of them, or give the actor as the events do: `scim-server events` lists them."
+    ))))
+}
+
+async fn has_done_something(
+    context: &AdminContext,
+    home: TenantId,
+    actor: &str,
+    since: u64,
+) -> Result<bool, AdminError> {
+    let mut after = since;
+    loop {
+        let events = context.store.events(home, after, EVENTS).await?;
+        let Some(last) = events.last() else { return Ok(false) };
+        if events.iter().any(|event| event.actor == actor) {
+            return Ok(true);
+        }
+        after = last.sequence;
     }
 }

@@ -6,6 +6,8 @@
 
 mod history;
 mod outcome;
+mod rehearsal;
+mod ring;
 mod values;
 
 use std::{
@@ -24,6 +26,7 @@ pub use self::{
 use self::{
     history::{ACTIVE, History, Step},
     outcome::Outcome,
+    rehearsal::Rehearsal,
     values::{PutBack, since},
 };
 use super::{
@@ -36,7 +39,8 @@ use crate::{
     event::Action,
     membership::{self, MEMBERS, MemberOperation},
     profile,
-    store::ResourceId,
+    render::stored_document,
+    store::{IndexEntry, ResourceId},
 };
 
 /// How many resources are worked on at a time: their commits become durable together.
@@ -61,7 +65,14 @@ struct Undo<'a> {
     restored: BTreeSet<ResourceId>,
     /// Who cannot be restored yet.
     awaited: BTreeSet<ResourceId>,
+    /// What a dry run would change of names.
+    rehearsal: Rehearsal,
+    /// The last number of the log before it began.
+    begun: u64,
 }
+
+/// Who waits for a name of somebody else.
+type Waiting = BTreeMap<ResourceId, (Subject, IndexEntry)>;
 
 /// What is still to be done with a resource.
 type Todo<'h> = (Phase, &'h (Subject, History));
@@ -88,14 +99,15 @@ impl Operations {
         dry_run: bool,
         pieces: mpsc::Sender<Piece>,
     ) -> Result<(), Error> {
-        let mut histories = self.histories(context, range).await?;
+        let (mut histories, begun) = self.histories(context, range).await?;
         if range.only_losses {
             for (_, history) in &mut histories {
                 history.only_losses();
             }
         }
         let (restored, awaited) = (BTreeSet::new(), BTreeSet::new());
-        let mut undo = Undo { operations: self, context, dry_run, pieces, restored, awaited };
+        let rehearsal = Rehearsal::default();
+        let mut undo = Undo { operations: self, context, dry_run, pieces, restored, awaited, rehearsal, begun };
         let of_phase = |phase: Phase| {
             let subjects = histories.iter().filter(move |((rt, _), history)| phase.is_about(rt, history));
             subjects.map(move |subject| (phase, subject))
@@ -104,8 +116,9 @@ impl Operations {
         // Who waits for a name, or for a member, is tried again when others have moved.
         while !left.is_empty() {
             let before = left.len();
-            left = undo.round(left).await?;
-            if left.len() == before {
+            let waiting;
+            (left, waiting) = undo.round(left).await?;
+            if left.len() == before && !undo.break_ring(&waiting).await? {
                 break;
             }
         }
@@ -117,14 +130,14 @@ impl Operations {
         Ok(())
     }
 
-    /// What the chosen events did to each resource, and who has changed the same since.
-    async fn histories(&self, context: &Context, range: &Range) -> Result<Histories, Error> {
+    /// What the chosen events did to each resource, and who has changed the same since; and the number of the last event.
+    async fn histories(&self, context: &Context, range: &Range) -> Result<(Histories, u64), Error> {
         let tenant = context.caller.tenant();
         let (mut histories, mut places) = (Histories::new(), BTreeMap::<_, usize>::new());
         let mut after = range.since;
         loop {
             let events = self.store.events(tenant.home, after, PAGE).await?;
-            let Some(last) = events.last() else { return Ok(histories) };
+            let Some(last) = events.last() else { return Ok((histories, after)) };
             for (event, number) in events.iter().zip(after + 1..) {
                 if event.sequence != number {
                     return Err(Error::internal(format!("the log of events has no number {number}")));
@@ -178,9 +191,9 @@ impl Phase {
 }
 
 impl Undo<'_> {
-    /// Works on many resources at once. Gives those that wait for others.
-    async fn round<'h>(&mut self, todo: Vec<Todo<'h>>) -> Result<Vec<Todo<'h>>, Error> {
-        let mut left = Vec::new();
+    /// Works on many resources at once. Gives those that wait for others, and which of them wait for a name.
+    async fn round<'h>(&mut self, todo: Vec<Todo<'h>>) -> Result<(Vec<Todo<'h>>, Waiting), Error> {
+        let (mut left, mut waiting) = (Vec::new(), Waiting::new());
         let phases = todo.chunk_by(|one, next| one.0 == next.0);
         for some in phases.flat_map(|of_one| of_one.chunks(of_one.first().map_or(1, |(phase, _)| phase.together()))) {
             let this = &*self;
@@ -198,12 +211,15 @@ impl Undo<'_> {
                 }
                 if result.waits {
                     left.push(*todo);
+                    let subject = (Arc::clone(rt), *id);
+                    let is_there = *phase == Phase::PutBack;
+                    waiting.extend(result.taken.filter(|_| is_there).map(|entry| (*id, (subject, entry))));
                 } else {
                     self.tell(rt, *id, result).await?;
                 }
             }
         }
-        Ok(left)
+        Ok((left, waiting))
     }
 
     async fn tell(&self, rt: &ResourceType, id: ResourceId, result: Outcome) -> Result<(), Error> {
@@ -249,14 +265,19 @@ impl Undo<'_> {
         id: ResourceId,
         history: &History,
     ) -> Result<Outcome, Error> {
-        let Some(version) = self.version(context, rt, id).await? else { return Ok(Outcome::default()) };
+        let key = context.key(rt, id);
+        let Some(record) = self.operations.store.get(&key).await? else { return Ok(Outcome::default()) };
+        let version = record.header.version;
         if let Some(other) = &history.other {
             return Ok(Outcome::refused(DELETED, since(other)));
         }
-        if version != history.version {
+        // A member of it was removed before.
+        if version != history.version && !self.is_only_ours(context, id).await? {
             return Ok(Outcome::refused(DELETED, CHANGED.to_owned()));
         }
-        if !self.dry_run {
+        if self.dry_run {
+            self.rehearse(context, &key, Some(&stored_document(&record)?), None).await?;
+        } else {
             let condition = Preconditions::of(Condition::Tags(vec![version.to_string()]));
             match self.operations.delete(context, rt, &id.to_string(), &condition).await {
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Outcome::default()),
@@ -283,7 +304,7 @@ impl Undo<'_> {
         }
         let id = id.to_string();
         let restored = if self.dry_run {
-            self.operations.kept(context, rt, &id).await.map(drop)
+            self.rehearse_restore(context, rt, &id).await
         } else {
             self.operations.restore(context, rt, &id).await.map(drop)
         };
@@ -307,7 +328,7 @@ impl Undo<'_> {
         }
         let untold = history.untold.iter().map(|path| (path.clone(), UNTOLD.to_owned()));
         result.refused.extend(untold);
-        let Ok((_, record)) = self.operations.find(context, rt, &id.to_string()).await else {
+        let Ok((key, record)) = self.operations.find(context, rt, &id.to_string()).await else {
             return Ok(result.of_who_is_not_there(history));
         };
         let moves = self.moves(context, rt, id, history, &mut result).await?;
@@ -322,14 +343,18 @@ impl Undo<'_> {
         // What is decided when the commit is.
         let decided = Mutex::new(PutBack::default());
         let decide = |now: &Resource| {
-            let put_back = PutBack::new(now.document(), &history.values, rt);
+            let put_back = PutBack::new(now.document(), &history.values, rt, id);
             let resource = Resource::from_stored(put_back.document.clone());
             profile::check_resource(context.caller.tenant().profile(), rt, &resource)?;
             *decided.lock().unwrap_or_else(PoisonError::into_inner) = put_back;
             Ok(resource)
         };
         let done = if self.dry_run {
-            stored_resource(&record).and_then(|resource| decide(&resource)).map(drop)
+            let now = stored_resource(&record)?;
+            match decide(&now) {
+                Ok(then) => self.rehearse(context, &key, Some(now.document()), Some(then.document())).await,
+                Err(error) => Err(error),
+            }
         } else {
             self.commit(context, rt, id, &decide, &moves).await
         };
@@ -407,6 +432,20 @@ impl Undo<'_> {
             result.refused.push((MEMBERS.to_owned(), reason));
         }
         Ok(moves)
+    }
+
+    /// Whether nobody but this undo has changed a resource since it began.
+    async fn is_only_ours(&self, context: &Context, id: ResourceId) -> Result<bool, Error> {
+        let ours = context.request.map(|id| id.to_string());
+        let mut after = self.begun;
+        loop {
+            let events = self.operations.store.events(context.caller.tenant().home, after, PAGE).await?;
+            let Some(last) = events.last() else { return Ok(true) };
+            after = last.sequence;
+            if events.iter().any(|event| event.target == id && Some(&event.request) != ours.as_ref()) {
+                return Ok(false);
+            }
+        }
     }
 
     async fn version(&self, context: &Context, rt: &ResourceType, id: ResourceId) -> Result<Option<u64>, Error> {

@@ -224,6 +224,95 @@ async fn who_has_taken_a_name_gives_it_back_first() {
 }
 
 #[tokio::test]
+async fn names_that_were_exchanged_in_a_ring_go_back() {
+    let server = TestServer::start();
+    let client = server.client();
+    let mut users = Vec::new();
+    for name in ["anna", "bert", "carl"] {
+        users.push(client.user(name).await);
+    }
+    let groups = [client.group("Staff", &[]).await, client.group("Others", &[]).await];
+    let since = newest(&server);
+    let rename = async |path: String, attribute: &str, name: &str| {
+        let operations = json!([{"op": "replace", "path": attribute, "value": name}]);
+        client.patch(&path, &operations).await.expect(200);
+    };
+    for (id, name) in [(&users[0], "x"), (&users[1], "anna"), (&users[2], "bert"), (&users[0], "carl")] {
+        rename(format!("/Users/{id}"), "userName", name).await;
+    }
+    for (id, name) in [(&groups[0], "x"), (&groups[1], "Staff"), (&groups[0], "Others")] {
+        rename(format!("/Groups/{id}"), "displayName", name).await;
+    }
+    let dry = undo(&server, &["--since", &since, "--dry-run"]);
+    let done = undo(&server, &["--since", &since]);
+    assert_eq!(ids(&dry["undone"]), ids(&done["undone"]));
+    assert_eq!(done["undone"].as_array().map(Vec::len), Some(5), "{done}");
+    for (id, name) in users.iter().zip(["anna", "bert", "carl"]) {
+        assert_eq!(shown(&client, "Users", id).await["userName"], name);
+    }
+    for (id, name) in groups.iter().zip(["Staff", "Others"]) {
+        assert_eq!(shown(&client, "Groups", id).await["displayName"], name);
+    }
+    assert_eq!(undo(&server, &["--since", &since]), json!({"undone": [], "refused": []}));
+}
+
+#[tokio::test]
+async fn a_new_group_in_a_new_group_goes() {
+    let server = TestServer::start();
+    let client = server.client();
+    let since = newest(&server);
+    let inner = client.group("Inner", &[client.user("anna").await]).await;
+    let outer = client.group("Outer", std::slice::from_ref(&inner)).await;
+    let last = client.group("Last", std::slice::from_ref(&outer)).await;
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": last}]}]);
+    client.patch(&format!("/Groups/{outer}"), &add).await.expect(200);
+    undo(&server, &["--since", &since]);
+    for endpoint in ["/Users", "/Groups"] {
+        assert_eq!(client.get(endpoint).await.expect(200).json["totalResults"], 0);
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_be_in_the_way() {
+    let server = TestServer::start();
+    let client = server.client();
+    let (anna, bert) = (client.user("anna").await, client.user("bert").await);
+    let since = newest(&server);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let name = json!([{"op": "replace", "path": "userName", "value": "bertha"}]);
+    client.patch(&format!("/Users/{bert}"), &name).await.expect(200);
+    let until = newest(&server);
+    for name in ["anna", "bert"] {
+        client.user(name).await;
+    }
+    let range = ["--since", &since, "--until", &until];
+    let dry = attempt(&server, &[&range[..], &["--dry-run"]].concat());
+    assert_eq!(ids(&dry["refused"]), [anna.clone(), bert.clone()]);
+    assert_eq!(attempt(&server, &range), dry);
+    // Whoever is made in the range goes, and is not in the way.
+    let dry = undo(&server, &["--since", &since, "--dry-run"]);
+    assert_eq!(dry["undone"].as_array().map(Vec::len), Some(4), "{dry}");
+    assert_eq!(undo(&server, &["--since", &since]), dry);
+}
+
+#[tokio::test]
+async fn an_actor_whom_nobody_knows_is_told() {
+    let server = TestServer::start();
+    let client = server.client();
+    client.user("anna").await;
+    let (other, token) = second(&server);
+    let since = newest(&server);
+    let bert = other.user("bert").await;
+    let unknown = "019a0b70-11ab-7000-8000-9f2b6c3d4e5f";
+    let outcome = server.run(&["undo", "--tenant", "test", "--since", &since, "--actor", unknown, "--json"]);
+    assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
+    assert!(String::from_utf8_lossy(&outcome.stderr).contains(unknown), "{outcome:?}");
+    // A token that is gone is known by what it did.
+    server.run(&["token", "delete", &token, "--tenant", "test"]);
+    assert_eq!(ids(&undo(&server, &["--since", &since, "--actor", &token])["undone"]), [bert]);
+}
+
+#[tokio::test]
 async fn a_range_ends_where_it_is_told_to() {
     let server = TestServer::start();
     let client = server.client();

@@ -1,5 +1,7 @@
 //! What becomes of each resource in an undo.
 
+use std::error::Error as _;
+
 use scim_protocol::{Error, ErrorKind};
 use serde::Serialize;
 
@@ -7,7 +9,10 @@ use super::{
     history::{History, Other, Step},
     values::since,
 };
-use crate::{membership::MEMBERS, store::ResourceId};
+use crate::{
+    membership::MEMBERS,
+    store::{IndexEntry, ResourceId, StoreError},
+};
 
 /// A resource of which something was put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,6 +53,8 @@ pub(super) struct Outcome {
     pub refused: Vec<(String, String)>,
     /// Whether another resource is in the way: it has a name that this one is to have, or is to be its member.
     pub waits: bool,
+    /// The name that another has.
+    pub taken: Option<IndexEntry>,
 }
 
 impl Outcome {
@@ -65,7 +72,12 @@ impl Outcome {
             return Err(error);
         }
         let waits = error.kind() == ErrorKind::Uniqueness;
-        Ok(Self { waits, ..Self::refused(change, error.detail().to_owned()) })
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<StoreError>());
+        let taken = match cause {
+            Some(StoreError::Taken(entry)) => Some(entry.clone()),
+            _ => None,
+        };
+        Ok(Self { waits, taken, ..Self::refused(change, error.detail().to_owned()) })
     }
 
     /// What cannot be put back in a resource that is not there.

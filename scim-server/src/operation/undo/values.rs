@@ -6,7 +6,7 @@ use scim_protocol::schema::ResourceType;
 use serde_json::{Map, Value};
 
 use super::history::{Other, SCHEMAS, Step};
-use crate::event::Json;
+use crate::{event::Json, store::ResourceId};
 
 /// What was changed, and what was to be put back.
 pub(super) type Steps = BTreeMap<String, Option<Step<Option<Json>>>>;
@@ -23,7 +23,8 @@ pub(super) struct PutBack {
 
 impl PutBack {
     /// Puts back in a document what can be put back without losing what somebody else has done.
-    pub fn new(document: &Map<String, Value>, steps: &Steps, rt: &ResourceType) -> Self {
+    pub fn new(document: &Map<String, Value>, steps: &Steps, rt: &ResourceType, id: ResourceId) -> Self {
+        let aside = Value::from(temporary(id));
         let mut put_back = Self { document: document.clone(), ..Self::default() };
         for (path, step) in steps.iter().filter_map(|(path, step)| Some((path, step.as_ref()?))) {
             let Some(place) = Place::of(path, rt) else {
@@ -35,12 +36,14 @@ impl PutBack {
             if now == before.as_ref() {
                 continue;
             }
+            // Only an undo gives such a name, and this may be the one that completes it.
+            let is_aside = now == Some(&aside);
             match &step.other {
-                Some(other) => put_back.refused.push((path.clone(), since(other))),
-                None if now != after.as_ref() => {
+                Some(other) if !is_aside => put_back.refused.push((path.clone(), since(other))),
+                None if now != after.as_ref() && !is_aside => {
                     put_back.refused.push((path.clone(), "it has changed since".to_owned()));
                 }
-                None => {
+                _ => {
                     place.set(&mut put_back.document, before);
                     put_back.done.push(path.clone());
                 }
@@ -59,6 +62,11 @@ impl PutBack {
         let schemas = std::iter::once(&rt.schema.id).chain(there).map(|urn| Value::from(urn.as_str())).collect();
         self.document.insert(SCHEMAS.to_owned(), Value::Array(schemas));
     }
+}
+
+/// The name that a resource has for the meantime, while names that were exchanged in a ring go back.
+pub(super) fn temporary(id: ResourceId) -> String {
+    format!("undo-{id}")
 }
 
 /// Says who has changed something since.

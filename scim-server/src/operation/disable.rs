@@ -117,10 +117,10 @@ impl Operations {
 }
 
 /// What a POST makes: who was disabled when deleted stays so, whether that one returns or another of the name comes.
-pub(super) fn as_it_was_disabled<'a>(
+pub(super) fn as_it_was_disabled(
     before: impl IntoIterator<Item = Record>,
-    resource: &'a Resource,
-) -> Result<(Option<Resource>, Cow<'a, Resource>), StoreError> {
+    resource: &Resource,
+) -> Result<(Option<Resource>, Cow<'_, Resource>), StoreError> {
     for record in before {
         if provider_active(&record)?.is_some() {
             let (aside, shown) = parted(resource.clone(), true);

@@ -79,7 +79,7 @@ impl Operations {
         let key = by.of(tenant.home, &rt.name, value);
         let found = self.store.indexed(&owners(&key), None, NAMESAKES).await?;
         let known = found.iter().map(|(position, _)| position.id).collect();
-        let expect = (found.len() < NAMESAKES).then(|| Expect::Owners(key, known));
+        let expect = (found.len() < NAMESAKES).then_some(Expect::Owners(key, known));
         let mut all = Vec::new();
         for (position, record) in found {
             let Some(record) = record else { continue };

@@ -70,7 +70,7 @@ impl Undo<'_> {
     ) -> Result<(), Error> {
         let kept = self.operations.kept(context, rt, id).await?;
         let document = stored_document(&kept.deleted.record())?;
-        let (store, entries) = (&*self.operations.store, self.entries(context, &kept.key, &document));
+        let (store, entries) = (&*self.operations.store, entries_of(context, &kept.key, &document));
         match self.rehearsal.change(store, kept.key.id, &BTreeSet::new(), &entries).await {
             Err(StoreError::Taken(entry)) => Err(self.operations.name_taken(&kept, entry).await),
             done => Ok(done?),
@@ -86,13 +86,13 @@ impl Undo<'_> {
         after: Option<&Map<String, Value>>,
     ) -> Result<(), Error> {
         let entries = |document: Option<&Map<String, Value>>| {
-            document.map(|one| self.entries(context, key, one)).unwrap_or_default()
+            document.map(|one| entries_of(context, key, one)).unwrap_or_default()
         };
         let (before, after) = (entries(before), entries(after));
         Ok(self.rehearsal.change(&*self.operations.store, key.id, &before, &after).await?)
     }
+}
 
-    fn entries(&self, context: &Context, key: &ResourceKey, document: &Map<String, Value>) -> BTreeSet<IndexEntry> {
-        index::entries(key, document, context.caller.tenant().index_specs(key.resource_type.as_str()))
-    }
+fn entries_of(context: &Context, key: &ResourceKey, document: &Map<String, Value>) -> BTreeSet<IndexEntry> {
+    index::entries(key, document, context.caller.tenant().index_specs(key.resource_type.as_str()))
 }

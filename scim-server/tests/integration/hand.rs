@@ -91,7 +91,7 @@ async fn the_lock_goes_on_for_the_name_and_is_listed() {
     };
     assert_eq!(disabled(), Vec::<String>::new());
     by_hand(&server, &["user", "disable", "anna"]);
-    assert_eq!(disabled(), [anna.clone()]);
+    assert_eq!(disabled(), std::slice::from_ref(&anna));
     client.delete(&format!("/Users/{anna}")).await.expect(204);
     // Another user, but of the same name.
     let body = json!({"schemas": [USER], "userName": "Anna", "externalId": "new", "active": true});
@@ -99,7 +99,7 @@ async fn the_lock_goes_on_for_the_name_and_is_listed() {
     assert_eq!(made.json["active"], false);
     let new = made.id();
     assert_ne!(new, anna);
-    assert_eq!(disabled(), [new.clone()]);
+    assert_eq!(disabled(), std::slice::from_ref(&new));
     assert_eq!(by_hand(&server, &["user", "enable", &new])["active"], true);
     // Who was enabled, and goes and comes, is enabled.
     client.delete(&format!("/Users/{new}")).await.expect(204);

@@ -35,6 +35,9 @@ pub struct Features {
     /// How lists are paged (RFC 9865 §4); optional.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
+    /// Which security event tokens there are (RFC 9967 §4); optional.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_events: Option<SecurityEvents>,
 }
 
 /// A feature that is there or not.
@@ -140,6 +143,28 @@ pub struct Pagination {
     pub cursor_timeout: Option<u32>,
 }
 
+/// Security event tokens (RFC 9967 §4, `securityEvents`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityEvents {
+    /// Whether requests are completed asynchronously.
+    pub async_request: AsyncRequest,
+    /// The events that can be told over a stream.
+    pub event_uris: Vec<String>,
+}
+
+/// When requests are completed asynchronously (RFC 9967 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AsyncRequest {
+    /// Never.
+    None,
+    /// When the server finds that they take long.
+    Long,
+    /// When the client asks for it.
+    Request,
+}
+
 /// A way to page (RFC 9865 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -215,6 +240,7 @@ mod tests {
                 max_page_size: 200,
                 cursor_timeout: Some(3600),
             }),
+            security_events: None,
         }
     }
 

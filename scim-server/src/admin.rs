@@ -25,6 +25,7 @@ pub(crate) mod provision;
 mod request;
 pub mod resources;
 pub mod schemas;
+mod signing_keys;
 mod status;
 pub mod tenants;
 pub mod transfer;
@@ -42,6 +43,7 @@ pub use self::{
     hand::{HandRequest, UpdateRequest},
     line::{Input, Line, Output},
     request::AdminRequest,
+    signing_keys::SigningKeyRequest,
     undo::UndoRequest,
     webhooks::WebhookRequest,
 };
@@ -163,11 +165,11 @@ pub async fn execute(
         AdminRequest::TokenDelete { tenant, id } => tenants::revoke(context, &tenant, &id, output).await,
         AdminRequest::TokenList { tenant } => tenants::tokens(context, tenant.as_deref(), output).await,
         AdminRequest::TokenRotate { tenant, token, seconds, overlap_seconds } => {
-            let overlap = overlap_seconds.map(Duration::from_secs);
-            tenants::rotate(context, &tenant, token.as_deref(), Duration::from_secs(seconds), overlap, output).await
+            tenants::rotate(context, &tenant, token.as_deref(), seconds, overlap_seconds, output).await
         }
         AdminRequest::Hand { request } => hand::execute(context, request, output).await,
         AdminRequest::Undo(request) => undo::undo(context, request, output).await,
+        AdminRequest::SigningKey { request } => signing_keys::execute(context, request, output).await,
         AdminRequest::Webhook { request } => webhooks::execute(context, request, output).await,
     }
 }

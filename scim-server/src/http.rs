@@ -32,7 +32,6 @@ use crate::{
     metrics::Metrics,
     operation::Operations,
     profile::{self, Profile},
-    ssf::SigningKey,
     store::ResourceId,
     token,
     webhook::Sender,
@@ -83,8 +82,6 @@ pub struct Service {
     pub limited: limit::Told,
     /// What may change.
     pub settings: ArcSwap<Reloadable>,
-    /// What signs security event tokens.
-    pub signing: Arc<SigningKey>,
     /// The way out for webhooks.
     pub sender: Arc<Sender>,
     /// The time.

@@ -167,6 +167,11 @@ pub fn has_bulk(profile: Profile) -> bool {
     !profile.is_identity_center()
 }
 
+/// Whether ServiceProviderConfig tells of security event tokens.
+pub fn has_security_events(profile: Profile) -> bool {
+    !profile.is_identity_center()
+}
+
 /// How clients may authenticate, the preferred way first.
 pub fn authentication_schemes(profile: Profile) -> Vec<AuthenticationScheme> {
     let oauth = AuthenticationScheme::client_credentials;

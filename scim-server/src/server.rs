@@ -33,7 +33,7 @@ use crate::{
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
     roots::RootsError,
     sink::{FileSink, Forwarder},
-    ssf::SigningKey,
+    ssf::Pusher,
     store::{Store, StoreError},
     system_records::secret,
     webhook,
@@ -63,9 +63,6 @@ pub enum StartError {
     /// The authorities of the setting `jwks_ca` cannot be used.
     #[error("jwks_ca: {0}")]
     Roots(#[from] RootsError),
-    /// The key of security event tokens cannot be used.
-    #[error("the key of security event tokens cannot be used")]
-    Key(#[from] scim_protocol::Error),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -121,7 +118,6 @@ impl Server {
         let access = Arc::new(Access::load(store.clone(), clock.clone()).await?.granting(grants).await?);
         let limits = limits(config);
         let shown = Shown::of(&*store);
-        let signing = secret::signatures(&*store).await?;
         let operations = Arc::new(Operations {
             sealer: Sealer::new(&secret::cursors(&*store).await?, limits.cursor_seconds),
             store,
@@ -139,7 +135,6 @@ impl Server {
             opened.map_err(|source| StartError::EventFile { path: path.clone(), source })
         });
         let event_file = event_file.transpose()?;
-        let signing = Arc::new(SigningKey::from_seed(&signing)?);
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let service = Service {
@@ -153,7 +148,6 @@ impl Server {
             tokens: TokenLimit::new(),
             limited: Told::default(),
             settings: ArcSwap::from_pointee(settings(config)),
-            signing,
             sender: Arc::new(webhook::Sender::new(config.webhook_networks.clone())),
             clock,
         };
@@ -189,6 +183,7 @@ impl Server {
         let settling = tokio::spawn(background::settle(self.service.clone(), stopped.clone()));
         tokio::spawn(background::measure(self.service.clone(), stopped.clone()));
         let delivery = tokio::spawn(self.service.deliverer().run(stopped.clone()));
+        let pushing = tokio::spawn(self.service.pusher().run(stopped.clone()));
         let writing = self.event_file.map(|sink| {
             let (operations, access) = (self.service.operations.clone(), self.service.access.clone());
             tokio::spawn(Forwarder::new(operations, access, sink, Uuid::new_v4()).run(stopped.clone()))
@@ -201,6 +196,7 @@ impl Server {
         let tasks = [
             (settling, "counting refusals"),
             (delivery, "sending to webhooks"),
+            (pushing, "sending security event tokens"),
             (minutes, "the work of each minute"),
             (upkeep, "the upkeep of the store"),
             (following, "looking for changes"),
@@ -239,6 +235,16 @@ impl Service {
             sender: Arc::clone(&self.sender),
             metrics: Arc::clone(&self.metrics.events),
             base: Arc::new(move || service.settings.load().public.url.as_deref().unwrap_or_default().to_owned()),
+            process: Uuid::new_v4(),
+        })
+    }
+
+    /// What sends security event tokens while this server runs.
+    fn pusher(&self) -> Arc<Pusher> {
+        Arc::new(Pusher {
+            operations: Arc::clone(&self.operations),
+            access: Arc::clone(&self.access),
+            sender: Arc::clone(&self.sender),
             process: Uuid::new_v4(),
         })
     }

@@ -1,23 +1,38 @@
-//! Streams of security event tokens: what the store keeps of what a receiver has asked for, and of how far it has come.
+//! Streams of security event tokens: what receivers have asked for, and how far each has come.
+//!
+//! A stream is a record of the system's own. Its place in the tenant's log moves on when what stands behind it was
+//! acknowledged.
 
-use std::{collections::BTreeSet, sync::Arc};
+mod record;
 
-use bytes::Bytes;
-use scim_protocol::{Error, ErrorKind, Timestamp};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use std::sync::Arc;
 
+use scim_protocol::{Error, ErrorKind};
+
+pub use self::record::{Credential, Notice, Part, Push, Status, Stream, Tells};
+use self::record::{key, push_key, tenant_key};
 use crate::store::{
-    Body, Commit, Expect, IndexEntry, IndexKey, IndexRange, IndexValue, Position, Record, ResourceId, ResourceKey,
-    Store, StoreError, TenantId, TypeName, Values, Write,
+    Commit, Expect, IndexKey, IndexRange, Position, ResourceId, Store, StoreError, TenantId, Values, Write,
 };
 
 /// The kind of record.
 pub const KIND: &str = "Stream";
+/// The most streams of a tenant.
+pub const MOST_STREAMS: usize = 16;
+/// The most resources that one stream leaves out.
+pub const MOST_REMOVED: usize = 1000;
 /// How often a change of a stream is tried, when somebody else changes it too.
 const ATTEMPTS: usize = 64;
-/// Every event that a stream may ask for (RFC 9967 §2).
-pub const EVENTS: [&str; 9] = [
+/// How many streams whose tokens are sent are read at a time.
+const PAGE: usize = 500;
+
+/// What a token is about whose event tells that sessions have ended (CAEP 1.0).
+pub const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+
+/// Every event that a stream may ask for (RFC 9967 §2, CAEP 1.0).
+const EVENTS: [&str; 12] = [
+    "urn:ietf:params:scim:event:feed:add",
+    "urn:ietf:params:scim:event:feed:remove",
     "urn:ietf:params:scim:event:prov:create:full",
     "urn:ietf:params:scim:event:prov:create:notice",
     "urn:ietf:params:scim:event:prov:put:full",
@@ -27,128 +42,12 @@ pub const EVENTS: [&str; 9] = [
     "urn:ietf:params:scim:event:prov:delete",
     "urn:ietf:params:scim:event:prov:activate",
     "urn:ietf:params:scim:event:prov:deactivate",
+    SESSION_REVOKED,
 ];
-/// The most streams of a tenant.
-pub const MOST_STREAMS: usize = 16;
 
-/// What is sent over a stream (SSF 1.0 §8.1.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Everything.
-    #[default]
-    Enabled,
-    /// Nothing now; what happens meanwhile is sent when it is enabled again.
-    Paused,
-    /// Nothing; what happens meanwhile is never sent, nor what was held until then.
-    Disabled,
-}
-
-/// A stream as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stream {
-    /// Its id.
-    pub id: ResourceId,
-    /// Whose events.
-    pub tenant: TenantId,
-    /// The log that its numbers are of: the tenant's home when it was made.
-    pub log: TenantId,
-    /// The events that the receiver has asked for; all that there are when there are none.
-    #[serde(default)]
-    pub requested: Vec<String>,
-    /// What the receiver calls it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// What is sent.
-    #[serde(default)]
-    pub status: Status,
-    /// Why, as the receiver said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The number up to which everything was acknowledged.
-    pub place: u64,
-    /// What was acknowledged behind it.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub acknowledged: BTreeSet<u64>,
-    /// Verifications that were asked for and are not acknowledged: their ids, and the state that each is to give back.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub verifications: Vec<(Uuid, Option<String>)>,
-    /// When it was kept last: the record's own time, not part of the document.
-    #[serde(skip)]
-    pub kept: Timestamp,
-    /// The record's version.
-    #[serde(skip)]
-    pub version: u64,
-}
-
-impl Stream {
-    /// A new one, which begins behind that number of the log.
-    pub fn new(id: ResourceId, tenant: TenantId, log: TenantId, place: u64) -> Self {
-        let (requested, description, status, reason) = (Vec::new(), None, Status::Enabled, None);
-        let (acknowledged, verifications) = (BTreeSet::new(), Vec::new());
-        let (kept, version) = (Timestamp::default(), 1);
-        Self {
-            id,
-            tenant,
-            log,
-            requested,
-            description,
-            status,
-            reason,
-            place,
-            acknowledged,
-            verifications,
-            kept,
-            version,
-        }
-    }
-
-    /// From its record.
-    pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let stream: Self = serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("stream {id}: {error}")))?;
-        Ok(Self { id, kept: record.header.last_modified, version: record.header.version, ..stream })
-    }
-
-    /// The events that are sent: those that were asked for and that there are.
-    pub fn delivered(&self) -> Vec<String> {
-        let wants = |uri: &&str| self.requested.is_empty() || self.requested.iter().any(|one| one == uri);
-        EVENTS.iter().copied().filter(wants).map(str::to_owned).collect()
-    }
-
-    /// What `jti` is of the token about an event: the same however often it is given, and of this stream alone.
-    pub fn jti(&self, sequence: u64) -> String {
-        format!("{}-{sequence}", self.id.0.simple())
-    }
-
-    /// The number of the event that a token of this stream is about.
-    pub fn sequence_of(&self, jti: &str) -> Option<u64> {
-        jti.strip_prefix(&self.id.0.simple().to_string())?.strip_prefix('-')?.parse().ok()
-    }
-
-    /// Changes what is sent. `newest` is where the log stands: what happens while it is disabled is not sent.
-    pub fn set_status(&mut self, status: Status, newest: u64) {
-        if Status::Disabled == status || Status::Disabled == self.status {
-            self.place = self.place.max(newest);
-            self.acknowledged.clear();
-            self.verifications.clear();
-        }
-        self.status = status;
-    }
-
-    fn key(&self) -> ResourceKey {
-        key(self.id)
-    }
-
-    /// The index entries that belong to its record: whose it is.
-    pub fn entries(&self) -> Vec<IndexEntry> {
-        vec![IndexEntry { key: tenant_key(self.tenant), id: self.id, unique: false }]
-    }
-
-    fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { display: Bytes::new(), visible: visible.into(), hidden: Bytes::new() })
-    }
+/// The events that there are in a tenant: those in full only if it has values told (`event_values`).
+pub fn supported(tells_values: bool) -> impl Iterator<Item = &'static str> {
+    EVENTS.into_iter().filter(move |uri| tells_values || !uri.ends_with(":full"))
 }
 
 /// The streams of all tenants.
@@ -163,30 +62,44 @@ impl Streams {
 
     /// A tenant's streams, in the order in which they were made.
     pub async fn list(&self, tenant: TenantId) -> Result<Vec<Stream>, StoreError> {
-        let IndexKey { tenant: system, resource_type, attribute, value } = tenant_key(tenant);
-        let range =
-            IndexRange { tenant: system, resource_type, attribute, values: Values::Equal(value), descending: false };
         let mut streams = Vec::new();
-        for Position { id, .. } in self.0.index(&range, None, MOST_STREAMS).await? {
-            if let Some(record) = self.0.get(&key(id)).await? {
-                streams.push(Stream::from_record(id, &record)?);
-            }
+        for id in self.ids(tenant_key(tenant), None).await? {
+            streams.extend(self.get(id.id).await?);
         }
         Ok(streams)
+    }
+
+    /// The ids of the streams of all tenants whose tokens are sent.
+    pub async fn pushed(&self) -> Result<Vec<ResourceId>, StoreError> {
+        let (mut all, mut last): (Vec<ResourceId>, Option<Position>) = (Vec::new(), None);
+        loop {
+            let page = self.ids(push_key(), last.as_ref()).await?;
+            all.extend(page.iter().map(|position| position.id));
+            match page.last() {
+                Some(position) if page.len() == PAGE => last = Some(position.clone()),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    async fn ids(&self, of: IndexKey, after: Option<&Position>) -> Result<Vec<Position>, StoreError> {
+        let IndexKey { tenant, resource_type, attribute, value } = of;
+        let range = IndexRange { tenant, resource_type, attribute, values: Values::Equal(value), descending: false };
+        self.0.index(&range, after, PAGE).await
     }
 
     /// The stream of a tenant with that id; 404 when there is none.
     pub async fn known(&self, tenant: TenantId, id: &str) -> Result<Stream, Error> {
         let found = match ResourceId::parse(id) {
-            Some(id) => self.find(tenant, id).await?,
+            Some(id) => self.get(id).await?.filter(|stream| stream.tenant == tenant),
             None => None,
         };
         found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("The tenant has no stream {id:?}.")))
     }
 
-    async fn find(&self, tenant: TenantId, id: ResourceId) -> Result<Option<Stream>, StoreError> {
-        let Some(record) = self.0.get(&key(id)).await? else { return Ok(None) };
-        Ok(Some(Stream::from_record(id, &record)?).filter(|stream| stream.tenant == tenant))
+    /// The stream with that id.
+    pub async fn get(&self, id: ResourceId) -> Result<Option<Stream>, StoreError> {
+        self.0.get(&key(id)).await?.map(|record| Stream::from_record(id, &record)).transpose()
     }
 
     /// Keeps a new one.
@@ -206,9 +119,10 @@ impl Streams {
         mut change: impl FnMut(&mut Stream) -> Result<(), Error>,
     ) -> Result<Stream, Error> {
         for _ in 0..ATTEMPTS {
-            let mut stream = self.known(tenant, id).await?;
+            let before = self.known(tenant, id).await?;
+            let mut stream = before.clone();
             change(&mut stream)?;
-            match self.keep(&stream).await {
+            match self.keep(&before, &stream).await {
                 Ok(()) => return Ok(stream),
                 Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -219,9 +133,13 @@ impl Streams {
 
     /// Keeps one that has changed since it was read, unless somebody else has changed it (`Conflict`) or removed it
     /// (`Missing`).
-    pub async fn keep(&self, stream: &Stream) -> Result<(), StoreError> {
+    pub async fn keep(&self, before: &Stream, stream: &Stream) -> Result<(), StoreError> {
         let mut commit = Commit::bookkeeping(KIND.into(), stream.id);
-        commit.expect.push(Expect::Version(stream.key(), stream.version));
+        commit.expect.push(Expect::Version(stream.key(), before.version));
+        if before.push.is_some() != stream.push.is_some() {
+            commit.writes.extend(before.entries().into_iter().map(Write::Unindex));
+            commit.writes.extend(stream.entries().into_iter().map(Write::Index));
+        }
         commit.writes.push(Write::Put(stream.key(), stream.body()?));
         self.0.commit(commit).await.map(drop)
     }
@@ -243,20 +161,6 @@ impl Streams {
             self.delete(&stream).await?;
         }
         Ok(())
-    }
-}
-
-fn key(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
-}
-
-/// The index key of a tenant's streams.
-fn tenant_key(tenant: TenantId) -> IndexKey {
-    IndexKey {
-        tenant: TenantId::SYSTEM,
-        resource_type: TypeName::from(KIND),
-        attribute: Arc::from("tenant"),
-        value: IndexValue(tenant.0.as_bytes().to_vec()),
     }
 }
 

@@ -17,7 +17,8 @@ pub use self::{
     deliver::{Deliverer, MOST_PENDING, Outcome},
     message::{MOST_BYTES, Message},
     record::{DeadLetter, MOST_KEYS, Reason, Replay, Webhook},
-    send::Sender,
+    schedule::{DISABLE, pause},
+    send::{Answered, Sender},
     shelf::{NewWebhook, Webhooks},
     sign::Keys,
 };

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     brake::BrakeRequest, clients::ClientRequest, connection::Provider, consumers::ConsumerRequest, hand::HandRequest,
-    undo::UndoRequest, webhooks::WebhookRequest,
+    signing_keys::SigningKeyRequest, undo::UndoRequest, webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
@@ -229,6 +229,10 @@ pub enum AdminRequest {
     },
     /// Puts back what was changed.
     Undo(UndoRequest),
+    /// About the keys of security event tokens.
+    SigningKey {
+        request: SigningKeyRequest,
+    },
     /// About webhooks.
     Webhook {
         request: WebhookRequest,
@@ -256,6 +260,7 @@ impl AdminRequest {
             Self::SchemaAdd { .. } => "schema-add",
             Self::SchemaList { .. } => "schema-list",
             Self::SchemaRemove { .. } => "schema-remove",
+            Self::SigningKey { request } => request.name(),
             Self::Show { .. } => "show",
             Self::Status { .. } => "status",
             Self::TenantConnection { .. } => "tenant-connection",

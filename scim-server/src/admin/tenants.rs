@@ -272,11 +272,12 @@ pub(super) async fn rotate(
     context: &AdminContext,
     tenant: &str,
     token: Option<&str>,
-    lifetime: Duration,
-    overlap: Option<Duration>,
+    seconds: u64,
+    overlap_seconds: Option<u64>,
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
+    let (lifetime, overlap) = (Duration::from_secs(seconds), overlap_seconds.map(Duration::from_secs));
     let (old, issued) = context.directory().ledger().rotate(&tenant, token, lifetime, overlap).await?;
     context.access.reload().await?;
     context.tell(&tenant, Deed::TokenRotated, Subject::token(issued.token.id)).await?;

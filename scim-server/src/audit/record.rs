@@ -195,6 +195,8 @@ impl EventName<'_> {
                         | "DeleteConsumer"
                         | "CreateStream"
                         | "DeleteStream"
+                        | "AddStreamSubject"
+                        | "RemoveStreamSubject"
                         | "UpdateStream"
                         | "UpdateStreamStatus"
                 )

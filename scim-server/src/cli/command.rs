@@ -7,6 +7,7 @@ mod events;
 mod lifecycle;
 mod resource;
 mod schema;
+mod signing_key;
 mod transfer;
 mod undo;
 mod webhook;
@@ -23,6 +24,7 @@ pub use self::{
     lifecycle::{DeletedArguments, PurgeArguments, RestoreArguments, StatusArguments},
     resource::{GroupCommand, HandArguments, ListArguments, MakeArguments, UserCommand, WhichArguments},
     schema::SchemaCommand,
+    signing_key::{KeyAlgorithm, SigningKeyCommand},
     transfer::{
         BackupArguments, BackupRestoreArguments, CheckArguments, ExportArguments, ImportArguments, MigrateArguments,
     },
@@ -93,6 +95,9 @@ pub enum Command {
     /// Create, list, test and delete webhooks, which receive each event
     #[command(subcommand, arg_required_else_help = true)]
     Webhook(WebhookCommand),
+    /// List and rotate the keys that sign security event tokens
+    #[command(subcommand, arg_required_else_help = true)]
+    SigningKey(SigningKeyCommand),
     /// Verify that documents, indexes, memberships and counts agree
     ///
     /// The exit code is 1 if something is wrong and was not repaired. Writes wait while the command runs.

@@ -60,6 +60,8 @@ pub(super) enum Show {
     Schema,
     /// A list of schemas.
     Schemas,
+    /// A list of signing keys.
+    SigningKeys,
     /// How tenants stand.
     Status,
     /// One tenant.
@@ -94,6 +96,7 @@ impl Show {
                 | Self::Refusals
                 | Self::Restored
                 | Self::Schemas
+                | Self::SigningKeys
                 | Self::Status
                 | Self::Tenants
                 | Self::Tokens
@@ -198,6 +201,7 @@ impl Printer {
             | Show::Refusals
             | Show::Restored
             | Show::Schemas
+            | Show::SigningKeys
             | Show::Tenants
             | Show::Tokens
             | Show::Users

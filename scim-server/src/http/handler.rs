@@ -199,7 +199,7 @@ impl Service {
         }
         if let Ok(Target::Published(published)) = target {
             notes.aim(&target, &parts.method, None);
-            return self.published(published, tenant, parts, arrival);
+            return Box::pin(self.published(published, tenant, parts, arrival)).await;
         }
         if let (Ok(Target::Discovery(discovery)), Some(known)) = (&target, self.discoverable(parts, tenant)) {
             notes.aim(&target, &parts.method, Some(&known));

@@ -49,6 +49,11 @@ pub enum Signals<'a> {
     Status,
     /// `/streams` (SSF 1.0 §8.1.1)
     Streams,
+    /// `/subjects/add` and `/subjects/remove` (SSF 1.0 §8.1.3)
+    Subject {
+        /// Whether it is the first.
+        is_added: bool,
+    },
     /// `/verify` (SSF 1.0 §8.1.4)
     Verify,
 }
@@ -150,7 +155,7 @@ impl Endpoint<'_> {
             Self::Bulk
             | Self::Feed(Feed::Acknowledge(_) | Feed::Receive(_))
             | Self::Search(_)
-            | Self::Signals(Signals::Poll(_) | Signals::Verify) => "POST",
+            | Self::Signals(Signals::Poll(_) | Signals::Subject { .. } | Signals::Verify) => "POST",
             Self::Signals(Signals::Streams) => "GET, HEAD, POST, PUT, PATCH, DELETE",
             Self::Me => "",
             Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
@@ -269,6 +274,8 @@ fn signals<'a>(tenant: &str, service: &str, rest: &'a str) -> Option<Target<'a>>
         "jwks" => return Some(Target::Published(Published::Keys)),
         "status" => Signals::Status,
         "streams" => Signals::Streams,
+        "subjects/add" => Signals::Subject { is_added: true },
+        "subjects/remove" => Signals::Subject { is_added: false },
         "verify" => Signals::Verify,
         other => Signals::Poll(decode(other.strip_prefix("poll/")?).filter(|id| !id.is_empty() && !id.contains('/'))?),
     })))
@@ -381,6 +388,9 @@ mod tests {
         check("/t/ssf/v1/streams", "t Signals(Streams)");
         check("/t/ssf/v1/status", "t Signals(Status)");
         check("/t/ssf/v1/verify", "t Signals(Verify)");
+        check("/t/ssf/v1/subjects/add", "t Signals(Subject { is_added: true })");
+        check("/t/ssf/v1/subjects/remove", "t Signals(Subject { is_added: false })");
+        check("/t/ssf/v1/subjects", "404");
         check("/t/ssf/v1/poll/7", "t Signals(Poll(\"7\"))");
         check("/t/ssf/v1/poll/", "404");
         check("/t/ssf/v1/poll/7/8", "404");

@@ -2,13 +2,15 @@
 
 use scim_protocol::{
     Error, ErrorKind,
-    discovery::{self, Bulk, Features, FilterSupport, Pagination, PaginationMethod, Supported},
+    discovery::{
+        self, AsyncRequest, Bulk, Features, FilterSupport, Pagination, PaginationMethod, SecurityEvents, Supported,
+    },
     message::LIST_RESPONSE_SCHEMA,
 };
 use serde_json::{Value, json};
 
 use super::Operations;
-use crate::{profile, tenant::Tenant};
+use crate::{profile, stream::supported, tenant::Tenant};
 
 impl Operations {
     /// The ServiceProviderConfig. `bulk_body` is the largest body of a bulk request, in bytes.
@@ -28,6 +30,10 @@ impl Operations {
             sort: Supported { supported: true },
             etag: Supported { supported: true },
             authentication_schemes: profile::authentication_schemes(tenant.profile()),
+            security_events: profile::has_security_events(tenant.profile()).then(|| SecurityEvents {
+                async_request: AsyncRequest::None,
+                event_uris: supported(tenant.settings.tells_values()).map(str::to_owned).collect(),
+            }),
             pagination: Some(Pagination {
                 cursor: true,
                 index: true,

@@ -1,80 +1,131 @@
-//! What an event means as a security event token: the event URIs of RFC 9967 and their payloads.
+//! What an event means as security event tokens: the event URIs of RFC 9967 and CAEP 1.0, and their payloads.
 
-use scim_protocol::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
     event::{Action, Event, Json, Membership, Values},
     render::etag,
+    stream::{Notice, Part, SESSION_REVOKED, Stream, Tells},
     tenant::Tenant,
 };
 
+const FEED: &str = "urn:ietf:params:scim:event:feed:";
 const PROVISIONING: &str = "urn:ietf:params:scim:event:prov:";
-const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+const OF_STREAMS: &str = "https://schemas.openid.net/secevent/ssf/event-type/";
 
-/// Who issues tokens, and to whom.
+/// Who tells, and over what.
 pub struct Issuer<'a> {
     /// `iss`: the URL that identifies the transmitter of the tenant.
-    pub issuer: &'a str,
-    /// `aud`: the stream.
-    pub audience: &'a str,
+    pub url: &'a str,
+    /// The tenant.
+    pub tenant: &'a Tenant,
+    /// The stream.
+    pub stream: &'a Stream,
+}
+
+/// A token that is not signed yet.
+pub struct Claims {
+    /// Which it is.
+    pub part: Part,
+    /// `jti`
+    pub id: String,
+    /// What is signed.
+    pub json: Value,
+}
+
+/// `aud`: the stream, as the transmitter calls it (RFC 9967 §2.3).
+pub fn audience(issuer: &str, stream: &Stream) -> String {
+    format!("{issuer}/ssf/v1/streams?stream_id={}", stream.id)
+}
+
+/// How tokens name a resource (RFC 9967 §2.1).
+pub fn subject(endpoint: &str, id: &str, external_id: Option<Value>) -> Value {
+    let mut subject = json!({"format": "scim", "uri": format!("{endpoint}/{id}"), "id": id});
+    if let Some(external_id) = external_id {
+        subject["externalId"] = external_id;
+    }
+    subject
 }
 
 impl Issuer<'_> {
-    /// The claims about an event, with those of the wanted URIs that fit; `None` when none does. Of two forms the full
-    /// one is told, if it is wanted and the tenant has values told.
-    pub fn claims(&self, jti: &str, event: &Event, tenant: &Tenant, wanted: &[String]) -> Option<Value> {
-        let events = happened(event, tenant, wanted);
-        if events.is_empty() {
-            return None;
-        }
-        let (_, endpoint) = tenant.endpoints.iter().find(|(name, _)| name.as_str() == event.resource_type)?;
-        let id = event.target.to_string();
-        let mut subject = json!({"format": "scim", "uri": format!("{endpoint}/{id}"), "id": id});
-        if let Some(external) = event.external_id.as_ref().and_then(value) {
-            subject["externalId"] = external;
-        }
-        let transaction = if event.request.is_empty() { jti } else { event.request.as_str() };
-        Some(json!({
-            "iss": self.issuer,
-            "aud": self.audience,
-            "iat": event.at.div_euclid(1000),
-            "jti": jti,
-            "txn": transaction,
-            "sub_id": subject,
-            "events": events,
-        }))
+    /// The tokens about an event, with those of the wanted URIs that fit. What RFC 9967 has stands in one; the end of
+    /// sessions in one of its own, because a token of SSF has one event (SSF 1.0 §4.2.1).
+    pub fn of_event(&self, event: &Event, wanted: &[&str]) -> Vec<Claims> {
+        let Self { tenant, stream, .. } = *self;
+        let endpoint = tenant.endpoints.iter().find(|(name, _)| name.as_str() == event.resource_type);
+        let Some((_, endpoint)) = endpoint.filter(|_| event.deed.is_none() && !stream.removed.contains(&event.target))
+        else {
+            return Vec::new();
+        };
+        let subject = subject(endpoint, &event.target.to_string(), event.external_id.as_ref().and_then(value));
+        let ended = if wanted.contains(&SESSION_REVOKED) { session_revoked(event) } else { None };
+        let session = json!({"format": "complex", "user": &subject});
+        let both = [(subject, happened(event, tenant, wanted)), (session, ended.unwrap_or_default())];
+        let tokens = both.into_iter().enumerate().filter(|(_, (_, events))| !events.is_empty());
+        let claims = tokens.map(|(at, (subject, events))| {
+            let part = Part(event.sequence, u8::try_from(at).unwrap_or_default());
+            let id = stream.jti(part);
+            let mut json = self.claims(&id, event.at, &subject, &events);
+            json["txn"] = if event.request.is_empty() { id.as_str() } else { event.request.as_str() }.into();
+            Claims { part, id, json }
+        });
+        claims.collect()
     }
 
-    /// The claims of a verification, which only says that the stream works (SSF 1.0 §8.1.4.1).
-    pub fn verification(&self, jti: &str, stream: &str, state: Option<&str>, now: Timestamp) -> Value {
-        let payload = state.map_or_else(|| json!({}), |state| json!({"state": state}));
+    /// The token of a notice about the stream; nothing when it is not wanted.
+    pub fn of_notice(&self, notice: &Notice, wanted: &[&str]) -> Option<(String, Value)> {
+        let stream = json!({"format": "opaque", "id": self.stream.id.to_string()});
+        let (uri, subject, payload) = match &notice.tells {
+            Tells::Verification(None) => (format!("{OF_STREAMS}verification"), stream, json!({})),
+            Tells::Verification(Some(state)) => (format!("{OF_STREAMS}verification"), stream, json!({"state": state})),
+            Tells::Updated(status, reason) => {
+                (format!("{OF_STREAMS}stream-updated"), stream, json!({"status": status, "reason": reason}))
+            }
+            Tells::Added(subject) => (format!("{FEED}add"), subject.clone(), json!({})),
+            Tells::Removed(subject) => (format!("{FEED}remove"), subject.clone(), json!({})),
+        };
+        let id = format!("v-{}", notice.id);
+        let is_told = uri.starts_with(OF_STREAMS) || wanted.contains(&uri.as_str());
+        is_told.then(|| {
+            let events = [(uri, payload)].into_iter().collect();
+            let claims = self.claims(&id, notice.at, &subject, &events);
+            (id, claims)
+        })
+    }
+
+    fn claims(&self, jti: &str, at: i64, subject: &Value, events: &Map<String, Value>) -> Value {
         json!({
-            "iss": self.issuer,
-            "aud": self.audience,
-            "iat": now.as_millis().div_euclid(1000),
+            "iss": self.url,
+            "aud": audience(self.url, self.stream),
+            "iat": at.div_euclid(1000),
             "jti": jti,
-            "sub_id": {"format": "opaque", "id": stream},
-            "events": {VERIFICATION: payload},
+            "sub_id": subject,
+            "events": events,
         })
     }
 }
 
-/// What happened, by event URI.
-fn happened(event: &Event, tenant: &Tenant, wanted: &[String]) -> Map<String, Value> {
-    let mut events = Map::new();
-    if event.deed.is_some() {
-        return events;
+/// That somebody's sessions have ended: who is deactivated or deleted has none (CAEP 1.0 §3.1).
+fn session_revoked(event: &Event) -> Option<Map<String, Value>> {
+    let is_gone = event.action == Action::Delete && event.resource_type == "User";
+    if event.active != Some(false) && !is_gone {
+        return None;
     }
+    let by = if event.actor_type() == "administrator" { "admin" } else { "system" };
+    let payload = json!({"event_timestamp": event.at.div_euclid(1000), "initiating_entity": by});
+    Some([(SESSION_REVOKED.to_owned(), payload)].into_iter().collect())
+}
+
+/// What happened, by the event URIs of RFC 9967 §2.4. Of two forms the full one is told, if it is wanted and the values
+/// are there; a receiver that wants no other is told the notice where they are not, rather than nothing.
+fn happened(event: &Event, tenant: &Tenant, wanted: &[&str]) -> Map<String, Value> {
+    let mut events = Map::new();
     let mut add = |name: &str, payload: Value| {
         let uri = format!("{PROVISIONING}{name}");
-        let is_wanted = wanted.contains(&uri);
-        if is_wanted {
+        if wanted.contains(&uri.as_str()) {
             events.insert(uri, payload);
         }
-        is_wanted
     };
-    let values = event.values.as_deref().filter(|_| tenant.settings.tells_values());
     let version = etag(event.version);
     let verb = match event.action {
         Action::Create => "create",
@@ -86,16 +137,20 @@ fn happened(event: &Event, tenant: &Tenant, wanted: &[String]) -> Map<String, Va
         }
         Action::Purge | Action::Administer | Action::Present | Action::Remind => return events,
     };
+    match event.active {
+        Some(true) => add("activate", json!({"version": version})),
+        Some(false) => add("deactivate", json!({"version": version})),
+        None => {}
+    }
+    let (full, notice) = (format!("{PROVISIONING}{verb}:full"), format!("{PROVISIONING}{verb}:notice"));
+    let (wants_full, wants_notice) = (wanted.contains(&full.as_str()), wanted.contains(&notice.as_str()));
+    let values = event.values.as_deref().filter(|_| wants_full && tenant.settings.tells_values());
     let data =
         if verb == "patch" { operations(event, values) } else { values.and_then(|values| value(&values.document)) };
-    let is_told = data.is_some_and(|data| add(&format!("{verb}:full"), json!({"version": version, "data": data})));
-    if !is_told {
-        add(&format!("{verb}:notice"), json!({"version": version, "attributes": event.attributes}));
-    }
-    match event.active {
-        Some(true) => drop(add("activate", json!({"version": version}))),
-        Some(false) => drop(add("deactivate", json!({"version": version}))),
-        None => {}
+    if let (Some(data), true) = (data, wants_full) {
+        events.shift_insert(0, full, json!({"version": version, "data": data}));
+    } else if wants_full || wants_notice {
+        events.shift_insert(0, notice, json!({"version": version, "attributes": event.attributes}));
     }
     events
 }

@@ -13,7 +13,7 @@ use crate::store::{
 pub const KIND: &str = "Secret";
 /// The kind of record that the key of access tokens is.
 pub const OF_ACCESS_TOKENS: &str = "AccessTokenKey";
-/// The kind of record that the key of security event tokens is.
+/// The kind of record that the keys of security event tokens are. It is in no export: whoever has it can make them.
 pub const OF_SIGNATURES: &str = "SignatureKey";
 /// There is one of each kind.
 const ID: ResourceId = ResourceId(Uuid::from_u128(1));
@@ -26,11 +26,6 @@ pub async fn cursors(store: &dyn Store) -> Result<[u8; 32], StoreError> {
 /// The key that seals access tokens. It is in no export: whoever has it can make them.
 pub async fn access_tokens(store: &dyn Store) -> Result<[u8; 32], StoreError> {
     once(store, OF_ACCESS_TOKENS, Vec::new()).await
-}
-
-/// The seed of the key that signs security event tokens. It is in no export: whoever has it can make them.
-pub async fn signatures(store: &dyn Store) -> Result<[u8; 32], StoreError> {
-    once(store, OF_SIGNATURES, Vec::new()).await
 }
 
 /// The index entries of the record of the key of cursors: its name, unique.

@@ -42,6 +42,8 @@ const LEASE: i64 = 30_000;
 const BATCH: usize = 200;
 /// How many messages may be pending before no more are read.
 pub const MOST_PENDING: usize = 400;
+/// The media type of a CloudEvents document.
+const CLOUD_EVENTS: &str = "application/cloudevents+json; charset=utf-8";
 /// How many messages are on their way to one endpoint.
 const CONCURRENCY: usize = 16;
 
@@ -124,7 +126,7 @@ impl Deliverer {
     /// Sends a message once.
     pub async fn send(sender: &Sender, webhook: &Webhook, message: &Message, now: scim_protocol::Timestamp) -> Outcome {
         let headers = message.headers(&webhook.keys, now);
-        match sender.send(&webhook.url, &headers, message.body.clone()).await {
+        match sender.send(&webhook.url, CLOUD_EVENTS, &headers, message.body.clone()).await {
             Ok(answered) if (200..300).contains(&answered.status) => Outcome::Taken,
             Ok(answered) if answered.status == 410 => Outcome::Gone,
             Ok(answered) => Outcome::Failed(format!("the status {}", answered.status), answered.retry_after),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::{
     Request, Uri,
     client::conn::http1::{self, SendRequest},
@@ -30,13 +30,10 @@ use tokio_rustls::TlsConnector;
 
 /// How long an endpoint has, from the first byte to the last.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The longest answer that is read; what it says does not matter.
+/// The longest answer that is read.
 const ANSWER: usize = 64 * 1024;
 /// Connections to one endpoint that are kept for the next message.
 const IDLE: usize = 16;
-
-/// The media type of a CloudEvents document.
-const CLOUD_EVENTS: &str = "application/cloudevents+json; charset=utf-8";
 
 /// Networks that are nobody's business outside: what RFC 6890 and its registries call not global.
 const PRIVATE: [&str; 26] = [
@@ -69,9 +66,11 @@ const PRIVATE: [&str; 26] = [
 ];
 
 /// What an endpoint has answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
     pub status: u16,
+    /// The body; empty when it is too long.
+    pub body: Bytes,
     /// For how many seconds it asks for patience.
     pub retry_after: Option<u64>,
 }
@@ -96,18 +95,30 @@ impl Sender {
         Self { tls: OnceLock::new(), private, allowed, idle: Mutex::default() }
     }
 
-    /// Sends a message, and gives what the endpoint has answered; in words why it has not.
-    pub async fn send(&self, url: &str, headers: &[(&str, String)], body: Vec<u8>) -> Result<Answered, String> {
+    /// Sends a message of a media type, and gives what the endpoint has answered; in words why it has not.
+    pub async fn send(
+        &self,
+        url: &str,
+        media_type: &str,
+        headers: &[(&str, String)],
+        body: Vec<u8>,
+    ) -> Result<Answered, String> {
         let url = check_url(url)?;
-        let sending = self.exchange(&url, headers, Bytes::from(body));
+        let sending = self.exchange(&url, media_type, headers, Bytes::from(body));
         timeout(PATIENCE, sending).await.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
     }
 
-    async fn exchange(&self, url: &Uri, headers: &[(&str, String)], body: Bytes) -> Result<Answered, String> {
+    async fn exchange(
+        &self,
+        url: &Uri,
+        media_type: &str,
+        headers: &[(&str, String)],
+        body: Bytes,
+    ) -> Result<Answered, String> {
         let authority = url.authority().map(ToString::to_string).unwrap_or_default();
         let request = || {
             let path = url.path_and_query().map_or("/", |path| path.as_str());
-            let mut request = Request::post(path).header(HOST, &authority).header(CONTENT_TYPE, CLOUD_EVENTS);
+            let mut request = Request::post(path).header(HOST, &authority).header(CONTENT_TYPE, media_type);
             request = request.header(USER_AGENT, concat!("scim-server/", env!("CARGO_PKG_VERSION")));
             for (name, value) in headers {
                 request = request.header(*name, value);
@@ -136,15 +147,15 @@ impl Sender {
         let status = response.status().as_u16();
         let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = header.and_then(|text| text.trim().parse().ok());
-        let is_read = Limited::new(response.into_body(), ANSWER).collect().await.is_ok();
-        if is_read {
+        let read = Limited::new(response.into_body(), ANSWER).collect().await;
+        if read.is_ok() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             let kept = idle.entry(place.to_owned()).or_default();
             if kept.len() < IDLE {
                 kept.push(connection);
             }
         }
-        Ok(Answered { status, retry_after })
+        Ok(Answered { status, retry_after, body: read.map(Collected::to_bytes).unwrap_or_default() })
     }
 
     fn kept(&self, place: &str) -> Option<Connection> {

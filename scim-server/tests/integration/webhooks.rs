@@ -1,7 +1,7 @@
 //! Webhooks: each event arrives, signed, until it is taken.
 
 mod example;
-mod receiver;
+pub mod receiver;
 mod replaced;
 
 use std::{

@@ -1,12 +1,13 @@
-//! What the commands do that are about who has the events: consumers and webhooks.
+//! What the commands do that are about who has the events: consumers, webhooks, and receivers of security event tokens.
 
 use crate::{
-    admin::{AdminRequest, ConsumerRequest, WebhookRequest},
+    admin::{AdminRequest, ConsumerRequest, SigningKeyRequest, WebhookRequest},
     cli::{
         Failure,
-        command::{ConsumerCommand, WebhookCommand, WhichConsumer, WhichWebhook},
+        command::{ConsumerCommand, KeyAlgorithm, SigningKeyCommand, WebhookCommand, WhichConsumer, WhichWebhook},
         show::Show,
     },
+    ssf::Algorithm,
 };
 
 impl ConsumerCommand {
@@ -61,5 +62,21 @@ impl WebhookCommand {
             }
         };
         common.run(AdminRequest::Webhook { request }, show).await
+    }
+}
+
+impl SigningKeyCommand {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let (common, request) = match self {
+            Self::List { common } => (common, SigningKeyRequest::List),
+            Self::Rotate { algorithm, overlap, common } => {
+                let algorithm = match algorithm {
+                    KeyAlgorithm::EdDsa => Algorithm::EdDsa,
+                    KeyAlgorithm::Es256 => Algorithm::Es256,
+                };
+                (common, SigningKeyRequest::Rotate { algorithm, overlap_seconds: overlap.as_secs() })
+            }
+        };
+        common.run(AdminRequest::SigningKey { request }, Show::SigningKeys).await
     }
 }

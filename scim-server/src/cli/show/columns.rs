@@ -22,6 +22,7 @@ impl Show {
             Self::Restored => RESTORED,
             Self::Schema => SCHEMA,
             Self::Schemas => SCHEMAS,
+            Self::SigningKeys => SIGNING_KEYS,
             Self::Status => STATUS,
             Self::Tenant => TENANT,
             Self::Tenants => TENANTS,
@@ -136,6 +137,14 @@ const SCHEMAS: Columns = &[
     ("RESOURCE TYPE", "/resource_type"),
     ("EXTENSION", "/extension"),
     ("USED BY", "/used_by"),
+];
+
+const SIGNING_KEYS: Columns = &[
+    ("KEY ID", "/key_id"),
+    ("ALGORITHM", "/algorithm"),
+    ("CREATED", "/created"),
+    ("SIGNS", "/signs"),
+    ("ENDS", "/ends"),
 ];
 
 const TENANT: Columns = &[

@@ -137,6 +137,8 @@ fn signals_call(signals: &Signals<'_>, method: &Method) -> &'static str {
         (Signals::Streams, &Method::PUT | &Method::PATCH) => "UpdateStream",
         (Signals::Streams, &Method::DELETE) => "DeleteStream",
         (Signals::Streams, _) => "GetStream",
+        (Signals::Subject { is_added: true }, _) => "AddStreamSubject",
+        (Signals::Subject { is_added: false }, _) => "RemoveStreamSubject",
         (Signals::Verify, _) => "VerifyStream",
     }
 }

@@ -1,13 +1,14 @@
 //! Security event tokens: what a transmitter publishes (SSF 1.0 §7), and polling (RFC 8936).
 
 mod management;
+mod subjects;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use hyper::{Response, http::request::Parts};
 use scim_protocol::{Error, ErrorKind};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Arrival, Call, Service};
 use crate::{
@@ -20,12 +21,14 @@ use crate::{
         Answer, Context,
         feed::{LIMIT, MOST, plain},
     },
-    ssf::{Poll, Transmitter},
+    ssf::{Poll, SigningKeys, Transmitter},
     stream::Stream,
 };
 
-/// The only way in which tokens are delivered.
+/// That tokens are polled,
 const POLL: &str = "urn:ietf:rfc:8936";
+/// and that they are sent.
+const PUSH: &str = "urn:ietf:rfc:8935";
 /// How long a receiver that does not say otherwise waits for a token.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,7 +59,7 @@ impl Place {
         format!("{}/ssf/v1/{endpoint}", self.issuer)
     }
 
-    /// Where a stream is polled. It is its audience too (RFC 9967 §2.3).
+    /// Where a stream is polled.
     fn poll(&self, stream: &Stream) -> String {
         self.at(&format!("poll/{}", stream.id))
     }
@@ -64,7 +67,7 @@ impl Place {
 
 impl Service {
     /// What describes a transmitter, for whoever asks (SSF 1.0 §7.1), and its public keys.
-    pub(super) fn published(
+    pub(super) async fn published(
         &self,
         published: Published,
         segment: &str,
@@ -80,14 +83,16 @@ impl Service {
         }
         let place = Place::of(&self.base(parts, &arrival.peer, segment)?);
         let document = match published {
-            Published::Keys => json!({"keys": [self.signing.jwk()]}),
+            Published::Keys => SigningKeys::of(&*self.operations.store, self.clock.now()).await?.jwks(),
             Published::Transmitter => json!({
                 "spec_version": "1_0",
                 "issuer": place.issuer,
                 "jwks_uri": place.at("jwks"),
-                "delivery_methods_supported": [POLL],
+                "delivery_methods_supported": [PUSH, POLL],
                 "configuration_endpoint": place.at("streams"),
                 "status_endpoint": place.at("status"),
+                "add_subject_endpoint": place.at("subjects/add"),
+                "remove_subject_endpoint": place.at("subjects/remove"),
                 "verification_endpoint": place.at("verify"),
                 "authorization_schemes": [{"spec_urn": "urn:ietf:rfc:6750"}],
                 "default_subjects": "ALL",
@@ -107,6 +112,7 @@ impl Service {
             Signals::Poll(stream) => self.poll(context, stream, call).await,
             Signals::Status => self.status(context, call).await,
             Signals::Streams => self.streams(context, call).await,
+            Signals::Subject { is_added } => self.subject(context, *is_added, call).await,
             Signals::Verify => self.verify(context, call).await,
         }
     }
@@ -114,15 +120,15 @@ impl Service {
     async fn poll(&self, context: &Context, stream: &str, call: Call<'_, '_>) -> Result<Answer, Error> {
         let body: PollBody = self.parsed(context, call).await?;
         let place = Place::of(&context.base);
-        let audience = place.at(&format!("poll/{stream}"));
         context.pace.rest();
         let turn = if body.immediately { None } else { self.operations.turn_to_wait(context.caller.tenant().id) };
         let wait = if turn.is_some() { PATIENCE } else { Duration::ZERO };
         let most = body.most.unwrap_or(LIMIT).min(MOST);
         let asked = Poll { most, wait, ack: body.ack, errors: body.errors };
-        let (operations, key, tenant) = (&self.operations, &*self.signing, &**context.caller.tenant());
-        let transmitter = Transmitter { operations, key, tenant, issuer: &place.issuer, audience: &audience };
+        let (operations, tenant) = (&self.operations, &**context.caller.tenant());
+        let transmitter = Transmitter { operations, tenant, issuer: &place.issuer };
         let polled = transmitter.poll(stream, asked).await?;
-        plain(&json!({"sets": polled.sets, "moreAvailable": polled.more}))
+        let sets: Map<String, Value> = polled.sets.into_iter().map(|(jti, token)| (jti, token.into())).collect();
+        plain(&json!({"sets": sets, "moreAvailable": polled.more}))
     }
 }

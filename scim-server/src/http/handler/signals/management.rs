@@ -2,27 +2,29 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, http::request::Parts};
+use hyper::{Method, header::HeaderValue, http::request::Parts};
 use scim_protocol::{Error, ErrorKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Call, POLL, Place, Service};
+use super::{Call, POLL, PUSH, Place, Service};
 use crate::{
     http::request,
     operation::{Answer, Content, Context, Outcome, feed::plain},
-    stream::{EVENTS, MOST_STREAMS, Status, Stream, Streams},
+    ssf::audience,
+    stream::{Credential, MOST_STREAMS, Notice, Push, Status, Stream, Streams, Tells, supported},
+    tenant::Tenant,
 };
 
-/// Verifications of a stream that may wait to be acknowledged.
-const MOST_VERIFICATIONS: usize = 8;
+/// Verifications and the like that may wait to be acknowledged.
+pub(super) const MOST_NOTICES: usize = 100;
 /// The longest text of a receiver that is kept, in bytes.
 const MOST_TEXT: usize = 1024;
 /// The most events that a receiver may ask for.
 const MOST_REQUESTED: usize = 100;
 /// What only the transmitter says of a stream.
-const OURS: [&str; 5] = ["/iss", "/aud", "/events_supported", "/events_delivered", "/delivery/endpoint_url"];
+const OURS: [&str; 4] = ["/iss", "/aud", "/events_supported", "/events_delivered"];
 
 /// The body of a request that makes or changes a stream: what a receiver says of it.
 #[derive(Deserialize, Default)]
@@ -37,6 +39,10 @@ struct StreamBody {
 #[derive(Deserialize)]
 struct Delivery {
     method: String,
+    #[serde(default)]
+    endpoint_url: Option<String>,
+    #[serde(default)]
+    authorization_header: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +61,7 @@ struct VerifyBody {
 }
 
 impl Service {
-    fn shelf(&self) -> Streams {
+    pub(super) fn shelf(&self) -> Streams {
         Streams::new(Arc::clone(&self.operations.store))
     }
 
@@ -65,10 +71,10 @@ impl Service {
         match parts.method {
             Method::GET | Method::HEAD => {
                 if let Some(id) = stream_id(parts)? {
-                    return plain(&shown(&self.shelf().known(tenant.id, &id).await?, &place));
+                    return plain(&shown(&self.shelf().known(tenant.id, &id).await?, &place, tenant));
                 }
                 let all = self.shelf().list(tenant.id).await?;
-                plain(&all.iter().map(|stream| shown(stream, &place)).collect::<Vec<_>>())
+                plain(&all.iter().map(|stream| shown(stream, &place, tenant)).collect::<Vec<_>>())
             }
             Method::DELETE => {
                 let stream = self.shelf().known(tenant.id, &named(parts)?).await?;
@@ -85,11 +91,11 @@ impl Service {
                 let read: StreamBody = read(&body)?;
                 let missing = || Error::value("stream_id is missing. Name the stream.");
                 let change = |stream: &mut Stream| {
-                    require_ours(&body, &shown(stream, &place))?;
-                    apply(stream, &read, whole)
+                    require_ours(&body, &shown(stream, &place, tenant))?;
+                    self.apply(stream, &read, whole, &place)
                 };
                 let id = read.stream_id.as_deref().ok_or_else(missing)?;
-                plain(&shown(&self.shelf().change(tenant.id, id, change).await?, &place))
+                plain(&shown(&self.shelf().change(tenant.id, id, change).await?, &place, tenant))
             }
         }
     }
@@ -102,9 +108,58 @@ impl Service {
         }
         let newest = self.operations.store.log(tenant.home).await?.newest;
         let mut stream = Stream::new(self.operations.fresh_id(), tenant.id, tenant.home, newest);
-        apply(&mut stream, &body, true)?;
+        self.apply(&mut stream, &body, true, place)?;
         self.shelf().create(&stream).await?;
-        Ok(Answer { outcome: Outcome::Created, ..plain(&shown(&stream, place))? })
+        Ok(Answer { outcome: Outcome::Created, ..plain(&shown(&stream, place, tenant))? })
+    }
+
+    /// Takes what a receiver says of a stream; what it does not say stays, unless the whole is replaced.
+    fn apply(&self, stream: &mut Stream, body: &StreamBody, whole: bool, place: &Place) -> Result<(), Error> {
+        match &body.delivery {
+            Some(delivery) => self.deliver(stream, delivery, place)?,
+            None if whole => (stream.push, stream.authorization) = (None, None),
+            None => {}
+        }
+        if whole || body.events_requested.is_some() {
+            let requested = body.events_requested.as_deref().unwrap_or_default();
+            if requested.len() > MOST_REQUESTED || requested.iter().any(|uri| uri.len() > MOST_TEXT) {
+                return Err(Error::value("events_requested is too long. Name the events that you need."));
+            }
+            stream.requested = requested.to_vec();
+        }
+        if whole || body.description.is_some() {
+            stream.description = bounded(body.description.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// Takes how tokens are delivered (SSF 1.0 §6.1).
+    fn deliver(&self, stream: &mut Stream, delivery: &Delivery, place: &Place) -> Result<(), Error> {
+        match delivery.method.as_str() {
+            POLL => (stream.push, stream.authorization) = (None, None),
+            PUSH => {
+                let missing = || Error::value("delivery.endpoint_url is missing. Say where tokens are to be sent.");
+                let url = bounded(Some(delivery.endpoint_url.as_deref().ok_or_else(missing)?))?.unwrap_or_default();
+                let refused = |why| Error::value(format!("delivery.endpoint_url cannot be used: {why}."));
+                self.sender.check(&url).map_err(refused)?;
+                let header = bounded(delivery.authorization_header.as_deref())?;
+                if header.as_ref().is_some_and(|text| HeaderValue::from_str(text).is_err()) {
+                    return Err(Error::value("delivery.authorization_header cannot stand in a header. Correct it."));
+                }
+                let (issuer, tries, due, failing_since) = (place.issuer.clone(), 0, 0, None);
+                stream.push = Some(Push { url, issuer, tries, due, failing_since });
+                stream.authorization = header.map(Credential);
+            }
+            other => {
+                let detail = format!("The delivery method is {POLL} or {PUSH}, not \"{other}\".");
+                return Err(Error::value(detail));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn notice(&self, tells: Tells) -> Notice {
+        Notice { id: Uuid::new_v4(), at: self.operations.clock.now().as_millis(), tells }
     }
 
     /// Shows and changes what is sent over a stream (SSF 1.0 §8.1.2).
@@ -136,17 +191,13 @@ impl Service {
     /// Has a verification sent (SSF 1.0 §8.1.4.2).
     pub(super) async fn verify(&self, context: &Context, call: Call<'_, '_>) -> Result<Answer, Error> {
         let VerifyBody { stream_id, state } = self.parsed(context, call).await?;
-        let (id, state) = (Uuid::new_v4(), bounded(state.as_deref())?);
+        let tells = Tells::Verification(bounded(state.as_deref())?);
+        let notice = self.notice(tells);
         let change = |stream: &mut Stream| {
             if stream.status == Status::Disabled {
                 return Err(Error::value("Nothing is sent over this stream: its status is disabled. Enable it first."));
             }
-            if stream.verifications.len() >= MOST_VERIFICATIONS {
-                let detail = "Verifications that were asked for are not acknowledged yet. Poll the stream.";
-                return Err(Error::new(ErrorKind::TooManyRequests(1), detail));
-            }
-            stream.verifications.push((id, state.clone()));
-            Ok(())
+            note(stream, &notice)
         };
         self.shelf().change(context.caller.tenant().id, &stream_id, change).await?;
         self.operations.store.changes().notify_waiters();
@@ -155,14 +206,19 @@ impl Service {
 }
 
 /// A stream as its receiver sees it (SSF 1.0 §8.1.1).
-fn shown(stream: &Stream, place: &Place) -> Value {
+fn shown(stream: &Stream, place: &Place, tenant: &Tenant) -> Value {
+    let tells_values = tenant.settings.tells_values();
+    let (issuer, method, url) = match &stream.push {
+        Some(push) => (push.issuer.as_str(), PUSH, push.url.clone()),
+        None => (place.issuer.as_str(), POLL, place.poll(stream)),
+    };
     let mut view = json!({
         "stream_id": stream.id.to_string(),
-        "iss": place.issuer,
-        "aud": place.poll(stream),
-        "delivery": {"method": POLL, "endpoint_url": place.poll(stream)},
-        "events_supported": EVENTS,
-        "events_delivered": stream.delivered(),
+        "iss": issuer,
+        "aud": audience(issuer, stream),
+        "delivery": {"method": method, "endpoint_url": url},
+        "events_supported": supported(tells_values).collect::<Vec<_>>(),
+        "events_delivered": stream.delivered(tells_values),
     });
     if !stream.requested.is_empty() {
         view["events_requested"] = json!(stream.requested);
@@ -173,28 +229,23 @@ fn shown(stream: &Stream, place: &Place) -> Value {
     view
 }
 
-/// Takes what a receiver says of a stream; what it does not say stays, unless the whole is replaced.
-fn apply(stream: &mut Stream, body: &StreamBody, whole: bool) -> Result<(), Error> {
-    if let Some(Delivery { method }) = body.delivery.as_ref().filter(|delivery| delivery.method != POLL) {
-        let detail = format!("Tokens are delivered by polling. The delivery method is {POLL}, not \"{method}\".");
-        return Err(Error::value(detail));
+/// Has something told of a stream.
+pub(super) fn note(stream: &mut Stream, notice: &Notice) -> Result<(), Error> {
+    if stream.notices.len() >= MOST_NOTICES {
+        let detail = "What was asked for before is not acknowledged yet. Receive and acknowledge it first.";
+        return Err(Error::new(ErrorKind::TooManyRequests(1), detail));
     }
-    if whole || body.events_requested.is_some() {
-        let requested = body.events_requested.as_deref().unwrap_or_default();
-        if requested.len() > MOST_REQUESTED || requested.iter().any(|uri| uri.len() > MOST_TEXT) {
-            return Err(Error::value("events_requested is too long. Name the events that you need."));
-        }
-        stream.requested = requested.to_vec();
-    }
-    if whole || body.description.is_some() {
-        stream.description = bounded(body.description.as_deref())?;
-    }
+    stream.notices.push(notice.clone());
     Ok(())
 }
 
 /// 400 if a receiver says of a stream what only the transmitter says, and it is not so.
 fn require_ours(body: &Value, shown: &Value) -> Result<(), Error> {
-    let wrong = OURS.iter().find(|name| body.pointer(name).is_some_and(|said| shown.pointer(name) != Some(said)));
+    // Where a stream is polled is for the transmitter to say, where it is sent for the receiver.
+    let method = &body["delivery"]["method"];
+    let is_polled = *method == POLL && shown["delivery"]["method"] == *method;
+    let mut ours = OURS.iter().chain(is_polled.then_some(&"/delivery/endpoint_url"));
+    let wrong = ours.find(|name| body.pointer(name).is_some_and(|said| shown.pointer(name) != Some(said)));
     wrong.map_or(Ok(()), |name| {
         let detail = format!("{} is not as the stream has it, and cannot be changed. Leave it out.", &name[1..]);
         Err(Error::value(detail))

@@ -1,0 +1,52 @@
+//! The commands about the keys that sign security event tokens.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AdminContext, AdminError, Output};
+use crate::ssf::{Algorithm, MOST_KEYS, SigningKeys};
+
+/// What is asked about signing keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SigningKeyRequest {
+    /// Lists those that are shown to receivers.
+    List,
+    /// Makes one that signs from now on.
+    Rotate {
+        /// How it signs.
+        algorithm: Algorithm,
+        /// How long those before are shown.
+        overlap_seconds: u64,
+    },
+}
+
+impl SigningKeyRequest {
+    /// What it is called, for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::List => "signing-key-list",
+            Self::Rotate { .. } => "signing-key-rotate",
+        }
+    }
+}
+
+/// Does what is asked.
+pub(super) async fn execute(
+    context: &AdminContext,
+    request: SigningKeyRequest,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let (store, now) = (&*context.store, context.clock.now());
+    if let SigningKeyRequest::Rotate { algorithm, overlap_seconds } = request {
+        let overlap = i64::try_from(overlap_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+        if !SigningKeys::rotate(store, algorithm, overlap, now).await? {
+            return Err(AdminError::Refused(format!(
+                "{MOST_KEYS} signing keys are shown at the same time, which is the most; `signing-key list` tells when the first of them ends"
+            )));
+        }
+    }
+    for view in SigningKeys::of(store, now).await?.views() {
+        output.row(&view).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Pushing (RFC 8935): tokens are sent to the receiver one after the other, each until it is taken.
+//!
+//! The way out, its rules and the pauses are those of webhooks. One task serves each stream, so that none delays
+//! another; of several processes one has the lease of a stream. What was taken is written down behind a handful of
+//! tokens: when the process ends before, these are sent again, with the same `jti`.
+
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+
+use scim_protocol::Error;
+use serde_json::Value;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use uuid::Uuid;
+
+use super::transmitter::Transmitter;
+use crate::{
+    access::Access,
+    operation::Operations,
+    store::{ResourceId, StoreError},
+    stream::{Notice, Push, Status, Stream, Streams, Tells},
+    tenant::Tenant,
+    webhook::{Answered, DISABLE, Sender, pause},
+};
+
+/// How often it is looked for new streams, and for what other processes have written.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long the lease of a stream lasts unless it is renewed, in milliseconds.
+const LEASE: i64 = 30_000;
+/// How many tokens are sent before it is written down what was taken.
+const BATCH: usize = 50;
+/// The media type of a security event token (RFC 8417 §7.2).
+const MEDIA_TYPE: &str = "application/secevent+jwt";
+
+/// Sends tokens to the receivers that want them sent.
+pub struct Pusher {
+    /// The events.
+    pub operations: Arc<Operations>,
+    /// The tenants.
+    pub access: Arc<Access>,
+    /// The way out.
+    pub sender: Arc<Sender>,
+    /// Whose lease it is.
+    pub process: Uuid,
+}
+
+/// What has come of a token.
+enum Outcome {
+    Taken,
+    /// The receiver cannot use it, and says why (RFC 8935 §2.3). It is not sent again.
+    Refused(String),
+    /// It was not taken: why, and after how many seconds it may be tried again.
+    Failed(String, Option<u64>),
+}
+
+/// What a pass says of the next: whether there may be more to do at once, and when the next token is due.
+struct Pass {
+    moved: bool,
+    due: Option<i64>,
+}
+
+impl Pusher {
+    /// Sends until it is stopped.
+    pub async fn run(self: Arc<Self>, mut stopped: watch::Receiver<()>) {
+        let mut tasks: HashMap<ResourceId, JoinHandle<()>> = HashMap::new();
+        loop {
+            tasks.retain(|_, task| !task.is_finished());
+            match self.streams().pushed().await {
+                Ok(ids) => {
+                    for id in ids {
+                        let (this, stopped) = (Arc::clone(&self), stopped.clone());
+                        tasks.entry(id).or_insert_with(|| tokio::spawn(this.serve(id, stopped)));
+                    }
+                }
+                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "cannot read the streams"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = stopped.changed() => break,
+            }
+        }
+        for task in tasks.into_values() {
+            let _ = task.await;
+        }
+    }
+
+    fn streams(&self) -> Streams {
+        Streams::new(Arc::clone(&self.operations.store))
+    }
+
+    /// Sends over one stream, as long as it is there and its tokens are sent.
+    async fn serve(self: Arc<Self>, id: ResourceId, mut stopped: watch::Receiver<()>) {
+        loop {
+            tokio::select! {
+                goes_on = self.turn(id) => if !goes_on { return },
+                _ = stopped.changed() => {
+                    let _ = self.operations.store.lease(&chore(id), self.process, 0).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A pass, and the wait for the next. `false` when there is nothing more to send.
+    async fn turn(&self, id: ResourceId) -> bool {
+        let store = &self.operations.store;
+        let changes = store.changes();
+        let mut changed = pin!(changes.notified());
+        changed.as_mut().enable();
+        let pass = match store.lease(&chore(id), self.process, LEASE).await {
+            Ok(true) => self.pass(id).await,
+            Ok(false) => Ok(Some(Pass { moved: false, due: None })),
+            Err(error) => Err(error.into()),
+        };
+        let wait = match pass {
+            Ok(None) => return false,
+            Ok(Some(Pass { moved: true, .. })) => return true,
+            Ok(Some(Pass { due, .. })) => {
+                let left = due.map(|due| due - self.operations.clock.now().as_millis());
+                left.map_or(LOOK, |left| Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK))
+            }
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, stream = %id, "a pass failed; trying again");
+                tokio::time::sleep(LOOK).await;
+                return true;
+            }
+        };
+        let _ = timeout(wait, changed).await;
+        true
+    }
+
+    /// Sends what stands next. `None` when the stream is gone, or polled.
+    async fn pass(&self, id: ResourceId) -> Result<Option<Pass>, Error> {
+        let idle = |due| Ok(Some(Pass { moved: false, due }));
+        let Some(before) = self.streams().get(id).await? else { return Ok(None) };
+        let Some(push) = before.push.clone() else { return Ok(None) };
+        let tenant = self.access.tenants().into_iter().find(|tenant| tenant.id == before.tenant);
+        let Some(tenant) = tenant.filter(|tenant| !tenant.importing && !tenant.disabled) else { return idle(None) };
+        if before.log != tenant.home {
+            return self.begin_anew(&before, &tenant).await;
+        }
+        let now = self.operations.clock.now().as_millis();
+        if before.status != Status::Enabled || push.due > now {
+            return idle(Some(push.due).filter(|due| *due > now));
+        }
+        let mut stream = before.clone();
+        let transmitter = Transmitter { operations: &self.operations, tenant: &tenant, issuer: &push.issuer };
+        let next = transmitter.next(&mut stream, BATCH).await?;
+        let mut failed = None;
+        for (jti, token) in &next.sets {
+            match self.send(&before, &push, token).await {
+                Outcome::Taken => {}
+                Outcome::Refused(err) => {
+                    tracing::warn!(stream = %id, jti, err, "a receiver cannot use a security event token, and does not get it again");
+                }
+                Outcome::Failed(why, retry_after) => {
+                    failed = Some((why, retry_after));
+                    break;
+                }
+            }
+            Transmitter::acknowledge(&mut stream, std::iter::once(jti));
+            stream.try_again();
+        }
+        if let Some((why, retry_after)) = failed {
+            self.fail(&mut stream, &why, retry_after);
+        }
+        if stream.push == before.push && next.sets.is_empty() && !transmitter.is_to_be_noted(&before, stream.place) {
+            return idle(None);
+        }
+        match self.streams().keep(&before, &stream).await {
+            Ok(()) => {}
+            // Somebody has changed the stream meanwhile, and what was taken is sent again.
+            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => return Ok(Some(Pass { moved: true, due: None })),
+            Err(error) => return Err(error.into()),
+        }
+        let due = stream.push.as_ref().map(|push| push.due).filter(|due| *due > now);
+        Ok(Some(Pass { moved: due.is_none(), due }))
+    }
+
+    /// The tenant was replaced by an import: the stream goes on with the log that it has now, and tells so first.
+    async fn begin_anew(&self, before: &Stream, tenant: &Tenant) -> Result<Option<Pass>, Error> {
+        let reason = "The tenant was replaced by an import. Read all resources anew.".to_owned();
+        let (mut stream, at) = (before.clone(), self.operations.clock.now().as_millis());
+        stream.notices.insert(0, Notice { id: Uuid::new_v4(), at, tells: Tells::Updated(before.status, reason) });
+        stream.acknowledged.clear();
+        (stream.log, stream.place) = (tenant.home, tenant.begun);
+        match self.streams().keep(before, &stream).await {
+            Ok(()) | Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(Some(Pass { moved: true, due: None })),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends a token once.
+    async fn send(&self, stream: &Stream, push: &Push, token: &str) -> Outcome {
+        let mut headers = vec![("accept", "application/json".to_owned())];
+        headers.extend(stream.authorization.iter().map(|credential| ("authorization", credential.0.clone())));
+        match self.sender.send(&push.url, MEDIA_TYPE, &headers, token.as_bytes().to_vec()).await {
+            Ok(Answered { status: 200..300, .. }) => Outcome::Taken,
+            Ok(Answered { status: 400, body, .. }) if let Some(err) = err(&body) => Outcome::Refused(err),
+            Ok(Answered { status, retry_after, .. }) => Outcome::Failed(format!("the status {status}"), retry_after),
+            Err(why) => Outcome::Failed(why, None),
+        }
+    }
+
+    /// Notes that a token was not taken. A receiver that takes nothing for days is sent nothing more until it asks for it.
+    fn fail(&self, stream: &mut Stream, why: &str, retry_after: Option<u64>) {
+        let now = self.operations.clock.now().as_millis();
+        let Some(push) = &mut stream.push else { return };
+        let since = *push.failing_since.get_or_insert(now);
+        push.tries += 1;
+        // After the last pause of the schedule it goes on with that one.
+        let pause = (1..=push.tries).rev().find_map(|tries| pause(tries, retry_after, rand::random()));
+        push.due = now.saturating_add(pause.unwrap_or_default());
+        tracing::debug!(stream = %stream.id, why, "a security event token was not taken");
+        if now - since >= DISABLE {
+            let reason = format!("The receiver has taken nothing for five days; last: {why}.");
+            tracing::warn!(stream = %stream.id, why, "a stream is paused, because its receiver takes nothing: it may enable it again");
+            let tells = Tells::Updated(Status::Paused, reason.clone());
+            stream.notices.insert(0, Notice { id: Uuid::new_v4(), at: now, tells });
+            (stream.status, stream.reason) = (Status::Paused, Some(reason));
+        }
+    }
+}
+
+/// Why a receiver cannot use a token, if it is the token's fault. Other errors are about what the receiver knows of the
+/// server, and may be over when it is tried again.
+fn err(body: &[u8]) -> Option<String> {
+    let said: Value = serde_json::from_slice(body).ok()?;
+    let err = said["err"].as_str()?;
+    ["invalid_request", "invalid_state"].contains(&err).then(|| err.to_owned())
+}
+
+fn chore(stream: ResourceId) -> String {
+    format!("stream {stream}")
+}

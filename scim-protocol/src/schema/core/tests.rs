@@ -40,7 +40,7 @@ fn check(urn: &str, expect: &[&str]) {
 }
 
 // RFC 7643 §8.7.1 and §8.7.2 with errata 5368, 5606, 6004, 6011, 8415, 8435, 8471 and 8472, with
-// `pagination` of RFC 9865 §4, and with what §2.3 says of references and binaries (caseExact), §4.1.2
+// `pagination` of RFC 9865 §4 and `securityEvents` of RFC 9967 §4, and with what §2.3 says of references and binaries (caseExact), §4.1.2
 // of `addresses` (primary) and §5 of ServiceProviderConfig (etag, authenticationSchemes.type).
 
 #[test]
@@ -188,6 +188,9 @@ fn service_provider_config() {
             "pagination.defaultPageSize integer readOnly",
             "pagination.maxPageSize integer readOnly",
             "pagination.cursorTimeout integer readOnly",
+            "securityEvents complex readOnly",
+            "securityEvents.asyncRequest string readOnly none|long|request",
+            "securityEvents.eventUris string multiValued caseExact readOnly",
         ],
     );
 }

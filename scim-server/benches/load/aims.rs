@@ -38,6 +38,7 @@ fn aim(engine: &Engine, row: &Row) -> Option<Aim> {
         | "list of 100, last page by startIndex"
         | "list of 100 by userName, last page by startIndex" => Aim::Of(0.8, "list of 100, first page"),
         "GET by id, OAuth token" => Aim::Of(0.95, "GET by id"),
+        "PATCH user, 3 webhooks and the feed" => Aim::Of(0.9, "PATCH user, nobody reads events"),
         "token by a secret" => Aim::Rate(2_000.0),
         "token by an ES256 assertion" => Aim::Rate(1_000.0),
         // At most 1.3 times as long.
@@ -56,7 +57,16 @@ fn aim(engine: &Engine, row: &Row) -> Option<Aim> {
 
 /// The same for a figure, of a run with so many users in its largest tenant.
 pub fn of_figure(engine: &Engine, figure: &Figure, users: usize) -> Option<String> {
+    let least = match figure.name.as_str() {
+        "events read from the feed" => Some(20_000.0),
+        "events sent to one webhook" => Some(2_000.0),
+        _ => None,
+    };
+    if let Some(least) = least {
+        return Some(verdict(&format!("≥ {least:.0}{}", figure.unit), figure.value >= least));
+    }
     let most = match (figure.name.as_str(), engine) {
+        ("events, from commit to receipt, p50", _) => 20.0,
         ("longest wait under mixed load", _) => 100.0,
         ("memory", Engine::Sled) if users <= 20_000 => 100.0,
         ("memory" | "memory after mixed load", Engine::Sled) => 2048.0,

@@ -33,10 +33,12 @@ mod client;
 #[path = "../../tests/integration/database.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod database;
+mod events;
 mod mixed;
 mod oauth;
 mod people;
 mod process;
+mod receiver;
 mod report;
 mod scenario;
 mod stage;

@@ -74,6 +74,7 @@ async fn measure_engine(options: &Options, engine: &Engine) -> Table {
     bench.figure("memory", bench.server.memory("VmRSS") as f64 / f64::from(1 << 20), "MiB");
     bench.figure("memory at its highest", bench.server.memory("VmHWM") as f64 / f64::from(1 << 20), "MiB");
     bench.figure("store on disk", stage.size() as f64 / f64::from(1 << 20), "MiB");
+    bench.events(largest, &stage).await;
     bench.bare.stop();
     for (name, seconds) in reopen(&mut bench.server, &stage, largest).await {
         bench.figure(name, seconds, "s");

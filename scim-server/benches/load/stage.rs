@@ -96,10 +96,19 @@ impl Stage {
         let data = self.data(process);
         let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", "1000000"]);
+        command.args(["--webhook-networks", "127.0.0.0/8"]);
         if let Some((_, url)) = &self.database {
             command.args(["--store", url]);
         }
         Serving::start(command.arg("--data").arg(&data).arg("--audit-log").arg(data.join("audit.jsonl")))
+    }
+
+    /// What a command prints that goes through the running server, as JSON.
+    pub fn command(&self, args: &[&str]) -> serde_json::Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
+        let output = command.args(args).arg("--data").arg(self.data(0)).output().expect("the program starts");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
     async fn open(&self) -> Arc<dyn Store> {

@@ -318,13 +318,11 @@ async fn rotate(context: &AdminContext, id: &str, overlap_seconds: u64, output: 
 
 /// Sends a message that says nothing, once.
 async fn test(context: &AdminContext, id: &str, output: &Output) -> Result<(), AdminError> {
-    let webhook = context.webhook(id).await?;
-    let now = context.clock.now();
-    let message = Message::test(&webhook.id.to_string(), rand::random(), now);
-    match Deliverer::send(&context.sender, &webhook, &message, now).await {
-        Outcome::Taken => {
-            output.row(&json!({"webhook_id": webhook.id.to_string(), "id": message.id, "taken": true})).await
-        }
+    let webhook = Arc::new(context.webhook(id).await?);
+    let message = Message::test(&webhook.id.to_string(), rand::random(), context.clock.now());
+    let id = message.id.clone();
+    match Deliverer::send(&context.sender, &webhook, &context.clock, move || message).await {
+        Outcome::Taken => output.row(&json!({"webhook_id": webhook.id.to_string(), "id": id, "taken": true})).await,
         Outcome::Gone => Err(refused("the status 410, which means that it wants no messages")),
         Outcome::Failed(why, _) => Err(refused(&why)),
     }

@@ -192,7 +192,8 @@ impl Pusher {
     async fn send(&self, stream: &Stream, push: &Push, token: &str) -> Outcome {
         let mut headers = vec![("accept", "application/json".to_owned())];
         headers.extend(stream.authorization.iter().map(|credential| ("authorization", credential.0.clone())));
-        match self.sender.send(&push.url, MEDIA_TYPE, &headers, token.as_bytes().to_vec()).await {
+        let (by, url, body) = (Arc::clone(&self.sender), push.url.clone(), token.as_bytes().to_vec());
+        match self.sender.aside(async move { by.send(&url, MEDIA_TYPE, &headers, body).await }).await {
             Ok(Answered { status: 200..300, .. }) => Outcome::Taken,
             Ok(Answered { status: 400, body, .. }) if let Some(err) = err(&body) => Outcome::Refused(err),
             Ok(Answered { status, retry_after, .. }) => Outcome::Failed(format!("the status {status}"), retry_after),

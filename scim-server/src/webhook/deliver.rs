@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     access::Access,
+    clock::Clock,
     event::{Action, Deed, Event, SERVER},
     metrics::EventMetrics,
     operation::{
@@ -40,6 +41,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const LEASE: i64 = 30_000;
 /// How many events are read at a time.
 const BATCH: usize = 200;
+/// How long events are gathered for the next pass when there was one just now: each pass writes down what has come of it.
+const GATHER: Duration = Duration::from_millis(10);
 /// How many messages may be pending before no more are read.
 pub const MOST_PENDING: usize = 400;
 /// The media type of a CloudEvents document.
@@ -84,8 +87,8 @@ struct Lane {
 
 /// What is to be sent of one tenant.
 struct Work<'a> {
-    webhook: &'a Webhook,
-    tenant: &'a Tenant,
+    webhook: &'a Arc<Webhook>,
+    tenant: &'a Arc<Tenant>,
     events: HashMap<u64, Event>,
     now: i64,
 }
@@ -94,6 +97,8 @@ struct Work<'a> {
 pub(super) struct Pass {
     /// Whether there may be more to do at once.
     pub moved: bool,
+    /// Whether as many events were read as are read at a time, so that there are more.
+    pub is_full: bool,
     /// When the next message is due, in milliseconds since the epoch.
     pub due: Option<i64>,
 }
@@ -124,9 +129,19 @@ impl Deliverer {
     }
 
     /// Sends a message once.
-    pub async fn send(sender: &Sender, webhook: &Webhook, message: &Message, now: scim_protocol::Timestamp) -> Outcome {
-        let headers = message.headers(&webhook.keys, now);
-        match sender.send(&webhook.url, CLOUD_EVENTS, &headers, message.body.clone()).await {
+    pub async fn send(
+        sender: &Arc<Sender>,
+        webhook: &Arc<Webhook>,
+        clock: &Arc<dyn Clock>,
+        message: impl FnOnce() -> Message + Send + 'static,
+    ) -> Outcome {
+        let (by, webhook, clock) = (Arc::clone(sender), Arc::clone(webhook), Arc::clone(clock));
+        let sending = async move {
+            let message = message();
+            let headers = message.headers(&webhook.keys, clock.now());
+            by.send(&webhook.url, CLOUD_EVENTS, &headers, message.body).await
+        };
+        match sender.aside(sending).await {
             Ok(answered) if (200..300).contains(&answered.status) => Outcome::Taken,
             Ok(answered) if answered.status == 410 => Outcome::Gone,
             Ok(answered) => Outcome::Failed(format!("the status {}", answered.status), answered.retry_after),
@@ -159,12 +174,17 @@ impl Deliverer {
         changed.as_mut().enable();
         let pass = match store.lease(&chore(id), self.process, LEASE).await {
             Ok(true) => self.pass(id).await,
-            Ok(false) => Ok(Some(Pass { moved: false, due: None })),
+            Ok(false) => Ok(Some(Pass { moved: false, is_full: false, due: None })),
             Err(error) => Err(error),
         };
         let wait = match pass {
             Ok(None) => return false,
-            Ok(Some(Pass { moved: true, .. })) => return true,
+            Ok(Some(Pass { moved: true, is_full, .. })) => {
+                if !is_full {
+                    tokio::time::sleep(GATHER).await;
+                }
+                return true;
+            }
             Ok(Some(Pass { due, .. })) => {
                 let left = due.map(|due| due - self.operations.clock.now().as_millis());
                 left.map_or(LOOK, |left| Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK))
@@ -184,7 +204,8 @@ impl Deliverer {
         let Some(webhook) = self.webhooks().find(id).await?.filter(|webhook| webhook.disabled.is_none()) else {
             return Ok(None);
         };
-        let mut whole = Pass { moved: false, due: None };
+        let webhook = Arc::new(webhook);
+        let mut whole = Pass { moved: false, is_full: false, due: None };
         for tenant in self.access.tenants() {
             if webhook.tenant.is_some_and(|only| only != tenant.id) || tenant.importing {
                 continue;
@@ -192,6 +213,7 @@ impl Deliverer {
             match self.pass_of(&webhook, &tenant).await {
                 Ok(Some(pass)) => {
                     whole.moved |= pass.moved;
+                    whole.is_full |= pass.is_full;
                     whole.due = whole.due.into_iter().chain(pass.due).min();
                 }
                 Ok(None) | Err(StoreError::Missing(_)) => return Ok(None),
@@ -204,7 +226,7 @@ impl Deliverer {
     }
 
     /// The same for one tenant.
-    async fn pass_of(&self, webhook: &Webhook, tenant: &Tenant) -> Result<Option<Pass>, StoreError> {
+    async fn pass_of(&self, webhook: &Arc<Webhook>, tenant: &Arc<Tenant>) -> Result<Option<Pass>, StoreError> {
         let mut delivery = self.webhooks().delivery(webhook, tenant).await?;
         let before = delivery.clone();
         let mut work = Work { webhook, tenant, events: HashMap::new(), now: self.operations.clock.now().as_millis() };
@@ -244,7 +266,9 @@ impl Deliverer {
             return Ok(None);
         }
         // What is left waits for its time; what was read may have more behind it.
-        Ok(Some(Pass { moved: delivery.position > before.position || !replays.is_empty() || taken > 0, due }))
+        let is_full = delivery.position - before.position >= BATCH as u64;
+        let moved = delivery.position > before.position || !replays.is_empty() || taken > 0;
+        Ok(Some(Pass { moved, is_full: is_full || !replays.is_empty(), due }))
     }
 
     /// Adds the next events to what is pending: of what is to be sent again, and of the log.
@@ -303,8 +327,9 @@ impl Deliverer {
             let outcome = match self.event(work, one.sequence).await? {
                 None => Outcome::Failed("the event is no longer kept".to_owned(), None),
                 Some(event) => {
-                    let message = Message::of(&event, work.tenant, &(self.base)());
-                    Self::send(&self.sender, work.webhook, &message, self.operations.clock.now()).await
+                    let (tenant, base) = (Arc::clone(work.tenant), (self.base)());
+                    let message = move || Message::of(&event, &tenant, &base);
+                    Self::send(&self.sender, work.webhook, &self.operations.clock, message).await
                 }
             };
             match outcome {

@@ -28,6 +28,8 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+use super::low_priority::LowPriority;
+
 /// How long an endpoint has, from the first byte to the last.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The longest answer that is read.
@@ -86,13 +88,28 @@ pub struct Sender {
     private: Vec<IpNet>,
     allowed: Vec<IpNet>,
     idle: Mutex<HashMap<String, Vec<Connection>>>,
+    /// Where messages are made and sent; started when it is first wanted.
+    thread: OnceLock<Option<LowPriority>>,
 }
 
 impl Sender {
     /// One that also reaches these networks. It trusts the certificates that the system trusts.
     pub fn new(allowed: Vec<IpNet>) -> Self {
         let private = PRIVATE.iter().filter_map(|network| network.parse().ok()).collect();
-        Self { tls: OnceLock::new(), private, allowed, idle: Mutex::default() }
+        Self { tls: OnceLock::new(), private, allowed, idle: Mutex::default(), thread: OnceLock::new() }
+    }
+
+    /// Makes and sends a message without taking the processors from those who wait for answers.
+    pub async fn aside(
+        &self,
+        work: impl Future<Output = Result<Answered, String>> + Send + 'static,
+    ) -> Result<Answered, String> {
+        let start =
+            || LowPriority::start("sender").inspect_err(|error| tracing::warn!(%error, "cannot start a thread")).ok();
+        match self.thread.get_or_init(start) {
+            Some(thread) => thread.run(work).await.unwrap_or_else(|| Err("the sending has failed".to_owned())),
+            None => work.await,
+        }
     }
 
     /// Sends a message of a media type, and gives what the endpoint has answered; in words why it has not.

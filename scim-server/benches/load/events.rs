@@ -1,0 +1,170 @@
+//! What goes out: what readers of events cost those who write, and how fast events reach them.
+
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
+use super::{
+    client::{Answer, Connection, Until},
+    people::{Tenant, retitle},
+    receiver::Receiver,
+    report::Row,
+    scenario::{Bench, measure, same},
+    stage::{Endpoint, Stage},
+};
+
+/// Webhooks that are attached while users are changed.
+const WEBHOOKS: usize = 3;
+/// Changes, one after the other, whose way to the receiver is timed.
+const TIMED: usize = 200;
+/// Events that wait for a webhook, and are sent at once.
+const BACKLOG: usize = 20_000;
+/// Events in one answer of the feed.
+const PAGE: usize = 1_000;
+
+impl Bench<'_> {
+    /// All of it, on the users of one tenant.
+    pub async fn events(&mut self, tenant: &Tenant, stage: &Stage) {
+        if !self.wants("events") {
+            return;
+        }
+        let feed = Feed::of(tenant, stage);
+        let receiver = Receiver::start();
+        let hooks = |count: usize| (0..count).map(|_| hook(&feed.tenant, stage, &receiver)).collect::<Vec<_>>();
+
+        let (mut alone, mut read) = (Vec::new(), Vec::new());
+        for _ in 0..self.options.rounds {
+            alone.push(self.changes(tenant, Until::Seconds(self.options.seconds)).await);
+            let (hooks, before) = (hooks(WEBHOOKS), receiver.messages());
+            let done = Cell::new(false);
+            let work = async {
+                let run = self.changes(tenant, Until::Seconds(self.options.seconds)).await;
+                done.set(true);
+                run
+            };
+            let (run, ()) = tokio::join!(work, feed.follow(self.server.first(), &done));
+            receiver.has(before + (WEBHOOKS * run.latencies.len()) as u64).await;
+            read.push(run);
+            for hook in &hooks {
+                stage.command(&["webhook", "delete", hook, "--json"]);
+            }
+        }
+        self.row(Row::new("PATCH user, nobody reads events", tenant.size, &alone, &[]));
+        self.row(Row::new("PATCH user, 3 webhooks and the feed", tenant.size, &read, &[]));
+
+        let hook = hooks(1).remove(0);
+        self.way(tenant, &receiver).await;
+        self.backlog(tenant, stage, &receiver, &hook).await;
+        let (events, seconds) = feed.whole(self.server.first()).await;
+        self.figure("events read from the feed", events / seconds, "/s");
+    }
+
+    async fn changes(&self, tenant: &Tenant, until: Until) -> super::client::Run {
+        let patch = |n: usize, out: &mut Vec<u8>| {
+            tenant.send("PATCH", &format!("/Users/{}", tenant.id(tenant.pick(n))), &fresh(n), out);
+        };
+        let check = |n: usize, answer: &Answer<'_>| same(tenant.id(tenant.pick(n)), answer);
+        measure(&self.server, 0, until, &patch, &check).await
+    }
+
+    /// From the answer to a change, when it is durable, to its receipt.
+    async fn way(&mut self, tenant: &Tenant, receiver: &Receiver) {
+        let mut connection = Connection::open(self.server.first()).await.expect("a connection");
+        let mut times = Vec::with_capacity(TIMED);
+        for n in 0..TIMED {
+            let (mut bytes, before) = (Vec::new(), receiver.messages());
+            tenant.send("PATCH", &format!("/Users/{}", tenant.id(tenant.pick(n))), &fresh(n), &mut bytes);
+            assert_eq!(connection.exchange(&bytes).await.expect("an answer").status, 200, "a change");
+            let answered = Instant::now();
+            times.push(receiver.has(before + 1).await.saturating_duration_since(answered).as_secs_f64() * 1e3);
+        }
+        times.sort_by(f64::total_cmp);
+        self.figure("events, from commit to receipt, p50", times[TIMED / 2], "ms");
+        self.figure("events, from commit to receipt, p99", times[TIMED * 99 / 100], "ms");
+    }
+
+    /// Events that were made while a webhook was disabled: the memory that they cost, and how fast they are sent.
+    async fn backlog(&mut self, tenant: &Tenant, stage: &Stage, receiver: &Receiver, hook: &str) {
+        receiver.set_gone(true);
+        let (before, had) = (self.server.memory("VmRSS"), receiver.messages());
+        self.changes(tenant, Until::Requests(BACKLOG)).await;
+        let grown = self.server.memory("VmRSS").saturating_sub(before);
+        self.figure("memory, more with a backlog of 20,000 events", grown as f64 / f64::from(1 << 20), "MiB");
+        receiver.set_gone(false);
+        stage.command(&["webhook", "enable", hook, "--json"]);
+        receiver.has(had + 1).await;
+        let (started, first) = (Instant::now(), receiver.messages());
+        let last = receiver.has(had + BACKLOG as u64).await;
+        let seconds = last.saturating_duration_since(started).as_secs_f64();
+        self.figure("events sent to one webhook", (had + BACKLOG as u64 - first) as f64 / seconds, "/s");
+    }
+}
+
+/// A PATCH that no earlier run has made: what changes nothing has no event.
+fn fresh(number: usize) -> String {
+    thread_local!(static RUN: Cell<usize> = const { Cell::new(1_000_000) });
+    RUN.set(RUN.get() + 1);
+    retitle(RUN.get() + number)
+}
+
+/// Makes a webhook; says its id.
+fn hook(tenant: &str, stage: &Stage, receiver: &Receiver) -> String {
+    let made = stage.command(&["webhook", "create", "--tenant", tenant, "--url", &receiver.url, "--json"]);
+    made["webhook_id"].as_str().expect("an id").to_owned()
+}
+
+/// The feed of a tenant, with a token that may read it.
+struct Feed {
+    /// The tenant's id.
+    tenant: String,
+    reader: Tenant,
+}
+
+impl Feed {
+    fn of(tenant: &Tenant, stage: &Stage) -> Self {
+        let id = tenant.endpoint.path.trim_start_matches('/').split('/').next().expect("an id").to_owned();
+        let made =
+            stage.command(&["token", "create", "--tenant", &id, "--name", "bench", "--scope", "events", "--json"]);
+        let token = made["token"].as_str().expect("a token").to_owned();
+        let endpoint = Endpoint { path: format!("/{id}/events/v1"), token, oauth: None };
+        Self { tenant: id, reader: Tenant::new(endpoint, 1) }
+    }
+
+    /// Reads on from the newest event until it is told that it is enough.
+    async fn follow(&self, server: std::net::SocketAddr, done: &Cell<bool>) {
+        let mut connection = Connection::open(server).await.expect("a connection");
+        let mut after = number(&self.page(&mut connection, "?limit=0").await, "newest");
+        while !done.get() {
+            after = number(&self.page(&mut connection, &format!("?after={after}&limit={PAGE}&wait=1")).await, "next");
+        }
+    }
+
+    /// Reads all that is kept; says how many events, and in how many seconds.
+    async fn whole(&self, server: std::net::SocketAddr) -> (f64, f64) {
+        let mut connection = Connection::open(server).await.expect("a connection");
+        let newest = number(&self.page(&mut connection, "?limit=0").await, "newest");
+        let (started, mut after) = (Instant::now(), 0);
+        while after < newest {
+            after = number(&self.page(&mut connection, &format!("?after={after}&limit={PAGE}")).await, "next");
+        }
+        (newest as f64, started.elapsed().max(Duration::from_micros(1)).as_secs_f64())
+    }
+
+    async fn page(&self, connection: &mut Connection, query: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.reader.get(query, &mut bytes);
+        let answer = connection.exchange(&bytes).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(answer.body));
+        answer.body.to_vec()
+    }
+}
+
+/// A number of the answer itself. It is found from the end: parsing a thousand events would take the processor from
+/// the server.
+fn number(page: &[u8], name: &str) -> u64 {
+    let text = String::from_utf8_lossy(page);
+    let found = text.rsplit_once(&format!("\"{name}\":")).map(|(_, rest)| rest);
+    let digits = found.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("the feed's answer has no {name}"))
+}

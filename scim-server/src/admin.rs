@@ -4,6 +4,7 @@
 //! the request to the server's own listener for administrators ([`listen`], [`client`]); else it
 //! opens the store and runs it itself. Both call [`execute`], so that each command is written once.
 
+mod access;
 pub mod archive;
 mod brake;
 pub mod client;
@@ -19,11 +20,14 @@ pub mod import;
 pub mod indexing;
 pub mod line;
 pub mod listen;
+mod mapping;
 pub(crate) mod private;
 mod protected;
 pub(crate) mod provision;
 mod request;
 pub mod resources;
+mod roles;
+mod rules;
 pub mod schemas;
 mod signing_keys;
 mod status;
@@ -37,12 +41,17 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 pub use self::{
+    access::AccessRequest,
     brake::BrakeRequest,
     consumers::ConsumerRequest,
     error::AdminError,
+    events::EventsRequest,
     hand::{HandRequest, UpdateRequest},
     line::{Input, Line, Output},
+    mapping::MappingRequest,
     request::AdminRequest,
+    roles::RoleRequest,
+    rules::RulesRequest,
     signing_keys::SigningKeyRequest,
     undo::UndoRequest,
     webhooks::WebhookRequest,
@@ -109,9 +118,7 @@ pub async fn execute(
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
         AdminRequest::Consumer { request } => consumers::execute(context, request, output).await,
         AdminRequest::Client { tenant, request } => clients::execute(context, &tenant, request, output).await,
-        AdminRequest::Events { tenant, since, types, follow } => {
-            events::list(context, &tenant, since.as_deref(), types.as_deref(), follow, output).await
-        }
+        AdminRequest::Events(request) => events::list(context, request, output).await,
         AdminRequest::Export { tenant } => transfer::export(context, tenant.as_deref(), output).await,
         AdminRequest::Import { replace, discard } => import::import(context, replace, discard, input, output).await,
         AdminRequest::Create { tenant, resource_type, resource, members, force } => {
@@ -126,6 +133,7 @@ pub async fn execute(
         AdminRequest::Deleted { tenant, resource_type, request } => {
             deleted::list(context, &tenant, &resource_type, request.as_deref(), output).await
         }
+        AdminRequest::Rules { tenant, request } => rules::execute(context, &tenant, request, output).await,
         AdminRequest::Purge { tenant, resource_type, id } => {
             deleted::purge(context, &tenant, &resource_type, &id, output).await
         }

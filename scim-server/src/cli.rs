@@ -20,6 +20,7 @@ mod session;
 mod settings;
 mod show;
 mod signals;
+mod typed;
 
 use std::process::ExitCode;
 

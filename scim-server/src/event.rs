@@ -81,6 +81,9 @@ pub struct Event {
     pub values: Option<Box<Values>>,
     /// The request that did it.
     pub request: String,
+    /// The names of the tenant's rewrites that changed what was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mapping: Vec<String>,
     /// Whether a creation brought back what was deleted, under its old id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restored: bool,
@@ -155,6 +158,7 @@ impl Event {
             members: None,
             values: None,
             request: String::new(),
+            mapping: Vec::new(),
             restored: false,
         }
     }

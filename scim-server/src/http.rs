@@ -32,7 +32,7 @@ use crate::{
     metrics::Metrics,
     operation::Operations,
     profile::{self, Profile},
-    store::ResourceId,
+    store::{ResourceId, TenantId},
     token,
     webhook::Sender,
 };
@@ -91,19 +91,32 @@ pub struct Service {
 impl Service {
     /// Counts one request against the caller's rate. Under `identity-center` all tokens of a tenant share one rate,
     /// as in AWS IAM Identity Center; otherwise each token has its own.
-    fn take_turn(&self, caller: &Caller) -> Result<(), RetryAfter> {
+    async fn take_turn(&self, caller: &Caller) -> Result<(), RetryAfter> {
         let tenant = caller.tenant();
         let set = tenant.settings.rate_limit;
         match tenant.settings.profile {
             Profile::IdentityCenter => {
-                let together = Arc::from(tenant.id.to_string());
-                self.tokens.check(&together, set.unwrap_or(IDENTITY_CENTER_RATE))
+                let (together, rate) = (Arc::from(tenant.id.to_string()), set.unwrap_or(IDENTITY_CENTER_RATE));
+                self.tokens.check(&together, rate)?;
+                self.share_turns(tenant.id, rate).await
             }
             Profile::IpsieAl1 | Profile::IpsieAl2 => {
                 let least = profile::least_rate(tenant.settings.profile).unwrap_or_default();
                 self.tokens.check(caller.actor(), set.unwrap_or(least * 4))
             }
             Profile::Rfc => self.tokens.check(caller.actor(), set.unwrap_or_else(|| self.settings.load().rate_limit)),
+        }
+    }
+
+    /// Counts a request among those of all processes on the store. If the store does not answer, the request goes on,
+    /// and says so itself.
+    async fn share_turns(&self, tenant: TenantId, rate: u32) -> Result<(), RetryAfter> {
+        if rate == 0 || !self.operations.store.is_shared() {
+            return Ok(());
+        }
+        match self.operations.store.take_turn(tenant, rate).await {
+            Ok(false) => Err(RetryAfter::after(Duration::from_secs(1))),
+            Ok(true) | Err(_) => Ok(()),
         }
     }
 }

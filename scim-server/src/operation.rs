@@ -6,6 +6,7 @@
 //!
 //! [`Commit`]: crate::store::Commit
 
+pub mod access;
 pub mod answer;
 mod brake;
 pub mod bulk;
@@ -17,6 +18,7 @@ pub mod discover;
 pub mod feed;
 mod found;
 mod list;
+mod mapped;
 mod member_filter;
 pub mod members;
 pub mod modify;

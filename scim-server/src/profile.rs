@@ -152,6 +152,11 @@ pub fn hides_totals(profile: Profile) -> bool {
     profile.is_identity_center()
 }
 
+/// Whether a user has at most one role, one email and so on.
+pub fn has_lists_of_one(profile: Profile) -> bool {
+    profile.is_identity_center()
+}
+
 /// Whether groups are shown with an empty list of members.
 pub fn hides_members(profile: Profile) -> bool {
     profile.is_identity_center()

@@ -87,6 +87,9 @@ impl Record {
     }
 }
 
+/// The groups that hold a resource directly in the order of their ids, and since when.
+pub type Memberships = Vec<(ResourceId, Option<Timestamp>)>;
+
 /// Where a list of resources (in the order of their ids) begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -289,6 +292,9 @@ pub trait Store: Send + Sync + 'static {
     /// of their ids. One pass for a page of a list.
     async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError>;
 
+    /// The same without names, and since when the group holds it; `None` where that is not known.
+    async fn memberships(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Memberships>, StoreError>;
+
     /// How far a tenant's log of events goes, as far as it is durable.
     async fn log(&self, tenant: TenantId) -> Result<Log, StoreError>;
 
@@ -335,6 +341,13 @@ pub trait Store: Send + Sync + 'static {
     /// its holder may ask again.
     async fn lease(&self, chore: &str, holder: Uuid, millis: i64) -> Result<bool, StoreError> {
         let _ = (chore, holder, millis);
+        Ok(true)
+    }
+
+    /// Takes one request off the allowance that all processes on the store share: so many a second, of which one
+    /// second's worth may come at once. `false` when nothing is left.
+    async fn take_turn(&self, tenant: TenantId, rate: u32) -> Result<bool, StoreError> {
+        let _ = (tenant, rate);
         Ok(true)
     }
 

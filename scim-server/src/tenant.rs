@@ -3,12 +3,16 @@
 //! [`record`] is what is stored, [`build`] turns it into what requests need. An administrator makes, changes and
 //! removes tenants in the [`crate::directory`].
 
+pub mod attributes;
 mod brake;
 pub mod build;
+pub mod mapping;
 pub mod record;
+pub mod role_resources;
+pub mod roles;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -21,8 +25,11 @@ use scim_protocol::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::{
+    attributes::AccessAttributes,
     brake::{Brake, Mode, Protected},
     record::TenantRecord,
+    role_resources::RoleResources,
+    roles::Roles,
 };
 
 use crate::{
@@ -91,6 +98,18 @@ pub struct Settings {
     /// Who can be neither deactivated nor deleted by a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protected: Option<Protected>,
+    /// Keys for the policies of an application, and their values: `{"CostCenter": "${path:enterprise.costCenter}"}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_attributes: Option<BTreeMap<String, String>>,
+    /// Whether there are `/Roles` and `/Entitlements`, and whose schemas they have; there are none when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_resources: Option<RoleResources>,
+    /// What is rewritten of what a provider sends, in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mapping: Vec<mapping::Rewrite>,
+    /// Which roles the members of which groups have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Roles>,
 }
 
 impl Settings {
@@ -263,6 +282,8 @@ pub struct Tenant {
     pub registry: SchemaRegistry,
     /// What is indexed, by resource type.
     pub indexes: HashMap<TypeName, Vec<IndexSpec>>,
+    /// What applications are told of users beside their documents.
+    pub access_attributes: AccessAttributes,
     /// The endpoint of each resource type, as it stands in URLs.
     pub endpoints: Arc<[(TypeName, String)]>,
     /// What is shown of each resource type when the client does not choose.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{AdminContext, AdminError, Output};
 use crate::{
@@ -53,23 +54,29 @@ pub(super) fn check(after: u64, log: Log) -> Result<(), AdminError> {
 /// How long one look at the log waits for what happens, where it goes on.
 const WAIT: Duration = Duration::from_secs(1);
 
+/// Which events are to be listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsRequest {
+    pub tenant: String,
+    /// Behind this number, or from this time on.
+    pub since: Option<String>,
+    /// Only these types, separated by commas.
+    pub types: Option<String>,
+    /// Go on with what happens.
+    pub follow: bool,
+}
+
 /// Lists the events of a tenant; with `follow` it goes on until nobody reads any more.
-pub(super) async fn list(
-    context: &AdminContext,
-    tenant: &str,
-    since: Option<&str>,
-    types: Option<&str>,
-    follow: bool,
-    output: &Output,
-) -> Result<(), AdminError> {
-    let tenant = context.directory().find(tenant).await?;
+pub(super) async fn list(context: &AdminContext, request: EventsRequest, output: &Output) -> Result<(), AdminError> {
+    let EventsRequest { tenant, since, types, follow } = request;
+    let tenant = context.directory().find(&tenant).await?;
     let unknown = || AdminError::Refused(format!("tenant {:?} is being deleted", tenant.name));
     let built = context.access.tenant_of(tenant.id).ok_or_else(unknown)?;
-    let since = Since::parse(since)?;
+    let since = Since::parse(since.as_deref())?;
     let mut query = FeedQuery {
         after: if let Since::Number(number) = since { Some(number) } else { None },
         limit: 1000,
-        types: types.map_or(Ok(Vec::new()), |types| TypePattern::list(types, &built.registry))?,
+        types: types.map_or(Ok(Vec::new()), |types| TypePattern::list(&types, &built.registry))?,
         wait: if follow { WAIT } else { Duration::ZERO },
         log: None,
         held: true,

@@ -75,6 +75,11 @@ pub(super) async fn show(
     document(answer).await
 }
 
+/// What an application may know of a user.
+pub(super) async fn access(operations: &Operations, caller: &Caller, id: &str) -> Result<Value, Error> {
+    document(operations.access(&context(operations, caller), id).await?).await
+}
+
 /// Creates a resource from the body of a POST, and returns it.
 pub(super) async fn create(
     operations: &Operations,

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    brake::BrakeRequest, clients::ClientRequest, connection::Provider, consumers::ConsumerRequest, hand::HandRequest,
-    signing_keys::SigningKeyRequest, undo::UndoRequest, webhooks::WebhookRequest,
+    brake::BrakeRequest, clients::ClientRequest, connection::Provider, consumers::ConsumerRequest,
+    events::EventsRequest, hand::HandRequest, rules::RulesRequest, signing_keys::SigningKeyRequest, undo::UndoRequest,
+    webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
@@ -61,15 +62,7 @@ pub enum AdminRequest {
         request: Option<String>,
     },
     /// Lists what was changed in a tenant.
-    Events {
-        tenant: String,
-        /// Behind this number, or from this time on.
-        since: Option<String>,
-        /// Only these types, separated by commas.
-        types: Option<String>,
-        /// Go on with what happens.
-        follow: bool,
-    },
+    Events(EventsRequest),
     /// Gives out everything, as lines of JSON.
     Export {
         /// Of this tenant; of all when absent.
@@ -223,6 +216,11 @@ pub enum AdminRequest {
         /// After how long the first ends; it lives on until it is deleted when absent.
         overlap_seconds: Option<u64>,
     },
+    /// About what a tenant makes of its users.
+    Rules {
+        tenant: String,
+        request: RulesRequest,
+    },
     /// Changes a user or group by hand.
     Hand {
         request: HandRequest,
@@ -250,13 +248,14 @@ impl AdminRequest {
             Self::Create { .. } => "create",
             Self::Delete { .. } => "delete",
             Self::Deleted { .. } => "deleted",
-            Self::Events { .. } => "events",
+            Self::Events(_) => "events",
             Self::Export { .. } => "export",
             Self::Import { .. } => "import",
             Self::List { .. } => "list",
             Self::Purge { .. } => "purge",
             Self::Restore { .. } => "restore",
             Self::RestoreAll { .. } => "restore-all",
+            Self::Rules { request, .. } => request.name(),
             Self::SchemaAdd { .. } => "schema-add",
             Self::SchemaList { .. } => "schema-list",
             Self::SchemaRemove { .. } => "schema-remove",

@@ -6,7 +6,7 @@ use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AdminContext, AdminError, Output, Subject, indexing, protected, schemas};
+use super::{AdminContext, AdminError, Output, Subject, access, indexing, protected, schemas};
 use crate::{
     event::Deed,
     profile::Profile,
@@ -144,7 +144,7 @@ impl AdminContext {
 pub(super) async fn create(
     context: &AdminContext,
     name: &str,
-    settings: Settings,
+    mut settings: Settings,
     token: Option<Duration>,
     output: &Output,
 ) -> Result<(), AdminError> {
@@ -153,6 +153,9 @@ pub(super) async fn create(
             "a new tenant has nobody who could be \"protected\"; set it with `tenant set` when they are there"
                 .to_owned(),
         ));
+    }
+    if let Some(roles) = &mut settings.roles {
+        roles.note_since(None, context.clock.now());
     }
     let (tenant, first) = context.directory().create(name, settings, token).await?;
     context.access.reload().await?;
@@ -192,12 +195,19 @@ pub(super) async fn set(
     if let Some(named) = settings.protected.take_if(|_| names_protected) {
         settings.protected = Some(protected::resolve(context, &tenant, named).await?);
     }
+    if let Some(roles) = &mut settings.roles {
+        roles.note_since(tenant.settings.roles.as_ref(), context.clock.now());
+    }
     if !force {
         schemas::refuse_dropped(context, &tenant, &settings).await?;
     }
+    let changes_access = access::differ(&tenant.settings, &settings);
     let tenant = indexing::apply(context, tenant, settings).await?;
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     context.tell(&tenant, Deed::TenantChanged, Subject::tenant(&tenant, &names)).await?;
+    if changes_access {
+        context.tell(&tenant, Deed::AccessChanged, Subject::tenant(&tenant, &names)).await?;
+    }
     context.show_tenant(&tenant, output).await
 }
 

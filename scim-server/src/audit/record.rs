@@ -145,6 +145,8 @@ pub enum EventName<'a> {
     SearchResources,
     /// RFC 7644 §3.7.
     BulkRequest,
+    /// About what applications may know of users, by the name of the call.
+    Access(&'static str),
     /// About events, by the name of the call: `ReadEvents`, `CreateConsumer`.
     Feed(&'static str),
     /// POST of an OAuth client that wants an access token.
@@ -222,7 +224,7 @@ impl fmt::Display for EventName<'_> {
             Self::Resource(verb, resource_type) => (verb, resource_type),
             Self::SearchResources => return f.write_str("SearchResources"),
             Self::BulkRequest => return f.write_str("BulkRequest"),
-            Self::Feed(name) => return f.write_str(name),
+            Self::Access(name) | Self::Feed(name) => return f.write_str(name),
             Self::IssueToken => return f.write_str("IssueToken"),
             Self::RevokeToken => return f.write_str("RevokeToken"),
             Self::IntrospectToken => return f.write_str("IntrospectToken"),

@@ -1,11 +1,14 @@
 //! Every command and its arguments. The text of `--help` is here; what they do is in [`super::run`].
 
+mod access;
 mod brake;
 mod client;
 mod consumer;
 mod events;
 mod lifecycle;
+mod mapping;
 mod resource;
+mod role;
 mod schema;
 mod signing_key;
 mod transfer;
@@ -17,12 +20,15 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub use self::{
+    access::{AccessCommand, WhichAccess},
     brake::{BrakeCommand, WhichBrake},
     client::{ClientCommand, SecretCommand, TrustCommand},
     consumer::{ConsumerCommand, WhichConsumer},
     events::EventsArguments,
     lifecycle::{DeletedArguments, PurgeArguments, RestoreArguments, StatusArguments},
+    mapping::MappingCommand,
     resource::{GroupCommand, HandArguments, ListArguments, MakeArguments, UserCommand, WhichArguments},
+    role::{RoleCommand, WhichRoles},
     schema::SchemaCommand,
     signing_key::{KeyAlgorithm, SigningKeyCommand},
     transfer::{
@@ -66,6 +72,15 @@ pub enum Command {
     /// Add, list and remove a tenant's own schemas
     #[command(subcommand, arg_required_else_help = true)]
     Schema(SchemaCommand),
+    /// Say what an application is told of users: keys for its policies, made of attributes
+    #[command(subcommand, arg_required_else_help = true)]
+    Access(AccessCommand),
+    /// Say which roles the members of which groups have
+    #[command(subcommand, arg_required_else_help = true)]
+    Role(RoleCommand),
+    /// Rewrite what a provider sends: rename, copy, lower-case, default, keep the primary of several
+    #[command(subcommand, arg_required_else_help = true)]
+    Mapping(MappingCommand),
     /// List and show users; create, change and delete them by hand
     #[command(subcommand, arg_required_else_help = true)]
     User(UserCommand),

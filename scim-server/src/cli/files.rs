@@ -9,6 +9,7 @@ use std::{
 };
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
@@ -139,10 +140,15 @@ async fn unfinished(store: &dyn Store) -> Result<bool, Failure> {
 
 /// The JSON object in a file, or on standard input.
 pub(super) fn object(path: &Path) -> Result<Map<String, Value>, Failure> {
+    json(path, "a JSON object")
+}
+
+/// What a JSON file holds, or standard input for `-`. The error says that the file is not `what`.
+pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failure> {
     let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
     let text = text.map_err(|error| unreadable(path, error))?;
     serde_json::from_str(&text)
-        .map_err(|error| Failure::because(format!("{} is not a JSON object: {error}", name(path)), error))
+        .map_err(|error| Failure::because(format!("{} is not {what}: {error}", name(path)), error))
 }
 
 /// The lines of a file, read on a thread of their own as fast as they are taken.

@@ -10,7 +10,7 @@ use super::{
     session::{Running, Session},
     show::{Printer, Show},
 };
-use crate::admin::{AdminRequest, Line, line};
+use crate::admin::{AdminRequest, EventsRequest, Line, line};
 
 /// Between two looks whether the server is back.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ pub(super) async fn run(events: EventsArguments) -> Result<(), Failure> {
     loop {
         if let Some(session) = session.take() {
             let (tenant, since_now, types) = (tenant.clone(), since.clone(), types.clone());
-            let request = AdminRequest::Events { tenant, since: since_now, types, follow: true };
+            let request = AdminRequest::Events(EventsRequest { tenant, since: since_now, types, follow: true });
             // A server that is about to end may take the connection and not the command.
             match session.start(request, line::nothing()).await {
                 Ok(mut running) => {

@@ -218,6 +218,14 @@ fn stored() -> Vec<Row> {
             "nothing further is read for it",
         ),
         number("bytes of a webhook's message", webhook::MOST_BYTES, "sent without the document, with its URL"),
+        number("access attributes of a tenant", tenant::attributes::MOST_KEYS, "refused"),
+        number(
+            "characters of an access attribute's key, and of its value",
+            tenant::attributes::MOST_CHARACTERS,
+            "refused",
+        ),
+        number("rules that give roles, of a tenant", tenant::roles::MOST_RULES, "refused"),
+        number("rewrites of what a provider sends, of a tenant", tenant::mapping::MOST_REWRITES, "refused"),
         words(
             "users, groups",
             "none (`rfc`), 100,000 each (`identity-center`)",

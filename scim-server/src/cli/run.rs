@@ -1,9 +1,12 @@
 //! Each command: the request that it makes, and how its output is shown.
 
+mod access;
 mod client;
 mod lifecycle;
+mod mapping;
 mod readers;
 mod resource;
+mod role;
 
 use serde_json::{Map, Value, json};
 
@@ -20,7 +23,7 @@ use super::{
     show::{self, Show},
 };
 use crate::{
-    admin::{AdminRequest, connection::Provider},
+    admin::{AdminRequest, EventsRequest, connection::Provider},
     profile::Profile,
     tenant::Settings,
     token::Scopes,
@@ -37,12 +40,16 @@ impl Command {
             Self::Token(command) => command.run().await,
             Self::Client(command) => command.run().await,
             Self::Schema(command) => command.run().await,
+            Self::Access(command) => command.run().await,
+            Self::Role(command) => command.run().await,
+            Self::Mapping(command) => command.run().await,
             Self::User(command) => command.run().await,
             Self::Group(command) => command.run().await,
             Self::Events(events) if events.follow => follow::run(events).await,
             Self::Events(events) => {
                 let EventsArguments { tenant, since, types, follow, common } = events;
-                common.run(AdminRequest::Events { tenant, since, types, follow }, Show::Events).await
+                let request = EventsRequest { tenant, since, types, follow };
+                common.run(AdminRequest::Events(request), Show::Events).await
             }
             Self::Consumer(command) => command.run().await,
             Self::Webhook(command) => command.run().await,

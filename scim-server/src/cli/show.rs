@@ -48,10 +48,20 @@ pub(super) enum Show {
     Groups,
     /// What an import brought.
     Imported,
+    /// The rewrites of a tenant.
+    Mapping,
+    /// What rewrites would do.
+    MappingChange,
+    /// The access attributes of a tenant.
+    Keys,
     /// A token that was just issued, or a tenant with one.
     Issued,
     /// A list of what was deleted and is kept.
     Kept,
+    /// The rules that give roles, in their order.
+    Roles,
+    /// Whose roles would change.
+    RolesChange,
     /// A list of what was restored, and what was not.
     Restored,
     /// Why a client was refused, each refusal with its checks.
@@ -93,8 +103,13 @@ impl Show {
                 | Self::Findings { .. }
                 | Self::Groups
                 | Self::Kept
+                | Self::Keys
+                | Self::Mapping
+                | Self::MappingChange
                 | Self::Refusals
                 | Self::Restored
+                | Self::Roles
+                | Self::RolesChange
                 | Self::Schemas
                 | Self::SigningKeys
                 | Self::Status
@@ -198,8 +213,13 @@ impl Printer {
             | Show::DeadLetters
             | Show::Groups
             | Show::Kept
+            | Show::Keys
+            | Show::Mapping
+            | Show::MappingChange
             | Show::Refusals
             | Show::Restored
+            | Show::Roles
+            | Show::RolesChange
             | Show::Schemas
             | Show::SigningKeys
             | Show::Tenants

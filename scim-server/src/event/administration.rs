@@ -24,6 +24,7 @@ macro_rules! deeds {
 }
 
 deeds! {
+    AccessChanged "access.changed" "The access attributes or the rules for roles were changed: read the access of all users anew."
     BrakeApproved "brake.approved" "An administrator lets mass deprovisioning go on."
     BrakeTripped "brake.tripped" "The brake on mass deprovisioning has tripped."
     BrakeUndone "brake.undone" "An administrator has put back what tripped the brake."
@@ -34,6 +35,7 @@ deeds! {
     ConsumerCreated "consumer.created" "A consumer of the feed was made."
     ConsumerDeleted "consumer.deleted" "A consumer of the feed was removed."
     ConsumerReleased "consumer.released" "The batch of a worker was taken from it, and goes to the next."
+    MappingChanged "mapping.changed" "The rewrites of what a provider sends were changed; `attributes` names them."
     ProvisioningResumed "provisioning.resumed" "Calls of a provider have returned to a tenant that was silent."
     ProvisioningSilent "provisioning.silent" "No provider has called for longer than the tenant's `silence_after`. Told once, until calls return."
     SchemaAdded "schema.added" "A schema was added to the tenant, or replaced."

@@ -46,7 +46,7 @@ use crate::{
     caller::Caller,
     log,
     metrics::Operation,
-    operation::{Answer, Asked, Context, Operations, pace::Pace},
+    operation::{Answer, Asked, Context, Operations, access::AccessQuery, pace::Pace},
     profile,
     tenant::Tenant,
 };
@@ -218,7 +218,7 @@ impl Service {
         peer.introduce();
         notes.aim(&target, &parts.method, Some(caller.tenant()));
         notes.caller = Some((caller.actor().clone(), Arc::clone(caller.tenant())));
-        self.turn(&caller, at)?;
+        self.turn(&caller, at).await?;
         let target = target?;
         let base = self.base(parts, peer, tenant)?;
         let endpoint = match target {
@@ -238,14 +238,14 @@ impl Service {
         if notes.id.is_none() {
             notes.id = answer.id.map(|id| id.to_string().into());
         }
-        let is_beside = matches!(endpoint, Endpoint::Feed(_) | Endpoint::Signals(_));
+        let is_beside = matches!(endpoint, Endpoint::Access(_) | Endpoint::Feed(_) | Endpoint::Signals(_));
         let kind = if is_beside { request::JSON } else { request::answer_type(&parts.headers) };
         Ok(response::answer(answer, kind))
     }
 
     /// 429 when the caller has used up its requests.
-    fn turn(&self, caller: &Caller, at: Timestamp) -> Result<(), Error> {
-        self.take_turn(caller).map_err(|retry| {
+    async fn turn(&self, caller: &Caller, at: Timestamp) -> Result<(), Error> {
+        self.take_turn(caller).await.map_err(|retry| {
             self.metrics.rate_limited.inc();
             self.tell_limited(caller, at);
             Error::new(
@@ -353,6 +353,14 @@ impl Service {
                 self.metrics.bulk_operations.inc_by(bulk.operations.len() as u64);
                 Box::pin(self.operations.bulk(context, bulk)).await
             }
+            Endpoint::Access(id) => {
+                allowed()?;
+                let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
+                match id {
+                    Some(id) => self.operations.access(context, id).await,
+                    None => self.operations.list_access(context, &AccessQuery::from_pairs(&pairs)?).await,
+                }
+            }
             Endpoint::Feed(feed) => {
                 allowed()?;
                 Box::pin(self.feed(context, feed, call)).await
@@ -452,7 +460,8 @@ fn tell(error: &Error) {
 /// 403 unless the token's scopes cover the method. A search only reads, whatever its method.
 fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Result<(), Error> {
     let scopes = caller.scopes();
-    let reads = matches!(*method, Method::GET | Method::HEAD) || matches!(endpoint, Endpoint::Search(_));
+    let reads =
+        matches!(*method, Method::GET | Method::HEAD) || matches!(endpoint, Endpoint::Access(_) | Endpoint::Search(_));
     let (allowed, of_tokens, of_clients) = if matches!(endpoint, Endpoint::Feed(_) | Endpoint::Signals(_)) {
         (scopes.events, "events", "scim.events")
     } else if reads {

@@ -87,6 +87,8 @@ pub enum Feed<'a> {
 /// Where resources are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint<'a> {
+    /// `/{tenant}/access/v1/users`, or one of them by its id, beside SCIM
+    Access(Option<Cow<'a, str>>),
     /// `/Bulk` (§3.7)
     Bulk,
     /// `/{tenant}/events/v1` and below, beside SCIM
@@ -160,7 +162,7 @@ impl Endpoint<'_> {
             Self::Me => "",
             Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
             Self::Feed(Feed::Consumer(_)) => "GET, HEAD, DELETE",
-            Self::Feed(Feed::Events) | Self::Root => "GET, HEAD",
+            Self::Access(_) | Self::Feed(Feed::Events) | Self::Root => "GET, HEAD",
             Self::Feed(Feed::Consumers) | Self::Resources(_) | Self::Signals(Signals::Status) => "GET, HEAD, POST",
         }
     }
@@ -225,6 +227,10 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
         let feed = feed(rest.strip_suffix('/').unwrap_or(rest)).ok_or_else(not_found)?;
         return Ok(Route { tenant, target: Ok(Target::Endpoint(Endpoint::Feed(feed))) });
     }
+    if service == "access" {
+        let endpoint = access(rest.strip_suffix('/').unwrap_or(rest)).ok_or_else(not_found)?;
+        return Ok(Route { tenant, target: Ok(Target::Endpoint(endpoint)) });
+    }
     if let Some(target) = signals(tenant, service, rest) {
         let tenant = if tenant == WELL_KNOWN { rest.strip_suffix('/').unwrap_or(rest) } else { tenant };
         return Ok(Route { tenant, target: Ok(target) });
@@ -257,6 +263,19 @@ fn feed(rest: &str) -> Option<Feed<'_>> {
             (Some(consumer), None, _) => name(consumer).map(Feed::Consumer),
             (Some(consumer), Some("ack"), None) => name(consumer).map(Feed::Acknowledge),
             (Some(consumer), Some("receive"), None) => name(consumer).map(Feed::Receive),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What stands behind `/{tenant}/access/`.
+fn access(rest: &str) -> Option<Endpoint<'_>> {
+    let mut segments = rest.split('/');
+    match [segments.next()?, segments.next()?] {
+        ["v1", "users"] => match (segments.next(), segments.next()) {
+            (None, _) => Some(Endpoint::Access(None)),
+            (Some(id), None) => decode(id).map(|id| Endpoint::Access(Some(id))),
             _ => None,
         },
         _ => None,

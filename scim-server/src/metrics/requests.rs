@@ -39,6 +39,8 @@ pub enum Operation {
     Discover,
     /// The feed of events.
     Feed,
+    /// What applications may know of users.
+    Access,
     /// OAuth: access tokens, and metadata.
     Authorize,
     /// No endpoint that exists.
@@ -46,7 +48,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Create,
         Self::Retrieve,
         Self::Query,
@@ -57,6 +59,7 @@ impl Operation {
         Self::Bulk,
         Self::Discover,
         Self::Feed,
+        Self::Access,
         Self::Authorize,
         Self::Unknown,
     ];
@@ -74,6 +77,7 @@ impl Operation {
             Self::Bulk => "bulk",
             Self::Discover => "discover",
             Self::Feed => "feed",
+            Self::Access => "access",
             Self::Authorize => "authorize",
             Self::Unknown => "unknown",
         }

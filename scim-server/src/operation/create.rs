@@ -36,14 +36,15 @@ impl Operations {
         let prepare = || -> Result<_, Error> {
             profile::check_sent(tenant.profile(), rt, &body)?;
             dialect::standardise_resource(&mut body, rt);
+            let applied = context.map_body(rt, &mut body);
             profile::check_body(tenant.profile(), rt, &body)?;
             membership::require_values(&body, rt)?;
             let resource = Resource::create(body, rt)?;
             profile::check_resource(tenant.profile(), rt, &resource)?;
             let view = view_of_write(context, rt, query, specified::in_document(resource.document(), rt))?;
-            Ok((resource, view))
+            Ok((resource, view, applied))
         };
-        let (mut resource, view) = context.pace.whole(prepare).await??;
+        let (mut resource, view, applied) = context.pace.whole(prepare).await??;
         let attributes: Vec<_> = resource.document().keys().cloned().collect();
         // Members are not values of the document, and have their own limit.
         let members = resource.take(MEMBERS);
@@ -68,7 +69,8 @@ impl Operations {
             let event = context.event(Action::Create, &key, attributes.clone());
             let values = if tenant.settings.tells_values() { told::whole(&form.body) } else { None };
             let (external_id, restored) = (told::external_id(resource.document()), kept.is_some());
-            let mut commit = Commit::new(key.clone(), Event { external_id, values, restored, ..event });
+            let mapping = applied.clone();
+            let mut commit = Commit::new(key.clone(), Event { external_id, values, mapping, restored, ..event });
             commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name.clone(), quota)));
             commit.expect.extend(namesake.expect);
             let mut groups = FormerGroups::default();

@@ -10,7 +10,11 @@ use scim_protocol::{
 use serde_json::{Value, json};
 
 use super::Operations;
-use crate::{profile, stream::supported, tenant::Tenant};
+use crate::{
+    profile,
+    stream::supported,
+    tenant::{RoleResources, Tenant},
+};
 
 impl Operations {
     /// The ServiceProviderConfig. `bulk_body` is the largest body of a bulk request, in bytes.
@@ -44,10 +48,14 @@ impl Operations {
             }),
         };
         let mut config = discovery::service_provider_config(&features, base);
-        if profile::is_interoperable(tenant.profile())
-            && let Value::Object(config) = &mut config
-        {
-            config.insert("interopProfileConformant".to_owned(), true.into());
+        if let Value::Object(config) = &mut config {
+            if profile::is_interoperable(tenant.profile()) {
+                config.insert("interopProfileConformant".to_owned(), true.into());
+            }
+            if tenant.settings.role_resources.is_some() {
+                let several = !profile::has_lists_of_one(tenant.profile());
+                config.insert("RolesAndEntitlements".to_owned(), RoleResources::declared(several));
+            }
         }
         config
     }

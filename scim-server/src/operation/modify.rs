@@ -17,6 +17,7 @@ use super::{
     brake::Loss,
     changed,
     disable::{self, Switch},
+    mapped::{Applied, Mapped},
     stored_form::StoredForm,
     told, view_of_write,
 };
@@ -28,6 +29,7 @@ use crate::{
     profile,
     render::stored_document,
     store::{Commit, Expect, Record, ResourceKey, StoreError, Write},
+    tenant::mapping,
 };
 
 /// A change of one resource, split into document and members.
@@ -35,7 +37,7 @@ pub(super) struct Change<'a> {
     /// POST, PUT or PATCH, for the event.
     pub action: Action,
     /// Makes the new document from the stored one.
-    pub decide: &'a (dyn Fn(&Resource) -> Result<Resource, Error> + Sync),
+    pub decide: &'a (dyn Fn(&Resource) -> Mapped + Sync),
     /// What happens to its members.
     pub members: Vec<MemberOperation>,
     /// What an administrator wants besides.
@@ -50,6 +52,7 @@ impl Operations {
         let prepare = || -> Result<_, Error> {
             profile::check_sent(tenant.profile(), rt, &body)?;
             dialect::standardise_patch(&mut body, rt);
+            mapping::apply_to_patch(context.rewrites(), &rt.name, &mut body);
             profile::check_patch_body(tenant.profile(), &body)?;
             let operations = patch::parse(body)?;
             profile::check_patch(tenant.profile(), rt, &operations)?;
@@ -83,7 +86,7 @@ impl Operations {
     ) -> Result<(), Error> {
         let (query, preconditions) = (Query::default(), Preconditions::default());
         let asked = Asked { context, rt, id, query: &query, preconditions: &preconditions };
-        let decide = |resource: &Resource| Ok(resource.clone());
+        let decide = |resource: &Resource| Ok((resource.clone(), Applied::new()));
         let switch = if disable { Switch::Disable } else { Switch::Enable };
         let change = Change { action: Action::Modify, decide: &decide, members: Vec::new(), switch };
         self.change(asked, change).await.map(drop)
@@ -134,7 +137,7 @@ impl Operations {
         let kept = disable::provider_active(&record)?;
         let provided = kept.as_ref().map(|active| disable::as_provided(&served, active));
         let old = provided.as_ref().unwrap_or(&served);
-        let mut new = context.pace.whole_against(longest_list(old), || (change.decide)(old)).await??;
+        let (mut new, mapping) = context.pace.whole_against(longest_list(old), || (change.decide)(old)).await??;
         self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
         let disabled = change.switch.disables(kept.is_some());
@@ -153,7 +156,7 @@ impl Operations {
         }
         let active = Some(is_active(new.document())).filter(|now| *now != is_active(old.document()));
         let external_id = told::external_id(new.document());
-        let mut event = Event { external_id, active, ..context.event(change.action, key, attributes) };
+        let mut event = Event { external_id, active, mapping, ..context.event(change.action, key, attributes) };
         let mut writes = Vec::new();
         let mut after = record.clone();
         if document_changes {
@@ -197,19 +200,14 @@ fn loss(commit: &Commit, before: &Record) -> Loss {
     Loss { deactivates, leave, members: before.header.members, ..Loss::default() }
 }
 
-fn patched(
-    resource: &Resource,
-    operations: &[Operation],
-    rt: &ResourceType,
-    context: &Context,
-) -> Result<Resource, Error> {
+fn patched(resource: &Resource, operations: &[Operation], rt: &ResourceType, context: &Context) -> Mapped {
     if operations.is_empty() {
-        return Ok(resource.clone());
+        return Ok((resource.clone(), Applied::new()));
     }
     let tenant = context.caller.tenant();
-    let modified = patch::apply(resource, operations, rt)?;
+    let (modified, applied) = context.map_patched(rt, patch::apply(resource, operations, rt)?)?;
     profile::check_resource(tenant.profile(), rt, &modified)?;
-    Ok(modified)
+    Ok((modified, applied))
 }
 
 /// The document as [`Resource`] knows it: without what the server keeps.

@@ -19,6 +19,7 @@ impl Operations {
         let prepare = || -> Result<_, Error> {
             profile::check_sent(tenant.profile(), rt, &body)?;
             dialect::standardise_resource(&mut body, rt);
+            let applied = context.map_body(rt, &mut body);
             profile::check_body(tenant.profile(), rt, &body)?;
             membership::require_values(&body, rt)?;
             // Validated once without the stored resource, so that the members are known.
@@ -29,14 +30,14 @@ impl Operations {
                 None => vec![MemberOperation::Clear],
                 Some(listed) => vec![MemberOperation::Clear, MemberOperation::Add(membership::values(listed)?)],
             };
-            Ok((view, members))
+            Ok((view, members, applied))
         };
-        let (view, members) = context.pace.whole(prepare).await??;
+        let (view, members, applied) = context.pace.whole(prepare).await??;
         let decide = |stored: &Resource| {
             let mut replaced = stored.replace(body.clone(), rt)?;
             profile::check_resource(tenant.profile(), rt, &replaced)?;
             replaced.take(MEMBERS);
-            Ok(replaced)
+            Ok((replaced, applied.clone()))
         };
         let change = Change { action: Action::Replace, decide: &decide, members, switch: Switch::Keep };
         let (key, record) = self.change(asked, change).await?;

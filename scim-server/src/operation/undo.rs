@@ -32,6 +32,7 @@ use self::{
 use super::{
     Asked, Condition, Context, Operations, Preconditions,
     disable::{self, Switch},
+    mapped::Applied,
     modify::{Change, stored_resource},
     pace::Pace,
 };
@@ -385,15 +386,16 @@ impl Undo<'_> {
         let (id, query, preconditions) = (id.to_string(), Query::default(), Preconditions::default());
         let asked = Asked { context, rt, id: &id, query: &query, preconditions: &preconditions };
         let mut some = moves.chunks(MOVES);
+        let unmapped = |now: &Resource| decide(now).map(|resource| (resource, Applied::new()));
         let first = Change {
             action: Action::Modify,
-            decide,
+            decide: &unmapped,
             members: operations(some.next().unwrap_or_default()),
             switch: Switch::Keep,
         };
         self.operations.change(asked, first).await?;
         for moves in some {
-            let unchanged = |now: &Resource| Ok(now.clone());
+            let unchanged = |now: &Resource| Ok((now.clone(), Applied::new()));
             let change =
                 Change { action: Action::Modify, decide: &unchanged, members: operations(moves), switch: Switch::Keep };
             self.operations.change(asked, change).await?;

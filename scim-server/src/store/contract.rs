@@ -64,6 +64,7 @@ macro_rules! contract {
             listing::events_follow_each_other,
             listing::places_are_kept_while_others_write,
             membership::edges_are_seen_from_both_sides,
+            membership::a_membership_says_since_when_it_is_one,
             membership::each_change_is_a_version_of_the_group,
             membership::strangers_cannot_join,
             membership::a_deleted_member_leaves_its_groups,

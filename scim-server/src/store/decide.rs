@@ -122,6 +122,8 @@ pub(super) struct Changes {
     pub resources: HashMap<ResourceKey, Changed>,
     /// Edges that come with their types, and edges that go.
     pub edges: BTreeMap<EdgeKey, Option<EdgeTypes>>,
+    /// When the edges come; `None` of what was exported elsewhere.
+    pub joined: Option<Timestamp>,
     /// Deleted groups whose edges are to be swept.
     pub dissolved: BTreeSet<(TenantId, ResourceId)>,
     /// How many resources more there are of a type; fewer when negative.
@@ -169,6 +171,7 @@ pub(super) fn commit(facts: &dyn Facts, commit: &Commit, clock: Timestamp) -> Re
         }
     }
     decision.changes.last_events.insert(tenant, last);
+    decision.changes.joined = Some(at);
     Ok((decision.changes, Committed { changed, header, sequence }))
 }
 

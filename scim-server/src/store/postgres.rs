@@ -48,8 +48,8 @@ use self::{
     read::Reader,
 };
 use super::{
-    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Log, Page, Position, Record, Reference,
-    ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Log, Memberships, Page, Position, Record,
+    Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
@@ -257,6 +257,10 @@ impl Store for PostgresStore {
         self.reader.groups_of(tenant, members).await
     }
 
+    async fn memberships(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Memberships>, StoreError> {
+        self.reader.memberships(tenant, members).await
+    }
+
     async fn log(&self, tenant: TenantId) -> Result<Log, StoreError> {
         self.reader.log(tenant).await
     }
@@ -318,6 +322,12 @@ impl Store for PostgresStore {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    async fn take_turn(&self, tenant: TenantId, rate: u32) -> Result<bool, StoreError> {
+        let one = 1_000_000 / i64::from(rate.max(1));
+        let rows = self.reader.query(tenant, statement::TAKE_TURN, &[&tenant.0, &one]).await?;
+        Ok(!rows.is_empty())
     }
 
     async fn lease(&self, chore: &str, holder: uuid::Uuid, millis: i64) -> Result<bool, StoreError> {

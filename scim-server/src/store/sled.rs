@@ -44,16 +44,16 @@ use self::{
 };
 pub use self::{tree::Damage, writer::Reopen};
 use super::{
-    Commit, Committed, EntriesOf, Finding, Freshness, IndexKey, IndexRange, Item, Log, Page, Position, Record,
-    Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+    Commit, Committed, EntriesOf, Finding, Freshness, IndexKey, IndexRange, Item, Log, Memberships, Page, Position,
+    Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
 /// The version of the layout of keys and values. An older store may be read by a newer program, but
 /// never the other way round. In format 1 each unique value stood in a second place, which is not
 /// read any more. Before format 3 batches were not numbered, and a program that does not number them would
-/// leave a journal that nothing agrees with.
-const FORMAT: u64 = 3;
+/// leave a journal that nothing agrees with. Before format 4 a membership did not say since when it is one.
+const FORMAT: u64 = 4;
 
 /// A scan of more entries than this leaves the thread that asked for it.
 const INLINE: usize = 256;
@@ -330,6 +330,11 @@ impl Store for SledStore {
         let members = members.to_vec();
         let groups = self.read(usize::MAX, move |tree| read::groups_of(tree, tenant, &members, usize::MAX)).await?;
         Ok(groups.unwrap_or_default())
+    }
+
+    async fn memberships(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Memberships>, StoreError> {
+        let members = members.to_vec();
+        self.read(members.len(), move |tree| read::memberships(tree, tenant, &members)).await
     }
 
     async fn log(&self, tenant: TenantId) -> Result<Log, StoreError> {

@@ -12,7 +12,7 @@ use scim_protocol::{
     schema::{Attribute, ResourceType, SchemaRegistry, Strictness, Uniqueness},
 };
 
-use super::{IndexSpec, MOST_TOKENS, Settings, Tenant, record::TenantRecord};
+use super::{AccessAttributes, IndexSpec, MOST_TOKENS, Roles, Settings, Tenant, mapping, record::TenantRecord};
 use crate::{
     profile::{self, Profile},
     store::TypeName,
@@ -49,6 +49,9 @@ impl Tenant {
                 return Err(Error::value(format!("{setting}: there is no resource type \"{name}\".")));
             }
         }
+        let access_attributes = AccessAttributes::build(settings.access_attributes.as_ref(), &registry)?;
+        mapping::check(&settings.mapping, &registry)?;
+        settings.roles.as_ref().map_or(Ok(()), Roles::check)?;
         let endpoint = |rt: &Arc<ResourceType>| (TypeName::from(rt.name.as_str()), rt.endpoint.clone());
         let endpoints = registry.resource_types().iter().map(endpoint).collect();
         let TenantRecord { id, created, disabled, importing, begun, .. } = *record;
@@ -64,6 +67,7 @@ impl Tenant {
             settings,
             registry,
             indexes,
+            access_attributes,
             endpoints,
             views,
             words,
@@ -101,6 +105,10 @@ fn registry(settings: &Settings) -> Result<SchemaRegistry, Error> {
         registry = registry.with_uniqueness("Group", "displayName", Uniqueness::Server)?;
     }
     let registry = settings.schemas.iter().try_fold(registry, |registry, one| registry.with_definition(one))?;
+    let registry = match settings.role_resources {
+        Some(resources) => resources.add_to(registry)?,
+        None => registry,
+    };
     let strictness =
         if settings.strict || profile::is_strict(settings.profile) { Strictness::Strict } else { Strictness::Lenient };
     Ok(registry.with_strictness(strictness))

@@ -330,6 +330,7 @@ fn kind(target: &Target<'_>) -> &'static str {
         Target::Authorization(Authorization::Metadata) => "authorization server metadata",
         Target::Authorization(Authorization::Revoke) => "revoke",
         Target::Authorization(Authorization::Token) => "token",
+        Target::Endpoint(Endpoint::Access(_)) => "access",
         Target::Endpoint(Endpoint::Bulk) => "bulk",
         Target::Published(Published::Keys) => "transmitter keys",
         Target::Published(Published::Transmitter) => "transmitter configuration",
@@ -362,7 +363,7 @@ fn endpoints_are_as_the_reference_lists_them() {
         assert_eq!(target.methods(), *methods, "{path}");
         kinds.insert(kind(&target));
     }
-    assert_eq!(kinds.len(), 17, "the page leaves something out: {kinds:?}");
+    assert_eq!(kinds.len(), 18, "the page leaves something out: {kinds:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! that people search for. The same requests to an `rfc` tenant meet none of them.
 
 mod declared;
+mod texts;
 
 use serde_json::{Value, json};
 

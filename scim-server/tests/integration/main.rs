@@ -11,6 +11,7 @@
     reason = "a test says that something is wrong by panicking, and is told by its environment how long to run"
 )]
 
+mod access;
 mod admin;
 mod architecture;
 mod attack;
@@ -32,6 +33,7 @@ mod install;
 mod lease;
 mod lifecycle;
 mod limits;
+mod mapping;
 mod matching;
 mod migrations;
 mod oauth;
@@ -40,6 +42,7 @@ mod protect;
 mod queries;
 mod repair;
 mod rfc;
+mod roles;
 mod scale_out;
 mod schemas;
 mod scim2_tester;

@@ -58,6 +58,29 @@ async fn of_many_creates_of_one_name_one_succeeds() {
     sound(&servers[1]);
 }
 
+/// Twenty a second and twenty at once, whichever process is asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_identity_center_all_processes_share_one_rate() {
+    let profile = Some("identity-center".to_owned());
+    let first = TestServer::with(Options { store: Some(shared().schema()), profile, ..Options::default() });
+    let servers = [first.beside(), first.beside(), first];
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..90).map(|number| servers[number % 3].client()).collect();
+    let answers = join_all(clients.iter().map(|client| client.get("/Users?count=1"))).await;
+    let answered = answers.iter().filter(|answer| answer.status == 200).count();
+    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    assert_eq!(answered + refused, 90);
+    let most = 21 + 20 * begun.elapsed().as_millis().div_ceil(1000);
+    assert!(answered >= 20 && answered as u128 <= most, "{answered} of at most {most}");
+    let late = answers.iter().find(|answer| answer.status == 429);
+    assert!(late.is_none_or(|answer| answer.header("retry-after") == "1"));
+    assert_eq!(shared().sql(&format!("SELECT count(*) FROM {}.allowance", schema_of(&servers[0]))), "1");
+}
+
+fn schema_of(server: &TestServer) -> String {
+    server.store().and_then(|url| url.rsplit("%3D").next()).expect("the schema").to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_lost_when_all_change_one_group() {
     let servers = servers(shared().schema(), 3);

@@ -41,7 +41,7 @@ pub(super) fn page() -> String {
     }
     for (deed, ..) in ADMINISTRATION {
         let kind = deed.name().split('.').next().unwrap_or_default();
-        let kind = if matches!(kind, "schema" | "provisioning") { "tenant" } else { kind };
+        let kind = if matches!(kind, "access" | "mapping" | "schema" | "provisioning") { "tenant" } else { kind };
         let kind = kind.get(..1).unwrap_or_default().to_uppercase() + kind.get(1..).unwrap_or_default();
         let by_itself = matches!(
             deed,

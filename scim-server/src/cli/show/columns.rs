@@ -18,8 +18,13 @@ impl Show {
             Self::Groups => GROUPS,
             Self::Issued => ISSUED,
             Self::Kept => KEPT,
+            Self::Keys => KEYS,
+            Self::Mapping => MAPPING,
+            Self::MappingChange => MAPPING_CHANGE,
             Self::Refusals => REFUSALS,
             Self::Restored => RESTORED,
+            Self::Roles => ROLES,
+            Self::RolesChange => ROLES_CHANGE,
             Self::Schema => SCHEMA,
             Self::Schemas => SCHEMAS,
             Self::SigningKeys => SIGNING_KEYS,
@@ -108,6 +113,19 @@ const ISSUED: Columns = &[
     ("It expires", "/previous/expires"),
 ];
 
+const KEYS: Columns = &[("KEY", "/key"), ("VALUE", "/value")];
+
+const MAPPING: Columns = &[
+    ("NAME", "/name"),
+    ("REWRITE", "/rewrite"),
+    ("TYPE", "/resource_type"),
+    ("ATTRIBUTE", "/attribute"),
+    ("TO", "/to"),
+    ("VALUE", "/value"),
+];
+
+const MAPPING_CHANGE: Columns = &[("TYPE", "/type"), ("ID", "/id"), ("REWRITES", "/mapping"), ("CHANGES", "/changes")];
+
 const KEPT: Columns = &[
     ("ID", "/id"),
     ("USER NAME", "/userName"),
@@ -121,6 +139,17 @@ const KEPT: Columns = &[
 const REFUSALS: Columns = &[("TIME", "/time"), ("TIMES", "/count"), ("WHY", "/why")];
 
 const RESTORED: Columns = &[("ID", "/id"), ("RESTORED", "/restored"), ("REASON", "/reason")];
+
+const ROLES: Columns = &[
+    ("POSITION", "/position"),
+    ("RULE", "/rule"),
+    ("ROLE", "/role"),
+    ("GROUP", "/group"),
+    ("EXTERNAL ID", "/externalId"),
+    ("SINCE", "/since"),
+];
+
+const ROLES_CHANGE: Columns = &[("ID", "/id"), ("USER NAME", "/userName"), ("BEFORE", "/before"), ("AFTER", "/after")];
 
 const SCHEMA: Columns = &[
     ("Schema", "/schema"),

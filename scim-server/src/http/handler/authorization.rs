@@ -54,13 +54,13 @@ impl Service {
             let caller = self.access.authenticate(segment, authorization, arrival.at)?;
             arrival.peer.introduce();
             notes.caller = Some((caller.actor().clone(), caller.tenant().clone()));
-            self.turn(&caller, arrival.at)?;
+            self.turn(&caller, arrival.at).await?;
             return self.introspect(segment, &form, parts, arrival);
         }
         let client = self.client(segment, &form, parts, arrival).await?;
         arrival.peer.introduce();
         notes.caller = Some((client.id().clone(), client.tenant().clone()));
-        self.turn(&client.caller(), arrival.at)?;
+        self.turn(&client.caller(), arrival.at).await?;
         match endpoint {
             Authorization::Token => self.issue(&client, &form, arrival),
             Authorization::Revoke => {

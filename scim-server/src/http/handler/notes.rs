@@ -110,6 +110,11 @@ impl<'a> Notes<'a> {
                 Endpoint::Search(_) => (Operation::Search, CallName::Other(EventName::SearchResources)),
                 Endpoint::Root => (Operation::Query, CallName::Other(EventName::SearchResources)),
                 Endpoint::Bulk => (Operation::Bulk, CallName::Other(EventName::BulkRequest)),
+                Endpoint::Access(id) => {
+                    self.id.clone_from(id);
+                    let name = if id.is_some() { "GetAccess" } else { "ListAccess" };
+                    (Operation::Access, CallName::Other(EventName::Access(name)))
+                }
                 Endpoint::Feed(feed) => (Operation::Feed, CallName::Other(EventName::Feed(feed_call(feed, method)))),
                 Endpoint::Signals(signals) => {
                     (Operation::Feed, CallName::Other(EventName::Feed(signals_call(signals, method))))

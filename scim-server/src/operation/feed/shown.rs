@@ -1,15 +1,20 @@
 //! An event as readers see it: in the feed, at the command line.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::type_of;
 use crate::{
-    event::{Change, Event, Json, Membership},
+    event::{Action, Change, Event, Json, Membership},
     render::etag,
     store::ResourceId,
-    tenant::Tenant,
+    tenant::{
+        Tenant,
+        attributes::USER,
+        roles::{GROUP, distinct},
+    },
 };
 
 /// An event as readers see it.
@@ -39,6 +44,11 @@ pub struct Shown<'a> {
     members: Option<Members<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     document: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<Access>,
+    /// The names of the tenant's rewrites that changed what was sent.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    mapping: &'a [String],
     /// Whether it brought back what was deleted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     restored: bool,
@@ -67,6 +77,49 @@ struct Members<'a> {
     count: usize,
     joined: &'a [ResourceId],
     left: &'a [ResourceId],
+}
+
+/// What the application's policies make of the resource as it is afterwards, by the keys that the tenant has now.
+#[derive(Debug, Serialize)]
+struct Access {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<BTreeMap<String, String>>,
+    /// What the members of a group have because of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
+}
+
+impl Access {
+    fn of(event: &Event, document: Option<&Json>, tenant: &Tenant) -> Option<Self> {
+        match event.resource_type.as_str() {
+            USER => Self::of_user(event, document, tenant),
+            GROUP => Self::of_group(event, tenant),
+            _ => None,
+        }
+    }
+
+    /// Of a user that is there afterwards, if the event has its values.
+    fn of_user(event: &Event, document: Option<&Json>, tenant: &Tenant) -> Option<Self> {
+        let keys = &tenant.access_attributes;
+        if keys.is_empty() || matches!(event.action, Action::Delete | Action::Purge) {
+            return None;
+        }
+        let document: Map<String, Value> = serde_json::from_str(document?.text()).ok()?;
+        let owned = |(key, value): (&str, Cow<'_, str>)| (key.to_owned(), value.into_owned());
+        Some(Self { attributes: Some(keys.resolve(&document).into_iter().map(owned).collect()), roles: Vec::new() })
+    }
+
+    /// Of a group that a rule names, or named before its `externalId` changed.
+    fn of_group(event: &Event, tenant: &Tenant) -> Option<Self> {
+        let rules = tenant.settings.roles.as_ref()?;
+        let text = |json: Option<&Json>| json.and_then(|json| serde_json::from_str::<String>(json.text()).ok());
+        let values = event.values.as_deref();
+        let before = values.and_then(|values| values.changes.get("externalId")?.before.as_ref());
+        let external = [text(event.external_id.as_ref()), text(before)];
+        let roles = external.iter().flat_map(|external| rules.of_group(event.target, external.as_deref()));
+        let roles: Vec<_> = distinct(roles).into_iter().map(str::to_owned).collect();
+        (!roles.is_empty()).then_some(Self { attributes: None, roles })
+    }
 }
 
 impl<'a> Shown<'a> {
@@ -98,6 +151,8 @@ impl<'a> Shown<'a> {
             changes: values.map(|values| &values.changes).filter(|changes| !changes.is_empty()),
             members,
             document: values.map(|values| &values.document),
+            access: Access::of(event, values.map(|values| &values.document), tenant),
+            mapping: &event.mapping,
             restored: event.restored,
         }
     }

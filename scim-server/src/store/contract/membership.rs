@@ -1,7 +1,7 @@
 //! Groups and their members.
 
 use super::{Stage, TENANT, commit, expecting, group, id, join, key, leave, put, user};
-use crate::store::{Expect, Item, Reference, ResourceKey, StoreError, Write};
+use crate::store::{Expect, Item, Reference, ResourceId, ResourceKey, StoreError, Write};
 
 async fn staff(stage: &Stage, users: u128) -> ResourceKey {
     stage.put(&group(1)).await;
@@ -45,6 +45,29 @@ pub(crate) async fn edges_are_seen_from_both_sides(stage: Stage) {
     assert!(!stage.store.is_member(&staff, user(1).id).await.unwrap());
     assert_eq!(stage.groups(&user(1)).await, [group(2).id]);
     assert_eq!(stage.members(&staff).await, [user(2).id]);
+}
+
+pub(crate) async fn a_membership_says_since_when_it_is_one(stage: Stage) {
+    let staff = staff(&stage, 1).await;
+    let first = stage.header(&staff).await.unwrap().last_modified;
+    stage.put(&group(2)).await;
+    stage.clock.advance(5000);
+    stage.join(&group(2), &user(1)).await;
+    let second = stage.header(&group(2)).await.unwrap().last_modified;
+    let memberships = async |ids: &[ResourceId]| stage.store.memberships(TENANT, ids).await.unwrap();
+    let both = vec![(staff.id, Some(first)), (group(2).id, Some(second))];
+    assert_eq!(memberships(&[user(1).id, user(9).id]).await, [both, vec![]]);
+    // Who is in it already stays so; who left and returns begins anew.
+    stage.clock.advance(5000);
+    stage.join(&staff, &user(1)).await;
+    stage.write(&group(2), [leave(&group(2), &user(1))]).await.unwrap();
+    assert_eq!(memberships(&[user(1).id]).await, [vec![(staff.id, Some(first))]]);
+    stage.join(&group(2), &user(1)).await;
+    let third = stage.header(&group(2)).await.unwrap().last_modified;
+    assert!(third > second);
+    assert_eq!(memberships(&[user(1).id]).await, [vec![(staff.id, Some(first)), (group(2).id, Some(third))]]);
+    stage.write(&staff, [Write::Delete(staff.clone())]).await.unwrap();
+    assert_eq!(memberships(&[user(1).id]).await, [vec![(group(2).id, Some(third))]]);
 }
 
 pub(crate) async fn each_change_is_a_version_of_the_group(stage: Stage) {

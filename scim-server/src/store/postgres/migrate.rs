@@ -21,6 +21,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "tables", sql: include_str!("migrations/0001_tables.sql") },
     Migration { name: "key_changes", sql: include_str!("migrations/0002_key_changes.sql") },
+    Migration { name: "since", sql: include_str!("migrations/0003_since.sql") },
 ];
 
 /// The number of the last step that this program knows.

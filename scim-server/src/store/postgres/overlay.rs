@@ -6,6 +6,8 @@ use std::{
     hash::Hash,
 };
 
+use scim_protocol::Timestamp;
+
 use crate::{
     event::Event,
     store::{
@@ -57,6 +59,8 @@ impl<K: Eq + Hash, V> LayeredFacts<K, V> {
 pub(super) struct Overlay {
     pub resources: LayeredFacts<ResourceKey, Option<Resource>>,
     pub edges: LayeredFacts<EdgeKey, Option<EdgeTypes>>,
+    /// When edges come, of those of this group of commits.
+    pub joined: HashMap<EdgeKey, Timestamp>,
     pub last_events: LayeredFacts<TenantId, LastEvent>,
     /// The number of each tenant's last change of keys, as read.
     pub changes: HashMap<TenantId, i64>,
@@ -99,6 +103,9 @@ impl Overlay {
                     Some((group_type, _)) => groups.insert(group, group_type.clone()),
                     None => groups.remove(&group),
                 };
+            }
+            if let (Some(_), Some(at)) = (&types, changes.joined) {
+                self.joined.insert(edge, at);
             }
             self.edges.set(edge, types);
         }

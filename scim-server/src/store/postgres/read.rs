@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
+use scim_protocol::Timestamp;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
@@ -18,8 +19,8 @@ use super::{
 use crate::{
     event::Event,
     store::{
-        IndexKey, IndexRange, LAST_MODIFIED, Log, PAGE_BYTES, Page, Position, Record, Reference, ResourceId,
-        ResourceKey, Start, StoreError, TenantId, TypeName, Values,
+        IndexKey, IndexRange, LAST_MODIFIED, Log, Memberships, PAGE_BYTES, Page, Position, Record, Reference,
+        ResourceId, ResourceKey, Start, StoreError, TenantId, TypeName, Values,
     },
 };
 
@@ -361,6 +362,22 @@ impl Reader {
         for (place, reference) in self.read(tenant, statement::GROUPS_OF, &[&tenant.0, &ids], of_place).await? {
             if let Some(found) = groups.get_mut(place) {
                 found.push(reference);
+            }
+        }
+        Ok(groups)
+    }
+
+    pub async fn memberships(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Memberships>, StoreError> {
+        let mut groups = vec![Memberships::new(); members.len()];
+        let ids: Vec<_> = members.iter().map(|member| member.0).collect();
+        let of_place = |row: &Row| {
+            let place = usize::try_from(column::<i64>(row, 0)? - 1).map_err(|_| damaged("a place"))?;
+            let joined = column::<Option<i64>>(row, 2)?.map(Timestamp::from_millis);
+            Ok((place, (ResourceId(column(row, 1)?), joined)))
+        };
+        for (place, membership) in self.read(tenant, statement::MEMBERSHIPS, &[&tenant.0, &ids], of_place).await? {
+            if let Some(found) = groups.get_mut(place) {
+                found.push(membership);
             }
         }
         Ok(groups)

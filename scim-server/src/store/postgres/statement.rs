@@ -122,10 +122,10 @@ pub(super) const UNINDEX: &str = "DELETE FROM index_entry AS e \
     WHERE e.tenant = w.tenant AND e.resource_type = w.resource_type AND e.attribute = w.attribute \
     AND e.value = w.value AND e.id = w.id";
 
-pub(super) const JOIN: &str = "INSERT INTO member (tenant, group_id, member_id, group_type, member_type) \
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) \
+pub(super) const JOIN: &str = "INSERT INTO member (tenant, group_id, member_id, group_type, member_type, joined) \
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bigint[]) \
     ON CONFLICT (tenant, group_id, member_id) DO UPDATE SET group_type = excluded.group_type, \
-    member_type = excluded.member_type";
+    member_type = excluded.member_type, joined = excluded.joined";
 
 pub(super) const LEAVE: &str = "DELETE FROM member AS m \
     USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (tenant, group_id, member_id) \
@@ -330,6 +330,12 @@ pub(super) const GROUPS_OF: &str = "SELECT w.place, g.resource_type, g.id, g.dis
     JOIN resource AS g ON g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id \
     ORDER BY w.place, m.group_id";
 
+pub(super) const MEMBERSHIPS: &str = "SELECT w.place, g.id, m.joined \
+    FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place) \
+    JOIN member AS m ON m.tenant = $1 AND m.member_id = w.id \
+    JOIN resource AS g ON g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id \
+    ORDER BY w.place, m.group_id";
+
 /// The groups of the resources that [`INDEXED`] finds. As an array they are taken for a few, as they are.
 pub(super) const GROUPS_OF_INDEXED: &str = "SELECT w.id, g.resource_type, g.id, g.display \
     FROM unnest(ARRAY(SELECT id FROM index_entry WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 \
@@ -380,6 +386,7 @@ pub(super) const ERASE: &[&str] = &[
     ERASE_RESOURCES,
     "DELETE FROM resource_count WHERE tenant = $1 AND resource_type IN \
     (SELECT resource_type FROM resource_count WHERE tenant = $1 LIMIT $2)",
+    "DELETE FROM allowance WHERE tenant = $1 AND $2::bigint > 0",
     "DELETE FROM tenant_log WHERE tenant = $1 AND $2::bigint > 0",
 ];
 
@@ -425,6 +432,12 @@ pub(super) const SET_COUNT: &str = "INSERT INTO resource_count (tenant, resource
 pub(super) const ANALYZE: [&str; 4] = ["ANALYZE resource", "ANALYZE index_entry", "ANALYZE member", "ANALYZE event"];
 
 // Leases: one process at a time has one.
+
+/// One request more, unless it would come more than a second too early. $2 is what one request takes, in microseconds.
+pub(super) const TAKE_TURN: &str = "INSERT INTO allowance AS a (tenant, until) \
+    VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $2) \
+    ON CONFLICT (tenant) DO UPDATE SET until = greatest(a.until + $2, excluded.until) \
+    WHERE a.until + $2 <= excluded.until - $2 + 1000000 RETURNING tenant";
 
 pub(super) const LEASE: &str = "INSERT INTO lease (chore, holder, until) VALUES ($1, $2, $3) \
     ON CONFLICT (chore) DO UPDATE SET holder = excluded.holder, until = excluded.until \

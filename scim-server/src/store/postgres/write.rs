@@ -152,6 +152,7 @@ fn edges(overlay: &Overlay, steps: &mut Vec<Step>) {
                 come.iter().map(|((_, member, _), _)| member.0).collect::<Vec<_>>(),
                 come.iter().map(|(_, types)| types.0.as_str().to_owned()).collect::<Vec<_>>(),
                 come.iter().map(|(_, types)| types.1.as_str().to_owned()).collect::<Vec<_>>(),
+                come.iter().map(|(edge, _)| overlay.joined.get(edge).map(|at| at.as_millis())).collect::<Vec<_>>(),
             ],
         ));
     }

@@ -13,7 +13,7 @@ use super::{
     read::damaged,
     record,
     tree::Tree,
-    value::{number, read_last_event, type_name},
+    value::{number, read_last_event, read_membership},
 };
 use crate::{
     metrics::StoreMetrics,
@@ -82,8 +82,8 @@ impl Facts for Overlay {
         let mut groups = BTreeMap::new();
         let mut fault = None;
         self.any(key::groups(tenant, member), |key, name| {
-            match (key::parse_edge(key), type_name(name)) {
-                (Some((_, group)), Ok(name)) => drop(groups.insert(group, name)),
+            match (key::parse_edge(key), read_membership(name)) {
+                (Some((_, group)), Ok((name, _))) => drop(groups.insert(group, name)),
                 (None, _) => fault = Some(damaged("an edge's key")),
                 (_, Err(error)) => fault = Some(error),
             }

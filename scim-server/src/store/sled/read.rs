@@ -6,13 +6,13 @@ use super::{
     key::{self, Range},
     rank, record,
     tree::Tree,
-    value::{number, read_last_event, type_name},
+    value::{number, read_last_event, read_membership, type_name},
 };
 use crate::{
     event::Event,
     store::{
-        IndexKey, IndexRange, Log, Page, Position, Record, Reference, ResourceId, ResourceKey, Start, StoreError,
-        TenantId, TypeName,
+        IndexKey, IndexRange, Log, Memberships, Page, Position, Record, Reference, ResourceId, ResourceKey, Start,
+        StoreError, TenantId, TypeName,
     },
 };
 
@@ -249,14 +249,37 @@ fn groups_of_one(
     Ok(Some(groups))
 }
 
+/// See [`crate::store::Store::memberships`].
+pub(super) fn memberships(
+    tree: &Tree,
+    tenant: TenantId,
+    members: &[ResourceId],
+) -> Result<Vec<Memberships>, StoreError> {
+    let of_one = |member: &ResourceId| {
+        let mut groups = Memberships::new();
+        for item in tree.scan(key::groups(tenant, *member)) {
+            let (key, membership) = item?;
+            let (_, id) = key::parse_edge(&key).ok_or_else(|| damaged("an edge's key"))?;
+            let (resource_type, joined) = read_membership(&membership)?;
+            // The edges of a deleted group outlive it for a while.
+            if tree.contains(&key::resource(&ResourceKey { tenant, resource_type, id }))? {
+                groups.push((id, joined));
+            }
+        }
+        Ok(groups)
+    };
+    members.iter().map(of_one).collect()
+}
+
 /// The group with its display name, unless it is gone.
 fn group_named(
     tree: &Tree,
     tenant: TenantId,
     group: ResourceId,
-    type_of_it: &[u8],
+    membership: &[u8],
 ) -> Result<Option<Reference>, StoreError> {
-    let key = ResourceKey { tenant, resource_type: type_name(type_of_it)?, id: group };
+    let (resource_type, _) = read_membership(membership)?;
+    let key = ResourceKey { tenant, resource_type, id: group };
     match tree.get(&key::resource(&key))? {
         Some(bytes) => Ok(Some(reference(key, record::display(&bytes)?))),
         None => Ok(None),

@@ -6,7 +6,7 @@ use super::{
     key::{self, modified},
     record,
     tree::KeyChanges,
-    value::last_event,
+    value::{last_event, membership},
 };
 use crate::store::{
     Record, ResourceKey, StoreError,
@@ -27,7 +27,7 @@ pub(super) fn changes(facts: &dyn Facts, decided: decide::Changes) -> Result<Key
         let (to_member, to_group) = (key::member(tenant, group, member), key::group(tenant, member, group));
         if let Some((group_type, member_type)) = types {
             put(&mut changes, to_member, member_type.as_str());
-            put(&mut changes, to_group, group_type.as_str());
+            put(&mut changes, to_group, membership(&group_type, decided.joined));
         } else {
             changes.extend([(to_member, None), (to_group, None)]);
         }

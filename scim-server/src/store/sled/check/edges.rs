@@ -6,7 +6,7 @@ use crate::store::{
     sled::{
         key,
         read::{self, damaged},
-        value::type_name,
+        value::{membership, read_membership, type_name},
     },
 };
 
@@ -33,12 +33,10 @@ impl Check<'_> {
             let resource_type = type_name(&name)?;
             if !self.tree().contains(&key::resource(&ResourceKey { tenant, resource_type, id: member }))? {
                 self.dangling(tenant, group, member)?;
-            } else if self.tree().get(&key::group(tenant, member, group))?.as_deref()
-                != Some(owner.resource_type.as_str().as_bytes())
-            {
+            } else if !self.knows_its_group(tenant, member, &owner)? {
                 let detail = format!("{tenant}: {member} does not know that it is a member of {group}");
                 self.fault("edge-one-way", detail, |repairs| {
-                    repairs.put(key::group(tenant, member, group), owner.resource_type.as_str());
+                    repairs.put(key::group(tenant, member, group), membership(&owner.resource_type, None));
                 })?;
             }
             if self.ended {
@@ -46,6 +44,12 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    fn knows_its_group(&self, tenant: TenantId, member: ResourceId, group: &ResourceKey) -> Result<bool, StoreError> {
+        let found = self.tree().get(&key::group(tenant, member, group.id))?;
+        let known = found.and_then(|bytes| read_membership(&bytes).ok());
+        Ok(known.is_some_and(|(resource_type, _)| resource_type == group.resource_type))
     }
 
     /// From members to their groups: each must have its counterpart.

@@ -1,0 +1,133 @@
+//! Mapping in, for people: the rewrites of a tenant, and what they would do.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{AdminContext, AdminError, Output, Subject, access, resources};
+use crate::{
+    caller::Caller,
+    event::Deed,
+    render::stored_document,
+    store::{Start, TypeName},
+    tenant::{
+        Settings, TenantRecord,
+        mapping::{self, Rewrite},
+    },
+};
+
+/// Resources that are looked at together.
+const PAGE: usize = 1000;
+
+/// What is to be done with the rewrites of a tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MappingRequest {
+    List,
+    /// Rewrites a body as a POST would be.
+    Show {
+        resource_type: String,
+        body: Map<String, Value>,
+    },
+    /// Replaces all rewrites.
+    Set {
+        rewrites: Vec<Rewrite>,
+        /// Only tell what they would do to the resources that are stored.
+        dry_run: bool,
+    },
+}
+
+impl MappingRequest {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::List => "mapping-list",
+            Self::Show { .. } => "mapping-show",
+            Self::Set { .. } => "mapping-set",
+        }
+    }
+}
+
+/// Does what a request says.
+pub(super) async fn execute(
+    context: &AdminContext,
+    tenant: &str,
+    request: MappingRequest,
+    output: &Output,
+) -> Result<(), AdminError> {
+    match request {
+        MappingRequest::List => list(&context.directory().find(tenant).await?, output).await,
+        MappingRequest::Show { resource_type, mut body } => {
+            let caller = resources::administrator(context, tenant).await?;
+            let rewrites = &caller.tenant().settings.mapping;
+            let applied = mapping::apply(rewrites, &resource_type, &mut body);
+            output.row(&json!({"mapping": applied, "body": body})).await
+        }
+        MappingRequest::Set { rewrites, dry_run: true } => {
+            let caller = resources::administrator(context, tenant).await?;
+            preview(context, &caller, &rewrites, output).await
+        }
+        MappingRequest::Set { rewrites, .. } => {
+            let set = |settings: &mut Settings| {
+                settings.mapping.clone_from(&rewrites);
+                Ok(())
+            };
+            let (record, changed) = access::change_settings(context, tenant, set).await?;
+            if changed {
+                let names: Vec<_> = rewrites.iter().map(|rewrite| rewrite.name.as_str()).collect();
+                context.tell(&record, Deed::MappingChanged, Subject::tenant(&record, &names)).await?;
+            }
+            list(&record, output).await
+        }
+    }
+}
+
+async fn list(record: &TenantRecord, output: &Output) -> Result<(), AdminError> {
+    for rewrite in &record.settings.mapping {
+        output.row(rewrite).await?;
+    }
+    Ok(())
+}
+
+/// Tells of each stored resource what the rewrites would make of it, attribute by attribute.
+async fn preview(
+    context: &AdminContext,
+    caller: &Caller,
+    rewrites: &[Rewrite],
+    output: &Output,
+) -> Result<(), AdminError> {
+    let tenant = caller.tenant();
+    mapping::check(rewrites, &tenant.registry)?;
+    let (mut looked_at, mut changed) = (0, 0);
+    for rt in tenant.registry.resource_types() {
+        if !rewrites.iter().any(|rewrite| rewrite.resource_type == rt.name) {
+            continue;
+        }
+        let mut from = Start::Offset(0);
+        loop {
+            let page = context.store.resources(tenant.home, &TypeName::from(&*rt.name), from, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            from = Start::After(*last);
+            looked_at += page.len();
+            for (id, record) in page.iter() {
+                let before = stored_document(record)?;
+                let mut after = before.clone();
+                let applied = mapping::apply(rewrites, &rt.name, &mut after);
+                if applied.is_empty() {
+                    continue;
+                }
+                changed += 1;
+                let changes = changes(&before, &after);
+                output
+                    .row(&json!({"type": rt.name, "id": id.to_string(), "mapping": applied, "changes": changes}))
+                    .await?;
+            }
+        }
+    }
+    let note =
+        format!("{changed} of {looked_at} resource(s) would be changed by their next write; nothing was changed");
+    output.row(&json!({"note": note})).await
+}
+
+fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Map<String, Value> {
+    let differ = after.iter().filter(|(name, value)| before.get(*name) != Some(value));
+    differ.map(|(name, value)| (name.clone(), json!({"before": before.get(name), "after": value}))).collect()
+}

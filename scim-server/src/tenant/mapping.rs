@@ -1,0 +1,373 @@
+//! Mapping in: named rewrites of what a provider sends, for providers whose own mapping cannot be changed.
+//!
+//! The body of a POST or PUT is rewritten before it is validated, so a rewrite can supply what is required. A PATCH
+//! is applied first and the document that comes of it is rewritten, so a rewrite holds whatever the request touches;
+//! only [`Kind::Rename`] looks at its paths. Rewriting twice gives the same as once.
+
+use scim_protocol::{
+    Error,
+    path::{AttributePath, BoundPath},
+    schema::{SchemaRegistry, Type},
+    value::fold,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::attributes::USER;
+
+/// The most rewrites of a tenant.
+pub const MOST_REWRITES: usize = 50;
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The value of `attribute` becomes that of `to`.
+    Copy,
+    /// `attribute` has `value` where it has none.
+    Default,
+    /// Of several values of `attribute` only the primary one stays, else the first.
+    KeepPrimary,
+    /// The text of `attribute` is in lower case.
+    LowerCase,
+    /// `attribute` is called `to`. It need not be in a schema.
+    Rename,
+}
+
+/// One rewrite. Stored among the settings of a tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rewrite {
+    /// What people call it.
+    pub name: String,
+    #[serde(rename = "rewrite")]
+    pub kind: Kind,
+    /// Of which resources; users when absent.
+    #[serde(default = "users")]
+    pub resource_type: String,
+    /// `userName`, `name.givenName`, `urn:…:User:department`.
+    pub attribute: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+fn users() -> String {
+    USER.to_owned()
+}
+
+/// Checks all rewrites of a tenant. The error names the one that cannot be used.
+pub fn check(rewrites: &[Rewrite], registry: &SchemaRegistry) -> Result<(), Error> {
+    if rewrites.len() > MOST_REWRITES {
+        return Err(Error::value(format!(
+            "mapping: there are {} rewrites, and {MOST_REWRITES} is the most.",
+            rewrites.len()
+        )));
+    }
+    for (at, rewrite) in rewrites.iter().enumerate() {
+        let name = &rewrite.name;
+        let wrong = |why: String| Error::value(format!("mapping: the rewrite {name:?}: {why}"));
+        if name.trim().is_empty() || rewrites.iter().take(at).any(|other| other.name == *name) {
+            return Err(wrong("each needs a name of its own.".to_owned()));
+        }
+        rewrite.check(registry).map_err(wrong)?;
+    }
+    Ok(())
+}
+
+/// Applies those for a resource type to a body or a document. Gives the names of those that changed something.
+pub fn apply<'a>(rewrites: &'a [Rewrite], resource_type: &str, document: &mut Map<String, Value>) -> Vec<&'a str> {
+    let mut applied = Vec::new();
+    for rewrite in rewrites.iter().filter(|rewrite| rewrite.resource_type == resource_type) {
+        if rewrite.apply(document) {
+            applied.push(rewrite.name.as_str());
+        }
+    }
+    applied
+}
+
+/// Renames what the operations of a PATCH name.
+pub fn apply_to_patch(rewrites: &[Rewrite], resource_type: &str, body: &mut Value) {
+    let operations = body.get_mut("Operations").and_then(Value::as_array_mut).into_iter().flatten();
+    let renames = |rewrite: &&Rewrite| rewrite.kind == Kind::Rename && rewrite.resource_type == resource_type;
+    for operation in operations.filter_map(Value::as_object_mut) {
+        for rewrite in rewrites.iter().filter(renames) {
+            rewrite.rename_in(operation);
+        }
+    }
+}
+
+impl Rewrite {
+    fn check(&self, registry: &SchemaRegistry) -> Result<(), String> {
+        let rt = registry
+            .resource_type(&self.resource_type)
+            .ok_or_else(|| format!("there is no resource type \"{}\".", self.resource_type))?;
+        let bind = |path: &str| -> Result<BoundPath, String> {
+            let bound = AttributePath::parse(path).and_then(|path| path.bind(rt));
+            let bound = bound.map_err(|error| error.detail().to_owned())?;
+            let name = bound.to_string();
+            if name.eq_ignore_ascii_case(path) { Ok(bound) } else { Err(format!("write \"{path}\" as \"{name}\".")) }
+        };
+        let text = |path: &str| -> Result<BoundPath, String> {
+            let bound = bind(path)?;
+            let leaf = bound.leaf().filter(|leaf| leaf.kind == Type::String);
+            leaf.map(|_| ()).ok_or_else(|| format!("\"{path}\" is not a text."))?;
+            Ok(bound)
+        };
+        let single = |path: &str| -> Result<(), String> {
+            let bound = text(path)?;
+            let is_list = bound.attribute.as_ref().is_some_and(|attribute| attribute.multi_valued);
+            if is_list { Err(format!("\"{path}\" may have several values.")) } else { Ok(()) }
+        };
+        let (needs_to, needs_value) = (matches!(self.kind, Kind::Copy | Kind::Rename), self.kind == Kind::Default);
+        if self.to.is_some() != needs_to || self.value.is_some() != needs_value {
+            return Err("copy and rename need \"to\", default needs \"value\", and the others neither.".to_owned());
+        }
+        let to = self.to.as_deref().unwrap_or_default();
+        match self.kind {
+            Kind::Copy => single(&self.attribute).and_then(|()| single(to)),
+            Kind::Default => single(&self.attribute),
+            Kind::LowerCase => text(&self.attribute).map(drop),
+            Kind::Rename => bind(to).map(drop),
+            Kind::KeepPrimary => match bind(&self.attribute)? {
+                BoundPath { attribute: Some(attribute), sub_attribute: None, .. } if attribute.multi_valued => Ok(()),
+                _ => Err(format!("\"{}\" is not a list.", self.attribute)),
+            },
+        }
+    }
+
+    /// Whether something changed.
+    fn apply(&self, document: &mut Map<String, Value>) -> bool {
+        let from = Steps::of(&self.attribute);
+        let to = self.to.as_deref().map(Steps::of);
+        match (self.kind, to) {
+            (Kind::Copy, Some(to)) => {
+                let Some(value) = from.find(document).filter(|value| is_text(value)).cloned() else { return false };
+                to.set(document, &value)
+            }
+            (Kind::Rename, Some(to)) => match from.take(document) {
+                Some(value) => to.set(document, &value),
+                None => false,
+            },
+            (Kind::Default, _) => {
+                let has_value = from.find(document).is_some_and(|value| !value.is_null() && value != "");
+                !has_value && from.set(document, &Value::from(self.value.clone()))
+            }
+            (Kind::LowerCase, _) => from.each(document, &mut |value| {
+                let lower = value.as_str().map(str::to_lowercase);
+                replace(value, lower.map(Value::from))
+            }),
+            (Kind::KeepPrimary, _) => from.find_mut(document).and_then(Value::as_array_mut).is_some_and(keep_primary),
+            (Kind::Copy | Kind::Rename, None) => false,
+        }
+    }
+
+    /// The same name in an operation of a PATCH: in its path, or in its value where it has none.
+    fn rename_in(&self, operation: &mut Map<String, Value>) {
+        let Some(to) = &self.to else { return };
+        match operation.get_mut("path") {
+            Some(Value::String(path)) => {
+                let rest = path.get(..self.attribute.len()).filter(|begin| begin.eq_ignore_ascii_case(&self.attribute));
+                let rest = rest.and_then(|begin| path.get(begin.len()..));
+                if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(['.', '['])) {
+                    *path = format!("{to}{rest}");
+                }
+            }
+            None | Some(Value::Null) => {
+                if let Some(value) = operation.get_mut("value").and_then(Value::as_object_mut) {
+                    self.apply(value);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty())
+}
+
+fn replace(value: &mut Value, new: Option<Value>) -> bool {
+    match new {
+        Some(new) if *value != new => {
+            *value = new;
+            true
+        }
+        _ => false,
+    }
+}
+
+fn keep_primary(values: &mut Vec<Value>) -> bool {
+    if values.len() < 2 {
+        return false;
+    }
+    let is_primary = |value: &Value| value.get("primary") == Some(&Value::Bool(true));
+    let kept = values.swap_remove(values.iter().position(is_primary).unwrap_or(0));
+    *values = vec![kept];
+    true
+}
+
+/// A path in a document: the URN of an extension, an attribute, a sub-attribute.
+struct Steps<'a>(Vec<&'a str>);
+
+impl<'a> Steps<'a> {
+    fn of(path: &'a str) -> Self {
+        let (extension, names) = match path.rsplit_once(':') {
+            Some((urn, names)) => (Some(urn), names),
+            None => (None, path),
+        };
+        Self(extension.into_iter().chain(names.splitn(2, '.')).collect())
+    }
+
+    fn find<'d>(&self, document: &'d Map<String, Value>) -> Option<&'d Value> {
+        let (last, before) = self.0.split_last()?;
+        let object = before.iter().try_fold(document, |object, name| member(object, name)?.1.as_object())?;
+        member(object, last).map(|(_, value)| value)
+    }
+
+    fn find_mut<'d>(&self, document: &'d mut Map<String, Value>) -> Option<&'d mut Value> {
+        let (last, before) = self.0.split_last()?;
+        let object = before.iter().try_fold(document, |object, name| {
+            let key = member(object, name)?.0.clone();
+            object.get_mut(&key)?.as_object_mut()
+        })?;
+        let key = member(object, last)?.0.clone();
+        object.get_mut(&key)
+    }
+
+    fn take(&self, document: &mut Map<String, Value>) -> Option<Value> {
+        let (last, before) = self.0.split_last()?;
+        let object =
+            if before.is_empty() { document } else { Steps(before.to_vec()).find_mut(document)?.as_object_mut()? };
+        let key = member(object, last)?.0.clone();
+        object.shift_remove(&key)
+    }
+
+    /// Sets the value, and the objects around it. Gives whether that is a change.
+    fn set(&self, document: &mut Map<String, Value>, value: &Value) -> bool {
+        let Some((last, before)) = self.0.split_last() else { return false };
+        let mut object = document;
+        for name in before {
+            let key = member(object, name).map_or_else(|| (*name).to_owned(), |(key, _)| key.clone());
+            let inner = object.entry(key).or_insert_with(|| Map::new().into());
+            if !inner.is_object() {
+                *inner = Map::new().into();
+            }
+            let Some(inner) = inner.as_object_mut() else { return false };
+            object = inner;
+        }
+        let key = member(object, last).map_or_else(|| (*last).to_owned(), |(key, _)| key.clone());
+        object.insert(key, value.clone()).as_ref() != Some(value)
+    }
+
+    /// Changes each value that is found, also the elements of a list. Gives whether one changed.
+    fn each(&self, document: &mut Map<String, Value>, change: &mut dyn FnMut(&mut Value) -> bool) -> bool {
+        if let Some(value) = self.find_mut(document) {
+            return match value {
+                Value::Array(elements) => elements.iter_mut().fold(false, |changed, one| change(one) | changed),
+                value => change(value),
+            };
+        }
+        // `emails.value`: a sub-attribute of each element.
+        let Some((last, before)) = self.0.split_last() else { return false };
+        let list = Steps(before.to_vec()).find_mut(document).and_then(Value::as_array_mut);
+        let mut changed = false;
+        for element in list.into_iter().flatten().filter_map(Value::as_object_mut) {
+            changed |= Steps(vec![last]).find_mut(element).is_some_and(&mut *change);
+        }
+        changed
+    }
+}
+
+/// A member of an object by its name, in any case.
+fn member<'d>(object: &'d Map<String, Value>, name: &str) -> Option<(&'d String, &'d Value)> {
+    object.get_key_value(name).or_else(|| object.iter().find(|(key, _)| fold(key) == fold(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+    fn rewrite(rule: &Value) -> Rewrite {
+        let mut rule = rule.clone();
+        rule["name"] = "it".into();
+        serde_json::from_value(rule).unwrap()
+    }
+
+    #[track_caller]
+    fn check_one(rule: &Value, before: &Value, expect: &Value) {
+        let rules = [rewrite(rule)];
+        check(&rules, &SchemaRegistry::core()).unwrap();
+        let Value::Object(mut document) = before.clone() else { panic!("an object") };
+        let applied = apply(&rules, "User", &mut document);
+        assert_eq!(&Value::Object(document.clone()), expect);
+        assert_eq!(applied.is_empty(), before == expect);
+        assert!(apply(&rules, "User", &mut document).is_empty(), "once is enough");
+        assert!(apply(&rules, "Group", &mut document).is_empty());
+    }
+
+    #[test]
+    fn bodies_are_rewritten() {
+        let copy = json!({"rewrite": "copy", "attribute": "userName", "to": "displayName"});
+        check_one(&copy, &json!({"USERNAME": "a"}), &json!({"USERNAME": "a", "displayName": "a"}));
+        check_one(&copy, &json!({"displayName": "b"}), &json!({"displayName": "b"}));
+        let department = format!("{ENTERPRISE}:department");
+        let copy = json!({"rewrite": "copy", "attribute": "title", "to": department});
+        check_one(&copy, &json!({"title": "t"}), &json!({"title": "t", ENTERPRISE: {"department": "t"}}));
+        let lower = json!({"rewrite": "lower-case", "attribute": "emails.value"});
+        check_one(
+            &lower,
+            &json!({"emails": [{"value": "A@x"}, {"type": "home"}]}),
+            &json!({"emails": [{"value": "a@x"}, {"type": "home"}]}),
+        );
+        let lower = json!({"rewrite": "lower-case", "attribute": "name.familyName"});
+        check_one(&lower, &json!({"name": {"familyName": "Ä"}}), &json!({"name": {"familyName": "ä"}}));
+        let default = json!({"rewrite": "default", "attribute": "userType", "value": "employee"});
+        check_one(&default, &json!({}), &json!({"userType": "employee"}));
+        check_one(&default, &json!({"userType": "guest"}), &json!({"userType": "guest"}));
+        let rename = json!({"rewrite": "rename", "attribute": "dept", "to": department});
+        check_one(&rename, &json!({"dept": "x"}), &json!({ENTERPRISE: {"department": "x"}}));
+        let primary = json!({"rewrite": "keep-primary", "attribute": "emails"});
+        check_one(
+            &primary,
+            &json!({"emails": [{"value": "a"}, {"value": "b", "primary": true}]}),
+            &json!({"emails": [{"value": "b", "primary": true}]}),
+        );
+        check_one(&primary, &json!({"emails": [{"value": "a"}]}), &json!({"emails": [{"value": "a"}]}));
+    }
+
+    #[test]
+    fn a_rename_reaches_the_paths_of_a_patch() {
+        let rules = [rewrite(&json!({"rewrite": "rename", "attribute": "dept", "to": "title"}))];
+        let mut body = json!({"Operations": [{"op": "add", "path": "DEPT", "value": "x"}, {"op": "add", "path": "dept2", "value": "x"},
+            {"op": "replace", "value": {"dept": "y"}}]});
+        apply_to_patch(&rules, "User", &mut body);
+        assert_eq!(
+            body,
+            json!({"Operations": [{"op": "add", "path": "title", "value": "x"}, {"op": "add", "path": "dept2", "value": "x"},
+            {"op": "replace", "value": {"title": "y"}}]})
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        for (rule, why) in [
+            (json!({"rewrite": "copy", "attribute": "userName"}), "\"to\""),
+            (json!({"rewrite": "default", "attribute": "title"}), "\"value\""),
+            (json!({"rewrite": "copy", "attribute": "userName", "to": "emails.value"}), "several values"),
+            (json!({"rewrite": "copy", "attribute": "shoe", "to": "title"}), "no attribute"),
+            (json!({"rewrite": "copy", "attribute": "department", "to": "title"}), "write \"department\" as \"urn"),
+            (json!({"rewrite": "lower-case", "attribute": "active"}), "not a text"),
+            (json!({"rewrite": "keep-primary", "attribute": "title"}), "not a list"),
+            (json!({"rewrite": "lower-case", "attribute": "title", "resource_type": "Car"}), "no resource type"),
+        ] {
+            let error = check(&[rewrite(&rule)], &SchemaRegistry::core()).unwrap_err();
+            assert!(error.detail().contains(why), "{rule}: {}", error.detail());
+        }
+    }
+}

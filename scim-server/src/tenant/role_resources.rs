@@ -1,0 +1,42 @@
+//! Roles and entitlements as resource types, so that a provider can offer those that the application knows.
+//!
+//! The definitions are data like those of a tenant's own schemas: of draft-ietf-scim-roles-entitlements-01, or with the
+//! URNs by which Okta discovers them. The application writes the resources, for it alone knows which there are. So
+//! their attributes are `readWrite`, where the draft has `readOnly`.
+
+use scim_protocol::{Error, schema::SchemaRegistry};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Whose resource types they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoleResources {
+    /// Those of the draft.
+    Scim,
+    /// Those of Okta's entitlement management.
+    Okta,
+}
+
+impl RoleResources {
+    /// The tenant's resource types, and `/Roles` and `/Entitlements`.
+    pub fn add_to(self, registry: SchemaRegistry) -> Result<SchemaRegistry, Error> {
+        let text = match self {
+            Self::Scim => include_str!("role_resources/scim.json"),
+            Self::Okta => include_str!("role_resources/okta.json"),
+        };
+        let definitions: Vec<Value> = serde_json::from_str(text).map_err(Error::internal)?;
+        definitions.iter().try_fold(registry, |registry, one| registry.with_definition(one))
+    }
+
+    /// What ServiceProviderConfig says of them (§2.1 of the draft). `several` says whether a user may have more than
+    /// one.
+    pub fn declared(several: bool) -> Value {
+        let support =
+            |name: &str| json!({"supported": true, name: several, "primarySupported": true, "typeSupported": true});
+        json!({
+            "roles": support("multipleRolesSupported"),
+            "entitlements": support("multipleEntitlementsSupported"),
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! Rewrites of what a provider sends.
+
+use serde_json::{Value, json};
+
+use crate::server::{ENTERPRISE, GROUP, Options, TestServer, USER};
+
+fn rewrites() -> Value {
+    json!([
+        {"name": "department", "rewrite": "rename", "attribute": "dept", "to": format!("{ENTERPRISE}:department")},
+        {"name": "display", "rewrite": "copy", "attribute": "userName", "to": "displayName"},
+        {"name": "mail", "rewrite": "lower-case", "attribute": "emails.value"},
+        {"name": "one mail", "rewrite": "keep-primary", "attribute": "emails"},
+        {"name": "kind", "rewrite": "default", "attribute": "userType", "value": "employee"},
+    ])
+}
+
+fn two_mails() -> Value {
+    json!([{"value": "A@home.example", "type": "home"}, {"value": "Anna@Example.com", "type": "work", "primary": true}])
+}
+
+fn file(server: &TestServer, name: &str, content: &Value) -> String {
+    let path = server.scratch(name);
+    std::fs::write(&path, content.to_string()).expect("a file");
+    path.to_string_lossy().into_owned()
+}
+
+#[tokio::test]
+async fn what_is_sent_is_rewritten_and_events_say_so() {
+    let server = TestServer::with(Options::settings(json!({"mapping": rewrites()})));
+    let client = server.client();
+    let body = json!({"schemas": [USER], "userName": "anna", "dept": "Sales", "emails": two_mails()});
+    let made = client.post("/Users", &body).await.expect(201);
+    let path = format!("/Users/{}", made.id());
+    let expect = |user: &Value, department: &str| {
+        assert_eq!(user["displayName"], "anna");
+        assert_eq!(user["userType"], "employee");
+        assert_eq!(user[ENTERPRISE]["department"], department);
+        assert_eq!(user["emails"], json!([{"value": "anna@example.com", "type": "work", "primary": true}]));
+        assert!(user["schemas"].as_array().is_some_and(|urns| urns.contains(&json!(ENTERPRISE))), "{user}");
+    };
+    expect(&made.json, "Sales");
+    let change = json!([{"op": "replace", "path": "dept", "value": "IT"}, {"op": "replace", "path": "emails", "value": two_mails()},
+        {"op": "remove", "path": "userType"}]);
+    expect(&client.patch(&path, &change).await.expect(200).json, "IT");
+    let change = json!([{"op": "replace", "value": {"dept": "HR", "displayName": "Anna"}}]);
+    expect(&client.patch(&path, &change).await.expect(200).json, "HR");
+    expect(&client.put(&path, &body).await.expect(200).json, "Sales");
+
+    let told = server.run(&["events", "--tenant", "test", "--types", "user.*", "--json"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
+    assert_eq!(told[0]["mapping"], json!(["department", "display", "mail", "one mail", "kind"]));
+    assert_eq!(told[1]["mapping"], json!(["mail", "one mail", "kind"]));
+    // Groups, and what an administrator does, are left as they are.
+    let group = json!({"schemas": [GROUP], "displayName": "G", "externalId": "x"});
+    assert_eq!(client.post("/Groups", &group).await.expect(201).json["displayName"], "G");
+    server.run_json(&[
+        "user",
+        "update",
+        "--tenant",
+        "test",
+        "anna",
+        "--set",
+        "displayName=By hand",
+        "--force",
+        "--json",
+    ]);
+    assert_eq!(client.get(&path).await.expect(200).json["displayName"], "By hand");
+}
+
+#[tokio::test]
+async fn a_rewrite_supplies_what_a_profile_asks_for() {
+    let profile = Some("identity-center".to_owned());
+    let settings = Some(json!({"mapping": rewrites()}));
+    let server = TestServer::with(Options { profile, settings, ..Options::default() });
+    let client = server.client();
+    let body = json!({"schemas": [USER], "userName": "anna", "name": {"givenName": "A", "familyName": "B"}, "emails": two_mails()});
+    let made = client.post("/Users", &body).await.expect(201);
+    assert_eq!(made.json["emails"].as_array().map(Vec::len), Some(1));
+    let change = json!([{"op": "replace", "path": "emails", "value": two_mails()}]);
+    let changed = client.patch(&format!("/Users/{}", made.id()), &change).await.expect(200);
+    assert_eq!(changed.json["emails"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn rewrites_are_tried_before_they_are_switched_on() {
+    let server = TestServer::start();
+    let client = server.client();
+    let id = client.user("Anna").await;
+    let rules = json!([{"name": "names", "rewrite": "lower-case", "attribute": "userName"}]);
+    let rules = file(&server, "rules.json", &rules);
+    let preview = server.run_json(&["mapping", "set", "--tenant", "test", &rules, "--dry-run", "--json"]);
+    assert_eq!(
+        preview,
+        json!([{"type": "User", "id": id, "mapping": ["names"], "changes": {"userName": {"before": "Anna", "after": "anna"}}}])
+    );
+    assert_eq!(server.run_json(&["mapping", "list", "--tenant", "test", "--json"]), json!([]));
+    let set = server.run_json(&["mapping", "set", "--tenant", "test", &rules, "--json"]);
+    assert_eq!(set[0]["name"], "names");
+    let body = file(&server, "body.json", &json!({"userName": "BOB"}));
+    let shown = server.run_json(&["mapping", "show", "--tenant", "test", &body, "--json"]);
+    assert_eq!(shown, json!({"mapping": ["names"], "body": {"userName": "bob"}}));
+    assert_eq!(client.get(&format!("/Users/{id}")).await.expect(200).json["userName"], "Anna");
+    let again = json!([{"op": "replace", "path": "title", "value": "x"}]);
+    assert_eq!(client.patch(&format!("/Users/{id}"), &again).await.expect(200).json["userName"], "anna");
+    let told = server.run(&["events", "--tenant", "test", "--types", "mapping.changed", "--json"]);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("\"attributes\":[\"names\"]"), "{told:?}");
+
+    let wrong = json!([{"name": "names", "rewrite": "copy", "attribute": "userName", "to": "emails.value"}]);
+    let wrong = file(&server, "wrong.json", &wrong);
+    for words in [
+        &["mapping", "set", "--tenant", "test", &wrong][..],
+        &["mapping", "set", "--tenant", "test", &wrong, "--dry-run"],
+    ] {
+        let refused = server.run(words);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("several values"), "{refused:?}");
+    }
+}

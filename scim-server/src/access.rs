@@ -49,6 +49,8 @@ struct LiveToken {
     id: ResourceId,
     /// The id as text, which callers carry as their name.
     name: Arc<str>,
+    /// What people call it.
+    label: Option<Arc<str>>,
     digest: Digest,
     tenant: Arc<Tenant>,
     scopes: Scopes,
@@ -145,6 +147,8 @@ struct Entry<'a> {
     /// What was granted, if it was an access token.
     grant: Option<grant::Grant>,
     used: &'a Use,
+    /// What people call the token or the client.
+    label: Option<Arc<str>>,
 }
 
 impl Access {
@@ -240,7 +244,7 @@ impl Access {
         admit(entry.tenant)?;
         entry.used.note(now);
         let of = if entry.grant.is_some() { Caller::client } else { Caller::bearer };
-        Ok(of(Arc::clone(entry.tenant), Arc::clone(entry.actor), entry.scope.scopes))
+        Ok(of(Arc::clone(entry.tenant), Arc::clone(entry.actor), entry.scope.scopes).named(entry.label))
     }
 
     fn verify<'a>(
@@ -333,6 +337,7 @@ impl LiveToken {
         Self {
             id: token.id,
             name: token.id.to_string().into(),
+            label: token.name.as_deref().map(Arc::from),
             digest: token.digest,
             tenant,
             scopes: token.scopes,
@@ -390,8 +395,9 @@ impl Snapshot {
         if profile::wants_assertions(token.tenant.profile()) {
             return Err(Refusal::NoAssertion(token.id));
         }
-        let LiveToken { tenant, name, scopes, expires, used, .. } = token;
-        Ok(Entry { tenant, actor: name, scope: (*scopes).into(), expires: *expires, grant: None, used })
+        let LiveToken { tenant, name, label, scopes, expires, used, .. } = token;
+        let (scope, label) = ((*scopes).into(), label.clone());
+        Ok(Entry { tenant, actor: name, scope, expires: *expires, grant: None, used, label })
     }
 }
 

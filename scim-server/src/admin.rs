@@ -30,7 +30,10 @@ mod roles;
 mod rules;
 pub mod schemas;
 mod signing_keys;
+mod source;
+mod stale;
 mod status;
+mod table;
 pub mod tenants;
 pub mod transfer;
 mod undo;
@@ -53,6 +56,8 @@ pub use self::{
     roles::RoleRequest,
     rules::RulesRequest,
     signing_keys::SigningKeyRequest,
+    source::SourceRequest,
+    table::TableRequest,
     undo::UndoRequest,
     webhooks::WebhookRequest,
 };
@@ -202,7 +207,7 @@ impl AdminContext {
             if key.tenant == TenantId::SYSTEM {
                 return system_records::entries(key, record);
             }
-            if crate::brake::is_brake(key) {
+            if crate::brake::is_brake(key) || crate::sent::is_sent(key) {
                 return Ok(Vec::new());
             }
             if crate::deleted::is_kept(&key.resource_type) {

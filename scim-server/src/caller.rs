@@ -12,22 +12,35 @@ pub struct Caller {
     actor: Arc<str>,
     scopes: Scopes,
     is_client: bool,
+    /// What people call the token or the client.
+    name: Option<Arc<str>>,
 }
 
 impl Caller {
     /// The bearer of a token. Only [`crate::access`] calls this, having verified the token.
     pub(crate) fn bearer(tenant: Arc<Tenant>, token: Arc<str>, scopes: Scopes) -> Self {
-        Self { tenant, actor: token, scopes, is_client: false }
+        Self { tenant, actor: token, scopes, is_client: false, name: None }
     }
 
     /// An OAuth client. Only [`crate::access`] calls this, having verified its access token or how it authenticated.
     pub(crate) fn client(tenant: Arc<Tenant>, client: Arc<str>, scopes: Scopes) -> Self {
-        Self { tenant, actor: client, scopes, is_client: true }
+        Self { tenant, actor: client, scopes, is_client: true, name: None }
     }
 
     /// An administrator at the command line, who may do everything in that tenant.
     pub fn administrator(tenant: Arc<Tenant>) -> Self {
-        Self { tenant, actor: Arc::from(ADMIN), scopes: Scopes::ALL, is_client: false }
+        Self { tenant, actor: Arc::from(ADMIN), scopes: Scopes::ALL, is_client: false, name: None }
+    }
+
+    /// The same with what people call the token or the client.
+    #[must_use]
+    pub(crate) fn named(self, name: Option<Arc<str>>) -> Self {
+        Self { name, ..self }
+    }
+
+    /// What people call the token or the client.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The tenant that the token belongs to.

@@ -6,7 +6,9 @@
 //! [`AdminRequest`]: crate::admin::AdminRequest
 
 mod command;
+mod csv;
 mod descriptors;
+mod doctor;
 mod engine;
 mod fault;
 mod files;

@@ -31,6 +31,7 @@ mod profile;
 mod render;
 mod roots;
 mod rotated;
+mod sent;
 mod server;
 mod silence;
 mod sink;

@@ -34,6 +34,7 @@ mod scan;
 pub mod shown;
 mod size;
 mod sort;
+pub mod source;
 mod stored_form;
 mod told;
 pub mod undo;

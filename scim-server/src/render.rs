@@ -401,6 +401,9 @@ pub fn etag(version: u64) -> String {
 /// attribute has a name like that, and nobody is shown it.
 pub const PROVIDER_ACTIVE: &str = "~active";
 
+/// Where the hidden part of a document keeps from whom it is. No attribute has a name like that either.
+pub const SOURCE: &str = "~source";
+
 /// The stored document, hidden attributes included.
 pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError> {
     let parse = |bytes: &[u8]| -> Result<Map<String, Value>, StoreError> {
@@ -408,7 +411,9 @@ pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError
     };
     let mut document = parse(&record.body.visible)?;
     if !record.body.hidden.is_empty() {
-        for (name, value) in parse(&record.body.hidden)?.into_iter().filter(|(name, _)| name != PROVIDER_ACTIVE) {
+        for (name, value) in
+            parse(&record.body.hidden)?.into_iter().filter(|(name, _)| name != PROVIDER_ACTIVE && name != SOURCE)
+        {
             // An extension may have both kinds of attributes: then they are put together again.
             match (document.get_mut(&name), value) {
                 (Some(Value::Object(visible)), Value::Object(hidden)) => visible.extend(hidden),

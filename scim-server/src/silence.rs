@@ -4,17 +4,20 @@
 //! record of the system's own says which tenants were told to be silent, so that another process, or the same one after
 //! a restart, does not tell it again.
 
+mod cycle;
+
 use std::collections::HashMap;
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::cycle::Cycles;
 use crate::{
     access::Access,
     event::{Action, Deed, Event, SERVER},
     oauth::Client,
     store::{Body, Commit, Header, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
-    tenant::{self, Settings, Tenant},
+    tenant::{self, Settings, SilenceAfter, Tenant},
     token::Token,
 };
 
@@ -45,20 +48,41 @@ pub fn last_call(access: &Access, tokens: &[Token], clients: &[Client]) -> Optio
     tokens.chain(clients.filter_map(|client| last_call_of(access, client))).max()
 }
 
-/// Whether a tenant with these settings is silent that was called last at that time.
-pub fn is_silent(settings: &Settings, last_call: Timestamp, now: Timestamp) -> bool {
-    settings.silence_after.and_then(|window| window.begin(now)).is_some_and(|begin| last_call < begin)
+/// After how many milliseconds without a call a tenant with these settings is silent; `None` for never, or while too little
+/// is learnt of its provider.
+pub async fn limit(
+    store: &dyn Store,
+    tenant: TenantId,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    match settings.silence_after {
+        None => Ok(None),
+        Some(SilenceAfter::Learnt) => cycle::limit(store, tenant, now).await,
+        Some(SilenceAfter::Set(window)) => {
+            let millis = i64::try_from(window.length().as_millis()).unwrap_or(i64::MAX);
+            Ok(Some(millis).filter(|millis| *millis > 0))
+        }
+    }
+}
+
+/// Whether so many milliseconds and more have gone by since the last call.
+pub fn is_longer(limit: Option<i64>, last_call: Timestamp, now: Timestamp) -> bool {
+    limit.is_some_and(|limit| now.as_millis().saturating_sub(last_call.as_millis()) > limit)
 }
 
 /// Looks at every tenant, and tells what has changed since the last look.
-pub async fn look(access: &Access, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+pub async fn look(access: &Access, store: &dyn Store, cycles: &mut Cycles, now: Timestamp) -> Result<(), StoreError> {
     let mut told = told(store).await?;
     for tenant in access.tenants() {
         let silence = told.remove(&tenant.id);
+        if tenant.settings.silence_after != Some(SilenceAfter::Learnt) {
+            cycles.forget(store, tenant.id).await?;
+        }
         if tenant.settings.silence_after.is_none() && silence.is_none() || tenant.disabled || tenant.importing {
             continue;
         }
-        look_at(access, store, &tenant, silence, now).await?;
+        look_at(access, store, cycles, &tenant, silence, now).await?;
     }
     // Of tenants that are gone.
     for tenant in told.into_keys() {
@@ -70,6 +94,7 @@ pub async fn look(access: &Access, store: &dyn Store, now: Timestamp) -> Result<
 async fn look_at(
     access: &Access,
     store: &dyn Store,
+    cycles: &mut Cycles,
     tenant: &Tenant,
     silence: Option<Silence>,
     now: Timestamp,
@@ -77,8 +102,12 @@ async fn look_at(
     let tokens = access.directory().ledger().list(tenant.id).await?;
     let clients = access.directory().clients().list(tenant.id).await?;
     let last = last_call(access, &tokens, &clients);
+    if let (Some(SilenceAfter::Learnt), Some(last)) = (tenant.settings.silence_after, last) {
+        cycles.learn(store, tenant.id, last, silence.is_some(), now).await?;
+    }
+    let limit = limit(store, tenant.id, &tenant.settings, now).await?;
     match (silence, last) {
-        (None, Some(last)) if is_silent(&tenant.settings, last, now) => {
+        (None, Some(last)) if is_longer(limit, last, now) => {
             tracing::warn!(tenant = tenant.name, last_call = %last, "nobody provisions the tenant any more: look at the provider's own log");
             let silence = Silence { last_call: last.as_millis() };
             // Refused if another process has told it meanwhile.

@@ -10,6 +10,7 @@ pub mod mapping;
 pub mod record;
 pub mod role_resources;
 pub mod roles;
+mod source;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,6 +31,7 @@ pub use self::{
     record::TenantRecord,
     role_resources::RoleResources,
     roles::Roles,
+    source::{Source, SourceKind},
 };
 
 use crate::{
@@ -82,10 +84,17 @@ pub struct Settings {
     /// How long a deleted resource can be restored: a text such as `30d`; `0` keeps nothing.
     #[serde(deserialize_with = "or_default")]
     pub restore_window: Window,
-    /// How long a tenant may go without a call before `status` calls it silent: a text such as `24h`; for ever
-    /// when absent.
+    /// How long a tenant may go without a call before `status` calls it silent: a text such as `24h`, or `learnt`; for
+    /// ever when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub silence_after: Option<Window>,
+    pub silence_after: Option<SilenceAfter>,
+    /// After how long `user stale` reports who was not sent: a text such as `28d`. Only then it is noted when a provider
+    /// sends somebody without a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_after: Option<Window>,
+    /// Who may change users and groups; absent: every token that may write, and administrators beside no such token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// What a POST must have in common with a deleted resource to bring that back under its old id.
     #[serde(deserialize_with = "or_default")]
     pub restore_by: RestoreBy,
@@ -136,7 +145,14 @@ impl Settings {
         if let Some(Err(wrong)) = settings.brake.as_ref().map(Brake::check) {
             return Err(format!("the tenant's setting \"brake\" cannot be used: {wrong}"));
         }
-        let windows = [("restore_window", Some(settings.restore_window)), ("silence_after", settings.silence_after)];
+        if let Some(Err(wrong)) = settings.source.as_ref().map(Source::check) {
+            return Err(format!("the tenant's setting \"source\" cannot be used: {wrong}"));
+        }
+        let windows = [
+            ("restore_window", Some(settings.restore_window)),
+            ("silence_after", settings.silence_after.and_then(SilenceAfter::window)),
+            ("stale_after", settings.stale_after),
+        ];
         match windows.into_iter().find(|(_, window)| window.is_some_and(|Window(time)| time > LONGEST_WINDOW)) {
             Some((name, _)) => Err(format!(
                 "the tenant's setting {name:?} cannot be used: it is at most {}",
@@ -165,6 +181,46 @@ impl Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Window(Duration);
+
+/// How long a provider may be silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum SilenceAfter {
+    /// Longer than it usually pauses.
+    Learnt,
+    /// So long.
+    Set(Window),
+}
+
+/// The word for what is learnt.
+const LEARNT: &str = "learnt";
+
+impl SilenceAfter {
+    /// The time that was set.
+    pub fn window(self) -> Option<Window> {
+        match self {
+            Self::Learnt => None,
+            Self::Set(window) => Some(window),
+        }
+    }
+}
+
+impl TryFrom<String> for SilenceAfter {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == LEARNT {
+            return Ok(Self::Learnt);
+        }
+        Window::try_from(text).map(Self::Set).map_err(|error| format!("{error}; or {LEARNT:?}"))
+    }
+}
+
+impl From<SilenceAfter> for String {
+    fn from(after: SilenceAfter) -> Self {
+        after.window().map_or_else(|| LEARNT.to_owned(), Self::from)
+    }
+}
 
 /// How long a deleted resource can be restored unless something else is set.
 const RESTORE_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);

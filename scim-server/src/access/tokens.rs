@@ -93,7 +93,8 @@ impl Grants {
         let scope = grant.scope.within(client.record.scope);
         let expires = Timestamp::from_millis(grant.expires);
         let (tenant, actor) = (&client.tenant, &client.name);
-        Ok(Entry { tenant, actor, scope, expires, grant: Some(grant), used })
+        let label = Some(Arc::from(client.record.name.as_str()));
+        Ok(Entry { tenant, actor, scope, expires, grant: Some(grant), used, label })
     }
 
     fn is_revoked(&self, id: &GrantId) -> bool {

@@ -1,5 +1,7 @@
 //! An administrator's hand: users and groups are changed without a provider.
 
+use std::time::Duration;
+
 use scim_protocol::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -7,6 +9,9 @@ use serde_json::{Value, json};
 use super::{
     AdminContext, AdminError, Output, provision,
     resources::{ManualChange, administrator, find, member, refuse_local_edits, refuse_while_provisioned},
+    source::{self, SourceRequest},
+    stale,
+    table::{self, TableRequest},
 };
 
 /// Whom one can disable.
@@ -24,8 +29,18 @@ pub enum HandRequest {
         /// Which of the two.
         disabled: bool,
     },
+    /// Makes and changes users by a table.
+    Import(TableRequest),
     /// Lists the users who are disabled.
     ListDisabled { tenant: String },
+    /// Lists users that no provider has sent for a while.
+    ListStale {
+        tenant: String,
+        /// For how long; as the tenant's `stale_after` says when absent.
+        seconds: Option<u64>,
+    },
+    /// Chooses who else may change users and groups.
+    Source(SourceRequest),
     /// Changes attributes or members.
     Update(UpdateRequest),
 }
@@ -34,7 +49,10 @@ impl HandRequest {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Disable { .. } => "disable",
+            Self::Import(_) => "user-import",
             Self::ListDisabled { .. } => "list-disabled",
+            Self::ListStale { .. } => "list-stale",
+            Self::Source(_) => "tenant-source",
             Self::Update(_) => "update",
         }
     }
@@ -44,7 +62,12 @@ impl HandRequest {
 pub(super) async fn execute(context: &AdminContext, request: HandRequest, output: &Output) -> Result<(), AdminError> {
     match request {
         HandRequest::Disable { tenant, name, disabled } => disable(context, &tenant, &name, disabled, output).await,
+        HandRequest::Import(request) => table::execute(context, request, output).await,
+        HandRequest::ListStale { tenant, seconds } => {
+            stale::list(context, &tenant, seconds.map(Duration::from_secs), output).await
+        }
         HandRequest::ListDisabled { tenant } => list_disabled(context, &tenant, output).await,
+        HandRequest::Source(request) => source::execute(context, request, output).await,
         HandRequest::Update(request) => update(context, request, output).await,
     }
 }

@@ -107,6 +107,29 @@ pub(super) async fn modify(
     operations.modify(Asked { context, rt: &rt, id, query, preconditions }, body).await.map(drop)
 }
 
+/// Says what is wrong with the body of a POST, and makes nothing.
+pub(super) fn rehearse_create(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    body: Value,
+) -> Result<(), Error> {
+    operations.rehearse_create(&context(operations, caller), &resource_type_of(caller, resource_type)?, body)
+}
+
+/// Says what is wrong with the operations of a PATCH, and changes nothing.
+pub(super) async fn rehearse_modify(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+    changes: Vec<Value>,
+) -> Result<(), Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    let body = json!({"schemas": [PATCH], "Operations": changes});
+    operations.rehearse_modify(&context(operations, caller), &rt, id, body).await
+}
+
 /// Disables a resource, or ends that.
 pub(super) async fn switch(
     operations: &Operations,

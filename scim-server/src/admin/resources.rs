@@ -1,6 +1,6 @@
 //! Manual provisioning: an administrator creates, shows and deletes users and groups.
 
-use scim_protocol::{Error, ErrorKind};
+use scim_protocol::{Error, ErrorKind, Timestamp};
 use serde_json::{Value, json};
 
 use super::{AdminContext, AdminError, Line, Output, provision};
@@ -8,7 +8,8 @@ use crate::{
     caller::Caller,
     oauth::Client,
     profile::{self, Profile},
-    store::ResourceId,
+    store::{ResourceId, ResourceKey, TypeName},
+    tenant::{Source, SourceKind},
 };
 
 /// The caller that an administrator is in a tenant.
@@ -57,6 +58,16 @@ pub(super) async fn refuse_while_provisioned(
     let tenant = caller.tenant();
     refuse_local_edits(caller)?;
     let model = tenant.settings.profile == Profile::IdentityCenter;
+    match &tenant.settings.source {
+        Some(Source { kind: SourceKind::Manual, .. }) => return Ok(()),
+        Some(source) if !(model && change.is_for_administrators(resource_type)) => {
+            return Err(AdminError::Refused(format!(
+                "only {source} may change users and groups of tenant {:?}: make the change there, or change that with `tenant source`",
+                tenant.name
+            )));
+        }
+        _ => {}
+    }
     if force || model && change.is_for_administrators(resource_type) {
         return Ok(());
     }
@@ -121,7 +132,17 @@ pub(super) async fn show(
     output: &Output,
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
-    let resource = find(context, &caller, resource_type, name).await?;
+    let mut resource = find(context, &caller, resource_type, name).await?;
+    let id = resource.get("id").and_then(Value::as_str).and_then(ResourceId::parse);
+    if let (Some(id), Some(meta)) = (id, resource.get_mut("meta").and_then(Value::as_object_mut)) {
+        let key = ResourceKey { tenant: caller.tenant().home, resource_type: TypeName::from(resource_type), id };
+        if let Some(record) = context.store.get(&key).await?
+            && let Some(sent) = context.operations.last_sent(&key, &record).await?
+        {
+            let at = Timestamp::from_millis(sent.at).to_string();
+            meta.insert("source".to_owned(), json!({"actor": sent.by, "last_sent": at}));
+        }
+    }
     output.row(&resource).await
 }
 
@@ -204,7 +225,12 @@ pub(super) async fn find(
     named(context, caller, resource_type, name).await
 }
 
-async fn named(context: &AdminContext, caller: &Caller, resource_type: &str, name: &str) -> Result<Value, Error> {
+pub(super) async fn named(
+    context: &AdminContext,
+    caller: &Caller,
+    resource_type: &str,
+    name: &str,
+) -> Result<Value, Error> {
     let attribute = if resource_type == "User" { "userName" } else { "displayName" };
     let filter = format!("{attribute} eq {}", Value::from(name));
     let mut found = provision::list(&context.operations, caller, resource_type, Some(&filter), None).await?.resources;

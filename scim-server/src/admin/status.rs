@@ -1,5 +1,7 @@
 //! How provisioning stands, tenant by tenant: what is wrong, and what to do about it.
 
+use std::time::Duration;
+
 use scim_protocol::{Timestamp, schema::ResourceType};
 use serde::Serialize;
 
@@ -11,6 +13,7 @@ use crate::{
     store::{StoreError, TenantId, TypeName},
     tenant::{Tenant, TenantRecord},
     token::{Token, reminder},
+    units,
     webhook::{Reason, Webhook},
 };
 
@@ -95,10 +98,11 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
     }
     problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
     problems.extend(clients.iter().filter_map(|client| of_secrets(client, now)));
-    if let (Some(window), Some(used)) = (record.settings.silence_after, used)
-        && silence::is_silent(&record.settings, used, now)
+    let limit = silence::limit(&*context.store, record.id, &record.settings, now).await?;
+    if let (Some(millis), Some(used)) = (limit, used)
+        && silence::is_longer(limit, used, now)
     {
-        let after = String::from(window);
+        let after = units::display(Duration::from_millis(millis.unsigned_abs()));
         let detail = format!("Nobody has called since {used}, longer than {after}. Look at the provider's own log.");
         problems.push(Problem::new(State::Failing, "Silent", detail));
     }

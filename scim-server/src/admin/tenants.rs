@@ -26,6 +26,10 @@ struct TenantView<'a> {
     path: String,
     endpoint: String,
     profile: Profile,
+    /// Who may change users and groups: `any` is whoever may write.
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writer: Option<&'a str>,
     disabled: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     importing: bool,
@@ -113,6 +117,8 @@ impl AdminContext {
             path: tenant.path(),
             endpoint: self.endpoint(tenant),
             profile: tenant.settings.profile,
+            source: tenant.settings.source.as_ref().map_or("any", |source| source.kind.as_str()),
+            writer: tenant.settings.source.as_ref().and_then(|source| source.writer.as_deref()),
             disabled: tenant.disabled,
             importing: tenant.importing,
             created: tenant.created.to_string(),
@@ -190,6 +196,11 @@ pub(super) async fn set(
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
     let names: Vec<_> = changes.keys().cloned().collect();
+    if changes.contains_key("source") {
+        return Err(AdminError::Refused(
+            "the source of truth is changed by `tenant source`, which tells what is kept and lost".to_owned(),
+        ));
+    }
     let names_protected = changes.contains_key("protected");
     let mut settings = tenant.settings.changed(changes).map_err(AdminError::Refused)?;
     if let Some(named) = settings.protected.take_if(|_| names_protected) {

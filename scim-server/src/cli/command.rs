@@ -96,6 +96,10 @@ pub enum Command {
     ///
     /// The exit code is 1 if a provider cannot authenticate, or has been silent for too long.
     Status(StatusArguments),
+    /// Look at what the server needs: its clock, certificate, disk, permissions and public URL, by a request through it
+    ///
+    /// Run it on the server's machine, as its user and with its settings. The exit code is 1 if something is wrong.
+    Doctor(DoctorArguments),
     /// Put back what was changed: users and groups become as they were before
     ///
     /// Deleted ones are restored, new ones are deleted, values and members are put back. What somebody else has changed
@@ -147,6 +151,16 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub(super) settings: AllSettings,
     /// Print the line that says the server is ready as a JSON object, for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    #[command(flatten)]
+    pub(super) settings: AllSettings,
+    /// Print a JSON array, for programs
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -229,6 +243,15 @@ pub struct Lifetime {
     pub(super) lifetime: Duration,
 }
 
+/// Who may change a tenant's users and groups.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SourceName {
+    Any,
+    Directory,
+    Manual,
+    Scim,
+}
+
 /// `tenant …`
 #[derive(Debug, Subcommand)]
 pub enum TenantCommand {
@@ -283,6 +306,24 @@ pub enum TenantCommand {
         /// Use this provider's names for the fields
         #[arg(long, value_name = "PROVIDER")]
         provider: Option<ProviderName>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Choose who may change the tenant's users and groups
+    ///
+    /// Prints what would be kept and lost, and changes nothing without --confirm.
+    Source {
+        #[command(flatten)]
+        name: TenantName,
+        /// manual: administrators; scim: an identity provider; directory: sync-agent; any: whoever may write
+        #[arg(long, value_name = "SOURCE")]
+        to: SourceName,
+        /// The name or id of the only token or OAuth client that may write; a directory needs it
+        #[arg(long, value_name = "ID|NAME")]
+        writer: Option<String>,
+        /// The tenant's name again: do it
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
         #[command(flatten)]
         common: Common,
     },

@@ -145,10 +145,14 @@ pub(super) fn object(path: &Path) -> Result<Map<String, Value>, Failure> {
 
 /// What a JSON file holds, or standard input for `-`. The error says that the file is not `what`.
 pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failure> {
-    let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
-    let text = text.map_err(|error| unreadable(path, error))?;
-    serde_json::from_str(&text)
+    serde_json::from_str(&text(path)?)
         .map_err(|error| Failure::because(format!("{} is not {what}: {error}", name(path)), error))
+}
+
+/// The text of a file, or of standard input.
+pub(super) fn text(path: &Path) -> Result<String, Failure> {
+    let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
+    text.map_err(|error| unreadable(path, error))
 }
 
 /// The lines of a file, read on a thread of their own as fast as they are taken.

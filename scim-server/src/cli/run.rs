@@ -13,19 +13,19 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure,
     command::{
-        Command, Common, EventsArguments, InitArguments, ProfileName, ProviderName, SchemaCommand, TenantCommand,
-        TenantName, TenantSettings, TokenCommand,
+        Command, Common, EventsArguments, InitArguments, ProfileName, ProviderName, SchemaCommand, SourceName,
+        TenantCommand, TenantName, TenantSettings, TokenCommand,
     },
-    engine,
+    doctor, engine,
     files::{self, OutputFile},
     follow, reference, serve,
     session::{self, Session},
     show::{self, Show},
 };
 use crate::{
-    admin::{AdminRequest, EventsRequest, connection::Provider},
+    admin::{AdminRequest, EventsRequest, HandRequest, SourceRequest, connection::Provider},
     profile::Profile,
-    tenant::Settings,
+    tenant::{Settings, SourceKind},
     token::Scopes,
 };
 
@@ -57,6 +57,7 @@ impl Command {
             Self::Status(status) => {
                 status.common.run(AdminRequest::Status { tenant: status.tenant }, Show::Status).await
             }
+            Self::Doctor(doctor) => doctor::run(&doctor.settings.0, doctor.json).await,
             Self::Undo(undo) => undo.run().await,
             Self::Brake(brake) => brake.run().await,
             Self::Check(check) => {
@@ -137,6 +138,16 @@ impl TenantCommand {
                     ProviderName::Ping => Provider::Ping,
                 });
                 (common, AdminRequest::TenantConnection { tenant: name.text(), client, provider }, show)
+            }
+            Self::Source { name, to, writer, confirm, common } => {
+                let to = match to {
+                    SourceName::Any => None,
+                    SourceName::Directory => Some(SourceKind::Directory),
+                    SourceName::Manual => Some(SourceKind::Manual),
+                    SourceName::Scim => Some(SourceKind::Scim),
+                };
+                let request = SourceRequest { tenant: name.text(), to, writer, confirm };
+                (common, AdminRequest::Hand { request: HandRequest::Source(request) }, Show::Source)
             }
             Self::Disable { name, common } => {
                 (common, AdminRequest::TenantDisable { tenant: name.text(), disabled: true }, Show::Tenant)

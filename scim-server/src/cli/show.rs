@@ -1,6 +1,7 @@
 //! Shows rows: as tables and lines for people, as JSON for programs.
 
 mod columns;
+mod source;
 mod undo;
 
 use std::io::{self, Write as _};
@@ -33,6 +34,8 @@ pub(super) enum Show {
     Fields,
     /// That something is gone.
     Deleted,
+    /// What a look at the machine has found.
+    Doctor,
     /// One JSON document, also for people.
     Document,
     /// A tenant's endpoint alone.
@@ -66,6 +69,15 @@ pub(super) enum Show {
     Restored,
     /// Why a client was refused, each refusal with its checks.
     Refusals,
+    /// Who may change users and groups, and what a change of that would mean.
+    Source,
+    /// A list of users that were not sent for a while.
+    Stale,
+    /// What becomes of each row of a table of users.
+    Table {
+        /// Whether it is done.
+        apply: bool,
+    },
     /// A schema that was added.
     Schema,
     /// A list of schemas.
@@ -100,6 +112,7 @@ impl Show {
             Self::Clients
                 | Self::Consumers
                 | Self::DeadLetters
+                | Self::Doctor
                 | Self::Findings { .. }
                 | Self::Groups
                 | Self::Kept
@@ -112,6 +125,8 @@ impl Show {
                 | Self::RolesChange
                 | Self::Schemas
                 | Self::SigningKeys
+                | Self::Stale
+                | Self::Table { .. }
                 | Self::Status
                 | Self::Tenants
                 | Self::Tokens
@@ -174,9 +189,7 @@ impl Printer {
             self.pieces.add(row);
             return Ok(());
         }
-        let not = |name: &str| usize::from(row.get(name) == Some(&Value::Bool(false)));
-        let fails = row.get("state").and_then(Value::as_str) == Some("failing");
-        self.left += not("repaired") + not("restored") + usize::from(fails);
+        self.left += faults(&row);
         if self.json {
             if self.show == Show::Events {
                 return write(&format!("{text}\n"));
@@ -206,11 +219,13 @@ impl Printer {
             Show::Brake | Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant => {
                 write(&lines(&row, self.show.columns()))
             }
+            Show::Source => write(&source::source(&row)),
             Show::Undo { .. } => Ok(()),
             Show::Webhook => write(&(lines(&row, self.show.columns()) + &deliveries(&row))),
             Show::Clients
             | Show::Consumers
             | Show::DeadLetters
+            | Show::Doctor
             | Show::Groups
             | Show::Kept
             | Show::Keys
@@ -222,6 +237,8 @@ impl Printer {
             | Show::RolesChange
             | Show::Schemas
             | Show::SigningKeys
+            | Show::Stale
+            | Show::Table { .. }
             | Show::Tenants
             | Show::Tokens
             | Show::Users
@@ -265,7 +282,13 @@ impl Printer {
         }
         match (self.show, self.left) {
             (Show::Findings { .. }, 1..) => Err(Failure::said(format!("{} fault(s) are left in the store", self.left))),
+            (Show::Doctor, 1..) => Err(Failure::said(format!("{} thing(s) are wrong", self.left))),
             (Show::Status, 1..) => Err(Failure::said(format!("provisioning fails for {} tenant(s)", self.left))),
+            (Show::Table { apply }, 1..) => {
+                let done = if apply { "the others were imported" } else { "nothing was changed" };
+                Err(Failure::said(format!("{} of {} rows are refused; {done}", self.left, self.rows)))
+            }
+            (Show::Table { apply: false }, 0) if !self.json => write("Nothing is changed yet. --apply does it.\n"),
             (Show::Restored, 1..) => Err(Failure::said(format!("{} of {} were not restored", self.left, self.rows))),
             _ => Ok(()),
         }
@@ -301,6 +324,13 @@ fn deleted(row: &Value) -> String {
         _ if row.get("purged").is_some() => format!("{} is gone for good.\n", text("id")),
         _ => format!("{} is deleted.\n", text("id")),
     }
+}
+
+/// How much of what a row tells is wrong.
+fn faults(row: &Value) -> usize {
+    let not = |name: &str| usize::from(row.get(name) == Some(&Value::Bool(false)));
+    let is = |name: &str, word: &str| usize::from(row.get(name).and_then(Value::as_str) == Some(word));
+    not("repaired") + not("restored") + is("state", "failing") + is("action", "refused")
 }
 
 /// What is wrong with a tenant, a line for each.

@@ -48,7 +48,7 @@ use crate::{
     metrics::Operation,
     operation::{Answer, Asked, Context, Operations, access::AccessQuery, pace::Pace},
     profile,
-    tenant::Tenant,
+    tenant::{Source, Tenant},
 };
 
 /// The header with the request's id, which a client can report to an administrator.
@@ -457,7 +457,17 @@ fn tell(error: &Error) {
     }
 }
 
-/// 403 unless the token's scopes cover the method. A search only reads, whatever its method.
+/// 403: the users and groups of the tenant come from elsewhere.
+fn foreign(source: &Source) -> Error {
+    Error::new(
+        ErrorKind::Forbidden,
+        format!(
+            "Only {source} may change users and groups of this tenant. Make the change there, or ask the administrator of this server to change it with `scim-server tenant source`."
+        ),
+    )
+}
+
+/// 403 unless the token's scopes cover the method, and the token is of whom the tenant's users come from. A search only reads, whatever its method.
 fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Result<(), Error> {
     let scopes = caller.scopes();
     let reads =
@@ -471,7 +481,8 @@ fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Resul
     };
     let scope = if caller.is_client() { of_clients } else { of_tokens };
     if allowed {
-        return Ok(());
+        let source = caller.tenant().settings.source.as_ref().filter(|_| of_tokens == "write");
+        return source.filter(|source| !source.lets(caller.name())).map_or(Ok(()), |source| Err(foreign(source)));
     }
     let detail = format!("The token does not have the {scope} scope. Use one that has it.");
     Err(Error::new(ErrorKind::Forbidden, detail).with_source(InsufficientScope(scope)))

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     ATTEMPTS, Answer, Context, Operations, Outcome, disable,
     restore::{FormerGroups, Kept},
+    source,
     stored_form::StoredForm,
     told, view_of_write,
 };
@@ -62,10 +63,9 @@ impl Operations {
             let before = kept.iter().map(|kept| kept.deleted.record()).chain(namesake.last);
             let (aside, shown) = disable::as_it_was_disabled(before, &resource)?;
             let mut form = context.pace.whole(|| StoredForm::new(&key, &shown, rt, specs)).await??;
-            if let Some(provided) = &aside {
-                disable::keep(&mut form.body, provided)?;
-            }
+            disable::keep(&mut form.body, aside.as_ref())?;
             self.limits.check_entries(&form, 0)?;
+            source::stamp(&mut form.body, None, context.caller.actor(), self.clock.now())?;
             let event = context.event(Action::Create, &key, attributes.clone());
             let values = if tenant.settings.tells_values() { told::whole(&form.body) } else { None };
             let (external_id, restored) = (told::external_id(resource.document()), kept.is_some());
@@ -97,6 +97,18 @@ impl Operations {
             return self.show(context, Outcome::Created, &key, Record { header, body: form.body }, &view).await;
         }
         Err(StoreError::Conflict(context.key(rt, id)).into())
+    }
+
+    /// Checks the body of a POST as the operation does, and makes nothing. Whether another has its unique values shows
+    /// only when it is made.
+    pub fn rehearse_create(&self, context: &Context, rt: &Arc<ResourceType>, mut body: Value) -> Result<(), Error> {
+        let profile = context.caller.tenant().profile();
+        profile::check_sent(profile, rt, &body)?;
+        dialect::standardise_resource(&mut body, rt);
+        profile::check_body(profile, rt, &body)?;
+        let resource = Resource::create(body, rt)?;
+        profile::check_resource(profile, rt, &resource)?;
+        self.limits.check_values(resource.document(), None)
     }
 
     /// Refuses a resource above the quota before any work is done for it. Only the commit enforces the quota:

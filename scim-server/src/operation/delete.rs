@@ -13,6 +13,7 @@ use crate::{
     event::{Action, Event},
     index,
     render::stored_document,
+    sent,
     store::{Commit, Expect, Record, Reference, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
@@ -47,6 +48,9 @@ impl Operations {
             let entries = index::entries(&key, &document, tenant.index_specs(&rt.name));
             commit.writes.extend(entries.into_iter().map(Write::Unindex));
             commit.writes.push(Write::Delete(key.clone()));
+            if tenant.settings.stale_after.is_some() && self.noted(&key).await?.is_some() {
+                commit.writes.push(Write::Delete(sent::key(&key)));
+            }
             let members = record.header.members;
             let loss = Loss { deactivates: is_active(&document), deletes: true, leave: members, members };
             self.restrain(context, &mut commit, loss).await?;

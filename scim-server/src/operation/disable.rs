@@ -76,8 +76,9 @@ pub(super) fn differ(old: &Resource, new: &Resource) -> bool {
     old.document().get(ACTIVE) != new.document().get(ACTIVE)
 }
 
-/// Keeps aside what the provider says.
-pub(super) fn keep(body: &mut Body, provided: &Resource) -> Result<(), Error> {
+/// Keeps aside what the provider says, if the user is disabled.
+pub(super) fn keep(body: &mut Body, provided: Option<&Resource>) -> Result<(), Error> {
+    let Some(provided) = provided else { return Ok(()) };
     let mut hidden: Map<String, Value> = if body.hidden.is_empty() {
         Map::new()
     } else {

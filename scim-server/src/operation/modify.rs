@@ -18,6 +18,7 @@ use super::{
     changed,
     disable::{self, Switch},
     mapped::{Applied, Mapped},
+    source,
     stored_form::StoredForm,
     told, view_of_write,
 };
@@ -76,6 +77,20 @@ impl Operations {
         self.show(context, Outcome::Ok, &key, record, &view).await
     }
 
+    /// Applies the operations of a PATCH body to a copy of the document, and changes nothing.
+    pub async fn rehearse_modify(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        mut body: Value,
+    ) -> Result<(), Error> {
+        dialect::standardise_patch(&mut body, rt);
+        let (operations, _) = membership::split(patch::parse(body)?, rt)?;
+        let (_, record) = self.find(context, rt, id).await?;
+        patched(&stored_resource(&record)?, &operations, rt, context).map(drop)
+    }
+
     /// Makes a user inactive whatever the provider says, or lets the provider's word count again.
     pub async fn switch(
         &self,
@@ -101,6 +116,7 @@ impl Operations {
             let (key, record) = self.find(context, rt, id).await?;
             preconditions.require(record.header.version)?;
             let Some((mut commit, record)) = self.decide(asked, &key, record.clone(), &change).await? else {
+                self.note_sent(context, &key, &record).await?;
                 return Ok((key, record));
             };
             let loss = loss(&commit, &record);
@@ -164,9 +180,8 @@ impl Operations {
             let tells = tenant.settings.tells_values();
             let prepare = || -> Result<_, Error> {
                 let mut form = StoredForm::new(key, &new, rt, specs)?;
-                if let Some(provided) = &aside {
-                    disable::keep(&mut form.body, provided)?;
-                }
+                disable::keep(&mut form.body, aside.as_ref())?;
+                source::stamp(&mut form.body, Some(&record), context.caller.actor(), self.clock.now())?;
                 let before: BTreeSet<_> = index::entries(key, old.document(), specs);
                 self.limits.check_entries(&form, before.len())?;
                 let changes: Vec<_> = index::difference(&before, &form.entries).collect();

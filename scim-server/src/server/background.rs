@@ -186,9 +186,10 @@ async fn work(service: &Service, event_retention: Option<Duration>) {
 
 /// Tells when tenants fall silent, and when calls return.
 async fn listen(service: &Service) {
+    let mut cycles = silence::Cycles::default();
     loop {
         tokio::time::sleep(LISTEN).await;
-        let look = silence::look(&service.access, &*service.operations.store, service.clock.now());
+        let look = silence::look(&service.access, &*service.operations.store, &mut cycles, service.clock.now());
         tell("looking for silent tenants", look.await);
     }
 }

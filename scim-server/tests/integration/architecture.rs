@@ -35,7 +35,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "ssf",
             "silence sink webhook",
             "access operation",
-            "brake caller config deleted directory plan system_records",
+            "brake caller config deleted directory plan sent system_records",
             "oauth",
             "consumer index stream token",
             "tenant",

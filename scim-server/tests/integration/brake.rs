@@ -358,3 +358,18 @@ async fn who_goes_again_and_again_counts_once() {
     deactivate(&client, &users[2]).await.expect(403);
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
+
+#[tokio::test]
+async fn who_came_and_went_within_the_burst_is_no_obstacle() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}})));
+    let client = server.client();
+    let users = people(&client, 2).await;
+    deactivate(&client, &users[0]).await.expect(200);
+    let new = client.user("new").await;
+    deactivate(&client, &new).await.expect(200);
+    client.delete(&format!("/Users/{new}")).await.expect(204);
+    let done = server.run_json(&["brake", "undo", "--tenant", "test", "--json"]);
+    assert_eq!(done["refused"], json!([]), "{done}");
+    assert_ne!(client.get(&format!("/Users/{}", users[0])).await.expect(200).json["active"], false);
+    client.get(&format!("/Users/{new}")).await.expect(404);
+}

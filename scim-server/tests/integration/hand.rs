@@ -107,3 +107,49 @@ async fn the_lock_goes_on_for_the_name_and_is_listed() {
     assert_ne!(client.post("/Users", &body).await.expect(201).json["active"], false);
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
+
+#[tokio::test]
+async fn a_table_makes_and_changes_users_after_a_preview() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    client.user("bert").await;
+    let file = server.scratch("users.csv");
+    let urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let table = format!(
+        "userName,externalId,name.givenName,emails,active,{urn}:department\n\
+         Anna,e-1,Anna,anna@example.org,,\"Sales, north\"\n\
+         carl,e-2,Carl,carl@example.org,false,\n\
+         bert,,,,,\n\
+         CARL,,,,,\n\
+         ,e-9,,,,\n\
+         dora,,,,perhaps,\n"
+    );
+    std::fs::write(&file, table).expect("the table");
+    let import = |more: &[&str]| {
+        let file = file.to_string_lossy();
+        let outcome = server.run(&[&["user", "import", &file, "--tenant", "test", "--json"], more].concat());
+        assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
+        let rows: Value = serde_json::from_slice(&outcome.stdout).expect("JSON");
+        let actions =
+            rows.as_array().expect("a list").iter().map(|row| row["action"].as_str().expect("a word").to_owned());
+        (actions.collect::<Vec<_>>(), rows)
+    };
+    let expect = ["update", "create", "unchanged", "refused", "refused", "refused"];
+    let (actions, rows) = import(&[]);
+    assert_eq!(actions, expect, "{rows}");
+    assert!(rows[0]["changes"].to_string().contains("department"), "{rows}");
+    assert!(rows[5]["reason"].to_string().contains("active"), "{rows}");
+    assert_eq!(client.get("/Users").await.expect(200).json["totalResults"], 2, "a preview changes nothing");
+    let refused = server.run(&["user", "import", &file.to_string_lossy(), "--tenant", "test", "--apply"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--force"), "{refused:?}");
+
+    assert_eq!(import(&["--apply", "--force"]).0, expect);
+    let user = client.get(&format!("/Users/{anna}")).await.expect(200).json;
+    assert_eq!((&user["name"]["givenName"], &user[urn]["department"]), (&json!("Anna"), &json!("Sales, north")));
+    assert_eq!(user["emails"][0]["value"], "anna@example.org");
+    let carl = client.find("/Users", "userName eq \"carl\"").await.expect(200).json["Resources"][0].clone();
+    assert_eq!((&carl["active"], &carl["externalId"]), (&json!(false), &json!("e-2")));
+    // Once more it changes nothing.
+    assert_eq!(import(&["--apply", "--force"]).0[..3], ["unchanged", "unchanged", "unchanged"]);
+}

@@ -49,6 +49,7 @@ mod scim2_tester;
 mod secured;
 mod security_events;
 mod server;
+mod source;
 mod statements;
 mod storm;
 mod transfer;

@@ -1,10 +1,11 @@
 //! The arguments of `user …` and `group …`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
 use super::{Common, DeletedArguments, PurgeArguments, RestoreArguments};
+use crate::units;
 
 /// The parts that `user` and `group` share.
 #[derive(Debug, Args)]
@@ -94,6 +95,26 @@ pub enum UserCommand {
         #[command(flatten)]
         make: MakeArguments,
     },
+    /// Create and change users by a table (CSV); without --apply it only tells what would be done
+    ///
+    /// The first line names attributes: userName, externalId, name.givenName, emails, active … Users are found by their
+    /// userName.
+    Import {
+        /// The tenant's name or id
+        #[arg(long)]
+        tenant: String,
+        /// The table; - is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Do it
+        #[arg(long)]
+        apply: bool,
+        /// Do it even while an identity provider provisions the tenant
+        #[arg(long, requires = "apply")]
+        force: bool,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Change attributes of a user by hand
     Update {
         #[command(flatten)]
@@ -126,6 +147,17 @@ pub enum UserCommand {
         /// Do it even while an identity provider provisions the tenant
         #[arg(long)]
         force: bool,
+    },
+    /// List users whom no provider has sent for a while; nothing is changed
+    Stale {
+        /// The tenant's name or id
+        #[arg(long)]
+        tenant: String,
+        /// For how long; without it the tenant's stale_after
+        #[arg(long = "for", value_name = "DURATION", value_parser = units::duration)]
+        time: Option<Duration>,
+        #[command(flatten)]
+        common: Common,
     },
     /// List the deleted users that can be restored
     Deleted(DeletedArguments),

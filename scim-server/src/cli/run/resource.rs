@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    admin::{AdminRequest, HandRequest, UpdateRequest},
+    admin::{AdminRequest, HandRequest, TableRequest, UpdateRequest},
     cli::{
         Failure,
         command::{
             DeletedArguments, GroupCommand, HandArguments, ListArguments, MakeArguments, PurgeArguments,
             RestoreArguments, UserCommand, WhichArguments,
         },
-        files,
+        csv, files,
         show::Show,
     },
 };
@@ -24,6 +24,12 @@ impl UserCommand {
             Self::List { list, .. } => list.run("User", Show::Users).await,
             Self::Show(which) => which.show("User").await,
             Self::Delete { which, force } => which.delete("User", force).await,
+            Self::Import { tenant, file, apply, force, common } => {
+                let rows = csv::rows(&files::text(&file)?)
+                    .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
+                let request = HandRequest::Import(TableRequest { tenant, rows, apply, force });
+                common.run(AdminRequest::Hand { request }, Show::Table { apply }).await
+            }
             Self::Update { hand, set, remove } => {
                 let set = set.iter().map(|text| set_operation(text)).collect::<Result<Vec<_>, _>>()?;
                 let remove = remove.iter().map(|path| json!({"op": "remove", "path": path}));
@@ -32,6 +38,11 @@ impl UserCommand {
             Self::Disable(which) => which.disable(true).await,
             Self::Enable(which) => which.disable(false).await,
             Self::Rename { hand, to } => hand.run("User", Change::values(vec![replace("userName", &to.into())])).await,
+            Self::Stale { tenant, time, common } => {
+                let seconds = time.map(|time| time.as_secs());
+                let request = HandRequest::ListStale { tenant, seconds };
+                common.run(AdminRequest::Hand { request }, Show::Stale).await
+            }
             Self::Deleted(deleted) => deleted.run("User").await,
             Self::Restore(restore) => restore.run("User").await,
             Self::Purge(purge) => purge.run("User").await,

@@ -15,6 +15,7 @@ impl Show {
             Self::Consumer => CONSUMER,
             Self::Consumers => CONSUMERS,
             Self::DeadLetters => DEAD_LETTERS,
+            Self::Doctor => DOCTOR,
             Self::Groups => GROUPS,
             Self::Issued => ISSUED,
             Self::Kept => KEPT,
@@ -28,7 +29,9 @@ impl Show {
             Self::Schema => SCHEMA,
             Self::Schemas => SCHEMAS,
             Self::SigningKeys => SIGNING_KEYS,
+            Self::Stale => STALE,
             Self::Status => STATUS,
+            Self::Table { .. } => TABLE,
             Self::Tenant => TENANT,
             Self::Tenants => TENANTS,
             Self::Tokens => TOKENS,
@@ -42,6 +45,7 @@ impl Show {
             | Self::Events
             | Self::Findings { .. }
             | Self::Imported
+            | Self::Source
             | Self::Undo { .. } => &[],
         }
     }
@@ -136,6 +140,24 @@ const KEPT: Columns = &[
     ("KEPT UNTIL", "/until"),
 ];
 
+const TABLE: Columns = &[
+    ("LINE", "/line"),
+    ("USER NAME", "/userName"),
+    ("ACTION", "/action"),
+    ("CHANGES", "/changes"),
+    ("REASON", "/reason"),
+];
+
+const DOCTOR: Columns = &[("CHECK", "/check"), ("STATE", "/state"), ("DETAIL", "/detail")];
+
+const STALE: Columns = &[
+    ("ID", "/id"),
+    ("USER NAME", "/userName"),
+    ("ACTIVE", "/active"),
+    ("SOURCE", "/source"),
+    ("LAST SENT", "/last_sent"),
+];
+
 const REFUSALS: Columns = &[("TIME", "/time"), ("TIMES", "/count"), ("WHY", "/why")];
 
 const RESTORED: Columns = &[("ID", "/id"), ("RESTORED", "/restored"), ("REASON", "/reason")];
@@ -182,6 +204,8 @@ const TENANT: Columns = &[
     ("Path", "/path"),
     ("Endpoint", "/endpoint"),
     ("Profile", "/profile"),
+    ("Source of truth", "/source"),
+    ("Writer", "/writer"),
     ("Disabled", "/disabled"),
     ("Created", "/created"),
     ("Users", "/users"),

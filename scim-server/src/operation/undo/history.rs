@@ -79,6 +79,8 @@ pub(super) struct History {
     pub version: u64,
     /// Who has changed it after the first of them.
     pub other: Option<Other>,
+    /// Whether nothing is to be put back if somebody else has deleted it, or it was made in between.
+    pub may_be_absent: bool,
     /// The document that was deleted.
     last: Option<Json>,
 }
@@ -131,6 +133,7 @@ impl History {
     /// Leaves out what took nothing away.
     pub fn only_losses(&mut self) {
         self.existence.take_if(|step| !step.before);
+        self.may_be_absent = true;
         let deactivates = |step: &Step<Option<Json>>| step.after.as_ref().is_some_and(|json| json.text() == "false");
         self.values.retain(|path, step| path == ACTIVE && step.as_ref().is_some_and(deactivates));
         self.members.retain(|_, step| step.as_ref().is_some_and(|step| step.before));

@@ -83,7 +83,7 @@ impl Outcome {
     /// What cannot be put back in a resource that is not there.
     pub fn of_who_is_not_there(mut self, history: &History) -> Self {
         // In a dry run nobody has been restored.
-        if history.is_gone() {
+        if history.is_gone() || history.may_be_absent {
             self.refused.clear();
             return self;
         }

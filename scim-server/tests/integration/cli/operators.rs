@@ -3,9 +3,10 @@
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::server::TestServer;
 
 /// The program run by somebody who may not look into the data directory.
 fn stranger(world: &World, arguments: &[&str]) -> Output {
@@ -282,4 +283,24 @@ fn plain_http_on_an_address_that_others_reach_is_warned_of() {
     };
     assert!(warned("0.0.0.0:0"));
     assert!(!warned("127.0.0.1:0"));
+}
+
+#[tokio::test]
+async fn doctor_looks_at_the_machine_and_the_way_to_the_server() {
+    let server = TestServer::start();
+    let doctor = |url: &str| {
+        let outcome = server.run(&["doctor", "--json", "--public-url", url]);
+        let checks: Value = serde_json::from_slice(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome:?}"));
+        let state = |name: &str| {
+            let check = checks.as_array().expect("a list").iter().find(|check| check["check"] == name);
+            check.unwrap_or_else(|| panic!("{checks}"))["state"].as_str().expect("a word").to_owned()
+        };
+        (outcome.status.code(), ["permissions", "public URL", "probe", "clock"].map(state))
+    };
+    assert_eq!(doctor(server.origin()), (Some(0), ["ok"; 4].map(str::to_owned)));
+    let (code, [_, url, probe, _]) = doctor("http://127.0.0.1:1");
+    assert_eq!((code, url.as_str(), probe.as_str()), (Some(1), "ok", "failing"));
+    // The listener of administrators is another program.
+    let (code, [_, _, probe, _]) = doctor(&server.admin());
+    assert_eq!((code, probe.as_str()), (Some(1), "failing"));
 }

@@ -1,0 +1,160 @@
+//! Who may change the users and groups of a tenant: shown with what would be kept and lost, and changed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{AdminContext, AdminError, Output, Subject, resources::administrator};
+use crate::{
+    caller::Caller,
+    event::{ADMIN, Deed},
+    operation::source,
+    store::{ResourceId, Start, TypeName},
+    tenant::{Source, SourceKind, TenantRecord},
+};
+
+/// How many resources are read at a time.
+const PAGE: usize = 1000;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRequest {
+    pub tenant: String,
+    /// The new source of truth; absent: whoever may write.
+    pub to: Option<SourceKind>,
+    /// The name or id of the only token or client that may write.
+    pub writer: Option<String>,
+    /// The tenant's name, typed by whoever wants it done; only a preview when absent.
+    pub confirm: Option<String>,
+}
+
+/// Those who may write, by id.
+type Writers = BTreeMap<String, String>;
+
+/// Shows what would be kept and lost, and changes the source if the tenant's name was typed.
+pub(super) async fn execute(context: &AdminContext, request: SourceRequest, output: &Output) -> Result<(), AdminError> {
+    let tenant = context.directory().find(&request.tenant).await?;
+    let caller = administrator(context, &tenant.id.to_string()).await?;
+    let writers = writers(context, &tenant).await?;
+    let writer = match &request.writer {
+        Some(name) => Some(writer(context, &tenant, name).await?),
+        None => None,
+    };
+    let to = request.to.map(|kind| Source { kind, writer });
+    if let Some(Err(wrong)) = to.as_ref().map(Source::check) {
+        return Err(AdminError::Refused(format!("{wrong}; name it with --writer")));
+    }
+    let shut_out: Vec<_> = writers.values().filter(|name| to.as_ref().is_some_and(|to| !to.lets(Some(name)))).collect();
+    if request.to == Some(SourceKind::Manual) && !shut_out.is_empty() && request.confirm.is_some() {
+        return Err(AdminError::Refused(format!(
+            "tenant {:?} is still provisioned: delete what may write first, with `token delete` and `client delete`: {}",
+            tenant.name,
+            shut_out.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+        )));
+    }
+    let is_done = match request.confirm.as_deref() {
+        None => false,
+        Some(typed) if typed == tenant.name => true,
+        Some(_) => {
+            return Err(AdminError::Refused(format!(
+                "nothing was changed: --confirm must be the tenant's name, {:?}",
+                tenant.name
+            )));
+        }
+    };
+    let row = json!({
+        "tenant": tenant.name,
+        "from": tenant.settings.source,
+        "to": to,
+        "resources": counts(context, &caller, &writers).await?,
+        "kept": kept(to.as_ref()),
+        "lost": lost(to.as_ref(), &shut_out),
+        "changed": is_done,
+    });
+    if is_done {
+        let settings = crate::tenant::Settings { source: to, ..tenant.settings.clone() };
+        let tenant = context.directory().set_settings(tenant, settings).await?;
+        context.access.reload().await?;
+        context.tell(&tenant, Deed::TenantChanged, Subject::tenant(&tenant, &["source"])).await?;
+    }
+    output.row(&row).await
+}
+
+fn kept(to: Option<&Source>) -> Vec<String> {
+    let mut kept = vec!["All users and groups stay, with their ids, groups, passwords and locks.".to_owned()];
+    if to.is_some_and(|to| to.kind != SourceKind::Manual) {
+        kept.push(
+            "Users and groups that others have made stay until an administrator deletes them. A POST with the userName of one of them gets 409: nobody is taken over by a name."
+                .to_owned(),
+        );
+    }
+    kept
+}
+
+fn lost(to: Option<&Source>, shut_out: &[&String]) -> Vec<String> {
+    let mut lost: Vec<_> =
+        shut_out.iter().map(|name| format!("Writes of {name} get 403; it may still read.")).collect();
+    if to.is_some_and(|to| to.kind != SourceKind::Manual) {
+        lost.push("Changes by hand are refused, also with --force; `user disable` works.".to_owned());
+    }
+    lost
+}
+
+/// How many resources there are of each type, and from whom.
+async fn counts(
+    context: &AdminContext,
+    caller: &Caller,
+    writers: &Writers,
+) -> Result<Vec<serde_json::Value>, AdminError> {
+    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for rt in caller.tenant().registry.resource_types() {
+        let mut from = Start::Offset(0);
+        loop {
+            let page = context.store.resources(caller.tenant().home, &TypeName::from(&*rt.name), from, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            from = Start::After(*last);
+            for (_, record) in page.iter() {
+                let by = source::of(record)?.map_or_else(|| "unknown".to_owned(), |sent| name_of(&sent.by, writers));
+                *counts.entry((rt.name.clone(), by)).or_default() += 1;
+            }
+        }
+    }
+    let row = |((resource_type, by), count)| json!({"type": resource_type, "source": by, "count": count});
+    Ok(counts.into_iter().map(row).collect())
+}
+
+/// What people call who has sent something.
+fn name_of(actor: &str, writers: &Writers) -> String {
+    if actor == ADMIN { "by hand".to_owned() } else { writers.get(actor).cloned().unwrap_or_else(|| actor.to_owned()) }
+}
+
+/// The tokens and clients of a tenant that may write.
+async fn writers(context: &AdminContext, tenant: &TenantRecord) -> Result<Writers, AdminError> {
+    let now = context.clock.now();
+    let tokens = context.directory().ledger().live(tenant.id).await?;
+    let tokens = tokens.into_iter().filter(|token| token.scopes.write);
+    let clients = context.directory().clients().list(tenant.id).await?;
+    let clients = clients.into_iter().filter(|client| client.is_live(now) && client.scope.scopes.write);
+    let named = |id: ResourceId, name: Option<String>| (id.to_string(), name.unwrap_or_else(|| id.to_string()));
+    let tokens = tokens.map(|token| named(token.id, token.name));
+    Ok(tokens.chain(clients.map(|client| named(client.id, Some(client.name)))).collect())
+}
+
+/// The name of a token or client that may write.
+async fn writer(context: &AdminContext, tenant: &TenantRecord, name: &str) -> Result<String, AdminError> {
+    let directory = context.directory();
+    let (name, may_write) = if let Ok(client) = directory.clients().find(tenant.id, name).await {
+        (Some(client.name), client.scope.scopes.write)
+    } else {
+        let token = directory.ledger().find(tenant.id, name).await?;
+        (token.name, token.scopes.write)
+    };
+    match name {
+        Some(name) if may_write => Ok(name),
+        Some(name) => Err(AdminError::Refused(format!("{name:?} may not write: make one with the scope write"))),
+        None => Err(AdminError::Refused(
+            "the token has no name, so the one that replaces it could not be known: make one with --name".to_owned(),
+        )),
+    }
+}

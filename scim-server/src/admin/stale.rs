@@ -1,0 +1,52 @@
+//! Users that no provider has sent for a while: told, and never changed.
+
+use std::time::Duration;
+
+use scim_protocol::Timestamp;
+use serde_json::{Value, json};
+
+use super::{AdminContext, AdminError, Output, resources::administrator};
+use crate::render::stored_document;
+
+/// Who can be stale.
+const USER: &str = "User";
+
+/// Lists the users that were sent by a provider, and not within that time.
+pub(super) async fn list(
+    context: &AdminContext,
+    tenant: &str,
+    time: Option<Duration>,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    let tenant = caller.tenant();
+    let Some(stale_after) = tenant.settings.stale_after else {
+        return Err(AdminError::Refused(format!(
+            "tenant {:?} does not note when a provider sends somebody without a change; set stale_after with `tenant set`: {}. Ask again when that time is over",
+            tenant.name,
+            json!({"stale_after": "28d"})
+        )));
+    };
+    let millis = i64::try_from(time.unwrap_or(stale_after.length()).as_millis()).unwrap_or(i64::MAX);
+    let since = Timestamp::from_millis(context.clock.now().as_millis().saturating_sub(millis));
+    let mut after = None;
+    loop {
+        let page = context.operations.stale(tenant.home, USER, since, after).await?;
+        for (id, record, sent) in page.resources {
+            let document = stored_document(&record)?;
+            let at = sent.as_ref().map_or(record.header.last_modified, |sent| Timestamp::from_millis(sent.at));
+            let row = json!({
+                "id": id,
+                "userName": document.get("userName"),
+                "active": document.get("active").and_then(Value::as_bool).unwrap_or(true),
+                "source": sent.map(|sent| sent.by),
+                "last_sent": at.to_string(),
+            });
+            output.row(&row).await?;
+        }
+        match page.next {
+            Some(last) => after = Some(last),
+            None => return Ok(()),
+        }
+    }
+}

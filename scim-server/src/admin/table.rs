@@ -1,0 +1,165 @@
+//! Users from a table: made, or changed where one of the name is there. First it is told what would come of each row.
+
+use scim_protocol::{Error, ErrorKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{
+    AdminContext, AdminError, Output, provision,
+    resources::{ManualChange, administrator, named, refuse_while_provisioned},
+};
+use crate::caller::Caller;
+
+const USER: &str = "User";
+const USER_NAME: &str = "userName";
+const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+
+/// Users to make or change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableRequest {
+    pub tenant: String,
+    /// The number of each row's line in its file, and its values by the paths of attributes.
+    pub rows: Vec<(usize, Map<String, Value>)>,
+    /// Do it; else only tell.
+    pub apply: bool,
+    /// Also while an identity provider provisions the tenant.
+    pub force: bool,
+}
+
+/// What becomes of a row.
+enum Action {
+    Create(Value),
+    /// The id, and what is set.
+    Update(String, Vec<(String, Value)>),
+    Unchanged,
+}
+
+/// Does what a request says. A row for each of its rows; one that is refused does not stop the others.
+pub(super) async fn execute(context: &AdminContext, request: TableRequest, output: &Output) -> Result<(), AdminError> {
+    let TableRequest { tenant, rows, apply, force } = request;
+    let caller = administrator(context, &tenant).await?;
+    if apply {
+        refuse_while_provisioned(context, &caller, ManualChange::Create, USER, force).await?;
+    }
+    let mut seen = std::collections::HashMap::new();
+    for (line, row) in rows {
+        let name = row.get(USER_NAME).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let outcome = match seen.insert(name.to_lowercase(), line) {
+            Some(before) if !name.is_empty() => {
+                Err(Error::value(format!("Line {before} names the same user. Leave one of them out.")))
+            }
+            _ => one(context, &caller, row, apply).await,
+        };
+        let shown = match outcome {
+            Ok((action, changes)) => json!({"line": line, "userName": name, "action": action, "changes": changes}),
+            Err(error) if error.kind().status() < 500 => {
+                json!({"line": line, "userName": name, "action": "refused", "reason": error.detail()})
+            }
+            Err(error) => return Err(error.into()),
+        };
+        output.row(&shown).await?;
+    }
+    Ok(())
+}
+
+/// What becomes of one row, and which attributes it sets.
+async fn one(
+    context: &AdminContext,
+    caller: &Caller,
+    row: Map<String, Value>,
+    apply: bool,
+) -> Result<(&'static str, Vec<String>), Error> {
+    let operations = &context.operations;
+    match action(context, caller, row).await? {
+        Action::Unchanged => Ok(("unchanged", Vec::new())),
+        Action::Create(user) => {
+            let changes = user.as_object().into_iter().flatten().map(|(name, _)| name.clone());
+            let changes = changes.filter(|name| name != "schemas").collect();
+            if apply {
+                provision::create(operations, caller, USER, user).await?;
+            } else {
+                provision::rehearse_create(operations, caller, USER, user)?;
+            }
+            Ok(("create", changes))
+        }
+        Action::Update(id, values) => {
+            let changes = values.iter().map(|(path, _)| path.clone()).collect();
+            let set = |(path, value): (String, Value)| json!({"op": "replace", "path": path, "value": value});
+            let set = values.into_iter().map(set).collect();
+            if apply {
+                provision::modify(operations, caller, USER, &id, set).await?;
+            } else {
+                provision::rehearse_modify(operations, caller, USER, &id, set).await?;
+            }
+            Ok(("update", changes))
+        }
+    }
+}
+
+async fn action(context: &AdminContext, caller: &Caller, row: Map<String, Value>) -> Result<Action, Error> {
+    let name = row.get(USER_NAME).and_then(Value::as_str);
+    let name = name.ok_or_else(|| Error::value("The row has no userName. Each row needs one."))?.to_owned();
+    let values = row.into_iter().map(typed);
+    let known = match named(context, caller, USER, &name).await {
+        Ok(known) => known,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let mut user = Map::from_iter([("schemas".to_owned(), json!([USER_SCHEMA]))]);
+            for (path, value) in values {
+                set(&mut user, &steps(&path), value);
+            }
+            return Ok(Action::Create(user.into()));
+        }
+        Err(error) => return Err(error),
+    };
+    let differs = |(path, value): &(String, Value)| {
+        let now = steps(path).iter().try_fold(&known, |value, name| value.get(name.as_str()));
+        // A name in other capitals is the same name.
+        path != USER_NAME && !now.is_some_and(|now| is_same(now, value))
+    };
+    let values: Vec<_> = values.filter(differs).collect();
+    if values.is_empty() {
+        return Ok(Action::Unchanged);
+    }
+    let id = known.get("id").and_then(Value::as_str).unwrap_or_default();
+    Ok(Action::Update(id.to_owned(), values))
+}
+
+/// The value of a column: one address for `emails` and `phoneNumbers`, true or false for `active`.
+fn typed((path, value): (String, Value)) -> (String, Value) {
+    let value = match (path.as_str(), value.as_str()) {
+        ("emails" | "phoneNumbers", Some(text)) => json!([{"value": text, "type": "work", "primary": true}]),
+        ("active", Some("true" | "TRUE")) => Value::Bool(true),
+        ("active", Some("false" | "FALSE")) => Value::Bool(false),
+        _ => value,
+    };
+    (path, value)
+}
+
+/// Whether what is there is what the table says; a list by the values of its elements.
+fn is_same(now: &Value, then: &Value) -> bool {
+    let values = |list: &Value| -> Option<Vec<Value>> {
+        list.as_array().map(|list| list.iter().filter_map(|one| one.get("value").cloned()).collect())
+    };
+    now == then || values(now).is_some_and(|now| Some(now) == values(then))
+}
+
+/// The names that lead to a value: of the extension, of the attribute and of the sub-attribute.
+fn steps(path: &str) -> Vec<String> {
+    let (urn, rest) = match path.rsplit_once(':') {
+        Some((urn, rest)) => (Some(urn.to_owned()), rest),
+        None => (None, path),
+    };
+    urn.into_iter().chain(rest.split('.').map(str::to_owned)).collect()
+}
+
+fn set(object: &mut Map<String, Value>, names: &[String], value: Value) {
+    match names {
+        [] => {}
+        [name] => drop(object.insert(name.clone(), value)),
+        [name, rest @ ..] => {
+            if let Value::Object(inner) = object.entry(name.clone()).or_insert_with(|| Value::Object(Map::new())) {
+                set(inner, rest, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Comma-separated values (RFC 4180), as spreadsheets write them.
+
+use serde_json::{Map, Value};
+
+/// A row: the number of its line, and its values by the names in the first line.
+type Row = (usize, Map<String, Value>);
+
+/// The rows of a file as objects by the names in its first line, each with the number of its line. Empty values are left
+/// out. The error names the line.
+pub(super) fn rows(text: &str) -> Result<Vec<Row>, String> {
+    let mut records = records(text.trim_start_matches('\u{feff}'))?.into_iter();
+    let (_, names) = records.next().ok_or("the file is empty: its first line names the attributes")?;
+    let names: Vec<_> = names.iter().map(|name| name.trim().to_owned()).collect();
+    if let Some(name) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name) {
+        return Err(format!("the first line names {name:?} twice"));
+    }
+    let row = |(line, values): (usize, Vec<String>)| {
+        if values.len() != names.len() {
+            return Err(format!("line {line} has {} values, and the first line names {}", values.len(), names.len()));
+        }
+        let pairs = names.iter().cloned().zip(values).filter(|(_, value)| !value.is_empty());
+        Ok((line, pairs.map(|(name, value)| (name, Value::from(value))).collect()))
+    };
+    records.filter(|(_, values)| values.iter().any(|value| !value.is_empty())).map(row).collect()
+}
+
+/// Lines of values, each with its number.
+fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, String> {
+    let (mut records, mut values, mut value) = (Vec::new(), Vec::new(), String::new());
+    let (mut line, mut begin, mut quoted, mut was_quoted) = (1, 1, false, false);
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' if quoted && characters.peek() == Some(&'"') => value.extend(characters.next()),
+            '"' if quoted => quoted = false,
+            '"' if value.is_empty() && !was_quoted => (quoted, was_quoted) = (true, true),
+            ',' if !quoted => {
+                values.push(std::mem::take(&mut value));
+                was_quoted = false;
+            }
+            '\n' if !quoted => {
+                values.push(std::mem::take(&mut value));
+                records.push((begin, std::mem::take(&mut values)));
+                line += 1;
+                (begin, was_quoted) = (line, false);
+            }
+            '\r' if !quoted && characters.peek() == Some(&'\n') => {}
+            c if !quoted && was_quoted => return Err(format!("line {line} has {c:?} behind a closing quote")),
+            c => {
+                line += usize::from(c == '\n');
+                value.push(c);
+            }
+        }
+    }
+    if quoted {
+        return Err(format!("the quote that line {begin} opens is not closed"));
+    }
+    if !value.is_empty() || !values.is_empty() || was_quoted {
+        values.push(value);
+        records.push((begin, values));
+    }
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: &Value) {
+        let rows: Vec<_> = rows(text).unwrap().into_iter().map(|(line, row)| json!([line, row])).collect();
+        assert_eq!(Value::from(rows), *expect);
+    }
+
+    #[test]
+    fn rows_are_objects_by_the_first_line() {
+        check(
+            "\u{feff}userName,title\r\nanna,\"Lead, \"\"A\"\"\"\r\n",
+            &json!([[2, {"userName": "anna", "title": "Lead, \"A\""}]]),
+        );
+        check(
+            "userName,title\nanna,\n\n,\nbert,\"two\nlines\"\ncarl,x",
+            &json!([
+                [2, {"userName": "anna"}], [5, {"userName": "bert", "title": "two\nlines"}], [7, {"userName": "carl", "title": "x"}]
+            ]),
+        );
+        check("userName\n", &json!([]));
+    }
+
+    #[test]
+    fn what_is_no_table_is_told_with_its_line() {
+        for (text, expect) in [
+            ("", "empty"),
+            ("a,b,a\n", "\"a\" twice"),
+            ("a,b\n1\n", "line 2 has 1"),
+            ("a\n\"x", "line 2"),
+            ("a\n\"x\"y\n", "line 2 has 'y'"),
+        ] {
+            let error = rows(text).unwrap_err();
+            assert!(error.contains(expect), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `doctor`: looks at what a server needs of its machine and of the way to it, and says what to do.
+
+mod probe;
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use scim_protocol::Timestamp;
+use serde::Serialize;
+
+use super::{
+    Failure, fault,
+    show::{Printer, Show},
+};
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{Config, Given, TlsFiles, base},
+    http::tls::Tls,
+};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+/// Days before the end of a certificate from which on that is told.
+const CERTIFICATE: i64 = 30;
+/// How far two clocks may be apart: what assertions and cursors allow for.
+const SKEW: i64 = 30_000;
+/// Free bytes below which the disk is nearly full, and too full to go on.
+const LITTLE: u64 = 2 << 30;
+const TOO_LITTLE: u64 = 256 << 20;
+
+/// What one look has found.
+#[derive(Debug, Serialize)]
+pub(super) struct Check {
+    #[serde(rename = "check")]
+    name: &'static str,
+    state: State,
+    detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warning,
+    Failing,
+}
+
+impl Check {
+    fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, state: State::Ok, detail: detail.into() }
+    }
+
+    fn warning(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, state: State::Warning, detail: detail.into() }
+    }
+
+    fn failing(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, state: State::Failing, detail: detail.into() }
+    }
+}
+
+/// Looks at everything. Fails if something is wrong.
+pub(super) async fn run(given: &Given, json: bool) -> Result<(), Failure> {
+    let config = Config::read(given)?;
+    let now = SystemClock.now();
+    let mut checks = vec![permissions(&config), disk(&config.data)];
+    checks.extend(config.tls.as_ref().map(|files| certificate(files, now)));
+    let url = config.public_url.clone().unwrap_or_else(|| base(config.tls.is_some(), config.listen));
+    checks.push(public_url(&config, &url));
+    let (answer, date) = probe::probe(&url).await;
+    checks.push(answer);
+    checks.push(clock(&config.data, date, now));
+    let mut printer = Printer::new(Show::Doctor, json);
+    for check in &checks {
+        let row = serde_json::to_string(check).map_err(|error| Failure::because(error.to_string(), error))?;
+        printer.row(&row)?;
+    }
+    printer.finish()
+}
+
+/// Only the server's user may read the data and the key of its certificate.
+fn permissions(config: &Config) -> Check {
+    let key = config.tls.as_ref().map(|tls| tls.key.as_path());
+    for (path, what) in std::iter::once((config.data.as_path(), "the data")).chain(key.map(|key| (key, "the key"))) {
+        let mode = match fs::metadata(path) {
+            Ok(found) => found.mode(),
+            Err(error) => {
+                return Check::failing("permissions", format!("{}: {}", path.display(), fault::about(path, &error)));
+            }
+        };
+        if mode & 0o077 != 0 {
+            let detail = format!("others than the owner can reach {what}: run `chmod go= {}`", path.display());
+            return Check::warning("permissions", detail);
+        }
+    }
+    Check::ok("permissions", format!("only the owner can reach {}", config.data.display()))
+}
+
+fn disk(data: &Path) -> Check {
+    let free = match rustix::fs::statvfs(data) {
+        Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
+        Err(error) => return Check::failing("disk", format!("cannot look at {}: {error}", data.display())),
+    };
+    let detail = format!("{} MiB are free for {}", free >> 20, data.display());
+    match free {
+        ..TOO_LITTLE => Check::failing("disk", format!("{detail}: make room; writes fail when none is left")),
+        TOO_LITTLE..LITTLE => Check::warning("disk", format!("{detail}: make room in time")),
+        _ => Check::ok("disk", detail),
+    }
+}
+
+fn certificate(files: &TlsFiles, now: Timestamp) -> Check {
+    let name = files.cert.display();
+    let tls = match Tls::load(&files.cert, &files.key) {
+        Ok(tls) => tls,
+        Err(error) => return Check::failing("certificate", fault::chain(&error)),
+    };
+    let Some(end) = tls.end() else {
+        return Check::warning("certificate", format!("it cannot be read when {name} ends"));
+    };
+    match (end.as_millis() - now.as_millis()).div_euclid(DAY) {
+        ..0 => Check::failing("certificate", format!("{name} ended at {end}: renew it, and send SIGHUP")),
+        left @ 0..CERTIFICATE => Check::warning("certificate", format!("{name} ends in {left} day(s): renew it")),
+        left => Check::ok("certificate", format!("{name} is good for {left} days")),
+    }
+}
+
+fn public_url(config: &Config, url: &str) -> Check {
+    let is_local = ["http://127.", "http://localhost", "http://[::1]"].iter().any(|begin| url.starts_with(begin));
+    match &config.public_url {
+        None => Check::warning(
+            "public URL",
+            format!("public_url is not set, so URLs in responses may begin with {url}: set what providers call"),
+        ),
+        Some(_) if url.starts_with("http://") && !is_local => {
+            Check::warning("public URL", format!("{url} is not encrypted: set the https:// URL that providers call"))
+        }
+        Some(_) => Check::ok("public URL", url),
+    }
+}
+
+/// The clock has not gone back behind what is written, and agrees with that of whoever answers.
+fn clock(data: &Path, date: Option<Timestamp>, now: Timestamp) -> Check {
+    let ahead = Duration::from_millis(SKEW.unsigned_abs());
+    let is_later = |path: &Path| {
+        let modified = fs::metadata(path).and_then(|found| found.modified());
+        modified
+            .is_ok_and(|at| at > SystemTime::UNIX_EPOCH + Duration::from_millis(now.as_millis().unsigned_abs()) + ahead)
+    };
+    let files = fs::read_dir(data).into_iter().flatten().flatten().map(|entry| entry.path());
+    if let Some(path) = files.into_iter().find(|path| is_later(path)) {
+        let detail = format!("it is {now}, and {} was written later: set the clock (NTP)", path.display());
+        return Check::failing("clock", detail);
+    }
+    match date.map(|date| (date, (date.as_millis() - now.as_millis()).abs())) {
+        Some((date, skew)) if skew > SKEW => {
+            Check::failing("clock", format!("it is {now} here, and {date} where the public URL leads: set both by NTP"))
+        }
+        Some(_) => Check::ok("clock", format!("it is {now}, here and where the public URL leads")),
+        None => Check::ok("clock", format!("it is {now}")),
+    }
+}

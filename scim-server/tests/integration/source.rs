@@ -1,0 +1,122 @@
+//! Who may change the users of a tenant, from whom each of them is, and who is not sent any more.
+
+use serde_json::{Value, json};
+
+use crate::server::{Client, Options, TestServer, USER, patch_body};
+
+/// A token with a name.
+fn named(server: &TestServer, name: &str) -> Client {
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--name", name, "--json"]);
+    server.client().with_token(made["token"].as_str().expect("a token"))
+}
+
+fn source(server: &TestServer, args: &[&str]) -> Value {
+    server.run_json(&[&["tenant", "source", "test", "--json"], args].concat())
+}
+
+#[track_caller]
+fn refused(server: &TestServer, args: &[&str]) -> String {
+    let outcome = server.run(args);
+    assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
+    String::from_utf8(outcome.stderr).expect("text")
+}
+
+#[tokio::test]
+async fn only_the_source_of_truth_may_write() {
+    let server = TestServer::start();
+    let (client, agent) = (server.client(), named(&server, "agent"));
+    let anna = client.user("anna").await;
+    agent.user("bert").await;
+    assert_eq!(server.run_json(&["tenant", "show", "test", "--json"])["source"], "any");
+
+    // First it tells what that would mean.
+    let to = ["--to", "directory", "--writer", "agent"];
+    let preview = source(&server, &to);
+    assert_eq!((&preview["changed"], &preview["to"]["writer"]), (&json!(false), &json!("agent")));
+    assert!(preview["lost"].to_string().contains("403"), "{preview}");
+    let users = preview["resources"].as_array().expect("a list").iter().filter(|one| one["type"] == "User");
+    let mut counts: Vec<_> = users.map(|one| one["count"].clone()).collect();
+    counts.dedup();
+    assert_eq!(counts, [json!(1)], "{preview}");
+    client.user("carl").await;
+    assert!(refused(&server, &[&["tenant", "source", "test", "--confirm", "yes"], &to[..]].concat()).contains("name"));
+    assert!(refused(&server, &["tenant", "source", "test", "--to", "directory"]).contains("--writer"));
+    let settings = server.scratch("set.json");
+    std::fs::write(&settings, json!({"source": {"kind": "manual"}}).to_string()).expect("the settings file");
+    let set = ["tenant", "set", "test", "--settings", &settings.to_string_lossy()];
+    assert!(refused(&server, &set).contains("tenant source"));
+
+    assert_eq!(source(&server, &[&to[..], &["--confirm", "test"]].concat())["changed"], true);
+    let shown = server.run_json(&["tenant", "show", "test", "--json"]);
+    assert_eq!((&shown["source"], &shown["writer"]), (&json!("directory"), &json!("agent")));
+    let path = format!("/Users/{anna}");
+    let title = json!([{"op": "add", "path": "title", "value": "x"}]);
+    let user = json!({"schemas": [USER], "userName": "dora"});
+    for (method, path, body) in [
+        ("POST", "/Users", Some(user.clone())),
+        ("PATCH", &path, Some(patch_body(&title))),
+        ("PUT", &path, Some(user.clone())),
+        ("DELETE", &path, None),
+        ("POST", "/Bulk", Some(json!({}))),
+    ] {
+        let answer = client.request(method, path, &[], body.as_ref()).await.expect_error(403, None);
+        assert!(
+            answer.json["detail"].as_str().expect("a text").contains("the directory, as \"agent\""),
+            "{}",
+            answer.text
+        );
+    }
+    client.get(&path).await.expect(200);
+    agent.patch(&path, &title).await.expect(200);
+    // A token that replaces the agent's is the agent's.
+    let next = server.run_json(&["token", "rotate", "agent", "--tenant", "test", "--json"]);
+    let next = client.with_token(next["token"].as_str().expect("a token"));
+    next.user("dora").await;
+
+    // By hand only what must be possible at any time.
+    let by_hand = ["user", "update", "anna", "--set", "title=y", "--tenant", "test", "--force"];
+    assert!(refused(&server, &by_hand).contains("the directory"));
+    server.run_json(&["user", "disable", "anna", "--tenant", "test", "--json"]);
+    let shown = server.run_json(&["user", "show", "anna", "--tenant", "test", "--json"]);
+    assert_ne!(shown["meta"]["source"]["actor"], "admin");
+    assert!(shown["meta"]["source"]["last_sent"].is_string(), "{shown}");
+    assert_eq!(client.get(&path).await.expect(200).json["meta"].get("source"), None);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+#[tokio::test]
+async fn by_hand_begins_when_nobody_else_can_write() {
+    let server = TestServer::start();
+    let client = server.client();
+    client.user("anna").await;
+    let to = ["--to", "manual"];
+    assert_eq!(source(&server, &to)["changed"], false);
+    let confirmed = [&["tenant", "source", "test", "--confirm", "test"], &to[..]].concat();
+    assert!(refused(&server, &confirmed).contains("token delete"));
+    let tokens = server.run_json(&["token", "list", "--tenant", "test", "--json"]);
+    server.run(&["token", "delete", tokens[0]["token_id"].as_str().expect("an id"), "--tenant", "test"]);
+    assert_eq!(source(&server, &[&to[..], &["--confirm", "test"]].concat())["changed"], true);
+    server.run_json(&["user", "create", "--user-name", "bert", "--tenant", "test", "--json"]);
+    // A token that comes later reads, and no more.
+    let later = named(&server, "later");
+    assert_eq!(later.get("/Users").await.expect(200).json["totalResults"], 2);
+    let user = json!({"schemas": [USER], "userName": "carl"});
+    later.post("/Users", &user).await.expect_error(403, None);
+    assert_eq!(source(&server, &["--to", "any", "--confirm", "test"])["changed"], true);
+    later.post("/Users", &user).await.expect(201);
+}
+
+#[tokio::test]
+async fn who_is_not_sent_any_more_is_told() {
+    let server = TestServer::with(Options::settings(json!({"stale_after": "28d"})));
+    let client = server.client();
+    let anna = client.user("anna").await;
+    server.run_json(&["user", "create", "--user-name", "bert", "--tenant", "test", "--force", "--json"]);
+    let stale = |time: &[&str]| server.run_json(&[&["user", "stale", "--tenant", "test", "--json"], time].concat());
+    assert_eq!(stale(&[]), json!([]));
+    // Who was made by hand was never sent.
+    let told = stale(&["--for", "0"]);
+    assert_eq!((told.as_array().map(Vec::len), &told[0]["id"]), (Some(1), &json!(anna)), "{told}");
+    let other = TestServer::start();
+    assert!(refused(&other, &["user", "stale", "--tenant", "test"]).contains("stale_after"));
+}

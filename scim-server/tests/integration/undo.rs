@@ -1,6 +1,7 @@
 //! What a range of events changed is put back in one command.
 
 mod histories;
+mod model;
 
 use std::{
     io::{BufRead, BufReader},

@@ -201,6 +201,11 @@ impl Printer {
             };
             return write(&format!("{before}{text}"));
         }
+        if self.show.is_list() && !matches!(self.show, Show::Findings { .. }) {
+            self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
+            self.notes.extend(problems(&row));
+            return Ok(());
+        }
         match self.show {
             Show::Deleted => write(&deleted(&row)),
             Show::Document => write(&format!("{row:#}\n")),
@@ -211,41 +216,12 @@ impl Printer {
             Show::Imported => write(&imported(&row)),
             Show::ClientIssued => write(&format!("{}\n{SECRET_ONCE}\n", lines(&row, self.show.columns()))),
             Show::Issued => write(&format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row))),
-            Show::Status => {
-                self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
-                self.notes.extend(problems(&row));
-                Ok(())
-            }
             Show::Brake | Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant => {
                 write(&lines(&row, self.show.columns()))
             }
             Show::Source => write(&source::source(&row)),
-            Show::Undo { .. } => Ok(()),
             Show::Webhook => write(&(lines(&row, self.show.columns()) + &deliveries(&row))),
-            Show::Clients
-            | Show::Consumers
-            | Show::DeadLetters
-            | Show::Doctor
-            | Show::Groups
-            | Show::Kept
-            | Show::Keys
-            | Show::Mapping
-            | Show::MappingChange
-            | Show::Refusals
-            | Show::Restored
-            | Show::Roles
-            | Show::RolesChange
-            | Show::Schemas
-            | Show::SigningKeys
-            | Show::Stale
-            | Show::Table { .. }
-            | Show::Tenants
-            | Show::Tokens
-            | Show::Users
-            | Show::Webhooks => {
-                self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 

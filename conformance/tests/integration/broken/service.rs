@@ -343,6 +343,7 @@ fn features() -> discovery::Features {
             max_page_size: super::query::MOST,
             cursor_timeout: None,
         }),
+        security_events: None,
     }
 }
 

@@ -7,7 +7,7 @@
 use scim_protocol::{
     Error,
     path::{AttributePath, BoundPath},
-    schema::{SchemaRegistry, Type},
+    schema::{Attribute, Mutability, Returned, SchemaRegistry, Type},
     value::fold,
 };
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,7 @@ impl Rewrite {
             let bound = AttributePath::parse(path).and_then(|path| path.bind(rt));
             let bound = bound.map_err(|error| error.detail().to_owned())?;
             let name = bound.to_string();
+            may_be_rewritten(&bound, path)?;
             if name.eq_ignore_ascii_case(path) { Ok(bound) } else { Err(format!("write \"{path}\" as \"{name}\".")) }
         };
         let text = |path: &str| -> Result<BoundPath, String> {
@@ -125,14 +126,24 @@ impl Rewrite {
             return Err("copy and rename need \"to\", default needs \"value\", and the others neither.".to_owned());
         }
         let to = self.to.as_deref().unwrap_or_default();
+        if [self.attribute.as_str(), to].iter().any(|path| path.eq_ignore_ascii_case("schemas")) {
+            return Err("\"schemas\" is the server's own.".to_owned());
+        }
         match self.kind {
             Kind::Copy => single(&self.attribute).and_then(|()| single(to)),
+            Kind::Default if self.value.as_deref() == Some("") => Err("\"value\" is empty.".to_owned()),
             Kind::Default => single(&self.attribute),
             Kind::LowerCase => text(&self.attribute).map(drop),
-            Kind::Rename => bind(to).map(drop),
+            Kind::Rename => match AttributePath::parse(&self.attribute).and_then(|path| path.bind(rt)) {
+                Ok(known) if known.leaf().is_some_and(|leaf| leaf.required) => {
+                    Err(format!("\"{}\" is required, and no write could be without it.", self.attribute))
+                }
+                Ok(known) => may_be_rewritten(&known, &self.attribute).and_then(|()| bind(to).map(drop)),
+                Err(_) => bind(to).map(drop),
+            },
             Kind::KeepPrimary => match bind(&self.attribute)? {
-                BoundPath { attribute: Some(attribute), sub_attribute: None, .. } if attribute.multi_valued => Ok(()),
-                _ => Err(format!("\"{}\" is not a list.", self.attribute)),
+                BoundPath { attribute: Some(attribute), sub_attribute: None, .. } if has_primary(&attribute) => Ok(()),
+                _ => Err(format!("\"{}\" is not a list that has a primary value.", self.attribute)),
             },
         }
     }
@@ -182,6 +193,23 @@ impl Rewrite {
             Some(_) => {}
         }
     }
+}
+
+/// What is never returned stays where it is: a copy of it could be read. What the server writes by itself is rewritten in vain.
+fn may_be_rewritten(bound: &BoundPath, path: &str) -> Result<(), String> {
+    let parts = || bound.attribute.iter().chain(bound.leaf());
+    if parts().any(|part| part.returned == Returned::Never) {
+        return Err(format!("\"{path}\" is never returned, and may be neither copied nor changed."));
+    }
+    if parts().any(|part| part.mutability == Mutability::ReadOnly) {
+        return Err(format!("\"{path}\" is the server's own."));
+    }
+    Ok(())
+}
+
+/// Whether several values of an attribute have one that is the primary one (RFC 7643 §2.4).
+fn has_primary(attribute: &Attribute) -> bool {
+    attribute.multi_valued && attribute.sub_attributes.iter().any(|sub| sub.name == "primary")
 }
 
 fn is_text(value: &Value) -> bool {
@@ -364,6 +392,21 @@ mod tests {
             (json!({"rewrite": "copy", "attribute": "department", "to": "title"}), "write \"department\" as \"urn"),
             (json!({"rewrite": "lower-case", "attribute": "active"}), "not a text"),
             (json!({"rewrite": "keep-primary", "attribute": "title"}), "not a list"),
+            (
+                json!({"rewrite": "keep-primary", "attribute": "members", "resource_type": "Group"}),
+                "not a list that has",
+            ),
+            (json!({"rewrite": "copy", "attribute": "password", "to": "title"}), "never returned"),
+            (json!({"rewrite": "copy", "attribute": "title", "to": "password"}), "never returned"),
+            (json!({"rewrite": "rename", "attribute": "PASSWORD", "to": "title"}), "never returned"),
+            (json!({"rewrite": "rename", "attribute": "pass", "to": "password"}), "never returned"),
+            (json!({"rewrite": "lower-case", "attribute": "password"}), "never returned"),
+            (json!({"rewrite": "default", "attribute": "password", "value": "x"}), "never returned"),
+            (json!({"rewrite": "rename", "attribute": "userName", "to": "title"}), "required"),
+            (json!({"rewrite": "default", "attribute": "title", "value": ""}), "empty"),
+            (json!({"rewrite": "copy", "attribute": "title", "to": "id"}), "the server's own"),
+            (json!({"rewrite": "default", "attribute": "meta.version", "value": "x"}), "the server's own"),
+            (json!({"rewrite": "rename", "attribute": "schemas", "to": "title"}), "the server's own"),
             (json!({"rewrite": "lower-case", "attribute": "title", "resource_type": "Car"}), "no resource type"),
         ] {
             let error = check(&[rewrite(&rule)], &SchemaRegistry::core()).unwrap_err();

@@ -66,6 +66,9 @@ pub struct Settings {
     pub strict: bool,
     /// Discovery endpoints want a token too.
     pub discovery_needs_token: bool,
+    /// ServiceProviderConfig has `securityEvents` (RFC 9967 §4). Some clients refuse a document with an attribute that
+    /// RFC 7643 does not have.
+    pub announce_security_events: bool,
     /// Two groups may have the same `displayName` (never under `identity-center`).
     pub duplicate_group_names: bool,
     /// Requests a second, of each token under `rfc`, of all together under `identity-center`; 0 is no

@@ -13,8 +13,8 @@ pub enum SigningKeyRequest {
     List,
     /// Makes one that signs from now on.
     Rotate {
-        /// How it signs.
-        algorithm: Algorithm,
+        /// How it signs; as the one before when absent.
+        algorithm: Option<Algorithm>,
         /// How long those before are shown.
         overlap_seconds: u64,
     },

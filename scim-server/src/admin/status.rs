@@ -97,6 +97,7 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         problems.push(Problem::new(State::Failing, "ImportUnfinished", detail));
     }
     problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
+    problems.extend(of_source(record, &tokens, &clients, now));
     problems.extend(clients.iter().filter_map(|client| of_secrets(client, now)));
     let limit = silence::limit(&*context.store, record.id, &record.settings, now).await?;
     if let (Some(millis), Some(used)) = (limit, used)
@@ -170,6 +171,19 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
         }
     }
     problems
+}
+
+/// A source of truth whose writer is not there: then everybody is refused.
+fn of_source(record: &TenantRecord, tokens: &[Token], clients: &[Client], now: Timestamp) -> Option<Problem> {
+    let source = record.settings.source.as_ref()?;
+    let writer = source.writer.as_deref()?;
+    let has_token = tokens.iter().any(|token| token.expires() > now && source.lets(token.name.as_deref()));
+    let has_client = clients.iter().any(|client| client.is_live(now) && source.lets(Some(&client.name)));
+    let name = &record.name;
+    let detail = format!(
+        "Only {writer:?} may change users and groups, and no live token or OAuth client of that name may write: everybody else is refused. `token create --tenant {name} --name {writer}` makes one; `tenant source {name} --to …` names another source."
+    );
+    (!has_token && !has_client).then(|| Problem::new(State::Failing, "NoWriter", detail))
 }
 
 /// Webhooks that get nothing of the tenant's events any more.

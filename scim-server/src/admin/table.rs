@@ -1,6 +1,8 @@
 //! Users from a table: made, or changed where one of the name is there. First it is told what would come of each row.
 
-use scim_protocol::{Error, ErrorKind};
+use std::collections::BTreeSet;
+
+use scim_protocol::{Error, ErrorKind, path::AttributePath, schema::Mutability};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -41,6 +43,7 @@ pub(super) async fn execute(context: &AdminContext, request: TableRequest, outpu
     if apply {
         refuse_while_provisioned(context, &caller, ManualChange::Create, USER, force).await?;
     }
+    check_columns(&caller, &rows)?;
     let mut seen = std::collections::HashMap::new();
     for (line, row) in rows {
         let name = row.get(USER_NAME).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -58,6 +61,31 @@ pub(super) async fn execute(context: &AdminContext, request: TableRequest, outpu
             Err(error) => return Err(error.into()),
         };
         output.row(&shown).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a table with a column that cannot be written, before its first row.
+fn check_columns(caller: &Caller, rows: &[(usize, Map<String, Value>)]) -> Result<(), AdminError> {
+    let columns: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row.keys()).map(String::as_str).collect();
+    if !rows.is_empty() && !columns.contains(USER_NAME) {
+        return Err(AdminError::Refused(
+            "the table has no column userName: its first line names attributes, separated by commas".to_owned(),
+        ));
+    }
+    let rt = caller.tenant().registry.resource_type(USER);
+    let rt = rt.ok_or_else(|| AdminError::Refused("the tenant has no users".to_owned()))?;
+    for column in columns {
+        let wrong = |why: &str| AdminError::Refused(format!("the column {column:?} cannot be written: {why}"));
+        let bound = AttributePath::parse(column).and_then(|path| path.bind(rt));
+        let bound = bound.map_err(|error| wrong(error.detail()))?;
+        let parts = || bound.attribute.iter().chain(bound.leaf());
+        if parts().any(|part| part.mutability == Mutability::ReadOnly) {
+            return Err(wrong("it is the server's own. Leave it out."));
+        }
+        if bound.sub_attribute.is_some() && bound.attribute.as_ref().is_some_and(|list| list.multi_valued) {
+            return Err(wrong("it may have several values. Columns of that kind are emails and phoneNumbers."));
+        }
     }
     Ok(())
 }

@@ -16,6 +16,10 @@ use crate::{
     tenant::{RoleResources, Tenant},
 };
 
+fn announces_security_events(tenant: &Tenant) -> bool {
+    tenant.settings.announce_security_events && profile::has_security_events(tenant.profile())
+}
+
 impl Operations {
     /// The ServiceProviderConfig. `bulk_body` is the largest body of a bulk request, in bytes.
     pub fn service_provider_config(&self, tenant: &Tenant, base: &str, bulk_body: usize) -> Value {
@@ -34,7 +38,7 @@ impl Operations {
             sort: Supported { supported: true },
             etag: Supported { supported: true },
             authentication_schemes: profile::authentication_schemes(tenant.profile()),
-            security_events: profile::has_security_events(tenant.profile()).then(|| SecurityEvents {
+            security_events: announces_security_events(tenant).then(|| SecurityEvents {
                 async_request: AsyncRequest::None,
                 event_uris: supported(tenant.settings.tells_values()).map(str::to_owned).collect(),
             }),

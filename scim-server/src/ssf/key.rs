@@ -101,14 +101,21 @@ impl SigningKeys {
         Err(Error::internal("the signing key of the store was written and is not there"))
     }
 
-    /// Makes a key that signs from now on. Those before are shown for that many milliseconds more. `false` when so many
-    /// are shown that there is room for no other.
-    pub async fn rotate(store: &dyn Store, algorithm: Algorithm, overlap: i64, now: Timestamp) -> Result<bool, Error> {
+    /// Makes a key that signs from now on; as the one before does, unless it is told how. Those before are shown for that
+    /// many milliseconds more, or for less if an earlier rotation has said so. `false` when so many are shown that there
+    /// is room for no other.
+    pub async fn rotate(
+        store: &dyn Store,
+        algorithm: Option<Algorithm>,
+        overlap: i64,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         Self::of(store, now).await?;
         let (mut keys, version) = read(store).await?.ok_or_else(|| Error::internal("there is no signing key"))?;
         let until = now.as_millis().saturating_add(overlap);
+        let algorithm = algorithm.or_else(|| keys.first().map(|key| key.algorithm)).unwrap_or_default();
         for key in &mut keys {
-            key.ends = Some(key.ends.unwrap_or(until));
+            key.ends = Some(key.ends.map_or(until, |ends| ends.min(until)));
         }
         keys.retain(|key| key.ends.is_some_and(|ends| now.as_millis() < ends));
         if keys.len() >= MOST_KEYS {

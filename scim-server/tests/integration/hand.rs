@@ -153,3 +153,31 @@ async fn a_table_makes_and_changes_users_after_a_preview() {
     // Once more it changes nothing.
     assert_eq!(import(&["--apply", "--force"]).0[..3], ["unchanged", "unchanged", "unchanged"]);
 }
+
+/// A column that no user has would be lost, and told as done.
+#[tokio::test]
+async fn a_table_with_a_column_that_cannot_be_written_is_refused_before_its_first_row() {
+    let server = TestServer::start();
+    let file = server.scratch("users.csv");
+    for (header, why) in [
+        ("userName,foo", "no attribute"),
+        ("userName,enterprise.department", "enterprise"),
+        ("userName,id", "the server's own"),
+        ("userName,groups", "the server's own"),
+        ("userName,meta.version", "the server's own"),
+        ("userName,emails.value", "several values"),
+        ("userName,emails[type eq \"work\"].value", "cannot be written"),
+        ("userName;title", "no column userName"),
+        ("title,nickName", "no column userName"),
+    ] {
+        let quoted = header.replace('"', "\"\"");
+        let line = if header.contains('"') { format!("userName,\"{}\"", &quoted[9..]) } else { quoted };
+        let row = if header.contains(';') { "anna;x" } else { "anna,x" };
+        std::fs::write(&file, format!("{line}\n{row}\n")).expect("the table");
+        let path = file.to_string_lossy();
+        let outcome = server.run(&["user", "import", &path, "--tenant", "test", "--apply", "--force"]);
+        let told = String::from_utf8_lossy(&outcome.stderr);
+        assert!(!outcome.status.success() && told.contains(why), "{header}: {told}");
+    }
+    assert_eq!(server.client().get("/Users").await.expect(200).json["totalResults"], 0);
+}

@@ -120,3 +120,16 @@ async fn who_is_not_sent_any_more_is_told() {
     let other = TestServer::start();
     assert!(refused(&other, &["user", "stale", "--tenant", "test"]).contains("stale_after"));
 }
+
+#[tokio::test]
+async fn a_writer_that_is_gone_is_told() {
+    let server = TestServer::start();
+    named(&server, "agent");
+    source(&server, &["--to", "scim", "--writer", "agent", "--confirm", "test"]);
+    let status = || server.run(&["status", "--tenant", "test", "--json"]);
+    assert!(!String::from_utf8_lossy(&status().stdout).contains("NoWriter"));
+    assert!(server.run(&["token", "delete", "--tenant", "test", "agent"]).status.success());
+    let told = status();
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    assert!(String::from_utf8_lossy(&told.stdout).contains("NoWriter"), "{told:?}");
+}

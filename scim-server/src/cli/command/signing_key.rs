@@ -28,10 +28,10 @@ pub enum SigningKeyCommand {
     },
     /// Make a key that signs from now on; the one before is shown beside it for a while
     Rotate {
-        /// How the new key signs
-        #[arg(long, value_enum, default_value = "EdDSA")]
-        algorithm: KeyAlgorithm,
-        /// How long the key before is shown
+        /// How the new key signs; as the one before, unless you say otherwise
+        #[arg(long, value_enum)]
+        algorithm: Option<KeyAlgorithm>,
+        /// How long the keys before are shown at most; 0s withdraws them at once, as after a leak
         #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = units::duration)]
         overlap: Duration,
         #[command(flatten)]

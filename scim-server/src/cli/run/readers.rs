@@ -70,10 +70,10 @@ impl SigningKeyCommand {
         let (common, request) = match self {
             Self::List { common } => (common, SigningKeyRequest::List),
             Self::Rotate { algorithm, overlap, common } => {
-                let algorithm = match algorithm {
+                let algorithm = algorithm.map(|algorithm| match algorithm {
                     KeyAlgorithm::EdDsa => Algorithm::EdDsa,
                     KeyAlgorithm::Es256 => Algorithm::Es256,
-                };
+                });
                 (common, SigningKeyRequest::Rotate { algorithm, overlap_seconds: overlap.as_secs() })
             }
         };

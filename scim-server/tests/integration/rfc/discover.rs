@@ -39,7 +39,6 @@ async fn the_service_provider_config() {
             "cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100, "maxPageSize": 1000,
             "cursorTimeout": 3600
         },
-        "securityEvents": {"asyncRequest": "none", "eventUris": answer.json["securityEvents"]["eventUris"]},
         "meta": {"resourceType": "ServiceProviderConfig", "location": format!("{}/ServiceProviderConfig", tenant.base())}
     });
     assert_eq!(answer.json, expect);

@@ -57,7 +57,9 @@ async fn a_webhook_is_told_that_its_tenant_is_replaced_and_goes_on() {
     assert!(told[1..].iter().all(|body| number(body) > number(&told[0])), "{types:?}");
     taken(&all, 4).await;
     let of_all = bodies(&all);
-    assert_eq!(of_all.iter().filter(|body| body["type"] == "tenant.replaced").count(), 1);
+    // A message that was on its way when the server was killed may come twice, with the same id.
+    let marks = of_all.iter().filter(|body| body["type"] == "tenant.replaced").map(|body| body["id"].to_string());
+    assert_eq!(marks.collect::<std::collections::BTreeSet<_>>().len(), 1);
     let shown = run(&server, &["show", &id]);
     assert_eq!((&shown["deliveries"][0]["lag"], &shown["deliveries"][0]["pending"]), (&json!(0), &json!(0)), "{shown}");
 }

@@ -59,6 +59,7 @@ pub struct IndexSpec {
 /// What an administrator may set for one tenant. Stored as JSON; every field has a default.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch that administrators know by its name")]
 pub struct Settings {
     /// Which rules.
     pub profile: Profile,

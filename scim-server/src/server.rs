@@ -36,7 +36,7 @@ use crate::{
     ssf::Pusher,
     store::{Store, StoreError},
     system_records::secret,
-    webhook,
+    webhook::{self, leased},
 };
 
 /// Why a server does not start.
@@ -182,8 +182,8 @@ impl Server {
         let upkeep = tokio::spawn(background::upkeep(self.service.clone(), self.event_retention, stopped.clone()));
         let settling = tokio::spawn(background::settle(self.service.clone(), stopped.clone()));
         tokio::spawn(background::measure(self.service.clone(), stopped.clone()));
-        let delivery = tokio::spawn(self.service.deliverer().run(stopped.clone()));
-        let pushing = tokio::spawn(self.service.pusher().run(stopped.clone()));
+        let delivery = tokio::spawn(leased::serve(self.service.deliverer(), stopped.clone()));
+        let pushing = tokio::spawn(leased::serve(self.service.pusher(), stopped.clone()));
         let writing = self.event_file.map(|sink| {
             let (operations, access) = (self.service.operations.clone(), self.service.access.clone());
             tokio::spawn(Forwarder::new(operations, access, sink, Uuid::new_v4()).run(stopped.clone()))

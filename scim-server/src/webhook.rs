@@ -1,11 +1,12 @@
 //! Webhooks: each event of a tenant sent to the endpoints that want it, signed, until it is taken.
 //!
-//! An endpoint is a [`record`] of the system's own. [`deliver`] reads the tenants' logs and sends [`message`]s, signed
+//! An endpoint is a [`record`] of the system's own, served by a task of [`leased`]. [`deliver`] reads the tenants' logs and sends [`message`]s, signed
 //! by [`sign`] as Standard Webhooks 1.0 has it, through [`send`], which reaches no private network, on a thread of [`low_priority`]. What an endpoint
 //! has not taken is tried again by the [`schedule`], and in the end laid aside as a dead letter. How far each endpoint
 //! has come is in the store, so another process goes on where this one ends.
 
 mod deliver;
+pub mod leased;
 mod low_priority;
 mod message;
 mod record;

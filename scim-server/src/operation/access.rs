@@ -154,7 +154,12 @@ impl Operations {
     /// The same of many, in the order of their ids.
     pub async fn list_access(&self, context: &Context, query: &AccessQuery) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        let page = self.users(context, query.after, query.limit).await?;
+        // One more says whether there is a next page.
+        let mut page = self.users(context, query.after, query.limit + 1).await?;
+        if page.items.len() > query.limit {
+            page.items.truncate(query.limit);
+            page.done = false;
+        }
         let external = self.external_groups(tenant.home, tenant.settings.roles.iter()).await?;
         let next = page.last().filter(|_| !page.done).map(|user| user.id.to_string());
         let users: Vec<_> = page.iter().map(|user| Shown::new(tenant, user, &external)).collect();

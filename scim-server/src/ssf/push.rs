@@ -4,11 +4,10 @@
 //! another; of several processes one has the lease of a stream. What was taken is written down behind a handful of
 //! tokens: when the process ends before, these are sent again, with the same `jti`.
 
-use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use scim_protocol::Error;
 use serde_json::Value;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
 use super::transmitter::Transmitter;
@@ -18,13 +17,13 @@ use crate::{
     store::{ResourceId, StoreError},
     stream::{Notice, Push, Status, Stream, Streams, Tells},
     tenant::Tenant,
-    webhook::{Answered, DISABLE, Sender, pause},
+    webhook::{
+        Answered, DISABLE, Sender,
+        leased::{Leased, Pass},
+        pause,
+    },
 };
 
-/// How often it is looked for new streams, and for what other processes have written.
-const LOOK: Duration = Duration::from_millis(500);
-/// How long the lease of a stream lasts unless it is renewed, in milliseconds.
-const LEASE: i64 = 30_000;
 /// How many tokens are sent before it is written down what was taken.
 const BATCH: usize = 50;
 /// The media type of a security event token (RFC 8417 §7.2).
@@ -51,85 +50,24 @@ enum Outcome {
     Failed(String, Option<u64>),
 }
 
-/// What a pass says of the next: whether there may be more to do at once, and when the next token is due.
-struct Pass {
-    moved: bool,
-    due: Option<i64>,
-}
+impl Leased for Pusher {
+    type Error = Error;
+    const RECEIVER: &'static str = "stream";
 
-impl Pusher {
-    /// Sends until it is stopped.
-    pub async fn run(self: Arc<Self>, mut stopped: watch::Receiver<()>) {
-        let mut tasks: HashMap<ResourceId, JoinHandle<()>> = HashMap::new();
-        loop {
-            tasks.retain(|_, task| !task.is_finished());
-            match self.streams().pushed().await {
-                Ok(ids) => {
-                    for id in ids {
-                        let (this, stopped) = (Arc::clone(&self), stopped.clone());
-                        tasks.entry(id).or_insert_with(|| tokio::spawn(this.serve(id, stopped)));
-                    }
-                }
-                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "cannot read the streams"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
-                _ = stopped.changed() => break,
-            }
-        }
-        for task in tasks.into_values() {
-            let _ = task.await;
-        }
+    fn operations(&self) -> &Operations {
+        &self.operations
     }
 
-    fn streams(&self) -> Streams {
-        Streams::new(Arc::clone(&self.operations.store))
+    fn process(&self) -> Uuid {
+        self.process
     }
 
-    /// Sends over one stream, as long as it is there and its tokens are sent.
-    async fn serve(self: Arc<Self>, id: ResourceId, mut stopped: watch::Receiver<()>) {
-        loop {
-            tokio::select! {
-                goes_on = self.turn(id) => if !goes_on { return },
-                _ = stopped.changed() => {
-                    let _ = self.operations.store.lease(&chore(id), self.process, 0).await;
-                    return;
-                }
-            }
-        }
+    async fn receivers(&self) -> Result<Vec<ResourceId>, Error> {
+        Ok(self.streams().pushed().await?)
     }
 
-    /// A pass, and the wait for the next. `false` when there is nothing more to send.
-    async fn turn(&self, id: ResourceId) -> bool {
-        let store = &self.operations.store;
-        let changes = store.changes();
-        let mut changed = pin!(changes.notified());
-        changed.as_mut().enable();
-        let pass = match store.lease(&chore(id), self.process, LEASE).await {
-            Ok(true) => self.pass(id).await,
-            Ok(false) => Ok(Some(Pass { moved: false, due: None })),
-            Err(error) => Err(error.into()),
-        };
-        let wait = match pass {
-            Ok(None) => return false,
-            Ok(Some(Pass { moved: true, .. })) => return true,
-            Ok(Some(Pass { due, .. })) => {
-                let left = due.map(|due| due - self.operations.clock.now().as_millis());
-                left.map_or(LOOK, |left| Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK))
-            }
-            Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, stream = %id, "a pass failed; trying again");
-                tokio::time::sleep(LOOK).await;
-                return true;
-            }
-        };
-        let _ = timeout(wait, changed).await;
-        true
-    }
-
-    /// Sends what stands next. `None` when the stream is gone, or polled.
     async fn pass(&self, id: ResourceId) -> Result<Option<Pass>, Error> {
-        let idle = |due| Ok(Some(Pass { moved: false, due }));
+        let idle = |due| Ok(Some(Pass { moved: false, is_full: false, due }));
         let Some(before) = self.streams().get(id).await? else { return Ok(None) };
         let Some(push) = before.push.clone() else { return Ok(None) };
         let tenant = self.access.tenants().into_iter().find(|tenant| tenant.id == before.tenant);
@@ -168,11 +106,19 @@ impl Pusher {
         match self.streams().keep(&before, &stream).await {
             Ok(()) => {}
             // Somebody has changed the stream meanwhile, and what was taken is sent again.
-            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => return Ok(Some(Pass { moved: true, due: None })),
+            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {
+                return Ok(Some(Pass { moved: true, is_full: true, due: None }));
+            }
             Err(error) => return Err(error.into()),
         }
         let due = stream.push.as_ref().map(|push| push.due).filter(|due| *due > now);
-        Ok(Some(Pass { moved: due.is_none(), due }))
+        Ok(Some(Pass { moved: due.is_none(), is_full: true, due }))
+    }
+}
+
+impl Pusher {
+    fn streams(&self) -> Streams {
+        Streams::new(Arc::clone(&self.operations.store))
     }
 
     /// The tenant was replaced by an import: the stream goes on with the log that it has now, and tells so first.
@@ -183,7 +129,9 @@ impl Pusher {
         stream.acknowledged.clear();
         (stream.log, stream.place) = (tenant.home, tenant.begun);
         match self.streams().keep(before, &stream).await {
-            Ok(()) | Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(Some(Pass { moved: true, due: None })),
+            Ok(()) | Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {
+                Ok(Some(Pass { moved: true, is_full: true, due: None }))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -227,8 +175,4 @@ fn err(body: &[u8]) -> Option<String> {
     let said: Value = serde_json::from_slice(body).ok()?;
     let err = said["err"].as_str()?;
     ["invalid_request", "invalid_state"].contains(&err).then(|| err.to_owned())
-}
-
-fn chore(stream: ResourceId) -> String {
-    format!("stream {stream}")
 }

@@ -1,4 +1,4 @@
-//! Delivery: one task for each endpoint, so that none delays another.
+//! Delivery of the events to one endpoint.
 //!
 //! A pass reads the next events of each tenant, adds them to what is pending, and sends what is due: messages about
 //! one resource one after the other, about several at the same time. Then it writes down what has come of it. When the
@@ -6,16 +6,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    pin::pin,
     sync::Arc,
-    time::Duration,
 };
 
 use futures_util::{StreamExt as _, stream};
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
 use super::{
+    leased::{Leased, Pass},
     message::Message,
     record::{DeadLetter, Delivery, Pending, Reason, Replay, Webhook},
     schedule,
@@ -35,14 +33,8 @@ use crate::{
     tenant::Tenant,
 };
 
-/// How often it is looked for new endpoints, and for what other processes have written.
-const LOOK: Duration = Duration::from_millis(500);
-/// How long the lease of an endpoint lasts unless it is renewed, in milliseconds.
-const LEASE: i64 = 30_000;
 /// How many events are read at a time.
 const BATCH: usize = 200;
-/// How long events are gathered for the next pass when there was one just now: each pass writes down what has come of it.
-const GATHER: Duration = Duration::from_millis(10);
 /// How many messages may be pending before no more are read.
 pub const MOST_PENDING: usize = 400;
 /// The media type of a CloudEvents document.
@@ -93,41 +85,50 @@ struct Work<'a> {
     now: i64,
 }
 
-/// What a pass says of the next.
-pub(super) struct Pass {
-    /// Whether there may be more to do at once.
-    pub moved: bool,
-    /// Whether as many events were read as are read at a time, so that there are more.
-    pub is_full: bool,
-    /// When the next message is due, in milliseconds since the epoch.
-    pub due: Option<i64>,
+impl Leased for Deliverer {
+    type Error = StoreError;
+    const RECEIVER: &'static str = "webhook";
+
+    fn operations(&self) -> &Operations {
+        &self.operations
+    }
+
+    fn process(&self) -> Uuid {
+        self.process
+    }
+
+    async fn receivers(&self) -> Result<Vec<ResourceId>, StoreError> {
+        let webhooks = self.webhooks().list().await?;
+        Ok(webhooks.into_iter().filter(|webhook| webhook.disabled.is_none()).map(|webhook| webhook.id).collect())
+    }
+
+    async fn pass(&self, id: ResourceId) -> Result<Option<Pass>, StoreError> {
+        let Some(webhook) = self.webhooks().find(id).await?.filter(|webhook| webhook.disabled.is_none()) else {
+            return Ok(None);
+        };
+        let webhook = Arc::new(webhook);
+        let mut whole = Pass { moved: false, is_full: false, due: None };
+        for tenant in self.access.tenants() {
+            if webhook.tenant.is_some_and(|only| only != tenant.id) || tenant.importing {
+                continue;
+            }
+            match self.pass_of(&webhook, &tenant).await {
+                Ok(Some(pass)) => {
+                    whole.moved |= pass.moved;
+                    whole.is_full |= pass.is_full;
+                    whole.due = whole.due.into_iter().chain(pass.due).min();
+                }
+                Ok(None) | Err(StoreError::Missing(_)) => return Ok(None),
+                // Somebody else has changed what is kept: the next pass begins with that.
+                Err(StoreError::Conflict(_)) => whole.moved = true,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(whole))
+    }
 }
 
 impl Deliverer {
-    /// Delivers until it is stopped.
-    pub async fn run(self: Arc<Self>, mut stopped: watch::Receiver<()>) {
-        let mut tasks: HashMap<ResourceId, JoinHandle<()>> = HashMap::new();
-        loop {
-            tasks.retain(|_, task| !task.is_finished());
-            match self.webhooks().list().await {
-                Ok(webhooks) => {
-                    for webhook in webhooks.into_iter().filter(|webhook| webhook.disabled.is_none()) {
-                        let (this, stopped) = (Arc::clone(&self), stopped.clone());
-                        tasks.entry(webhook.id).or_insert_with(|| tokio::spawn(this.serve(webhook.id, stopped)));
-                    }
-                }
-                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "cannot read the webhooks"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
-                _ = stopped.changed() => break,
-            }
-        }
-        for task in tasks.into_values() {
-            let _ = task.await;
-        }
-    }
-
     /// Sends a message once.
     pub async fn send(
         sender: &Arc<Sender>,
@@ -153,79 +154,7 @@ impl Deliverer {
         Webhooks::new(Arc::clone(&self.operations.store))
     }
 
-    /// Delivers to one endpoint, as long as it is there and takes messages.
-    async fn serve(self: Arc<Self>, id: ResourceId, mut stopped: watch::Receiver<()>) {
-        loop {
-            tokio::select! {
-                goes_on = self.turn(id) => if !goes_on { return },
-                _ = stopped.changed() => {
-                    let _ = self.operations.store.lease(&chore(id), self.process, 0).await;
-                    return;
-                }
-            }
-        }
-    }
-
-    /// A pass, and the wait for the next. `false` when there is nothing more to do for the endpoint.
-    async fn turn(&self, id: ResourceId) -> bool {
-        let store = &self.operations.store;
-        let changes = store.changes();
-        let mut changed = pin!(changes.notified());
-        changed.as_mut().enable();
-        let pass = match store.lease(&chore(id), self.process, LEASE).await {
-            Ok(true) => self.pass(id).await,
-            Ok(false) => Ok(Some(Pass { moved: false, is_full: false, due: None })),
-            Err(error) => Err(error),
-        };
-        let wait = match pass {
-            Ok(None) => return false,
-            Ok(Some(Pass { moved: true, is_full, .. })) => {
-                if !is_full {
-                    tokio::time::sleep(GATHER).await;
-                }
-                return true;
-            }
-            Ok(Some(Pass { due, .. })) => {
-                let left = due.map(|due| due - self.operations.clock.now().as_millis());
-                left.map_or(LOOK, |left| Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK))
-            }
-            Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, webhook = %id, "a pass failed; trying again");
-                tokio::time::sleep(LOOK).await;
-                return true;
-            }
-        };
-        let _ = timeout(wait, changed).await;
-        true
-    }
-
-    /// `None` when the endpoint is gone or disabled.
-    pub(super) async fn pass(&self, id: ResourceId) -> Result<Option<Pass>, StoreError> {
-        let Some(webhook) = self.webhooks().find(id).await?.filter(|webhook| webhook.disabled.is_none()) else {
-            return Ok(None);
-        };
-        let webhook = Arc::new(webhook);
-        let mut whole = Pass { moved: false, is_full: false, due: None };
-        for tenant in self.access.tenants() {
-            if webhook.tenant.is_some_and(|only| only != tenant.id) || tenant.importing {
-                continue;
-            }
-            match self.pass_of(&webhook, &tenant).await {
-                Ok(Some(pass)) => {
-                    whole.moved |= pass.moved;
-                    whole.is_full |= pass.is_full;
-                    whole.due = whole.due.into_iter().chain(pass.due).min();
-                }
-                Ok(None) | Err(StoreError::Missing(_)) => return Ok(None),
-                // Somebody else has changed what is kept: the next pass begins with that.
-                Err(StoreError::Conflict(_)) => whole.moved = true,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Some(whole))
-    }
-
-    /// The same for one tenant.
+    /// A pass over the events of one tenant. `None` when the endpoint is gone or disabled.
     async fn pass_of(&self, webhook: &Arc<Webhook>, tenant: &Arc<Tenant>) -> Result<Option<Pass>, StoreError> {
         let mut delivery = self.webhooks().delivery(webhook, tenant).await?;
         let before = delivery.clone();
@@ -390,8 +319,4 @@ fn letter(work: &Work<'_>, pending: &Pending, error: String) -> DeadLetter {
         error,
         at: work.now,
     }
-}
-
-fn chore(webhook: ResourceId) -> String {
-    format!("webhook {webhook}")
 }

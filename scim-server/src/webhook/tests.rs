@@ -12,7 +12,7 @@ use std::{
 use scim_protocol::Timestamp;
 use uuid::Uuid;
 
-use super::{Deliverer, MOST_BYTES, Message, NewWebhook, Reason, Sender, Webhook, Webhooks};
+use super::{Deliverer, MOST_BYTES, Message, NewWebhook, Reason, Sender, Webhook, Webhooks, leased::Leased as _};
 use crate::{
     access::Access,
     clock::{Clock, ManualClock},

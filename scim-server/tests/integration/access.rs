@@ -121,6 +121,9 @@ async fn all_users_come_page_by_page_and_each_tenant_sees_its_own() {
     }
     let names: Vec<_> = seen.iter().map(|one| one["attributes"]["Name"].as_str().expect("a name")).collect();
     assert_eq!(names, ["user0", "user1", "user2", "user3", "user4"]);
+    // A page that holds the last user is the last page, also when it is full.
+    assert!(application.get("/users?limit=5").await.expect(200).json.get("next").is_none());
+    assert!(application.get("/users?limit=4").await.expect(200).json.get("next").is_some());
     for wrong in ["limit=0", "limit=1001", "after=x", "filter=x"] {
         application.get(&format!("/users?{wrong}")).await.expect(400);
     }

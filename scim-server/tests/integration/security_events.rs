@@ -228,6 +228,10 @@ async fn a_stream_is_paused_disabled_and_changed() {
     assert_eq!(receiver.poll(&stream, json!({"ack": jtis(&verification)})).await.len(), 0);
     set("disabled").await;
     assert_eq!(receiver.client.post(receiver.at("verification_endpoint"), &verify).await.status, 400);
+    for list in [json!([]), json!(["x"])] {
+        assert_eq!(receiver.client.post(receiver.at("configuration_endpoint"), &list).await.status, 400, "{list}");
+        assert_eq!(receiver.client.post(receiver.at("status_endpoint"), &list).await.status, 400, "{list}");
+    }
     set("enabled").await;
 
     // What the transmitter says may be repeated, and not changed.

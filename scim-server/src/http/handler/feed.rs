@@ -160,9 +160,15 @@ impl Service {
 
     pub(super) async fn parsed<T: DeserializeOwned>(&self, context: &Context, call: Call<'_, '_>) -> Result<T, Error> {
         let body = self.body(context, call).await?;
-        serde_json::from_value(body).map_err(|error| {
-            Error::value(format!("The body cannot be used: {error}. The guide about events says what it may have."))
-        })
+        let wrong = |why: &str| {
+            let guides = "The guides about events and security event tokens say what it may have.";
+            Error::value(format!("The body cannot be used: {why}. {guides}"))
+        };
+        // A list would be read as the members of an object in their order.
+        if !body.is_object() {
+            return Err(wrong("it is no JSON object"));
+        }
+        serde_json::from_value(body).map_err(|error| wrong(&error.to_string()))
     }
 }
 

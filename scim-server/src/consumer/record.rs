@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::store::{
-    Body, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
+    Body, Header, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
     TypeName, Values,
 };
 
@@ -39,6 +39,9 @@ pub struct Consumer {
     /// When it was made: the record's own time, not part of the document.
     #[serde(skip)]
     pub created: Timestamp,
+    /// When it was kept last: the record's own time too.
+    #[serde(skip)]
+    pub kept: Timestamp,
     /// The record's version.
     #[serde(skip)]
     pub version: u64,
@@ -86,7 +89,8 @@ impl Consumer {
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
         let consumer: Self = serde_json::from_slice(&record.body.visible)
             .map_err(|error| StoreError::Corrupt(format!("consumer {id}: {error}")))?;
-        Ok(Self { id, created: record.header.created, version: record.header.version, ..consumer })
+        let Header { created, last_modified: kept, version, .. } = record.header;
+        Ok(Self { id, created, kept, version, ..consumer })
     }
 
     /// As it is stored.

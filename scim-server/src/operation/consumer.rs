@@ -23,8 +23,10 @@ use crate::{
     tenant::Tenant,
 };
 
-/// How far a consumer may look without finding what it wants before the server writes down how far it has looked.
+/// How far a consumer may look without finding what it wants before the server writes down how far it has looked,
 const LOOKED: u64 = 500;
+/// and for how long, in milliseconds: so one that finds little does not fall behind what is kept.
+const NOTED: i64 = 60_000;
 
 /// What a worker asks for.
 #[derive(Debug, Clone)]
@@ -167,6 +169,7 @@ impl Operations {
             done: None,
             lease: None,
             created: now,
+            kept: now,
             version: 1,
         };
         self.consumers().create(&consumer, actor).await?;
@@ -266,8 +269,9 @@ impl Operations {
             let moved = asked.ack.map_or(Ok(false), |ack| acknowledged(&mut consumer, ack))?;
             let before = consumer.place.clone();
             let mut batch = self.next_batch(tenant, &mut consumer, asked).await?;
-            let looked =
-                consumer.place.sequence - before.sequence >= LOOKED || consumer.place.prefill != before.prefill;
+            let (seen, age) =
+                (consumer.place.sequence - before.sequence, self.clock.now().as_millis() - consumer.kept.as_millis());
+            let looked = seen >= LOOKED || seen > 0 && age >= NOTED || consumer.place.prefill != before.prefill;
             if batch.lease.is_none() && !moved && !looked {
                 return Ok(batch);
             }
@@ -390,4 +394,47 @@ impl From<ConsumerError> for Error {
 fn uppercase(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        access::Access,
+        clock::{Clock, ManualClock},
+        store::{ResourceId, Store, sled::SledStore},
+        tenant::Settings,
+    };
+
+    #[tokio::test]
+    async fn a_consumer_that_finds_little_does_not_fall_behind_what_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let time: Arc<dyn Clock> = clock.clone();
+        let store: Arc<dyn Store> = Arc::new(SledStore::open(directory.path(), Arc::clone(&time)).unwrap());
+        let access = Access::load(Arc::clone(&store), Arc::clone(&time)).await.unwrap();
+        access.directory().create("t", Settings::default(), None).await.unwrap();
+        access.reload().await.unwrap();
+        let tenant = access.tenants().pop().unwrap();
+        let operations = Operations::on(Arc::clone(&store), time);
+        let new =
+            NewConsumer { name: "c".to_owned(), types: vec!["scim.user.deleted".to_owned()], ..Default::default() };
+        operations.create_consumer(&tenant, new, "t").await.unwrap();
+        let happens = async |action| {
+            let event = Event::new(action, "t", "User", ResourceId(Uuid::nil()));
+            store.commit(Commit::note(tenant.home, event)).await.unwrap();
+        };
+        let asked = Receive { ack: None, limit: 9, lease: Duration::from_secs(1), wait: Duration::ZERO };
+        let is_empty = async || operations.receive(&tenant, "c", asked.clone()).await.unwrap().is_empty();
+        happens(Action::Create).await;
+        assert!(is_empty().await);
+        clock.advance(NOTED);
+        assert!(is_empty().await);
+        store.forget_events(clock.now()).await.unwrap();
+        assert!(is_empty().await);
+        happens(Action::Delete).await;
+        assert!(!is_empty().await);
+    }
 }

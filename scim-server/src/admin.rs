@@ -207,7 +207,7 @@ impl AdminContext {
             if key.tenant == TenantId::SYSTEM {
                 return system_records::entries(key, record);
             }
-            if crate::brake::is_brake(key) || crate::sent::is_sent(key) {
+            if crate::brake::is_brake(key) || crate::deferred::is_claim(key) || crate::sent::is_sent(key) {
                 return Ok(Vec::new());
             }
             if crate::deleted::is_kept(&key.resource_type) {

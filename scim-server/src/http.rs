@@ -27,6 +27,7 @@ use crate::{
     audit::AuditLog,
     caller::Caller,
     clock::Clock,
+    completer::Completer,
     event::{Action, Deed, Event, SERVER},
     log,
     metrics::Metrics,
@@ -82,6 +83,8 @@ pub struct Service {
     pub limited: limit::Told,
     /// What may change.
     pub settings: ArcSwap<Reloadable>,
+    /// What completes requests later.
+    pub completer: Arc<Completer>,
     /// The way out for webhooks.
     pub sender: Arc<Sender>,
     /// The time.

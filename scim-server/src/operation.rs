@@ -12,6 +12,7 @@ mod brake;
 pub mod bulk;
 pub mod consumer;
 pub mod create;
+pub mod deferred;
 pub mod delete;
 mod disable;
 pub mod discover;
@@ -150,6 +151,8 @@ pub struct Context {
     pub request: Option<Uuid>,
     /// How far the work on it may go.
     pub pace: Arc<Pace>,
+    /// What its commits expect, if it was accepted and is completed later.
+    pub claim: Option<deferred::Claim>,
 }
 
 impl Context {
@@ -164,7 +167,7 @@ impl Context {
     }
 
     fn event(&self, action: Action, key: &ResourceKey, attributes: Vec<String>) -> Event {
-        let request = self.request.map(|id| id.to_string()).unwrap_or_default();
+        let request = self.request_id();
         let event = Event::new(action, self.caller.actor(), key.resource_type.as_str(), key.id);
         Event { attributes, request, ..event }
     }

@@ -16,6 +16,7 @@ use crate::{
     audit::{AuditError, AuditLog},
     budget::Budget,
     clock::Clock,
+    completer::Completer,
     config::Config,
     cursor::Sealer,
     http::{
@@ -137,6 +138,7 @@ impl Server {
         let event_file = event_file.transpose()?;
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
+        let completer = Arc::new(Completer::new(operations.clone(), access.clone()));
         let service = Service {
             operations,
             access,
@@ -149,6 +151,7 @@ impl Server {
             limited: Told::default(),
             settings: ArcSwap::from_pointee(settings(config)),
             sender: Arc::new(webhook::Sender::new(config.webhook_networks.clone())),
+            completer,
             clock,
         };
         Ok(Self {
@@ -184,6 +187,7 @@ impl Server {
         tokio::spawn(background::measure(self.service.clone(), stopped.clone()));
         let delivery = tokio::spawn(leased::serve(self.service.deliverer(), stopped.clone()));
         let pushing = tokio::spawn(leased::serve(self.service.pusher(), stopped.clone()));
+        let completing = tokio::spawn(Arc::clone(&self.service.completer).run(stopped.clone()));
         let writing = self.event_file.map(|sink| {
             let (operations, access) = (self.service.operations.clone(), self.service.access.clone());
             tokio::spawn(Forwarder::new(operations, access, sink, Uuid::new_v4()).run(stopped.clone()))
@@ -197,6 +201,7 @@ impl Server {
             (settling, "counting refusals"),
             (delivery, "sending to webhooks"),
             (pushing, "sending security event tokens"),
+            (completing, "completing requests"),
             (minutes, "the work of each minute"),
             (upkeep, "the upkeep of the store"),
             (following, "looking for changes"),

@@ -15,6 +15,6 @@ pub use self::{
     key::{Algorithm, MOST_KEYS, SigningKeys},
     poll::Poll,
     push::Pusher,
-    token::{audience, subject},
+    token::{audience, completion, subject},
     transmitter::Transmitter,
 };

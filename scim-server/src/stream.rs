@@ -29,8 +29,11 @@ const PAGE: usize = 500;
 /// What a token is about whose event tells that sessions have ended (CAEP 1.0).
 pub const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 
+/// What a token is about that tells of the completion of a request (RFC 9967 §2.5.1.3).
+pub const COMPLETED: &str = "urn:ietf:params:scim:event:misc:asyncresp";
+
 /// Every event that a stream may ask for (RFC 9967 §2, CAEP 1.0).
-const EVENTS: [&str; 12] = [
+const EVENTS: [&str; 13] = [
     "urn:ietf:params:scim:event:feed:add",
     "urn:ietf:params:scim:event:feed:remove",
     "urn:ietf:params:scim:event:prov:create:full",
@@ -42,6 +45,7 @@ const EVENTS: [&str; 12] = [
     "urn:ietf:params:scim:event:prov:delete",
     "urn:ietf:params:scim:event:prov:activate",
     "urn:ietf:params:scim:event:prov:deactivate",
+    COMPLETED,
     SESSION_REVOKED,
 ];
 

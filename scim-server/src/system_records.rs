@@ -5,6 +5,7 @@ pub mod secret;
 
 use crate::{
     consumer::{self, Consumer},
+    deferred::{self, Deferred},
     oauth::{self, Client},
     store::{IndexEntry, Record, ResourceKey, StoreError},
     stream::{self, Stream},
@@ -20,6 +21,7 @@ pub fn entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, St
         consumer::KIND => Ok(Consumer::from_record(key.id, record)?.entries()),
         oauth::client::KIND => Ok(Client::from_record(key.id, record)?.entries()),
         oauth::spent::KIND => oauth::spent::entries(key.id, record),
+        deferred::KIND => Ok(Deferred::from_record(key.id, record)?.entries()),
         stream::KIND => Ok(Stream::from_record(key.id, record)?.entries()),
         secret::KIND => Ok(secret::entries(key.id)),
         _ => Ok(Vec::new()),
@@ -33,6 +35,7 @@ pub fn stays(kind: &str) -> bool {
         kind,
         secret::OF_ACCESS_TOKENS
             | secret::OF_SIGNATURES
+            | deferred::KIND
             | oauth::grant::REVOCATION
             | oauth::spent::KIND
             | oauth::trace::KIND

@@ -225,8 +225,8 @@ impl BulkResult {
     }
 
     /// The body of the answer, with all results in the order of the operations.
-    pub fn response(results: &[Self]) -> Value {
-        let operations: Vec<Value> = results.iter().map(Self::to_json).collect();
+    pub fn response<'r>(results: impl IntoIterator<Item = &'r Self>) -> Value {
+        let operations: Vec<Value> = results.into_iter().map(Self::to_json).collect();
         json!({"schemas": [BULK_RESPONSE_SCHEMA], "Operations": operations})
     }
 }

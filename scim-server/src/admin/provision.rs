@@ -205,6 +205,7 @@ pub(crate) async fn purge_old(operations: &Operations, tenant: Arc<Tenant>) -> R
 pub(super) fn context(operations: &Operations, caller: &Caller) -> Context {
     let tenant = caller.tenant().id;
     Context {
+        claim: None,
         caller: caller.clone(),
         base: base_path(tenant),
         request: None,

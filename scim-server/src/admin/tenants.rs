@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{AdminContext, AdminError, Output, Subject, access, indexing, protected, schemas};
 use crate::{
+    deferred::Deferrals,
     event::Deed,
     profile::Profile,
     sink,
@@ -250,6 +251,7 @@ pub(super) async fn delete(
     Webhooks::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     sink::forget(&*context.store, tenant.id).await?;
     Streams::new(Arc::clone(&context.store)).forget(tenant.id).await?;
+    Deferrals::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     let resources = context.directory().remove(&tenant).await?;
     let deleted = serde_json::json!({
         "tenant_id": tenant.id.to_string(), "tenant": tenant.name, "deleted": true, "resources": resources,

@@ -38,6 +38,7 @@ deeds! {
     MappingChanged "mapping.changed" "The rewrites of what a provider sends were changed; `attributes` names them."
     ProvisioningResumed "provisioning.resumed" "Calls of a provider have returned to a tenant that was silent."
     ProvisioningSilent "provisioning.silent" "No provider has called for longer than the tenant's `silence_after`. Told once, until calls return."
+    RequestCompleted "request.completed" "A request that was accepted (`202`, `Prefer: respond-async`) is completed; `document` has its result."
     SchemaAdded "schema.added" "A schema was added to the tenant, or replaced."
     SchemaRemoved "schema.removed" "A schema was removed from the tenant."
     TenantCreated "tenant.created" "The tenant was made."

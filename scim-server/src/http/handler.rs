@@ -1,8 +1,10 @@
 //! The life of a request, every step in order.
 
 mod authorization;
+mod deferred;
 mod feed;
 mod notes;
+mod permission;
 mod signals;
 
 use std::{
@@ -28,6 +30,7 @@ use uuid::Uuid;
 
 use authorization::Ask;
 use notes::Notes;
+use permission::authorise;
 
 use super::{
     Service,
@@ -37,8 +40,7 @@ use super::{
     listen::Answers,
     oauth,
     peer::Peer,
-    request, request_id,
-    response::{self, InsufficientScope},
+    request, request_id, response,
     route::{Discovery, Endpoint, Route, Target, is_authorization, route},
 };
 use crate::{
@@ -48,7 +50,7 @@ use crate::{
     metrics::Operation,
     operation::{Answer, Asked, Context, Operations, access::AccessQuery, pace::Pace},
     profile,
-    tenant::{Source, Tenant},
+    tenant::Tenant,
 };
 
 /// The header with the request's id, which a client can report to an administrator.
@@ -232,14 +234,15 @@ impl Service {
         let within = self.settings.load().request_timeout;
         let pace = Pace::of_client(&self.operations.lanes, caller.tenant().id, notes.client.clone(), within);
         notes.pace = Some(Arc::clone(&pace));
-        let context = Context { caller, base, request: Some(id), pace };
-        let answer = self.operate(&context, &endpoint, Call { parts, incoming, notes }).await;
+        let context = Context { caller, base, request: Some(id), pace, claim: None };
+        let answer = self.now_or_later(&context, &endpoint, Call { parts, incoming, notes }).await;
         let answer = answer.map_err(|error| profile::phrase(context.caller.tenant().profile(), error))?;
         if notes.id.is_none() {
             notes.id = answer.id.map(|id| id.to_string().into());
         }
         let is_beside = matches!(endpoint, Endpoint::Access(_) | Endpoint::Feed(_) | Endpoint::Signals(_));
-        let kind = if is_beside { request::JSON } else { request::answer_type(&parts.headers) };
+        let usual = if is_beside { request::JSON } else { request::answer_type(&parts.headers) };
+        let kind = answer.media_type.unwrap_or(usual);
         Ok(response::answer(answer, kind))
     }
 
@@ -455,37 +458,6 @@ fn tell(error: &Error) {
             }
         }
     }
-}
-
-/// 403: the users and groups of the tenant come from elsewhere.
-fn foreign(source: &Source) -> Error {
-    Error::new(
-        ErrorKind::Forbidden,
-        format!(
-            "Only {source} may change users and groups of this tenant. Make the change there, or ask the administrator of this server to change it with `scim-server tenant source`."
-        ),
-    )
-}
-
-/// 403 unless the token's scopes cover the method, and the token is of whom the tenant's users come from. A search only reads, whatever its method.
-fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_>) -> Result<(), Error> {
-    let scopes = caller.scopes();
-    let reads =
-        matches!(*method, Method::GET | Method::HEAD) || matches!(endpoint, Endpoint::Access(_) | Endpoint::Search(_));
-    let (allowed, of_tokens, of_clients) = if matches!(endpoint, Endpoint::Feed(_) | Endpoint::Signals(_)) {
-        (scopes.events, "events", "scim.events")
-    } else if reads {
-        (scopes.read, "read", "scim.read")
-    } else {
-        (scopes.write, "write", "scim.write")
-    };
-    let scope = if caller.is_client() { of_clients } else { of_tokens };
-    if allowed {
-        let source = caller.tenant().settings.source.as_ref().filter(|_| of_tokens == "write");
-        return source.filter(|source| !source.lets(caller.name())).map_or(Ok(()), |source| Err(foreign(source)));
-    }
-    let detail = format!("The token does not have the {scope} scope. Use one that has it.");
-    Err(Error::new(ErrorKind::Forbidden, detail).with_source(InsufficientScope(scope)))
 }
 
 fn known<'a>(rt: Option<&'a Arc<ResourceType>>, endpoint: &str) -> Result<&'a Arc<ResourceType>, Error> {

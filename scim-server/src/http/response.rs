@@ -18,9 +18,15 @@ use crate::{
     render::etag,
 };
 
+/// What the event of the completion will have as `txn` (RFC 9967 §3).
+const SET_TXN: HeaderName = HeaderName::from_static("set-txn");
+/// Which preferences of the client were followed (RFC 7240 §3).
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
 /// The response to a request that succeeded.
 pub fn answer(answer: Answer, media_type: &'static str) -> Response<ResponseBody> {
     let status = match answer.outcome {
+        Outcome::Accepted => StatusCode::ACCEPTED,
         Outcome::Created => StatusCode::CREATED,
         Outcome::NoContent => StatusCode::NO_CONTENT,
         Outcome::NotModified => StatusCode::NOT_MODIFIED,
@@ -44,8 +50,15 @@ pub fn answer(answer: Answer, media_type: &'static str) -> Response<ResponseBody
     if let Some(location) = answer.location
         && let Ok(location) = HeaderValue::try_from(location)
     {
-        headers.insert(CONTENT_LOCATION, location.clone());
+        if answer.outcome != Outcome::Accepted {
+            headers.insert(CONTENT_LOCATION, location.clone());
+        }
         headers.insert(LOCATION, location);
+    }
+    if let Some(id) = answer.accepted {
+        // RFC 9967 §3, RFC 7240 §3
+        insert(headers, SET_TXN, id.to_string());
+        headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static("respond-async"));
     }
     with_type(response, media_type)
 }

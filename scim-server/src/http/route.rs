@@ -43,6 +43,8 @@ pub enum Published {
 /// Streams of security event tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signals<'a> {
+    /// `/completions/{request}`: what has come of a request that was accepted (RFC 9967 §2.5.1.1)
+    Completion(Cow<'a, str>),
     /// `/poll/{stream}` (RFC 8936)
     Poll(Cow<'a, str>),
     /// `/status` (SSF 1.0 §8.1.2)
@@ -162,7 +164,9 @@ impl Endpoint<'_> {
             Self::Me => "",
             Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
             Self::Feed(Feed::Consumer(_)) => "GET, HEAD, DELETE",
-            Self::Access(_) | Self::Feed(Feed::Events) | Self::Root => "GET, HEAD",
+            Self::Access(_) | Self::Feed(Feed::Events) | Self::Root | Self::Signals(Signals::Completion(_)) => {
+                "GET, HEAD"
+            }
             Self::Feed(Feed::Consumers) | Self::Resources(_) | Self::Signals(Signals::Status) => "GET, HEAD, POST",
         }
     }
@@ -296,7 +300,15 @@ fn signals<'a>(tenant: &str, service: &str, rest: &'a str) -> Option<Target<'a>>
         "subjects/add" => Signals::Subject { is_added: true },
         "subjects/remove" => Signals::Subject { is_added: false },
         "verify" => Signals::Verify,
-        other => Signals::Poll(decode(other.strip_prefix("poll/")?).filter(|id| !id.is_empty() && !id.contains('/'))?),
+        other => {
+            let (kind, id) = other.split_once('/')?;
+            let id = decode(id).filter(|id| !id.is_empty() && !id.contains('/'))?;
+            match kind {
+                "completions" => Signals::Completion(id),
+                "poll" => Signals::Poll(id),
+                _ => return None,
+            }
+        }
     })))
 }
 
@@ -410,6 +422,7 @@ mod tests {
         check("/t/ssf/v1/subjects/add", "t Signals(Subject { is_added: true })");
         check("/t/ssf/v1/subjects/remove", "t Signals(Subject { is_added: false })");
         check("/t/ssf/v1/subjects", "404");
+        check("/t/ssf/v1/completions/7", "t Signals(Completion(\"7\"))");
         check("/t/ssf/v1/poll/7", "t Signals(Poll(\"7\"))");
         check("/t/ssf/v1/poll/", "404");
         check("/t/ssf/v1/poll/7/8", "404");

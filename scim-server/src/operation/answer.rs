@@ -16,6 +16,8 @@ use crate::{
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// The request is durable, and is completed later.
+    Accepted,
     /// A resource was made.
     Created,
     /// Done, without content.
@@ -48,6 +50,10 @@ pub struct Answer {
     pub version: Option<u64>,
     /// The representation.
     pub content: Content,
+    /// What the content is, where it is not what the endpoint gives otherwise.
+    pub media_type: Option<&'static str>,
+    /// The request that is completed later.
+    pub accepted: Option<ResourceId>,
     /// The memory that the content takes until it is sent.
     pub share: Option<Share>,
 }
@@ -55,7 +61,8 @@ pub struct Answer {
 impl Answer {
     /// An answer about nothing that has a version: a list, a bulk response, a deletion.
     pub fn plain(outcome: Outcome, content: Content) -> Self {
-        Self { outcome, id: None, location: None, version: None, content, share: None }
+        let (media_type, accepted, share) = (None, None, None);
+        Self { outcome, id: None, location: None, version: None, content, media_type, accepted, share }
     }
 
     /// The answer that names a resource without showing it.
@@ -73,12 +80,10 @@ impl Answer {
     ) -> Self {
         let endpoint = rt.map_or("", |rt| rt.endpoint.as_str());
         Self {
-            outcome,
             id: Some(id),
             location: Some(location(&context.base, endpoint, id)),
             version: Some(version),
-            content: Content::Nothing,
-            share: None,
+            ..Self::plain(outcome, Content::Nothing)
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{Answer, Asked, Condition, Content, Context, Operations, Outcome, Pre
 use crate::{membership::MEMBERS, render::etag, store::ResourceId};
 
 /// The state of a bulk request while it runs.
-struct BulkRun {
+pub(super) struct BulkRun {
     /// The id that each POST's resource gets, by its `bulkId`.
     ids: HashMap<String, ResourceId>,
     /// The bulkIds whose resource is there.
@@ -47,6 +47,19 @@ impl Operations {
 
     /// Runs a bulk request and gives the bulk response.
     pub async fn bulk(&self, context: &Context, request: BulkRequest) -> Result<Answer, Error> {
+        self.require_few(&request)?;
+        let results = self.bulk_results(context, request).await?;
+        Self::bulk_answer(results.iter().flatten())
+    }
+
+    /// The bulk response.
+    pub fn bulk_answer<'r>(results: impl Iterator<Item = &'r BulkResult>) -> Result<Answer, Error> {
+        let body = serde_json::to_vec(&BulkResult::response(results)).map_err(Error::internal)?;
+        Ok(Answer::plain(Outcome::Ok, Content::Whole(body.into())))
+    }
+
+    /// 413 for more operations than are taken at once.
+    pub fn require_few(&self, request: &BulkRequest) -> Result<(), Error> {
         let most = self.limits.bulk_operations;
         if request.operations.len() > most {
             return Err(Error::new(
@@ -57,6 +70,16 @@ impl Operations {
                 ),
             ));
         }
+        Ok(())
+    }
+
+    /// Runs a bulk request, and gives the result of each operation; none of what stands behind the number of errors at
+    /// which it ends.
+    pub async fn bulk_results(
+        &self,
+        context: &Context,
+        request: BulkRequest,
+    ) -> Result<Vec<Option<BulkResult>>, Error> {
         let fail_on_errors = request.fail_on_errors.unwrap_or(u32::MAX);
         let mut run = BulkRun::new(request.operations.len());
         for operation in request.operations.iter().flatten() {
@@ -81,7 +104,8 @@ impl Operations {
             let Some(operation) = operations.get_mut(i).and_then(Option::take) else { continue };
             let in_time = context.pace.breathe().await;
             if context.pace.is_abandoned() {
-                return in_time.map(|()| Answer::plain(Outcome::NoContent, Content::Nothing));
+                // Nobody reads the error: it says that the client has gone.
+                context.pace.check()?;
             }
             let bulk_id = match operation {
                 Ok(operation) if in_time.is_err() => run.leave(i, operation),
@@ -97,9 +121,7 @@ impl Operations {
             order.settle(bulk_id.as_deref().unwrap_or_default());
         }
         self.add_later(context, &mut run).await;
-        let results: Vec<_> = run.results.into_iter().flatten().collect();
-        let body = serde_json::to_vec(&BulkResult::response(&results)).map_err(Error::internal)?;
-        Ok(Answer::plain(Outcome::Ok, Content::Whole(body.into())))
+        Ok(run.results)
     }
 
     /// Looks up under which ids deleted resources will return.
@@ -143,37 +165,26 @@ impl Operations {
         };
         // A failed operation has a location too, unless it is a POST (RFC 7644 §3.7.3).
         let target = target_of(context, &operation).filter(|_| resolved.is_ok());
-        let done = match resolved {
-            Ok(()) => self.perform(context, run, operation).await,
+        let of_part = context.claim.is_some().then(|| context.part(i));
+        let context = of_part.as_ref().unwrap_or(context);
+        let done = match resolved.map(|()| context.done_before(&operation)) {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => self.perform(context, run, operation).await,
             Err(error) => Err(error),
         };
-        let mut result = BulkResult {
-            method: method.as_str().to_owned(),
-            bulk_id: bulk_id.clone(),
-            version: None,
-            location: target,
-            status: 0,
-            response: None,
-        };
-        match done {
-            Ok(answer) => {
-                // A deleted resource that returns has its old id.
-                if method == BulkMethod::Post {
-                    run.ids.extend(bulk_id.clone().zip(answer.id));
-                }
-                run.made.extend(bulk_id.clone());
-                result.status = status(answer.outcome);
-                result.version = answer.version.map(etag);
-                result.location = answer.location;
-                if let (Some(path), false) = (&result.location, later.is_empty()) {
-                    run.later.push((i, path.clone(), later));
-                }
+        let result = result_of(method, bulk_id.clone(), target, &done);
+        if let Ok(answer) = done {
+            // A deleted resource that returns has its old id.
+            if method == BulkMethod::Post {
+                run.ids.extend(bulk_id.clone().zip(answer.id));
             }
-            Err(error) => {
-                run.failed.extend(bulk_id.clone());
-                run.errors += 1;
-                result.fail(&error);
+            run.made.extend(bulk_id.clone());
+            if let (Some(path), false) = (&result.location, later.is_empty()) {
+                run.later.push((i, path.clone(), later));
             }
+        } else {
+            run.failed.extend(bulk_id.clone());
+            run.errors += 1;
         }
         if let Some(place) = run.results.get_mut(i) {
             *place = Some(result);
@@ -181,7 +192,12 @@ impl Operations {
         bulk_id
     }
 
-    async fn perform(&self, context: &Context, run: &BulkRun, operation: BulkOperation) -> Result<Answer, Error> {
+    pub(super) async fn perform(
+        &self,
+        context: &Context,
+        run: &BulkRun,
+        operation: BulkOperation,
+    ) -> Result<Answer, Error> {
         let BulkOperation { method, bulk_id, version, path, data } = operation;
         let plain = path.trim_matches('/');
         let (endpoint, id) = plain.split_once('/').map_or((plain, None), |(endpoint, id)| (endpoint, Some(id)));
@@ -263,6 +279,7 @@ impl Operations {
             let added = match context.caller.tenant().registry.endpoint(&format!("/{endpoint}")) {
                 Some(rt) => {
                     let (query, preconditions) = (&Query::default(), &Preconditions::default());
+                    let context = &context.part(i);
                     self.modify(Asked { context, rt, id, query, preconditions }, body).await
                 }
                 None => continue,
@@ -287,6 +304,26 @@ fn bytes(value: &Value) -> usize {
     }
 }
 
+/// The result of an operation. A failed one has the location of its target.
+pub(super) fn result_of(
+    method: BulkMethod,
+    bulk_id: Option<String>,
+    target: Option<String>,
+    done: &Result<Answer, Error>,
+) -> BulkResult {
+    let (method, version, location, response) = (method.as_str().to_owned(), None, target, None);
+    let mut result = BulkResult { method, bulk_id, version, location, status: 0, response };
+    match done {
+        Ok(answer) => {
+            result.status = status(answer.outcome);
+            result.version = answer.version.map(etag);
+            result.location.clone_from(&answer.location);
+        }
+        Err(error) => result.fail(error),
+    }
+    result
+}
+
 /// The result of an operation that failed.
 trait Fail {
     fn fail(&mut self, error: &Error);
@@ -300,7 +337,7 @@ impl Fail for BulkResult {
 }
 
 impl BulkRun {
-    fn new(operations: usize) -> Self {
+    pub(super) fn new(operations: usize) -> Self {
         Self {
             ids: HashMap::new(),
             made: HashSet::new(),
@@ -380,7 +417,7 @@ impl BulkRun {
 
 /// The URL of the resource that an operation names: its result has it also when it fails, unless it
 /// is a POST (RFC 7644 §3.7.3).
-fn target_of(context: &Context, operation: &BulkOperation) -> Option<String> {
+pub(super) fn target_of(context: &Context, operation: &BulkOperation) -> Option<String> {
     let (endpoint, id) = operation.path.trim_start_matches('/').split_once('/')?;
     let rt = context.caller.tenant().registry.endpoint(&format!("/{endpoint}"))?;
     (operation.method != BulkMethod::Post).then(|| format!("{}{}/{id}", context.base, rt.endpoint))
@@ -393,6 +430,7 @@ fn unresolved(bulk_id: &str) -> Error {
 /// The status of an operation's result (RFC 7644 §3.7.3).
 fn status(outcome: Outcome) -> u16 {
     match outcome {
+        Outcome::Accepted => 202,
         Outcome::Created => 201,
         Outcome::Ok => 200,
         Outcome::NoContent => 204,

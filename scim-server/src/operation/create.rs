@@ -84,6 +84,7 @@ impl Operations {
             let join = |member: &ResourceKey| Write::Join(Edge { group: key.clone(), member: member.clone() });
             commit.writes.extend(members.iter().map(join));
 
+            context.expect_claim(&mut commit);
             context.pace.check()?;
             context.pace.rest();
             let committed = match self.store.commit(commit).await {

@@ -54,6 +54,7 @@ impl Operations {
             let members = record.header.members;
             let loss = Loss { deactivates: is_active(&document), deletes: true, leave: members, members };
             self.restrain(context, &mut commit, loss).await?;
+            context.expect_claim(&mut commit);
             match self.store.commit(commit).await {
                 Ok(_) => {
                     return Ok(Answer::plain(Outcome::NoContent, Content::Nothing));
@@ -85,8 +86,8 @@ impl Operations {
         };
         commit.expect.push(Expect::Groups(key.clone(), groups.iter().map(of).collect()));
         let groups = groups.into_iter().map(|group| GroupOf { resource_type: group.resource_type, id: group.id });
-        let request = context.request.map(|id| id.to_string()).unwrap_or_default();
-        let mut deleted = Deleted::of(record, self.clock.now(), context.caller.actor(), request, groups.collect())?;
+        let (at, request) = (self.clock.now(), context.request_id());
+        let mut deleted = Deleted::of(record, at, context.caller.actor(), request, groups.collect())?;
         let writes = &mut commit.writes;
         if record.header.members > 0 {
             for part in self.members_in_parts(context, key).await? {

@@ -39,7 +39,7 @@ impl Operations {
             etag: Supported { supported: true },
             authentication_schemes: profile::authentication_schemes(tenant.profile()),
             security_events: announces_security_events(tenant).then(|| SecurityEvents {
-                async_request: AsyncRequest::None,
+                async_request: AsyncRequest::Request,
                 event_uris: supported(tenant.settings.tells_values()).map(str::to_owned).collect(),
             }),
             pagination: Some(Pagination {

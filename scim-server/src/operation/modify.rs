@@ -121,6 +121,7 @@ impl Operations {
             };
             let loss = loss(&commit, &record);
             self.restrain(context, &mut commit, loss).await?;
+            context.expect_claim(&mut commit);
             attempts += 1;
             context.pace.check()?;
             context.pace.rest();

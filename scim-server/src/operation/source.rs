@@ -165,7 +165,8 @@ mod tests {
         let id = TenantId::random([7; 16]);
         let tenant = Tenant::build(&TenantRecord::new(id, "test", settings, clock.now())).unwrap();
         let caller = Caller::bearer(tenant, Arc::from("token"), Scopes::ALL);
-        let context = Context { caller, base: String::new(), request: None, pace: Pace::new(&operations.lanes, id) };
+        let context =
+            Context { caller, base: String::new(), request: None, pace: Pace::new(&operations.lanes, id), claim: None };
         let key = ResourceKey { tenant: id, resource_type: "User".into(), id: operations.fresh_id() };
         let mut body = Body { visible: "{}".into(), ..Body::default() };
         stamp(&mut body, None, "token", clock.now()).unwrap();

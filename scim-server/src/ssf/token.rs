@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    event::{Action, Event, Json, Membership, Values},
+    event::{Action, Deed, Event, Json, Membership, Values},
     render::etag,
-    stream::{Notice, Part, SESSION_REVOKED, Stream, Tells},
+    stream::{COMPLETED, Notice, Part, SESSION_REVOKED, Stream, Tells},
     tenant::Tenant,
 };
 
@@ -52,6 +52,12 @@ impl Issuer<'_> {
     /// sessions in one of its own, because a token of SSF has one event (SSF 1.0 §4.2.1).
     pub fn of_event(&self, event: &Event, wanted: &[&str]) -> Vec<Claims> {
         let Self { tenant, stream, .. } = *self;
+        if event.deed == Some(Deed::RequestCompleted) && wanted.contains(&COMPLETED) {
+            let part = Part(event.sequence, 0);
+            let id = stream.jti(part);
+            let claims = completion(event, self.url, &audience(self.url, stream), &id);
+            return claims.map(|json| Claims { part, id, json }).into_iter().collect();
+        }
         let endpoint = tenant.endpoints.iter().find(|(name, _)| name.as_str() == event.resource_type);
         let Some((_, endpoint)) = endpoint.filter(|_| event.deed.is_none() && !stream.removed.contains(&event.target))
         else {
@@ -103,6 +109,24 @@ impl Issuer<'_> {
             "events": events,
         })
     }
+}
+
+/// The claims about the completion of a request (RFC 9967 §2.5.1.3): its result, as a bulk response has it.
+pub fn completion(event: &Event, issuer: &str, audience: &str, jti: &str) -> Option<Value> {
+    let told = value(&event.values.as_ref()?.document)?;
+    let mut subject = json!({"format": "scim", "uri": told["uri"]});
+    if !event.target.0.is_nil() {
+        subject["id"] = event.target.to_string().into();
+    }
+    Some(json!({
+        "iss": issuer,
+        "aud": audience,
+        "iat": event.at.div_euclid(1000),
+        "jti": jti,
+        "txn": event.request,
+        "sub_id": subject,
+        "events": {COMPLETED: told["operation"]},
+    }))
 }
 
 /// That somebody's sessions have ended: who is deactivated or deleted has none (CAEP 1.0 §3.1).

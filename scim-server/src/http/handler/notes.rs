@@ -135,6 +135,7 @@ impl<'a> Notes<'a> {
 /// What a call about events is named in the audit log.
 fn signals_call(signals: &Signals<'_>, method: &Method) -> &'static str {
     match (signals, method) {
+        (Signals::Completion(_), _) => "GetCompletion",
         (Signals::Poll(_), _) => "PollSecurityEvents",
         (Signals::Status, &Method::POST) => "UpdateStreamStatus",
         (Signals::Status, _) => "GetStreamStatus",

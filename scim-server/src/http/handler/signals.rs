@@ -45,17 +45,17 @@ struct PollBody {
 }
 
 /// Where the endpoints of a tenant's transmitter are.
-struct Place {
-    issuer: String,
+pub(super) struct Place {
+    pub(super) issuer: String,
 }
 
 impl Place {
     /// From the base URL of the tenant.
-    fn of(base: &str) -> Self {
+    pub(super) fn of(base: &str) -> Self {
         Self { issuer: base.strip_suffix("/scim/v2").unwrap_or(base).to_owned() }
     }
 
-    fn at(&self, endpoint: &str) -> String {
+    pub(super) fn at(&self, endpoint: &str) -> String {
         format!("{}/ssf/v1/{endpoint}", self.issuer)
     }
 
@@ -109,6 +109,7 @@ impl Service {
         call: Call<'_, '_>,
     ) -> Result<Answer, Error> {
         match signals {
+            Signals::Completion(request) => self.completion(context, request).await,
             Signals::Poll(stream) => self.poll(context, stream, call).await,
             Signals::Status => self.status(context, call).await,
             Signals::Streams => self.streams(context, call).await,

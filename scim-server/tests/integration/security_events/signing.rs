@@ -61,7 +61,7 @@ async fn the_end_of_sessions_is_told_to_who_asks_for_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_are_announced_as_they_are() {
-    for (event_values, number) in [(true, 12), (false, 9)] {
+    for (event_values, number) in [(true, 13), (false, 10)] {
         let settings = json!({"event_values": event_values, "announce_security_events": true});
         let server = TestServer::with(Options::settings(settings));
         let config = server.client().get("/ServiceProviderConfig").await.expect(200).json;

@@ -1,0 +1,162 @@
+//! Requests that are completed later (RFC 9967 §2.5.1).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Receiver, events};
+use crate::server::{Client, Response, TestServer, USER};
+
+const COMPLETED: &str = "urn:ietf:params:scim:event:misc:asyncresp";
+const ASYNC: (&str, &str) = ("prefer", "respond-async");
+
+/// Asks for something that is completed later: where its completion is, and its `txn`.
+async fn accepted(client: &Client, method: &str, path: &str, body: Option<&Value>) -> (String, String) {
+    let answer = client.request(method, path, &[ASYNC], body).await.expect(202);
+    assert_eq!((answer.text.as_str(), answer.header("preference-applied")), ("", "respond-async"));
+    (answer.header("location").to_owned(), answer.header("set-txn").to_owned())
+}
+
+/// What the completion is, as soon as it is there.
+async fn completed(client: &Client, location: &str) -> Response {
+    for _ in 0..600 {
+        let answer = client.get(location).await;
+        if answer.status != 202 {
+            return answer.expect(200);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{location} is not completed");
+}
+
+/// Its token, verified.
+async fn result(receiver: &Receiver, client: &Client, location: &str, txn: &str) -> Value {
+    let answer = completed(client, location).await;
+    assert_eq!(answer.header("content-type"), "application/secevent+jwt");
+    let claims = receiver.verified(&json!({"sets": {format!("c-{txn}"): answer.text}})).remove(0);
+    assert_eq!((&claims["txn"], events(&claims)), (&json!(txn), vec![COMPLETED]));
+    claims
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_is_accepted_and_its_completion_is_told() {
+    let server = TestServer::start();
+    let receiver = Receiver::of(&server).await;
+    let stream =
+        receiver.stream(json!({"events_requested": [COMPLETED, "urn:ietf:params:scim:event:prov:delete"]})).await;
+    let client = server.client();
+    let config = client.get("/ServiceProviderConfig").await.expect(200).json;
+    assert_eq!(config["securityEvents"]["asyncRequest"], "request");
+
+    let (location, txn) =
+        accepted(&client, "POST", "/Users", Some(&json!({"schemas": [USER], "userName": "anna"}))).await;
+    let created = result(&receiver, &client, &location, &txn).await;
+    let uri = created["sub_id"]["uri"].as_str().expect("a path").to_owned();
+    let done = &created["events"][COMPLETED];
+    assert_eq!((&done["method"], &done["status"]), (&json!("POST"), &json!("201")));
+    let anna = client.get(&uri).await.expect(200);
+    assert_eq!((&anna.json["meta"]["version"], &anna.json["meta"]["location"]), (&done["version"], &done["location"]));
+
+    let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "add", "path": "title", "value": "x"}]});
+    let (location, txn) = accepted(&client, "PATCH", &uri, Some(&patch)).await;
+    assert_eq!(result(&receiver, &client, &location, &txn).await["events"][COMPLETED]["status"], "200");
+    // What fails is told with the reason.
+    let stale = [ASYNC, ("if-match", "W/\"1\"")];
+    let body = json!({"schemas": [USER], "userName": "anna"});
+    let answer = client.request("PUT", &uri, &stale, Some(&body)).await.expect(202);
+    let failed = result(&receiver, &client, answer.header("location"), answer.header("set-txn")).await;
+    let done = &failed["events"][COMPLETED];
+    assert_eq!((&done["status"], &done["response"]["status"]), (&json!("412"), &json!("412")));
+    assert_eq!(client.get(&uri).await.expect(200).json["title"], "x");
+    let (location, deletion) = accepted(&client, "DELETE", &uri, None).await;
+    assert_eq!(result(&receiver, &client, &location, &deletion).await["events"][COMPLETED]["status"], "204");
+
+    // A stream tells the same, beside what has happened.
+    let told = receiver.poll(&stream, json!({})).await;
+    assert_eq!(told.len(), 5);
+    assert_eq!(told.iter().filter(|one| one["txn"] == json!(deletion)).count(), 2);
+    assert_eq!(told.last().expect("a token")["events"][COMPLETED]["method"], "DELETE");
+    // What cannot be read is answered at once, and so is who does not ask.
+    let answer = client.request("POST", "/Users", &[ASYNC], Some(&json!({"schemas": [USER]}))).await;
+    assert!([202, 400].contains(&answer.status));
+    assert_eq!(client.request("POST", "/Cats", &[ASYNC], Some(&body)).await.status, 404);
+    assert_eq!(client.request("POST", "/Users", &[("prefer", "wait=5")], Some(&body)).await.status, 201);
+    // Nobody else's business.
+    let other = server.run_json(&["token", "create", "--tenant", "test", "--name", "other", "--json"]);
+    let other = client.with_token(other["token"].as_str().expect("a token"));
+    assert_eq!(other.get(&location).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_has_the_answer_itself() {
+    let server = TestServer::start();
+    let client = server.client();
+    let wait = [("prefer", "respond-async, wait=30")];
+    let body = json!({"schemas": [USER], "userName": "anna"});
+    let made = client.request("POST", "/Users", &wait, Some(&body)).await.expect(201);
+    assert_eq!((&made.json["userName"], made.header("set-txn")), (&json!("anna"), ""));
+    assert_eq!(client.request("POST", "/Users", &wait, Some(&body)).await.status, 409);
+    let path = format!("/Users/{}", made.json["id"].as_str().expect("an id"));
+    assert_eq!(client.request("DELETE", &path, &wait, None).await.status, 204);
+}
+
+/// A bulk request of so many users, of whom the second has the name of the first.
+fn bulk(users: usize) -> Value {
+    let operations: Vec<_> = (0..users)
+        .map(|i| {
+            let name = format!("user{}", if i == 1 { 0 } else { i });
+            json!({"method": "POST", "path": "/Users", "bulkId": format!("b{i}"), "data": {"schemas": [USER], "userName": name}})
+        })
+        .collect();
+    json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_is_done_once_whatever_is_killed() {
+    let mut server = TestServer::start();
+    let mut receiver = Receiver::of(&server).await;
+    let client = server.client();
+    let (_, txn) = accepted(&client, "POST", "/Bulk", Some(&bulk(60))).await;
+    let mut single = Vec::new();
+    for i in 0..20 {
+        let body = json!({"schemas": [USER], "userName": format!("single{i}")});
+        single.push(accepted(&client, "POST", "/Users", Some(&body)).await.1);
+    }
+    server.kill();
+    server.launch();
+    server.kill();
+    server.launch();
+    receiver.discover(&server).await;
+    let client = server.client();
+    let at = |txn: &str| {
+        let issuer = receiver.metadata["issuer"].as_str().expect("a URL");
+        format!("{issuer}/ssf/v1/completions/{txn}")
+    };
+    for txn in &single {
+        let claims = result(&receiver, &client, &at(txn), txn).await;
+        assert_eq!(claims["events"][COMPLETED]["status"], "201");
+    }
+    // Of a bulk request each operation is told, by its number.
+    let sets = completed(&client, &at(&txn)).await.json;
+    let told = receiver.verified(&sets);
+    assert_eq!(told.len(), 60);
+    for (i, claims) in told.iter().enumerate() {
+        let done = &claims["events"][COMPLETED];
+        let status = if i == 1 { "409" } else { "201" };
+        assert_eq!((&claims["txn"], &done["bulkId"]), (&json!(format!("{txn}:{i}")), &json!(format!("b{i}"))));
+        assert_eq!(done["status"], status, "{claims}");
+    }
+    // Nothing was done or told twice.
+    let log: Value = receiver
+        .client
+        .get(&format!("{}/events/v1?limit=1000", receiver.metadata["issuer"].as_str().expect("a URL")))
+        .await
+        .expect(200)
+        .json;
+    let count =
+        |kind: &str| log["events"].as_array().expect("events").iter().filter(|event| event["type"] == kind).count();
+    assert_eq!((count("scim.user.created"), count("request.completed")), (79, 80));
+    assert_eq!(client.get("/Users?count=0").await.expect(200).json["totalResults"], 79);
+    assert!(server.run(&["check"]).status.success());
+}

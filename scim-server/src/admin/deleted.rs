@@ -95,8 +95,14 @@ pub(super) async fn purge(
 }
 
 fn is_of(context: &AdminContext, caller: &Caller, kept: &Kept, request: Option<&str>) -> bool {
-    let is_asked_for = request.is_none_or(|request| kept.deleted.request == request);
+    let is_asked_for = request.is_none_or(|request| is_part_of(&kept.deleted.request, request));
     is_asked_for && context.operations.is_restorable(caller.tenant(), kept)
+}
+
+/// Whether this id is that of the request, or of an operation of it, where a bulk request was completed later
+/// (`REQUEST:NUMBER`, RFC 9967 §2.5.1.2).
+fn is_part_of(id: &str, request: &str) -> bool {
+    id.strip_prefix(request).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 fn row(caller: &Caller, kept: &Kept) -> Result<Value, AdminError> {

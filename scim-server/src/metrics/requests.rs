@@ -85,9 +85,9 @@ impl Operation {
 }
 
 /// The statuses that this server gives. Any other is counted under its hundred.
-const STATUSES: [u16; 25] = [
-    200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 414, 415, 429, 431, 500, 501, 503, 100, 300,
-    505, 0,
+const STATUSES: [u16; 26] = [
+    200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 414, 415, 429, 431, 500, 501, 503, 100,
+    300, 505, 0,
 ];
 
 /// Counters of each operation.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Receiver, events};
-use crate::server::{Client, Response, TestServer, USER};
+use crate::server::{Client, Options, Response, TestServer, USER};
 
 const COMPLETED: &str = "urn:ietf:params:scim:event:misc:asyncresp";
 const ASYNC: (&str, &str) = ("prefer", "respond-async");
@@ -40,7 +40,7 @@ async fn result(receiver: &Receiver, client: &Client, location: &str, txn: &str)
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_is_accepted_and_its_completion_is_told() {
-    let server = TestServer::start();
+    let server = TestServer::with(Options::settings(json!({"announce_security_events": true})));
     let receiver = Receiver::of(&server).await;
     let stream =
         receiver.stream(json!({"events_requested": [COMPLETED, "urn:ietf:params:scim:event:prov:delete"]})).await;
@@ -159,4 +159,25 @@ async fn what_was_accepted_is_done_once_whatever_is_killed() {
     assert_eq!((count("scim.user.created"), count("request.completed")), (79, 80));
     assert_eq!(client.get("/Users?count=0").await.expect(200).json["totalResults"], 79);
     assert!(server.run(&["check"]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_bulk_request_deleted_later_is_restored_by_its_id() {
+    let server = TestServer::start();
+    let receiver = Receiver::of(&server).await;
+    let client = server.client();
+    let mut operations = Vec::new();
+    for name in ["anna", "bert"] {
+        let made = client.post("/Users", &json!({"schemas": [USER], "userName": name})).await.expect(201).json;
+        operations.push(json!({"method": "DELETE", "path": format!("/Users/{}", made["id"].as_str().expect("an id"))}));
+    }
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
+    let (location, txn) = accepted(&client, "POST", "/Bulk", Some(&bulk)).await;
+    completed(&receiver.client, &location).await;
+    let all = &["user", "deleted", "--tenant", "test", "--request", &txn, "--json"];
+    assert_eq!(server.run_json(all).as_array().map(Vec::len), Some(2));
+    let one = &["user", "deleted", "--tenant", "test", "--request", &format!("{txn}:1"), "--json"];
+    assert_eq!(server.run_json(one).as_array().map(Vec::len), Some(1));
+    assert!(server.run(&["user", "restore", "--tenant", "test", "--request", &txn]).status.success());
+    assert_eq!(client.get("/Users?count=0").await.expect(200).json["totalResults"], 2);
 }

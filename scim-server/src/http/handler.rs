@@ -194,6 +194,7 @@ impl Service {
         self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
         request::require_unambiguous(parts)?;
         let Route { tenant, target } = route(parts.uri.path())?;
+        notes.segment = Some(tenant);
         if let Ok(Target::Authorization(endpoint)) = target {
             notes.aim(&target, &parts.method, None);
             let ask = Ask { endpoint, segment: tenant, parts, arrival, notes };

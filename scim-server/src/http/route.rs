@@ -370,6 +370,9 @@ fn target(rest: &str) -> Option<Target<'_>> {
 }
 
 fn decode(segment: &str) -> Option<Cow<'_, str>> {
+    if !segment.contains('%') {
+        return Some(segment.into());
+    }
     percent_decode_str(segment).decode_utf8().ok()
 }
 

@@ -18,7 +18,7 @@ use crate::{
         Service,
         body::ResponseBody,
         request, request_id,
-        route::{Authorization, Discovery, Endpoint, Feed, NoTarget, Published, Route, Signals, Target, route},
+        route::{Authorization, Discovery, Endpoint, Feed, NoTarget, Published, Signals, Target},
     },
     metrics::Operation,
     oauth::refusal,
@@ -32,6 +32,8 @@ use crate::{
 pub(super) struct Notes<'a> {
     pub(super) operation: Operation,
     pub(super) event: CallName,
+    /// Which part of the path names the tenant; `None` when the path is none of ours.
+    pub(super) segment: Option<&'a str>,
     /// Whose token it is; `None` without a good one.
     pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
     pub(super) id: Option<Cow<'a, str>>,
@@ -57,7 +59,7 @@ impl<'a> Notes<'a> {
         let event = CallName::Other(EventName::Unknown);
         let (body, operation) = (Bytes::new(), Operation::Unknown);
         let waited = Duration::ZERO;
-        Self { operation, event, caller: None, id: None, body, pace: None, share: None, client, waited }
+        Self { operation, event, segment: None, caller: None, id: None, body, pace: None, share: None, client, waited }
     }
 
     /// Notes which operation the call is, even if it is refused later.
@@ -161,14 +163,6 @@ fn feed_call(feed: &Feed<'_>, method: &Method) -> &'static str {
     }
 }
 
-/// Which part of a path names the tenant.
-fn tenant_segment(path: &str) -> &str {
-    match route(path) {
-        Ok(Route { tenant, .. }) => tenant,
-        Err(_) => path.split('/').nth(1).unwrap_or_default(),
-    }
-}
-
 impl Service {
     /// The call's line in the audit log; a call without a valid token is counted with others of its kind.
     pub(super) async fn record(
@@ -180,7 +174,7 @@ impl Service {
         error: Option<&Error>,
     ) {
         let event = notes.event();
-        let segment = tenant_segment(parts.uri.path());
+        let segment = notes.segment.unwrap_or_else(|| parts.uri.path().split('/').nth(1).unwrap_or_default());
         let asked = if notes.caller.is_none() { self.access.tenant(segment) } else { None };
         let (token, tenant) = match &notes.caller {
             Some((token, tenant)) => (Some(&**token), Some(tenant)),

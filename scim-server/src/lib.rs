@@ -117,7 +117,7 @@ pub mod internals {
         }
 
         pub mod postgres {
-            pub use crate::store::postgres::{Options, PostgresStore};
+            pub use crate::store::postgres::{Options, PostgresStore, statement};
         }
     }
 }

@@ -50,6 +50,10 @@ fn aim(engine: &Engine, row: &Row) -> Option<Aim> {
             "add a member, one connection" => Aim::AboveFlush(0.3),
             _ => return None,
         },
+        // What the database itself does of the same statements.
+        "GET by id" => Aim::Of(0.8, "pgbench: GET by id"),
+        "userName eq" => Aim::Of(0.8, "pgbench: userName eq"),
+        "POST user" => Aim::Of(0.6, "pgbench: POST user"),
         _ => return None,
     };
     Some(flat)

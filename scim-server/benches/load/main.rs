@@ -37,6 +37,7 @@ mod events;
 mod mixed;
 mod oauth;
 mod people;
+mod pgbench;
 mod process;
 mod receiver;
 mod report;

@@ -49,6 +49,11 @@ impl Row {
         }
     }
 
+    /// Of another program, which tells its rate.
+    pub fn of_rate(operation: &str, size: usize, rate: f64) -> Self {
+        Self { rate, ..Self::new(operation, size, &[], &[]) }
+    }
+
     pub fn ratio(&self) -> Option<f64> {
         (self.bare > 0.0).then(|| self.rate / self.bare)
     }
@@ -57,14 +62,19 @@ impl Row {
     pub fn line(&self) -> String {
         let size = thousands(self.size as f64);
         let (rate, bare) = (thousands(self.rate), thousands(self.bare));
-        let (median, slowest) = (self.median * 1e3, self.slowest_percent * 1e3);
+        // `pgbench` tells nothing but its rate.
+        let shown = |seconds: f64, unit: f64, digits: usize| match seconds {
+            0.0 => String::new(),
+            _ => format!("{:.digits$}", seconds * unit),
+        };
+        let (median, slowest) = (shown(self.median, 1e3, 2), shown(self.slowest_percent, 1e3, 2));
         let ratio = self.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}"));
-        let (used, bare_used) = (self.processor * 1e6, self.bare_processor * 1e6);
-        let slower = self.slowest_thousandth * 1e3;
+        let (used, bare_used) = (shown(self.processor, 1e6, 0), self.bare_processor * 1e6);
+        let slower = shown(self.slowest_thousandth, 1e3, 2);
         let (bare, bare_used) = if self.bare > 0.0 { (bare, format!("{bare_used:.0}")) } else { Default::default() };
         let aim = self.aim.as_deref().unwrap_or_default();
         let line = format!(
-            "{:<50}{size:>10}{rate:>10}{median:>9.2}{slowest:>9.2}{slower:>9.2}{used:>8.0}{bare:>11}{bare_used:>9}{ratio:>7}  {aim}",
+            "{:<50}{size:>10}{rate:>10}{median:>9}{slowest:>9}{slower:>9}{used:>8}{bare:>11}{bare_used:>9}{ratio:>7}  {aim}",
             self.operation
         );
         line.trim_end().to_owned()
@@ -95,7 +105,7 @@ fn rate(runs: &[Run]) -> f64 {
 
 fn processor(runs: &[Run]) -> f64 {
     let requests: usize = runs.iter().map(|run| run.latencies.len()).sum();
-    runs.iter().map(|run| run.processor).sum::<f64>() / requests.max(1) as f64
+    (runs.iter().map(|run| run.processor).sum::<f64>() / requests.max(1) as f64).abs()
 }
 
 fn thousands(number: f64) -> String {

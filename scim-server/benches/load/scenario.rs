@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Connections at once.
-const CONNECTIONS: usize = 32;
+pub const CONNECTIONS: usize = 32;
 /// Users that join and leave a group in one round.
 const JOINING: usize = 4_000;
 /// Members in one request while a group is filled.
@@ -62,6 +62,7 @@ async fn measure_engine(options: &Options, engine: &Engine) -> Table {
     for tenant in &tenants {
         bench.fill(tenant).await;
         stage.settle();
+        bench.pgbench(tenant, &stage);
         bench.reads(tenant).await;
     }
     let largest = tenants.last().expect("a tenant");

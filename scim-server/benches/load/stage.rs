@@ -66,7 +66,7 @@ impl Engine {
 pub struct Stage {
     pub engine: Engine,
     pub directory: tempfile::TempDir,
-    database: Option<(Cluster, String)>,
+    pub database: Option<(Cluster, String)>,
 }
 
 impl Stage {

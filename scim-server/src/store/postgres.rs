@@ -22,7 +22,7 @@ mod rank;
 mod read;
 mod row;
 mod scan;
-mod statement;
+pub mod statement;
 mod sweep;
 mod transfer;
 mod write;

@@ -223,6 +223,22 @@ impl Cluster {
         self.directory.path().join("data").to_string_lossy().into_owned()
     }
 
+    /// Has `pgbench` do the transaction of a script over and over in a schema, on so many connections with prepared
+    /// statements: how many it did in a second.
+    pub fn pgbench(&self, schema: &str, script: &str, connections: usize, seconds: f64) -> f64 {
+        let socket = self.directory.path().to_string_lossy().into_owned();
+        let file = self.directory.path().join("script.sql");
+        fs::write(&file, script).expect("a script");
+        let mut pgbench = Command::new(programs().join("pgbench"));
+        pgbench.args(["-n", "-M", "prepared", "-h", &socket, "-U", "postgres", "-j", "1"]);
+        pgbench.args(["-c", &connections.to_string(), "-T", &format!("{:.0}", seconds.max(1.0)), "-f"]).arg(&file);
+        let output = pgbench.env("PGOPTIONS", format!("-csearch_path={schema}")).arg("postgres").output();
+        let output = output.expect("pgbench");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+        rate.unwrap_or_else(|| panic!("{script}\n{said}\n{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) {
         let output = self.command(&programs().join(program)).args(arguments).output().expect("a program of PostgreSQL");
         assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));

@@ -39,13 +39,13 @@ macro_rules! records_within {
 }
 
 /// Locks the logs of these tenants, in one order for everybody.
-pub(super) const LOCK: &str =
+pub const LOCK: &str =
     "SELECT tenant, sequence, at, changes FROM tenant_log WHERE tenant = ANY($1) ORDER BY tenant FOR UPDATE";
 
 pub(super) const OPEN_LOGS: &str = "INSERT INTO tenant_log (tenant, sequence, at, changes) \
     SELECT tenant, 0, $2, $3 FROM unnest($1::uuid[]) AS w (tenant) ON CONFLICT (tenant) DO NOTHING";
 
-pub(super) const SAVE_LOGS: &str = "UPDATE tenant_log AS l \
+pub const SAVE_LOGS: &str = "UPDATE tenant_log AS l \
     SET sequence = w.sequence, at = w.at, changes = l.changes + w.more \
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS w (tenant, sequence, at, more) \
     WHERE l.tenant = w.tenant";
@@ -59,15 +59,15 @@ pub(super) const SEQUENCE: &str = "SELECT sequence, at FROM tenant_log WHERE ten
 
 // What a commit is decided on.
 
-pub(super) const HEADERS: &str = "SELECT r.tenant, r.resource_type, r.id, r.version, r.created, r.last_modified, r.members \
+pub const HEADERS: &str = "SELECT r.tenant, r.resource_type, r.id, r.version, r.created, r.last_modified, r.members \
     FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (tenant, resource_type, id) \
     JOIN resource AS r ON r.tenant = w.tenant AND r.resource_type = w.resource_type AND r.id = w.id";
 
-pub(super) const HELD: &str = "SELECT e.tenant, e.resource_type, e.id, e.attribute, e.value, e.is_unique \
+pub const HELD: &str = "SELECT e.tenant, e.resource_type, e.id, e.attribute, e.value, e.is_unique \
     FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (tenant, resource_type, id) \
     JOIN index_entry AS e ON e.tenant = w.tenant AND e.resource_type = w.resource_type AND e.id = w.id";
 
-pub(super) const OWNERS: &str = "SELECT e.tenant, e.resource_type, e.attribute, e.value, e.id, e.is_unique \
+pub const OWNERS: &str = "SELECT e.tenant, e.resource_type, e.attribute, e.value, e.id, e.is_unique \
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) AS w (tenant, resource_type, attribute, value) \
     JOIN index_entry AS e ON e.tenant = w.tenant AND e.resource_type = w.resource_type \
     AND e.attribute = w.attribute AND e.value = w.value";
@@ -88,13 +88,13 @@ pub(super) const LEAVING: &str = "SELECT m.tenant, m.group_id, m.member_id, m.gr
     JOIN member AS m ON m.tenant = w.tenant AND m.member_id = w.member_id \
     LEFT JOIN resource AS r ON r.tenant = m.tenant AND r.resource_type = m.group_type AND r.id = m.group_id";
 
-pub(super) const COUNTS: &str = "SELECT c.tenant, c.resource_type, c.resources \
+pub const COUNTS: &str = "SELECT c.tenant, c.resource_type, c.resources \
     FROM unnest($1::uuid[], $2::text[]) AS w (tenant, resource_type) \
     JOIN resource_count AS c ON c.tenant = w.tenant AND c.resource_type = w.resource_type";
 
 // What a commit writes.
 
-pub(super) const PUT: &str = "INSERT INTO resource \
+pub const PUT: &str = "INSERT INTO resource \
     (tenant, resource_type, id, version, created, last_modified, members, display, visible, hidden) \
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], \
     $8::bytea[], $9::bytea[], $10::bytea[]) \
@@ -112,7 +112,7 @@ pub(super) const DELETE: &str = "DELETE FROM resource AS r \
     USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (tenant, resource_type, id) \
     WHERE r.tenant = w.tenant AND r.resource_type = w.resource_type AND r.id = w.id";
 
-pub(super) const INDEX: &str = "INSERT INTO index_entry (tenant, resource_type, attribute, value, id, is_unique) \
+pub const INDEX: &str = "INSERT INTO index_entry (tenant, resource_type, attribute, value, id, is_unique) \
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::boolean[]) \
     ON CONFLICT (tenant, resource_type, attribute, value, id) DO UPDATE SET is_unique = excluded.is_unique";
 
@@ -131,14 +131,14 @@ pub(super) const LEAVE: &str = "DELETE FROM member AS m \
     USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (tenant, group_id, member_id) \
     WHERE m.tenant = w.tenant AND m.group_id = w.group_id AND m.member_id = w.member_id";
 
-pub(super) const COUNT_BY: &str = "INSERT INTO resource_count (tenant, resource_type, resources) \
+pub const COUNT_BY: &str = "INSERT INTO resource_count (tenant, resource_type, resources) \
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) \
     ON CONFLICT (tenant, resource_type) DO UPDATE SET resources = resource_count.resources + excluded.resources";
 
 pub(super) const DISSOLVE: &str = "INSERT INTO dissolved_group (tenant, group_id) \
     SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT (tenant, group_id) DO NOTHING";
 
-pub(super) const LOG: &str = "INSERT INTO event (tenant, sequence, document) \
+pub const LOG: &str = "INSERT INTO event (tenant, sequence, document) \
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) \
     ON CONFLICT (tenant, sequence) DO UPDATE SET document = excluded.document";
 
@@ -152,7 +152,7 @@ pub(super) const FORGET_KEY_CHANGES: &str = "DELETE FROM key_change WHERE tenant
 
 // What is read.
 
-pub(super) const GET: &str = "SELECT version, created, last_modified, members, display, visible, hidden \
+pub const GET: &str = "SELECT version, created, last_modified, members, display, visible, hidden \
     FROM resource WHERE tenant = $1 AND resource_type = $2 AND id = $3";
 
 pub(super) const CHECKSUMS: &str = "SELECT current_setting('data_checksums')";
@@ -245,7 +245,7 @@ pub(super) const POSITIONS_DOWN: &str = "SELECT value, id FROM index_entry \
     WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) \
     ORDER BY value DESC, id DESC LIMIT $8 OFFSET $9";
 
-pub(super) const INDEXED: &str = records_within!(
+pub const INDEXED: &str = records_within!(
     "$9",
     "version, created, last_modified, members, display, visible, hidden, value, id",
     "value, id",
@@ -324,7 +324,7 @@ pub(super) const IS_MEMBER: &str = "SELECT 1 FROM member AS m \
     JOIN resource AS g ON g.tenant = m.tenant AND g.id = m.group_id AND g.resource_type = $4 \
     WHERE m.tenant = $1 AND m.group_id = $2 AND m.member_id = $3";
 
-pub(super) const GROUPS_OF: &str = "SELECT w.place, g.resource_type, g.id, g.display \
+pub const GROUPS_OF: &str = "SELECT w.place, g.resource_type, g.id, g.display \
     FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, place) \
     JOIN member AS m ON m.tenant = $1 AND m.member_id = w.id \
     JOIN resource AS g ON g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id \
@@ -337,7 +337,7 @@ pub(super) const MEMBERSHIPS: &str = "SELECT w.place, g.id, m.joined \
     ORDER BY w.place, m.group_id";
 
 /// The groups of the resources that [`INDEXED`] finds. As an array they are taken for a few, as they are.
-pub(super) const GROUPS_OF_INDEXED: &str = "SELECT w.id, g.resource_type, g.id, g.display \
+pub const GROUPS_OF_INDEXED: &str = "SELECT w.id, g.resource_type, g.id, g.display \
     FROM unnest(ARRAY(SELECT id FROM index_entry WHERE tenant = $1 AND resource_type = $2 AND attribute = $3 \
     AND (value, id) >= ($4, $5) AND (value, id) < ($6, $7) ORDER BY value, id LIMIT $8)) WITH ORDINALITY AS w (id, place) \
     JOIN member AS m ON m.tenant = $1 AND m.member_id = w.id \

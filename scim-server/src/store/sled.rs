@@ -9,6 +9,7 @@
 //! do, too ([`tree`]).
 
 mod check;
+mod comparing;
 #[cfg(test)]
 mod damaged;
 mod group_commit;

@@ -228,6 +228,11 @@ impl GroupCommit {
             error = error as &dyn std::error::Error,
             "a write failed; the store refuses writes until it is reopened"
         );
+        self.refuse();
+    }
+
+    /// Lets no other write be tried until the tree is reopened.
+    pub fn refuse(&self) {
         self.metrics.refusing.set(1);
         self.state().broken = true;
     }

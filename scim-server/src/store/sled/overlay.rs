@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use sled::IVec;
 
 use super::{
+    comparing::Comparing,
     group_commit::{GroupCommit, Pipeline},
     key::{self, Range},
     read::damaged,
@@ -28,21 +29,43 @@ pub(super) struct Overlay {
     pub tree: Arc<Tree>,
     pub group_commit: Arc<GroupCommit>,
     pipeline: Pipeline,
+    comparing: Option<Comparing>,
 }
 
 impl Overlay {
-    /// How many handles of the tree it has.
+    /// How many handles of the tree it has when nothing is compared.
     pub const HANDLES: usize = 1 + Pipeline::HANDLES;
 
-    /// Starts the threads that apply commits to the tree.
+    /// Starts the threads that apply commits to the tree, and the one that compares it if that is not done yet.
     pub fn start(tree: Arc<Tree>, metrics: &Arc<StoreMetrics>) -> Result<Self, StoreError> {
         let group_commit = Arc::new(GroupCommit::new(Arc::clone(metrics)));
         let pipeline = Pipeline::start(&group_commit, &tree, metrics)?;
-        Ok(Self { tree, group_commit, pipeline })
+        let comparing = tree.is_behind().then(|| Comparing::start(&tree, &group_commit)).transpose();
+        // Without it the next opening compares.
+        let comparing = comparing.inspect_err(|error| {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "the reopened store is compared when it is opened next"
+            );
+        });
+        Ok(Self { tree, group_commit, pipeline, comparing: comparing.unwrap_or_default() })
+    }
+
+    /// Whether the tree is still being compared with what was acknowledged before it was reopened.
+    pub fn is_comparing(&self) -> bool {
+        self.comparing.as_ref().is_some_and(|comparing| !comparing.is_over())
+    }
+
+    /// Leaves the comparison to the next opening.
+    pub fn stop_comparing(&mut self) {
+        if let Some(comparing) = self.comparing.take() {
+            comparing.end();
+        }
     }
 
     /// Waits until everything is durable, and drops the tree.
-    pub fn end(self) {
+    pub fn end(mut self) {
+        self.stop_comparing();
         self.pipeline.end(&self.group_commit);
     }
 

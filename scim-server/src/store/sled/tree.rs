@@ -10,6 +10,7 @@ mod batch;
 mod disk;
 mod files;
 mod journal;
+mod later;
 mod recovery;
 mod redo;
 mod scan;
@@ -36,7 +37,7 @@ pub(super) use self::{
     batch::{Batch, KeyChanges},
     scan::guarded,
 };
-use self::{journal::Journal, scan::GuardedScan};
+use self::{journal::Journal, later::Newer, scan::GuardedScan};
 use super::{
     OpenError,
     key::{self, Range},
@@ -79,6 +80,9 @@ pub(super) struct Tree {
     written: AtomicU64,
     /// What was intended, and what is durable.
     journal: Journal,
+    /// The batch at which it was opened, and the keys since then while it is compared with what was before.
+    opened_at: u64,
+    newer: Newer,
     /// The number of the batch that was applied last, of the one that was handed over last, and of the one
     /// that was durable last. Batches are numbered without a gap.
     applied: AtomicU64,
@@ -113,15 +117,22 @@ impl Tree {
     #[cfg(test)]
     /// Opens or makes the tree in a directory. `cache` is in bytes.
     pub fn open(path: &Path, cache: u64) -> Result<Self, OpenError> {
-        Self::open_within(path, cache, PATIENCE, None)
+        Self::open_within(path, cache, PATIENCE, None, None)
     }
 
     /// Opens it although acknowledged writes are lost, if its last batch has this number.
     pub fn open_accepting(path: &Path, cache: u64, loss: Option<u64>) -> Result<Self, OpenError> {
-        Self::open_within(path, cache, PATIENCE, loss)
+        Self::open_within(path, cache, PATIENCE, loss, None)
     }
 
-    fn open_within(path: &Path, cache: u64, mut patience: Duration, loss: Option<u64>) -> Result<Self, OpenError> {
+    /// `closed_at` is the batch at which this process has closed it, if it may be compared later.
+    fn open_within(
+        path: &Path,
+        cache: u64,
+        mut patience: Duration,
+        loss: Option<u64>,
+        closed_at: Option<u64>,
+    ) -> Result<Self, OpenError> {
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache)
@@ -145,11 +156,13 @@ impl Tree {
         files::make_all_private(path).map_err(unavailable)?;
         // The names of the files must be as durable as what is in them.
         files::sync_directory(path).map_err(unavailable)?;
-        let stands = trust::examine(&db, path, loss)?;
+        let later = closed_at.map_or(Ok(false), |closed_at| trust::is_as_closed(&db, path, closed_at))?;
+        let stands = closed_at.filter(|_| later).map_or_else(|| trust::examine(&db, path, loss), Ok)?;
         let synced = AtomicI64::new(i64::MIN);
         // The process that wrote it may not have waited for the disk, and from now on other writes depend on it.
         sync_blobs(&path.join("blobs"), &synced).and_then(|()| file.sync_data()).map_err(unavailable)?;
-        let journal = Journal::begin(path, stands).map_err(unavailable)?;
+        let journal = if later { Journal::follow(path, stands) } else { Journal::begin(path, stands) };
+        let journal = journal.map_err(unavailable)?;
         redo::remove(path).map_err(unavailable)?;
         let tree = Self {
             db,
@@ -158,6 +171,8 @@ impl Tree {
             synced,
             written: AtomicU64::new(0),
             journal,
+            opened_at: stands,
+            newer: if later { Newer::none_yet() } else { Newer::default() },
             applied: AtomicU64::new(stands),
             handed: AtomicU64::new(stands),
             durable: AtomicU64::new(stands),
@@ -199,6 +214,7 @@ impl Tree {
         }
         let number = self.applied.load(Ordering::Relaxed) + 1;
         self.journal.intend(number, &changes).map_err(unavailable)?;
+        self.newer.note(&changes);
         let keys = changes.iter().map(|(key, value)| (&**key, value.is_some()));
         let resources = changes.iter().flat_map(|(key, _)| key::resources_of(key));
         let write = || {
@@ -282,6 +298,7 @@ impl Tree {
 
     /// Whether everything that was acknowledged since it was opened is in it. Nothing is written meanwhile.
     pub fn verify(&self) -> Result<Option<Damage>, StoreError> {
+        let _journals = self.newer.lock();
         match journal::verify(&self.path, Some(self.applied.load(Ordering::Acquire)), |key| self.get(key)) {
             Ok(()) => Ok(None),
             Err(journal::Fault::Damage(damage)) => Ok(Some(damage)),
@@ -405,12 +422,13 @@ pub(super) struct Again {
 
 impl Again {
     /// Waits until the last handle of the closed tree is dropped. Never creates an empty tree if there was one
-    /// before.
-    pub fn open(&self) -> Result<Tree, OpenError> {
+    /// before. With `later` it may be used before it is compared with what was acknowledged: see
+    /// [`Tree::catch_up`].
+    pub fn open(&self, later: bool) -> Result<Tree, OpenError> {
         let file = self.path.join(FILE);
         match file.try_exists() {
             Ok(true) => {
-                let tree = Tree::open_within(&self.path, self.cache, HANDOVER, None)?;
+                let tree = Tree::open_within(&self.path, self.cache, HANDOVER, None, later.then_some(self.applied))?;
                 // After a write that failed it may stand at an earlier batch.
                 let is_same = tree.applied.load(Ordering::Acquire) == self.applied;
                 let freshness = Arc::clone(&self.freshness);

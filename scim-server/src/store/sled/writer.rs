@@ -148,7 +148,7 @@ impl Writer {
         // sled closes the files when the last handle of the tree is dropped.
         self.overlay.end();
         if let Some(again) = again
-            && let Err(error) = again.open()
+            && let Err(error) = again.open(false)
         {
             tracing::info!(error = &error as &dyn std::error::Error, "the next start will take longer");
         }

@@ -13,6 +13,9 @@
 //! anew. Everything older was verified when it began, is out of the reach of sled's
 //! recovery, and has checksums that sled looks at when it reads.
 //!
+//! A tree that is compared while it is already used ([`super::later`]) has two of these files: `journal.before` is
+//! the one before it was reopened. Both are read as one, the older one first.
+//!
 //! The file is written to the operating system with each group, and to the disk once a second, when it
 //! begins and when the tree is closed. After a power failure it may thus end early. The data does not, since
 //! that was waited for; but what the batches that it does not know have changed cannot be compared. So an end
@@ -36,6 +39,7 @@ use super::{files, unavailable};
 use crate::store::StoreError;
 
 const FILE: &str = "journal";
+const BEFORE: &str = "journal.before";
 
 const BEGINS: u8 = 1;
 const INTENDS: u8 = 2;
@@ -45,6 +49,9 @@ const DURABLE: u8 = 3;
 const HEAD: usize = 8;
 /// Kind and number.
 const FRONT: usize = 9;
+
+/// How many keys are compared in one go, about: some megabytes of them.
+const RUN: usize = 1 << 16;
 
 /// How often the disk is asked to keep it.
 const SYNC: Duration = Duration::from_secs(1);
@@ -103,9 +110,20 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Begins a new journal in the directory of a tree that stands at that batch. The old one is there until
-    /// this one is durable.
+    /// Begins a new journal in the directory of a tree that stands at that batch and was compared. The old one is
+    /// there until this one is durable.
     pub fn begin(directory: &Path, stands: u64) -> io::Result<Self> {
+        forget(directory)?;
+        Self::replace(directory, stands)
+    }
+
+    /// Begins a new journal for a tree that stands at that batch and is compared with the old one later.
+    pub fn follow(directory: &Path, stands: u64) -> io::Result<Self> {
+        fs::rename(place(directory), directory.join(BEFORE))?;
+        Self::replace(directory, stands)
+    }
+
+    fn replace(directory: &Path, stands: u64) -> io::Result<Self> {
         let fresh = directory.join("journal.new");
         let mut file = files::create(&fresh)?;
         file.write_all(&record(BEGINS, stands, &[]))?;
@@ -150,6 +168,21 @@ impl Drop for Journal {
     }
 }
 
+/// Whether another may follow the journal before the tree was compared with it: it is the only one.
+pub(super) fn may_follow(directory: &Path) -> bool {
+    place(directory).exists() && !directory.join(BEFORE).exists()
+}
+
+/// Removes the journal of before. Done before anything replaces the one after it: without that, the values in it
+/// are not the last ones.
+pub(super) fn forget(directory: &Path) -> io::Result<()> {
+    if directory.join(BEFORE).exists() {
+        files::remove(&directory.join(BEFORE))?;
+        files::sync_directory(directory)?;
+    }
+    Ok(())
+}
+
 /// Whether the tree has everything that was acknowledged. `stands` is the number of the last batch in it,
 /// `None` of a tree that has never had one.
 pub(super) fn verify(
@@ -157,38 +190,85 @@ pub(super) fn verify(
     stands: Option<u64>,
     get: impl Fn(&[u8]) -> Result<Option<IVec>, StoreError>,
 ) -> Result<(), Fault> {
-    if !place(directory).exists() {
+    let mut files = vec![directory.join(BEFORE), place(directory)];
+    files.retain(|file| file.exists());
+    if files.is_empty() {
         return if stands.is_none() { Ok(()) } else { Err(Damage::Journal("missing").into()) };
     }
-    let stands = stands.unwrap_or(0);
-    let Some(newest) = newest(directory, stands)? else { return Ok(()) };
+    compare(&files, stands.unwrap_or(0), |key, wanted| Ok(digest(get(key)?.as_deref()) == wanted))
+}
+
+/// Whether the tree has everything that was acknowledged before it was reopened, when it stood at that batch.
+/// `is_newer` says of a key whether it was written since.
+pub(super) fn verify_before(
+    directory: &Path,
+    stood: u64,
+    get: impl Fn(&[u8]) -> Result<Option<IVec>, StoreError>,
+    is_newer: impl Fn(&[u8]) -> bool,
+) -> Result<(), Fault> {
+    compare(&[directory.join(BEFORE)], stood, |key, wanted| Ok(digest(get(key)?.as_deref()) == wanted || is_newer(key)))
+}
+
+/// Compares the last value of each key with what it must be.
+fn compare(
+    files: &[PathBuf],
+    stands: u64,
+    holds: impl Fn(&[u8], Digest) -> Result<bool, StoreError>,
+) -> Result<(), Fault> {
+    let Some(newest) = newest(files, stands)? else { return Ok(()) };
     let mut entry = 0_u64;
     let mut count = 0;
-    let mut records = Records::open(directory)?;
+    let mut last = Vec::new();
+    let mut records = Records::open(files)?;
     while let Some((kind, number, keys)) = records.next()? {
         if kind != INTENDS || number > stands {
             continue;
         }
         for item in Entries(keys) {
             let (key, wanted) = item?;
-            if newest.get(&hash(key)) == Some(&entry) && digest(get(key)?.as_deref()) != wanted {
-                count += 1;
+            if newest.get(&hash(key)) == Some(&entry) {
+                last.push((key.to_vec(), wanted));
             }
             entry += 1;
         }
+        if last.len() >= RUN {
+            count += differing(&mut last, &holds)?;
+        }
     }
+    count += differing(&mut last, &holds)?;
     if count > 0 { Err(Damage::Differs { count }.into()) } else { Ok(()) }
+}
+
+/// How many of these keys do not have the value that they must have. Looked up in their order, since sled reads and
+/// decodes a page for each key that is not on the page before; empty afterwards.
+fn differing(
+    keys: &mut Vec<(Vec<u8>, Digest)>,
+    holds: impl Fn(&[u8], Digest) -> Result<bool, StoreError>,
+) -> Result<u64, StoreError> {
+    keys.sort_unstable();
+    let mut count = 0;
+    for (key, wanted) in keys.drain(..) {
+        count += u64::from(!holds(&key, wanted)?);
+    }
+    Ok(count)
 }
 
 /// Which entry, counted from the first, is the last one of each key up to that batch; `None` when the journal
 /// ends before it. An error when a later batch was durable.
-fn newest(directory: &Path, stands: u64) -> Result<Option<HashMap<u64, u64>>, Fault> {
+fn newest(files: &[PathBuf], stands: u64) -> Result<Option<HashMap<u64, u64>>, Fault> {
     let mut newest = HashMap::new();
     let (mut acknowledged, mut intended, mut entry) = (None, 0, 0);
-    let mut records = Records::open(directory)?;
+    let mut records = Records::open(files)?;
     while let Some((kind, number, keys)) = records.next()? {
         match kind {
-            BEGINS | DURABLE => acknowledged = Some(number),
+            BEGINS => {
+                // The journal of before ends early: what it says of a key may not be the last.
+                if intended.max(acknowledged.unwrap_or(0)) < number {
+                    newest.clear();
+                }
+                acknowledged = Some(number);
+            }
+            DURABLE => acknowledged = Some(number),
             INTENDS if number <= stands => {
                 intended = number;
                 for item in Entries(keys) {
@@ -205,6 +285,9 @@ fn newest(directory: &Path, stands: u64) -> Result<Option<HashMap<u64, u64>>, Fa
         return Err(Damage::Ends { stands, acknowledged }.into());
     }
     if intended.max(acknowledged) < stands {
+        if files.iter().all(|file| file.ends_with(BEFORE)) {
+            return Err(Damage::Journal("missing").into());
+        }
         tracing::warn!(
             known = intended.max(acknowledged),
             stands,
@@ -218,41 +301,59 @@ fn newest(directory: &Path, stands: u64) -> Result<Option<HashMap<u64, u64>>, Fa
 /// The kind of a record, its number and its keys.
 type Record<'a> = (u8, u64, &'a [u8]);
 
-/// The records of a journal, one after the other.
+/// The records of journals, one after the other.
 struct Records {
+    /// The file that is read, and how much is left of it.
     file: BufReader<File>,
     left: u64,
+    /// Those after it, the last one first.
+    more: Vec<(File, u64)>,
     body: Vec<u8>,
 }
 
 impl Records {
-    fn open(directory: &Path) -> io::Result<Self> {
-        let file = File::open(place(directory))?;
-        let left = file.metadata()?.len();
-        Ok(Self { file: BufReader::with_capacity(1 << 16, file), left, body: Vec::new() })
+    fn open(files: &[PathBuf]) -> io::Result<Self> {
+        let mut more = Vec::new();
+        for path in files.iter().rev() {
+            let file = File::open(path)?;
+            let left = file.metadata()?.len();
+            more.push((file, left));
+        }
+        let (file, left) = more.pop().ok_or(io::ErrorKind::NotFound)?;
+        Ok(Self { file: BufReader::with_capacity(1 << 16, file), left, more, body: Vec::new() })
     }
 
-    /// The next one; `None` at the end, and where the rest was never written.
+    /// The next one; `None` at the end.
     fn next(&mut self) -> Result<Option<Record<'_>>, Fault> {
+        while !self.read()? {
+            let Some((file, left)) = self.more.pop() else { return Ok(None) };
+            self.file = BufReader::with_capacity(1 << 16, file);
+            self.left = left;
+        }
+        let (front, keys) = self.body.split_at(FRONT);
+        let number = front[1..].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        Ok(Some((front[0], number, keys)))
+    }
+
+    /// Reads the next one of the file; false at its end, and where the rest was never written.
+    fn read(&mut self) -> Result<bool, Fault> {
         if self.left < HEAD as u64 {
-            return Ok(None);
+            return Ok(false);
         }
         let mut head = [0; HEAD];
         self.file.read_exact(&mut head)?;
         self.left -= HEAD as u64;
         let [length, checksum] = [0, 4].map(|at| word(&head[at..]));
         if u64::from(length) > self.left {
-            return Ok(None);
+            return Ok(false);
         }
         self.body.resize(length as usize, 0);
         self.file.read_exact(&mut self.body)?;
         self.left -= u64::from(length);
         if self.body.len() < FRONT || crc32fast::hash(&self.body) != checksum {
-            return if self.is_unwritten(&head)? { Ok(None) } else { Err(Damage::Journal("damaged").into()) };
+            return if self.is_unwritten(&head)? { Ok(false) } else { Err(Damage::Journal("damaged").into()) };
         }
-        let (front, keys) = self.body.split_at(FRONT);
-        let number = front[1..].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        Ok(Some((front[0], number, keys)))
+        Ok(true)
     }
 
     /// Whether there is nothing but zeros from here on: a file that had grown when the power failed.
@@ -275,7 +376,7 @@ impl Records {
 struct Entries<'a>(&'a [u8]);
 
 impl<'a> Iterator for Entries<'a> {
-    type Item = Result<(&'a [u8], [u8; 5]), Damage>;
+    type Item = Result<(&'a [u8], Digest), Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
@@ -315,7 +416,9 @@ fn record(kind: u8, number: u64, keys: &[u8]) -> Vec<u8> {
 }
 
 /// What is kept of a value, or of there being none.
-fn digest(value: Option<&[u8]>) -> [u8; 5] {
+type Digest = [u8; 5];
+
+fn digest(value: Option<&[u8]>) -> Digest {
     let mut digest = [0; 5];
     if let Some(value) = value {
         digest[0] = 1;
@@ -326,7 +429,7 @@ fn digest(value: Option<&[u8]>) -> [u8; 5] {
 
 /// Keys by which the last entries are known: shorter than they are, and with so many bits that two of some
 /// millions meet once in a hundred thousand times. Then one of the two is not compared.
-fn hash(key: &[u8]) -> u64 {
+pub(super) fn hash(key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()

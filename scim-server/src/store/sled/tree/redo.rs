@@ -55,6 +55,11 @@ pub(super) fn read(directory: &Path) -> Result<Option<Numbered>, Fault> {
     decode(&bytes).map(Some).ok_or_else(|| Damage::Redo.into())
 }
 
+/// Whether there is one.
+pub(super) fn is_there(directory: &Path) -> bool {
+    place(directory).exists()
+}
+
 /// Forgets it, when it is in the tree and durable there.
 pub(super) fn remove(directory: &Path) -> io::Result<()> {
     files::remove(&place(directory))

@@ -77,12 +77,12 @@ fn a_tree_is_opened_again_where_it_was_and_nowhere_else() {
     assert_eq!(tree.written(), 1003);
     let again = tree.again();
     drop(tree);
-    let tree = again.open().unwrap();
+    let tree = again.open(false).unwrap();
     assert_eq!(tree.written(), 0);
     assert_eq!(tree.get(b"key").unwrap().unwrap(), vec![7; 1000]);
     let again = tree.again();
     drop(tree);
     fs::remove_file(directory.path().join(FILE)).unwrap();
-    assert!(matches!(again.open(), Err(OpenError::Store(StoreError::Unavailable(_)))));
+    assert!(matches!(again.open(false), Err(OpenError::Store(StoreError::Unavailable(_)))));
     assert!(!directory.path().join(FILE).exists());
 }

@@ -47,6 +47,12 @@ pub(super) fn examine(db: &Db, directory: &Path, accepted: Option<u64>) -> Resul
     }
 }
 
+/// Whether the tree stands at the batch at which this process has closed it, and nothing else waits to be completed
+/// or compared. Then the values may be compared while the tree is used ([`super::later`]).
+pub(super) fn is_as_closed(db: &Db, directory: &Path, closed_at: u64) -> Result<bool, StoreError> {
+    Ok(stands(db)? == Some(closed_at) && !redo::is_there(directory) && journal::may_follow(directory))
+}
+
 /// The number of the last batch that is in the tree.
 fn stands(db: &Db) -> Result<Option<u64>, StoreError> {
     guarded(|| db.get(key::commit()))?.map(|bytes| value::number(&bytes)).transpose()

@@ -5,7 +5,8 @@
 //! after many writes, when no write has come for a while. Under a load that never pauses it does so after a larger
 //! amount, which limits that interruption and the opening after a crash.
 //!
-//! Readers and writers wait meanwhile, and none is refused.
+//! Readers and writers wait meanwhile, and none is refused. Whether the tree has all that was acknowledged is found out
+//! afterwards, beside them ([`super::super::comparing`]); the writer does not reopen it again before that.
 //!
 //! The writer also reopens a store that could not write, because the disk was full or the process had no
 //! descriptors left: then it knows again what is on disk. It tries that when there is room.
@@ -38,7 +39,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How often the writer checks whether the readers are done.
 const GLANCE: Duration = Duration::from_millis(1);
-/// How often the writer, with nothing to do, looks whether what it decided is on disk.
+/// How often the writer, with nothing to do, looks whether what it decided is on disk, and whether the tree is compared.
 const AGAIN: Duration = Duration::from_millis(20);
 /// After how long the writer tries again if it has postponed the reopening.
 const LATER: Duration = Duration::from_secs(5);
@@ -80,13 +81,14 @@ impl Default for Reopen {
 impl Writer {
     /// Waits for a job, or until it is time to reopen the tree.
     pub(super) fn wait(&self, jobs: &mut mpsc::Receiver<Job>) -> Next {
-        if self.overlay.group_commit.whole().is_err() {
-            let left = self.not_before.saturating_duration_since(Instant::now());
-            return if left.is_zero() { Next::Reopen } else { receive(jobs, left) };
-        }
         // What is not applied yet is not counted yet: so the writer looks again when it is.
         let written = loop {
-            let settled = self.overlay.group_commit.is_settled();
+            if self.overlay.group_commit.whole().is_err() {
+                let left = self.not_before.saturating_duration_since(Instant::now());
+                return if left.is_zero() { Next::Reopen } else { receive(jobs, left) };
+            }
+            // When the comparison fails, the store is reopened though nobody writes.
+            let settled = self.overlay.group_commit.is_settled() && !self.overlay.is_comparing();
             let written = self.overlay.tree.written();
             if written >= self.reopen.after {
                 break written;
@@ -113,6 +115,12 @@ impl Writer {
         if mending && !self.may_mend(begun) {
             return Some(self);
         }
+        if mending {
+            self.overlay.stop_comparing();
+        } else if self.overlay.is_comparing() {
+            self.not_before = begun + AGAIN;
+            return Some(self);
+        }
         let written = self.overlay.tree.written();
         let handle = Arc::clone(&self.handle);
         let Some(detached) = handle.detach() else {
@@ -133,7 +141,7 @@ impl Writer {
         let again = self.overlay.tree.again();
         // sled closes the files when the last handle is dropped.
         self.overlay.end();
-        let overlay = open_again(&again, &detached, jobs, &self.metrics)?;
+        let overlay = open_again(&again, !mending, &detached, jobs, &self.metrics)?;
         detached.attach(Arc::clone(&overlay.tree));
         self.metrics.refusing.set(0);
         let took = begun.elapsed();
@@ -169,20 +177,22 @@ impl Writer {
     }
 }
 
-/// Opens the tree, and tries again while the cause may pass. `None` when it does not pass, or the store is
-/// to be closed.
+/// Opens the tree, and tries again while the cause may pass; with `later` it is compared when it is used already.
+/// `None` when the cause does not pass, or the store is to be closed.
 fn open_again(
     again: &Again,
+    mut later: bool,
     detached: &Detached<'_>,
     jobs: &mut mpsc::Receiver<Job>,
     metrics: &Arc<StoreMetrics>,
 ) -> Option<Overlay> {
     loop {
-        let opened = again.open().and_then(|tree| Ok(Overlay::start(Arc::new(tree), metrics)?));
+        let opened = again.open(later).and_then(|tree| Ok(Overlay::start(Arc::new(tree), metrics)?));
         let error = match opened {
             Ok(overlay) => return Some(overlay),
             Err(error) => error,
         };
+        later = false;
         metrics.refusing.set(1);
         detached.lose();
         let passes = matches!(error, OpenError::InUse | OpenError::Store(StoreError::Unavailable(_)));
@@ -397,19 +407,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_found_out_after_it_was_reopened_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path(), Reopen { quiet: Duration::from_millis(100), ..SOON });
+        write(&store, 1).await.unwrap();
+        let path = directory.path().join("journal");
+        let mut journal = fs::read(&path).unwrap();
+        journal[9] ^= 1;
+        fs::write(&path, journal).unwrap();
+        // It is reopened, and then compared with what cannot be read.
+        let StoreError::Unavailable(reason) = refused(&store).await else { panic!("it says something else") };
+        assert!(reason.to_string().contains("must be restarted"), "{reason}");
+        assert!(!store.metrics.renewal_seconds.is_empty());
+        let damaged = SledStore::open(directory.path(), Arc::new(ManualClock::default()));
+        assert!(matches!(damaged, Err(OpenError::Damaged { .. })));
+    }
+
+    /// Reads until that is refused.
+    async fn refused(store: &SledStore) -> StoreError {
+        let patience = Instant::now() + Duration::from_secs(30);
+        loop {
+            match store.get(&user(1)).await {
+                Ok(_) => assert!(Instant::now() < patience, "it is never refused"),
+                Err(fault) => return fault,
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_opened_again_is_unavailable_and_says_so() {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path(), Reopen { quiet: Duration::from_millis(100), ..SOON });
         fs::write(directory.path().join("conf"), "this is not the file that the store has made").unwrap();
         write(&store, 1).await.unwrap();
-        let patience = Instant::now() + Duration::from_secs(30);
-        let fault = loop {
-            match store.get(&user(1)).await {
-                Ok(_) => assert!(Instant::now() < patience, "it is never opened again"),
-                Err(fault) => break fault,
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        };
+        let fault = refused(&store).await;
         for outcome in [Err(fault), write(&store, 2).await, store.close().await] {
             let Err(StoreError::Unavailable(reason)) = outcome else { panic!("{outcome:?}") };
             assert!(reason.to_string().contains("must be restarted"), "{reason}");

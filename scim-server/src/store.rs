@@ -118,6 +118,20 @@ pub struct Edge {
     pub member: ResourceKey,
 }
 
+/// A member of a group, as exported and loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    pub member: ResourceKey,
+    /// Since when it is one, where that is known.
+    pub since: Option<Timestamp>,
+}
+
+impl From<ResourceKey> for Joined {
+    fn from(member: ResourceKey) -> Self {
+        Self { member, since: None }
+    }
+}
+
 /// How far a tenant's log of events goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
@@ -160,7 +174,7 @@ pub enum Item {
     /// A resource, with the index entries that it has.
     Resource(ResourceKey, Record, Vec<IndexEntry>),
     /// Some members of a group. Each edge counts once.
-    Members(ResourceKey, Vec<ResourceKey>),
+    Members(ResourceKey, Vec<Joined>),
     /// An event, with its sequence.
     Event(TenantId, Event),
 }
@@ -173,7 +187,7 @@ impl Item {
             Self::Resource(key, ..) => key.tenant = to(key.tenant),
             Self::Members(group, members) => {
                 group.tenant = to(group.tenant);
-                for member in members {
+                for Joined { member, .. } in members {
                     member.tenant = to(member.tenant);
                 }
             }

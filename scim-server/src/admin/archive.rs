@@ -3,7 +3,7 @@
 //! ```text
 //! {"resource":{"tenant":"…","type":"User","id":"…","version":3,"created":"…","last_modified":"…",
 //!              "display":"…","visible":{…},"hidden":{…}}}
-//! {"members":{"tenant":"…","type":"Group","id":"…","members":[{"type":"User","id":"…"}]}}
+//! {"members":{"tenant":"…","type":"Group","id":"…","members":[{"type":"User","id":"…","since":"…"}]}}
 //! {"event":{"tenant":"…","sequence":1,"at":…,…}}
 //! {"end":{"items":3,"crc32":"…"}}
 //! ```
@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use super::AdminError;
 use crate::{
     event::Event,
-    store::{Body, Header, Item, Record, ResourceId, ResourceKey, TenantId, TypeName},
+    store::{Body, Header, Item, Joined, Record, ResourceId, ResourceKey, TenantId, TypeName},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +68,9 @@ struct MemberLine {
     #[serde(rename = "type")]
     resource_type: TypeName,
     id: ResourceId,
+    /// Absent where it is not known, and in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -150,7 +153,11 @@ pub fn write(item: &Item) -> Result<String, serde_json::Error> {
             id: group.id,
             members: members
                 .iter()
-                .map(|member| MemberLine { resource_type: member.resource_type.clone(), id: member.id })
+                .map(|Joined { member, since }| MemberLine {
+                    resource_type: member.resource_type.clone(),
+                    id: member.id,
+                    since: since.map(|since| since.to_string()),
+                })
                 .collect(),
         })),
         Item::Event(tenant, event) => {
@@ -171,13 +178,12 @@ pub fn read(line: &str) -> Result<Entry, String> {
     Ok(match wire {
         ArchiveLine::Resource(line) => Entry::Item(resource(line)?),
         ArchiveLine::Members(line) => {
-            let member = |member: MemberLine| ResourceKey {
-                tenant: line.tenant,
-                resource_type: member.resource_type,
-                id: member.id,
+            let member = |MemberLine { resource_type, id, since }: MemberLine| {
+                let since = since.map(|since| instant(&since)).transpose()?;
+                Ok::<_, String>(Joined { member: ResourceKey { tenant: line.tenant, resource_type, id }, since })
             };
             let group = ResourceKey { tenant: line.tenant, resource_type: line.resource_type, id: line.id };
-            Entry::Item(Item::Members(group, line.members.into_iter().map(member).collect()))
+            Entry::Item(Item::Members(group, line.members.into_iter().map(member).collect::<Result<_, _>>()?))
         }
         ArchiveLine::Event(line) => {
             let unread = |error: serde_json::Error| error.to_string();
@@ -188,8 +194,11 @@ pub fn read(line: &str) -> Result<Entry, String> {
     })
 }
 
+fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| format!("{text:?} is not a point in time"))
+}
+
 fn resource(line: ResourceLine<'_>) -> Result<Item, String> {
-    let instant = |text: &str| Timestamp::parse(text).ok_or_else(|| format!("{text:?} is not a point in time"));
     let header = Header {
         version: line.version,
         created: instant(&line.created)?,
@@ -325,7 +334,9 @@ mod tests {
     fn items_come_back_as_they_were() {
         check(Item::Resource(key("User", 1), record("{\"b\":1.10,\"a\":1e3}", ""), vec![]));
         check(Item::Resource(key("User", 1), record("{}", "{\"password\":\"$argon2id$\"}"), vec![]));
-        check(Item::Members(key("Group", 2), vec![key("User", 1), key("Group", 3)]));
+        let since = Some(Timestamp::from_millis(1_305_261_754_001));
+        let joined = Joined { member: key("User", 1), since };
+        check(Item::Members(key("Group", 2), vec![joined, key("Group", 3).into()]));
         let event =
             Event { sequence: 9, at: 5, ..Event::administration(Action::Administer, "Token", id(4), &["created"]) };
         check(Item::Event(TenantId::SYSTEM, event.clone()));

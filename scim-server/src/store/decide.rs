@@ -15,8 +15,8 @@ use scim_protocol::Timestamp;
 
 use self::decision::Decision;
 use super::{
-    Body, Commit, Committed, Edge, Header, IndexEntry, IndexKey, IndexValue, Item, ResourceId, ResourceKey, StoreError,
-    TenantId, TypeName,
+    Body, Commit, Committed, Edge, Header, IndexEntry, IndexKey, IndexValue, Item, Joined, ResourceId, ResourceKey,
+    StoreError, TenantId, TypeName,
 };
 use crate::event::Event;
 
@@ -122,8 +122,10 @@ pub(super) struct Changes {
     pub resources: HashMap<ResourceKey, Changed>,
     /// Edges that come with their types, and edges that go.
     pub edges: BTreeMap<EdgeKey, Option<EdgeTypes>>,
-    /// When the edges come; `None` of what was exported elsewhere.
+    /// When the edges of a commit come.
     pub joined: Option<Timestamp>,
+    /// Since when an edge is there that was exported, where that is known.
+    pub since: BTreeMap<EdgeKey, Timestamp>,
     /// Deleted groups whose edges are to be swept.
     pub dissolved: BTreeSet<(TenantId, ResourceId)>,
     /// How many resources more there are of a type; fewer when negative.
@@ -134,6 +136,13 @@ pub(super) struct Changes {
     pub last_events: BTreeMap<TenantId, LastEvent>,
     /// The resources that get a value, unique or not, and those that lose it.
     pub owners: HashMap<IndexKey, BTreeMap<ResourceId, Option<bool>>>,
+}
+
+impl Changes {
+    /// Since when an edge that comes is there.
+    pub fn since(&self, edge: &EdgeKey) -> Option<Timestamp> {
+        self.joined.or_else(|| self.since.get(edge).copied())
+    }
 }
 
 /// Decides on a commit. `clock` is the time; what is given never goes back behind the tenant's last event.
@@ -182,8 +191,10 @@ pub(super) fn load(facts: &dyn Facts, items: &[Item]) -> Result<Changes, StoreEr
         match item {
             Item::Resource(key, record, entries) => decision.restore(key, record, entries)?,
             Item::Members(group, members) => {
-                for member in members {
-                    decision.connect(&Edge { group: group.clone(), member: member.clone() })?;
+                for Joined { member, since } in members {
+                    let is_new = decision.connect(&Edge { group: group.clone(), member: member.clone() })?;
+                    let since = since.filter(|_| is_new).map(|since| ((group.tenant, member.id, group.id), since));
+                    decision.changes.since.extend(since);
                 }
             }
             Item::Event(tenant, event) => decision.log(*tenant, event)?,

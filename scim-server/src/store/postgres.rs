@@ -402,7 +402,7 @@ mod tests {
         let resource = |key: ResourceKey| Item::Resource(key, Record::default(), Vec::new());
         let members: Vec<_> = (1..=3).map(user).collect();
         let mut items: Vec<_> = members.iter().cloned().chain([group.clone()]).map(resource).collect();
-        items.push(Item::Members(group.clone(), members));
+        items.push(Item::Members(group.clone(), members.into_iter().map(Into::into).collect()));
         store.load(items).await.unwrap();
         sweep::sweep(&store.reader, group.tenant, group.id).await.unwrap();
         assert_eq!(store.members(&group, None, 9, false).await.unwrap().len(), 3);

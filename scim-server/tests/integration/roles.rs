@@ -226,3 +226,20 @@ async fn roles_and_entitlements_are_resource_types_where_a_tenant_wants_it() {
         assert_eq!(config["RolesAndEntitlements"]["entitlements"]["supported"], true);
     }
 }
+
+#[tokio::test]
+async fn an_import_keeps_since_when_somebody_has_a_role() {
+    let server = TestServer::start();
+    let client = server.client();
+    role(&server, &["set", "readers", "--role", "reader", "--external-id", "r"]);
+    let anna = client.user("anna").await;
+    let body = json!({"schemas": [GROUP], "displayName": "Readers", "externalId": "r", "members": [{"value": anna}]});
+    client.post("/Groups", &body).await.expect(201);
+    let before = access(&server, &anna).await;
+    assert!(before["grants"][0]["since"].is_string(), "{before}");
+    let exported = server.run(&["export", "--tenant", "test"]);
+    let file = server.scratch("export.jsonl");
+    std::fs::write(&file, exported.stdout).expect("the file");
+    server.run_json(&["import", "--replace", &file.to_string_lossy(), "--json"]);
+    assert_eq!(access(&server, &anna).await["grants"], before["grants"]);
+}

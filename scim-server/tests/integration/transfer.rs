@@ -128,7 +128,7 @@ fn people(tenant: TenantId, users: u64) -> Vec<Item> {
         items.push(resource(key("User", *user), number, name, document));
     }
     for (group, every) in groups.iter().zip([2, 3, 500]) {
-        let those: Vec<_> = members.iter().step_by(every).map(|user| key("User", *user)).collect();
+        let those: Vec<_> = members.iter().step_by(every).map(|user| key("User", *user).into()).collect();
         items.extend(those.chunks(1000).map(|some| Item::Members(key("Group", *group), some.to_vec())));
     }
     for (sequence, user) in (1_u64..).zip(&members) {

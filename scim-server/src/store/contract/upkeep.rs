@@ -93,7 +93,7 @@ pub(crate) async fn loading_respects_uniqueness(stage: Stage) {
         _ => false,
     });
     assert!(matches!(stage.store.load(items).await, Err(StoreError::Taken(_))));
-    let nobody = Item::Members(group(1), vec![user(51)]);
+    let nobody = Item::Members(group(1), vec![user(51).into()]);
     assert!(matches!(stage.store.load(vec![nobody]).await, Err(StoreError::Missing(_))));
     assert_eq!(stage.check(false).await, Vec::<String>::new());
 }

@@ -59,7 +59,7 @@ impl<K: Eq + Hash, V> LayeredFacts<K, V> {
 pub(super) struct Overlay {
     pub resources: LayeredFacts<ResourceKey, Option<Resource>>,
     pub edges: LayeredFacts<EdgeKey, Option<EdgeTypes>>,
-    /// When edges come, of those of this group of commits.
+    /// Since when edges are there, of those that come.
     pub joined: HashMap<EdgeKey, Timestamp>,
     pub last_events: LayeredFacts<TenantId, LastEvent>,
     /// The number of each tenant's last change of keys, as read.
@@ -104,7 +104,7 @@ impl Overlay {
                     None => groups.remove(&group),
                 };
             }
-            if let (Some(_), Some(at)) = (&types, changes.joined) {
+            if let (Some(_), Some(at)) = (&types, changes.joined.or_else(|| changes.since.get(&edge).copied())) {
                 self.joined.insert(edge, at);
             }
             self.edges.set(edge, types);

@@ -82,7 +82,7 @@ impl Wanted {
                 self.held.insert(key.clone());
                 self.owners.extend(entries.iter().filter(|entry| entry.unique).map(|entry| entry.key.clone()));
             }
-            Item::Members(group, members) => members.iter().for_each(|member| self.edge(group, member)),
+            Item::Members(group, members) => members.iter().for_each(|joined| self.edge(group, &joined.member)),
             Item::Event(tenant, _) => {
                 self.tenants.insert(*tenant);
             }

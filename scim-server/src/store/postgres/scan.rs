@@ -1,6 +1,7 @@
 //! Scans of everything that a tenant has: for exports, which need one state of it, and for checks, which may
 //! repair it.
 
+use scim_protocol::Timestamp;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub(super) struct ScannedEdge {
     pub group_exists: bool,
     pub member_exists: bool,
     pub dissolved: bool,
+    /// Since when it is there.
+    pub since: Option<Timestamp>,
 }
 
 impl TenantScan {
@@ -134,6 +137,7 @@ impl TenantScan {
                     group_exists: column(row, 4)?,
                     member_exists: column(row, 5)?,
                     dissolved: column(row, 6)?,
+                    since: column::<Option<i64>>(row, 7)?.map(Timestamp::from_millis),
                 })
             })
             .collect()

@@ -407,8 +407,8 @@ pub(super) const SCAN_RESOURCES: &str = records_within!(
 pub(super) const SCAN_EDGES: &str = "SELECT m.group_id, m.member_id, m.group_type, m.member_type, \
     EXISTS (SELECT 1 FROM resource AS g WHERE g.tenant = m.tenant AND g.resource_type = m.group_type AND g.id = m.group_id), \
     EXISTS (SELECT 1 FROM resource AS r WHERE r.tenant = m.tenant AND r.resource_type = m.member_type AND r.id = m.member_id), \
-    EXISTS (SELECT 1 FROM dissolved_group AS d WHERE d.tenant = m.tenant AND d.group_id = m.group_id) \
-    FROM member AS m WHERE m.tenant = $1 AND (m.group_id, m.member_id) > ($2, $3) ORDER BY m.group_id, m.member_id LIMIT $4";
+    EXISTS (SELECT 1 FROM dissolved_group AS d WHERE d.tenant = m.tenant AND d.group_id = m.group_id), \
+    m.joined FROM member AS m WHERE m.tenant = $1 AND (m.group_id, m.member_id) > ($2, $3) ORDER BY m.group_id, m.member_id LIMIT $4";
 
 /// Index entries of resources that do not exist.
 pub(super) const STRAY_ENTRIES: &str = "SELECT e.resource_type, e.attribute, e.value, e.id FROM index_entry AS e \

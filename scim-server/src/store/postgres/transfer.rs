@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{connections::Connections, read::event, scan::TenantScan};
-use crate::store::{IndexEntry, Item, ResourceKey, Sink, StoreError, TenantId, decide::index_key};
+use crate::store::{IndexEntry, Item, Joined, ResourceKey, Sink, StoreError, TenantId, decide::index_key};
 
 /// How many members go into one item.
 const MEMBERS: usize = 1000;
@@ -56,17 +56,18 @@ async fn resources(scan: &mut TenantScan, sink: &mut Sink<Item>) -> Result<bool,
 
 async fn members(scan: &mut TenantScan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {
     let mut last = None;
-    let mut open: Option<(ResourceKey, Vec<ResourceKey>)> = None;
+    let mut open: Option<(ResourceKey, Vec<Joined>)> = None;
     loop {
         let page = scan.edges(last).await?;
         let Some(edge) = page.last() else { break };
         last = Some((edge.group.id, edge.member.id));
         // The edges of a deleted group are still there for a while.
         for edge in page.into_iter().filter(|edge| edge.group_exists) {
+            let joined = Joined { member: edge.member, since: edge.since };
             match &mut open {
-                Some((group, members)) if *group == edge.group && members.len() < MEMBERS => members.push(edge.member),
+                Some((group, members)) if *group == edge.group && members.len() < MEMBERS => members.push(joined),
                 _ => {
-                    if let Some((group, members)) = open.replace((edge.group, vec![edge.member]))
+                    if let Some((group, members)) = open.replace((edge.group, vec![joined]))
                         && !sink(Item::Members(group, members))
                     {
                         return Ok(false);

@@ -23,11 +23,12 @@ pub(super) fn changes(facts: &dyn Facts, decided: decide::Changes) -> Result<Key
         let count = facts.count(*tenant, resource_type)?.saturating_add_signed(*grown);
         put(&mut changes, key::count(*tenant, resource_type), count.to_be_bytes().as_slice());
     }
-    for ((tenant, member, group), types) in decided.edges {
+    for (edge, types) in &decided.edges {
+        let (tenant, member, group) = *edge;
         let (to_member, to_group) = (key::member(tenant, group, member), key::group(tenant, member, group));
         if let Some((group_type, member_type)) = types {
             put(&mut changes, to_member, member_type.as_str());
-            put(&mut changes, to_group, membership(&group_type, decided.joined));
+            put(&mut changes, to_group, membership(group_type, decided.since(edge)));
         } else {
             changes.extend([(to_member, None), (to_group, None)]);
         }

@@ -5,9 +5,9 @@ use super::{
     read::{self, damaged},
     record,
     tree::Tree,
-    value::type_name,
+    value::{read_membership, type_name},
 };
-use crate::store::{IndexEntry, Item, ResourceKey, Sink, StoreError, TenantId, decide::index_key};
+use crate::store::{IndexEntry, Item, Joined, ResourceKey, Sink, StoreError, TenantId, decide::index_key};
 
 /// How many members go into one item.
 const MEMBERS: usize = 1000;
@@ -61,7 +61,10 @@ fn export_members(tree: &Tree, tenant: TenantId, sink: &mut Sink<Item>) -> Resul
         for item in tree.scan(edges) {
             let (key, name) = item?;
             let id = key::last_id(&key).ok_or_else(|| damaged("an edge's key"))?;
-            members.push(ResourceKey { tenant, resource_type: type_name(&name)?, id });
+            let joined = tree.get(&key::group(tenant, id, group.id))?;
+            let since = joined.map(|bytes| read_membership(&bytes)).transpose()?.and_then(|(_, since)| since);
+            let member = ResourceKey { tenant, resource_type: type_name(&name)?, id };
+            members.push(Joined { member, since });
             if members.len() == MEMBERS && !sink(Item::Members(group.clone(), std::mem::take(&mut members))) {
                 return Ok(false);
             }

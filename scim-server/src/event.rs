@@ -87,6 +87,9 @@ pub struct Event {
     /// Whether a creation brought back what was deleted, under its old id.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restored: bool,
+    /// Whether a POST took over what another source had made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
 }
 
 /// Members that came and went in one change: as many as a request may change (`max_member_changes`).
@@ -160,6 +163,7 @@ impl Event {
             request: String::new(),
             mapping: Vec::new(),
             restored: false,
+            adopted: false,
         }
     }
 

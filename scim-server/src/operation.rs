@@ -7,6 +7,7 @@
 //! [`Commit`]: crate::store::Commit
 
 pub mod access;
+mod adopt;
 pub mod answer;
 mod brake;
 pub mod bulk;

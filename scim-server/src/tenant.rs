@@ -101,7 +101,11 @@ pub struct Settings {
     pub source: Option<Source>,
     /// What a POST must have in common with a deleted resource to bring that back under its old id.
     #[serde(deserialize_with = "or_default")]
-    pub restore_by: RestoreBy,
+    pub restore_by: SameBy,
+    /// What a POST must have in common with a resource of another source to take that over; nothing takes over when
+    /// absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<SameBy>,
     /// Whether events hold the values of attributes, and documents: true when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_values: Option<bool>,
@@ -271,25 +275,25 @@ impl From<Window> for String {
     }
 }
 
-/// By which attribute a POST brings back what was deleted.
+/// By which attribute a POST means a resource that is there, or was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum RestoreBy {
-    /// Each POST makes a new resource.
+pub enum SameBy {
+    /// By none: each POST makes a new resource.
     None,
     /// The `externalId`: it is the provider's own name of the person.
     #[default]
     ExternalId,
-    /// The `externalId`, or the `userName` where the deleted one had none.
+    /// The `externalId`, or the `userName` where one of the two has none.
     UserName,
 }
 
-impl RestoreBy {
+impl SameBy {
     const NAMES: [(&str, Self); 3] =
         [("externalId", Self::ExternalId), ("userName", Self::UserName), ("none", Self::None)];
 }
 
-impl TryFrom<String> for RestoreBy {
+impl TryFrom<String> for SameBy {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -298,9 +302,9 @@ impl TryFrom<String> for RestoreBy {
     }
 }
 
-impl From<RestoreBy> for String {
-    fn from(by: RestoreBy) -> Self {
-        RestoreBy::NAMES.iter().find(|(_, known)| *known == by).map(|(name, _)| (*name).to_owned()).unwrap_or_default()
+impl From<SameBy> for String {
+    fn from(by: SameBy) -> Self {
+        SameBy::NAMES.iter().find(|(_, known)| *known == by).map(|(name, _)| (*name).to_owned()).unwrap_or_default()
     }
 }
 

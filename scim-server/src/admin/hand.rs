@@ -33,9 +33,10 @@ pub enum HandRequest {
     Import(TableRequest),
     /// Lists the users who are disabled.
     ListDisabled { tenant: String },
-    /// Lists users that no provider has sent for a while.
+    /// Lists users or groups that no provider has sent for a while.
     ListStale {
         tenant: String,
+        resource_type: String,
         /// For how long; as the tenant's `stale_after` says when absent.
         seconds: Option<u64>,
     },
@@ -63,8 +64,8 @@ pub(super) async fn execute(context: &AdminContext, request: HandRequest, output
     match request {
         HandRequest::Disable { tenant, name, disabled } => disable(context, &tenant, &name, disabled, output).await,
         HandRequest::Import(request) => table::execute(context, request, output).await,
-        HandRequest::ListStale { tenant, seconds } => {
-            stale::list(context, &tenant, seconds.map(Duration::from_secs), output).await
+        HandRequest::ListStale { tenant, resource_type, seconds } => {
+            stale::list(context, &tenant, &resource_type, seconds.map(Duration::from_secs), output).await
         }
         HandRequest::ListDisabled { tenant } => list_disabled(context, &tenant, output).await,
         HandRequest::Source(request) => source::execute(context, request, output).await,

@@ -1,4 +1,4 @@
-//! Users that no provider has sent for a while: told, and never changed.
+//! Users and groups that no provider has sent for a while: told, and never changed.
 
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use super::{AdminContext, AdminError, Output, resources::administrator};
 use crate::render::stored_document;
 
-/// Who can be stale.
+/// Who has a `userName`, and can be inactive.
 const USER: &str = "User";
 
-/// Lists the users that were sent by a provider, and not within that time.
+/// Lists the users or groups that were sent by a provider, and not within that time.
 pub(super) async fn list(
     context: &AdminContext,
     tenant: &str,
+    resource_type: &str,
     time: Option<Duration>,
     output: &Output,
 ) -> Result<(), AdminError> {
@@ -31,17 +32,17 @@ pub(super) async fn list(
     let since = Timestamp::from_millis(context.clock.now().as_millis().saturating_sub(millis));
     let mut after = None;
     loop {
-        let page = context.operations.stale(tenant.home, USER, since, after).await?;
+        let page = context.operations.stale(tenant.home, resource_type, since, after).await?;
         for (id, record, sent) in page.resources {
             let document = stored_document(&record)?;
             let at = sent.as_ref().map_or(record.header.last_modified, |sent| Timestamp::from_millis(sent.at));
-            let row = json!({
-                "id": id,
-                "userName": document.get("userName"),
-                "active": document.get("active").and_then(Value::as_bool).unwrap_or(true),
-                "source": sent.map(|sent| sent.by),
-                "last_sent": at.to_string(),
-            });
+            let mut row = json!({"id": id, "source": sent.map(|sent| sent.by), "last_sent": at.to_string()});
+            if resource_type == USER {
+                row["userName"] = document.get("userName").cloned().unwrap_or_default();
+                row["active"] = document.get("active").and_then(Value::as_bool).unwrap_or(true).into();
+            } else {
+                row["displayName"] = document.get("displayName").cloned().unwrap_or_default();
+            }
             output.row(&row).await?;
         }
         match page.next {

@@ -27,7 +27,9 @@ pub use self::{
     events::EventsArguments,
     lifecycle::{DeletedArguments, PurgeArguments, RestoreArguments, StatusArguments},
     mapping::MappingCommand,
-    resource::{GroupCommand, HandArguments, ListArguments, MakeArguments, UserCommand, WhichArguments},
+    resource::{
+        GroupCommand, HandArguments, ListArguments, MakeArguments, StaleArguments, UserCommand, WhichArguments,
+    },
     role::{RoleCommand, WhichRoles},
     schema::SchemaCommand,
     signing_key::{KeyAlgorithm, SigningKeyCommand},

@@ -71,8 +71,10 @@ pub(super) enum Show {
     Refusals,
     /// Who may change users and groups, and what a change of that would mean.
     Source,
-    /// A list of users that were not sent for a while.
-    Stale,
+    /// A list of groups that were not sent for a while.
+    StaleGroups,
+    /// The same of users.
+    StaleUsers,
     /// What becomes of each row of a table of users.
     Table {
         /// Whether it is done.
@@ -125,7 +127,8 @@ impl Show {
                 | Self::RolesChange
                 | Self::Schemas
                 | Self::SigningKeys
-                | Self::Stale
+                | Self::StaleGroups
+                | Self::StaleUsers
                 | Self::Table { .. }
                 | Self::Status
                 | Self::Tenants

@@ -25,6 +25,8 @@ const PAGE: usize = 500;
 pub(super) struct Loss {
     /// Whether somebody is deactivated.
     pub deactivates: bool,
+    /// Whether somebody is deactivated behind an administrator's disable: nobody reads it yet.
+    pub deactivates_aside: bool,
     /// Whether the resource is deleted.
     pub deletes: bool,
     /// How many members leave.

@@ -124,7 +124,7 @@ impl Operations {
         Ok(run.results)
     }
 
-    /// Looks up under which ids deleted resources will return.
+    /// Looks up under which ids deleted resources will return, and which will be taken over.
     async fn foresee<'a>(
         &self,
         context: &Context,
@@ -138,7 +138,9 @@ impl Operations {
             dialect::standardise_resource(&mut body, rt);
             let Value::Object(document) = body else { continue };
             // An error shows in the result of the operation itself.
-            if let Ok(Namesake { kept: Some(kept), .. }) = self.namesake(context, rt, &document).await {
+            if let Ok(Some(adopted)) = self.adoptable(context, rt, &document).await {
+                *id = adopted;
+            } else if let Ok(Namesake { kept: Some(kept), .. }) = self.namesake(context, rt, &document).await {
                 *id = kept.key.id;
             }
         }

@@ -6,7 +6,10 @@ use scim_protocol::{Error, Resource, dialect, message::Query, projection::specif
 use serde_json::Value;
 
 use super::{
-    ATTEMPTS, Answer, Context, Operations, Outcome, disable,
+    ATTEMPTS, Answer, Context, Operations, Outcome,
+    adopt::Sent,
+    disable,
+    mapped::Applied,
     restore::{FormerGroups, Kept},
     source,
     stored_form::StoredForm,
@@ -16,6 +19,7 @@ use crate::{
     event::{Action, Event},
     membership::{self, MEMBERS},
     profile,
+    render::View,
     store::{Commit, Edge, Expect, Record, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
@@ -24,32 +28,29 @@ const MEANWHILE: Duration = Duration::from_millis(50);
 
 impl Operations {
     /// Creates a resource with a new id from the body of a POST; or restores a deleted one with the same `externalId`
-    /// under its old id, with the values of the body and its former groups.
+    /// under its old id, with the values of the body and its former groups; or takes one over from another source.
     pub async fn create(
         &self,
         context: &Context,
         rt: &Arc<ResourceType>,
         id: ResourceId,
-        mut body: Value,
+        body: Value,
         query: &Query,
     ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
-        let prepare = || -> Result<_, Error> {
-            profile::check_sent(tenant.profile(), rt, &body)?;
-            dialect::standardise_resource(&mut body, rt);
-            let applied = context.map_body(rt, &mut body);
-            profile::check_body(tenant.profile(), rt, &body)?;
-            membership::require_values(&body, rt)?;
-            let resource = Resource::create(body, rt)?;
-            profile::check_resource(tenant.profile(), rt, &resource)?;
-            let view = view_of_write(context, rt, query, specified::in_document(resource.document(), rt))?;
-            Ok((resource, view, applied))
-        };
-        let (mut resource, view, applied) = context.pace.whole(prepare).await??;
+        let prepared = context.pace.whole(|| prepared(context, rt, body, query)).await??;
+        let Prepared { mut resource, view, applied, sent } = prepared;
         let attributes: Vec<_> = resource.document().keys().cloned().collect();
         // Members are not values of the document, and have their own limit.
         let members = resource.take(MEMBERS);
         self.limits.check_values(resource.document(), None)?;
+        if let Some(body) = sent {
+            let sent =
+                Sent { body, applied: applied.clone(), document: resource.document(), members: members.as_ref() };
+            if let Some(adopted) = self.adopt(context, rt, sent, &view).await? {
+                return Ok(adopted);
+            }
+        }
         let (name, quota) = (TypeName::from(&*rt.name), tenant.quota(rt));
         self.check_quota(context, &name, quota).await?;
         let members = self.members_in(context, members).await?;
@@ -122,6 +123,29 @@ impl Operations {
             _ => Ok(()),
         }
     }
+}
+
+/// What a body is read as.
+struct Prepared {
+    resource: Resource,
+    view: View,
+    applied: Applied,
+    /// The body, rewritten, if somebody may be taken over.
+    sent: Option<Value>,
+}
+
+fn prepared(context: &Context, rt: &Arc<ResourceType>, mut body: Value, query: &Query) -> Result<Prepared, Error> {
+    let tenant = context.caller.tenant();
+    profile::check_sent(tenant.profile(), rt, &body)?;
+    dialect::standardise_resource(&mut body, rt);
+    let applied = context.map_body(rt, &mut body);
+    profile::check_body(tenant.profile(), rt, &body)?;
+    membership::require_values(&body, rt)?;
+    let sent = tenant.settings.adopt.map(|_| body.clone());
+    let resource = Resource::create(body, rt)?;
+    profile::check_resource(tenant.profile(), rt, &resource)?;
+    let view = view_of_write(context, rt, query, specified::in_document(resource.document(), rt))?;
+    Ok(Prepared { resource, view, applied, sent })
 }
 
 /// Whether a commit failed because of what others deleted or restored meanwhile.

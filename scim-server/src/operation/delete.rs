@@ -52,7 +52,8 @@ impl Operations {
                 commit.writes.push(Write::Delete(sent::key(&key)));
             }
             let members = record.header.members;
-            let loss = Loss { deactivates: is_active(&document), deletes: true, leave: members, members };
+            let loss =
+                Loss { deactivates: is_active(&document), deletes: true, leave: members, members, ..Loss::default() };
             self.restrain(context, &mut commit, loss).await?;
             context.expect_claim(&mut commit);
             match self.store.commit(commit).await {

@@ -1,11 +1,14 @@
 //! Discovery (RFC 7644 §4, RFC 7643 §5–7): the features, schemas and resource types of the tenant.
 
+use std::sync::Arc;
+
 use scim_protocol::{
     Error, ErrorKind,
     discovery::{
         self, AsyncRequest, Bulk, Features, FilterSupport, Pagination, PaginationMethod, SecurityEvents, Supported,
     },
     message::LIST_RESPONSE_SCHEMA,
+    schema::{Schema, core::SERVICE_PROVIDER_CONFIG},
 };
 use serde_json::{Value, json};
 
@@ -77,13 +80,24 @@ impl Operations {
 
     /// All schemas, or the one with that URN.
     pub fn schemas(tenant: &Tenant, base: &str, urn: Option<&str>) -> Result<Value, Error> {
+        let show = |schema| schema_of(tenant, schema, base);
         let Some(urn) = urn else {
-            let all: Vec<_> = tenant.registry.schemas().iter().map(|schema| discovery::schema(schema, base)).collect();
-            return Ok(list(&all));
+            return Ok(list(&tenant.registry.schemas().iter().map(show).collect::<Result<Vec<_>, _>>()?));
         };
-        let found = tenant.registry.schema(urn);
-        found.map(|schema| discovery::schema(schema, base)).ok_or_else(|| missing("schema", urn))
+        tenant.registry.schema(urn).map(show).ok_or_else(|| missing("schema", urn))?
     }
+}
+
+/// A schema as the tenant has it.
+fn schema_of(tenant: &Tenant, schema: &Arc<Schema>, base: &str) -> Result<Value, Error> {
+    let mut shown = discovery::schema(schema, base);
+    if schema.id == SERVICE_PROVIDER_CONFIG
+        && tenant.settings.role_resources.is_some()
+        && let Some(Value::Array(attributes)) = shown.get_mut("attributes")
+    {
+        attributes.push(RoleResources::declaration()?);
+    }
+    Ok(shown)
 }
 
 fn list(resources: &[Value]) -> Value {

@@ -43,6 +43,19 @@ pub(super) struct Change<'a> {
     pub members: Vec<MemberOperation>,
     /// What an administrator wants besides.
     pub switch: Switch,
+    /// Whether a POST takes the resource over from another source.
+    pub adopts: bool,
+}
+
+/// What a change comes to.
+struct Decided {
+    commit: Commit,
+    /// The resource with its new body.
+    record: Record,
+    /// What it takes away.
+    loss: Loss,
+    /// Whether the new body says from whom it is: members are no part of it.
+    is_stamped: bool,
 }
 
 impl Operations {
@@ -64,7 +77,7 @@ impl Operations {
         };
         let (view, operations, members) = context.pace.whole(prepare).await??;
         let decide = |resource: &Resource| patched(resource, &operations, rt, context);
-        let change = Change { action: Action::Modify, decide: &decide, members, switch: Switch::Keep };
+        let change = Change { action: Action::Modify, decide: &decide, members, switch: Switch::Keep, adopts: false };
         let (key, record) = self.change(asked, change).await?;
         // Clients do not need the body of a large group (RFC 7644 §3.5.2 allows 204, unless the client asks for
         // attributes).
@@ -103,7 +116,7 @@ impl Operations {
         let asked = Asked { context, rt, id, query: &query, preconditions: &preconditions };
         let decide = |resource: &Resource| Ok((resource.clone(), Applied::new()));
         let switch = if disable { Switch::Disable } else { Switch::Enable };
-        let change = Change { action: Action::Modify, decide: &decide, members: Vec::new(), switch };
+        let change = Change { action: Action::Modify, decide: &decide, members: Vec::new(), switch, adopts: false };
         self.change(asked, change).await.map(drop)
     }
 
@@ -115,11 +128,11 @@ impl Operations {
         loop {
             let (key, record) = self.find(context, rt, id).await?;
             preconditions.require(record.header.version)?;
-            let Some((mut commit, record)) = self.decide(asked, &key, record.clone(), &change).await? else {
+            let Some(decided) = self.decide(asked, &key, record.clone(), &change).await? else {
                 self.note_sent(context, &key, &record).await?;
                 return Ok((key, record));
             };
-            let loss = loss(&commit, &record);
+            let Decided { mut commit, record, loss, is_stamped } = decided;
             self.restrain(context, &mut commit, loss).await?;
             context.expect_claim(&mut commit);
             attempts += 1;
@@ -127,6 +140,9 @@ impl Operations {
             context.pace.rest();
             match self.store.commit(commit).await {
                 Ok(committed) => {
+                    if !is_stamped {
+                        self.note_sent(context, &key, &record).await?;
+                    }
                     let header = committed.header.unwrap_or(record.header);
                     return Ok((key, Record { header, ..record }));
                 }
@@ -140,14 +156,14 @@ impl Operations {
         }
     }
 
-    /// The commit of a change, and the record with its new body; `None` if nothing changes.
+    /// What a change comes to; `None` if nothing changes.
     async fn decide(
         &self,
         asked: Asked<'_>,
         key: &ResourceKey,
         record: Record,
         change: &Change<'_>,
-    ) -> Result<Option<(Commit, Record)>, Error> {
+    ) -> Result<Option<Decided>, Error> {
         let Asked { context, rt, .. } = asked;
         let tenant = context.caller.tenant();
         let served = stored_resource(&record)?;
@@ -159,21 +175,23 @@ impl Operations {
         self.passwords.seal(&mut new, old.document().get("password")).await?;
         let disabled = change.switch.disables(kept.is_some());
         let moved_aside = disabled != kept.is_some() || disabled && disable::differ(old, &new);
+        let deactivates_aside = disabled && is_active(old.document()) && !is_active(new.document());
         // What is kept aside, and what everybody reads.
         let (aside, new) = disable::parted(new, disabled);
         let old = &served;
         let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
 
         let differences = told::differences(old.document(), new.document(), rt);
-        let document_changes = !differences.is_empty() || moved_aside;
+        let document_changes = !differences.is_empty() || moved_aside || change.adopts;
         let members = (!edges.is_empty()).then(|| membership::MEMBERS.to_owned());
         let attributes: Vec<_> = differences.iter().map(|one| one.path.clone()).chain(members).collect();
-        if attributes.is_empty() && !moved_aside {
+        if attributes.is_empty() && !document_changes {
             return Ok(None);
         }
         let active = Some(is_active(new.document())).filter(|now| *now != is_active(old.document()));
         let external_id = told::external_id(new.document());
-        let mut event = Event { external_id, active, mapping, ..context.event(change.action, key, attributes) };
+        let event = context.event(change.action, key, attributes);
+        let mut event = Event { external_id, active, mapping, adopted: change.adopts, ..event };
         let mut writes = Vec::new();
         let mut after = record.clone();
         if document_changes {
@@ -205,7 +223,8 @@ impl Operations {
             commit.expect.push(Expect::Present(key.clone()));
         }
         commit.writes.extend(edges);
-        Ok(Some((commit, after)))
+        let loss = Loss { deactivates_aside, ..loss(&commit, &record) };
+        Ok(Some(Decided { commit, record: after, loss, is_stamped: document_changes }))
     }
 }
 

@@ -34,7 +34,7 @@ impl Operations {
         let protection = Protection { ids, group };
         let target = commit.target.clone();
         if self.is_protected(&protection, &target).await? {
-            if loss.deactivates || loss.deletes {
+            if loss.deactivates || loss.deactivates_aside || loss.deletes {
                 return Err(refused(&target));
             }
             if loss.leave > 0 {

@@ -39,7 +39,7 @@ impl Operations {
             replaced.take(MEMBERS);
             Ok((replaced, applied.clone()))
         };
-        let change = Change { action: Action::Replace, decide: &decide, members, switch: Switch::Keep };
+        let change = Change { action: Action::Replace, decide: &decide, members, switch: Switch::Keep, adopts: false };
         let (key, record) = self.change(asked, change).await?;
         self.show(context, Outcome::Ok, &key, record, &view).await
     }

@@ -392,12 +392,18 @@ impl Undo<'_> {
             decide: &unmapped,
             members: operations(some.next().unwrap_or_default()),
             switch: Switch::Keep,
+            adopts: false,
         };
         self.operations.change(asked, first).await?;
         for moves in some {
             let unchanged = |now: &Resource| Ok((now.clone(), Applied::new()));
-            let change =
-                Change { action: Action::Modify, decide: &unchanged, members: operations(moves), switch: Switch::Keep };
+            let change = Change {
+                action: Action::Modify,
+                decide: &unchanged,
+                members: operations(moves),
+                switch: Switch::Keep,
+                adopts: false,
+            };
             self.operations.change(asked, change).await?;
         }
         Ok(())

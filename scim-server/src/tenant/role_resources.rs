@@ -29,6 +29,12 @@ impl RoleResources {
         definitions.iter().try_fold(registry, |registry, one| registry.with_definition(one))
     }
 
+    /// The attribute of ServiceProviderConfig that says what there is, as its schema has it. It is no part of that
+    /// schema elsewhere: a complex attribute in another contradicts RFC 7643 §2.3.8.
+    pub fn declaration() -> Result<Value, Error> {
+        serde_json::from_str(include_str!("role_resources/service-provider-config.json")).map_err(Error::internal)
+    }
+
     /// What ServiceProviderConfig says of them (§2.1 of the draft). `several` says whether a user may have more than
     /// one.
     pub fn declared(several: bool) -> Value {

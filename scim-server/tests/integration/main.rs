@@ -13,6 +13,7 @@
 
 mod access;
 mod admin;
+mod adoption;
 mod architecture;
 mod attack;
 mod bounds;

@@ -120,3 +120,21 @@ async fn who_joins_a_protected_group_again_may_leave_it() {
     client.patch(&path, &leave(&users[0])).await.expect(200);
     client.delete(&format!("/Users/{}", users[1])).await.expect(403);
 }
+
+/// What a provider says of a disabled user is kept aside, and counts again when the administrator enables the user.
+#[tokio::test]
+async fn nobody_deactivates_a_protected_user_behind_a_disable() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    protect(&server, &json!({"ids": [anna]})).expect("set");
+    server.run_json(&["user", "disable", "anna", "--tenant", "test", "--json"]);
+    let path = format!("/Users/{anna}");
+    let inactive = json!([{"op": "replace", "path": "active", "value": false}]);
+    let refused = client.patch(&path, &inactive).await.expect(403);
+    assert!(refused.json["detail"].as_str().expect("a text").contains("protected"), "{refused:?}");
+    let title = json!([{"op": "add", "path": "title", "value": "Engineer"}]);
+    client.patch(&path, &title).await.expect(200);
+    server.run_json(&["user", "enable", "anna", "--tenant", "test", "--json"]);
+    assert_ne!(client.get(&path).await.expect(200).json["active"], false);
+}

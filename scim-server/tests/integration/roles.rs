@@ -224,6 +224,17 @@ async fn roles_and_entitlements_are_resource_types_where_a_tenant_wants_it() {
         let config = client.get("/ServiceProviderConfig").await.expect(200).json;
         assert_eq!(config["RolesAndEntitlements"]["roles"]["multipleRolesSupported"], true);
         assert_eq!(config["RolesAndEntitlements"]["entitlements"]["supported"], true);
+        let urn = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+        let schema = client.get(&format!("/Schemas/{urn}")).await.expect(200).json;
+        let declared =
+            |of: &Value, name: &str| of.as_array().is_some_and(|all| all.iter().any(|one| one["name"] == name));
+        for name in
+            config.as_object().expect("an object").keys().filter(|name| !["schemas", "meta"].contains(&&***name))
+        {
+            assert!(declared(&schema["attributes"], name), "{name} is not in {schema}");
+        }
+        let all = client.get("/Schemas").await.expect(200).json;
+        assert!(all["Resources"].as_array().expect("schemas").contains(&schema), "{all}");
     }
 }
 

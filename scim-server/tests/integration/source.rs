@@ -117,6 +117,12 @@ async fn who_is_not_sent_any_more_is_told() {
     // Who was made by hand was never sent.
     let told = stale(&["--for", "0"]);
     assert_eq!((told.as_array().map(Vec::len), &told[0]["id"]), (Some(1), &json!(anna)), "{told}");
+    let staff = client.group("Staff", std::slice::from_ref(&anna)).await;
+    let groups = |time: &[&str]| server.run_json(&[&["group", "stale", "--tenant", "test", "--json"], time].concat());
+    assert_eq!((groups(&[]), groups(&["--for", "0"])[0]["id"].clone()), (json!([]), json!(staff)));
+    assert_eq!(groups(&["--for", "0"])[0]["displayName"], "Staff");
+    let table = server.run(&["group", "stale", "--tenant", "test", "--for", "0"]);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("Staff"), "{table:?}");
     let other = TestServer::start();
     assert!(refused(&other, &["user", "stale", "--tenant", "test"]).contains("stale_after"));
 }

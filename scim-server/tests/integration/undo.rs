@@ -1,6 +1,7 @@
 //! What a range of events changed is put back in one command.
 
 mod histories;
+mod killed;
 mod model;
 
 use std::{

@@ -62,6 +62,19 @@ pub struct HandArguments {
     pub(in crate::cli) force: bool,
 }
 
+/// Who was not sent for how long.
+#[derive(Debug, Args)]
+pub struct StaleArguments {
+    /// The tenant's name or id
+    #[arg(long)]
+    pub(in crate::cli) tenant: String,
+    /// For how long; without it the tenant's stale_after
+    #[arg(long = "for", value_name = "DURATION", value_parser = units::duration)]
+    pub(in crate::cli) time: Option<Duration>,
+    #[command(flatten)]
+    pub(in crate::cli) common: Common,
+}
+
 /// `user …`
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
@@ -149,16 +162,7 @@ pub enum UserCommand {
         force: bool,
     },
     /// List users whom no provider has sent for a while; nothing is changed
-    Stale {
-        /// The tenant's name or id
-        #[arg(long)]
-        tenant: String,
-        /// For how long; without it the tenant's stale_after
-        #[arg(long = "for", value_name = "DURATION", value_parser = units::duration)]
-        time: Option<Duration>,
-        #[command(flatten)]
-        common: Common,
-    },
+    Stale(StaleArguments),
     /// List the deleted users that can be restored
     Deleted(DeletedArguments),
     /// Restore a deleted user under its old id, with its groups
@@ -217,6 +221,8 @@ pub enum GroupCommand {
         #[arg(long)]
         force: bool,
     },
+    /// List groups that no provider has sent for a while; nothing is changed
+    Stale(StaleArguments),
     /// List the deleted groups that can be restored
     Deleted(DeletedArguments),
     /// Restore a deleted group under its old id, with its groups and members

@@ -8,7 +8,7 @@ use crate::{
         Failure,
         command::{
             DeletedArguments, GroupCommand, HandArguments, ListArguments, MakeArguments, PurgeArguments,
-            RestoreArguments, UserCommand, WhichArguments,
+            RestoreArguments, StaleArguments, UserCommand, WhichArguments,
         },
         csv, files,
         show::Show,
@@ -38,11 +38,7 @@ impl UserCommand {
             Self::Disable(which) => which.disable(true).await,
             Self::Enable(which) => which.disable(false).await,
             Self::Rename { hand, to } => hand.run("User", Change::values(vec![replace("userName", &to.into())])).await,
-            Self::Stale { tenant, time, common } => {
-                let seconds = time.map(|time| time.as_secs());
-                let request = HandRequest::ListStale { tenant, seconds };
-                common.run(AdminRequest::Hand { request }, Show::Stale).await
-            }
+            Self::Stale(stale) => stale.run("User", Show::StaleUsers).await,
             Self::Deleted(deleted) => deleted.run("User").await,
             Self::Restore(restore) => restore.run("User").await,
             Self::Purge(purge) => purge.run("User").await,
@@ -66,6 +62,16 @@ impl UserCommand {
     }
 }
 
+impl StaleArguments {
+    async fn run(self, resource_type: &str, show: Show) -> Result<(), Failure> {
+        let Self { tenant, time, common } = self;
+        let (resource_type, seconds) = (resource_type.to_owned(), time.map(|time| time.as_secs()));
+        common
+            .run(AdminRequest::Hand { request: HandRequest::ListStale { tenant, resource_type, seconds } }, show)
+            .await
+    }
+}
+
 impl GroupCommand {
     pub(super) async fn run(self) -> Result<(), Failure> {
         match self {
@@ -77,6 +83,7 @@ impl GroupCommand {
             }
             Self::Join { hand, members } => hand.run("Group", Change { join: members, ..Change::default() }).await,
             Self::Leave { hand, members } => hand.run("Group", Change { leave: members, ..Change::default() }).await,
+            Self::Stale(stale) => stale.run("Group", Show::StaleGroups).await,
             Self::Deleted(deleted) => deleted.run("Group").await,
             Self::Restore(restore) => restore.run("Group").await,
             Self::Purge(purge) => purge.run("Group").await,

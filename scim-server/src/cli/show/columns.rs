@@ -29,7 +29,8 @@ impl Show {
             Self::Schema => SCHEMA,
             Self::Schemas => SCHEMAS,
             Self::SigningKeys => SIGNING_KEYS,
-            Self::Stale => STALE,
+            Self::StaleGroups => STALE_GROUPS,
+            Self::StaleUsers => STALE_USERS,
             Self::Status => STATUS,
             Self::Table { .. } => TABLE,
             Self::Tenant => TENANT,
@@ -150,7 +151,10 @@ const TABLE: Columns = &[
 
 const DOCTOR: Columns = &[("CHECK", "/check"), ("STATE", "/state"), ("DETAIL", "/detail")];
 
-const STALE: Columns = &[
+const STALE_GROUPS: Columns =
+    &[("ID", "/id"), ("DISPLAY NAME", "/displayName"), ("SOURCE", "/source"), ("LAST SENT", "/last_sent")];
+
+const STALE_USERS: Columns = &[
     ("ID", "/id"),
     ("USER NAME", "/userName"),
     ("ACTIVE", "/active"),

@@ -91,7 +91,7 @@ fn no_type(text: &str) -> Error {
 /// What can have happened to a resource, and when that is told.
 pub const HAPPENINGS: [(&str, &str); 7] = [
     ("created", "It was made, or was brought back after it was deleted (`restored`)."),
-    ("updated", "Attributes changed."),
+    ("updated", "Attributes changed, or a POST took it over from another source (`adopted`)."),
     ("deactivated", "`active` became false."),
     ("reactivated", "`active` became true."),
     ("membership.changed", "Nothing but the members of a group changed."),

@@ -52,6 +52,9 @@ pub struct Shown<'a> {
     /// Whether it brought back what was deleted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     restored: bool,
+    /// Whether a POST took it over from another source.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    adopted: bool,
 }
 
 /// The resource that an event is about.
@@ -154,6 +157,7 @@ impl<'a> Shown<'a> {
             access: Access::of(event, values.map(|values| &values.document), tenant),
             mapping: &event.mapping,
             restored: event.restored,
+            adopted: event.adopted,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Context, Kept, Operations};
 use crate::{
     deleted::{By, Names},
     store::{Expect, IndexKey, IndexRange, Record, StoreError, Values},
-    tenant::RestoreBy,
+    tenant::SameBy,
 };
 
 /// How many that had the same value are looked at: the newest.
@@ -39,7 +39,7 @@ impl Operations {
         let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let (external_id, user_name) = (text("externalId"), text("userName"));
         let by = context.caller.tenant().settings.restore_by;
-        let external_id = external_id.filter(|_| by != RestoreBy::None);
+        let external_id = external_id.filter(|_| by != SameBy::None);
         let (mut same_id, same_name) = tokio::try_join!(
             self.kept_with(context, rt, By::ExternalId, external_id),
             self.kept_with(context, rt, By::UserName, user_name),
@@ -49,7 +49,7 @@ impl Operations {
         namesake.last = same_name.0.iter().max_by_key(|kept| kept.deleted.at).map(|kept| kept.deleted.record());
         let is_called_so = |kept: &Kept| Ok::<_, StoreError>(is_called(&kept.deleted.names()?, document));
         namesake.kept = best(same_id.0, is_called_so)?;
-        if namesake.kept.is_none() && by == RestoreBy::UserName {
+        if namesake.kept.is_none() && by == SameBy::UserName {
             // Who has another externalId is somebody else, whatever the name.
             let is_same = |kept: &Kept| {
                 let theirs = kept.deleted.names()?.external_id;

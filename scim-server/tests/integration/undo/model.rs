@@ -12,16 +12,16 @@ use crate::server::{Client, GROUP, Options, TestServer, USER};
 const LIMIT: usize = 3;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct User {
+pub(super) struct User {
     name: String,
     title: Option<String>,
-    active: bool,
+    pub active: bool,
 }
 
 /// What everybody sees.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct State {
-    users: BTreeMap<String, User>,
+pub(super) struct State {
+    pub users: BTreeMap<String, User>,
     /// The members of each group.
     groups: BTreeMap<String, BTreeSet<String>>,
 }
@@ -54,7 +54,7 @@ impl State {
         self.groups.iter().filter(|(_, members)| members.contains(user)).map(|(id, _)| id.clone()).collect()
     }
 
-    async fn read(client: &Client) -> Self {
+    pub async fn read(client: &Client) -> Self {
         let mut state = Self::default();
         for endpoint in ["/Users", "/Groups"] {
             let page = client.get(&format!("{endpoint}?count=1000")).await.expect(200).json;

@@ -45,15 +45,19 @@ build: ## Build the optimised binaries, target/release/scim-server and target/re
 install: ## As root: install the server that was built, with its systemd unit, user and configuration
 	DESTDIR="$(DESTDIR)" scim-server/dist/install.sh $(PROGRAM)
 
-test: python postgresql chromium systemd directories ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
-	$(CARGO) test --workspace --locked
-	TEST_STORE=postgres $(CARGO) test --locked -p scim-server --test integration
+# The features that the program has by choice are built into what is tested, so that it is built once.
+FEATURES := --features scim-server/nats
+
+test: python postgresql chromium systemd directories nats ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
+	$(CARGO) test --workspace $(FEATURES) --locked
+	TEST_STORE=postgres $(CARGO) test $(FEATURES) --locked -p scim-server --test integration
 
 check: $(MACHETE) ## Formatting, lints, documentation, warnings denied; dependencies that no code uses
 	$(CARGO) fmt --all --check
 	$(MACHETE) --skip-target-dir
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
+	$(CARGO) clippy --workspace --all-targets $(FEATURES) --locked -- -D warnings
+	$(CARGO) clippy -p scim-server --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace $(FEATURES) --no-deps --document-private-items --locked --quiet
 
 bench: postgresql ## Measure against a bare hyper server in the same run, on each engine (USERS=20000 STORE=sled to try it)
 	$(CARGO) bench --locked -p scim-server $(if $(filter command,$(origin USERS)),--bench load -- --users 1000+$(USERS) --members 10 $(addprefix --store ,$(STORE)))
@@ -77,11 +81,11 @@ bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USE
 crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
 	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture
 
-event-test: postgresql ## On each store 100,000 writes (WRITES) with 200 kills (KILLS): every reader of the events has every number as it was committed
-	$(CARGO) build --profile quick --locked -p scim-server
+event-test: postgresql nats ## On each store 100,000 writes (WRITES) with 200 kills (KILLS): every reader of the events has every number as it was committed
+	$(CARGO) build --profile quick $(FEATURES) --locked -p scim-server
 	for store in sled postgres; do \
 	TEST_STORE=$$store TEST_SERVER=$(abspath $(QUICK))/scim-server WRITES=$(or $(WRITES),100000) KILLS=$(or $(KILLS),200) \
-	$(CARGO) test --locked -p scim-server --test integration -- --exact storm::every_reader_has_every_number_whatever_is_killed --nocapture || exit 1; \
+	$(CARGO) test $(FEATURES) --locked -p scim-server --test integration -- --exact storm::every_reader_has_every_number_whatever_is_killed --nocapture || exit 1; \
 	done
 
 attack-test: ## Attack an optimised server in twelve ways for ATTACK_SECONDS altogether, beside a good client; print a table
@@ -146,6 +150,16 @@ python:
 			apt-get update -qq && apt-get install -qq -y python3 python3-venv; \
 		else \
 			echo "make test needs python3 with venv: apt-get install python3 python3-venv"; exit 1; \
+		fi; }
+
+# The broker that events are sent to. Only its program is used; the tests start servers of their own.
+.PHONY: nats
+nats:
+	@PATH="$$PATH:/usr/sbin" command -v nats-server >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y nats-server; \
+		else \
+			echo "make test needs nats-server: apt-get install nats-server"; exit 1; \
 		fi; }
 
 # The HTML report of scim-conformance is looked at in a real browser.

@@ -6,6 +6,7 @@
 
 mod database;
 pub mod layers;
+mod nats;
 pub mod setting;
 
 use std::{
@@ -18,6 +19,7 @@ pub use database::Database;
 use hyper::http::uri::Authority;
 use ipnet::IpNet;
 pub use layers::{Given, Layers, Origin};
+pub use nats::Nats;
 pub use setting::{SETTINGS, Setting};
 
 use crate::{audit::Destination, log::Format, oauth::jwks::fetch::Rules, rotated::Rotation, units};
@@ -84,6 +86,8 @@ pub struct Config {
     pub event_file: Option<PathBuf>,
     /// When that file is replaced.
     pub event_file_rotation: Option<Rotation>,
+    /// Where NATS JetStream is, to which events are sent.
+    pub event_nats: Nats,
     /// The tenant to make in an empty store.
     pub first_tenant: Option<String>,
     /// Where SCIM clients connect.
@@ -204,6 +208,7 @@ impl Config {
                 layers.required("event_file_size", units::size)?,
                 layers.required("event_file_keep", number)?,
             ),
+            event_nats: Nats::from_layers(layers)?,
             first_tenant: layers.optional("first_tenant", tenant_name)?,
             listen: layers.required("listen", address)?,
             tls: tls(layers.optional("tls_cert", path)?, layers.optional("tls_key", path)?)?,
@@ -277,6 +282,10 @@ impl Config {
             ("event_file", self.event_file != other.event_file),
             ("event_file_size", event_bytes(self) != event_bytes(other)),
             ("event_file_keep", event_keep(self) != event_keep(other)),
+            ("event_nats", self.event_nats.servers != other.event_nats.servers),
+            ("event_nats_subject", self.event_nats.subject != other.event_nats.subject),
+            ("event_nats_credentials", self.event_nats.credentials != other.event_nats.credentials),
+            ("event_nats_ca", self.event_nats.ca != other.event_nats.ca),
             ("listen", self.listen != other.listen),
             ("tls_cert", cert(self) != cert(other)),
             ("tls_key", key(self) != key(other)),

@@ -21,7 +21,7 @@ use prometheus_client::{
 };
 use scim_protocol::Timestamp;
 
-pub use events::EventMetrics;
+pub use events::{EventMetrics, Lags};
 pub use histogram::Histogram;
 pub use oauth::OAuthMetrics;
 pub use requests::{Operation, Requests};

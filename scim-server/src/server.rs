@@ -7,7 +7,7 @@ mod tests;
 use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use uuid::Uuid;
 
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
     oauth::jwks::{Jwks, fetch::Fetcher},
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
     roots::RootsError,
-    sink::{FileSink, Forwarder},
+    sink::{FileSink, Forwarder, Sink},
     ssf::Pusher,
     store::{Store, StoreError},
     system_records::secret,
@@ -54,6 +54,16 @@ pub enum StartError {
         /// what the operating system says
         source: std::io::Error,
     },
+    /// Events cannot be sent to NATS.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    EventNats(#[from] crate::sink::NatsError),
+    /// The program cannot send events to NATS.
+    #[cfg(not(feature = "nats"))]
+    #[error(
+        "event_nats is set, and this program was built without NATS; build it with `cargo build --release --locked -p scim-server --features nats`, or remove the setting"
+    )]
+    NoNats,
     /// The address cannot be listened on.
     #[error("{}", not_listening(*address, source, "--listen"))]
     Listen {
@@ -93,7 +103,7 @@ pub struct Server {
     tls: Option<Arc<Tls>>,
     limits: ConnectionLimits,
     event_retention: Option<Duration>,
-    event_file: Option<FileSink>,
+    sinks: Vec<Box<dyn Sink>>,
 }
 
 impl Server {
@@ -131,11 +141,7 @@ impl Server {
             waits: Waits::default(),
             shown: Arc::new(shown),
         });
-        let event_file = config.event_file.as_ref().map(|path| {
-            let opened = FileSink::open(path, config.event_file_rotation);
-            opened.map_err(|source| StartError::EventFile { path: path.clone(), source })
-        });
-        let event_file = event_file.transpose()?;
+        let sinks = sinks(config).await?;
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let completer = Arc::new(Completer::new(operations.clone(), access.clone()));
@@ -160,7 +166,7 @@ impl Server {
             tls,
             limits: connection_limits(config),
             event_retention: config.event_retention,
-            event_file,
+            sinks,
         })
     }
 
@@ -184,14 +190,12 @@ impl Server {
         }
         let upkeep = tokio::spawn(background::upkeep(self.service.clone(), self.event_retention, stopped.clone()));
         let settling = tokio::spawn(background::settle(self.service.clone(), stopped.clone()));
-        tokio::spawn(background::measure(self.service.clone(), stopped.clone()));
+        let sinks = self.sinks.iter().map(|sink| sink.name()).collect();
+        tokio::spawn(background::measure(self.service.clone(), sinks, stopped.clone()));
         let delivery = tokio::spawn(leased::serve(self.service.deliverer(), stopped.clone()));
         let pushing = tokio::spawn(leased::serve(self.service.pusher(), stopped.clone()));
         let completing = tokio::spawn(Arc::clone(&self.service.completer).run(stopped.clone()));
-        let writing = self.event_file.map(|sink| {
-            let (operations, access) = (self.service.operations.clone(), self.service.access.clone());
-            tokio::spawn(Forwarder::new(operations, access, sink, Uuid::new_v4()).run(stopped.clone()))
-        });
+        let writing: Vec<_> = self.sinks.into_iter().map(|sink| self.service.forward(sink, stopped.clone())).collect();
         let minutes = tokio::spawn(background::each_minute(self.service.clone(), stopped));
         let service = self.service.clone();
         let metrics = self.service.metrics.clone();
@@ -206,7 +210,7 @@ impl Server {
             (upkeep, "the upkeep of the store"),
             (following, "looking for changes"),
         ];
-        for (task, what) in tasks.into_iter().chain(writing.map(|task| (task, "writing the event file"))) {
+        for (task, what) in tasks.into_iter().chain(writing.into_iter().map(|task| (task, "writing events"))) {
             if let Err(failed) = task.await {
                 tracing::error!(%failed, "{what} failed");
             }
@@ -231,15 +235,26 @@ impl Service {
         }
     }
 
+    /// Brings events to a sink while this server runs.
+    fn forward(self: &Arc<Self>, sink: Box<dyn Sink>, stopped: watch::Receiver<()>) -> JoinHandle<()> {
+        let (operations, access) = (self.operations.clone(), self.access.clone());
+        tokio::spawn(Forwarder::new(operations, access, sink, self.public_base()).run(stopped))
+    }
+
+    /// What messages begin the URLs of resources with (`public_url`), as it is then.
+    fn public_base(self: &Arc<Self>) -> Arc<dyn Fn() -> String + Send + Sync> {
+        let service = Arc::clone(self);
+        Arc::new(move || service.settings.load().public.url.as_deref().unwrap_or_default().to_owned())
+    }
+
     /// What sends events to webhooks while this server runs.
     fn deliverer(self: &Arc<Self>) -> Arc<webhook::Deliverer> {
-        let service = Arc::clone(self);
         Arc::new(webhook::Deliverer {
             operations: Arc::clone(&self.operations),
             access: Arc::clone(&self.access),
             sender: Arc::clone(&self.sender),
             metrics: Arc::clone(&self.metrics.events),
-            base: Arc::new(move || service.settings.load().public.url.as_deref().unwrap_or_default().to_owned()),
+            base: self.public_base(),
             process: Uuid::new_v4(),
         })
     }
@@ -250,6 +265,7 @@ impl Service {
             operations: Arc::clone(&self.operations),
             access: Arc::clone(&self.access),
             sender: Arc::clone(&self.sender),
+            metrics: Arc::clone(&self.metrics.events),
             process: Uuid::new_v4(),
         })
     }
@@ -258,6 +274,22 @@ impl Service {
     pub fn reconfigure(&self, config: &Config) {
         self.settings.store(Arc::new(settings(config)));
     }
+}
+
+/// Where the events of all tenants go.
+async fn sinks(config: &Config) -> Result<Vec<Box<dyn Sink>>, StartError> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    if let Some(path) = &config.event_file {
+        let opened = FileSink::open(path, config.event_file_rotation);
+        sinks.push(Box::new(opened.map_err(|source| StartError::EventFile { path: path.clone(), source })?));
+    }
+    if !config.event_nats.servers.is_empty() {
+        #[cfg(feature = "nats")]
+        sinks.push(Box::new(crate::sink::NatsSink::open(&config.event_nats).await?));
+        #[cfg(not(feature = "nats"))]
+        return Err(StartError::NoNats);
+    }
+    Ok(sinks)
 }
 
 fn settings(config: &Config) -> Reloadable {

@@ -5,24 +5,29 @@
 //! is told at least once, and its tenant and number say that it is the same.
 
 mod file;
+mod line;
+#[cfg(feature = "nats")]
+mod nats;
 mod place;
 
 use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use scim_protocol::Error;
-use serde_json::json;
 use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
 
+#[cfg(feature = "nats")]
+pub use self::nats::{NatsError, NatsSink};
 use self::place::Place;
-pub use self::{file::FileSink, place::forget};
+pub use self::{
+    file::FileSink,
+    line::{Form, Line},
+    place::{forget, position},
+};
 use crate::{
     access::Access,
-    operation::{
-        Operations,
-        feed::{FeedQuery, Shown},
-    },
+    operation::{Operations, feed::FeedQuery},
     store::TenantId,
     tenant::Tenant,
 };
@@ -36,23 +41,16 @@ const EVENTS: usize = 500;
 /// Lines after which what was read is written.
 const LINES: usize = 2_000;
 
-/// An event, or a gap, as a sink takes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Whose log it is of.
-    pub tenant: TenantId,
-    /// Its number; of a gap the last number that is missing.
-    pub sequence: u64,
-    /// JSON, as the feed shows the event, without a line break.
-    pub json: String,
-}
-
 /// Why a sink has not taken lines. They come again.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The file cannot be written.
     #[error("cannot write the event file: {0}")]
     File(#[from] std::io::Error),
+    /// NATS has not stored a message.
+    #[cfg(feature = "nats")]
+    #[error("{0}")]
+    Nats(String),
     /// The store, or what it holds.
     #[error(transparent)]
     Events(#[from] Error),
@@ -60,19 +58,24 @@ pub enum SinkError {
 
 /// Something that takes events.
 #[async_trait]
-pub trait Sink: Send {
+pub trait Sink: Send + Sync {
     /// What it is called: its places are kept under this name.
     fn name(&self) -> &'static str;
+
+    /// How it is told of an event.
+    fn form(&self) -> Form;
 
     /// Takes lines, in this order, and returns when they are durable. After an error none of them counts as taken.
     async fn take(&mut self, lines: &[Line]) -> Result<(), SinkError>;
 }
 
 /// Brings events to a sink.
-pub struct Forwarder<S> {
+pub struct Forwarder {
     operations: Arc<Operations>,
     access: Arc<Access>,
-    sink: S,
+    sink: Box<dyn Sink>,
+    /// The URL of this server (`public_url`), by which messages that are too large tell where the resource is.
+    base: Arc<dyn Fn() -> String + Send + Sync>,
     process: Uuid,
     /// How far the sink is with each tenant, as long as this process has the lease.
     places: HashMap<TenantId, Place>,
@@ -80,14 +83,19 @@ pub struct Forwarder<S> {
     first: usize,
 }
 
-impl<S: Sink> Forwarder<S> {
-    pub fn new(operations: Arc<Operations>, access: Arc<Access>, sink: S, process: Uuid) -> Self {
-        Self { operations, access, sink, process, places: HashMap::new(), first: 0 }
+impl Forwarder {
+    pub fn new(
+        operations: Arc<Operations>,
+        access: Arc<Access>,
+        sink: Box<dyn Sink>,
+        base: Arc<dyn Fn() -> String + Send + Sync>,
+    ) -> Self {
+        Self { operations, access, sink, base, process: Uuid::new_v4(), places: HashMap::new(), first: 0 }
     }
 
     /// Brings events until it is stopped.
     pub async fn run(mut self, mut stopped: watch::Receiver<()>) {
-        let mut fails = false;
+        let mut failed = String::new();
         loop {
             let changes = self.operations.store.changes();
             let mut changed = pin!(changes.notified());
@@ -98,20 +106,20 @@ impl<S: Sink> Forwarder<S> {
             };
             match turn {
                 Ok(true) => {
-                    fails = false;
+                    failed.clear();
                     continue;
                 }
-                Ok(false) => fails = false,
+                Ok(false) => failed.clear(),
                 Err(error) => {
-                    // Told once, not twice a second.
-                    if !fails {
+                    // Each reason is told once, not twice a second.
+                    if failed != error.to_string() {
                         tracing::error!(
                             error = &error as &dyn std::error::Error,
                             sink = self.sink.name(),
                             "events cannot be written; they are kept, and tried again"
                         );
                     }
-                    fails = true;
+                    failed = error.to_string();
                     self.places.clear();
                     tokio::time::sleep(LOOK).await;
                 }
@@ -201,15 +209,14 @@ impl<S: Sink> Forwarder<S> {
                 sink = self.sink.name(),
                 "events were forgotten before they were written: event_retention is too short, or the sink has failed for too long"
             );
-            let gap = json!({"type": "events.missing", "tenant": tenant.id.to_string(), "after": after, "oldest": log.oldest});
-            lines.push(Line { tenant: tenant.id, sequence, json: gap.to_string() });
+            lines.push(Line::gap(self.sink.form(), tenant, after, log.oldest, self.operations.clock.now()));
             place.sequence = sequence;
         }
         let query = FeedQuery { after: Some(place.sequence), limit: EVENTS, ..FeedQuery::default() };
         let page = self.operations.next_events(tenant.home, &query).await?;
+        let base = (self.base)();
         for event in &page.events {
-            let json = serde_json::to_string(&Shown::new(event, tenant)).map_err(Error::internal)?;
-            lines.push(Line { tenant: tenant.id, sequence: event.sequence, json });
+            lines.push(Line::of(self.sink.form(), event, tenant, &base)?);
         }
         place.sequence = page.next;
         Ok(place)

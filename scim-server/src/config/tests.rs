@@ -135,6 +135,8 @@ fn what_a_running_server_cannot_change_is_what_the_table_says() {
             "true|false" => "true",
             "DURATION" => "99s",
             "SIZE" => "99MiB",
+            "URL,…" => "nats://other.example.com:4222",
+            "SUBJECT" => "other",
             "CIDR,…" => "192.0.2.0/24,::1",
             "FILTER" => "debug",
             "human|json" => "json",

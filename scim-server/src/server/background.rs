@@ -1,5 +1,7 @@
 //! Periodic work of a running server.
 
+mod lag;
+
 use std::{sync::Arc, time::Duration};
 
 use scim_protocol::Timestamp;
@@ -10,6 +12,7 @@ use tokio::{
 
 use uuid::Uuid;
 
+pub use self::lag::measure;
 use crate::{
     admin::{indexing, provision},
     clock::Clock,
@@ -22,7 +25,6 @@ use crate::{
     },
     silence,
     store::{StoreError, TenantId},
-    webhook::Webhooks,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -37,8 +39,6 @@ const RENEWAL: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(500);
 /// How many events are read at a time.
 const EVENTS: usize = 1000;
-/// How often the metrics are told how far readers of events are behind.
-const MEASURE: Duration = Duration::from_secs(10);
 /// How often the holder of the upkeep lease looks for tenants that fall silent.
 const LISTEN: Duration = Duration::from_secs(5);
 /// How often a server checks whether a minute of counted calls is over.
@@ -58,49 +58,6 @@ pub async fn each_minute(service: Arc<Service>, mut stopped: watch::Receiver<()>
         service.tokens.sweep();
         tell("noting when tokens were used", service.access.flush_last_used().await);
     }
-}
-
-/// Now and then: tells the metrics how far consumers and webhooks are behind.
-pub async fn measure(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
-    let mut ticks = interval(MEASURE);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = stopped.changed() => return,
-        }
-        tell("measuring how far readers of events are behind", lags(&service).await);
-    }
-}
-
-async fn lags(service: &Service) -> Result<(), StoreError> {
-    let (store, metrics) = (&service.operations.store, &service.metrics.events);
-    let webhooks = Webhooks::new(Arc::clone(store)).list().await?;
-    let (mut of_consumers, mut of_webhooks) = (Vec::new(), Vec::new());
-    for tenant in service.access.tenants() {
-        let newest = store.log(tenant.home).await?.newest;
-        for consumer in service.operations.consumers().list(tenant.id).await? {
-            if consumer.log != tenant.home {
-                // An import has replaced the tenant: it reads no more.
-                continue;
-            }
-            let labels = vec![("tenant", tenant.name.clone()), ("consumer", consumer.name)];
-            of_consumers.push((labels, newest.saturating_sub(consumer.place.sequence)));
-        }
-        for webhook in webhooks.iter().filter(|webhook| webhook.tenant.is_none_or(|only| only == tenant.id)) {
-            let delivery = Webhooks::new(Arc::clone(store)).delivery(webhook, &tenant).await?;
-            let labels = vec![("tenant", tenant.name.clone()), ("webhook", webhook.id.to_string())];
-            of_webhooks.push((labels, newest.saturating_sub(delivery.position) + delivery.pending.len() as u64));
-        }
-    }
-    for (family, lags) in [(&metrics.consumers, of_consumers), (&metrics.webhooks, of_webhooks)] {
-        // Those that are gone are shown no more.
-        family.clear();
-        for (labels, lag) in lags {
-            family.get_or_create(&labels).set(i64::try_from(lag).unwrap_or(i64::MAX));
-        }
-    }
-    Ok(())
 }
 
 /// Writes down the calls without a valid token of each minute that is over, and at the end all of them.

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Line, Sink, SinkError};
+use super::{Form, Line, Sink, SinkError};
 use crate::rotated::{self, Rotation};
 
 /// How much of a file is looked at at a time, from its end.
@@ -40,14 +40,18 @@ impl Sink for FileSink {
         "file"
     }
 
+    fn form(&self) -> Form {
+        Form::Feed
+    }
+
     async fn take(&mut self, lines: &[Line]) -> Result<(), SinkError> {
-        let mut text = String::with_capacity(lines.iter().map(|line| line.json.len() + 1).sum());
+        let mut text = Vec::with_capacity(lines.iter().map(|line| line.json.len() + 1).sum());
         for line in lines {
-            text.push_str(&line.json);
-            text.push('\n');
+            text.extend_from_slice(&line.json);
+            text.push(b'\n');
         }
         let lines = Arc::clone(&self.0);
-        let write = move || lines.lock().unwrap_or_else(PoisonError::into_inner).write(text.as_bytes());
+        let write = move || lines.lock().unwrap_or_else(PoisonError::into_inner).write(&text);
         Ok(tokio::task::spawn_blocking(write).await.map_err(io::Error::other)??)
     }
 }

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Body, Commit, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write};
+use crate::{
+    store::{Body, Commit, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
+    tenant::Tenant,
+};
 
 /// The kind of record.
 const KIND: &str = "SinkPlace";
@@ -32,6 +35,12 @@ impl Place {
 /// The place of a sink in a tenant's log.
 pub(super) async fn find(store: &dyn Store, sink: &str, tenant: TenantId) -> Result<Option<Place>, StoreError> {
     store.get(&key(sink, tenant)).await?.map(|record| Place::read(&record.body)).transpose()
+}
+
+/// The last number of a tenant's log that is durable at a sink; `None` of a tenant whose log it has not begun.
+pub async fn position(store: &dyn Store, sink: &str, tenant: &Tenant) -> Result<Option<u64>, StoreError> {
+    let place = find(store, sink, tenant.id).await?;
+    Ok(place.map(|place| if place.log == tenant.home { place.sequence } else { tenant.begun }))
 }
 
 /// Keeps places, in one commit.

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use scim_protocol::Timestamp;
+use serde_json::json;
 
 use super::*;
 use crate::{
@@ -21,6 +22,10 @@ struct Notes(Arc<Mutex<(Vec<Line>, bool)>>);
 impl Sink for Notes {
     fn name(&self) -> &'static str {
         "notes"
+    }
+
+    fn form(&self) -> Form {
+        Form::Feed
     }
 
     async fn take(&mut self, lines: &[Line]) -> Result<(), SinkError> {
@@ -53,9 +58,9 @@ impl Stage {
         Self { _place: place, clock, store, access, tenant, notes: Notes::default() }
     }
 
-    fn forwarder(&self) -> Forwarder<Notes> {
+    fn forwarder(&self) -> Forwarder {
         let operations = Arc::new(Operations::on(Arc::clone(&self.store), self.clock.clone()));
-        Forwarder::new(operations, Arc::clone(&self.access), self.notes.clone(), Uuid::nil())
+        Forwarder::new(operations, Arc::clone(&self.access), Box::new(self.notes.clone()), Arc::new(String::new))
     }
 
     async fn user(&self) {
@@ -83,7 +88,8 @@ async fn a_sink_gets_each_event_and_another_process_goes_on() {
     let mut second = stage.forwarder();
     assert!(second.turn().await.unwrap());
     assert_eq!(stage.numbers(), (1..=begin + 4).collect::<Vec<_>>());
-    let last: serde_json::Value = serde_json::from_str(&stage.notes.0.lock().unwrap().0.last().unwrap().json).unwrap();
+    let last: serde_json::Value =
+        serde_json::from_slice(&stage.notes.0.lock().unwrap().0.last().unwrap().json).unwrap();
     assert_eq!((&last["type"], &last["sequence"]), (&json!("scim.user.created"), &json!(begin + 4)));
 }
 
@@ -113,7 +119,7 @@ async fn what_was_forgotten_too_early_is_told() {
     forwarder.turn().await.unwrap();
     let lines = stage.notes.0.lock().unwrap().0.clone();
     let [gap, last] = &lines[usize::try_from(taken).unwrap()..] else { panic!("{lines:?}") };
-    let said: serde_json::Value = serde_json::from_str(&gap.json).unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&gap.json).unwrap();
     assert_eq!(
         (&said["type"], &said["after"], &said["oldest"]),
         (&json!("events.missing"), &json!(taken), &json!(taken + 2))
@@ -125,7 +131,13 @@ async fn what_was_forgotten_too_early_is_told() {
 async fn a_line_that_was_cut_off_is_removed_and_files_are_replaced() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("events.jsonl");
-    let line = |number: u64| Line { tenant: TenantId::SYSTEM, sequence: number, json: format!("{{\"n\":{number}}}") };
+    let line = |number: u64| Line {
+        tenant: TenantId::SYSTEM,
+        sequence: number,
+        id: number.to_string(),
+        kind: String::new(),
+        json: format!("{{\"n\":{number}}}").into(),
+    };
     let read = |name: &str| std::fs::read_to_string(place.path().join(name)).unwrap();
     std::fs::write(&path, "{\"n\":1}\n{\"n\":").unwrap();
     let mut sink = FileSink::open(&path, Some(Rotation { bytes: 16, keep: 2 })).unwrap();

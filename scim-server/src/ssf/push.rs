@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::transmitter::Transmitter;
 use crate::{
     access::Access,
+    metrics::EventMetrics,
     operation::Operations,
     store::{ResourceId, StoreError},
     stream::{Notice, Push, Status, Stream, Streams, Tells},
@@ -37,6 +38,8 @@ pub struct Pusher {
     pub access: Arc<Access>,
     /// The way out.
     pub sender: Arc<Sender>,
+    /// Where it counts.
+    pub metrics: Arc<EventMetrics>,
     /// Whose lease it is.
     pub process: Uuid,
 }
@@ -85,11 +88,15 @@ impl Leased for Pusher {
         let mut failed = None;
         for (jti, token) in &next.sets {
             match self.send(&before, &push, token).await {
-                Outcome::Taken => {}
+                Outcome::Taken => {
+                    self.metrics.tokens.taken.inc();
+                }
                 Outcome::Refused(err) => {
+                    self.metrics.tokens.refused.inc();
                     tracing::warn!(stream = %id, jti, err, "a receiver cannot use a security event token, and does not get it again");
                 }
                 Outcome::Failed(why, retry_after) => {
+                    self.metrics.tokens.failed.inc();
                     failed = Some((why, retry_after));
                     break;
                 }

@@ -22,10 +22,15 @@ pub struct Message {
 }
 
 impl Message {
+    /// The id of the message of an event.
+    pub fn id(event: &Event, tenant: &Tenant) -> String {
+        format!("msg_{}_{}", tenant.home.0.simple(), event.sequence)
+    }
+
     /// The message of an event. `base` is the URL of this server (`public_url`); without it no message tells where the
     /// resource is.
     pub fn of(event: &Event, tenant: &Tenant, base: &str) -> Self {
-        let id = format!("msg_{}_{}", tenant.home.0.simple(), event.sequence);
+        let id = Self::id(event, tenant);
         let mut data = json!(Shown::new(event, tenant));
         let mut body = document(&id, &type_of(event), event.at(), tenant, event, &data);
         if body.len() > MOST_BYTES

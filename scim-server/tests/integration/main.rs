@@ -37,6 +37,8 @@ mod limits;
 mod mapping;
 mod matching;
 mod migrations;
+#[cfg(feature = "nats")]
+mod nats;
 mod oauth;
 mod pitfalls;
 mod protect;

@@ -8,6 +8,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use serde_json::json;
@@ -20,6 +21,9 @@ fn sources() -> PathBuf {
 
 /// The interpreter of an environment of that name, in which is installed what a folder of sources requires.
 pub fn python(sources: &Path, name: &str) -> PathBuf {
+    // Several tests want the same one, at the same time.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let requirements = fs::read_to_string(sources.join("requirements.txt")).expect("the requirements");
     let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let stamp = environment.join("installed.txt");

@@ -125,10 +125,12 @@ impl Service {
         let turn = if body.immediately { None } else { self.operations.turn_to_wait(context.caller.tenant().id) };
         let wait = if turn.is_some() { PATIENCE } else { Duration::ZERO };
         let most = body.most.unwrap_or(LIMIT).min(MOST);
+        let refused = body.errors.len() as u64;
         let asked = Poll { most, wait, ack: body.ack, errors: body.errors };
         let (operations, tenant) = (&self.operations, &**context.caller.tenant());
         let transmitter = Transmitter { operations, tenant, issuer: &place.issuer };
         let polled = transmitter.poll(stream, asked).await?;
+        self.metrics.events.tokens.refused.inc_by(refused);
         let sets: Map<String, Value> = polled.sets.into_iter().map(|(jti, token)| (jti, token.into())).collect();
         plain(&json!({"sets": sets, "moreAvailable": polled.more}))
     }

@@ -83,14 +83,17 @@ fn why(error: &StoreError) -> String {
     }
 }
 
+/// So few commits are fast whatever the plans are, and a server that has just started needs no statistics.
+const FEW: usize = 64;
+
 /// The store in a database. See the module's documentation.
 pub struct PostgresStore {
     connections: Arc<Connections>,
     reader: Arc<Reader>,
     writer: Arc<Writer>,
     sweeper: JoinHandle<()>,
-    /// How many items were loaded.
-    loaded: AtomicUsize,
+    /// How many commits and loaded items this process has written.
+    written: AtomicUsize,
     clock: Arc<dyn Clock>,
     metrics: Arc<StoreMetrics>,
     changes: Arc<Notify>,
@@ -117,7 +120,7 @@ impl PostgresStore {
             reader,
             writer,
             sweeper,
-            loaded: AtomicUsize::new(0),
+            written: AtomicUsize::new(0),
             clock,
             metrics,
             changes: Arc::default(),
@@ -136,18 +139,25 @@ impl PostgresStore {
         Ok(migrate::apply(&mut connection, clock.now()).await?)
     }
 
-    /// Updates the planner's statistics of the tables. Without them the database is slower.
-    async fn inform_planner(&self) {
-        for sql in statement::ANALYZE {
-            if let Err(error) = self.reader.query(TenantId::SYSTEM, sql, &[]).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, sql, "the planner was not informed");
-            }
-        }
+    /// Whether the planner's statistics are outgrown by so many more that were written.
+    fn outgrows(&self, more: usize) -> bool {
+        let before = self.written.fetch_add(more, Ordering::Relaxed);
+        transfer::outgrows(before, before + more)
     }
 
     async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         let rows = self.reader.query(TenantId::SYSTEM, statement::TENANTS, &[]).await?;
         rows.iter().map(|row| column(row, 0).map(TenantId)).collect()
+    }
+}
+
+/// Updates the planner's statistics of the tables. Of a table without any it may take an index that finds all of a
+/// tenant for each row that is sought, and the database itself does not look at a new table for a minute or more.
+async fn inform_planner(reader: &Reader) {
+    for sql in statement::ANALYZE {
+        if let Err(error) = reader.query(TenantId::SYSTEM, sql, &[]).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, sql, "the planner was not informed");
+        }
     }
 }
 
@@ -276,6 +286,10 @@ impl Store for PostgresStore {
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let committed = self.writer.commit(commit).await?;
         self.changes.notify_waiters();
+        if committed.changed && self.outgrows(1) && self.written.load(Ordering::Relaxed) >= FEW {
+            let reader = Arc::clone(&self.reader);
+            tokio::spawn(async move { inform_planner(&reader).await });
+        }
         Ok(committed)
     }
 
@@ -292,9 +306,8 @@ impl Store for PostgresStore {
         sweep::sweep_all(&self.reader).await?;
         for portion in transfer::portions(&items) {
             self.writer.load(portion).await?;
-            let before = self.loaded.fetch_add(portion.len(), Ordering::Relaxed);
-            if transfer::outgrows(before, before + portion.len()) {
-                self.inform_planner().await;
+            if self.outgrows(portion.len()) {
+                inform_planner(&self.reader).await;
             }
         }
         Ok(())
@@ -359,7 +372,7 @@ mod tests {
     use super::{database::shared, *};
     use crate::{
         clock::SystemClock,
-        store::contract::{Open, contract, user},
+        store::contract::{Open, commit, contract, put, user},
     };
 
     fn place() -> Open {
@@ -390,6 +403,31 @@ mod tests {
         let resource = |number| Item::Resource(user(number), Record::default(), Vec::new());
         store.load((1..=20).map(resource).collect()).await.unwrap();
         assert!((known().await - 20.0).abs() < 0.5);
+    }
+
+    /// The first provisioning of a new database: each commit cost more than the one before.
+    #[tokio::test]
+    async fn the_planner_learns_of_what_is_committed() {
+        let options = Options::new(shared().schema());
+        PostgresStore::migrate(&options, &SystemClock).await.unwrap();
+        let store = PostgresStore::open(&options, Arc::new(SystemClock)).await.unwrap();
+        let query = async |sql: &'static str| store.reader.query(TenantId::SYSTEM, sql, &[]).await.unwrap();
+        // The database itself must not be the one that looks.
+        query("ALTER TABLE resource SET (autovacuum_enabled = off)").await;
+        for number in 1..=FEW as u128 {
+            let user = user(number);
+            store.commit(commit(&user, [put(&user)])).await.unwrap();
+        }
+        let known = async || -> f32 {
+            query("SELECT reltuples FROM pg_class WHERE oid = 'resource'::regclass").await[0].get(0)
+        };
+        for _ in 0..1000 {
+            if known().await > 0.0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("nobody has looked at the table");
     }
 
     /// Another process may still be sweeping a group that is swept, and that somebody has restored.

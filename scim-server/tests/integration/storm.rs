@@ -1,11 +1,13 @@
 //! What comes in goes out, whoever is killed: mixed writes over several tenants, a server that is killed again and
-//! again, workers that vanish with a batch, endpoints that refuse, hang, hang up, or say that they are gone.
+//! again, workers that vanish with a batch, endpoints that refuse, hang, hang up, or say that they are gone, receivers of
+//! security event tokens, and a NATS that is killed as the server is.
 //! Afterwards every reader has every number exactly as it was committed, those of one resource in their order.
 //!
 //! `KILLS` and `WRITES` say how much (20 and 600 unless they are set; `make event-test`).
 
 mod endpoint;
 mod held;
+mod outside;
 mod readers;
 mod road;
 mod writers;
@@ -17,9 +19,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use self::{endpoint::Endpoint, held::Held, road::Road, writers::Written};
+use self::{endpoint::Endpoint, held::Held, outside::Outside, road::Road, writers::Written};
 use crate::server::{Options, TestServer};
 
 /// How long readers may take to catch up after the last kill: a process that was killed holds the leases of webhooks
@@ -33,6 +35,9 @@ struct Tenant {
     /// What the consumer of two workers has, and the reader of the feed.
     consumer: Arc<Held>,
     feed: Arc<Held>,
+    /// What the receiver has that polls a stream, and which stream that is.
+    polled: Arc<Held>,
+    stream: String,
     /// The newest number when all readers were there.
     begin: u64,
 }
@@ -45,9 +50,13 @@ fn number(name: &str, default: u64) -> u64 {
 async fn every_reader_has_every_number_whatever_is_killed() {
     let (kills, writes) = (number("KILLS", 20), number("WRITES", 600));
     let file = ["--event-file", "test-events.jsonl", "--event-file-size", "256KiB", "--event-file-keep", "10000"];
-    let mut server = TestServer::with(Options::args(&[&["--webhook-networks", "127.0.0.0/8"][..], &file].concat()));
+    let mut outside = Outside::start().await;
+    let mut options = Options::args(&[&["--webhook-networks", "127.0.0.0/8"][..], &file].concat());
+    options.args.extend(outside.args());
+    let mut server = TestServer::with(options);
     let origin = road::Origin::of(&server);
     let endpoints = [Endpoint::start(true).await, Endpoint::start(true).await, Endpoint::start(false).await];
+    let receiver = Endpoint::start(true).await;
     let mut webhooks = Vec::new();
     for (at, endpoint) in endpoints.iter().enumerate() {
         let whose = if at == 0 { &["--tenant", "test"][..] } else { &["--all-tenants"] };
@@ -56,7 +65,7 @@ async fn every_reader_has_every_number_whatever_is_killed() {
     }
     let mut tenants = Vec::new();
     for name in ["test", "second", "third"] {
-        tenants.push(tenant(&server, &origin, name).await);
+        tenants.push(tenant(&server, &origin, name, &receiver).await);
     }
     let written = Arc::new(Written::default());
     let mut tasks = Vec::new();
@@ -66,6 +75,7 @@ async fn every_reader_has_every_number_whatever_is_killed() {
             tasks.push(tokio::spawn(readers::work(tenant.road.clone(), Arc::clone(&tenant.consumer))));
         }
         tasks.push(tokio::spawn(readers::follow(tenant.road.clone(), Arc::clone(&tenant.feed))));
+        tasks.push(tokio::spawn(readers::poll(tenant.road.clone(), tenant.stream.clone(), Arc::clone(&tenant.polled))));
     }
 
     for kill in 1..=kills {
@@ -76,6 +86,9 @@ async fn every_reader_has_every_number_whatever_is_killed() {
         }
         tokio::time::sleep(Duration::from_millis(rand::random_range(0..300))).await;
         server.kill();
+        if kill % 3 == 0 {
+            outside.kill();
+        }
         server.launch();
         origin.moved(&server);
         enable(&server, &webhooks);
@@ -85,7 +98,9 @@ async fn every_reader_has_every_number_whatever_is_killed() {
     loop {
         // What was disabled is enabled again, which is an event: so this is looked at anew each time.
         enable(&server, &webhooks);
-        match all_is_told(&tenants, &endpoints, &server.scratch("events.jsonl"), &written).await {
+        let elsewhere = outside.held().await;
+        let readers = Readers { endpoints: &endpoints, receiver: &receiver, elsewhere };
+        match readers.all_is_told(&tenants, &server.scratch("events.jsonl"), &written).await {
             Ok(events) => {
                 let written = written.number.load(Ordering::Acquire);
                 println!("{kills} kills, {written} writes, {events} events, and every reader has every one");
@@ -100,8 +115,8 @@ async fn every_reader_has_every_number_whatever_is_killed() {
     }
 }
 
-/// A tenant with a consumer and a reader of the feed.
-async fn tenant(server: &TestServer, origin: &road::Origin, name: &str) -> Tenant {
+/// A tenant with a consumer, a reader of the feed, and two receivers of security event tokens.
+async fn tenant(server: &TestServer, origin: &road::Origin, name: &str, receiver: &Endpoint) -> Tenant {
     let (id, writes) = if name == "test" {
         (server.tenant().to_owned(), server.token().to_owned())
     } else {
@@ -113,8 +128,16 @@ async fn tenant(server: &TestServer, origin: &road::Origin, name: &str) -> Tenan
     let reads = made["token"].as_str().expect("a token").to_owned();
     server.run_json(&["consumer", "create", "--tenant", name, "crm", "--json"]);
     let road = Road::new(origin, &id, &writes, &reads);
+    let delivery = json!({"method": "urn:ietf:rfc:8935", "endpoint_url": receiver.url});
+    let mut streams = Vec::new();
+    for body in [json!({}), json!({"delivery": delivery})] {
+        let made = road.signals("/streams", &body).await.expect("a stream").expect(201).json;
+        streams.push(made["stream_id"].as_str().expect("an id").to_owned());
+    }
+    let stream = streams.swap_remove(0);
     let begin = road.log(0, 0).await.expect("the feed")["newest"].as_u64().expect("a number");
-    Tenant { name: name.to_owned(), road, consumer: Arc::default(), feed: Arc::default(), begin }
+    let (consumer, feed, polled) = Default::default();
+    Tenant { name: name.to_owned(), road, consumer, feed, polled, stream, begin }
 }
 
 /// Enables the webhooks that were disabled, because their endpoint has answered 410.
@@ -126,37 +149,52 @@ fn enable(server: &TestServer, webhooks: &[String]) {
     }
 }
 
-/// How many events there are, if every reader has each of them as it was committed; else what is missing. Panics when
-/// a reader has something that nobody committed.
-async fn all_is_told(
-    tenants: &[Tenant],
-    endpoints: &[Endpoint],
-    file: &Path,
-    written: &Written,
-) -> Result<usize, String> {
-    let mut events = 0;
-    let in_file = readers::file(file);
-    let mut acknowledged = written.acknowledged();
-    for (at, tenant) in tenants.iter().enumerate() {
-        let log = tenant.road.whole_log(tenant.begin).await.ok_or("the server does not answer")?;
-        events += log.len();
-        for event in log.values() {
-            acknowledged.remove(&held::subject(event));
+/// Who reads the events of all tenants.
+struct Readers<'a> {
+    endpoints: &'a [Endpoint],
+    receiver: &'a Endpoint,
+    /// What NATS has, of each tenant.
+    elsewhere: Option<&'a BTreeMap<String, Held>>,
+}
+
+impl Readers<'_> {
+    /// How many events there are, if every reader has each of them as it was committed; else what is missing. Panics when
+    /// a reader has something that nobody committed.
+    async fn all_is_told(&self, tenants: &[Tenant], file: &Path, written: &Written) -> Result<usize, String> {
+        let mut events = 0;
+        let in_file = readers::file(file);
+        let mut acknowledged = written.acknowledged();
+        for (at, tenant) in tenants.iter().enumerate() {
+            let log = tenant.road.whole_log(tenant.begin).await.ok_or("the server does not answer")?;
+            events += log.len();
+            for event in log.values() {
+                acknowledged.remove(&held::subject(event));
+            }
+            let committed: BTreeMap<u64, u64> =
+                log.iter().map(|(number, event)| (*number, held::fingerprint(event))).collect();
+            let tokens: BTreeMap<u64, u64> = log
+                .iter()
+                .filter_map(|(number, event)| Some((*number, held::fingerprint(&held::as_token(event)?))))
+                .collect();
+            let of = |what: &str, held: &Held, committed: &BTreeMap<u64, u64>| {
+                held.compare(committed, tenant.begin).map_err(|why| format!("{what} of {}: {why}", tenant.name))
+            };
+            let id = tenant.road.tenant();
+            of("the consumer", &tenant.consumer, &committed)?;
+            of("the feed", &tenant.feed, &committed)?;
+            of("the file", &in_file.get(id).cloned().unwrap_or_default(), &committed)?;
+            if let Some(elsewhere) = self.elsewhere {
+                of("NATS", &elsewhere.get(id).cloned().unwrap_or_default(), &committed)?;
+            }
+            for (which, endpoint) in self.endpoints.iter().enumerate().filter(|(which, _)| *which > 0 || at == 0) {
+                of(&format!("webhook {which}"), &endpoint.of(id), &committed)?;
+            }
+            of("the polled tokens", &tenant.polled, &tokens)?;
+            of("the pushed tokens", &self.receiver.of(id), &tokens)?;
         }
-        let committed: BTreeMap<u64, u64> =
-            log.iter().map(|(number, event)| (*number, held::fingerprint(event))).collect();
-        let of = |what: &str, held: &Held| {
-            held.compare(&committed, tenant.begin).map_err(|why| format!("{what} of {}: {why}", tenant.name))
-        };
-        of("the consumer", &tenant.consumer)?;
-        of("the feed", &tenant.feed)?;
-        of("the file", &in_file.get(tenant.road.tenant()).cloned().unwrap_or_default())?;
-        for (which, endpoint) in endpoints.iter().enumerate().filter(|(which, _)| *which > 0 || at == 0) {
-            of(&format!("webhook {which}"), &endpoint.of(tenant.road.tenant()))?;
-        }
+        assert!(acknowledged.is_empty(), "acknowledged, and not in the log: {acknowledged:?}");
+        Ok(events)
     }
-    assert!(acknowledged.is_empty(), "acknowledged, and not in the log: {acknowledged:?}");
-    Ok(events)
 }
 
 /// A text in an event.

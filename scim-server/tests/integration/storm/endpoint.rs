@@ -1,4 +1,5 @@
-//! Endpoints of webhooks: one that takes everything, and others that fail in every way there is.
+//! Endpoints of webhooks, and of streams of security event tokens: one that takes everything, and others that fail in every
+//! way there is.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +14,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::{held::Held, text};
+use super::{
+    held::{self, Held},
+    readers, text,
+};
 
 /// How an endpoint answers.
 enum Mood {
@@ -36,7 +40,12 @@ struct State {
     failed: BTreeSet<String>,
     hung: usize,
     gone: usize,
+    /// How many tokens were not taken. Those behind one wait for it, so there are not many.
+    tokens: usize,
 }
+
+/// The most of them.
+const MOST_TOKENS: usize = 20;
 
 /// An endpoint on a port of its own.
 pub struct Endpoint {
@@ -92,6 +101,22 @@ impl State {
     fn take(&mut self, body: &Value) {
         self.held.entry(text(body, "/data/tenant")).or_default().take(&body["data"]);
     }
+
+    fn mood_for_token(&mut self, jti: &str) -> Mood {
+        if self.tokens >= MOST_TOKENS {
+            return Mood::Takes;
+        }
+        let mood = self.mood(jti);
+        self.tokens += usize::from(!matches!(mood, Mood::Takes));
+        mood
+    }
+
+    fn take_token(&mut self, claims: &Value) {
+        let tenant = text(claims, "/iss").rsplit('/').next().expect("a tenant").to_owned();
+        if let Some(event) = held::of_token(claims) {
+            self.held.entry(tenant).or_default().take(&event);
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -105,15 +130,25 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Killed> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Killed)?.to_bytes();
-    let body: Value = serde_json::from_slice(&body).expect("JSON");
-    let id = parts.headers["webhook-id"].to_str().expect("an id").to_owned();
+    let is_token = parts.headers["content-type"] == "application/secevent+jwt";
     let mood = {
         let mut state = state.lock().expect("the state");
-        let mood = if fails { state.mood(&id) } else { Mood::Takes };
-        if matches!(mood, Mood::Takes | Mood::TakesAndDies) {
-            state.take(&body);
+        if is_token {
+            let claims = readers::claims(std::str::from_utf8(&body).expect("a token"));
+            let mood = if fails { state.mood_for_token(&text(&claims, "/jti")) } else { Mood::Takes };
+            if matches!(mood, Mood::Takes | Mood::TakesAndDies) {
+                state.take_token(&claims);
+            }
+            mood
+        } else {
+            let body: Value = serde_json::from_slice(&body).expect("JSON");
+            let id = parts.headers["webhook-id"].to_str().expect("an id");
+            let mood = if fails { state.mood(id) } else { Mood::Takes };
+            if matches!(mood, Mood::Takes | Mood::TakesAndDies) {
+                state.take(&body);
+            }
+            mood
         }
-        mood
     };
     match mood {
         Mood::Takes => Ok(status(204)),

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::text;
 
@@ -60,6 +60,31 @@ pub fn fingerprint(event: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     event.to_string().hash(&mut hasher);
     hasher.finish()
+}
+
+/// What a security event token tells of an event, as a reader would write it down; nothing when no token is about it.
+pub fn as_token(event: &Value) -> Option<Value> {
+    let kind = text(event, "/type");
+    let happened = ["scim.user.", "scim.group."].iter().find_map(|begin| kind.strip_prefix(begin))?;
+    let what = match happened {
+        "created" => "create",
+        "deleted" => "delete",
+        "purged" => return None,
+        _ => "patch",
+    };
+    Some(told(&event["sequence"], &text(event, "/resource/id"), &text(event, "/resource/version"), what))
+}
+
+/// The same of the claims of a token. Its `jti` ends in the number.
+pub fn of_token(claims: &Value) -> Option<Value> {
+    let number: u64 = text(claims, "/jti").rsplit('-').next()?.parse().ok()?;
+    let (uri, payload) = claims["events"].as_object()?.iter().next()?;
+    let what = uri.strip_prefix("urn:ietf:params:scim:event:prov:")?.split(':').next()?;
+    Some(told(&number.into(), &text(claims, "/sub_id/id"), &text(payload, "/version"), what))
+}
+
+fn told(number: &Value, id: &str, version: &str, what: &str) -> Value {
+    json!({"sequence": number, "resource": {"id": id, "version": version}, "what": what})
 }
 
 /// What a write must have told: the resource, and its version; none of what is gone.

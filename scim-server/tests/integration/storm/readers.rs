@@ -10,7 +10,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{held::Held, road::Road, text};
+use super::{
+    held::{self, Held},
+    road::Road,
+    text,
+};
 
 /// A worker of the consumer. Now and then it vanishes: with a batch, before or behind the work.
 pub async fn work(road: Road, held: Arc<Held>) {
@@ -48,6 +52,39 @@ pub async fn follow(road: Road, held: Arc<Held>) {
             held.take(event);
         }
     }
+}
+
+/// Polls a stream of security event tokens. Now and then the receiver vanishes with some, before or behind the work.
+pub async fn poll(road: Road, stream: String, held: Arc<Held>) {
+    let mut ack: Vec<String> = Vec::new();
+    loop {
+        let at_once = rand::random_bool(0.5);
+        let ask = json!({"ack": ack, "maxEvents": rand::random_range(1..50), "returnImmediately": at_once});
+        let polled = road.signals(&format!("/poll/{stream}"), &ask).await.filter(|polled| polled.status == 200);
+        let Some(polled) = polled else {
+            // What was to be acknowledged comes again.
+            ack.clear();
+            pause().await;
+            continue;
+        };
+        let sets = polled.json["sets"].as_object().expect("tokens");
+        let dies = rand::random_bool(0.05);
+        if !dies || rand::random_bool(0.5) {
+            let claims = sets.values().map(|token| claims(token.as_str().expect("a token")));
+            claims.filter_map(|claims| held::of_token(&claims)).for_each(|event| held.take(&event));
+        }
+        ack = if dies { Vec::new() } else { sets.keys().cloned().collect() };
+        if sets.is_empty() {
+            pause().await;
+        }
+    }
+}
+
+/// The claims of a token. Others verify what is signed.
+pub fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).expect("a payload");
+    let bytes = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, payload).expect("base64");
+    serde_json::from_slice(&bytes).expect("claims")
 }
 
 /// What is in the file of events and those that it has replaced, of each tenant. Each line must be whole.

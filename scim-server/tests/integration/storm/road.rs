@@ -55,6 +55,11 @@ impl Road {
         self.ask(method, &format!("events/v1{path}"), &self.reads, body).await
     }
 
+    /// A request to `/ssf/v1`.
+    pub async fn signals(&self, path: &str, body: &Value) -> Option<Response> {
+        self.ask("POST", &format!("ssf/v1{path}"), &self.reads, Some(body)).await
+    }
+
     /// A page of the feed.
     pub async fn log(&self, after: u64, limit: usize) -> Option<Value> {
         let page = self.events("GET", &format!("?after={after}&limit={limit}"), None).await?;

@@ -34,9 +34,10 @@ pub fn of_row(engine: &Engine, row: &Row, rows: &[Row], flush: f64) -> Option<St
 
 fn aim(engine: &Engine, row: &Row) -> Option<Aim> {
     let flat = match row.operation.as_str() {
-        "list of 100, last page by cursor"
-        | "list of 100, last page by startIndex"
-        | "list of 100 by userName, last page by startIndex" => Aim::Of(0.8, "list of 100, first page"),
+        "list of 100, last page by cursor" | "list of 100, last page by startIndex" => {
+            Aim::Of(0.8, "list of 100, first page")
+        }
+        "list of 100 by userName, last page by startIndex" => Aim::Of(0.8, "list of 100 by userName, first page"),
         "GET by id, OAuth token" => Aim::Of(0.95, "GET by id"),
         "PATCH user, 3 webhooks and the feed" => Aim::Of(0.9, "PATCH user, nobody reads events"),
         "token by a secret" => Aim::Rate(2_000.0),
@@ -72,8 +73,8 @@ pub fn of_figure(engine: &Engine, figure: &Figure, users: usize) -> Option<Strin
     let most = match (figure.name.as_str(), engine) {
         ("events, from commit to receipt, p50", _) => 20.0,
         ("longest wait under mixed load", _) => 100.0,
-        ("memory", Engine::Sled) if users <= 20_000 => 100.0,
-        ("memory" | "memory after mixed load", Engine::Sled) => 2048.0,
+        ("memory with these users", Engine::Sled) if users <= 20_000 => 100.0,
+        ("memory with these users" | "memory after writes" | "memory after mixed load", Engine::Sled) => 2048.0,
         ("start to first answer, after kill -9", Engine::Sled) => 5.0,
         _ => return None,
     };

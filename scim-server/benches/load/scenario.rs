@@ -66,13 +66,14 @@ async fn measure_engine(options: &Options, engine: &Engine) -> Table {
         bench.reads(tenant).await;
     }
     let largest = tenants.last().expect("a tenant");
+    bench.figure("memory with these users", bench.server.memory("VmRSS") as f64 / f64::from(1 << 20), "MiB");
     bench.writes(largest).await;
     for size in &options.groups {
         bench.members(largest, *size).await;
     }
     bench.mixed(largest).await;
     bench.grown(largest, &stage).await;
-    bench.figure("memory", bench.server.memory("VmRSS") as f64 / f64::from(1 << 20), "MiB");
+    bench.figure("memory after writes", bench.server.memory("VmRSS") as f64 / f64::from(1 << 20), "MiB");
     bench.figure("memory at its highest", bench.server.memory("VmHWM") as f64 / f64::from(1 << 20), "MiB");
     bench.figure("store on disk", stage.size() as f64 / f64::from(1 << 20), "MiB");
     bench.events(largest, &stage).await;
@@ -243,6 +244,9 @@ impl Bench<'_> {
         let (size, until) = (tenant.size, Until::Seconds(self.options.seconds));
         let first = |_: usize, out: &mut Vec<u8>| tenant.get("/Users?count=100", out);
         self.compare("list of 100, first page", size, until, &first, &|n, answer| page(n, answer, 100)).await;
+        let sorted = |_: usize, out: &mut Vec<u8>| tenant.get("/Users?count=100&sortBy=userName", out);
+        let name = "list of 100 by userName, first page";
+        self.compare(name, size, until, &sorted, &|n, answer| page(n, answer, 100)).await;
         if !self.wants("list") && !self.wants("walk") {
             return;
         }

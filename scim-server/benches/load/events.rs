@@ -115,20 +115,25 @@ fn hook(tenant: &str, stage: &Stage, receiver: &Receiver) -> String {
 }
 
 /// The feed of a tenant, with a token that may read it.
-struct Feed {
+pub struct Feed {
     /// The tenant's id.
-    tenant: String,
+    pub tenant: String,
     reader: Tenant,
 }
 
 impl Feed {
-    fn of(tenant: &Tenant, stage: &Stage) -> Self {
+    pub fn of(tenant: &Tenant, stage: &Stage) -> Self {
         let id = tenant.endpoint.path.trim_start_matches('/').split('/').next().expect("an id").to_owned();
-        let made =
-            stage.command(&["token", "create", "--tenant", &id, "--name", "bench", "--scope", "events", "--json"]);
+        let made = stage.command(&["token", "create", "--tenant", &id, "--scope", "events", "--json"]);
         let token = made["token"].as_str().expect("a token").to_owned();
         let endpoint = Endpoint { path: format!("/{id}/events/v1"), token, oauth: None };
         Self { tenant: id, reader: Tenant::new(endpoint, 1) }
+    }
+
+    /// The number of the newest event.
+    pub async fn newest(&self, server: std::net::SocketAddr) -> u64 {
+        let mut connection = Connection::open(server).await.expect("a connection");
+        number(&self.page(&mut connection, "?limit=0").await, "newest")
     }
 
     /// Reads on from the newest event until it is told that it is enough.

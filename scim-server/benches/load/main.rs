@@ -41,8 +41,10 @@ mod pgbench;
 mod process;
 mod receiver;
 mod report;
+mod roles;
 mod scenario;
 mod stage;
+mod undo;
 mod walk;
 
 use stage::Engine;

@@ -77,6 +77,8 @@ async fn measure_engine(options: &Options, engine: &Engine) -> Table {
     bench.figure("memory at its highest", bench.server.memory("VmHWM") as f64 / f64::from(1 << 20), "MiB");
     bench.figure("store on disk", stage.size() as f64 / f64::from(1 << 20), "MiB");
     bench.events(largest, &stage).await;
+    bench.undo(largest, &stage).await;
+    bench.roles(largest, &stage).await;
     bench.bare.stop();
     for (name, seconds) in reopen(&mut bench.server, &stage, largest).await {
         bench.figure(name, seconds, "s");
@@ -320,7 +322,7 @@ impl Bench<'_> {
     }
 
     /// A group with the first users in it.
-    async fn group(&self, tenant: &Tenant, name: &str, members: usize) -> Uuid {
+    pub async fn group(&self, tenant: &Tenant, name: &str, members: usize) -> Uuid {
         let mut bytes = Vec::new();
         tenant.send("POST", "/Groups", &group(name), &mut bytes);
         let mut connection = Connection::open(self.server.first()).await.expect("a connection");

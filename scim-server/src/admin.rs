@@ -119,6 +119,7 @@ pub async fn execute(
     output: &Output,
 ) -> Result<(), AdminError> {
     match request {
+        AdminRequest::Base => output.row(&serde_json::json!({"base": context.base})).await,
         AdminRequest::Brake { tenant, request } => brake::execute(context, &tenant, request, output).await,
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
         AdminRequest::Consumer { request } => consumers::execute(context, request, output).await,

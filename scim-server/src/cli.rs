@@ -105,7 +105,11 @@ pub fn main() -> ExitCode {
             return report(&Failure::Usage(message.trim_start_matches("error: ").trim_end().to_owned()), json);
         }
         Err(error) => {
-            let _ = error.print();
+            let text = error.to_string();
+            let _ = match show::printable(&text) {
+                std::borrow::Cow::Borrowed(_) => error.print(),
+                std::borrow::Cow::Owned(text) => std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()),
+            };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };

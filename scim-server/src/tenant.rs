@@ -145,6 +145,7 @@ impl Settings {
                 return Err(format!("the tenant's setting {name:?} cannot be used: {error}"));
             }
         }
+        let sets_stale_after = changes.contains_key("stale_after");
         let mut settings = serde_json::to_value(self).map_err(unusable)?;
         if let serde_json::Value::Object(settings) = &mut settings {
             settings.extend(changes);
@@ -155,6 +156,14 @@ impl Settings {
         }
         if let Some(Err(wrong)) = settings.source.as_ref().map(Source::check) {
             return Err(format!("the tenant's setting \"source\" cannot be used: {wrong}"));
+        }
+        let is_short = |Window(time): &Window| *time < SHORTEST_STALE;
+        if let Some(Window(time)) = settings.stale_after.filter(|window| sets_stale_after && is_short(window)) {
+            return Err(format!(
+                "the tenant's setting \"stale_after\" cannot be used: {} is too short. It is noted once a day when somebody is sent, so it is at least {}",
+                units::display(time),
+                units::display(SHORTEST_STALE)
+            ));
         }
         let windows = [
             ("restore_window", Some(settings.restore_window)),
@@ -235,6 +244,9 @@ const RESTORE_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The longest that may be set: ten years. The time after it must still be one that can be written.
 const LONGEST_WINDOW: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+
+/// The shortest `stale_after`: when somebody is sent is noted once a day.
+const SHORTEST_STALE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 impl Default for Window {
     fn default() -> Self {

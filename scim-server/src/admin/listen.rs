@@ -217,8 +217,9 @@ fn lines(mut body: Incoming) -> Input {
         while let Some(frame) = body.frame().await {
             let outcome = match frame.map(Frame::into_data) {
                 Ok(Ok(data)) => {
+                    let known = rest.len();
                     rest.extend_from_slice(&data);
-                    send_lines(&mut rest, &sender).await
+                    send_lines(&mut rest, known, &sender).await
                 }
                 Ok(Err(_)) => Ok(()),
                 Err(error) => Err(io::Error::other(error)),
@@ -235,12 +236,13 @@ fn lines(mut body: Incoming) -> Input {
     input
 }
 
-/// Sends the whole lines at the beginning of what has arrived.
-async fn send_lines(rest: &mut Vec<u8>, sender: &mpsc::Sender<io::Result<String>>) -> io::Result<()> {
-    let mut begin = 0;
-    while let Some(length) = rest.get(begin..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
-        let line = rest.get(begin..begin + length).unwrap_or_default().to_vec();
-        begin += length + 1;
+/// Sends the whole lines at the beginning of what has arrived. No line ends in the `known` first bytes.
+async fn send_lines(rest: &mut Vec<u8>, known: usize, sender: &mpsc::Sender<io::Result<String>>) -> io::Result<()> {
+    let (mut begin, mut look) = (0, known);
+    while let Some(length) = rest.get(look..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
+        let line = rest.get(begin..look + length).unwrap_or_default().to_vec();
+        begin = look + length + 1;
+        look = begin;
         if sender.send(text_of(line)).await.is_err() {
             return Err(io::Error::other("the command has ended"));
         }

@@ -58,7 +58,11 @@ pub(super) async fn execute(
         MappingRequest::Show { resource_type, mut body } => {
             let caller = resources::administrator(context, tenant).await?;
             let rewrites = &caller.tenant().settings.mapping;
-            let applied = mapping::apply(rewrites, &resource_type, &mut body);
+            let rt = caller.tenant().registry.resource_type(&resource_type);
+            let rt = rt.ok_or_else(|| {
+                AdminError::Refused(format!("there is no resource type {resource_type:?}; say User or Group"))
+            })?;
+            let applied = mapping::apply(rewrites, rt, &mut body);
             output.row(&json!({"mapping": applied, "body": body})).await
         }
         MappingRequest::Set { rewrites, dry_run: true } => {
@@ -110,7 +114,7 @@ async fn preview(
             for (id, record) in page.iter() {
                 let before = stored_document(record)?;
                 let mut after = before.clone();
-                let applied = mapping::apply(rewrites, &rt.name, &mut after);
+                let applied = mapping::apply(rewrites, rt, &mut after);
                 if applied.is_empty() {
                     continue;
                 }

@@ -14,6 +14,8 @@ use crate::{tenant::Settings, token::Scopes};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AdminRequest {
+    /// Tells what the URLs begin with that clients are given.
+    Base,
     /// About the brake on mass deprovisioning.
     Brake {
         tenant: String,
@@ -241,6 +243,7 @@ impl AdminRequest {
     /// What it is called, for the log.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Base => "base",
             Self::Brake { request, .. } => request.name(),
             Self::Check { .. } => "check",
             Self::Consumer { request } => request.name(),

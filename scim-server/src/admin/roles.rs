@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{AdminContext, AdminError, Output, access, provision, resources};
 use crate::{
     caller::Caller,
+    store::ResourceKey,
     tenant::{
         Settings, TenantRecord,
         roles::{ExternalGroups, GROUP, Roles, Rule, distinct},
@@ -85,15 +86,27 @@ pub(super) async fn execute(
         RoleRequest::List => context.directory().find(tenant).await?,
         _ => access::change(context, tenant, &["roles"], change).await?,
     };
-    show(&record, output).await
+    show(context, &record, output).await
 }
 
-async fn show(record: &TenantRecord, output: &Output) -> Result<(), AdminError> {
+/// The rules, each with the names of its groups, and a mark where there is none.
+async fn show(context: &AdminContext, record: &TenantRecord, output: &Output) -> Result<(), AdminError> {
     let Some(roles) = &record.settings.roles else { return Ok(()) };
+    let external = context.operations.external_groups(record.home(), [roles].into_iter()).await?;
     for (position, rule) in (1..).zip(&roles.rules) {
         let Rule { name, role, group, external_id, since } = rule;
+        let ids = match (rule.id(), external_id) {
+            (Some(id), _) => vec![id],
+            (None, external_id) => external_id.as_ref().and_then(|id| external.get(id)).cloned().unwrap_or_default(),
+        };
+        let mut names = Vec::new();
+        for id in ids {
+            let key = ResourceKey { tenant: record.home(), resource_type: GROUP.into(), id };
+            names.extend(context.store.get(&key).await?.map(|record| record.body.display().to_owned()));
+        }
+        let state = if names.is_empty() { "no such group" } else { "ok" };
         let row = json!({"position": position, "rule": name, "role": role, "group": group, "externalId": external_id,
-            "since": since});
+            "displayName": names, "state": state, "since": since});
         output.row(&row).await?;
     }
     match &roles.fallback {
@@ -122,7 +135,8 @@ fn apply(roles: &mut Roles, request: &RoleRequest) -> Result<(), AdminError> {
             if group.is_some() || external_id.is_some() {
                 (rule.group, rule.external_id) = (group.clone(), external_id.clone());
             }
-            if rule.role.is_empty() || rule.group.is_none() && rule.external_id.is_none() {
+            let is_new = at.is_none() && (role.is_none() || rule.group.is_none() && rule.external_id.is_none());
+            if is_new {
                 return Err(AdminError::Refused(format!(
                     "the rule {name:?} is new: give it --role, and --group or --external-id"
                 )));

@@ -29,7 +29,7 @@ pub struct SourceRequest {
     pub confirm: Option<String>,
 }
 
-/// Those who may write, by id.
+/// What people call tokens and clients, by id.
 type Writers = BTreeMap<String, String>;
 
 /// Shows what would be kept and lost, and changes the source if the tenant's name was typed.
@@ -45,13 +45,22 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
     if let Some(Err(wrong)) = to.as_ref().map(Source::check) {
         return Err(AdminError::Refused(format!("{wrong}; name it with --writer")));
     }
+    if to.is_none() && request.writer.is_some() {
+        return Err(AdminError::Refused(
+            "with \"any\" every token and client may write: leave --writer out, or say --to scim or --to directory"
+                .to_owned(),
+        ));
+    }
     let shut_out: Vec<_> = writers.values().filter(|name| to.as_ref().is_some_and(|to| !to.lets(Some(name)))).collect();
-    if request.to == Some(SourceKind::Manual) && !shut_out.is_empty() && request.confirm.is_some() {
-        return Err(AdminError::Refused(format!(
+    let still_provisioned = (request.to == Some(SourceKind::Manual) && !shut_out.is_empty()).then(|| {
+        format!(
             "tenant {:?} is still provisioned: delete what may write first, with `token delete` and `client delete`: {}",
             tenant.name,
             shut_out.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
-        )));
+        )
+    });
+    if let Some(why) = still_provisioned.as_ref().filter(|_| request.confirm.is_some()) {
+        return Err(AdminError::Refused(why.clone()));
     }
     let is_done = match request.confirm.as_deref() {
         None => false,
@@ -67,7 +76,7 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
         "tenant": tenant.name,
         "from": tenant.settings.source,
         "to": to,
-        "resources": counts(context, &caller, &writers).await?,
+        "resources": counts(context, &caller, &known(context, &tenant).await?).await?,
         "kept": kept(to.as_ref()),
         "lost": lost(to.as_ref(), &shut_out),
         "changed": is_done,
@@ -78,7 +87,11 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
         context.access.reload().await?;
         context.tell(&tenant, Deed::TenantChanged, Subject::tenant(&tenant, &["source"])).await?;
     }
-    output.row(&row).await
+    output.row(&row).await?;
+    match still_provisioned {
+        Some(why) => output.row(&json!({"note": format!("--confirm would be refused: {why}")})).await,
+        None => Ok(()),
+    }
 }
 
 fn kept(to: Option<&Source>) -> Vec<String> {
@@ -126,7 +139,23 @@ async fn counts(
 
 /// What people call who has sent something.
 fn name_of(actor: &str, writers: &Writers) -> String {
-    if actor == ADMIN { "by hand".to_owned() } else { writers.get(actor).cloned().unwrap_or_else(|| actor.to_owned()) }
+    if actor == ADMIN {
+        "by hand".to_owned()
+    } else {
+        writers.get(actor).cloned().unwrap_or_else(|| format!("deleted ({actor})"))
+    }
+}
+
+/// All tokens and clients of a tenant.
+async fn known(context: &AdminContext, tenant: &TenantRecord) -> Result<Writers, AdminError> {
+    let tokens = context.directory().ledger().list(tenant.id).await?;
+    let clients = context.directory().clients().list(tenant.id).await?;
+    let tokens = tokens.into_iter().map(|token| named(token.id, token.name));
+    Ok(tokens.chain(clients.into_iter().map(|client| named(client.id, Some(client.name)))).collect())
+}
+
+fn named(id: ResourceId, name: Option<String>) -> (String, String) {
+    (id.to_string(), name.unwrap_or_else(|| id.to_string()))
 }
 
 /// The tokens and clients of a tenant that may write.
@@ -136,7 +165,6 @@ async fn writers(context: &AdminContext, tenant: &TenantRecord) -> Result<Writer
     let tokens = tokens.into_iter().filter(|token| token.scopes.write);
     let clients = context.directory().clients().list(tenant.id).await?;
     let clients = clients.into_iter().filter(|client| client.is_live(now) && client.scope.scopes.write);
-    let named = |id: ResourceId, name: Option<String>| (id.to_string(), name.unwrap_or_else(|| id.to_string()));
     let tokens = tokens.map(|token| named(token.id, token.name));
     Ok(tokens.chain(clients.map(|client| named(client.id, Some(client.name)))).collect())
 }

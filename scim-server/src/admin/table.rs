@@ -1,13 +1,14 @@
 //! Users from a table: made, or changed where one of the name is there. First it is told what would come of each row.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use scim_protocol::{Error, ErrorKind, path::AttributePath, schema::Mutability};
+use futures_util::{StreamExt as _, stream};
+use scim_protocol::{Error, ErrorKind, path::AttributePath, schema::Mutability, value::fold};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    AdminContext, AdminError, Output, provision,
+    AdminContext, AdminError, Line, Output, provision,
     resources::{ManualChange, administrator, named, refuse_while_provisioned},
 };
 use crate::caller::Caller;
@@ -15,6 +16,11 @@ use crate::caller::Caller;
 const USER: &str = "User";
 const USER_NAME: &str = "userName";
 const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+
+/// How many rows are worked on at a time: each waits until its change is durable.
+const AT_ONCE: usize = 32;
+/// After so many rows it is told how far it is.
+const TOLD: u64 = 500;
 
 /// Users to make or change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,29 +46,60 @@ enum Action {
 pub(super) async fn execute(context: &AdminContext, request: TableRequest, output: &Output) -> Result<(), AdminError> {
     let TableRequest { tenant, rows, apply, force } = request;
     let caller = administrator(context, &tenant).await?;
-    if apply {
-        refuse_while_provisioned(context, &caller, ManualChange::Create, USER, force).await?;
-    }
+    let refused = refuse_while_provisioned(context, &caller, ManualChange::Create, USER, force).await;
+    let refusal = match refused {
+        Err(AdminError::Refused(why)) if !apply => Some(why),
+        refused => refused.map(|()| None)?,
+    };
     check_columns(&caller, &rows)?;
-    let mut seen = std::collections::HashMap::new();
-    for (line, row) in rows {
-        let name = row.get(USER_NAME).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let outcome = match seen.insert(name.to_lowercase(), line) {
-            Some(before) if !name.is_empty() => {
-                Err(Error::value(format!("Line {before} names the same user. Leave one of them out.")))
-            }
-            _ => one(context, &caller, row, apply).await,
-        };
-        let shown = match outcome {
-            Ok((action, changes)) => json!({"line": line, "userName": name, "action": action, "changes": changes}),
-            Err(error) if error.kind().status() < 500 => {
-                json!({"line": line, "userName": name, "action": "refused", "reason": error.detail()})
-            }
-            Err(error) => return Err(error.into()),
-        };
-        output.row(&shown).await?;
+    let mut seen = HashMap::new();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|(line, row)| {
+            let name = row.get(USER_NAME).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let before = seen.insert(fold(&name), line).filter(|_| !name.is_empty());
+            Row { line, name, before, values: row }
+        })
+        .collect();
+    let mut shown = stream::iter(rows).map(|row| told(context, &caller, row, apply)).buffered(AT_ONCE);
+    let mut done = 0;
+    while let Some(row) = shown.next().await {
+        output.row(&row?).await?;
+        done += 1;
+        if done % TOLD == 0 {
+            output.line(Line::Progress(done)).await?;
+        }
     }
-    Ok(())
+    match refusal {
+        Some(why) => output.row(&json!({"note": format!("--apply would be refused: {why}")})).await,
+        None => Ok(()),
+    }
+}
+
+/// A row of the table.
+struct Row {
+    /// The number of its line.
+    line: usize,
+    name: String,
+    /// The line before it that names the same user.
+    before: Option<usize>,
+    values: Map<String, Value>,
+}
+
+/// What became of a row, as it is shown.
+async fn told(context: &AdminContext, caller: &Caller, row: Row, apply: bool) -> Result<Value, AdminError> {
+    let Row { line, name, before, values } = row;
+    let outcome = match before {
+        Some(before) => Err(Error::value(format!("Line {before} names the same user. Leave one of them out."))),
+        None => one(context, caller, values, apply).await,
+    };
+    match outcome {
+        Ok((action, changes)) => Ok(json!({"line": line, "userName": name, "action": action, "changes": changes})),
+        Err(error) if error.kind().status() < 500 => {
+            Ok(json!({"line": line, "userName": name, "action": "refused", "reason": error.detail()}))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Refuses a table with a column that cannot be written, before its first row.
@@ -127,6 +164,9 @@ async fn one(
 async fn action(context: &AdminContext, caller: &Caller, row: Map<String, Value>) -> Result<Action, Error> {
     let name = row.get(USER_NAME).and_then(Value::as_str);
     let name = name.ok_or_else(|| Error::value("The row has no userName. Each row needs one."))?.to_owned();
+    if let Some((path, _)) = row.iter().find(|(_, value)| value.as_str().is_some_and(has_control_characters)) {
+        return Err(Error::value(format!("{path} has control characters. Take them out of the table.")));
+    }
     let values = row.into_iter().map(typed);
     let known = match named(context, caller, USER, &name).await {
         Ok(known) => known,
@@ -150,6 +190,11 @@ async fn action(context: &AdminContext, caller: &Caller, row: Map<String, Value>
     }
     let id = known.get("id").and_then(Value::as_str).unwrap_or_default();
     Ok(Action::Update(id.to_owned(), values))
+}
+
+/// Whether a text has control characters, which nobody types, other than the ends of lines (of an address).
+fn has_control_characters(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
 /// The value of a column: one address for `emails` and `phoneNumbers`, true or false for `active`.

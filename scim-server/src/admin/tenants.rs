@@ -321,5 +321,19 @@ pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, outpu
     context.access.reload().await?;
     context.tell(&tenant, Deed::TokenDeleted, Subject::token(token.id)).await?;
     let deleted = serde_json::json!({"token_id": token.id.to_string(), "tenant": tenant.name, "deleted": true});
-    output.row(&deleted).await
+    output.row(&deleted).await?;
+    // Whoever may write alone, and has no token any more, is told of now and not by the provider's errors.
+    let Some(source) = tenant.settings.source.as_ref().filter(|source| source.writer.is_some()) else { return Ok(()) };
+    let live = context.directory().ledger().live(tenant.id).await?;
+    let clients = context.directory().clients().list(tenant.id).await?;
+    let names = live.iter().filter_map(|token| token.name.as_deref());
+    let mut left = names.chain(clients.iter().map(|client| client.name.as_str()));
+    if !source.lets(token.name.as_deref()) || left.any(|name| source.lets(Some(name))) {
+        return Ok(());
+    }
+    let note = format!(
+        "only {source} may write to tenant {:?}, and nobody of that name is left: `token create --name` makes one, `tenant source` chooses another",
+        tenant.name
+    );
+    output.row(&serde_json::json!({ "note": note })).await
 }

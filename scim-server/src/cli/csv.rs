@@ -6,11 +6,14 @@ use serde_json::{Map, Value};
 type Row = (usize, Map<String, Value>);
 
 /// The rows of a file as objects by the names in its first line, each with the number of its line. Empty values are left
-/// out. The error names the line.
+/// out, and so is the space at the ends of each. The error names the line.
 pub(super) fn rows(text: &str) -> Result<Vec<Row>, String> {
     let mut records = records(text.trim_start_matches('\u{feff}'))?.into_iter();
-    let (_, names) = records.next().ok_or("the file is empty: its first line names the attributes")?;
+    let names = records.next().map(|(_, names)| names).unwrap_or_default();
     let names: Vec<_> = names.iter().map(|name| name.trim().to_owned()).collect();
+    if names.iter().all(String::is_empty) {
+        return Err("the first line is empty: it names the attributes, such as userName,externalId,active".to_owned());
+    }
     if let Some(name) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name) {
         return Err(format!("the first line names {name:?} twice"));
     }
@@ -18,10 +21,18 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>, String> {
         if values.len() != names.len() {
             return Err(format!("line {line} has {} values, and the first line names {}", values.len(), names.len()));
         }
+        let values = values.iter().map(|value| value.trim());
         let pairs = names.iter().cloned().zip(values).filter(|(_, value)| !value.is_empty());
         Ok((line, pairs.map(|(name, value)| (name, Value::from(value))).collect()))
     };
-    records.filter(|(_, values)| values.iter().any(|value| !value.is_empty())).map(row).collect()
+    let rows: Vec<_> = records
+        .filter(|(_, values)| values.iter().any(|value| !value.is_empty()))
+        .map(row)
+        .collect::<Result<_, _>>()?;
+    if rows.is_empty() {
+        return Err("the file has no line behind the first, which names the attributes".to_owned());
+    }
+    Ok(rows)
 }
 
 /// Lines of values, each with its number.
@@ -38,13 +49,14 @@ fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, String> {
                 values.push(std::mem::take(&mut value));
                 was_quoted = false;
             }
-            '\n' if !quoted => {
+            // Old spreadsheets end a line by a carriage return alone.
+            '\n' | '\r' if !quoted && (c == '\n' || characters.peek() != Some(&'\n')) => {
                 values.push(std::mem::take(&mut value));
                 records.push((begin, std::mem::take(&mut values)));
                 line += 1;
                 (begin, was_quoted) = (line, false);
             }
-            '\r' if !quoted && characters.peek() == Some(&'\n') => {}
+            '\r' if !quoted => {}
             c if !quoted && was_quoted => return Err(format!("line {line} has {c:?} behind a closing quote")),
             c => {
                 line += usize::from(c == '\n');
@@ -86,13 +98,18 @@ mod tests {
                 [2, {"userName": "anna"}], [5, {"userName": "bert", "title": "two\nlines"}], [7, {"userName": "carl", "title": "x"}]
             ]),
         );
-        check("userName\n", &json!([]));
+        check(
+            "userName,title\ranna, x \r\rbert,\r",
+            &json!([[2, {"userName": "anna", "title": "x"}], [4, {"userName": "bert"}]]),
+        );
     }
 
     #[test]
     fn what_is_no_table_is_told_with_its_line() {
         for (text, expect) in [
             ("", "empty"),
+            (" \n\n", "empty"),
+            ("userName\n\n", "no line behind the first"),
             ("a,b,a\n", "\"a\" twice"),
             ("a,b\n1\n", "line 2 has 1"),
             ("a\n\"x", "line 2"),

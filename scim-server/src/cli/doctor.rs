@@ -13,10 +13,11 @@ use scim_protocol::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Failure, fault,
+    Failure, fault, session,
     show::{Printer, Show},
 };
 use crate::{
+    admin::data_dir::DataDir,
     clock::{Clock, SystemClock},
     config::{Config, Given, TlsFiles, base},
     http::tls::Tls,
@@ -68,8 +69,13 @@ pub(super) async fn run(given: &Given, json: bool) -> Result<(), Failure> {
     let now = SystemClock.now();
     let mut checks = vec![permissions(&config), disk(&config.data)];
     checks.extend(config.tls.as_ref().map(|files| certificate(files, now)));
-    let url = config.public_url.clone().unwrap_or_else(|| base(config.tls.is_some(), config.listen));
-    checks.push(public_url(&config, &url));
+    let running = match &config.public_url {
+        Some(_) => None,
+        None => session::running_base(&DataDir::new(config.data.clone())).await,
+    };
+    let is_set = config.public_url.is_some() || running.as_ref().is_some_and(|url| !is_local(url));
+    let url = config.public_url.clone().or(running).unwrap_or_else(|| base(config.tls.is_some(), config.listen));
+    checks.push(public_url(is_set, &url));
     let (answer, date) = probe::probe(&url).await;
     checks.push(answer);
     checks.push(clock(&config.data, date, now));
@@ -128,17 +134,20 @@ fn certificate(files: &TlsFiles, now: Timestamp) -> Check {
     }
 }
 
-fn public_url(config: &Config, url: &str) -> Check {
-    let is_local = ["http://127.", "http://localhost", "http://[::1]"].iter().any(|begin| url.starts_with(begin));
-    match &config.public_url {
-        None => Check::warning(
+fn is_local(url: &str) -> bool {
+    ["http://127.", "http://localhost", "http://[::1]"].iter().any(|begin| url.starts_with(begin))
+}
+
+fn public_url(is_set: bool, url: &str) -> Check {
+    match is_set {
+        false => Check::warning(
             "public URL",
             format!("public_url is not set, so URLs in responses may begin with {url}: set what providers call"),
         ),
-        Some(_) if url.starts_with("http://") && !is_local => {
+        true if url.starts_with("http://") && !is_local(url) => {
             Check::warning("public URL", format!("{url} is not encrypted: set the https:// URL that providers call"))
         }
-        Some(_) => Check::ok("public URL", url),
+        true => Check::ok("public URL", url),
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::{
     Failure, engine,
     session::{self, Session, context, has_store},
-    show::{Printer, Show, write},
+    show::{Printer, Show, counter, write},
 };
 use crate::{
     admin::{self, AdminRequest, Input, Line, archive, data_dir::DataDir, line},
@@ -36,7 +36,7 @@ pub(super) async fn export(
     target.check()?;
     let mut running = session.start(request, line::nothing()).await?;
     let mut file = OpenOutput::open(target.path)?;
-    let bar = ProgressBar::new_spinner().with_style(style("{spinner} {human_pos} lines  {per_sec}  {elapsed}"));
+    let bar = counter("lines");
     bar.enable_steady_tick(Duration::from_millis(200));
     let (mut lines, mut bytes) = (0_u64, 0_u64);
     while let Some(line) = running.next().await? {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Failure, engine, fault,
-    show::{Printer, Show},
+    show::{Printer, Show, counter},
 };
 use crate::{
     access::Access,
@@ -167,13 +167,16 @@ impl Running {
 pub(super) async fn run(session: Session, request: AdminRequest, show: Show, json: bool) -> Result<(), Failure> {
     let mut running = session.start(request, line::nothing()).await?;
     let mut printer = Printer::new(show, json);
+    let bar = counter("rows");
     while let Some(line) = running.next().await? {
         match line {
             Line::Row(row) => printer.row(&row)?,
             Line::More(number) => printer.more(number),
+            Line::Progress(number) => bar.set_position(number),
             _ => {}
         }
     }
+    bar.finish_and_clear();
     running.close().await?;
     printer.finish()
 }
@@ -214,6 +217,15 @@ pub(super) async fn context(
     });
     let Outward { base, webhook_networks } = outward;
     Ok(AdminContext { store, access, clock, operations, base, sender: Arc::new(Sender::new(webhook_networks)) })
+}
+
+/// What the URLs begin with that the server on a data directory gives out; `None` where none runs.
+pub(super) async fn running_base(data_dir: &DataDir) -> Option<String> {
+    let server = find_server(data_dir).await.ok().flatten()?;
+    let mut lines = server.run(&AdminRequest::Base, line::nothing()).await.ok()?;
+    let Some(Line::Row(row)) = lines.recv().await else { return None };
+    let row: serde_json::Value = serde_json::from_str(&row).ok()?;
+    row.get("base")?.as_str().map(str::to_owned)
 }
 
 async fn find_server(data_dir: &DataDir) -> Result<Option<Client>, Failure> {

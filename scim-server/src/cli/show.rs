@@ -2,12 +2,14 @@
 
 mod columns;
 mod source;
+mod terminal;
 mod undo;
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use serde_json::Value;
 
+pub(super) use self::terminal::{complain, counter, printable, write};
 use self::{columns::Columns, undo::Pieces};
 use super::Failure;
 
@@ -181,13 +183,13 @@ impl Printer {
             .map_err(|error| Failure::because(format!("the answer cannot be read: {error}"), error))?;
         if let Some(note) = row.get("note").and_then(Value::as_str) {
             // Not among the findings, where a program would take it for one.
-            let _ = writeln!(std::io::stderr(), "note: {note}");
+            let _ = writeln!(std::io::stderr(), "note: {}", printable(note));
             return Ok(());
         }
         self.rows += 1;
         if let Show::Undo { .. } = self.show {
             if !self.json {
-                write(&undo::piece(&row))?;
+                write(&printable(&undo::piece(&row)))?;
             }
             self.pieces.add(row);
             return Ok(());
@@ -209,23 +211,24 @@ impl Printer {
             self.notes.extend(problems(&row));
             return Ok(());
         }
-        match self.show {
-            Show::Deleted => write(&deleted(&row)),
-            Show::Document => write(&format!("{row:#}\n")),
-            Show::Endpoint => write(&format!("{}\n", cell(row.pointer("/endpoint")))),
-            Show::Events => write(&event(&row)),
-            Show::Fields => write(&fields(&row)),
-            Show::Findings { .. } => write(&finding(&row)),
-            Show::Imported => write(&imported(&row)),
-            Show::ClientIssued => write(&format!("{}\n{SECRET_ONCE}\n", lines(&row, self.show.columns()))),
-            Show::Issued => write(&format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row))),
+        let text = match self.show {
+            Show::Deleted => deleted(&row),
+            Show::Document => format!("{row:#}\n"),
+            Show::Endpoint => format!("{}\n", cell(row.pointer("/endpoint"))),
+            Show::Events => event(&row),
+            Show::Fields => fields(&row),
+            Show::Findings { .. } => finding(&row),
+            Show::Imported => imported(&row),
+            Show::ClientIssued => format!("{}\n{SECRET_ONCE}\n", lines(&row, self.show.columns())),
+            Show::Issued => format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row)),
             Show::Brake | Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant => {
-                write(&lines(&row, self.show.columns()))
+                lines(&row, self.show.columns())
             }
-            Show::Source => write(&source::source(&row)),
-            Show::Webhook => write(&(lines(&row, self.show.columns()) + &deliveries(&row))),
-            _ => Ok(()),
-        }
+            Show::Source => source::source(&row),
+            Show::Webhook => lines(&row, self.show.columns()) + &deliveries(&row),
+            _ => return Ok(()),
+        };
+        write(&printable(&text))
     }
 
     /// Notes that there are more than those that were asked for.
@@ -254,7 +257,7 @@ impl Printer {
             write(&summary(self.rows, self.left, repair))?;
         } else if self.show.is_list() {
             write(&table(&self.table))?;
-            write(&self.notes.concat())?;
+            write(&printable(&self.notes.concat()))?;
             if self.more > 0 {
                 write(&format!("… and {} more. A larger --limit shows them.\n", self.more))?;
             }
@@ -412,27 +415,6 @@ fn table(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
-}
-
-/// Writes to standard output.
-pub(super) fn write(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            Failure::Closed
-        } else {
-            Failure::because(format!("cannot write to standard output: {error}"), error)
-        }
-    })
-}
-
-/// Says why a command failed, on standard error; as a JSON object when a program reads it.
-pub(super) fn complain(message: &str, code: u8, json: bool) {
-    let _ = if json {
-        writeln!(io::stderr(), "{}", serde_json::json!({"error": message, "exit_code": code}))
-    } else {
-        writeln!(io::stderr(), "scim-server: {message}")
-    };
 }
 
 #[cfg(test)]

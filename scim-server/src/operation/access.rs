@@ -42,7 +42,10 @@ impl AccessQuery {
     /// From the parameters of a URL: `after` (the `next` of the page before) and `limit` (1 to 1000).
     pub fn from_pairs(pairs: &[(String, String)]) -> Result<Self, Error> {
         let mut query = Self { after: None, limit: LIMIT };
-        for (name, value) in pairs {
+        for (at, (name, value)) in pairs.iter().enumerate() {
+            if pairs.iter().take(at).any(|(other, _)| other == name) {
+                return Err(Error::value(format!("{name} is given twice. Send it once.")));
+            }
             match name.as_str() {
                 "after" => {
                     let id = ResourceId::parse(value);

@@ -24,7 +24,7 @@ impl Context {
     /// Rewrites the body of a POST or PUT.
     pub(super) fn map_body(&self, rt: &ResourceType, body: &mut Value) -> Applied {
         match body.as_object_mut() {
-            Some(body) => owned(mapping::apply(self.rewrites(), &rt.name, body)),
+            Some(body) => owned(mapping::apply(self.rewrites(), rt, body)),
             None => Applied::new(),
         }
     }
@@ -35,7 +35,7 @@ impl Context {
             return Ok((patched, Applied::new()));
         }
         let mut document = patched.into_document();
-        let applied = owned(mapping::apply(self.rewrites(), &rt.name, &mut document));
+        let applied = owned(mapping::apply(self.rewrites(), rt, &mut document));
         if applied.is_empty() {
             return Ok((Resource::from_stored(document), applied));
         }

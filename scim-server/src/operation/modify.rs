@@ -66,7 +66,7 @@ impl Operations {
         let prepare = || -> Result<_, Error> {
             profile::check_sent(tenant.profile(), rt, &body)?;
             dialect::standardise_patch(&mut body, rt);
-            mapping::apply_to_patch(context.rewrites(), &rt.name, &mut body);
+            mapping::apply_to_patch(context.rewrites(), rt, &mut body);
             profile::check_patch_body(tenant.profile(), &body)?;
             let operations = patch::parse(body)?;
             profile::check_patch(tenant.profile(), rt, &operations)?;

@@ -7,7 +7,7 @@
 use scim_protocol::{
     Error,
     path::{AttributePath, BoundPath},
-    schema::{Attribute, Mutability, Returned, SchemaRegistry, Type},
+    schema::{Attribute, Mutability, ResourceType, Returned, SchemaRegistry, Type},
     value::fold,
 };
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub enum Kind {
     KeepPrimary,
     /// The text of `attribute` is in lower case.
     LowerCase,
-    /// `attribute` is called `to`. It need not be in a schema.
+    /// `attribute` is called `to`, where that has no value. It need not be in a schema.
     Rename,
 }
 
@@ -72,15 +72,21 @@ pub fn check(rewrites: &[Rewrite], registry: &SchemaRegistry) -> Result<(), Erro
             return Err(wrong("each needs a name of its own.".to_owned()));
         }
         rewrite.check(registry).map_err(wrong)?;
+        // What is renamed twice would go on with each write.
+        let renames = |of: &&Rewrite| of.kind == Kind::Rename && of.resource_type == rewrite.resource_type;
+        let follows = |of: &&Rewrite| rewrite.to.as_deref().is_some_and(|to| of.attribute.eq_ignore_ascii_case(to));
+        if let Some(next) = rewrites.iter().filter(renames).filter(|_| rewrite.kind == Kind::Rename).find(follows) {
+            return Err(wrong(format!("{:?} renames its \"to\" again. Rename to the last name at once.", next.name)));
+        }
     }
     Ok(())
 }
 
 /// Applies those for a resource type to a body or a document. Gives the names of those that changed something.
-pub fn apply<'a>(rewrites: &'a [Rewrite], resource_type: &str, document: &mut Map<String, Value>) -> Vec<&'a str> {
+pub fn apply<'a>(rewrites: &'a [Rewrite], rt: &ResourceType, document: &mut Map<String, Value>) -> Vec<&'a str> {
     let mut applied = Vec::new();
-    for rewrite in rewrites.iter().filter(|rewrite| rewrite.resource_type == resource_type) {
-        if rewrite.apply(document) {
+    for rewrite in rewrites.iter().filter(|rewrite| rewrite.resource_type == rt.name) {
+        if rewrite.apply(rt, document) {
             applied.push(rewrite.name.as_str());
         }
     }
@@ -88,12 +94,12 @@ pub fn apply<'a>(rewrites: &'a [Rewrite], resource_type: &str, document: &mut Ma
 }
 
 /// Renames what the operations of a PATCH name.
-pub fn apply_to_patch(rewrites: &[Rewrite], resource_type: &str, body: &mut Value) {
+pub fn apply_to_patch(rewrites: &[Rewrite], rt: &ResourceType, body: &mut Value) {
     let operations = body.get_mut("Operations").and_then(Value::as_array_mut).into_iter().flatten();
-    let renames = |rewrite: &&Rewrite| rewrite.kind == Kind::Rename && rewrite.resource_type == resource_type;
+    let renames = |rewrite: &&Rewrite| rewrite.kind == Kind::Rename && rewrite.resource_type == rt.name;
     for operation in operations.filter_map(Value::as_object_mut) {
         for rewrite in rewrites.iter().filter(renames) {
-            rewrite.rename_in(operation);
+            rewrite.rename_in(rt, operation);
         }
     }
 }
@@ -149,7 +155,7 @@ impl Rewrite {
     }
 
     /// Whether something changed.
-    fn apply(&self, document: &mut Map<String, Value>) -> bool {
+    fn apply(&self, rt: &ResourceType, document: &mut Map<String, Value>) -> bool {
         let from = Steps::of(&self.attribute);
         let to = self.to.as_deref().map(Steps::of);
         match (self.kind, to) {
@@ -157,10 +163,15 @@ impl Rewrite {
                 let Some(value) = from.find(document).filter(|value| is_text(value)).cloned() else { return false };
                 to.set(document, &value)
             }
-            (Kind::Rename, Some(to)) => match from.take(document) {
-                Some(value) => to.set(document, &value),
-                None => false,
-            },
+            (Kind::Rename, Some(to)) => {
+                let is_taken = to.find(document).is_some_and(|value| !value.is_null() && value != "");
+                if is_taken && is_known(&self.attribute, rt) {
+                    return false;
+                }
+                // What no schema has cannot stay.
+                let Some(value) = from.take(document) else { return false };
+                is_taken || to.set(document, &value)
+            }
             (Kind::Default, _) => {
                 let has_value = from.find(document).is_some_and(|value| !value.is_null() && value != "");
                 !has_value && from.set(document, &Value::from(self.value.clone()))
@@ -175,7 +186,7 @@ impl Rewrite {
     }
 
     /// The same name in an operation of a PATCH: in its path, or in its value where it has none.
-    fn rename_in(&self, operation: &mut Map<String, Value>) {
+    fn rename_in(&self, rt: &ResourceType, operation: &mut Map<String, Value>) {
         let Some(to) = &self.to else { return };
         match operation.get_mut("path") {
             Some(Value::String(path)) => {
@@ -187,12 +198,17 @@ impl Rewrite {
             }
             None | Some(Value::Null) => {
                 if let Some(value) = operation.get_mut("value").and_then(Value::as_object_mut) {
-                    self.apply(value);
+                    self.apply(rt, value);
                 }
             }
             Some(_) => {}
         }
     }
+}
+
+/// Whether a resource type has an attribute.
+fn is_known(path: &str, rt: &ResourceType) -> bool {
+    AttributePath::parse(path).is_ok_and(|path| path.bind(rt).is_ok())
 }
 
 /// What is never returned stays where it is: a copy of it could be read. What the server writes by itself is rewritten in vain.
@@ -332,11 +348,13 @@ mod tests {
         let rules = [rewrite(rule)];
         check(&rules, &SchemaRegistry::core()).unwrap();
         let Value::Object(mut document) = before.clone() else { panic!("an object") };
-        let applied = apply(&rules, "User", &mut document);
+        let registry = SchemaRegistry::core();
+        let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).unwrap());
+        let applied = apply(&rules, user, &mut document);
         assert_eq!(&Value::Object(document.clone()), expect);
         assert_eq!(applied.is_empty(), before == expect);
-        assert!(apply(&rules, "User", &mut document).is_empty(), "once is enough");
-        assert!(apply(&rules, "Group", &mut document).is_empty());
+        assert!(apply(&rules, user, &mut document).is_empty(), "once is enough");
+        assert!(apply(&rules, group, &mut document).is_empty());
     }
 
     #[test]
@@ -360,6 +378,12 @@ mod tests {
         check_one(&default, &json!({"userType": "guest"}), &json!({"userType": "guest"}));
         let rename = json!({"rewrite": "rename", "attribute": "dept", "to": department});
         check_one(&rename, &json!({"dept": "x"}), &json!({ENTERPRISE: {"department": "x"}}));
+        // Nothing is written over; what no schema has goes.
+        let both = json!({"dept": "x", ENTERPRISE: {"department": "y"}});
+        check_one(&rename, &both, &json!({ENTERPRISE: {"department": "y"}}));
+        let rename = json!({"rewrite": "rename", "attribute": "title", "to": "nickName"});
+        check_one(&rename, &json!({"title": "t"}), &json!({"nickName": "t"}));
+        check_one(&rename, &json!({"title": "t", "nickName": "n"}), &json!({"title": "t", "nickName": "n"}));
         let primary = json!({"rewrite": "keep-primary", "attribute": "emails"});
         check_one(
             &primary,
@@ -374,12 +398,29 @@ mod tests {
         let rules = [rewrite(&json!({"rewrite": "rename", "attribute": "dept", "to": "title"}))];
         let mut body = json!({"Operations": [{"op": "add", "path": "DEPT", "value": "x"}, {"op": "add", "path": "dept2", "value": "x"},
             {"op": "replace", "value": {"dept": "y"}}]});
-        apply_to_patch(&rules, "User", &mut body);
+        apply_to_patch(&rules, SchemaRegistry::core().resource_type("User").unwrap(), &mut body);
         assert_eq!(
             body,
             json!({"Operations": [{"op": "add", "path": "title", "value": "x"}, {"op": "add", "path": "dept2", "value": "x"},
             {"op": "replace", "value": {"title": "y"}}]})
         );
+    }
+
+    #[test]
+    fn what_is_renamed_is_not_renamed_again() {
+        let rename = |name: &str, attribute: &str, to: &str| Rewrite {
+            name: name.to_owned(),
+            ..rewrite(&json!({"rewrite": "rename", "attribute": attribute, "to": to}))
+        };
+        for rules in [
+            vec![rename("a", "title", "nickName"), rename("b", "nickName", "title")],
+            vec![rename("b", "nickName", "displayName"), rename("a", "title", "nickName")],
+            vec![rename("a", "title", "title")],
+        ] {
+            let error = check(&rules, &SchemaRegistry::core()).unwrap_err();
+            assert!(error.detail().contains("renames its \"to\" again"), "{}", error.detail());
+        }
+        assert!(check(&[rename("a", "x", "title"), rename("b", "y", "title")], &SchemaRegistry::core()).is_ok());
     }
 
     #[test]

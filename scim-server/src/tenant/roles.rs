@@ -156,7 +156,7 @@ impl Rule {
     }
 
     /// The id of the group, if the rule names it.
-    fn id(&self) -> Option<ResourceId> {
+    pub fn id(&self) -> Option<ResourceId> {
         self.group.as_deref().and_then(ResourceId::parse)
     }
 

@@ -141,6 +141,8 @@ async fn a_table_makes_and_changes_users_after_a_preview() {
     assert!(rows[0]["changes"].to_string().contains("department"), "{rows}");
     assert!(rows[5]["reason"].to_string().contains("active"), "{rows}");
     assert_eq!(client.get("/Users").await.expect(200).json["totalResults"], 2, "a preview changes nothing");
+    let preview = server.run(&["user", "import", &file.to_string_lossy(), "--tenant", "test"]);
+    assert!(String::from_utf8_lossy(&preview.stderr).contains("--force"), "{preview:?}");
     let refused = server.run(&["user", "import", &file.to_string_lossy(), "--tenant", "test", "--apply"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--force"), "{refused:?}");
 
@@ -180,4 +182,54 @@ async fn a_table_with_a_column_that_cannot_be_written_is_refused_before_its_firs
         assert!(!outcome.status.success() && told.contains(why), "{header}: {told}");
     }
     assert_eq!(server.client().get("/Users").await.expect(200).json["totalResults"], 0);
+}
+
+/// As spreadsheets, and people who copy from them, write it.
+#[tokio::test]
+async fn a_table_is_read_as_it_is_meant() {
+    let server = TestServer::start();
+    let file = server.scratch("users.csv");
+    let path = file.to_string_lossy().into_owned();
+    let import = |table: &str| {
+        std::fs::write(&file, table).expect("the table");
+        server.run(&["user", "import", &path, "--tenant", "test", "--json", "--apply", "--force"])
+    };
+    for (empty, words) in
+        [("", "first line is empty"), ("\n \n", "first line is empty"), ("userName\r\n", "no line behind")]
+    {
+        let outcome = import(empty);
+        assert!(String::from_utf8_lossy(&outcome.stderr).contains(words), "{empty:?}: {outcome:?}");
+    }
+    // Lines as old spreadsheets end them, spaces at the ends, a character that nobody types.
+    let outcome = import("userName,title\r anna ,Lead \rbe\u{7}rt,x\r\u{a0}ANNA,y\r");
+    let rows: Value = serde_json::from_slice(&outcome.stdout).expect("JSON");
+    let actions: Vec<_> = rows.as_array().expect("a list").iter().map(|row| row["action"].clone()).collect();
+    assert_eq!(actions, ["create", "refused", "refused"], "{rows}");
+    assert!(rows[1]["reason"].as_str().expect("a text").contains("control characters"), "{rows}");
+    assert!(rows[2]["reason"].as_str().expect("a text").contains("Line 2"), "{rows}");
+    let users = server.client().get("/Users").await.expect(200).json;
+    assert_eq!((&users["totalResults"], &users["Resources"][0]["userName"]), (&json!(1), &json!("anna")));
+    assert_eq!(users["Resources"][0]["title"], "Lead");
+}
+
+/// The rows are worked on together, and shown in their order.
+#[tokio::test]
+async fn a_long_table_is_shown_in_its_order() {
+    let server = TestServer::start();
+    let file = server.scratch("users.csv");
+    let rows: Vec<_> = (0..1500).map(|number| format!("user{number},t{number}")).collect();
+    std::fs::write(&file, format!("userName,title\n{}\n", rows.join("\n"))).expect("the table");
+    let path = file.to_string_lossy();
+    let import = |action: &str, more: &[&str]| {
+        let all = [&["user", "import", &path, "--tenant", "test", "--json"], more].concat();
+        let rows = server.run_json(&all);
+        let rows = rows.as_array().expect("a list");
+        assert_eq!(rows.len(), 1500);
+        let in_order = |(number, row): (usize, &Value)| row["line"] == number + 2 && row["action"] == action;
+        assert!(rows.iter().enumerate().all(in_order), "{rows:?}");
+    };
+    import("create", &[]);
+    import("create", &["--apply", "--force"]);
+    import("unchanged", &["--apply", "--force"]);
+    assert_eq!(server.client().get("/Users?count=1").await.expect(200).json["totalResults"], 1500);
 }

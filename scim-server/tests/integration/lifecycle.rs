@@ -397,6 +397,8 @@ async fn settings_of_the_lifecycle_are_checked() {
     for (settings, expect) in [
         (json!({"restore_window": "99999999999d"}), "at most 3650d"),
         (json!({"silence_after": "3651d"}), "at most 3650d"),
+        (json!({"stale_after": "0"}), "at least 2d"),
+        (json!({"stale_after": "1s"}), "at least 2d"),
         (json!({"restore_by": "email"}), r#""email" is not one of "externalId", "userName" and "none""#),
     ] {
         let outcome = set(settings);

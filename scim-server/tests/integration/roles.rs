@@ -254,3 +254,31 @@ async fn an_import_keeps_since_when_somebody_has_a_role() {
     server.run_json(&["import", "--replace", &file.to_string_lossy(), "--json"]);
     assert_eq!(access(&server, &anna).await["grants"], before["grants"]);
 }
+
+#[tokio::test]
+async fn the_list_of_rules_names_the_groups_and_those_that_are_gone() {
+    let server = TestServer::start();
+    let client = server.client();
+    let staff = client.group("Staff", &[]).await;
+    role(&server, &["set", "staff", "--role", "reader", "--group", "Staff"]);
+    role(&server, &["set", "later", "--role", "reader", "--external-id", "x-1"]);
+    let shown = || {
+        let rules = role(&server, &["list"]);
+        let rules = rules.as_array().expect("rules").clone();
+        rules.iter().map(|rule| (rule["displayName"].to_string(), rule["state"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(), [("[\"Staff\"]".to_owned(), json!("ok")), ("[]".to_owned(), json!("no such group"))]);
+    client.delete(&format!("/Groups/{staff}")).await.expect(204);
+    assert_eq!(shown()[0], ("[]".to_owned(), json!("no such group")));
+    for (words, why) in [
+        (["set", "staff", "--role", ""], "cannot be used"),
+        (["set", "staff", "--position", "0"], "from 1"),
+        (["set", "new", "--role", "x"], "--group"),
+    ] {
+        let outcome = server.run(&[&["role"], &words[..], &["--tenant", "test"]].concat());
+        let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
+        assert!(!outcome.status.success() && said.contains(why), "{words:?}: {said}");
+    }
+    let doubled = application(&server).get("/users?limit=1&limit=2").await.expect_error(400, Some("invalidValue"));
+    assert!(doubled.text.contains("twice"), "{}", doubled.text);
+}

@@ -41,6 +41,7 @@ async fn only_the_source_of_truth_may_write() {
     client.user("carl").await;
     assert!(refused(&server, &[&["tenant", "source", "test", "--confirm", "yes"], &to[..]].concat()).contains("name"));
     assert!(refused(&server, &["tenant", "source", "test", "--to", "directory"]).contains("--writer"));
+    assert!(refused(&server, &["tenant", "source", "test", "--to", "any", "--writer", "agent"]).contains("--writer"));
     let settings = server.scratch("set.json");
     std::fs::write(&settings, json!({"source": {"kind": "manual"}}).to_string()).expect("the settings file");
     let set = ["tenant", "set", "test", "--settings", &settings.to_string_lossy()];
@@ -93,8 +94,12 @@ async fn by_hand_begins_when_nobody_else_can_write() {
     assert_eq!(source(&server, &to)["changed"], false);
     let confirmed = [&["tenant", "source", "test", "--confirm", "test"], &to[..]].concat();
     assert!(refused(&server, &confirmed).contains("token delete"));
+    let preview = server.run(&["tenant", "source", "test", "--to", "manual"]);
+    assert!(String::from_utf8_lossy(&preview.stderr).contains("token delete"), "{preview:?}");
     let tokens = server.run_json(&["token", "list", "--tenant", "test", "--json"]);
     server.run(&["token", "delete", tokens[0]["token_id"].as_str().expect("an id"), "--tenant", "test"]);
+    let from = source(&server, &to)["resources"].to_string();
+    assert!(from.contains("deleted ("), "{from}");
     assert_eq!(source(&server, &[&to[..], &["--confirm", "test"]].concat())["changed"], true);
     server.run_json(&["user", "create", "--user-name", "bert", "--tenant", "test", "--json"]);
     // A token that comes later reads, and no more.
@@ -134,7 +139,9 @@ async fn a_writer_that_is_gone_is_told() {
     source(&server, &["--to", "scim", "--writer", "agent", "--confirm", "test"]);
     let status = || server.run(&["status", "--tenant", "test", "--json"]);
     assert!(!String::from_utf8_lossy(&status().stdout).contains("NoWriter"));
-    assert!(server.run(&["token", "delete", "--tenant", "test", "agent"]).status.success());
+    let deleted = server.run(&["token", "delete", "--tenant", "test", "agent"]);
+    assert!(deleted.status.success(), "{deleted:?}");
+    assert!(String::from_utf8_lossy(&deleted.stderr).contains("nobody of that name is left"), "{deleted:?}");
     let told = status();
     assert_eq!(told.status.code(), Some(1), "{told:?}");
     assert!(String::from_utf8_lossy(&told.stdout).contains("NoWriter"), "{told:?}");

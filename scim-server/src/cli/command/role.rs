@@ -17,6 +17,10 @@ pub struct WhichRoles {
     pub(in crate::cli) common: Common,
 }
 
+fn position(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "it is a whole number from 1".to_owned())
+}
+
 /// `role …`
 #[derive(Debug, Subcommand)]
 pub enum RoleCommand {
@@ -37,7 +41,7 @@ pub enum RoleCommand {
         #[arg(long, value_name = "ID", conflicts_with = "group")]
         external_id: Option<String>,
         /// Its place among the rules, from 1; the first counts most [default: the last]
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", value_parser = position)]
         position: Option<usize>,
     },
     /// List the rules; the first counts most

@@ -170,8 +170,10 @@ const ROLES: Columns = &[
     ("POSITION", "/position"),
     ("RULE", "/rule"),
     ("ROLE", "/role"),
-    ("GROUP", "/group"),
+    ("GROUP", "/displayName"),
+    ("GROUP ID", "/group"),
     ("EXTERNAL ID", "/externalId"),
+    ("STATE", "/state"),
     ("SINCE", "/since"),
 ];
 

@@ -298,9 +298,31 @@ async fn doctor_looks_at_the_machine_and_the_way_to_the_server() {
         (outcome.status.code(), ["permissions", "public URL", "probe", "clock"].map(state))
     };
     assert_eq!(doctor(server.origin()), (Some(0), ["ok"; 4].map(str::to_owned)));
+    // Without settings it asks the running server where it listens.
+    let plain = server.run(&["doctor", "--json"]);
+    let checks: Value = serde_json::from_slice(&plain.stdout).unwrap_or_else(|_| panic!("{plain:?}"));
+    let probed = checks.as_array().expect("a list").iter().find(|check| check["check"] == "probe").expect("a probe");
+    assert!(probed["state"] == "ok" && probed["detail"].to_string().contains(server.origin()), "{checks}");
     let (code, [_, url, probe, _]) = doctor("http://127.0.0.1:1");
     assert_eq!((code, url.as_str(), probe.as_str()), (Some(1), "ok", "failing"));
     // The listener of administrators is another program.
     let (code, [_, _, probe, _]) = doctor(&server.admin());
     assert_eq!((code, probe.as_str()), (Some(1), "failing"));
+}
+
+#[test]
+fn what_was_typed_does_not_steer_the_terminal() {
+    let (world, _) = World::with_tenant("acme");
+    for arguments in [
+        &["access", "set", "--tenant", "acme", "\u{1b}[31mkey", "x"][..],
+        &["access", "set", "--tenant", "acme", "Key", "${path:\u{1b}[31m}"],
+        &["user", "show", "--tenant", "acme", "\u{1b}[31manna"],
+        &["role", "remove", "--tenant", "\u{1b}[31m", "x"],
+        &["tenant", "show", "acme", "--\u{1b}[31m"],
+        &["tenant", "source", "acme", "--to", "\u{1b}[31m"],
+    ] {
+        let output = world.run(arguments);
+        assert!(!output.status.success(), "{output:?}");
+        assert!(!stderr(&output).contains('\u{1b}') && !stdout(&output).contains('\u{1b}'), "{output:?}");
+    }
 }

@@ -266,7 +266,12 @@ fn bounded(text: Option<&str>) -> Result<Option<String>, Error> {
 /// The stream that a URL names.
 fn stream_id(parts: &Parts) -> Result<Option<String>, Error> {
     let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
-    Ok(pairs.into_iter().find(|(name, _)| name == "stream_id").map(|(_, id)| id))
+    let mut named = pairs.into_iter().filter(|(name, _)| name == "stream_id");
+    let first = named.next().map(|(_, id)| id);
+    if named.next().is_some() {
+        return Err(Error::value("stream_id is given twice. Send it once."));
+    }
+    Ok(first)
 }
 
 /// The same, where one has to be named.

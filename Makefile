@@ -48,7 +48,7 @@ install: ## As root: install the server that was built, with its systemd unit, u
 # The features that the program has by choice are built into what is tested, so that it is built once.
 FEATURES := --features scim-server/nats
 
-test: python postgresql chromium systemd directories nats ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
+test: python node postgresql chromium systemd directories nats ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace $(FEATURES) --locked
 	TEST_STORE=postgres $(CARGO) test $(FEATURES) --locked -p scim-server --test integration
 
@@ -150,6 +150,16 @@ python:
 			apt-get update -qq && apt-get install -qq -y python3 python3-venv; \
 		else \
 			echo "make test needs python3 with venv: apt-get install python3 python3-venv"; exit 1; \
+		fi; }
+
+# A library of npm verifies webhooks, as those of Python do.
+.PHONY: node
+node:
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y nodejs npm; \
+		else \
+			echo "make test needs node and npm: apt-get install nodejs npm"; exit 1; \
 		fi; }
 
 # The broker that events are sent to. Only its program is used; the tests start servers of their own.

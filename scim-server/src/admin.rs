@@ -33,6 +33,7 @@ mod signing_keys;
 mod source;
 mod stale;
 mod status;
+mod streams;
 mod table;
 pub mod tenants;
 pub mod transfer;
@@ -57,6 +58,7 @@ pub use self::{
     rules::RulesRequest,
     signing_keys::SigningKeyRequest,
     source::SourceRequest,
+    streams::StreamRequest,
     table::TableRequest,
     undo::UndoRequest,
     webhooks::WebhookRequest,
@@ -184,6 +186,7 @@ pub async fn execute(
         AdminRequest::Hand { request } => hand::execute(context, request, output).await,
         AdminRequest::Undo(request) => undo::undo(context, request, output).await,
         AdminRequest::SigningKey { request } => signing_keys::execute(context, request, output).await,
+        AdminRequest::Stream { request } => streams::execute(context, request, output).await,
         AdminRequest::Webhook { request } => webhooks::execute(context, request, output).await,
     }
 }

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{
     brake::BrakeRequest, clients::ClientRequest, connection::Provider, consumers::ConsumerRequest,
-    events::EventsRequest, hand::HandRequest, rules::RulesRequest, signing_keys::SigningKeyRequest, undo::UndoRequest,
-    webhooks::WebhookRequest,
+    events::EventsRequest, hand::HandRequest, rules::RulesRequest, signing_keys::SigningKeyRequest,
+    streams::StreamRequest, undo::UndoRequest, webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
@@ -233,6 +233,10 @@ pub enum AdminRequest {
     SigningKey {
         request: SigningKeyRequest,
     },
+    /// About streams of security event tokens.
+    Stream {
+        request: StreamRequest,
+    },
     /// About webhooks.
     Webhook {
         request: WebhookRequest,
@@ -263,6 +267,7 @@ impl AdminRequest {
             Self::SchemaList { .. } => "schema-list",
             Self::SchemaRemove { .. } => "schema-remove",
             Self::SigningKey { request } => request.name(),
+            Self::Stream { request } => request.name(),
             Self::Show { .. } => "show",
             Self::Status { .. } => "status",
             Self::TenantConnection { .. } => "tenant-connection",

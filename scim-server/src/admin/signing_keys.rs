@@ -5,12 +5,20 @@ use serde::{Deserialize, Serialize};
 use super::{AdminContext, AdminError, Output};
 use crate::ssf::{Algorithm, MOST_KEYS, SigningKeys};
 
+/// For how long keys that were replaced are shown at most, in seconds: 90 days.
+const LONGEST_OVERLAP: u64 = 90 * 24 * 60 * 60;
+
 /// What is asked about signing keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SigningKeyRequest {
     /// Lists those that are shown to receivers.
     List,
+    /// Withdraws one that signs no more.
+    Remove {
+        /// Its id.
+        key_id: String,
+    },
     /// Makes one that signs from now on.
     Rotate {
         /// How it signs; as the one before when absent.
@@ -25,6 +33,7 @@ impl SigningKeyRequest {
     pub fn name(&self) -> &'static str {
         match self {
             Self::List => "signing-key-list",
+            Self::Remove { .. } => "signing-key-remove",
             Self::Rotate { .. } => "signing-key-rotate",
         }
     }
@@ -37,7 +46,15 @@ pub(super) async fn execute(
     output: &Output,
 ) -> Result<(), AdminError> {
     let (store, now) = (&*context.store, context.clock.now());
+    if let SigningKeyRequest::Remove { key_id } = &request {
+        SigningKeys::remove(store, key_id, now).await?;
+    }
     if let SigningKeyRequest::Rotate { algorithm, overlap_seconds } = request {
+        if overlap_seconds > LONGEST_OVERLAP {
+            return Err(AdminError::Refused(
+                "keys that were replaced are shown for at most 90 days: give a shorter overlap. A key that is needed for longer is one that should not be replaced yet".to_owned(),
+            ));
+        }
         let overlap = i64::try_from(overlap_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
         if !SigningKeys::rotate(store, algorithm, overlap, now).await? {
             return Err(AdminError::Refused(format!(

@@ -11,6 +11,7 @@ mod resource;
 mod role;
 mod schema;
 mod signing_key;
+mod stream;
 mod transfer;
 mod undo;
 mod webhook;
@@ -33,6 +34,7 @@ pub use self::{
     role::{RoleCommand, WhichRoles},
     schema::SchemaCommand,
     signing_key::{KeyAlgorithm, SigningKeyCommand},
+    stream::{StreamCommand, WhichStream},
     transfer::{
         BackupArguments, BackupRestoreArguments, CheckArguments, ExportArguments, ImportArguments, MigrateArguments,
     },
@@ -116,7 +118,10 @@ pub enum Command {
     /// Create, list, test and delete webhooks, which receive each event
     #[command(subcommand, arg_required_else_help = true)]
     Webhook(WebhookCommand),
-    /// List and rotate the keys that sign security event tokens
+    /// List, pause and remove streams of security event tokens, which receivers make
+    #[command(subcommand, arg_required_else_help = true)]
+    Stream(StreamCommand),
+    /// List, rotate and remove the keys that sign security event tokens
     #[command(subcommand, arg_required_else_help = true)]
     SigningKey(SigningKeyCommand),
     /// Verify that documents, indexes, memberships and counts agree

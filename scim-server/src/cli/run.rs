@@ -53,6 +53,7 @@ impl Command {
             }
             Self::Consumer(command) => command.run().await,
             Self::Webhook(command) => command.run().await,
+            Self::Stream(command) => command.run().await,
             Self::SigningKey(command) => command.run().await,
             Self::Status(status) => {
                 status.common.run(AdminRequest::Status { tenant: status.tenant }, Show::Status).await

@@ -1,6 +1,7 @@
 //! Shows rows: as tables and lines for people, as JSON for programs.
 
 mod columns;
+mod gone;
 mod source;
 mod terminal;
 mod undo;
@@ -10,7 +11,7 @@ use std::io::Write as _;
 use serde_json::Value;
 
 pub(super) use self::terminal::{complain, counter, printable, write};
-use self::{columns::Columns, undo::Pieces};
+use self::{columns::Columns, gone::deleted, undo::Pieces};
 use super::Failure;
 
 /// How a command's rows are shown.
@@ -88,6 +89,10 @@ pub(super) enum Show {
     Schemas,
     /// A list of signing keys.
     SigningKeys,
+    /// A stream of security event tokens.
+    Stream,
+    /// A list of streams.
+    Streams,
     /// How tenants stand.
     Status,
     /// One tenant.
@@ -131,6 +136,7 @@ impl Show {
                 | Self::SigningKeys
                 | Self::StaleGroups
                 | Self::StaleUsers
+                | Self::Streams
                 | Self::Table { .. }
                 | Self::Status
                 | Self::Tenants
@@ -221,9 +227,13 @@ impl Printer {
             Show::Imported => imported(&row),
             Show::ClientIssued => format!("{}\n{SECRET_ONCE}\n", lines(&row, self.show.columns())),
             Show::Issued => format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row)),
-            Show::Brake | Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Tenant => {
-                lines(&row, self.show.columns())
-            }
+            Show::Brake
+            | Show::Client
+            | Show::Connection
+            | Show::Consumer
+            | Show::Schema
+            | Show::Stream
+            | Show::Tenant => lines(&row, self.show.columns()),
             Show::Source => source::source(&row),
             Show::Webhook => lines(&row, self.show.columns()) + &deliveries(&row),
             _ => return Ok(()),
@@ -285,28 +295,6 @@ fn once(row: &Value) -> String {
 
 const SECRET_ONCE: &str =
     "The secret is shown this once. Give it to the identity provider with the client id and both endpoints.";
-
-fn deleted(row: &Value) -> String {
-    let text = |name: &str| row.get(name).map(|value| cell(Some(value))).unwrap_or_default();
-    if row.get("schema").is_some() {
-        return format!("Schema {} of tenant {} is removed.\n", text("schema"), text("tenant"));
-    }
-    if row.get("client_id").is_some() {
-        return format!("Client {} of tenant {} is removed.\n", text("name"), text("tenant"));
-    }
-    if row.get("webhook_id").is_some() {
-        return format!("Webhook {} is removed.\n", text("url"));
-    }
-    if row.get("consumer_id").is_some() {
-        return format!("Consumer {} of tenant {} is removed.\n", text("name"), text("tenant"));
-    }
-    match (row.get("token_id"), row.get("resources")) {
-        (Some(_), _) => format!("Token {} of tenant {} is revoked.\n", text("token_id"), text("tenant")),
-        (_, Some(_)) => format!("Tenant {} is deleted, with {} resources.\n", text("tenant"), text("resources")),
-        _ if row.get("purged").is_some() => format!("{} is gone for good.\n", text("id")),
-        _ => format!("{} is deleted.\n", text("id")),
-    }
-}
 
 /// How much of what a row tells is wrong.
 fn faults(row: &Value) -> usize {

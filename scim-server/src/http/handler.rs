@@ -5,6 +5,7 @@ mod deferred;
 mod feed;
 mod notes;
 mod permission;
+mod shape;
 mod signals;
 
 use std::{

@@ -10,7 +10,7 @@ use ring::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
 };
-use scim_protocol::{Error, Timestamp};
+use scim_protocol::{Error, ErrorKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -128,6 +128,35 @@ impl SigningKeys {
         commit.writes.push(Write::Put(key(), body(&keys)?));
         store.commit(commit).await?;
         Ok(true)
+    }
+
+    /// Withdraws a key that signs no more: it is shown to nobody from now on.
+    pub async fn remove(store: &dyn Store, id: &str, now: Timestamp) -> Result<(), Error> {
+        let shown = Self::of(store, now).await?;
+        let at = shown.0.iter().position(|key| key.id == id).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("There is no signing key {id:?}. `signing-key list` shows those that there are."),
+            )
+        })?;
+        if at == 0 {
+            return Err(Error::value(
+                "This key signs. Make another first: `signing-key rotate --overlap 0s` withdraws this one at once.",
+            ));
+        }
+        let (mut keys, version) = read(store).await?.ok_or_else(|| Error::internal("there is no signing key"))?;
+        let mut left = Vec::with_capacity(keys.len());
+        for key in keys.drain(..) {
+            if SigningKey::open(&key)?.id != id {
+                left.push(key);
+            }
+        }
+        let event = Event::administration(Action::Administer, OF_SIGNATURES, ID, &["removed"]);
+        let mut commit = Commit::new(key(), event);
+        commit.expect.push(Expect::Version(key(), version));
+        commit.writes.push(Write::Put(key(), body(&left)?));
+        store.commit(commit).await?;
+        Ok(())
     }
 
     /// The key that signs.

@@ -93,6 +93,7 @@ impl Leased for Pusher {
                 }
                 Outcome::Refused(err) => {
                     self.metrics.tokens.refused.inc();
+                    stream.refused += 1;
                     tracing::warn!(stream = %id, jti, err, "a receiver cannot use a security event token, and does not get it again");
                 }
                 Outcome::Failed(why, retry_after) => {
@@ -162,6 +163,7 @@ impl Pusher {
         let Some(push) = &mut stream.push else { return };
         let since = *push.failing_since.get_or_insert(now);
         push.tries += 1;
+        push.last_error = Some(why.to_owned());
         // After the last pause of the schedule it goes on with that one.
         let pause = (1..=push.tries).rev().find_map(|tries| pause(tries, retry_after, rand::random()));
         push.due = now.saturating_add(pause.unwrap_or_default());

@@ -58,6 +58,9 @@ pub struct Stream {
     /// The resources of which nothing is sent.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub removed: BTreeSet<ResourceId>,
+    /// How many tokens its receiver said it cannot use.
+    #[serde(default)]
+    pub refused: u64,
     /// Where tokens are sent; absent of a stream that is polled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<Push>,
@@ -117,6 +120,9 @@ pub struct Push {
     /// Since when nothing was taken, in milliseconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<i64>,
+    /// Why the last try has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
 }
 
 /// What lets the server in at a receiver. A log shows nothing of it.
@@ -145,6 +151,7 @@ impl Stream {
             acknowledged: BTreeSet::new(),
             notices: Vec::new(),
             removed: BTreeSet::new(),
+            refused: 0,
             push: None,
             authorization: None,
             kept: Timestamp::default(),
@@ -216,7 +223,7 @@ impl Stream {
     /// Has what is next tried at once.
     pub fn try_again(&mut self) {
         if let Some(push) = &mut self.push {
-            (push.tries, push.due, push.failing_since) = (0, 0, None);
+            (push.tries, push.due, push.failing_since, push.last_error) = (0, 0, None, None);
         }
     }
 

@@ -54,7 +54,8 @@ const PRIVATE: [&str; 26] = [
     "203.0.113.0/24",
     "224.0.0.0/4",
     "240.0.0.0/4",
-    "::/128",
+    // Unspecified, and IPv4 addresses in a form that nobody uses any more (RFC 4291 §2.5.5.1).
+    "::/96",
     "::1/128",
     "64:ff9b::/96",
     "64:ff9b:1::/48",
@@ -216,10 +217,14 @@ impl Sender {
         let url = check_url(text)?;
         let is_tls = url.scheme_str() == Some("https");
         let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host);
         let is_here = host == "localhost" || host.ends_with(".localhost");
         let address = if is_here { Ok(IpAddr::from(std::net::Ipv4Addr::LOCALHOST)) } else { host.parse() };
         match address {
             Ok(address) => self.admit(address, is_tls),
+            Err(_) if is_number(host) => {
+                Err(format!("{host} is an address in another notation; write it as 192.0.2.1"))
+            }
             Err(_) if is_tls || !self.allowed.is_empty() => Ok(()),
             Err(_) => Err(PLAIN.to_owned()),
         }
@@ -237,6 +242,14 @@ impl Sender {
         }
         if is_tls { Ok(()) } else { Err(PLAIN.to_owned()) }
     }
+}
+
+/// Whether a resolver may read a host as an IPv4 address: its last part is a number, also in base 8 or 16 (WHATWG URL,
+/// "ends in a number"). No name does.
+fn is_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_decimal = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    is_decimal || last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn tls() -> TlsConnector {
@@ -324,6 +337,19 @@ mod tests {
             ("https://93.184.215.14/", true, true),
             ("http://93.184.215.14/", false, false),
             ("https://example.com", true, true),
+            // What a resolver reads as 127.0.0.1 although it is written otherwise.
+            ("https://0x7f000001/", false, false),
+            ("https://2130706433/", false, false),
+            ("https://127.1/", false, false),
+            ("https://0177.0.0.1/", false, false),
+            ("https://127.0.0.0x1./", false, false),
+            ("https://localhost./", false, true),
+            ("https://a.localhost./", false, true),
+            ("https://127.0.0.1./", false, true),
+            ("https://[::ffff:127.0.0.1]/", false, true),
+            ("https://[::127.0.0.1]/", false, false),
+            ("https://4.example.com/", true, true),
+            ("https://0x7f.example.com/", true, true),
             ("example.com", false, false),
         ] {
             assert_eq!((public.check(url).is_ok(), private.check(url).is_ok()), (of_public, of_private), "{url}");

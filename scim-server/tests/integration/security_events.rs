@@ -1,5 +1,6 @@
 //! Security event tokens over streams; a library that others wrote verifies each.
 
+mod administration;
 mod later;
 mod push;
 mod signing;

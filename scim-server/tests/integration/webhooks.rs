@@ -9,6 +9,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -62,18 +63,44 @@ fn python() -> PathBuf {
     python
 }
 
+/// The folder into which a library of npm is installed.
+fn npm() -> PathBuf {
+    let wanted = ["standardwebhooks@1.1.1", "@stablelib/base64@1.0.1", "fast-sha256@1.3.0"];
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("webhooks-npm");
+    let stamp = folder.join("installed.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted.concat()) {
+        return folder;
+    }
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("package.json"), "{}").expect("a package of its own");
+    let mut command = Command::new("npm");
+    command.current_dir(&folder).args(["install", "--silent", "--no-fund", "--no-audit"]).args(wanted);
+    let output = command.output().expect("this test needs npm (apt-get install nodejs npm)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::write(stamp, wanted.concat()).expect("the stamp");
+    folder
+}
+
 /// Has all messages judged by code that is not ours.
 fn judged(messages: &[Received], secrets: &[&str], public_keys: &[&str]) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/webhooks/verify.py");
+    static INSTALLS: Mutex<()> = Mutex::new(());
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/webhooks");
+    let (mut by_python, mut by_node) = {
+        let _one = INSTALLS.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut by_node, folder) = (Command::new("node"), npm());
+        by_node.arg(sources.join("verify.mjs")).arg(folder);
+        (Command::new(python()), by_node)
+    };
+    let secrets = json!(secrets).to_string();
+    verified(messages, by_python.arg(sources.join("verify.py")).args([&secrets, &json!(public_keys).to_string()]));
+    verified(messages, by_node.arg(&secrets));
+}
+
+/// Gives all messages to a program, which says how many it has verified.
+fn verified(messages: &[Received], command: &mut Command) {
     let lines: Vec<_> =
         messages.iter().map(|one| json!({"headers": one.headers, "body": one.body}).to_string()).collect();
-    let mut child = Command::new(python())
-        .arg(script)
-        .args([json!(secrets).to_string(), json!(public_keys).to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program");
     let mut input = child.stdin.take().expect("its input");
     std::io::Write::write_all(&mut input, lines.join("\n").as_bytes()).expect("the messages");
     drop(input);
@@ -230,6 +257,8 @@ async fn no_private_network_is_reached() {
         (receiver.url.as_str(), "127.0.0.1 is no public address; the setting webhook_networks"),
         ("https://localhost/hook", "127.0.0.1 is no public address"),
         ("https://[::1]/hook", "::1 is no public address"),
+        ("https://localhost./hook", "127.0.0.1 is no public address"),
+        ("https://0x7f000001/hook", "write it as 192.0.2.1"),
         ("http://app.example.com/hook", "use https://"),
     ] {
         let refused = server.run(&["webhook", "create", "--tenant", "test", "--url", wrong]);

@@ -31,9 +31,17 @@ pub enum SigningKeyCommand {
         /// How the new key signs; as the one before, unless you say otherwise
         #[arg(long, value_enum)]
         algorithm: Option<KeyAlgorithm>,
-        /// How long the keys before are shown at most; 0s withdraws them at once, as after a leak
+        /// How long the keys before are shown at most, up to 90d; 0s withdraws them at once, as after a leak
         #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = units::duration)]
         overlap: Duration,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Withdraw a key that signs no more, before its time; what it has signed can no longer be verified
+    Remove {
+        /// The key's id, as the list has it
+        #[arg(value_name = "KEY", allow_hyphen_values = true)]
+        key_id: String,
         #[command(flatten)]
         common: Common,
     },

@@ -1,10 +1,13 @@
 //! What the commands do that are about who has the events: consumers, webhooks, and receivers of security event tokens.
 
 use crate::{
-    admin::{AdminRequest, ConsumerRequest, SigningKeyRequest, WebhookRequest},
+    admin::{AdminRequest, ConsumerRequest, SigningKeyRequest, StreamRequest, WebhookRequest},
     cli::{
         Failure,
-        command::{ConsumerCommand, KeyAlgorithm, SigningKeyCommand, WebhookCommand, WhichConsumer, WhichWebhook},
+        command::{
+            ConsumerCommand, KeyAlgorithm, SigningKeyCommand, StreamCommand, WebhookCommand, WhichConsumer,
+            WhichStream, WhichWebhook,
+        },
         show::Show,
     },
     ssf::Algorithm,
@@ -65,10 +68,32 @@ impl WebhookCommand {
     }
 }
 
+impl StreamCommand {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let (common, request, show) = match self {
+            Self::List { tenant, common } => (common, StreamRequest::List { tenant }, Show::Streams),
+            Self::Show(WhichStream { tenant, id: stream, common }) => {
+                (common, StreamRequest::Show { tenant, stream }, Show::Stream)
+            }
+            Self::Pause { which: WhichStream { tenant, id: stream, common }, reason } => {
+                (common, StreamRequest::Pause { tenant, stream, reason }, Show::Stream)
+            }
+            Self::Enable(WhichStream { tenant, id: stream, common }) => {
+                (common, StreamRequest::Enable { tenant, stream }, Show::Stream)
+            }
+            Self::Delete(WhichStream { tenant, id: stream, common }) => {
+                (common, StreamRequest::Delete { tenant, stream }, Show::Deleted)
+            }
+        };
+        common.run(AdminRequest::Stream { request }, show).await
+    }
+}
+
 impl SigningKeyCommand {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (common, request) = match self {
             Self::List { common } => (common, SigningKeyRequest::List),
+            Self::Remove { key_id, common } => (common, SigningKeyRequest::Remove { key_id }),
             Self::Rotate { algorithm, overlap, common } => {
                 let algorithm = algorithm.map(|algorithm| match algorithm {
                     KeyAlgorithm::EdDsa => Algorithm::EdDsa,

@@ -32,6 +32,8 @@ impl Show {
             Self::StaleGroups => STALE_GROUPS,
             Self::StaleUsers => STALE_USERS,
             Self::Status => STATUS,
+            Self::Stream => STREAM,
+            Self::Streams => STREAMS,
             Self::Table { .. } => TABLE,
             Self::Tenant => TENANT,
             Self::Tenants => TENANTS,
@@ -271,6 +273,33 @@ const CONSUMERS: Columns = &[
     ("POSITION", "/position"),
     ("LAG", "/lag"),
     ("STATE", "/state"),
+];
+
+const STREAM: Columns = &[
+    ("Stream id", "/stream_id"),
+    ("Tenant", "/tenant"),
+    ("Description", "/description"),
+    ("Status", "/status"),
+    ("Reason", "/reason"),
+    ("Delivery", "/delivery"),
+    ("URL", "/url"),
+    ("Events", "/events"),
+    ("Position", "/position"),
+    ("Lag", "/lag"),
+    ("Refused", "/refused"),
+    ("Subjects left out", "/removed_subjects"),
+    ("Failing since", "/failing_since"),
+    ("Last error", "/last_error"),
+];
+
+const STREAMS: Columns = &[
+    ("STREAM ID", "/stream_id"),
+    ("DESCRIPTION", "/description"),
+    ("STATUS", "/status"),
+    ("DELIVERY", "/delivery"),
+    ("LAG", "/lag"),
+    ("REFUSED", "/refused"),
+    ("FAILING SINCE", "/failing_since"),
 ];
 
 const DEAD_LETTERS: Columns = &[

@@ -5,11 +5,14 @@ use std::time::Duration;
 use hyper::{Method, header::AUTHORIZATION, http::request::Parts};
 use scim_protocol::{Error, ErrorKind};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Call, Service};
+use super::{
+    Call, Service,
+    shape::{self, Kind, Shape, may, must},
+};
 use crate::{
     http::{request, route::Feed},
     operation::{
@@ -28,7 +31,7 @@ const LONGEST_LEASE: u64 = 3600;
 
 /// The body of a request for a batch. All of it may be left out.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 struct ReceiveBody {
     #[serde(deserialize_with = "lease_id")]
     ack: Option<Uuid>,
@@ -43,13 +46,24 @@ impl Default for ReceiveBody {
     }
 }
 
+const RECEIVE: Shape = Shape {
+    members: &[
+        may("ack", Kind::Anything),
+        may("limit", Kind::Count),
+        may("wait", Kind::Count),
+        may("lease_seconds", Kind::Count),
+    ],
+    closed: true,
+};
+
 /// The body of a request that acknowledges a batch.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct AckBody {
-    #[serde(deserialize_with = "lease_id")]
+    #[serde(default, deserialize_with = "lease_id")]
     lease: Option<Uuid>,
 }
+
+const ACKNOWLEDGE: Shape = Shape { members: &[may("lease", Kind::Anything)], closed: true };
 
 /// The lease of a batch, as an answer gave it.
 fn lease_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
@@ -61,7 +75,6 @@ fn lease_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
 
 /// The body of a request that makes a consumer.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ConsumerBody {
     name: String,
     #[serde(default)]
@@ -71,6 +84,16 @@ struct ConsumerBody {
     #[serde(default)]
     after: Option<u64>,
 }
+
+const CONSUMER: Shape = Shape {
+    members: &[
+        must("name", Kind::Text),
+        may("types", Kind::Texts),
+        may("prefill", Kind::Flag),
+        may("after", Kind::Count),
+    ],
+    closed: true,
+};
 
 impl Service {
     /// The feed and what is below it.
@@ -84,7 +107,7 @@ impl Service {
                 self.read(context, query, call).await
             }
             Feed::Consumers if parts.method == Method::POST => {
-                let body: ConsumerBody = self.parsed(context, call).await?;
+                let body: ConsumerBody = self.parsed(context, call, &CONSUMER).await?;
                 let ConsumerBody { name, types, prefill, after } = body;
                 let new = NewConsumer { name, types, prefill, after };
                 let consumer = operations.create_consumer(tenant, new, actor).await?;
@@ -107,8 +130,9 @@ impl Service {
                 plain(&operations.view_consumer(tenant, &consumer).await?)
             }
             Feed::Acknowledge(name) => {
-                let AckBody { lease } = self.parsed(context, call).await?;
-                let lease = lease.ok_or_else(|| Error::value("lease is null: there is no batch to acknowledge."))?;
+                let AckBody { lease } = self.parsed(context, call, &ACKNOWLEDGE).await?;
+                let lease =
+                    lease.ok_or_else(|| Error::value("lease is missing or null: there is no batch to acknowledge."))?;
                 let consumer = operations.acknowledge(tenant, name, lease).await?;
                 plain(&operations.view_consumer(tenant, &consumer).await?)
             }
@@ -139,7 +163,7 @@ impl Service {
     /// The next batch of a consumer.
     async fn receive(&self, context: &Context, name: &str, call: Call<'_, '_>) -> Result<Answer, Error> {
         let Call { parts, incoming, notes } = call;
-        let body: ReceiveBody = self.parsed(context, Call { parts, incoming, notes }).await?;
+        let body: ReceiveBody = self.parsed(context, Call { parts, incoming, notes }, &RECEIVE).await?;
         bound("limit", body.limit as u64, 1, MOST as u64)?;
         bound("wait", body.wait, 0, LONGEST)?;
         bound("lease_seconds", body.lease_seconds, 1, LONGEST_LEASE)?;
@@ -158,17 +182,21 @@ impl Service {
         }
     }
 
-    pub(super) async fn parsed<T: DeserializeOwned>(&self, context: &Context, call: Call<'_, '_>) -> Result<T, Error> {
+    pub(super) async fn parsed<T: DeserializeOwned>(
+        &self,
+        context: &Context,
+        call: Call<'_, '_>,
+        shape: &Shape,
+    ) -> Result<T, Error> {
         let body = self.body(context, call).await?;
         let wrong = |why: &str| {
             let guides = "The guides about events and security event tokens say what it may have.";
             Error::value(format!("The body cannot be used: {why}. {guides}"))
         };
         // A list would be read as the members of an object in their order.
-        if !body.is_object() {
-            return Err(wrong("it is no JSON object"));
-        }
-        serde_json::from_value(body).map_err(|error| wrong(&error.to_string()))
+        let Value::Object(mut body) = body else { return Err(wrong("it is no JSON object")) };
+        shape::check(&mut body, shape.members, shape.closed).map_err(|why| wrong(&why))?;
+        serde_json::from_value(Value::Object(body)).map_err(|error| wrong(&error.to_string()))
     }
 }
 

@@ -10,7 +10,10 @@ use scim_protocol::{Error, ErrorKind};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Arrival, Call, Service};
+use super::{
+    Arrival, Call, Service,
+    shape::{Kind, Shape, may},
+};
 use crate::{
     http::{
         body::ResponseBody,
@@ -43,6 +46,16 @@ struct PollBody {
     #[serde(rename = "setErrs")]
     errors: BTreeMap<String, Value>,
 }
+
+const POLLED: Shape = Shape {
+    members: &[
+        may("maxEvents", Kind::Count),
+        may("returnImmediately", Kind::Flag),
+        may("ack", Kind::Texts),
+        may("setErrs", Kind::Object),
+    ],
+    closed: false,
+};
 
 /// Where the endpoints of a tenant's transmitter are.
 pub(super) struct Place {
@@ -119,7 +132,7 @@ impl Service {
     }
 
     async fn poll(&self, context: &Context, stream: &str, call: Call<'_, '_>) -> Result<Answer, Error> {
-        let body: PollBody = self.parsed(context, call).await?;
+        let body: PollBody = self.parsed(context, call, &POLLED).await?;
         let place = Place::of(&context.base);
         context.pace.rest();
         let turn = if body.immediately { None } else { self.operations.turn_to_wait(context.caller.tenant().id) };

@@ -136,7 +136,7 @@ async fn consumers_are_made_shown_and_removed() {
         (json!({"name": "a b"}), "cannot be a consumer's name"),
         (json!({"name": "x", "types": ["nobody.*"]}), "is no type of event"),
         (json!({"name": "x", "after": 99}), "A consumer can begin after"),
-        (json!({"nam": "x"}), "unknown field"),
+        (json!({"nam": "x"}), "is no member of it; those are name, types, prefill, after"),
         (json!({"name": "x", "after": 0, "prefill": true}), "Leave one out"),
         (json!({"name": "x", "types": [""]}), "A type of event is empty"),
         (json!({"name": "x", "types": ["user.*,group.*"]}), "is no type of event"),

@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use super::{Call, POLL, PUSH, Place, Service};
 use crate::{
-    http::request,
+    http::{
+        handler::shape::{Kind, Member, Shape, may, must},
+        request,
+    },
     operation::{Answer, Content, Context, Outcome, feed::plain},
     ssf::audience,
     stream::{Credential, MOST_STREAMS, Notice, Push, Status, Stream, Streams, Tells, supported},
@@ -45,6 +48,25 @@ struct Delivery {
     authorization_header: Option<String>,
 }
 
+const STREAM: Shape = Shape {
+    members: &[
+        may("stream_id", Kind::Text),
+        may("iss", Kind::Text),
+        may("aud", Kind::Anything),
+        may("events_supported", Kind::Texts),
+        may("events_requested", Kind::Texts),
+        may("events_delivered", Kind::Texts),
+        may("delivery", Kind::Members(DELIVERY)),
+        may("min_verification_interval", Kind::Count),
+        may("inactivity_timeout", Kind::Count),
+        may("description", Kind::Text),
+    ],
+    closed: true,
+};
+
+const DELIVERY: &[Member] =
+    &[must("method", Kind::Text), may("endpoint_url", Kind::Text), may("authorization_header", Kind::Text)];
+
 #[derive(Deserialize)]
 struct StatusBody {
     stream_id: String,
@@ -53,12 +75,23 @@ struct StatusBody {
     reason: Option<String>,
 }
 
+const STATUS: Shape = Shape {
+    members: &[
+        must("stream_id", Kind::Text),
+        must("status", Kind::OneOf(&["enabled", "paused", "disabled"])),
+        may("reason", Kind::Text),
+    ],
+    closed: true,
+};
+
 #[derive(Deserialize)]
 struct VerifyBody {
     stream_id: String,
     #[serde(default)]
     state: Option<String>,
 }
+
+const VERIFY: Shape = Shape { members: &[must("stream_id", Kind::Text), may("state", Kind::Text)], closed: true };
 
 impl Service {
     pub(super) fn shelf(&self) -> Streams {
@@ -82,13 +115,13 @@ impl Service {
                 Ok(Answer::plain(Outcome::NoContent, Content::Nothing))
             }
             Method::POST => {
-                let body = self.parsed(context, call).await?;
+                let body = self.parsed(context, call, &STREAM).await?;
                 self.create_stream(context, &place, body).await
             }
             _ => {
                 let whole = parts.method == Method::PUT;
-                let body: Value = self.parsed(context, call).await?;
-                let read: StreamBody = read(&body)?;
+                let body: Value = self.parsed(context, call, &STREAM).await?;
+                let read = StreamBody::deserialize(&body).map_err(Error::internal)?;
                 let missing = || Error::value("stream_id is missing. Name the stream.");
                 let change = |stream: &mut Stream| {
                     require_ours(&body, &shown(stream, &place, tenant))?;
@@ -126,6 +159,10 @@ impl Service {
                 return Err(Error::value("events_requested is too long. Name the events that you need."));
             }
             stream.requested = requested.to_vec();
+            // What is not understood is to be passed over (SSF 1.0 §8.1.1). If nothing is left, somebody should know.
+            if stream.delivered(true).is_empty() {
+                tracing::warn!(stream = %stream.id, tenant = %stream.tenant, "a receiver has asked only for events that there are not: its stream stays silent");
+            }
         }
         if whole || body.description.is_some() {
             stream.description = bounded(body.description.as_deref())?;
@@ -146,8 +183,8 @@ impl Service {
                 if header.as_ref().is_some_and(|text| HeaderValue::from_str(text).is_err()) {
                     return Err(Error::value("delivery.authorization_header cannot stand in a header. Correct it."));
                 }
-                let (issuer, tries, due, failing_since) = (place.issuer.clone(), 0, 0, None);
-                stream.push = Some(Push { url, issuer, tries, due, failing_since });
+                let issuer = place.issuer.clone();
+                stream.push = Some(Push { url, issuer, tries: 0, due: 0, failing_since: None, last_error: None });
                 stream.authorization = header.map(Credential);
             }
             other => {
@@ -175,7 +212,7 @@ impl Service {
         if parts.method != Method::POST {
             return show(&self.shelf().known(tenant.id, &named(parts)?).await?);
         }
-        let StatusBody { stream_id, status, reason } = self.parsed(context, call).await?;
+        let StatusBody { stream_id, status, reason } = self.parsed(context, call, &STATUS).await?;
         let reason = bounded(reason.as_deref())?;
         let newest = self.operations.store.log(tenant.home).await?.newest;
         let change = |stream: &mut Stream| {
@@ -190,7 +227,7 @@ impl Service {
 
     /// Has a verification sent (SSF 1.0 §8.1.4.2).
     pub(super) async fn verify(&self, context: &Context, call: Call<'_, '_>) -> Result<Answer, Error> {
-        let VerifyBody { stream_id, state } = self.parsed(context, call).await?;
+        let VerifyBody { stream_id, state } = self.parsed(context, call, &VERIFY).await?;
         let tells = Tells::Verification(bounded(state.as_deref())?);
         let notice = self.notice(tells);
         let change = |stream: &mut Stream| {
@@ -250,10 +287,6 @@ fn require_ours(body: &Value, shown: &Value) -> Result<(), Error> {
         let detail = format!("{} is not as the stream has it, and cannot be changed. Leave it out.", &name[1..]);
         Err(Error::value(detail))
     })
-}
-
-fn read(body: &Value) -> Result<StreamBody, Error> {
-    StreamBody::deserialize(body).map_err(|error| Error::value(format!("The body cannot be used: {error}.")))
 }
 
 fn bounded(text: Option<&str>) -> Result<Option<String>, Error> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Call, Service, management::note};
 use crate::{
+    http::handler::shape::{Kind, Shape, may, must},
     operation::{Answer, Content, Context, Outcome},
     ssf::subject,
     store::{ResourceId, ResourceKey, TypeName},
@@ -18,10 +19,15 @@ struct SubjectBody {
     subject: Value,
 }
 
+const SUBJECT: Shape = Shape {
+    members: &[must("stream_id", Kind::Text), must("subject", Kind::Object), may("verified", Kind::Flag)],
+    closed: true,
+};
+
 impl Service {
     /// Adds a subject that was removed, or removes one. Its stream tells so (RFC 9967 §2.3), unless nothing has changed.
     pub(super) async fn subject(&self, context: &Context, is_added: bool, call: Call<'_, '_>) -> Result<Answer, Error> {
-        let SubjectBody { stream_id, subject } = self.parsed(context, call).await?;
+        let SubjectBody { stream_id, subject } = self.parsed(context, call, &SUBJECT).await?;
         let (id, subject) = self.known_subject(context, &subject).await?;
         let notice = self.notice(if is_added { Tells::Added(subject) } else { Tells::Removed(subject) });
         let change = |stream: &mut Stream| {

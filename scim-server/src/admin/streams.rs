@@ -1,0 +1,191 @@
+//! The commands about streams of security event tokens. Receivers make them; an administrator looks, pauses and removes.
+
+use std::sync::Arc;
+
+use scim_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{AdminContext, AdminError, Output};
+use crate::{
+    event::{ADMIN, Action, Deed, Event},
+    stream::{Notice, Status, Stream, Streams, Tells},
+    tenant::Tenant,
+};
+
+/// A stream as it is shown. What lets the server in at the receiver is not.
+#[derive(Serialize)]
+struct StreamView<'a> {
+    stream_id: String,
+    tenant: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// `poll` or `push`
+    delivery: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    /// The events that are sent; none if the receiver has asked only for what there is not.
+    events: Vec<&'static str>,
+    /// The number up to which everything was acknowledged.
+    position: u64,
+    lag: u64,
+    /// Tokens that the receiver said it cannot use.
+    refused: u64,
+    /// Resources of which nothing is sent.
+    removed_subjects: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<&'a str>,
+}
+
+impl<'a> StreamView<'a> {
+    fn new(stream: &'a Stream, tenant: &'a Tenant, newest: u64) -> Self {
+        let push = stream.push.as_ref();
+        let since = push.and_then(|push| push.failing_since);
+        Self {
+            stream_id: stream.id.to_string(),
+            tenant: &tenant.name,
+            description: stream.description.as_deref(),
+            status: stream.status,
+            reason: stream.reason.as_deref(),
+            delivery: if push.is_some() { "push" } else { "poll" },
+            url: push.map(|push| push.url.as_str()),
+            events: stream.delivered(tenant.settings.tells_values()),
+            position: stream.place,
+            lag: newest.saturating_sub(stream.place),
+            refused: stream.refused,
+            removed_subjects: stream.removed.len(),
+            failing_since: since.map(|at| Timestamp::from_millis(at).to_string()),
+            last_error: push.and_then(|push| push.last_error.as_deref()),
+        }
+    }
+}
+
+/// What is asked about streams.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum StreamRequest {
+    /// Removes one.
+    Delete {
+        /// Of whose events.
+        tenant: String,
+        /// Its id.
+        stream: String,
+    },
+    /// Has tokens given again, and tried at once.
+    Enable {
+        /// Of whose events.
+        tenant: String,
+        /// Its id.
+        stream: String,
+    },
+    /// Lists those of a tenant.
+    List {
+        /// Whose events.
+        tenant: String,
+    },
+    /// Gives nothing until it is enabled again.
+    Pause {
+        /// Of whose events.
+        tenant: String,
+        /// Its id.
+        stream: String,
+        /// What the receiver is told.
+        reason: Option<String>,
+    },
+    Show {
+        /// Of whose events.
+        tenant: String,
+        /// Its id.
+        stream: String,
+    },
+}
+
+impl StreamRequest {
+    /// What it is called, for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Delete { .. } => "stream-delete",
+            Self::Enable { .. } => "stream-enable",
+            Self::List { .. } => "stream-list",
+            Self::Pause { .. } => "stream-pause",
+            Self::Show { .. } => "stream-show",
+        }
+    }
+}
+
+/// Does what is asked.
+pub(super) async fn execute(context: &AdminContext, request: StreamRequest, output: &Output) -> Result<(), AdminError> {
+    let streams = Streams::new(Arc::clone(&context.store));
+    match request {
+        StreamRequest::Delete { tenant, stream } => {
+            let tenant = context.built(&tenant).await?;
+            let gone = streams.known(tenant.id, &stream).await?;
+            streams.delete(&gone).await?;
+            context.tell_of_stream(&tenant, &gone, Deed::StreamDeleted).await?;
+            output.row(&json!({"stream_id": gone.id.to_string(), "tenant": tenant.name, "deleted": true})).await
+        }
+        StreamRequest::Enable { tenant, stream } => {
+            let reason = "An administrator has enabled the stream.".to_owned();
+            context.set_stream(&tenant, &stream, (Status::Enabled, reason), output).await
+        }
+        StreamRequest::List { tenant } => {
+            let tenant = context.built(&tenant).await?;
+            let newest = context.store.log(tenant.home).await?.newest;
+            for stream in streams.list(tenant.id).await? {
+                output.row(&StreamView::new(&stream, &tenant, newest)).await?;
+            }
+            Ok(())
+        }
+        StreamRequest::Pause { tenant, stream, reason } => {
+            let reason = reason.unwrap_or_else(|| "An administrator has paused the stream.".to_owned());
+            context.set_stream(&tenant, &stream, (Status::Paused, reason), output).await
+        }
+        StreamRequest::Show { tenant, stream } => {
+            let tenant = context.built(&tenant).await?;
+            let newest = context.store.log(tenant.home).await?.newest;
+            let stream = streams.known(tenant.id, &stream).await?;
+            output.row(&StreamView::new(&stream, &tenant, newest)).await
+        }
+    }
+}
+
+impl AdminContext {
+    /// Sets the status of a stream, and has its receiver told (SSF 1.0 §8.1.5): of a pause when it is over.
+    async fn set_stream(
+        &self,
+        tenant: &str,
+        id: &str,
+        (status, reason): (Status, String),
+        output: &Output,
+    ) -> Result<(), AdminError> {
+        let tenant = self.built(tenant).await?;
+        let newest = self.store.log(tenant.home).await?.newest;
+        let at = self.clock.now().as_millis();
+        let change = |stream: &mut Stream| {
+            if stream.status != status {
+                stream.set_status(status, newest);
+                let tells = Tells::Updated(status, reason.clone());
+                stream.notices.push(Notice { id: Uuid::new_v4(), at, tells });
+                stream.reason = Some(reason.clone());
+            }
+            stream.try_again();
+            Ok(())
+        };
+        let stream = Streams::new(Arc::clone(&self.store)).change(tenant.id, id, change).await?;
+        let deed = if status == Status::Enabled { Deed::StreamEnabled } else { Deed::StreamPaused };
+        self.tell_of_stream(&tenant, &stream, deed).await?;
+        self.store.changes().notify_waiters();
+        output.row(&StreamView::new(&stream, &tenant, newest)).await
+    }
+
+    async fn tell_of_stream(&self, tenant: &Tenant, stream: &Stream, deed: Deed) -> Result<(), AdminError> {
+        let event = Event::new(Action::Administer, ADMIN, crate::stream::KIND, stream.id);
+        Ok(self.directory().tell(tenant.home, Event { deed: Some(deed), ..event }).await?)
+    }
+}

@@ -21,7 +21,7 @@ DESTDIR ?=
 PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/release/scim-server
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install test check bench conformance conformance-peers crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster
+.PHONY: help run build install test check bench conformance conformance-peers crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster scale-simulation
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,11 @@ test-kerberos: directories ## Test sync-agent's bind by ticket; needs libkrb5-de
 bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USERS=1000 GROUPS=50 MEMBERS=200 to try it)
 	$(CARGO) build --release --quiet --locked -p scim-server
 	$(CARGO) bench --locked -p sync-agent --bench sync -- --users $(USERS) --groups $(GROUPS) --members $(MEMBERS)
+
+scale-simulation: postgresql ## 100 tenants with 100,000 users over three databases and three servers, which move under load (USERS=1000000 SECONDS=60)
+	$(CARGO) build --profile quick --locked -p scim-server
+	TEST_SERVER=$(abspath $(QUICK))/scim-server USERS=$(USERS) SECONDS=$(SECONDS) \
+	$(CARGO) test --locked -p scim-server --test integration -- --ignored --exact simulation::tenants_of_several_databases_move_under_load --nocapture
 
 crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
 	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture

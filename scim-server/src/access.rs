@@ -176,7 +176,7 @@ impl Access {
         let _one_at_a_time = self.reloading.lock().await;
         let old = self.snapshot.load_full();
         let mut next = Snapshot::default();
-        for record in self.directory.list().await? {
+        for record in self.directory.list_all().await? {
             if !record.deleting
                 && let Some(tenant) = build(&record, &old)
             {

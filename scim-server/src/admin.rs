@@ -165,9 +165,10 @@ pub async fn execute(
         AdminRequest::TenantConnection { tenant, client, provider } => {
             connection::show(context, &tenant, client.as_deref(), provider, output).await
         }
-        AdminRequest::TenantCreate { name, settings, token_seconds } => {
-            tenants::create(context, &name, *settings, token_seconds.map(Duration::from_secs), output).await
+        AdminRequest::TenantCreate { name, settings, token_seconds, database } => {
+            tenants::create(context, &name, *settings, token_seconds, database, output).await
         }
+        AdminRequest::TenantMove { tenant, to } => tenants::move_to(context, &tenant, to, output).await,
         AdminRequest::TenantDelete { tenant, force } => tenants::delete(context, &tenant, force, output).await,
         AdminRequest::TenantDisable { tenant, disabled } => tenants::disable(context, &tenant, disabled, output).await,
         AdminRequest::TenantList => tenants::list(context, output).await,

@@ -180,10 +180,10 @@ impl Config {
         Layers::read(given)?.required("data", path)
     }
 
-    /// Only the database that is the store, if there is one.
+    /// Only the databases that are the store, if there are any.
     pub fn database(given: &Given) -> Result<Option<Database>, ConfigError> {
         let database = Database::from_layers(&Layers::read(given)?)?;
-        Ok(database.url.is_some().then_some(database))
+        Ok((!database.urls.is_empty()).then_some(database))
     }
 
     /// Only how others are reached, and how they reach this server.
@@ -270,7 +270,7 @@ impl Config {
         let event_keep = |config: &Self| config.event_file_rotation.map(|rotation| rotation.keep);
         let changed = [
             ("data", self.data != other.data),
-            ("store", self.database.url != other.database.url),
+            ("store", self.database.urls != other.database.urls),
             ("store_password_file", self.database.password_file != other.database.password_file),
             ("store_ca", self.database.ca != other.database.ca),
             ("store_connections", self.database.connections != other.database.connections),

@@ -1,4 +1,6 @@
-//! How an administrator creates, changes and removes the tenants of a store.
+//! How an administrator creates, changes, moves and removes the tenants of a store.
+
+mod moves;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -9,7 +11,7 @@ use crate::{
     consumer::Consumers,
     event::{Action, Event},
     oauth::Clients,
-    store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write, postgres::Spread},
     tenant::{
         Settings, Tenant,
         record::{self, KIND, TenantRecord},
@@ -23,6 +25,16 @@ pub enum DirectoryError {
     /// The name has characters that it may not have.
     #[error("{0}")]
     Name(String),
+    /// The store has fewer databases.
+    #[error(
+        "there is no database {}: the store is in {databases}, which are numbered from 1 in the order in which --store names them", wanted + 1
+    )]
+    Database {
+        /// The number, from 0.
+        wanted: usize,
+        /// How many there are.
+        databases: usize,
+    },
     /// Another tenant has the name.
     #[error(
         "there is already a tenant {0:?}; choose another name, or use `token create --tenant {0}` for another token of it"
@@ -31,6 +43,9 @@ pub enum DirectoryError {
     /// What was set cannot be meant.
     #[error("the tenant's settings cannot be used: {}", .0.detail())]
     Settings(#[source] scim_protocol::Error),
+    /// The tenant cannot be moved, or cannot be changed while it is.
+    #[error("{0}")]
+    Move(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -109,7 +124,17 @@ impl Directory {
                 tenants.push(TenantRecord::from_record(*id, stored)?);
             }
         }
+        self.settle(&tenants);
         tenants.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(tenants)
+    }
+
+    /// The same, when nobody else reads them for the table of those who may come in: who is not among them is gone.
+    pub async fn list_all(&self) -> Result<Vec<TenantRecord>, StoreError> {
+        let tenants = self.list().await?;
+        if let Some(spread) = self.store.spread() {
+            spread.keep_only(&tenants.iter().flat_map(TenantRecord::places).map(|(id, ..)| id).collect());
+        }
         Ok(tenants)
     }
 
@@ -128,19 +153,42 @@ impl Directory {
             None => self.store.lookup(&record::name_key(name_or_id)).await?.ok_or_else(unknown)?,
         };
         let stored = self.store.get(&record::key(TenantId(id.0))).await?.ok_or_else(unknown)?;
-        Ok(TenantRecord::from_record(id, &stored)?)
+        let tenant = TenantRecord::from_record(id, &stored)?;
+        self.settle(std::slice::from_ref(&tenant));
+        Ok(tenant)
     }
 
-    /// Makes a tenant; with a `lifetime`, also its first token, in the same commit.
+    /// Tells a store in several databases where these are.
+    fn settle(&self, tenants: &[TenantRecord]) {
+        if let Some(spread) = self.store.spread() {
+            let places: Vec<_> = tenants.iter().flat_map(TenantRecord::places).collect();
+            spread.settle(&places);
+        }
+    }
+
+    /// Makes a tenant; with a `lifetime`, also its first token, in the same commit. Of several databases, it is kept in
+    /// the one with the fewest tenants.
     pub async fn create(
         &self,
         name: &str,
         settings: Settings,
         lifetime: Option<Duration>,
     ) -> Result<(TenantRecord, Option<Issued>), DirectoryError> {
+        self.create_in(None, name, settings, lifetime).await
+    }
+
+    /// The same in the database with that number, from 0.
+    pub async fn create_in(
+        &self,
+        database: Option<usize>,
+        name: &str,
+        settings: Settings,
+        lifetime: Option<Duration>,
+    ) -> Result<(TenantRecord, Option<Issued>), DirectoryError> {
         record::check_name(name).map_err(DirectoryError::Name)?;
         let id = TenantId::random((self.random)());
-        let tenant = TenantRecord::new(id, name, settings, self.clock.now());
+        let database = self.placed(database).await?;
+        let tenant = TenantRecord { database, ..TenantRecord::new(id, name, settings, self.clock.now()) };
         Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
 
         let mut commit = Commit::new(tenant.key(), event(id, &["name", "settings"]));
@@ -153,10 +201,36 @@ impl Directory {
             first = Some(issued);
         }
         match self.store.commit(commit).await {
-            Ok(_) => Ok((tenant, first)),
+            Ok(_) => {
+                self.settle(std::slice::from_ref(&tenant));
+                Ok((tenant, first))
+            }
             Err(StoreError::Taken(_)) => Err(DirectoryError::Exists(name.to_owned())),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The number of the database for a new tenant: this one, if it is there, or the one with the fewest tenants.
+    pub async fn placed(&self, wanted: Option<usize>) -> Result<usize, DirectoryError> {
+        let databases = self.store.spread().map_or(1, Spread::databases);
+        if let Some(wanted) = wanted {
+            return if wanted < databases { Ok(wanted) } else { Err(DirectoryError::Database { wanted, databases }) };
+        }
+        if databases == 1 {
+            return Ok(0);
+        }
+        Ok(fewest(&self.tenants_in(&self.list().await?)))
+    }
+
+    /// How many tenants each database has.
+    pub fn tenants_in(&self, tenants: &[TenantRecord]) -> Vec<usize> {
+        let mut many = vec![0; self.store.spread().map_or(1, Spread::databases)];
+        for tenant in tenants {
+            if let Some(here) = many.get_mut(tenant.database) {
+                *here += 1;
+            }
+        }
+        many
     }
 
     /// Enables or disables a tenant. A disabled one keeps everything and answers 403.
@@ -185,6 +259,7 @@ impl Directory {
     /// of those who may come in is read again, nobody comes in. Refused while it has live tokens,
     /// unless `force`.
     pub async fn close(&self, tenant: TenantRecord, force: bool) -> Result<TenantRecord, DirectoryError> {
+        self.refuse_moving(&tenant)?;
         if !force {
             let now = self.clock.now();
             let clients = self.clients.list(tenant.id).await?;
@@ -251,6 +326,11 @@ impl Directory {
         let committed = self.store.commit(commit).await?;
         Ok(TenantRecord { version: committed.header.map_or(tenant.version, |header| header.version), ..tenant })
     }
+}
+
+/// The number of the database that has the fewest tenants.
+pub fn fewest(tenants: &[usize]) -> usize {
+    tenants.iter().enumerate().min_by_key(|(_, many)| **many).map_or(0, |(database, _)| database)
 }
 
 fn event(tenant: TenantId, attributes: &[&str]) -> Event {

@@ -378,10 +378,17 @@ pub fn view_of_write(
     Ok(tenant.view_through(rt, projection))
 }
 
+/// When to try again while the tenant is closed for the last step of its move.
+const MOVE_SECONDS: u32 = 2;
+
 /// The only translation of errors of the store into errors for clients.
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Closed(_) => Self::new(
+                ErrorKind::Unavailable(MOVE_SECONDS),
+                "The tenant is being moved to another database. Repeat the request in a few seconds.",
+            ),
             StoreError::Conflict(_) => Self::new(
                 ErrorKind::Unavailable(1),
                 "The resource is being changed by many requests at once. Repeat the request.",

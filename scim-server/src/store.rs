@@ -144,6 +144,9 @@ pub struct Log {
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The tenant is on its way from one database to another: for a moment nobody may write to it.
+    #[error("tenant {0} is being moved to another database")]
+    Closed(TenantId),
     /// The resource has another version than expected: read again and decide again.
     #[error("{0:?} has changed meanwhile")]
     Conflict(ResourceKey),
@@ -345,6 +348,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes events older than that instant, in small steps; returns how many.
     async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// The databases over which tenants are spread; `None` when there is one place for all.
+    fn spread(&self) -> Option<&postgres::Spread> {
+        None
+    }
 
     /// Whether other processes may change what is stored, too.
     fn is_shared(&self) -> bool {

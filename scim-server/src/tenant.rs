@@ -352,6 +352,8 @@ pub struct Tenant {
     pub disabled: bool,
     /// A tenant whose import is not complete answers 503 to every request.
     pub importing: bool,
+    /// Whether it is being moved to another database.
+    pub moving: bool,
     /// What was set.
     pub settings: Settings,
     /// Its schemas and resource types.

@@ -19,6 +19,7 @@ pub(super) use self::mark::is_mark;
 use self::{mark::Mark, replacement::Replacement};
 use super::{AdminContext, AdminError, Input, Line, Output, archive};
 use crate::{
+    directory::{DirectoryError, fewest},
     event::{Action, Event},
     oauth::{Client, client},
     store::{Commit, EntriesOf, Item, Record, ResourceId, ResourceKey, Store, StoreError, TenantId},
@@ -116,6 +117,8 @@ struct RunningImport<'a> {
     /// The tenants that replace others, by the id that both have.
     replacements: BTreeMap<TenantId, Replacement>,
     resources: u64,
+    /// How many tenants each database has, with those that came.
+    tenants_in: Vec<usize>,
 }
 
 impl<'a> RunningImport<'a> {
@@ -152,6 +155,7 @@ impl<'a> RunningImport<'a> {
             batch: Vec::new(),
             tenants: Vec::new(),
             resources: 0,
+            tenants_in: context.access.directory().tenants_in(&there),
         })
     }
 
@@ -174,7 +178,7 @@ impl<'a> RunningImport<'a> {
             }
             match entry {
                 archive::Entry::End(said) => end = Some(said),
-                archive::Entry::Item(item) if number <= self.behind.items => self.pass(&line, item)?,
+                archive::Entry::Item(item) if number <= self.behind.items => self.pass(&line, item).await?,
                 archive::Entry::Item(item) => {
                     self.take(item).await?;
                     self.sum.add(&line);
@@ -193,7 +197,7 @@ impl<'a> RunningImport<'a> {
     }
 
     /// Skips a line that the store already has.
-    fn pass(&mut self, line: &str, item: Item) -> Result<(), AdminError> {
+    async fn pass(&mut self, line: &str, item: Item) -> Result<(), AdminError> {
         self.sum.add(line);
         if self.sum.items() == self.behind.items && self.sum.end() != self.behind {
             return Err(another());
@@ -201,9 +205,11 @@ impl<'a> RunningImport<'a> {
         self.count(&item);
         match &item {
             Item::Resource(key, record, _) if is_tenant(key) => {
-                match self.replacements.get_mut(&TenantId(key.id.0)) {
-                    Some(replacement) => replacement.tenant = Some(TenantRecord::from_record(key.id, record)?),
-                    None => self.tenants.push(self.indexed(item)?),
+                let mut tenant = TenantRecord::from_record(key.id, record)?;
+                tenant.database = self.placed(tenant.id).await?;
+                match self.replacements.get_mut(&tenant.id) {
+                    Some(replacement) => replacement.tenant = Some(tenant),
+                    None => self.tenants.push(as_it_will_be(key, record, &tenant)?),
                 }
                 self.reload = true;
             }
@@ -234,7 +240,7 @@ impl<'a> RunningImport<'a> {
             Item::Event(TenantId::SYSTEM, _) => return Ok(()),
             Item::Resource(key, record, _) if key.tenant == TenantId::SYSTEM => match key.resource_type.as_str() {
                 tenant::record::KIND => {
-                    let tenant = TenantRecord::from_record(key.id, record)?;
+                    let mut tenant = TenantRecord::from_record(key.id, record)?;
                     if tenant.importing {
                         return Err(unfinished());
                     }
@@ -246,11 +252,12 @@ impl<'a> RunningImport<'a> {
                     }
                     self.admit(&tenant).await?;
                     self.reload = true;
+                    tenant.database = self.placed(tenant.id).await?;
                     if let Some(replacement) = self.replacements.get_mut(&tenant.id) {
                         item = replacement.stage(record, tenant)?;
                     } else {
-                        let closed = closed(key, record, tenant)?;
-                        self.tenants.push(self.indexed(item)?);
+                        let closed = closed(key, record, tenant.clone())?;
+                        self.tenants.push(as_it_will_be(key, record, &tenant)?);
                         item = closed;
                     }
                 }
@@ -287,6 +294,24 @@ impl<'a> RunningImport<'a> {
         Ok(())
     }
 
+    /// The number of the database for a tenant of the file: that of what is there of it, or the one with the fewest
+    /// tenants.
+    async fn placed(&mut self, tenant: TenantId) -> Result<usize, AdminError> {
+        let directory = self.context.access.directory();
+        for id in [self.home(tenant), tenant] {
+            match directory.find(&id.to_string()).await {
+                Ok(there) => return Ok(there.database),
+                Err(DirectoryError::Unknown(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let database = fewest(&self.tenants_in);
+        if let Some(here) = self.tenants_in.get_mut(database) {
+            *here += 1;
+        }
+        Ok(database)
+    }
+
     /// Where what the file has of a tenant is loaded.
     fn home(&self, tenant: TenantId) -> TenantId {
         self.replacements.get(&tenant).map_or(tenant, |replacement| replacement.home)
@@ -313,7 +338,7 @@ impl<'a> RunningImport<'a> {
                     there.name, there.id
                 )));
             }
-            Err(crate::directory::DirectoryError::Unknown(_)) => {}
+            Err(DirectoryError::Unknown(_)) => {}
             Err(error) => return Err(error.into()),
         }
         if let Ok(other) = directory.find(&tenant.name).await
@@ -414,6 +439,12 @@ fn is_client(key: &ResourceKey) -> bool {
 /// A tenant's record as it is until everything of the tenant is there.
 fn closed(key: &ResourceKey, record: &Record, tenant: TenantRecord) -> Result<Item, StoreError> {
     let tenant = TenantRecord { importing: true, ..tenant };
+    let record = Record { header: record.header, body: tenant.body()? };
+    Ok(Item::Resource(key.clone(), record, tenant.entries()))
+}
+
+/// A tenant's record as it is at the end.
+fn as_it_will_be(key: &ResourceKey, record: &Record, tenant: &TenantRecord) -> Result<Item, StoreError> {
     let record = Record { header: record.header, body: tenant.body()? };
     Ok(Item::Resource(key.clone(), record, tenant.entries()))
 }

@@ -155,6 +155,16 @@ pub enum AdminRequest {
         settings: Box<Settings>,
         /// With a token that lives so many seconds; without a token when absent.
         token_seconds: Option<u64>,
+        /// In the database of that number, from 1; in the one with the fewest tenants when absent.
+        #[serde(default)]
+        database: Option<usize>,
+    },
+    /// Moves a tenant to another database.
+    TenantMove {
+        /// Its name or id.
+        tenant: String,
+        /// The number of the database, from 1.
+        to: usize,
     },
     /// Removes a tenant with everything in it.
     TenantDelete {
@@ -272,6 +282,7 @@ impl AdminRequest {
             Self::Status { .. } => "status",
             Self::TenantConnection { .. } => "tenant-connection",
             Self::TenantCreate { .. } => "tenant-create",
+            Self::TenantMove { .. } => "tenant-move",
             Self::TenantDelete { .. } => "tenant-delete",
             Self::TenantDisable { .. } => "tenant-disable",
             Self::TenantList => "tenant-list",

@@ -19,6 +19,9 @@ use crate::{
     webhook::Webhooks,
 };
 
+/// After how long a tenant that was moved is open again for sure.
+const OPENS: Duration = Duration::from_secs(2);
+
 /// A tenant as it is shown.
 #[derive(Serialize)]
 struct TenantView<'a> {
@@ -34,6 +37,12 @@ struct TenantView<'a> {
     disabled: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     importing: bool,
+    /// In which database it is, from 1; absent when there is only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<usize>,
+    /// To which one it is being moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moving_to: Option<usize>,
     created: String,
     users: u64,
     groups: u64,
@@ -122,6 +131,8 @@ impl AdminContext {
             writer: tenant.settings.source.as_ref().and_then(|source| source.writer.as_deref()),
             disabled: tenant.disabled,
             importing: tenant.importing,
+            database: self.store.spread().map(|_| tenant.database + 1),
+            moving_to: tenant.moving.map(|moving| moving.to + 1),
             created: tenant.created.to_string(),
             users: count("User").await?,
             groups: count("Group").await?,
@@ -152,7 +163,8 @@ pub(super) async fn create(
     context: &AdminContext,
     name: &str,
     mut settings: Settings,
-    token: Option<Duration>,
+    token_seconds: Option<u64>,
+    database: Option<usize>,
     output: &Output,
 ) -> Result<(), AdminError> {
     if settings.protected.as_ref().is_some_and(|protected| *protected != Protected::default()) {
@@ -164,7 +176,8 @@ pub(super) async fn create(
     if let Some(roles) = &mut settings.roles {
         roles.note_since(None, context.clock.now());
     }
-    let (tenant, first) = context.directory().create(name, settings, token).await?;
+    let token = token_seconds.map(Duration::from_secs);
+    let (tenant, first) = context.directory().create_in(place(database)?, name, settings, token).await?;
     context.access.reload().await?;
     context.tell(&tenant, Deed::TenantCreated, Subject::tenant(&tenant, &[])).await?;
     match &first {
@@ -221,6 +234,30 @@ pub(super) async fn set(
         context.tell(&tenant, Deed::AccessChanged, Subject::tenant(&tenant, &names)).await?;
     }
     context.show_tenant(&tenant, output).await
+}
+
+/// Moves a tenant to another database while it is served.
+pub(super) async fn move_to(
+    context: &AdminContext,
+    tenant: &str,
+    to: usize,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let tenant = context.directory().find(tenant).await?;
+    let before = tenant.database;
+    let to = place(Some(to))?.unwrap_or(before);
+    let tenant = context.directory().move_to(tenant, to).await?;
+    context.access.reload().await?;
+    if tenant.database != before {
+        tokio::time::sleep(OPENS).await;
+    }
+    context.show_tenant(&tenant, output).await
+}
+
+/// The number of a database, from 0; people count from 1.
+fn place(database: Option<usize>) -> Result<Option<usize>, AdminError> {
+    let none = || AdminError::Refused("databases are numbered from 1, in the order in which --store names them".into());
+    database.map(|number| number.checked_sub(1).ok_or_else(none)).transpose()
 }
 
 /// Disables or enables a tenant.

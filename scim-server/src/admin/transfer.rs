@@ -119,7 +119,11 @@ impl Written {
                 }
                 let mut tenant = TenantRecord::from_record(key.id, &record)?;
                 self.homes.insert(tenant.home(), tenant.id);
-                if tenant.home.take().is_none() && tenant.left.is_empty() {
+                // In which database it is counts for this store only.
+                let placed = std::mem::take(&mut tenant.database) > 0
+                    || tenant.moving.take().is_some()
+                    || !std::mem::take(&mut tenant.copies).is_empty();
+                if tenant.home.take().is_none() && tenant.left.is_empty() && !placed {
                     return Ok(Some(Item::Resource(key, record, entries)));
                 }
                 tenant.left.clear();

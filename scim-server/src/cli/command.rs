@@ -204,6 +204,14 @@ pub struct TenantSettings {
     pub(super) settings: Option<PathBuf>,
 }
 
+/// Where a new tenant is kept.
+#[derive(Debug, Args)]
+pub struct WhichDatabase {
+    /// Of several databases, the number of the one for the tenant: 1 is the first --store [default: the one with the fewest tenants]
+    #[arg(long, value_name = "N")]
+    pub(super) database: Option<usize>,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum ProfileName {
     /// The RFCs, without further restrictions
@@ -239,6 +247,8 @@ pub struct InitArguments {
     #[command(flatten)]
     pub(super) lifetime: Lifetime,
     #[command(flatten)]
+    pub(super) database: WhichDatabase,
+    #[command(flatten)]
     pub(super) common: Common,
 }
 
@@ -268,6 +278,8 @@ pub enum TenantCommand {
         name: TenantName,
         #[command(flatten)]
         settings: TenantSettings,
+        #[command(flatten)]
+        database: WhichDatabase,
         #[command(flatten)]
         common: Common,
     },
@@ -331,6 +343,19 @@ pub enum TenantCommand {
         /// The tenant's name again: do it
         #[arg(long, value_name = "NAME")]
         confirm: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Move a tenant to another database of the store, while it is served
+    ///
+    /// Ids, versions, events and their numbers stay as they are. At the end, writes get 503 for about two seconds. If
+    /// the command is interrupted, the tenant stays where it is, and the command can be started again.
+    Move {
+        #[command(flatten)]
+        name: TenantName,
+        /// The number of the database: 1 is the first --store
+        #[arg(long, value_name = "N")]
+        to: usize,
         #[command(flatten)]
         common: Common,
     },

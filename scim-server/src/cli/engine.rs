@@ -9,7 +9,7 @@ use crate::{
     config::{Config, Database, Given},
     store::{
         Store,
-        postgres::{self, OpenError, PostgresStore},
+        postgres::{self, OpenError, PostgresStore, Spread},
         sled::{Options, SledStore},
     },
 };
@@ -25,26 +25,36 @@ pub(super) fn open_directory(path: &Path, clock: &Arc<dyn Clock>, options: Optio
     Ok(Arc::new(store))
 }
 
-/// Opens the store in a database.
+/// Opens the store in a database, or in several.
 pub(super) async fn open_database(database: &Database, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, Failure> {
-    let store = PostgresStore::open(&options(database)?, Arc::clone(clock)).await.map_err(failed)?;
-    Ok(Arc::new(store))
-}
-
-/// Creates the tables of an empty database. For a database that is older than this program, the error says to migrate
-/// it.
-pub(super) async fn prepare(database: &Database) -> Result<(), Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    match PostgresStore::open(&options(database)?, clock).await {
-        Err(OpenError::Older { found: 0 }) => apply(database).await.map(drop),
-        Ok(_) => Ok(()),
-        Err(error) => Err(failed(error)),
+    match options(database)?.as_slice() {
+        [one] => Ok(Arc::new(PostgresStore::open(one, Arc::clone(clock)).await.map_err(failed)?)),
+        several => Ok(Arc::new(Spread::open(several, Arc::clone(clock)).await.map_err(failed)?)),
     }
 }
 
-/// Applies the missing steps of the schema; returns their names.
+/// Creates the tables of empty databases. For a database that is older than this program, the error says to migrate
+/// it.
+pub(super) async fn prepare(database: &Database) -> Result<(), Failure> {
+    for one in options(database)? {
+        if PostgresStore::is_empty(&one).await.map_err(failed)? {
+            PostgresStore::migrate(&one, &SystemClock).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Applies the missing steps of the schema of each; returns their names.
 pub(super) async fn apply(database: &Database) -> Result<Vec<&'static str>, Failure> {
-    PostgresStore::migrate(&options(database)?, &SystemClock).await.map_err(failed)
+    let mut applied = Vec::new();
+    for one in options(database)? {
+        for step in PostgresStore::migrate(&one, &SystemClock).await.map_err(failed)? {
+            if !applied.contains(&step) {
+                applied.push(step);
+            }
+        }
+    }
+    Ok(applied)
 }
 
 /// `migrate`
@@ -62,20 +72,22 @@ pub(super) async fn migrate(given: &Given, json: bool) -> Result<(), Failure> {
     write(&format!("Applied: {}.\n", applied.join(", ")))
 }
 
-fn options(database: &Database) -> Result<postgres::Options, Failure> {
+fn options(database: &Database) -> Result<Vec<postgres::Options>, Failure> {
     let password = match &database.password_file {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
             Failure::because(format!("cannot read the database's password in {}: {error}", path.display()), error)
         })?),
         None => None,
     };
-    Ok(postgres::Options {
-        url: database.url.clone().unwrap_or_default(),
-        password: password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()),
+    let password = password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+    let one = |url: &String| postgres::Options {
+        url: url.clone(),
+        password: password.clone(),
         ca: database.ca.clone(),
         connections: database.connections,
         statement_timeout: database.timeout,
-    })
+    };
+    Ok(database.urls.iter().map(one).collect())
 }
 
 fn failed(error: OpenError) -> Failure {

@@ -108,7 +108,8 @@ impl InitArguments {
     async fn run(self) -> Result<(), Failure> {
         let settings = Box::new(self.settings.read()?.build()?);
         let token_seconds = Some(self.lifetime.lifetime.as_secs());
-        let request = AdminRequest::TenantCreate { name: self.tenant, settings, token_seconds };
+        let request =
+            AdminRequest::TenantCreate { name: self.tenant, settings, token_seconds, database: self.database.database };
         let session = Session::create(&self.common.settings.0).await?;
         session::run(session, request, Show::Issued, self.common.json).await
     }
@@ -117,9 +118,10 @@ impl InitArguments {
 impl TenantCommand {
     async fn run(self) -> Result<(), Failure> {
         let (common, request, show) = match self {
-            Self::Create { name, settings, common } => {
+            Self::Create { name, settings, database, common } => {
                 let settings = Box::new(settings.read()?.build()?);
-                let request = AdminRequest::TenantCreate { name: name.text(), settings, token_seconds: None };
+                let (name, database) = (name.text(), database.database);
+                let request = AdminRequest::TenantCreate { name, settings, token_seconds: None, database };
                 (common, request, Show::Tenant)
             }
             Self::List { common } => (common, AdminRequest::TenantList, Show::Tenants),
@@ -149,6 +151,9 @@ impl TenantCommand {
                 };
                 let request = SourceRequest { tenant: name.text(), to, writer, confirm };
                 (common, AdminRequest::Hand { request: HandRequest::Source(request) }, Show::Source)
+            }
+            Self::Move { name, to, common } => {
+                (common, AdminRequest::TenantMove { tenant: name.text(), to }, Show::Tenant)
             }
             Self::Disable { name, common } => {
                 (common, AdminRequest::TenantDisable { tenant: name.text(), disabled: true }, Show::Tenant)

@@ -50,12 +50,7 @@ pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
     prepare(&data_dir)?;
     let _lock = lock_soon(&data_dir).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = if config.database.url.is_some() {
-        if config.migrate {
-            engine::apply(&config.database).await?;
-        }
-        engine::open_database(&config.database, &clock).await?
-    } else {
+    let store = if config.database.urls.is_empty() {
         engine::open_directory(
             &data_dir.store(),
             &clock,
@@ -65,6 +60,11 @@ pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
                 ..Options::default()
             },
         )?
+    } else {
+        if config.migrate {
+            engine::apply(&config.database).await?;
+        }
+        engine::open_database(&config.database, &clock).await?
     };
     let outcome = serve(given, config, log, &data_dir, Arc::clone(&store), clock, json).await;
     store.close().await.map_err(failed)?;
@@ -84,7 +84,7 @@ async fn serve(
         Some(name) => first_tenant(name, &store, &clock).await?,
         None => None,
     };
-    let store_connections = config.database.url.as_ref().map_or(0, |_| config.database.connections);
+    let store_connections = config.database.urls.len() * config.database.connections;
     let max_connections = descriptors::room(config.max_connections, store_connections);
     let fitting = Config { max_connections, ..config.clone() };
     let server = Server::bind(&fitting, Arc::clone(&store), Arc::clone(&clock)).await.map_err(failed)?;

@@ -41,7 +41,9 @@ fn argument(setting: &'static Setting) -> Arg {
         .help_heading(setting.group)
         .action(ArgAction::Set)
         .help(format!("{}{default}", setting.help.trim_end_matches('.')));
-    if setting.is_switch() {
+    if setting.is_list() {
+        argument.action(ArgAction::Append)
+    } else if setting.is_switch() {
         argument.num_args(0..=1).default_missing_value("true")
     } else {
         argument.allow_hyphen_values(setting.key == "audit_log")
@@ -52,12 +54,13 @@ fn given(matches: &ArgMatches, settings: impl Iterator<Item = &'static Setting>)
     let mut given = Given::default();
     given.file = matches.get_one::<PathBuf>(CONFIG).cloned();
     for setting in settings {
-        if let Some(value) = matches.get_one::<String>(setting.key) {
+        if let Some(values) = matches.get_many::<String>(setting.key) {
+            let value = values.map(String::as_str).collect::<Vec<_>>().join(" ");
             let source = match matches.value_source(setting.key) {
                 Some(ValueSource::EnvVariable) => Origin::Environment(setting.variable()),
                 _ => Origin::Flag(setting.flag()),
             };
-            given.set(setting, value.clone(), source);
+            given.set(setting, value, source);
         }
     }
     given

@@ -247,7 +247,7 @@ impl Printer {
     }
 
     /// Shows what was kept. A check fails when something is still wrong.
-    pub fn finish(self) -> Result<(), Failure> {
+    pub fn finish(mut self) -> Result<(), Failure> {
         if let Show::Undo { dry_run } = self.show {
             write(&if self.json { self.pieces.json() } else { self.pieces.summary(dry_run) })?;
             let refused = self.pieces.refused();
@@ -266,6 +266,9 @@ impl Printer {
         } else if let Show::Findings { repair } = self.show {
             write(&summary(self.rows, self.left, repair))?;
         } else if self.show.is_list() {
+            if self.show == Show::Tenants {
+                columns::without_unused(&mut self.table);
+            }
             write(&table(&self.table))?;
             write(&printable(&self.notes.concat()))?;
             if self.more > 0 {

@@ -4,16 +4,17 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{ConfigError, Layers, path, positive, timeout};
 
-/// The database that is the store, if one is named.
+/// The databases that are the store, if any are named.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Database {
-    /// Its URL, which may hold a password; `None` when the store is the data directory.
-    pub url: Option<String>,
-    /// A file with the password.
+    /// Their URLs, which may hold passwords, that of the directory of tenants first; none when the store is the data
+    /// directory.
+    pub urls: Vec<String>,
+    /// A file with the password of all of them.
     pub password_file: Option<PathBuf>,
-    /// Certificates that the database's is checked against.
+    /// Certificates that theirs are checked against.
     pub ca: Option<PathBuf>,
-    /// Connections at most.
+    /// Connections at most, to each.
     pub connections: usize,
     /// Time for a statement.
     pub timeout: Duration,
@@ -30,13 +31,21 @@ impl Database {
     /// What the layers say of it.
     pub fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
         Ok(Self {
-            url: layers.optional("store", url)?,
+            urls: layers.optional("store", urls)?.unwrap_or_default(),
             password_file: layers.optional("store_password_file", path)?,
             ca: layers.optional("store_ca", path)?,
             connections: layers.required("store_connections", positive)?,
             timeout: layers.required("store_timeout", timeout)?,
         })
     }
+}
+
+fn urls(text: &str) -> Result<Vec<String>, String> {
+    let urls: Vec<_> = text.split_whitespace().map(url).collect::<Result<_, _>>()?;
+    if urls.iter().enumerate().any(|(place, url)| urls[..place].contains(url)) {
+        return Err("a database is named twice".to_owned());
+    }
+    Ok(urls)
 }
 
 /// The text itself is not in the message: there may be a password in it.

@@ -116,6 +116,11 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String,
         let setting = setting::find(key.get_ref()).ok_or_else(|| wrong(offset, unknown_key(key.get_ref())))?;
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
+            DeValue::Array(items) if setting.is_list() => {
+                let texts = items.iter().map(|item| item.get_ref().as_str()).collect::<Option<Vec<_>>>();
+                let wrong = || wrong(offset, format!("{} is an array of texts", setting.key));
+                texts.ok_or_else(wrong)?.join(" ")
+            }
             DeValue::Boolean(value) if setting.is_switch() => value.to_string(),
             DeValue::Integer(value) if value.radix() == 10 && setting.is_number() => value.as_str().to_owned(),
             other => {

@@ -34,6 +34,12 @@ impl Setting {
         self.value == SWITCH
     }
 
+    /// Whether it may have several values: its flag several times, or an array in the file; in one text, white space is
+    /// between them.
+    pub fn is_list(&self) -> bool {
+        self.key == "store"
+    }
+
     /// Whether a number without a unit is a value of it: a count, or bytes, or seconds.
     pub fn is_number(&self) -> bool {
         matches!(self.value, "N" | "SIZE" | "DURATION")
@@ -91,7 +97,7 @@ pub const SETTINGS: &[Setting] = &[
         "store",
         "URL",
         "",
-        "The URL of a PostgreSQL database to use as the store: postgres://user@host:5432/database. Several servers can share it. Connections to another machine use TLS and check its certificate, unless the URL ends in ?sslmode=disable. Do not put a password on the command line: use store_password_file, or the environment variable.",
+        "The URL of a PostgreSQL database to use as the store: postgres://user@host:5432/database. Several servers can share it. Connections to another machine use TLS and check its certificate, unless the URL ends in ?sslmode=disable. Do not put a password on the command line: use store_password_file, or the environment variable. Given several times (in the file as an array, in the variable with spaces between them), tenants are spread over these databases, and the first has the directory of tenants; further ones may be added behind.",
     ),
     fixed(STORE, "store_password_file", "FILE", "", "A file with the password of the database user."),
     fixed(
@@ -101,7 +107,7 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "CA certificates (PEM) that the database's certificate must be issued by. Without it, those of the system.",
     ),
-    fixed(STORE, "store_connections", "N", "16", "The most connections to the database."),
+    fixed(STORE, "store_connections", "N", "16", "The most connections to each database."),
     fixed(STORE, "store_timeout", "DURATION", "30s", "The longest that the database may work on one statement."),
     fixed(
         STORE,

@@ -137,6 +137,10 @@ async fn work(service: &Service, event_retention: Option<Duration>) {
             tell("forgetting old events", service.operations.store.forget_events(before).await.map(drop));
         }
         purge(service).await;
+        if let Err(error) = service.access.directory().forget_copies().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "removing what moved tenants have left failed; trying again");
+        }
         tokio::time::sleep(HOUR).await;
     }
 }
@@ -148,6 +152,23 @@ async fn listen(service: &Service) {
         tokio::time::sleep(LISTEN).await;
         let look = silence::look(&service.access, &*service.operations.store, &mut cycles, service.clock.now());
         tell("looking for silent tenants", look.await);
+        end_moves(service).await;
+    }
+}
+
+/// Gives up moves of tenants whose processes have ended.
+async fn end_moves(service: &Service) {
+    for tenant in service.access.tenants().into_iter().filter(|tenant| tenant.moving) {
+        let directory = service.access.directory();
+        let ended = async { directory.finish_move(directory.find(&tenant.id.to_string()).await?).await };
+        match ended.await {
+            Ok(true) => tracing::warn!(tenant = tenant.name, "gave up a move of the tenant that was interrupted"),
+            Ok(false) => {}
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, tenant = tenant.name, "ending an interrupted move failed; trying again");
+            }
+        }
     }
 }
 
@@ -207,6 +228,9 @@ async fn glance(service: &Service, seen: &mut u64) -> Result<(), StoreError> {
     if last > *seen || service.access.awaits_import() {
         service.access.reload().await?;
         *seen = last;
+    }
+    if let Some(spread) = service.operations.store.spread() {
+        spread.noticed();
     }
     Ok(())
 }

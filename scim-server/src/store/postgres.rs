@@ -5,6 +5,7 @@
 //! here on facts that were read under the tenant's lock ([`group_commit`], [`super::decide`]), in two round trips.
 //! Only plain SQL is used: no functions, triggers, advisory locks or extensions.
 
+mod carry;
 mod check;
 mod connect_error;
 mod connections;
@@ -22,8 +23,10 @@ mod rank;
 mod read;
 mod row;
 mod scan;
+mod spread;
 pub mod statement;
 mod sweep;
+mod touched;
 mod transfer;
 mod write;
 
@@ -39,7 +42,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use self::connections::Options;
+pub use self::{connections::Options, spread::Spread};
 use self::{
     connections::{Connections, Turn},
     error::unavailable,
@@ -102,7 +105,18 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Opens the store in a database whose schema is there.
     pub async fn open(options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let metrics = Arc::<StoreMetrics>::default();
+        let store = Self::open_one(options, clock, Arc::default(), Arc::default()).await?;
+        spread::alone(&store).await?;
+        Ok(store)
+    }
+
+    /// Opens a database that may be one of several.
+    async fn open_one(
+        options: &Options,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<StoreMetrics>,
+        changes: Arc<Notify>,
+    ) -> Result<Self, OpenError> {
         let connections = Connections::new(options, Arc::clone(&metrics)).map_err(OpenError::Options)?;
         let found = migrate::current(&connections.get(Turn::Write).await?).await?;
         if found > migrate::NEWEST {
@@ -115,16 +129,13 @@ impl PostgresStore {
         let (sweeps, swept) = mpsc::unbounded_channel();
         let writer = Arc::new(Writer::new(Arc::clone(&connections), Arc::clone(&clock), Arc::clone(&metrics), sweeps));
         let sweeper = tokio::spawn(sweep(Arc::clone(&reader), swept));
-        Ok(Self {
-            connections,
-            reader,
-            writer,
-            sweeper,
-            written: AtomicUsize::new(0),
-            clock,
-            metrics,
-            changes: Arc::default(),
-        })
+        Ok(Self { connections, reader, writer, sweeper, written: AtomicUsize::new(0), clock, metrics, changes })
+    }
+
+    /// Whether a database has no schema yet.
+    pub async fn is_empty(options: &Options) -> Result<bool, OpenError> {
+        let connections = Connections::new(options, Arc::default()).map_err(OpenError::Options)?;
+        Ok(migrate::current(&connections.get(Turn::Write).await?).await? == 0)
     }
 
     /// Brings the schema of a database to the version that this program needs; gives the names of
@@ -143,6 +154,21 @@ impl PostgresStore {
     fn outgrows(&self, more: usize) -> bool {
         let before = self.written.fetch_add(more, Ordering::Relaxed);
         transfer::outgrows(before, before + more)
+    }
+
+    /// Checks every tenant; gives the sink back, unless it wants no more.
+    async fn check_all(
+        &self,
+        entries: EntriesOf,
+        repair: bool,
+        sink: Sink<Finding>,
+    ) -> Result<Option<Sink<Finding>>, StoreError> {
+        let mut sink = Some(sink);
+        for tenant in self.tenants().await? {
+            let Some(taken) = sink.take() else { break };
+            sink = check::run(&self.connections, tenant, Arc::clone(&entries), repair, taken).await?;
+        }
+        Ok(sink)
     }
 
     async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
@@ -321,12 +347,7 @@ impl Store for PostgresStore {
     }
 
     async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError> {
-        let mut sink = Some(sink);
-        for tenant in self.tenants().await? {
-            let Some(taken) = sink.take() else { break };
-            sink = check::run(&self.connections, tenant, Arc::clone(&entries), repair, taken).await?;
-        }
-        Ok(())
+        self.check_all(entries, repair, sink).await.map(drop)
     }
 
     async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {

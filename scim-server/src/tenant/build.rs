@@ -57,6 +57,7 @@ impl Tenant {
         let TenantRecord { id, created, disabled, importing, begun, .. } = *record;
         let (name, home, views, words) = (record.name.clone(), record.home(), Vec::new(), OnceLock::new());
         let mut tenant = Self {
+            moving: record.moving.is_some(),
             id,
             home,
             begun,

@@ -1,6 +1,9 @@
 //! The stored form of a tenant: a record of the system's own tenant.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use scim_protocol::{
     Timestamp,
@@ -70,6 +73,15 @@ pub struct TenantRecord {
     /// here. 0 if it was never replaced.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub begun: u64,
+    /// Of several databases, the number of the one in which it is kept, from 0: the first has this record, too.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub database: usize,
+    /// The move to another database that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving: Option<Move>,
+    /// The copies that moves have left in other databases, until those are removed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub copies: BTreeMap<usize, Left>,
     /// What an administrator set.
     #[serde(default)]
     pub settings: Settings,
@@ -79,6 +91,32 @@ pub struct TenantRecord {
     /// The record's version.
     #[serde(skip)]
     pub version: u64,
+}
+
+/// A move of a tenant to another database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The number of the database.
+    pub to: usize,
+    /// Larger than those of all moves of the tenant before.
+    pub number: i64,
+    /// Whether it ends without success.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
+}
+
+/// What a move has left where the tenant was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// The move's number.
+    pub number: i64,
+    /// Since when, in milliseconds since the epoch.
+    pub since: i64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_first(database: &usize) -> bool {
+    *database == 0
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -101,6 +139,9 @@ impl TenantRecord {
             left: BTreeSet::new(),
             replaces: None,
             begun: 0,
+            database: 0,
+            moving: None,
+            copies: BTreeMap::new(),
             settings,
             created,
             version: 1,
@@ -132,6 +173,12 @@ impl TenantRecord {
     /// The id under which its users, groups and events are stored.
     pub fn home(&self) -> TenantId {
         self.home.unwrap_or(self.id)
+    }
+
+    /// The ids under which something of it is stored, the number of the database in which that is, and the version of
+    /// this record.
+    pub fn places(&self) -> impl Iterator<Item = (TenantId, usize, u64)> {
+        [self.home()].into_iter().chain(self.left.iter().copied()).map(|id| (id, self.database, self.version))
     }
 
     /// The index entries that belong to its record: its name, unique.

@@ -108,6 +108,7 @@ impl Leased for Deliverer {
         };
         let webhook = Arc::new(webhook);
         let mut whole = Pass { moved: false, is_full: false, due: None };
+        let mut failed = None;
         for tenant in self.access.tenants() {
             if webhook.tenant.is_some_and(|only| only != tenant.id) || tenant.importing {
                 continue;
@@ -121,10 +122,14 @@ impl Leased for Deliverer {
                 Ok(None) | Err(StoreError::Missing(_)) => return Ok(None),
                 // Somebody else has changed what is kept: the next pass begins with that.
                 Err(StoreError::Conflict(_)) => whole.moved = true,
-                Err(error) => return Err(error),
+                // The database of one tenant may be away; others have another one.
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(Some(whole))
+        match failed {
+            Some(error) if !whole.moved => Err(error),
+            _ => Ok(Some(whole)),
+        }
     }
 }
 

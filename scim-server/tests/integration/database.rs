@@ -204,6 +204,12 @@ impl Cluster {
         self.url(schema).replace("/postgres?", &format!("/{database}?"))
     }
 
+    /// The id of its first process.
+    pub fn postmaster(&self) -> u32 {
+        let file = fs::read_to_string(Path::new(&self.data()).join("postmaster.pid")).expect("postmaster.pid");
+        file.lines().next().and_then(|line| line.trim().parse().ok()).expect("the id of the process")
+    }
+
     /// Runs a statement; gives what it prints.
     pub fn sql(&self, statement: &str) -> String {
         let socket = self.directory.path().to_string_lossy().into_owned();

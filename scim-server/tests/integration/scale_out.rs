@@ -19,14 +19,14 @@ use crate::{
 /// How long the others may take to see a change, with room for a slow machine.
 const SOON: Duration = Duration::from_secs(120);
 
-fn servers(store: String, count: usize) -> Vec<TestServer> {
+pub fn servers(store: String, count: usize) -> Vec<TestServer> {
     let first = TestServer::with(Options { store: Some(store), ..Options::default() });
     let others: Vec<_> = (1..count).map(|_| first.beside()).collect();
     std::iter::once(first).chain(others).collect()
 }
 
 #[track_caller]
-fn sound(server: &TestServer) {
+pub fn sound(server: &TestServer) {
     let found = server.run(&["check", "--json"]);
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stdout));
 }
@@ -137,7 +137,7 @@ async fn what_one_process_changes_the_others_see() {
 
 /// What happens to creates while something is done to the servers or the database.
 #[derive(Default)]
-struct Load {
+pub struct Load {
     stop: AtomicBool,
     acknowledged: Mutex<Vec<String>>,
     failures: Mutex<Vec<Failure>>,
@@ -152,7 +152,7 @@ struct Failure {
 }
 
 impl Load {
-    fn run(self: &Arc<Self>, clients: Vec<Client>) -> Vec<tokio::task::JoinHandle<()>> {
+    pub fn run(self: &Arc<Self>, clients: Vec<Client>) -> Vec<tokio::task::JoinHandle<()>> {
         let each = clients.into_iter().enumerate().map(|(number, client)| {
             let load = Arc::clone(self);
             tokio::spawn(async move {
@@ -187,7 +187,7 @@ impl Load {
     }
 
     /// Says what an outage has cost those who asked, since the last time.
-    fn spent(&self, what: &str) {
+    pub fn spent(&self, what: &str) {
         let failures = std::mem::take(&mut *self.failures.lock().expect("the list"));
         let refused = failures.iter().filter(|failure| failure.refused).count();
         let time = match (failures.first(), failures.last()) {
@@ -206,7 +206,7 @@ impl Load {
     }
 
     /// Waits until so many more creates were answered well.
-    async fn goes_on(&self, more: usize) {
+    pub async fn goes_on(&self, more: usize) {
         let wanted = self.acknowledged() + more;
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.acknowledged() < wanted {
@@ -216,7 +216,7 @@ impl Load {
     }
 
     /// Ends the load; nothing that was acknowledged is lost.
-    async fn end(&self, tasks: Vec<tokio::task::JoinHandle<()>>, client: &Client, what: &str) {
+    pub async fn end(&self, tasks: Vec<tokio::task::JoinHandle<()>>, client: &Client, what: &str) {
         self.stop.store(true, Ordering::Relaxed);
         for task in tasks {
             task.await.expect("a worker");

@@ -151,6 +151,7 @@ async fn put(
     let clients_before = directory.clients().list(id).await?;
     let mut left = tenant.left.clone();
     if let Some(old) = &old {
+        directory.refuse_moving(old)?;
         commit.expect.push(Expect::Version(old.key(), old.version));
         left.extend(old.left.iter().copied().chain([old.home()]));
     }

@@ -54,6 +54,15 @@ impl Show {
     }
 }
 
+/// Leaves out the last column of a table, below its heading, if nobody has anything there.
+pub(super) fn without_unused(table: &mut [Vec<String>]) {
+    if table.iter().skip(1).all(|row| row.last().is_some_and(|cell| cell == "-")) {
+        for row in table {
+            row.pop();
+        }
+    }
+}
+
 const BRAKE: Columns = &[
     ("Tenant", "/tenant"),
     ("State", "/state"),
@@ -215,6 +224,8 @@ const TENANT: Columns = &[
     ("Source of truth", "/source"),
     ("Writer", "/writer"),
     ("Disabled", "/disabled"),
+    ("Database", "/database"),
+    ("Moving to", "/moving_to"),
     ("Created", "/created"),
     ("Users", "/users"),
     ("Groups", "/groups"),
@@ -230,6 +241,7 @@ const TENANTS: Columns = &[
     ("USERS", "/users"),
     ("GROUPS", "/groups"),
     ("TOKENS", "/tokens"),
+    ("DATABASE", "/database"),
 ];
 
 const TOKENS: Columns = &[

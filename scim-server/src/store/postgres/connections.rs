@@ -10,12 +10,13 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use prometheus_client::metrics::gauge::Gauge;
 use rustls::{ClientConfig, crypto::ring};
 use tokio::{
     sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
@@ -139,6 +140,8 @@ pub(super) struct Connections {
     waiting: Arc<()>,
     away: AtomicBool,
     metrics: Arc<StoreMetrics>,
+    /// What the metrics were told of this pool; others may count into the same.
+    told: [AtomicI64; 2],
 }
 
 impl Connections {
@@ -167,6 +170,7 @@ impl Connections {
             waiting: Arc::new(()),
             away: AtomicBool::new(false),
             metrics,
+            told: Default::default(),
         }))
     }
 
@@ -183,10 +187,10 @@ impl Connections {
         let got = self.pool.get().await;
         drop(waiting);
         let status = self.pool.status();
-        self.metrics.connections.set(i64::try_from(status.size).unwrap_or(i64::MAX));
+        show(&self.metrics.connections, &self.told[0], status.size);
         // Each reference but the pool's own is a caller that waits for a turn or for the pool.
         let waiting = Arc::strong_count(&self.waiting) - 1;
-        self.metrics.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        show(&self.metrics.waiting, &self.told[1], waiting);
         got.map(|object| Connection { object, _turn: turn }).map_err(|error| {
             use deadpool_postgres::{PoolError, TimeoutType};
             match error {
@@ -243,6 +247,12 @@ impl Connections {
         let connections = Arc::downgrade(self);
         tokio::spawn(probe(connections));
     }
+}
+
+/// Shows in a gauge, which several pools share, what one of them has now.
+fn show(gauge: &Gauge<i64, AtomicI64>, told: &AtomicI64, now: usize) {
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    gauge.inc_by(now - told.swap(now, Ordering::Relaxed));
 }
 
 fn in_use() -> StoreError {

@@ -248,7 +248,12 @@ impl Writer {
             return Ok(Some(seen.outcomes));
         }
         let mut overlay = wanted.overlay();
-        if !prefetch::take_logs(&mut overlay, locked, tenants.len())? {
+        let logs = prefetch::take_logs(&mut overlay, locked, tenants.len(), self.clock.now());
+        if let Err(StoreError::Closed(tenant)) = logs {
+            connection.batch_execute("ROLLBACK").await?;
+            return Ok(Some(work.refused(tenant)));
+        }
+        if !logs? {
             let rollback = Step::Plain("ROLLBACK");
             let open =
                 Step::Query(statement::OPEN_LOGS, columns![tenants, i64::MIN, rand::random_range(0..i64::MAX / 4)]);
@@ -288,6 +293,15 @@ impl Work<'_> {
             Self::Load(items) => items.iter().for_each(|item| wanted.by_item(item)),
         }
         wanted
+    }
+
+    /// The outcome of each while the tenant is closed.
+    fn refused(&self, tenant: TenantId) -> Outcomes {
+        let many = match self {
+            Self::Commits(commits) => commits.len(),
+            Self::Load(_) => 1,
+        };
+        std::iter::repeat_with(|| Err(StoreError::Closed(tenant))).take(many).collect()
     }
 
     /// Decides on one after the other, each on what those before it have left.

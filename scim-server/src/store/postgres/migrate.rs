@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "tables", sql: include_str!("migrations/0001_tables.sql") },
     Migration { name: "key_changes", sql: include_str!("migrations/0002_key_changes.sql") },
     Migration { name: "since", sql: include_str!("migrations/0003_since.sql") },
+    Migration { name: "spread", sql: include_str!("migrations/0004_spread.sql") },
 ];
 
 /// The number of the last step that this program knows.

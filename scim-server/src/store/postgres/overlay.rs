@@ -44,7 +44,8 @@ impl<K: Eq + Hash, V> LayeredFacts<K, V> {
         self.now.get(key).or_else(|| self.read.get(key))
     }
 
-    fn set(&mut self, key: K, value: V) {
+    /// Notes a fact as it becomes.
+    pub fn set(&mut self, key: K, value: V) {
         self.now.insert(key, value);
     }
 
@@ -64,6 +65,8 @@ pub(super) struct Overlay {
     pub last_events: LayeredFacts<TenantId, LastEvent>,
     /// The number of each tenant's last change of keys, as read.
     pub changes: HashMap<TenantId, i64>,
+    /// The tenants that are being copied, and the number under which is noted what changes in them.
+    pub watched: HashMap<TenantId, i64>,
     /// Who has a value; only values that a commit wants to be unique.
     pub owners: HashMap<IndexKey, BTreeMap<ResourceId, bool>>,
     /// The groups of a member; only of members that a commit deletes.

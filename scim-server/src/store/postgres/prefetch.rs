@@ -255,13 +255,25 @@ fn edge(overlay: &mut Overlay, row: &Row) -> Result<ResourceKey, StoreError> {
     Ok(key)
 }
 
-/// Puts the last events of the locked tenants into the overlay; false when one tenant has no log.
-pub(super) fn take_logs(overlay: &mut Overlay, rows: &[Row], tenants: usize) -> Result<bool, StoreError> {
+/// Puts the last events of the locked tenants into the overlay; false when one tenant has no log. `Closed` when one of
+/// them is kept elsewhere, or about to be.
+pub(super) fn take_logs(
+    overlay: &mut Overlay,
+    rows: &[Row],
+    tenants: usize,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     for row in rows {
         let last = LastEvent { sequence: unsigned(column(row, 1)?)?, at: Timestamp::from_millis(column(row, 2)?) };
         let tenant = TenantId(column(row, 0)?);
         overlay.last_events.read(tenant).insert_entry(last);
         overlay.changes.insert(tenant, column(row, 3)?);
+        if column::<Option<i64>>(row, 4)?.is_some_and(|until| until > now.as_millis()) {
+            return Err(StoreError::Closed(tenant));
+        }
+        if let Some(turn) = column(row, 5)? {
+            overlay.watched.insert(tenant, turn);
+        }
     }
     Ok(rows.len() == tenants)
 }

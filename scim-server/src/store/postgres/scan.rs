@@ -19,6 +19,9 @@ use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, Tena
 /// How many rows are read at a time.
 pub(super) const PAGE: i64 = 500;
 
+/// Until when a tenant is closed that is kept elsewhere, or about to be.
+pub(super) const FOR_GOOD: i64 = i64::MAX;
+
 /// A transaction that reads everything.
 pub(super) struct TenantScan {
     connection: Guarded,
@@ -43,9 +46,9 @@ impl TenantScan {
         Self::begin(connections, tenant, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
 
-    /// Every tenant of the same state.
+    /// Every tenant of the same state, also copies of tenants that are kept in another database.
     pub async fn tenants(&mut self) -> Result<Vec<TenantId>, StoreError> {
-        let rows = self.query(statement::TENANTS, &[]).await?;
+        let rows = self.query(statement::ALL_TENANTS, &[]).await?;
         rows.iter().map(|row| column(row, 0).map(TenantId)).collect()
     }
 
@@ -57,10 +60,34 @@ impl TenantScan {
     /// A tenant to which no other transaction writes while the scan lasts, and which the scan may put right.
     pub async fn alone(connections: &std::sync::Arc<Connections>, tenant: TenantId) -> Result<Self, StoreError> {
         let mut scan = Self::begin(connections, tenant, "BEGIN").await?;
-        scan.query(statement::LOCK, &[&vec![tenant.0]]).await?;
+        let rows = scan.query(statement::LOCK, &[&vec![tenant.0]]).await?;
+        for row in &rows {
+            // It is kept elsewhere, or what is repaired here would not be copied.
+            if column::<Option<i64>>(row, 4)? == Some(FOR_GOOD) || column::<Option<i64>>(row, 5)?.is_some() {
+                return Err(StoreError::Closed(tenant));
+            }
+        }
         // What is put right leaves no note of itself.
         scan.query(statement::CHANGE_UNTOLD, &[&tenant.0]).await?;
         Ok(scan)
+    }
+
+    /// The copy of a tenant which the move of that number has made or left behind; `Closed` if there is none.
+    pub async fn copy(
+        connections: &std::sync::Arc<Connections>,
+        tenant: TenantId,
+        number: i64,
+    ) -> Result<Self, StoreError> {
+        let mut scan = Self::begin(connections, tenant, "BEGIN").await?;
+        let held = scan.query(statement::spread::HOLD, &[&tenant.0, &FOR_GOOD, &number]).await?;
+        if held.is_empty() { Err(StoreError::Closed(tenant)) } else { Ok(scan) }
+    }
+
+    /// Runs a statement; how many rows it changed.
+    pub async fn execute(&mut self, sql: &'static str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
+        let connection = self.connection.get()?;
+        let changed = async { connection.execute(&connection.prepare_cached(sql).await?, parameters).await }.await;
+        Ok(changed.map_err(QueryError::from)?)
     }
 
     async fn begin(
@@ -97,13 +124,31 @@ impl TenantScan {
     ) -> Result<Vec<(ResourceKey, Record, Entries)>, StoreError> {
         let (name, id) = after.map_or(("", Uuid::nil()), |key| (key.resource_type.as_str(), key.id.0));
         let tenant = self.tenant;
-        let parameters: [&(dyn ToSql + Sync); 5] = [&tenant.0, &name, &id, &PAGE, &BYTES];
+        self.records(statement::SCAN_RESOURCES, &[&tenant.0, &name, &id, &PAGE, &BYTES]).await
+    }
+
+    /// These resources, of those that are there, with the index entries of each.
+    pub async fn these(
+        &mut self,
+        types: &[&str],
+        ids: &[Uuid],
+    ) -> Result<Vec<(ResourceKey, Record, Entries)>, StoreError> {
+        let tenant = self.tenant;
+        self.records(statement::spread::RECORDS, &[&tenant.0, &types, &ids]).await
+    }
+
+    async fn records(
+        &mut self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<(ResourceKey, Record, Entries)>, StoreError> {
+        let tenant = self.tenant;
         let one = |row: &Row| {
             let resource_type = column::<&str>(row, 8)?.into();
             let key = ResourceKey { tenant, resource_type, id: ResourceId(column(row, 7)?) };
             Ok((key, record(row)?, Entries::new()))
         };
-        let mut found = rows(self.connection.get()?, statement::SCAN_RESOURCES, &parameters, one).await?;
+        let mut found = rows(self.connection.get()?, sql, parameters, one).await?;
         self.add_entries(&mut found).await?;
         Ok(found)
     }
@@ -152,7 +197,12 @@ impl TenantScan {
 
     /// Runs a statement that changes many rows.
     pub async fn change(&mut self, sql: &'static str, parameters: Vec<pipeline::Parameter>) -> Result<(), StoreError> {
-        pipeline::run(self.connection.get()?, &[Step::Query(sql, parameters)]).await?;
+        self.run(&[Step::Query(sql, parameters)]).await
+    }
+
+    /// The same with several.
+    pub async fn run(&mut self, steps: &[Step]) -> Result<(), StoreError> {
+        pipeline::run(self.connection.get()?, steps).await?;
         Ok(())
     }
 

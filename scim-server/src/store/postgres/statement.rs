@@ -3,6 +3,8 @@
 //! Those of the hot paths are pinned by a test to the index that they use. Many rows travel in one
 //! statement as arrays, so that a commit costs two round trips however much it changes.
 
+pub(super) mod spread;
+
 /// Of what a statement finds, in its order, as much as has `$bytes` together, with the row that goes beyond them.
 /// The database knows the lengths without reading the values, so it reads and sends no more than that.
 macro_rules! within_bytes {
@@ -39,8 +41,8 @@ macro_rules! records_within {
 }
 
 /// Locks the logs of these tenants, in one order for everybody.
-pub const LOCK: &str =
-    "SELECT tenant, sequence, at, changes FROM tenant_log WHERE tenant = ANY($1) ORDER BY tenant FOR UPDATE";
+pub const LOCK: &str = "SELECT tenant, sequence, at, changes, closed, watched FROM tenant_log \
+    WHERE tenant = ANY($1) ORDER BY tenant FOR UPDATE";
 
 pub(super) const OPEN_LOGS: &str = "INSERT INTO tenant_log (tenant, sequence, at, changes) \
     SELECT tenant, 0, $2, $3 FROM unnest($1::uuid[]) AS w (tenant) ON CONFLICT (tenant) DO NOTHING";
@@ -53,7 +55,12 @@ pub const SAVE_LOGS: &str = "UPDATE tenant_log AS l \
 /// Numbers a change that leaves nothing of itself: what was counted before is counted anew.
 pub(super) const CHANGE_UNTOLD: &str = "UPDATE tenant_log SET changes = changes + 1 WHERE tenant = $1";
 
-pub(super) const TENANTS: &str = "SELECT tenant FROM tenant_log ORDER BY tenant";
+/// Those that are kept here: not those that are kept in another database, or on their way here.
+pub(super) const TENANTS: &str =
+    "SELECT tenant FROM tenant_log WHERE coalesce(closed, 0) < 9223372036854775807 ORDER BY tenant";
+
+/// The same with copies of others.
+pub(super) const ALL_TENANTS: &str = "SELECT tenant FROM tenant_log ORDER BY tenant";
 
 pub(super) const SEQUENCE: &str = "SELECT sequence, at FROM tenant_log WHERE tenant = $1";
 
@@ -372,7 +379,7 @@ pub(super) const SWEEP: &str = "DELETE FROM member WHERE tenant = $1 AND group_i
 
 pub(super) const SWEPT: &str = "DELETE FROM dissolved_group WHERE tenant = $1 AND group_id = $2";
 
-/// What an erasure removes of each table, a little at a time; the log comes last, so that a tenant
+/// What an erasure removes of each table, a little at a time; the log ([`ERASE_LOG`]) comes last, so that a tenant
 /// is known as long as anything of it is there.
 pub(super) const ERASE: &[&str] = &[
     "DELETE FROM index_entry WHERE tenant = $1 AND (resource_type, attribute, value, id) IN \
@@ -387,8 +394,9 @@ pub(super) const ERASE: &[&str] = &[
     "DELETE FROM resource_count WHERE tenant = $1 AND resource_type IN \
     (SELECT resource_type FROM resource_count WHERE tenant = $1 LIMIT $2)",
     "DELETE FROM allowance WHERE tenant = $1 AND $2::bigint > 0",
-    "DELETE FROM tenant_log WHERE tenant = $1 AND $2::bigint > 0",
 ];
+
+pub(super) const ERASE_LOG: &str = "DELETE FROM tenant_log WHERE tenant = $1 AND $2::bigint > 0";
 
 pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE tenant = $1 AND (resource_type, id) IN \
     (SELECT resource_type, id FROM resource WHERE tenant = $1 LIMIT $2)";

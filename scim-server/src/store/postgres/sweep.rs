@@ -42,7 +42,7 @@ pub(super) async fn sweep_all(reader: &Reader) -> Result<(), StoreError> {
 /// Removes everything of a tenant; gives how many resources went.
 pub(super) async fn erase(reader: &Reader, tenant: TenantId) -> Result<u64, StoreError> {
     let mut gone = 0;
-    for sql in statement::ERASE {
+    for sql in statement::ERASE.iter().chain([&statement::ERASE_LOG]) {
         loop {
             let rows = run(reader, sql, &[&tenant.0, &STEP]).await?;
             run(reader, statement::CHANGE_UNTOLD, &[&tenant.0]).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{connections::Connections, read::event, scan::TenantScan};
+use super::{connections::Connections, read::event, scan::TenantScan, statement};
 use crate::store::{IndexEntry, Item, Joined, ResourceKey, Sink, StoreError, TenantId, decide::index_key};
 
 /// How many members go into one item.
@@ -17,21 +17,39 @@ pub(super) async fn export(
     tenant: Option<TenantId>,
     mut sink: Sink<Item>,
 ) -> Result<(), StoreError> {
-    let mut scan = TenantScan::snapshot(connections, tenant.unwrap_or(TenantId::SYSTEM)).await?;
+    let mut scan = begin(connections, tenant.unwrap_or(TenantId::SYSTEM)).await?;
     let tenants = match tenant {
         Some(tenant) => vec![tenant],
         None => scan.tenants().await?,
     };
+    go_on(scan, tenants, &mut sink).await.map(drop)
+}
+
+/// One state of a database, to be read by [`go_on`].
+pub(super) async fn begin(connections: &Arc<Connections>, tenant: TenantId) -> Result<TenantScan, StoreError> {
+    let mut scan = TenantScan::snapshot(connections, tenant).await?;
+    // The first look fixes what is seen.
+    scan.query(statement::SEQUENCE, &[&tenant.0]).await?;
+    Ok(scan)
+}
+
+/// Gives every item of these tenants; false when the sink wants no more.
+pub(super) async fn go_on(
+    mut scan: TenantScan,
+    tenants: Vec<TenantId>,
+    sink: &mut Sink<Item>,
+) -> Result<bool, StoreError> {
     for tenant in tenants {
         scan.turn_to(tenant);
-        let finished = resources(&mut scan, &mut sink).await?
-            && members(&mut scan, &mut sink).await?
-            && events(&mut scan, &mut sink).await?;
+        let finished =
+            resources(&mut scan, sink).await? && members(&mut scan, sink).await? && events(&mut scan, sink).await?;
         if !finished {
-            break;
+            scan.end().await?;
+            return Ok(false);
         }
     }
-    scan.end().await
+    scan.end().await?;
+    Ok(true)
 }
 
 async fn resources(scan: &mut TenantScan, sink: &mut Sink<Item>) -> Result<bool, StoreError> {

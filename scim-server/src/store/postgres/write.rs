@@ -7,7 +7,7 @@ use super::{
     overlay::Overlay,
     pipeline::{Step, columns},
     row::signed,
-    statement,
+    statement, touched,
 };
 use crate::store::{
     IndexKey, ResourceId, ResourceKey, StoreError, TenantId,
@@ -16,14 +16,21 @@ use crate::store::{
 
 /// The statements, in an order in which no constraint is broken on the way.
 pub(super) fn steps(overlay: &Overlay) -> Result<Vec<Step>, StoreError> {
-    let mut steps = Vec::new();
-    resources(overlay, &mut steps)?;
-    entries(overlay, &mut steps);
-    edges(overlay, &mut steps);
+    let mut steps = content(overlay)?;
     counts(overlay, &mut steps);
     let changed = key_changes::changed(overlay);
     log(overlay, &changed.keys().copied().collect(), &mut steps)?;
     key_changes::steps(overlay, changed, &mut steps)?;
+    touched::note(overlay, &mut steps);
+    Ok(steps)
+}
+
+/// The statements about resources, what is indexed of them, and edges.
+pub(super) fn content(overlay: &Overlay) -> Result<Vec<Step>, StoreError> {
+    let mut steps = Vec::new();
+    resources(overlay, &mut steps)?;
+    entries(overlay, &mut steps);
+    edges(overlay, &mut steps);
     Ok(steps)
 }
 

@@ -1,0 +1,476 @@
+//! One store in several databases: each tenant is kept in one of them.
+//!
+//! The first database has the system's records, and among them the directory of tenants: a tenant's record says where
+//! the tenant is kept. Whoever reads these records tells [`Spread::settle`], so that a request finds its tenant's
+//! database in memory. A process that has not heard of a move yet writes to the old place in vain: the tenant's row
+//! there is closed ([`super::carry`]).
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use scim_protocol::Timestamp;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::{
+    OpenError, Options, PostgresStore,
+    carry::{self, Carriage, TURNS},
+    error::unavailable,
+    prefetch::column,
+    row::signed,
+    statement::spread,
+    transfer,
+};
+use crate::{
+    clock::Clock,
+    event::Event,
+    metrics::StoreMetrics,
+    store::{
+        Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Log, Memberships, Page, Position, Record,
+        Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, Write,
+    },
+};
+
+/// How much a pass may leave, and how many passes there are, until the tenant is closed for the last one.
+const LITTLE: usize = 200;
+const PASSES: usize = 20;
+/// Milliseconds after which the processes on a store have noticed a move. They look for changes twice a second.
+const NOTICED: i64 = 2000;
+/// Milliseconds for which a process that follows may rely on what it knows: less than copies are kept.
+const TRUSTED: i64 = 10 * 60 * 1000;
+
+/// Where tenants are kept, by their homes, and the version of the record that says so.
+type Places = HashMap<TenantId, (usize, u64)>;
+
+/// Several databases. See the module's documentation.
+pub struct Spread {
+    databases: Vec<PostgresStore>,
+    /// Who is not there is in the first database.
+    places: ArcSwap<Places>,
+    /// When this process last knew where all tenants are, in milliseconds since the epoch; 0 if it does not follow.
+    noticed: AtomicI64,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<StoreMetrics>,
+    changes: Arc<Notify>,
+}
+
+/// What a database says of itself.
+#[derive(Clone, Copy)]
+struct Part {
+    store: Uuid,
+    number: i64,
+    databases: i64,
+}
+
+impl Part {
+    async fn read(store: &PostgresStore) -> Result<Option<Self>, StoreError> {
+        let rows = store.reader.query(TenantId::SYSTEM, spread::PART, &[]).await?;
+        rows.first().map(Self::of).transpose()
+    }
+
+    fn of(row: &tokio_postgres::Row) -> Result<Self, StoreError> {
+        Ok(Self { store: column(row, 0)?, number: column(row, 1)?, databases: column(row, 2)? })
+    }
+
+    /// Refuses a database that is something else than this part of this store.
+    fn fits(self, place: usize, store: Uuid, many: i64) -> Result<Self, OpenError> {
+        let number = i64::try_from(place).unwrap_or(i64::MAX);
+        let said = if self.number != number {
+            format!("it is database {} of the store: give --store in that order", self.number + 1)
+        } else if self.store != store {
+            "it is a part of another store".to_owned()
+        } else if self.databases > many {
+            format!("the store is in {} databases: give --store for each of them", self.databases)
+        } else {
+            return Ok(self);
+        };
+        Err(named(place, OpenError::Options(said)))
+    }
+
+    /// What the database was first said to be, or is from now on.
+    async fn become_one(store: &PostgresStore, wanted: Self) -> Result<Self, StoreError> {
+        let Self { store: id, number, databases } = wanted;
+        let rows = store.reader.query(TenantId::SYSTEM, spread::BECOME_PART, &[&id, &number, &databases]).await?;
+        rows.first().map(Self::of).transpose()?.ok_or_else(|| unavailable("the database does not say what it is"))
+    }
+}
+
+/// Refuses a database that is one of several.
+pub(super) async fn alone(store: &PostgresStore) -> Result<(), OpenError> {
+    match Part::read(store).await? {
+        None | Some(Part { databases: 1, .. }) => Ok(()),
+        Some(Part { number, databases, .. }) => Err(OpenError::Options(format!(
+            "it is database {} of a store in {databases}: give --store for each of them, in their order",
+            number + 1
+        ))),
+    }
+}
+
+/// Makes databases the parts of one store, in their order. Changes nothing if one of them is something else already.
+async fn join(databases: &[PostgresStore]) -> Result<(), OpenError> {
+    let many = i64::try_from(databases.len()).unwrap_or(i64::MAX);
+    let mut known = None;
+    for (place, database) in databases.iter().enumerate() {
+        match Part::read(database).await? {
+            Some(part) if place == 0 => known = Some(part.fits(0, part.store, many)?.store),
+            Some(part) => drop(part.fits(place, known.unwrap_or_default(), many)?),
+            None if place > 0 && !database.tenants().await?.is_empty() => {
+                let own = "it has a store of its own: export that, and import it into this one";
+                return Err(named(place, OpenError::Options(own.to_owned())));
+            }
+            None => {}
+        }
+    }
+    let mut id = Uuid::new_v4();
+    for (place, database) in databases.iter().enumerate() {
+        let number = i64::try_from(place).unwrap_or(i64::MAX);
+        let part = Part::become_one(database, Part { store: id, number, databases: many }).await?;
+        if place == 0 {
+            id = part.store;
+        }
+        part.fits(place, id, many)?;
+    }
+    Ok(())
+}
+
+impl Spread {
+    /// Opens databases whose schemas are there, in their order. A new one may be added behind the others.
+    pub async fn open(options: &[Options], clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (metrics, changes) = (Arc::<StoreMetrics>::default(), Arc::<Notify>::default());
+        let mut databases = Vec::new();
+        for one in options {
+            let store =
+                PostgresStore::open_one(one, Arc::clone(&clock), Arc::clone(&metrics), Arc::clone(&changes)).await;
+            databases.push(store.map_err(|error| named(databases.len(), error))?);
+        }
+        join(&databases).await?;
+        Ok(Self { databases, places: ArcSwap::default(), noticed: AtomicI64::new(0), clock, metrics, changes })
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// Notes where a tenant is kept: its home, the number of the database, from 0, and the version of the record that
+    /// says so. What an older record says does not count.
+    pub fn settle(&self, tenants: &[(TenantId, usize, u64)]) {
+        let news = |known: &Places, tenant: &TenantId, version: u64| {
+            known.get(tenant).is_none_or(|(_, known)| *known < version)
+        };
+        let known = self.places.load();
+        if tenants.iter().any(|(tenant, _, version)| news(&known, tenant, *version)) {
+            self.places.rcu(|known| {
+                let mut places = Places::clone(known);
+                for (tenant, place, version) in tenants {
+                    if news(&places, tenant, *version) {
+                        places.insert(*tenant, (*place, *version));
+                    }
+                }
+                places
+            });
+        }
+    }
+
+    /// Notes that this process knows where all tenants are now. From then on it must say so again and again: a copy that
+    /// a move has left is removed some time after, and whoever has not heard of the move must not look there.
+    pub fn noticed(&self) {
+        self.noticed.store(self.clock.now().as_millis(), Ordering::Relaxed);
+    }
+
+    /// Forgets all tenants but these, by their homes: the others are gone.
+    pub fn keep_only(&self, tenants: &HashSet<TenantId>) {
+        if self.places.load().keys().any(|tenant| !tenants.contains(tenant)) {
+            self.places.rcu(|known| {
+                let mut places = Places::clone(known);
+                places.retain(|tenant, _| tenants.contains(tenant));
+                places
+            });
+        }
+    }
+
+    /// The number of a move that began with that version of the tenant's record.
+    pub fn number(version: u64) -> Result<i64, StoreError> {
+        signed(version).map(|version| version.saturating_mul(TURNS))
+    }
+
+    /// Copies a tenant to another database while it is served, and closes it for the last of it. When this returns,
+    /// nobody can write to it in the old place any more, nor in the new one until every process has noticed.
+    pub async fn carry(&self, tenant: TenantId, (from, to): (usize, usize), number: i64) -> Result<(), StoreError> {
+        let mut carriage = Carriage::begin(self.at(from)?, self.at(to)?, tenant, number).await?;
+        for _ in 0..PASSES {
+            if carriage.follow().await? <= LITTLE {
+                break;
+            }
+        }
+        carriage.finish(Timestamp::from_millis(self.clock.now().as_millis().saturating_add(NOTICED))).await
+    }
+
+    /// Ends a move that was given up: the tenant goes on where it was, and the copy is removed.
+    pub async fn give_up(&self, tenant: TenantId, (from, to): (usize, usize), number: i64) -> Result<(), StoreError> {
+        carry::give_up(self.at(from)?, self.at(to)?, tenant, number).await
+    }
+
+    /// Removes what the move of that number has left of a tenant.
+    pub async fn forget(&self, tenant: TenantId, place: usize, number: i64) -> Result<(), StoreError> {
+        carry::forget(self.at(place)?, tenant, number).await
+    }
+
+    /// One of the databases. A process that was started before one was added does not know that one.
+    fn at(&self, place: usize) -> Result<&PostgresStore, StoreError> {
+        self.databases.get(place).ok_or_else(|| {
+            unavailable(format!("the tenant is in database {}, and --store names {}", place + 1, self.databases.len()))
+        })
+    }
+
+    fn place(&self, tenant: TenantId) -> usize {
+        if tenant == TenantId::SYSTEM { 0 } else { self.places.load().get(&tenant).map_or(0, |(place, _)| *place) }
+    }
+
+    /// The database of a tenant.
+    fn of(&self, tenant: TenantId) -> Result<&PostgresStore, StoreError> {
+        let noticed = self.noticed.load(Ordering::Relaxed);
+        let age = self.clock.now().as_millis().saturating_sub(noticed);
+        if noticed != 0 && age > TRUSTED && tenant != TenantId::SYSTEM {
+            return Err(unavailable("the directory of tenants could not be read for ten minutes"));
+        }
+        self.at(self.place(tenant))
+    }
+}
+
+fn named(place: usize, error: OpenError) -> OpenError {
+    match error {
+        OpenError::Options(said) => OpenError::Options(format!("database {}: {said}", place + 1)),
+        error => error,
+    }
+}
+
+/// Everything of one tenant is asked of the tenant's database.
+#[async_trait]
+impl Store for Spread {
+    fn metrics(&self) -> Arc<StoreMetrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    async fn get(&self, key: &ResourceKey) -> Result<Option<Record>, StoreError> {
+        self.of(key.tenant)?.get(key).await
+    }
+
+    async fn get_in_groups(&self, key: &ResourceKey) -> Result<Option<(Record, Vec<Reference>)>, StoreError> {
+        self.of(key.tenant)?.get_in_groups(key).await
+    }
+
+    async fn lookup(&self, key: &IndexKey) -> Result<Option<ResourceId>, StoreError> {
+        self.of(key.tenant)?.lookup(key).await
+    }
+
+    async fn resources(
+        &self,
+        tenant: TenantId,
+        resource_type: &TypeName,
+        from: Start,
+        limit: usize,
+    ) -> Result<Page<(ResourceId, Record)>, StoreError> {
+        self.of(tenant)?.resources(tenant, resource_type, from, limit).await
+    }
+
+    async fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError> {
+        self.of(tenant)?.count(tenant, resource_type).await
+    }
+
+    async fn index(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError> {
+        self.of(range.tenant)?.index(range, after, limit).await
+    }
+
+    async fn indexed(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Page<(Position, Option<Record>)>, StoreError> {
+        self.of(range.tenant)?.indexed(range, after, limit).await
+    }
+
+    async fn indexed_in_groups(
+        &self,
+        range: &IndexRange,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<(Page<(Position, Option<Record>)>, Option<Vec<Vec<Reference>>>), StoreError> {
+        self.of(range.tenant)?.indexed_in_groups(range, after, limit).await
+    }
+
+    async fn index_count(&self, range: &IndexRange, limit: u64) -> Result<u64, StoreError> {
+        self.of(range.tenant)?.index_count(range, limit).await
+    }
+
+    async fn index_at(&self, range: &IndexRange, offset: u64) -> Result<Option<Position>, StoreError> {
+        self.of(range.tenant)?.index_at(range, offset).await
+    }
+
+    async fn members(
+        &self,
+        group: &ResourceKey,
+        after: Option<ResourceId>,
+        limit: usize,
+        names: bool,
+    ) -> Result<Page<Reference>, StoreError> {
+        self.of(group.tenant)?.members(group, after, limit, names).await
+    }
+
+    async fn is_member(&self, group: &ResourceKey, member: ResourceId) -> Result<bool, StoreError> {
+        self.of(group.tenant)?.is_member(group, member).await
+    }
+
+    async fn groups_of(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Vec<Reference>>, StoreError> {
+        self.of(tenant)?.groups_of(tenant, members).await
+    }
+
+    async fn memberships(&self, tenant: TenantId, members: &[ResourceId]) -> Result<Vec<Memberships>, StoreError> {
+        self.of(tenant)?.memberships(tenant, members).await
+    }
+
+    async fn log(&self, tenant: TenantId) -> Result<Log, StoreError> {
+        self.of(tenant)?.log(tenant).await
+    }
+
+    fn changes(&self) -> Arc<Notify> {
+        Arc::clone(&self.changes)
+    }
+
+    async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.of(tenant)?.events(tenant, after, limit).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let place = self.place(commit.target.tenant);
+        if commit.writes.iter().any(|write| self.place(write_to(write)) != place) {
+            return Err(unavailable("a commit cannot change tenants of two databases"));
+        }
+        self.of(commit.target.tenant)?.commit(commit).await
+    }
+
+    /// Also what moves have left in other databases.
+    async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        let (place, mut gone) = (self.place(tenant), 0);
+        for (number, database) in self.databases.iter().enumerate() {
+            let here = database.erase(tenant).await?;
+            gone += if number == place { here } else { 0 };
+        }
+        Ok(gone)
+    }
+
+    /// A state of each database, of about the same moment: of the directory first. What a tenant has left in another
+    /// database when it was moved meanwhile is not gone from there yet.
+    async fn export(&self, tenant: Option<TenantId>, mut sink: Sink<Item>) -> Result<(), StoreError> {
+        if let Some(tenant) = tenant {
+            return self.of(tenant)?.export(Some(tenant), sink).await;
+        }
+        let mut scans = Vec::new();
+        for database in &self.databases {
+            scans.push(transfer::begin(&database.connections, TenantId::SYSTEM).await?);
+        }
+        for (place, mut scan) in scans.into_iter().enumerate() {
+            let mut tenants = scan.tenants().await?;
+            tenants.retain(|tenant| self.place(*tenant) == place);
+            if !transfer::go_on(scan, tenants, &mut sink).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn load(&self, items: Vec<Item>) -> Result<(), StoreError> {
+        let mut rest = items.into_iter().peekable();
+        while let Some(first) = rest.next() {
+            let place = self.place(of_item(&first));
+            let mut part = vec![first];
+            while let Some(next) = rest.next_if(|item| self.place(of_item(item)) == place) {
+                part.push(next);
+            }
+            self.at(place)?.load(part).await?;
+        }
+        Ok(())
+    }
+
+    async fn notes(&self) -> Result<Vec<String>, StoreError> {
+        let mut notes = Vec::new();
+        for (place, database) in self.databases.iter().enumerate() {
+            notes.extend(database.notes().await?.into_iter().map(|note| format!("database {}: {note}", place + 1)));
+        }
+        Ok(notes)
+    }
+
+    async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError> {
+        let mut sink = Some(sink);
+        for database in &self.databases {
+            let Some(taken) = sink.take() else { break };
+            sink = database.check_all(Arc::clone(&entries), repair, taken).await?;
+        }
+        Ok(())
+    }
+
+    /// One database that does not answer keeps no other from it.
+    async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut gone = Ok(0);
+        for database in &self.databases {
+            let here = database.forget_events(before).await;
+            gone = gone.and_then(|gone| Ok(gone + here?));
+        }
+        gone
+    }
+
+    fn spread(&self) -> Option<&Spread> {
+        Some(self)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn take_turn(&self, tenant: TenantId, rate: u32) -> Result<bool, StoreError> {
+        self.of(tenant)?.take_turn(tenant, rate).await
+    }
+
+    async fn lease(&self, chore: &str, holder: Uuid, millis: i64) -> Result<bool, StoreError> {
+        self.at(0)?.lease(chore, holder, millis).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let mut closed = Ok(());
+        for database in &self.databases {
+            closed = closed.and(database.close().await);
+        }
+        closed
+    }
+}
+
+fn write_to(write: &Write) -> TenantId {
+    match write {
+        Write::Delete(key) | Write::Put(key, _) | Write::Return(key, ..) => key.tenant,
+        Write::Index(entry) | Write::Unindex(entry) => entry.key.tenant,
+        Write::Join(edge) | Write::Leave(edge) => edge.group.tenant,
+    }
+}
+
+fn of_item(item: &Item) -> TenantId {
+    match item {
+        Item::Resource(key, ..) | Item::Members(key, _) => key.tenant,
+        Item::Event(tenant, _) => *tenant,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+use futures_util::FutureExt;
+use scim_protocol::Timestamp;
+use uuid::Uuid;
+
+use super::{super::database::shared, *};
+use crate::{
+    clock::{ManualClock, SystemClock},
+    event::{ADMIN, Action},
+    ids::ResourceId,
+    store::{
+        Body,
+        contract::{Open, TENANT, contract, user},
+    },
+};
+
+/// The tenants of the contract are kept in the second database.
+fn place() -> Open {
+    let options = [shared().schema(), shared().schema()].map(|url| Options { connections: 4, ..Options::new(url) });
+    Box::new(move |clock| {
+        let options = options.clone();
+        async move {
+            let store = open(&options, clock).await;
+            store.settle(&[0x7e, 0x7f].map(|id| (TenantId(Uuid::from_u128(id)), 1, 1)));
+            let store: Arc<dyn Store> = Arc::new(store);
+            store
+        }
+        .boxed()
+    })
+}
+
+contract!(place);
+
+async fn open(options: &[Options], clock: Arc<dyn Clock>) -> Spread {
+    for one in options {
+        PostgresStore::migrate(one, &SystemClock).await.unwrap();
+    }
+    Spread::open(options, clock).await.unwrap()
+}
+
+async fn two() -> Spread {
+    let options = [shared().schema(), shared().schema()].map(|url| Options { connections: 4, ..Options::new(url) });
+    open(&options, Arc::new(SystemClock)).await
+}
+
+fn event() -> Event {
+    Event::new(Action::Create, ADMIN, "User", ResourceId(Uuid::nil()))
+}
+
+async fn write(store: &Spread, number: u128) -> Result<Committed, StoreError> {
+    let mut commit = Commit::new(user(number), event());
+    commit.writes.push(Write::Put(user(number), Body::default()));
+    store.commit(commit).await
+}
+
+/// The moves of one tenant, by their numbers.
+const FIRST: i64 = TURNS;
+const SECOND: i64 = 2 * TURNS;
+
+/// A process was frozen in the midst of a move, and goes on when others have given the move up.
+#[tokio::test]
+async fn who_was_frozen_in_a_move_that_was_given_up_changes_nothing() {
+    let store = two().await;
+    write(&store, 1).await.unwrap();
+    let (here, there) = (store.at(0).unwrap(), store.at(1).unwrap());
+    let mut frozen = Carriage::begin(here, there, TENANT, FIRST).await.unwrap();
+    write(&store, 2).await.unwrap();
+    store.give_up(TENANT, (0, 1), FIRST).await.unwrap();
+    write(&store, 3).await.unwrap();
+    assert!(matches!(frozen.follow().await, Err(StoreError::Closed(TENANT))));
+    assert!(matches!(frozen.finish(Timestamp::from_millis(0)).await, Err(StoreError::Closed(TENANT))));
+    write(&store, 4).await.unwrap();
+
+    // Another move is on its way: the first one neither writes into it nor ends it.
+    let frozen = Carriage::begin(here, there, TENANT, FIRST).await;
+    assert!(matches!(frozen, Err(StoreError::Closed(TENANT))));
+    let mut moving = Carriage::begin(here, there, TENANT, SECOND).await.unwrap();
+    store.give_up(TENANT, (0, 1), FIRST).await.unwrap();
+    store.forget(TENANT, 1, FIRST).await.unwrap();
+    write(&store, 5).await.unwrap();
+    moving.follow().await.unwrap();
+    write(&store, 6).await.unwrap();
+    moving.finish(Timestamp::from_millis(0)).await.unwrap();
+    assert!(matches!(write(&store, 7).await, Err(StoreError::Closed(TENANT))));
+    store.settle(&[(TENANT, 1, 1)]);
+    write(&store, 7).await.unwrap();
+    assert_eq!(store.log(TENANT).await.unwrap().newest, 7);
+    assert_eq!(store.count(TENANT, &user(1).resource_type).await.unwrap(), 7);
+    // What comes too late for that, too.
+    store.give_up(TENANT, (0, 1), FIRST).await.unwrap();
+    store.forget(TENANT, 1, SECOND).await.unwrap();
+    assert_eq!(store.count(TENANT, &user(1).resource_type).await.unwrap(), 7);
+    assert!(matches!(here.get(&user(7)).await, Ok(None)), "the old place is a copy of what was");
+}
+
+/// A copy is removed fifteen minutes after the move: who has not heard of it by then does not look there.
+#[tokio::test]
+async fn a_process_that_does_not_hear_of_the_directory_serves_nobody() {
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    let options = [shared().schema(), shared().schema()].map(|url| Options { connections: 4, ..Options::new(url) });
+    let store = open(&options, Arc::new(clock.clone())).await;
+    clock.advance(3_600_000);
+    store.get(&user(1)).await.unwrap();
+    store.noticed();
+    clock.advance(TRUSTED);
+    store.get(&user(1)).await.unwrap();
+    clock.advance(1);
+    assert!(matches!(store.get(&user(1)).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(write(&store, 1).await, Err(StoreError::Unavailable(_))));
+    store.events(TenantId::SYSTEM, 0, 1).await.unwrap();
+    store.noticed();
+    write(&store, 1).await.unwrap();
+}
+
+/// What an older record says of a tenant does not count.
+#[tokio::test]
+async fn the_newest_record_says_where_a_tenant_is() {
+    let store = two().await;
+    store.settle(&[(TENANT, 1, 5)]);
+    store.settle(&[(TENANT, 0, 4)]);
+    assert_eq!(store.place(TENANT), 1);
+    store.settle(&[(TENANT, 0, 6)]);
+    assert_eq!(store.place(TENANT), 0);
+    store.settle(&[(TENANT, 2, 7)]);
+    let unknown = store.get(&user(1)).await.unwrap_err();
+    let why = std::error::Error::source(&unknown).unwrap().to_string();
+    assert_eq!(why, "the tenant is in database 3, and --store names 2");
+    store.keep_only(&HashSet::new());
+    store.settle(&[(TENANT, 1, 1)]);
+    assert_eq!(store.place(TENANT), 1);
+}

@@ -48,6 +48,7 @@ pub use self::{
     access::AccessRequest,
     brake::BrakeRequest,
     consumers::ConsumerRequest,
+    deleted::DeletedRequest,
     error::AdminError,
     events::EventsRequest,
     hand::{HandRequest, UpdateRequest},
@@ -139,18 +140,9 @@ pub async fn execute(
             resources::list(context, &tenant, &resource_type, filter.as_deref(), limit, output).await
         }
         AdminRequest::Deleted { tenant, resource_type, request } => {
-            deleted::list(context, &tenant, &resource_type, request.as_deref(), output).await
+            deleted::execute(context, &tenant, &resource_type, request, output).await
         }
         AdminRequest::Rules { tenant, request } => rules::execute(context, &tenant, request, output).await,
-        AdminRequest::Purge { tenant, resource_type, id } => {
-            deleted::purge(context, &tenant, &resource_type, &id, output).await
-        }
-        AdminRequest::Restore { tenant, resource_type, id } => {
-            deleted::restore(context, &tenant, &resource_type, &id, output).await
-        }
-        AdminRequest::RestoreAll { tenant, resource_type, request } => {
-            deleted::restore_all(context, &tenant, &resource_type, &request, output).await
-        }
         AdminRequest::SchemaAdd { tenant, definition, replace } => {
             schemas::add(context, &tenant, definition, replace, output).await
         }

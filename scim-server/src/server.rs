@@ -277,6 +277,7 @@ impl Service {
 }
 
 /// Where the events of all tenants go.
+#[cfg_attr(not(feature = "nats"), allow(clippy::unused_async, reason = "only NATS is waited for"))]
 async fn sinks(config: &Config) -> Result<Vec<Box<dyn Sink>>, StartError> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(path) = &config.event_file {

@@ -1,6 +1,7 @@
 //! What was deleted and is kept aside: listed, restored, purged.
 
 use scim_protocol::ErrorKind;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -9,20 +10,72 @@ use super::{
 };
 use crate::{caller::Caller, operation::restore::Kept};
 
-/// Lists the deleted resources of a type that can be restored; only those of one request when it is named.
-pub(super) async fn list(
+/// What is to be done with the deleted users or groups of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeletedRequest {
+    /// Those that can be restored.
+    List {
+        /// Only what this request deleted.
+        request: Option<String>,
+    },
+    /// Removes for good what is kept of one.
+    Purge { id: String },
+    /// Restores one.
+    Restore { id: String },
+    /// Restores all that one request deleted.
+    RestoreAll { request: String },
+}
+
+impl DeletedRequest {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::List { .. } => "deleted",
+            Self::Purge { .. } => "purge",
+            Self::Restore { .. } => "restore",
+            Self::RestoreAll { .. } => "restore-all",
+        }
+    }
+}
+
+/// Does what a request says.
+pub(super) async fn execute(
     context: &AdminContext,
     tenant: &str,
+    resource_type: &str,
+    request: DeletedRequest,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    if !matches!(request, DeletedRequest::List { .. }) {
+        refuse_local_edits(&caller)?;
+    }
+    match request {
+        DeletedRequest::List { request } => list(context, &caller, resource_type, request.as_deref(), output).await,
+        DeletedRequest::Purge { id } => {
+            provision::purge(&context.operations, &caller, resource_type, &id).await?;
+            output.row(&json!({"id": id, "purged": true})).await
+        }
+        DeletedRequest::Restore { id } => {
+            output.row(&provision::restore(&context.operations, &caller, resource_type, &id).await?).await
+        }
+        DeletedRequest::RestoreAll { request } => restore_all(context, &caller, resource_type, &request, output).await,
+    }
+}
+
+/// Lists the deleted resources of a type that can be restored; only those of one request when it is named.
+async fn list(
+    context: &AdminContext,
+    caller: &Caller,
     resource_type: &str,
     request: Option<&str>,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let caller = administrator(context, tenant).await?;
     let mut after = None;
     loop {
-        let page = provision::deleted(&context.operations, &caller, resource_type, after).await?;
-        for kept in page.iter().filter(|kept| is_of(context, &caller, kept, request)) {
-            output.row(&row(&caller, kept)?).await?;
+        let page = provision::deleted(&context.operations, caller, resource_type, after).await?;
+        for kept in page.iter().filter(|kept| is_of(context, caller, kept, request)) {
+            output.row(&row(caller, kept)?).await?;
         }
         match page.last() {
             Some(last) => after = Some(last.key.id),
@@ -31,39 +84,23 @@ pub(super) async fn list(
     }
 }
 
-/// Restores one deleted resource, and shows it.
-pub(super) async fn restore(
-    context: &AdminContext,
-    tenant: &str,
-    resource_type: &str,
-    id: &str,
-    output: &Output,
-) -> Result<(), AdminError> {
-    let caller = administrator(context, tenant).await?;
-    refuse_local_edits(&caller)?;
-    let resource = provision::restore(&context.operations, &caller, resource_type, id).await?;
-    output.row(&resource).await
-}
-
 /// Restores all that one request deleted. What cannot be restored is told, and does not stop the rest.
-pub(super) async fn restore_all(
+async fn restore_all(
     context: &AdminContext,
-    tenant: &str,
+    caller: &Caller,
     resource_type: &str,
     request: &str,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let caller = administrator(context, tenant).await?;
-    refuse_local_edits(&caller)?;
     let (mut after, mut any) = (None, false);
     loop {
-        let page = provision::deleted(&context.operations, &caller, resource_type, after).await?;
+        let page = provision::deleted(&context.operations, caller, resource_type, after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.id);
-        for kept in page.iter().filter(|kept| is_of(context, &caller, kept, Some(request))) {
+        for kept in page.iter().filter(|kept| is_of(context, caller, kept, Some(request))) {
             let id = kept.key.id.to_string();
             any = true;
-            match provision::restore(&context.operations, &caller, resource_type, &id).await {
+            match provision::restore(&context.operations, caller, resource_type, &id).await {
                 Ok(_) => output.row(&json!({"id": id, "restored": true})).await?,
                 Err(error) if matches!(error.kind(), ErrorKind::Uniqueness | ErrorKind::Forbidden) => {
                     output.row(&json!({"id": id, "restored": false, "reason": error.detail()})).await?;
@@ -78,20 +115,6 @@ pub(super) async fn restore_all(
     Err(AdminError::Refused(format!(
         "nothing of the type {resource_type} that the request {request} deleted is kept; `deleted` lists what is"
     )))
-}
-
-/// Removes for good what is kept of a deleted resource.
-pub(super) async fn purge(
-    context: &AdminContext,
-    tenant: &str,
-    resource_type: &str,
-    id: &str,
-    output: &Output,
-) -> Result<(), AdminError> {
-    let caller = administrator(context, tenant).await?;
-    refuse_local_edits(&caller)?;
-    provision::purge(&context.operations, &caller, resource_type, id).await?;
-    output.row(&json!({"id": id, "purged": true})).await
 }
 
 fn is_of(context: &AdminContext, caller: &Caller, kept: &Kept, request: Option<&str>) -> bool {

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{
     brake::BrakeRequest, clients::ClientRequest, connection::Provider, consumers::ConsumerRequest,
-    events::EventsRequest, hand::HandRequest, rules::RulesRequest, signing_keys::SigningKeyRequest,
-    streams::StreamRequest, undo::UndoRequest, webhooks::WebhookRequest,
+    deleted::DeletedRequest, events::EventsRequest, hand::HandRequest, rules::RulesRequest,
+    signing_keys::SigningKeyRequest, streams::StreamRequest, undo::UndoRequest, webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
@@ -56,12 +56,11 @@ pub enum AdminRequest {
         /// Also while an identity provider provisions the tenant.
         force: bool,
     },
-    /// Lists the deleted users or groups that can be restored.
+    /// About the deleted users or groups of a tenant.
     Deleted {
         tenant: String,
         resource_type: String,
-        /// Only what this request deleted.
-        request: Option<String>,
+        request: DeletedRequest,
     },
     /// Lists what was changed in a tenant.
     Events(EventsRequest),
@@ -86,24 +85,6 @@ pub enum AdminRequest {
         filter: Option<String>,
         /// At most so many.
         limit: Option<usize>,
-    },
-    /// Removes for good what is kept of a deleted user or group.
-    Purge {
-        tenant: String,
-        resource_type: String,
-        id: String,
-    },
-    /// Restores a deleted user or group.
-    Restore {
-        tenant: String,
-        resource_type: String,
-        id: String,
-    },
-    /// Restores all users or groups that one request deleted.
-    RestoreAll {
-        tenant: String,
-        resource_type: String,
-        request: String,
     },
     /// Adds a schema to those of a tenant.
     SchemaAdd {
@@ -264,14 +245,11 @@ impl AdminRequest {
             Self::Client { request, .. } => request.name(),
             Self::Create { .. } => "create",
             Self::Delete { .. } => "delete",
-            Self::Deleted { .. } => "deleted",
+            Self::Deleted { request, .. } => request.name(),
             Self::Events(_) => "events",
             Self::Export { .. } => "export",
             Self::Import { .. } => "import",
             Self::List { .. } => "list",
-            Self::Purge { .. } => "purge",
-            Self::Restore { .. } => "restore",
-            Self::RestoreAll { .. } => "restore-all",
             Self::Rules { request, .. } => request.name(),
             Self::SchemaAdd { .. } => "schema-add",
             Self::SchemaList { .. } => "schema-list",

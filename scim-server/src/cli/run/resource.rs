@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    admin::{AdminRequest, HandRequest, TableRequest, UpdateRequest},
+    admin::{AdminRequest, DeletedRequest, HandRequest, TableRequest, UpdateRequest},
     cli::{
         Failure,
         command::{
@@ -127,6 +127,7 @@ impl DeletedArguments {
     async fn run(self, resource_type: &str) -> Result<(), Failure> {
         let Self { tenant, request, common } = self;
         let resource_type = resource_type.to_owned();
+        let request = DeletedRequest::List { request };
         common.run(AdminRequest::Deleted { tenant, resource_type, request }, Show::Kept).await
     }
 }
@@ -135,11 +136,11 @@ impl RestoreArguments {
     async fn run(self, resource_type: &str) -> Result<(), Failure> {
         let Self { tenant, id, request, common } = self;
         let resource_type = resource_type.to_owned();
-        if let Some(request) = request {
-            return common.run(AdminRequest::RestoreAll { tenant, resource_type, request }, Show::Restored).await;
-        }
-        let id = id.unwrap_or_default();
-        common.run(AdminRequest::Restore { tenant, resource_type, id }, Show::Document).await
+        let (request, show) = match request {
+            Some(request) => (DeletedRequest::RestoreAll { request }, Show::Restored),
+            None => (DeletedRequest::Restore { id: id.unwrap_or_default() }, Show::Document),
+        };
+        common.run(AdminRequest::Deleted { tenant, resource_type, request }, show).await
     }
 }
 
@@ -147,7 +148,8 @@ impl PurgeArguments {
     async fn run(self, resource_type: &str) -> Result<(), Failure> {
         let Self { tenant, id, common } = self;
         let resource_type = resource_type.to_owned();
-        common.run(AdminRequest::Purge { tenant, resource_type, id }, Show::Deleted).await
+        let request = DeletedRequest::Purge { id };
+        common.run(AdminRequest::Deleted { tenant, resource_type, request }, Show::Deleted).await
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         Body, Commit, Expect, Header, IndexRange, IndexValue, LAST_MODIFIED, Record, ResourceId, ResourceKey,
         StoreError, TenantId, TypeName, Values, Write,
     },
-    tenant::Window,
+    tenant::{Brake, Window},
 };
 
 /// The type of the records. Names of resource types have no such character.
@@ -44,8 +44,19 @@ pub struct State {
     /// Until when nothing is counted, in milliseconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_until: Option<i64>,
+    /// The brake that was approved: a changed one counts at once. Absent where an older version has approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Brake>,
     /// What was counted up to then is settled, in milliseconds since the epoch.
     pub settled: i64,
+}
+
+impl State {
+    /// Until when nothing is counted, if this brake was approved and that has not ended.
+    pub fn approved_until(&self, brake: &Brake, now: Timestamp) -> Option<i64> {
+        let is_this = self.approved.as_ref().is_none_or(|approved| approved == brake);
+        self.approved_until.filter(|until| is_this && now.as_millis() < *until)
+    }
 }
 
 /// Why and when the brake has tripped.

@@ -118,7 +118,7 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
     }
     let brake = tenant.settings.brake.as_ref();
     let trip = state.trip.as_ref();
-    let approved = state.approved_until.filter(|until| now.as_millis() < *until);
+    let approved = brake.and_then(|brake| state.approved_until(brake, now));
     let held = context.operations.newest_out(tenant.home).await?;
     let newest = context.store.log(tenant.home).await?.newest;
     let gone = match trip {
@@ -195,9 +195,13 @@ async fn approve(context: &AdminContext, caller: &Caller) -> Result<(), AdminErr
     let end = |brake: &Brake| brake.window.end(context.clock.now()).as_millis();
     // What was held before the brake was taken out of the settings can be let go, too.
     let approved_until = tenant.settings.brake.as_ref().map(end);
+    let approved = &tenant.settings.brake;
     let settled = context.clock.now().as_millis();
     // Else a whole window would be open for a burst that nobody has looked at.
-    let change = |state: &State| state.trip.is_some().then(|| State { approved_until, settled, ..State::default() });
+    let change = |state: &State| {
+        let approved = approved.clone();
+        state.trip.is_some().then(|| State { approved_until, approved, settled, ..State::default() })
+    };
     if context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeApproved, ADMIN, change).await? {
         return Ok(());
     }

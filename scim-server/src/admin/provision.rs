@@ -108,13 +108,13 @@ pub(super) async fn modify(
 }
 
 /// Says what is wrong with the body of a POST, and makes nothing.
-pub(super) fn rehearse_create(
+pub(super) async fn rehearse_create(
     operations: &Operations,
     caller: &Caller,
     resource_type: &str,
     body: Value,
-) -> Result<(), Error> {
-    operations.rehearse_create(&context(operations, caller), &resource_type_of(caller, resource_type)?, body)
+) -> Result<bool, Error> {
+    operations.rehearse_create(&context(operations, caller), &resource_type_of(caller, resource_type)?, body).await
 }
 
 /// Says what is wrong with the operations of a PATCH, and changes nothing.

@@ -11,7 +11,7 @@ use crate::{
     oauth::client::Client,
     silence,
     store::{StoreError, TenantId, TypeName},
-    tenant::{Tenant, TenantRecord},
+    tenant::{SourceKind, Tenant, TenantRecord},
     token::{Token, reminder},
     units,
     webhook::{Reason, Webhook},
@@ -141,7 +141,8 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
     let mut problems = Vec::new();
     let name = |token: &Token| token.name.clone().unwrap_or_else(|| token.id.to_string());
     let (ended, live): (Vec<_>, Vec<_>) = tokens.iter().partition(|token| token.expires() <= now);
-    if live.is_empty() && !has_client {
+    let is_manual = record.settings.source.as_ref().is_some_and(|source| source.kind == SourceKind::Manual);
+    if live.is_empty() && !has_client && !is_manual {
         let name = &record.name;
         let detail = if record.settings.live_tokens() == 0 {
             format!(

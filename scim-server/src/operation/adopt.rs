@@ -9,15 +9,15 @@ use scim_protocol::{Error, ErrorKind, Resource, message::Query, schema::Resource
 use serde_json::{Map, Value};
 
 use super::{
-    Answer, Asked, Context, Operations, Outcome, Preconditions, disable::Switch, mapped::Applied, modify::Change,
-    source,
+    Answer, Asked, Condition, Context, Operations, Outcome, Preconditions, disable::Switch, mapped::Applied,
+    modify::Change, source,
 };
 use crate::{
     event::{ADMIN, Action},
     index,
     membership::{self, MEMBERS, MemberOperation},
     profile,
-    render::{View, stored_document},
+    render::{View, etag, stored_document},
     store::{IndexRange, ResourceId, TypeName, Values},
     tenant::SameBy,
 };
@@ -37,6 +37,18 @@ pub(super) struct Sent<'a> {
     pub members: Option<&'a Value>,
 }
 
+/// A resource that may be taken over.
+struct Found {
+    id: ResourceId,
+    version: u64,
+    document: Map<String, Value>,
+    /// From whom it is.
+    by: Option<source::Sent>,
+}
+
+/// How often it is looked at again when it was changed meanwhile.
+const ATTEMPTS: usize = 16;
+
 impl Operations {
     /// Takes over the resource of another source that a POST means by the tenant's rule. `None` where there is none: then
     /// the POST makes a new one.
@@ -47,7 +59,32 @@ impl Operations {
         sent: Sent<'_>,
         view: &View,
     ) -> Result<Option<Answer>, Error> {
-        let Some(id) = self.adoptable(context, rt, sent.document).await? else { return Ok(None) };
+        for _ in 0..ATTEMPTS {
+            let Some((id, version)) = self.adoptable(context, rt, sent.document).await? else { return Ok(None) };
+            match self.take_over(context, rt, &sent, view, id, version).await {
+                // It was deleted meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                // It was changed meanwhile, and may be somebody else's by now.
+                Err(error) if error.kind() == ErrorKind::PreconditionFailed => {}
+                done => return done.map(Some),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable(1),
+            "The resource that the request means is being changed by others. Repeat the request.",
+        ))
+    }
+
+    /// Takes it over as it was looked at, and not as another one has made it meanwhile.
+    async fn take_over(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        sent: &Sent<'_>,
+        view: &View,
+        id: ResourceId,
+        version: u64,
+    ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
         let members = sent.members.map(membership::values).transpose()?;
         profile::check_member_count(tenant.profile(), members.as_ref().map_or(0, Vec::len))?;
@@ -58,25 +95,22 @@ impl Operations {
             replaced.take(MEMBERS);
             Ok((replaced, sent.applied.clone()))
         };
-        let (query, preconditions, id) = (Query::default(), Preconditions::default(), id.to_string());
+        let preconditions = Preconditions::of(Condition::parse(&etag(version)));
+        let (query, id) = (Query::default(), id.to_string());
         let asked = Asked { context, rt, id: &id, query: &query, preconditions: &preconditions };
         let change = Change { action: Action::Replace, decide: &decide, members, switch: Switch::Keep, adopts: true };
-        match self.change(asked, change).await {
-            Ok((key, record)) => self.show(context, Outcome::Created, &key, record, view).await.map(Some),
-            // It was deleted meanwhile.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let (key, record) = self.change(asked, change).await?;
+        self.show(context, Outcome::Created, &key, record, view).await
     }
 
     /// The resource of another source that a document means: the only one with its `externalId`, or the one with its
-    /// unique name if the tenant says so.
+    /// unique name if the tenant says so. Its id, and the version that was looked at.
     pub(super) async fn adoptable(
         &self,
         context: &Context,
         rt: &ResourceType,
         document: &Map<String, Value>,
-    ) -> Result<Option<ResourceId>, Error> {
+    ) -> Result<Option<(ResourceId, u64)>, Error> {
         let by = context.caller.tenant().settings.adopt.unwrap_or(SameBy::None);
         if by == SameBy::None || **context.caller.actor() == *ADMIN {
             return Ok(None);
@@ -87,22 +121,22 @@ impl Operations {
             let name = if rt.attribute("userName").is_some() { "userName" } else { "displayName" };
             found = self.only_one(context, rt, name, text(document, name)).await?;
             // Who has another externalId is somebody else, whatever the name.
-            found = found.filter(|(_, theirs, _)| {
-                text(theirs, EXTERNAL_ID).zip(external_id).is_none_or(|(theirs, ours)| theirs == ours)
+            found = found.filter(|found| {
+                text(&found.document, EXTERNAL_ID).zip(external_id).is_none_or(|(theirs, ours)| theirs == ours)
             });
         }
         let is_ours = |by: &Option<source::Sent>| by.as_ref().is_some_and(|sent| *sent.by == **context.caller.actor());
-        Ok(found.filter(|(_, _, by)| !is_ours(by)).map(|(id, ..)| id))
+        Ok(found.filter(|found| !is_ours(&found.by)).map(|found| (found.id, found.version)))
     }
 
-    /// The only resource with a value: its document, and from whom it is.
+    /// The only resource with a value.
     async fn only_one(
         &self,
         context: &Context,
         rt: &ResourceType,
         attribute: &str,
         value: Option<&str>,
-    ) -> Result<Option<(ResourceId, Map<String, Value>, Option<source::Sent>)>, Error> {
+    ) -> Result<Option<Found>, Error> {
         let tenant = context.caller.tenant();
         let spec = tenant.index_specs(&rt.name).iter().find(|spec| *spec.path == *attribute && spec.filled);
         let (Some(value), Some(spec)) = (value, spec) else { return Ok(None) };
@@ -115,7 +149,8 @@ impl Operations {
         };
         let mut all = self.store.indexed(&range, None, 2).await?.into_iter();
         let (Some((position, Some(record))), None) = (all.next(), all.next()) else { return Ok(None) };
-        Ok(Some((position.id, stored_document(&record)?, source::of(&record)?)))
+        let (document, by, version) = (stored_document(&record)?, source::of(&record)?, record.header.version);
+        Ok(Some(Found { id: position.id, version, document, by }))
     }
 }
 

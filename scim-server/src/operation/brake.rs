@@ -123,7 +123,7 @@ impl Operations {
         let mut read = self.brake_state(home).await?;
         let before = read.value.clone();
         let state = &mut read.value;
-        if state.approved_until.is_some_and(|until| now.as_millis() < until) {
+        if state.approved_until(brake, now).is_some() {
             return Ok(true);
         }
         if let Some(trip) = &mut state.trip {

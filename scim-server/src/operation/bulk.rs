@@ -138,7 +138,7 @@ impl Operations {
             dialect::standardise_resource(&mut body, rt);
             let Value::Object(document) = body else { continue };
             // An error shows in the result of the operation itself.
-            if let Ok(Some(adopted)) = self.adoptable(context, rt, &document).await {
+            if let Ok(Some((adopted, _))) = self.adoptable(context, rt, &document).await {
                 *id = adopted;
             } else if let Ok(Namesake { kept: Some(kept), .. }) = self.namesake(context, rt, &document).await {
                 *id = kept.key.id;
@@ -171,6 +171,7 @@ impl Operations {
         let context = of_part.as_ref().unwrap_or(context);
         let done = match resolved.map(|()| context.done_before(&operation)) {
             Ok(Some(answer)) => Ok(answer),
+            Ok(None) if context.was_tried(|part| matches!(run.results.get(part), Some(None))) => Err(tried()),
             Ok(None) => self.perform(context, run, operation).await,
             Err(error) => Err(error),
         };
@@ -294,6 +295,14 @@ impl Operations {
             }
         }
     }
+}
+
+/// An operation of a request that was taken over: what came of it is not known any more.
+fn tried() -> Error {
+    Error::new(
+        ErrorKind::PreconditionFailed,
+        "The operation was tried before the server was interrupted, and changed nothing. It is not tried again behind those that followed it.",
+    )
 }
 
 /// About how many bytes a value takes as JSON. A value that was parsed is not deep.

@@ -101,16 +101,22 @@ impl Operations {
         Err(StoreError::Conflict(context.key(rt, id)).into())
     }
 
-    /// Checks the body of a POST as the operation does, and makes nothing. Whether another has its unique values shows
-    /// only when it is made.
-    pub fn rehearse_create(&self, context: &Context, rt: &Arc<ResourceType>, mut body: Value) -> Result<(), Error> {
+    /// Checks the body of a POST as the operation does, and makes nothing; true if it would bring back a deleted
+    /// resource. Whether another has its unique values shows only when it is made.
+    pub async fn rehearse_create(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        mut body: Value,
+    ) -> Result<bool, Error> {
         let profile = context.caller.tenant().profile();
         profile::check_sent(profile, rt, &body)?;
         dialect::standardise_resource(&mut body, rt);
         profile::check_body(profile, rt, &body)?;
         let resource = Resource::create(body, rt)?;
         profile::check_resource(profile, rt, &resource)?;
-        self.limits.check_values(resource.document(), None)
+        self.limits.check_values(resource.document(), None)?;
+        Ok(self.namesake(context, rt, resource.document()).await?.kept.is_some())
     }
 
     /// Refuses a resource above the quota before any work is done for it. Only the commit enforces the quota:

@@ -72,18 +72,26 @@ impl Context {
         Self { claim, ..self.clone() }
     }
 
+    /// Whether an operation that left no event was tried before: others of the request, which are still `left`, have
+    /// events, and operations are done in the same order each time. To do it behind them would be another request.
+    pub(super) fn was_tried(&self, left: impl Fn(usize) -> bool) -> bool {
+        let Some(claim) = &self.claim else { return false };
+        claim.done.changes.keys().any(|part| Some(*part) != claim.part && left(*part))
+    }
+
     /// What came of an operation that was done before.
     pub(super) fn done_before(&self, operation: &BulkOperation) -> Option<Answer> {
         let claim = self.claim.as_ref()?;
-        let (action, outcome) = match operation.method {
-            BulkMethod::Post => (Action::Create, Outcome::Created),
-            BulkMethod::Put => (Action::Replace, Outcome::Ok),
-            BulkMethod::Patch => (Action::Modify, Outcome::Ok),
-            BulkMethod::Delete => (Action::Delete, Outcome::NoContent),
+        // A POST may have taken somebody over.
+        let (actions, outcome): (&[Action], _) = match operation.method {
+            BulkMethod::Post => (&[Action::Create, Action::Replace], Outcome::Created),
+            BulkMethod::Put => (&[Action::Replace], Outcome::Ok),
+            BulkMethod::Patch => (&[Action::Modify], Outcome::Ok),
+            BulkMethod::Delete => (&[Action::Delete], Outcome::NoContent),
         };
         let of_it = |event: &&Event| {
             let is_named = || operation.path.ends_with(&event.target.to_string());
-            event.action == action && (operation.method == BulkMethod::Post || is_named())
+            actions.contains(&event.action) && (operation.method == BulkMethod::Post || is_named())
         };
         let event = claim.done.changes.get(&claim.part.unwrap_or_default())?.iter().find(of_it)?;
         let key = ResourceKey {

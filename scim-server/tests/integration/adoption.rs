@@ -58,6 +58,22 @@ async fn who_was_made_by_hand_is_taken_over_where_the_tenant_says_so() {
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
 
+/// Who was taken over a moment ago is not taken over by the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_at_the_same_time_one_takes_over() {
+    let server = with("userName");
+    let client = server.client();
+    for round in 0..8 {
+        let name = format!("anna{round}");
+        by_hand(&server, &["user", "create", "--user-name", &name, "--force"]);
+        let [first, second] = ["a", "b"].map(|one| user(&name, Some(&format!("{one}-{round}"))));
+        let (first, second) = tokio::join!(client.post("/Users", &first), client.post("/Users", &second));
+        let mut statuses = [first.status, second.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409], "{first:?} {second:?}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_is_taken_over_without_a_rule_or_by_hand() {
     for server in [TestServer::start(), with("none"), with("externalId")] {

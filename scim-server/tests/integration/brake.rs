@@ -120,9 +120,17 @@ async fn what_is_too_much_is_refused_where_the_tenant_says_so() {
     server.run_json(&["user", "delete", "--tenant", "test", &users[3], "--force", "--json"]);
     server.run_json(&["brake", "approve", "--tenant", "test", "--json"]);
     deactivate(&client, &users[2]).await.expect(200);
+    // A brake that is changed counts at once, and nobody has approved it.
+    let settings = server.scratch("brake.json");
+    let stricter = json!({"brake": {"users": 1, "mode": "refuse", "window": "1d"}});
+    std::fs::write(&settings, stricter.to_string()).expect("the settings");
+    server.run_json(&["tenant", "set", "test", "--settings", &settings.to_string_lossy(), "--json"]);
+    assert_eq!(server.run_json(&["brake", "show", "--tenant", "test", "--json"])["state"], "ready");
+    deactivate(&client, &users[4]).await.expect(200);
+    deactivate(&client, &users[5]).await.expect(403);
     // All events were told: nothing is held.
     let (_, told) = feed(&server).await;
-    assert_eq!((count(&told, "brake.tripped"), count(&told, "scim.user.deactivated")), (1, 2));
+    assert_eq!((count(&told, "brake.tripped"), count(&told, "scim.user.deactivated")), (2, 3));
 }
 
 #[tokio::test]

@@ -212,6 +212,25 @@ async fn a_table_is_read_as_it_is_meant() {
     assert_eq!(users["Resources"][0]["title"], "Lead");
 }
 
+/// As a POST does, a row brings back whom it names by `externalId`: the preview says so.
+#[tokio::test]
+async fn a_table_says_whom_it_brings_back() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = json!({"schemas": [USER], "userName": "anna", "externalId": "x-1"});
+    let made = client.post("/Users", &anna).await.expect(201).json;
+    let path = format!("/Users/{}", made["id"].as_str().expect("an id"));
+    client.delete(&path).await.expect(204);
+    let file = server.scratch("users.csv");
+    std::fs::write(&file, "userName,externalId\nanna2,x-1\nbert,x-2\n").expect("the table");
+    let file = file.to_string_lossy();
+    for more in [&[][..], &["--apply", "--force"]] {
+        let rows = server.run_json(&[&["user", "import", &file, "--tenant", "test", "--json"], more].concat());
+        assert_eq!((&rows[0]["action"], &rows[1]["action"]), (&json!("restore"), &json!("create")), "{rows}");
+    }
+    assert_eq!(client.get(&path).await.expect(200).json["userName"], "anna2");
+}
+
 /// The rows are worked on together, and shown in their order.
 #[tokio::test]
 async fn a_long_table_is_shown_in_its_order() {

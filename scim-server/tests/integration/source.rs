@@ -102,6 +102,8 @@ async fn by_hand_begins_when_nobody_else_can_write() {
     assert!(from.contains("deleted ("), "{from}");
     assert_eq!(source(&server, &[&to[..], &["--confirm", "test"]].concat())["changed"], true);
     server.run_json(&["user", "create", "--user-name", "bert", "--tenant", "test", "--json"]);
+    // Nobody needs a token here.
+    assert_eq!(server.run_json(&["status", "--tenant", "test", "--json"])[0]["problems"], json!([]));
     // A token that comes later reads, and no more.
     let later = named(&server, "later");
     assert_eq!(later.get("/Users").await.expect(200).json["totalResults"], 2);

@@ -63,8 +63,12 @@ impl Service {
         if !is_write || !is_plain || !profile::has_security_events(tenant.profile()) {
             return Ok(None);
         }
-        let waiting = self.completer.deferrals().number_waiting(tenant.id).await?;
-        Ok((waiting < MOST_WAITING).then_some(wait))
+        if self.completer.deferrals().number_waiting(tenant.id).await? >= MOST_WAITING {
+            // Done at once it would overtake those that wait.
+            let detail = "Too many requests wait to be completed. Repeat the request in some seconds.";
+            return Err(Error::new(ErrorKind::Unavailable(5), detail));
+        }
+        Ok(Some(wait))
     }
 
     /// Accepts a request, and answers it if it is completed while the client waits.

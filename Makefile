@@ -80,8 +80,8 @@ bench-sync: directories ## Measure sync-agent with OpenLDAP and scim-server (USE
 
 scale-simulation: postgresql ## 100 tenants with 100,000 users over three databases and three servers, which move under load (USERS=1000000 SECONDS=60)
 	$(CARGO) build --profile quick --locked -p scim-server
-	TEST_SERVER=$(abspath $(QUICK))/scim-server USERS=$(USERS) SECONDS=$(SECONDS) \
-	$(CARGO) test --locked -p scim-server --test integration -- --ignored --exact simulation::tenants_of_several_databases_move_under_load --nocapture
+	TEST_SERVER=$(abspath $(QUICK))/scim-server TENANTS=100 DATABASES=3 SERVERS=3 USERS=$(USERS) SECONDS=$(SECONDS) \
+	$(CARGO) test --locked -p scim-server --test integration -- --exact simulation::tenants_of_several_databases_move_under_load --nocapture
 
 crash-test: ## Kill the server under load CYCLES times (CYCLES=1000), then look for every acknowledged write
 	CYCLES=$(CYCLES) $(CARGO) test --locked -p scim-server --test integration -- --exact crash::nothing_acknowledged_is_lost --nocapture

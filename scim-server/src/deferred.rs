@@ -145,10 +145,7 @@ impl Deferrals {
 
     /// Removes one.
     pub async fn remove(&self, deferred: &Deferred) -> Result<(), StoreError> {
-        let mut commit = Commit::bookkeeping(KIND.into(), deferred.id);
-        commit.writes.extend(deferred.entries().into_iter().map(Write::Unindex));
-        commit.writes.push(Write::Delete(deferred.key()));
-        match self.0.commit(commit).await {
+        match self.0.commit(Commit::removal(deferred.key(), deferred.entries())).await {
             Err(StoreError::Missing(_)) => Ok(()),
             done => done.map(drop),
         }

@@ -148,7 +148,7 @@ pub enum StoreError {
     #[error("tenant {0} is being moved to another database")]
     Closed(TenantId),
     /// The resource has another version than expected: read again and decide again.
-    #[error("{0:?} has changed meanwhile")]
+    #[error("{} {} has changed meanwhile", .0.resource_type.as_str(), .0.id)]
     Conflict(ResourceKey),
     /// What is stored cannot be read.
     #[error("the store is damaged: {0}")]
@@ -161,7 +161,7 @@ pub enum StoreError {
         limit: u64,
     },
     /// The resource is not there.
-    #[error("{0:?} does not exist")]
+    #[error("{} {} does not exist", .0.resource_type.as_str(), .0.id)]
     Missing(ResourceKey),
     /// Another resource has this unique value.
     #[error("the value of {} is taken", .0.key.attribute)]

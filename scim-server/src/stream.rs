@@ -150,10 +150,7 @@ impl Streams {
 
     /// Removes one.
     pub async fn delete(&self, stream: &Stream) -> Result<(), StoreError> {
-        let mut commit = Commit::bookkeeping(KIND.into(), stream.id);
-        commit.writes.extend(stream.entries().into_iter().map(Write::Unindex));
-        commit.writes.push(Write::Delete(stream.key()));
-        match self.0.commit(commit).await {
+        match self.0.commit(Commit::removal(stream.key(), stream.entries())).await {
             Err(StoreError::Missing(_)) => Ok(()),
             done => done.map(drop),
         }

@@ -80,17 +80,24 @@ pub(super) async fn access(operations: &Operations, caller: &Caller, id: &str) -
     document(operations.access(&context(operations, caller), id).await?).await
 }
 
+/// A resource that was made.
+pub(super) struct Created {
+    pub document: Value,
+    /// A deleted one has returned.
+    pub returns: bool,
+}
+
 /// Creates a resource from the body of a POST, and returns it.
 pub(super) async fn create(
     operations: &Operations,
     caller: &Caller,
     resource_type: &str,
     body: Value,
-) -> Result<Value, Error> {
-    let rt = resource_type_of(caller, resource_type)?;
-    let answer =
-        operations.create(&context(operations, caller), &rt, operations.fresh_id(), body, &Query::default()).await?;
-    document(answer).await
+) -> Result<Created, Error> {
+    let (rt, id) = (resource_type_of(caller, resource_type)?, operations.fresh_id());
+    let answer = operations.create(&context(operations, caller), &rt, id, body, &Query::default()).await?;
+    let returns = answer.id != Some(id);
+    Ok(Created { document: document(answer).await?, returns })
 }
 
 /// Changes a resource by the operations of a PATCH.

@@ -165,7 +165,7 @@ pub(super) async fn create(
         }
         body.insert("members".to_owned(), values.into());
     }
-    let resource = provision::create(&context.operations, &caller, resource_type, body).await?;
+    let resource = provision::create(&context.operations, &caller, resource_type, body).await?.document;
     output.row(&resource).await
 }
 

@@ -140,10 +140,11 @@ async fn one(
         Action::Create(user) => {
             let changes = user.as_object().into_iter().flatten().map(|(name, _)| name.clone());
             let changes = changes.filter(|name| name != "schemas").collect();
-            let returns = provision::rehearse_create(operations, caller, USER, user.clone()).await?;
-            if apply {
-                provision::create(operations, caller, USER, user).await?;
-            }
+            let returns = if apply {
+                provision::create(operations, caller, USER, user).await?.returns
+            } else {
+                provision::rehearse_create(operations, caller, USER, user).await?
+            };
             Ok((if returns { "restore" } else { "create" }, changes))
         }
         Action::Update(id, values) => {

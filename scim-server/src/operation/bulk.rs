@@ -301,7 +301,7 @@ impl Operations {
 fn tried() -> Error {
     Error::new(
         ErrorKind::PreconditionFailed,
-        "The operation was tried before the server was interrupted, and changed nothing. It is not tried again behind those that followed it.",
+        "The operation had changed nothing when the server was interrupted. Later ones are done already, so it is not tried again.",
     )
 }
 

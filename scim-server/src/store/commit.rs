@@ -82,6 +82,13 @@ impl Commit {
         let target = ResourceKey { tenant: TenantId::SYSTEM, resource_type, id };
         Self { event: None, target, expect: Vec::new(), writes: Vec::new() }
     }
+
+    /// Removes a record of the system's own, and its index entries.
+    pub fn removal(record: ResourceKey, entries: Vec<IndexEntry>) -> Self {
+        let mut writes: Vec<_> = entries.into_iter().map(Write::Unindex).collect();
+        writes.push(Write::Delete(record.clone()));
+        Self { event: None, target: record, expect: Vec::new(), writes }
+    }
 }
 
 /// What came of a commit.

@@ -101,6 +101,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const PROBE: Duration = Duration::from_millis(200);
 /// How long a transaction may be idle: its locks block all others.
 const IDLE: Duration = Duration::from_secs(10);
+/// How statements are planned: once for each session, without the values. With them the planner takes some milliseconds
+/// each time, because it thinks that a range of an index whose ends it does not know has many rows. For so many rows
+/// it would start processes, and compile, where each statement finds a few by its index ([`super::plans`]).
+const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0 -c jit=off";
 
 /// Where the database is, and how it is used.
 #[derive(Clone)]
@@ -303,7 +307,7 @@ fn config(options: &Options) -> Result<Config, String> {
         IDLE.as_millis()
     );
     let theirs = config.get_options().unwrap_or_default().to_owned();
-    config.options(format!("{theirs} {ours}").trim());
+    config.options(&format!("{PLANS} {theirs} {ours}"));
     config.application_name("scim-server").connect_timeout(PATIENCE).keepalives_idle(Duration::from_secs(15));
     config.tcp_user_timeout(Duration::from_secs(15));
     Ok(config)

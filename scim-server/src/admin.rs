@@ -5,7 +5,10 @@
 //! opens the store and runs it itself. Both call [`execute`], so that each command is written once.
 
 mod access;
+mod admin_tokens;
+mod api;
 pub mod archive;
+mod authorize;
 mod brake;
 pub mod client;
 pub mod clients;
@@ -18,6 +21,8 @@ mod events;
 mod hand;
 pub mod import;
 pub mod indexing;
+mod input;
+pub mod lifetime;
 pub mod line;
 pub mod listen;
 mod mapping;
@@ -26,6 +31,7 @@ mod protected;
 pub(crate) mod provision;
 mod request;
 pub mod resources;
+mod response;
 mod roles;
 mod rules;
 pub mod schemas;
@@ -40,16 +46,17 @@ pub mod transfer;
 mod undo;
 mod webhooks;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 pub use self::{
     access::AccessRequest,
+    admin_tokens::AdminTokenRequest,
     brake::BrakeRequest,
     consumers::ConsumerRequest,
     deleted::DeletedRequest,
-    error::AdminError,
+    error::{AdminError, Fault},
     events::EventsRequest,
     hand::{HandRequest, UpdateRequest},
     line::{Input, Line, Output},
@@ -64,6 +71,7 @@ pub use self::{
     undo::UndoRequest,
     webhooks::WebhookRequest,
 };
+pub use crate::administrator::{Administrator, Role};
 
 use crate::{
     access::Access,
@@ -111,9 +119,11 @@ pub struct AdminContext {
     pub base: String,
     /// The way out for webhooks.
     pub sender: Arc<Sender>,
+    /// Who gives the commands.
+    pub by: Administrator,
 }
 
-/// Does what a request says. What it prints goes to `output` line by line; what it reads (an import)
+/// Does what a request says, if its giver may ask for it. What it prints goes to `output` line by line; what it reads (an import)
 /// comes from `input`.
 pub async fn execute(
     context: &AdminContext,
@@ -121,7 +131,9 @@ pub async fn execute(
     input: &mut Input,
     output: &Output,
 ) -> Result<(), AdminError> {
+    authorize::authorize(context, &request).await?;
     match request {
+        AdminRequest::AdminToken { request } => admin_tokens::execute(context, request, output).await,
         AdminRequest::Base => output.row(&serde_json::json!({"base": context.base})).await,
         AdminRequest::Brake { tenant, request } => brake::execute(context, &tenant, request, output).await,
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
@@ -169,7 +181,7 @@ pub async fn execute(
         }
         AdminRequest::TenantShow { tenant } => tenants::show(context, &tenant, output).await,
         AdminRequest::TokenCreate { tenant, name, scopes, seconds } => {
-            tenants::issue(context, &tenant, name, scopes, Duration::from_secs(seconds), output).await
+            tenants::issue(context, &tenant, name, scopes, seconds, output).await
         }
         AdminRequest::TokenDelete { tenant, id } => tenants::revoke(context, &tenant, &id, output).await,
         AdminRequest::TokenList { tenant } => tenants::tokens(context, tenant.as_deref(), output).await,
@@ -185,11 +197,18 @@ pub async fn execute(
 }
 
 impl AdminContext {
+    /// The same for the commands of somebody else.
+    #[must_use]
+    pub fn given_by(&self, by: Administrator) -> Self {
+        Self { by, ..self.clone() }
+    }
+
     /// Tells in a tenant's log what an administrator has done to the tenant, or to one of its tokens.
     async fn tell(&self, tenant: &TenantRecord, deed: Deed, about: Subject<'_>) -> Result<(), AdminError> {
         let Subject { kind, id, attributes } = about;
         let event = Event::administration(Action::Administer, kind, id, attributes);
-        Ok(self.directory().tell(tenant.home(), Event { deed: Some(deed), ..event }).await?)
+        let event = Event { actor: self.by.actor().to_string(), deed: Some(deed), ..event };
+        Ok(self.directory().tell(tenant.home(), event).await?)
     }
 
     fn directory(&self) -> &Directory {
@@ -225,7 +244,7 @@ pub fn start(context: AdminContext, request: AdminRequest, mut input: Input) -> 
     tokio::spawn(async move {
         let last = match execute(&context, request, &mut input, &output).await {
             Ok(()) => Line::Done,
-            Err(error) => Line::Error(error.to_string()),
+            Err(error) => Line::Error(error.fault()),
         };
         let _ = output.line(last).await;
     });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{event::ADMIN, tenant::Tenant, token::Scopes};
+use crate::{event, tenant::Tenant, token::Scopes};
 
 /// A client whose token was verified, or an administrator. Every operation needs one, so the types guarantee that one
 /// tenant cannot see another.
@@ -27,9 +27,14 @@ impl Caller {
         Self { tenant, actor: client, scopes, is_client: true, name: None }
     }
 
-    /// An administrator at the command line, who may do everything in that tenant.
-    pub fn administrator(tenant: Arc<Tenant>) -> Self {
-        Self { tenant, actor: Arc::from(ADMIN), scopes: Scopes::ALL, is_client: false, name: None }
+    /// An administrator, who may do everything in that tenant. `actor` is what events call them.
+    pub fn administrator(tenant: Arc<Tenant>, actor: Arc<str>) -> Self {
+        Self { tenant, actor, scopes: Scopes::ALL, is_client: false, name: None }
+    }
+
+    /// Whether it is an administrator.
+    pub fn is_administrator(&self) -> bool {
+        event::is_administrator(&self.actor)
     }
 
     /// The same with what people call the token or the client.
@@ -53,7 +58,7 @@ impl Caller {
         self.is_client
     }
 
-    /// The id of the token or of the OAuth client (or `admin`, for an administrator at the command line).
+    /// The id of the token or of the OAuth client (or what events call an administrator).
     pub fn actor(&self) -> &Arc<str> {
         &self.actor
     }

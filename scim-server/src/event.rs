@@ -48,7 +48,7 @@ pub struct Event {
     /// When it was committed, in milliseconds since the epoch; set by the store.
     #[serde(default)]
     pub at: i64,
-    /// Who did it: a token's id, [`ADMIN`] or [`SERVER`].
+    /// Who did it: a token's id, [`SERVER`], or an administrator ([`is_administrator`]).
     pub actor: String,
     /// What was done.
     pub action: Action,
@@ -122,11 +122,16 @@ pub struct Change {
     pub after: Option<Json>,
 }
 
-/// The actor of what an administrator did at the command line.
+/// The actor of what an administrator did at the command line. One with a token of their own is `admin:` and its name.
 pub const ADMIN: &str = "admin";
 
 /// The actor of what the server does by itself: reminders.
 pub const SERVER: &str = "server";
+
+/// Whether an actor is an administrator: `admin`, or `admin:` and a name.
+pub fn is_administrator(actor: &str) -> bool {
+    actor.strip_prefix(ADMIN).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
 
 impl Event {
     /// When it was committed.
@@ -137,8 +142,8 @@ impl Event {
     /// What kind of actor it was.
     pub fn actor_type(&self) -> &'static str {
         match self.actor.as_str() {
-            ADMIN => "administrator",
             SERVER => "server",
+            actor if is_administrator(actor) => "administrator",
             _ => "token",
         }
     }

@@ -6,6 +6,7 @@
 
 mod access;
 mod admin;
+mod administrator;
 mod audit;
 mod brake;
 mod budget;
@@ -21,6 +22,7 @@ mod deleted;
 mod directory;
 mod event;
 mod http;
+mod idempotency;
 mod ids;
 mod index;
 mod log;
@@ -28,6 +30,7 @@ mod membership;
 mod metrics;
 mod oauth;
 mod operation;
+mod passing;
 mod plan;
 mod profile;
 mod render;

@@ -10,7 +10,6 @@ pub mod clients;
 pub mod grant;
 pub mod jwks;
 pub mod jwt;
-pub mod passing;
 pub mod refusal;
 pub mod scope;
 pub mod spent;

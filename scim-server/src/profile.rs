@@ -23,6 +23,7 @@ use crate::{membership::MemberOperation, store::ResourceKey};
 
 /// Which rules a tenant lives by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
     /// The RFCs, without any other limitation.

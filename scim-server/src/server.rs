@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Access, Grants},
-    admin::AdminContext,
+    admin::{AdminContext, Administrator},
     audit::{AuditError, AuditLog},
     budget::Budget,
     clock::Clock,
@@ -232,6 +232,7 @@ impl Service {
             operations: self.operations.clone(),
             base: self.settings.load().public.url.as_deref().unwrap_or_default().to_owned(),
             sender: Arc::clone(&self.sender),
+            by: Administrator::root(),
         }
     }
 

@@ -58,6 +58,7 @@ pub struct IndexSpec {
 
 /// What an administrator may set for one tenant. Stored as JSON; every field has a default.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch that administrators know by its name")]
 pub struct Settings {
@@ -151,14 +152,26 @@ impl Settings {
             settings.extend(changes);
         }
         let settings: Self = serde_json::from_value(settings).map_err(unusable)?;
-        if let Some(Err(wrong)) = settings.brake.as_ref().map(Brake::check) {
+        // One that was set before the limit was made stays.
+        settings.check_but(if sets_stale_after { None } else { settings.stale_after })?;
+        Ok(settings)
+    }
+
+    /// Says what is wrong with them, as far as that shows without the tenant.
+    pub fn check(&self) -> Result<(), String> {
+        self.check_but(None)
+    }
+
+    /// The same, without a `stale_after` that is known.
+    fn check_but(&self, known: Option<Window>) -> Result<(), String> {
+        if let Some(Err(wrong)) = self.brake.as_ref().map(Brake::check) {
             return Err(format!("the tenant's setting \"brake\" cannot be used: {wrong}"));
         }
-        if let Some(Err(wrong)) = settings.source.as_ref().map(Source::check) {
+        if let Some(Err(wrong)) = self.source.as_ref().map(Source::check) {
             return Err(format!("the tenant's setting \"source\" cannot be used: {wrong}"));
         }
         let is_short = |Window(time): &Window| *time < SHORTEST_STALE;
-        if let Some(Window(time)) = settings.stale_after.filter(|window| sets_stale_after && is_short(window)) {
+        if let Some(Window(time)) = self.stale_after.filter(|window| known.is_none() && is_short(window)) {
             return Err(format!(
                 "the tenant's setting \"stale_after\" cannot be used: {} is too short. It is noted once a day when somebody is sent, so it is at least {}",
                 units::display(time),
@@ -166,16 +179,16 @@ impl Settings {
             ));
         }
         let windows = [
-            ("restore_window", Some(settings.restore_window)),
-            ("silence_after", settings.silence_after.and_then(SilenceAfter::window)),
-            ("stale_after", settings.stale_after),
+            ("restore_window", Some(self.restore_window)),
+            ("silence_after", self.silence_after.and_then(SilenceAfter::window)),
+            ("stale_after", self.stale_after),
         ];
         match windows.into_iter().find(|(_, window)| window.is_some_and(|Window(time)| time > LONGEST_WINDOW)) {
             Some((name, _)) => Err(format!(
                 "the tenant's setting {name:?} cannot be used: it is at most {}",
                 units::display(LONGEST_WINDOW)
             )),
-            None => Ok(settings),
+            None => Ok(()),
         }
     }
 
@@ -196,11 +209,13 @@ impl Settings {
 
 /// How long something is kept, as people write it: `30d`, `12h`, `0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Window(Duration);
 
 /// How long a provider may be silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum SilenceAfter {
     /// Longer than it usually pauses.
@@ -289,6 +304,7 @@ impl From<Window> for String {
 
 /// By which attribute a POST means a resource that is there, or was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum SameBy {
     /// By none: each POST makes a new resource.

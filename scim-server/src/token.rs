@@ -19,6 +19,7 @@ pub use secret::Secret;
 
 /// What a token may do. Written as a list of the words `read`, `write` and `events`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(into = "Vec<String>", try_from = "Vec<String>")]
 pub struct Scopes {
     /// Retrieve and query.

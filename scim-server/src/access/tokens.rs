@@ -7,14 +7,15 @@ use scim_protocol::{Error, Timestamp};
 
 use super::{Access, Authenticated, Entry, Refusal, admit, clients::LiveClients};
 use crate::{
+    idempotency,
     oauth::{
         Code, Refused, Scope,
         grant::{self, Grant, GrantId, GrantSealer, Revocation},
         jwks::Jwks,
-        passing, spent,
+        spent,
         trace::Traces,
     },
-    profile,
+    passing, profile,
     store::{StoreError, TenantId},
     token::secret,
 };
@@ -190,7 +191,8 @@ impl Access {
     pub async fn forget_ended(&self, now: Timestamp) -> Result<(), StoreError> {
         let store = &**self.directory.store();
         passing::forget(store, grant::REVOCATION, now, |_, _| Ok(Vec::new())).await?;
-        passing::forget(store, spent::KIND, now, spent::entries).await
+        passing::forget(store, spent::KIND, now, spent::entries).await?;
+        passing::forget(store, idempotency::KIND, now, idempotency::entries).await
     }
 }
 

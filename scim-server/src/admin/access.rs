@@ -16,7 +16,8 @@ const MOST_RACES: usize = 8;
 
 /// What is to be done with the access attributes of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AccessRequest {
     /// Makes a key, or gives it another value.
     Set {
@@ -69,7 +70,7 @@ pub(super) async fn execute(
             let remove = |settings: &mut Settings| {
                 let removed = settings.access_attributes.as_mut().and_then(|keys| keys.remove(&key));
                 removed.map(drop).ok_or_else(|| {
-                    AdminError::Refused(format!("there is no key {key:?}; `access list` shows the keys"))
+                    AdminError::Missing(format!("there is no key {key:?}; `access list` shows the keys"))
                 })
             };
             change(context, tenant, &[ACCESS_ATTRIBUTES], remove).await?

@@ -230,7 +230,7 @@ impl Sequences {
             return Ok(());
         }
         let behind = last.map_or(String::new(), |last| format!(" behind {last}"));
-        Err(AdminError::Refused(format!(
+        Err(AdminError::Invalid(format!(
             "the file has the event {} of tenant {tenant}{behind}, where numbers grow from 1; it was altered, or is damaged: use another file",
             event.sequence
         )))
@@ -252,13 +252,13 @@ pub fn verify(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u6
             continue;
         }
         if end.is_some() {
-            return Err(AdminError::Refused(
+            return Err(AdminError::Invalid(
                 "the file has lines after its last one; it was not written by `backup`".to_owned(),
             ));
         }
         if line.starts_with("{\"end\":") {
             let Ok(Entry::End(said)) = read(&line) else {
-                return Err(AdminError::Refused("the file's last line is damaged; use another backup".to_owned()));
+                return Err(AdminError::Invalid("the file's last line is damaged; use another backup".to_owned()));
             };
             end = Some(said);
         } else {
@@ -266,7 +266,7 @@ pub fn verify(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u6
             if sum.items() == 0
                 && let Err(error) = read(&line)
             {
-                return Err(AdminError::Refused(format!(
+                return Err(AdminError::Invalid(format!(
                     "line 1 is not a line of an export or backup: {error}; name a file that `export` or `backup` has written"
                 )));
             }
@@ -285,7 +285,7 @@ pub fn verify(lines: impl Iterator<Item = std::io::Result<String>>) -> Result<u6
 /// Whether what the last line says is true.
 pub fn agree(sum: &Sum, end: Option<&End>) -> Result<(), AdminError> {
     let Some(end) = end else {
-        return Err(AdminError::Refused(format!(
+        return Err(AdminError::Invalid(format!(
             "the file ends after {} items without its last line: it was cut off; use another one",
             sum.items()
         )));
@@ -294,7 +294,7 @@ pub fn agree(sum: &Sum, end: Option<&End>) -> Result<(), AdminError> {
     if *end == found {
         return Ok(());
     }
-    Err(AdminError::Refused(format!(
+    Err(AdminError::Invalid(format!(
         "the file is damaged: it should have {} items with the checksum {}, and has {} with {}; use another one",
         end.items, end.crc32, found.items, found.crc32
     )))

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     brake::{State, Trip},
     caller::Caller,
-    event::{ADMIN, Action, Deed, Json},
+    event::{Action, Deed, Json},
     operation::undo::Range,
     store::TenantId,
     tenant::{Brake, Mode},
@@ -27,7 +27,8 @@ const EVENTS: usize = 1000;
 
 /// What is to be done with the brake of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum BrakeRequest {
     Show,
     /// Lets everything go on: events go out, and for the length of a window nothing is counted.
@@ -35,6 +36,7 @@ pub enum BrakeRequest {
     /// Puts back what was taken away, then lets events go out.
     Undo {
         /// Only tell what would be put back.
+        #[serde(default)]
         dry_run: bool,
     },
 }
@@ -202,7 +204,7 @@ async fn approve(context: &AdminContext, caller: &Caller) -> Result<(), AdminErr
         let approved = approved.clone();
         state.trip.is_some().then(|| State { approved_until, approved, settled, ..State::default() })
     };
-    if context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeApproved, ADMIN, change).await? {
+    if context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeApproved, caller.actor(), change).await? {
         return Ok(());
     }
     Err(if tenant.settings.brake.is_some() {
@@ -233,7 +235,7 @@ async fn put_back(context: &AdminContext, caller: &Caller, dry_run: bool, output
         let settled = context.clock.now().as_millis();
         let is_it = |state: &State| state.trip.as_ref().is_some_and(|now| now.at == trip.at);
         let change = |state: &State| is_it(state).then(|| State { settled, ..State::default() });
-        context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeUndone, ADMIN, change).await?;
+        context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeUndone, caller.actor(), change).await?;
         // What came while it was put back is not counted any more: it is put back, too.
         let until = context.store.log(tenant.home).await?.newest;
         undo::run(context, caller, &Range { until, ..range }, dry_run, output).await?;

@@ -12,6 +12,7 @@ use hyper::{
     header::{AUTHORIZATION, HOST},
 };
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot},
@@ -58,7 +59,7 @@ impl Client {
             .map_err(|error| AdminError::Refused(format!("the command cannot be sent: {error}")))?;
         let (broken, breakage) = oneshot::channel();
         let body = StreamBody::new(frames(first, input, broken));
-        let request = Request::post("/admin")
+        let request = Request::post("/admin/v1/commands")
             .header(HOST, self.address.to_string())
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .body(body)
@@ -70,7 +71,9 @@ impl Client {
         let status = response.status();
         if status != StatusCode::OK {
             let body = response.into_body().collect().await.map_err(unreachable)?.to_bytes();
-            let message = String::from_utf8_lossy(&body).trim().to_owned();
+            let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let detail = problem.get("detail").and_then(Value::as_str).map(str::to_owned);
+            let message = detail.unwrap_or_else(|| String::from_utf8_lossy(&body).trim().to_owned());
             return Err(AdminError::Refused(format!("the running server refused the command: {message}")));
         }
         let (lines, output) = mpsc::channel(256);
@@ -114,7 +117,7 @@ async fn receive(mut body: Incoming, lines: &mpsc::Sender<Line>, mut breakage: o
         let mut begin = 0;
         while let Some(length) = rest.get(begin..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
             let text = String::from_utf8_lossy(rest.get(begin..begin + length).unwrap_or_default());
-            let line = Line::decode(&text).unwrap_or_else(|error| Line::Error(error.to_string()));
+            let line = Line::decode(&text).unwrap_or_else(|error| Line::Error(error.fault()));
             begin += length + 1;
             let last = matches!(line, Line::Done | Line::Error(_));
             if lines.send(line).await.is_err() || last {
@@ -124,6 +127,6 @@ async fn receive(mut body: Incoming, lines: &mpsc::Sender<Line>, mut breakage: o
         rest.drain(..begin);
     }
     if let Ok(error) = breakage.try_recv() {
-        let _ = lines.send(Line::Error(AdminError::Input(error).to_string())).await;
+        let _ = lines.send(Line::Error(AdminError::Input(error).fault())).await;
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminContext, AdminError, Output, Subject};
+use super::{AdminContext, AdminError, Output, Subject, lifetime};
 use crate::{
     event::Deed,
     oauth::{
@@ -23,6 +23,7 @@ use crate::{
 
 /// A command about a client of a tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClientRequest {
     /// Makes one.
@@ -30,6 +31,7 @@ pub enum ClientRequest {
         /// What people call it.
         name: String,
         /// The most that its tokens may do.
+        #[serde(default = "scim")]
         scope: Scope,
         /// How long its first secret lives; without a secret when absent.
         seconds: Option<u64>,
@@ -53,6 +55,7 @@ pub enum ClientRequest {
         /// The client's name or id.
         client: String,
         /// How long the secret lives.
+        #[serde(default = "lifetime::usual")]
         seconds: u64,
         /// After how long the one before ends; it lives on until it is deleted when absent.
         overlap_seconds: Option<u64>,
@@ -94,6 +97,11 @@ pub enum ClientRequest {
         /// The trust's id.
         trust: String,
     },
+}
+
+/// What a provider needs.
+fn scim() -> Scope {
+    Scope::SCIM
 }
 
 impl ClientRequest {
@@ -328,7 +336,7 @@ pub(super) async fn execute(
     let shown = match request {
         ClientRequest::Create { name, scope, seconds } => {
             require_by_profile(tenant, scope, seconds.is_some()).map_err(AdminError::Refused)?;
-            let lifetime = seconds.map(Duration::from_secs);
+            let lifetime = seconds.map(lifetime::of_secret).transpose()?;
             let (client, issued) = clients.create(tenant, &name, scope, lifetime).await?;
             context.access.reload().await?;
             context.tell(tenant, Deed::ClientCreated, subject(&client)).await?;
@@ -353,7 +361,8 @@ pub(super) async fn execute(
         ClientRequest::Rotate { client, seconds, overlap_seconds } => {
             require_by_profile(tenant, Scope::SCIM, true).map_err(AdminError::Refused)?;
             let overlap = overlap_seconds.map(Duration::from_secs);
-            let rotated = clients.rotate(find(&client).await?, Duration::from_secs(seconds), overlap).await?;
+            let lifetime = lifetime::of_secret(seconds)?;
+            let rotated = clients.rotate(find(&client).await?, lifetime, overlap).await?;
             let (client, issued, previous) = rotated;
             context.access.reload().await?;
             context.tell(tenant, Deed::ClientRotated, subject(&client)).await?;
@@ -373,7 +382,7 @@ pub(super) async fn execute(
             return Ok(());
         }
         ClientRequest::TrustAdd { client, issuer, subject, audience, keys } => {
-            check_trust([&issuer, &subject, &audience], &keys).map_err(AdminError::Refused)?;
+            check_trust([&issuer, &subject, &audience], &keys).map_err(AdminError::Invalid)?;
             let (id, created, last_used) = (ResourceId(uuid::Uuid::nil()), 0, None);
             let trust = Trust { id, issuer, subject, audience, keys, created, last_used };
             clients.add_trust(find(&client).await?, trust).await?.0

@@ -8,6 +8,7 @@ use crate::oauth::Client;
 
 /// An identity provider whose words are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Provider {
     /// Microsoft Entra ID.

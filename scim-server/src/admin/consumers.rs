@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{AdminContext, AdminError, Output};
-use crate::{event::ADMIN, operation::consumer::NewConsumer, tenant::Tenant};
+use crate::{operation::consumer::NewConsumer, tenant::Tenant};
 
 /// What is asked about consumers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ConsumerRequest {
     /// Makes one.
@@ -18,9 +19,11 @@ pub enum ConsumerRequest {
         tenant: String,
         /// What people call it.
         name: String,
-        /// The types of events that it wants.
+        /// The types of events that it wants; all when there are none.
+        #[serde(default)]
         types: Vec<String>,
         /// Begin with the state.
+        #[serde(default)]
         prefill: bool,
         /// Begin behind this number.
         after: Option<u64>,
@@ -63,6 +66,17 @@ impl ConsumerRequest {
             Self::Show { .. } => "consumer-show",
         }
     }
+
+    /// The tenant whose events they read.
+    pub(super) fn tenant(&self) -> &str {
+        match self {
+            Self::Create { tenant, .. }
+            | Self::Delete { tenant, .. }
+            | Self::List { tenant }
+            | Self::Release { tenant, .. }
+            | Self::Show { tenant, .. } => tenant,
+        }
+    }
 }
 
 /// Does what is asked.
@@ -71,17 +85,17 @@ pub(super) async fn execute(
     request: ConsumerRequest,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let operations = &context.operations;
+    let (operations, actor) = (&context.operations, context.by.actor());
     match request {
         ConsumerRequest::Create { tenant, name, types, prefill, after } => {
             let tenant = context.built(&tenant).await?;
             let new = NewConsumer { name, types, prefill, after };
-            let consumer = operations.create_consumer(&tenant, new, ADMIN).await?;
+            let consumer = operations.create_consumer(&tenant, new, &actor).await?;
             output.row(&operations.view_consumer(&tenant, &consumer).await?).await
         }
         ConsumerRequest::Delete { tenant, consumer } => {
             let tenant = context.built(&tenant).await?;
-            let gone = operations.delete_consumer(&tenant, &consumer, ADMIN).await?;
+            let gone = operations.delete_consumer(&tenant, &consumer, &actor).await?;
             let id = gone.id.to_string();
             let row = json!({"consumer_id": id, "name": gone.name, "tenant": tenant.name, "deleted": true});
             output.row(&row).await
@@ -95,7 +109,7 @@ pub(super) async fn execute(
         }
         ConsumerRequest::Release { tenant, consumer } => {
             let tenant = context.built(&tenant).await?;
-            let Some(released) = operations.release(&tenant, &consumer, ADMIN).await? else {
+            let Some(released) = operations.release(&tenant, &consumer, &actor).await? else {
                 return Err(AdminError::Refused(format!("no worker of the consumer {consumer:?} has a batch")));
             };
             output.row(&operations.view_consumer(&tenant, &released).await?).await

@@ -12,7 +12,8 @@ use crate::{caller::Caller, operation::restore::Kept};
 
 /// What is to be done with the deleted users or groups of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DeletedRequest {
     /// Those that can be restored.
     List {
@@ -112,7 +113,7 @@ async fn restore_all(
     if any {
         return Ok(());
     }
-    Err(AdminError::Refused(format!(
+    Err(AdminError::Missing(format!(
         "nothing of the type {resource_type} that the request {request} deleted is kept; `deleted` lists what is"
     )))
 }

@@ -1,25 +1,41 @@
-//! Why a command failed.
+//! Why a command failed, and what status that is.
+
+use std::fmt;
 
 use scim_protocol::Error;
 
-use crate::{directory::DirectoryError, oauth::ClientsError, store::StoreError, token::LedgerError};
+use crate::{
+    administrator::TokenError, directory::DirectoryError, oauth::ClientsError, store::StoreError, token::LedgerError,
+};
 
 /// Why a command failed. Each says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
+    /// About an administrator's token.
+    #[error(transparent)]
+    AdminTokens(#[from] TokenError),
     /// About an OAuth client.
     #[error(transparent)]
     Clients(#[from] ClientsError),
     /// About a tenant.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// Whoever gives the command may not.
+    #[error("{0}")]
+    Forbidden(String),
     /// About the input, which ended early or cannot be read.
     #[error("cannot read the input: {0}")]
     Input(#[from] std::io::Error),
+    /// What was asked cannot be meant, however things stand.
+    #[error("{0}")]
+    Invalid(String),
     /// About a token.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// For a reason that the sentence says.
+    /// What was named is not there.
+    #[error("{0}")]
+    Missing(String),
+    /// As things stand it is not done, for a reason that the sentence says.
     #[error("{0}")]
     Refused(String),
     /// A user or group was refused.
@@ -31,6 +47,96 @@ pub enum AdminError {
     /// Nobody takes the output any more.
     #[error("the output was closed before everything was written")]
     Unread,
+}
+
+impl AdminError {
+    /// The status of HTTP that says the same: the one place where that is decided.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::AdminTokens(error) => of_admin_token(error),
+            Self::Clients(error) => of_client(error),
+            Self::Directory(error) => of_directory(error),
+            Self::Forbidden(_) => 403,
+            Self::Input(_) | Self::Invalid(_) => 400,
+            Self::Ledger(error) => of_token(error),
+            Self::Missing(_) => 404,
+            Self::Refused(_) => 409,
+            Self::Scim(error) => error.kind().status(),
+            Self::Store(error) => of_store(error),
+            Self::Unread => 500,
+        }
+    }
+
+    /// What is told of it.
+    pub fn fault(&self) -> Fault {
+        Fault { status: self.status(), message: self.to_string() }
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The status of HTTP that says the same. Lines do not carry it: who reads them has the status 500 of every fault.
+    pub status: u16,
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self { status: 500, message }
+    }
+}
+
+fn of_admin_token(error: &TokenError) -> u16 {
+    match error {
+        TokenError::Name(_) => 400,
+        TokenError::Unknown(_) => 404,
+        TokenError::Full | TokenError::NameTaken(_) | TokenError::Raced | TokenError::Several(..) => 409,
+        TokenError::Store(error) => of_store(error),
+    }
+}
+
+fn of_client(error: &ClientsError) -> u16 {
+    match error {
+        ClientsError::Name(_) => 400,
+        ClientsError::Unknown(_) | ClientsError::UnknownPart(..) => 404,
+        ClientsError::Store(error) => of_store(error),
+        _ => 409,
+    }
+}
+
+fn of_directory(error: &DirectoryError) -> u16 {
+    match error {
+        DirectoryError::Name(_) | DirectoryError::Database { .. } | DirectoryError::Settings(_) => 400,
+        DirectoryError::Unknown(_) => 404,
+        DirectoryError::Exists(_) | DirectoryError::Move(_) | DirectoryError::StillProvisioned(_) => 409,
+        DirectoryError::Store(error) => of_store(error),
+        DirectoryError::Token(error) => of_token(error),
+    }
+}
+
+fn of_token(error: &LedgerError) -> u16 {
+    match error {
+        LedgerError::Name(_) => 400,
+        LedgerError::NoSuchName(_) | LedgerError::Unknown(_) => 404,
+        LedgerError::Store(error) => of_store(error),
+        _ => 409,
+    }
+}
+
+fn of_store(error: &StoreError) -> u16 {
+    match error {
+        StoreError::Closed(_) | StoreError::Unavailable(_) => 503,
+        StoreError::Corrupt(_) => 500,
+        StoreError::Missing(_) => 404,
+        StoreError::Conflict(_) | StoreError::Full { .. } | StoreError::Taken(_) => 409,
+    }
 }
 
 fn cause(error: &StoreError) -> String {

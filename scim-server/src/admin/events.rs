@@ -28,7 +28,7 @@ impl Since {
             return Ok(Self::Number(number));
         }
         Timestamp::parse(text).map(Self::Time).ok_or_else(|| {
-            AdminError::Refused(format!(
+            AdminError::Invalid(format!(
                 "--since is the number of an event, or a time such as 2026-11-28T09:00:00Z, not {text:?}"
             ))
         })
@@ -44,7 +44,7 @@ pub(super) fn check(after: u64, log: Log) -> Result<(), AdminError> {
         )));
     }
     if after > newest {
-        return Err(AdminError::Refused(format!(
+        return Err(AdminError::Invalid(format!(
             "there is no event number {after} yet; the newest is {newest}: name a smaller number with --since"
         )));
     }
@@ -56,6 +56,8 @@ const WAIT: Duration = Duration::from_secs(1);
 
 /// Which events are to be listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct EventsRequest {
     pub tenant: String,
     /// Behind this number, or from this time on.
@@ -63,6 +65,7 @@ pub struct EventsRequest {
     /// Only these types, separated by commas.
     pub types: Option<String>,
     /// Go on with what happens.
+    #[serde(default)]
     pub follow: bool,
 }
 

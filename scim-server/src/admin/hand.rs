@@ -19,7 +19,8 @@ const USER: &str = "User";
 
 /// What an administrator does to a user or group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum HandRequest {
     /// Makes a user inactive whatever the provider says, or ends that.
     Disable {
@@ -57,6 +58,16 @@ impl HandRequest {
             Self::Update(_) => "update",
         }
     }
+
+    /// The tenant whose users and groups they are.
+    pub(super) fn tenant(&self) -> &str {
+        match self {
+            Self::Disable { tenant, .. } | Self::ListDisabled { tenant } | Self::ListStale { tenant, .. } => tenant,
+            Self::Import(request) => &request.tenant,
+            Self::Source(request) => &request.tenant,
+            Self::Update(request) => &request.tenant,
+        }
+    }
 }
 
 /// Does what a request says.
@@ -75,6 +86,8 @@ pub(super) async fn execute(context: &AdminContext, request: HandRequest, output
 
 /// A change of a user or group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct UpdateRequest {
     pub tenant: String,
     pub resource_type: String,
@@ -90,6 +103,7 @@ pub struct UpdateRequest {
     #[serde(default)]
     pub leave: Vec<String>,
     /// Also while an identity provider provisions the tenant.
+    #[serde(default)]
     pub force: bool,
 }
 

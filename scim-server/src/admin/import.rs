@@ -168,11 +168,11 @@ impl<'a> RunningImport<'a> {
                 continue;
             }
             if end.is_some() {
-                return Err(AdminError::Refused("there are lines after the last one of the export".to_owned()));
+                return Err(AdminError::Invalid("there are lines after the last one of the export".to_owned()));
             }
             let number = self.sum.items() + 1;
             let entry = archive::read(&line)
-                .map_err(|reason| AdminError::Refused(format!("line {number} is not a line of an export: {reason}")))?;
+                .map_err(|reason| AdminError::Invalid(format!("line {number} is not a line of an export: {reason}")))?;
             if let archive::Entry::Item(item) = &entry {
                 self.sequences.follow(item)?;
             }
@@ -245,7 +245,7 @@ impl<'a> RunningImport<'a> {
                         return Err(unfinished());
                     }
                     if tenant.home.is_some() || tenant.replaces.is_some() {
-                        return Err(AdminError::Refused(format!(
+                        return Err(AdminError::Invalid(format!(
                             "tenant {:?} in the file is said to be kept elsewhere; it was not written by `export`",
                             tenant.name
                         )));
@@ -357,7 +357,7 @@ impl<'a> RunningImport<'a> {
         if self.mark.tenants.contains(&self.home(tenant)) {
             return Ok(());
         }
-        Err(AdminError::Refused(format!(
+        Err(AdminError::Invalid(format!(
             "the file has data of tenant {tenant} before the tenant itself; it was not written by `export`"
         )))
     }

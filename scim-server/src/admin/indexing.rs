@@ -128,7 +128,15 @@ mod tests {
             shown: Arc::default(),
         });
         let sender = Arc::new(crate::webhook::Sender::new(Vec::new()));
-        AdminContext { store, access, clock, operations, base: "http://localhost".to_owned(), sender }
+        AdminContext {
+            store,
+            access,
+            clock,
+            operations,
+            base: "http://localhost".to_owned(),
+            sender,
+            by: crate::admin::Administrator::root(),
+        }
     }
 
     fn event(key: &ResourceKey) -> Event {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::AdminError;
+use super::{AdminError, Fault};
 
 /// How many lines wait for their reader.
 const BUFFER: usize = 1024;
@@ -36,7 +36,7 @@ pub enum Line {
     /// The command has ended well.
     Done,
     /// The command has failed.
-    Error(String),
+    Error(Fault),
     /// So many rows there are beyond those that were asked for.
     More(u64),
     /// So much is done.
@@ -61,7 +61,7 @@ impl Line {
         let wire: Wire<()> = match self {
             Self::Row(json) => return format!("{{\"row\":{json}}}"),
             Self::Done => Wire::Done(true),
-            Self::Error(message) => Wire::Error(message.clone()),
+            Self::Error(fault) => Wire::Error(fault.message.clone()),
             Self::More(number) => Wire::More(*number),
             Self::Progress(done) => Wire::Progress(*done),
         };
@@ -74,7 +74,7 @@ impl Line {
             .map_err(|error| AdminError::Refused(format!("the server answered something unexpected: {error}")))?;
         Ok(match wire {
             Wire::Done(_) => Self::Done,
-            Wire::Error(message) => Self::Error(message),
+            Wire::Error(message) => Self::Error(message.into()),
             Wire::More(number) => Self::More(number),
             Wire::Progress(done) => Self::Progress(done),
             Wire::Row(json) => Self::Row(json.get().to_owned()),
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn lines_are_objects_with_one_member() {
         check(&Line::Done, "{\"done\":true}");
-        check(&Line::Error("no \"x\"".to_owned()), "{\"error\":\"no \\\"x\\\"\"}");
+        check(&Line::Error("no \"x\"".to_owned().into()), "{\"error\":\"no \\\"x\\\"\"}");
         check(&Line::More(7), "{\"more\":7}");
         check(&Line::Progress(12), "{\"progress\":12}");
         check(&Line::Row("{\"b\":1.10,\"a\":[]}".to_owned()), "{\"row\":{\"b\":1.10,\"a\":[]}}");

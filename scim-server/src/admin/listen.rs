@@ -1,7 +1,8 @@
 //! The server's listener for administrators: commands, health, metrics.
 //!
-//! It has its own socket, which belongs on the loopback or a private network. `POST /admin` asks
-//! for the administrators' token; the others say nothing that would need one.
+//! It has its own socket, which belongs on the loopback or a private network. What is under `/admin/v1` asks for an
+//! administrator's token ([`super::api`], and the lines of the command line at `/admin/v1/commands`); the others say
+//! nothing that would need one.
 
 use std::{
     convert::Infallible,
@@ -14,13 +15,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use futures_util::StreamExt as _;
-use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{
-    Method, Request, Response, StatusCode,
-    body::{Frame, Incoming},
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+    HeaderMap, Method, Request, StatusCode,
+    body::Incoming,
+    header::{AUTHORIZATION, CACHE_CONTROL},
     server::conn::http1,
     service::service_fn,
 };
@@ -28,24 +27,21 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, mpsc},
-};
+use tokio::{net::TcpListener, sync::Semaphore};
 
-use super::{AdminContext, AdminRequest, Input, start};
+use super::{
+    AdminContext, AdminError, AdminRequest, Administrator, Fault, api, input,
+    response::{AdminResponse, lines, problem, put, text, typed},
+    start,
+};
 use crate::{
     clock::SystemClock,
     log::Seldom,
-    store::{TenantId, TypeName},
+    store::{StoreError, TenantId, TypeName},
     tenant,
     token::secret::{self, Digest},
 };
-
-/// The longest line of input: a document, or the members of a group.
-const MAX_LINE: usize = 64 << 20;
 
 /// Connections at a time; further ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 64;
@@ -53,16 +49,17 @@ const MAX_CONNECTIONS: usize = 64;
 /// How long commands in flight may go on when the server stops.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// The media type of one JSON object a line.
-const JSON_LINES: &str = "application/x-ndjson";
+/// Where the command line sends its commands.
+const COMMANDS: &str = "/admin/v1/commands";
 
-type AdminResponse = Response<UnsyncBoxBody<Bytes, Infallible>>;
+/// The same, as the version before calls it.
+const OLD_COMMANDS: &str = "/admin";
 
 /// What the listener serves.
 pub struct Admin {
     /// What commands work on.
     pub context: AdminContext,
-    /// The digest of the administrators' token.
+    /// The digest of the token in the file `admin.token`, whose bearer may do everything.
     pub token: Digest,
     /// Set when the server stops taking requests, so that balancers send them elsewhere.
     pub stopping: AtomicBool,
@@ -134,23 +131,65 @@ async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> 
             let (metrics, kind) = (admin.metrics)();
             typed(StatusCode::OK, kind, Full::new(metrics.into()).boxed_unsync())
         }
-        (&Method::POST, "/admin") if request.headers().get_all(AUTHORIZATION).iter().count() > 1 => {
-            text(StatusCode::BAD_REQUEST, "There is more than one Authorization header.\n")
-        }
-        (&Method::POST, "/admin") if authorized(admin, &request) => command(admin, request, peer).await,
-        (&Method::POST, "/admin") => {
-            if let Some(times) = admin.refused.tell() {
-                tracing::warn!(%peer, times, "an administrator's command without the token of admin.token was refused");
-            }
-            text(
-                StatusCode::UNAUTHORIZED,
-                "The administrators' token is missing or wrong; it is in admin.token in the data directory.\n",
-            )
-        }
-        (_, "/admin" | "/healthz" | "/readyz" | "/metrics") => {
+        (&Method::GET, api::DESCRIPTION) => api::description(),
+        (_, "/healthz" | "/readyz" | "/metrics") => {
             text(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method.\n")
         }
-        _ => text(StatusCode::NOT_FOUND, "There are /healthz, /readyz, /metrics and /admin here.\n"),
+        (_, path) if path == OLD_COMMANDS || path.starts_with(api::BASE) => administer(admin, request, peer).await,
+        _ => text(StatusCode::NOT_FOUND, "There are /healthz, /readyz, /metrics and /admin/v1 here.\n"),
+    }
+}
+
+/// What an administrator asks.
+async fn administer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
+    let by = match admitted(admin, request.headers(), peer).await {
+        Ok(by) => by,
+        Err(fault) => return problem(&fault),
+    };
+    let mut response = administered(admin, by, request, peer).await;
+    // There may be a secret in it.
+    put(&mut response, CACHE_CONTROL, "no-store");
+    response
+}
+
+async fn administered(admin: &Admin, by: Administrator, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
+    let context = AdminContext { base: (admin.base)(), ..admin.context.given_by(by) };
+    match (request.method(), request.uri().path()) {
+        (&Method::POST, COMMANDS | OLD_COMMANDS) => command(context, request, peer).await,
+        (_, COMMANDS | OLD_COMMANDS) => {
+            problem(&Fault { status: 405, message: "This path takes POST alone.".to_owned() })
+        }
+        _ => api::answer(context, request, peer).await,
+    }
+}
+
+/// Who is let in by the header.
+async fn admitted(admin: &Admin, headers: &HeaderMap, peer: SocketAddr) -> Result<Administrator, Fault> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let header = given.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if given.next().is_some() {
+        return Err(Fault { status: 400, message: "There is more than one Authorization header.".to_owned() });
+    }
+    let known = admin.authenticate(header.strip_prefix("Bearer ").unwrap_or_default()).await;
+    if let Some(by) = known.map_err(|error| AdminError::from(error).fault())? {
+        return Ok(by);
+    }
+    if let Some(times) = admin.refused.tell() {
+        tracing::warn!(%peer, times, "an administrator's command without the token of admin.token, or one of `admin-token create`, was refused");
+    }
+    Err(Fault {
+        status: 401,
+        message: "The administrator's token is missing or not valid: it is the one in admin.token in the data directory, or one of `admin-token create` that has not ended.".to_owned(),
+    })
+}
+
+impl Admin {
+    /// Whom a token lets in; `None` if it lets nobody in.
+    pub async fn authenticate(&self, token: &str) -> Result<Option<Administrator>, StoreError> {
+        if bool::from(secret::digest(token).ct_eq(&self.token)) {
+            return Ok(Some(Administrator::root()));
+        }
+        self.context.admin_tokens().authenticate(token).await
     }
 }
 
@@ -167,104 +206,23 @@ async fn ready(admin: &Admin) -> Result<(), String> {
     answered.map(drop).map_err(|_| "the store does not answer".to_owned())
 }
 
-fn authorized(admin: &Admin, request: &Request<Incoming>) -> bool {
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = header.strip_prefix("Bearer ").unwrap_or_default();
-    secret::digest(token).ct_eq(&admin.token).into()
-}
-
-/// What the log says of a command beside its name. Who is created or shown is personal, and not in it.
-#[derive(Default, Deserialize)]
-struct About {
-    tenant: Option<String>,
-    resource_type: Option<String>,
-}
-
 /// Runs the command in the first line of the body; the other lines are its input.
-async fn command(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
-    let mut input = lines(request.into_body());
+async fn command(context: AdminContext, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
+    let wrong = |message: String| problem(&Fault { status: 400, message });
+    let mut input = input::lines(request.into_body());
     let first = match input.recv().await {
         Some(Ok(first)) => first,
-        Some(Err(error)) => return text(StatusCode::BAD_REQUEST, &format!("The body cannot be read: {error}.\n")),
-        None => return text(StatusCode::BAD_REQUEST, "The body must begin with a line that is a command.\n"),
+        Some(Err(error)) => return wrong(format!("The body cannot be read: {error}.")),
+        None => return wrong("The body must begin with a line that is a command.".to_owned()),
     };
     let command: AdminRequest = match serde_json::from_str(&first) {
         Ok(command) => command,
         Err(error) => {
-            let message = format!(
-                "The server does not know this command: {error}. Use the same version of scim-server on both sides.\n"
-            );
-            return text(StatusCode::BAD_REQUEST, &message);
+            return wrong(format!(
+                "The server does not know this command: {error}. Use the same version of scim-server on both sides."
+            ));
         }
     };
-    let About { tenant, resource_type } = serde_json::from_str(&first).unwrap_or_default();
-    tracing::info!(%peer, command = command.name(), tenant, resource_type, "administration");
-    let context = AdminContext { base: (admin.base)(), ..admin.context.clone() };
-    let output = start(context, command, input);
-    let frames = futures_util::stream::unfold(output, |mut output| async move {
-        let line = output.recv().await?;
-        let bytes = Bytes::from(line.encode() + "\n");
-        Some((Ok(Frame::data(bytes)), output))
-    });
-    typed(StatusCode::OK, JSON_LINES, UnsyncBoxBody::new(StreamBody::new(frames.boxed())))
-}
-
-/// The lines of a body, as they arrive.
-fn lines(mut body: Incoming) -> Input {
-    let (sender, input) = mpsc::channel(256);
-    tokio::spawn(async move {
-        let mut rest = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let outcome = match frame.map(Frame::into_data) {
-                Ok(Ok(data)) => {
-                    let known = rest.len();
-                    rest.extend_from_slice(&data);
-                    send_lines(&mut rest, known, &sender).await
-                }
-                Ok(Err(_)) => Ok(()),
-                Err(error) => Err(io::Error::other(error)),
-            };
-            if let Err(error) = outcome {
-                let _ = sender.send(Err(error)).await;
-                return;
-            }
-        }
-        if !rest.is_empty() {
-            let _ = sender.send(text_of(rest)).await;
-        }
-    });
-    input
-}
-
-/// Sends the whole lines at the beginning of what has arrived. No line ends in the `known` first bytes.
-async fn send_lines(rest: &mut Vec<u8>, known: usize, sender: &mpsc::Sender<io::Result<String>>) -> io::Result<()> {
-    let (mut begin, mut look) = (0, known);
-    while let Some(length) = rest.get(look..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
-        let line = rest.get(begin..look + length).unwrap_or_default().to_vec();
-        begin = look + length + 1;
-        look = begin;
-        if sender.send(text_of(line)).await.is_err() {
-            return Err(io::Error::other("the command has ended"));
-        }
-    }
-    rest.drain(..begin);
-    if rest.len() > MAX_LINE {
-        return Err(io::Error::other("a line is too long"));
-    }
-    Ok(())
-}
-
-fn text_of(line: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(line).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a line is not UTF-8"))
-}
-
-fn text(status: StatusCode, message: &str) -> AdminResponse {
-    typed(status, "text/plain; charset=utf-8", Full::new(Bytes::copy_from_slice(message.as_bytes())).boxed_unsync())
-}
-
-fn typed(status: StatusCode, kind: &'static str, body: UnsyncBoxBody<Bytes, Infallible>) -> AdminResponse {
-    let mut answer = Response::new(body);
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer
+    api::tell(&context, &command, peer);
+    lines(start(context, command, input))
 }

@@ -20,7 +20,8 @@ const PAGE: usize = 1000;
 
 /// What is to be done with the rewrites of a tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum MappingRequest {
     List,
     /// Rewrites a body as a POST would be.
@@ -32,6 +33,7 @@ pub enum MappingRequest {
     Set {
         rewrites: Vec<Rewrite>,
         /// Only tell what they would do to the resources that are stored.
+        #[serde(default)]
         dry_run: bool,
     },
 }
@@ -60,7 +62,7 @@ pub(super) async fn execute(
             let rewrites = &caller.tenant().settings.mapping;
             let rt = caller.tenant().registry.resource_type(&resource_type);
             let rt = rt.ok_or_else(|| {
-                AdminError::Refused(format!("there is no resource type {resource_type:?}; say User or Group"))
+                AdminError::Invalid(format!("there is no resource type {resource_type:?}; say User or Group"))
             })?;
             let applied = mapping::apply(rewrites, rt, &mut body);
             output.row(&json!({"mapping": applied, "body": body})).await

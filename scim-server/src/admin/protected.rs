@@ -39,7 +39,7 @@ pub(super) async fn resolve(
     if unknown.is_empty() {
         return Ok(resolved);
     }
-    Err(AdminError::Refused(format!(
+    Err(AdminError::Invalid(format!(
         "\"protected\" names who is not there: {}. Name users by id or userName, and groups by id or displayName; `user list` and `group list` show them",
         unknown.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
     )))

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     caller::Caller,
+    event::ADMIN,
     operation::{Answer, Asked, Content, Context, Operations, Preconditions, pace::Pace, restore::Kept},
     store::ResourceId,
     tenant::{Tenant, record::base_path},
@@ -200,7 +201,7 @@ pub(crate) async fn purge_old(operations: &Operations, tenant: Arc<Tenant>) -> R
     if operations.newest_out(tenant.home).await?.is_some() {
         return Ok(0);
     }
-    let caller = Caller::administrator(tenant);
+    let caller = Caller::administrator(tenant, ADMIN.into());
     let mut purged = 0;
     for rt in caller.tenant().registry.resource_types() {
         purged += operations.purge_old(&context(operations, &caller), rt).await?;

@@ -4,16 +4,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    brake::BrakeRequest, clients::ClientRequest, connection::Provider, consumers::ConsumerRequest,
-    deleted::DeletedRequest, events::EventsRequest, hand::HandRequest, rules::RulesRequest,
-    signing_keys::SigningKeyRequest, streams::StreamRequest, undo::UndoRequest, webhooks::WebhookRequest,
+    admin_tokens::AdminTokenRequest, brake::BrakeRequest, clients::ClientRequest, connection::Provider,
+    consumers::ConsumerRequest, deleted::DeletedRequest, events::EventsRequest, hand::HandRequest, lifetime,
+    rules::RulesRequest, signing_keys::SigningKeyRequest, streams::StreamRequest, undo::UndoRequest,
+    webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
 /// One command. Its wire form is a JSON object whose `command` says which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AdminRequest {
+    /// About the tokens of administrators.
+    AdminToken {
+        request: AdminTokenRequest,
+    },
     /// Tells what the URLs begin with that clients are given.
     Base,
     /// About the brake on mass deprovisioning.
@@ -24,6 +30,7 @@ pub enum AdminRequest {
     /// Compares documents, indexes, memberships and counts.
     Check {
         /// Put right what disagrees.
+        #[serde(default)]
         repair: bool,
     },
     /// About consumers of a tenant's events.
@@ -45,6 +52,7 @@ pub enum AdminRequest {
         #[serde(default)]
         members: Vec<String>,
         /// Also while an identity provider provisions the tenant.
+        #[serde(default)]
         force: bool,
     },
     /// Removes a user or group by hand.
@@ -54,6 +62,7 @@ pub enum AdminRequest {
         /// Its id, `userName` or `displayName`.
         name: String,
         /// Also while an identity provider provisions the tenant.
+        #[serde(default)]
         force: bool,
     },
     /// About the deleted users or groups of a tenant.
@@ -72,6 +81,7 @@ pub enum AdminRequest {
     /// Takes in what was given out; the lines are the request's input.
     Import {
         /// Remove tenants of the same ids first, instead of refusing.
+        #[serde(default)]
         replace: bool,
         /// Discard an interrupted import with everything that it has written, instead of continuing it.
         #[serde(default)]
@@ -92,6 +102,7 @@ pub enum AdminRequest {
         tenant: String,
         definition: Value,
         /// In the place of the one with the same URN.
+        #[serde(default)]
         replace: bool,
     },
     /// Lists the schemas that were added to a tenant.
@@ -106,6 +117,7 @@ pub enum AdminRequest {
         /// The schema's URN or name.
         schema: String,
         /// Also while it is used.
+        #[serde(default)]
         force: bool,
     },
     /// Shows a user or group.
@@ -133,6 +145,7 @@ pub enum AdminRequest {
     TenantCreate {
         name: String,
         /// What is set for it.
+        #[serde(default)]
         settings: Box<Settings>,
         /// With a token that lives so many seconds; without a token when absent.
         token_seconds: Option<u64>,
@@ -152,6 +165,7 @@ pub enum AdminRequest {
         /// Its name or id.
         tenant: String,
         /// Also while it has live tokens.
+        #[serde(default)]
         force: bool,
     },
     /// Disables or enables a tenant.
@@ -183,8 +197,10 @@ pub enum AdminRequest {
         #[serde(default)]
         name: Option<String>,
         /// What it may do.
+        #[serde(default = "all_scopes")]
         scopes: Scopes,
         /// How long it lives.
+        #[serde(default = "lifetime::usual")]
         seconds: u64,
     },
     /// Revokes a token.
@@ -205,6 +221,7 @@ pub enum AdminRequest {
         #[serde(default)]
         token: Option<String>,
         /// How long it lives.
+        #[serde(default = "lifetime::usual")]
         seconds: u64,
         /// After how long the first ends; it lives on until it is deleted when absent.
         overlap_seconds: Option<u64>,
@@ -234,10 +251,27 @@ pub enum AdminRequest {
     },
 }
 
+fn all_scopes() -> Scopes {
+    Scopes::ALL
+}
+
 impl AdminRequest {
+    /// The resource type that it is about.
+    pub(super) fn resource_type(&self) -> Option<&str> {
+        match self {
+            Self::Create { resource_type, .. }
+            | Self::Delete { resource_type, .. }
+            | Self::Deleted { resource_type, .. }
+            | Self::List { resource_type, .. }
+            | Self::Show { resource_type, .. } => Some(resource_type),
+            _ => None,
+        }
+    }
+
     /// What it is called, for the log.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::AdminToken { request } => request.name(),
             Self::Base => "base",
             Self::Brake { request, .. } => request.name(),
             Self::Check { .. } => "check",

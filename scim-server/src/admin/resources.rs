@@ -15,7 +15,7 @@ use crate::{
 /// The caller that an administrator is in a tenant.
 pub(super) async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, AdminError> {
     let built = context.built(tenant).await?;
-    Ok(Caller::administrator(built))
+    Ok(Caller::administrator(built, context.by.actor()))
 }
 
 /// What an administrator is about to do to a resource.

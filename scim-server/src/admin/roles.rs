@@ -18,7 +18,8 @@ const PAGE: usize = 1000;
 
 /// What is to be done with the rules of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RoleRequest {
     /// The role of those whom no rule gives one.
     Default {
@@ -116,7 +117,7 @@ async fn show(context: &AdminContext, record: &TenantRecord, output: &Output) ->
 }
 
 fn apply(roles: &mut Roles, request: &RoleRequest) -> Result<(), AdminError> {
-    let missing = |name: &str| AdminError::Refused(format!("there is no rule {name:?}; `role list` shows the rules"));
+    let missing = |name: &str| AdminError::Missing(format!("there is no rule {name:?}; `role list` shows the rules"));
     let place = |roles: &Roles, name: &str| roles.rules.iter().position(|rule| rule.name == name);
     match request {
         RoleRequest::List => {}
@@ -137,7 +138,7 @@ fn apply(roles: &mut Roles, request: &RoleRequest) -> Result<(), AdminError> {
             }
             let is_new = at.is_none() && (role.is_none() || rule.group.is_none() && rule.external_id.is_none());
             if is_new {
-                return Err(AdminError::Refused(format!(
+                return Err(AdminError::Invalid(format!(
                     "the rule {name:?} is new: give it --role, and --group or --external-id"
                 )));
             }

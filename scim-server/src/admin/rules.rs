@@ -11,7 +11,8 @@ use super::{
 
 /// What is to be done with the rules of a tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RulesRequest {
     /// About access attributes.
     Access(AccessRequest),
@@ -21,6 +22,7 @@ pub enum RulesRequest {
     Role {
         request: RoleRequest,
         /// Only tell whose roles would change.
+        #[serde(default)]
         dry_run: bool,
     },
 }

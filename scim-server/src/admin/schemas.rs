@@ -92,7 +92,7 @@ pub(super) async fn remove(
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
     let Some(at) = tenant.settings.schemas.iter().position(|known| Definition(known).is(schema)) else {
-        return Err(AdminError::Refused(format!(
+        return Err(AdminError::Missing(format!(
             "tenant {:?} has no schema {schema:?} that was added; `schema list` shows its schemas",
             tenant.name
         )));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdminContext, AdminError, Output};
+use super::{AdminContext, AdminError, Output, lifetime};
 use crate::ssf::{Algorithm, MOST_KEYS, SigningKeys};
 
 /// For how long keys that were replaced are shown at most, in seconds: 90 days.
@@ -10,6 +10,7 @@ const LONGEST_OVERLAP: u64 = 90 * 24 * 60 * 60;
 
 /// What is asked about signing keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SigningKeyRequest {
     /// Lists those that are shown to receivers.
@@ -24,6 +25,7 @@ pub enum SigningKeyRequest {
         /// How it signs; as the one before when absent.
         algorithm: Option<Algorithm>,
         /// How long those before are shown.
+        #[serde(default = "lifetime::week")]
         overlap_seconds: u64,
     },
 }
@@ -51,7 +53,7 @@ pub(super) async fn execute(
     }
     if let SigningKeyRequest::Rotate { algorithm, overlap_seconds } = request {
         if overlap_seconds > LONGEST_OVERLAP {
-            return Err(AdminError::Refused(
+            return Err(AdminError::Invalid(
                 "keys that were replaced are shown for at most 90 days: give a shorter overlap. A key that is needed for longer is one that should not be replaced yet".to_owned(),
             ));
         }

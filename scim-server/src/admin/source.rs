@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{AdminContext, AdminError, Output, Subject, resources::administrator};
 use crate::{
     caller::Caller,
-    event::{ADMIN, Deed},
+    event::{Deed, is_administrator},
     operation::source,
     store::{ResourceId, Start, TypeName},
     tenant::{Source, SourceKind, TenantRecord},
@@ -19,6 +19,8 @@ const PAGE: usize = 1000;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct SourceRequest {
     pub tenant: String,
     /// The new source of truth; absent: whoever may write.
@@ -43,10 +45,10 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
     };
     let to = request.to.map(|kind| Source { kind, writer });
     if let Some(Err(wrong)) = to.as_ref().map(Source::check) {
-        return Err(AdminError::Refused(format!("{wrong}; name it with --writer")));
+        return Err(AdminError::Invalid(format!("{wrong}; name it with --writer")));
     }
     if to.is_none() && request.writer.is_some() {
-        return Err(AdminError::Refused(
+        return Err(AdminError::Invalid(
             "with \"any\" every token and client may write: leave --writer out, or say --to scim or --to directory"
                 .to_owned(),
         ));
@@ -66,7 +68,7 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
         None => false,
         Some(typed) if typed == tenant.name => true,
         Some(_) => {
-            return Err(AdminError::Refused(format!(
+            return Err(AdminError::Invalid(format!(
                 "nothing was changed: --confirm must be the tenant's name, {:?}",
                 tenant.name
             )));
@@ -139,7 +141,7 @@ async fn counts(
 
 /// What people call who has sent something.
 fn name_of(actor: &str, writers: &Writers) -> String {
-    if actor == ADMIN {
+    if is_administrator(actor) {
         "by hand".to_owned()
     } else {
         writers.get(actor).cloned().unwrap_or_else(|| format!("deleted ({actor})"))

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{AdminContext, AdminError, Output};
 use crate::{
-    event::{ADMIN, Action, Deed, Event},
+    event::{Action, Deed, Event},
     stream::{Notice, Status, Stream, Streams, Tells},
     tenant::Tenant,
 };
@@ -68,6 +68,7 @@ impl<'a> StreamView<'a> {
 
 /// What is asked about streams.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum StreamRequest {
     /// Removes one.
@@ -115,6 +116,17 @@ impl StreamRequest {
             Self::List { .. } => "stream-list",
             Self::Pause { .. } => "stream-pause",
             Self::Show { .. } => "stream-show",
+        }
+    }
+
+    /// The tenant whose events they tell.
+    pub(super) fn tenant(&self) -> &str {
+        match self {
+            Self::Delete { tenant, .. }
+            | Self::Enable { tenant, .. }
+            | Self::List { tenant }
+            | Self::Pause { tenant, .. }
+            | Self::Show { tenant, .. } => tenant,
         }
     }
 }
@@ -185,7 +197,7 @@ impl AdminContext {
     }
 
     async fn tell_of_stream(&self, tenant: &Tenant, stream: &Stream, deed: Deed) -> Result<(), AdminError> {
-        let event = Event::new(Action::Administer, ADMIN, crate::stream::KIND, stream.id);
+        let event = Event::new(Action::Administer, &self.by.actor(), crate::stream::KIND, stream.id);
         Ok(self.directory().tell(tenant.home, Event { deed: Some(deed), ..event }).await?)
     }
 }

@@ -24,13 +24,17 @@ const TOLD: u64 = 500;
 
 /// Users to make or change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct TableRequest {
     pub tenant: String,
     /// The number of each row's line in its file, and its values by the paths of attributes.
     pub rows: Vec<(usize, Map<String, Value>)>,
     /// Do it; else only tell.
+    #[serde(default)]
     pub apply: bool,
     /// Also while an identity provider provisions the tenant.
+    #[serde(default)]
     pub force: bool,
 }
 
@@ -106,14 +110,14 @@ async fn told(context: &AdminContext, caller: &Caller, row: Row, apply: bool) ->
 fn check_columns(caller: &Caller, rows: &[(usize, Map<String, Value>)]) -> Result<(), AdminError> {
     let columns: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row.keys()).map(String::as_str).collect();
     if !rows.is_empty() && !columns.contains(USER_NAME) {
-        return Err(AdminError::Refused(
+        return Err(AdminError::Invalid(
             "the table has no column userName: its first line names attributes, separated by commas".to_owned(),
         ));
     }
     let rt = caller.tenant().registry.resource_type(USER);
     let rt = rt.ok_or_else(|| AdminError::Refused("the tenant has no users".to_owned()))?;
     for column in columns {
-        let wrong = |why: &str| AdminError::Refused(format!("the column {column:?} cannot be written: {why}"));
+        let wrong = |why: &str| AdminError::Invalid(format!("the column {column:?} cannot be written: {why}"));
         let bound = AttributePath::parse(column).and_then(|path| path.bind(rt));
         let bound = bound.map_err(|error| wrong(error.detail()))?;
         let parts = || bound.attribute.iter().chain(bound.leaf());

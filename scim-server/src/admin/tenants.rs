@@ -6,7 +6,7 @@ use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AdminContext, AdminError, Output, Subject, access, indexing, protected, schemas};
+use super::{AdminContext, AdminError, Output, Subject, access, indexing, lifetime, protected, schemas};
 use crate::{
     deferred::Deferrals,
     event::Deed,
@@ -168,7 +168,7 @@ pub(super) async fn create(
     output: &Output,
 ) -> Result<(), AdminError> {
     if settings.protected.as_ref().is_some_and(|protected| *protected != Protected::default()) {
-        return Err(AdminError::Refused(
+        return Err(AdminError::Invalid(
             "a new tenant has nobody who could be \"protected\"; set it with `tenant set` when they are there"
                 .to_owned(),
         ));
@@ -176,7 +176,8 @@ pub(super) async fn create(
     if let Some(roles) = &mut settings.roles {
         roles.note_since(None, context.clock.now());
     }
-    let token = token_seconds.map(Duration::from_secs);
+    settings.check().map_err(AdminError::Invalid)?;
+    let token = token_seconds.map(lifetime::of_token).transpose()?;
     let (tenant, first) = context.directory().create_in(place(database)?, name, settings, token).await?;
     context.access.reload().await?;
     context.tell(&tenant, Deed::TenantCreated, Subject::tenant(&tenant, &[])).await?;
@@ -211,12 +212,12 @@ pub(super) async fn set(
     let tenant = context.directory().find(tenant).await?;
     let names: Vec<_> = changes.keys().cloned().collect();
     if changes.contains_key("source") {
-        return Err(AdminError::Refused(
+        return Err(AdminError::Invalid(
             "the source of truth is changed by `tenant source`, which tells what is kept and lost".to_owned(),
         ));
     }
     let names_protected = changes.contains_key("protected");
-    let mut settings = tenant.settings.changed(changes).map_err(AdminError::Refused)?;
+    let mut settings = tenant.settings.changed(changes).map_err(AdminError::Invalid)?;
     if let Some(named) = settings.protected.take_if(|_| names_protected) {
         settings.protected = Some(protected::resolve(context, &tenant, named).await?);
     }
@@ -256,7 +257,7 @@ pub(super) async fn move_to(
 
 /// The number of a database, from 0; people count from 1.
 fn place(database: Option<usize>) -> Result<Option<usize>, AdminError> {
-    let none = || AdminError::Refused("databases are numbered from 1, in the order in which --store names them".into());
+    let none = || AdminError::Invalid("databases are numbered from 1, in the order in which --store names them".into());
     database.map(|number| number.checked_sub(1).ok_or_else(none)).transpose()
 }
 
@@ -302,9 +303,10 @@ pub(super) async fn issue(
     tenant: &str,
     name: Option<String>,
     scopes: Scopes,
-    lifetime: Duration,
+    seconds: u64,
     output: &Output,
 ) -> Result<(), AdminError> {
+    let lifetime = lifetime::of_token(seconds)?;
     let tenant = context.directory().find(tenant).await?;
     let issued = context.directory().ledger().issue(&tenant, name, scopes, lifetime).await?;
     context.access.reload().await?;
@@ -337,7 +339,7 @@ pub(super) async fn rotate(
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let (lifetime, overlap) = (Duration::from_secs(seconds), overlap_seconds.map(Duration::from_secs));
+    let (lifetime, overlap) = (lifetime::of_token(seconds)?, overlap_seconds.map(Duration::from_secs));
     let (old, issued) = context.directory().ledger().rotate(&tenant, token, lifetime, overlap).await?;
     context.access.reload().await?;
     context.tell(&tenant, Deed::TokenRotated, Subject::token(issued.token.id)).await?;
@@ -349,7 +351,7 @@ pub(super) async fn rotate(
 pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, output: &Output) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
     if id.starts_with(PREFIX) {
-        return Err(AdminError::Refused(
+        return Err(AdminError::Invalid(
             "that is not a token's id or name; `token list` shows both (never pass a token itself)".to_owned(),
         ));
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     caller::Caller,
-    event::{ADMIN, SERVER},
+    event::{SERVER, is_administrator},
     operation::{
         Context,
         undo::{Piece, Range},
@@ -29,15 +29,18 @@ const EVENTS: usize = 1000;
 
 /// What is to be put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct UndoRequest {
     pub tenant: String,
     /// What happened behind this number.
     pub since: u64,
     /// Up to this number; the newest when absent.
     pub until: Option<u64>,
-    /// What this one did: a token or client by its name or id, `admin` or `server`; what all did when absent.
+    /// What this one did: a token or client by its name or id, `admin` (every administrator), `admin:NAME`, or `server`; what all did when absent.
     pub actor: Option<String>,
     /// Only tell.
+    #[serde(default)]
     pub dry_run: bool,
 }
 
@@ -50,7 +53,7 @@ pub(super) async fn undo(context: &AdminContext, request: UndoRequest, output: &
     events::check(request.since, log)?;
     let until = request.until.map_or(log.newest, |until| until.min(log.newest));
     if until < request.since {
-        return Err(AdminError::Refused(format!(
+        return Err(AdminError::Invalid(format!(
             "--until {until} is before --since {}: name a larger number with --until",
             request.since
         )));
@@ -94,7 +97,7 @@ pub(super) async fn run(
 
 /// The actor that events name. A token or client that is gone is known by what it did.
 async fn actor_of(context: &AdminContext, caller: &Caller, name: &str, since: u64) -> Result<String, AdminError> {
-    if name == ADMIN || name == SERVER {
+    if name == SERVER || is_administrator(name) {
         return Ok(name.to_owned());
     }
     let (directory, tenant) = (context.directory(), caller.tenant());

@@ -6,9 +6,9 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{AdminContext, AdminError, Output};
+use super::{AdminContext, AdminError, Output, lifetime};
 use crate::{
-    event::{ADMIN, Action, Deed, Event},
+    event::{Action, Deed, Event},
     operation::{ATTEMPTS, feed::TypePattern},
     store::{ResourceId, StoreError, TenantId},
     tenant::Tenant,
@@ -79,9 +79,9 @@ impl AdminContext {
         Webhooks::new(Arc::clone(&self.store))
     }
 
-    async fn webhook(&self, id: &str) -> Result<Webhook, AdminError> {
+    pub(super) async fn webhook(&self, id: &str) -> Result<Webhook, AdminError> {
         let unknown =
-            || AdminError::Refused(format!("there is no webhook {id:?}; `webhook list` shows those that there are"));
+            || AdminError::Missing(format!("there is no webhook {id:?}; `webhook list` shows those that there are"));
         let id = ResourceId::parse(id).ok_or_else(unknown)?;
         self.webhooks().find(id).await?.ok_or_else(unknown)
     }
@@ -96,7 +96,7 @@ impl AdminContext {
 
     async fn tell_of_webhook(&self, webhook: &Webhook, deed: Deed) -> Result<(), AdminError> {
         for tenant in self.tenants_of(webhook.tenant) {
-            let event = Event::new(Action::Administer, ADMIN, "Webhook", webhook.id);
+            let event = Event::new(Action::Administer, &self.by.actor(), "Webhook", webhook.id);
             self.directory().tell(tenant.home, Event { deed: Some(deed), ..event }).await?;
         }
         Ok(())
@@ -105,6 +105,7 @@ impl AdminContext {
 
 /// What is asked about webhooks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum WebhookRequest {
     /// Makes one.
@@ -113,13 +114,15 @@ pub enum WebhookRequest {
         tenant: Option<String>,
         /// Where messages are sent.
         url: String,
-        /// The types of events that it wants.
+        /// The types of events that it wants; all when there are none.
+        #[serde(default)]
         types: Vec<String>,
     },
     /// Lists what was given up of its messages.
     DeadLetters {
         /// Its id.
         webhook: String,
+        #[serde(default)]
         send_again: bool,
     },
     /// Removes one.
@@ -152,6 +155,7 @@ pub enum WebhookRequest {
         /// Its id.
         webhook: String,
         /// For how long the old ones sign too.
+        #[serde(default = "lifetime::day")]
         overlap_seconds: u64,
     },
     Show {
@@ -215,7 +219,7 @@ async fn create(
         None => None,
     };
     TypePattern::check(&types, only.as_deref().map(|tenant| &tenant.registry))?;
-    context.sender.check(&url).map_err(AdminError::Refused)?;
+    context.sender.check(&url).map_err(AdminError::Invalid)?;
     let tenant = only.map(|tenant| tenant.id);
     let new = NewWebhook { tenant, url, types };
     let tenants = context.tenants_of(tenant);
@@ -231,7 +235,9 @@ async fn list(context: &AdminContext, tenant: Option<&str>, output: &Output) -> 
         None => None,
     };
     for webhook in context.webhooks().list().await? {
-        if only.is_none() || webhook.tenant.is_none() || webhook.tenant == only {
+        // Where the events of all tenants go is not told to whoever administrates one of them.
+        let is_shared = webhook.tenant.is_none() && context.by.tenant.is_none();
+        if only.is_none() || is_shared || webhook.tenant == only {
             output.row(&WebhookView::new(&webhook, context.clock.now())).await?;
         }
     }
@@ -354,7 +360,7 @@ async fn replay(
     let newest = context.operations.newest_out(tenant.home).await?.map_or(log.newest, |held| held.min(log.newest));
     let to = to.unwrap_or(newest).min(newest);
     if from < log.oldest || from > to {
-        return Err(AdminError::Refused(format!(
+        return Err(AdminError::Invalid(format!(
             "numbers from {} to {} can be sent again, not from {from} to {to}",
             log.oldest, newest
         )));
@@ -403,7 +409,7 @@ async fn again(
     let id = context.operations.fresh_id();
     let replay = Replay { id, webhook: webhook.id, tenant: tenant.id, log: tenant.home, after, to };
     context.webhooks().replay(&replay, instead_of).await?;
-    let event = Event::new(Action::Administer, ADMIN, "Webhook", webhook.id);
+    let event = Event::new(Action::Administer, &context.by.actor(), "Webhook", webhook.id);
     Ok(context.directory().tell(tenant.home, Event { deed: Some(Deed::WebhookReplayed), ..event }).await?)
 }
 

@@ -1,6 +1,7 @@
 //! Every command and its arguments. The text of `--help` is here; what they do is in [`super::run`].
 
 mod access;
+mod admin_token;
 mod brake;
 mod client;
 mod consumer;
@@ -22,6 +23,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub use self::{
     access::{AccessCommand, WhichAccess},
+    admin_token::AdminTokenCommand,
     brake::{BrakeCommand, WhichBrake},
     client::{ClientCommand, SecretCommand, TrustCommand},
     consumer::{ConsumerCommand, WhichConsumer},
@@ -45,7 +47,7 @@ use super::{
     reference::ReferencePage,
     settings::{AllSettings, StoreSettings},
 };
-use crate::{token::ledger::LIFETIME, units};
+use crate::{admin::lifetime::OF_TOKENS, token::ledger::LIFETIME, units};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -70,6 +72,9 @@ pub enum Command {
     /// Issue, list, rotate and revoke bearer tokens
     #[command(subcommand, arg_required_else_help = true)]
     Token(TokenCommand),
+    /// Issue, list, rotate and delete the tokens of administrators, for programs that use the management API
+    #[command(subcommand, arg_required_else_help = true)]
+    AdminToken(AdminTokenCommand),
     /// Make, list, rotate and remove OAuth clients
     #[command(subcommand, arg_required_else_help = true)]
     Client(ClientCommand),
@@ -458,6 +463,5 @@ fn a_year() -> String {
 
 fn lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = units::duration(text)?;
-    let range = Duration::from_secs(1)..=Duration::from_secs(10 * 366 * 86_400);
-    if range.contains(&lifetime) { Ok(lifetime) } else { Err("a token lives from 1s to ten years".to_owned()) }
+    if OF_TOKENS.contains(&lifetime) { Ok(lifetime) } else { Err("a token lives from 1s to ten years".to_owned()) }
 }

@@ -55,7 +55,7 @@ async fn show(running: &mut Running, printer: &mut Printer, since: &mut Option<S
                 let number = event.as_ref().and_then(|event| event.get("sequence")).and_then(Value::as_u64);
                 *since = number.map(|number| number.to_string()).or_else(|| since.take());
             }
-            Some(Line::Error(message)) => return Err(Failure::said(message)),
+            Some(Line::Error(fault)) => return Err(Failure::said(fault.message)),
             Some(Line::More(_) | Line::Progress(_)) => {}
             Some(Line::Done) | None => return Ok(()),
         }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use scim_protocol::{filter, patch, projection};
 
 use crate::{
-    audit, config, consumer, cursor, http,
+    administrator, audit, config, consumer, cursor, http,
     http::request,
     index,
     operation::{self, feed, members, pace, password},
@@ -155,6 +155,7 @@ fn connections() -> Vec<Row> {
             "closed at once; `scim_connections_refused_total`",
         ),
         words("connections for administrators at a time", "64", "", "further ones wait"),
+        words("body of a request to the management API, unless it is lines", "16 MiB", "", "413"),
         words("requests at a time on an HTTP/2 connection", "100", "", "the client waits"),
         words("TLS handshake", "10 s", "", "closed"),
         setting("head of a request, and the first request", "header_timeout", "closed, after up to twice that time"),
@@ -210,6 +211,8 @@ fn stored() -> Vec<Row> {
             ..number("live tokens of a tenant, under `rfc`", tenant::TOKENS, "refused")
         },
         number("live tokens of a tenant, under `identity-center`", tenant::IDENTITY_CENTER_TOKENS, "refused"),
+        number("tokens of administrators", administrator::ledger::MOST, "refused"),
+        words("answers to requests with an `Idempotency-Key`", "24 h", "", "then the same request is done anew"),
         number("requests of a tenant that wait for events", feed::WAITING, "answered at once"),
         number("consumers of a tenant's events", consumer::MOST, "refused"),
         number(

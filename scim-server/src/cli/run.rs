@@ -1,6 +1,7 @@
 //! Each command: the request that it makes, and how its output is shown.
 
 mod access;
+mod admin_token;
 mod client;
 mod lifecycle;
 mod mapping;
@@ -38,6 +39,7 @@ impl Command {
             Self::Migrate(migrate) => engine::migrate(&migrate.common.settings.0, migrate.common.json).await,
             Self::Tenant(command) => command.run().await,
             Self::Token(command) => command.run().await,
+            Self::AdminToken(command) => command.run().await,
             Self::Client(command) => command.run().await,
             Self::Schema(command) => command.run().await,
             Self::Access(command) => command.run().await,

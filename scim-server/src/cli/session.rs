@@ -15,7 +15,7 @@ use super::{
 use crate::{
     access::Access,
     admin::{
-        self, AdminContext, AdminRequest, Input, Line,
+        self, AdminContext, AdminRequest, Administrator, Input, Line,
         client::Client,
         data_dir::{DataDir, Lock},
         line,
@@ -146,7 +146,7 @@ impl Running {
     pub async fn next(&mut self) -> Result<Option<Line>, Failure> {
         match self.line().await {
             Some(Line::Done) => Ok(None),
-            Some(Line::Error(message)) => Err(Failure::said(message)),
+            Some(Line::Error(fault)) => Err(Failure::said(fault.message)),
             Some(line) => Ok(Some(line)),
             None => Err(Failure::said(
                 "the server stopped before the command was finished; look at its log, then try again".to_owned(),
@@ -216,7 +216,8 @@ pub(super) async fn context(
         shown: Arc::default(),
     });
     let Outward { base, webhook_networks } = outward;
-    Ok(AdminContext { store, access, clock, operations, base, sender: Arc::new(Sender::new(webhook_networks)) })
+    let (sender, by) = (Arc::new(Sender::new(webhook_networks)), Administrator::root());
+    Ok(AdminContext { store, access, clock, operations, base, sender, by })
 }
 
 /// What the URLs begin with that the server on a data directory gives out; `None` where none runs.

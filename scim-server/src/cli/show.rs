@@ -17,6 +17,10 @@ use super::Failure;
 /// How a command's rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Show {
+    /// An administrator's token that was just issued.
+    AdminTokenIssued,
+    /// A list of administrators' tokens.
+    AdminTokens,
     /// How a brake stands.
     Brake,
     /// A consumer of events.
@@ -118,7 +122,8 @@ impl Show {
     fn is_list(self) -> bool {
         matches!(
             self,
-            Self::Clients
+            Self::AdminTokens
+                | Self::Clients
                 | Self::Consumers
                 | Self::DeadLetters
                 | Self::Doctor
@@ -218,6 +223,7 @@ impl Printer {
             return Ok(());
         }
         let text = match self.show {
+            Show::AdminTokenIssued => format!("{}\n{ADMIN_ONCE}\n", lines(&row, self.show.columns())),
             Show::Deleted => deleted(&row),
             Show::Document => format!("{row:#}\n"),
             Show::Endpoint => format!("{}\n", cell(row.pointer("/endpoint"))),
@@ -295,6 +301,8 @@ fn once(row: &Value) -> String {
     let whom = if reads_events { "application that reads the events" } else { "identity provider" };
     format!("The token is shown this once. Give it to the {whom} together with the endpoint.")
 }
+
+const ADMIN_ONCE: &str = "The token is shown this once. Give it to whoever is to administrate this server with it.";
 
 const SECRET_ONCE: &str =
     "The secret is shown this once. Give it to the identity provider with the client id and both endpoints.";

@@ -96,6 +96,7 @@ pub struct Trust {
 
 /// Where an issuer's keys are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Keys {
     /// At this URL, as a JWK Set (RFC 7517).

@@ -16,9 +16,10 @@ use scim_protocol::Error;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Scope, passing};
+use super::Scope;
 use crate::{
     event::{Action, Event},
+    passing,
     store::{Body, Commit, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
 };
 

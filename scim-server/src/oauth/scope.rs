@@ -8,6 +8,7 @@ use crate::token::Scopes;
 
 /// Scopes of a client or of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(into = "String", try_from = "String")]
 pub struct Scope {
     /// What it may do with users, groups and the feed of events.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{client::trust_digest, passing};
+use super::client::trust_digest;
 use crate::{
+    passing,
     store::{
         Body, Commit, IndexEntry, IndexKey, IndexValue, Record, ResourceId, Store, StoreError, TenantId, TypeName,
         Write,

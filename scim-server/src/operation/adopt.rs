@@ -13,7 +13,7 @@ use super::{
     modify::Change, source,
 };
 use crate::{
-    event::{ADMIN, Action},
+    event::Action,
     index,
     membership::{self, MEMBERS, MemberOperation},
     profile,
@@ -112,7 +112,7 @@ impl Operations {
         document: &Map<String, Value>,
     ) -> Result<Option<(ResourceId, u64)>, Error> {
         let by = context.caller.tenant().settings.adopt.unwrap_or(SameBy::None);
-        if by == SameBy::None || **context.caller.actor() == *ADMIN {
+        if by == SameBy::None || context.caller.is_administrator() {
             return Ok(None);
         }
         let external_id = text(document, EXTERNAL_ID);

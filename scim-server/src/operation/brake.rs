@@ -6,7 +6,7 @@ use scim_protocol::{Error, ErrorKind};
 use super::{ATTEMPTS, Context, Operations};
 use crate::{
     brake::{self, Gone, Left, Read, State, Tally, Trip},
-    event::{ADMIN, Action, Deed, Event},
+    event::{Action, Deed, Event},
     store::{Commit, Expect, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write},
     tenant::{Brake, Mode, Window, record},
 };
@@ -97,7 +97,7 @@ impl Operations {
     /// Refuses what a token may not do to a protected resource, and counts in the commit what it takes away.
     pub(super) async fn restrain(&self, context: &Context, commit: &mut Commit, loss: Loss) -> Result<(), Error> {
         let settings = &context.caller.tenant().settings;
-        if **context.caller.actor() == *ADMIN || loss == (Loss { members: loss.members, ..Loss::default() }) {
+        if context.caller.is_administrator() || loss == (Loss { members: loss.members, ..Loss::default() }) {
             return Ok(());
         }
         if let Some(protected) = &settings.protected {

@@ -4,10 +4,7 @@ use scim_protocol::{Error, Resource, schema::ResourceType};
 use serde_json::Value;
 
 use super::Context;
-use crate::{
-    event::ADMIN,
-    tenant::mapping::{self, Rewrite},
-};
+use crate::tenant::mapping::{self, Rewrite};
 
 /// The names of the rewrites that changed something.
 pub(super) type Applied = Vec<String>;
@@ -18,7 +15,7 @@ pub(super) type Mapped = Result<(Resource, Applied), Error>;
 impl Context {
     /// The rewrites that count for the caller: none for what an administrator does.
     pub(super) fn rewrites(&self) -> &[Rewrite] {
-        if **self.caller.actor() == *ADMIN { &[] } else { &self.caller.tenant().settings.mapping }
+        if self.caller.is_administrator() { &[] } else { &self.caller.tenant().settings.mapping }
     }
 
     /// Rewrites the body of a POST or PUT.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{Context, Operations};
 use crate::{
-    event::ADMIN,
+    event::is_administrator,
     render::SOURCE,
     sent,
     store::{Body, Commit, Record, ResourceId, ResourceKey, Start, StoreError, TenantId, TypeName, Write},
@@ -53,13 +53,13 @@ pub fn of(record: &Record) -> Result<Option<Sent>, StoreError> {
 /// Keeps in a new body from whom it is: from the caller, or from whom it was if an administrator changes it.
 pub(super) fn stamp(body: &mut Body, before: Option<&Record>, actor: &str, now: Timestamp) -> Result<(), StoreError> {
     let known = match before {
-        Some(before) if actor == ADMIN => of(before)?,
+        Some(before) if is_administrator(actor) => of(before)?,
         _ => None,
     };
     let sent = match (known, before) {
         (Some(known), _) => known,
         // An older server has written it, and nobody knows from whom it is.
-        (None, Some(_)) if actor == ADMIN => return Ok(()),
+        (None, Some(_)) if is_administrator(actor) => return Ok(()),
         _ => Sent { by: actor.to_owned(), at: now.as_millis() },
     };
     let mut hidden = if body.hidden.is_empty() { Map::new() } else { parse(&body.hidden)? };
@@ -72,7 +72,7 @@ impl Operations {
     /// Notes that a provider has sent a resource as it is.
     pub(super) async fn note_sent(&self, context: &Context, key: &ResourceKey, record: &Record) -> Result<(), Error> {
         let (actor, now) = (context.caller.actor(), self.clock.now().as_millis());
-        if context.caller.tenant().settings.stale_after.is_none() || **actor == *ADMIN {
+        if context.caller.tenant().settings.stale_after.is_none() || is_administrator(actor) {
             return Ok(());
         }
         let is_fresh = |sent: &Sent| now.saturating_sub(sent.at) < DAY;
@@ -118,7 +118,7 @@ impl Operations {
             let is_old = |at: i64| at < since.as_millis();
             let own = of(&record)?;
             let at = own.as_ref().map_or(record.header.last_modified.as_millis(), |sent| sent.at);
-            if !is_old(at) || own.as_ref().is_some_and(|sent| sent.by == ADMIN) {
+            if !is_old(at) || own.as_ref().is_some_and(|sent| is_administrator(&sent.by)) {
                 continue;
             }
             let key = ResourceKey { tenant: home, resource_type: resource_type.clone(), id };

@@ -15,6 +15,7 @@ use uuid::Uuid;
 pub use self::lag::measure;
 use crate::{
     admin::{indexing, provision},
+    administrator::AdminTokens,
     clock::Clock,
     http::{
         Service,
@@ -130,6 +131,8 @@ async fn work(service: &Service, event_retention: Option<Duration>) {
         let now = service.clock.now();
         tell("reminding of tokens that end", service.access.reminders(now).await.map(drop));
         tell("reminding of secrets that end", service.access.remind_of_secrets(now).await);
+        let administrators = AdminTokens::new(Arc::clone(&service.operations.store), Arc::clone(&service.clock));
+        tell("reminding of administrators' tokens that end", administrators.remind().await);
         tell("forgetting what has ended", service.access.forget_ended(now).await);
         if let Some(retention) = event_retention {
             let age = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);

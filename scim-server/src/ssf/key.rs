@@ -29,6 +29,7 @@ const ID: ResourceId = ResourceId(Uuid::from_u128(1));
 
 /// How a key signs (RFC 7518 §3.4, RFC 8037).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Algorithm {
     /// Ed25519
     #[default]

@@ -15,6 +15,8 @@ pub const KIND: &str = "Secret";
 pub const OF_ACCESS_TOKENS: &str = "AccessTokenKey";
 /// The kind of record that the keys of security event tokens are. It is in no export: whoever has it can make them.
 pub const OF_SIGNATURES: &str = "SignatureKey";
+/// The kind of record that the key of answers is, which are given again when a request is repeated.
+pub const OF_ANSWERS: &str = "AnswerKey";
 /// There is one of each kind.
 const ID: ResourceId = ResourceId(Uuid::from_u128(1));
 
@@ -26,6 +28,11 @@ pub async fn cursors(store: &dyn Store) -> Result<[u8; 32], StoreError> {
 /// The key that seals access tokens. It is in no export: whoever has it can make them.
 pub async fn access_tokens(store: &dyn Store) -> Result<[u8; 32], StoreError> {
     once(store, OF_ACCESS_TOKENS, Vec::new()).await
+}
+
+/// The key that seals answers. It is in no export, as those are not.
+pub async fn answers(store: &dyn Store) -> Result<[u8; 32], StoreError> {
+    once(store, OF_ANSWERS, Vec::new()).await
 }
 
 /// The index entries of the record of the key of cursors: its name, unique.

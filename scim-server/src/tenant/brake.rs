@@ -8,6 +8,7 @@ use super::Window;
 
 /// When the brake trips, and what happens then. It counts what tokens and clients do, not administrators.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Brake {
     /// More users than this, deactivated or deleted, or more members taken out of one group, within `window`.
@@ -26,6 +27,7 @@ pub struct Brake {
 
 /// What happens when the brake has tripped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum Mode {
     /// Writes are answered as usual, but events wait, and nothing is purged.
@@ -37,6 +39,7 @@ pub enum Mode {
 
 /// Who can be neither deactivated nor deleted by a token, and which groups it cannot empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Protected {
     /// The ids of users and groups.

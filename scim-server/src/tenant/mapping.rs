@@ -20,6 +20,7 @@ pub const MOST_REWRITES: usize = 50;
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The value of `attribute` becomes that of `to`.
@@ -36,6 +37,7 @@ pub enum Kind {
 
 /// One rewrite. Stored among the settings of a tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rewrite {
     /// What people call it.

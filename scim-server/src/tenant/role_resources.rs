@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 /// Whose resource types they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RoleResources {
     /// Those of the draft.

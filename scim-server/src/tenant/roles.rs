@@ -22,6 +22,7 @@ pub const DEFAULT: &str = "default";
 
 /// The rules of a tenant. Stored among its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Roles {
     /// The role of an active user whom no rule gives one.
@@ -33,6 +34,7 @@ pub struct Roles {
 
 /// The members of a group have a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What people call it.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Who may change the users and groups of a tenant; everybody else gets 403.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Which.
@@ -19,6 +20,7 @@ pub struct Source {
 
 /// Where the truth about users and groups is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum SourceKind {
     /// An administrator changes them at the command line.

@@ -24,6 +24,9 @@ pub const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
 /// What the secret of an OAuth client begins with. All else of it is as in a token.
 pub const CLIENT_PREFIX: &str = "scimcs_";
 
+/// What an administrator's token begins with. All else of it is as in a tenant's.
+pub const ADMIN_PREFIX: &str = "scimadm_";
+
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The stored form of a token: the SHA-256 of its text. A token has 256 random bits, so a slow password hash would
@@ -43,6 +46,11 @@ impl Secret {
     /// The secret of an OAuth client, made of random bytes of the same kind.
     pub fn of_client(random: [u8; 32]) -> Self {
         Self::beginning(CLIENT_PREFIX, random)
+    }
+
+    /// An administrator's token, made of random bytes of the same kind.
+    pub fn of_administrator(random: [u8; 32]) -> Self {
+        Self::beginning(ADMIN_PREFIX, random)
     }
 
     fn beginning(prefix: &str, random: [u8; 32]) -> Self {
@@ -115,9 +123,18 @@ pub fn parse(text: &str) -> Result<Digest, Malformed> {
 
 /// The digest of a text that has the form and the checksum of a client's secret.
 pub fn parse_client(text: &str) -> Option<Digest> {
-    let body = text.strip_prefix(CLIENT_PREFIX)?;
+    parse_beginning(CLIENT_PREFIX, text)
+}
+
+/// The digest of a text that has the form and the checksum of an administrator's token.
+pub fn parse_administrator(text: &str) -> Option<Digest> {
+    parse_beginning(ADMIN_PREFIX, text)
+}
+
+fn parse_beginning(prefix: &str, text: &str) -> Option<Digest> {
+    let body = text.strip_prefix(prefix)?;
     let has_form = body.len() == RANDOM + CHECKSUM && body.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let (random, sum) = text.split_at_checked(CLIENT_PREFIX.len() + RANDOM).filter(|_| has_form)?;
+    let (random, sum) = text.split_at_checked(prefix.len() + RANDOM).filter(|_| has_form)?;
     (checksum_digits(random) == sum.as_bytes()).then(|| digest(text))
 }
 

@@ -21,7 +21,7 @@ use scim_server::internals::{
 const ELSEWHERE: [&str; 4] = ["target", ".git", ".tools", "data"];
 
 /// Paths of the listener for administrators.
-const ADMINISTRATION: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/admin"];
+const ADMINISTRATION: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/admin/v1/openapi.json"];
 
 /// A Markdown file: its path below the repository, and its text.
 struct Page {

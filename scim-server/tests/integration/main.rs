@@ -13,6 +13,7 @@
 
 mod access;
 mod admin;
+mod admin_api;
 mod adoption;
 mod architecture;
 mod attack;

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{AdminContext, AdminError, Mark};
 use crate::{
     directory::DirectoryError,
-    event::{ADMIN, Action, Deed, Event},
+    event::{Action, Deed, Event},
     oauth::Client,
     store::{Commit, Expect, IndexEntry, Item, Record, ResourceId, StoreError, TenantId, Write},
     tenant::{self, TenantRecord},
@@ -138,7 +138,7 @@ async fn put(
     commit: &mut Commit,
 ) -> Result<(), AdminError> {
     let Replacement { home, tenant: Some(tenant), tokens, clients } = replacement else {
-        return Err(AdminError::Refused(format!("the file has data of tenant {id}, but not the tenant itself")));
+        return Err(AdminError::Invalid(format!("the file has data of tenant {id}, but not the tenant itself")));
     };
     let directory = context.access.directory();
     let old = match directory.find(&id.to_string()).await {
@@ -158,7 +158,7 @@ async fn put(
     // Whoever reads the log is told where the new one begins. It is in the log before the log is the tenant's, so that
     // nobody can pass it over; an import that is cut off here tells it twice.
     let begun = context.store.log(home).await?.newest;
-    let event = Event::new(Action::Administer, ADMIN, tenant::record::KIND, ResourceId(id.0));
+    let event = Event::new(Action::Administer, &context.by.actor(), tenant::record::KIND, ResourceId(id.0));
     directory.tell(home, Event { deed: Some(Deed::TenantReplaced), ..event }).await?;
     let tenant = TenantRecord { home: Some(home), left, importing: false, begun, ..tenant };
 

@@ -5,10 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::{Common, a_year};
-use crate::units;
-
-/// The longest that a client's secret lives: three years.
-const LONGEST: Duration = Duration::from_secs(3 * 366 * 86_400);
+use crate::{admin::lifetime::OF_SECRETS, units};
 
 /// `client …`
 #[derive(Debug, Subcommand)]
@@ -173,6 +170,5 @@ pub struct SecretLifetime {
 
 fn lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = units::duration(text)?;
-    let range = Duration::from_secs(1)..=LONGEST;
-    if range.contains(&lifetime) { Ok(lifetime) } else { Err("a secret lives from 1s to three years".to_owned()) }
+    if OF_SECRETS.contains(&lifetime) { Ok(lifetime) } else { Err("a secret lives from 1s to three years".to_owned()) }
 }

@@ -9,6 +9,8 @@ impl Show {
     pub(super) fn columns(self) -> Columns {
         match self {
             Self::Brake => BRAKE,
+            Self::AdminTokenIssued => ADMIN_TOKEN,
+            Self::AdminTokens => ADMIN_TOKENS,
             Self::Client | Self::ClientIssued => CLIENT,
             Self::Clients => CLIENTS,
             Self::Connection => CONNECTION,
@@ -242,6 +244,28 @@ const TENANTS: Columns = &[
     ("GROUPS", "/groups"),
     ("TOKENS", "/tokens"),
     ("DATABASE", "/database"),
+];
+
+const ADMIN_TOKEN: Columns = &[
+    ("Name", "/name"),
+    ("Role", "/role"),
+    ("Tenant id", "/tenant_id"),
+    ("Token id", "/token_id"),
+    ("Token", "/token"),
+    ("Expires", "/expires"),
+    ("Replaces", "/previous/token_id"),
+    ("… until", "/previous/expires"),
+];
+
+const ADMIN_TOKENS: Columns = &[
+    ("NAME", "/name"),
+    ("ROLE", "/role"),
+    ("TENANT ID", "/tenant_id"),
+    ("STATUS", "/status"),
+    ("DAYS LEFT", "/days_left"),
+    ("EXPIRES", "/expires"),
+    ("LAST USED", "/last_used"),
+    ("ID", "/token_id"),
 ];
 
 const TOKENS: Columns = &[

@@ -23,6 +23,9 @@ pub(super) fn deleted(row: &Value) -> String {
         return format!("Consumer {} of tenant {} is removed.\n", text("name"), text("tenant"));
     }
     match (row.get("token_id"), row.get("resources")) {
+        (Some(_), _) if row.get("tenant").is_none() => {
+            format!("Administrator's token {} ({}) is deleted.\n", text("name"), text("token_id"))
+        }
         (Some(_), _) => format!("Token {} of tenant {} is revoked.\n", text("token_id"), text("tenant")),
         (_, Some(_)) => format!("Tenant {} is deleted, with {} resources.\n", text("tenant"), text("resources")),
         _ if row.get("purged").is_some() => format!("{} is gone for good.\n", text("id")),

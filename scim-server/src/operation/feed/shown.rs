@@ -29,7 +29,7 @@ pub struct Shown<'a> {
     time: String,
     /// The tenant's id.
     tenant: String,
-    /// The id of the token that did it, `admin` or `server`.
+    /// The id of the token that did it, `admin`, `admin:` and an administrator's name, or `server`.
     actor: &'a str,
     actor_type: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]

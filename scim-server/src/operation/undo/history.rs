@@ -6,7 +6,7 @@ use scim_protocol::schema::ResourceType;
 use serde_json::{Map, Value};
 
 use crate::{
-    event::{Action, Change, Event, Json},
+    event::{ADMIN, Action, Change, Event, Json, is_administrator},
     membership::MEMBERS,
     operation::told,
     store::ResourceId,
@@ -19,7 +19,8 @@ pub struct Range {
     pub since: u64,
     /// Up to this number.
     pub until: u64,
-    /// Only what these did: ids of tokens and clients, `admin` or `server`; what all did when there are none.
+    /// Only what these did: ids of tokens and clients, names of administrators, `admin` for all of those, or `server`;
+    /// what all did when there are none.
     pub actors: BTreeSet<String>,
     /// Only deactivations, deletions and members that left.
     pub only_losses: bool,
@@ -29,7 +30,11 @@ impl Range {
     pub(super) fn chooses(&self, event: &Event) -> bool {
         event.sequence > self.since
             && event.sequence <= self.until
-            && (self.actors.is_empty() || self.actors.contains(&event.actor))
+            && (self.actors.is_empty() || self.names(&event.actor))
+    }
+
+    fn names(&self, actor: &str) -> bool {
+        self.actors.contains(actor) || self.actors.contains(ADMIN) && is_administrator(actor)
     }
 }
 

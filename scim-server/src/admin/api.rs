@@ -1,0 +1,248 @@
+//! The management API: everything that the command line does, as paths of HTTP under `/admin/v1`.
+//!
+//! [`table`] has the paths and the command that each is, [`call`] makes the command of a request, and [`answer`] the
+//! response of its lines. There is no other way to a change than the command, so what a path may do is what
+//! [`super::execute`] lets its giver do.
+
+mod answer;
+mod call;
+#[cfg(test)]
+mod openapi;
+mod table;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::{
+    HeaderMap, Request, StatusCode,
+    body::Incoming,
+    header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER},
+    http::request::Parts,
+};
+use serde_json::{Map, Value};
+
+use self::{
+    call::Found,
+    table::{Answer, Route},
+};
+use super::{
+    AdminContext, AdminError, AdminRequest, Fault, input,
+    response::{AdminResponse, JSON_LINES, json, lines, problem, put},
+    start,
+};
+use crate::{
+    idempotency::{Begun, Call, Calls, Claim, LONGEST_KEY, Reply},
+    store::StoreError,
+    system_records::secret,
+};
+
+/// What every path of the API begins with.
+pub(super) const BASE: &str = "/admin/v1/";
+
+/// Where the API is described.
+pub(super) const DESCRIPTION: &str = "/admin/v1/openapi.json";
+
+/// The most bytes of a body that is not lines: a table of users.
+const MOST_BYTES: usize = 16 << 20;
+
+/// By which a client says that a request is the same (draft-ietf-httpapi-idempotency-key-header-07 §2.1).
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Says that an answer is given again.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The description of the API, as OpenAPI 3.1 has it.
+pub(super) fn description() -> AdminResponse {
+    json(StatusCode::OK, Bytes::from_static(include_bytes!("../../../docs/reference/admin-api.json")))
+}
+
+/// Does what a request asks.
+pub(super) async fn answer(context: AdminContext, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().strip_prefix(BASE.trim_end_matches('/')).unwrap_or_default().to_owned();
+    let (route, parts) = match call::find(head.method.as_str(), &path) {
+        Found::Route(route, parts) => (route, parts),
+        Found::Methods(methods) => {
+            let message = format!("This path takes {}.", methods.join(", "));
+            let mut response = problem(&Fault { status: 405, message });
+            put(&mut response, ALLOW, &methods.join(", "));
+            return response;
+        }
+        Found::Nothing => {
+            return problem(&Fault {
+                status: 404,
+                message: format!("There is no such path; {DESCRIPTION} describes those that there are."),
+            });
+        }
+    };
+    let done = if route.lines {
+        taken(&context, route, &parts, &head, body, peer)
+    } else {
+        done(context, route, &parts, &head, body, peer).await
+    };
+    done.unwrap_or_else(|fault| problem(&fault))
+}
+
+/// Does what reads its input as it comes.
+fn taken(
+    context: &AdminContext,
+    route: &Route,
+    parts: &[(&str, String)],
+    head: &Parts,
+    body: Incoming,
+    peer: SocketAddr,
+) -> Result<AdminResponse, Fault> {
+    if media_type(&head.headers) != JSON_LINES {
+        return Err(Fault { status: 415, message: format!("This path takes lines: send Content-Type: {JSON_LINES}.") });
+    }
+    let command = call::command(route, parts, head.uri.query(), Map::new()).map_err(invalid)?;
+    tell(context, &command, peer);
+    Ok(lines(start(context.clone(), command, input::lines(body))))
+}
+
+async fn done(
+    context: AdminContext,
+    route: &'static Route,
+    parts: &[(&str, String)],
+    head: &Parts,
+    body: Incoming,
+    peer: SocketAddr,
+) -> Result<AdminResponse, Fault> {
+    let body = read(body).await?;
+    let command = call::command(route, parts, head.uri.query(), members(&head.headers, &body)?).map_err(invalid)?;
+    tell(&context, &command, peer);
+    let wants_lines = accepts_lines(&head.headers);
+    if let Some(key) = key(route, &head.headers)? {
+        let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+        let call = Call::new(&context.by.actor(), &key, [route.method.as_bytes(), target.as_bytes(), body.as_ref()]);
+        return once(context, command, call, route.answer).await;
+    }
+    if goes_on(&command) && !wants_lines {
+        let message = format!("With `follow` the answer has no end: ask with Accept: {JSON_LINES}.");
+        return Err(Fault { status: 406, message });
+    }
+    let output = start(context, command, super::line::nothing());
+    if wants_lines { Ok(lines(output)) } else { answer::response(output, route.answer).await }
+}
+
+/// Does a command once, however often it is asked for with the same key.
+async fn once(
+    context: AdminContext,
+    command: AdminRequest,
+    call: Call,
+    answer: Answer,
+) -> Result<AdminResponse, Fault> {
+    let failed = |error: StoreError| AdminError::from(error).fault();
+    let secret = secret::answers(&*context.store).await.map_err(failed)?;
+    let calls = Calls::new(Arc::clone(&context.store), &secret);
+    match calls.begin(call, context.clock.now()).await.map_err(failed)? {
+        Begun::New(claim) => {
+            // Whoever asks may go: it is done to its end all the same, and they get the answer when they ask again.
+            let work = tokio::spawn(work(context, command, calls, claim, answer));
+            let reply =
+                work.await.map_err(|_| Fault { status: 500, message: "The command was cut off.".to_owned() })?;
+            Ok(answer::replied(reply))
+        }
+        Begun::Done(reply) => {
+            let mut response = answer::replied(reply);
+            put(&mut response, REPLAYED, "true");
+            Ok(response)
+        }
+        Begun::Running(since) => {
+            let message = format!(
+                "The request with this Idempotency-Key has begun at {since} and has no answer yet. Ask again in a moment. If it stays so, the server was stopped in the middle of it: look at what has come of it, then use another key."
+            );
+            let mut response = problem(&Fault { status: 409, message });
+            put(&mut response, RETRY_AFTER, "1");
+            Ok(response)
+        }
+        Begun::Other => {
+            let message = "Another request had this Idempotency-Key: use another key for each request.".to_owned();
+            Err(Fault { status: 422, message })
+        }
+    }
+}
+
+/// Does a command and keeps its answer. What the server could not do, or somebody may not, may be tried again with the
+/// same key.
+async fn work(context: AdminContext, command: AdminRequest, calls: Calls, claim: Claim, answer: Answer) -> Reply {
+    let reply = answer::whole(start(context, command, super::line::nothing()), answer).await;
+    let is_done = reply.status < 500 && reply.status != 403;
+    let kept = if is_done { calls.finish(&claim, &reply).await } else { calls.give_up(&claim).await };
+    if let Err(error) = kept {
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(error, "an answer could not be kept for repetitions of its request");
+    }
+    reply
+}
+
+/// Tells the log who gives which command. Who is created or shown is personal, and not in it.
+pub(super) fn tell(context: &AdminContext, command: &AdminRequest, peer: SocketAddr) {
+    let (by, tenant) = (context.by.actor(), command.tenant());
+    tracing::info!(%peer, %by, command = command.name(), tenant, resource_type = command.resource_type(), "administration");
+}
+
+/// The key that a request has, if it changes something.
+fn key(route: &Route, headers: &HeaderMap) -> Result<Option<String>, Fault> {
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(first) = given.next().filter(|_| route.method != "GET") else { return Ok(None) };
+    let text = first.to_str().unwrap_or_default();
+    // It is a string of RFC 9651, and often sent without its quotes.
+    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let is_key = !key.is_empty() && key.len() <= LONGEST_KEY && key.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_key && given.next().is_none() {
+        return Ok(Some(key.to_owned()));
+    }
+    Err(invalid(format!(
+        "Idempotency-Key must be one word of 1 to {LONGEST_KEY} visible ASCII characters, such as a UUID."
+    )))
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Fault> {
+    let read = Limited::new(body, MOST_BYTES).collect().await;
+    read.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return Fault {
+                status: 413,
+                message: format!("The body has more than {MOST_BYTES} bytes, which is the most."),
+            };
+        }
+        invalid(format!("The body cannot be read: {error}."))
+    })
+}
+
+/// The members of a body, which is a JSON object or nothing.
+fn members(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Fault> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    let media_type = media_type(headers);
+    if media_type != "application/json" && media_type != "application/merge-patch+json" {
+        let message = "The body must be JSON: send Content-Type: application/json.".to_owned();
+        return Err(Fault { status: 415, message });
+    }
+    serde_json::from_slice(body).map_err(|error| invalid(format!("The body must be a JSON object: {error}.")))
+}
+
+/// The media type of the body, without its parameters.
+fn media_type(headers: &HeaderMap) -> String {
+    let header = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn accepts_lines(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|range| range.split(';').next().is_some_and(|range| range.trim().eq_ignore_ascii_case(JSON_LINES)))
+}
+
+/// Whether the command ends only when nobody reads any more.
+fn goes_on(command: &AdminRequest) -> bool {
+    matches!(command, AdminRequest::Events(events) if events.follow)
+}
+
+fn invalid(message: String) -> Fault {
+    Fault { status: 400, message }
+}

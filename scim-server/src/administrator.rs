@@ -1,0 +1,118 @@
+//! Administrators: who gives a command, what they may do, and the tokens by which the server knows them.
+//!
+//! Whoever has the file `admin.token` of the data directory, or the store itself, may do everything. Further
+//! administrators have a token each ([`ledger`] issues, rotates and deletes them, [`record`] is what is stored): a
+//! name, a role, an end, and perhaps one tenant that all their commands must be about.
+
+pub mod ledger;
+pub mod record;
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    ledger::{AdminTokens, Issued, TokenError},
+    record::AdminToken,
+};
+use crate::{event::ADMIN, ids::TenantId};
+
+/// What an administrator may do. Each may do what the one before may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Looks, and changes nothing.
+    Viewer,
+    /// Handles people, tokens, clients, webhooks, the brake and what was deleted.
+    Operator,
+    /// Does everything: tenants, their settings, administrators, imports, keys.
+    Administrator,
+}
+
+impl Role {
+    /// Every role, the least first.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Administrator];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    /// Reads the word. The error names the words that there are.
+    pub fn parse(word: &str) -> Result<Self, String> {
+        let role = Self::ALL.into_iter().find(|role| role.as_str() == word);
+        role.ok_or_else(|| format!("there is no role {word:?}; use viewer, operator or administrator"))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who gives a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Administrator {
+    /// What people call them: the name of a token, or a person. `None` is whoever has `admin.token` or the store.
+    pub name: Option<Arc<str>>,
+    pub role: Role,
+    /// The only tenant that their commands may be about; any when absent.
+    pub tenant: Option<TenantId>,
+}
+
+impl Administrator {
+    /// Whoever has `admin.token`, or the store itself: may do everything.
+    pub fn root() -> Self {
+        Self { name: None, role: Role::Administrator, tenant: None }
+    }
+
+    /// Somebody who has signed in.
+    pub fn person(name: &str, role: Role) -> Self {
+        Self { name: Some(Arc::from(name)), role, tenant: None }
+    }
+
+    /// Whoever has a token.
+    pub fn bearer(token: &AdminToken) -> Self {
+        Self { tenant: token.tenant, ..Self::person(&token.name, token.role) }
+    }
+
+    /// What events call them: `admin`, or `admin:` and the name ([`crate::event::is_administrator`]).
+    pub fn actor(&self) -> Arc<str> {
+        match &self.name {
+            None => Arc::from(ADMIN),
+            Some(name) => Arc::from(format!("{ADMIN}:{name}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event;
+
+    #[test]
+    fn a_role_may_what_the_one_before_may() {
+        assert!(Role::ALL.is_sorted());
+        for role in Role::ALL {
+            assert_eq!(Role::parse(role.as_str()), Ok(role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+        }
+        assert!(Role::parse("root").unwrap_err().contains("operator"));
+    }
+
+    #[test]
+    fn events_tell_administrators_from_tokens() {
+        let (root, named) = (Administrator::root(), Administrator::person("anna@example.com", Role::Viewer));
+        assert_eq!((&*root.actor(), &*named.actor()), ("admin", "admin:anna@example.com"));
+        assert!(event::is_administrator(&root.actor()) && event::is_administrator(&named.actor()));
+        for other in ["", "server", "administrator", "019a0b70-11ab-7000-8000-9f2b6c3d4e5f"] {
+            assert!(!event::is_administrator(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Issuing, rotating and deleting the tokens of administrators, and knowing them when they are shown.
+
+use std::{sync::Arc, time::Duration};
+
+use scim_protocol::Timestamp;
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    Administrator, Role,
+    record::{self, AdminToken, KIND, PLACES},
+};
+use crate::{
+    clock::Clock,
+    event::{Action, Event},
+    store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    token::{Secret, record::new_id, reminder, secret},
+};
+
+/// The most tokens that there may be, expired ones among them.
+pub const MOST: usize = 1000;
+
+/// How often it is stored that a token was used, in milliseconds.
+const USE: i64 = 60 * 1000;
+
+/// A token that was just issued: the only moment at which its text is known.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    pub token: AdminToken,
+    /// Its text.
+    pub secret: Secret,
+}
+
+/// Why a token was not issued, rotated or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// As many tokens are there as may.
+    #[error(
+        "there are {MOST} tokens of administrators, which is the most; delete one with `admin-token delete`, then try again"
+    )]
+    Full,
+    /// The name cannot be that.
+    #[error("{0}")]
+    Name(String),
+    /// A live token has the name.
+    #[error(
+        "there is an administrator's token {0:?} already; choose another name, or issue its successor with `admin-token rotate {0}`"
+    )]
+    NameTaken(String),
+    /// Another administrator changed the tokens at the same moment.
+    #[error(
+        "another administrator has changed these tokens at the same moment; check `admin-token list` and try again"
+    )]
+    Raced,
+    /// Two live tokens have the name, because one of them replaces the other.
+    #[error("two tokens are named {0:?}: {1}. Delete the one that is not in use, by its id")]
+    Several(String, String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such token.
+    #[error("there is no administrator's token {0:?}; `admin-token list` shows those that there are")]
+    Unknown(String),
+}
+
+/// The tokens of administrators in a store.
+#[derive(Clone)]
+pub struct AdminTokens {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    random: fn() -> [u8; 32],
+}
+
+impl AdminTokens {
+    /// Tokens in that store, made of random bytes of the system's generator.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, random: rand::random }
+    }
+
+    /// Whom a token lets in; `None` if it lets nobody in: it is unknown, deleted, expired, or no token. Reads the
+    /// store, so that what another process has issued or deleted counts at once.
+    pub async fn authenticate(&self, text: &str) -> Result<Option<Administrator>, StoreError> {
+        let Some(digest) = secret::parse_administrator(text) else { return Ok(None) };
+        let Some(id) = self.store.lookup(&record::digest_key(&digest)).await? else { return Ok(None) };
+        let Some(stored) = self.store.get(&record::key(id)).await? else { return Ok(None) };
+        let (token, now) = (AdminToken::from_record(id, &stored)?, self.clock.now());
+        if !bool::from(token.digest.ct_eq(&digest)) || !token.is_live(now) {
+            return Ok(None);
+        }
+        self.note_use(&token, stored.header.version, now).await?;
+        Ok(Some(Administrator::bearer(&token)))
+    }
+
+    /// All of them, oldest first, expired ones included.
+    pub async fn list(&self) -> Result<Vec<AdminToken>, StoreError> {
+        let page = self.store.resources(TenantId::SYSTEM, &TypeName::from(KIND), Start::Offset(0), MOST).await?;
+        page.iter().map(|(id, stored)| AdminToken::from_record(*id, stored)).collect()
+    }
+
+    /// The one with that name or id, even if it has expired.
+    pub async fn find(&self, which: &str) -> Result<AdminToken, TokenError> {
+        one(&self.list().await?, which)
+    }
+
+    /// Issues a token. `actor` is who does it, as events name them.
+    pub async fn issue(
+        &self,
+        name: &str,
+        role: Role,
+        tenant: Option<TenantId>,
+        lifetime: Duration,
+        actor: &str,
+    ) -> Result<Issued, TokenError> {
+        record::check_name(name).map_err(TokenError::Name)?;
+        let now = self.clock.now();
+        let named: Vec<_> = self.list().await?.into_iter().filter(|token| token.is_named(name)).collect();
+        if named.iter().any(|token| token.is_live(now)) {
+            return Err(TokenError::NameTaken(name.to_owned()));
+        }
+        let (issued, commit) = self.prepare(name, (role, tenant), &named, lifetime, actor)?;
+        self.commit(commit).await?;
+        Ok(issued)
+    }
+
+    /// Issues a token with the name, role and tenant of another, which is valid until it is deleted or, with an
+    /// `overlap`, until that time has passed. Both changes are one commit.
+    pub async fn rotate(
+        &self,
+        which: &str,
+        lifetime: Duration,
+        overlap: Option<Duration>,
+        actor: &str,
+    ) -> Result<(AdminToken, Issued), TokenError> {
+        let now = self.clock.now();
+        let tokens = self.list().await?;
+        let live: Vec<_> = tokens.iter().filter(|token| token.is_live(now)).cloned().collect();
+        let mut old = one(&live, which)?;
+        // A name has only one successor at a time, also if the token is named by its id.
+        one(&live, &old.name)?;
+        let named: Vec<_> = tokens.into_iter().filter(|token| token.is_named(&old.name)).collect();
+        let (issued, mut commit) = self.prepare(&old.name, (old.role, old.tenant), &named, lifetime, actor)?;
+        if let Some(overlap) = overlap {
+            let stored = self.store.get(&old.key()).await?.ok_or(TokenError::Raced)?;
+            old = AdminToken::from_record(old.id, &stored)?;
+            old.expires = old.expires.min(after(now, overlap));
+            commit.expect.push(Expect::Version(old.key(), stored.header.version));
+            commit.writes.push(Write::Put(old.key(), old.body()?));
+        }
+        self.commit(commit).await?;
+        Ok((old, issued))
+    }
+
+    /// Deletes the one with that name or id: it lets nobody in from now on.
+    pub async fn delete(&self, which: &str, actor: &str) -> Result<AdminToken, TokenError> {
+        let token = self.find(which).await?;
+        let mut commit = Commit::new(token.key(), event(token.id, "deleted", actor));
+        commit.expect.push(Expect::Present(token.key()));
+        commit.writes = token.removal();
+        match self.store.commit(commit).await {
+            Ok(_) => Ok(token),
+            Err(StoreError::Missing(_)) => Err(TokenError::Unknown(which.to_owned())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A token that is ready to be issued, and the commit that issues it in the place of what has expired.
+    fn prepare(
+        &self,
+        name: &str,
+        (role, tenant): (Role, Option<TenantId>),
+        named: &[AdminToken],
+        lifetime: Duration,
+        actor: &str,
+    ) -> Result<(Issued, Commit), TokenError> {
+        let now = self.clock.now();
+        let (live, ended): (Vec<_>, Vec<_>) = named.iter().partition(|token| token.is_live(now));
+        // The lowest free place: if two issue a token at once, both take it, and one of them fails.
+        let free = |place: &u8| live.iter().all(|token| token.place != *place);
+        let place = (0..PLACES).find(free).ok_or(TokenError::Raced)?;
+        let secret = Secret::of_administrator((self.random)());
+        let token = AdminToken {
+            id: new_id(now, (self.random)()),
+            digest: secret.digest(),
+            name: name.to_owned(),
+            place,
+            role,
+            tenant,
+            expires: after(now, lifetime),
+            last_used: None,
+            reminded: None,
+            created: now,
+        };
+        let mut commit = Commit::new(token.key(), event(token.id, "created", actor));
+        commit.expect.push(Expect::Fewer(TenantId::SYSTEM, TypeName::from(KIND), MOST as u64));
+        commit.writes = ended.iter().filter(|token| token.place == place).flat_map(|token| token.removal()).collect();
+        commit.writes.push(Write::Put(token.key(), token.body()?));
+        commit.writes.extend(token.entries().into_iter().map(Write::Index));
+        Ok((Issued { token, secret }, commit))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), TokenError> {
+        match self.store.commit(commit).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Full { .. }) => Err(TokenError::Full),
+            Err(StoreError::Taken(_) | StoreError::Conflict(_) | StoreError::Missing(_)) => Err(TokenError::Raced),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Stores once a minute that a token was used. Whoever else changes it at the same moment goes first.
+    async fn note_use(&self, token: &AdminToken, version: u64, now: Timestamp) -> Result<(), StoreError> {
+        if token.last_used.is_some_and(|last| now.as_millis() - last < USE) {
+            return Ok(());
+        }
+        let used = AdminToken { last_used: Some(now.as_millis()), ..token.clone() };
+        self.note(&used, version).await.map(drop)
+    }
+
+    /// Tells in the log which of them end soon, or have ended, where that is due ([`reminder`]). Call it at least once an
+    /// hour.
+    pub async fn remind(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for token in self.list().await? {
+            if !reminder::is_due(token.expires, token.reminded, now) {
+                continue;
+            }
+            let Some(stored) = self.store.get(&token.key()).await? else { continue };
+            let reminded =
+                AdminToken { reminded: Some(now.as_millis()), ..AdminToken::from_record(token.id, &stored)? };
+            if self.note(&reminded, stored.header.version).await? {
+                let (token, name, expires) = (token.id, token.name, reminded.expires());
+                let days_left = reminder::days_left(reminded.expires, now);
+                tracing::warn!(
+                    %token, name, %expires, days_left,
+                    "an administrator's token expires soon, or has expired: issue another with `admin-token rotate`, then delete this one with `admin-token delete`"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores what is of no consequence. Whether nobody else has changed the token meanwhile.
+    async fn note(&self, token: &AdminToken, version: u64) -> Result<bool, StoreError> {
+        let mut commit = Commit::bookkeeping(TypeName::from(KIND), token.id);
+        commit.expect.push(Expect::Version(token.key(), version));
+        commit.writes.push(Write::Put(token.key(), token.body()?));
+        match self.store.commit(commit).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The one of these tokens with that name or id.
+fn one(tokens: &[AdminToken], which: &str) -> Result<AdminToken, TokenError> {
+    let unknown = || TokenError::Unknown(which.to_owned());
+    if let Some(id) = ResourceId::parse(which) {
+        return tokens.iter().find(|token| token.id == id).cloned().ok_or_else(unknown);
+    }
+    let named: Vec<_> = tokens.iter().filter(|token| token.is_named(which)).collect();
+    match &named[..] {
+        [] => Err(unknown()),
+        [only] => Ok((*only).clone()),
+        some => {
+            let ids: Vec<_> = some.iter().map(|token| token.id.to_string()).collect();
+            Err(TokenError::Several(which.to_owned(), ids.join(", ")))
+        }
+    }
+}
+
+fn after(now: Timestamp, time: Duration) -> i64 {
+    now.as_millis().saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn event(token: ResourceId, what: &str, actor: &str) -> Event {
+    Event { actor: actor.to_owned(), ..Event::administration(Action::Administer, KIND, token, &[what]) }
+}

@@ -1,0 +1,133 @@
+//! The stored form of an administrator's token: a record of the system's own tenant.
+
+use std::sync::Arc;
+
+use scim_protocol::{Timestamp, value::fold};
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+use crate::{
+    store::{
+        Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write,
+    },
+    tenant,
+    token::{
+        Status,
+        secret::{ADMIN_PREFIX, Digest},
+    },
+};
+
+/// The kind of record.
+pub const KIND: &str = "AdminToken";
+
+/// How many tokens may have one name: one, and another that replaces it.
+pub const PLACES: u8 = 2;
+
+/// An administrator's token as it is stored; times other than `created` are milliseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminToken {
+    /// A UUIDv7.
+    pub id: ResourceId,
+    /// The SHA-256 of its text.
+    #[serde(with = "hex::serde")]
+    pub digest: Digest,
+    /// What events and people call its bearer.
+    pub name: String,
+    /// Its place among the tokens of its name, from 0. The store has a unique index entry for each, so that even two
+    /// administrators at once cannot give one name to two programs.
+    pub place: u8,
+    pub role: Role,
+    /// The only tenant that its commands may be about; any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// When it ends.
+    pub expires: i64,
+    /// When it was last used, stored once a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<i64>,
+    /// When somebody was last reminded of its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminded: Option<i64>,
+    /// When it was issued: the record's own time, not part of the document.
+    #[serde(skip)]
+    pub created: Timestamp,
+}
+
+impl AdminToken {
+    pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
+        let token: Self = serde_json::from_slice(&record.body.visible)
+            .map_err(|error| StoreError::Corrupt(format!("the administrator's token {id}: {error}")))?;
+        Ok(Self { id, created: record.header.created, ..token })
+    }
+
+    /// As it is stored. Its display name is its id.
+    pub fn body(&self) -> Result<Body, StoreError> {
+        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Body { display: self.id.to_string().into(), visible: visible.into(), hidden: bytes::Bytes::new() })
+    }
+
+    /// Where it is stored.
+    pub fn key(&self) -> ResourceKey {
+        key(self.id)
+    }
+
+    /// The index entries that belong to its record: its digest and its place, both unique.
+    pub fn entries(&self) -> Vec<IndexEntry> {
+        let place = [fold(&self.name).as_bytes(), &[0, self.place]].concat();
+        let keys = [digest_key(&self.digest), system_key("place", place)];
+        keys.into_iter().map(|key| IndexEntry { key, id: self.id, unique: true }).collect()
+    }
+
+    /// The writes that remove its record and its index entries.
+    pub fn removal(&self) -> Vec<Write> {
+        let unindex = self.entries().into_iter().map(Write::Unindex);
+        unindex.chain([Write::Delete(self.key())]).collect()
+    }
+
+    /// When it ends.
+    pub fn expires(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires)
+    }
+
+    /// Whether it is still valid.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now.as_millis() < self.expires
+    }
+
+    /// How near it is to its end.
+    pub fn status(&self, now: Timestamp) -> Status {
+        Status::of(self.expires, now)
+    }
+
+    /// Whether people call it so, in any case.
+    pub fn is_named(&self, name: &str) -> bool {
+        fold(&self.name) == fold(name)
+    }
+}
+
+/// Where the token with that id is stored.
+pub fn key(id: ResourceId) -> ResourceKey {
+    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+}
+
+/// The index key of a digest.
+pub fn digest_key(digest: &Digest) -> IndexKey {
+    system_key("digest", digest.to_vec())
+}
+
+/// Checks a name: that of a tenant does, unless it could be a token itself.
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.starts_with(ADMIN_PREFIX) {
+        return Err("a token's name does not begin as a token does; never pass a token itself".to_owned());
+    }
+    tenant::record::check_name(name).map_err(|why| why.replace("a tenant's name", "a token's name"))
+}
+
+fn system_key(attribute: &str, value: Vec<u8>) -> IndexKey {
+    IndexKey {
+        tenant: TenantId::SYSTEM,
+        resource_type: TypeName::from(KIND),
+        attribute: Arc::from(attribute),
+        value: IndexValue(value),
+    }
+}

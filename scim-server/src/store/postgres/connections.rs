@@ -307,7 +307,7 @@ fn config(options: &Options) -> Result<Config, String> {
         IDLE.as_millis()
     );
     let theirs = config.get_options().unwrap_or_default().to_owned();
-    config.options(&format!("{PLANS} {theirs} {ours}"));
+    config.options(format!("{PLANS} {theirs} {ours}"));
     config.application_name("scim-server").connect_timeout(PATIENCE).keepalives_idle(Duration::from_secs(15));
     config.tcp_user_timeout(Duration::from_secs(15));
     Ok(config)

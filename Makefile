@@ -29,7 +29,7 @@ help: ## Print this list
 # The profile `quick` is optimised, and lighter to build than a release (Cargo.toml says how). Cargo
 # shows its progress: the first build takes minutes.
 run: ## Build and start the server on loopback, store in ./data; the first start makes a tenant
-	$(CARGO) run --profile quick --locked -p scim-server -- serve --data $(DATA) --listen $(LISTEN) --first-tenant demo
+	$(CARGO) run --profile quick --locked -p scim-server -- serve --data $(DATA) --listen $(LISTEN) --first-tenant demo --console
 
 run-cluster: postgresql ## Three servers on a throwaway PostgreSQL, on ports 8081 to 8083; ends with Ctrl-C
 	$(CARGO) build --profile quick --locked -p scim-server
@@ -124,11 +124,12 @@ fuzz: ## Run each fuzz target from its seeds for SECONDS (SECONDS=600); needs ca
 		$$run $$target corpus/$$target seeds/$$target -- -dict=dictionary -max_total_time=$(SECONDS) || exit 1; \
 	done
 
-docs: ## Build the documentation of the code and write the generated reference pages
+docs: chromium ## Build the documentation of the code and write the generated reference pages
 	$(CARGO) doc --workspace --no-deps --document-private-items --locked
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-protocol --test reference
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --lib reference
 	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --test integration -- the_providers_meet
+	UPDATE_DOCS=1 $(CARGO) test --locked -p scim-server --test integration -- the_picture_of_the_readme
 	UPDATE_DOCS=1 $(CARGO) test --locked -p conformance --test integration -- docs identity_center
 	UPDATE_DOCS=1 $(CARGO) test --locked -p sync-agent --lib up_to_date
 
@@ -177,7 +178,7 @@ nats:
 			echo "make test needs nats-server: apt-get install nats-server"; exit 1; \
 		fi; }
 
-# The HTML report of scim-conformance is looked at in a real browser.
+# The HTML report of scim-conformance and the console are looked at in a real browser.
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \

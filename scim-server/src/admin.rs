@@ -10,9 +10,11 @@ mod api;
 pub mod archive;
 mod authorize;
 mod brake;
+mod browse;
 pub mod client;
 pub mod clients;
 pub mod connection;
+pub mod console;
 mod consumers;
 pub mod data_dir;
 mod deleted;
@@ -54,6 +56,7 @@ pub use self::{
     access::AccessRequest,
     admin_tokens::AdminTokenRequest,
     brake::BrakeRequest,
+    browse::BrowseRequest,
     consumers::ConsumerRequest,
     deleted::DeletedRequest,
     error::{AdminError, Fault},
@@ -73,6 +76,7 @@ pub use self::{
 };
 pub use crate::administrator::{Administrator, Role};
 
+use self::console::SignInLinks;
 use crate::{
     access::Access,
     clock::Clock,
@@ -121,6 +125,8 @@ pub struct AdminContext {
     pub sender: Arc<Sender>,
     /// Who gives the commands.
     pub by: Administrator,
+    /// The links to the console; `None` where it is off.
+    pub console: Option<Arc<SignInLinks>>,
 }
 
 /// Does what a request says, if its giver may ask for it. What it prints goes to `output` line by line; what it reads (an import)
@@ -136,6 +142,8 @@ pub async fn execute(
         AdminRequest::AdminToken { request } => admin_tokens::execute(context, request, output).await,
         AdminRequest::Base => output.row(&serde_json::json!({"base": context.base})).await,
         AdminRequest::Brake { tenant, request } => brake::execute(context, &tenant, request, output).await,
+        AdminRequest::Browse { request } => browse::execute(context, request, output).await,
+        AdminRequest::Console => console::link(context, output).await,
         AdminRequest::Check { repair } => transfer::check(context, repair, output).await,
         AdminRequest::Consumer { request } => consumers::execute(context, request, output).await,
         AdminRequest::Client { tenant, request } => clients::execute(context, &tenant, request, output).await,

@@ -96,6 +96,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Where administrators connect.
     pub admin_listen: SocketAddr,
+    /// Whether the console is served.
+    pub console: bool,
     /// The base of URLs given to clients, without a slash at the end.
     pub public_url: Option<String>,
     /// Whether `X-Forwarded-*` are believed, whoever sends them.
@@ -195,6 +197,11 @@ impl Config {
         Ok(Outward { base, webhook_networks: layers.optional("webhook_networks", networks)?.unwrap_or_default() })
     }
 
+    /// Every setting: key, value without secrets, and where it comes from.
+    pub fn shown(given: &Given) -> Result<Vec<(String, String, String)>, ConfigError> {
+        Ok(Layers::read(given)?.shown())
+    }
+
     fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
         let config = Self {
             data: layers.required("data", path)?,
@@ -213,6 +220,7 @@ impl Config {
             listen: layers.required("listen", address)?,
             tls: tls(layers.optional("tls_cert", path)?, layers.optional("tls_key", path)?)?,
             admin_listen: layers.required("admin_listen", address)?,
+            console: layers.required("console", switch)?,
             public_url: layers.optional("public_url", url)?,
             trust_forwarded: layers.required("trust_forwarded", switch)?,
             trusted_proxies: layers.optional("trusted_proxies", networks)?.unwrap_or_default(),
@@ -290,6 +298,7 @@ impl Config {
             ("tls_cert", cert(self) != cert(other)),
             ("tls_key", key(self) != key(other)),
             ("admin_listen", self.admin_listen != other.admin_listen),
+            ("console", self.console != other.console),
             ("webhook_networks", self.webhook_networks != other.webhook_networks),
             ("jwks_hosts", self.jwks.hosts != other.jwks.hosts),
             ("jwks_private", self.jwks.private != other.jwks.private),

@@ -15,6 +15,7 @@ mod cli;
 mod clock;
 mod completer;
 mod config;
+mod console;
 mod consumer;
 mod cursor;
 mod deferred;
@@ -48,6 +49,7 @@ mod tenant;
 mod token;
 mod turns;
 mod units;
+mod web;
 mod webhook;
 
 pub use cli::main;

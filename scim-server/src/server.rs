@@ -233,6 +233,7 @@ impl Service {
             base: self.settings.load().public.url.as_deref().unwrap_or_default().to_owned(),
             sender: Arc::clone(&self.sender),
             by: Administrator::root(),
+            console: None,
         }
     }
 

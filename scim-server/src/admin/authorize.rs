@@ -65,6 +65,8 @@ impl AdminRequest {
     pub fn needs(&self) -> Role {
         match self {
             Self::Base
+            | Self::Browse { .. }
+            | Self::Console
             | Self::Events(_)
             | Self::List { .. }
             | Self::SchemaList { .. }
@@ -123,7 +125,8 @@ impl AdminRequest {
     /// What it is about.
     fn matter(&self) -> Matter<'_> {
         match self {
-            Self::Base => Matter::Nothing,
+            Self::Base | Self::Console => Matter::Nothing,
+            Self::Browse { request } => request.tenant().map_or(Matter::Server, Matter::Tenant),
             Self::AdminToken { .. }
             | Self::Check { .. }
             | Self::Import { .. }

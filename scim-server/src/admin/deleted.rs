@@ -8,7 +8,7 @@ use super::{
     AdminContext, AdminError, Output, provision,
     resources::{administrator, refuse_local_edits},
 };
-use crate::{caller::Caller, operation::restore::Kept};
+use crate::{caller::Caller, operation::restore::Kept, store::ResourceId};
 
 /// What is to be done with the deleted users or groups of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,38 @@ async fn list(
             None => return Ok(()),
         }
     }
+}
+
+/// Shows some of the deleted resources of a type that can be restored, and behind which one it goes on.
+pub(super) async fn page(
+    context: &AdminContext,
+    tenant: &str,
+    resource_type: &str,
+    after: Option<&str>,
+    limit: usize,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    let mut after = after.and_then(ResourceId::parse);
+    let mut shown = 0;
+    let mut next = None;
+    while shown < limit {
+        let page = provision::deleted(&context.operations, &caller, resource_type, after).await?;
+        next = page.last().map(|last| last.key.id);
+        for kept in page.iter().filter(|kept| is_of(context, &caller, kept, None)) {
+            if shown == limit {
+                break;
+            }
+            output.row(&row(&caller, kept)?).await?;
+            shown += 1;
+            next = Some(kept.key.id);
+        }
+        after = next;
+        if next.is_none() {
+            break;
+        }
+    }
+    output.row(&json!({ "next": next })).await
 }
 
 /// Restores all that one request deleted. What cannot be restored is told, and does not stop the rest.

@@ -136,6 +136,7 @@ mod tests {
             base: "http://localhost".to_owned(),
             sender,
             by: crate::admin::Administrator::root(),
+            console: None,
         }
     }
 

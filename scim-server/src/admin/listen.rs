@@ -15,7 +15,8 @@ use std::{
     time::Duration,
 };
 
-use http_body_util::{BodyExt as _, Full};
+use async_trait::async_trait;
+use http_body_util::{BodyExt, Full};
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
     body::Incoming,
@@ -41,6 +42,7 @@ use crate::{
     store::{StoreError, TenantId, TypeName},
     tenant,
     token::secret::{self, Digest},
+    web::WebResponse,
 };
 
 /// Connections at a time; further ones wait in the system's queue.
@@ -55,12 +57,24 @@ const COMMANDS: &str = "/admin/v1/commands";
 /// The same, as the version before calls it.
 const OLD_COMMANDS: &str = "/admin";
 
+/// Pages for people, beside the commands.
+#[async_trait]
+pub trait Pages: Send + Sync {
+    /// Answers a request for a page.
+    async fn answer(&self, admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> WebResponse;
+}
+
+/// Where the pages are.
+const PAGES: &str = "/console";
+
 /// What the listener serves.
 pub struct Admin {
     /// What commands work on.
     pub context: AdminContext,
     /// The digest of the token in the file `admin.token`, whose bearer may do everything.
     pub token: Digest,
+    /// The console; `None` where it is off.
+    pub pages: Option<Arc<dyn Pages>>,
     /// Set when the server stops taking requests, so that balancers send them elsewhere.
     pub stopping: AtomicBool,
     /// The base of the URLs that clients use, as it is set now.
@@ -136,6 +150,10 @@ async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> 
             text(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method.\n")
         }
         (_, path) if path == OLD_COMMANDS || path.starts_with(api::BASE) => administer(admin, request, peer).await,
+        (_, path) if path == "/" || path == PAGES || path.starts_with("/console/") => match &admin.pages {
+            Some(pages) => pages.answer(admin, request, peer).await.map(BodyExt::boxed_unsync),
+            None => text(StatusCode::NOT_FOUND, "The console is off. Start the server with --console.\n"),
+        },
         _ => text(StatusCode::NOT_FOUND, "There are /healthz, /readyz, /metrics and /admin/v1 here.\n"),
     }
 }

@@ -41,13 +41,41 @@ pub(super) async fn list(
     filter: Option<&str>,
     cursor: Option<&str>,
 ) -> Result<Listed, Error> {
+    page(operations, caller, resource_type, filter, cursor, Query::default()).await
+}
+
+/// The same without the members of groups, of which there may be many.
+pub(super) async fn list_without_members(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    filter: Option<&str>,
+    cursor: Option<&str>,
+) -> Result<Listed, Error> {
+    page(operations, caller, resource_type, filter, cursor, without_members(resource_type)).await
+}
+
+/// What leaves the members of a group out.
+fn without_members(resource_type: &str) -> Query {
+    let excluded_attributes = if resource_type == "Group" { vec!["members".to_owned()] } else { Vec::new() };
+    Query { excluded_attributes, ..Query::default() }
+}
+
+async fn page(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    filter: Option<&str>,
+    cursor: Option<&str>,
+    query: Query,
+) -> Result<Listed, Error> {
     let rt = resource_type_of(caller, resource_type)?;
     let query = Query {
         filter: filter.map(Filter::parse).transpose()?,
         filter_text: filter.map(str::to_owned),
         page: Page::Cursor(cursor.map(str::to_owned)),
         count: Some(PAGE),
-        ..Query::default()
+        ..query
     };
     let endpoint = rt.endpoint.clone();
     let answer = operations.query(&context(operations, caller), &[rt], &endpoint, &query).await?;
@@ -70,8 +98,28 @@ pub(super) async fn show(
     resource_type: &str,
     id: &str,
 ) -> Result<Value, Error> {
+    look(operations, caller, resource_type, id, &Query::default()).await
+}
+
+/// The same without the members of a group.
+pub(super) async fn show_without_members(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+) -> Result<Value, Error> {
+    look(operations, caller, resource_type, id, &without_members(resource_type)).await
+}
+
+async fn look(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+    query: &Query,
+) -> Result<Value, Error> {
     let rt = resource_type_of(caller, resource_type)?;
-    let (context, query, preconditions) = (&context(operations, caller), &Query::default(), &Preconditions::default());
+    let (context, preconditions) = (&context(operations, caller), &Preconditions::default());
     let answer = operations.retrieve(Asked { context, rt: &rt, id, query, preconditions }).await?;
     document(answer).await
 }

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    admin_tokens::AdminTokenRequest, brake::BrakeRequest, clients::ClientRequest, connection::Provider,
-    consumers::ConsumerRequest, deleted::DeletedRequest, events::EventsRequest, hand::HandRequest, lifetime,
-    rules::RulesRequest, signing_keys::SigningKeyRequest, streams::StreamRequest, undo::UndoRequest,
-    webhooks::WebhookRequest,
+    admin_tokens::AdminTokenRequest, brake::BrakeRequest, browse::BrowseRequest, clients::ClientRequest,
+    connection::Provider, consumers::ConsumerRequest, deleted::DeletedRequest, events::EventsRequest,
+    hand::HandRequest, lifetime, rules::RulesRequest, signing_keys::SigningKeyRequest, streams::StreamRequest,
+    undo::UndoRequest, webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
@@ -27,6 +27,12 @@ pub enum AdminRequest {
         tenant: String,
         request: BrakeRequest,
     },
+    /// Shows a page of what is large, as the console does.
+    Browse {
+        request: BrowseRequest,
+    },
+    /// Makes a link that signs its giver in to the console, once.
+    Console,
     /// Compares documents, indexes, memberships and counts.
     Check {
         /// Put right what disagrees.
@@ -274,7 +280,9 @@ impl AdminRequest {
             Self::AdminToken { request } => request.name(),
             Self::Base => "base",
             Self::Brake { request, .. } => request.name(),
+            Self::Browse { request } => request.name(),
             Self::Check { .. } => "check",
+            Self::Console => "console",
             Self::Consumer { request } => request.name(),
             Self::Client { request, .. } => request.name(),
             Self::Create { .. } => "create",

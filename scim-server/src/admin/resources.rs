@@ -133,6 +133,17 @@ pub(super) async fn show(
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
     let mut resource = find(context, &caller, resource_type, name).await?;
+    tell_source(context, &caller, resource_type, &mut resource).await?;
+    output.row(&resource).await
+}
+
+/// Adds to a resource's `meta` who has sent it last, and when.
+pub(super) async fn tell_source(
+    context: &AdminContext,
+    caller: &Caller,
+    resource_type: &str,
+    resource: &mut Value,
+) -> Result<(), AdminError> {
     let id = resource.get("id").and_then(Value::as_str).and_then(ResourceId::parse);
     if let (Some(id), Some(meta)) = (id, resource.get_mut("meta").and_then(Value::as_object_mut)) {
         let key = ResourceKey { tenant: caller.tenant().home, resource_type: TypeName::from(resource_type), id };
@@ -143,7 +154,7 @@ pub(super) async fn show(
             meta.insert("source".to_owned(), json!({"actor": sent.by, "last_sent": at}));
         }
     }
-    output.row(&resource).await
+    Ok(())
 }
 
 /// Makes a resource.

@@ -62,6 +62,10 @@ pub enum Command {
     /// SIGTERM and SIGINT finish the requests in flight. SIGHUP reads the certificates and the
     /// configuration file again and opens the audit log again.
     Serve(ServeArguments),
+    /// Print a link that signs you in to the console, once
+    ///
+    /// The link is good for five minutes. The server must be running on the data directory, with --console.
+    Console(ConsoleArguments),
     /// Bring a database's schema to the version that this program needs
     ///
     /// Prints the steps that it took. Servers of the previous version can keep running meanwhile.
@@ -165,6 +169,13 @@ pub struct ServeArguments {
     /// Print the line that says the server is ready as a JSON object, for programs
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `console`
+#[derive(Debug, Args)]
+pub struct ConsoleArguments {
+    #[command(flatten)]
+    pub(super) common: Common,
 }
 
 /// `doctor`

@@ -36,6 +36,11 @@ impl Command {
         match self {
             Self::Init(init) => init.run().await,
             Self::Serve(serve) => serve::run(serve.settings.0, serve.json).await,
+            Self::Console(console) => {
+                let Common { settings, json } = console.common;
+                let session = Session::running(&settings.0).await?;
+                session::run(session, AdminRequest::Console, Show::Link, json).await
+            }
             Self::Migrate(migrate) => engine::migrate(&migrate.common.settings.0, migrate.common.json).await,
             Self::Tenant(command) => command.run().await,
             Self::Token(command) => command.run().await,

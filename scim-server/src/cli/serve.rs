@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use scim_protocol::Timestamp;
 use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
@@ -19,11 +20,14 @@ use super::{
 };
 use crate::{
     admin::{
+        AdminContext, Administrator,
+        console::SignInLinks,
         data_dir::DataDir,
-        listen::{self, Admin},
+        listen::{self, Admin, Pages},
     },
     clock::{Clock, SystemClock},
     config::{Config, Given},
+    console::Console,
     directory::Directory,
     http::Service,
     log::{LogControl, Seldom},
@@ -91,8 +95,17 @@ async fn serve(
     let address = server.address().map_err(failed)?;
     let url = url(&config, address);
     warn_of_plain_http(&config, address);
-    let (listener, admin) = admin(&config, data_dir, &server.service, url.clone()).await?;
+    let listener = bind_administration(&config).await?;
     let admin_address = listener.local_addr().map_err(failed)?;
+    let links = config.console.then(|| Arc::new(SignInLinks::new(admin_address)));
+    let console = match &links {
+        Some(links) => {
+            let (metrics, settings) = (Arc::clone(&server.service.metrics), Config::shown(&given)?);
+            Some(Arc::new(Console::new(Arc::clone(links), metrics, settings)))
+        }
+        None => None,
+    };
+    let admin = admin(data_dir, &server.service, url.clone(), links.clone(), console.clone())?;
     let announcement = data_dir.announce(admin_address).map_err(|error| {
         let path = data_dir.path();
         let said = format!("cannot write admin.addr in {}: {}", path.display(), fault::about(path, &error));
@@ -100,10 +113,15 @@ async fn serve(
     })?;
 
     let (termination, hangup) = (Termination::listen().map_err(failed)?, Hangup::listen().map_err(failed)?);
-    let ready = Ready { url: &url, listening: address, administration: admin_address };
-    write(&if json { ready.json(first.as_ref()) } else { ready.text(&config, first.as_ref()) })?;
+    let ready = Ready { url: &url, listening: address, administration: admin_address, console: links.as_deref() };
+    let now = server.service.clock.now();
+    write(&if json { ready.json(first.as_ref()) } else { ready.text(&config, first.as_ref(), now) })?;
 
     let (stop, stopped) = watch::channel(false);
+    if let Some(console) = console {
+        let (clock, stopped) = (Arc::clone(&server.service.clock), stopped.clone());
+        tokio::spawn(async move { console.count(clock, stopped).await });
+    }
     let administration = tokio::spawn(listen::serve(listener, Arc::clone(&admin), until(stopped)));
     let reload =
         Reload { given, started: config, log, tls: server.tls().cloned(), service: Arc::clone(&server.service) };
@@ -144,14 +162,29 @@ struct Ready<'a> {
     url: &'a str,
     listening: SocketAddr,
     administration: SocketAddr,
+    /// If the console is on.
+    console: Option<&'a SignInLinks>,
 }
 
 impl Ready<'_> {
-    fn text(&self, config: &Config, first: Option<&(TenantRecord, Issued)>) -> String {
-        let Self { url, listening, administration } = self;
+    fn text(&self, config: &Config, first: Option<&(TenantRecord, Issued)>, now: Timestamp) -> String {
+        let Self { url, listening, administration, console } = self;
         let listening = if config.public_url.is_some() { format!("listening on {listening}, ") } else { String::new() };
         let welcome = first.map(|(tenant, issued)| welcome(url, tenant, issued)).unwrap_or_default();
-        format!("scim-server is ready on {url} ({listening}administration on {administration})\n{welcome}")
+        let entry = match (console, first) {
+            // Whoever sees the first token may see this, too.
+            (Some(links), Some(_)) => format!(
+                "The console, with a link that signs you in once within five minutes:\n\n  {}\n\n",
+                links.make(Administrator::root(), now)
+            ),
+            (Some(links), None) => format!(
+                "The console is at {}; `scim-server console --data {}` prints a link that signs you in.\n",
+                links.url(),
+                config.data.display()
+            ),
+            (None, _) => String::new(),
+        };
+        format!("scim-server is ready on {url} ({listening}administration on {administration})\n{welcome}{entry}")
     }
 
     /// One object on one line, for a program that reads while the server runs.
@@ -161,6 +194,9 @@ impl Ready<'_> {
             "listening": self.listening.to_string(),
             "administration": self.administration.to_string(),
         });
+        if let Some(console) = self.console {
+            ready["console"] = json!(console.url());
+        }
         if let Some((tenant, issued)) = first {
             ready["tenant"] = json!(tenant.name);
             ready["tenant_id"] = json!(tenant.id.to_string());
@@ -194,22 +230,28 @@ fn url(config: &Config, address: SocketAddr) -> String {
     config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"))
 }
 
-async fn admin(
-    config: &Config,
-    data_dir: &DataDir,
-    service: &Arc<Service>,
-    url: String,
-) -> Result<(TcpListener, Arc<Admin>), Failure> {
+async fn bind_administration(config: &Config) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(config.admin_listen)
         .await
         .map_err(|error| Failure::because(not_listening(config.admin_listen, &error, "--admin-listen"), error))?;
     if !config.admin_listen.ip().is_loopback() {
         tracing::warn!(address = %config.admin_listen, "the administration listener is not on loopback and has no TLS: let only administrators reach it");
     }
+    Ok(listener)
+}
+
+fn admin(
+    data_dir: &DataDir,
+    service: &Arc<Service>,
+    url: String,
+    links: Option<Arc<SignInLinks>>,
+    console: Option<Arc<Console>>,
+) -> Result<Arc<Admin>, Failure> {
     let metrics = Arc::clone(&service.metrics);
     let settings = Arc::clone(service);
     let admin = Admin {
-        context: service.administration(),
+        context: AdminContext { console: links, ..service.administration() },
+        pages: console.map(|console| -> Arc<dyn Pages> { console }),
         token: data_dir.token_digest().map_err(failed)?,
         stopping: AtomicBool::new(false),
         base: Box::new(move || {
@@ -219,7 +261,7 @@ async fn admin(
         refused: Seldom::default(),
         metrics: Box::new(move || (metrics.encode(), Metrics::MEDIA_TYPE)),
     };
-    Ok((listener, Arc::new(admin)))
+    Ok(Arc::new(admin))
 }
 
 /// What SIGHUP needs.

@@ -76,6 +76,18 @@ impl Session {
         Self::reach(&data_dir, outward, loss).await
     }
 
+    /// The server that runs on a data directory. A command that only a running server can do needs it.
+    pub async fn running(given: &Given) -> Result<Self, Failure> {
+        let data_dir = DataDir::new(Config::data(given)?);
+        match find_server(&data_dir).await? {
+            Some(client) => Ok(Self::Running(client)),
+            None => Err(Failure::said(format!(
+                "no server runs on {0}: start one with `scim-server serve --data {0} --console`, or name the data directory of yours with --data or --config",
+                data_dir.path().display()
+            ))),
+        }
+    }
+
     /// The store of a data directory, made if there is none; or a database, whose tables are.
     pub async fn create(given: &Given) -> Result<Self, Failure> {
         let outward = Config::outward(given)?;
@@ -217,7 +229,7 @@ pub(super) async fn context(
     });
     let Outward { base, webhook_networks } = outward;
     let (sender, by) = (Arc::new(Sender::new(webhook_networks)), Administrator::root());
-    Ok(AdminContext { store, access, clock, operations, base, sender, by })
+    Ok(AdminContext { store, access, clock, operations, base, sender, by, console: None })
 }
 
 /// What the URLs begin with that the server on a data directory gives out; `None` where none runs.

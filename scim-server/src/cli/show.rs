@@ -68,6 +68,8 @@ pub(super) enum Show {
     Issued,
     /// A list of what was deleted and is kept.
     Kept,
+    /// A link alone.
+    Link,
     /// The rules that give roles, in their order.
     Roles,
     /// Whose roles would change.
@@ -231,6 +233,7 @@ impl Printer {
             Show::Fields => fields(&row),
             Show::Findings { .. } => finding(&row),
             Show::Imported => imported(&row),
+            Show::Link => format!("{}\n", cell(row.pointer("/url"))),
             Show::ClientIssued => format!("{}\n{SECRET_ONCE}\n", lines(&row, self.show.columns())),
             Show::Issued => format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row)),
             Show::Brake

@@ -90,6 +90,18 @@ impl Layers {
         parse(&text).map(Some).map_err(|reason| ConfigError::Value { at: source.to_string(), reason })
     }
 
+    /// Every setting: key, value, and where it comes from. URLs may have a password in them, and are not shown.
+    pub fn shown(&self) -> Vec<(String, String, String)> {
+        let one = |setting: &Setting| {
+            let default = || (setting.default.to_owned(), Origin::Default(setting.key));
+            let (value, origin) = self.values.get(setting.key).cloned().unwrap_or_else(default);
+            let has_secret = value.contains("://") && value.contains('@');
+            let value = if has_secret { "(a URL that is not shown)".to_owned() } else { value };
+            (setting.key.to_owned(), value, origin.to_string())
+        };
+        SETTINGS.iter().map(one).collect()
+    }
+
     /// The value of a setting that must have one.
     pub fn required<T>(
         &self,

@@ -197,6 +197,13 @@ pub const SETTINGS: &[Setting] = &[
         "127.0.0.1:0",
         "The address for administration, health and metrics. It must not be public. The server writes the address in use to admin.addr in the data directory.",
     ),
+    fixed(
+        NETWORK,
+        "console",
+        SWITCH,
+        "false",
+        "Serve the console, the pages for administrators, at /console of the administration listener. People sign in by an administrator's token, or by a link that `scim-server console` prints.",
+    ),
     live(
         NETWORK,
         "public_url",

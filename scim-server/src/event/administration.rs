@@ -25,6 +25,8 @@ macro_rules! deeds {
 
 deeds! {
     AccessChanged "access.changed" "The access attributes or the rules for roles were changed: read the access of all users anew."
+    AdministratorSignedIn "administrator.signed-in" "Somebody has signed in to the console. Told in the server's own log, and to no tenant."
+    AdministratorSignedOut "administrator.signed-out" "Somebody has signed out of the console. Told as the sign-in."
     BrakeApproved "brake.approved" "An administrator lets mass deprovisioning go on."
     BrakeTripped "brake.tripped" "The brake on mass deprovisioning has tripped."
     BrakeUndone "brake.undone" "An administrator has put back what tripped the brake."

@@ -135,6 +135,23 @@ impl Requests {
         slot.zip(counters).and_then(|(slot, c)| c.statuses.get(slot)).map_or(0, |counter| counter.load(Relaxed))
     }
 
+    /// How many requests were answered with what was asked for, refused (4xx), and failed (5xx).
+    pub fn outcomes(&self) -> [u64; 3] {
+        let mut outcomes = [0; 3];
+        for (_, counters) in self.used() {
+            for (status, counter) in STATUSES.iter().zip(&counters.statuses) {
+                let [answered, refused, failed] = &mut outcomes;
+                let outcome = match status {
+                    400..=499 => refused,
+                    500..=599 => failed,
+                    _ => answered,
+                };
+                *outcome += counter.load(Relaxed);
+            }
+        }
+        outcomes
+    }
+
     fn used(&self) -> impl Iterator<Item = (&'static str, &Counters)> {
         Operation::ALL
             .iter()

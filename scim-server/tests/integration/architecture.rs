@@ -30,7 +30,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         &[
             "internals",
             "cli",
-            "server",
+            "console server",
             "admin http",
             "sink ssf",
             "completer silence webhook",
@@ -42,7 +42,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "budget cursor passing profile render",
             "store",
             "audit event turns",
-            "clock ids log membership metrics roots rotated units",
+            "clock ids log membership metrics roots rotated units web",
         ],
     ),
     (

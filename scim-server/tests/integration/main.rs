@@ -22,6 +22,7 @@ mod brake;
 mod canary;
 mod cli;
 mod concurrency;
+mod console;
 mod crash;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 mod database;

@@ -15,7 +15,17 @@ use super::{
 use crate::admin::{AdminRequest, Role};
 
 /// Commands that no path is, and why.
-const WITHOUT: &[(&str, &str)] = &[];
+const WITHOUT: &[(&str, &str)] = &[
+    ("browse deleted", PAGES),
+    ("browse history", PAGES),
+    ("browse members", PAGES),
+    ("browse resource", PAGES),
+    ("browse resources", PAGES),
+    ("console", "its link is for a person at the command line"),
+];
+
+/// Why the console alone browses.
+const PAGES: &str = "it is a page of the console; programs read users over SCIM, and changes from the feed";
 
 fn routes() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().copied().flatten()

@@ -50,6 +50,7 @@ impl Show {
             | Self::Events
             | Self::Findings { .. }
             | Self::Imported
+            | Self::Link
             | Self::Source
             | Self::Undo { .. } => &[],
         }

@@ -1,0 +1,180 @@
+//! The console: the server's pages for administrators, on their own listener.
+//!
+//! Whoever signs in, by a token or by a link of `scim-server console`, has a [`session`]. Each page gets what it shows
+//! by commands ([`crate::admin::AdminRequest`]), and changes things by commands: there is no second way to do
+//! anything, and a role refuses in a browser what it refuses at the command line. [`ask`] is what a screen is given,
+//! [`route`] finds the screen; what it says is drawn by [`crate::web`].
+
+mod ask;
+mod command;
+mod connect;
+mod deleted;
+mod deliveries;
+mod history;
+mod kind;
+mod overview;
+mod path;
+mod people;
+mod person;
+mod ring;
+mod route;
+mod row;
+mod rules;
+mod safety;
+mod server;
+mod session;
+mod settings;
+mod sign_in;
+mod tokens;
+
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::{Method, Request, StatusCode, body::Incoming};
+use tokio::sync::watch;
+
+use self::{
+    ask::Ask,
+    ring::Ring,
+    session::{Session, Sessions},
+};
+use crate::{
+    admin::{
+        console::SignInLinks,
+        listen::{Admin, Pages},
+    },
+    clock::Clock,
+    http::limit::AddressLimit,
+    metrics::Metrics,
+    web::{Page, Parameters, Piece, Side, Tone, WebResponse, assets, response},
+};
+
+/// Below which path all of it is.
+pub const BASE: &str = "/console";
+/// The largest form: a tenant's settings, and what comes with them.
+const LARGEST: usize = 1 << 20;
+/// How long a form may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(30);
+/// Failed attempts to sign in, each minute from one address.
+const ATTEMPTS: u32 = 10;
+
+/// The console of a running server.
+pub struct Console {
+    sessions: Sessions,
+    links: Arc<SignInLinks>,
+    /// Failed attempts to sign in.
+    attempts: AddressLimit,
+    side: Side,
+    metrics: Arc<Metrics>,
+    /// What was counted lately.
+    ring: Ring,
+    /// The settings that the server was started with: key, value, and where it comes from.
+    settings: Vec<(String, String, String)>,
+}
+
+impl Console {
+    /// A console that nobody has signed in to. `settings` are shown: key, value without secrets, and where it comes from.
+    pub fn new(links: Arc<SignInLinks>, metrics: Arc<Metrics>, settings: Vec<(String, String, String)>) -> Self {
+        let name = "scim-server".to_owned();
+        Self {
+            sessions: Sessions::default(),
+            links,
+            attempts: AddressLimit::new(
+                NonZeroU32::new(ATTEMPTS).unwrap_or(NonZeroU32::MIN),
+                Duration::from_secs(60) / ATTEMPTS,
+            ),
+            side: Side { base: BASE.to_owned(), name, home: BASE.to_owned(), ..Side::default() },
+            metrics,
+            ring: Ring::default(),
+            settings,
+        }
+    }
+
+    /// Counts what the charts show, until the server stops.
+    pub async fn count(&self, clock: Arc<dyn Clock>, stopped: watch::Receiver<bool>) {
+        self.ring.fill(Arc::clone(&self.metrics), clock, stopped).await;
+    }
+
+    /// A page that says why there is none.
+    fn refusal(&self, status: StatusCode, title: &str, why: &str) -> WebResponse {
+        let page = Page::new(&self.side, title).with(Piece::Notice(Tone::Bad, why.to_owned()));
+        response::page(status, &page)
+    }
+
+    /// What a browser sent in the body of a form.
+    async fn form(&self, request: Request<Incoming>) -> Result<Parameters, WebResponse> {
+        // Browsers say where a form came from. What has none of this is no browser.
+        let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
+        if site.is_some_and(|site| site != "same-origin" && site != "none") {
+            let why = "This form came from another site. Open the console, and do it there.";
+            return Err(self.refusal(StatusCode::FORBIDDEN, "Another site", why));
+        }
+        let body = Limited::new(request.into_body(), LARGEST).collect();
+        let Ok(Ok(body)) = tokio::time::timeout(ARRIVAL, body).await else {
+            let why = "The form is too large, or did not arrive in time.";
+            return Err(self.refusal(StatusCode::PAYLOAD_TOO_LARGE, "Not read", why));
+        };
+        Ok(Parameters::parse(&String::from_utf8_lossy(&body.to_bytes())))
+    }
+
+    /// The pages of those who are signed in.
+    async fn signed_in(
+        &self,
+        admin: &Admin,
+        session: Session,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> WebResponse {
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let query = Parameters::parse(request.uri().query().unwrap_or_default());
+        let form = if method == Method::POST {
+            match self.form(request).await {
+                Ok(form) => form,
+                Err(refused) => return refused,
+            }
+        } else {
+            Parameters::default()
+        };
+        if method == Method::POST && !session.is_token(form.text("csrf")) {
+            let why = "This form is of another session. Go back, load the page again, and send it once more.";
+            return self.refusal(StatusCode::FORBIDDEN, "An old form", why);
+        }
+        let ask = Ask { console: self, admin, session, query, form, peer };
+        route::answer(&ask, &method, path.strip_prefix(BASE).unwrap_or_default()).await
+    }
+}
+
+#[async_trait]
+impl Pages for Console {
+    async fn answer(&self, admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> WebResponse {
+        let path = request.uri().path();
+        if let Some(rest) = path.strip_prefix("/console/assets/") {
+            return match assets::find(rest) {
+                Some(asset) => response::asset(asset),
+                None => self.refusal(StatusCode::NOT_FOUND, "No such file", "Load the page again."),
+            };
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
+            return self.refusal(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Not this way",
+                "Pages are read with GET, and forms sent with POST.",
+            );
+        }
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        match (request.method(), path) {
+            (_, "/") => return response::redirect(BASE),
+            (&Method::POST, sign_in::PATH) => return sign_in::by_token(self, admin, request, peer).await,
+            (_, sign_in::PATH) => return sign_in::page(self, &query),
+            (&Method::GET, sign_in::ENTRY) => return sign_in::by_link(self, admin, &query, peer).await,
+            _ => {}
+        }
+        let cookies = sign_in::cookies(&request);
+        match sign_in::session(self, admin, &cookies).await {
+            Some(session) => self.signed_in(admin, session, request, peer).await,
+            None => sign_in::first(&request),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! All tenants: what needs a person first, and how each stands.
+
+use serde_json::Value;
+
+use super::{
+    ask::{Ask, Done, Shown},
+    command,
+    path::of_tenant,
+    row::{Row, thousands},
+};
+use crate::{
+    admin::{AdminRequest, ConsumerRequest, Fault, Role},
+    tenant::Settings,
+    token::ledger::LIFETIME,
+    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone},
+};
+
+/// Tenants on a page: how each stands is found out anew.
+const PAGE: usize = 50;
+/// From so many events that a consumer has not read, it lags.
+const LAGS: u64 = 10_000;
+
+/// A tenant, and what is wrong with it.
+struct Standing {
+    row: Value,
+    problems: Vec<(Tone, String)>,
+}
+
+/// Shows all tenants.
+pub async fn show(ask: &Ask<'_>) -> Shown {
+    let tenants = match ask.session.administrator.tenant {
+        Some(only) => ask.rows(AdminRequest::TenantShow { tenant: only.to_string() }).await?,
+        None => ask.rows(AdminRequest::TenantList).await?,
+    };
+    let from = ask.query.text("from").parse::<usize>().unwrap_or_default();
+    let mut standings = Vec::new();
+    for tenant in tenants.iter().skip(from).take(PAGE) {
+        standings.push(standing(ask, tenant.text("/tenant")).await?);
+    }
+    let mut page = ask.page("Overview").with(figures(&tenants, &standings));
+    if tenants.is_empty() {
+        let what = "There is no tenant yet. A tenant is one customer: its identity provider, its users and groups. Make the first one here.";
+        page.pieces.push(Piece::Notice(Tone::Plain, what.to_owned()));
+    }
+    page = page.with(wanted(&standings));
+    let mut list = table(&standings);
+    if from + PAGE < tenants.len() {
+        let more = format!("The next of {} tenants", thousands(tenants.len() as u64));
+        list.more = Some((format!("{}?from={}", super::BASE, from + PAGE), more));
+    }
+    page = page.with(Section::new("Tenants").with(list).command(command::line(&["status"])));
+    if ask.may(Role::Administrator) && ask.session.administrator.tenant.is_none() {
+        page = page.with(new_tenant(ask));
+    }
+    Ok(page)
+}
+
+async fn standing(ask: &Ask<'_>, tenant: &str) -> Result<Standing, Fault> {
+    let row = ask.row(AdminRequest::Status { tenant: Some(tenant.to_owned()) }).await?;
+    let tone = tone(row.text("/state"));
+    let problem = |problem: &Value| (tone, problem.text("/detail").to_owned());
+    let mut problems: Vec<_> = row.list("/problems").iter().map(problem).collect();
+    let consumers = AdminRequest::Consumer { request: ConsumerRequest::List { tenant: tenant.to_owned() } };
+    for consumer in ask.rows(consumers).await? {
+        let lag = consumer.number("/lag");
+        if lag >= LAGS {
+            let name = consumer.text("/name");
+            problems.push((Tone::Warn, format!("The consumer {name} has not read {} events.", thousands(lag))));
+        }
+    }
+    Ok(Standing { row, problems })
+}
+
+fn tone(state: &str) -> Tone {
+    match state {
+        "ok" => Tone::Good,
+        "warning" => Tone::Warn,
+        "failing" => Tone::Bad,
+        _ => Tone::Plain,
+    }
+}
+
+/// What a state is called.
+fn state(state: &str) -> Cell {
+    let word = match state {
+        "ok" => "healthy",
+        "warning" => "needs attention",
+        "failing" => "failing",
+        _ => "waits for its first call",
+    };
+    Cell::Badge(tone(state), word.to_owned())
+}
+
+fn figures(tenants: &[Value], standings: &[Standing]) -> Piece {
+    let sum = |what: &str| tenants.iter().map(|tenant| tenant.number(what)).sum();
+    let those = |word: &str| standings.iter().filter(|one| one.row.text("/state") == word).count();
+    let figure = |name: &str, number: u64, tone: Tone| {
+        (name.to_owned(), Cell::text(thousands(number)), if number == 0 { Tone::Plain } else { tone })
+    };
+    Piece::Figures(vec![
+        figure("Tenants", tenants.len() as u64, Tone::Plain),
+        figure("Failing", those("failing") as u64, Tone::Bad),
+        figure("Need attention", those("warning") as u64, Tone::Warn),
+        figure("Wait for a first call", those("new") as u64, Tone::Plain),
+        figure("Users", sum("/users"), Tone::Plain),
+        figure("Groups", sum("/groups"), Tone::Plain),
+    ])
+}
+
+/// What somebody should do, the worst first.
+fn wanted(standings: &[Standing]) -> Section {
+    let mut found: Vec<_> =
+        standings.iter().flat_map(|one| one.problems.iter().map(move |problem| (one, problem))).collect();
+    found.sort_by_key(|(one, (tone, _))| (std::cmp::Reverse(*tone), one.row.text("/tenant").to_owned()));
+    let mut table = Table::new(&["Tenant", "State", "What is wrong, and what to do"], "Nothing needs a person now.");
+    for (one, (tone, detail)) in found {
+        let name = one.row.text("/tenant");
+        let word = if *tone == Tone::Bad { "failing" } else { "soon" };
+        table.push(vec![
+            Cell::link(of_tenant(name, ""), name),
+            Cell::Badge(*tone, word.to_owned()),
+            Cell::text(detail.as_str()),
+        ]);
+    }
+    Section::new("Needs a person").with(table)
+}
+
+fn table(standings: &[Standing]) -> Table {
+    let headings = ["Tenant", "State", "Users", "Groups", "Last call", "Last change"];
+    let mut table = Table::new(&headings, "No tenants yet.");
+    for Standing { row, .. } in standings {
+        let name = row.text("/tenant");
+        table.push(vec![
+            Cell::link(of_tenant(name, ""), name),
+            state(row.text("/state")),
+            Cell::link(of_tenant(name, "users"), thousands(row.number("/users"))),
+            Cell::link(of_tenant(name, "groups"), thousands(row.number("/groups"))),
+            row.time("/last_call", "never"),
+            row.time("/last_write", "none that is kept"),
+        ]);
+    }
+    table
+}
+
+fn new_tenant(ask: &Ask<'_>) -> Section {
+    let fields = vec![
+        Field::text("name", "Name")
+            .hint("What you call the customer: letters, digits, - and _ are easy to type.")
+            .required(),
+        Field::of(Kind::Switch, "token", "Make its first token, and show it once").value("on"),
+    ];
+    let form = ask.form(format!("{}/tenants", super::BASE), "Make a tenant", fields);
+    Section::new("A new tenant").with(form).command(command::line(&["tenant", "create", "NAME"]))
+}
+
+/// Makes a tenant, and shows its first token if one is asked for.
+pub async fn create(ask: &Ask<'_>) -> Result<Done, Fault> {
+    let name = ask.form.text("name").to_owned();
+    let token_seconds = ask.form.get("token").map(|_| LIFETIME.as_secs());
+    let settings = Box::new(Settings::default());
+    let request = AdminRequest::TenantCreate { name: name.clone(), settings, token_seconds, database: None };
+    let row = ask.act(request).await?.into_iter().next().unwrap_or_default();
+    if token_seconds.is_none() {
+        return Ok(Done::Told(of_tenant(&name, ""), format!("The tenant {name} is made.")));
+    }
+    Ok(Done::Once(Box::new(made(ask, &name, &row))))
+}
+
+fn made(ask: &Ask<'_>, name: &str, row: &Value) -> Page {
+    ask.tenant_page(name, "Its first token")
+        .with(Piece::Notice(Tone::Good, format!("The tenant {name} is made.")))
+        .with(
+            Section::new("Give these to the identity provider")
+                .with(Piece::Secret("Endpoint".to_owned(), row.text("/endpoint").to_owned()))
+                .with(Piece::Secret("Token".to_owned(), row.text("/token").to_owned()))
+                .with(Piece::Links(vec![(of_tenant(name, ""), "How each provider calls these values".to_owned())])),
+        )
+}

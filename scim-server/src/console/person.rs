@@ -1,0 +1,191 @@
+//! One user or group: what is known of it, who is in it and what it is in, and how it became so.
+
+use serde_json::Value;
+
+use super::{
+    ask::{Ask, Done, Shown, refused},
+    command, history,
+    kind::{GROUPS, People, USERS, active, display},
+    path::of_tenant,
+    row::{Row, thousands},
+};
+use crate::{
+    admin::{AccessRequest, AdminRequest, BrowseRequest, Fault, HandRequest, Role, RulesRequest},
+    web::{Cell, Facts, Field, Kind, Page, Piece, Section, Table, Tone},
+};
+
+/// Shows one.
+pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Shown {
+    let request = BrowseRequest::Resource {
+        tenant: tenant.to_owned(),
+        resource_type: people.resource_type.to_owned(),
+        id: id.to_owned(),
+    };
+    let row = ask.row(AdminRequest::Browse { request }).await?;
+    let name = match row.text(&format!("/{}", people.name)) {
+        "" => id,
+        name => name,
+    };
+    let mut page = ask.tenant_page(tenant, people.title);
+    page.title = name.to_owned();
+    page.subtitle = format!("{} of {tenant}", people.word);
+    page = page.with(facts(tenant, people, &row));
+    page = if people.word == "user" {
+        page.with(groups_of(tenant, &row)).with(access_of(ask, tenant, id).await?)
+    } else {
+        page.with(members_of(ask, tenant, id).await?)
+    };
+    page = page.with(history::of_resource(ask, tenant, id, &people.path(tenant, id)).await?);
+    let pretty = serde_json::to_string_pretty(&row).unwrap_or_default();
+    page = page.with(
+        Section::new("As SCIM shows it")
+            .with(Piece::Folded("JSON".to_owned(), vec![Piece::Code(pretty)]))
+            .command(command::line(&[people.word, "show", "--tenant", tenant, id])),
+    );
+    if ask.may(Role::Operator) {
+        page = changes(ask, page, tenant, people, name, id, &row);
+    }
+    Ok(page)
+}
+
+fn facts(tenant: &str, people: &People, row: &Value) -> Section {
+    let mut facts = Facts::default();
+    if people.word == "user" {
+        facts = facts.with("State", active(row)).with("Name", display(row));
+        let mails: Vec<_> = row.list("/emails").iter().map(|mail| mail.text("/value").to_owned()).collect();
+        facts = facts.with("E-mail", mails.join(", "));
+    }
+    facts = facts
+        .with("Id", Cell::Copy(row.text("/id").to_owned()))
+        .with("External id", row.cell("/externalId"))
+        .with("Made", row.time("/meta/created", "–"))
+        .with("Changed", row.time("/meta/lastModified", "–"))
+        .with("Version", row.cell("/meta/version"));
+    if row.pointer("/meta/source").is_some() {
+        let source = vec![row.cell("/meta/source/actor"), row.time("/meta/source/last_sent", "–")];
+        facts = facts.with("Last sent by", Cell::Several(source));
+    }
+    let manager = "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/manager/value";
+    if !row.text(manager).is_empty() {
+        facts = facts.with("Manager", Cell::link(USERS.path(tenant, row.text(manager)), row.text(manager)));
+    }
+    Section::new("Facts").with(facts)
+}
+
+/// The groups that a user is in.
+fn groups_of(tenant: &str, row: &Value) -> Section {
+    let mut table = Table::new(&["Group", "How"], "In no group.");
+    for group in row.list("/groups") {
+        let id = group.text("/value");
+        let name = group.text("/display");
+        let how = if group.text("/type").is_empty() { "direct" } else { group.text("/type") };
+        table.push(vec![Cell::link(GROUPS.path(tenant, id), if name.is_empty() { id } else { name }), how.into()]);
+    }
+    Section::new("Groups").with(table)
+}
+
+/// What applications are told of a user: roles with the groups that give them, and keys.
+async fn access_of(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Section, Fault> {
+    let request = RulesRequest::Access(AccessRequest::Show { user: id.to_owned() });
+    let row = ask.row(AdminRequest::Rules { tenant: tenant.to_owned(), request }).await?;
+    let mut facts = Facts::default().with("Role that counts", row.cell("/role")).with("Roles", row.cell("/roles"));
+    for (key, what) in row.pointer("/attributes").and_then(Value::as_object).into_iter().flatten() {
+        facts = facts.with(key.clone(), super::row::value(what));
+    }
+    let mut why = Table::new(&["Role", "Because of"], "No rule gives this user a role.");
+    for grant in row.list("/grants") {
+        let rest = grant.as_object().into_iter().flatten().filter(|(name, what)| *name != "role" && !what.is_null());
+        let words: Vec<_> = rest
+            .map(|(name, what)| format!("{name}: {}", what.as_str().map_or_else(|| what.to_string(), str::to_owned)))
+            .collect();
+        why.push(vec![grant.cell("/role"), Cell::from(words.join(", "))]);
+    }
+    let section = Section::new("Roles and attributes").note("What applications are told of this user, and why.");
+    Ok(section.with(facts).with(why).command(command::line(&["access", "show", "--tenant", tenant, id])))
+}
+
+/// Who is in a group: a page of them.
+async fn members_of(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Section, Fault> {
+    let after = ask.query.get("after").map(str::to_owned);
+    let request = BrowseRequest::Members { tenant: tenant.to_owned(), group: id.to_owned(), after };
+    let mut rows = ask.rows(AdminRequest::Browse { request }).await?;
+    let end = rows.pop().unwrap_or_default();
+    let mut table = Table::new(&["Member", "Type"], "Nobody is in this group.");
+    for member in &rows {
+        let people = if member.text("/type") == "Group" { &GROUPS } else { &USERS };
+        let (display, member_id) = (member.text("/display"), member.text("/id"));
+        let name = if display.is_empty() { member_id } else { display };
+        table.push(vec![Cell::link(people.path(tenant, member_id), name), member.cell("/type")]);
+    }
+    if let Some(next) = end.pointer("/next").and_then(Value::as_str) {
+        table.more = Some((format!("{}?after={next}", GROUPS.path(tenant, id)), "Next page".to_owned()));
+    }
+    Ok(Section::new("Members").note(format!("{} direct members", thousands(end.number("/total")))).with(table))
+}
+
+/// What can be done with it.
+fn changes(ask: &Ask<'_>, mut page: Page, tenant: &str, people: &People, name: &str, id: &str, row: &Value) -> Page {
+    let here = people.path(tenant, id);
+    if people.word == "user" {
+        let (what, label, note) = if row.pointer("/active") == Some(&Value::Bool(false)) {
+            ("enable", "Enable", "Ends an administrator's disable. Then the provider's word counts again.")
+        } else {
+            ("disable", "Disable", "Makes the user inactive, whatever the provider says, until it is enabled again.")
+        };
+        let button = ask.button(format!("{here}/{what}"), label, Tone::Plain, &[]);
+        let section = Section::new(label).note(note).with(Facts::default().with("This user", Cell::Button(button)));
+        page = page.with(section.command(command::line(&["user", what, "--tenant", tenant, id])));
+    }
+    let hint = format!("Type {name} to delete it. It can be restored for the time of the tenant's restore_window.");
+    let fields = vec![
+        Field::text("typed", "The name").hint(hint).required(),
+        Field::of(Kind::Switch, "force", "Also while a provider has a live token: it may send it again"),
+    ];
+    let mut form = ask.form(format!("{here}/delete"), "Delete", fields);
+    form.danger = true;
+    page.with(Section::new("Delete").with(form).command(command::line(&[
+        people.word,
+        "delete",
+        "--tenant",
+        tenant,
+        id,
+    ])))
+}
+
+/// Disables, enables or deletes one.
+pub async fn change(ask: &Ask<'_>, tenant: &str, people: &People, id: &str, what: &str) -> Result<Done, Fault> {
+    let tenant_name = tenant.to_owned();
+    let here = people.path(tenant, id);
+    if what == "delete" {
+        return delete(ask, tenant, people, id).await;
+    }
+    let disabled = what == "disable";
+    if people.word != "user" || !disabled && what != "enable" {
+        return Err(refused("This form is not known. Load the page again."));
+    }
+    let request = HandRequest::Disable { tenant: tenant_name, name: id.to_owned(), disabled };
+    ask.act(AdminRequest::Hand { request }).await?;
+    let done = if disabled { "The user is disabled." } else { "The provider's word counts again." };
+    Ok(Done::Told(here, done.to_owned()))
+}
+
+async fn delete(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Result<Done, Fault> {
+    let (tenant_name, resource_type) = (tenant.to_owned(), people.resource_type.to_owned());
+    let look = BrowseRequest::Resource {
+        tenant: tenant_name.clone(),
+        resource_type: resource_type.clone(),
+        id: id.to_owned(),
+    };
+    let row = ask.row(AdminRequest::Browse { request: look }).await?;
+    let name = row.text(&format!("/{}", people.name));
+    if ask.form.text("typed") != if name.is_empty() { id } else { name } {
+        return Err(refused("Nothing was deleted: what was typed is not the name."));
+    }
+    let force = ask.form.get("force").is_some();
+    let request = AdminRequest::Delete { tenant: tenant_name, resource_type, name: id.to_owned(), force };
+    ask.act(request).await?;
+    Ok(Done::Told(
+        of_tenant(tenant, people.part),
+        format!("The {} {name} is deleted. “Deleted” can restore it.", people.word),
+    ))
+}

@@ -1,0 +1,91 @@
+//! Which path leads to which screen, and which form to which change.
+
+use hyper::{Method, StatusCode};
+
+use super::{
+    BASE,
+    ask::{Ask, Done, sentence},
+    connect, deleted, deliveries, history,
+    kind::{GROUPS, People, USERS},
+    overview,
+    path::of_tenant,
+    people, person, rules, safety, server, settings, sign_in, tokens,
+};
+use crate::{
+    admin::Fault,
+    web::{Tone, WebResponse, form, response},
+};
+
+/// Answers a request for a path below [`BASE`].
+pub async fn answer(ask: &Ask<'_>, method: &Method, path: &str) -> WebResponse {
+    let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(form::decode).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if *method == Method::POST {
+        return change(ask, &parts).await;
+    }
+    let shown = match parts.as_slice() {
+        [] => overview::show(ask).await,
+        ["server"] => server::show(ask).await,
+        ["t", tenant] => connect::show(ask, tenant).await,
+        ["t", tenant, "users"] => people::show(ask, tenant, &USERS).await,
+        ["t", tenant, "groups"] => people::show(ask, tenant, &GROUPS).await,
+        ["t", tenant, "users", id] => person::show(ask, tenant, &USERS, id).await,
+        ["t", tenant, "groups", id] => person::show(ask, tenant, &GROUPS, id).await,
+        ["t", tenant, "deleted"] => deleted::show(ask, tenant).await,
+        ["t", tenant, "history"] => history::show(ask, tenant).await,
+        ["t", tenant, "tokens"] => tokens::show(ask, tenant).await,
+        ["t", tenant, "deliveries"] => deliveries::show(ask, tenant).await,
+        ["t", tenant, "rules"] => rules::show(ask, tenant).await,
+        ["t", tenant, "safety"] => safety::show(ask, tenant).await,
+        ["t", tenant, "settings"] => settings::show(ask, tenant).await,
+        _ => return nothing(ask),
+    };
+    ask.answer(shown)
+}
+
+fn nothing(ask: &Ask<'_>) -> WebResponse {
+    ask.console.refusal(
+        StatusCode::NOT_FOUND,
+        "Nothing here",
+        "There is no page at this address. The overview has all that there is.",
+    )
+}
+
+/// Does what a form says, and leads to the page that shows what became of it.
+async fn change(ask: &Ask<'_>, parts: &[&str]) -> WebResponse {
+    let (back, done) = match parts {
+        ["sign-out"] => return sign_in::out(ask.console, ask.admin, &ask.session).await,
+        ["tenants"] => (BASE.to_owned(), overview::create(ask).await),
+        ["server", "sessions"] => (format!("{BASE}/server"), server::end_session(ask)),
+        ["t", tenant, kind @ ("users" | "groups"), id, what] => {
+            let people: &People = if *kind == "users" { &USERS } else { &GROUPS };
+            (people.path(tenant, id), person::change(ask, tenant, people, id, what).await)
+        }
+        ["t", tenant, "deleted"] => (of_tenant(tenant, "deleted"), deleted::restore(ask, tenant).await),
+        ["t", tenant, part @ ("tokens" | "clients"), what] => {
+            (of_tenant(tenant, "tokens"), tokens::change(ask, tenant, part, what).await)
+        }
+        ["t", tenant, "deliveries", what] => {
+            (of_tenant(tenant, "deliveries"), deliveries::change(ask, tenant, what).await)
+        }
+        ["t", tenant, "rules", what] => (of_tenant(tenant, "rules"), rules::change(ask, tenant, what).await),
+        ["t", tenant, "safety", what] => (of_tenant(tenant, "safety"), safety::change(ask, tenant, what).await),
+        ["t", tenant, "settings", what] => (of_tenant(tenant, "settings"), settings::change(ask, tenant, what).await),
+        _ => return nothing(ask),
+    };
+    finish(ask, &back, done)
+}
+
+fn finish(ask: &Ask<'_>, back: &str, done: Result<Done, Fault>) -> WebResponse {
+    match done {
+        Ok(Done::Told(to, what)) => {
+            ask.tell(Tone::Good, what);
+            response::redirect(&to)
+        }
+        Ok(Done::Once(page)) => ask.answer(Ok(*page)),
+        Err(fault) => {
+            ask.tell(Tone::Bad, sentence(&fault.message));
+            response::redirect(back)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! From the rows of commands to what stands in a page.
+
+use serde_json::Value;
+
+use crate::web::{Cell, Tone};
+
+/// What is read of a row.
+pub trait Row {
+    /// A text, empty where there is none.
+    fn text(&self, pointer: &str) -> &str;
+    /// A number, 0 where there is none.
+    fn number(&self, pointer: &str) -> u64;
+    /// Whether it is said to be so.
+    fn is(&self, pointer: &str) -> bool;
+    /// The values of a list.
+    fn list(&self, pointer: &str) -> &[Value];
+    /// Any value as people read it.
+    fn cell(&self, pointer: &str) -> Cell;
+    /// An instant, or a word where there is none.
+    fn time(&self, pointer: &str, none: &str) -> Cell;
+}
+
+impl Row for Value {
+    fn text(&self, pointer: &str) -> &str {
+        self.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn number(&self, pointer: &str) -> u64 {
+        self.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    fn is(&self, pointer: &str) -> bool {
+        self.pointer(pointer).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    fn list(&self, pointer: &str) -> &[Value] {
+        self.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    fn cell(&self, pointer: &str) -> Cell {
+        self.pointer(pointer).map_or(Cell::Empty, value)
+    }
+
+    fn time(&self, pointer: &str, none: &str) -> Cell {
+        Cell::time(self.pointer(pointer).and_then(Value::as_str), none)
+    }
+}
+
+/// A value as people read it.
+pub fn value(value: &Value) -> Cell {
+    match value {
+        Value::Null => Cell::Empty,
+        Value::String(text) => Cell::from(text.as_str()),
+        Value::Array(values) if values.iter().all(Value::is_string) => {
+            let words: Vec<_> = values.iter().filter_map(Value::as_str).collect();
+            Cell::from(words.join(", "))
+        }
+        other => Cell::from(other.to_string()),
+    }
+}
+
+/// A number with its thousands apart: `1 000 000`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            // A narrow space that does not break.
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// What the days that something still lives mean.
+pub fn of_days(days: i64) -> Tone {
+    match days {
+        ..=7 => Tone::Bad,
+        8..=30 => Tone::Warn,
+        _ => Tone::Good,
+    }
+}
+
+/// An instant as text in the reader's zone, with the days that are left in colour.
+pub fn expiry(row: &Value) -> Cell {
+    let days = row.pointer("/days_left").and_then(Value::as_i64).unwrap_or_default();
+    let said = match days {
+        ..=0 => "ended".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    Cell::Several(vec![row.time("/expires", "–"), Cell::Badge(of_days(days), said)])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_threes() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1 000"), (1_234_567, "1 234 567")] {
+            assert_eq!(thousands(number).replace('\u{202f}', " "), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_empty() {
+        let row = json!({"a": {"b": "x"}, "n": 3, "l": ["p", "q"]});
+        assert_eq!((row.text("/a/b"), row.text("/a/c"), row.number("/n"), row.is("/n")), ("x", "", 3, false));
+        assert!(matches!(row.cell("/l"), Cell::Text(text) if text == "p, q"));
+        assert!(matches!(row.cell("/none"), Cell::Empty) && row.list("/n").is_empty());
+    }
+}

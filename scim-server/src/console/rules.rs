@@ -1,0 +1,128 @@
+//! What a tenant makes of its users, by rules: roles, what applications are told, and what is rewritten of what comes in.
+
+use serde_json::Value;
+
+use super::{
+    ask::{Ask, Done, Shown, refused},
+    command,
+    kind::{GROUPS, USERS},
+    path::of_tenant,
+    row::Row,
+};
+use crate::{
+    admin::{AccessRequest, AdminRequest, Fault, MappingRequest, Role, RoleRequest, RulesRequest},
+    web::{Cell, Field, Page, Piece, Section, Table},
+};
+
+/// Users of a preview that are shown.
+const SHOWN: usize = 100;
+
+/// Shows the rules of a tenant.
+pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
+    let page = ask.tenant_page(tenant, "Roles and mapping").with(roles(ask, tenant).await?);
+    let page = page.with(keys(ask, tenant).await?).with(mapping(ask, tenant).await?);
+    Ok(page.with(preview_form(ask, tenant)))
+}
+
+fn rules(tenant: &str, request: RulesRequest) -> AdminRequest {
+    AdminRequest::Rules { tenant: tenant.to_owned(), request }
+}
+
+async fn roles(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
+    let list = RulesRequest::Role { request: RoleRequest::List, dry_run: false };
+    let rows = ask.rows(rules(tenant, list)).await?;
+    let empty = "No rules. A rule gives the members of a group a role in your application.";
+    let mut table = Table::new(&["Position", "Rule", "Role", "Group", "External id", "State", "Since"], empty);
+    for row in &rows {
+        let (name, id) = (row.text("/displayName"), row.text("/group"));
+        let group = match (name, id) {
+            ("", "") => Cell::Empty,
+            (name, "") => Cell::text(name),
+            (name, id) => Cell::link(GROUPS.path(tenant, id), if name.is_empty() { id } else { name }),
+        };
+        table.push(vec![
+            row.cell("/position"),
+            row.cell("/rule"),
+            row.cell("/role"),
+            group,
+            row.cell("/externalId"),
+            row.cell("/state"),
+            row.time("/since", "–"),
+        ]);
+    }
+    let note = "The first rule that fits a user counts most.";
+    Ok(Section::new("Roles").note(note).with(table).command(command::line(&["role", "list", "--tenant", tenant])))
+}
+
+async fn keys(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
+    let rows = ask.rows(rules(tenant, RulesRequest::Access(AccessRequest::List))).await?;
+    let mut table = Table::new(&["Key", "Value"], "No keys. A key tells applications an attribute of a user.");
+    for row in &rows {
+        table.push(vec![row.cell("/key"), row.cell("/value")]);
+    }
+    Ok(Section::new("Attributes that applications are told")
+        .with(table)
+        .command(command::line(&["access", "list", "--tenant", tenant])))
+}
+
+async fn mapping(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
+    let rows = ask.rows(rules(tenant, RulesRequest::Mapping(MappingRequest::List))).await?;
+    let headings = ["Name", "Rewrite", "Of", "Attribute", "To", "Value"];
+    let mut table = Table::new(&headings, "What the provider sends is kept as it is.");
+    for row in &rows {
+        let at = ["/name", "/rewrite", "/resource_type", "/attribute", "/to", "/value"];
+        table.push(at.into_iter().map(|at| row.cell(at)).collect());
+    }
+    Ok(Section::new("Rewrites of what the provider sends")
+        .with(table)
+        .command(command::line(&["mapping", "list", "--tenant", tenant])))
+}
+
+/// A rule as a form says it.
+fn wanted(ask: &Ask<'_>) -> Result<RoleRequest, Fault> {
+    let get = |name: &str| ask.form.get(name).map(str::to_owned);
+    let (name, group) = (get("name"), get("group"));
+    let name = name.ok_or_else(|| refused("Give the rule a name."))?;
+    Ok(RoleRequest::Set { name, role: get("role"), group, external_id: None, position: None })
+}
+
+fn preview_form(ask: &Ask<'_>, tenant: &str) -> Section {
+    let fields = vec![
+        Field::text("name", "Name of the rule").hint("A new one, or one that is there.").required(),
+        Field::text("role", "Role").hint("As your application calls it, such as admin.").required(),
+        Field::text("group", "Group").hint("Its displayName or id.").required(),
+    ];
+    let form = ask.form(of_tenant(tenant, "rules/preview"), "Look whose roles would change", fields);
+    let words = ["role", "set", "NAME", "--tenant", tenant, "--role", "ROLE", "--group", "GROUP", "--dry-run"];
+    Section::new("A rule").note("First it is only shown.").with(form).command(command::line(&words))
+}
+
+/// Shows whose roles a rule would change, or sets it.
+pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
+    let dry_run = what == "preview";
+    if !dry_run && what != "set" {
+        return Err(refused("This form is not known. Load the page again."));
+    }
+    let rows = ask.act(rules(tenant, RulesRequest::Role { request: wanted(ask)?, dry_run })).await?;
+    if dry_run {
+        return Ok(Done::Once(Box::new(preview(ask, tenant, &rows))));
+    }
+    Ok(Done::Told(of_tenant(tenant, "rules"), "The rule is set.".to_owned()))
+}
+
+fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Page {
+    let mut table = Table::new(&["User", "Before", "After"], "Nobody's roles would change.");
+    for row in rows.iter().filter(|row| row.pointer("/id").is_some()).take(SHOWN) {
+        let id = row.text("/id");
+        let name = if row.text("/userName").is_empty() { id } else { row.text("/userName") };
+        let user = Cell::link(USERS.path(tenant, id), name);
+        table.push(vec![user, row.cell("/before"), row.cell("/after")]);
+    }
+    let mut section = Section::new("Whose roles would change").with(table);
+    if ask.may(Role::Administrator) {
+        let fields = ["name", "role", "group"].map(|name| Field::hidden(name, ask.form.text(name)));
+        section = section.with(ask.form(of_tenant(tenant, "rules/set"), "Set the rule", fields.to_vec()));
+    }
+    let back = (of_tenant(tenant, "rules"), "Change nothing".to_owned());
+    ask.tenant_page(tenant, "Roles and mapping").with(section.with(Piece::Links(vec![back])))
+}

@@ -1,0 +1,173 @@
+//! What protects a tenant from a mistake of its provider: the brake, and putting things back.
+
+use serde_json::Value;
+
+use super::{
+    ask::{Ask, Done, Shown, refused},
+    command,
+    kind::{GROUPS, USERS},
+    path::of_tenant,
+    row::{Row, thousands},
+};
+use crate::{
+    admin::{AdminRequest, BrakeRequest, Fault, Role, UndoRequest},
+    web::{Cell, Facts, Field, Page, Piece, Section, Table, Tone},
+};
+
+/// Rows of a preview that are shown.
+const SHOWN: usize = 200;
+
+/// Shows the brake of a tenant, and what can be put back.
+pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
+    let mut page = ask.tenant_page(tenant, "Safety").with(brake(ask, tenant).await?);
+    if ask.may(Role::Operator) {
+        page = page.with(undo(ask, tenant));
+    }
+    Ok(page)
+}
+
+fn action(tenant: &str, what: &str) -> String {
+    of_tenant(tenant, &format!("safety/{what}"))
+}
+
+async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
+    let row = ask.row(AdminRequest::Brake { tenant: tenant.to_owned(), request: BrakeRequest::Show }).await?;
+    let state = row.text("/state");
+    let (tone, said) = match state {
+        "tripped" => (Tone::Bad, "It has tripped: what was taken away since is counted below."),
+        "approved" => (Tone::Warn, "An administrator has let it go on: nothing is counted for now."),
+        "ready" => (Tone::Good, "It watches."),
+        _ => (Tone::Plain, "The tenant has no brake. Set one in the settings: \"brake\": {\"users\": 50}."),
+    };
+    let mut facts =
+        Facts::default().with("State", Cell::Several(vec![Cell::Badge(tone, state.to_owned()), said.into()]));
+    for (name, pointer) in [
+        ("What it does", "/mode"),
+        ("At most users", "/users"),
+        ("At most per cent", "/percent"),
+        ("Within", "/window"),
+        ("Reason", "/reason"),
+        ("By", "/actors"),
+        ("Users deactivated, or deleted while active", "/deactivated"),
+        ("Users deleted", "/deleted"),
+        ("Members taken out of groups", "/left"),
+        ("Counted since event", "/since"),
+        ("Events that wait", "/held_events"),
+    ] {
+        if row.pointer(pointer).is_some() {
+            facts = facts.with(name, row.cell(pointer));
+        }
+    }
+    for (name, pointer) in [("Tripped", "/tripped"), ("Approved until", "/approved_until")] {
+        if row.pointer(pointer).is_some() {
+            facts = facts.with(name, row.time(pointer, "–"));
+        }
+    }
+    let mut section = Section::new("Brake on mass deprovisioning").with(facts);
+    if state == "tripped" && ask.may(Role::Operator) {
+        let buttons = vec![
+            Cell::Button(ask.button(action(tenant, "approve"), "Approve: let it go on", Tone::Plain, &[])),
+            Cell::Button(ask.button(
+                action(tenant, "brake-preview"),
+                "Look at what would be put back",
+                Tone::Plain,
+                &[],
+            )),
+        ];
+        section = section.with(Facts::default().with("Decide", Cell::Several(buttons)));
+    }
+    Ok(section.command(command::line(&["brake", "show", "--tenant", tenant])))
+}
+
+fn undo(ask: &Ask<'_>, tenant: &str) -> Section {
+    let fields = vec![
+        Field::text("since", "After event")
+            .hint("Its number, as “History” shows it. What happened after it is put back.")
+            .required(),
+        Field::text("until", "Up to event").hint("The newest when empty."),
+        Field::text("actor", "Only what this one did")
+            .hint("A token or client, by its name or id; everybody when empty."),
+    ];
+    let form = ask.form(action(tenant, "undo-preview"), "Look at what would be put back", fields);
+    Section::new("Undo")
+        .note("Users and groups become as they were. First it is only shown.")
+        .with(form)
+        .command(command::line(&["undo", "--tenant", tenant, "--since", "NUMBER", "--dry-run"]))
+}
+
+/// What is to be put back, as the form says it.
+fn wanted(ask: &Ask<'_>, tenant: &str, dry_run: bool) -> Result<UndoRequest, Fault> {
+    let number = |name: &str| -> Result<Option<u64>, Fault> {
+        let read = |text: &str| text.parse().map_err(|_| refused(format!("{text:?} is not the number of an event.")));
+        ask.form.get(name).map(read).transpose()
+    };
+    let since = number("since")?.ok_or_else(|| refused("Say after which event: its number, as “History” shows it."))?;
+    let actor = ask.form.get("actor").map(str::to_owned);
+    Ok(UndoRequest { tenant: tenant.to_owned(), since, until: number("until")?, actor, dry_run })
+}
+
+/// Approves, shows what would be put back, or puts it back.
+pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
+    let brake = |request| AdminRequest::Brake { tenant: tenant.to_owned(), request };
+    let here = of_tenant(tenant, "safety");
+    match what {
+        "approve" => {
+            ask.act(brake(BrakeRequest::Approve)).await?;
+            Ok(Done::Told(here, "Everything goes on: the events that waited go out.".to_owned()))
+        }
+        "brake-preview" => {
+            let rows = ask.act(brake(BrakeRequest::Undo { dry_run: true })).await?;
+            let next = ask.form(action(tenant, "brake-undo"), "Put it back", Vec::new());
+            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next.into()))))
+        }
+        "brake-undo" => Ok(Done::Told(here, outcome(&ask.act(brake(BrakeRequest::Undo { dry_run: false })).await?))),
+        "undo-preview" => {
+            let rows = ask.act(AdminRequest::Undo(wanted(ask, tenant, true)?)).await?;
+            let fields = ["since", "until", "actor"].map(|name| Field::hidden(name, ask.form.text(name)));
+            let next = ask.form(action(tenant, "undo"), "Put it back", fields.to_vec());
+            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next.into()))))
+        }
+        "undo" => {
+            let rows = ask.act(AdminRequest::Undo(wanted(ask, tenant, false)?)).await?;
+            Ok(Done::Told(here, outcome(&rows)))
+        }
+        _ => Err(refused("This form is not known. Load the page again.")),
+    }
+}
+
+/// What would be put back, and the form that does it.
+fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Piece) -> Page {
+    let mut table = Table::new(&["Of", "Id", "What", ""], "There is nothing to put back.");
+    for row in rows.iter().take(SHOWN) {
+        let refused = row.pointer("/refused").is_some();
+        let at = |name: &str| if refused { format!("/refused/{name}") } else { format!("/undone/{name}") };
+        let (kind, id) = (row.text(&at("type")).to_owned(), row.text(&at("id")).to_owned());
+        let people = if kind == "Group" { &GROUPS } else { &USERS };
+        let what = if refused { row.cell("/refused/change") } else { row.cell("/undone/changes") };
+        let state = if refused {
+            Cell::Several(vec![
+                Cell::Badge(Tone::Warn, "not possible".to_owned()),
+                Cell::Note(row.text("/refused/reason").to_owned()),
+            ])
+        } else {
+            Cell::Badge(Tone::Good, "would be put back".to_owned())
+        };
+        table.push(vec![Cell::text(kind), Cell::link(people.path(tenant, &id), id), what, state]);
+    }
+    let mut section = Section::new("What would be put back").note(outcome(rows)).with(table);
+    if rows.iter().any(|row| row.pointer("/undone").is_some()) {
+        section = section.with(next);
+    }
+    let back = (of_tenant(tenant, "safety"), "Change nothing".to_owned());
+    ask.tenant_page(tenant, "Safety").with(section.with(Piece::Links(vec![back])))
+}
+
+/// How much of it went, in a sentence.
+fn outcome(rows: &[Value]) -> String {
+    let count = |name: &str| rows.iter().filter(|row| row.get(name).is_some()).count() as u64;
+    let done = format!("Put back: {} users and groups.", thousands(count("undone")));
+    match count("refused") {
+        0 => done,
+        refused => format!("{done} Not possible: {} changes.", thousands(refused)),
+    }
+}

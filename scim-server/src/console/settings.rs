@@ -1,0 +1,124 @@
+//! What is set for a tenant, and how it is changed, disabled and deleted.
+
+use serde_json::Value;
+
+use super::{
+    BASE,
+    ask::{Ask, Done, Shown, refused, sentence},
+    command,
+    path::of_tenant,
+    row::{Row, thousands},
+};
+use crate::{
+    admin::{AdminRequest, Fault, Role},
+    web::{Cell, Facts, Field, Kind, Piece, Section, Table, Tone},
+};
+
+/// Shows what is set for a tenant.
+pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
+    with(ask, tenant, None).await
+}
+
+/// The page with what was typed, if that was refused: so that it can be mended.
+async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<&str>) -> Shown {
+    let row = ask.row(AdminRequest::TenantShow { tenant: tenant.to_owned() }).await?;
+    let state = if row.is("/disabled") { (Tone::Bad, "disabled: it answers 403") } else { (Tone::Good, "open") };
+    let facts = Facts::default()
+        .with("Id", Cell::Copy(row.text("/tenant_id").to_owned()))
+        .with("State", Cell::Badge(state.0, state.1.to_owned()))
+        .with("Profile", row.cell("/profile"))
+        .with("Who may change users and groups", row.cell("/source"))
+        .with("Made", row.time("/created", "–"))
+        .with("Users", thousands(row.number("/users")))
+        .with("Groups", thousands(row.number("/groups")));
+    let shown = command::line(&["tenant", "show", tenant]);
+    let mut page = ask.tenant_page(tenant, "Settings").with(Section::new("Tenant").with(facts).command(shown));
+    page = page.with(schemas(ask, tenant).await?);
+    let settings = row.pointer("/settings").cloned().unwrap_or_default();
+    let text = typed.map_or_else(|| serde_json::to_string_pretty(&settings).unwrap_or_default(), str::to_owned);
+    if !ask.may(Role::Administrator) {
+        return Ok(page.with(Section::new("Settings").with(Piece::Code(text))));
+    }
+    Ok(page.with(editor(ask, tenant, &text)).with(ends(ask, tenant, row.is("/disabled"))).with(deletion(ask, tenant)))
+}
+
+async fn schemas(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
+    let rows = ask.rows(AdminRequest::SchemaList { tenant: tenant.to_owned() }).await?;
+    let mut table =
+        Table::new(&["Name", "URN"], "No schemas of its own. The guide page of custom schemas says how to add one.");
+    for row in &rows {
+        let urn = [row.text("/schema"), row.text("/id"), row.text("/urn")].into_iter().find(|text| !text.is_empty());
+        table.push(vec![row.cell("/name"), Cell::Code(urn.unwrap_or_default().to_owned())]);
+    }
+    Ok(Section::new("Schemas of its own").with(table).command(command::line(&["schema", "list", "--tenant", tenant])))
+}
+
+/// The settings as JSON, to be changed. What is wrong with them is said, and nothing is changed then.
+fn editor(ask: &Ask<'_>, tenant: &str, text: &str) -> Section {
+    let field = Field::of(Kind::Area, "settings", "Settings (JSON)").value(text);
+    let field = field.hint("Only what is written here is changed; null takes a setting back to its default.");
+    let form = ask.form(of_tenant(tenant, "settings/set"), "Save", vec![field]);
+    Section::new("Settings").with(form).command(command::line(&["tenant", "set", tenant, "--settings", "FILE"]))
+}
+
+fn ends(ask: &Ask<'_>, tenant: &str, disabled: bool) -> Section {
+    let (what, label, note) = if disabled {
+        ("enable", "Enable the tenant", "The provider is answered again.")
+    } else {
+        (
+            "disable",
+            "Disable the tenant",
+            "Every request is answered with 403 until it is enabled again. Nothing is lost.",
+        )
+    };
+    let form = ask.form(of_tenant(tenant, &format!("settings/{what}")), label, Vec::new());
+    Section::new(label).note(note).with(form).command(command::line(&["tenant", what, tenant]))
+}
+
+fn deletion(ask: &Ask<'_>, tenant: &str) -> Section {
+    let hint = format!("Type {tenant}. Its users, groups, tokens and log go for good.");
+    let fields = vec![
+        Field::text("typed", "The name of the tenant").hint(hint).required(),
+        Field::of(Kind::Switch, "force", "Also if it has live tokens: a provider may be using it"),
+    ];
+    let mut form = ask.form(of_tenant(tenant, "settings/delete"), "Delete the tenant", fields);
+    form.danger = true;
+    Section::new("Delete the tenant").with(form).command(command::line(&["tenant", "delete", tenant]))
+}
+
+async fn set(ask: &Ask<'_>, tenant: String) -> Result<(), Fault> {
+    let settings: Value = serde_json::from_str(ask.form.text("settings"))
+        .map_err(|error| refused(format!("This is not JSON: {error}. Nothing was changed.")))?;
+    let Value::Object(settings) = settings else {
+        return Err(refused("The settings must be a JSON object: { … }. Nothing was changed."));
+    };
+    ask.act(AdminRequest::TenantSet { tenant, settings, force: false }).await.map(drop)
+}
+
+/// Changes the settings, disables, enables or deletes.
+pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
+    let (name, here) = (tenant.to_owned(), of_tenant(tenant, "settings"));
+    match what {
+        "set" => match set(ask, name).await {
+            Ok(()) => Ok(Done::Told(here, "The settings are saved, and in force.".to_owned())),
+            Err(fault) => {
+                ask.tell(Tone::Bad, sentence(&fault.message));
+                Ok(Done::Once(Box::new(with(ask, tenant, ask.form.get("settings")).await?)))
+            }
+        },
+        "disable" | "enable" => {
+            ask.act(AdminRequest::TenantDisable { tenant: name, disabled: what == "disable" }).await?;
+            let done = if what == "disable" { "The tenant is disabled." } else { "The tenant is enabled." };
+            Ok(Done::Told(here, done.to_owned()))
+        }
+        "delete" => {
+            if ask.form.text("typed") != tenant {
+                return Err(refused("Nothing was deleted: what was typed is not the name of the tenant."));
+            }
+            let force = ask.form.get("force").is_some();
+            ask.act(AdminRequest::TenantDelete { tenant: name, force }).await?;
+            Ok(Done::Told(BASE.to_owned(), format!("The tenant {tenant} is deleted.")))
+        }
+        _ => Err(refused("This form is not known. Load the page again.")),
+    }
+}

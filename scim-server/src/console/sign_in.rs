@@ -1,0 +1,158 @@
+//! How people get in: by a token that they paste once, or by a link that is good once.
+
+use std::net::SocketAddr;
+
+use hyper::{Method, Request, StatusCode, body::Incoming, header::COOKIE};
+use uuid::Uuid;
+
+use super::{
+    BASE, Console,
+    session::{Session, no_cookie},
+};
+use crate::{
+    admin::{Administrator, listen::Admin},
+    event::{Action, Deed, Event},
+    store::{ResourceId, TenantId},
+    web::{Field, Form, Kind, Page, Parameters, Piece, Section, Tone, WebResponse, form, response},
+};
+
+/// Where a token is pasted.
+pub const PATH: &str = "/console/sign-in";
+/// Where a one-time link leads.
+pub const ENTRY: &str = "/console/enter";
+
+/// The session that a request shows. Not one of somebody whose token was deleted, has ended or allows less by now.
+pub async fn session(console: &Console, admin: &Admin, cookies: &[String]) -> Option<Session> {
+    let now = admin.context.clock.now();
+    let session = cookies.iter().find_map(|cookies| console.sessions.find(cookies, now))?;
+    match admin.context.is_still(&session.administrator).await {
+        Ok(true) => Some(session),
+        Ok(false) => {
+            console.sessions.end(session.number);
+            None
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "whether a token is good still cannot be read");
+            None
+        }
+    }
+}
+
+/// What a request has of cookies.
+pub fn cookies(request: &Request<Incoming>) -> Vec<String> {
+    let cookies = request.headers().get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    cookies.map(str::to_owned).collect()
+}
+
+/// Asks who it is, and leads back to where they wanted to go.
+pub fn first(request: &Request<Incoming>) -> WebResponse {
+    if request.method() == Method::POST {
+        return response::redirect(PATH);
+    }
+    let to = request.uri().path_and_query().map_or(BASE, |to| to.as_str());
+    response::redirect(&format!("{PATH}?to={}", form::encode(to)))
+}
+
+/// The page on which a token is pasted.
+pub fn page(console: &Console, query: &str) -> WebResponse {
+    let query = Parameters::parse(query);
+    shown(console, StatusCode::OK, query.text("to"), None)
+}
+
+fn shown(console: &Console, status: StatusCode, to: &str, why: Option<&str>) -> WebResponse {
+    let fields = vec![
+        Field::of(Kind::Secret, "token", "Administrator's token")
+            .hint("The file admin.token in the data directory has one; `scim-server admin-token create` makes more, each with a name and a role.")
+            .required(),
+        Field::hidden("to", to),
+    ];
+    let form =
+        Form { action: PATH.to_owned(), csrf: String::new(), fields, submit: "Sign in".to_owned(), danger: false };
+    let mut page = Page::new(&console.side, "Sign in");
+    if let Some(why) = why {
+        page = page.with(Piece::Notice(Tone::Bad, why.to_owned()));
+    }
+    let section = Section::new("With a token")
+        .with(form)
+        .with(Piece::Text("Or without one: this command prints a link that signs you in once.".to_owned()))
+        .command("scim-server console");
+    response::page(status, &page.with(section))
+}
+
+/// Lets in whoever pastes a token.
+pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> WebResponse {
+    let form = match console.form(request).await {
+        Ok(form) => form,
+        Err(refused) => return refused,
+    };
+    let to = form.text("to").to_owned();
+    if let Err(wait) = console.attempts.check(peer.ip()) {
+        let why = format!("Too many attempts. Try again in {} seconds.", wait.seconds());
+        return shown(console, StatusCode::TOO_MANY_REQUESTS, &to, Some(&why));
+    }
+    match admin.authenticate(form.text("token")).await {
+        Ok(Some(administrator)) => begin(console, admin, administrator, peer, &to).await,
+        Ok(None) => {
+            console.attempts.count(peer.ip());
+            if let Some(times) = admin.refused.tell() {
+                tracing::warn!(%peer, times, "an attempt to sign in to the console without a valid token was refused");
+            }
+            let why = "This token is not known, was deleted, or has ended.";
+            shown(console, StatusCode::FORBIDDEN, &to, Some(why))
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "signing in failed");
+            let why = "The store does not answer. Try again in a moment; the log of the server says more.";
+            shown(console, StatusCode::SERVICE_UNAVAILABLE, &to, Some(why))
+        }
+    }
+}
+
+/// Lets in whoever has a link of `scim-server console`.
+pub async fn by_link(console: &Console, admin: &Admin, query: &str, peer: SocketAddr) -> WebResponse {
+    if let Err(wait) = console.attempts.check(peer.ip()) {
+        let why = format!("Too many attempts. Try again in {} seconds.", wait.seconds());
+        return shown(console, StatusCode::TOO_MANY_REQUESTS, "", Some(&why));
+    }
+    let query = Parameters::parse(query);
+    let whom = console.links.redeem(query.text("code"), admin.context.clock.now());
+    if let Some(administrator) = whom {
+        return begin(console, admin, administrator, peer, "").await;
+    }
+    console.attempts.count(peer.ip());
+    let why = "This link was used, or is older than five minutes. `scim-server console` prints another.";
+    shown(console, StatusCode::FORBIDDEN, "", Some(why))
+}
+
+/// Begins a session. The browser goes on by a page of ours: it shows a new cookie only to what this site leads to.
+async fn begin(console: &Console, admin: &Admin, whom: Administrator, peer: SocketAddr, to: &str) -> WebResponse {
+    let actor = whom.actor();
+    if let Err(error) = tell(admin, &actor, Deed::AdministratorSignedIn).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "a sign-in cannot be noted");
+        let why = "The store does not take that you sign in. Try again in a moment; the log of the server says more.";
+        return shown(console, StatusCode::SERVICE_UNAVAILABLE, to, Some(why));
+    }
+    tracing::info!(%peer, by = &*actor, "somebody has signed in to the console");
+    let cookie = console.sessions.begin(whom, peer.ip(), admin.context.clock.now());
+    let inside = to == BASE || to.starts_with("/console/");
+    let to = if inside && !to.contains('\\') { to } else { BASE };
+    let mut page = Page::new(&console.side, "You are signed in");
+    to.clone_into(&mut page.onward);
+    page.pieces.push(Piece::Links(vec![(to.to_owned(), "Go on".to_owned())]));
+    response::with_cookie(response::page(StatusCode::OK, &page), &cookie)
+}
+
+/// Ends a session, and has the browser forget it.
+pub async fn out(console: &Console, admin: &Admin, session: &Session) -> WebResponse {
+    console.sessions.end(session.number);
+    if let Err(error) = tell(admin, &session.administrator.actor(), Deed::AdministratorSignedOut).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "a sign-out cannot be noted");
+    }
+    response::with_cookie(response::redirect(PATH), &no_cookie())
+}
+
+/// Tells in the server's own log who has come or gone.
+async fn tell(admin: &Admin, actor: &str, deed: Deed) -> Result<(), crate::store::StoreError> {
+    let event = Event::new(Action::Administer, actor, "Administrator", ResourceId(Uuid::nil()));
+    admin.context.access.directory().tell(TenantId::SYSTEM, Event { deed: Some(deed), ..event }).await
+}

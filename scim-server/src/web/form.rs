@@ -1,0 +1,138 @@
+//! Forms: how they are shown, and what browsers send of them.
+
+use askama::Template;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// A form with fields that people fill in.
+#[derive(Debug, Clone, Template)]
+#[template(path = "form.html")]
+pub struct Form {
+    /// The path that it is sent to, by POST.
+    pub action: String,
+    /// The session's token against forged requests; empty where there is no session yet.
+    pub csrf: String,
+    pub fields: Vec<Field>,
+    /// What the button says.
+    pub submit: String,
+    /// Whether it takes something away.
+    pub danger: bool,
+}
+
+/// A field of a form.
+#[derive(Debug, Clone)]
+pub struct Field {
+    pub name: &'static str,
+    pub label: String,
+    pub kind: Kind,
+    pub value: String,
+    /// What is to be known before one fills it in.
+    pub hint: String,
+    pub required: bool,
+}
+
+/// How a field is filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// What nobody should read over a shoulder; browsers do not keep it.
+    Secret,
+    /// Several lines.
+    Area,
+    /// One of these: value and label.
+    Choice(Vec<(String, String)>),
+    Hidden,
+    /// Sent as `on`.
+    Switch,
+}
+
+impl Field {
+    /// A field of one line.
+    pub fn text(name: &'static str, label: impl Into<String>) -> Self {
+        Self::of(Kind::Text, name, label)
+    }
+
+    pub fn of(kind: Kind, name: &'static str, label: impl Into<String>) -> Self {
+        Self { name, label: label.into(), kind, value: String::new(), hint: String::new(), required: false }
+    }
+
+    /// What is sent and not shown.
+    pub fn hidden(name: &'static str, value: impl Into<String>) -> Self {
+        Self { value: value.into(), ..Self::of(Kind::Hidden, name, "") }
+    }
+
+    #[must_use]
+    pub fn value(self, value: impl Into<String>) -> Self {
+        Self { value: value.into(), ..self }
+    }
+
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+
+    #[must_use]
+    pub fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+}
+
+/// What a query or the body of a form says, in its order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Reads `application/x-www-form-urlencoded`. What is not UTF-8 becomes U+FFFD.
+    pub fn parse(text: &str) -> Self {
+        let decode = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let pair = |part: &str| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            (decode(name), decode(value))
+        };
+        Self(text.split('&').filter(|part| !part.is_empty()).map(pair).collect())
+    }
+
+    /// A parameter without the spaces around it; `None` where it is empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// The same, empty where it is not there.
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
+    }
+}
+
+/// All but the unreserved characters (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A part of a path or a value of a query, so that it stays one.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// What [`encode`] has made.
+pub fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_as_browsers_send_them() {
+        let read = Parameters::parse("name=Zo%C3%AB+B&empty=&flag&a=1&a=2&x=%FF");
+        assert_eq!(read.get("name"), Some("Zoë B"));
+        assert_eq!((read.get("empty"), read.get("flag"), read.get("none")), (None, None, None));
+        assert_eq!(read.get("a"), Some("1"));
+        assert_eq!(read.text("x"), "\u{fffd}");
+        assert_eq!(Parameters::parse(""), Parameters::default());
+    }
+
+    #[test]
+    fn a_part_of_a_path_stays_one() {
+        assert_eq!(encode("a/b?c&d e\"<-._~"), "a%2Fb%3Fc%26d%20e%22%3C-._~");
+        assert_eq!(decode(&encode("Zoë/ü 100%")), "Zoë/ü 100%");
+    }
+}

@@ -1,0 +1,164 @@
+//! What a page is made of, below one another.
+
+use askama::Template;
+
+use super::{Cell, Form, Tone};
+
+/// A piece of a page.
+#[derive(Debug, Clone, Template)]
+#[template(path = "piece.html")]
+pub enum Piece {
+    Section(Section),
+    Table(Table),
+    Facts(Facts),
+    Form(Form),
+    Text(String),
+    /// What is to be seen before anything else.
+    Notice(Tone, String),
+    /// What is shown this once: what it is, and its text.
+    Secret(String, String),
+    /// What is read as it is: JSON, a command.
+    Code(String),
+    /// The command line that does the same.
+    Command(String),
+    /// Paths with their names.
+    Links(Vec<(String, String)>),
+    /// Numbered steps.
+    Steps(Vec<String>),
+    Chart(Chart),
+    /// Places side by side: label, value, tone.
+    Figures(Vec<(String, Cell, Tone)>),
+    /// A field whose results are on the same page, in the piece of that id: found as one types.
+    Search {
+        to: String,
+        name: &'static str,
+        value: String,
+        label: String,
+        results: &'static str,
+    },
+    /// A piece that a page can replace by itself: `id`, and how often it asks for itself at which path (seconds).
+    Live {
+        id: &'static str,
+        every: Option<(u32, String)>,
+        pieces: Vec<Piece>,
+    },
+    /// What is seen when it is opened: label and pieces.
+    Folded(String, Vec<Piece>),
+}
+
+/// A part of a page with a heading.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "section.html")]
+pub struct Section {
+    pub title: String,
+    /// What one should know of it, in a sentence.
+    pub note: String,
+    pub pieces: Vec<Piece>,
+}
+
+impl Section {
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+
+    #[must_use]
+    pub fn with(mut self, piece: impl Into<Piece>) -> Self {
+        self.pieces.push(piece.into());
+        self
+    }
+
+    /// With the command line that shows or does the same.
+    #[must_use]
+    pub fn command(self, command: impl Into<String>) -> Self {
+        self.with(Piece::Command(command.into()))
+    }
+}
+
+/// Rows below headings.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "table.html")]
+pub struct Table {
+    pub headings: Vec<String>,
+    pub rows: Vec<Row>,
+    /// What is said when there are no rows: what to do next.
+    pub empty: String,
+    /// The next page: path and label.
+    pub more: Option<(String, String)>,
+}
+
+/// A row of a table.
+#[derive(Debug, Clone, Default)]
+pub struct Row(pub Vec<Cell>);
+
+impl Table {
+    pub fn new(headings: &[&str], empty: impl Into<String>) -> Self {
+        let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
+        Self { headings, empty: empty.into(), ..Self::default() }
+    }
+
+    pub fn push(&mut self, cells: Vec<Cell>) {
+        self.rows.push(Row(cells));
+    }
+
+    /// What it is called where it is not seen.
+    fn label(&self) -> String {
+        self.headings.iter().filter(|heading| !heading.is_empty()).cloned().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Names and values.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "facts.html")]
+pub struct Facts(pub Vec<(String, Cell)>);
+
+impl Facts {
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<Cell>) -> Self {
+        self.0.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// Numbers over time.
+#[derive(Debug, Clone, Template)]
+#[template(path = "chart.html")]
+pub struct Chart {
+    pub title: String,
+    /// What the numbers are: `calls a minute`.
+    pub unit: String,
+    /// The names of the lines.
+    pub lines: Vec<String>,
+    /// JSON: an array of seconds since 1970, then one of numbers for each line, as uPlot takes them.
+    pub data: String,
+}
+
+impl Chart {
+    /// The names of the lines, as JSON.
+    fn names(&self) -> String {
+        serde_json::to_string(&self.lines).unwrap_or_default()
+    }
+
+    /// Whether a page has one, and so needs the library that draws it.
+    pub(super) fn is_among(pieces: &[Piece]) -> bool {
+        pieces.iter().any(|piece| match piece {
+            Piece::Chart(_) => true,
+            Piece::Section(Section { pieces, .. }) | Piece::Live { pieces, .. } | Piece::Folded(_, pieces) => {
+                Self::is_among(pieces)
+            }
+            _ => false,
+        })
+    }
+}
+
+macro_rules! pieces {
+    ($($kind:ident)*) => { $(impl From<$kind> for Piece {
+        fn from(piece: $kind) -> Self { Self::$kind(piece) }
+    })* };
+}
+
+pieces! { Section Table Facts Form Chart }

@@ -1,0 +1,124 @@
+//! Responses with what a browser must be told: where content may come from, and what it must not do with it.
+
+use askama::Template as _;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
+        SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    },
+};
+
+use super::{Page, assets::Asset};
+
+/// What a page may load and do: nothing but files of this server.
+const POLICY: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+/// For a page that is sent to forms: with `no-referrer` browsers send `Origin: null` with them.
+const REFERRER: &str = "same-origin";
+const HTML: &str = "text/html; charset=utf-8";
+/// A path of an asset has its hash: it never changes.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const NEVER: &str = "no-store";
+
+/// A response to a browser.
+pub type WebResponse = Response<Full<Bytes>>;
+
+/// A page.
+pub fn page(status: StatusCode, page: &Page) -> WebResponse {
+    match page.render() {
+        Ok(html) => made(status, HTML, NEVER, html.into()),
+        Err(error) => {
+            tracing::error!(%error, title = page.title, "a page cannot be written");
+            made(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "text/plain",
+                NEVER,
+                Bytes::from_static(b"The page cannot be written.\n"),
+            )
+        }
+    }
+}
+
+/// Another page, by GET. `to` must be a path of this server.
+pub fn redirect(to: &str) -> WebResponse {
+    let mut response = made(StatusCode::SEE_OTHER, HTML, NEVER, Bytes::new());
+    // Never another host: `//host` and `\` would lead to one.
+    let is_path = to.starts_with('/') && !to.starts_with("//") && !to.contains('\\');
+    let to = HeaderValue::from_str(if is_path { to } else { "/" }).unwrap_or(HeaderValue::from_static("/"));
+    response.headers_mut().insert(LOCATION, to);
+    response
+}
+
+/// A file that pages load.
+pub fn asset(asset: &Asset) -> WebResponse {
+    made(StatusCode::OK, asset.media_type, FOR_EVER, Bytes::from_static(asset.bytes))
+}
+
+/// The same with a cookie.
+#[must_use]
+pub fn with_cookie(mut response: WebResponse, cookie: &str) -> WebResponse {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn made(status: StatusCode, kind: &'static str, caching: &'static str, body: Bytes) -> WebResponse {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let policies = [
+        (CONTENT_TYPE, kind),
+        (CACHE_CONTROL, caching),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, REFERRER),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in policies {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::{Cell, Facts, Piece, Side};
+
+    #[test]
+    fn a_redirect_stays_on_this_server() {
+        for (to, expect) in [
+            ("/console/t/a", "/console/t/a"),
+            ("//evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("/a\r\nSet-Cookie: x=y", "/"),
+        ] {
+            assert_eq!(redirect(to).headers()[LOCATION], expect, "{to}");
+        }
+    }
+
+    #[test]
+    fn every_text_of_a_page_is_escaped() {
+        let hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+        let side = Side { base: "/console".to_owned(), name: hostile.to_owned(), ..Side::default() };
+        let cells = [
+            Cell::text(hostile),
+            Cell::Code(hostile.to_owned()),
+            Cell::Copy(hostile.to_owned()),
+            Cell::Time(hostile.to_owned()),
+            Cell::link("/x", hostile),
+            Cell::Note(hostile.to_owned()),
+        ];
+        let facts = Facts(cells.into_iter().map(|cell| (hostile.to_owned(), cell)).collect());
+        let shown = Page::new(&side, hostile).with(facts).with(Piece::Code(hostile.to_owned()));
+        let html = shown.render().unwrap();
+        assert!(!html.contains("<script>alert") && !html.contains("<img src=x") && !html.contains("\"'>"), "{html}");
+        assert!(html.contains("&#60;script&#62;alert(1)"), "{html}");
+    }
+}

@@ -1,0 +1,113 @@
+//! The console: who gets in, what it shows and changes, and how it looks in a real browser.
+
+mod browser;
+mod entry;
+mod pages;
+mod person;
+mod screens;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use crate::server::{Client, Options, Response, TestServer};
+
+/// A server with a console.
+fn with_console() -> TestServer {
+    TestServer::with(Options::args(&["--console"]))
+}
+
+/// The token of the data directory, which may do everything.
+fn root_token(server: &TestServer) -> String {
+    let text = std::fs::read_to_string(server.data().join("admin.token")).expect("admin.token");
+    text.trim().to_owned()
+}
+
+/// All but the unreserved characters (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// A body as browsers send forms.
+fn form(fields: &[(&str, &str)]) -> String {
+    let pairs = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// The part of a `Set-Cookie` that is sent back.
+fn cookie(response: &Response) -> String {
+    response.header("set-cookie").split(';').next().unwrap_or_default().to_owned()
+}
+
+/// A browser without a screen: it keeps a cookie, and the token of forms.
+struct Visitor {
+    http: Client,
+    cookie: String,
+    csrf: String,
+}
+
+impl Visitor {
+    /// Somebody who has not signed in.
+    fn stranger(server: &TestServer) -> Self {
+        Self { http: Client::new(&server.admin(), ""), cookie: String::new(), csrf: String::new() }
+    }
+
+    /// Somebody who has signed in by a token.
+    async fn by_token(server: &TestServer, token: &str) -> Self {
+        let mut visitor = Self::stranger(server);
+        let response = visitor.sign_in(token).await.expect(200);
+        visitor.enter(&response).await;
+        visitor
+    }
+
+    /// Whoever has the data directory.
+    async fn root(server: &TestServer) -> Self {
+        Self::by_token(server, &root_token(server)).await
+    }
+
+    async fn sign_in(&self, token: &str) -> Response {
+        self.post_raw("/console/sign-in", &form(&[("token", token)]), &[]).await
+    }
+
+    /// Goes on with the cookie of a response.
+    async fn enter(&mut self, response: &Response) {
+        self.cookie = cookie(response);
+        let page = self.get("/console").await.expect(200);
+        let csrf = page.text.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+        csrf.expect("a form with the token").clone_into(&mut self.csrf);
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.http.send("GET", path, &[("cookie", &self.cookie)], None).await
+    }
+
+    async fn post_raw(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Response {
+        let mut all = vec![("cookie", self.cookie.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+        all.extend(headers);
+        self.http.send("POST", path, &all, Some(body.to_owned())).await
+    }
+
+    /// Sends a form of its session.
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let fields = [fields, &[("csrf", self.csrf.as_str())]].concat();
+        self.post_raw(path, &form(&fields), &[]).await
+    }
+
+    /// Sends a form, and reads the page that it leads to.
+    async fn done(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let response = self.post(path, fields).await.expect(303);
+        self.get(response.header("location")).await.expect(200)
+    }
+}
+
+/// Whether a command's error says this.
+fn complains(output: &std::process::Output, of: &str) -> bool {
+    output.status.code() == Some(1) && String::from_utf8_lossy(&output.stderr).contains(of)
+}
+
+/// The link that the command line prints.
+fn link(server: &TestServer) -> String {
+    let printed: Value = server.run_json(&["console", "--json"]);
+    printed["url"].as_str().expect("a url").to_owned()
+}

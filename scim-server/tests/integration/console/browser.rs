@@ -1,0 +1,232 @@
+//! A real browser, driven by the protocol of its developer tools over two pipes.
+//!
+//! Chromium reads commands from its file descriptor 3 and writes answers and events to 4, each ended by a zero byte.
+//! A shell opens two named pipes as these descriptors, so nothing more than the browser itself is needed.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long an answer may take, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Headless Chromium; `make test` installs it.
+fn chromium() -> PathBuf {
+    let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    let found = known.iter().map(Path::new).find(|program| program.exists());
+    found.expect("Chromium, to look at the console: apt-get install chromium").to_owned()
+}
+
+/// A browser with one page.
+pub struct Browser {
+    process: Child,
+    commands: File,
+    messages: Receiver<Value>,
+    session: String,
+    last: u64,
+    /// What went wrong in the pages: errors of scripts, broken policies, requests to other hosts.
+    faults: Vec<String>,
+    /// The only host that pages may ask.
+    host: String,
+    /// Whether the page that was asked for is there.
+    loaded: bool,
+    _directory: TempDir,
+}
+
+impl Browser {
+    /// A browser whose pages may ask this server only.
+    pub fn start(origin: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let [commands, answers] = ["commands", "answers"].map(|name| directory.path().join(name));
+        let made = Command::new("mkfifo").args([&commands, &answers]).status().expect("mkfifo");
+        assert!(made.success(), "named pipes");
+        let process = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" 3<\"$COMMANDS\" 4>\"$ANSWERS\""])
+            .arg(chromium())
+            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
+            .args(["--disable-background-networking", "--remote-debugging-pipe", "--force-color-profile=srgb"])
+            .arg(format!("--user-data-dir={}", directory.path().join("profile").display()))
+            .arg("about:blank")
+            .envs([("COMMANDS", &commands), ("ANSWERS", &answers)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Chromium starts");
+        // Each opening waits for the other end.
+        let commands = OpenOptions::new().write(true).open(commands).expect("the pipe of commands");
+        let answers = File::open(answers).expect("the pipe of answers");
+        let messages = follow(answers);
+        let host = origin.trim_start_matches("http://").to_owned();
+        let mut browser = Self {
+            process,
+            commands,
+            messages,
+            session: String::new(),
+            last: 0,
+            faults: Vec::new(),
+            host,
+            loaded: false,
+            _directory: directory,
+        };
+        browser.attach();
+        browser
+    }
+
+    fn attach(&mut self) {
+        let targets = self.call("Target.getTargets", &json!({}));
+        let targets = targets["targetInfos"].as_array().cloned().unwrap_or_default();
+        let page = targets.iter().find(|target| target["type"] == "page").expect("a page");
+        let attached = self.call("Target.attachToTarget", &json!({"targetId": page["targetId"], "flatten": true}));
+        attached["sessionId"].as_str().expect("a session").clone_into(&mut self.session);
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            self.call(&format!("{domain}.enable"), &json!({}));
+        }
+    }
+
+    /// Sends a command, and waits for its answer. What happens meanwhile is noted.
+    pub fn call(&mut self, method: &str, parameters: &Value) -> Value {
+        self.last += 1;
+        let mut message = json!({"id": self.last, "method": method, "params": parameters});
+        if !self.session.is_empty() {
+            message["sessionId"] = json!(self.session);
+        }
+        self.commands.write_all(format!("{message}\0").as_bytes()).expect("the browser reads");
+        loop {
+            let message = self.next(method);
+            if message["id"] == self.last {
+                assert!(message.get("error").is_none(), "{method}: {message}");
+                return message["result"].clone();
+            }
+        }
+    }
+
+    fn next(&mut self, waiting_for: &str) -> Value {
+        let message = self.messages.recv_timeout(PATIENCE);
+        let message = message.unwrap_or_else(|error| panic!("no answer to {waiting_for}: {error}"));
+        self.note(&message);
+        message
+    }
+
+    fn note(&mut self, message: &Value) {
+        let event = &message["params"];
+        match message["method"].as_str().unwrap_or_default() {
+            "Page.loadEventFired" => self.loaded = true,
+            "Runtime.exceptionThrown" => self.faults.push(format!("exception: {event}")),
+            "Runtime.consoleAPICalled" if event["type"] == "error" => self.faults.push(format!("console: {event}")),
+            "Log.entryAdded" if event["entry"]["level"] == "error" => self.faults.push(format!("log: {event}")),
+            "Network.requestWillBeSent" => {
+                let url = event["request"]["url"].as_str().unwrap_or_default();
+                let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+                if host != self.host && !url.starts_with("about:") {
+                    self.faults.push(format!("another host: {url}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Opens a page, and waits until it is there.
+    pub fn open(&mut self, url: &str) {
+        self.loaded = false;
+        self.call("Page.navigate", &json!({"url": url}));
+        while !self.loaded {
+            self.next("Page.navigate");
+        }
+    }
+
+    /// The value of an expression in the page.
+    pub fn run(&mut self, script: &str) -> Value {
+        let parameters = json!({"expression": script, "returnByValue": true, "awaitPromise": true});
+        let result = self.call("Runtime.evaluate", &parameters);
+        assert!(result.get("exceptionDetails").is_none(), "{script}: {result}");
+        result["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true.
+    #[track_caller]
+    pub fn wait_for(&mut self, script: &str) {
+        let end = Instant::now() + PATIENCE;
+        while self.run(script) != true {
+            assert!(Instant::now() < end, "never true: {script}\n{}", self.run("document.body.innerText"));
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Presses a key: `Tab`, `Enter`, `/`.
+    pub fn press(&mut self, key: &str) {
+        let (code, text) = match key {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            other => (0, other),
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { text } else { "" };
+            let key = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
+            self.call("Input.dispatchKeyEvent", &key);
+        }
+    }
+
+    /// Types a text where the focus is.
+    pub fn write(&mut self, text: &str) {
+        self.call("Input.insertText", &json!({"text": text}));
+    }
+
+    /// Makes the window so large, light or dark.
+    pub fn resize(&mut self, width: u32, height: u32, dark: bool) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", &size);
+        let scheme = if dark { "dark" } else { "light" };
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.call("Emulation.setEmulatedMedia", &features);
+    }
+
+    /// A picture of the window (PNG).
+    pub fn picture(&mut self) -> Vec<u8> {
+        let shot = self.call("Page.captureScreenshot", &json!({"format": "png"}));
+        STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64")
+    }
+
+    /// What went wrong since it was last asked.
+    pub fn faults(&mut self) -> Vec<String> {
+        // What was on its way is read, too.
+        self.run("1");
+        std::mem::take(&mut self.faults)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The messages of the browser, as they come.
+fn follow(answers: File) -> Receiver<Value> {
+    let (sender, messages) = mpsc::channel();
+    thread::spawn(move || {
+        let mut answers = BufReader::new(answers);
+        let mut message = Vec::new();
+        while answers.read_until(0, &mut message).is_ok_and(|read| read > 0) {
+            if message.last() == Some(&0) {
+                message.pop();
+            }
+            let parsed = serde_json::from_slice(&message).unwrap_or_default();
+            message.clear();
+            if sender.send(parsed).is_err() {
+                return;
+            }
+        }
+    });
+    messages
+}

@@ -1,0 +1,144 @@
+//! Who gets in, and what forged requests come to.
+
+use serde_json::Value;
+
+use super::{Visitor, complains, cookie, encode, form, link, root_token, with_console};
+use crate::server::TestServer;
+
+#[tokio::test]
+async fn only_those_with_a_token_get_in() {
+    let server = with_console();
+    let stranger = Visitor::stranger(&server);
+    for path in ["/console", "/console/server", "/console/t/test/users"] {
+        let response = stranger.get(path).await.expect(303);
+        assert_eq!(response.header("location"), format!("/console/sign-in?to={}", encode(path)));
+    }
+    stranger.sign_in("wrong").await.expect(403);
+    stranger.sign_in(server.token()).await.expect(403);
+    let visitor = Visitor::root(&server).await;
+    assert!(visitor.get("/console").await.expect(200).text.contains("<title>Overview"), "the overview");
+    let out = visitor.post("/console/sign-out", &[]).await.expect(303);
+    assert!(out.header("set-cookie").contains("Max-Age=0"), "{}", out.header("set-cookie"));
+    visitor.get("/console").await.expect(303);
+}
+
+#[tokio::test]
+async fn a_link_of_the_command_line_is_good_once() {
+    let server = with_console();
+    let url = link(&server);
+    assert!(url.starts_with(&format!("{}/console/enter?code=", server.admin())), "{url}");
+    let mut visitor = Visitor::stranger(&server);
+    let response = visitor.get(&url).await.expect(200);
+    visitor.enter(&response).await;
+    let again = Visitor::stranger(&server).get(&url).await.expect(403);
+    assert!(again.text.contains("scim-server console"), "{}", again.text);
+}
+
+#[tokio::test]
+async fn the_command_says_why_there_is_no_link() {
+    let mut server = TestServer::start();
+    assert!(complains(&server.run(&["console"]), "--console"), "the console is off");
+    let response = Visitor::stranger(&server).get("/console").await.expect(404);
+    assert!(response.text.contains("--console"), "{}", response.text);
+    server.stop();
+    assert!(complains(&server.run(&["console"]), "no server runs"), "no server runs");
+}
+
+#[tokio::test]
+async fn a_sign_in_begins_another_session_whatever_was_shown() {
+    let server = with_console();
+    let mut visitor = Visitor::root(&server).await;
+    let first = visitor.cookie.clone();
+    // The cookie of somebody else, or one that was made up, is not taken over.
+    for shown in [first.as_str(), "scim_console=made-up"] {
+        shown.clone_into(&mut visitor.cookie);
+        let response = visitor.sign_in(&root_token(&server)).await.expect(200);
+        assert_ne!(cookie(&response), shown);
+        assert!(response.header("set-cookie").contains("HttpOnly; SameSite=Strict"), "{:?}", response.headers);
+    }
+}
+
+#[tokio::test]
+async fn forged_forms_change_nothing() {
+    let server = with_console();
+    let visitor = Visitor::root(&server).await;
+    let other = Visitor::root(&server).await;
+    let make = |csrf: &str| form(&[("name", "forged"), ("csrf", csrf)]);
+    for csrf in ["", "wrong", &other.csrf] {
+        visitor.post_raw("/console/tenants", &make(csrf), &[]).await.expect(403);
+    }
+    let cross = [("sec-fetch-site", "cross-site")];
+    visitor.post_raw("/console/tenants", &make(&visitor.csrf), &cross).await.expect(403);
+    visitor.post_raw("/console/sign-in", &form(&[("token", &root_token(&server))]), &cross).await.expect(403);
+    let tenants = server.run_json(&["tenant", "list", "--json"]);
+    assert_eq!(tenants.as_array().map(Vec::len), Some(1), "{tenants}");
+    visitor.post_raw("/console/tenants", &make(&visitor.csrf), &[("sec-fetch-site", "same-origin")]).await.expect(303);
+    assert_eq!(server.run_json(&["tenant", "list", "--json"]).as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down() {
+    let server = with_console();
+    let stranger = Visitor::stranger(&server);
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(stranger.sign_in("scim_guess").await.status);
+    }
+    assert!(statuses.starts_with(&[403; 10]) && statuses.contains(&429), "{statuses:?}");
+    // Also with the right token, from that address, for a while.
+    stranger.sign_in(&root_token(&server)).await.expect(429);
+}
+
+#[tokio::test]
+async fn nobody_is_led_to_another_host() {
+    let server = with_console();
+    let stranger = Visitor::stranger(&server);
+    for to in ["https://evil.example/", "//evil.example", "/\\evil.example", "/console/\\evil", "javascript:alert(1)"] {
+        let body = form(&[("token", &root_token(&server)), ("to", to)]);
+        let page = stranger.post_raw("/console/sign-in", &body, &[]).await.expect(200);
+        assert!(page.text.contains("url=/console\""), "{to}: {}", page.text);
+        assert!(!page.text.contains("evil.example"), "{to}: {}", page.text);
+    }
+    let body = form(&[("token", &root_token(&server)), ("to", "/console/t/test/users?q=a")]);
+    let page = stranger.post_raw("/console/sign-in", &body, &[]).await.expect(200);
+    assert!(page.text.contains("url=/console/t/test/users?q=a\""), "{}", page.text);
+}
+
+/// A person may do in the browser what the role of the token allows, and until the token is deleted.
+#[tokio::test]
+async fn roles_hold_in_the_browser() {
+    let server = with_console();
+    let args = |role: &'static str| ["admin-token", "create", "--name", role, "--role", role, "--json"];
+    let token = |made: &Value| made["token"].as_str().expect("a token").to_owned();
+    let viewer = Visitor::by_token(&server, &token(&server.run_json(&args("viewer")))).await;
+    let operator = Visitor::by_token(&server, &token(&server.run_json(&args("operator")))).await;
+    let page = viewer.get("/console/t/test/tokens").await.expect(200);
+    assert!(!page.text.contains("Make a token") && page.text.contains("viewer"), "a viewer is offered nothing");
+    let refused = viewer.done("/console/t/test/tokens/create", &[("scopes", "read")]).await;
+    assert!(refused.text.contains("notice bad") && refused.text.contains("role"), "{}", refused.text);
+    let made = operator.post("/console/t/test/tokens/create", &[("name", "app"), ("scopes", "read")]).await.expect(200);
+    assert!(made.text.contains("scim_"), "{}", made.text);
+    let refused = operator.done("/console/t/test/settings/disable", &[]).await;
+    assert!(refused.text.contains("notice bad"), "{}", refused.text);
+    // The event says who it was.
+    let events = server.run(&["events", "--tenant", "test", "--json"]);
+    let events = String::from_utf8_lossy(&events.stdout).into_owned();
+    assert!(events.contains("admin:operator"), "{events}");
+    let root = Visitor::root(&server).await;
+    let told = root.get("/console/server").await.expect(200).text;
+    assert!(told.contains("administrator.signed-in") && told.contains("admin:viewer"), "{told}");
+    assert!(server.run(&["admin-token", "delete", "viewer"]).status.success());
+    viewer.get("/console").await.expect(303);
+    operator.get("/console").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_session_can_be_ended_by_an_administrator() {
+    let server = with_console();
+    let (first, second) = (Visitor::root(&server).await, Visitor::root(&server).await);
+    let page = second.get("/console/server").await.expect(200).text;
+    let number = page.split("name=\"number\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    second.post("/console/server/sessions", &[("number", number.expect("a session"))]).await.expect(303);
+    first.get("/console").await.expect(303);
+    second.get("/console").await.expect(200);
+}

@@ -1,0 +1,99 @@
+//! Every page: what it tells browsers, and what becomes of hostile values.
+
+use serde_json::{Value, json};
+
+use super::{Visitor, with_console};
+use crate::server::{ENTERPRISE, USER};
+
+/// The pages that there are without somebody's id.
+pub const PAGES: &[&str] = &[
+    "/console",
+    "/console/server",
+    "/console/t/test",
+    "/console/t/test?provider=entra",
+    "/console/t/test/users",
+    "/console/t/test/groups",
+    "/console/t/test/deleted",
+    "/console/t/test/history",
+    "/console/t/test/tokens",
+    "/console/t/test/deliveries",
+    "/console/t/test/rules",
+    "/console/t/test/safety",
+    "/console/t/test/settings",
+];
+
+/// The addresses that a page loads or leads to.
+fn addresses(page: &str) -> Vec<&str> {
+    let of = |attribute: &'static str| page.split(attribute).skip(1).filter_map(|rest| rest.split('"').next());
+    of(" src=\"").chain(of(" href=\"")).chain(of(" action=\"")).collect()
+}
+
+#[tokio::test]
+async fn every_page_says_what_may_run_and_loads_nothing_from_elsewhere() {
+    let server = with_console();
+    let visitor = Visitor::root(&server).await;
+    for path in PAGES.iter().chain(&["/console/sign-in", "/console/nothing"]) {
+        let page = visitor.get(path).await;
+        assert!(matches!(page.status, 200 | 404), "{path}: {}", page.text);
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'self';") && policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(page.header("cache-control"), "no-store", "{path}");
+        assert!(
+            !page.text.contains("<style") && !page.text.contains(" style=") && !page.text.contains(" onclick"),
+            "{path}"
+        );
+        for address in addresses(&page.text) {
+            assert!(address.starts_with('/') && !address.starts_with("//") || address == "#main", "{path}: {address}");
+        }
+        for asset in addresses(&page.text).into_iter().filter(|address| address.contains("/assets/")) {
+            let asset = visitor.get(asset).await.expect(200);
+            assert!(asset.header("cache-control").contains("immutable"), "{:?}", asset.headers);
+        }
+    }
+    assert!(visitor.get("/console").await.text.contains("<script src="), "the pages have scripts");
+    visitor.get("/console/assets/0000000000000000/site.css").await.expect(404);
+    visitor.http.send("DELETE", "/console", &[("cookie", &visitor.cookie)], None).await.expect(405);
+}
+
+/// A value that runs where it is not escaped, in elements, in attributes and in scripts.
+pub const PAYLOAD: &str = "\"'><script>document.title='taken'</script><img src=x onerror=document.title='taken'>";
+
+/// A user whose every text is hostile.
+pub fn hostile(number: usize) -> Value {
+    let text = format!("{number}{PAYLOAD}");
+    json!({
+        "schemas": [USER, ENTERPRISE], "userName": text, "externalId": text, "displayName": text, "nickName": text,
+        "title": text, "userType": text, "preferredLanguage": "en",
+        "name": {"formatted": text, "givenName": text, "familyName": text},
+        "emails": [{"value": text, "type": text}], "phoneNumbers": [{"value": text, "type": text}],
+        ENTERPRISE: {"department": text, "costCenter": text, "manager": {"value": text}},
+    })
+}
+
+#[tokio::test]
+async fn what_is_stored_is_shown_as_text() {
+    let server = with_console();
+    let client = server.client();
+    let id = client.post("/Users", &hostile(1)).await.expect(201).id();
+    let group = client.group(&format!("g{PAYLOAD}"), std::slice::from_ref(&id)).await;
+    let gone = client.post("/Users", &hostile(2)).await.expect(201).id();
+    client.delete(&format!("/Users/{gone}")).await.expect(204);
+    let visitor = Visitor::root(&server).await;
+    let of = |part: &str| format!("/console/t/test/{part}");
+    let mut paths = vec![of(&format!("users/{id}")), of(&format!("groups/{group}"))];
+    paths.push(of(&format!("users?q={}", super::encode(PAYLOAD))));
+    paths.push(of(&format!("users?filter={}", super::encode(PAYLOAD))));
+    paths.push(format!("/console/t/{}", super::encode(PAYLOAD)));
+    paths.extend(PAGES.iter().map(|page| (*page).to_owned()));
+    for path in paths {
+        let page = visitor.get(&path).await;
+        assert!(!page.text.contains("<script>document") && !page.text.contains("<img src=x"), "{path}: {}", page.text);
+    }
+    let shown = visitor.get(&of("users")).await.expect(200);
+    assert!(shown.text.contains("&#60;script&#62;document"), "{}", shown.text);
+}

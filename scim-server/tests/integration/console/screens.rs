@@ -1,0 +1,223 @@
+//! The console in a real browser: every screen with nobody, three and many users; by keyboard; and for those who
+//! cannot see well.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    browser::Browser,
+    link,
+    pages::{PAGES, PAYLOAD, hostile},
+    with_console,
+};
+use crate::server::TestServer;
+
+/// Widths of a phone, a laptop and a large screen.
+const WIDTHS: &[u32] = &[390, 1280, 1920];
+
+/// The rules of accessibility (axe-core, from npm), as a script.
+fn axe() -> String {
+    static INSTALLS: Mutex<()> = Mutex::new(());
+    let _one = INSTALLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("console-npm");
+    let script = folder.join("node_modules/axe-core/axe.min.js");
+    if !script.exists() {
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("package.json"), "{}").expect("a package of its own");
+        let mut command = Command::new("npm");
+        command.current_dir(&folder).args(["install", "--silent", "--no-fund", "--no-audit", "axe-core@4.14.1"]);
+        let output = command.output().expect("this test needs npm (apt-get install nodejs npm)");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    fs::read_to_string(script).expect("axe-core")
+}
+
+/// What axe finds that is serious.
+fn findings(browser: &mut Browser, axe: &str) -> Vec<String> {
+    browser.run(&format!("{axe}; 1"));
+    let found = browser.run(
+        "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')))",
+    );
+    let found = found.as_array().cloned().unwrap_or_default();
+    found.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Where pictures go that somebody wants to look at.
+fn pictures() -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("CONSOLE_PICTURES")?);
+    fs::create_dir_all(&folder).expect("a folder for pictures");
+    Some(folder)
+}
+
+fn take(browser: &mut Browser, name: &str) {
+    let Some(folder) = pictures() else { return };
+    for width in WIDTHS {
+        for dark in [false, true] {
+            browser.resize(*width, if *width < 500 { 844 } else { 900 }, dark);
+            let colour = if dark { "dark" } else { "light" };
+            fs::write(folder.join(format!("{name}-{width}-{colour}.png")), browser.picture()).expect("a picture");
+        }
+    }
+    browser.resize(1280, 900, false);
+}
+
+/// A browser of somebody who has signed in by a link.
+fn signed_in(server: &TestServer) -> Browser {
+    let mut browser = Browser::start(&server.admin());
+    browser.open(&link(server));
+    // The page of the link goes on by itself.
+    browser.wait_for("document.title.startsWith('Overview')");
+    browser
+}
+
+/// Opens each page and looks at it; `name` is what pictures are called.
+fn look_at_all(browser: &mut Browser, server: &TestServer, paths: &[String], name: &str) {
+    let axe = axe();
+    for path in paths {
+        browser.open(&format!("{}{path}", server.admin()));
+        assert_eq!(browser.faults(), Vec::<String>::new(), "{path}");
+        assert_eq!(findings(browser, &axe), Vec::<String>::new(), "{path}");
+        for width in WIDTHS {
+            browser.resize(*width, 900, false);
+            // What is wider than the window would have to be moved to be read.
+            let fits = browser.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth");
+            assert_eq!(fits, true, "{path} at {width}");
+        }
+        browser.resize(1280, 900, true);
+        assert_eq!(findings(browser, &axe), Vec::<String>::new(), "{path}, dark");
+        browser.resize(1280, 900, false);
+        let file = path.trim_start_matches("/console").replace(['/', '?', '='], "_");
+        take(browser, &format!("{name}{file}"));
+    }
+}
+
+fn all(more: &[String]) -> Vec<String> {
+    PAGES.iter().map(|page| (*page).to_owned()).chain(more.iter().cloned()).collect()
+}
+
+#[tokio::test]
+async fn every_screen_is_whole_with_nobody_three_and_many() {
+    let server = with_console();
+    let client = server.client();
+    let mut browser = signed_in(&server);
+    look_at_all(&mut browser, &server, &all(&["/console/sign-in".to_owned()]), "nobody");
+
+    let mut ids = Vec::new();
+    for name in ["anna", "bert", "carl"] {
+        ids.push(client.user(name).await);
+    }
+    let staff = client.group("Staff", &ids).await;
+    let title = json!([{"op": "replace", "path": "title", "value": "Engineer"}]);
+    client.patch(&format!("/Users/{}", ids[0]), &title).await.expect(200);
+    client.delete(&format!("/Users/{}", ids[2])).await.expect(204);
+    let more = [format!("/console/t/test/users/{}", ids[0]), format!("/console/t/test/groups/{staff}")];
+    look_at_all(&mut browser, &server, &all(&more), "three");
+
+    for number in 0..150 {
+        client.user(&format!("user-{number:03}@example.com")).await;
+    }
+    look_at_all(&mut browser, &server, &all(&[]), "many");
+}
+
+/// What is hostile is text: it changes nothing, and nothing of it is loaded.
+#[tokio::test]
+async fn nothing_runs_that_a_provider_sent() {
+    let server = with_console();
+    let client = server.client();
+    let id = client.post("/Users", &hostile(1)).await.expect(201).id();
+    let group = client.group(&format!("g{PAYLOAD}"), std::slice::from_ref(&id)).await;
+    let mut browser = signed_in(&server);
+    let more = [format!("/console/t/test/users/{id}"), format!("/console/t/test/groups/{group}")];
+    for path in all(&more) {
+        browser.open(&format!("{}{path}", server.admin()));
+        assert_ne!(browser.run("document.title"), "taken", "{path}");
+        assert_eq!(browser.faults(), Vec::<String>::new(), "{path}");
+    }
+}
+
+/// Signing in, finding a user and reading of them without a mouse.
+#[tokio::test]
+async fn a_keyboard_is_enough() {
+    let server = with_console();
+    let client = server.client();
+    for name in ["anna", "bert"] {
+        client.user(name).await;
+    }
+    let mut browser = Browser::start(&server.admin());
+    browser.open(&format!("{}/console/t/test/users", server.admin()));
+    browser.wait_for("document.title.startsWith('Sign in')");
+    let focused = "document.activeElement.name || document.activeElement.textContent.trim()";
+    let tab_to = |browser: &mut Browser, what: &str| {
+        for _ in 0..60 {
+            browser.press("Tab");
+            if browser.run(focused) == what {
+                return;
+            }
+        }
+        panic!("Tab never leads to {what}");
+    };
+    tab_to(&mut browser, "token");
+    browser.write(&super::root_token(&server));
+    browser.press("Enter");
+    browser.wait_for("document.title.startsWith('test')");
+    browser.press("/");
+    assert_eq!(browser.run(focused), "q");
+    browser.write("be");
+    browser.wait_for("document.querySelectorAll('#results tbody tr').length === 1");
+    assert_eq!(browser.run("document.querySelector('#results tbody a').textContent"), "bert");
+    tab_to(&mut browser, "bert");
+    browser.press("Enter");
+    browser.wait_for("document.title.startsWith('bert')");
+    assert_eq!(browser.faults(), Vec::<String>::new());
+}
+
+/// The page of a tenant that nobody has called sees the first call by itself.
+#[tokio::test]
+async fn the_first_call_is_seen() {
+    let server = with_console();
+    let mut browser = signed_in(&server);
+    browser.open(&format!("{}/console/t/test", server.admin()));
+    browser.wait_for("document.querySelector('#calls').textContent.includes('Waiting for the first call')");
+    server.client().get("/Users").await.expect(200);
+    browser.wait_for("document.querySelector('#calls').textContent.includes('Seen')");
+    assert_eq!(browser.faults(), Vec::<String>::new());
+}
+
+/// The picture in the README is drawn from a server with a few customers (`make docs`).
+#[tokio::test]
+async fn the_picture_of_the_readme_is_small() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/console.png");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        draw(&file).await;
+    }
+    let size = fs::metadata(&file).expect("docs/console.png, which `make docs` draws").len();
+    assert!(size < 300 * 1024, "{size} bytes");
+}
+
+async fn draw(file: &Path) {
+    let server = with_console();
+    for (tenant, days) in [("acme", "365d"), ("globex", "12d"), ("initech", "365d")] {
+        server.run_json(&["tenant", "create", tenant, "--json"]);
+        let issued =
+            server.run_json(&["token", "create", "--tenant", tenant, "--name", "okta", "--lifetime", days, "--json"]);
+        let text = |name: &str| issued[name].as_str().expect("a text").to_owned();
+        let client = crate::server::Client::new(&text("endpoint"), &text("token"));
+        if tenant == "initech" {
+            continue;
+        }
+        for number in 0..if tenant == "acme" { 240 } else { 36 } {
+            client.user(&format!("person-{number:03}@{tenant}.example")).await;
+        }
+        client.group("Staff", &[]).await;
+    }
+    server.run_json(&["tenant", "delete", "test", "--force", "--yes", "--json"]);
+    let mut browser = signed_in(&server);
+    browser.resize(1280, 760, false);
+    fs::write(file, browser.picture()).expect("the picture");
+}

@@ -32,6 +32,7 @@ pub(crate) mod private;
 mod protected;
 pub(crate) mod provision;
 mod request;
+mod requests;
 pub mod resources;
 mod response;
 mod roles;
@@ -65,6 +66,7 @@ pub use self::{
     line::{Input, Line, Output},
     mapping::MappingRequest,
     request::AdminRequest,
+    requests::{RequestsQuery, RequestsRequest, RequestsView},
     roles::RoleRequest,
     rules::RulesRequest,
     signing_keys::SigningKeyRequest,
@@ -127,6 +129,8 @@ pub struct AdminContext {
     pub by: Administrator,
     /// The links to the console; `None` where it is off.
     pub console: Option<Arc<SignInLinks>>,
+    /// The log of requests, if there is one.
+    pub requests: Option<RequestsView>,
 }
 
 /// Does what a request says, if its giver may ask for it. What it prints goes to `output` line by line; what it reads (an import)
@@ -161,6 +165,9 @@ pub async fn execute(
         }
         AdminRequest::Deleted { tenant, resource_type, request } => {
             deleted::execute(context, &tenant, &resource_type, request, output).await
+        }
+        AdminRequest::Requests { tenant, request } => {
+            requests::execute(context, tenant.as_deref(), request, output).await
         }
         AdminRequest::Rules { tenant, request } => rules::execute(context, &tenant, request, output).await,
         AdminRequest::SchemaAdd { tenant, definition, replace } => {

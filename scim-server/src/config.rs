@@ -7,6 +7,7 @@
 mod database;
 pub mod layers;
 mod nats;
+mod request_log;
 pub mod setting;
 
 use std::{
@@ -22,7 +23,9 @@ pub use layers::{Given, Layers, Origin};
 pub use nats::Nats;
 pub use setting::{SETTINGS, Setting};
 
-use crate::{audit::Destination, log::Format, oauth::jwks::fetch::Rules, rotated::Rotation, units};
+use crate::{
+    audit::Destination, log::Format, oauth::jwks::fetch::Rules, request_log::Limits, rotated::Rotation, units,
+};
 
 /// Why the settings are not valid. Each error names the place of the wrong one.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +159,8 @@ pub struct Config {
     pub audit_log: Option<Destination>,
     /// The `awsRegion` of audit records.
     pub audit_region: String,
+    /// How much the log of requests keeps, if there is one.
+    pub request_log: Option<Limits>,
     /// The filter of the log.
     pub log: String,
     /// The form of the log.
@@ -169,6 +174,8 @@ pub struct Outward {
     pub base: String,
     /// Networks that webhooks reach although they are private.
     pub webhook_networks: Vec<IpNet>,
+    /// The data directory.
+    pub data: PathBuf,
 }
 
 impl Config {
@@ -194,7 +201,8 @@ impl Config {
         let tls = layers.optional("tls_cert", path)?.is_some();
         let listen = layers.required("listen", address)?;
         let base = layers.optional("public_url", url)?.unwrap_or_else(|| base(tls, listen));
-        Ok(Outward { base, webhook_networks: layers.optional("webhook_networks", networks)?.unwrap_or_default() })
+        let webhook_networks = layers.optional("webhook_networks", networks)?.unwrap_or_default();
+        Ok(Outward { base, webhook_networks, data: layers.required("data", path)? })
     }
 
     /// Every setting: key, value without secrets, and where it comes from.
@@ -254,6 +262,7 @@ impl Config {
             patch_body_members: layers.required("patch_body_members", number)?,
             audit_log: audit_log(layers)?,
             audit_region: layers.required("audit_region", region)?,
+            request_log: request_log::limits(layers)?,
             log: layers.required("log", log_filter)?,
             log_format: layers.required("log_format", log_format)?,
         };
@@ -276,6 +285,8 @@ impl Config {
         let audit_log = |config: &Self| config.audit_log.clone().map(Destination::without_rotation);
         let event_bytes = |config: &Self| config.event_file_rotation.map(|rotation| rotation.bytes);
         let event_keep = |config: &Self| config.event_file_rotation.map(|rotation| rotation.keep);
+        let retention = |config: &Self| config.request_log.map(|limits| limits.retention);
+        let log_bytes = |config: &Self| config.request_log.map(|limits| limits.bytes);
         let changed = [
             ("data", self.data != other.data),
             ("store", self.database.urls != other.database.urls),
@@ -323,6 +334,8 @@ impl Config {
             ("audit_log", audit_log(self) != audit_log(other)),
             ("audit_log_size", bytes(self) != bytes(other)),
             ("audit_log_keep", keep(self) != keep(other)),
+            ("request_log_retention", retention(self) != retention(other)),
+            ("request_log_size", log_bytes(self) != log_bytes(other)),
             ("log_format", self.log_format != other.log_format),
         ];
         changed.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()

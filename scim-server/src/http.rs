@@ -33,6 +33,7 @@ use crate::{
     metrics::Metrics,
     operation::Operations,
     profile::{self, Profile},
+    request_log::RequestLog,
     store::{ResourceId, TenantId},
     token,
     webhook::Sender,
@@ -70,6 +71,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// Where each call is recorded.
     pub audit: Option<Arc<AuditLog>>,
+    /// Where calls can be searched.
+    pub requests: Option<Arc<RequestLog>>,
     /// Calls without a valid token, which are not recorded one by one.
     pub refusals: refusals::Refusals,
     /// Guesses at tokens, per address.

@@ -35,6 +35,7 @@ mod passing;
 mod plan;
 mod profile;
 mod render;
+mod request_log;
 mod roots;
 mod rotated;
 mod sent;
@@ -108,6 +109,10 @@ pub mod internals {
             client::{Keys, Trust},
             jwt,
         };
+    }
+
+    pub mod request_log {
+        pub use crate::request_log::{Call, Direction, Effort, Limits, Method, Reader, Search, Writer};
     }
 
     pub mod server {

@@ -7,6 +7,7 @@ mod certificate;
 mod events;
 mod histogram;
 mod oauth;
+mod request_log;
 mod requests;
 
 use std::sync::{
@@ -24,6 +25,7 @@ use scim_protocol::Timestamp;
 pub use events::{EventMetrics, Lags};
 pub use histogram::Histogram;
 pub use oauth::OAuthMetrics;
+pub use request_log::RequestLogMetrics;
 pub use requests::{Operation, Requests};
 
 /// All counters of one server.
@@ -50,6 +52,8 @@ pub struct Metrics {
     pub oauth: Arc<OAuthMetrics>,
     /// Audit records.
     pub audit: Arc<AuditMetrics>,
+    /// The log of requests.
+    pub request_log: Arc<RequestLogMetrics>,
     /// The store's commits.
     pub store: Arc<StoreMetrics>,
     /// Events on their way to applications.
@@ -143,6 +147,7 @@ impl Metrics {
             bulk_operations: Counter::default(),
             oauth: Arc::default(),
             audit: Arc::default(),
+            request_log: Arc::default(),
             store,
             events: Arc::default(),
             registry: Registry::default(),
@@ -181,6 +186,7 @@ impl Metrics {
             bulk_operations,
             oauth,
             audit,
+            request_log,
             store,
             events,
             registry,
@@ -189,6 +195,7 @@ impl Metrics {
         register_process(registry, start);
         oauth.register(registry.sub_registry_with_prefix("scim_oauth"));
         audit.register(registry.sub_registry_with_prefix("scim_audit"));
+        request_log.register(registry.sub_registry_with_prefix("scim_request_log"));
         store.register(registry.sub_registry_with_prefix("scim_store"));
         let http = registry.sub_registry_with_prefix("scim");
         http.register_collector(Box::new(Arc::clone(requests)));

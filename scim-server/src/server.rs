@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Access, Grants},
-    admin::{AdminContext, Administrator},
+    admin::{AdminContext, Administrator, RequestsView, data_dir::DataDir},
     audit::{AuditError, AuditLog},
     budget::Budget,
     clock::Clock,
@@ -32,6 +32,7 @@ use crate::{
     metrics::Metrics,
     oauth::jwks::{Jwks, fetch::Fetcher},
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
+    request_log::RequestLog,
     roots::RootsError,
     sink::{FileSink, Forwarder, Sink},
     ssf::Pusher,
@@ -74,6 +75,17 @@ pub enum StartError {
     /// The authorities of the setting `jwks_ca` cannot be used.
     #[error("jwks_ca: {0}")]
     Roots(#[from] RootsError),
+    /// The log of requests cannot be opened.
+    #[error(
+        "cannot open the log of requests in {}: {source}; make the directory writable, or switch the log off with --request-log-retention 0",
+        path.display()
+    )]
+    RequestLog {
+        /// its directory
+        path: PathBuf,
+        /// what the operating system says
+        source: std::io::Error,
+    },
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -124,6 +136,7 @@ impl Server {
             .map(|target| AuditLog::open(target, metrics.audit.clone()))
             .transpose()?
             .map(Arc::new);
+        let requests = request_log(config, &metrics, &clock)?;
         let jwks = Jwks::new(Fetcher::new(config.jwks.clone())?, Arc::clone(&metrics.oauth));
         let grants = Grants::new(&secret::access_tokens(&*store).await?, config.access_token_lifetime, jwks);
         let access = Arc::new(Access::load(store.clone(), clock.clone()).await?.granting(grants).await?);
@@ -150,6 +163,7 @@ impl Server {
             access,
             metrics,
             audit,
+            requests,
             refusals: Refusals::default(),
             addresses: address_limit(config.address_rate_limit),
             anonymous: address_limit(config.address_rate_limit),
@@ -218,6 +232,9 @@ impl Server {
         if let Some(audit) = &self.service.audit {
             audit.flush().await;
         }
+        if let Some(requests) = &self.service.requests {
+            requests.flush().await;
+        }
         self.service.access.flush_last_used().await
     }
 }
@@ -234,6 +251,7 @@ impl Service {
             sender: Arc::clone(&self.sender),
             by: Administrator::root(),
             console: None,
+            requests: self.requests.clone().map(RequestsView::Written),
         }
     }
 
@@ -276,6 +294,18 @@ impl Service {
     pub fn reconfigure(&self, config: &Config) {
         self.settings.store(Arc::new(settings(config)));
     }
+}
+
+/// The log of requests, in the data directory, unless it is switched off.
+fn request_log(
+    config: &Config,
+    metrics: &Metrics,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<RequestLog>>, StartError> {
+    let Some(limits) = config.request_log else { return Ok(None) };
+    let path = DataDir::new(&config.data).requests();
+    let log = RequestLog::open(&path, limits, Arc::clone(&metrics.request_log), Arc::clone(clock));
+    log.map(|log| Some(Arc::new(log))).map_err(|source| StartError::RequestLog { path, source })
 }
 
 /// Where the events of all tenants go.

@@ -69,6 +69,7 @@ impl AdminRequest {
             | Self::Console
             | Self::Events(_)
             | Self::List { .. }
+            | Self::Requests { .. }
             | Self::SchemaList { .. }
             | Self::Show { .. }
             | Self::Status { .. }
@@ -133,9 +134,10 @@ impl AdminRequest {
             | Self::SigningKey { .. }
             | Self::TenantCreate { .. }
             | Self::TenantList => Matter::Server,
-            Self::Export { tenant } | Self::Status { tenant } | Self::TokenList { tenant } => {
-                Matter::of(tenant.as_deref())
-            }
+            Self::Export { tenant }
+            | Self::Requests { tenant, .. }
+            | Self::Status { tenant }
+            | Self::TokenList { tenant } => Matter::of(tenant.as_deref()),
             Self::Events(request) => Matter::Tenant(&request.tenant),
             Self::Undo(request) => Matter::Tenant(&request.tenant),
             Self::Brake { tenant, .. }

@@ -1,7 +1,7 @@
 //! The data directory: the store, and the two small files by which an administrator finds a server
 //! that is running on it.
 //!
-//! `store/` is the store, `lock` is held by the process that has it open, `admin.token` is the secret that the server's listener for administrators
+//! `store/` is the store, `requests/` the log of requests, `lock` is held by the process that has it open, `admin.token` is the secret that the server's listener for administrators
 //! asks for (readable by its owner only), and `admin.addr` the address of that listener, there only
 //! while a server runs.
 
@@ -41,6 +41,11 @@ impl DataDir {
     /// Where the store is.
     pub fn store(&self) -> PathBuf {
         self.0.join("store")
+    }
+
+    /// Where the log of requests is.
+    pub fn requests(&self) -> PathBuf {
+        self.0.join("requests")
     }
 
     /// Whether there is a store. An error when this user cannot see it: that is no absence.

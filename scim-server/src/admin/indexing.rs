@@ -137,6 +137,7 @@ mod tests {
             sender,
             by: crate::admin::Administrator::root(),
             console: None,
+            requests: None,
         }
     }
 

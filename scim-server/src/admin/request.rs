@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::{
     admin_tokens::AdminTokenRequest, brake::BrakeRequest, browse::BrowseRequest, clients::ClientRequest,
     connection::Provider, consumers::ConsumerRequest, deleted::DeletedRequest, events::EventsRequest,
-    hand::HandRequest, lifetime, rules::RulesRequest, signing_keys::SigningKeyRequest, streams::StreamRequest,
-    undo::UndoRequest, webhooks::WebhookRequest,
+    hand::HandRequest, lifetime, requests::RequestsRequest, rules::RulesRequest, signing_keys::SigningKeyRequest,
+    streams::StreamRequest, undo::UndoRequest, webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
@@ -101,6 +101,12 @@ pub enum AdminRequest {
         filter: Option<String>,
         /// At most so many.
         limit: Option<usize>,
+    },
+    /// About the log of requests.
+    Requests {
+        /// Its name or id; of all tenants, and of calls to none, when absent.
+        tenant: Option<String>,
+        request: RequestsRequest,
     },
     /// Adds a schema to those of a tenant.
     SchemaAdd {
@@ -292,6 +298,7 @@ impl AdminRequest {
             Self::Export { .. } => "export",
             Self::Import { .. } => "import",
             Self::List { .. } => "list",
+            Self::Requests { request, .. } => request.name(),
             Self::Rules { request, .. } => request.name(),
             Self::SchemaAdd { .. } => "schema-add",
             Self::SchemaList { .. } => "schema-list",

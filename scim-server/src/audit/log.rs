@@ -97,8 +97,13 @@ impl AuditLog {
     }
 
     /// Queues a line of [`AuditLog::line`]. Returns at once, or as soon as the queue has room.
-    pub async fn record(&self, mut line: Vec<u8>) {
+    pub async fn record(&self, line: Vec<u8>) {
         self.take(&line).await;
+        Self::give_back(line);
+    }
+
+    /// Keeps the buffer of a line of [`AuditLog::line`] for the next.
+    pub fn give_back(mut line: Vec<u8>) {
         line.shrink_to(64 * 1024);
         LINE.set(line);
     }

@@ -7,6 +7,7 @@
 
 mod expression;
 mod header;
+mod path;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ pub use expression::Message;
 pub use expression::is_id;
 use expression::{Expression, Location};
 pub use header::{host, software};
+pub use path::RequestPath;
 
 use super::{
     line::LineWriter,

@@ -109,6 +109,12 @@ impl Vocabulary {
         self.schemas.iter().any(|schema| schema.eq_ignore_ascii_case(word))
     }
 
+    /// Whether it is the endpoint of a resource type, without its slash.
+    pub fn has_endpoint(&self, word: &str) -> bool {
+        let is_it = |endpoint: &str| endpoint.strip_prefix('/').is_some_and(|name| name.eq_ignore_ascii_case(word));
+        self.resource_types.iter().any(|(_, endpoint)| is_it(endpoint))
+    }
+
     /// Whether it is the name of a resource type.
     pub fn has_resource_type(&self, word: &str) -> bool {
         self.resource_types.iter().any(|(name, _)| name.eq_ignore_ascii_case(word))

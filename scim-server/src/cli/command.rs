@@ -8,6 +8,7 @@ mod consumer;
 mod events;
 mod lifecycle;
 mod mapping;
+mod requests;
 mod resource;
 mod role;
 mod schema;
@@ -30,6 +31,7 @@ pub use self::{
     events::EventsArguments,
     lifecycle::{DeletedArguments, PurgeArguments, RestoreArguments, StatusArguments},
     mapping::MappingCommand,
+    requests::{ListRequestsArguments, RequestsCommand},
     resource::{
         GroupCommand, HandArguments, ListArguments, MakeArguments, StaleArguments, UserCommand, WhichArguments,
     },
@@ -105,6 +107,9 @@ pub enum Command {
     /// The server keeps events for event_retention. With --json each line is one event, as a JSON object.
     /// Applications read the same events at /{tenant_id}/events/v1.
     Events(EventsArguments),
+    /// Search the log of requests: which calls came, what each meant, why it failed, and what to do about it
+    #[command(subcommand, arg_required_else_help = true)]
+    Requests(RequestsCommand),
     /// Show the state of provisioning, what is wrong, and what to do about it
     ///
     /// The exit code is 1 if a provider cannot authenticate, or has been silent for too long.

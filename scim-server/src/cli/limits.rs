@@ -13,7 +13,7 @@ use crate::{
     http::request,
     index,
     operation::{self, feed, members, pace, password},
-    store, tenant, webhook,
+    request_log, store, tenant, webhook,
 };
 
 /// Some bounds under a heading.
@@ -238,6 +238,8 @@ fn stored() -> Vec<Row> {
         words("members of a group", "none", "", ""),
         words("tenants", "none", "", "the server holds all of them in memory, some kilobytes each"),
         setting("age of events", "event_retention", "deleted"),
+        setting("age of calls in the log of requests", "request_log_retention", "deleted"),
+        setting("log of requests on the disk", "request_log_size", "the oldest calls are deleted"),
         Row {
             default: format!("{} bytes are ordered exactly", index::EXACT_BYTES),
             ..words(
@@ -307,11 +309,17 @@ fn work() -> Vec<Row> {
         ),
         words("of these for exports and checks", "a quarter", "", "others wait"),
         size("audit log that waits for the disk", audit::MAX_QUEUED, "requests wait"),
+        size("log of requests that waits for the disk", request_log::QUEUED, "further calls are counted, and not kept"),
         size("audit record of one document", audit::MAX_DOCUMENT, "the record leaves the whole document out"),
         number(
             "kinds of calls without a valid token that the audit log distinguishes in one minute",
             http::refusals::MAX_KINDS,
             "further kinds are counted by their status only",
+        ),
+        number(
+            "of these, kinds that the log of requests shows",
+            http::refusals::SHOWN,
+            "calls of further kinds are counted there only",
         ),
         number(
             "times in a row that another writer changes the resource before an operation can commit",

@@ -6,6 +6,7 @@ mod client;
 mod lifecycle;
 mod mapping;
 mod readers;
+mod requests;
 mod resource;
 mod role;
 
@@ -52,12 +53,13 @@ impl Command {
             Self::Mapping(command) => command.run().await,
             Self::User(command) => command.run().await,
             Self::Group(command) => command.run().await,
-            Self::Events(events) if events.follow => follow::run(events).await,
+            Self::Events(events) if events.follow => follow::events(events).await,
             Self::Events(events) => {
                 let EventsArguments { tenant, since, types, follow, common } = events;
                 let request = EventsRequest { tenant, since, types, follow };
                 common.run(AdminRequest::Events(request), Show::Events).await
             }
+            Self::Requests(command) => command.run().await,
             Self::Consumer(command) => command.run().await,
             Self::Webhook(command) => command.run().await,
             Self::Stream(command) => command.run().await,

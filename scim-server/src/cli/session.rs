@@ -15,7 +15,7 @@ use super::{
 use crate::{
     access::Access,
     admin::{
-        self, AdminContext, AdminRequest, Administrator, Input, Line,
+        self, AdminContext, AdminRequest, Administrator, Input, Line, RequestsView,
         client::Client,
         data_dir::{DataDir, Lock},
         line,
@@ -26,6 +26,7 @@ use crate::{
     cursor::Sealer,
     log,
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
+    request_log::Reader,
     store::{Store, sled::Options},
     webhook::Sender,
 };
@@ -128,12 +129,26 @@ impl Session {
         Err(Failure::said(in_use(data_dir)))
     }
 
+    /// The log of requests is in the data directory, also that of a server whose store is a database: through that
+    /// server, or from its files.
+    pub async fn beside_log(given: &Given) -> Result<Self, Failure> {
+        match Self::at_server(given).await? {
+            Some(session) => Ok(session),
+            None => Self::open(given).await,
+        }
+    }
+
+    /// The server that runs on the data directory, if one does.
+    pub async fn at_server(given: &Given) -> Result<Option<Self>, Failure> {
+        Ok(find_server(&DataDir::new(Config::data(given)?)).await?.map(Self::Running))
+    }
+
     /// A store to which others may write meanwhile: that of a running server, or a database.
     pub async fn shared_with_others(given: &Given) -> Result<Option<Self>, Failure> {
         if let Some(database) = Config::database(given)? {
             return Self::shared(&database, Config::outward(given)?).await.map(Some);
         }
-        Ok(find_server(&DataDir::new(Config::data(given)?)).await?.map(Self::Running))
+        Self::at_server(given).await
     }
 
     /// Starts a command.
@@ -227,9 +242,10 @@ pub(super) async fn context(
         waits: Waits::default(),
         shown: Arc::default(),
     });
-    let Outward { base, webhook_networks } = outward;
+    let Outward { base, webhook_networks, data } = outward;
+    let requests = Some(RequestsView::Files(Reader::new(&DataDir::new(data).requests())));
     let (sender, by) = (Arc::new(Sender::new(webhook_networks)), Administrator::root());
-    Ok(AdminContext { store, access, clock, operations, base, sender, by, console: None })
+    Ok(AdminContext { store, access, clock, operations, base, sender, by, console: None, requests })
 }
 
 /// What the URLs begin with that the server on a data directory gives out; `None` where none runs.

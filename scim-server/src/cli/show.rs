@@ -2,6 +2,7 @@
 
 mod columns;
 mod gone;
+mod requests;
 mod source;
 mod terminal;
 mod undo;
@@ -70,6 +71,12 @@ pub(super) enum Show {
     Kept,
     /// A link alone.
     Link,
+    /// One call, explained.
+    Request,
+    /// A list of calls.
+    Requests,
+    /// Calls, each on a line of its own as it comes.
+    RequestsFollowed,
     /// The rules that give roles, in their order.
     Roles,
     /// Whose roles would change.
@@ -136,6 +143,7 @@ impl Show {
                 | Self::Mapping
                 | Self::MappingChange
                 | Self::Refusals
+                | Self::Requests
                 | Self::Restored
                 | Self::Roles
                 | Self::RolesChange
@@ -194,9 +202,10 @@ impl Printer {
     pub fn row(&mut self, text: &str) -> Result<(), Failure> {
         let row: Value = serde_json::from_str(text)
             .map_err(|error| Failure::because(format!("the answer cannot be read: {error}"), error))?;
-        if let Some(note) = row.get("note").and_then(Value::as_str) {
-            // Not among the findings, where a program would take it for one.
-            let _ = writeln!(std::io::stderr(), "note: {}", printable(note));
+        if let Some(notes) = requests::notes(&row) {
+            for note in notes {
+                let _ = writeln!(std::io::stderr(), "note: {}", printable(note));
+            }
             return Ok(());
         }
         self.rows += 1;
@@ -209,7 +218,7 @@ impl Printer {
         }
         self.left += faults(&row);
         if self.json {
-            if self.show == Show::Events {
+            if self.is_followed() {
                 return write(&format!("{text}\n"));
             }
             let before = match (self.show.is_list(), self.rows) {
@@ -219,7 +228,7 @@ impl Printer {
             };
             return write(&format!("{before}{text}"));
         }
-        if self.show.is_list() && !matches!(self.show, Show::Findings { .. }) {
+        if self.show.is_list() && !matches!(self.show, Show::Findings { .. } | Show::Requests) {
             self.table.push(self.show.columns().iter().map(|(_, at)| cell(row.pointer(at))).collect());
             self.notes.extend(problems(&row));
             return Ok(());
@@ -234,6 +243,8 @@ impl Printer {
             Show::Findings { .. } => finding(&row),
             Show::Imported => imported(&row),
             Show::Link => format!("{}\n", cell(row.pointer("/url"))),
+            Show::Requests | Show::RequestsFollowed => requests::line(&row),
+            Show::Request => lines(&row, self.show.columns()) + &requests::details(&row),
             Show::ClientIssued => format!("{}\n{SECRET_ONCE}\n", lines(&row, self.show.columns())),
             Show::Issued => format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row)),
             Show::Brake
@@ -248,6 +259,11 @@ impl Printer {
             _ => return Ok(()),
         };
         write(&printable(&text))
+    }
+
+    /// Whether each row is a line of its own, also for programs.
+    fn is_followed(&self) -> bool {
+        matches!(self.show, Show::Events | Show::RequestsFollowed)
     }
 
     /// Notes that there are more than those that were asked for.
@@ -266,7 +282,7 @@ impl Printer {
                 Err(Failure::said(format!("{refused} change(s) were not put back")))
             };
         }
-        if self.json && self.show != Show::Events {
+        if self.json && !self.is_followed() {
             write(match (self.show.is_list(), self.rows) {
                 (true, 0) => "[]\n",
                 (true, _) => "\n]\n",
@@ -274,7 +290,7 @@ impl Printer {
             })?;
         } else if let Show::Findings { repair } = self.show {
             write(&summary(self.rows, self.left, repair))?;
-        } else if self.show.is_list() {
+        } else if self.show.is_list() && self.show != Show::Requests {
             if self.show == Show::Tenants {
                 columns::without_unused(&mut self.table);
             }

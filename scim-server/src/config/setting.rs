@@ -393,6 +393,20 @@ pub const SETTINGS: &[Setting] = &[
         "10",
         "How many rotated files of audit_log are kept when audit_log_size is set.",
     ),
+    fixed(
+        LOGS,
+        "request_log_retention",
+        "DURATION",
+        "30d",
+        "How long the log of requests keeps a call, which `scim-server requests` searches. It is in the data directory, for this process; 0 keeps none.",
+    ),
+    fixed(
+        LOGS,
+        "request_log_size",
+        "SIZE",
+        "1GiB",
+        "The most that the log of requests takes on the disk, at least 16MiB. Beyond it the oldest calls go, even within request_log_retention.",
+    ),
     live(
         LOGS,
         "log",

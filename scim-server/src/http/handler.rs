@@ -26,7 +26,6 @@ use scim_protocol::{
     schema::ResourceType,
 };
 use serde_json::Value;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use authorization::Ask;
@@ -154,7 +153,6 @@ impl Service {
         arrival: Arrival,
         client: Option<Weak<()>>,
     ) -> Response<ResponseBody> {
-        let started = Instant::now();
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, mut incoming) = request.into_parts();
         let mut notes = Notes::new(client);
@@ -178,8 +176,7 @@ impl Service {
         name(&mut response, arrival.id);
         self.record(&parts, &arrival, &notes, &response, error.as_ref()).await;
         tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
-        let took = started.elapsed().saturating_sub(notes.waited);
-        self.metrics.requests.observe(notes.operation, response.status().as_u16(), took);
+        self.metrics.requests.observe(notes.operation, response.status().as_u16(), notes.took());
         response
     }
 

@@ -4,7 +4,7 @@
 //! remove the lines that matter. So calls of one kind, from one address, within one minute are one line in the audit
 //! log. It is written when the minute is over or the server stops. It is the line of the first call, with the number
 //! of calls and the times of the first and the last. The operator's log has a line for the first at once, and one
-//! more for the others.
+//! more for the others; so does the request log.
 
 use std::{
     borrow::Cow,
@@ -20,12 +20,16 @@ use crate::{
     access::Refusal,
     audit::{AuditRecord, Form, Repeated},
     oauth::refusal,
+    request_log::Call,
     store::{ResourceId, TenantId},
 };
 
 /// The most kinds that are distinguished at once: some six megabytes of memory, and as much in the log each minute.
 /// Further calls are counted by their status only, from all addresses together.
 pub const MAX_KINDS: usize = 4096;
+/// The most kinds that have rows in the request log, whose bytes are bounded: strangers cannot push out the calls of
+/// tenants.
+pub const SHOWN: usize = 100;
 const MINUTE: i64 = 60 * 1000;
 
 /// What is counted since the last minute.
@@ -58,6 +62,10 @@ struct Calls {
     repeated: Repeated,
     /// The audit record of the first.
     line: Vec<u8>,
+    /// What the request log notes of the first.
+    call: Call<'static>,
+    /// Whether the request log has it.
+    is_shown: bool,
 }
 
 /// One kind of calls that is not counted any longer.
@@ -65,8 +73,9 @@ struct Calls {
 pub struct Settled(Calls);
 
 impl Refusals {
-    /// Counts a call. Tells the operator of it when it is the first of its kind and was refused.
-    pub fn note(&self, record: &AuditRecord<'_>, tenant: Option<TenantId>) {
+    /// Counts a call. Tells the operator of it when it is the first of its kind and was refused. The audit record of one
+    /// that is the first, for the request log.
+    pub fn note(&self, record: &AuditRecord<'_>, tenant: Option<TenantId>, call: Call<'_>) -> Option<Vec<u8>> {
         let refusal: Option<&Refusal> = record.error.and_then(|error| std::error::Error::source(error)?.downcast_ref());
         let refused = record.error.and_then(refusal::of);
         let mut kind = Kind {
@@ -89,13 +98,17 @@ impl Refusals {
         if let Some(known) = calls.get_mut(&kind) {
             known.repeated.count += 1;
             known.repeated.last = known.repeated.last.max(record.at);
-            return;
+            return None;
         }
-        let first = if kind.source.is_some() { Calls::first(record, tenant) } else { Calls::of_many(record) };
+        let (call, is_shown) = (call.into_owned(), calls.len() < SHOWN);
+        let first =
+            if kind.source.is_some() { Calls::first(record, tenant, call) } else { Calls::of_many(record, call) };
         if record.error.is_some() && first.address.is_some() {
             first.tell();
         }
-        calls.insert(kind, first);
+        let line = is_shown.then(|| first.line.clone());
+        calls.insert(kind, Calls { is_shown, ..first });
+        line
     }
 
     /// Takes the calls of the minutes before that one; without a minute, all of them.
@@ -113,7 +126,7 @@ impl Refusals {
 }
 
 impl Calls {
-    fn first(record: &AuditRecord<'_>, tenant: Option<TenantId>) -> Self {
+    fn first(record: &AuditRecord<'_>, tenant: Option<TenantId>, call: Call<'static>) -> Self {
         let mut line = Vec::new();
         record.write(&mut line);
         let region = match record.form {
@@ -128,11 +141,13 @@ impl Calls {
             region,
             repeated: Repeated { count: 1, first: record.at, last: record.at },
             line,
+            call,
+            is_shown: false,
         }
     }
 
     /// A record for calls that are not distinguished: without address, user agent and tenant.
-    fn of_many(record: &AuditRecord<'_>) -> Self {
+    fn of_many(record: &AuditRecord<'_>, call: Call<'static>) -> Self {
         let nobody = AuditRecord {
             event: crate::audit::EventName::Unknown,
             tenant: None,
@@ -143,7 +158,7 @@ impl Calls {
             form: Form::Own,
             ..record.clone()
         };
-        Self::first(&nobody, None)
+        Self::first(&nobody, None, call)
     }
 
     fn tell(&self) {
@@ -163,10 +178,27 @@ impl Settled {
         line
     }
 
+    /// How many came after the first that was told at once.
+    fn more(&self) -> u64 {
+        let Calls { address, repeated, .. } = &self.0;
+        if address.is_some() { repeated.count - 1 } else { repeated.count }
+    }
+
+    /// What the request log notes of those that came after the first, if there are any.
+    pub fn call(&self) -> Option<Call<'static>> {
+        let count = u32::try_from(self.more()).unwrap_or(u32::MAX);
+        (self.0.is_shown && count > 0).then(|| Call { at: self.0.repeated.last, count, ..self.0.call.clone() })
+    }
+
+    /// How many calls the request log has no row of.
+    pub fn unseen(&self) -> u32 {
+        if self.0.is_shown { 0 } else { u32::try_from(self.0.repeated.count).unwrap_or(u32::MAX) }
+    }
+
     /// Tells the operator of those that came after the first.
     pub fn tell(&self) {
         let Calls { address, tenant, why, user_agent, repeated, .. } = &self.0;
-        let more = if address.is_some() { repeated.count - 1 } else { repeated.count };
+        let more = self.more();
         if more == 0 || why.is_empty() {
             return;
         }
@@ -195,7 +227,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::audit::{Document, EventName, Vocabulary};
+    use crate::{
+        audit::{Document, EventName, Vocabulary},
+        request_log::Method,
+    };
 
     fn note(refusals: &Refusals, address: u32, at: i64, error: &Error, form: Form<'_>) {
         let record = AuditRecord {
@@ -217,7 +252,21 @@ mod tests {
             form,
             words: Vocabulary::core(),
         };
-        refusals.note(&record, None);
+        let call = Call {
+            at: record.at,
+            took: std::time::Duration::ZERO,
+            method: Method::Get,
+            status: error.kind().status(),
+            tenant: None,
+            token: None,
+            resource: None,
+            count: 1,
+            path: "/".into(),
+            scim_type: "",
+            refusal: "".into(),
+            reason: "".into(),
+        };
+        refusals.note(&record, None, call);
     }
 
     fn settle(refusals: &Refusals, now: Option<i64>) -> Vec<Value> {

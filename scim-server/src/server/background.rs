@@ -72,8 +72,15 @@ pub async fn settle(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
         };
         for one in service.refusals.settle(goes_on.then(|| service.clock.now())) {
             one.tell();
+            let line = one.line();
+            if let Some(requests) = &service.requests {
+                requests.lose(one.unseen());
+                if let Some(call) = one.call() {
+                    requests.note(&call, line.trim_ascii_end());
+                }
+            }
             if let Some(audit) = &service.audit {
-                audit.take(&one.line()).await;
+                audit.take(&line).await;
             }
         }
         tell("noting why clients were refused", service.access.flush_traces().await);

@@ -39,7 +39,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "administrator deferred idempotency oauth",
             "consumer index stream token",
             "tenant",
-            "budget cursor passing profile render",
+            "budget cursor passing profile render request_log",
             "store",
             "audit event turns",
             "clock ids log membership metrics roots rotated units web",

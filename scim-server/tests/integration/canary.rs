@@ -1,5 +1,6 @@
 //! Nobody is named: a value that stands for a person's is put into every position of every shape of
-//! request, and is found in no audit record and in no line of the operator's log, at any level.
+//! request, and is found in no audit record, in no row of the request log, and in no line of the operator's log, at any
+//! level.
 //!
 //! Positions are found by walking through requests that are right: each string, number and key of a
 //! body at every depth, each part of a filter and of a path, each parameter and header.
@@ -274,6 +275,10 @@ fn look_for_names(mut server: TestServer, least: usize) {
     };
     let found: Vec<_> = audit.lines().filter(|line| named(line)).take(5).collect();
     assert!(found.is_empty(), "the audit log names somebody: {found:#?}");
+    let newest = fs::read(server.data().join("requests/newest")).expect("the request log");
+    let newest = String::from_utf8_lossy(&newest);
+    let found: Vec<_> = newest.lines().filter(|line| named(line)).take(5).collect();
+    assert!(found.is_empty(), "the request log names somebody: {found:#?}");
     let log = server.log();
     assert!(log.contains("DEBUG"), "the log tells everything");
     let found: Vec<_> = log.lines().filter(|line| named(line)).take(10).collect();

@@ -46,6 +46,7 @@ mod pitfalls;
 mod protect;
 mod queries;
 mod repair;
+mod requests;
 mod rfc;
 mod roles;
 mod scale_out;

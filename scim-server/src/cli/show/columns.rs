@@ -25,6 +25,7 @@ impl Show {
             Self::Mapping => MAPPING,
             Self::MappingChange => MAPPING_CHANGE,
             Self::Refusals => REFUSALS,
+            Self::Request => REQUEST,
             Self::Restored => RESTORED,
             Self::Roles => ROLES,
             Self::RolesChange => ROLES_CHANGE,
@@ -51,6 +52,8 @@ impl Show {
             | Self::Findings { .. }
             | Self::Imported
             | Self::Link
+            | Self::Requests
+            | Self::RequestsFollowed
             | Self::Source
             | Self::Undo { .. } => &[],
         }
@@ -174,6 +177,26 @@ const STALE_USERS: Columns = &[
     ("ACTIVE", "/active"),
     ("SOURCE", "/source"),
     ("LAST SENT", "/last_sent"),
+];
+
+const REQUEST: Columns = &[
+    ("Time", "/time"),
+    ("Meaning", "/meaning"),
+    ("Status", "/status"),
+    ("scimType", "/scim_type"),
+    ("Method", "/method"),
+    ("Path", "/path"),
+    ("Operation", "/operation"),
+    ("Tenant", "/tenant_name"),
+    ("Tenant's id", "/tenant"),
+    ("Token", "/token_name"),
+    ("Token's id", "/token"),
+    ("About", "/resource"),
+    ("Milliseconds", "/took_ms"),
+    ("Address", "/address"),
+    ("User agent", "/user_agent"),
+    ("Request", "/id"),
+    ("Times", "/count"),
 ];
 
 const REFUSALS: Columns = &[("TIME", "/time"), ("TIMES", "/count"), ("WHY", "/why")];

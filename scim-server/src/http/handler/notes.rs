@@ -9,9 +9,11 @@ use std::{
 use bytes::Bytes;
 use hyper::{Method, Response, header::USER_AGENT, http::request::Parts};
 use scim_protocol::{Error, schema::ResourceType};
+use tokio::time::Instant;
 
 use super::Arrival;
 use crate::{
+    access::Refusal,
     audit::{self, AuditLog, AuditRecord, Document, EventName, Form, Verb, Vocabulary},
     budget::Share,
     http::{
@@ -25,6 +27,8 @@ use crate::{
     operation::pace::Pace,
     profile,
     profile::Profile,
+    request_log::{self, Call},
+    store::ResourceId,
     tenant::Tenant,
 };
 
@@ -46,6 +50,7 @@ pub(super) struct Notes<'a> {
     pub(super) client: Option<Weak<()>>,
     /// For how long it was asked to wait for events, and did.
     pub(super) waited: Duration,
+    began: Instant,
 }
 
 /// The call's name, owned.
@@ -58,8 +63,14 @@ impl<'a> Notes<'a> {
     pub(super) fn new(client: Option<Weak<()>>) -> Self {
         let event = CallName::Other(EventName::Unknown);
         let (body, operation) = (Bytes::new(), Operation::Unknown);
-        let waited = Duration::ZERO;
-        Self { operation, event, segment: None, caller: None, id: None, body, pace: None, share: None, client, waited }
+        let (waited, began) = (Duration::ZERO, Instant::now());
+        let (segment, caller, id, pace, share) = (None, None, None, None, None);
+        Self { operation, event, segment, caller, id, body, pace, share, client, waited, began }
+    }
+
+    /// How long it has taken, without the time that it was asked to wait.
+    pub(super) fn took(&self) -> Duration {
+        self.began.elapsed().saturating_sub(self.waited)
     }
 
     /// Notes which operation the call is, even if it is refused later.
@@ -164,7 +175,8 @@ fn feed_call(feed: &Feed<'_>, method: &Method) -> &'static str {
 }
 
 impl Service {
-    /// The call's line in the audit log; a call without a valid token is counted with others of its kind.
+    /// The call's line in the audit log, and its row in the request log; a call without a valid token is counted with
+    /// others of its kind.
     pub(super) async fn record(
         &self,
         parts: &Parts,
@@ -180,7 +192,7 @@ impl Service {
             Some((token, tenant)) => (Some(&**token), Some(tenant)),
             None => (None, asked.as_ref()),
         };
-        if token.is_some() && self.audit.is_none() {
+        if token.is_some() && self.audit.is_none() && self.requests.is_none() {
             return;
         }
         let settings = self.settings.load();
@@ -219,18 +231,60 @@ impl Service {
                 None => Vocabulary::core(),
             },
         };
-        match (&self.audit, token) {
-            (_, None) => self.refusals.note(&record, tenant.map(|tenant| tenant.id)),
-            (Some(audit), Some(_)) => {
-                let length = response.body().length().and_then(|length| usize::try_from(length).ok());
-                let bytes = notes.body.len().max(length.unwrap_or_default());
-                let line = match &notes.pace {
-                    Some(pace) => pace.always(bytes, || AuditLog::line(&record)).await,
-                    None => AuditLog::line(&record),
-                };
-                audit.record(line).await;
+        let call = || call(parts, arrival, notes, response.status().as_u16(), (tenant, error));
+        if token.is_none() {
+            let call = call();
+            let first = self.refusals.note(&record, tenant.map(|tenant| tenant.id), call.clone());
+            if let (Some(requests), Some(line)) = (&self.requests, first) {
+                requests.note(&call, &line);
             }
-            (None, Some(_)) => {}
+            return;
         }
+        let length = response.body().length().and_then(|length| usize::try_from(length).ok());
+        let bytes = notes.body.len().max(length.unwrap_or_default());
+        let line = match &notes.pace {
+            Some(pace) => pace.always(bytes, || AuditLog::line(&record)).await,
+            None => AuditLog::line(&record),
+        };
+        if let Some(requests) = &self.requests {
+            requests.note(&call(), line.trim_ascii_end());
+        }
+        match &self.audit {
+            Some(audit) => audit.record(line).await,
+            None => AuditLog::give_back(line),
+        }
+    }
+}
+
+/// What the request log notes of a call, beside its line in the audit log.
+fn call<'a>(
+    parts: &'a Parts,
+    arrival: &Arrival,
+    notes: &'a Notes<'_>,
+    status: u16,
+    (tenant, error): (Option<&Arc<Tenant>>, Option<&'a Error>),
+) -> Call<'a> {
+    let words = tenant.map_or_else(|| Vocabulary::core(), |tenant| tenant.words());
+    let refusal: Option<&Refusal> = error.and_then(|error| std::error::Error::source(error)?.downcast_ref());
+    let refused = error.and_then(refusal::of);
+    let (why, reason) = match (refusal, refused) {
+        (Some(refusal), _) => (refusal.kind().into(), refusal.to_string().into()),
+        (None, Some(refused)) => (refused.kind().into(), audit::Message(&refused.to_string()).to_string().into()),
+        (None, None) => ("".into(), "".into()),
+    };
+    let caller = notes.caller.as_ref().and_then(|(caller, _)| ResourceId::parse(caller));
+    Call {
+        at: arrival.at,
+        took: notes.took(),
+        method: request_log::Method::of(parts.method.as_str()),
+        status,
+        tenant: tenant.map(|tenant| tenant.id),
+        token: caller.or_else(|| refusal.and_then(Refusal::token)),
+        resource: notes.id.as_deref().filter(|_| caller.is_some()).and_then(ResourceId::parse),
+        count: 1,
+        path: audit::RequestPath(parts.uri.path(), words).to_string().into(),
+        scim_type: error.and_then(|error| error.kind().scim_type()).unwrap_or_default(),
+        refusal: why,
+        reason,
     }
 }

@@ -144,6 +144,12 @@ async fn people(walk: &mut Walk) {
     walk.post("/tenants/{tenant}/user-table", &["acme"], rows, 200).await;
     walk.get("/tenants/{tenant}/stale/{resource_type}?seconds=60", &["acme", "User"]).await;
     walk.get("/tenants/{tenant}/events", &["acme"]).await;
+    for calls in ["/requests", "/tenants/{tenant}/requests"] {
+        let tenant: &[&str] = if calls == "/requests" { &[] } else { &["acme"] };
+        walk.get(calls, tenant).await;
+        let one = [tenant, &["01940000-0000-7000-8000-000000000000"]].concat();
+        walk.ask("GET", &format!("{calls}/{{request}}"), &one, None, 404).await;
+    }
     walk.post("/tenants/{tenant}/undo", &["acme"], json!({"since": 1, "dry_run": true}), 200).await;
 
     let deleted = "/tenants/{tenant}/deleted/{resource_type}";

@@ -1,9 +1,25 @@
 //! Who has the events of a tenant: administrators, consumers, webhooks, receivers of security event tokens.
 
 use super::{
-    Kind::{Flag, Text},
+    Kind::{self, Flag, Number, Text},
     Route, delete, get, post,
 };
+
+/// Which calls are listed.
+const CALLS: &[(&str, Kind)] = &[
+    ("since", Text),
+    ("until", Text),
+    ("status", Text),
+    ("operation", Text),
+    ("text", Text),
+    ("token", Text),
+    ("resource", Text),
+    ("limit", Number),
+    ("before", Text),
+    ("after", Text),
+    ("follow", Flag),
+    ("names", Flag),
+];
 
 pub(super) const ROUTES: &[Route] = &[
     get(
@@ -13,6 +29,32 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .list()
     .asks(&[("since", Text), ("types", Text), ("follow", Flag)]),
+    get(
+        "/requests",
+        r#"{"command": "requests", "request": {"list": {"*": 0}}}"#,
+        "Lists the calls of all tenants, the newest first.",
+    )
+    .list()
+    .asks(CALLS),
+    get(
+        "/requests/{request}",
+        r#"{"command": "requests", "request": {"show": {"id": "{request}", "names": "?names"}}}"#,
+        "Shows one call: what it meant, why it failed, and what to do.",
+    )
+    .asks(&[("names", Flag)]),
+    get(
+        "/tenants/{tenant}/requests",
+        r#"{"command": "requests", "tenant": "{tenant}", "request": {"list": {"*": 0}}}"#,
+        "Lists the calls to a tenant, the newest first.",
+    )
+    .list()
+    .asks(CALLS),
+    get(
+        "/tenants/{tenant}/requests/{request}",
+        r#"{"command": "requests", "tenant": "{tenant}", "request": {"show": {"id": "{request}", "names": "?names"}}}"#,
+        "Shows one call to a tenant: what it meant, why it failed, and what to do.",
+    )
+    .asks(&[("names", Flag)]),
     get(
         "/tenants/{tenant}/consumers",
         r#"{"command": "consumer", "request": {"what": "list", "tenant": "{tenant}"}}"#,

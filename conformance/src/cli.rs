@@ -2,25 +2,29 @@
 
 mod arguments;
 mod catalogue;
+mod config;
+mod connection;
 pub mod reference;
 mod session;
 
 use std::{fs, io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
-use clap::Parser;
+use clap::{CommandFactory as _, Parser as _};
 
 pub use self::arguments::Arguments;
 use self::arguments::{Command, RFC};
 use crate::{
+    advice,
     report::{self, Report},
     run::{Selection, Unknown},
+    section,
 };
 
 /// Runs the program. Exit codes: 0 conforms, 1 does not, 2 could not run.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match command(arguments.command) {
+    let arguments = config::expand(std::env::args_os().collect(), &Arguments::command());
+    match arguments.and_then(|arguments| command(Arguments::parse_from(arguments).command)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("scim-conformance: {error:#}");
@@ -39,6 +43,10 @@ fn command(command: Command) -> anyhow::Result<u8> {
         }
         Command::Explain { id } => explain(&id),
         Command::List { profile, selection, json } => list(profile.as_deref(), &selection.selection(), json),
+        Command::Render { file, report, out } => {
+            session::write(&read(&file)?, report, out.as_deref())?;
+            Ok(0)
+        }
         Command::Run(run) => session::run(&run),
     }
 }
@@ -73,11 +81,21 @@ fn explain(id: &str) -> anyhow::Result<u8> {
     };
     let needs = if one.needs.is_empty() { "nothing".to_owned() } else { one.needs.join(", ") };
     say(&format!("{}\n\n{}\n\n{}, {} ({})\n", one.id, one.requirement, one.section, one.level, one.heading))?;
+    if let Some(link) = section::link(&one.section) {
+        say(&format!("{link}\n"))?;
+    }
     if let Some(why) = one.why {
         say(&format!("Otherwise: {why}\n"))?;
     }
     if let Some(message) = one.message {
         say(&format!("The administrator then sees: \"{message}\"\n"))?;
+    }
+    if let Some(advice) = advice::of(&one.section) {
+        say(&format!("\nTo change: {}\n", advice.change))?;
+        for other in advice.others {
+            say(&format!("- {other}\n"))?;
+        }
+        say("\n")?;
     }
     let profile = if one.profile == RFC { String::new() } else { format!(" --profile {}", one.profile) };
     say(&format!(

@@ -11,6 +11,7 @@ use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU32, Ordering},
 };
+use std::time::Instant;
 
 pub use call::Call;
 pub use population::PEOPLE;
@@ -20,7 +21,7 @@ use tokio::sync::{OnceCell, RwLock};
 use crate::{
     discovery::Discovery,
     draft,
-    exchange::{Answer, Client, Exchange, Request},
+    exchange::{Answer, Circumstances, Client, Exchange, Request, Strangers},
     ledger::Ledger,
     verdict::Stop,
 };
@@ -79,6 +80,13 @@ impl Server {
         &self.base
     }
 
+    /// Whether this or an earlier run made a resource, by its id or its name.
+    pub fn is_ours(&self, resource: &Value) -> bool {
+        let is_marked = |value: &Value| value.as_str().is_some_and(|text| text.to_ascii_lowercase().contains(MARK));
+        resource["id"].as_str().is_some_and(|id| self.ledger.has_made(id))
+            || resource.as_object().is_some_and(|members| members.values().any(is_marked))
+    }
+
     /// The start of the names of this run.
     pub fn mark(&self) -> &str {
         &self.mark
@@ -91,6 +99,7 @@ pub struct Context {
     server: Arc<Server>,
     ledger: Ledger,
     exchanges: Mutex<Vec<Exchange>>,
+    strangers: Mutex<Strangers>,
 }
 
 /// A resource that is on the server.
@@ -116,7 +125,7 @@ pub struct Draft<'a> {
 impl Context {
     /// A fresh view, without exchanges.
     pub fn new(server: Arc<Server>) -> Self {
-        Self { server, ledger: Ledger::default(), exchanges: Mutex::default() }
+        Self { server, ledger: Ledger::default(), exchanges: Mutex::default(), strangers: Mutex::default() }
     }
 
     pub fn discovery(&self) -> &Discovery {
@@ -223,6 +232,7 @@ impl Context {
         // The lock is taken before the task starts. Otherwise a request that starts just when a run is interrupted
         // would be sent after the cleanup.
         let under_way = Arc::clone(&server.under_way).read_owned().await;
+        let begun = Instant::now();
         // In its own task: an interrupted run drops its cases, but the ledger must still contain the resources that
         // they have just created.
         let flight = tokio::spawn(async move {
@@ -238,9 +248,22 @@ impl Context {
         if let Ok(answer) = &sent {
             self.ledger.note(&self.server.base, &request, answer);
         }
-        let record = Exchange::record(&request, sent.as_ref(), self.token());
+        let about = Circumstances {
+            client: &self.server.client,
+            base: &self.server.base,
+            took: begun.elapsed(),
+            is_ours: &|resource| self.server.is_ours(resource),
+        };
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = Exchange::record(&request, sent.as_ref(), &mut strangers, &about);
+        drop(strangers);
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(record);
         sent.map_err(|error| Stop::Error(error.to_string()))
+    }
+
+    /// A sentence without the values of resources that the run did not make, as far as this case has seen them.
+    pub fn discreet(&self, sentence: &str) -> String {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).without_words(sentence)
     }
 
     /// The exchanges so far, in order, taken out.

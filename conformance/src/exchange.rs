@@ -5,13 +5,21 @@
 
 mod client;
 mod connection;
+mod oauth;
+mod privacy;
+mod proxy;
+mod settings;
+mod tls;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-pub use client::{Client, NotSent, Settings};
+pub use client::{Client, NotSent};
 use hyper::HeaderMap;
+pub use oauth::{Grant, Proof, Signing, access_token};
+pub use privacy::Strangers;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+pub use settings::Settings;
 
 use crate::verdict::{Stop, shorten};
 
@@ -171,6 +179,19 @@ pub struct Exchange {
     pub request: Sent,
     /// What came, or why nothing came.
     pub answer: Received,
+    /// How long it took, in milliseconds.
+    #[serde(default)]
+    pub ms: u64,
+}
+
+/// What is known when an exchange is written down, beside the exchange.
+pub struct Circumstances<'a> {
+    pub client: &'a Client,
+    /// The base URL.
+    pub base: &'a str,
+    pub took: Duration,
+    /// Whether the run made a resource.
+    pub is_ours: &'a dyn Fn(&Value) -> bool,
 }
 
 /// A request in a report.
@@ -196,22 +217,24 @@ pub enum Received {
 const MOST_BODY: usize = 16 * 1024;
 
 impl Exchange {
-    /// What is written down of an exchange. `secret` is hidden wherever it appears.
-    pub fn record(request: &Request, answer: Result<&Answer, &NotSent>, secret: Option<&str>) -> Self {
-        let hide = |text: &str| {
-            let text = shorten(text, MOST_BODY);
-            secret
-                .filter(|secret| !secret.is_empty())
-                .map_or_else(|| text.clone(), |secret| text.replace(secret, "***"))
-        };
+    /// What is written down of an exchange: without secrets, and without what is not the run's, see [`privacy`].
+    pub fn record(
+        request: &Request,
+        answer: Result<&Answer, &NotSent>,
+        strangers: &mut Strangers,
+        about: &Circumstances,
+    ) -> Self {
+        let path = request.path(about.base);
+        let hidden = answer.ok().and_then(|answer| strangers.hidden(path, answer.json(), about.is_ours));
+        let secrets = about.client.secrets();
+        let hide = |text: &str| shorten(&privacy::without_secrets(secrets, text), MOST_BODY);
+        let hide_ids = |text: &str| hide(&strangers.without_ids(text));
         let mut headers: BTreeMap<_, _> =
             request.headers.iter().map(|(name, value)| (name.clone(), hide(value))).collect();
-        if !request.anonymous && secret.is_some() && !headers.contains_key("authorization") {
-            headers.insert("authorization".to_owned(), "Bearer ***".to_owned());
-        }
+        headers.extend(about.client.hidden_headers(request));
         let sent = Sent {
             method: request.method.clone(),
-            url: hide(&request.url),
+            url: hide_ids(&request.url),
             headers,
             body: request.body.as_deref().map(hide),
         };
@@ -221,13 +244,13 @@ impl Exchange {
                 headers: answer
                     .headers
                     .iter()
-                    .map(|(name, value)| (name.to_string(), hide(&String::from_utf8_lossy(value.as_bytes()))))
+                    .map(|(name, value)| (name.to_string(), hide_ids(&String::from_utf8_lossy(value.as_bytes()))))
                     .collect(),
-                body: hide(&answer.body),
+                body: hidden.map_or_else(|| hide(&answer.body), |shown| hide(&shown.to_string())),
             },
-            Err(error) => Received::Nothing { error: hide(&error.to_string()) },
+            Err(error) => Received::Nothing { error: hide_ids(&error.to_string()) },
         };
-        Self { request: sent, answer: received }
+        Self { request: sent, answer: received, ms: u64::try_from(about.took.as_millis()).unwrap_or(u64::MAX) }
     }
 }
 
@@ -249,11 +272,31 @@ mod tests {
         assert!(answer(200, "[]").object().is_err());
     }
 
+    fn record(request: &Request, answer: &Answer, settings: &Settings) -> String {
+        let client = Client::new("http://x", settings).unwrap();
+        let about = Circumstances { client: &client, base: "http://x", took: Duration::ZERO, is_ours: &|_| false };
+        let record = Exchange::record(request, Ok(answer), &mut Strangers::default(), &about);
+        serde_json::to_string(&record).unwrap()
+    }
+
     #[test]
     fn the_token_is_hidden_wherever_it_is() {
+        let settings = Settings { token: Some("s3cret".to_owned()), ..Settings::default() };
         let request = Request { url: "http://x/?t=s3cret".to_owned(), ..Request::default() };
-        let record = Exchange::record(&request, Ok(&answer(400, "no s3cret here")), Some("s3cret"));
-        let text = serde_json::to_string(&record).unwrap();
+        let text = record(&request, &answer(400, "no s3cret here"), &settings);
         assert!(!text.contains("s3cret") && text.contains("Bearer ***"), "{text}");
+        let settings = Settings { headers: vec![("X-Key".to_owned(), "k3y-value".to_owned())], ..Settings::default() };
+        let text = record(&request, &answer(400, "no k3y-value here"), &settings);
+        assert!(!text.contains("k3y-value") && text.contains("\"x-key\":\"***\""), "{text}");
+        let anonymous = Request { anonymous: true, ..request };
+        assert!(!record(&anonymous, &answer(400, ""), &settings).contains("x-key"));
+    }
+
+    #[test]
+    fn who_is_not_ours_is_hidden() {
+        let request = Request { url: "http://x/Users/1a2b".to_owned(), ..Request::default() };
+        let user = answer(200, "{\"id\": \"1a2b\", \"userName\": \"anna.quill\"}");
+        let text = record(&request, &user, &Settings::default());
+        assert!(!text.contains("anna") && !text.contains("1a2b") && text.contains("userName"), "{text}");
     }
 }

@@ -7,11 +7,13 @@
 //! (what a case is given), [`exchange`] (HTTP, kept as evidence), [`verdict`], [`mod@run`], [`report`].
 //! [`discovery`] is what the server says of itself; [`draft`] makes resources that its schemas
 //! accept; [`ledger`] sees to it that none of them stays. [`mod@profile`] plays what identity
-//! providers send; [`coverage`] lists which requirement is examined by what.
+//! providers send; [`coverage`] lists which requirement is examined by what; [`advice`] says what to change where
+//! one is not kept.
 //!
 //! The modules are private: what the program and the tests use is named here, so that the compiler sees what
 //! nobody uses.
 
+mod advice;
 mod case;
 mod cases;
 mod cli;
@@ -25,6 +27,7 @@ mod ledger;
 mod profile;
 mod report;
 mod run;
+mod section;
 mod verdict;
 
 pub(crate) use case::run;
@@ -39,7 +42,7 @@ pub use coverage::page as coverage_page;
 pub use exchange::{Exchange, Received, Sent, Settings};
 pub use finding::Finding;
 pub use profile::{Choice, Profile, all as profiles, hold, named as profile, play};
-pub use report::{Format, Report};
+pub use report::{About, Format, Report};
 pub use run::{Selection, connect, examine, remove_all};
 pub(crate) use verdict::ensure;
 pub use verdict::{Level, Verdict};

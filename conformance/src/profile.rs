@@ -71,6 +71,12 @@ pub struct Step {
     /// only what is mapped.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// What `/ServiceProviderConfig` must hold for the step to apply, as [`Expectation::holds`].
+    #[serde(default)]
+    pub declares: Option<Value>,
+    /// Whether the source itself only recommends it.
+    #[serde(default)]
+    pub optional: bool,
     /// How often it is sent; each time `${n}` is one more, from 1.
     #[serde(default = "once")]
     pub times: u32,
@@ -241,6 +247,20 @@ impl<'de> Deserialize<'de> for Source {
     }
 }
 
+impl Step {
+    /// How strongly it is asked.
+    pub fn level(&self) -> Level {
+        if self.optional { Level::Should } else { self.source.grade.level() }
+    }
+
+    /// What the server must declare for it to apply, for people.
+    pub fn conditions(&self) -> Vec<String> {
+        let attributes = self.needs.iter().map(|path| format!("User attribute {path}"));
+        let members = self.declares.as_ref().and_then(Value::as_object).into_iter().flatten();
+        attributes.chain(members.map(|(name, _)| name.clone())).collect()
+    }
+}
+
 impl Profile {
     /// A profile in its written form. Errors: what is wrong with it, and in which line.
     pub fn parse(text: &str) -> serde_json::Result<Self> {
@@ -264,7 +284,7 @@ impl Profile {
     }
 }
 
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 16] = [
     include_str!("../profiles/okta.json"),
     include_str!("../profiles/entra.json"),
     include_str!("../profiles/google.json"),
@@ -274,6 +294,13 @@ const TEXTS: [&str; 9] = [
     include_str!("../profiles/cyberark.json"),
     include_str!("../profiles/identity-center.json"),
     include_str!("../profiles/fastfed.json"),
+    include_str!("../profiles/entra-gallery.json"),
+    include_str!("../profiles/okta-spec.json"),
+    include_str!("../profiles/okta-crud.json"),
+    include_str!("../profiles/standards/interop.json"),
+    include_str!("../profiles/standards/ipsie-al1.json"),
+    include_str!("../profiles/standards/ipsie-al2.json"),
+    include_str!("../profiles/standards/rfc9967.json"),
 ];
 
 static PROFILES: LazyLock<Vec<Profile>> =

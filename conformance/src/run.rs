@@ -45,6 +45,7 @@ async fn judge_case(server: &Arc<Server>, area: &Area, case: &Case) -> Finding {
     let evidence = scim.take_exchanges();
     scim.remove().await;
     let (verdict, reason) = judge(case.level, outcome);
+    let reason = reason.map(|reason| scim.discreet(&reason));
     Finding {
         id: case.id.to_owned(),
         area: area.title.to_owned(),

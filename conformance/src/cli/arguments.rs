@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
+use super::connection::Connection;
 use crate::{profile, report::Format, run::Selection, verdict::Level};
 
 /// Tests any SCIM 2.0 server against RFC 7643, 7644, 6750 and 9865.
@@ -11,11 +12,14 @@ use crate::{profile, report::Format, run::Selection, verdict::Level};
 #[command(
     name = "scim-conformance",
     version,
+    args_override_self = true,
     after_help = "\
 Start with:
   scim-conformance run --url https://example.com/scim/v2 --token-file token.txt
-Write a report that shows every request:
+Write a report that shows every request, and the summary here:
   scim-conformance run … --report html --out report.html
+Fail only for what is new since an earlier report:
+  scim-conformance run … --baseline before.json
 Test the requests that Entra ID sends:
   scim-conformance run … --profile entra"
 )]
@@ -51,6 +55,17 @@ pub(super) enum Command {
         /// A later report, made in the same way
         after: PathBuf,
     },
+    /// Write a JSON report in another form, without running anything
+    Render {
+        /// A report made with --report json
+        file: PathBuf,
+        /// The form
+        #[arg(long, value_enum, default_value_t)]
+        report: Format,
+        /// Write it to this file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Delete the resources that an interrupted run left on a server (their names carry a mark)
     Clean(Connection),
 }
@@ -60,22 +75,6 @@ pub(super) const RFC: &str = "rfc";
 
 fn profile_names() -> PossibleValuesParser {
     PossibleValuesParser::new(std::iter::once(RFC).chain(profile::all().iter().map(|one| one.name.as_str())))
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Connection {
-    /// The base URL, to which /Users is added
-    #[arg(long, value_name = "BASE")]
-    pub url: String,
-    /// A file that holds the bearer token
-    #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
-    /// CA certificates (PEM) to trust in addition to those of the system
-    #[arg(long, value_name = "FILE")]
-    pub ca: Option<PathBuf>,
-    /// The longest that one request may take, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub timeout: u64,
 }
 
 #[derive(Debug, Args)]
@@ -93,9 +92,12 @@ pub(super) struct Run {
     /// The form of the report
     #[arg(long, value_enum, default_value_t)]
     pub report: Format,
-    /// Write the report to this file instead of standard output
+    /// Write the report to this file, and print only the summary
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// A JSON report of an earlier run: what failed in it does not count for the exit code
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// Write the requests and answers of each case to a file in this directory; the token is hidden
     #[arg(long, value_name = "DIR")]
     pub transcript: Option<PathBuf>,

@@ -1,29 +1,33 @@
 //! The commands that speak with a server.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::IsTerminal as _,
+    path::Path,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{
-    arguments::{Connection, Run},
-    say,
-};
+use super::{arguments::Run, connection::Connection, read, say};
 use crate::{
     case::{Area, Case},
     context::{MARK, Server},
-    exchange::Settings,
     finding::Finding,
     profile::{self, Profile},
-    report::Report,
+    report::{self, About, Format, Report},
     run,
-    verdict::Stop,
 };
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
     let work = Work::choose(arguments)?;
-    let report = block_on(async {
-        let server = connect(&arguments.connection).await?;
+    // Before the run: a file that cannot be read is known at once.
+    let baseline = arguments.baseline.as_deref().map(read).transpose()?;
+    let (started, began) = (now(), Instant::now());
+    let (url, findings, left_behind) = block_on(async {
+        let server = arguments.connection.connect().await?;
         let bar = progress(work.len());
         let examined = work.perform(&server, arguments.concurrency.into(), |finding| {
             bar.set_message(finding.id.clone());
@@ -36,6 +40,8 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
         };
         bar.finish_and_clear();
         if findings.is_none() {
+            // A case that was dropped cannot say what it made.
+            server.ledger().note_interruption();
             eprintln!("Interrupted. Removing what was made; Ctrl-C again leaves it there.");
         }
         let left_behind = tokio::select! {
@@ -49,23 +55,40 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
             let left = if left_behind.is_empty() { "Everything" } else { "Everything else" };
             bail!("Interrupted. {left} that was made has been removed again.")
         };
-        Ok(Report {
-            tool: concat!("scim-conformance ", env!("CARGO_PKG_VERSION")).to_owned(),
-            url: server.base().to_owned(),
-            profile: arguments.profile.clone(),
-            findings,
-            left_behind,
-        })
+        Ok((server.base().to_owned(), findings, left_behind))
     })?;
+    let about = About { url, profile: arguments.profile.clone(), started, took: began.elapsed() };
+    let report = Report::new(&about, findings, left_behind);
+    let report = match &baseline {
+        Some(baseline) => report.with_baseline(baseline),
+        None => report,
+    };
     if let Some(directory) = &arguments.transcript {
         transcripts(directory, &report.findings)?;
     }
-    let text = report.render(arguments.report)?;
-    match &arguments.out {
-        Some(file) => fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))?,
-        None => say(&text)?,
-    }
+    write(&report, arguments.report, arguments.out.as_deref())?;
     Ok(report.exit_code())
+}
+
+/// Prints a report; or writes it to a file, and prints the summary.
+pub(super) fn write(report: &Report, form: Format, out: Option<&Path>) -> anyhow::Result<()> {
+    let colour = shows_colours();
+    let Some(file) = out else { return say(&report.render(form, colour)?) };
+    fs::write(file, report.render(form, false)?).with_context(|| format!("{} cannot be written", file.display()))?;
+    say(&report::summary(report, colour))?;
+    say(&format!("The report is in {}.\n", file.display()))
+}
+
+/// The clock of this machine.
+#[allow(clippy::disallowed_methods, reason = "the one place where the program asks for the time")]
+pub(super) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Whether standard output is a terminal whose user wants colours (no-color.org).
+#[allow(clippy::disallowed_methods, reason = "a convention of all programs, and no setting of this one")]
+fn shows_colours() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
 
 enum Work {
@@ -116,12 +139,10 @@ async fn interrupted() {
 
 pub(super) fn clean(connection: &Connection) -> anyhow::Result<u8> {
     let (removed, left) = block_on(async {
-        let server = connect(connection).await?;
+        let server = connection.connect().await?;
         match run::clean(&server, MARK).await {
             Ok(done) => Ok(done),
-            Err(Stop::Error(why) | Stop::Skip(why) | Stop::Unmet(why)) => {
-                bail!("Leftovers cannot be looked for. {why}")
-            }
+            Err(why) => bail!("Leftovers cannot be looked for. {why}"),
         }
     })?;
     for path in &removed {
@@ -137,25 +158,6 @@ pub(super) fn clean(connection: &Connection) -> anyhow::Result<u8> {
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("The program cannot start")?.block_on(work)
-}
-
-async fn connect(connection: &Connection) -> anyhow::Result<Arc<Server>> {
-    let read = |file: &Path| fs::read(file).with_context(|| format!("{} cannot be read", file.display()));
-    let token = match &connection.token_file {
-        Some(file) => {
-            let token = String::from_utf8(read(file)?).context("The token file is not text")?.trim().to_owned();
-            if token.is_empty() || token.contains(char::is_whitespace) {
-                bail!("{} must hold the token and nothing else.", file.display())
-            }
-            Some(token)
-        }
-        None => None,
-    };
-    let ca = connection.ca.as_deref().map(read).transpose()?;
-    let settings = Settings { token, timeout: Duration::from_secs(connection.timeout), ca };
-    // Six digits set apart two runs at a time; they are no secret.
-    let run = format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff);
-    Ok(run::connect(&connection.url, &settings, &run).await?)
 }
 
 /// On a terminal, a bar; elsewhere nothing, which is what indicatif does by itself.

@@ -18,12 +18,8 @@ use hyper::{
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
 
-use super::{Answer, Request, connection::Connector};
+use super::{Answer, Request, Settings, connection::Connector, proxy, tls};
 
 /// The largest body that is read.
 const MOST_BODY: usize = 16 * 1024 * 1024;
@@ -35,16 +31,6 @@ const MOST_IDLE: Duration = Duration::from_secs(1);
 /// timeouts.
 const MOST_SILENCE: u32 = 5;
 
-/// How to reach the server.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub token: Option<String>,
-    /// How long one request may take.
-    pub timeout: Duration,
-    /// PEM certificates to trust beside those of the system.
-    pub ca: Option<Vec<u8>>,
-}
-
 /// The connections to one server.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -52,8 +38,10 @@ pub struct Client {
     kept: Connections,
     /// For what may not: each request has a connection of its own.
     own: Connections,
-    token: Option<String>,
-    timeout: Duration,
+    settings: Arc<Settings>,
+    secrets: Arc<[String]>,
+    /// For a proxy that forwards; one that opens a tunnel gets it with the tunnel.
+    proxy_authorization: Option<HeaderValue>,
     /// Requests without an answer in time since the last answer.
     silence: Arc<AtomicU32>,
 }
@@ -73,38 +61,30 @@ impl fmt::Display for NotSent {
 impl Error for NotSent {}
 
 impl Client {
-    /// A client for a server at that base URL. Errors: `ca` holds no certificate.
+    /// A client for a server at that base URL. Errors: a certificate, key or proxy that cannot be used.
     pub fn new(base: &str, settings: &Settings) -> Result<Self, NotSent> {
-        let mut roots = RootCertStore::empty();
-        // Reading the system's takes longer than a whole run against a server without TLS.
-        if base.starts_with("https:") {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-        if let Some(pem) = &settings.ca {
-            let given: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-            let given = given.map_err(|error| NotSent(format!("The CA file is not PEM: {error}.")))?;
-            if roots.add_parsable_certificates(given).0 == 0 {
-                return Err(NotSent("The CA file holds no certificate.".to_owned()));
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| NotSent(format!("TLS cannot be set up: {error}.")))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        let connector = https.wrap_connector(Connector::new());
+        let proxy = proxy::of(base, settings)?;
+        let forwards = base.starts_with("http:");
+        let proxy_authorization = proxy.clone().filter(|_| forwards).and_then(|proxy| proxy.authorization);
+        let https = HttpsConnectorBuilder::new().with_tls_config(tls::config(base, settings)?).https_or_http();
+        let connector = https.enable_all_versions().wrap_connector(Connector::new(proxy));
         // A server may close an idle connection whenever it likes, and a request that meets this is lost.
         // That says nothing about its answers, which are what is judged.
         let kept = HyperClient::builder(TokioExecutor::new()).pool_idle_timeout(MOST_IDLE).build(connector.clone());
         let own = HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self { kept, own, token: settings.token.clone(), timeout: settings.timeout, silence: Arc::default() })
+        let secrets = settings.secrets().into();
+        let settings = Arc::new(settings.clone());
+        Ok(Self { kept, own, settings, secrets, proxy_authorization, silence: Arc::default() })
     }
 
-    /// The token, which reports hide.
+    /// The bearer token, where the server takes one.
     pub fn token(&self) -> Option<&str> {
-        self.token.as_deref()
+        self.settings.token.as_deref()
+    }
+
+    /// What no report may hold.
+    pub fn secrets(&self) -> &[String] {
+        &self.secrets
     }
 
     /// Sends a request and reads the whole answer. An answer with an error status is an answer, but
@@ -114,7 +94,7 @@ impl Client {
             let answer = self.send_anew(&request).await?;
             let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
             match wait {
-                Some(wait) if answer.status == 429 && Duration::from_secs(wait) <= self.timeout => {
+                Some(wait) if answer.status == 429 && Duration::from_secs(wait) <= self.settings.timeout => {
                     tokio::time::sleep(Duration::from_secs(wait.max(1))).await;
                 }
                 _ => return Ok(answer),
@@ -143,13 +123,14 @@ impl Client {
             let asked = format!("{} {}", request.method, request.url);
             return Err(NotSent(format!("The server has stopped answering, so {asked} was not sent.")));
         }
-        let seconds = self.timeout.as_secs();
-        let sent = tokio::time::timeout(self.timeout, self.exchange(request, connections)).await;
+        let timeout = self.settings.timeout;
+        let sent = tokio::time::timeout(timeout, self.exchange(request, connections)).await;
         if let Ok(answer) = sent {
             self.silence.store(0, Ordering::Relaxed);
             return answer;
         }
         self.silence.fetch_add(1, Ordering::Relaxed);
+        let seconds = timeout.as_secs();
         Err(NotSent(format!("No answer to {} {} within {seconds} s (--timeout).", request.method, request.url)))
     }
 
@@ -162,14 +143,13 @@ impl Client {
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| about("no method", &error))?;
         let body = request.body.clone().map(Bytes::from).unwrap_or_default();
         let mut message = hyper::Request::builder().method(method).uri(uri);
-        for (name, value) in &request.headers {
+        for (name, value) in request.headers.iter().chain(&self.own_headers(request)) {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| about("no header name", &error))?;
             let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| about("no header", &error))?;
             message = message.header(name, value);
         }
-        let own = request.headers.iter().any(|(name, _)| name == "authorization");
-        if let (false, false, Some(token)) = (request.anonymous, own, &self.token) {
-            message = message.header("authorization", format!("Bearer {token}"));
+        if let Some(value) = &self.proxy_authorization {
+            message = message.header("proxy-authorization", value);
         }
         let message = message.body(Full::new(body)).map_err(|error| about("this cannot be sent", &error))?;
         let answer = connections.request(message).await.map_err(|error| about("no answer", &Chain(&error)))?;
@@ -181,6 +161,37 @@ impl Client {
     }
 }
 
+impl Client {
+    /// The headers that make the client known. A request that has one of them by itself keeps its own; an anonymous one
+    /// has no credential, which headers of the settings are where there is no other.
+    fn own_headers(&self, request: &Request) -> Vec<(String, String)> {
+        let authorization = self.settings.authorization();
+        let is_credential = authorization.is_none();
+        let mut headers = Vec::new();
+        if let Some(value) = authorization.filter(|_| !request.anonymous) {
+            headers.push(("authorization".to_owned(), value));
+        }
+        if !(request.anonymous && is_credential) {
+            let further = self.settings.headers.iter().filter(|(name, _)| {
+                // A second Authorization header would be none.
+                !name.eq_ignore_ascii_case("authorization") || (is_credential && !request.anonymous)
+            });
+            headers.extend(further.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())));
+        }
+        headers.retain(|(name, _)| !request.headers.iter().any(|(known, _)| known == name));
+        headers
+    }
+
+    /// Those headers as reports show them.
+    pub fn hidden_headers(&self, request: &Request) -> Vec<(String, String)> {
+        let shown = |(name, value): (String, String)| match value.split_once(' ') {
+            Some((scheme, _)) if name == "authorization" => (name, format!("{scheme} ***")),
+            _ => (name, "***".to_owned()),
+        };
+        self.own_headers(request).into_iter().map(shown).collect()
+    }
+}
+
 /// What a request meets on a connection that the server has just closed.
 const HUNG_UP: [&str; 3] = ["Connection reset by peer", "Broken pipe", "connection closed before message completed"];
 
@@ -188,7 +199,8 @@ const HUNG_UP: [&str; 3] = ["Connection reset by peer", "Broken pipe", "connecti
 fn advice(error: &str) -> &'static str {
     let known = [
         ("UnknownIssuer", " The certificate is not signed by an authority that is known here: give it with --ca."),
-        ("CaUsedAsEndEntity", " The server shows its authority's certificate as its own: it needs one of its own."),
+        ("CaUsedAsEndEntity", " The server shows a certificate that it made itself: give it with --ca."),
+        ("CertificateRequired", " The server wants a certificate of the client: give one with --cert and --key."),
         ("certificate not valid for name", " The certificate is for another host name than the one in --url."),
         ("NotValidForName", " The certificate is for another host name than the one in --url."),
         ("Expired", " The server's certificate has expired."),
@@ -196,6 +208,8 @@ fn advice(error: &str) -> &'static str {
         ("invalid HTTP version", " This port does not speak HTTP: is it https:// and not http://?"),
         ("connection closed before message completed", " The server hung up: is it https:// and not http://?"),
         ("onnection refused", " Does the server run, and is the port right?"),
+        ("proxy authorization required", " The proxy wants a name and a password: --proxy http://NAME:PASSWORD@HOST."),
+        ("unsuccessful", " The proxy does not connect to this server."),
         ("dns error", " The host name is not known here."),
         ("length limit exceeded", " The answer is longer than any SCIM answer should be."),
     ];

@@ -5,6 +5,7 @@
 //! the 413. Here the rest of the request is dropped instead, and reading decides how the exchange ended.
 
 use std::{
+    error::Error,
     future::Future,
     io,
     pin::Pin,
@@ -16,28 +17,69 @@ use hyper::{
     rt::{Read, ReadBufCursor, Write},
 };
 use hyper_util::{
-    client::legacy::connect::{Connected, Connection, HttpConnector},
+    client::legacy::connect::{Connected, Connection, HttpConnector, proxy::Tunnel},
     rt::TokioIo,
 };
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::proxy::Proxy;
+
+/// Connects to the server, or by a proxy.
 #[derive(Debug, Clone)]
-pub struct Connector(HttpConnector);
+pub struct Connector {
+    direct: Direct,
+    proxy: Option<Proxy>,
+}
 
 impl Connector {
     /// For `http` and, below TLS, `https`.
-    pub fn new() -> Self {
+    pub(super) fn new(proxy: Option<Proxy>) -> Self {
         let mut inner = HttpConnector::new();
         inner.enforce_http(false);
-        Self(inner)
+        Self { direct: Direct(inner), proxy }
     }
 }
 
+type BoxError = Box<dyn Error + Send + Sync>;
+type Connecting<E> = Pin<Box<dyn Future<Output = Result<Stream, E>> + Send>>;
+
 impl Service<Uri> for Connector {
     type Response = Stream;
+    type Error = BoxError;
+    type Future = Connecting<BoxError>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.direct.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let mut direct = self.direct.clone();
+        match self.proxy.clone() {
+            None => Box::pin(async move { Ok(direct.call(uri).await?) }),
+            Some(proxy) if uri.scheme_str() == Some("https") => {
+                let tunnel = Tunnel::new(proxy.uri, direct);
+                let mut tunnel = match proxy.authorization {
+                    Some(value) => tunnel.with_auth(value),
+                    None => tunnel,
+                };
+                Box::pin(async move { Ok(tunnel.call(uri).await?) })
+            }
+            Some(proxy) => Box::pin(async move {
+                let Stream { socket, .. } = direct.call(proxy.uri).await?;
+                Ok(Stream { socket, forwards: true })
+            }),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Direct(HttpConnector);
+
+impl Service<Uri> for Direct {
+    type Response = Stream;
     type Error = <HttpConnector as Service<Uri>>::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, Self::Error>> + Send>>;
+    type Future = Connecting<Self::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.0.poll_ready(context)
@@ -45,16 +87,20 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connecting = self.0.call(uri);
-        Box::pin(async { Ok(Stream(connecting.await?)) })
+        Box::pin(async { Ok(Stream { socket: connecting.await?, forwards: false }) })
     }
 }
 
 #[derive(Debug)]
-pub struct Stream(TokioIo<TcpStream>);
+pub struct Stream {
+    socket: TokioIo<TcpStream>,
+    /// A proxy is at the other end, and forwards each request by its whole URL.
+    forwards: bool,
+}
 
 impl Stream {
     fn inner(&mut self) -> Pin<&mut TokioIo<TcpStream>> {
-        Pin::new(&mut self.0)
+        Pin::new(&mut self.socket)
     }
 }
 
@@ -86,7 +132,7 @@ impl Write for Stream {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.socket.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -101,13 +147,13 @@ impl Write for Stream {
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        self.0.inner().connected()
+        self.socket.inner().connected().proxy(self.forwards)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
 
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -129,7 +175,7 @@ mod tests {
                     .await;
             }
         });
-        let settings = Settings { token: None, timeout: Duration::from_secs(30), ca: None };
+        let settings = Settings::default();
         let client = Client::new(&url, &settings).expect("a client");
         let body = Some("x".repeat(8 << 20));
         for _ in 0..20 {

@@ -77,7 +77,7 @@ pub enum Choice {
 }
 
 fn finding(profile: &Profile, dialogue: &Dialogue, step: &Step, outcome: Outcome, scim: &Context) -> Finding {
-    let level = step.source.grade.level();
+    let level = step.level();
     let is_unmet = matches!(outcome, Err(Stop::Unmet(_)));
     let (verdict, reason) = judge(level, outcome);
     let reason = reason.map(|reason| match (&step.why, &step.message) {
@@ -85,6 +85,7 @@ fn finding(profile: &Profile, dialogue: &Dialogue, step: &Step, outcome: Outcome
         (Some(why), None) if is_unmet => format!("{reason} {why}"),
         _ => reason,
     });
+    let reason = reason.map(|reason| scim.discreet(&reason));
     Finding {
         id: step.id.clone(),
         area: dialogue.title.clone(),
@@ -112,6 +113,23 @@ impl Player<'_> {
                 "The server's schemas have no User attribute {path}, so nothing is mapped to it."
             )));
         }
+        if let Some(wanted) = &step.declares
+            && let Some(why) = expect::difference(Some(discovery.config()), wanted)
+        {
+            return Err(Stop::Skip(format!("The server does not declare it in /ServiceProviderConfig. {why}")));
+        }
+        let mut outcome = self.rounds(step, variables).await;
+        for check in &step.then {
+            // What later steps use is asked for in any case: they may pass where this one fails.
+            if outcome.is_ok() || !check.save.is_empty() {
+                outcome = outcome.and(self.exchange(check, variables).await);
+            }
+        }
+        outcome
+    }
+
+    /// The request of a step, as often as it is sent. Its first fault is told.
+    async fn rounds(&self, step: &Step, variables: &mut Variables) -> Outcome {
         if step.at_once {
             let rounds = (1..=step.times).map(|n| {
                 let mut own = variables.clone();
@@ -120,15 +138,11 @@ impl Player<'_> {
                     self.exchange(&step.turn, &mut own).await
                 }
             });
-            join_all(rounds).await.into_iter().collect::<Outcome>()?;
-        } else {
-            for n in 1..=step.times {
-                variables.set("n", &n.into());
-                self.exchange(&step.turn, variables).await?;
-            }
+            return join_all(rounds).await.into_iter().collect();
         }
-        for check in &step.then {
-            self.exchange(check, variables).await?;
+        for n in 1..=step.times {
+            variables.set("n", &n.into());
+            self.exchange(&step.turn, variables).await?;
         }
         Ok(())
     }

@@ -44,8 +44,11 @@ pub async fn connect(url: &str, settings: &Settings, run: &str) -> Result<Arc<Se
     match probe.status {
         401 | 403 => {
             let status = probe.status;
-            let given = settings.token.is_some();
-            let hint = if given { "Is the token right, and for this URL?" } else { "Give one with --token-file." };
+            let hint = match (&settings.token, settings.has_credentials()) {
+                (Some(_), _) => "Is the token right, and for this URL?",
+                (None, true) => "Are the credentials right, and for this URL?",
+                (None, false) => "Give one with --token-file, or other credentials: `run --help` lists them.",
+            };
             return Err(CannotRun(format!("The server refuses the token: {status} to {}. {hint}", probe.asked())));
         }
         status if found.is_none() && (status != 200 || !probe.json().is_object()) => {

@@ -123,7 +123,7 @@ impl Selection {
 fn entries(profile: &'static profile::Profile) -> impl Iterator<Item = Candidate<'static>> {
     let entry = |(dialogue, step): (&'static profile::Dialogue, &'static profile::Step)| Candidate {
         id: &step.id,
-        level: step.source.grade.level(),
+        level: step.level(),
         area: &dialogue.tag,
         tags: &[],
     };

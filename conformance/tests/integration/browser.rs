@@ -3,9 +3,10 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, UNIX_EPOCH},
 };
 
-use conformance::{Exchange, Finding, Format, Level, Received, Report, Sent, Verdict};
+use conformance::{About, Exchange, Finding, Format, Level, Received, Report, Sent, Verdict};
 
 /// Headless Chromium; `make test` installs it.
 fn chromium() -> PathBuf {
@@ -19,6 +20,8 @@ fn dom(file: &Path, fragment: &str) -> String {
     let profile = tempfile::tempdir().expect("a directory");
     let output = Command::new(chromium())
         .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom"])
+        // Until what the page has put off is done; and frames may be looked into.
+        .args(["--virtual-time-budget=4000", "--allow-file-access-from-files"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("file://{}{fragment}", file.display()))
         .output()
@@ -48,6 +51,7 @@ fn finding(id: &str, area: &str, level: Level, verdict: Verdict, reason: Option<
                 body: None,
             },
             answer: Received::Answer { status: 200, headers: [].into(), body: answer.to_owned() },
+            ms: 12,
         }],
     }
 }
@@ -55,26 +59,27 @@ fn finding(id: &str, area: &str, level: Level, verdict: Verdict, reason: Option<
 fn report() -> Report {
     use Verdict::{Fail, Pass, Skip, Warn};
     let hostile = "Expected 201; got <script>document.title = 'taken over'</script>.";
-    Report {
-        tool: "scim-conformance 0.1.0".to_owned(),
+    let findings = vec![
+        finding("create-status", "Create", Level::Must, Fail, Some(hostile)),
+        finding("create-body", "Create", Level::Should, Warn, Some("Expected a body.")),
+        finding("create-id", "Create", Level::Must, Pass, None),
+        finding("delete-status", "Delete", Level::Must, Fail, Some("Expected 204; got 200.")),
+        finding("delete-query", "Delete", Level::Must, Skip, Some("The server has no filters.")),
+    ];
+    let about = About {
         url: "https://example.com/scim/v2".to_owned(),
         profile: "rfc".to_owned(),
-        findings: vec![
-            finding("create-status", "Create", Level::Must, Fail, Some(hostile)),
-            finding("create-body", "Create", Level::Should, Warn, Some("Expected a body.")),
-            finding("create-id", "Create", Level::Must, Pass, None),
-            finding("delete-status", "Delete", Level::Must, Fail, Some("Expected 204; got 200.")),
-            finding("delete-query", "Delete", Level::Must, Skip, Some("The server has no filters.")),
-        ],
-        left_behind: vec!["/Users/1: DELETE gave 500".to_owned()],
-    }
+        started: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        took: Duration::from_millis(1234),
+    };
+    Report::new(&about, findings, vec!["/Users/1: DELETE gave 500".to_owned()])
 }
 
 #[test]
 fn a_person_sees_what_is_wrong_and_can_narrow_it() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("report.html");
-    std::fs::write(&file, report().render(Format::Html).expect("a page")).expect("a file");
+    std::fs::write(&file, report().render(Format::Html, false).expect("a page")).expect("a file");
     let shows = |page: &str, ids: &[&str]| {
         let shown: Vec<_> = page.split("<details id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(shown, ids);
@@ -83,6 +88,7 @@ fn a_person_sees_what_is_wrong_and_can_narrow_it() {
     shows(&first, &["create-status", "create-body", "delete-status"]);
     assert!(first.contains("The server does not conform: it fails 2 of 5 cases."));
     assert!(first.contains("3 of 5 cases") && first.contains("Left behind: /Users/1: DELETE gave 500"));
+    assert!(first.contains("2027-01-15 08:00:00 UTC, 1.23 s"), "date and duration");
     assert!(first.contains("<title>SCIM conformance</title>"), "an answer took the page over");
     assert!(first.contains("&lt;script&gt;document.title"), "an answer is shown as text");
     shows(&dom(&file, "#verdict=pass,skip"), &["create-id", "delete-query"]);
@@ -90,6 +96,59 @@ fn a_person_sees_what_is_wrong_and_can_narrow_it() {
     shows(&dom(&file, "#verdict=fail,warn&level=should"), &["create-body"]);
     shows(&dom(&file, "#verdict=fail,warn,skip,pass&text=204"), &["delete-status"]);
     assert!(dom(&file, "#verdict=error").contains("Nothing to show with these filters."));
+}
+
+/// A page after this script, which runs behind the page's own.
+fn dom_after(directory: &Path, page: &str, script: &str) -> String {
+    let file = directory.join("changed.html");
+    std::fs::write(&file, page.replace("</body>", &format!("<script>{script}</script></body>"))).expect("a file");
+    dom(&file, "#verdict=fail")
+}
+
+/// What is behind a case: the section, what to change, the status before the body, and a command that repeats it.
+#[test]
+fn a_case_has_all_that_is_needed_to_mend_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let page = report().render(Format::Html, false).expect("a page");
+    let open = dom_after(directory.path(), &page, "byId('expand').click()");
+    // `toggle` comes after the script: the page is written down behind it.
+    assert!(
+        open.contains("href=\"https://www.rfc-editor.org/rfc/rfc7644.html#section-3.3\""),
+        "no link to the section"
+    );
+    assert!(open.contains("To change: Answer a POST with 201"), "no word of what to change");
+    assert!(open.contains("200 ← GET https://example.com/scim/v2/Users · 12 ms"), "no status");
+    assert!(open.contains("curl -i -X GET 'https://example.com/scim/v2/Users'"), "no command");
+    assert!(open.contains("-H \"authorization: Bearer $TOKEN\""), "the token comes from the shell");
+    assert!(!open.contains("Bearer ***'"), "no command holds what is hidden");
+    let closed = dom_after(directory.path(), &page, "byId('expand').click(); byId('collapse').click()");
+    assert!(!closed.contains("open=\"\""), "everything is collapsed again");
+}
+
+/// Nothing is cut off or runs over the edge, on a desk and on a telephone; on a desk the filters are one row.
+#[test]
+fn nothing_runs_over_the_edge() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let page = report().render(Format::Html, false).expect("a page");
+    let measure = "byId('expand').click(); setTimeout(() => { \
+        const wide = [...document.querySelectorAll('body *')].filter(one => one.getBoundingClientRect().right > innerWidth + 1); \
+        const [first, ...others] = [...byId('filters').children].map(one => one.getBoundingClientRect()); \
+        const below = others.filter(one => one.top >= first.bottom).length; \
+        document.title = `wide ${wide.length} ${wide[0]?.className ?? ''} scroll ${Math.max(0, document.documentElement.scrollWidth - innerWidth)} below ${below}`; }, 50)";
+    for (width, below) in [(1280, "below 0"), (390, "")] {
+        let file = directory.path().join("framed.html");
+        let inner = directory.path().join("inner.html");
+        std::fs::write(&inner, page.replace("</body>", &format!("<script>{measure}</script></body>"))).expect("a file");
+        // A window of Chromium has a least width, and a frame has none.
+        let frame = format!(
+            "<!doctype html><main><iframe id=\"f\" src=\"inner.html\" style=\"width: {width}px; height: 900px\"></iframe></main>\
+             <script>setTimeout(() => {{ const main = document.querySelector('main'); \
+             main.append(byTitle()); }}, 1500); const byTitle = () => document.getElementById('f').contentDocument.title</script>"
+        );
+        std::fs::write(&file, frame).expect("a file");
+        let seen = dom(&file, "");
+        assert!(seen.contains("wide 0 ") && seen.contains("scroll 0") && seen.contains(below), "{width}: {seen}");
+    }
 }
 
 /// The real thing: a whole run, in the page that people get.

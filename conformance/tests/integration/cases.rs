@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
 };
 
 use conformance::{Area, Case, Finding, Level, Server, Settings, Verdict, cases, connect, examine, remove_all};
@@ -17,7 +16,7 @@ use crate::{
 
 /// A server that is reached, with everything that the run knows of it.
 pub async fn reach(server: &BrokenServer) -> Arc<Server> {
-    let settings = Settings { token: Some(TOKEN.to_owned()), timeout: Duration::from_secs(30), ca: None };
+    let settings = Settings { token: Some(TOKEN.to_owned()), ..Settings::default() };
     connect(&server.url, &settings, "0a1b2c").await.expect("a SCIM server")
 }
 

@@ -1,14 +1,19 @@
 //! The program's commands and options, as people use them.
 
 use std::{
-    process::{Command, Output},
+    io::{BufRead, BufReader, Write},
+    process::{Command, Output, Stdio},
+    sync::{Mutex, mpsc},
     time::{Duration, Instant},
 };
 
 use conformance::{Context, Report, Settings, connect, remove_all};
 use serde_json::Value;
 
-use crate::scim_server::ScimServer;
+use crate::{
+    scim_server::ScimServer,
+    trouble::{forwarded, listen, origin, request},
+};
 
 fn program(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_scim-conformance")).args(args).output().expect("scim-conformance runs")
@@ -30,7 +35,17 @@ fn check(args: &[&str], code: i32, words: &[&str]) {
 
 #[test]
 fn explain_says_what_is_demanded_and_where() {
-    check(&["explain", "modify-add-appends"], 0, &["RFC 7644 §3.5.2.1, MUST", "--only modify-add-appends"]);
+    check(
+        &["explain", "modify-add-appends"],
+        0,
+        &[
+            "RFC 7644 §3.5.2.1, MUST",
+            "https://www.rfc-editor.org/rfc/rfc7644.html#section-3.5.2.1",
+            "To change: Let add append",
+            "- IAM Identity Center ",
+            "--only modify-add-appends",
+        ],
+    );
     check(
         &["explain", "okta-users-create"],
         0,
@@ -129,7 +144,7 @@ fn start_and_wait(server: &ScimServer) -> std::process::Child {
 /// Whether something that the program made is on the server.
 fn leftovers(server: &ScimServer) -> bool {
     let token = std::fs::read_to_string(server.token_file()).expect("the token").trim().to_owned();
-    let settings = Settings { token: Some(token), timeout: Duration::from_secs(30), ca: None };
+    let settings = Settings { token: Some(token), ..Settings::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let scim = Context::new(connect(&server.url, &settings, "looker").await.expect("a SCIM server"));
@@ -153,6 +168,39 @@ fn an_interrupted_run_leaves_nothing() {
     }
 }
 
+/// A POST is on its way when the run is interrupted, and reaches the server afterwards: it is waited for.
+#[test]
+fn a_post_on_its_way_leaves_nothing() {
+    let server = ScimServer::start("rfc");
+    let origin = origin(&server);
+    let (arrived, has_arrived) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (arrived, may_go_on) = (Mutex::new(arrived), Mutex::new(may_go_on));
+    let proxy = listen(move |mut stream| {
+        let Some(asked) = request(&mut stream) else { return };
+        if asked.starts_with(b"POST ") {
+            // Only the first has somebody who waits for it; the others follow when that has ended.
+            let _ = arrived.lock().expect("no panic").send(());
+            let _ = may_go_on.lock().expect("no panic").recv();
+        }
+        let _ = stream.write_all(&forwarded(origin, &asked));
+    });
+    let url = server.url.replace(&origin.to_string(), &proxy.to_string());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scim-conformance"));
+    command.args(["run", "--url", &url, "--only", "create-status", "--token-file"]).arg(server.token_file());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("scim-conformance runs");
+    has_arrived.recv().expect("a POST");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    let mut errors = BufReader::new(child.stderr.take().expect("its errors")).lines().map_while(Result::ok);
+    assert!(errors.any(|line| line.starts_with("Interrupted. Removing what was made")));
+    drop(go_on);
+    let rest: Vec<_> = errors.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(2), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("Everything that was made has been removed again.")), "{rest:?}");
+    assert!(!leftovers(&server), "something is left");
+}
+
 #[test]
 fn clean_removes_what_a_killed_run_left() {
     let server = ScimServer::start("rfc");
@@ -170,7 +218,7 @@ fn clean_removes_what_a_killed_run_left() {
 fn a_request_that_is_about_to_begin_is_waited_for() {
     let server = ScimServer::start("rfc");
     let token = std::fs::read_to_string(server.token_file()).expect("the token").trim().to_owned();
-    let settings = Settings { token: Some(token), timeout: Duration::from_secs(120), ca: None };
+    let settings = Settings { token: Some(token), timeout: Duration::from_secs(120), ..Settings::default() };
     // One thread: what is spawned runs when this test waits, and not before.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

@@ -39,6 +39,11 @@ fn server_program() -> PathBuf {
 
 impl ScimServer {
     pub fn start(profile: &str) -> Self {
+        Self::start_with(profile, &[])
+    }
+
+    /// Starts one with more arguments of `serve`.
+    pub fn start_with(profile: &str, more: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let run = |args: &[&str]| {
             let mut command = Command::new(server_program());
@@ -56,7 +61,7 @@ impl ScimServer {
         let set = run(&["tenant", "set", "test", "--settings", file]).output();
         let set = set.expect("tenant set runs");
         assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
-        let mut process = run(&["serve", "--listen", "127.0.0.1:0"])
+        let mut process = run(&[&["serve", "--listen", "127.0.0.1:0"], more].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -65,6 +70,14 @@ impl ScimServer {
         BufReader::new(process.stdout.take().expect("its output")).read_line(&mut ready).expect("a line");
         let origin = ready.split_whitespace().find(|word| word.starts_with("http")).expect("the address").to_owned();
         Self { url: format!("{origin}{}", text("path")), process, directory }
+    }
+
+    /// Runs a command of the server on its store, and gives what it prints as JSON.
+    #[track_caller]
+    pub fn administer(&self, args: &[&str]) -> Value {
+        let output = Command::new(server_program()).args(args).arg("--data").arg(self.directory.path()).output();
+        let output = output.expect("scim-server runs");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 
     /// The token, in a file.

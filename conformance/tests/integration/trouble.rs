@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{self, pki_types::PrivatePkcs8KeyDer};
 use crate::scim_server::ScimServer;
 
 /// A listener that does this with each connection, for as long as the tests run.
-fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
+pub fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let serve = Arc::new(serve);
@@ -29,7 +29,7 @@ fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
 }
 
 /// Reads a request's head.
-fn head(stream: &mut TcpStream) -> String {
+pub fn head(stream: &mut TcpStream) -> String {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
         head.push(byte[0]);
@@ -179,13 +179,13 @@ fn the_token_is_wrong() {
 }
 
 /// Where the server listens.
-fn origin(server: &ScimServer) -> SocketAddr {
+pub fn origin(server: &ScimServer) -> SocketAddr {
     let host = server.url.trim_start_matches("http://").split('/').next().expect("a host");
     host.parse().expect("an address")
 }
 
 /// Reads a request, head and body.
-fn request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub fn request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let asked = head(stream);
     let lower = asked.to_ascii_lowercase();
     let length = lower.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
@@ -197,7 +197,7 @@ fn request(stream: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// What the server answers.
-fn forwarded(origin: SocketAddr, asked: &[u8]) -> Vec<u8> {
+pub fn forwarded(origin: SocketAddr, asked: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     if let Ok(mut server) = TcpStream::connect(origin) {
         let _ = server.write_all(asked).and_then(|()| server.read_to_end(&mut answer).map(drop));

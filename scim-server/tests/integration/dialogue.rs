@@ -24,11 +24,14 @@ macro_rules! dialogues {
 dialogues! {
     cyberark => "cyberark",
     entra => "entra",
+    entra_gallery => "entra-gallery",
     fastfed => "fastfed",
     google => "google",
     identity_center_itself => "identity-center",
     jumpcloud => "jumpcloud",
     okta => "okta",
+    okta_crud => "okta-crud",
+    okta_spec => "okta-spec",
     onelogin => "onelogin",
     ping => "ping",
     further_authentik => "further/authentik",
@@ -64,7 +67,7 @@ async fn play(dialogues: &Profile, tenant: &str) -> Vec<Finding> {
         settings: dialogues.settings.clone().or_else(|| (tenant != "rfc").then(|| json!({"rate_limit": 0}))),
         ..Options::default()
     });
-    let settings = Settings { token: Some(server.token().to_owned()), timeout: PATIENCE, ca: None };
+    let settings = Settings { token: Some(server.token().to_owned()), timeout: PATIENCE, ..Settings::default() };
     let target = connect(&server.base(), &settings, "dialogue").await.unwrap_or_else(|error| panic!("{error}"));
     hold(&target, dialogues).await
 }

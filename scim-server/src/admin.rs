@@ -38,6 +38,7 @@ mod response;
 mod roles;
 mod rules;
 pub mod schemas;
+mod setup_links;
 mod signing_keys;
 mod source;
 mod stale;
@@ -69,6 +70,7 @@ pub use self::{
     requests::{RequestsQuery, RequestsRequest, RequestsView},
     roles::RoleRequest,
     rules::RulesRequest,
+    setup_links::{PATH as SETUP_PATH, SetupLinkRequest},
     signing_keys::SigningKeyRequest,
     source::SourceRequest,
     streams::StreamRequest,
@@ -205,6 +207,7 @@ pub async fn execute(
         }
         AdminRequest::Hand { request } => hand::execute(context, request, output).await,
         AdminRequest::Undo(request) => undo::undo(context, request, output).await,
+        AdminRequest::SetupLink { request } => setup_links::execute(context, request, output).await,
         AdminRequest::SigningKey { request } => signing_keys::execute(context, request, output).await,
         AdminRequest::Stream { request } => streams::execute(context, request, output).await,
         AdminRequest::Webhook { request } => webhooks::execute(context, request, output).await,

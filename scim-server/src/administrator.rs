@@ -15,7 +15,7 @@ pub use self::{
     ledger::{AdminTokens, Issued, TokenError},
     record::AdminToken,
 };
-use crate::{event::ADMIN, ids::TenantId};
+use crate::{event::{ADMIN, SETUP_LINK}, ids::TenantId};
 
 /// What an administrator may do. Each may do what the one before may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,17 +64,19 @@ pub struct Administrator {
     pub role: Role,
     /// The only tenant that their commands may be about; any when absent.
     pub tenant: Option<TenantId>,
+    /// Whether they have come by a setup link, whose name it is.
+    is_link: bool,
 }
 
 impl Administrator {
     /// Whoever has `admin.token`, or the store itself: may do everything.
     pub fn root() -> Self {
-        Self { name: None, role: Role::Administrator, tenant: None }
+        Self { name: None, role: Role::Administrator, tenant: None, is_link: false }
     }
 
     /// Somebody who has signed in.
     pub fn person(name: &str, role: Role) -> Self {
-        Self { name: Some(Arc::from(name)), role, tenant: None }
+        Self { name: Some(Arc::from(name)), role, tenant: None, is_link: false }
     }
 
     /// Whoever has a token.
@@ -82,10 +84,16 @@ impl Administrator {
         Self { tenant: token.tenant, ..Self::person(&token.name, token.role) }
     }
 
+    /// Whoever has opened a setup link of that name: its tenant alone.
+    pub fn setup_link(name: &str, tenant: TenantId) -> Self {
+        Self { name: Some(Arc::from(name)), role: Role::Operator, tenant: Some(tenant), is_link: true }
+    }
+
     /// What events call them: `admin`, or `admin:` and the name ([`crate::event::is_administrator`]).
     pub fn actor(&self) -> Arc<str> {
         match &self.name {
             None => Arc::from(ADMIN),
+            Some(name) if self.is_link => Arc::from(format!("{SETUP_LINK}{name}")),
             Some(name) => Arc::from(format!("{ADMIN}:{name}")),
         }
     }

@@ -7,6 +7,7 @@
 mod database;
 pub mod layers;
 mod nats;
+mod operator;
 mod request_log;
 pub mod setting;
 
@@ -24,7 +25,8 @@ pub use nats::Nats;
 pub use setting::{SETTINGS, Setting};
 
 use crate::{
-    audit::Destination, log::Format, oauth::jwks::fetch::Rules, request_log::Limits, rotated::Rotation, units,
+    audit::Destination, log::Format, oauth::jwks::fetch::Rules, request_log::Limits, rotated::Rotation, tenant::Operator,
+    units,
 };
 
 /// Why the settings are not valid. Each error names the place of the wrong one.
@@ -109,6 +111,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Networks that webhooks reach although they are private.
     pub webhook_networks: Vec<IpNet>,
+    /// Who operates the application, as pages for customers show it.
+    pub operator: Operator,
     /// Whom the keys of issuers may be fetched from.
     pub jwks: Rules,
     /// How long an access token of OAuth lives.
@@ -233,6 +237,7 @@ impl Config {
             trust_forwarded: layers.required("trust_forwarded", switch)?,
             trusted_proxies: layers.optional("trusted_proxies", networks)?.unwrap_or_default(),
             webhook_networks: layers.optional("webhook_networks", networks)?.unwrap_or_default(),
+            operator: operator::from_layers(layers)?,
             jwks: Rules {
                 hosts: layers.optional("jwks_hosts", hosts)?.unwrap_or_default(),
                 private: layers.required("jwks_private", switch)?,
@@ -311,6 +316,9 @@ impl Config {
             ("admin_listen", self.admin_listen != other.admin_listen),
             ("console", self.console != other.console),
             ("webhook_networks", self.webhook_networks != other.webhook_networks),
+            ("operator_name", self.operator.name != other.operator.name),
+            ("operator_colour", self.operator.colour != other.operator.colour),
+            ("operator_logo", self.operator.logo != other.operator.logo),
             ("jwks_hosts", self.jwks.hosts != other.jwks.hosts),
             ("jwks_private", self.jwks.private != other.jwks.private),
             ("jwks_ca", self.jwks.ca != other.jwks.ca),

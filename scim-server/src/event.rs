@@ -48,7 +48,7 @@ pub struct Event {
     /// When it was committed, in milliseconds since the epoch; set by the store.
     #[serde(default)]
     pub at: i64,
-    /// Who did it: a token's id, [`SERVER`], or an administrator ([`is_administrator`]).
+    /// Who did it: a token's id, [`SERVER`], or an administrator ([`is_administrator`]), or a [setup link](SETUP_LINK).
     pub actor: String,
     /// What was done.
     pub action: Action,
@@ -125,6 +125,9 @@ pub struct Change {
 /// The actor of what an administrator did at the command line. One with a token of their own is `admin:` and its name.
 pub const ADMIN: &str = "admin";
 
+/// What the actor begins with of whoever uses a setup link; behind it stands the link's name.
+pub const SETUP_LINK: &str = "setup-link:";
+
 /// The actor of what the server does by itself: reminders.
 pub const SERVER: &str = "server";
 
@@ -143,6 +146,7 @@ impl Event {
     pub fn actor_type(&self) -> &'static str {
         match self.actor.as_str() {
             SERVER => "server",
+            actor if actor.starts_with(SETUP_LINK) => "setup-link",
             actor if is_administrator(actor) => "administrator",
             _ => "token",
         }

@@ -8,6 +8,7 @@ pub mod limit;
 mod linger;
 pub mod listen;
 mod oauth;
+pub mod pages;
 pub mod peer;
 pub mod refusals;
 pub mod request;
@@ -86,6 +87,8 @@ pub struct Service {
     pub limited: limit::Told,
     /// What may change.
     pub settings: ArcSwap<Reloadable>,
+    /// What writes pages for people.
+    pub pages: Arc<dyn pages::Pages>,
     /// What completes requests later.
     pub completer: Arc<Completer>,
     /// The way out for webhooks.

@@ -40,6 +40,8 @@ mod roots;
 mod rotated;
 mod sent;
 mod server;
+mod setup;
+mod setup_link;
 mod silence;
 mod sink;
 mod ssf;

@@ -34,6 +34,7 @@ use crate::{
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
     request_log::RequestLog,
     roots::RootsError,
+    setup::Setup,
     sink::{FileSink, Forwarder, Sink},
     ssf::Pusher,
     store::{Store, StoreError},
@@ -158,6 +159,16 @@ impl Server {
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let completer = Arc::new(Completer::new(operations.clone(), access.clone()));
+        let sender = Arc::new(webhook::Sender::new(config.webhook_networks.clone()));
+        let administration = AdminContext {
+            store: Arc::clone(&operations.store),
+            access: Arc::clone(&access),
+            clock: Arc::clone(&clock),
+            operations: Arc::clone(&operations),
+            base: config.public_url.clone().unwrap_or_default(),
+            sender: Arc::clone(&sender),
+            by: Administrator::root(),
+        };
         let service = Service {
             operations,
             access,
@@ -170,7 +181,8 @@ impl Server {
             tokens: TokenLimit::new(),
             limited: Told::default(),
             settings: ArcSwap::from_pointee(settings(config)),
-            sender: Arc::new(webhook::Sender::new(config.webhook_networks.clone())),
+            sender,
+            pages: Arc::new(Setup::new(administration, config.operator.clone())),
             completer,
             clock,
         };

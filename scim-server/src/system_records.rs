@@ -1,4 +1,4 @@
-//! The records that the system keeps of its own: tenants, tokens, clients, consumers, streams and secrets, in a tenant of their
+//! The records that the system keeps of its own: tenants, tokens, clients, consumers, setup links, streams and secrets, in a tenant of their
 //! own.
 
 pub mod secret;
@@ -9,6 +9,7 @@ use crate::{
     deferred::{self, Deferred},
     idempotency,
     oauth::{self, Client},
+    setup_link::{self, SetupLink},
     store::{IndexEntry, Record, ResourceKey, StoreError},
     stream::{self, Stream},
     tenant::{self, TenantRecord},
@@ -26,6 +27,7 @@ pub fn entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, St
         oauth::spent::KIND => oauth::spent::entries(key.id, record),
         deferred::KIND => Ok(Deferred::from_record(key.id, record)?.entries()),
         idempotency::KIND => idempotency::entries(key.id, record),
+        setup_link::KIND => Ok(SetupLink::from_record(key.id, record)?.entries()),
         stream::KIND => Ok(Stream::from_record(key.id, record)?.entries()),
         secret::KIND => Ok(secret::entries(key.id)),
         _ => Ok(Vec::new()),
@@ -46,5 +48,6 @@ pub fn stays(kind: &str) -> bool {
             | oauth::grant::REVOCATION
             | oauth::spent::KIND
             | oauth::trace::KIND
+            | setup_link::KIND
     )
 }

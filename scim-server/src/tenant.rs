@@ -7,6 +7,7 @@ pub mod attributes;
 mod brake;
 pub mod build;
 pub mod mapping;
+mod operator;
 pub mod record;
 pub mod role_resources;
 pub mod roles;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use self::{
     attributes::AccessAttributes,
     brake::{Brake, Mode, Protected},
+    operator::{Colour, Operator, OperatorName, Picture},
     record::TenantRecord,
     role_resources::RoleResources,
     roles::Roles,
@@ -125,6 +127,9 @@ pub struct Settings {
     /// What is rewritten of what a provider sends, in this order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mapping: Vec<mapping::Rewrite>,
+    /// Who operates the application, as pages for the customer show it; as is set for the server when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Operator>,
     /// Which roles the members of which groups have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Roles>,

@@ -2,7 +2,7 @@
 
 use super::{
     AccessRequest, AdminContext, AdminError, AdminRequest, BrakeRequest, ConsumerRequest, DeletedRequest, HandRequest,
-    MappingRequest, Role, RoleRequest, RulesRequest, SigningKeyRequest, StreamRequest, WebhookRequest,
+    MappingRequest, Role, RoleRequest, RulesRequest, SetupLinkRequest, SigningKeyRequest, StreamRequest, WebhookRequest,
     clients::ClientRequest,
 };
 use crate::{directory::DirectoryError, store::TenantId};
@@ -107,6 +107,7 @@ impl AdminRequest {
             Self::Deleted { request, .. } => look_or(Role::Operator, matches!(request, DeletedRequest::List { .. })),
             Self::Hand { request } => of_hand(request),
             Self::Rules { request, .. } => of_rules(request),
+            Self::SetupLink { request } => look_or(Role::Operator, matches!(request, SetupLinkRequest::List { .. })),
             Self::SigningKey { request } => look_or(Role::Administrator, *request == SigningKeyRequest::List),
             Self::Stream { request } => {
                 look_or(Role::Operator, matches!(request, StreamRequest::List { .. } | StreamRequest::Show { .. }))
@@ -162,6 +163,7 @@ impl AdminRequest {
             | Self::TokenRotate { tenant, .. } => Matter::Tenant(tenant),
             Self::Consumer { request } => Matter::Tenant(request.tenant()),
             Self::Hand { request } => Matter::Tenant(request.tenant()),
+            Self::SetupLink { request } => Matter::of(request.tenant()),
             Self::Stream { request } => Matter::Tenant(request.tenant()),
             Self::Webhook { request } => Matter::of_webhook(request),
         }

@@ -1,65 +1,12 @@
 //! What to paste into an identity provider so that it finds this server.
 
-use serde::{Deserialize, Serialize};
+mod guide;
+
 use serde_json::{Map, Value};
 
+pub use self::guide::{Field, Guide, Method, Provider, Values};
 use super::{AdminContext, AdminError, Output};
 use crate::oauth::Client;
-
-/// An identity provider whose words are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Provider {
-    /// Microsoft Entra ID.
-    Entra,
-    Okta,
-    /// PingOne and PingFederate.
-    Ping,
-}
-
-/// What a field holds.
-#[derive(Clone, Copy)]
-enum Field {
-    ScimUrl,
-    TokenEndpoint,
-    ClientId,
-    /// The secret was shown when it was issued, and is not known any more.
-    ClientSecret,
-    Scope,
-    Said(&'static str),
-}
-
-const SHOWN_ONCE: &str = "shown when it was issued; `client rotate` issues another";
-
-impl Provider {
-    /// Its fields, by its own names, in the order in which it shows them.
-    fn fields(self) -> &'static [(&'static str, Field)] {
-        match self {
-            Self::Entra => &[
-                ("Authentication Method", Field::Said("OAuth 2.0 client credentials")),
-                ("Tenant URL", Field::ScimUrl),
-                ("Token Endpoint", Field::TokenEndpoint),
-                ("Client Identifier", Field::ClientId),
-                ("Client Secret", Field::ClientSecret),
-            ],
-            Self::Okta => &[
-                ("SCIM connector base URL", Field::ScimUrl),
-                ("Unique identifier field for users", Field::Said("userName")),
-                ("Authentication Mode", Field::Said("HTTP Header")),
-                ("Authorization", Field::Said("a static token: `token create`; Okta offers no client credentials")),
-            ],
-            Self::Ping => &[
-                ("SCIM BASE URL", Field::ScimUrl),
-                ("Authentication Method", Field::Said("OAuth 2 Client Credentials")),
-                ("OAuth Token Request", Field::TokenEndpoint),
-                ("OAuth Client ID", Field::ClientId),
-                ("OAuth Client Secret", Field::ClientSecret),
-                ("OAuth Scope", Field::Scope),
-            ],
-        }
-    }
-}
 
 /// Shows how a provider reaches a tenant. `client` is the name or id of the OAuth client that it uses; the only one
 /// that there is when absent.
@@ -87,17 +34,9 @@ pub(super) async fn show(
     put("client_id", id.clone().into());
     put("scope", scope.clone().into());
     if let Some(provider) = provider {
-        let fields = provider.fields().iter().map(|(name, field)| {
-            let value = match field {
-                Field::ScimUrl => scim_url.clone(),
-                Field::TokenEndpoint => token_endpoint.clone(),
-                Field::ClientId => id.clone().unwrap_or_else(|| "make a client: `client create`".to_owned()),
-                Field::ClientSecret => SHOWN_ONCE.to_owned(),
-                Field::Scope => scope.clone(),
-                Field::Said(text) => (*text).to_owned(),
-            };
-            ((*name).to_owned(), Value::String(value))
-        });
+        let values = Values { scim_url, token_endpoint, scope, client_id: id, secret: None };
+        let guide = provider.guide(provider.usual_method());
+        let fields = guide.fields.iter().map(|(name, field)| ((*name).to_owned(), field.value(&values).into()));
         put("fields", Value::Object(fields.collect()));
     }
     output.row(&shown).await

@@ -5,7 +5,8 @@ use std::fmt;
 use scim_protocol::Error;
 
 use crate::{
-    administrator::TokenError, directory::DirectoryError, oauth::ClientsError, store::StoreError, token::LedgerError,
+    administrator::TokenError, directory::DirectoryError, oauth::ClientsError, setup_link::SetupLinkError,
+    store::StoreError, token::LedgerError,
 };
 
 /// Why a command failed. Each says what to do next.
@@ -41,6 +42,9 @@ pub enum AdminError {
     /// A user or group was refused.
     #[error("{}", .0.detail())]
     Scim(#[from] Error),
+    /// About a setup link.
+    #[error(transparent)]
+    SetupLink(#[from] SetupLinkError),
     /// The store failed.
     #[error("{0}{cause}", cause = cause(.0))]
     Store(#[from] StoreError),
@@ -62,6 +66,7 @@ impl AdminError {
             Self::Missing(_) => 404,
             Self::Refused(_) => 409,
             Self::Scim(error) => error.kind().status(),
+            Self::SetupLink(error) => of_setup_link(error),
             Self::Store(error) => of_store(error),
             Self::Unread => 500,
         }
@@ -127,6 +132,15 @@ fn of_token(error: &LedgerError) -> u16 {
         LedgerError::NoSuchName(_) | LedgerError::Unknown(_) => 404,
         LedgerError::Store(error) => of_store(error),
         _ => 409,
+    }
+}
+
+fn of_setup_link(error: &SetupLinkError) -> u16 {
+    match error {
+        SetupLinkError::Name(_) => 400,
+        SetupLinkError::Unknown(_) => 404,
+        SetupLinkError::Full | SetupLinkError::NameTaken(_) => 409,
+        SetupLinkError::Store(error) => of_store(error),
     }
 }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::{
     admin_tokens::AdminTokenRequest, brake::BrakeRequest, browse::BrowseRequest, clients::ClientRequest,
     connection::Provider, consumers::ConsumerRequest, deleted::DeletedRequest, events::EventsRequest,
-    hand::HandRequest, lifetime, requests::RequestsRequest, rules::RulesRequest, signing_keys::SigningKeyRequest,
-    streams::StreamRequest, undo::UndoRequest, webhooks::WebhookRequest,
+    hand::HandRequest, lifetime, requests::RequestsRequest, rules::RulesRequest, setup_links::SetupLinkRequest,
+    signing_keys::SigningKeyRequest, streams::StreamRequest, undo::UndoRequest, webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
@@ -249,6 +249,10 @@ pub enum AdminRequest {
     },
     /// Puts back what was changed.
     Undo(UndoRequest),
+    /// About links with which customers set up their providers.
+    SetupLink {
+        request: SetupLinkRequest,
+    },
     /// About the keys of security event tokens.
     SigningKey {
         request: SigningKeyRequest,
@@ -303,6 +307,7 @@ impl AdminRequest {
             Self::SchemaAdd { .. } => "schema-add",
             Self::SchemaList { .. } => "schema-list",
             Self::SchemaRemove { .. } => "schema-remove",
+            Self::SetupLink { request } => request.name(),
             Self::SigningKey { request } => request.name(),
             Self::Stream { request } => request.name(),
             Self::Show { .. } => "show",

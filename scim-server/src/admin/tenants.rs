@@ -290,6 +290,7 @@ pub(super) async fn delete(
     sink::forget(&*context.store, tenant.id).await?;
     Streams::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     Deferrals::new(Arc::clone(&context.store)).forget(tenant.id).await?;
+    context.setup_links().forget(tenant.id).await?;
     let resources = context.directory().remove(&tenant).await?;
     let deleted = serde_json::json!({
         "tenant_id": tenant.id.to_string(), "tenant": tenant.name, "deleted": true, "resources": resources,

@@ -149,6 +149,8 @@ pub enum EventName<'a> {
     Access(&'static str),
     /// About events, by the name of the call: `ReadEvents`, `CreateConsumer`.
     Feed(&'static str),
+    /// A page of the setup of a provider, by the name of the call.
+    Setup(&'static str),
     /// POST of an OAuth client that wants an access token.
     IssueToken,
     /// POST of one that gives its token back.
@@ -204,6 +206,7 @@ impl EventName<'_> {
                 )
                 | Self::IssueToken
                 | Self::RevokeToken
+                | Self::Setup("OpenSetupLink" | "SetupToken" | "SetupClient" | "SetupRotation")
         )
     }
 }
@@ -224,7 +227,7 @@ impl fmt::Display for EventName<'_> {
             Self::Resource(verb, resource_type) => (verb, resource_type),
             Self::SearchResources => return f.write_str("SearchResources"),
             Self::BulkRequest => return f.write_str("BulkRequest"),
-            Self::Access(name) | Self::Feed(name) => return f.write_str(name),
+            Self::Access(name) | Self::Feed(name) | Self::Setup(name) => return f.write_str(name),
             Self::IssueToken => return f.write_str("IssueToken"),
             Self::RevokeToken => return f.write_str("RevokeToken"),
             Self::IntrospectToken => return f.write_str("IntrospectToken"),

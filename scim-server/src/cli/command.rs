@@ -8,10 +8,12 @@ mod consumer;
 mod events;
 mod lifecycle;
 mod mapping;
+mod provider;
 mod requests;
 mod resource;
 mod role;
 mod schema;
+mod setup_link;
 mod signing_key;
 mod stream;
 mod transfer;
@@ -31,12 +33,14 @@ pub use self::{
     events::EventsArguments,
     lifecycle::{DeletedArguments, PurgeArguments, RestoreArguments, StatusArguments},
     mapping::MappingCommand,
+    provider::ProviderName,
     requests::{ListRequestsArguments, RequestsCommand},
     resource::{
         GroupCommand, HandArguments, ListArguments, MakeArguments, StaleArguments, UserCommand, WhichArguments,
     },
     role::{RoleCommand, WhichRoles},
     schema::SchemaCommand,
+    setup_link::SetupLinkCommand,
     signing_key::{KeyAlgorithm, SigningKeyCommand},
     stream::{StreamCommand, WhichStream},
     transfer::{
@@ -84,6 +88,9 @@ pub enum Command {
     /// Make, list, rotate and remove OAuth clients
     #[command(subcommand, arg_required_else_help = true)]
     Client(ClientCommand),
+    /// Make, list and remove links with which customers set up their providers
+    #[command(subcommand, arg_required_else_help = true)]
+    SetupLink(SetupLinkCommand),
     /// Add, list and remove a tenant's own schemas
     #[command(subcommand, arg_required_else_help = true)]
     Schema(SchemaCommand),
@@ -245,16 +252,6 @@ pub(super) enum ProfileName {
     /// The same with attributes, and without passwords
     #[value(name = "ipsie-al2")]
     IpsieAl2,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum ProviderName {
-    /// Microsoft Entra ID
-    Entra,
-    /// Okta
-    Okta,
-    /// PingOne and PingFederate
-    Ping,
 }
 
 /// `init`

@@ -13,7 +13,7 @@ use crate::{
     http::request,
     index,
     operation::{self, feed, members, pace, password},
-    request_log, store, tenant, webhook,
+    request_log, setup_link, store, tenant, webhook,
 };
 
 /// Some bounds under a heading.
@@ -221,6 +221,9 @@ fn stored() -> Vec<Row> {
             "nothing further is read for it",
         ),
         number("bytes of a webhook's message", webhook::MOST_BYTES, "sent without the document, with its URL"),
+        number("setup links of a tenant", setup_link::MOST, "refused; those that have ended make room"),
+        words("life of a setup link, and of its page", "90 days", "", "refused"),
+        size("bytes of the operator's logo, of a tenant or of the server", tenant::Picture::MOST, "refused"),
         number("access attributes of a tenant", tenant::attributes::MOST_KEYS, "refused"),
         number(
             "characters of an access attribute's key, and of its value",

@@ -9,14 +9,15 @@ mod readers;
 mod requests;
 mod resource;
 mod role;
+mod setup_link;
 
 use serde_json::{Map, Value, json};
 
 use super::{
     Failure,
     command::{
-        Command, Common, EventsArguments, InitArguments, ProfileName, ProviderName, SchemaCommand, SourceName,
-        TenantCommand, TenantName, TenantSettings, TokenCommand,
+        Command, Common, EventsArguments, InitArguments, ProfileName, SchemaCommand, SourceName, TenantCommand,
+        TenantName, TenantSettings, TokenCommand,
     },
     doctor, engine,
     files::{self, OutputFile},
@@ -47,6 +48,7 @@ impl Command {
             Self::Token(command) => command.run().await,
             Self::AdminToken(command) => command.run().await,
             Self::Client(command) => command.run().await,
+            Self::SetupLink(command) => command.run().await,
             Self::Schema(command) => command.run().await,
             Self::Access(command) => command.run().await,
             Self::Role(command) => command.run().await,
@@ -144,11 +146,7 @@ impl TenantCommand {
             }
             Self::Connection { name, client, provider, common } => {
                 let show = if provider.is_some() { Show::Fields } else { Show::Connection };
-                let provider = provider.map(|provider| match provider {
-                    ProviderName::Entra => Provider::Entra,
-                    ProviderName::Okta => Provider::Okta,
-                    ProviderName::Ping => Provider::Ping,
-                });
+                let provider = provider.map(Provider::from);
                 (common, AdminRequest::TenantConnection { tenant: name.text(), client, provider }, show)
             }
             Self::Source { name, to, writer, confirm, common } => {

@@ -100,6 +100,10 @@ pub(super) enum Show {
     Schema,
     /// A list of schemas.
     Schemas,
+    /// A setup link that was just made.
+    SetupLinkCreated,
+    /// A list of setup links.
+    SetupLinks,
     /// A list of signing keys.
     SigningKeys,
     /// A stream of security event tokens.
@@ -148,6 +152,7 @@ impl Show {
                 | Self::Roles
                 | Self::RolesChange
                 | Self::Schemas
+                | Self::SetupLinks
                 | Self::SigningKeys
                 | Self::StaleGroups
                 | Self::StaleUsers
@@ -246,6 +251,7 @@ impl Printer {
             Show::Requests | Show::RequestsFollowed => requests::line(&row),
             Show::Request => lines(&row, self.show.columns()) + &requests::details(&row),
             Show::ClientIssued => format!("{}\n{SECRET_ONCE}\n", lines(&row, self.show.columns())),
+            Show::SetupLinkCreated => format!("{}\n{LINK_ONCE}\n", lines(&row, self.show.columns())),
             Show::Issued => format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row)),
             Show::Brake
             | Show::Client
@@ -322,6 +328,9 @@ fn once(row: &Value) -> String {
 }
 
 const ADMIN_ONCE: &str = "The token is shown this once. Give it to whoever is to administrate this server with it.";
+
+const LINK_ONCE: &str =
+    "The link is shown this once, and opens once. Send it to the administrator of the identity provider.";
 
 const SECRET_ONCE: &str =
     "The secret is shown this once. Give it to the identity provider with the client id and both endpoints.";

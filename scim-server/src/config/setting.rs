@@ -233,6 +233,21 @@ pub const SETTINGS: &[Setting] = &[
         "Let webhooks reach endpoints in these networks, such as 10.20.0.0/16, also by plain HTTP. Else messages go to public addresses only, by HTTPS.",
     ),
     fixed(
+        NETWORK,
+        "operator_name",
+        "TEXT",
+        "",
+        "What pages for customers (setup links) have at the top, unless the tenant's operator says otherwise.",
+    ),
+    fixed(
+        NETWORK,
+        "operator_colour",
+        "COLOUR",
+        "",
+        "The colour of links and buttons on these pages, such as #1d58b0. It is made darker or lighter where it could not be read.",
+    ),
+    fixed(NETWORK, "operator_logo", "FILE", "", "A picture before the name: PNG, JPEG or WebP of at most 32 KiB."),
+    fixed(
         OAUTH,
         "access_token_lifetime",
         "DURATION",

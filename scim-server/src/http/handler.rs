@@ -4,6 +4,7 @@ mod authorization;
 mod deferred;
 mod feed;
 mod notes;
+mod pages;
 mod permission;
 mod shape;
 mod signals;
@@ -29,7 +30,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use authorization::Ask;
-use notes::Notes;
+use notes::{CallName, Notes};
 use permission::authorise;
 
 use super::{
@@ -41,7 +42,7 @@ use super::{
     oauth,
     peer::Peer,
     request, request_id, response,
-    route::{Discovery, Endpoint, Route, Target, is_authorization, route},
+    route::{Discovery, Endpoint, Route, Target, is_authorization, route, setup},
 };
 use crate::{
     audit,
@@ -167,6 +168,8 @@ impl Service {
                 tell(&error);
                 let response = if is_authorization(parts.uri.path()) {
                     oauth::error(&error)
+                } else if setup(parts.uri.path()).is_some() {
+                    self.page_of(&error).await
                 } else {
                     response::error(&error, request::answer_type(&parts.headers), presented)
                 };
@@ -192,7 +195,7 @@ impl Service {
         self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
         request::require_unambiguous(parts)?;
         let Route { tenant, target } = route(parts.uri.path())?;
-        notes.segment = Some(tenant);
+        notes.segment = Some(tenant.into());
         if let Ok(Target::Authorization(endpoint)) = target {
             notes.aim(&target, &parts.method, None);
             let ask = Ask { endpoint, segment: tenant, parts, arrival, notes };
@@ -201,6 +204,11 @@ impl Service {
         if let Ok(Target::Published(published)) = target {
             notes.aim(&target, &parts.method, None);
             return Box::pin(self.published(published, tenant, parts, arrival)).await;
+        }
+        if let Ok(Target::Setup(path)) = target {
+            notes.aim(&target, &parts.method, None);
+            Target::Setup(path).require(parts.method.as_str())?;
+            return Box::pin(self.page(path, parts, incoming, arrival, notes)).await;
         }
         if let (Ok(Target::Discovery(discovery)), Some(known)) = (&target, self.discoverable(parts, tenant)) {
             notes.aim(&target, &parts.method, Some(&known));
@@ -225,7 +233,7 @@ impl Service {
         let endpoint = match target {
             Target::Discovery(discovery) => return self.discover(parts, &discovery, caller.tenant(), &base),
             Target::Endpoint(endpoint) => endpoint,
-            Target::Authorization(_) | Target::Published(_) => {
+            Target::Authorization(_) | Target::Published(_) | Target::Setup(_) => {
                 return Err(Error::internal("a request that needs no token has come here"));
             }
         };

@@ -253,8 +253,13 @@ pub struct Public {
 impl Public {
     /// The base URL of a tenant: from the configuration, else from the request.
     pub fn base(&self, parts: &Parts, peer: &Peer, tenant: &str) -> Result<String, Error> {
+        Ok([&self.origin(parts, peer)?, "/", tenant, "/scim/v2"].concat())
+    }
+
+    /// What all URLs begin with: scheme and authority, with any path in front of the tenant.
+    pub fn origin(&self, parts: &Parts, peer: &Peer) -> Result<String, Error> {
         if let Some(url) = &self.url {
-            return Ok([url, "/", tenant, "/scim/v2"].concat());
+            return Ok(url.to_string());
         }
         let (scheme, forwarded) = self.trust.origin(&parts.headers, peer.address.ip());
         let scheme = scheme.unwrap_or(if peer.tls { "https" } else { "http" });
@@ -266,7 +271,13 @@ impl Public {
         if host.is_empty() || !host.bytes().all(legal) {
             return Err(Error::value(format!("The {name} header must name this server.")));
         }
-        Ok([scheme, "://", host, "/", tenant, "/scim/v2"].concat())
+        Ok([scheme, "://", host].concat())
+    }
+
+    /// The path in front of the server's own, without a slash at its end; empty when there is none.
+    pub fn root(&self) -> &str {
+        let behind = self.url.as_deref().and_then(|url| url.split_once("://")).map_or("", |(_, behind)| behind);
+        behind.find('/').and_then(|at| behind.get(at..)).unwrap_or_default()
     }
 }
 

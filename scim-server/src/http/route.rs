@@ -14,6 +14,8 @@ pub enum Target<'a> {
     Published(Published),
     /// Discovery (§4). It may be read without a token.
     Discovery(Discovery<'a>),
+    /// A page of the setup of a provider, `/setup` and below: the path behind it. It needs a session of its own.
+    Setup(&'a str),
     /// Anything else. It needs a token.
     Endpoint(Endpoint<'a>),
 }
@@ -116,6 +118,7 @@ impl Target<'_> {
             Self::Authorization(authorization) => authorization.methods(),
             Self::Published(_) => Published::METHODS,
             Self::Discovery(_) => Discovery::METHODS,
+            Self::Setup(_) => SETUP_METHODS,
             Self::Endpoint(endpoint) => endpoint.methods(),
         }
     }
@@ -131,6 +134,16 @@ impl Authorization {
 
     /// 405 unless it takes the method.
     pub fn require(self, method: &str) -> Result<(), Error> {
+        require(self.methods(), method)
+    }
+}
+
+/// What pages of the setup take.
+const SETUP_METHODS: &str = "GET, HEAD, POST";
+
+impl Target<'_> {
+    /// 405 unless it takes the method.
+    pub fn require(&self, method: &str) -> Result<(), Error> {
         require(self.methods(), method)
     }
 }
@@ -223,6 +236,9 @@ const WELL_KNOWN: &str = ".well-known";
 /// Reads a path `/{tenant}/scim/v2/…`. Ignores an extra slash at the end or after the base URL: people paste the base
 /// URL with a slash, and providers add another.
 pub fn route(path: &str) -> Result<Route<'_>, Error> {
+    if let Some(rest) = setup(path) {
+        return Ok(Route { tenant: SETUP, target: Ok(Target::Setup(rest)) });
+    }
     let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(3, '/');
     let (Some(tenant), Some(service), Some(rest)) = (segments.next(), segments.next(), segments.next()) else {
         return Err(not_found());
@@ -254,6 +270,15 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
         _ => Err(NoTarget::Unknown),
     };
     Ok(Route { tenant, target })
+}
+
+/// The first part of the paths of the setup; no tenant has such an id.
+const SETUP: &str = "setup";
+
+/// What stands behind `/setup`, if that is how a path begins.
+pub fn setup(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix('/')?.strip_prefix(SETUP)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
 /// What stands behind `/{tenant}/events/`.
@@ -384,87 +409,4 @@ fn not_found() -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(path: &str, expect: &str) {
-        let found = match route(path) {
-            Err(error) => format!("{}", error.kind().status()),
-            Ok(Route { tenant, target: Ok(Target::Authorization(target)) }) => format!("{tenant} {target:?}"),
-            Ok(Route { tenant, target: Ok(Target::Published(target)) }) => format!("{tenant} {target:?}"),
-            Ok(Route { tenant, target: Ok(Target::Discovery(target)) }) => format!("{tenant} {target:?}"),
-            Ok(Route { tenant, target: Ok(Target::Endpoint(target)) }) => format!("{tenant} {target:?}"),
-            Ok(Route { tenant, target: Err(why) }) => format!("{tenant} {why:?}"),
-        };
-        assert_eq!(found, expect, "{path}");
-    }
-
-    #[test]
-    fn paths_name_their_targets() {
-        check("/t/events/v1", "t Feed(Events)");
-        check("/t/events/v1/", "t Feed(Events)");
-        check("/t/events/v1/consumers", "t Feed(Consumers)");
-        check("/t/events/v1/consumers/crm", "t Feed(Consumer(\"crm\"))");
-        check("/t/events/v1/consumers/crm/receive", "t Feed(Receive(\"crm\"))");
-        check("/t/events/v1/consumers/crm/ack", "t Feed(Acknowledge(\"crm\"))");
-        check("/t/events/v1/consumers/crm/x", "404");
-        check("/t/events/v1/consumers//ack", "404");
-        check("/t/events/v1/consumers/crm/ack/x", "404");
-        check("/t/events/v2", "404");
-        check("/t/events/v1/x", "404");
-        check("/.well-known/ssf-configuration/t", "t Transmitter");
-        check("/.well-known/ssf-configuration/t/", "t Transmitter");
-        check("/.well-known/ssf-configuration/s/t", "404");
-        check("/.well-known/ssf-configuration/", "404");
-        check("/t/ssf-configuration/t", "404");
-        check("/t/ssf/v1/jwks", "t Keys");
-        check("/t/ssf/v1/streams", "t Signals(Streams)");
-        check("/t/ssf/v1/status", "t Signals(Status)");
-        check("/t/ssf/v1/verify", "t Signals(Verify)");
-        check("/t/ssf/v1/subjects/add", "t Signals(Subject { is_added: true })");
-        check("/t/ssf/v1/subjects/remove", "t Signals(Subject { is_added: false })");
-        check("/t/ssf/v1/subjects", "404");
-        check("/t/ssf/v1/completions/7", "t Signals(Completion(\"7\"))");
-        check("/t/ssf/v1/poll/7", "t Signals(Poll(\"7\"))");
-        check("/t/ssf/v1/poll/", "404");
-        check("/t/ssf/v1/poll/7/8", "404");
-        check("/t/ssf/v2/jwks", "404");
-        check("/.well-known/ssf/v1/jwks", "404");
-        check("/t/oauth2/token", "t Token");
-        check("/t/oauth2/revoke", "t Revoke");
-        check("/t/oauth2/introspect", "t Introspect");
-        check("/t/oauth2/token/", "404");
-        check("/t/oauth2/authorize", "404");
-        check("/.well-known/oauth-authorization-server/t/oauth2", "t Metadata");
-        check("/.well-known/oauth-authorization-server/t/oauth2/", "t Metadata");
-        check("/.well-known/oauth-authorization-server/t", "404");
-        check("/.well-known/oauth-authorization-server/s/t/oauth2", "404");
-        check("/t/scim/v2/Users", "t Resources(\"/Users\")");
-        check("/t/scim/v2/Users/", "t Resources(\"/Users\")");
-        check("/t/scim/v2/Users/2819c223", "t Resource(\"/Users\", \"2819c223\")");
-        check("/t/scim/v2/Users/.search", "t Search(Some(\"/Users\"))");
-        check("/t/scim/v2/.search", "t Search(None)");
-        check("/t/scim/v2", "t Root");
-        check("/t/scim/v2/", "t Root");
-        check("/t/scim/v2/Bulk", "t Bulk");
-        check("/t/scim/v2/Me", "t Me");
-        check("/t/scim/v2/Schemas/urn%3Aietf%3Ax", "t Schemas(Some(\"urn:ietf:x\"))");
-        check("/t/scim/v2/ResourceTypes/User", "t ResourceTypes(Some(\"User\"))");
-        check("/t/scim/v2//Users", "t Resources(\"/Users\")");
-        check("/t/scim/v2//", "t Root");
-        check("/t/scim/v2/Users/a/b", "t Unknown");
-        check("/t/scim/v1/Users", "t Version");
-        check("/t/scim/Users", "t Unknown");
-        check("/t/other", "404");
-        check("/", "404");
-        check("", "404");
-    }
-
-    #[test]
-    fn each_target_says_which_methods_it_takes() {
-        assert!(Endpoint::Resources("/Users".into()).require("POST").is_ok());
-        let error = Discovery::Schemas(None).require("POST").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::MethodNotAllowed("GET, HEAD"));
-    }
-}
+mod tests;

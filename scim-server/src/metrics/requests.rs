@@ -43,12 +43,14 @@ pub enum Operation {
     Access,
     /// OAuth: access tokens, and metadata.
     Authorize,
+    /// Pages of the setup of a provider.
+    Setup,
     /// No endpoint that exists.
     Unknown,
 }
 
 impl Operation {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Create,
         Self::Retrieve,
         Self::Query,
@@ -61,6 +63,7 @@ impl Operation {
         Self::Feed,
         Self::Access,
         Self::Authorize,
+        Self::Setup,
         Self::Unknown,
     ];
 
@@ -79,15 +82,16 @@ impl Operation {
             Self::Feed => "feed",
             Self::Access => "access",
             Self::Authorize => "authorize",
+            Self::Setup => "setup",
             Self::Unknown => "unknown",
         }
     }
 }
 
 /// The statuses that this server gives. Any other is counted under its hundred.
-const STATUSES: [u16; 26] = [
-    200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 414, 415, 429, 431, 500, 501, 503, 100,
-    300, 505, 0,
+const STATUSES: [u16; 27] = [
+    200, 201, 202, 204, 303, 304, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 414, 415, 429, 431, 500, 501, 503,
+    100, 300, 505, 0,
 ];
 
 /// Counters of each operation.

@@ -27,6 +27,9 @@ pub const CLIENT_PREFIX: &str = "scimcs_";
 /// What an administrator's token begins with. All else of it is as in a tenant's.
 pub const ADMIN_PREFIX: &str = "scimadm_";
 
+/// What the code of a setup link begins with. All else of it is as in a token.
+pub const SETUP_PREFIX: &str = "scimsl_";
+
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The stored form of a token: the SHA-256 of its text. A token has 256 random bits, so a slow password hash would
@@ -51,6 +54,11 @@ impl Secret {
     /// An administrator's token, made of random bytes of the same kind.
     pub fn of_administrator(random: [u8; 32]) -> Self {
         Self::beginning(ADMIN_PREFIX, random)
+    }
+
+    /// The code of a setup link, made of random bytes of the same kind.
+    pub fn of_setup_link(random: [u8; 32]) -> Self {
+        Self::beginning(SETUP_PREFIX, random)
     }
 
     fn beginning(prefix: &str, random: [u8; 32]) -> Self {
@@ -129,6 +137,11 @@ pub fn parse_client(text: &str) -> Option<Digest> {
 /// The digest of a text that has the form and the checksum of an administrator's token.
 pub fn parse_administrator(text: &str) -> Option<Digest> {
     parse_beginning(ADMIN_PREFIX, text)
+}
+
+/// The digest of a text that has the form and the checksum of a setup link's code.
+pub fn parse_setup_link(text: &str) -> Option<Digest> {
+    parse_beginning(SETUP_PREFIX, text)
 }
 
 fn parse_beginning(prefix: &str, text: &str) -> Option<Digest> {
@@ -244,6 +257,16 @@ mod tests {
         assert_eq!(parse(text), Err(Malformed::Prefix));
         let other = if text.as_bytes()[20] == b'x' { "y" } else { "x" };
         assert_eq!(parse_client(&format!("{}{other}{}", &text[..20], &text[21..])), None);
+    }
+
+    #[test]
+    fn a_setup_links_code_is_told_from_other_secrets() {
+        let code = Secret::of_setup_link([0x5a; 32]);
+        assert_eq!(parse_setup_link(code.reveal()), Some(code.digest()));
+        assert_eq!(parse_client(code.reveal()), None);
+        for wrong in [&code.reveal()[1..], Secret::of_client([0x5a; 32]).reveal(), "scimsl_", ""] {
+            assert_eq!(parse_setup_link(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

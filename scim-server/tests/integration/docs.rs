@@ -344,6 +344,7 @@ fn kind(target: &Target<'_>) -> &'static str {
         Target::Discovery(Discovery::Schemas(_)) => "schemas",
         Target::Endpoint(Endpoint::Search(_)) => "search",
         Target::Discovery(Discovery::ServiceProviderConfig) => "service provider config",
+        Target::Setup(_) => "setup",
     }
 }
 
@@ -356,14 +357,14 @@ fn endpoints_are_as_the_reference_lists_them() {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
         let [_, path, methods, ..] = cells.as_slice() else { panic!("not a row: {line}") };
         let path = path.trim_matches('`').replace(['{', '}'], "");
-        let is_beside_scim = path.starts_with("/tenant_id/") || path.starts_with("/.well-known/");
+        let is_beside_scim = ["/tenant_id/", "/.well-known/", "/setup"].iter().any(|begin| path.starts_with(begin));
         let url = if is_beside_scim { path.clone() } else { format!("/t/scim/v2{path}") };
         let target = route(&url).ok().and_then(|route| route.target.ok());
         let target = target.unwrap_or_else(|| panic!("nothing is served at {path}"));
         assert_eq!(target.methods(), *methods, "{path}");
         kinds.insert(kind(&target));
     }
-    assert_eq!(kinds.len(), 18, "the page leaves something out: {kinds:?}");
+    assert_eq!(kinds.len(), 19, "the page leaves something out: {kinds:?}");
 }
 
 #[test]

@@ -55,6 +55,7 @@ mod scim2_tester;
 mod secured;
 mod security_events;
 mod server;
+mod setup;
 mod simulation;
 mod source;
 mod spread;

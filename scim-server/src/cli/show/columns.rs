@@ -31,6 +31,8 @@ impl Show {
             Self::RolesChange => ROLES_CHANGE,
             Self::Schema => SCHEMA,
             Self::Schemas => SCHEMAS,
+            Self::SetupLinkCreated => SETUP_LINK,
+            Self::SetupLinks => SETUP_LINKS,
             Self::SigningKeys => SIGNING_KEYS,
             Self::StaleGroups => STALE_GROUPS,
             Self::StaleUsers => STALE_USERS,
@@ -231,6 +233,20 @@ const SCHEMAS: Columns = &[
     ("RESOURCE TYPE", "/resource_type"),
     ("EXTENSION", "/extension"),
     ("USED BY", "/used_by"),
+];
+
+const SETUP_LINK: Columns =
+    &[("Link", "/url"), ("Expires", "/expires"), ("Name", "/name"), ("Tenant", "/tenant"), ("Allows", "/allows")];
+
+const SETUP_LINKS: Columns = &[
+    ("TENANT", "/tenant"),
+    ("NAME", "/name"),
+    ("STATE", "/state"),
+    ("ALLOWS", "/allows"),
+    ("MADE", "/made"),
+    ("CREATED", "/created"),
+    ("OPENED", "/opened"),
+    ("EXPIRES", "/expires"),
 ];
 
 const SIGNING_KEYS: Columns = &[

@@ -13,6 +13,9 @@ pub(super) fn deleted(row: &Value) -> String {
     if row.get("client_id").is_some() {
         return format!("Client {} of tenant {} is removed.\n", text("name"), text("tenant"));
     }
+    if row.get("setup_link_id").is_some() {
+        return format!("Setup link {} of tenant {} is removed.\n", text("name"), text("tenant"));
+    }
     if row.get("webhook_id").is_some() {
         return format!("Webhook {} is removed.\n", text("url"));
     }

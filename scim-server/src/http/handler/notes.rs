@@ -37,7 +37,7 @@ pub(super) struct Notes<'a> {
     pub(super) operation: Operation,
     pub(super) event: CallName,
     /// Which part of the path names the tenant; `None` when the path is none of ours.
-    pub(super) segment: Option<&'a str>,
+    pub(super) segment: Option<Cow<'a, str>>,
     /// Whose token it is; `None` without a good one.
     pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
     pub(super) id: Option<Cow<'a, str>>,
@@ -98,6 +98,7 @@ impl<'a> Notes<'a> {
                 };
                 (Operation::Discover, CallName::Other(EventName::Feed(event)))
             }
+            Target::Setup(_) => (Operation::Setup, CallName::Other(EventName::Setup("GetSetupPage"))),
             Target::Discovery(Discovery::ResourceTypes(name)) => {
                 (Operation::Discover, listed(EventName::GetResourceType, EventName::ListResourceTypes, name.is_some()))
             }
@@ -186,7 +187,8 @@ impl Service {
         error: Option<&Error>,
     ) {
         let event = notes.event();
-        let segment = notes.segment.unwrap_or_else(|| parts.uri.path().split('/').nth(1).unwrap_or_default());
+        let segment =
+            notes.segment.as_deref().unwrap_or_else(|| parts.uri.path().split('/').nth(1).unwrap_or_default());
         let asked = if notes.caller.is_none() { self.access.tenant(segment) } else { None };
         let (token, tenant) = match &notes.caller {
             Some((token, tenant)) => (Some(&**token), Some(tenant)),
@@ -197,9 +199,11 @@ impl Service {
         }
         let settings = self.settings.load();
         let made = match response.body() {
-            // What OAuth answers is a secret.
+            // What OAuth answers is a secret, and so may a page be.
             ResponseBody::Full(bytes)
-                if !event.is_read_only() && error.is_none() && notes.operation != Operation::Authorize =>
+                if !event.is_read_only()
+                    && error.is_none()
+                    && !matches!(notes.operation, Operation::Authorize | Operation::Setup) =>
             {
                 Document::Bytes(bytes)
             }

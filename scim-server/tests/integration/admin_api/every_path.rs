@@ -98,6 +98,10 @@ async fn tenants(walk: &mut Walk) {
     for token in [id, text(&next, "/token_id")] {
         walk.delete("/tenants/{tenant}/tokens/{token}", &["acme", &token]).await;
     }
+    let link = walk.post("/tenants/{tenant}/setup-links", &["acme"], json!({"allows": ["tokens"]}), 201).await;
+    walk.get("/tenants/{tenant}/setup-links", &["acme"]).await;
+    walk.get("/setup-links", &[]).await;
+    walk.delete("/tenants/{tenant}/setup-links/{link}", &["acme", &text(&link, "/name")]).await;
 }
 
 async fn clients(walk: &mut Walk) {

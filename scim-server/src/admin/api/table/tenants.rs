@@ -66,6 +66,25 @@ pub(super) const ROUTES: &[Route] = &[
         "Removes a schema that was added, by its URN or name.",
     )
     .asks(&[("force", Flag)]),
+    get("/setup-links", r#"{"command": "setup-link", "request": {"what": "list"}}"#, "Lists the setup links of all tenants.")
+        .list(),
+    get(
+        "/tenants/{tenant}/setup-links",
+        r#"{"command": "setup-link", "request": {"what": "list", "tenant": "{tenant}"}}"#,
+        "Lists the setup links of a tenant.",
+    )
+    .list(),
+    post(
+        "/tenants/{tenant}/setup-links",
+        r#"{"command": "setup-link", "request": {"what": "create", "tenant": "{tenant}", "*": 0}}"#,
+        "Makes a link with which a customer sets up a provider; it is shown this once.",
+    )
+    .made(),
+    delete(
+        "/tenants/{tenant}/setup-links/{link}",
+        r#"{"command": "setup-link", "request": {"what": "delete", "tenant": "{tenant}", "link": "{link}"}}"#,
+        "Removes a setup link; its page opens nothing from then on.",
+    ),
     get("/tokens", r#"{"command": "token-list"}"#, "Lists the tokens of all tenants.").list(),
     get("/tenants/{tenant}/tokens", r#"{"command": "token-list", "tenant": "{tenant}"}"#, "Lists the tokens of a tenant.").list(),
     post(

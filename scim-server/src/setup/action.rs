@@ -1,0 +1,174 @@
+//! What is made and replaced: tokens and clients, each shown once.
+
+use hyper::StatusCode;
+use scim_protocol::{Error, value::fold};
+use serde_json::Value;
+
+use super::{
+    command::{NotDone, row, rows, text},
+    connect::{LIFETIMES, method, word},
+    visitor::Visitor,
+};
+use crate::{
+    admin::{
+        AdminRequest,
+        clients::ClientRequest,
+        connection::{Method, Provider},
+    },
+    oauth::Scope,
+    token::{Scopes, ledger::LIFETIME},
+    web::{Cell, Facts, Piece, Section, Tone, WebResponse, response},
+};
+
+const DAY: u64 = 86_400;
+/// How long the old of two tokens may go on, in seconds: a week.
+const LONGEST_OVERLAP: u64 = 7 * DAY;
+
+/// What was made.
+struct Made {
+    /// What it is called.
+    name: String,
+    /// The id of a client.
+    client: Option<String>,
+    secret: String,
+    expires: String,
+}
+
+impl Made {
+    fn of(row: &Value, method: Method) -> Self {
+        let of = |name: &str| text(row, name).to_owned();
+        let (client, secret) = match method {
+            Method::Client => (Some(of("client_id")), of("client_secret")),
+            Method::Token => (None, of("token")),
+        };
+        Self { name: of("name"), client, secret, expires: of("expires") }
+    }
+}
+
+impl Visitor {
+    /// Makes the token or client of a provider, and shows it with the values around it.
+    pub(super) async fn make(&self) -> Result<WebResponse, Error> {
+        let Some(provider) = Provider::named(self.form.text("provider")) else { return Ok(self.old_form()) };
+        let method = method(provider, self.form.text("method"));
+        let days = LIFETIMES.iter().find(|(days, _)| *days == self.form.text("days"));
+        let Some(days) = days.and_then(|(days, _)| days.parse::<u64>().ok()) else { return Ok(self.old_form()) };
+        match self.why_not(method).await {
+            Ok(None) => {}
+            Ok(Some(why)) => return Ok(self.not_done(StatusCode::CONFLICT, why)),
+            Err(NotDone) => return Ok(self.failed()),
+        }
+        if !self.takes_turn().await? {
+            return Ok(self.old_form());
+        }
+        let shown = async {
+            let made = self.made(provider, method, days * DAY).await?;
+            self.made_page(provider, method, &made).await
+        };
+        Ok(shown.await.unwrap_or_else(|NotDone| self.failed()))
+    }
+
+    /// Whether the form is the first that is sent of this state of the link. Sent again, by a reload or another
+    /// window, it makes nothing.
+    async fn takes_turn(&self) -> Result<bool, Error> {
+        if self.form.text("version") != self.link.version.to_string() {
+            return Ok(false);
+        }
+        Ok(self.context.setup_links().note_made(&self.link).await?.is_some())
+    }
+
+    async fn made(&self, provider: Provider, method: Method, seconds: u64) -> Result<Made, NotDone> {
+        let tenant = self.which();
+        let request = match method {
+            Method::Client => {
+                let request = AdminRequest::Client { tenant: tenant.clone(), request: ClientRequest::List };
+                let name = self.name(provider, &rows(&self.context, request).await?);
+                let request = ClientRequest::Create { name, scope: Scope::SCIM, seconds: Some(seconds) };
+                AdminRequest::Client { tenant, request }
+            }
+            Method::Token => {
+                let request = AdminRequest::TokenList { tenant: Some(tenant.clone()) };
+                let mut known = rows(&self.context, request).await?;
+                known.retain(|token| text(token, "status") != "expired");
+                let name = Some(self.name(provider, &known));
+                AdminRequest::TokenCreate { tenant, name, scopes: Scopes::ALL, seconds }
+            }
+        };
+        Ok(Made::of(&row(&self.context, request).await?, method))
+    }
+
+    /// What the new one is called: as the only one that may write has to be, or as the provider; with a number if
+    /// another is called so.
+    fn name(&self, provider: Provider, known: &[Value]) -> String {
+        let writer = self.tenant.settings.source.as_ref().and_then(|source| source.writer.as_deref());
+        let is_free = |name: &str| known.iter().all(|one| fold(text(one, "name")) != fold(name));
+        let first = writer.into_iter().chain([provider.name()]).map(str::to_owned);
+        let mut numbered = (2..=known.len() + 2).map(|number| format!("{}-{number}", provider.name()));
+        first.into_iter().find(|name| is_free(name)).or_else(|| numbered.find(|name| is_free(name))).unwrap_or_default()
+    }
+
+    async fn made_page(&self, provider: Provider, method: Method, made: &Made) -> Result<WebResponse, NotDone> {
+        let mut values = self.values(made.client.as_deref()).await?;
+        values.secret = Some(made.secret.clone());
+        let label = match method {
+            Method::Client => "Client secret",
+            Method::Token => "Token",
+        };
+        let mut facts = Facts::default().with("Name", made.name.as_str());
+        if let Some(client) = &made.client {
+            facts = facts.with("Client id", Cell::Copy(client.clone()));
+        }
+        let facts = facts.with("Ends", Cell::time(Some(&made.expires), ""));
+        let secret = Section::new("Made").with(Piece::Secret(label.to_owned(), made.secret.clone())).with(facts);
+        let page = self.page(&format!("Connect {}", provider.title()), "").with(secret);
+        let page = page.with(self.guide(provider, method, &values));
+        // Elsewhere than on this page: to look for the first call again must not be to send the form again.
+        let way = format!("{}?method={}", self.way(provider), word(method));
+        let next = Facts::default().with("Entered?", Cell::link(way, "See whether your provider calls"));
+        Ok(response::page(StatusCode::OK, &page.with(next)))
+    }
+
+    /// Makes the successor of a token.
+    pub(super) async fn rotate(&self) -> Result<WebResponse, Error> {
+        let which = self.form.text("token");
+        let overlap = self.form.text("overlap").parse().ok().filter(|seconds| *seconds <= LONGEST_OVERLAP);
+        let Ok(tokens) = self.provider_tokens().await else { return Ok(self.failed()) };
+        let known = tokens.iter().any(|token| text(token, "token_id") == which);
+        let (true, Some(overlap)) = (known, overlap) else { return Ok(self.old_form()) };
+        if !self.takes_turn().await? {
+            return Ok(self.old_form());
+        }
+        let request = AdminRequest::TokenRotate {
+            tenant: self.which(),
+            token: Some(which.to_owned()),
+            seconds: LIFETIME.as_secs(),
+            overlap_seconds: Some(overlap),
+        };
+        let Ok(rotated) = row(&self.context, request).await else {
+            let why = format!(
+                "The token has no successor: it may have one already, or there are as many tokens as may be. Ask {}.",
+                self.view.whom_to_ask()
+            );
+            return Ok(self.not_done(StatusCode::CONFLICT, why));
+        };
+        let made = Made::of(&rotated, Method::Token);
+        let old = rotated.pointer("/previous/expires").and_then(Value::as_str);
+        let facts = Facts::default()
+            .with("Name", made.name.as_str())
+            .with("Ends", Cell::time(Some(&made.expires), ""))
+            .with("The old one ends", Cell::time(old, ""))
+            .with("Entered?", Cell::link(self.view.base(), "See whether it is used"));
+        let section = Section::new("The successor")
+            .note("Enter it in your provider in the place of the old one, before that ends.")
+            .with(Piece::Secret("Token".to_owned(), made.secret))
+            .with(facts);
+        Ok(response::page(StatusCode::OK, &self.page("A new token", "").with(section)))
+    }
+
+    /// What is said to a form that was sent already, or that no page of now has.
+    fn old_form(&self) -> WebResponse {
+        let why = "This form was sent before, or is old, and nothing was done now. A token or secret that you did not take down cannot be shown again: go back and make another.";
+        let back = Facts::default().with("Go on", Cell::link(self.view.base(), "Back to the setup"));
+        let page = self.page("Nothing was done", "").with(Piece::Notice(Tone::Warn, why.to_owned())).with(back);
+        response::page(StatusCode::CONFLICT, &page)
+    }
+}

@@ -1,0 +1,164 @@
+//! The page of one provider: the values by its own names, the steps, and what makes the token or the client.
+
+use hyper::StatusCode;
+use scim_protocol::{Error, ErrorKind};
+use serde_json::Value;
+
+use super::{
+    command::{NotDone, row, rows, text},
+    visitor::Visitor,
+};
+use crate::{
+    admin::{
+        AdminRequest,
+        connection::{Field as Source, Guide, Method, Provider, Values},
+    },
+    profile,
+    web::{Cell, Facts, Field, Form, Kind, Page, Parameters, Piece, Section, Tone, WebResponse, response},
+};
+
+/// How long a credential may live, as a form sends it (days) and shows it.
+pub(super) const LIFETIMES: [(&str, &str); 3] = [("365", "a year"), ("180", "180 days"), ("90", "90 days")];
+
+/// The word of a method in forms and URLs.
+pub(super) fn word(method: Method) -> &'static str {
+    match method {
+        Method::Client => "client",
+        Method::Token => "token",
+    }
+}
+
+/// The method with that word; what the provider usually has where it is another.
+pub(super) fn method(provider: Provider, word: &str) -> Method {
+    match word {
+        "token" => Method::Token,
+        _ if provider.takes_clients() => Method::Client,
+        _ => Method::Token,
+    }
+}
+
+impl Visitor {
+    pub(super) async fn connect(&self, provider: &str, query: &str) -> Result<WebResponse, Error> {
+        let unknown = || Error::new(ErrorKind::NotFound, "There is no such provider here. Go back and choose one.");
+        let provider = Provider::named(provider).ok_or_else(unknown)?;
+        let method = method(provider, Parameters::parse(query).text("method"));
+        let page = self.way_page(provider, method).await;
+        Ok(page.map_or_else(|NotDone| self.failed(), |page| response::page(StatusCode::OK, &page)))
+    }
+
+    async fn way_page(&self, provider: Provider, method: Method) -> Result<Page, NotDone> {
+        let path = format!("/to/{}?method={}", provider.name(), word(method));
+        let seen = self.seen(&path).await?;
+        let values = self.values(None).await?;
+        let page = self.page(&format!("Connect {}", provider.title()), "");
+        let page = page.with(self.make_section(provider, method).await?);
+        Ok(page.with(self.guide(provider, method, &values)).with(seen).with(self.back()))
+    }
+
+    fn back(&self) -> Facts {
+        Facts::default().with("Another provider?", Cell::link(self.view.base(), "Back to the list"))
+    }
+
+    /// What a provider is told of this tenant; `client` is the id of the client that was made.
+    pub(super) async fn values(&self, client: Option<&str>) -> Result<Values, NotDone> {
+        let client = client.map(str::to_owned);
+        let request = AdminRequest::TenantConnection { tenant: self.which(), client: client.clone(), provider: None };
+        let shown = row(&self.context, request).await?;
+        let of = |name: &str| text(&shown, name).to_owned();
+        Ok(Values {
+            scim_url: of("scim_url"),
+            token_endpoint: of("token_endpoint"),
+            scope: of("scope"),
+            client_id: client,
+            secret: None,
+        })
+    }
+
+    /// The steps, and between them the fields: each value with a button that copies it.
+    pub(super) fn guide(&self, provider: Provider, method: Method, values: &Values) -> Section {
+        let Guide { before, fields, after } = provider.guide(method);
+        let steps = |steps: &[&str]| Piece::Steps(steps.iter().map(|step| (*step).to_owned()).collect());
+        let mut facts = Facts::default();
+        for (name, field) in fields {
+            let is_known = match field {
+                Source::ClientId => values.client_id.is_some(),
+                Source::Secret => values.secret.is_some(),
+                _ => true,
+            };
+            let cell = if !is_known {
+                Cell::Note("made above, and shown once".to_owned())
+            } else if field.is_pasted() {
+                Cell::Copy(field.value(values))
+            } else {
+                Cell::Text(field.value(values))
+            };
+            facts = facts.with(*name, cell);
+        }
+        Section::new(format!("In {}", provider.title()))
+            .with(steps(before))
+            .with(Section::new("Values to enter").with(facts))
+            .with(Section::new("Then").with(steps(after)))
+    }
+
+    /// The form that makes the token or the client, or why there is none.
+    async fn make_section(&self, provider: Provider, method: Method) -> Result<Section, NotDone> {
+        let what = match method {
+            Method::Client => "OAuth client",
+            Method::Token => "token",
+        };
+        let mut section = Section::new(format!("Your {what}"));
+        if provider.takes_clients() {
+            let (other, label) = match method {
+                Method::Client => (Method::Token, "Use a token instead"),
+                Method::Token => (Method::Client, "Use an OAuth client instead"),
+            };
+            let link = format!("{}?method={}", self.way(provider), word(other));
+            section = section.with(Facts::default().with("Both work", Cell::link(link, label)));
+        }
+        if let Some(why) = self.why_not(method).await? {
+            return Ok(section.with(Piece::Notice(Tone::Plain, why)));
+        }
+        let lifetimes = LIFETIMES.map(|(days, label)| (days.to_owned(), label.to_owned())).to_vec();
+        let form = Form {
+            action: format!("{}/make", self.view.base()),
+            csrf: self.word(),
+            fields: vec![
+                self.version(),
+                Field::hidden("provider", provider.name()),
+                Field::hidden("method", word(method)),
+                Field::of(Kind::Choice(lifetimes), "days", "It ends after")
+                    .hint("Before that it is replaced, so that nothing stops."),
+            ],
+            submit: format!("Make the {what}"),
+            danger: false,
+        };
+        Ok(section.note("It is shown once, with the values to enter around it.").with(form))
+    }
+
+    /// Why no credential can be made now; nothing when one can.
+    pub(super) async fn why_not(&self, method: Method) -> Result<Option<String>, NotDone> {
+        let whom = self.view.whom_to_ask();
+        if profile::wants_assertions(self.tenant.profile()) {
+            return Ok(Some(format!(
+                "This connection takes signed assertions alone, neither tokens nor secrets. Ask {whom} how to go on."
+            )));
+        }
+        if !self.link.allows.tokens {
+            let status = row(&self.context, AdminRequest::Status { tenant: Some(self.which()) }).await?;
+            if status.get("last_call").is_some_and(|last| !last.is_null()) {
+                return Ok(Some(format!(
+                    "A provider calls already, and this link makes nothing more. Ask {whom} for a link that does if you need another."
+                )));
+            }
+        }
+        if method == Method::Client {
+            return Ok(None);
+        }
+        let most = self.tenant.settings.live_tokens();
+        let tokens = AdminRequest::TokenList { tenant: Some(self.which()) };
+        let tokens = rows(&self.context, tokens).await?;
+        let live = tokens.iter().filter(|token| token.get("status").and_then(Value::as_str) != Some("expired"));
+        Ok((live.count() >= most)
+            .then(|| format!("There are {most} tokens, which is the most. Ask {whom} to remove one that is not used.")))
+    }
+}

@@ -5,6 +5,7 @@
 //! revokes it returns.
 
 mod assertion;
+mod barred;
 mod clients;
 mod last_use;
 mod tokens;
@@ -15,13 +16,14 @@ use arc_swap::ArcSwap;
 use scim_protocol::{Error, ErrorKind, Timestamp};
 use subtle::ConstantTimeEq as _;
 
+pub use self::{
+    barred::Barred,
+    clients::{Authenticated, Credentials},
+    tokens::{Granted, Grants, Known},
+};
 use self::{
     clients::LiveClients,
     last_use::{Use, Used},
-};
-pub use self::{
-    clients::{Authenticated, Credentials},
-    tokens::{Granted, Grants, Known},
 };
 use crate::{
     caller::Caller,
@@ -300,6 +302,10 @@ impl Access {
         for token in self.directory.ledger().due(now).await? {
             let tenant = self.tenant_of(token.tenant);
             if let Some(tenant) = &tenant {
+                // It is told when the database is back.
+                if self.directory.store().is_away(tenant.home) {
+                    continue;
+                }
                 let deed = if token.is_live(now) { Deed::TokenExpiring } else { Deed::TokenExpired };
                 let event = Event::new(Action::Remind, SERVER, token::record::KIND, token.id);
                 // First, so that it is told again rather than never when the process ends here.

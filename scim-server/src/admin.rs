@@ -28,6 +28,7 @@ pub mod lifetime;
 pub mod line;
 pub mod listen;
 mod mapping;
+mod names;
 pub(crate) mod private;
 mod protected;
 pub(crate) mod provision;
@@ -113,6 +114,9 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// The chore of the process that does the periodic work on a store. Whoever has its lease is a server that runs.
+pub const UPKEEP: &str = "upkeep";
+
 /// What commands work on.
 #[derive(Clone)]
 pub struct AdminContext {
@@ -133,6 +137,9 @@ pub struct AdminContext {
     pub console: Option<Arc<SignInLinks>>,
     /// The log of requests, if there is one.
     pub requests: Option<RequestsView>,
+    /// The names of the sinks of the server that this is in, or that runs beside this command; `None` when no server is
+    /// known.
+    pub sinks: Option<Arc<[&'static str]>>,
 }
 
 /// Does what a request says, if its giver may ask for it. What it prints goes to `output` line by line; what it reads (an import)

@@ -7,7 +7,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use scim_protocol::{Error, ErrorKind};
@@ -20,7 +23,7 @@ const SMALL: usize = 64 * 1024;
 /// Memory that is divided into shares.
 #[derive(Debug)]
 pub struct Budget {
-    most: usize,
+    most: AtomicUsize,
     taken: Mutex<Taken>,
 }
 
@@ -41,7 +44,12 @@ pub struct Share {
 impl Budget {
     /// A budget of so many bytes.
     pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, taken: Mutex::default() })
+        Arc::new(Self { most: most.into(), taken: Mutex::default() })
+    }
+
+    /// Makes it one of so many bytes. What is taken stays taken.
+    pub fn resize(&self, most: usize) {
+        self.most.store(most, Relaxed);
     }
 
     /// An empty share for something of that tenant.
@@ -62,8 +70,9 @@ impl Budget {
 
     /// The limit for all together, and for one tenant with a share of that size.
     fn bounds(&self, share: usize) -> (usize, usize) {
-        let quarter = self.most / 4;
-        if share <= SMALL { (self.most, 3 * quarter) } else { (3 * quarter, 2 * quarter) }
+        let most = self.most.load(Relaxed);
+        let quarter = most / 4;
+        if share <= SMALL { (most, 3 * quarter) } else { (3 * quarter, 2 * quarter) }
     }
 }
 

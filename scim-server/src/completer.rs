@@ -18,16 +18,16 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::{
-    access::Access,
+    access::{Access, Barred},
     budget::Share,
     caller::Caller,
-    deferred::{Deferrals, Deferred},
+    deferred::{Deferrals, Deferred, MOST_WAITING},
     operation::{
         Answer, Context, Operations,
-        deferred::{Claim, Executed},
+        deferred::{Claim, Ended, Executed},
         pace::Pace,
     },
-    store::{ResourceId, StoreError},
+    store::{ResourceId, StoreError, TenantId},
     tenant::Tenant,
     turns::Turns,
 };
@@ -40,6 +40,24 @@ const LEASE: i64 = 15_000;
 const UNAVAILABLE: u16 = 503;
 /// How long a completion can be fetched, in milliseconds.
 const KEPT: i64 = 24 * 3600 * 1000;
+
+/// What a request comes to that is not done any more.
+const DISABLED: Ended = Ended {
+    kind: ErrorKind::Forbidden,
+    detail: "The tenant was disabled before this was done. Repeat the request when the tenant is enabled again.",
+};
+const NO_TOKEN: Ended = Ended {
+    kind: ErrorKind::Unauthorized,
+    detail: "The token of the request was deleted or has expired before this was done. Repeat the request with another token.",
+};
+const NO_CLIENT: Ended = Ended {
+    kind: ErrorKind::Unauthorized,
+    detail: "The OAuth client of the request was deleted, disabled or may no longer write before this was done. Repeat the request with a token of another client.",
+};
+const REPLACED: Ended = Ended {
+    kind: ErrorKind::Gone,
+    detail: "The tenant was replaced by an import before this was done. Read what it has now, and repeat the request if it is still wanted.",
+};
 
 /// Who waits for the answer, as long as it does.
 pub type Teller = oneshot::Sender<Result<Answer, Error>>;
@@ -85,7 +103,9 @@ impl Completer {
         store.lease(&chore(self.process), self.process, LEASE).await?;
         for deferred in self.deferrals().waiting().await? {
             let is_ours = deferred.process == self.process;
-            if is_ours && self.is_running(deferred.id)
+            // What is in a database that is away waits until it is back.
+            if store.is_away(deferred.log)
+                || is_ours && self.is_running(deferred.id)
                 || !is_ours && !store.lease(&chore(deferred.process), self.process, LEASE).await?
             {
                 continue;
@@ -147,14 +167,15 @@ impl Completer {
     /// Does what a request asks for, and tells of it. What was done of it before is not done again.
     async fn complete(&self, deferred: Deferred, is_new: bool, teller: Option<Teller>) -> Result<(), Error> {
         let _turn = self.turns.of(deferred.tenant).acquire_owned().await.map_err(Error::internal)?;
-        let tenant = self.access.tenants().into_iter().find(|tenant| tenant.id == deferred.tenant);
-        let Some(tenant) = tenant.filter(|tenant| tenant.home == deferred.log) else {
-            // The tenant was deleted, or replaced by an import: there is nothing that the request is about.
+        let Some(tenant) = self.access.tenant_of(deferred.tenant) else {
+            // The tenant was deleted: there is nothing that the request is about.
             return Ok(self.deferrals().remove(&deferred).await?);
         };
+        let deferred = self.at_home(deferred, &tenant).await?;
+        let ended = self.ended(&deferred, &tenant).await?;
         let version = self.deferrals().claim(&deferred).await?;
         let done = if is_new { Executed::default() } else { self.operations.executed(&deferred).await? };
-        let context = self.context(&deferred, &tenant, Claim::new(&deferred, version, done));
+        let context = self.context(&deferred, &tenant, Claim::new(&deferred, version, done, ended));
         let (results, answer) = self.perform(&context, &deferred).await?;
         if results.iter().any(|(_, result)| result.status == UNAVAILABLE) {
             // That passes. What was done is not done again.
@@ -179,6 +200,44 @@ impl Completer {
             Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The request with the log that its tenant has now: an import may have replaced the tenant.
+    async fn at_home(&self, deferred: Deferred, tenant: &Tenant) -> Result<Deferred, StoreError> {
+        if tenant.home == deferred.log {
+            return Ok(deferred);
+        }
+        let after = self.operations.store.log(tenant.home).await?.newest;
+        let moved = Deferred { log: tenant.home, after, is_replaced: true, ..deferred.clone() };
+        self.deferrals().keep(&deferred, &moved).await?;
+        Ok(Deferred { version: deferred.version + 1, ..moved })
+    }
+
+    /// Why nothing more of a request is done, if that is so: what lets nobody in now does not let in who came before.
+    async fn ended(&self, deferred: &Deferred, tenant: &Tenant) -> Result<Option<Ended>, Error> {
+        if tenant.importing {
+            return Err(Error::new(ErrorKind::Unavailable(1), "The import of the tenant is waited for."));
+        }
+        if deferred.is_replaced {
+            return Ok(Some(REPLACED));
+        }
+        let now = self.operations.clock.now();
+        let barred = self.access.barred(tenant, &deferred.actor, deferred.is_client, now).await?;
+        Ok(barred.map(|barred| match barred {
+            Barred::Tenant => DISABLED,
+            Barred::Token => NO_TOKEN,
+            Barred::Client => NO_CLIENT,
+        }))
+    }
+
+    /// 503 if as many requests of that tenant wait as may.
+    pub async fn require_room(&self, tenant: TenantId) -> Result<(), Error> {
+        if self.deferrals().number_waiting(tenant).await? < MOST_WAITING {
+            return Ok(());
+        }
+        // Done at once it would overtake those that wait.
+        let detail = "Too many requests wait to be completed. Repeat the request in some seconds.";
+        Err(Error::new(ErrorKind::Unavailable(5), detail))
     }
 
     fn context(&self, deferred: &Deferred, tenant: &Arc<Tenant>, claim: Claim) -> Context {

@@ -325,7 +325,6 @@ impl Config {
             ("access_token_lifetime", self.access_token_lifetime != other.access_token_lifetime),
             ("address_rate_limit", self.address_rate_limit != other.address_rate_limit),
             ("max_connections", self.max_connections != other.max_connections),
-            ("request_memory", self.request_memory != other.request_memory),
             ("address_connections", self.address_connections != other.address_connections),
             ("header_timeout", self.header_timeout != other.header_timeout),
             ("drain_timeout", self.drain_timeout != other.drain_timeout),

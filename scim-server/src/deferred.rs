@@ -53,6 +53,10 @@ pub struct Deferred {
     pub at: i64,
     /// Where the log stood then.
     pub after: u64,
+    /// Whether an import has replaced the tenant before it was done. Nothing of it is done then, and `log` and `after`
+    /// are those of the new log.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_replaced: bool,
     /// The process that works on it.
     pub process: Uuid,
     /// The events that tell of its completion; absent while it waits.
@@ -126,6 +130,15 @@ impl Deferrals {
     pub async fn number_waiting(&self, tenant: TenantId) -> Result<usize, StoreError> {
         let values = Values::Equal(IndexValue(tenant.0.as_bytes().to_vec()));
         Ok(self.0.index(&range("waiting", values), None, MOST_WAITING).await?.len())
+    }
+
+    /// The one of a tenant that has waited longest: ids follow each other in time.
+    pub async fn first_waiting(&self, tenant: TenantId) -> Result<Option<Deferred>, StoreError> {
+        let values = Values::Equal(IndexValue(tenant.0.as_bytes().to_vec()));
+        match self.0.index(&range("waiting", values), None, 1).await?.first() {
+            Some(first) => self.get(first.id).await,
+            None => Ok(None),
+        }
     }
 
     /// All that wait, of all tenants.

@@ -210,7 +210,8 @@ impl Directory {
         }
     }
 
-    /// The number of the database for a new tenant: this one, if it is there, or the one with the fewest tenants.
+    /// The number of the database for a new tenant: this one, if it is there, or the one with the fewest tenants of those
+    /// that can be reached.
     pub async fn placed(&self, wanted: Option<usize>) -> Result<usize, DirectoryError> {
         let databases = self.store.spread().map_or(1, Spread::databases);
         if let Some(wanted) = wanted {
@@ -219,7 +220,13 @@ impl Directory {
         if databases == 1 {
             return Ok(0);
         }
-        Ok(fewest(&self.tenants_in(&self.list().await?)))
+        let mut tenants = self.tenants_in(&self.list().await?);
+        for (place, many) in tenants.iter_mut().enumerate() {
+            if self.store.spread().is_some_and(|spread| spread.cannot_reach(place)) {
+                *many = usize::MAX;
+            }
+        }
+        Ok(fewest(&tenants))
     }
 
     /// How many tenants each database has.
@@ -296,6 +303,9 @@ impl Directory {
     pub async fn finish_removals(&self) -> Result<Vec<String>, DirectoryError> {
         let mut removed = Vec::new();
         for tenant in self.list().await? {
+            if self.store.is_away(tenant.home()) {
+                continue;
+            }
             if tenant.deleting {
                 self.remove(&tenant).await?;
                 removed.push(tenant.name);

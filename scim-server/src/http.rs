@@ -93,6 +93,8 @@ pub struct Service {
     pub completer: Arc<Completer>,
     /// The way out for webhooks.
     pub sender: Arc<Sender>,
+    /// The names of the sinks of this server.
+    pub sinks: Arc<[&'static str]>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
-    filter::ParseError,
+    filter::{Directive, LevelFilter, ParseError},
     fmt,
     fmt::{
         FmtContext, FormatEvent, FormatFields,
@@ -51,6 +51,8 @@ impl Seldom {
     }
 }
 
+/// What others' parts of the program do not tell unless the filter names them.
+const QUIET: &str = "async_nats=warn";
 const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// How lines look.
@@ -161,7 +163,14 @@ where
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::builder().parse(filter).map_err(|source| LogError::Filter { filter: filter.to_owned(), source })
+    let parsed = EnvFilter::builder().parse(filter);
+    let parsed = parsed.map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
+    // It tells of each connection, and our own log says when NATS is away.
+    let tells_more = parsed.max_level_hint().is_none_or(|most| most > LevelFilter::WARN);
+    match QUIET.parse::<Directive>() {
+        Ok(quiet) if tells_more && !filter.contains("async_nats") => Ok(parsed.add_directive(quiet)),
+        _ => Ok(parsed),
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +193,14 @@ mod tests {
                 assert!(error.to_string().contains(filter));
             }
         }
+    }
+
+    #[test]
+    fn the_library_of_nats_is_quiet_unless_the_filter_names_it() {
+        for (filter, is_quiet) in [("info", true), ("debug", true), ("warn", false), ("off", false)] {
+            assert_eq!(parse(filter).unwrap().to_string().contains("async_nats=warn"), is_quiet, "{filter}");
+        }
+        assert!(!parse("info,async_nats=debug").unwrap().to_string().contains("async_nats=warn"));
     }
 
     /// What a line in that format looks like, outside a request and within one.

@@ -61,7 +61,6 @@ pub enum StartError {
     #[error(transparent)]
     EventNats(#[from] crate::sink::NatsError),
     /// The program cannot send events to NATS.
-    #[cfg(not(feature = "nats"))]
     #[error(
         "event_nats is set, and this program was built without NATS; build it with `cargo build --release --locked -p scim-server --features nats`, or remove the setting"
     )]
@@ -184,6 +183,7 @@ impl Server {
             sender,
             pages: Arc::new(Setup::new(administration, config.operator.clone())),
             completer,
+            sinks: sinks.iter().map(|sink| sink.name()).collect(),
             clock,
         };
         Ok(Self {
@@ -216,8 +216,7 @@ impl Server {
         }
         let upkeep = tokio::spawn(background::upkeep(self.service.clone(), self.event_retention, stopped.clone()));
         let settling = tokio::spawn(background::settle(self.service.clone(), stopped.clone()));
-        let sinks = self.sinks.iter().map(|sink| sink.name()).collect();
-        tokio::spawn(background::measure(self.service.clone(), sinks, stopped.clone()));
+        tokio::spawn(background::measure(self.service.clone(), stopped.clone()));
         let delivery = tokio::spawn(leased::serve(self.service.deliverer(), stopped.clone()));
         let pushing = tokio::spawn(leased::serve(self.service.pusher(), stopped.clone()));
         let completing = tokio::spawn(Arc::clone(&self.service.completer).run(stopped.clone()));
@@ -261,6 +260,7 @@ impl Service {
             operations: self.operations.clone(),
             base: self.settings.load().public.url.as_deref().unwrap_or_default().to_owned(),
             sender: Arc::clone(&self.sender),
+            sinks: Some(Arc::clone(&self.sinks)),
             by: Administrator::root(),
             console: None,
             requests: self.requests.clone().map(RequestsView::Written),
@@ -305,6 +305,8 @@ impl Service {
     /// Takes what may change while the server runs from a new configuration.
     pub fn reconfigure(&self, config: &Config) {
         self.settings.store(Arc::new(settings(config)));
+        // A body that is allowed from now on must find room.
+        self.operations.budget.resize(request_memory(config));
     }
 }
 
@@ -328,13 +330,17 @@ async fn sinks(config: &Config) -> Result<Vec<Box<dyn Sink>>, StartError> {
         let opened = FileSink::open(path, config.event_file_rotation);
         sinks.push(Box::new(opened.map_err(|source| StartError::EventFile { path: path.clone(), source })?));
     }
+    require_nats(config, cfg!(feature = "nats"))?;
+    #[cfg(feature = "nats")]
     if !config.event_nats.servers.is_empty() {
-        #[cfg(feature = "nats")]
         sinks.push(Box::new(crate::sink::NatsSink::open(&config.event_nats).await?));
-        #[cfg(not(feature = "nats"))]
-        return Err(StartError::NoNats);
     }
     Ok(sinks)
+}
+
+/// Refuses the setting of NATS where the program was built without it.
+fn require_nats(config: &Config, is_built_in: bool) -> Result<(), StartError> {
+    if is_built_in || config.event_nats.servers.is_empty() { Ok(()) } else { Err(StartError::NoNats) }
 }
 
 fn settings(config: &Config) -> Reloadable {

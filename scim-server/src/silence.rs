@@ -79,7 +79,11 @@ pub async fn look(access: &Access, store: &dyn Store, cycles: &mut Cycles, now: 
         if tenant.settings.silence_after != Some(SilenceAfter::Learnt) {
             cycles.forget(store, tenant.id).await?;
         }
-        if tenant.settings.silence_after.is_none() && silence.is_none() || tenant.disabled || tenant.importing {
+        if tenant.settings.silence_after.is_none() && silence.is_none()
+            || tenant.disabled
+            || tenant.importing
+            || store.is_away(tenant.home)
+        {
             continue;
         }
         look_at(access, store, cycles, &tenant, silence, now).await?;

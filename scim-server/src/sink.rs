@@ -69,6 +69,11 @@ pub trait Sink: Send + Sync {
     async fn take(&mut self, lines: &[Line]) -> Result<(), SinkError>;
 }
 
+/// The chore of whoever brings events to the sink of that name.
+pub fn chore(sink: &str) -> String {
+    format!("sink {sink}")
+}
+
 /// Brings events to a sink.
 pub struct Forwarder {
     operations: Arc<Operations>,
@@ -133,7 +138,7 @@ impl Forwarder {
     }
 
     fn chore(&self) -> String {
-        format!("sink {}", self.sink.name())
+        chore(self.sink.name())
     }
 
     /// Brings what has come since the last turn. Whether there may be more at once.
@@ -144,7 +149,7 @@ impl Forwarder {
             return Ok(false);
         }
         let mut tenants = self.access.tenants();
-        tenants.retain(|tenant| !tenant.importing);
+        tenants.retain(|tenant| !tenant.importing && !store.is_away(tenant.home));
         tenants.sort_by_key(|tenant| tenant.id);
         let first = self.first % tenants.len().max(1);
         tenants.rotate_left(first);

@@ -354,6 +354,13 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
+    /// Whether the database of a tenant cannot be reached, while those of others may be. What is done for all tenants
+    /// passes over it until it is back.
+    fn is_away(&self, tenant: TenantId) -> bool {
+        let _ = tenant;
+        false
+    }
+
     /// Whether other processes may change what is stored, too.
     fn is_shared(&self) -> bool {
         false

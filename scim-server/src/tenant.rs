@@ -152,6 +152,7 @@ impl Settings {
             }
         }
         let sets_stale_after = changes.contains_key("stale_after");
+        let sets_silence_after = changes.contains_key("silence_after");
         let mut settings = serde_json::to_value(self).map_err(unusable)?;
         if let serde_json::Value::Object(settings) = &mut settings {
             settings.extend(changes);
@@ -159,12 +160,28 @@ impl Settings {
         let settings: Self = serde_json::from_value(settings).map_err(unusable)?;
         // One that was set before the limit was made stays.
         settings.check_but(if sets_stale_after { None } else { settings.stale_after })?;
+        if sets_silence_after {
+            settings.check_silence()?;
+        }
         Ok(settings)
     }
 
     /// Says what is wrong with them, as far as that shows without the tenant.
     pub fn check(&self) -> Result<(), String> {
+        self.check_silence()?;
         self.check_but(None)
+    }
+
+    fn check_silence(&self) -> Result<(), String> {
+        let is_short = |Window(time): &Window| !time.is_zero() && *time < SHORTEST_SILENCE;
+        match self.silence_after.and_then(SilenceAfter::window).filter(is_short) {
+            Some(Window(time)) => Err(format!(
+                "the tenant's setting \"silence_after\" cannot be used: {} is too short. The server looks every five seconds, so it is at least {}; choose it longer than the provider usually pauses",
+                units::display(time),
+                units::display(SHORTEST_SILENCE)
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The same, without a `stale_after` that is known.
@@ -265,6 +282,8 @@ const RESTORE_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The longest that may be set: ten years. The time after it must still be one that can be written.
 const LONGEST_WINDOW: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
+/// The shortest `silence_after`: tenants are looked at every five seconds.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(10);
 /// The shortest `stale_after`: when somebody is sent is noted once a day.
 const SHORTEST_STALE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 

@@ -64,7 +64,14 @@ pub(super) async fn execute(
                 settings.access_attributes.get_or_insert_default().insert(key.clone(), value.clone());
                 Ok(())
             };
-            change(context, tenant, &[ACCESS_ATTRIBUTES], set).await?
+            let record = change(context, tenant, &[ACCESS_ATTRIBUTES], set).await?;
+            if let Some(path) = meant(&value) {
+                let note = format!(
+                    "{value:?} is a fixed text, the same for all users; a path is written as '${{path:{path}}}'"
+                );
+                output.row(&json!({"note": note})).await?;
+            }
+            record
         }
         AccessRequest::Remove { key } => {
             let remove = |settings: &mut Settings| {
@@ -87,6 +94,13 @@ pub(super) async fn execute(
         output.row(&json!({"key": key, "value": value})).await?;
     }
     Ok(())
+}
+
+/// The path that somebody means who has written it as a fixed text.
+fn meant(value: &str) -> Option<&str> {
+    let inner = value.trim().trim_start_matches(['$', '{']).trim_end_matches('}').trim();
+    let path = inner.strip_prefix("path:").or_else(|| inner.strip_prefix("path "))?.trim();
+    (!value.starts_with("${path:")).then_some(path)
 }
 
 /// The setting with the keys.

@@ -198,6 +198,21 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| format!("{text:?} is not a point in time"))
 }
 
+/// How much later than here it may be on the machine that wrote a file, in milliseconds.
+const SKEW: i64 = 24 * 3600 * 1000;
+
+/// Refuses a membership that began before 1970, or in the future.
+pub fn require_past(item: &Item, now: Timestamp) -> Result<(), String> {
+    let Item::Members(_, members) = item else { return Ok(()) };
+    let wrong = |since: &Timestamp| since.as_millis() < 0 || since.as_millis() > now.as_millis().saturating_add(SKEW);
+    match members.iter().filter_map(|joined| joined.since).find(wrong) {
+        None => Ok(()),
+        Some(since) => Err(format!(
+            "a member is one since {since}, which is before 1970 or in the future; correct \"since\", or leave it out"
+        )),
+    }
+}
+
 fn resource(line: ResourceLine<'_>) -> Result<Item, String> {
     let header = Header {
         version: line.version,
@@ -349,6 +364,21 @@ mod tests {
             ..event
         };
         check(Item::Event(key("User", 1).tenant, event));
+    }
+
+    #[test]
+    fn memberships_began_before_now() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let began = |since: Option<i64>| {
+            let joined = Joined { member: key("User", 1), since: since.map(Timestamp::from_millis) };
+            require_past(&Item::Members(key("Group", 2), vec![key("User", 3).into(), joined]), now)
+        };
+        for since in [None, Some(0), Some(now.as_millis()), Some(now.as_millis() + SKEW)] {
+            assert_eq!(began(since), Ok(()));
+        }
+        for since in [-1, -62_198_755_200_000, now.as_millis() + SKEW + 1] {
+            assert!(began(Some(since)).unwrap_err().contains("since"));
+        }
     }
 
     #[test]

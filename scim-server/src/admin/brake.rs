@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     AdminContext, AdminError, Output,
+    names::Actors,
     resources::{administrator, refuse_local_edits},
     undo,
 };
@@ -84,6 +85,9 @@ struct View<'a> {
     held_events: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     actors: Vec<&'a str>,
+    /// What people call them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    actor_names: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approved_until: Option<String>,
 }
@@ -123,6 +127,8 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
     let approved = brake.and_then(|brake| state.approved_until(brake, now));
     let held = context.operations.newest_out(tenant.home).await?;
     let newest = context.store.log(tenant.home).await?.newest;
+    let names = Actors::of(context, tenant.id).await?;
+    let actors: Vec<_> = trip.iter().flat_map(|trip| &trip.actors).map(String::as_str).collect();
     let gone = match trip {
         Some(trip) => Gone::since(context, tenant.home, trip).await?,
         None => Gone { deactivated: state.lost.count(), deleted: state.deleted.count(), left: None },
@@ -130,12 +136,7 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
     output
         .row(&View {
             tenant: &tenant.name,
-            state: match (brake, trip, approved) {
-                (_, Some(_), _) => "tripped",
-                (None, ..) => "off",
-                (_, _, Some(_)) => "approved",
-                _ => "ready",
-            },
+            state: name_of(brake, &state, now),
             mode: brake.map(|brake| brake.mode),
             users: brake.and_then(|brake| brake.users),
             percent: brake.and_then(|brake| brake.percent),
@@ -147,7 +148,8 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
             tripped: trip.map(|trip| Timestamp::from_millis(trip.at).to_string()),
             since: trip.map(|trip| trip.since),
             held_events: held.map_or(0, |held| newest.saturating_sub(held)),
-            actors: trip.iter().flat_map(|trip| &trip.actors).map(String::as_str).collect(),
+            actors: actors.clone(),
+            actor_names: actors.into_iter().map(|actor| names.called(actor)).collect(),
             approved_until: approved.map(|until| Timestamp::from_millis(until).to_string()),
         })
         .await
@@ -240,7 +242,18 @@ async fn put_back(context: &AdminContext, caller: &Caller, dry_run: bool, output
         let until = context.store.log(tenant.home).await?.newest;
         undo::run(context, caller, &Range { until, ..range }, dry_run, output).await?;
     }
-    Ok(())
+    let state = context.operations.brake_state(tenant.home).await?.value;
+    output.row(&json!({"brake": name_of(tenant.settings.brake.as_ref(), &state, context.clock.now())})).await
+}
+
+/// What the state of a brake is called.
+fn name_of(brake: Option<&Brake>, state: &State, now: Timestamp) -> &'static str {
+    match brake {
+        _ if state.trip.is_some() => "tripped",
+        None => "off",
+        Some(brake) if state.approved_until(brake, now).is_some() => "approved",
+        Some(_) => "ready",
+    }
 }
 
 fn no_brake(tenant: &str) -> AdminError {

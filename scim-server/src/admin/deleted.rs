@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    AdminContext, AdminError, Output, provision,
+    AdminContext, AdminError, Output,
+    names::Actors,
+    provision,
     resources::{administrator, refuse_local_edits},
 };
-use crate::{caller::Caller, operation::restore::Kept, store::ResourceId};
+use crate::{caller::Caller, operation::restore::Kept, store::ResourceId, tenant::Tenant};
 
 /// What is to be done with the deleted users or groups of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +53,9 @@ pub(super) async fn execute(
     if !matches!(request, DeletedRequest::List { .. }) {
         refuse_local_edits(&caller)?;
     }
+    if let DeletedRequest::Purge { id } | DeletedRequest::Restore { id } = &request {
+        require_id(caller.tenant(), resource_type, id)?;
+    }
     match request {
         DeletedRequest::List { request } => list(context, &caller, resource_type, request.as_deref(), output).await,
         DeletedRequest::Purge { id } => {
@@ -64,6 +69,18 @@ pub(super) async fn execute(
     }
 }
 
+/// Several of the deleted may have had the same name, so they are named by their ids.
+fn require_id(tenant: &Tenant, resource_type: &str, id: &str) -> Result<(), AdminError> {
+    if ResourceId::parse(id).is_some() {
+        return Ok(());
+    }
+    let command = resource_type.to_lowercase();
+    Err(AdminError::Invalid(format!(
+        "{id:?} is no id: who is deleted is named by its id, which `scim-server {command} deleted --tenant {}` lists beside the names",
+        tenant.name
+    )))
+}
+
 /// Lists the deleted resources of a type that can be restored; only those of one request when it is named.
 async fn list(
     context: &AdminContext,
@@ -72,14 +89,18 @@ async fn list(
     request: Option<&str>,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let mut after = None;
+    let (mut after, actors) = (None, Actors::of(context, caller.tenant().id).await?);
     loop {
         let page = provision::deleted(&context.operations, caller, resource_type, after).await?;
         for kept in page.iter().filter(|kept| is_of(context, caller, kept, request)) {
-            output.row(&row(caller, kept)?).await?;
+            output.row(&row(caller, kept, &actors)?).await?;
         }
         match page.last() {
             Some(last) => after = Some(last.key.id),
+            None if caller.tenant().settings.restore_window.length().is_zero() => {
+                let note = "restore_window of the tenant is 0: nothing that is deleted is kept";
+                return output.row(&json!({"note": note})).await;
+            }
             None => return Ok(()),
         }
     }
@@ -161,12 +182,13 @@ fn is_part_of(id: &str, request: &str) -> bool {
     id.strip_prefix(request).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
-fn row(caller: &Caller, kept: &Kept) -> Result<Value, AdminError> {
+fn row(caller: &Caller, kept: &Kept, actors: &Actors) -> Result<Value, AdminError> {
     let names = kept.deleted.names()?;
     let at = kept.deleted.deleted_at();
     let until = caller.tenant().settings.restore_window.end(at);
+    let (actor, at, until) = (&kept.deleted.actor, at.to_string(), until.to_string());
     let mut row =
-        json!({"id": kept.key.id, "deleted": at.to_string(), "until": until.to_string(), "actor": kept.deleted.actor});
+        json!({"id": kept.key.id, "deleted": at, "until": until, "actor": actor, "actor_name": actors.called(actor)});
     let also = [
         ("request", Some(kept.deleted.request.clone()).filter(|request| !request.is_empty())),
         ("userName", names.user_name),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use scim_protocol::Error;
+use scim_protocol::{Error, ErrorKind};
 
 use crate::{
     administrator::TokenError, directory::DirectoryError, oauth::ClientsError, setup_link::SetupLinkError,
@@ -40,7 +40,7 @@ pub enum AdminError {
     #[error("{0}")]
     Refused(String),
     /// A user or group was refused.
-    #[error("{}", .0.detail())]
+    #[error("{}{}", .0.detail(), behind(.0))]
     Scim(#[from] Error),
     /// About a setup link.
     #[error(transparent)]
@@ -151,6 +151,13 @@ fn of_store(error: &StoreError) -> u16 {
         StoreError::Missing(_) => 404,
         StoreError::Conflict(_) | StoreError::Full { .. } | StoreError::Taken(_) => 409,
     }
+}
+
+/// What is behind a fault of the server or of its store: clients are not told, administrators can do something about it.
+fn behind(error: &Error) -> String {
+    let is_fault = matches!(error.kind(), ErrorKind::Internal | ErrorKind::Unavailable(_));
+    let cause = std::error::Error::source(error).filter(|_| is_fault);
+    cause.map(|cause| format!(" ({cause})")).unwrap_or_default()
 }
 
 fn cause(error: &StoreError) -> String {

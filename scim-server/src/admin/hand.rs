@@ -126,13 +126,28 @@ async fn update(context: &AdminContext, request: UpdateRequest, output: &Output)
         let path = format!("members[value eq {}]", Value::from(member));
         operations.push(json!({"op": "remove", "path": path}));
     }
+    let activates = operations.iter().any(sets_active);
     if operations.is_empty() {
         return Err(Error::value("There is nothing to change. Name an attribute with --set or --remove.").into());
     }
     provision::modify(&context.operations, &caller, &resource_type, id, operations).await?;
     // A large group is not shown by the change itself.
     let resource = provision::show(&context.operations, &caller, &resource_type, id).await?;
+    if activates && is_inactive(&resource) {
+        let note = "the user stays inactive: an administrator has disabled it, and `user enable` ends that";
+        output.row(&json!({"note": note})).await?;
+    }
     output.row(&resource).await
+}
+
+/// Whether an operation of a PATCH makes a user active.
+fn sets_active(operation: &Value) -> bool {
+    let path = operation.get("path").and_then(Value::as_str).unwrap_or_default();
+    path.eq_ignore_ascii_case("active") && operation.get("value") == Some(&Value::Bool(true))
+}
+
+fn is_inactive(resource: &Value) -> bool {
+    resource.get("active") == Some(&Value::Bool(false))
 }
 
 /// Makes a user inactive whatever the provider says, or lets the provider's word count again; shows the user.
@@ -148,7 +163,12 @@ async fn disable(
     let user = find(context, &caller, USER, name).await?;
     let id = user.get("id").and_then(Value::as_str).unwrap_or_default();
     provision::switch(&context.operations, &caller, USER, id, disabled).await?;
-    output.row(&provision::show(&context.operations, &caller, USER, id).await?).await
+    let user = provision::show(&context.operations, &caller, USER, id).await?;
+    if !disabled && is_inactive(&user) {
+        let note = "the user stays inactive, because the provider says so: it has to send active: true";
+        output.row(&json!({"note": note})).await?;
+    }
+    output.row(&user).await
 }
 
 /// Shows the users whom an administrator has disabled.

@@ -66,6 +66,10 @@ pub(super) async fn import(
             }
             output.row(&said).await
         }
+        Err(error) if import.mark.is_kept() && import.is_wrong => Err(AdminError::Refused(format!(
+            "{error}. The store holds the first {} items of an import, whose tenants stay closed: correct the file behind these, and import it again (`scim-server import FILE`) to continue; or discard them with --discard",
+            import.mark.done.items
+        ))),
         Err(error) if import.mark.is_kept() => Err(AdminError::Refused(format!(
             "{error}. The store holds the first {} items of an import, whose tenants stay closed: import the same file again (`scim-server import FILE`) to continue, or discard them with --discard",
             import.mark.done.items
@@ -117,6 +121,8 @@ struct RunningImport<'a> {
     /// The tenants that replace others, by the id that both have.
     replacements: BTreeMap<TenantId, Replacement>,
     resources: u64,
+    /// Whether the last line was refused: then the same file is refused again.
+    is_wrong: bool,
     /// How many tenants each database has, with those that came.
     tenants_in: Vec<usize>,
 }
@@ -155,6 +161,7 @@ impl<'a> RunningImport<'a> {
             batch: Vec::new(),
             tenants: Vec::new(),
             resources: 0,
+            is_wrong: false,
             tenants_in: context.access.directory().tenants_in(&there),
         })
     }
@@ -171,12 +178,9 @@ impl<'a> RunningImport<'a> {
                 return Err(AdminError::Invalid("there are lines after the last one of the export".to_owned()));
             }
             let number = self.sum.items() + 1;
-            let entry = archive::read(&line)
-                .map_err(|reason| AdminError::Invalid(format!("line {number} is not a line of an export: {reason}")))?;
-            if let archive::Entry::Item(item) = &entry {
-                self.sequences.follow(item)?;
-            }
-            match entry {
+            let entry = self.entry(&line, number);
+            self.is_wrong = entry.is_err();
+            match entry? {
                 archive::Entry::End(said) => end = Some(said),
                 archive::Entry::Item(item) if number <= self.behind.items => self.pass(&line, item).await?,
                 archive::Entry::Item(item) => {
@@ -194,6 +198,17 @@ impl<'a> RunningImport<'a> {
         archive::agree(&self.sum, end.as_ref())?;
         self.flush().await?;
         self.open().await
+    }
+
+    /// What a line says, if it is right.
+    fn entry(&mut self, line: &str, number: u64) -> Result<archive::Entry, AdminError> {
+        let wrong = |reason| AdminError::Invalid(format!("line {number} is not a line of an export: {reason}"));
+        let entry = archive::read(line).map_err(wrong)?;
+        if let archive::Entry::Item(item) = &entry {
+            self.sequences.follow(item)?;
+            archive::require_past(item, self.context.clock.now()).map_err(wrong)?;
+        }
+        Ok(entry)
     }
 
     /// Skips a line that the store already has.

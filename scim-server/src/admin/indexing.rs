@@ -54,7 +54,7 @@ pub(super) async fn fill(context: &AdminContext, mut tenant: TenantRecord) -> Re
 pub async fn finish_filling(context: &AdminContext) -> Result<Vec<String>, AdminError> {
     let mut filled = Vec::new();
     for tenant in context.access.directory().list().await? {
-        if tenant.wants_indexing() && !tenant.deleting {
+        if tenant.wants_indexing() && !tenant.deleting && !context.store.is_away(tenant.home()) {
             filled.push(fill(context, tenant).await?.name);
         }
     }
@@ -135,6 +135,7 @@ mod tests {
             operations,
             base: "http://localhost".to_owned(),
             sender,
+            sinks: None,
             by: crate::admin::Administrator::root(),
             console: None,
             requests: None,

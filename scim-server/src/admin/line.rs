@@ -100,6 +100,11 @@ impl Output {
         self.line(Line::Row(json)).await
     }
 
+    /// Says how much is done, unless whoever reads is behind.
+    pub fn progress(&self, done: u64) {
+        let _ = self.0.try_send(Line::Progress(done));
+    }
+
     /// Whether nobody reads any more.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()

@@ -124,6 +124,24 @@ async fn look(
     document(answer).await
 }
 
+/// The resource as it would be if no administrator had disabled it: what a write is compared with.
+pub(super) async fn as_provided(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    mut shown: Value,
+) -> Result<Value, Error> {
+    if shown.get("active") != Some(&Value::Bool(false)) {
+        return Ok(shown);
+    }
+    let id = shown.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let rt = resource_type_of(caller, resource_type)?;
+    if let Some(active) = operations.kept_aside(&context(operations, caller), &rt, &id).await? {
+        shown["active"] = active;
+    }
+    Ok(shown)
+}
+
 /// What an application may know of a user.
 pub(super) async fn access(operations: &Operations, caller: &Caller, id: &str) -> Result<Value, Error> {
     document(operations.access(&context(operations, caller), id).await?).await

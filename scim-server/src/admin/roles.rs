@@ -121,6 +121,11 @@ fn apply(roles: &mut Roles, request: &RoleRequest) -> Result<(), AdminError> {
     let place = |roles: &Roles, name: &str| roles.rules.iter().position(|rule| rule.name == name);
     match request {
         RoleRequest::List => {}
+        RoleRequest::Default { role: Some(role) } if role.eq_ignore_ascii_case("none") => {
+            return Err(AdminError::Invalid(format!(
+                "{role:?} would be a role that everybody has whom no rule gives one; `role default --none` takes the default role away"
+            )));
+        }
         RoleRequest::Default { role } => roles.fallback.clone_from(role),
         RoleRequest::Remove { name } => {
             let at = place(roles, name).ok_or_else(|| missing(name))?;

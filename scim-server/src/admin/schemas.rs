@@ -10,7 +10,7 @@ use crate::{
     event::Deed,
     render::stored_document,
     store::{Start, StoreError, TypeName},
-    tenant::{Settings, TenantRecord},
+    tenant::{Settings, TenantRecord, role_resources::RoleResources},
 };
 
 /// How many resources are looked at together.
@@ -127,11 +127,34 @@ pub(super) async fn refuse_dropped(
         }
     }
     if dropped.is_empty() {
-        return Ok(());
+        return refuse_without_roles(context, tenant, settings).await;
     }
     Err(AdminError::Refused(format!(
         "these settings drop what they do not name: {}. Name it, too, or add to the schemas with `schema add`; use --force to drop it",
         dropped.join("; ")
+    )))
+}
+
+/// Refuses to turn `role_resources` off while there are any.
+async fn refuse_without_roles(
+    context: &AdminContext,
+    tenant: &TenantRecord,
+    settings: &Settings,
+) -> Result<(), AdminError> {
+    if tenant.settings.role_resources.is_none() || settings.role_resources.is_some() {
+        return Ok(());
+    }
+    let mut there = Vec::new();
+    for name in RoleResources::TYPES {
+        let number = context.store.count(tenant.home(), &TypeName::from(name)).await?;
+        there.extend((number > 0).then(|| format!("{number} of the type {name}")));
+    }
+    if there.is_empty() {
+        return Ok(());
+    }
+    Err(AdminError::Refused(format!(
+        "without role_resources these resources are no longer served: {}. What users have in roles and entitlements stays; use --force to turn it off",
+        there.join(", ")
     )))
 }
 

@@ -1,5 +1,6 @@
 //! The commands about the keys that sign security event tokens.
 
+use scim_protocol::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminContext, AdminError, Output, lifetime};
@@ -41,6 +42,16 @@ impl SigningKeyRequest {
     }
 }
 
+/// Another administrator was faster, and the keys are others now.
+fn raced(error: Error) -> AdminError {
+    if error.kind() != ErrorKind::Unavailable(1) {
+        return error.into();
+    }
+    AdminError::Refused(
+        "the signing keys were changed by somebody else at the same moment; look at `signing-key list`, and do it again if it is still needed".to_owned(),
+    )
+}
+
 /// Does what is asked.
 pub(super) async fn execute(
     context: &AdminContext,
@@ -49,7 +60,7 @@ pub(super) async fn execute(
 ) -> Result<(), AdminError> {
     let (store, now) = (&*context.store, context.clock.now());
     if let SigningKeyRequest::Remove { key_id } = &request {
-        SigningKeys::remove(store, key_id, now).await?;
+        SigningKeys::remove(store, key_id, now).await.map_err(raced)?;
     }
     if let SigningKeyRequest::Rotate { algorithm, overlap_seconds } = request {
         if overlap_seconds > LONGEST_OVERLAP {
@@ -58,7 +69,7 @@ pub(super) async fn execute(
             ));
         }
         let overlap = i64::try_from(overlap_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        if !SigningKeys::rotate(store, algorithm, overlap, now).await? {
+        if !SigningKeys::rotate(store, algorithm, overlap, now).await.map_err(raced)? {
             return Err(AdminError::Refused(format!(
                 "{MOST_KEYS} signing keys are shown at the same time, which is the most; `signing-key list` tells when the first of them ends"
             )));
@@ -68,4 +79,21 @@ pub(super) async fn execute(
         output.row(&view).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use scim_protocol::Error;
+
+    use super::raced;
+    use crate::store::{ResourceId, ResourceKey, StoreError, TenantId};
+
+    #[test]
+    fn of_two_who_rotate_at_once_the_slower_is_told() {
+        let key =
+            ResourceKey { tenant: TenantId::SYSTEM, resource_type: "x".into(), id: ResourceId(uuid::Uuid::nil()) };
+        let told = raced(Error::from(StoreError::Conflict(key))).to_string();
+        assert!(told.contains("at the same moment") && told.contains("signing-key list"), "{told}");
+        assert_eq!(raced(Error::value("Something else.")).to_string(), "Something else.");
+    }
 }

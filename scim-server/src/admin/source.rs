@@ -12,6 +12,7 @@ use crate::{
     operation::source,
     store::{ResourceId, Start, TypeName},
     tenant::{Source, SourceKind, TenantRecord},
+    token::LedgerError,
 };
 
 /// How many resources are read at a time.
@@ -177,8 +178,16 @@ async fn writer(context: &AdminContext, tenant: &TenantRecord, name: &str) -> Re
     let (name, may_write) = if let Ok(client) = directory.clients().find(tenant.id, name).await {
         (Some(client.name), client.scope.scopes.write)
     } else {
-        let token = directory.ledger().find(tenant.id, name).await?;
-        (token.name, token.scopes.write)
+        match directory.ledger().find(tenant.id, name).await {
+            Ok(token) => (token.name, token.scopes.write),
+            // One replaces the other, and both have the name by which they are known.
+            Err(LedgerError::Several(..)) => {
+                let named = directory.ledger().named(tenant.id, name).await?;
+                let may_write = named.iter().any(|token| token.scopes.write);
+                (named.into_iter().find_map(|token| token.name), may_write)
+            }
+            Err(error) => return Err(error.into()),
+        }
     };
     match name {
         Some(name) if may_write => Ok(name),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scim_protocol::Timestamp;
 use serde_json::{Value, json};
 
-use super::{AdminContext, AdminError, Output, resources::administrator};
+use super::{AdminContext, AdminError, Output, names::Actors, resources::administrator};
 use crate::render::stored_document;
 
 /// Who has a `userName`, and can be inactive.
@@ -30,13 +30,15 @@ pub(super) async fn list(
     };
     let millis = i64::try_from(time.unwrap_or(stale_after.length()).as_millis()).unwrap_or(i64::MAX);
     let since = Timestamp::from_millis(context.clock.now().as_millis().saturating_sub(millis));
-    let mut after = None;
+    let (mut after, actors) = (None, Actors::of(context, tenant.id).await?);
     loop {
         let page = context.operations.stale(tenant.home, resource_type, since, after).await?;
         for (id, record, sent) in page.resources {
             let document = stored_document(&record)?;
             let at = sent.as_ref().map_or(record.header.last_modified, |sent| Timestamp::from_millis(sent.at));
-            let mut row = json!({"id": id, "source": sent.map(|sent| sent.by), "last_sent": at.to_string()});
+            let by = sent.map(|sent| sent.by);
+            let name = by.as_deref().map(|by| actors.called(by));
+            let mut row = json!({"id": id, "source": by, "source_name": name, "last_sent": at.to_string()});
             if resource_type == USER {
                 row["userName"] = document.get("userName").cloned().unwrap_or_default();
                 row["active"] = document.get("active").and_then(Value::as_bool).unwrap_or(true).into();

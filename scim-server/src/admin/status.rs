@@ -1,5 +1,7 @@
 //! How provisioning stands, tenant by tenant: what is wrong, and what to do about it.
 
+mod readers;
+
 use std::time::Duration;
 
 use scim_protocol::{Timestamp, schema::ResourceType};
@@ -14,7 +16,6 @@ use crate::{
     tenant::{SourceKind, Tenant, TenantRecord},
     token::{Token, reminder},
     units,
-    webhook::{Reason, Webhook},
 };
 
 /// Days before its end from which on a token is a problem: time enough for whoever has to ask somebody else.
@@ -32,8 +33,11 @@ struct Status {
     last_call: Option<String>,
     /// When a user or group was last changed; `null` when nothing of that is kept.
     last_write: Option<String>,
-    users: u64,
-    groups: u64,
+    /// `null` where the database is away.
+    users: Option<u64>,
+    groups: Option<u64>,
+    /// Accepted requests that wait to be completed.
+    waiting_requests: usize,
     problems: Vec<Problem>,
 }
 
@@ -78,7 +82,29 @@ pub(super) async fn status(context: &AdminContext, tenant: Option<&str>, output:
     Ok(())
 }
 
+/// A tenant whose database cannot be reached: nothing else is known of it.
+fn away(record: &TenantRecord) -> Status {
+    let detail = format!(
+        "Database {} of the store cannot be reached: the tenant answers 503. Look at that database; the servers go on by themselves when it is back.",
+        record.database + 1
+    );
+    Status {
+        tenant: record.name.clone(),
+        tenant_id: record.id.to_string(),
+        state: State::Failing,
+        last_call: None,
+        last_write: None,
+        users: None,
+        groups: None,
+        waiting_requests: 0,
+        problems: vec![Problem::new(State::Failing, "DatabaseAway", detail)],
+    }
+}
+
 async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, AdminError> {
+    if context.store.is_away(record.home()) {
+        return Ok(away(record));
+    }
     let now = context.clock.now();
     let mut tokens = context.directory().ledger().list(record.id).await?;
     let mut clients = context.directory().clients().list(record.id).await?;
@@ -88,6 +114,11 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
     clients.retain(|client| client.scope.scopes.write);
     let written = last_write(context, record.home()).await?;
     let mut problems = Vec::new();
+    if !readers::is_served(context).await? {
+        let detail =
+            "No server runs on this store: providers are not answered, and no events are sent. `serve` starts one.";
+        problems.push(Problem::new(State::Failing, "NoServer", detail.to_owned()));
+    }
     if record.disabled {
         let detail = format!("The tenant is disabled and answers 403. `tenant enable {}` opens it.", record.name);
         problems.push(Problem::new(State::Failing, "TenantDisabled", detail));
@@ -107,7 +138,6 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         let detail = format!("Nobody has called since {used}, longer than {after}. Look at the provider's own log.");
         problems.push(Problem::new(State::Failing, "Silent", detail));
     }
-    problems.extend(of_webhooks(context, record.id).await?);
     if let Some(trip) = context.operations.brake_state(record.home()).await?.value.trip {
         let detail = format!(
             "The brake on mass deprovisioning has tripped: {}. `brake show --tenant {name}` says more; then `brake approve`, or `brake undo` to put it back.",
@@ -117,7 +147,12 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         problems.push(Problem::new(State::Failing, "BrakeTripped", detail));
     }
     let count = async |kind: &str| context.store.count(record.home(), &TypeName::from(kind)).await;
+    let mut waiting_requests = 0;
     if let Some(tenant) = context.access.tenant_of(record.id) {
+        problems.extend(readers::problems(context, &tenant).await?);
+        let (number, late) = readers::waiting(context, &tenant).await?;
+        waiting_requests = number;
+        problems.extend(late);
         for rt in tenant.registry.resource_types() {
             problems.extend(of_quota(&tenant, rt, count(&rt.name).await?));
         }
@@ -130,8 +165,9 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         state,
         last_call: used.map(|at| at.to_string()),
         last_write: written.map(|at| at.to_string()),
-        users: count("User").await?,
-        groups: count("Group").await?,
+        users: Some(count("User").await?),
+        groups: Some(count("Group").await?),
+        waiting_requests,
         problems,
     })
 }
@@ -187,24 +223,6 @@ fn of_source(record: &TenantRecord, tokens: &[Token], clients: &[Client], now: T
     (!has_token && !has_client).then(|| Problem::new(State::Failing, "NoWriter", detail))
 }
 
-/// Webhooks that get nothing of the tenant's events any more.
-async fn of_webhooks(context: &AdminContext, tenant: TenantId) -> Result<Vec<Problem>, StoreError> {
-    let mut webhooks = context.webhooks().list().await?;
-    webhooks.retain(|webhook| webhook.disabled.is_some() && webhook.tenant.is_none_or(|only| only == tenant));
-    let problem = |webhook: Webhook| {
-        let why = match webhook.disabled {
-            Some(Reason::Gone) => "its endpoint has answered 410",
-            _ => "its endpoint has taken nothing for five days",
-        };
-        let detail = format!(
-            "The webhook to {} gets no events: {why}. `webhook enable {}` sends them again.",
-            webhook.url, webhook.id
-        );
-        Problem::new(State::Warning, "WebhookDisabled", detail)
-    };
-    Ok(webhooks.into_iter().map(problem).collect())
-}
-
 /// Secrets of a client that end soon or have ended, unless it has a later one.
 fn of_secrets(client: &Client, now: Timestamp) -> Option<Problem> {
     let last = client.secrets.iter().map(|secret| secret.expires).max()?;
@@ -244,3 +262,6 @@ async fn last_write(context: &AdminContext, home: TenantId) -> Result<Option<Tim
     let is_write = |action| matches!(action, Action::Create | Action::Replace | Action::Modify | Action::Delete);
     Ok(events.iter().rev().find(|event| is_write(event.action)).map(crate::event::Event::at))
 }
+
+#[cfg(test)]
+mod tests;

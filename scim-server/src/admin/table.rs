@@ -121,6 +121,9 @@ fn check_columns(caller: &Caller, rows: &[(usize, Map<String, Value>)]) -> Resul
         let bound = AttributePath::parse(column).and_then(|path| path.bind(rt));
         let bound = bound.map_err(|error| wrong(error.detail()))?;
         let parts = || bound.attribute.iter().chain(bound.leaf());
+        if column.eq_ignore_ascii_case("schemas") {
+            return Err(wrong("it follows from the other columns. Leave it out."));
+        }
         if parts().any(|part| part.mutability == Mutability::ReadOnly) {
             return Err(wrong("it is the server's own. Leave it out."));
         }
@@ -173,7 +176,7 @@ async fn action(context: &AdminContext, caller: &Caller, row: Map<String, Value>
     }
     let values = row.into_iter().map(typed);
     let known = match named(context, caller, USER, &name).await {
-        Ok(known) => known,
+        Ok(known) => provision::as_provided(&context.operations, caller, USER, known).await?,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let mut user = Map::from_iter([("schemas".to_owned(), json!([USER_SCHEMA]))]);
             for (path, value) in values {

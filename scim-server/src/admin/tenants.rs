@@ -1,6 +1,13 @@
 //! The commands about tenants and tokens, and how both are shown.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use scim_protocol::Timestamp;
 use serde::Serialize;
@@ -21,6 +28,8 @@ use crate::{
 
 /// After how long a tenant that was moved is open again for sure.
 const OPENS: Duration = Duration::from_secs(2);
+/// How often it is told how far a move is.
+const TELL: Duration = Duration::from_millis(200);
 
 /// A tenant as it is shown.
 #[derive(Serialize)]
@@ -40,12 +49,16 @@ struct TenantView<'a> {
     /// In which database it is, from 1; absent when there is only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<usize>,
+    /// Whether that one cannot be reached.
+    #[serde(rename = "database_away", skip_serializing_if = "std::ops::Not::not")]
+    is_away: bool,
     /// To which one it is being moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     moving_to: Option<usize>,
     created: String,
-    users: u64,
-    groups: u64,
+    /// `null` where its database is away.
+    users: Option<u64>,
+    groups: Option<u64>,
     tokens: usize,
     settings: &'a Settings,
 }
@@ -120,7 +133,13 @@ impl AdminContext {
     }
 
     async fn show_tenant(&self, tenant: &TenantRecord, output: &Output) -> Result<(), AdminError> {
-        let count = async |kind: &str| self.store.count(tenant.home(), &TypeName::from(kind)).await;
+        let is_away = self.store.is_away(tenant.home());
+        let count = async |kind: &str| {
+            if is_away {
+                return Ok(None);
+            }
+            self.store.count(tenant.home(), &TypeName::from(kind)).await.map(Some)
+        };
         let view = TenantView {
             tenant_id: tenant.id.to_string(),
             tenant: &tenant.name,
@@ -132,6 +151,7 @@ impl AdminContext {
             disabled: tenant.disabled,
             importing: tenant.importing,
             database: self.store.spread().map(|_| tenant.database + 1),
+            is_away,
             moving_to: tenant.moving.map(|moving| moving.to + 1),
             created: tenant.created.to_string(),
             users: count("User").await?,
@@ -247,7 +267,14 @@ pub(super) async fn move_to(
     let tenant = context.directory().find(tenant).await?;
     let before = tenant.database;
     let to = place(Some(to))?.unwrap_or(before);
-    let tenant = context.directory().move_to(tenant, to).await?;
+    let copied = AtomicU64::new(0);
+    let mut moving = pin!(context.directory().move_to(tenant, to, &copied));
+    let tenant = loop {
+        tokio::select! {
+            moved = &mut moving => break moved?,
+            () = tokio::time::sleep(TELL) => output.progress(copied.load(Relaxed)),
+        }
+    };
     context.access.reload().await?;
     if tenant.database != before {
         tokio::time::sleep(OPENS).await;

@@ -119,11 +119,13 @@ pub enum Command {
     Requests(RequestsCommand),
     /// Show the state of provisioning, what is wrong, and what to do about it
     ///
-    /// The exit code is 1 if a provider cannot authenticate, or has been silent for too long.
+    /// The exit code is 1 if a tenant is failing: nobody provisions it, or nobody can, a database is away, or no server runs.
+    /// Warnings do not change it.
     Status(StatusArguments),
-    /// Look at what the server needs: its clock, certificate, disk, permissions and public URL, by a request through it
+    /// Look at what the server needs: its clock, certificate, disk, permissions, databases and public URL, by a request through it
     ///
-    /// Run it on the server's machine, as its user and with its settings. The exit code is 1 if something is wrong.
+    /// Run it on the server's machine, as its user and with its settings. The exit code is 0 if all is well or there are only
+    /// warnings, 1 if a check fails, 2 if the settings cannot be read.
     Doctor(DoctorArguments),
     /// Put back what was changed: users and groups become as they were before
     ///

@@ -10,14 +10,14 @@ type Row = (usize, Map<String, Value>);
 pub(super) fn rows(text: &str) -> Result<Vec<Row>, String> {
     let mut records = records(text.trim_start_matches('\u{feff}'))?.into_iter();
     let names = records.next().map(|(_, names)| names).unwrap_or_default();
-    let names: Vec<_> = names.iter().map(|name| name.trim().to_owned()).collect();
-    if names.iter().all(String::is_empty) {
-        return Err("the first line is empty: it names the attributes, such as userName,externalId,active".to_owned());
-    }
-    if let Some(name) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name) {
-        return Err(format!("the first line names {name:?} twice"));
-    }
-    let row = |(line, values): (usize, Vec<String>)| {
+    let mut names: Vec<_> = names.iter().map(|name| name.trim().to_owned()).collect();
+    // Spreadsheets write empty columns behind the last.
+    names.truncate(names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1));
+    check(&names)?;
+    let row = |(line, mut values): (usize, Vec<String>)| {
+        while values.len() > names.len() && values.last().is_some_and(|value| value.trim().is_empty()) {
+            values.pop();
+        }
         if values.len() != names.len() {
             return Err(format!("line {line} has {} values, and the first line names {}", values.len(), names.len()));
         }
@@ -33,6 +33,25 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>, String> {
         return Err("the file has no line behind the first, which names the attributes".to_owned());
     }
     Ok(rows)
+}
+
+/// Refuses a first line that does not name attributes.
+fn check(names: &[String]) -> Result<(), String> {
+    if names.is_empty() {
+        return Err("the first line is empty: it names the attributes, such as userName,externalId,active".to_owned());
+    }
+    if let ([only], Some(other)) = (names, names[0].chars().find(|c| matches!(c, ';' | '\t'))) {
+        return Err(format!(
+            "the first line, {only:?}, has no comma and {other:?}: values are separated by commas. In the spreadsheet, choose a CSV with commas"
+        ));
+    }
+    if let Some(at) = names.iter().position(String::is_empty) {
+        return Err(format!("the first line has no name for column {}", at + 1));
+    }
+    match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+        Some((_, name)) => Err(format!("the first line names {name:?} twice")),
+        None => Ok(()),
+    }
 }
 
 /// Lines of values, each with its number.
@@ -102,6 +121,13 @@ mod tests {
             "userName,title\ranna, x \r\rbert,\r",
             &json!([[2, {"userName": "anna", "title": "x"}], [4, {"userName": "bert"}]]),
         );
+        // Empty columns at the end.
+        check(
+            "userName,title,,\nanna,x,,\nbert,y\ncarl,, , ,\n",
+            &json!([
+                [2, {"userName": "anna", "title": "x"}], [3, {"userName": "bert", "title": "y"}], [4, {"userName": "carl"}]
+            ]),
+        );
     }
 
     #[test]
@@ -112,6 +138,10 @@ mod tests {
             ("userName\n\n", "no line behind the first"),
             ("a,b,a\n", "\"a\" twice"),
             ("a,b\n1\n", "line 2 has 1"),
+            ("a,b,\n1,2,3\n", "line 2 has 3"),
+            ("a,,b\n1,2,3\n", "column 2"),
+            ("userName;title\nanna;x\n", "';'"),
+            ("userName\ttitle\nanna\tx\n", "commas"),
             ("a\n\"x", "line 2"),
             ("a\n\"x\"y\n", "line 2 has 'y'"),
         ] {

@@ -1,5 +1,6 @@
 //! `doctor`: looks at what a server needs of its machine and of the way to it, and says what to do.
 
+mod databases;
 mod probe;
 
 use std::{
@@ -67,7 +68,8 @@ impl Check {
 pub(super) async fn run(given: &Given, json: bool) -> Result<(), Failure> {
     let config = Config::read(given)?;
     let now = SystemClock.now();
-    let mut checks = vec![permissions(&config), disk(&config.data)];
+    let mut checks = data(&config);
+    checks.extend(databases::look(&config.database).await);
     checks.extend(config.tls.as_ref().map(|files| certificate(files, now)));
     let running = match &config.public_url {
         Some(_) => None,
@@ -85,6 +87,18 @@ pub(super) async fn run(given: &Given, json: bool) -> Result<(), Failure> {
         printer.row(&row)?;
     }
     printer.finish()
+}
+
+/// The data directory: nothing else of it can be looked at while there is none.
+fn data(config: &Config) -> Vec<Check> {
+    if config.data.exists() {
+        return vec![permissions(config), disk(&config.data)];
+    }
+    let detail = format!(
+        "there is no directory {0}: name that of your server with --data or --config, or make one with `scim-server init --data {0} --tenant NAME`",
+        config.data.display()
+    );
+    vec![Check::failing("data", detail)]
 }
 
 /// Only the server's user may read the data and the key of its certificate.

@@ -8,7 +8,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Database, Given},
     store::{
-        Store,
+        Store, StoreError,
         postgres::{self, OpenError, PostgresStore, Spread},
         sled::{Options, SledStore},
     },
@@ -37,6 +37,7 @@ pub(super) async fn open_database(database: &Database, clock: &Arc<dyn Clock>) -
 /// it.
 pub(super) async fn prepare(database: &Database) -> Result<(), Failure> {
     for one in options(database)? {
+        let failed = |error| failed(of(&one, error));
         if PostgresStore::is_empty(&one).await.map_err(failed)? {
             PostgresStore::migrate(&one, &SystemClock).await.map_err(failed)?;
         }
@@ -44,17 +45,16 @@ pub(super) async fn prepare(database: &Database) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Applies the missing steps of the schema of each; returns their names.
-pub(super) async fn apply(database: &Database) -> Result<Vec<&'static str>, Failure> {
-    let mut applied = Vec::new();
+/// Applies the missing steps of the schema of each that is there, for a server that starts. Whether it can do without the
+/// others is seen when the store is opened.
+pub(super) async fn apply(database: &Database) -> Result<(), Failure> {
     for one in options(database)? {
-        for step in PostgresStore::migrate(&one, &SystemClock).await.map_err(failed)? {
-            if !applied.contains(&step) {
-                applied.push(step);
-            }
+        match PostgresStore::migrate(&one, &SystemClock).await {
+            Ok(_) | Err(OpenError::Store(StoreError::Unavailable(_))) => {}
+            Err(error) => return Err(failed(of(&one, error))),
         }
     }
-    Ok(applied)
+    Ok(())
 }
 
 /// `migrate`
@@ -62,17 +62,46 @@ pub(super) async fn migrate(given: &Given, json: bool) -> Result<(), Failure> {
     let Some(database) = Config::database(given)? else {
         return Err(Failure::Usage("migrate needs a database: name it with --store postgres://…".to_owned()));
     };
-    let applied = apply(&database).await?;
+    let (mut all, mut first) = (Vec::new(), None);
+    for one in options(&database)? {
+        match PostgresStore::migrate(&one, &SystemClock).await {
+            Ok(applied) if json => all.extend(applied),
+            Ok(applied) => write(&migrated(one.number, &applied))?,
+            // The others are migrated all the same.
+            Err(error) => first = first.or(Some(failed(of(&one, error)))),
+        }
+    }
     if json {
-        return write(&format!("{}\n", serde_json::json!({"applied": applied})));
+        let mut steps: Vec<&str> = Vec::new();
+        for step in all {
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
+        write(&format!("{}\n", serde_json::json!({"applied": steps})))?;
     }
-    if applied.is_empty() {
-        return write("The schema is as this version needs it.\n");
-    }
-    write(&format!("Applied: {}.\n", applied.join(", ")))
+    first.map_or(Ok(()), Err)
 }
 
-fn options(database: &Database) -> Result<Vec<postgres::Options>, Failure> {
+/// What was done to a database; to which of several.
+fn migrated(number: Option<usize>, applied: &[&str]) -> String {
+    let of = number.map(|number| format!("Database {number}: ")).unwrap_or_default();
+    if applied.is_empty() {
+        return format!("{of}The schema is as this version needs it.\n");
+    }
+    format!("{of}Applied: {}.\n", applied.join(", "))
+}
+
+/// The error of a database; of which of several.
+fn of(options: &postgres::Options, error: OpenError) -> OpenError {
+    match options.number {
+        Some(number) => OpenError::One(number, Box::new(error)),
+        None => error,
+    }
+}
+
+/// How each database is opened.
+pub(super) fn options(database: &Database) -> Result<Vec<postgres::Options>, Failure> {
     let password = match &database.password_file {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
             Failure::because(format!("cannot read the database's password in {}: {error}", path.display()), error)
@@ -80,14 +109,16 @@ fn options(database: &Database) -> Result<Vec<postgres::Options>, Failure> {
         None => None,
     };
     let password = password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
-    let one = |url: &String| postgres::Options {
+    let is_one_of_several = database.urls.len() > 1;
+    let one = |(place, url): (usize, &String)| postgres::Options {
         url: url.clone(),
+        number: is_one_of_several.then_some(place + 1),
         password: password.clone(),
         ca: database.ca.clone(),
         connections: database.connections,
         statement_timeout: database.timeout,
     };
-    Ok(database.urls.iter().map(one).collect())
+    Ok(database.urls.iter().enumerate().map(one).collect())
 }
 
 fn failed(error: OpenError) -> Failure {

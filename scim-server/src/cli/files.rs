@@ -143,6 +143,18 @@ pub(super) fn object(path: &Path) -> Result<Map<String, Value>, Failure> {
     json(path, "a JSON object")
 }
 
+/// The JSON list in a file, or on standard input. One that stands in an object is told to come out of it.
+pub(super) fn list<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failure> {
+    let text = text(path)?;
+    let read = |error: serde_json::Error| Failure::because(format!("{} is not {what}: {error}", name(path)), error);
+    if let Ok(Value::Object(object)) = serde_json::from_str(&text) {
+        let inner = object.iter().find(|(_, value)| value.is_array()).map(|(name, _)| name);
+        let hint = inner.map_or_else(String::new, |name| format!(": give what stands under {name:?} alone"));
+        return Err(Failure::said(format!("{} is not {what}, which begins with [, but an object{hint}", name(path))));
+    }
+    serde_json::from_str(&text).map_err(read)
+}
+
 /// What a JSON file holds, or standard input for `-`. The error says that the file is not `what`.
 pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failure> {
     serde_json::from_str(&text(path)?)

@@ -59,10 +59,10 @@ impl Session {
 
     /// The same, although acknowledged writes are lost, when it stands at that commit.
     pub async fn open_accepting(given: &Given, loss: Option<u64>) -> Result<Self, Failure> {
-        let outward = Config::outward(given)?;
         if let Some(database) = Config::database(given)? {
-            return Self::shared(&database, outward).await;
+            return Self::shared(given, &database).await;
         }
+        let outward = Config::outward(given)?;
         let data_dir = DataDir::new(Config::data(given)?);
         if !has_store(&data_dir)? {
             // A server whose store is a database has nothing here but its address.
@@ -91,22 +91,25 @@ impl Session {
 
     /// The store of a data directory, made if there is none; or a database, whose tables are.
     pub async fn create(given: &Given) -> Result<Self, Failure> {
-        let outward = Config::outward(given)?;
         if let Some(database) = Config::database(given)? {
             engine::prepare(&database).await?;
-            return Self::shared(&database, outward).await;
+            return Self::shared(given, &database).await;
         }
+        let outward = Config::outward(given)?;
         let data_dir = DataDir::new(Config::data(given)?);
         prepare(&data_dir)?;
         Self::reach(&data_dir, outward, None).await
     }
 
     /// A database, on which servers may run: they see a change within a second.
-    async fn shared(database: &Database, outward: Outward) -> Result<Self, Failure> {
+    async fn shared(given: &Given, database: &Database) -> Result<Self, Failure> {
+        let outward = Config::outward(given)?;
         let _ = log::LogControl::start(log::Format::Text, "warn");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = engine::open_database(database, &clock).await?;
-        Ok(Self::Open(context(store, clock, outward).await?, None))
+        let context = context(store, clock, outward).await?;
+        let beside = find_server(&DataDir::new(Config::data(given)?)).await.ok().flatten();
+        Ok(Self::Open(AdminContext { sinks: beside.map(|_| Arc::default()), ..context }, None))
     }
 
     /// Opens the store. If another process has it open, uses that process if it is a server, and waits a little if it
@@ -146,7 +149,7 @@ impl Session {
     /// A store to which others may write meanwhile: that of a running server, or a database.
     pub async fn shared_with_others(given: &Given) -> Result<Option<Self>, Failure> {
         if let Some(database) = Config::database(given)? {
-            return Self::shared(&database, Config::outward(given)?).await.map(Some);
+            return Self::shared(given, &database).await.map(Some);
         }
         Self::at_server(given).await
     }
@@ -245,7 +248,7 @@ pub(super) async fn context(
     let Outward { base, webhook_networks, data } = outward;
     let requests = Some(RequestsView::Files(Reader::new(&DataDir::new(data).requests())));
     let (sender, by) = (Arc::new(Sender::new(webhook_networks)), Administrator::root());
-    Ok(AdminContext { store, access, clock, operations, base, sender, by, console: None, requests })
+    Ok(AdminContext { store, access, clock, operations, base, sender, by, console: None, requests, sinks: None })
 }
 
 /// What the URLs begin with that the server on a data directory gives out; `None` where none runs.

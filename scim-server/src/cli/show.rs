@@ -280,7 +280,7 @@ impl Printer {
     /// Shows what was kept. A check fails when something is still wrong.
     pub fn finish(mut self) -> Result<(), Failure> {
         if let Show::Undo { dry_run } = self.show {
-            write(&if self.json { self.pieces.json() } else { self.pieces.summary(dry_run) })?;
+            write(&if self.json { self.pieces.json(dry_run) } else { self.pieces.summary(dry_run) })?;
             let refused = self.pieces.refused();
             return if refused == 0 {
                 Ok(())
@@ -323,8 +323,14 @@ impl Printer {
 
 fn once(row: &Value) -> String {
     let reads_events = row.get("scopes").is_some_and(|scopes| *scopes == serde_json::json!(["events"]));
-    let whom = if reads_events { "application that reads the events" } else { "identity provider" };
-    format!("The token is shown this once. Give it to the {whom} together with the endpoint.")
+    if !reads_events {
+        return "The token is shown this once. Give it to the identity provider together with the endpoint.".to_owned();
+    }
+    let (endpoint, path) = (cell(row.get("endpoint")), cell(row.get("path")));
+    let (base, tenant) = (endpoint.strip_suffix(path.as_str()).unwrap_or_default(), cell(row.get("tenant_id")));
+    format!(
+        "The token is shown this once. Give it to the application that reads the events together with the endpoint; one that takes security event tokens begins with {base}/.well-known/ssf-configuration/{tenant}"
+    )
 }
 
 const ADMIN_ONCE: &str = "The token is shown this once. Give it to whoever is to administrate this server with it.";
@@ -368,13 +374,16 @@ fn imported(row: &Value) -> String {
 fn event(row: &Value) -> String {
     let at = |pointer: &str| cell(row.pointer(pointer));
     let attributes = row.get("attributes").map(|names| format!("  {}", cell(Some(names)))).unwrap_or_default();
+    let named = |at: &str| row.get(at).map(|name| format!(" ({})", cell(Some(name)))).unwrap_or_default();
     format!(
-        "{:>8}  {}  {:<28} {}  by {}{attributes}\n",
+        "{:>8}  {}  {:<28} {}{}  by {}{}{attributes}\n",
         at("/sequence"),
         at("/time"),
         at("/type"),
         at("/resource/id"),
-        at("/actor")
+        named("resource_name"),
+        at("/actor"),
+        named("actor_name")
     )
 }
 
@@ -461,6 +470,13 @@ mod tests {
     fn lines_are_only_of_what_is_there() {
         let row = json!({"tenant": "acme", "tenant_id": "1", "scopes": ["read", "write"], "previous": null});
         assert_eq!(lines(&row, Show::Issued.columns()), "Tenant     acme\nTenant id  1\nScopes     read,write\n");
+    }
+
+    #[test]
+    fn who_gets_a_token_is_told_where_to_begin() {
+        let row = json!({"scopes": ["events"], "tenant_id": "7", "endpoint": "https://x/7/events/v1", "path": "/7/events/v1"});
+        assert!(once(&row).ends_with("begins with https://x/.well-known/ssf-configuration/7"), "{}", once(&row));
+        assert!(once(&json!({"scopes": ["read", "events"]})).contains("identity provider"));
     }
 
     #[test]

@@ -298,7 +298,7 @@ pub const SETTINGS: &[Setting] = &[
         "The most connections from one address (IPv6: one /64) that have not yet sent a valid token; further ones are closed. At most half of max_connections; 0 is no limit. Connections from trusted proxies do not count.",
     ),
     live(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),
-    fixed(
+    live(
         LIMITS,
         "request_memory",
         "SIZE",

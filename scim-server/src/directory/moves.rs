@@ -5,7 +5,7 @@
 //! is gone (its lease has ended) gives it up: the record says so first, so that the process, if it was only frozen,
 //! cannot complete it any more; then the tenant opens where it was.
 
-use std::time::Duration;
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use uuid::Uuid;
 
@@ -30,7 +30,13 @@ const TRIES: u32 = 64;
 impl Directory {
     /// Moves a tenant to the database with that number, from 0. When this returns, it is there; a write that comes
     /// within the next two seconds may be told to come again.
-    pub async fn move_to(&self, tenant: TenantRecord, to: usize) -> Result<TenantRecord, DirectoryError> {
+    /// `copied` counts the rows that are copied meanwhile.
+    pub async fn move_to(
+        &self,
+        tenant: TenantRecord,
+        to: usize,
+        copied: &AtomicU64,
+    ) -> Result<TenantRecord, DirectoryError> {
         let Some(spread) = self.store.spread() else {
             return Err(DirectoryError::Move("the store is in one database: there is nowhere to move to".to_owned()));
         };
@@ -43,14 +49,20 @@ impl Directory {
             return Err(being_moved(&tenant));
         }
         let moved = tokio::select! {
-            moved = self.carry(spread, tenant.clone(), to) => moved,
+            moved = self.carry(spread, tenant.clone(), to, copied) => moved,
             lost = self.hold(&tenant, holder) => Err(lost),
         };
         self.takes_move(&tenant, holder, 0).await?;
         moved
     }
 
-    async fn carry(&self, spread: &Spread, tenant: TenantRecord, to: usize) -> Result<TenantRecord, DirectoryError> {
+    async fn carry(
+        &self,
+        spread: &Spread,
+        tenant: TenantRecord,
+        to: usize,
+        copied: &AtomicU64,
+    ) -> Result<TenantRecord, DirectoryError> {
         let tenant = if tenant.moving.is_some() { self.give_up(spread, tenant).await? } else { tenant };
         if tenant.database == to {
             return Ok(tenant);
@@ -61,7 +73,7 @@ impl Directory {
         copies.remove(&to);
         let moving = Some(Move { to, number, given_up: false });
         let tenant = self.write(TenantRecord { moving, copies, ..tenant }, &["moving"]).await?;
-        if let Err(error) = spread.carry(tenant.home(), (from, to), number).await {
+        if let Err(error) = spread.carry(tenant.home(), (from, to), number, copied).await {
             let now = self.find(&tenant.id.to_string()).await?;
             if now.moving.is_some_and(|moving| moving.number == number) {
                 self.give_up(spread, now).await?;
@@ -128,6 +140,10 @@ impl Directory {
         for tenant in self.list().await? {
             let mut copies = tenant.copies.clone();
             copies.retain(|_, left| left.since > old);
+            // What is in a database that is away is removed later.
+            copies.extend(
+                tenant.copies.iter().filter(|(place, _)| spread.cannot_reach(**place)).map(|(p, left)| (*p, *left)),
+            );
             if copies.len() == tenant.copies.len() {
                 continue;
             }

@@ -456,6 +456,10 @@ impl Service {
 fn tell(error: &Error) {
     let cause = std::error::Error::source(error);
     match error.kind() {
+        // What passes by itself is nobody's fault: a move to another database, many who change the same.
+        ErrorKind::Unavailable(_) if cause.is_none() => {
+            tracing::debug!(status = error.kind().status(), "{}", error.detail());
+        }
         ErrorKind::Internal | ErrorKind::Unavailable(_) => {
             tracing::error!(status = error.kind().status(), cause, "{}", error.detail());
         }

@@ -18,12 +18,15 @@ use crate::{
     membership::{self, MEMBERS, MemberOperation},
     profile,
     render::{View, etag, stored_document},
-    store::{IndexRange, ResourceId, TypeName, Values},
+    store::{IndexEntry, IndexKey, IndexRange, ResourceId, ResourceKey, StoreError, TypeName, Values},
     tenant::SameBy,
 };
 
 /// The provider's own name of a resource.
 const EXTERNAL_ID: &str = "externalId";
+
+/// What an administrator can do.
+const ADOPT: &str = "the administrator of this server can let a POST take it over: the tenant setting adopt.";
 
 /// What a POST would make, for whom it may take over.
 pub(super) struct Sent<'a> {
@@ -127,6 +130,29 @@ impl Operations {
         }
         let is_ours = |by: &Option<source::Sent>| by.as_ref().is_some_and(|sent| *sent.by == **context.caller.actor());
         Ok(found.filter(|found| !is_ours(&found.by)).map(|found| (found.id, found.version)))
+    }
+
+    /// The error of a POST whose value somebody has: with what an administrator can do, where another source has made
+    /// that one and no rule lets a POST take it over.
+    pub(super) async fn has_it(&self, context: &Context, entry: IndexEntry) -> Error {
+        let actor = context.caller.actor();
+        let is_by_rule = context.caller.tenant().settings.adopt.is_some_and(|by| by != SameBy::None);
+        let is_of_another = !is_by_rule && **actor != *ADMIN && self.is_of_another(actor, &entry).await;
+        let error = Error::from(StoreError::Taken(entry));
+        if !is_of_another {
+            return error;
+        }
+        let detail = format!("{} It is from another source; {}", error.detail(), ADOPT);
+        error.with_detail(detail)
+    }
+
+    /// Whether somebody else than the actor has sent the resource with that entry last.
+    async fn is_of_another(&self, actor: &str, entry: &IndexEntry) -> bool {
+        let Ok(Some(id)) = self.store.lookup(&entry.key).await else { return false };
+        let IndexKey { tenant, resource_type, .. } = &entry.key;
+        let key = ResourceKey { tenant: *tenant, resource_type: resource_type.clone(), id };
+        let Ok(Some(record)) = self.store.get(&key).await else { return false };
+        source::of(&record).ok().flatten().is_some_and(|sent| *sent.by != *actor)
     }
 
     /// The only resource with a value.

@@ -171,9 +171,11 @@ impl Operations {
         let context = of_part.as_ref().unwrap_or(context);
         let done = match resolved.map(|()| context.done_before(&operation)) {
             Ok(Some(answer)) => Ok(answer),
-            Ok(None) if context.was_tried(|part| matches!(run.results.get(part), Some(None))) => Err(tried()),
-            Ok(None) => self.perform(context, run, operation).await,
-            Err(error) => Err(error),
+            undone => match context.require_open().and(undone) {
+                Ok(_) if context.was_tried(|part| matches!(run.results.get(part), Some(None))) => Err(tried()),
+                Ok(_) => self.perform(context, run, operation).await,
+                Err(error) => Err(error),
+            },
         };
         let result = result_of(method, bulk_id.clone(), target, &done);
         if let Ok(answer) = done {
@@ -283,7 +285,10 @@ impl Operations {
                 Some(rt) => {
                     let (query, preconditions) = (&Query::default(), &Preconditions::default());
                     let context = &context.part(i);
-                    self.modify(Asked { context, rt, id, query, preconditions }, body).await
+                    match context.require_open() {
+                        Ok(()) => self.modify(Asked { context, rt, id, query, preconditions }, body).await,
+                        Err(ended) => Err(ended),
+                    }
                 }
                 None => continue,
             };

@@ -93,6 +93,7 @@ impl Operations {
                     tokio::time::sleep(MEANWHILE).await;
                     continue;
                 }
+                Err(StoreError::Taken(entry)) => return Err(self.has_it(context, entry).await),
                 committed => committed.map_err(|error| super::members::or_missing(error, &key))?,
             };
             let header = committed.header.ok_or_else(|| Error::internal("a new resource has no header"))?;

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use scim_protocol::{
-    Error,
+    Error, ErrorKind,
     message::{BulkMethod, BulkOperation, BulkResult},
 };
 use serde_json::{Value, json};
@@ -32,8 +32,17 @@ pub struct Claim {
     version: u64,
     /// What was done of the request before.
     done: Arc<Executed>,
+    /// Why the rest is not done any more.
+    ended: Option<Ended>,
     /// Which operation of a bulk request is worked on.
     part: Option<usize>,
+}
+
+/// Why operations of an accepted request are not done any more: what is told of each.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    pub kind: ErrorKind,
+    pub detail: &'static str,
 }
 
 /// What the log says of a request: the events of each operation, and those of their completions.
@@ -45,9 +54,9 @@ pub struct Executed {
 }
 
 impl Claim {
-    /// The claim as it was put last.
-    pub fn new(deferred: &Deferred, version: u64, done: Executed) -> Self {
-        Self { key: deferred.claim(), version, done: Arc::new(done), part: None }
+    /// The claim as it was put last, for a request that may be done, or has ended.
+    pub fn new(deferred: &Deferred, version: u64, done: Executed, ended: Option<Ended>) -> Self {
+        Self { key: deferred.claim(), version, done: Arc::new(done), ended, part: None }
     }
 }
 
@@ -70,6 +79,14 @@ impl Context {
     pub(super) fn part(&self, part: usize) -> Self {
         let claim = self.claim.clone().map(|claim| Claim { part: Some(part), ..claim });
         Self { claim, ..self.clone() }
+    }
+
+    /// Refuses what would be done of a request that has ended.
+    pub(super) fn require_open(&self) -> Result<(), Error> {
+        match self.claim.as_ref().and_then(|claim| claim.ended) {
+            Some(Ended { kind, detail }) => Err(Error::new(kind, detail)),
+            None => Ok(()),
+        }
     }
 
     /// Whether an operation that left no event was tried before: others of the request, which are still `left`, have
@@ -130,7 +147,10 @@ impl Operations {
         let (method, target) = (operation.method, target_of(context, &operation));
         let done = match context.done_before(&operation) {
             Some(answer) => Ok(answer),
-            None => self.perform(context, &BulkRun::new(1), operation).await,
+            None => match context.require_open() {
+                Ok(()) => self.perform(context, &BulkRun::new(1), operation).await,
+                Err(ended) => Err(ended),
+            },
         };
         (result_of(method, None, target, &done), done)
     }

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use scim_protocol::{Error, Resource};
+use scim_protocol::{Error, Resource, schema::ResourceType};
 use serde_json::{Map, Value};
 
-use super::Operations;
+use super::{Context, Operations};
 use crate::{
     render::PROVIDER_ACTIVE,
     store::{Body, Record, ResourceId, Start, StoreError, TenantId, TypeName},
@@ -98,6 +98,12 @@ pub struct Disabled {
 }
 
 impl Operations {
+    /// What the provider says of `active`, if an administrator has disabled the resource; `null` when it says nothing.
+    pub async fn kept_aside(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Option<Value>, Error> {
+        let (_, record) = self.find(context, rt, id).await?;
+        Ok(provider_active(&record)?)
+    }
+
     /// Those of a type whom an administrator has disabled, in the order of their ids, behind `after`.
     pub async fn disabled(
         &self,

@@ -192,7 +192,12 @@ impl Operations {
 
     pub(super) async fn kept(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Kept, Error> {
         let missing = || {
-            let (name, detail) = (&rt.name, "It was not deleted here, or it was restored or purged.");
+            let name = &rt.name;
+            let detail = if context.caller.tenant().settings.restore_window.length().is_zero() {
+                "restore_window is 0: nothing that is deleted is kept."
+            } else {
+                "It was not deleted here, or it was restored or purged."
+            };
             Error::new(ErrorKind::NotFound, format!("No deleted {name} with the id \"{id}\" is kept. {detail}"))
         };
         let key = context.key(rt, ResourceId::parse(id).ok_or_else(missing)?);

@@ -19,10 +19,7 @@ use futures_util::future::join_all;
 use scim_protocol::{Error, ErrorKind, Resource, message::Query, schema::ResourceType};
 use tokio::sync::mpsc;
 
-pub use self::{
-    history::Range,
-    outcome::{Piece, Refused, Undone},
-};
+pub use self::{history::Range, outcome::Piece};
 use self::{
     history::{ACTIVE, History, Step},
     outcome::Outcome,
@@ -124,9 +121,9 @@ impl Operations {
             }
         }
         undo.awaited.clear();
-        for (phase, ((rt, id), history)) in left {
-            let result = undo.one(phase, rt, *id, history).await?;
-            undo.tell(rt, *id, result).await?;
+        for (phase, (subject, history)) in left {
+            let result = undo.one(phase, &subject.0, subject.1, history).await?;
+            undo.tell(subject, history, result).await?;
         }
         Ok(())
     }
@@ -201,7 +198,7 @@ impl Undo<'_> {
             let work = some.iter().map(|(phase, ((rt, id), history))| this.one(*phase, rt, *id, history));
             let results = join_all(work).await;
             for (todo, result) in some.iter().zip(results) {
-                let (phase, ((rt, id), _)) = todo;
+                let (phase, (subject @ (rt, id), history)) = todo;
                 let result = result?;
                 if phase.restores() {
                     self.awaited.remove(id);
@@ -216,22 +213,15 @@ impl Undo<'_> {
                     let is_there = *phase == Phase::PutBack;
                     waiting.extend(result.taken.filter(|_| is_there).map(|entry| (*id, (subject, entry))));
                 } else {
-                    self.tell(rt, *id, result).await?;
+                    self.tell(subject, history, result).await?;
                 }
             }
         }
         Ok((left, waiting))
     }
 
-    async fn tell(&self, rt: &ResourceType, id: ResourceId, result: Outcome) -> Result<(), Error> {
-        let resource_type = || rt.name.clone();
-        let undone = (!result.changes.is_empty())
-            .then(|| Piece::Undone(Undone { resource_type: resource_type(), id, changes: result.changes }));
-        let refused = result
-            .refused
-            .into_iter()
-            .map(|(change, reason)| Piece::Refused(Refused { resource_type: resource_type(), id, change, reason }));
-        for piece in undone.into_iter().chain(refused) {
+    async fn tell(&self, (rt, id): &Subject, history: &History, result: Outcome) -> Result<(), Error> {
+        for piece in result.pieces(rt, *id, history.name().as_deref()) {
             self.pieces.send(piece).await.map_err(Error::internal)?;
         }
         Ok(())

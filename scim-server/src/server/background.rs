@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 pub use self::lag::measure;
 use crate::{
-    admin::{indexing, provision},
+    admin::{UPKEEP, indexing, provision},
     administrator::AdminTokens,
     clock::Clock,
     http::{
@@ -201,7 +201,7 @@ async fn purge(service: &Service) {
 
 /// Takes or renews the upkeep lease for that time. Whether this process holds it.
 async fn holds_lease(service: &Service, process: Uuid, millis: i64) -> bool {
-    let lease = service.operations.store.lease("upkeep", process, millis).await;
+    let lease = service.operations.store.lease(UPKEEP, process, millis).await;
     lease.unwrap_or_else(|error| {
         tracing::debug!(error = &error as &dyn std::error::Error, "cannot take or renew the upkeep lease");
         false

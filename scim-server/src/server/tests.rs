@@ -28,6 +28,15 @@ fn config(settings: &[(&str, &str)]) -> Config {
     Config::read(&given).unwrap()
 }
 
+#[test]
+fn a_program_without_nats_says_so() {
+    let with = config(&[("event_nats", "nats://127.0.0.1:4222")]);
+    let refused = require_nats(&with, false).unwrap_err().to_string();
+    assert!(refused.contains("--features nats") && refused.contains("event_nats"), "{refused}");
+    assert!(require_nats(&with, true).is_ok());
+    assert!(require_nats(&config(&[]), false).is_ok());
+}
+
 /// One request on a connection of its own, and the whole answer.
 async fn ask(address: SocketAddr, token: &str, request: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -12,6 +12,7 @@ mod connections;
 mod error;
 mod group_commit;
 mod key_changes;
+mod look;
 mod migrate;
 mod overlay;
 mod pipeline;
@@ -42,7 +43,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use self::{connections::Options, spread::Spread};
+pub use self::{connections::Options, look::Look, spread::Spread};
 use self::{
     connections::{Connections, Turn},
     error::unavailable,
@@ -65,6 +66,9 @@ pub enum OpenError {
         /// The version of the schema.
         found: i64,
     },
+    /// It is one of several databases: its number, from 1, and why.
+    #[error("database {0}: {1}")]
+    One(usize, Box<OpenError>),
     /// Something is wrong with the options.
     #[error("{0}")]
     Options(String),
@@ -105,19 +109,20 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Opens the store in a database whose schema is there.
     pub async fn open(options: &Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let store = Self::open_one(options, clock, Arc::default(), Arc::default()).await?;
+        let metrics = Arc::<StoreMetrics>::default();
+        let connections = Connections::new(options, Arc::clone(&metrics)).map_err(OpenError::Options)?;
+        let store = Self::open_on(connections, clock, metrics, Arc::default()).await?;
         spread::alone(&store).await?;
         Ok(store)
     }
 
     /// Opens a database that may be one of several.
-    async fn open_one(
-        options: &Options,
+    async fn open_on(
+        connections: Arc<Connections>,
         clock: Arc<dyn Clock>,
         metrics: Arc<StoreMetrics>,
         changes: Arc<Notify>,
     ) -> Result<Self, OpenError> {
-        let connections = Connections::new(options, Arc::clone(&metrics)).map_err(OpenError::Options)?;
         let found = migrate::current(&connections.get(Turn::Write).await?).await?;
         if found > migrate::NEWEST {
             return Err(OpenError::Newer { found });

@@ -20,6 +20,9 @@ pub enum RoleResources {
 }
 
 impl RoleResources {
+    /// What their resource types are called.
+    pub const TYPES: [&str; 2] = ["Role", "Entitlement"];
+
     /// The tenant's resource types, and `/Roles` and `/Entitlements`.
     pub fn add_to(self, registry: SchemaRegistry) -> Result<SchemaRegistry, Error> {
         let text = match self {

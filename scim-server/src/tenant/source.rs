@@ -62,16 +62,16 @@ impl SourceKind {
     }
 }
 
-/// As a sentence says it.
+/// As the subject of a sentence.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            SourceKind::Manual => f.write_str("the administrator, by hand")?,
+            SourceKind::Manual => f.write_str("the administrator, by hand,")?,
             SourceKind::Scim => f.write_str("the identity provider")?,
             SourceKind::Directory => f.write_str("the directory")?,
         }
         match &self.writer {
-            Some(writer) => write!(f, ", as {writer:?}"),
+            Some(writer) => write!(f, ", as {writer:?},"),
             None => Ok(()),
         }
     }

@@ -201,6 +201,13 @@ impl Ledger {
         one(&self.list(tenant).await?, which)
     }
 
+    /// All tokens of a tenant with that name, oldest first: a token that replaces another has the name of that one.
+    pub async fn named(&self, tenant: TenantId, name: &str) -> Result<Vec<Token>, StoreError> {
+        let mut tokens = self.list(tenant).await?;
+        tokens.retain(|token| is_named(token, name));
+        Ok(tokens)
+    }
+
     /// Revokes a token. It is invalid as soon as this has returned and [`crate::access::Access::reload`] has run.
     pub async fn revoke(&self, tenant: TenantId, id: ResourceId) -> Result<Token, LedgerError> {
         let stored = self.store.get(&record::key(id)).await?.ok_or(LedgerError::Unknown(id))?;

@@ -218,13 +218,19 @@ impl Sender {
         let is_tls = url.scheme_str() == Some("https");
         let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
         let host = host.strip_suffix('.').unwrap_or(&host);
-        let is_here = host == "localhost" || host.ends_with(".localhost");
+        let is_here = LOCAL.contains(&host) || host.ends_with(".localhost");
         let address = if is_here { Ok(IpAddr::from(std::net::Ipv4Addr::LOCALHOST)) } else { host.parse() };
         match address {
             Ok(address) => self.admit(address, is_tls),
+            Err(_) if host.contains(['%', ':']) => {
+                Err(format!("{host} is no address; write it without a zone, as 2001:db8::1"))
+            }
             Err(_) if is_number(host) => {
                 Err(format!("{host} is an address in another notation; write it as 192.0.2.1"))
             }
+            Err(_) if !host.contains('.') && self.allowed.is_empty() => Err(format!(
+                "{host} is a name of this machine or of its network; the setting webhook_networks allows networks"
+            )),
             Err(_) if is_tls || !self.allowed.is_empty() => Ok(()),
             Err(_) => Err(PLAIN.to_owned()),
         }
@@ -243,6 +249,17 @@ impl Sender {
         if is_tls { Ok(()) } else { Err(PLAIN.to_owned()) }
     }
 }
+
+/// What machines call themselves, in most files of host names.
+const LOCAL: [&str; 7] = [
+    "localhost",
+    "localhost.localdomain",
+    "localhost4",
+    "localhost6",
+    "localhost6.localdomain6",
+    "ip6-localhost",
+    "ip6-loopback",
+];
 
 /// Whether a resolver may read a host as an IPv4 address: its last part is a number, also in base 8 or 16 (WHATWG URL,
 /// "ends in a number"). No name does.
@@ -265,7 +282,14 @@ fn check_url(text: &str) -> Result<Uri, String> {
     let url: Uri = text.parse().map_err(|_| format!("{text:?} is no URL"))?;
     let is_plain = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     match url.scheme_str() {
-        Some("https" | "http") if is_plain && url.host().is_some_and(|host| !host.is_empty()) => Ok(url),
+        Some("https" | "http") if is_plain && url.host().is_some_and(|host| !host.is_empty()) => {
+            // One that is no port would be passed over.
+            let behind = url.authority().map(|all| all.as_str().strip_prefix(url.host().unwrap_or_default()));
+            match (behind, url.port_u16()) {
+                (Some(Some("")), _) | (_, Some(1..)) => Ok(url),
+                _ => Err(format!("{text:?} has no port that can be: it is a number from 1 to 65535")),
+            }
+        }
         _ => Err(format!("{text:?} is no URL of an endpoint: it begins with https:// and names a host and no user")),
     }
 }
@@ -348,6 +372,16 @@ mod tests {
             ("https://127.0.0.1./", false, true),
             ("https://[::ffff:127.0.0.1]/", false, true),
             ("https://[::127.0.0.1]/", false, false),
+            // Further names of this machine, and of its network.
+            ("https://ip6-localhost/", false, true),
+            ("https://localhost.localdomain./", false, true),
+            ("https://intranet/", false, true),
+            ("https://[::1%25lo]/", false, false),
+            ("https://[fe80::1%25eth0]/", false, false),
+            ("https://example.com:0/", false, false),
+            ("https://example.com:99999/", false, false),
+            ("https://example.com:/", false, false),
+            ("https://example.com:8443/", true, true),
             ("https://4.example.com/", true, true),
             ("https://0x7f.example.com/", true, true),
             ("example.com", false, false),

@@ -79,7 +79,10 @@ async fn nobody_is_taken_over_without_a_rule_or_by_hand() {
     for server in [TestServer::start(), with("none"), with("externalId")] {
         let client = server.client();
         by_hand(&server, &["user", "create", "--user-name", "anna", "--email", "a@example.org", "--force"]);
-        client.post("/Users", &user("anna", Some("e-1"))).await.expect_error(409, Some("uniqueness"));
+        let taken = client.post("/Users", &user("anna", Some("e-1"))).await.expect_error(409, Some("uniqueness"));
+        let is_told = taken.json["detail"].as_str().is_some_and(|detail| detail.contains("the tenant setting adopt"));
+        let has_rule = server.run_json(&["tenant", "show", "test", "--json"])["settings"]["adopt"] == "externalId";
+        assert_eq!(is_told, !has_rule, "{}", taken.text);
         let mut namesake = user("bert", None);
         namesake["emails"] = json!([{"value": "a@example.org", "primary": true}]);
         client.post("/Users", &namesake).await.expect(201);

@@ -90,8 +90,9 @@ async fn the_burst_is_put_back_in_one_command() {
 
     let dry = server.run_json(&["brake", "undo", "--tenant", "test", "--dry-run", "--json"]);
     assert_eq!((dry["refused"].clone(), &show(&server)["state"]), (json!([]), &json!("tripped")));
+    assert_eq!((&dry["brake"], &dry["dry_run"]), (&json!("tripped"), &json!(true)));
     let done = server.run_json(&["brake", "undo", "--tenant", "test", "--json"]);
-    assert_eq!(done["refused"], json!([]));
+    assert_eq!((&done["refused"], &done["brake"]), (&json!([]), &json!("ready")));
     for id in &users {
         assert_ne!(client.get(&format!("/Users/{id}")).await.expect(200).json["active"], false);
     }

@@ -69,7 +69,10 @@ async fn who_is_disabled_by_hand_stays_so_whatever_the_provider_writes() {
     // Whom the provider deactivates meanwhile is inactive afterwards, too.
     by_hand(&server, &["user", "disable", "anna"]);
     client.patch(&path, &active(false)).await.expect(200);
-    assert_eq!(by_hand(&server, &["user", "enable", "anna"])["active"], false);
+    let enable = ["user", "enable", "anna", "--tenant", "test", "--json"];
+    let enabled = server.run(&enable);
+    assert!(String::from_utf8_lossy(&enabled.stderr).contains("because the provider says so"), "{enabled:?}");
+    assert_eq!(read().await["active"], false);
     // Nobody gets in again by being deleted and made anew.
     by_hand(&server, &["user", "disable", "anna"]);
     client.delete(&path).await.expect(204);
@@ -92,6 +95,14 @@ async fn the_lock_goes_on_for_the_name_and_is_listed() {
     assert_eq!(disabled(), Vec::<String>::new());
     by_hand(&server, &["user", "disable", "anna"]);
     assert_eq!(disabled(), std::slice::from_ref(&anna));
+    // A change by hand does not end it, and says so; a table with the same values changes nothing.
+    let update = ["user", "update", "anna", "--set", "active=true", "--force", "--tenant", "test"];
+    let updated = server.run(&update);
+    assert!(String::from_utf8_lossy(&updated.stderr).contains("`user enable` ends that"), "{updated:?}");
+    let file = server.scratch("users.csv");
+    std::fs::write(&file, "userName,active\nanna,true\n").expect("the table");
+    let rows = by_hand(&server, &["user", "import", &file.to_string_lossy(), "--apply", "--force"]);
+    assert_eq!(rows[0]["action"], "unchanged", "{rows}");
     client.delete(&format!("/Users/{anna}")).await.expect(204);
     // Another user, but of the same name.
     let body = json!({"schemas": [USER], "userName": "Anna", "externalId": "new", "active": true});
@@ -163,13 +174,14 @@ async fn a_table_with_a_column_that_cannot_be_written_is_refused_before_its_firs
     let file = server.scratch("users.csv");
     for (header, why) in [
         ("userName,foo", "no attribute"),
+        ("userName,schemas", "it follows from the other columns"),
         ("userName,enterprise.department", "enterprise"),
         ("userName,id", "the server's own"),
         ("userName,groups", "the server's own"),
         ("userName,meta.version", "the server's own"),
         ("userName,emails.value", "several values"),
         ("userName,emails[type eq \"work\"].value", "cannot be written"),
-        ("userName;title", "no column userName"),
+        ("userName;title", "separated by commas"),
         ("title,nickName", "no column userName"),
     ] {
         let quoted = header.replace('"', "\"\"");

@@ -106,6 +106,9 @@ async fn rewrites_are_tried_before_they_are_switched_on() {
     let told = server.run(&["events", "--tenant", "test", "--types", "mapping.changed", "--json"]);
     assert!(String::from_utf8_lossy(&told.stdout).contains("\"attributes\":[\"names\"]"), "{told:?}");
 
+    let wrapped = file(&server, "wrapped.json", &json!({"mapping": [{"name": "names"}]}));
+    let refused = server.run(&["mapping", "set", "--tenant", "test", &wrapped]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("under \"mapping\" alone"), "{refused:?}");
     let wrong = json!([{"name": "names", "rewrite": "copy", "attribute": "userName", "to": "emails.value"}]);
     let wrong = file(&server, "wrong.json", &wrong);
     for words in [

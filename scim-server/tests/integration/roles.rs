@@ -136,6 +136,11 @@ async fn a_change_of_rules_is_shown_before_it_is_made() {
     assert_eq!(preview, json!([{"id": anna, "userName": "anna", "before": [], "after": ["employee"]}]));
     assert_eq!((role(&server, &["list"]), roles(&server, &anna).await), (json!([]), json!([])));
     role(&server, &["set", "staff", "--role", "employee", "--group", "Staff"]);
+    let none = server.run(&["role", "default", "--tenant", "test", "None"]);
+    assert!(String::from_utf8_lossy(&none.stderr).contains("role default --none"), "{none:?}");
+    let text = server.run(&["access", "set", "--tenant", "test", "job", "path:title"]);
+    assert!(String::from_utf8_lossy(&text.stderr).contains("'${path:title}'"), "{text:?}");
+    server.run_json(&["access", "remove", "--tenant", "test", "job", "--json"]);
     let preview = role(&server, &["default", "guest", "--dry-run"]);
     assert_eq!(preview, json!([{"id": bob, "userName": "bob", "before": [], "after": ["guest"]}]));
     let preview = role(&server, &["remove", "staff", "--dry-run"]);
@@ -235,6 +240,13 @@ async fn roles_and_entitlements_are_resource_types_where_a_tenant_wants_it() {
         }
         let all = client.get("/Schemas").await.expect(200).json;
         assert!(all["Resources"].as_array().expect("schemas").contains(&schema), "{all}");
+        // Whoever turns it off is told what goes.
+        std::fs::write(&file, json!({"role_resources": null}).to_string()).expect("a file");
+        let off = ["tenant", "set", wanted, "--settings", &file.to_string_lossy()];
+        let refused = server.run(&off);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("1 of the type Role, 1 of the type Entitlement"));
+        assert!(server.run(&[&off[..], &["--force"]].concat()).status.success());
+        client.get("/Roles").await.expect(404);
     }
 }
 

@@ -62,7 +62,7 @@ async fn only_the_source_of_truth_may_write() {
     ] {
         let answer = client.request(method, path, &[], body.as_ref()).await.expect_error(403, None);
         assert!(
-            answer.json["detail"].as_str().expect("a text").contains("the directory, as \"agent\""),
+            answer.json["detail"].as_str().expect("a text").contains("Only the directory, as \"agent\", may"),
             "{}",
             answer.text
         );
@@ -111,6 +111,16 @@ async fn by_hand_begins_when_nobody_else_can_write() {
     later.post("/Users", &user).await.expect_error(403, None);
     assert_eq!(source(&server, &["--to", "any", "--confirm", "test"])["changed"], true);
     later.post("/Users", &user).await.expect(201);
+}
+
+/// The one that replaces another has its name.
+#[tokio::test]
+async fn a_writer_is_named_while_its_token_is_rotated() {
+    let server = TestServer::start();
+    named(&server, "agent");
+    server.run_json(&["token", "rotate", "agent", "--tenant", "test", "--json"]);
+    let shown = source(&server, &["--to", "scim", "--writer", "Agent"]);
+    assert_eq!(shown["to"]["writer"], "agent");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    database::shared,
+    database::{Cluster, shared},
     scale_out::{Load, servers, sound},
     server::{Client, Options, TestServer, USER, program, run},
 };
@@ -109,6 +109,80 @@ async fn tenants_of_two_databases_are_apart() {
     good(&server.run(&["tenant", "delete", "other", "--force", "--yes"]));
     assert_eq!(users_in(&urls[1], &other), "0");
     two.get("/Users").await.expect(401);
+}
+
+/// The rows of a command, also of one that fails.
+fn rows(server: &TestServer, args: &[&str]) -> Vec<Value> {
+    let output = server.run(args);
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    rows.as_array().expect("a list").clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_starts_without_one_of_its_databases() {
+    let mut second = Cluster::start(&[]);
+    let (first, store) = (shared().schema(), second.schema());
+    let store = format!("{first} {store}");
+    let mut server = TestServer::with(Options { store: Some(store.clone()), ..Options::default() });
+    good(&server.run(&["tenant", "create", "other", "--database", "2"]));
+    let (_, other) = client_of(&server, "other");
+    let anna = other.user("anna").await;
+    server.kill();
+    second.crash();
+    server.launch();
+    server.wait_for_log("database 2 cannot be reached");
+
+    // Those of the first database are served, and commands work for them.
+    server.client().user("bert").await;
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--name", "another", "--json"]);
+    let another = server.client().with_token(made["token"].as_str().expect("a token"));
+    another.get("/Users").await.expect(200);
+    let tenants = rows(&server, &["tenant", "list", "--json"]);
+    let users: Vec<_> = tenants.iter().map(|tenant| (&tenant["tenant"], &tenant["users"])).collect();
+    assert_eq!(users, [(&json!("other"), &Value::Null), (&json!("test"), &json!(1))]);
+    assert_eq!(server.run_json(&["tenant", "create", "third", "--json"])["database"], 1, "the other is away");
+    // Which one is away is said.
+    let status = rows(&server, &["status", "--json"]);
+    let problems = |name: &str| {
+        let row = status.iter().find(|row| row["tenant"] == name).expect("the tenant");
+        row["problems"].as_array().expect("problems").iter().map(|one| one["code"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((problems("other"), problems("test")), (vec![json!("DatabaseAway")], vec![]));
+    refused(&server.run(&["user", "list", "--tenant", "other"]), "database 2 cannot be reached");
+    refused(&server.run(&["check"]), "database 2 cannot be reached");
+    // Commands that open the databases themselves do the same.
+    let data = server.scratch("beside");
+    std::fs::create_dir(&data).expect("a directory");
+    let on = |args: &[&str]| run(&data, &[args, &["--store", &store]].concat());
+    good(&on(&["user", "list", "--tenant", "test"]));
+    refused(&on(&["user", "list", "--tenant", "other"]), "database 2 cannot be reached");
+    let doctor = on(&["doctor", "--public-url", server.origin()]);
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("database 2: "), "{doctor:?}");
+    let migrate = on(&["migrate"]);
+    assert!(String::from_utf8_lossy(&migrate.stdout).contains("Database 1: The schema is"), "{migrate:?}");
+    refused(&migrate, "database 2: ");
+    let again = Client::new(&format!("{}{}", server.origin(), path_of(&tenants, "other")), &other.authorization()[7..]);
+    again.get("/Users").await.expect(503);
+
+    // What is new must be there, and so must be the first.
+    let nobody = "postgres://nobody@127.0.0.1:1/nothing";
+    refused(&run(&data, &["tenant", "list", "--store", &format!("{store} {nobody}")]), "when it is added");
+    refused(&run(&data, &["tenant", "list", "--store", &format!("{nobody} {first}")]), "database 1: ");
+
+    second.launch();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while again.get("/Users").await.status != 200 {
+        assert!(Instant::now() < deadline, "the second database is not used again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(again.find("/Users", "userName eq \"anna\"").await.expect(200).ids(), [anna]);
+    again.user("carla").await;
+    sound(&server);
+}
+
+fn path_of(tenants: &[Value], name: &str) -> String {
+    let tenant = tenants.iter().find(|tenant| tenant["tenant"] == name).expect("the tenant");
+    tenant["path"].as_str().expect("a path").to_owned()
 }
 
 /// Everything that a database has of a tenant, as text: what a move must not change.

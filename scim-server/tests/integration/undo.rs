@@ -36,7 +36,10 @@ fn undo(server: &TestServer, args: &[&str]) -> Value {
 fn attempt(server: &TestServer, args: &[&str]) -> Value {
     let all = [&["undo", "--tenant", "test", "--json"], args].concat();
     let outcome = server.run(&all);
-    let done: Value = serde_json::from_slice(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome:?}"));
+    let mut done: Value = serde_json::from_slice(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome:?}"));
+    // A dry run says that it is one, and the same as what is done afterwards.
+    let said = done.as_object_mut().expect("an object").remove("dry_run");
+    assert_eq!(said, args.contains(&"--dry-run").then_some(Value::Bool(true)));
     let refused = done["refused"].as_array().expect("a list").len();
     assert_eq!(outcome.status.code(), Some(i32::from(refused > 0)), "{outcome:?}");
     done
@@ -290,6 +293,12 @@ async fn a_dry_run_says_what_would_be_in_the_way() {
     let range = ["--since", &since, "--until", &until];
     let dry = attempt(&server, &[&range[..], &["--dry-run"]].concat());
     assert_eq!(ids(&dry["refused"]), [anna.clone(), bert.clone()]);
+    let names: Vec<_> = dry["refused"].as_array().expect("a list").iter().map(|one| one["name"].clone()).collect();
+    assert!(names.contains(&json!("anna")) && names.contains(&json!("bertha")), "{dry}");
+    let shown = server.run(&[&["undo", "--tenant", "test", "--dry-run"], &range[..]].concat());
+    assert!(String::from_utf8_lossy(&shown.stdout).contains(&format!("{anna} (anna)")), "{shown:?}");
+    let a_time = server.run(&["undo", "--tenant", "test", "--since", "2026-01-01T00:00:00Z"]);
+    assert!(String::from_utf8_lossy(&a_time.stderr).contains("events --since TIME"), "{a_time:?}");
     assert_eq!(attempt(&server, &range), dry);
     // Whoever is made in the range goes, and is not in the way.
     let dry = undo(&server, &["--since", &since, "--dry-run"]);

@@ -259,6 +259,7 @@ async fn no_private_network_is_reached() {
         ("https://[::1]/hook", "::1 is no public address"),
         ("https://localhost./hook", "127.0.0.1 is no public address"),
         ("https://0x7f000001/hook", "write it as 192.0.2.1"),
+        ("https://app.example.com:0/hook", "a number from 1 to 65535"),
         ("http://app.example.com/hook", "use https://"),
     ] {
         let refused = server.run(&["webhook", "create", "--tenant", "test", "--url", wrong]);

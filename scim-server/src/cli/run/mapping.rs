@@ -9,7 +9,7 @@ impl MappingCommand {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (tenant, common, request, show) = match self {
             Self::Set { tenant, file, dry_run, common } => {
-                let rewrites = files::json(&file, "a list of rewrites")?;
+                let rewrites = files::list(&file, "a list of rewrites")?;
                 let show = if dry_run { Show::MappingChange } else { Show::Mapping };
                 (tenant, common, MappingRequest::Set { rewrites, dry_run }, show)
             }

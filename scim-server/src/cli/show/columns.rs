@@ -79,11 +79,11 @@ const BRAKE: Columns = &[
     ("Percent", "/percent"),
     ("Window", "/window"),
     ("Users deactivated, or deleted while active", "/deactivated"),
-    ("Users deleted", "/deleted"),
+    ("Users deleted, also those who are in the line above", "/deleted"),
     ("Members taken out of groups", "/left"),
     ("Tripped", "/tripped"),
     ("Reason", "/reason"),
-    ("By", "/actors"),
+    ("By", "/actor_names"),
     ("Counted since event", "/since"),
     ("Events held", "/held_events"),
     ("Approved until", "/approved_until"),
@@ -156,7 +156,8 @@ const KEPT: Columns = &[
     ("DISPLAY NAME", "/displayName"),
     ("EXTERNAL ID", "/externalId"),
     ("DELETED", "/deleted"),
-    ("BY", "/actor"),
+    ("BY", "/actor_name"),
+    ("REQUEST", "/request"),
     ("KEPT UNTIL", "/until"),
 ];
 
@@ -171,13 +172,13 @@ const TABLE: Columns = &[
 const DOCTOR: Columns = &[("CHECK", "/check"), ("STATE", "/state"), ("DETAIL", "/detail")];
 
 const STALE_GROUPS: Columns =
-    &[("ID", "/id"), ("DISPLAY NAME", "/displayName"), ("SOURCE", "/source"), ("LAST SENT", "/last_sent")];
+    &[("ID", "/id"), ("DISPLAY NAME", "/displayName"), ("SOURCE", "/source_name"), ("LAST SENT", "/last_sent")];
 
 const STALE_USERS: Columns = &[
     ("ID", "/id"),
     ("USER NAME", "/userName"),
     ("ACTIVE", "/active"),
-    ("SOURCE", "/source"),
+    ("SOURCE", "/source_name"),
     ("LAST SENT", "/last_sent"),
 ];
 

@@ -9,6 +9,8 @@ use super::cell;
 pub(super) struct Pieces {
     undone: Vec<Value>,
     refused: Vec<Value>,
+    /// How the brake stands afterwards, where it is an undo of the brake.
+    brake: Option<Value>,
 }
 
 impl Pieces {
@@ -17,6 +19,7 @@ impl Pieces {
         for (name, pieces) in [("undone", &mut self.undone), ("refused", &mut self.refused)] {
             pieces.extend(row.get_mut(name).map(Value::take));
         }
+        self.brake = row.get_mut("brake").map(Value::take).or_else(|| self.brake.take());
     }
 
     /// How many changes were refused.
@@ -25,13 +28,32 @@ impl Pieces {
     }
 
     /// For programs.
-    pub fn json(&self) -> String {
-        format!("{}\n", json!({"undone": self.undone, "refused": self.refused}))
+    pub fn json(&self, dry_run: bool) -> String {
+        let mut all = json!({"undone": self.undone, "refused": self.refused});
+        if let Some(brake) = &self.brake {
+            all["brake"] = brake.clone();
+        }
+        if dry_run {
+            all["dry_run"] = true.into();
+        }
+        format!("{all}\n")
     }
 
     /// For people, the line below the pieces.
     pub fn summary(&self, dry_run: bool) -> String {
         let (undone, refused) = (self.undone.len(), self.refused.len());
+        let brake = match self.brake.as_ref().and_then(Value::as_str) {
+            Some("tripped") if dry_run => "The brake has tripped.\n",
+            Some("tripped") => {
+                "The brake stays tripped. Look at what was refused, then let the events go out with `brake approve`.\n"
+            }
+            Some(_) => "The brake is ready again, and the events go out.\n",
+            None => "",
+        };
+        Self::said(undone, refused, dry_run) + brake
+    }
+
+    fn said(undone: usize, refused: usize, dry_run: bool) -> String {
         match (undone, refused, dry_run) {
             (0, 0, _) => "There is nothing to put back: everything is as it was before.\n".to_owned(),
             (_, _, true) => {
@@ -49,9 +71,14 @@ impl Pieces {
 /// For people, a line for each piece.
 pub(super) fn piece(row: &Value) -> String {
     let at = |pointer: &str| cell(row.pointer(pointer));
+    let name = |of: &str| row.pointer(of).map(|name| format!(" ({})", cell(Some(name)))).unwrap_or_default();
     if row.get("undone").is_some() {
-        return format!("{} {}: {}\n", at("/undone/type"), at("/undone/id"), at("/undone/changes"));
+        let name = name("/undone/name");
+        return format!("{} {}{name}: {}\n", at("/undone/type"), at("/undone/id"), at("/undone/changes"));
+    }
+    if row.get("refused").is_none() {
+        return String::new();
     }
     let (kind, id, change) = (at("/refused/type"), at("/refused/id"), at("/refused/change"));
-    format!("refused: {kind} {id}, {change}: {}\n", at("/refused/reason"))
+    format!("refused: {kind} {id}{}, {change}: {}\n", name("/refused/name"), at("/refused/reason"))
 }

@@ -13,9 +13,9 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{Call, Service, signals::Place};
 use crate::{
-    deferred::{Deferred, MOST_WAITING},
+    deferred::Deferred,
     event::Json,
-    http::{request, route::Endpoint},
+    http::route::Endpoint,
     operation::{Answer, Content, Context, Outcome, deferred::as_bulk, feed::plain},
     profile,
     ssf::{self, SigningKeys},
@@ -63,11 +63,7 @@ impl Service {
         if !is_write || !is_plain || !profile::has_security_events(tenant.profile()) {
             return Ok(None);
         }
-        if self.completer.deferrals().number_waiting(tenant.id).await? >= MOST_WAITING {
-            // Done at once it would overtake those that wait.
-            let detail = "Too many requests wait to be completed. Repeat the request in some seconds.";
-            return Err(Error::new(ErrorKind::Unavailable(5), detail));
-        }
+        self.completer.require_room(tenant.id).await?;
         Ok(Some(wait))
     }
 
@@ -79,8 +75,12 @@ impl Service {
         call: Call<'_, '_>,
         wait: Duration,
     ) -> Result<Answer, Error> {
-        let (parts, tenant) = (call.parts, context.caller.tenant());
-        let body = if parts.method == Method::DELETE { None } else { Some(self.body(context, call).await?) };
+        let Call { parts, incoming, notes } = call;
+        let tenant = context.caller.tenant();
+        let body = match parts.method {
+            Method::DELETE => None,
+            _ => Some(self.body(context, Call { parts, incoming, notes: &mut *notes }).await?),
+        };
         let operations = operations(endpoint, parts, body)?;
         let json = Json::of(&operations).ok_or_else(|| Error::internal("a body cannot be written"))?;
         let bulk = BulkRequest::parse(operations)?;
@@ -95,8 +95,8 @@ impl Service {
         } else if let Some(Err(refused)) = bulk.operations.into_iter().next() {
             return Err(refused.error);
         }
-        let mut share = self.operations.budget.share(tenant.id);
-        share.grow(json.text().len().saturating_mul(request::PARSED))?;
+        // It takes the memory of the body with it, which is counted once.
+        let share = notes.share.take().unwrap_or_else(|| self.operations.budget.share(tenant.id));
         let deferred = Deferred {
             id: ResourceId(context.request.ok_or_else(|| Error::internal("a request has no id"))?),
             tenant: tenant.id,
@@ -109,6 +109,7 @@ impl Service {
             is_bulk: matches!(endpoint, Endpoint::Bulk),
             at: self.clock.now().as_millis(),
             after: self.operations.store.log(tenant.home).await?.newest,
+            is_replaced: false,
             process: self.completer.process,
             completions: None,
             operations: Some(json),
@@ -146,6 +147,11 @@ impl Service {
         let id = ResourceId::parse(id).ok_or_else(missing)?;
         let deferred = self.completer.deferrals().get(id).await?.filter(is_theirs).ok_or_else(missing)?;
         let Some(numbers) = &deferred.completions else { return Ok(accepted(context, id)) };
+        if deferred.log != tenant.home {
+            let detail =
+                "The tenant was replaced by an import since. What has come of the request went with the log of before.";
+            return Err(Error::new(ErrorKind::Gone, detail));
+        }
         let (place, store) = (Place::of(&context.base), &self.operations.store);
         let keys = SigningKeys::of(&**store, self.clock.now()).await?;
         let (mut sets, audience) = (Map::new(), place.at(&format!("completions/{id}")));
@@ -182,6 +188,9 @@ fn operations(endpoint: &Endpoint<'_>, parts: &Parts, body: Option<Value>) -> Re
         Endpoint::Resource(name, id) => format!("{name}/{id}"),
         _ => return Err(Error::internal("a request that is not completed later has come here")),
     };
+    if body.as_ref().is_some_and(|body| !body.is_object()) {
+        return Err(Error::syntax("The body must be a JSON object."));
+    }
     Ok(as_bulk(parts.method.as_str(), &path, version.as_deref(), body))
 }
 

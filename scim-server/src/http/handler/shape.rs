@@ -1,5 +1,11 @@
 //! What the body of a request may have, checked before it is read: so that an error says what to change in our words.
 
+use std::{collections::HashSet, fmt};
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 /// What a member is.
@@ -14,6 +20,8 @@ pub(super) enum Kind {
     OneOf(&'static [&'static str]),
     /// An object, whose members are looked at elsewhere.
     Object,
+    /// An object, each of whose members is an object with these members at least.
+    EachOf(&'static [Member]),
     /// An object with these members and no others.
     Members(&'static [Member]),
     /// Looked at elsewhere.
@@ -64,6 +72,76 @@ pub(super) fn check(body: &mut Map<String, Value>, members: &[Member], closed: b
     Ok(())
 }
 
+/// The first name that an object in a JSON text has twice: of two values nobody knows which is meant.
+pub(super) fn doubled(text: &[u8]) -> Option<String> {
+    let mut found = None;
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let _ = Once { found: &mut found }.deserialize(&mut deserializer);
+    found
+}
+
+/// Walks through a value until an object has a name twice.
+struct Once<'f> {
+    found: &'f mut Option<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for Once<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Once<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut names = HashSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if let Some(name) = names.replace(name) {
+                *self.found = Some(name);
+                return Err(A::Error::custom("doubled"));
+            }
+            members.next_value_seed(Once { found: &mut *self.found })?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        while elements.next_element_seed(Once { found: &mut *self.found })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
 /// What follows the member's name if it is wrong.
 fn check_value(value: &mut Value, kind: &Kind) -> Result<(), String> {
     let (fits, wanted) = match kind {
@@ -76,6 +154,14 @@ fn check_value(value: &mut Value, kind: &Kind) -> Result<(), String> {
         Kind::OneOf(words) => {
             let fits = value.as_str().is_some_and(|text| words.contains(&text));
             return if fits { Ok(()) } else { Err(format!(" is to be one of {}", words.join(", "))) };
+        }
+        Kind::EachOf(members) => {
+            let object = value.as_object_mut().ok_or(" is to be an object")?;
+            for (name, one) in object {
+                let one = one.as_object_mut().ok_or_else(|| format!(": {name:?} is to be an object"))?;
+                check(one, members, false).map_err(|why| format!(": {name:?}: {why}"))?;
+            }
+            return Ok(());
         }
         Kind::Members(members) => {
             let object = value.as_object_mut().ok_or(" is to be an object")?;
@@ -98,6 +184,7 @@ mod tests {
         may("uris", Kind::Texts),
         may("status", Kind::OneOf(&["paused", "enabled"])),
         may("delivery", Kind::Members(&[must("method", Kind::Text)])),
+        may("errors", Kind::EachOf(&[must("err", Kind::Text)])),
     ];
 
     #[track_caller]
@@ -120,7 +207,24 @@ mod tests {
         says(json!({"id": "1", "delivery": {}}), "delivery: method is missing");
         says(
             json!({"id": "1", "uri": "a"}),
-            "\"uri\" is no member of it; those are id, most, at_once, uris, status, delivery",
+            "\"uri\" is no member of it; those are id, most, at_once, uris, status, delivery, errors",
         );
+        says(json!({"id": "1", "errors": {"x": {"err": "jwtParse", "more": 1}}}), "");
+        says(json!({"id": "1", "errors": [1]}), "errors is to be an object");
+        says(json!({"id": "1", "errors": {"x": 5}}), "errors: \"x\" is to be an object");
+        says(json!({"id": "1", "errors": {"x": {}}}), "errors: \"x\": err is missing");
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_found() {
+        for (text, expected) in [
+            ("{\"a\": 1, \"b\": {\"a\": [1.5, -1, null, \"x\", true, {}]}}", None),
+            ("{\"a\": 1, \"a\": 1}", Some("a")),
+            ("{\"a\": {\"b\": 1, \"c\": 2, \"b\": 3}}", Some("b")),
+            ("[{\"a\": 1}, {\"a\": 1, \"\\u0061\": 2}]", Some("a")),
+            ("{\"a\": ", None),
+        ] {
+            assert_eq!(doubled(text.as_bytes()).as_deref(), expected, "{text}");
+        }
     }
 }

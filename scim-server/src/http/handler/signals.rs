@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Arrival, Call, Service,
-    shape::{Kind, Shape, may},
+    shape::{Kind, Shape, may, must},
 };
 use crate::{
     http::{
@@ -52,7 +52,7 @@ const POLLED: Shape = Shape {
         may("maxEvents", Kind::Count),
         may("returnImmediately", Kind::Flag),
         may("ack", Kind::Texts),
-        may("setErrs", Kind::Object),
+        may("setErrs", Kind::EachOf(&[must("err", Kind::Text), may("description", Kind::Text)])),
     ],
     closed: false,
 };

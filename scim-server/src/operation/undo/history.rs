@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scim_protocol::schema::ResourceType;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -88,12 +89,25 @@ pub(super) struct History {
     pub may_be_absent: bool,
     /// The document that was deleted.
     last: Option<Json>,
+    /// The document after the last chosen event that holds one.
+    document: Option<Json>,
+}
+
+/// What people call a resource.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Names {
+    user_name: Option<String>,
+    display_name: Option<String>,
 }
 
 impl History {
     /// Adds a chosen event.
     pub fn choose(&mut self, event: &Event, rt: &ResourceType) {
         self.version = event.version;
+        if let Some(values) = &event.values {
+            self.document = Some(values.document.clone());
+        }
         match event.action {
             Action::Create => {
                 Step::extend(&mut self.existence, false, true);
@@ -106,6 +120,12 @@ impl History {
             Action::Replace | Action::Modify => self.changed(event),
             Action::Purge | Action::Administer | Action::Present | Action::Remind => {}
         }
+    }
+
+    /// Its `userName` or `displayName`, as the last chosen event has it; `None` where events hold no values.
+    pub fn name(&self) -> Option<String> {
+        let names: Names = serde_json::from_str(self.document.as_ref()?.text()).ok()?;
+        names.user_name.or(names.display_name)
     }
 
     /// Notes an event that was not chosen.

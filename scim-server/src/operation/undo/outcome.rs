@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use scim_protocol::{Error, ErrorKind};
+use scim_protocol::{Error, ErrorKind, schema::ResourceType};
 use serde::Serialize;
 
 use super::{
@@ -20,6 +20,9 @@ pub struct Undone {
     #[serde(rename = "type")]
     pub resource_type: String,
     pub id: ResourceId,
+    /// Its name, as the last of the events has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// `restored`, `deleted`, `members`, or the paths of attributes.
     pub changes: Vec<String>,
 }
@@ -31,6 +34,9 @@ pub struct Refused {
     #[serde(rename = "type")]
     pub resource_type: String,
     pub id: ResourceId,
+    /// As in [`Undone::name`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// What: as in [`Undone::changes`].
     pub change: String,
     /// Why.
@@ -64,6 +70,21 @@ impl Outcome {
 
     pub fn refused(change: &str, reason: String) -> Self {
         Self { refused: vec![(change.to_owned(), reason)], ..Self::default() }
+    }
+
+    /// What is told of it.
+    pub fn pieces(self, rt: &ResourceType, id: ResourceId, name: Option<&str>) -> Vec<Piece> {
+        let told = || (rt.name.clone(), name.map(str::to_owned));
+        let mut pieces = Vec::new();
+        if !self.changes.is_empty() {
+            let (resource_type, name) = told();
+            pieces.push(Piece::Undone(Undone { resource_type, id, name, changes: self.changes }));
+        }
+        for (change, reason) in self.refused {
+            let (resource_type, name) = told();
+            pieces.push(Piece::Refused(Refused { resource_type, id, name, change, reason }));
+        }
+        pieces
     }
 
     /// What is wrong with one resource does not stop the others.

@@ -21,9 +21,8 @@ use crate::{
 /// How often the metrics are told.
 const MEASURE: Duration = Duration::from_secs(10);
 
-/// Now and then: tells the metrics how far consumers, webhooks, streams and sinks are behind. `sinks` are the names of
-/// those that this process has.
-pub async fn measure(service: Arc<Service>, sinks: Vec<&'static str>, mut stopped: watch::Receiver<()>) {
+/// Now and then: tells the metrics how far consumers, webhooks, streams and the sinks of this process are behind.
+pub async fn measure(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     let mut ticks = interval(MEASURE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -31,7 +30,7 @@ pub async fn measure(service: Arc<Service>, sinks: Vec<&'static str>, mut stoppe
             _ = ticks.tick() => {}
             _ = stopped.changed() => return,
         }
-        tell("measuring how far readers of events are behind", lags(&service, &sinks).await);
+        tell("measuring how far readers of events are behind", lags(&service).await);
     }
 }
 
@@ -53,12 +52,14 @@ impl Behind {
     }
 }
 
-async fn lags(service: &Service, sinks: &[&'static str]) -> Result<(), StoreError> {
+async fn lags(service: &Service) -> Result<(), StoreError> {
     let (store, metrics) = (&service.operations.store, &service.metrics.events);
     let shelf = Webhooks::new(Arc::clone(store));
     let (all, streams) = (shelf.list().await?, Streams::new(Arc::clone(store)));
     let [mut consumers, mut webhooks, mut receivers, mut taken] = <[Behind; 4]>::default();
-    for tenant in service.access.tenants() {
+    let mut tenants = service.access.tenants();
+    tenants.retain(|tenant| !store.is_away(tenant.home));
+    for tenant in tenants {
         let newest = store.log(tenant.home).await?.newest;
         for consumer in service.operations.consumers().list(tenant.id).await? {
             // After an import has replaced the tenant it reads no more.
@@ -76,7 +77,7 @@ async fn lags(service: &Service, sinks: &[&'static str]) -> Result<(), StoreErro
                 receivers.note(&tenant, "stream", stream.id.to_string(), newest.saturating_sub(stream.place));
             }
         }
-        for name in sinks {
+        for name in &*service.sinks {
             let place = sink::position(&**store, name, &tenant).await?.unwrap_or_default();
             taken.note(&tenant, "sink", (*name).to_owned(), newest.saturating_sub(place));
         }

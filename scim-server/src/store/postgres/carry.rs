@@ -9,7 +9,10 @@
 //! sequences. Who is killed in between leaves a copy that nobody reads and a tenant that goes on where it was;
 //! [`give_up`] removes both.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use scim_protocol::Timestamp;
 use tokio_postgres::{Row, types::ToSql};
@@ -49,6 +52,8 @@ pub(in crate::store) struct Carriage<'a> {
     turn: i64,
     /// The last event that was copied.
     sequence: i64,
+    /// How many rows were copied, for whoever waits.
+    copied: &'a AtomicU64,
 }
 
 impl<'a> Carriage<'a> {
@@ -58,13 +63,14 @@ impl<'a> Carriage<'a> {
         to: &'a PostgresStore,
         tenant: TenantId,
         number: i64,
+        copied: &'a AtomicU64,
     ) -> Result<Self, StoreError> {
         let changes = rand::random_range(0..i64::MAX / 4);
         let parameters: [&(dyn ToSql + Sync); 5] = [&tenant.0, &i64::MIN, &changes, &FOR_GOOD, &number];
         granted(tenant, &to.reader.query(tenant, spread::AWAIT, &parameters).await?)?;
         forget(to, tenant, number).await?;
         from.reader.query(tenant, statement::OPEN_LOGS, &[&vec![tenant.0], &i64::MIN, &changes]).await?;
-        let mut carriage = Self { from, to, tenant, number, turn: number, sequence: -1 };
+        let mut carriage = Self { from, to, tenant, number, turn: number, sequence: -1, copied };
         let mut there = carriage.boundary().await?;
         carriage.resources(&mut there).await?;
         let mut here = carriage.here().await?;
@@ -134,10 +140,15 @@ impl<'a> Carriage<'a> {
             let page = there.resources(after.as_ref()).await?;
             let Some((last, ..)) = page.last() else { return Ok(()) };
             after = Some(last.clone());
-            let mut here = self.here().await?;
+            let (mut here, many) = (self.here().await?, page.len());
             put(&mut here, page).await?;
             here.end().await?;
+            self.note(many);
         }
+    }
+
+    fn note(&self, rows: usize) {
+        self.copied.fetch_add(rows as u64, Ordering::Relaxed);
     }
 
     async fn edges(&self, there: &mut TenantScan, here: &mut TenantScan) -> Result<(), StoreError> {
@@ -171,6 +182,7 @@ impl<'a> Carriage<'a> {
             }
             overlay.edges.set(edge, Some(types));
         }
+        self.note(rows.len());
         here.run(&write::content(&overlay)?).await
     }
 
@@ -181,6 +193,7 @@ impl<'a> Carriage<'a> {
             let Some((last, _)) = page.last() else { return Ok(many) };
             self.sequence = *last;
             many += page.len();
+            self.note(page.len());
             let (sequences, documents): (Vec<_>, Vec<_>) = page.into_iter().unzip();
             here.change(statement::LOG, columns![vec![self.tenant.0; sequences.len()], sequences, documents]).await?;
         }

@@ -119,12 +119,21 @@ pub struct Options {
     pub connections: usize,
     /// How long a statement may take.
     pub statement_timeout: Duration,
+    /// Which one it is of several, from 1, for messages.
+    pub number: Option<usize>,
 }
 
 impl Options {
     /// The database at that URL, everything else at its default.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), password: None, ca: None, connections: 16, statement_timeout: Duration::from_secs(30) }
+        Self {
+            url: url.into(),
+            password: None,
+            ca: None,
+            connections: 16,
+            statement_timeout: Duration::from_secs(30),
+            number: None,
+        }
     }
 }
 
@@ -143,6 +152,8 @@ pub(super) struct Connections {
     /// How many wait for a turn.
     waiting: Arc<()>,
     away: AtomicBool,
+    /// What messages call the database.
+    called: String,
     metrics: Arc<StoreMetrics>,
     /// What the metrics were told of this pool; others may count into the same.
     told: [AtomicI64; 2],
@@ -173,6 +184,7 @@ impl Connections {
             scans: Arc::new(Semaphore::new(parts.scans)),
             waiting: Arc::new(()),
             away: AtomicBool::new(false),
+            called: options.number.map_or_else(|| "the database".to_owned(), |number| format!("database {number}")),
             metrics,
             told: Default::default(),
         }))
@@ -182,7 +194,7 @@ impl Connections {
     /// does not come in time.
     pub async fn get(self: &Arc<Self>, turn: Turn) -> Result<Connection, StoreError> {
         let in_reach = || {
-            if self.is_away() { Err(unavailable("the database cannot be reached")) } else { Ok(()) }
+            if self.is_away() { Err(self.out_of_reach()) } else { Ok(()) }
         };
         in_reach()?;
         let waiting = Arc::clone(&self.waiting);
@@ -232,6 +244,11 @@ impl Connections {
         self.away.load(Ordering::Relaxed)
     }
 
+    /// The error of everything that needs it while it is away.
+    pub fn out_of_reach(&self) -> StoreError {
+        unavailable(format!("{} cannot be reached", self.called))
+    }
+
     /// Whether [`Self::close`] was called.
     pub fn is_closed(&self) -> bool {
         self.pool.is_closed()
@@ -247,7 +264,7 @@ impl Connections {
         if self.away.swap(true, Ordering::Relaxed) {
             return;
         }
-        tracing::error!("the database cannot be reached; requests are refused until it is back");
+        tracing::error!("{} cannot be reached; requests are refused until it is back", self.called);
         let connections = Arc::downgrade(self);
         tokio::spawn(probe(connections));
     }
@@ -270,7 +287,7 @@ async fn probe(connections: Weak<Connections>) {
         match connections.pool.get().await {
             Ok(_) => {
                 connections.away.store(false, Ordering::Relaxed);
-                tracing::info!("the database is back");
+                tracing::info!("{} is back", connections.called);
                 return;
             }
             Err(deadpool_postgres::PoolError::Closed) => return,

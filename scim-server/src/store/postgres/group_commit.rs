@@ -96,7 +96,7 @@ impl Writer {
     /// Applies a commit together with others that wait, even if the caller has gone.
     pub async fn commit(self: &Arc<Self>, commit: Commit) -> Result<Committed, StoreError> {
         if self.connections.is_away() {
-            return Err(unavailable("the database cannot be reached"));
+            return Err(self.connections.out_of_reach());
         }
         let closed = || unavailable("the store is closed");
         let tenant = commit.target.tenant;

@@ -5,11 +5,14 @@
 //! database in memory. A process that has not heard of a move yet writes to the old place in vain: the tenant's row
 //! there is closed ([`super::carry`]).
 
+mod opening;
+mod part;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -19,13 +22,12 @@ use scim_protocol::Timestamp;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub(super) use self::part::alone;
 use super::{
-    OpenError, Options, PostgresStore,
+    PostgresStore,
     carry::{self, Carriage, TURNS},
     error::unavailable,
-    prefetch::column,
     row::signed,
-    statement::spread,
     transfer,
 };
 use crate::{
@@ -49,9 +51,12 @@ const TRUSTED: i64 = 10 * 60 * 1000;
 /// Where tenants are kept, by their homes, and the version of the record that says so.
 type Places = HashMap<TenantId, (usize, u64)>;
 
+/// A database, as soon as it could be opened. One that is away is opened when it is back.
+type Opened = Arc<OnceLock<PostgresStore>>;
+
 /// Several databases. See the module's documentation.
 pub struct Spread {
-    databases: Vec<PostgresStore>,
+    databases: Vec<Opened>,
     /// Who is not there is in the first database.
     places: ArcSwap<Places>,
     /// When this process last knew where all tenants are, in milliseconds since the epoch; 0 if it does not follow.
@@ -61,97 +66,14 @@ pub struct Spread {
     changes: Arc<Notify>,
 }
 
-/// What a database says of itself.
-#[derive(Clone, Copy)]
-struct Part {
-    store: Uuid,
-    number: i64,
-    databases: i64,
-}
-
-impl Part {
-    async fn read(store: &PostgresStore) -> Result<Option<Self>, StoreError> {
-        let rows = store.reader.query(TenantId::SYSTEM, spread::PART, &[]).await?;
-        rows.first().map(Self::of).transpose()
-    }
-
-    fn of(row: &tokio_postgres::Row) -> Result<Self, StoreError> {
-        Ok(Self { store: column(row, 0)?, number: column(row, 1)?, databases: column(row, 2)? })
-    }
-
-    /// Refuses a database that is something else than this part of this store.
-    fn fits(self, place: usize, store: Uuid, many: i64) -> Result<Self, OpenError> {
-        let number = i64::try_from(place).unwrap_or(i64::MAX);
-        let said = if self.number != number {
-            format!("it is database {} of the store: give --store in that order", self.number + 1)
-        } else if self.store != store {
-            "it is a part of another store".to_owned()
-        } else if self.databases > many {
-            format!("the store is in {} databases: give --store for each of them", self.databases)
-        } else {
-            return Ok(self);
-        };
-        Err(named(place, OpenError::Options(said)))
-    }
-
-    /// What the database was first said to be, or is from now on.
-    async fn become_one(store: &PostgresStore, wanted: Self) -> Result<Self, StoreError> {
-        let Self { store: id, number, databases } = wanted;
-        let rows = store.reader.query(TenantId::SYSTEM, spread::BECOME_PART, &[&id, &number, &databases]).await?;
-        rows.first().map(Self::of).transpose()?.ok_or_else(|| unavailable("the database does not say what it is"))
-    }
-}
-
-/// Refuses a database that is one of several.
-pub(super) async fn alone(store: &PostgresStore) -> Result<(), OpenError> {
-    match Part::read(store).await? {
-        None | Some(Part { databases: 1, .. }) => Ok(()),
-        Some(Part { number, databases, .. }) => Err(OpenError::Options(format!(
-            "it is database {} of a store in {databases}: give --store for each of them, in their order",
-            number + 1
-        ))),
-    }
-}
-
-/// Makes databases the parts of one store, in their order. Changes nothing if one of them is something else already.
-async fn join(databases: &[PostgresStore]) -> Result<(), OpenError> {
-    let many = i64::try_from(databases.len()).unwrap_or(i64::MAX);
-    let mut known = None;
-    for (place, database) in databases.iter().enumerate() {
-        match Part::read(database).await? {
-            Some(part) if place == 0 => known = Some(part.fits(0, part.store, many)?.store),
-            Some(part) => drop(part.fits(place, known.unwrap_or_default(), many)?),
-            None if place > 0 && !database.tenants().await?.is_empty() => {
-                let own = "it has a store of its own: export that, and import it into this one";
-                return Err(named(place, OpenError::Options(own.to_owned())));
-            }
-            None => {}
-        }
-    }
-    let mut id = Uuid::new_v4();
-    for (place, database) in databases.iter().enumerate() {
-        let number = i64::try_from(place).unwrap_or(i64::MAX);
-        let part = Part::become_one(database, Part { store: id, number, databases: many }).await?;
-        if place == 0 {
-            id = part.store;
-        }
-        part.fits(place, id, many)?;
-    }
-    Ok(())
-}
-
 impl Spread {
-    /// Opens databases whose schemas are there, in their order. A new one may be added behind the others.
-    pub async fn open(options: &[Options], clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let (metrics, changes) = (Arc::<StoreMetrics>::default(), Arc::<Notify>::default());
-        let mut databases = Vec::new();
-        for one in options {
-            let store =
-                PostgresStore::open_one(one, Arc::clone(&clock), Arc::clone(&metrics), Arc::clone(&changes)).await;
-            databases.push(store.map_err(|error| named(databases.len(), error))?);
-        }
-        join(&databases).await?;
-        Ok(Self { databases, places: ArcSwap::default(), noticed: AtomicI64::new(0), clock, metrics, changes })
+    fn of_opened(
+        databases: Vec<Opened>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<StoreMetrics>,
+        changes: Arc<Notify>,
+    ) -> Self {
+        Self { databases, places: ArcSwap::default(), noticed: AtomicI64::new(0), clock, metrics, changes }
     }
 
     /// How many databases there are.
@@ -202,9 +124,16 @@ impl Spread {
     }
 
     /// Copies a tenant to another database while it is served, and closes it for the last of it. When this returns,
-    /// nobody can write to it in the old place any more, nor in the new one until every process has noticed.
-    pub async fn carry(&self, tenant: TenantId, (from, to): (usize, usize), number: i64) -> Result<(), StoreError> {
-        let mut carriage = Carriage::begin(self.at(from)?, self.at(to)?, tenant, number).await?;
+    /// nobody can write to it in the old place any more, nor in the new one until every process has noticed. `copied` counts
+    /// the rows meanwhile.
+    pub async fn carry(
+        &self,
+        tenant: TenantId,
+        (from, to): (usize, usize),
+        number: i64,
+        copied: &AtomicU64,
+    ) -> Result<(), StoreError> {
+        let mut carriage = Carriage::begin(self.at(from)?, self.at(to)?, tenant, number, copied).await?;
         for _ in 0..PASSES {
             if carriage.follow().await? <= LITTLE {
                 break;
@@ -225,9 +154,20 @@ impl Spread {
 
     /// One of the databases. A process that was started before one was added does not know that one.
     fn at(&self, place: usize) -> Result<&PostgresStore, StoreError> {
-        self.databases.get(place).ok_or_else(|| {
+        let database = self.databases.get(place).ok_or_else(|| {
             unavailable(format!("the tenant is in database {}, and --store names {}", place + 1, self.databases.len()))
-        })
+        })?;
+        database.get().ok_or_else(|| unavailable(format!("database {} cannot be reached", place + 1)))
+    }
+
+    /// All databases. An error for one that could not be opened yet.
+    fn all(&self) -> impl Iterator<Item = Result<&PostgresStore, StoreError>> {
+        (0..self.databases.len()).map(|place| self.at(place))
+    }
+
+    /// Whether a database could not be reached when that was tried last.
+    pub fn cannot_reach(&self, place: usize) -> bool {
+        self.at(place).map_or(true, |database| database.connections.is_away())
     }
 
     fn place(&self, tenant: TenantId) -> usize {
@@ -242,13 +182,6 @@ impl Spread {
             return Err(unavailable("the directory of tenants could not be read for ten minutes"));
         }
         self.at(self.place(tenant))
-    }
-}
-
-fn named(place: usize, error: OpenError) -> OpenError {
-    match error {
-        OpenError::Options(said) => OpenError::Options(format!("database {}: {said}", place + 1)),
-        error => error,
     }
 }
 
@@ -365,8 +298,8 @@ impl Store for Spread {
     /// Also what moves have left in other databases.
     async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError> {
         let (place, mut gone) = (self.place(tenant), 0);
-        for (number, database) in self.databases.iter().enumerate() {
-            let here = database.erase(tenant).await?;
+        for (number, database) in self.all().enumerate() {
+            let here = database?.erase(tenant).await?;
             gone += if number == place { here } else { 0 };
         }
         Ok(gone)
@@ -379,8 +312,8 @@ impl Store for Spread {
             return self.of(tenant)?.export(Some(tenant), sink).await;
         }
         let mut scans = Vec::new();
-        for database in &self.databases {
-            scans.push(transfer::begin(&database.connections, TenantId::SYSTEM).await?);
+        for database in self.all() {
+            scans.push(transfer::begin(&database?.connections, TenantId::SYSTEM).await?);
         }
         for (place, mut scan) in scans.into_iter().enumerate() {
             let mut tenants = scan.tenants().await?;
@@ -407,17 +340,17 @@ impl Store for Spread {
 
     async fn notes(&self) -> Result<Vec<String>, StoreError> {
         let mut notes = Vec::new();
-        for (place, database) in self.databases.iter().enumerate() {
-            notes.extend(database.notes().await?.into_iter().map(|note| format!("database {}: {note}", place + 1)));
+        for (place, database) in self.all().enumerate() {
+            notes.extend(database?.notes().await?.into_iter().map(|note| format!("database {}: {note}", place + 1)));
         }
         Ok(notes)
     }
 
     async fn check(&self, entries: EntriesOf, repair: bool, sink: Sink<Finding>) -> Result<(), StoreError> {
         let mut sink = Some(sink);
-        for database in &self.databases {
+        for database in self.all() {
             let Some(taken) = sink.take() else { break };
-            sink = database.check_all(Arc::clone(&entries), repair, taken).await?;
+            sink = database?.check_all(Arc::clone(&entries), repair, taken).await?;
         }
         Ok(())
     }
@@ -425,8 +358,11 @@ impl Store for Spread {
     /// One database that does not answer keeps no other from it.
     async fn forget_events(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut gone = Ok(0);
-        for database in &self.databases {
-            let here = database.forget_events(before).await;
+        for database in self.all() {
+            let here = match database {
+                Ok(database) => database.forget_events(before).await,
+                Err(away) => Err(away),
+            };
             gone = gone.and_then(|gone| Ok(gone + here?));
         }
         gone
@@ -440,6 +376,10 @@ impl Store for Spread {
         true
     }
 
+    fn is_away(&self, tenant: TenantId) -> bool {
+        self.cannot_reach(self.place(tenant))
+    }
+
     async fn take_turn(&self, tenant: TenantId, rate: u32) -> Result<bool, StoreError> {
         self.of(tenant)?.take_turn(tenant, rate).await
     }
@@ -450,7 +390,7 @@ impl Store for Spread {
 
     async fn close(&self) -> Result<(), StoreError> {
         let mut closed = Ok(());
-        for database in &self.databases {
+        for database in self.databases.iter().filter_map(|database| database.get()) {
             closed = closed.and(database.close().await);
         }
         closed

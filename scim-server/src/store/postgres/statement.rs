@@ -5,6 +5,9 @@
 
 pub(super) mod spread;
 
+/// The version of the database's own program.
+pub(super) const SERVER_VERSION: &str = "SHOW server_version";
+
 /// Of what a statement finds, in its order, as much as has `$bytes` together, with the row that goes beyond them.
 /// The database knows the lengths without reading the values, so it reads and sends no more than that.
 macro_rules! within_bytes {

@@ -6,7 +6,7 @@ use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::server::TestServer;
+use crate::server::{TestServer, run};
 
 /// The program run by somebody who may not look into the data directory.
 fn stranger(world: &World, arguments: &[&str]) -> Output {
@@ -305,6 +305,13 @@ async fn doctor_looks_at_the_machine_and_the_way_to_the_server() {
     assert!(probed["state"] == "ok" && probed["detail"].to_string().contains(server.origin()), "{checks}");
     let (code, [_, url, probe, _]) = doctor("http://127.0.0.1:1");
     assert_eq!((code, url.as_str(), probe.as_str()), (Some(1), "ok", "failing"));
+    // What is not there is said once.
+    let nowhere = server.scratch("nowhere");
+    let missing = run(&nowhere, &["doctor", "--json", "--public-url", server.origin()]);
+    let checks: Value = serde_json::from_slice(&missing.stdout).unwrap_or_else(|_| panic!("{missing:?}"));
+    let failing = checks.as_array().expect("a list").iter().filter(|check| check["state"] == "failing");
+    let failing: Vec<_> = failing.map(|check| check["check"].as_str().unwrap_or_default()).collect();
+    assert_eq!((missing.status.code(), failing), (Some(1), vec!["data"]), "{checks}");
     // The listener of administrators is another program.
     let (code, [_, _, probe, _]) = doctor(&server.admin());
     assert_eq!((code, probe.as_str()), (Some(1), "failing"));

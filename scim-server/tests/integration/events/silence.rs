@@ -24,12 +24,15 @@ async fn told(server: &TestServer, number: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_is_told_once_and_so_is_its_end() {
-    let mut server = TestServer::with(Options::settings(json!({"silence_after": "1s"})));
+    let mut server = TestServer::with(Options::settings(json!({"silence_after": "10s"})));
     // Of several processes one tells it.
     let other = on_postgres().then(|| server.beside());
     assert_eq!(told(&server, 0).await, Vec::<String>::new(), "nobody has called yet");
     server.client().user("anna").await;
     assert_eq!(told(&server, 1).await, ["provisioning.silent"]);
+    let status = server.run(&["status", "--tenant", "test", "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    assert_eq!(status[0]["problems"][0]["code"], "Silent", "{status}");
     // Neither the next look nor another start tells it again.
     server.stop();
     server.launch();

@@ -124,6 +124,25 @@ async fn settings_are_read_again_by_a_signal() {
     server.wait_for_log("did you mean");
 }
 
+/// The memory for requests grows with what a body may be.
+#[tokio::test]
+async fn a_body_that_is_allowed_from_now_on_finds_room() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let write = |bulk: &str| {
+        let text = format!("max_body = \"256KiB\"\nrequest_memory = \"1MiB\"\nbulk_max_body = \"{bulk}\"\n");
+        fs::write(file.path(), text).expect("the configuration");
+    };
+    write("256KiB");
+    let server = TestServer::with(Options::args(&["--config", &file.path().to_string_lossy()]));
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [],
+        "padding": "x".repeat(3 << 19)});
+    server.client().post("/Bulk", &bulk).await.expect_error(413, None);
+    write("2MiB");
+    server.signal("HUP");
+    server.wait_for_log("read the files again");
+    server.client().post("/Bulk", &bulk).await.expect(200);
+}
+
 /// SIGTERM: what is under way is finished, nothing new is begun, the exit code is 0, and everything that
 /// was answered is there afterwards.
 #[tokio::test]

@@ -35,9 +35,17 @@ async fn an_administrator_looks_pauses_and_removes() {
     let paused = run(&server, &["pause", &id, "--reason", "The receiver is moved."]);
     assert_eq!((&paused["status"], &paused["reason"]), (&json!("paused"), &json!("The receiver is moved.")));
     assert_eq!(receiver.poll(&stream, json!({})).await, Vec::<Value>::new());
+    let problems = |server: &TestServer| {
+        let status = server.run(&["status", "--tenant", "test", "--json"]);
+        let rows: Value = serde_json::from_slice(&status.stdout).unwrap_or_else(|_| panic!("{status:?}"));
+        let codes = rows[0]["problems"].as_array().expect("problems").iter().map(|one| one["code"].clone());
+        (status.status.code(), codes.collect::<Vec<_>>())
+    };
+    assert_eq!(problems(&server), (Some(0), vec![json!("StreamPaused")]));
     // The same on a store whose server is stopped.
     server.stop();
     assert_eq!(run(&server, &["list"])[0]["status"], "paused");
+    assert_eq!(problems(&server), (Some(1), vec![json!("NoServer"), json!("StreamPaused")]));
     run(&server, &["enable", &id]);
     server.launch();
     receiver.discover(&server).await;
@@ -109,6 +117,9 @@ async fn what_is_wrong_with_a_body_is_said() {
         ("configuration_endpoint", push("https://0x7f000001/"), "write it as 192.0.2.1"),
         ("configuration_endpoint", push("https://localhost./"), "127.0.0.1 is no public address"),
         ("configuration_endpoint", push("https://[::ffff:127.0.0.1]/"), "127.0.0.1 is no public address"),
+        ("configuration_endpoint", push("https://ip6-localhost/"), "127.0.0.1 is no public address"),
+        ("configuration_endpoint", push("https://[::1%25lo]/"), "is no address"),
+        ("configuration_endpoint", push("https://example.com:99999/"), "a number from 1 to 65535"),
         (
             "status_endpoint",
             json!({"stream_id": id, "status": "off"}),
@@ -125,6 +136,19 @@ async fn what_is_wrong_with_a_body_is_said() {
             refused.text
         );
     }
+    // Of two values nobody knows which is meant.
+    let poll = stream["delivery"]["endpoint_url"].as_str().expect("a URL");
+    for (url, body) in [
+        (receiver.at("configuration_endpoint"), "{\"description\": \"a\", \"description\": \"b\"}"),
+        (poll, "{\"ack\": [], \"setErrs\": {\"x\": {\"err\": \"a\", \"err\": \"b\"}}}"),
+    ] {
+        let authorization = receiver.client.authorization();
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        let refused = receiver.client.send("POST", url, &headers, Some(body.to_owned())).await;
+        assert!(refused.status == 400 && refused.text.contains("stands in it twice"), "{body}: {}", refused.text);
+    }
+    let refused = receiver.ask(&stream, &json!({"setErrs": {"x": 5}, "returnImmediately": true})).await;
+    assert!(refused.status == 400 && refused.text.contains("is to be an object"), "{}", refused.text);
     // What is not understood is passed over, and the log tells when nothing is left.
     let silent = receiver.stream(json!({"events_requested": ["https://example.com/unknown"]})).await;
     assert_eq!(silent["events_delivered"], json!([]));

@@ -217,3 +217,26 @@ async fn what_changed_nothing_is_not_done_behind_what_followed() {
     let done = server.client().get("/Users?filter=title%20eq%20%22b%22&count=0").await.expect(200).json;
     assert_eq!(done["totalResults"], 60);
 }
+
+/// A body that is allowed finds room, also where the memory is as small as it may be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_largest_body_is_accepted() {
+    let memory = ["--max-body", "256KiB", "--bulk-max-body", "256KiB", "--request-memory", "1MiB"];
+    let server = TestServer::with(Options::args(&memory));
+    let client = server.client();
+    let mut largest = bulk(3);
+    largest["padding"] = "x".repeat(250 * 1024).into();
+    let (location, _) = accepted(&client, "POST", "/Bulk", Some(&largest)).await;
+    assert_eq!(completed(&client, &location).await.json["sets"].as_object().map(serde_json::Map::len), Some(3));
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_object_is_refused_as_at_once() {
+    let server = TestServer::start();
+    let client = server.client();
+    for (method, path) in [("POST", "/Users"), ("PUT", "/Users/1"), ("PATCH", "/Users/1")] {
+        let refused = client.request(method, path, &[ASYNC], Some(&json!([{"op": "remove"}]))).await;
+        let refused = refused.expect_error(400, Some("invalidSyntax"));
+        assert_eq!(refused.json["detail"], "The body must be a JSON object.");
+    }
+}

@@ -73,6 +73,10 @@ async fn tokens_are_sent_in_order_until_they_are_taken() {
     while endpoint.refused().is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let failing = || server.run_json(&["status", "--tenant", "test", "--json"])[0]["problems"][0]["code"].clone();
+    while failing() != "StreamFailing" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     server.kill();
     server.launch();
     endpoint.refuse("nothing has this text", 503);

@@ -2,7 +2,10 @@ use futures_util::FutureExt;
 use scim_protocol::Timestamp;
 use uuid::Uuid;
 
-use super::{super::database::shared, *};
+use super::{
+    super::{Options, database::shared},
+    *,
+};
 use crate::{
     clock::{ManualClock, SystemClock},
     event::{ADMIN, Action},
@@ -61,8 +64,8 @@ const SECOND: i64 = 2 * TURNS;
 async fn who_was_frozen_in_a_move_that_was_given_up_changes_nothing() {
     let store = two().await;
     write(&store, 1).await.unwrap();
-    let (here, there) = (store.at(0).unwrap(), store.at(1).unwrap());
-    let mut frozen = Carriage::begin(here, there, TENANT, FIRST).await.unwrap();
+    let (here, there, copied) = (store.at(0).unwrap(), store.at(1).unwrap(), AtomicU64::new(0));
+    let mut frozen = Carriage::begin(here, there, TENANT, FIRST, &copied).await.unwrap();
     write(&store, 2).await.unwrap();
     store.give_up(TENANT, (0, 1), FIRST).await.unwrap();
     write(&store, 3).await.unwrap();
@@ -70,10 +73,11 @@ async fn who_was_frozen_in_a_move_that_was_given_up_changes_nothing() {
     assert!(matches!(frozen.finish(Timestamp::from_millis(0)).await, Err(StoreError::Closed(TENANT))));
     write(&store, 4).await.unwrap();
 
+    assert!(copied.load(Ordering::Relaxed) > 0, "whoever waits sees how far it is");
     // Another move is on its way: the first one neither writes into it nor ends it.
-    let frozen = Carriage::begin(here, there, TENANT, FIRST).await;
+    let frozen = Carriage::begin(here, there, TENANT, FIRST, &copied).await;
     assert!(matches!(frozen, Err(StoreError::Closed(TENANT))));
-    let mut moving = Carriage::begin(here, there, TENANT, SECOND).await.unwrap();
+    let mut moving = Carriage::begin(here, there, TENANT, SECOND, &copied).await.unwrap();
     store.give_up(TENANT, (0, 1), FIRST).await.unwrap();
     store.forget(TENANT, 1, FIRST).await.unwrap();
     write(&store, 5).await.unwrap();

@@ -1,0 +1,152 @@
+//! Those to whom events go, and what waits: webhooks, streams, sinks, and accepted requests.
+
+use std::sync::Arc;
+
+use scim_protocol::Timestamp;
+use uuid::Uuid;
+
+use super::{Problem, State};
+use crate::{
+    admin::{AdminContext, UPKEEP},
+    deferred::Deferrals,
+    sink,
+    store::StoreError,
+    stream::{self, Streams},
+    tenant::Tenant,
+    webhook::{Reason, Webhook},
+};
+
+/// For how long something may wait until that is a problem, in milliseconds.
+const LATE: i64 = 60_000;
+/// The sinks, and what people call them.
+const SINKS: [(&str, &str); 2] = [("file", "The event file"), ("nats", "NATS")];
+
+/// Whether a server runs on the store: this one, or another that shares it.
+pub(super) async fn is_served(context: &AdminContext) -> Result<bool, StoreError> {
+    Ok(context.sinks.is_some() || is_held(context, UPKEEP).await?)
+}
+
+/// Whether a process has the lease of a chore. Of a store that is not shared none is known.
+async fn is_held(context: &AdminContext, chore: &str) -> Result<bool, StoreError> {
+    Ok(!context.store.lease(chore, Uuid::new_v4(), 0).await?)
+}
+
+/// All of them.
+pub(super) async fn problems(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Problem>, StoreError> {
+    let mut problems = of_webhooks(context, tenant).await?;
+    problems.extend(of_streams(context, tenant).await?);
+    problems.extend(of_sinks(context, tenant).await?);
+    Ok(problems)
+}
+
+/// Webhooks that get nothing of the tenant's events any more, take none, or were given up on.
+async fn of_webhooks(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Problem>, StoreError> {
+    let (shelf, mut problems) = (context.webhooks(), Vec::new());
+    for webhook in shelf.list().await? {
+        if webhook.tenant.is_some_and(|only| only != tenant.id) {
+            continue;
+        }
+        let (url, id) = (&webhook.url, webhook.id);
+        problems.extend(disabled(&webhook));
+        let delivery = shelf.delivery(&webhook, tenant).await?;
+        if let (Some(since), None) = (delivery.failing_since, webhook.disabled) {
+            let (since, why) = (Timestamp::from_millis(since), delivery.last_error.unwrap_or_default());
+            let detail = format!(
+                "The webhook to {url} has taken nothing since {since} ({why}). It is tried again; `webhook show {id}` says how much waits."
+            );
+            problems.push(Problem::new(State::Warning, "WebhookFailing", detail));
+        }
+        let dead = shelf.dead_letters(id).await?.iter().filter(|letter| letter.tenant == tenant.id).count();
+        if dead > 0 {
+            let detail = format!(
+                "{dead} message(s) to the webhook {url} were given up. `webhook dead-letters {id} --send-again` sends them again."
+            );
+            problems.push(Problem::new(State::Warning, "WebhookDeadLetters", detail));
+        }
+    }
+    Ok(problems)
+}
+
+fn disabled(webhook: &Webhook) -> Option<Problem> {
+    let why = match webhook.disabled? {
+        Reason::Gone => "its endpoint has answered 410",
+        Reason::Failing => "its endpoint has taken nothing for five days",
+    };
+    let detail = format!(
+        "The webhook to {} gets no events: {why}. `webhook enable {}` sends them again.",
+        webhook.url, webhook.id
+    );
+    Some(Problem::new(State::Warning, "WebhookDisabled", detail))
+}
+
+/// Streams of security event tokens that are paused, or whose receiver takes nothing.
+async fn of_streams(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Problem>, StoreError> {
+    let mut problems = Vec::new();
+    for stream in Streams::new(Arc::clone(&context.store)).list(tenant.id).await? {
+        let (id, name) = (stream.id, stream.description.as_deref().unwrap_or("security event tokens"));
+        let failing = stream.push.as_ref().and_then(|push| Some((push.failing_since?, push)));
+        if stream.status == stream::Status::Paused {
+            let why = stream.reason.unwrap_or_else(|| "its receiver has paused it".to_owned());
+            let detail = format!(
+                "The stream {id} ({name}) gives nothing: {} `stream enable --tenant {} {id}` goes on.",
+                sentence(&why),
+                tenant.name
+            );
+            problems.push(Problem::new(State::Warning, "StreamPaused", detail));
+        } else if let Some((since, push)) = failing {
+            let since = Timestamp::from_millis(since);
+            let detail = format!(
+                "The receiver of the stream {id} ({name}) at {} has taken nothing since {since} ({}). It is tried again; `stream enable --tenant {} {id}` tries at once.",
+                push.url,
+                push.last_error.as_deref().unwrap_or_default(),
+                tenant.name
+            );
+            problems.push(Problem::new(State::Warning, "StreamFailing", detail));
+        }
+    }
+    Ok(problems)
+}
+
+/// With a full stop at its end, which texts of receivers may lack.
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end().trim_end_matches('.'))
+}
+
+/// Sinks of this server, or of others on the store, that have not taken what is older than it should be.
+async fn of_sinks(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Problem>, StoreError> {
+    let mut problems = Vec::new();
+    for (sink, called) in SINKS {
+        let is_ours = context.sinks.as_ref().is_some_and(|ours| ours.contains(&sink));
+        if !is_ours && !is_held(context, &sink::chore(sink)).await? {
+            continue;
+        }
+        let place = sink::position(&*context.store, sink, tenant).await?.unwrap_or_default();
+        let Some(next) = context.store.events(tenant.home, place, 1).await?.into_iter().next() else { continue };
+        let out = context.operations.newest_out(tenant.home).await?.unwrap_or(u64::MAX);
+        if next.sequence <= out && context.clock.now().as_millis() - next.at().as_millis() > LATE {
+            let detail = format!(
+                "{called} has not taken the event {}, of {}, nor what follows. The server's log says why; nothing is lost within event_retention.",
+                next.sequence,
+                next.at()
+            );
+            problems.push(Problem::new(State::Warning, "SinkFailing", detail));
+        }
+    }
+    Ok(problems)
+}
+
+/// How many accepted requests wait to be completed, and whether they do for too long.
+pub(super) async fn waiting(context: &AdminContext, tenant: &Tenant) -> Result<(usize, Option<Problem>), StoreError> {
+    let deferrals = Deferrals::new(Arc::clone(&context.store));
+    let number = deferrals.number_waiting(tenant.id).await?;
+    let Some(first) = deferrals.first_waiting(tenant.id).await? else { return Ok((number, None)) };
+    let is_late = context.clock.now().as_millis() - first.at > LATE;
+    let problem = is_late.then(|| {
+        let at = Timestamp::from_millis(first.at);
+        let detail = format!(
+            "{number} accepted request(s) wait to be completed, the first since {at}. A server completes them; its log says what is in the way."
+        );
+        Problem::new(State::Warning, "RequestsWaiting", detail)
+    });
+    Ok((number, problem))
+}

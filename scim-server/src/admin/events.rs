@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{AdminContext, AdminError, Output, names::Actors};
 use crate::{
@@ -70,21 +69,6 @@ pub struct EventsRequest {
     pub follow: bool,
 }
 
-/// An event with the names of who did it, and of what it is about, where they are known.
-fn named(event: &Shown<'_>, actors: &Actors) -> Result<Value, AdminError> {
-    let unshown = |error| AdminError::Refused(format!("an event cannot be shown: {error}"));
-    let mut event = serde_json::to_value(event).map_err(unshown)?;
-    let text = |at: &str| event.pointer(at).and_then(Value::as_str).map(str::to_owned);
-    let actor = text("/actor").and_then(|actor| actors.name(&actor).map(str::to_owned));
-    let resource = text("/document/userName").or_else(|| text("/document/displayName"));
-    for (name, value) in [("actor_name", actor), ("resource_name", resource)] {
-        if let (Some(value), Value::Object(event)) = (value, &mut event) {
-            event.insert(name.to_owned(), value.into());
-        }
-    }
-    Ok(event)
-}
-
 /// Lists the events of a tenant; with `follow` it goes on until nobody reads any more.
 pub(super) async fn list(context: &AdminContext, request: EventsRequest, output: &Output) -> Result<(), AdminError> {
     let EventsRequest { tenant, since, types, follow } = request;
@@ -119,7 +103,7 @@ pub(super) async fn list(context: &AdminContext, request: EventsRequest, output:
             if matches!(since, Since::Time(from) if event.at() < from) {
                 continue;
             }
-            output.row(&named(&Shown::new(event, &built), &actors)?).await?;
+            output.row(&Shown::new(event, &built).named(actors.name(&event.actor))).await?;
         }
         if !follow && page.next >= page.newest {
             return Ok(());

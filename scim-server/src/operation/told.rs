@@ -1,5 +1,6 @@
 //! What an event tells of a change: the paths of the attributes, and their values.
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use scim_protocol::schema::{Attribute, ResourceType};
@@ -9,6 +10,20 @@ use crate::{
     render::is_served_by_default,
     store::Body,
 };
+
+/// What people call a resource.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Names {
+    user_name: Option<String>,
+    display_name: Option<String>,
+}
+
+/// The `userName` or `displayName` in a document that an event holds.
+pub(super) fn name(document: &Json) -> Option<String> {
+    let names: Names = serde_json::from_str(document.text()).ok()?;
+    names.user_name.or(names.display_name)
+}
 
 /// An attribute that differs between two documents.
 #[derive(Debug, PartialEq)]

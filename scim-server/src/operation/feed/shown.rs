@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::type_of;
+use super::{super::told, type_of};
 use crate::{
     event::{Action, Change, Event, Json, Membership},
     render::etag,
@@ -55,6 +55,12 @@ pub struct Shown<'a> {
     /// Whether a POST took it over from another source.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     adopted: bool,
+    /// What people call who did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor_name: Option<&'a str>,
+    /// What people call the resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_name: Option<String>,
 }
 
 /// The resource that an event is about.
@@ -126,6 +132,12 @@ impl Access {
 }
 
 impl<'a> Shown<'a> {
+    /// The same for people: with the name of the actor, and that of the resource where the event holds it.
+    pub fn named(self, actor_name: Option<&'a str>) -> Self {
+        let resource_name = self.document.and_then(told::name);
+        Self { actor_name, resource_name, ..self }
+    }
+
     /// An event of a tenant's log. Values are shown if the tenant has them told.
     pub fn new(event: &'a Event, tenant: &Tenant) -> Self {
         let version = |number: Option<u64>| number.filter(|number| *number > 0).map(etag);
@@ -158,6 +170,8 @@ impl<'a> Shown<'a> {
             mapping: &event.mapping,
             restored: event.restored,
             adopted: event.adopted,
+            actor_name: None,
+            resource_name: None,
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scim_protocol::schema::ResourceType;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -93,14 +92,6 @@ pub(super) struct History {
     document: Option<Json>,
 }
 
-/// What people call a resource.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Names {
-    user_name: Option<String>,
-    display_name: Option<String>,
-}
-
 impl History {
     /// Adds a chosen event.
     pub fn choose(&mut self, event: &Event, rt: &ResourceType) {
@@ -124,8 +115,7 @@ impl History {
 
     /// Its `userName` or `displayName`, as the last chosen event has it; `None` where events hold no values.
     pub fn name(&self) -> Option<String> {
-        let names: Names = serde_json::from_str(self.document.as_ref()?.text()).ok()?;
-        names.user_name.or(names.display_name)
+        self.document.as_ref().and_then(told::name)
     }
 
     /// Notes an event that was not chosen.

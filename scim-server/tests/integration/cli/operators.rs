@@ -6,7 +6,7 @@ use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::server::{TestServer, run};
+use crate::server::{TestServer, program};
 
 /// The program run by somebody who may not look into the data directory.
 fn stranger(world: &World, arguments: &[&str]) -> Output {
@@ -307,7 +307,12 @@ async fn doctor_looks_at_the_machine_and_the_way_to_the_server() {
     assert_eq!((code, url.as_str(), probe.as_str()), (Some(1), "ok", "failing"));
     // What is not there is said once.
     let nowhere = server.scratch("nowhere");
-    let missing = run(&nowhere, &["doctor", "--json", "--public-url", server.origin()]);
+    let doctor_of = |data: &std::path::Path| {
+        let mut program = program(server.data());
+        program.args(["doctor", "--json", "--public-url", server.origin(), "--data"]).arg(data);
+        program.output().expect("the program starts")
+    };
+    let missing = doctor_of(&nowhere);
     let checks: Value = serde_json::from_slice(&missing.stdout).unwrap_or_else(|_| panic!("{missing:?}"));
     let failing = checks.as_array().expect("a list").iter().filter(|check| check["state"] == "failing");
     let failing: Vec<_> = failing.map(|check| check["check"].as_str().unwrap_or_default()).collect();

@@ -137,7 +137,8 @@ impl Operations {
     pub(super) async fn has_it(&self, context: &Context, entry: IndexEntry) -> Error {
         let actor = context.caller.actor();
         let is_by_rule = context.caller.tenant().settings.adopt.is_some_and(|by| by != SameBy::None);
-        let is_of_another = !is_by_rule && **actor != *ADMIN && self.is_of_another(actor, &entry).await;
+        let is_of_another =
+            !is_by_rule && !context.caller.is_administrator() && self.is_of_another(actor, &entry).await;
         let error = Error::from(StoreError::Taken(entry));
         if !is_of_another {
             return error;

@@ -15,7 +15,10 @@ pub use self::{
     ledger::{AdminTokens, Issued, TokenError},
     record::AdminToken,
 };
-use crate::{event::{ADMIN, SETUP_LINK}, ids::TenantId};
+use crate::{
+    event::{ADMIN, SETUP_LINK},
+    ids::TenantId,
+};
 
 /// What an administrator may do. Each may do what the one before may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

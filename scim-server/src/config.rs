@@ -25,8 +25,8 @@ pub use nats::Nats;
 pub use setting::{SETTINGS, Setting};
 
 use crate::{
-    audit::Destination, log::Format, oauth::jwks::fetch::Rules, request_log::Limits, rotated::Rotation, tenant::Operator,
-    units,
+    audit::Destination, log::Format, oauth::jwks::fetch::Rules, request_log::Limits, rotated::Rotation,
+    tenant::Operator, units,
 };
 
 /// Why the settings are not valid. Each error names the place of the wrong one.

@@ -155,6 +155,7 @@ impl Server {
             shown: Arc::new(shown),
         });
         let sinks = sinks(config).await?;
+        let names: Arc<[_]> = sinks.iter().map(|sink| sink.name()).collect();
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let completer = Arc::new(Completer::new(operations.clone(), access.clone()));
@@ -166,7 +167,10 @@ impl Server {
             operations: Arc::clone(&operations),
             base: config.public_url.clone().unwrap_or_default(),
             sender: Arc::clone(&sender),
+            sinks: Some(Arc::clone(&names)),
             by: Administrator::root(),
+            console: None,
+            requests: requests.clone().map(RequestsView::Written),
         };
         let service = Service {
             operations,
@@ -183,7 +187,7 @@ impl Server {
             sender,
             pages: Arc::new(Setup::new(administration, config.operator.clone())),
             completer,
-            sinks: sinks.iter().map(|sink| sink.name()).collect(),
+            sinks: names,
             clock,
         };
         Ok(Self {

@@ -2,8 +2,8 @@
 
 use super::{
     AccessRequest, AdminContext, AdminError, AdminRequest, BrakeRequest, ConsumerRequest, DeletedRequest, HandRequest,
-    MappingRequest, Role, RoleRequest, RulesRequest, SetupLinkRequest, SigningKeyRequest, StreamRequest, WebhookRequest,
-    clients::ClientRequest,
+    MappingRequest, Role, RoleRequest, RulesRequest, SetupLinkRequest, SigningKeyRequest, StreamRequest,
+    WebhookRequest, clients::ClientRequest,
 };
 use crate::{directory::DirectoryError, store::TenantId};
 

@@ -116,6 +116,7 @@ pub(super) async fn page(
     output: &Output,
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
+    let actors = Actors::of(context, caller.tenant().id).await?;
     let mut after = after.and_then(ResourceId::parse);
     let mut shown = 0;
     let mut next = None;
@@ -126,7 +127,7 @@ pub(super) async fn page(
             if shown == limit {
                 break;
             }
-            output.row(&row(&caller, kept)?).await?;
+            output.row(&row(&caller, kept, &actors)?).await?;
             shown += 1;
             next = Some(kept.key.id);
         }

@@ -39,7 +39,8 @@ impl Place {
         let operations = Arc::new(Operations::on(Arc::clone(&store), Arc::clone(&clock)));
         let (base, sender) = ("http://localhost".to_owned(), Arc::new(Sender::new(Vec::new())));
         let (by, sinks) = (crate::admin::Administrator::root(), sinks.map(Arc::from));
-        let context = AdminContext { store, access, clock, operations, base, sender, sinks, by };
+        let context =
+            AdminContext { store, access, clock, operations, base, sender, sinks, by, console: None, requests: None };
         Self { _directory: directory, time, context, record }
     }
 

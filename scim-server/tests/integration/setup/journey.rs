@@ -15,7 +15,7 @@ use crate::{
 pub async fn entra_calls(server: &TestServer, token: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/profiles/entra.json");
     let dialogues = Profile::parse(&fs::read_to_string(file).expect("the dialogues")).expect("a profile");
-    let settings = Settings { token: Some(token.to_owned()), timeout: PATIENCE, ca: None };
+    let settings = Settings { token: Some(token.to_owned()), timeout: PATIENCE, ..Settings::default() };
     let target = connect(&server.base(), &settings, "dialogue").await.unwrap_or_else(|error| panic!("{error}"));
     let findings = hold(&target, &dialogues).await;
     let wrong: Vec<_> = findings.iter().filter(|one| one.verdict != Verdict::Pass).map(|one| &one.id).collect();

@@ -65,7 +65,7 @@ bench: postgresql ## Measure against a bare hyper server in the same run, on eac
 conformance: ## Start the server, judge it by the RFCs and as each provider would, and show the summary
 	@CARGO="$(CARGO)" conformance/run.sh
 
-conformance-peers: ## Judge servers that were not written here: scim2-server (PyPI), scimmy-routers (npm)
+conformance-peers: ## Judge seven servers that were not written here, from PyPI and npm
 	@CARGO="$(CARGO)" conformance/peers/run.sh
 
 absence: directories ## Try to have somebody deleted who is there: 2,000 random histories with access rules on OpenLDAP

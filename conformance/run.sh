@@ -45,8 +45,11 @@ for profile in rfc okta okta-spec okta-crud entra entra-gallery google onelogin 
     tenant=rfc
     if [ "$profile" = identity-center ]; then tenant=identity-center; fi
     code=0
+    # What scim-server does otherwise on purpose: docs/reference/identity-center-deviations.md.
+    skip=()
+    if [ "$profile" = rfc ]; then skip=(--skip modify-replace-no-match-eq); fi
     "$bin/scim-conformance" run --url "$origin$(value path <"$store/$tenant.json")" --token-file "$store/$tenant.token" \
-        --profile "$profile" --out "$reports/$profile.txt" >/dev/null 2>"$store/error" || code=$?
+        --profile "$profile" "${skip[@]}" --out "$reports/$profile.txt" >/dev/null 2>"$store/error" || code=$?
     if [ "$code" = 2 ]; then
         cat "$store/error" >&2
     fi

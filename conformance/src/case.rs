@@ -8,7 +8,7 @@ use std::{fmt, future::Future, pin::Pin};
 
 use crate::{
     context::Context,
-    discovery::Discovery,
+    discovery::{Discovery, TEXTS},
     verdict::{Level, Outcome},
 };
 
@@ -47,6 +47,10 @@ impl Need {
             (!declared).then(|| format!("The server does not declare {feature} in /ServiceProviderConfig."))
         };
         match self {
+            Self::Attribute("User", name) if TEXTS.contains(&name) => discovery
+                .text(name)
+                .is_none()
+                .then(|| format!("The server's schemas have no User attribute {name} to write, and no other text.")),
             Self::Attribute(resource_type, path) => {
                 let attribute = discovery.attribute(resource_type, path);
                 let writable = attribute.is_some_and(|attribute| attribute["mutability"] != "readOnly");
@@ -89,6 +93,22 @@ impl fmt::Display for Need {
 /// The running of a case.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
+/// What one finding of a generated case is about: an attribute of a resource type, or with an empty path the type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// By name.
+    pub resource_type: String,
+    /// As `emails.type`, or with the URN of an extension before it.
+    pub path: String,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.resource_type)?;
+        if self.path.is_empty() { Ok(()) } else { write!(f, ":{}", self.path) }
+    }
+}
+
 /// One requirement and its test.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
@@ -103,6 +123,8 @@ pub struct Case {
     pub needs: &'static [Need],
     /// What else it can be selected by, beside its area.
     pub tags: &'static [&'static str],
+    /// For a case that is run once for each of these: its findings have the id, `:` and the subject.
+    pub over: Option<fn(&Discovery) -> Vec<Subject>>,
     pub run: for<'a> fn(&'a Context) -> Running<'a>,
 }
 
@@ -114,7 +136,7 @@ impl Case {
         requirement: &'static str,
         run: for<'a> fn(&'a Context) -> Running<'a>,
     ) -> Self {
-        Self { id, section, level: Level::Must, requirement, needs: &[], tags: &[], run }
+        Self { id, section, level: Level::Must, requirement, needs: &[], tags: &[], over: None, run }
     }
 
     pub const fn should(
@@ -140,6 +162,12 @@ impl Case {
     #[must_use]
     pub const fn needs(self, needs: &'static [Need]) -> Self {
         Self { needs, ..self }
+    }
+
+    /// Is run once for each subject that the server's schemas have.
+    #[must_use]
+    pub const fn over(self, over: fn(&Discovery) -> Vec<Subject>) -> Self {
+        Self { over: Some(over), ..self }
     }
 
     /// Further words to select it by.

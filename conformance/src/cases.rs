@@ -4,10 +4,12 @@
 use crate::case::{Area, Case};
 
 mod attributes;
+mod every_attribute;
 mod every_type;
 mod rfc6750_bearer;
 mod rfc7643_2_3_types;
 mod rfc7643_2_characteristics;
+mod rfc7643_4_2_groups;
 mod rfc7643_7_schemas;
 mod rfc7644_3_12_errors;
 mod rfc7644_3_14_versions;
@@ -31,6 +33,7 @@ mod rfc7644_3_9_projection;
 mod rfc7644_4_discovery;
 mod rfc7644_5_text;
 mod rfc9865_cursor;
+mod robustness;
 mod time;
 
 /// All areas, in the order of reports.
@@ -39,6 +42,8 @@ pub const AREAS: &[Area] = &[
     rfc7643_7_schemas::AREA,
     rfc7643_2_characteristics::AREA,
     rfc7643_2_3_types::AREA,
+    every_attribute::AREA,
+    rfc7643_4_2_groups::AREA,
     rfc7644_3_2_methods::AREA,
     rfc7644_3_3_create::AREA,
     rfc7644_3_4_1_retrieve::AREA,
@@ -61,6 +66,7 @@ pub const AREAS: &[Area] = &[
     rfc7644_3_14_versions::AREA,
     rfc7644_5_text::AREA,
     rfc6750_bearer::AREA,
+    robustness::AREA,
 ];
 
 /// All cases, each with its area.

@@ -4,6 +4,7 @@ mod arguments;
 mod catalogue;
 mod config;
 mod connection;
+mod manner;
 pub mod reference;
 mod session;
 
@@ -41,7 +42,8 @@ fn command(command: Command) -> anyhow::Result<u8> {
             say(&text)?;
             Ok(u8::from(worse))
         }
-        Command::Explain { id } => explain(&id),
+        // A finding of a generated case has its subject behind the case's id.
+        Command::Explain { id } => explain(id.split(':').next().unwrap_or(&id)),
         Command::List { profile, selection, json } => list(profile.as_deref(), &selection.selection(), json),
         Command::Render { file, report, out } => {
             session::write(&read(&file)?, report, out.as_deref())?;

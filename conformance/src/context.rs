@@ -5,24 +5,31 @@
 //! a case without its setup cannot test its requirement.
 
 mod call;
+mod fill;
+mod lists;
 mod population;
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
 };
-use std::time::Instant;
 
 pub use call::Call;
+pub use lists::{PeopleQuery, supported};
 pub use population::PEOPLE;
 use serde_json::{Value, json};
 use tokio::sync::{OnceCell, RwLock};
 
 use crate::{
+    case::Subject,
     discovery::Discovery,
     draft,
     exchange::{Answer, Circumstances, Client, Exchange, Request, Strangers},
     ledger::Ledger,
+    uri::{self, Target},
     verdict::Stop,
 };
 
@@ -43,6 +50,12 @@ pub struct Server {
     counter: AtomicU32,
     ledger: Ledger,
     population: OnceCell<Result<Vec<Resource>, Stop>>,
+    /// Whether a filter finds the population and nobody else.
+    people_alone: OnceCell<bool>,
+    /// For each resource type a resource with a value in each of its attributes, as it is read.
+    full: OnceCell<Vec<(String, Resource)>>,
+    tokens: Tokens,
+    settle: Duration,
     /// Held for reading by each request in flight.
     under_way: Arc<RwLock<()>>,
 }
@@ -58,8 +71,24 @@ impl Server {
             counter: AtomicU32::new(0),
             ledger: Ledger::default(),
             population: OnceCell::new(),
+            people_alone: OnceCell::new(),
+            full: OnceCell::new(),
+            tokens: Tokens::default(),
+            settle: Duration::ZERO,
             under_way: Arc::default(),
         }
+    }
+
+    /// With more tokens, which only the cases about them use.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Tokens) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// For a server whose reads show a write only after a while: so long is waited after each write.
+    #[must_use]
+    pub fn settling(self, settle: Duration) -> Self {
+        Self { settle, ..self }
     }
 
     pub fn discovery(&self) -> &Discovery {
@@ -93,6 +122,15 @@ impl Server {
     }
 }
 
+/// Tokens beside the one of the run. Reports hide them too.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens {
+    /// Of another tenant.
+    pub second: Option<String>,
+    /// Of the same tenant, for reading alone.
+    pub read_only: Option<String>,
+}
+
 /// One case's view of the server.
 #[derive(Debug)]
 pub struct Context {
@@ -100,6 +138,8 @@ pub struct Context {
     ledger: Ledger,
     exchanges: Mutex<Vec<Exchange>>,
     strangers: Mutex<Strangers>,
+    subject: Option<Subject>,
+    own_word: OnceLock<String>,
 }
 
 /// A resource that is on the server.
@@ -118,6 +158,7 @@ pub struct Resource {
 #[derive(Debug, Clone)]
 pub struct Draft<'a> {
     scim: &'a Context,
+    resource_type: String,
     endpoint: String,
     body: Value,
 }
@@ -125,7 +166,61 @@ pub struct Draft<'a> {
 impl Context {
     /// A fresh view, without exchanges.
     pub fn new(server: Arc<Server>) -> Self {
-        Self { server, ledger: Ledger::default(), exchanges: Mutex::default(), strangers: Mutex::default() }
+        Self::about(server, None)
+    }
+
+    /// The same for a case about one attribute or resource type.
+    pub fn about(server: Arc<Server>, subject: Option<Subject>) -> Self {
+        Self {
+            server,
+            ledger: Ledger::default(),
+            exchanges: Mutex::default(),
+            strangers: Mutex::default(),
+            subject,
+            own_word: OnceLock::new(),
+        }
+    }
+
+    /// What the case is about, for those that are generated.
+    pub fn subject(&self) -> Result<&Subject, Stop> {
+        self.subject
+            .as_ref()
+            .ok_or_else(|| Stop::Skip("The server's schemas have nothing that it is about.".to_owned()))
+    }
+
+    /// A view apart from this one, whose resources stay when this case ends.
+    /// Its own word is `word`.
+    #[must_use]
+    pub fn apart(&self, subject: Option<Subject>, word: &str) -> Self {
+        let scim = Self::about(Arc::clone(&self.server), subject);
+        scim.own_word.get_or_init(|| format!("{}-", word.trim_end_matches('-')));
+        scim
+    }
+
+    /// The start of the names of this run.
+    pub fn run_mark(&self) -> &str {
+        self.server.mark()
+    }
+
+    /// Where the resources are kept that have a value in each attribute, by resource type.
+    pub fn kept_full(&self) -> &OnceCell<Vec<(String, Resource)>> {
+        &self.server.full
+    }
+
+    /// The tokens beside the one of the run.
+    pub fn tokens(&self) -> &Tokens {
+        &self.server.tokens
+    }
+
+    /// A GET of a reference that the server gave: an absolute URL, or one relative to the base URL
+    /// (RFC 7643 §2.3.7). Errors: it leads to where the token must not go.
+    pub fn follow(&self, reference: &str) -> Result<Call<'_>, Stop> {
+        match uri::locate(self.base(), reference) {
+            Target::Here(path) | Target::OtherHost(path) => Ok(self.get(path)),
+            Target::Outside(url) => {
+                Err(Stop::Unmet(format!("Expected a URL below {}; the server gave {url}.", self.base())))
+            }
+        }
     }
 
     pub fn discovery(&self) -> &Discovery {
@@ -167,6 +262,7 @@ impl Context {
 
     /// A PATCH with these operations.
     pub fn patch(&self, path: impl Into<String>, operations: &Value) -> Call<'_> {
+        let operations = self.fill(operations.clone());
         self.call("PATCH", path).json(&json!({"schemas": [PATCH_OP], "Operations": operations}))
     }
 
@@ -211,7 +307,8 @@ impl Context {
     /// A draft of a resource of that type, by name.
     pub fn draft(&self, resource_type: &str) -> Draft<'_> {
         let endpoint = self.endpoint(resource_type);
-        Draft { scim: self, endpoint, body: draft::body(self.discovery(), resource_type, &self.fresh_name()) }
+        let body = draft::body(self.discovery(), resource_type, &self.fresh_name());
+        Draft { scim: self, resource_type: resource_type.to_owned(), endpoint, body }
     }
 
     /// Users that queries may ask for, made once for all cases and changed by none: see [`PEOPLE`].
@@ -237,15 +334,21 @@ impl Context {
         // they have just created.
         let flight = tokio::spawn(async move {
             let sent = server.client.send(Arc::clone(&asked)).await;
+            if asked.method != "GET" && !server.settle.is_zero() {
+                tokio::time::sleep(server.settle).await;
+            }
             match &sent {
-                Ok(answer) => server.ledger.note(&server.base, &asked, answer),
+                Ok(answer) if tells_of_ours(&asked) => server.ledger.note(&server.base, &asked, answer),
+                Ok(_) => {}
                 Err(_) => server.ledger.note_unanswered(&asked),
             }
             drop(under_way);
             sent
         });
         let sent = flight.await.map_err(|error| Stop::Error(format!("The request was not finished: {error}.")))?;
-        if let Ok(answer) = &sent {
+        if let Ok(answer) = &sent
+            && tells_of_ours(&request)
+        {
             self.ledger.note(&self.server.base, &request, answer);
         }
         let about = Circumstances {
@@ -255,10 +358,22 @@ impl Context {
             is_ours: &|resource| self.server.is_ours(resource),
         };
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = Exchange::record(&request, sent.as_ref(), &mut strangers, &about);
+        let mut record = Exchange::record(&request, sent.as_ref(), &mut strangers, &about);
         drop(strangers);
+        for secret in [&self.tokens().second, &self.tokens().read_only].into_iter().flatten() {
+            record.hide(secret);
+        }
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(record);
-        sent.map_err(|error| Stop::Error(error.to_string()))
+        let answer = sent.map_err(|error| Stop::Error(error.to_string()))?;
+        // A server that limits its clients or has a bad moment says nothing about what a case asks for.
+        if let 429 | 502 | 503 | 504 = answer.status {
+            return Err(Stop::Error(format!(
+                "The server answers {} to {}, also later.",
+                answer.status,
+                answer.asked()
+            )));
+        }
+        Ok(answer)
     }
 
     /// A sentence without the values of resources that the run did not make, as far as this case has seen them.
@@ -280,11 +395,12 @@ impl Context {
     }
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
     /// With more attributes: members of objects are merged, null takes one away.
     #[must_use]
     pub fn with(mut self, more: Value) -> Self {
-        draft::lay_over(&mut self.body, more);
+        draft::lay_over(&mut self.body, self.scim.fill(more));
+        draft::complete(self.scim.discovery(), &self.resource_type, &mut self.body, self.scim.own_word());
         self
     }
 
@@ -298,7 +414,7 @@ impl Draft<'_> {
     }
 
     /// The POST, for cases about creating.
-    pub fn post(&self) -> Call<'_> {
+    pub fn post(&self) -> Call<'a> {
         self.scim.post(&self.endpoint, &self.body)
     }
 
@@ -320,14 +436,24 @@ impl Draft<'_> {
                 "The server answers 400 to a resource with several {name}, which create-multi-valued is about."
             )));
         }
+        self.made(&answer)
+    }
+
+    /// The resource that an answer to [`Self::post`] says was made.
+    pub fn made(&self, answer: &Answer) -> Result<Resource, Stop> {
         answer.status(201).map_err(as_error)?;
         let body = answer.object().map_err(as_error)?.clone();
         let Some(id) = body["id"].as_str().map(str::to_owned) else {
             return Err(Stop::Error(format!("The answer to {} has no id.", answer.asked())));
         };
         let etag = answer.header("etag").or_else(|| body["meta"]["version"].as_str()).map(str::to_owned);
-        Ok(Resource { path: format!("{}/{id}", self.endpoint), id, body, etag })
+        Ok(Resource { path: format!("{}/{}", self.endpoint, uri::segment(&id)), id, body, etag })
     }
+}
+
+/// Whether an answer says something of what the run has made. What another token cannot delete may be there.
+fn tells_of_ours(request: &Request) -> bool {
+    request.method != "DELETE" || !request.headers.iter().any(|(name, _)| name == "authorization")
 }
 
 /// The error of a case whose setup failed: its own requirement was not tested.

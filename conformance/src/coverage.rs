@@ -9,6 +9,7 @@
 //! ids that begin so, which is for families of cases about one sentence, such as the operators of
 //! filters. A line with an empty list is a requirement that nothing examines yet.
 
+mod errata;
 mod rfc6750;
 mod rfc7643;
 mod rfc7644;
@@ -129,6 +130,15 @@ pub fn page() -> String {
             let _ = writeln!(out, "| {} | {} | {words} | {seen} |", line.section, line.level);
         }
     }
+    out.push_str(
+        "\n## Errata\n\nThe verified errata of RFC 7643 and RFC 7644, and what examines the corrected sentences.\n\n\
+         | number | section | what is corrected | cases |\n| --: | --- | --- | --- |\n",
+    );
+    for one in errata::ERRATA {
+        let ids: Vec<_> = one.cases.iter().map(|id| format!("`{id}`")).collect();
+        let link = format!("[{0}](https://www.rfc-editor.org/errata/eid{0})", one.number);
+        let _ = writeln!(out, "| {link} | {} | {} | {} |", one.section, one.words, ids.join(", "));
+    }
     out
 }
 
@@ -156,6 +166,9 @@ mod tests {
                     problems.push(format!("{} names {pattern}, which is no case", line.section));
                 }
             }
+        }
+        for id in errata::ERRATA.iter().flat_map(|one| one.cases).filter(|id| !known.contains(*id)) {
+            problems.push(format!("an erratum names {id}, which is no case"));
         }
         let mut homeless: Vec<_> = known.difference(&covered).collect();
         homeless.sort_unstable();

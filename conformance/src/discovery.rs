@@ -3,13 +3,31 @@
 //! Reading is lenient: the discovery cases test whether these documents are valid. If one is missing, nothing counts
 //! as declared, except that users and groups have the endpoints of RFC 7644 §3.2.
 
+mod presumed;
+
+use clap::ValueEnum;
 use serde_json::{Value, json};
+
+use crate::uri;
 
 #[derive(Debug, Clone, Default)]
 pub struct Discovery {
+    base: String,
     config: Value,
     resource_types: Vec<Value>,
     schemas: Vec<Value>,
+}
+
+/// What a server without (or with wrong) discovery is said to have: the words of `--assume`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Assumed {
+    /// The schemas User, EnterpriseUser and Group of RFC 7643, with all their attributes
+    Schemas,
+    Patch,
+    Filter,
+    Sort,
+    Bulk,
+    Etag,
 }
 
 /// The URN of the User schema (RFC 7643 §4.1).
@@ -31,10 +49,44 @@ impl Discovery {
             ]
         };
         Self {
+            base: String::new(),
             config: config.unwrap_or_default(),
             resource_types: resources(resource_types).unwrap_or_else(presumed),
             schemas: resources(schemas).unwrap_or_default(),
         }
+    }
+
+    /// With the base URL that endpoints are resolved against.
+    #[must_use]
+    pub fn at(self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self }
+    }
+
+    /// With what its administrator says that it has.
+    #[must_use]
+    pub fn assuming(mut self, assumed: &[Assumed]) -> Self {
+        for one in assumed {
+            let feature = match one {
+                Assumed::Schemas => {
+                    self.resource_types = presumed::resource_types();
+                    self.schemas = presumed::schemas();
+                    continue;
+                }
+                Assumed::Patch => "patch",
+                Assumed::Filter => "filter",
+                Assumed::Sort => "sort",
+                Assumed::Bulk => "bulk",
+                Assumed::Etag => "etag",
+            };
+            if !self.config.is_object() {
+                self.config = json!({});
+            }
+            if !self.config[feature].is_object() {
+                self.config[feature] = json!({});
+            }
+            self.config[feature]["supported"] = json!(true);
+        }
+        self
     }
 
     /// `/ServiceProviderConfig`, or null.
@@ -62,8 +114,13 @@ impl Discovery {
 
     /// The endpoint of a resource type, with its slash: `/Users`.
     pub fn endpoint(&self, name: &str) -> Option<String> {
-        let endpoint = self.resource_type(name)?["endpoint"].as_str()?;
-        Some(format!("/{}", endpoint.trim_matches('/')))
+        let written = self.resource_type(name)?["endpoint"].as_str()?;
+        Some(uri::endpoint(&self.base, written))
+    }
+
+    /// The names of the resource types.
+    pub fn type_names(&self) -> impl Iterator<Item = &str> {
+        self.resource_types.iter().filter_map(|one| one["name"].as_str())
     }
 
     /// A schema by URN, in any case.
@@ -96,6 +153,41 @@ impl Discovery {
         let first = named(&schema["attributes"], names.next()?)?;
         names.try_fold(first, |attribute, name| named(&attribute["subAttributes"], name))
     }
+
+    /// Cases about text use the attributes `nickName` and `title` of users. Where a server does not have one of them
+    /// (or not as an ordinary text), another attribute of its core schema stands in; `None`: it has no other.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        if !TEXTS.contains(&name) {
+            return None;
+        }
+        let attributes = self.core_schema("User")?["attributes"].as_array()?;
+        let plain = |one: &&Value| is_text(one) && !SPECIAL.iter().any(|special| one["name"] == *special);
+        let own = |name: &str| attributes.iter().filter(plain).find(|one| one["name"] == name);
+        let spare = attributes.iter().filter(plain).filter(|one| !TEXTS.iter().any(|text| one["name"] == *text));
+        // The first text takes the first spare; the second the next one, unless the first did not need it.
+        let place = TEXTS.iter().take_while(|text| **text != name).filter(|text| own(text).is_none()).count();
+        own(name).or_else(|| spare.clone().nth(place))?["name"].as_str()
+    }
+}
+
+/// The attributes of users that cases about text name.
+pub const TEXTS: [&str; 2] = ["nickName", "title"];
+
+/// Texts that a server may compare, check or change for what they mean.
+const SPECIAL: [&str; 7] =
+    ["userName", "password", "locale", "preferredLanguage", "timezone", "externalId", "userType"];
+
+/// Whether an attribute is an ordinary text that clients may write and read.
+fn is_text(attribute: &Value) -> bool {
+    let is = |name: &str, usual: &str| attribute[name].is_null() || attribute[name] == usual;
+    let free = attribute["canonicalValues"].as_array().is_none_or(Vec::is_empty);
+    is("type", "string")
+        && is("mutability", "readWrite")
+        && is("returned", "default")
+        && is("uniqueness", "none")
+        && attribute["multiValued"] != true
+        && attribute["required"] != true
+        && free
 }
 
 /// The attribute of that name, in any case, in a list of attributes.

@@ -3,7 +3,12 @@
 //! A draft holds what its resource type requires and nothing more, so that a case adds only what it
 //! is about. Required attributes that no RFC knows get values generated from their characteristics.
 
+mod complete;
+mod value;
+
+pub use complete::complete;
 use serde_json::{Map, Value, json};
+pub use value::value;
 
 use crate::discovery::{Discovery, GROUP, USER};
 
@@ -16,13 +21,13 @@ pub fn body(discovery: &Discovery, resource_type: &str, mark: &str) -> Value {
     let mut body = Map::new();
     let mut schemas = vec![json!(core)];
     if let Some(schema) = discovery.schema(core) {
-        body.extend(required(&schema["attributes"], mark, 0));
+        body.extend(required(&schema["attributes"], "", mark, 0));
     }
     for (urn, is_required) in discovery.extensions(resource_type) {
         if !is_required {
             continue;
         }
-        let attributes = discovery.schema(urn).map(|schema| required(&schema["attributes"], mark, 0));
+        let attributes = discovery.schema(urn).map(|schema| required(&schema["attributes"], "", mark, 0));
         body.insert(urn.to_owned(), Value::Object(attributes.unwrap_or_default()));
         schemas.push(json!(urn));
     }
@@ -42,14 +47,16 @@ pub fn body(discovery: &Discovery, resource_type: &str, mark: &str) -> Value {
 const MOST_DEPTH: usize = 3;
 
 /// A value for each required attribute that clients may write.
-fn required(attributes: &Value, mark: &str, depth: usize) -> Map<String, Value> {
+fn required(attributes: &Value, parent: &str, mark: &str, depth: usize) -> Map<String, Value> {
     let attributes = attributes.as_array().into_iter().flatten().filter(|_| depth < MOST_DEPTH);
     attributes
         .filter(|attribute| attribute["required"] == true && attribute["mutability"] != "readOnly")
         .filter_map(|attribute| {
-            let value = sample(attribute, mark, depth);
+            let name = attribute["name"].as_str()?;
+            let known = value::known(parent, name, mark, 0).filter(|_| attribute["canonicalValues"][0].is_null());
+            let value = known.unwrap_or_else(|| sample(attribute, mark, depth));
             let value = if attribute["multiValued"] == true { json!([value]) } else { value };
-            Some((attribute["name"].as_str()?.to_owned(), value))
+            Some((name.to_owned(), value))
         })
         .collect()
 }
@@ -63,12 +70,17 @@ pub(crate) fn sample(attribute: &Value, mark: &str, depth: usize) -> Value {
         Some("binary") => json!("c2NpbQ=="),
         Some("boolean") => json!(true),
         Some("complex") => {
-            let mut value = required(&attribute["subAttributes"], mark, depth + 1);
+            let parent = attribute["name"].as_str().unwrap_or_default();
+            let mut value = required(&attribute["subAttributes"], parent, mark, depth + 1);
             if value.is_empty() {
                 let subs = attribute["subAttributes"].as_array().into_iter().flatten();
                 let simple = subs.filter(|sub| sub["type"] != "complex" && sub["mutability"] != "readOnly");
                 let chosen = simple.clone().find(|sub| sub["name"] == "value").or_else(|| simple.clone().next());
-                value.extend(chosen.and_then(|sub| Some((sub["name"].as_str()?.to_owned(), sample(sub, mark, depth)))));
+                value.extend(chosen.and_then(|sub| {
+                    let name = sub["name"].as_str()?;
+                    let known = value::known(parent, name, mark, 0);
+                    Some((name.to_owned(), known.unwrap_or_else(|| sample(sub, mark, depth))))
+                }));
             }
             Value::Object(value)
         }
@@ -127,7 +139,7 @@ mod tests {
         let discovery = Discovery::new(None, Some(&types), Some(&schemas));
         let mut user = body(&discovery, "User", "mark");
         assert_eq!(user["schemas"], json!([USER, urn]));
-        assert_eq!(user["emails"], json!([{"value": "mark"}]));
+        assert_eq!(user["emails"], json!([{"value": "mark0@example.com"}]));
         assert_eq!(user[urn], json!({"colour": "red", "number": 1}));
         lay_over(&mut user, json!({"emails": null, ENTERPRISE: {"department": "x"}}));
         assert_eq!(user["schemas"], json!([USER, urn, ENTERPRISE]));

@@ -252,6 +252,18 @@ impl Exchange {
         };
         Self { request: sent, answer: received, ms: u64::try_from(about.took.as_millis()).unwrap_or(u64::MAX) }
     }
+
+    /// Hides another secret.
+    pub fn hide(&mut self, secret: &str) {
+        let replace = |text: &mut String| *text = text.replace(secret, "***");
+        self.request.headers.values_mut().for_each(replace);
+        self.request.body.iter_mut().for_each(replace);
+        replace(&mut self.request.url);
+        if let Received::Answer { headers, body, .. } = &mut self.answer {
+            headers.values_mut().for_each(replace);
+            replace(body);
+        }
+    }
 }
 
 #[cfg(test)]

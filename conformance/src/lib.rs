@@ -28,21 +28,23 @@ mod profile;
 mod report;
 mod run;
 mod section;
+mod uri;
 mod verdict;
 
 pub(crate) use case::run;
-pub use case::{Area, Case};
+pub use case::{Area, Case, Subject};
 pub use cases::all as cases;
 pub use cli::{
     main,
     reference::{cases as cases_page, command_line as command_line_page},
 };
-pub use context::{Context, Server};
+pub use context::{Context, Server, Tokens};
 pub use coverage::page as coverage_page;
+pub use discovery::Assumed;
 pub use exchange::{Exchange, Received, Sent, Settings};
 pub use finding::Finding;
 pub use profile::{Choice, Profile, all as profiles, hold, named as profile, play};
 pub use report::{About, Format, Report};
-pub use run::{Selection, connect, examine, remove_all};
+pub use run::{Manner, Selection, connect, connect_as, examine, remove_all};
 pub(crate) use verdict::ensure;
 pub use verdict::{Level, Verdict};

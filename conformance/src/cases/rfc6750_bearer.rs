@@ -1,12 +1,14 @@
 //! Authentication with bearer tokens.
 
+use serde_json::json;
+
 use crate::{
     case::{Area, Case, Need::Type},
     context::Context,
     ensure,
     exchange::Answer,
     run,
-    verdict::{Outcome, Stop},
+    verdict::{Outcome, Stop, equals},
 };
 
 pub const AREA: Area = Area { tag: "auth", title: "Bearer tokens (RFC 6750, RFC 7644 §2)", cases: CASES };
@@ -63,6 +65,62 @@ const CASES: &[Case] = &[
         "RFC 7644 §3.12",
         "An answer 401 has an error of SCIM as its body.",
         run!(error_body),
+    )
+    .needs(USERS),
+    Case::must(
+        "auth-any-token",
+        "RFC 6749 §7",
+        "A server that declares how it authenticates does not serve a token that it has not given.",
+        run!(any_token, false),
+    )
+    .needs(USERS),
+    Case::must(
+        "auth-any-token-write",
+        "RFC 6749 §7",
+        "A server that declares how it authenticates makes nothing for a token that it has not given.",
+        run!(any_token, true),
+    )
+    .needs(USERS),
+    Case::must(
+        "auth-second-reads",
+        "RFC 7644 §6",
+        "Another tenant's token reads none of this tenant's resources.",
+        run!(second_reads),
+    )
+    .needs(USERS),
+    Case::must(
+        "auth-second-finds",
+        "RFC 7644 §6",
+        "Another tenant's token finds none of this tenant's resources by a query.",
+        run!(second_finds),
+    )
+    .needs(USERS),
+    Case::must(
+        "auth-second-writes",
+        "RFC 7644 §6",
+        "Another tenant's token changes and deletes none of this tenant's resources.",
+        run!(second_writes),
+    )
+    .needs(USERS),
+    Case::must(
+        "auth-second-members",
+        "RFC 7644 §6",
+        "A group of another tenant shows nothing of this tenant's users.",
+        run!(second_members),
+    )
+    .needs(&[Type("User"), Type("Group")]),
+    Case::must(
+        "auth-second-names",
+        "RFC 7644 §6",
+        "Another tenant may use a userName that this tenant uses.",
+        run!(second_names),
+    )
+    .needs(USERS),
+    Case::must(
+        "auth-read-only",
+        "RFC 6749 §7",
+        "A token for reading alone reads, and makes, changes and deletes nothing.",
+        run!(read_only),
     )
     .needs(USERS),
     Case::must("auth-scheme-case", "RFC 7235 §2.1", "The name of the scheme is taken in any case.", run!(scheme_case))
@@ -122,5 +180,119 @@ async fn scheme_case(scim: &Context) -> Outcome {
     let Some(token) = scim.token() else { return Err(Stop::Skip("The run has no token.".to_owned())) };
     let lower = format!("bearer {token}");
     scim.get(scim.users()).query("count", 1).header("authorization", &lower).await?.status(200)?;
+    Ok(())
+}
+
+/// Demands that a token that nobody has is not served, where authentication is declared.
+async fn any_token(scim: &Context, writes: bool) -> Outcome {
+    let declared = scim.discovery().config()["authenticationSchemes"].as_array().is_some_and(|all| !all.is_empty());
+    if !declared {
+        return Err(Stop::Skip("The server declares no authenticationSchemes in /ServiceProviderConfig.".to_owned()));
+    }
+    let call = if writes { scim.user().post() } else { scim.get(scim.users()).query("count", 1) };
+    let answer = call.header("authorization", "Bearer no-token-of-this-server").await?;
+    let asked = answer.asked();
+    ensure!(answer.status >= 300, "Expected {asked} with a token of nobody to be refused; got {}.", answer.status);
+    Ok(())
+}
+
+/// The header with another token of the run, or a skip.
+fn bearer(token: Option<&String>, option: &str) -> Result<String, Stop> {
+    let token = token.map(|token| format!("Bearer {token}"));
+    token.ok_or_else(|| Stop::Skip(format!("The run has no {option}.")))
+}
+
+fn second(scim: &Context) -> Result<String, Stop> {
+    bearer(scim.tokens().second.as_ref(), "--second-token-file")
+}
+
+async fn second_reads(scim: &Context) -> Outcome {
+    let other = second(scim)?;
+    let user = scim.user().create().await?;
+    let answer = scim.get(&user.path).header("authorization", &other).await?;
+    ensure!(answer.status >= 400, "Expected another tenant not to read the user; got {}.", answer.status);
+    Ok(())
+}
+
+async fn second_finds(scim: &Context) -> Outcome {
+    let other = second(scim)?;
+    let user = scim.user().create().await?;
+    for filter in ["", "userName", "id"] {
+        let call = scim.get(scim.users()).query("attributes", "id").header("authorization", &other);
+        let value = if filter == "id" { user.id.as_str() } else { user.body["userName"].as_str().unwrap_or_default() };
+        let call = if filter.is_empty() { call } else { call.filter(format!("{filter} eq \"{value}\"")) };
+        let answer = call.await?;
+        let found = answer.json()["Resources"].as_array().into_iter().flatten().any(|one| one["id"] == user.id);
+        ensure!(!found, "Expected another tenant not to find the user; it does.");
+    }
+    Ok(())
+}
+
+async fn second_writes(scim: &Context) -> Outcome {
+    let other = second(scim)?;
+    let draft = scim.user();
+    let user = draft.create().await?;
+    let before = scim.read(&user).await?;
+    let calls = [
+        scim.put(&user.path, draft.body()),
+        scim.patch(&user.path, &json!([{"op": "replace", "path": "active", "value": false}])),
+        scim.delete(&user.path),
+    ];
+    for call in calls {
+        let answer = call.header("authorization", &other).await?;
+        ensure!(
+            answer.status >= 400,
+            "Expected {} of another tenant to be refused; got {}.",
+            answer.asked(),
+            answer.status
+        );
+    }
+    equals(&scim.read(&user).await?, "", before)
+}
+
+async fn second_members(scim: &Context) -> Outcome {
+    let other = second(scim)?;
+    let user = scim.user().create().await?;
+    let draft = scim.group().with(json!({"members": [{"value": user.id}]}));
+    let answer = draft.post().header("authorization", &other).await?;
+    if answer.status >= 300 {
+        return Ok(());
+    }
+    let group = draft.made(&answer)?;
+    let shown = scim.get(&group.path).header("authorization", &other).await?;
+    scim.delete(&group.path).header("authorization", &other).await?;
+    let name = user.body["userName"].as_str().unwrap_or_default();
+    ensure!(!shown.body.contains(name), "Expected the group to show nothing of another tenant's user; it has {name}.");
+    Ok(())
+}
+
+async fn second_names(scim: &Context) -> Outcome {
+    let other = second(scim)?;
+    let draft = scim.user();
+    draft.create().await?;
+    let answer = draft.post().header("authorization", &other).await?;
+    let made = draft.made(&answer);
+    if let Ok(user) = &made {
+        scim.delete(&user.path).header("authorization", &other).await?;
+    }
+    ensure!(answer.status != 409, "Expected another tenant to be free in its userNames; got 409.");
+    Ok(())
+}
+
+async fn read_only(scim: &Context) -> Outcome {
+    let token = bearer(scim.tokens().read_only.as_ref(), "--read-only-token-file")?;
+    let draft = scim.user();
+    let user = draft.create().await?;
+    scim.get(&user.path).header("authorization", &token).await?.status(200)?;
+    let calls = [
+        scim.user().post(),
+        scim.put(&user.path, draft.body()),
+        scim.patch(&user.path, &json!([{"op": "replace", "path": "active", "value": false}])),
+        scim.delete(&user.path),
+    ];
+    for call in calls {
+        let answer = call.header("authorization", &token).await?;
+        ensure!(answer.status >= 400, "Expected {} to be refused; got {}.", answer.asked(), answer.status);
+    }
     Ok(())
 }

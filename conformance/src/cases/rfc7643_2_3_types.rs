@@ -179,6 +179,7 @@ async fn refuses(scim: &Context, kind: &str, value: Value) -> Outcome {
 }
 
 async fn not_taken(scim: &Context, name: &str, value: Value) -> Outcome {
+    let name = scim.text_name(name);
     let mut body = scim.user().body().clone();
     body[name] = value.clone();
     let answer = scim.post(scim.users(), &body).await?;
@@ -196,7 +197,7 @@ fn not_in(answer: &crate::exchange::Answer, name: &str, read: impl Fn(&Value) ->
 }
 
 async fn list_of_one(scim: &Context) -> Outcome {
-    let emails = json!([{"value": "a@example.com", "type": "work"}]);
+    let emails = json!([{"value": "{n}a@example.com", "type": "work"}]);
     let user = scim.read(&scim.user().with(json!({"emails": emails})).create().await?).await?;
     let got = &user["emails"];
     ensure!(got.is_array(), "Expected emails to be a list; it is {}.", brief(got));

@@ -7,7 +7,7 @@ use crate::{
         Area, Case,
         Need::{self, Attribute, Etag, Patch, Type},
     },
-    context::{Context, Resource},
+    context::{Context, Resource, as_error},
     ensure, run,
     verdict::{Outcome, Stop, equals},
 };
@@ -72,12 +72,15 @@ const CASES: &[Case] = &[
 async fn version(scim: &Context, resource: &Resource) -> Result<String, Stop> {
     let answer = scim.get(&resource.path).await?;
     let version = answer.status(200)?.header("etag").map(str::to_owned);
-    version.ok_or_else(|| Stop::Unmet("Expected an ETag header; there is none.".to_owned()))
+    version.ok_or_else(|| Stop::Skip("The answer has no ETag header, which version-header is about.".to_owned()))
 }
 
 async fn header(scim: &Context) -> Outcome {
     let user = scim.user().create().await?;
-    let version = version(scim, &user).await?;
+    let answer = scim.get(&user.path).await?;
+    let Some(version) = answer.status(200)?.header("etag") else {
+        return Err(Stop::Unmet("Expected an ETag header; there is none.".to_owned()));
+    };
     let is_tag = version.trim_start_matches("W/").len() > 2 && version.ends_with('"');
     ensure!(is_tag, "Expected an entity tag in quotes; it is {version}.");
     Ok(())
@@ -86,13 +89,16 @@ async fn header(scim: &Context) -> Outcome {
 async fn meta(scim: &Context) -> Outcome {
     let user = scim.user().create().await?;
     let answer = scim.get(&user.path).await?;
-    equals(answer.object()?, "/meta/version", answer.header("etag").unwrap_or_default())
+    let Some(version) = answer.header("etag") else {
+        return Err(Stop::Skip("The answer has no ETag header, which version-header is about.".to_owned()));
+    };
+    equals(answer.object()?, "/meta/version", version)
 }
 
 async fn changes(scim: &Context) -> Outcome {
     let user = scim.user().create().await?;
     let before = version(scim, &user).await?;
-    scim.modified(&user, json!([{"op": "add", "path": "nickName", "value": "Babs"}])).await?;
+    scim.modified(&user, json!([{"op": "add", "path": "nickName", "value": "Babs"}])).await.map_err(as_error)?;
     let after = version(scim, &user).await?;
     ensure!(before != after, "Expected another version after the change; it is {after} still.");
     Ok(())
@@ -116,7 +122,7 @@ async fn current(scim: &Context) -> Outcome {
     let version = version(scim, &user).await?;
     let operations = json!([{"op": "add", "path": "nickName", "value": "Babs"}]);
     scim.patch(&user.path, &operations).header("if-match", &version).await?.success()?;
-    equals(&scim.read(&user).await?, "/nickName", "Babs")
+    equals(&scim.read(&user).await?, &scim.at("nickName"), "Babs")
 }
 
 /// Demands a refusal of this method with another version, and that nothing changes.

@@ -10,7 +10,8 @@ use crate::{
     },
     context::{Context, Draft},
     ensure, run,
-    verdict::{Outcome, equals, holds, text},
+    uri::{Target, locate, segment},
+    verdict::{Outcome, Stop, equals, holds, text},
 };
 
 pub const AREA: Area = Area { tag: "retrieve", title: "Retrieve (RFC 7644 §3.4.1)", cases: CASES };
@@ -35,6 +36,13 @@ const CASES: &[Case] = &[
         "RFC 7643 §3.1",
         "meta.location of a resource is its URI: a GET there returns it.",
         run!(location),
+    )
+    .needs(USERS),
+    Case::should(
+        "retrieve-location-host",
+        "RFC 7643 §3.1",
+        "meta.location has the host by which the server is called.",
+        run!(location_host),
     )
     .needs(USERS),
     Case::must(
@@ -128,8 +136,18 @@ async fn id_stays(scim: &Context) -> Outcome {
 async fn location(scim: &Context) -> Outcome {
     let user = scim.user().create().await?;
     let location = scim.read(&user).await?;
-    let found = scim.get(text(&location, "/meta/location")?).await?;
+    let found = scim.follow(text(&location, "/meta/location")?)?.await?;
     equals(found.status(200)?.object()?, "/id", user.id)
+}
+
+async fn location_host(scim: &Context) -> Outcome {
+    let user = scim.read(&scim.user().create().await?).await?;
+    let Some(written) = user["meta"]["location"].as_str() else {
+        return Err(Stop::Skip("There is no meta.location, which retrieve-meta is about.".to_owned()));
+    };
+    let other = matches!(locate(scim.base(), written), Target::OtherHost(_));
+    ensure!(!other, "Expected meta.location to begin with {}; it is {written}.", scim.base());
+    Ok(())
 }
 
 async fn meta(scim: &Context) -> Outcome {
@@ -211,7 +229,7 @@ async fn unknown(scim: &Context) -> Outcome {
 
 async fn other_endpoint(scim: &Context) -> Outcome {
     let user = scim.user().create().await?;
-    scim.get(format!("{}/{}", scim.endpoint("Group"), user.id)).await?.status(404)?;
+    scim.get(format!("{}/{}", scim.endpoint("Group"), segment(&user.id))).await?.status(404)?;
     Ok(())
 }
 

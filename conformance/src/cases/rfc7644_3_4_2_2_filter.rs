@@ -2,7 +2,10 @@
 
 mod found;
 
-use found::{by_id, exact, finds, finds_alone, finds_any, folded, invalid, offset, refused, value_path};
+use found::{
+    by_id, exact, exact_part, finds, finds_alone, finds_any, folded, folded_part, grammar, invalid, offset, refused,
+    value_path,
+};
 
 use crate::{
     case::{
@@ -276,6 +279,56 @@ const CASES: &[Case] = &[
         SECTION,
         "Values of an attribute that is caseExact are compared with case.",
         run!(exact),
+    )
+    .needs(NAME),
+    Case::must(
+        "filter-co-case",
+        SECTION,
+        "co compares an attribute that is not caseExact without case.",
+        run!(folded_part, "co", "ADA"),
+    )
+    .needs(NAME),
+    Case::must(
+        "filter-sw-case",
+        SECTION,
+        "sw compares an attribute that is not caseExact without case.",
+        run!(folded_part, "sw", ""),
+    )
+    .needs(NAME),
+    Case::must(
+        "filter-ew-case",
+        SECTION,
+        "ew compares an attribute that is not caseExact without case.",
+        run!(folded_part, "ew", "ADA@EXAMPLE.COM"),
+    )
+    .needs(NAME),
+    Case::must(
+        "filter-co-case-exact",
+        SECTION,
+        "co compares an attribute that is caseExact with case.",
+        run!(exact_part, "co"),
+    )
+    .needs(NAME),
+    Case::must(
+        "filter-sw-case-exact",
+        SECTION,
+        "sw compares an attribute that is caseExact with case.",
+        run!(exact_part, "sw"),
+    )
+    .needs(NAME),
+    Case::must(
+        "filter-ew-case-exact",
+        SECTION,
+        "ew compares an attribute that is caseExact with case.",
+        run!(exact_part, "ew"),
+    )
+    .needs(NAME),
+    // A server may decline what it does not support, so the cases above skip; this one says so once.
+    Case::should(
+        "filter-grammar",
+        SECTION,
+        "The operators, and, or, not and brackets of the grammar are supported.",
+        run!(grammar),
     )
     .needs(NAME),
     Case::must(

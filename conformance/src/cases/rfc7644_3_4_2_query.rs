@@ -8,7 +8,7 @@ use crate::{
         Area, Case,
         Need::{self, Attribute, Filter, Type},
     },
-    context::{Context, LIST},
+    context::{Context, LIST, supported},
     ensure, run,
     verdict::{Outcome, Stop, equals, holds},
 };
@@ -99,6 +99,7 @@ const CASES: &[Case] = &[
 async fn one(scim: &Context) -> Result<Value, Stop> {
     scim.people().await?;
     let answer = scim.get(scim.users()).filter(ada(scim)).await?;
+    supported(&answer, &ada(scim))?;
     Ok(answer.status(200)?.object()?.clone())
 }
 
@@ -123,7 +124,9 @@ async fn total(scim: &Context) -> Outcome {
 }
 
 async fn nothing(scim: &Context) -> Outcome {
-    let answer = scim.get(scim.users()).filter(format!("userName eq \"{}\"", scim.fresh_name())).await?;
+    let filter = format!("userName eq \"{}\"", scim.fresh_name());
+    let answer = scim.get(scim.users()).filter(&filter).await?;
+    supported(&answer, &filter)?;
     equals(answer.status(200)?.object()?, "/totalResults", 0)
 }
 
@@ -145,12 +148,13 @@ async fn has(scim: &Context, pointer: &str) -> Outcome {
 async fn unknown_parameter(scim: &Context) -> Outcome {
     scim.people().await?;
     let answer = scim.get(scim.users()).filter(ada(scim)).query("noSuchParameter", "x").await?;
+    supported(&answer, &ada(scim))?;
     equals(answer.status(200)?.object()?, "/totalResults", 1)
 }
 
 /// The ids of what a query finds.
 async fn ids(scim: &Context, path: &str, filter: &str) -> Result<Vec<String>, Stop> {
-    let found = scim.get(path).filter(filter).query("count", 100).await?.resources()?;
+    let found = scim.filtered(path, filter).await?;
     Ok(found.iter().filter_map(|one| one["id"].as_str().map(str::to_owned)).collect())
 }
 
@@ -194,6 +198,7 @@ async fn external_id(scim: &Context, upper: bool) -> Outcome {
 /// many servers refuse it.
 async fn root(scim: &Context, filter: &str) -> Result<Vec<Value>, Stop> {
     let answer = scim.get("/").filter(filter).query("count", 100).await?;
+    supported(&answer, filter)?;
     let is_list = answer.json()["schemas"].as_array().is_some_and(|schemas| schemas.iter().any(|one| one == LIST));
     if !is_list {
         return Err(Stop::Skip(format!("The base URL cannot be queried: the server answers {}.", answer.status)));
@@ -223,7 +228,9 @@ async fn root_foreign(scim: &Context) -> Outcome {
 
 async fn every_type(scim: &Context) -> Outcome {
     for (name, one) in made(scim).await? {
-        finds(scim, &scim.endpoint(name), &format!("id eq \"{}\"", one.id), &[&one.id]).await?;
+        let list = scim.listed(&scim.endpoint(name), &one, |call| call).await?;
+        let found = list["Resources"][0]["id"].as_str().unwrap_or_default();
+        ensure!(found == one.id, "Expected the {name} {} at its endpoint; the query finds \"{found}\".", one.id);
     }
     Ok(())
 }

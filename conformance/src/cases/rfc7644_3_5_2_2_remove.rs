@@ -61,7 +61,7 @@ const CASES: &[Case] = &[
         run!(
             changes,
             json!({"emails": [work(), home()]}),
-            remove("emails[value eq \"home@example.com\"]"),
+            remove("emails[value eq \"{n}home@example.com\"]"),
             json!({"emails": [work()]})
         ),
     )
@@ -79,6 +79,18 @@ const CASES: &[Case] = &[
     )
     .needs(EMAILS),
     Case::must(
+        "modify-remove-several",
+        SECTION,
+        "A remove whose value filter fits several values removes all of them.",
+        run!(
+            changes,
+            json!({"emails": [work(), home()]}),
+            remove("emails[value ew \"@example.com\"]"),
+            json!({"emails": []})
+        ),
+    )
+    .needs(EMAILS),
+    Case::must(
         "modify-remove-element-sub-attribute",
         SECTION,
         "A remove with a value filter and a sub-attribute removes it from the values that match.",
@@ -86,7 +98,7 @@ const CASES: &[Case] = &[
             changes,
             json!({"emails": [work(), home()]}),
             remove("emails[type eq \"work\"].type"),
-            json!({"emails": [{"value": "work@example.com", "type": null}, home()]})
+            json!({"emails": [{"value": "{n}work@example.com", "type": null}, home()]})
         ),
     )
     .needs(EMAILS),

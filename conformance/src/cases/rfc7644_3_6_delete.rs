@@ -81,7 +81,7 @@ async fn unknown(scim: &Context) -> Outcome {
 async fn not_found(scim: &Context) -> Outcome {
     let draft = scim.user();
     scim.delete(draft.create().await?.path).await?.success()?;
-    let found = scim.get(scim.users()).filter(format!("userName eq \"{}\"", draft.name())).await?.resources()?;
+    let found = scim.filtered(&scim.users(), &format!("userName eq \"{}\"", draft.name())).await?;
     ensure!(found.is_empty(), "Expected the deleted user not to be found; it is.");
     Ok(())
 }

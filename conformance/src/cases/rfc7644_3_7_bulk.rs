@@ -205,7 +205,7 @@ async fn at(scim: &Context, result: &Value) -> Result<Value, Stop> {
     let Some(location) = result["location"].as_str() else {
         return Err(Stop::Unmet(format!("Expected a location in the result {}; there is none.", brief(result))));
     };
-    Ok(scim.get(location).await?.status(200)?.object()?.clone())
+    Ok(scim.follow(location)?.await?.status(200)?.object()?.clone())
 }
 
 async fn status(scim: &Context) -> Outcome {
@@ -235,10 +235,10 @@ async fn write(scim: &Context, method: &str) -> Outcome {
     let data = if method == "PUT" {
         draft.with(json!({"nickName": "Babs"})).body().clone()
     } else {
-        json!({"schemas": [PATCH_OP], "Operations": [{"op": "add", "path": "nickName", "value": "Babs"}]})
+        json!({"schemas": [PATCH_OP], "Operations": [{"op": "add", "path": scim.text_name("nickName"), "value": "Babs"}]})
     };
     results(scim, json!([{"method": method, "path": user.path, "data": data}])).await?;
-    equals(&scim.read(&user).await?, "/nickName", "Babs")
+    equals(&scim.read(&user).await?, &scim.at("nickName"), "Babs")
 }
 
 async fn delete(scim: &Context) -> Outcome {

@@ -10,7 +10,7 @@ use crate::{
     context::{Context, Resource},
     discovery::ENTERPRISE,
     ensure, run,
-    verdict::{Outcome, Stop, equals, holds},
+    verdict::{Outcome, Stop, brief, equals, holds},
 };
 
 pub const AREA: Area = Area { tag: "projection", title: "Attributes of answers (RFC 7644 §3.9)", cases: CASES };
@@ -42,6 +42,27 @@ const CASES: &[Case] = &[
         SECTION,
         "id is returned also when attributes does not name it.",
         run!(keeps_id, "attributes", "nickName"),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-attributes-schemas",
+        "RFC 7643 §3",
+        "A resource names its schemas also when attributes does not ask for them.",
+        run!(keeps_schemas, "GET"),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-query-schemas",
+        "RFC 7643 §3",
+        "A resource in a list names its schemas also when attributes does not ask for them.",
+        run!(keeps_schemas, "query"),
+    )
+    .needs(NAMES),
+    Case::must(
+        "projection-written-schemas",
+        "RFC 7643 §3",
+        "The answer to a PUT names the schemas of the resource.",
+        run!(keeps_schemas, "PUT"),
     )
     .needs(NAMES),
     Case::must(
@@ -80,7 +101,7 @@ const CASES: &[Case] = &[
             shows,
             "attributes",
             "emails.value",
-            json!({"emails": [{"value": "a@example.com", "type": null}, {"value": "b@example.com", "type": null}]})
+            json!({"emails": [{"value": "{n}a@example.com", "type": null}, {"value": "{n}b@example.com", "type": null}]})
         ),
     )
     .needs(EMAILS),
@@ -180,7 +201,7 @@ async fn made(scim: &Context, names: &str) -> Result<Resource, Stop> {
     let has = |path: &str| scim.discovery().attribute("User", path).is_some();
     let mut draft = scim.user().with(full());
     if names.starts_with("emails") {
-        let email = |name: &str, kind: &str| json!({"value": format!("{name}@example.com"), "type": kind});
+        let email = |name: &str, kind: &str| json!({"value": format!("{{n}}{name}@example.com"), "type": kind});
         draft = draft.with(json!({"emails": [email("a", "work"), email("b", "home")]}));
     }
     if has(DEPARTMENT) {
@@ -192,7 +213,11 @@ async fn made(scim: &Context, names: &str) -> Result<Resource, Stop> {
 /// A skip where the server always returns an attribute that must be absent from `expect`.
 fn may_be_absent(scim: &Context, expect: &Value) -> Outcome {
     for (name, _) in expect.as_object().into_iter().flatten().filter(|(_, value)| value.is_null()) {
-        if scim.discovery().attribute("User", name).is_some_and(|attribute| attribute["returned"] == "always") {
+        if scim
+            .discovery()
+            .attribute("User", scim.text_name(name))
+            .is_some_and(|attribute| attribute["returned"] == "always")
+        {
             return Err(Stop::Skip(format!("The server's schema declares that {name} is always returned.")));
         }
     }
@@ -204,7 +229,7 @@ async fn shows(scim: &Context, parameter: &str, names: &str, expect: Value) -> O
     may_be_absent(scim, &expect)?;
     let user = made(scim, names).await?;
     let answer = scim.get(&user.path).query(parameter, names).await?;
-    holds(answer.status(200)?.object()?, &expect)
+    holds(answer.status(200)?.object()?, &scim.fill(expect))
 }
 
 async fn keeps_id(scim: &Context, parameter: &str, names: &str) -> Outcome {
@@ -217,10 +242,12 @@ async fn keeps_id(scim: &Context, parameter: &str, names: &str) -> Outcome {
 async fn query(scim: &Context, parameter: &str, names: &str, expect: Value) -> Outcome {
     may_be_absent(scim, &expect)?;
     let user = made(scim, names).await?;
-    let filter = format!("id eq \"{}\"", user.id);
-    let found = scim.get(scim.users()).filter(filter).query(parameter, names).await?.resources()?;
-    ensure!(found.len() == 1, "Expected one user with the id; there are {}.", found.len());
-    holds(found.first().unwrap_or(&Value::Null), &expect)
+    let list = scim.listed(&scim.users(), &user, |call| call.query(parameter, names)).await?;
+    let found = &list["Resources"][0];
+    if found.is_null() {
+        return Err(Stop::Skip("The user is not found, which other cases are about.".to_owned()));
+    }
+    holds(found, &scim.fill(expect))
 }
 
 /// The same in the answer to a write. A POST need not be answered with the resource.
@@ -234,7 +261,27 @@ async fn written(scim: &Context, method: &str) -> Outcome {
     if answer.body.trim().is_empty() {
         return Err(Stop::Skip(format!("The server answers a {method} without a body.")));
     }
-    holds(answer.object()?, &expect)
+    holds(answer.object()?, &scim.fill(expect))
+}
+
+/// Demands a list of schemas that is not empty (RFC 7643 §3: all representations have one).
+async fn keeps_schemas(scim: &Context, how: &str) -> Outcome {
+    let draft = scim.user().with(full());
+    let user = draft.create().await?;
+    let body = match how {
+        "GET" => scim.get(&user.path).query("attributes", "nickName").await?.status(200)?.object()?.clone(),
+        "PUT" => scim.put(&user.path, draft.body()).await?.success()?.json().clone(),
+        _ => {
+            let list = scim.listed(&scim.users(), &user, |call| call.query("attributes", "nickName")).await?;
+            list["Resources"][0].clone()
+        }
+    };
+    if body.is_null() {
+        return Err(Stop::Skip("There is no resource in the answer, which other cases are about.".to_owned()));
+    }
+    let schemas = &body["schemas"];
+    ensure!(schemas[0].is_string(), "Expected the resource to name its schemas; it has {}.", brief(schemas));
+    Ok(())
 }
 
 async fn members(scim: &Context) -> Outcome {

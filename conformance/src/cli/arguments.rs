@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
-use super::connection::Connection;
+use super::{connection::Connection, manner::MannerArguments};
 use crate::{profile, report::Format, run::Selection, verdict::Level};
 
 /// Tests any SCIM 2.0 server against RFC 7643, 7644, 6750 and 9865.
@@ -31,7 +31,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Test a server. Exit code 0: it conforms; 1: it violates a MUST; 2: the test could not run
-    Run(Run),
+    Run(Box<Run>),
     /// List the cases, or the steps of a provider's profile, with what each requires
     List {
         /// Only these: `rfc`, or a provider
@@ -81,6 +81,8 @@ fn profile_names() -> PossibleValuesParser {
 pub(super) struct Run {
     #[command(flatten)]
     pub connection: Connection,
+    #[command(flatten)]
+    pub manner: MannerArguments,
     /// Test the requirements of the RFCs (rfc), or the requests of a provider
     #[arg(long, value_name = "NAME", default_value = RFC, value_parser = profile_names())]
     pub profile: String,

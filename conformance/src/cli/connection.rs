@@ -8,7 +8,7 @@ use clap::Args;
 use crate::{
     context::Server,
     exchange::{Grant, Proof, Settings, Signing, access_token},
-    run,
+    run::{self, Manner},
 };
 
 #[derive(Debug, Args)]
@@ -111,7 +111,7 @@ fn word(file: &Path, what: &str) -> anyhow::Result<String> {
 
 impl Connection {
     /// Reaches the server, with what `run` a mark that sets apart two runs at a time.
-    pub(super) async fn connect(&self) -> anyhow::Result<Arc<Server>> {
+    pub(super) async fn connect(&self, manner: Manner) -> anyhow::Result<Arc<Server>> {
         if self.insecure {
             eprintln!(
                 "WARNING: --insecure takes any certificate. Whoever is on the way can read the token and change what \
@@ -124,7 +124,7 @@ impl Connection {
         }
         // Six digits set apart two runs at a time; they are no secret.
         let run = format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff);
-        Ok(run::connect(&self.url, &settings, &run).await?)
+        Ok(run::connect_as(&self.url, &settings, &run, manner).await?)
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {

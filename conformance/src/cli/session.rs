@@ -18,7 +18,7 @@ use crate::{
     finding::Finding,
     profile::{self, Profile},
     report::{self, About, Format, Report},
-    run,
+    run::{self, Manner},
 };
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
     let baseline = arguments.baseline.as_deref().map(read).transpose()?;
     let (started, began) = (now(), Instant::now());
     let (url, findings, left_behind) = block_on(async {
-        let server = arguments.connection.connect().await?;
+        let server = arguments.connection.connect(arguments.manner.manner()?).await?;
         let bar = progress(work.len());
         let examined = work.perform(&server, arguments.concurrency.into(), |finding| {
             bar.set_message(finding.id.clone());
@@ -48,6 +48,11 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
             left_behind = run::remove_all(&server) => left_behind,
             () = interrupted() => bail!("Interrupted again. `scim-conformance clean` removes what is left."),
         };
+        let selection = arguments.selection.selection();
+        let findings = findings.map(|mut all| {
+            all.retain(|finding| selection.takes_finding(&finding.id));
+            all
+        });
         let Some(findings) = findings else {
             for left in &left_behind {
                 eprintln!("left behind: {left}");
@@ -139,7 +144,7 @@ async fn interrupted() {
 
 pub(super) fn clean(connection: &Connection) -> anyhow::Result<u8> {
     let (removed, left) = block_on(async {
-        let server = connection.connect().await?;
+        let server = connection.connect(Manner::default()).await?;
         match run::clean(&server, MARK).await {
             Ok(done) => Ok(done),
             Err(why) => bail!("Leftovers cannot be looked for. {why}"),

@@ -6,17 +6,15 @@ use std::{
     pin::Pin,
 };
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 
 use super::Context;
 use crate::{
     exchange::{Answer, Request, SCIM_JSON},
+    uri::UNRESERVED,
     verdict::Stop,
 };
-
-/// What stays as it is in a query parameter (RFC 3986 §2.3).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A request that is not yet sent.
 #[derive(Debug, Clone)]
@@ -41,7 +39,7 @@ impl<'a> Call<'a> {
 
     /// A query parameter; name and value are encoded here.
     pub fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
-        let value = value.to_string();
+        let value = self.scim.fill_text(&value.to_string());
         let separator = if self.query.is_empty() { "" } else { "&" };
         let (name, value) = (utf8_percent_encode(name, UNRESERVED), utf8_percent_encode(&value, UNRESERVED));
         self.query.extend([separator, &name.to_string(), "=", &value.to_string()]);

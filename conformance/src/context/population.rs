@@ -9,7 +9,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{Context, Resource, Server};
-use crate::{discovery::ENTERPRISE, verdict::Stop};
+use crate::{
+    discovery::{Discovery, ENTERPRISE, TEXTS},
+    verdict::Stop,
+};
 
 #[derive(Debug, Clone, Copy)]
 pub struct Person {
@@ -56,11 +59,17 @@ pub const PEOPLE: [Person; 4] = [
     Person { given: "Dora", family: "Stone", title: "Tour Guide", active: true, emails: &[], department: "Sales" },
 ];
 
+/// Whether the server has the attribute of users, or for the two texts one that stands in.
+fn is_written(discovery: &Discovery, path: &str) -> bool {
+    let exists = || discovery.attribute("User", path).is_some();
+    if TEXTS.contains(&path) { discovery.text(path).is_some() } else { exists() }
+}
+
 impl Person {
     /// The attributes of this person that the server has, with so many emails at most.
     fn attributes(&self, scim: &Context, mark: &str, most_emails: usize) -> Value {
         let discovery = scim.discovery();
-        let has = |path: &str| discovery.attribute("User", path).is_some();
+        let has = |path: &str| is_written(discovery, path);
         let mut body = Map::new();
         body.insert("userName".to_owned(), json!(self.user_name(mark)));
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);

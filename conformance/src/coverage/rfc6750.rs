@@ -23,6 +23,11 @@ const LINES: &[Line] = &[
     ),
     must("§3", "The scheme is Bearer, with at least one parameter, and none of them twice.", &["auth-challenge"]),
     should("§3", "A wrong token is told by the error code.", &["auth-invalid-token"]),
+    must(
+        "§3.1",
+        "A token that was not given, or not for this, is not served (RFC 6749 §7).",
+        &["auth-any-token*", "auth-read-only"],
+    ),
     should("§3.1", "invalid_token is 401.", &["auth-wrong-token", "auth-invalid-token"]),
     should("§3.1", "A request without any token gets no error code.", &["auth-no-error-code"]),
     hidden("§3.1", "insufficient_scope is 403.", "a run has one token, whose scope it does not know"),

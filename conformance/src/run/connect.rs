@@ -1,10 +1,10 @@
 //! The first requests of a run: is there a SCIM server, does it take the token, what does it declare?
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    context::Server,
-    discovery::Discovery,
+    context::{Server, Tokens},
+    discovery::{Assumed, Discovery},
     exchange::{Answer, Client, NotSent, Request, SCIM_JSON, Settings},
 };
 
@@ -26,8 +26,24 @@ impl From<NotSent> for CannotRun {
     }
 }
 
+/// What is peculiar about a server, and not about how it is reached.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// What it has although its discovery does not say so.
+    pub assumed: Vec<Assumed>,
+    /// How long a write takes until reads show it.
+    pub settle: Duration,
+    /// Tokens beside the one of the run.
+    pub tokens: Tokens,
+}
+
 /// Reads the discovery documents at `url`. `run` marks the names of everything that this run makes.
 pub async fn connect(url: &str, settings: &Settings, run: &str) -> Result<Arc<Server>, CannotRun> {
+    connect_as(url, settings, run, Manner::default()).await
+}
+
+/// The same for a server with a manner of its own.
+pub async fn connect_as(url: &str, settings: &Settings, run: &str, manner: Manner) -> Result<Arc<Server>, CannotRun> {
     let base = url.trim_end_matches('/');
     if !base.starts_with("http://") && !base.starts_with("https://") {
         return Err(CannotRun(format!("--url must begin with https:// or http://, and \"{url}\" does not.")));
@@ -39,6 +55,7 @@ pub async fn connect(url: &str, settings: &Settings, run: &str) -> Result<Arc<Se
     let usable = |answer: &Answer| (answer.status == 200 && answer.json().is_object()).then(|| answer.json().clone());
     let found = usable(&config);
     let discovery = Discovery::new(found.clone(), usable(&types).as_ref(), usable(&schemas).as_ref());
+    let discovery = discovery.at(base).assuming(&manner.assumed);
     let users = discovery.endpoint("User").unwrap_or_else(|| "/Users".to_owned());
     let probe = get(&client, base, &format!("{users}?count=1")).await?;
     match probe.status {
@@ -60,7 +77,8 @@ pub async fn connect(url: &str, settings: &Settings, run: &str) -> Result<Arc<Se
         }
         _ => {}
     }
-    Ok(Arc::new(Server::new(base, client, discovery, run)))
+    let server = Server::new(base, client, discovery, run).with_tokens(manner.tokens).settling(manner.settle);
+    Ok(Arc::new(server))
 }
 
 async fn get(client: &Client, base: &str, path: &str) -> Result<Answer, NotSent> {

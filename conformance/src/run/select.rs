@@ -94,9 +94,19 @@ impl Selection {
         Ok(entries.iter().map(|entry| (entry.id, choice(entry))).collect())
     }
 
+    /// Whether a finding is wanted: one of several of a generated case may be left out, or chosen, by its whole id
+    /// (`each-create:User:photos`).
+    pub fn takes_finding(&self, id: &str) -> bool {
+        let chosen = |pattern: &String| !pattern.contains(':') || fits(pattern, id);
+        let case = id.split(':').next().unwrap_or(id);
+        let mut about = self.only.iter().filter(|pattern| fits(case_of(pattern), case)).peekable();
+        let wanted = about.peek().is_none() || about.any(chosen);
+        wanted && !self.skip.iter().any(|pattern| pattern.contains(':') && fits(pattern, id))
+    }
+
     fn require_known(&self, entries: &[Candidate]) -> Result<(), Unknown> {
         for id in self.only.iter().chain(&self.skip) {
-            if !entries.iter().any(|entry| fits(id, entry.id)) {
+            if !entries.iter().any(|entry| fits(case_of(id), entry.id)) {
                 return Err(Unknown::new(id, entries.iter().map(|entry| entry.id)));
             }
         }
@@ -113,7 +123,7 @@ impl Selection {
     }
 
     fn takes(&self, entry: &Candidate) -> bool {
-        (self.only.is_empty() || self.only.iter().any(|id| fits(id, entry.id)))
+        (self.only.is_empty() || self.only.iter().any(|id| fits(case_of(id), entry.id)))
             && !self.skip.iter().any(|id| fits(id, entry.id))
             && self.level.is_none_or(|level| entry.level <= level)
             && (self.tags.is_empty() || self.tags.iter().any(|tag| entry.has_tag(tag)))
@@ -128,6 +138,11 @@ fn entries(profile: &'static profile::Profile) -> impl Iterator<Item = Candidate
         tags: &[],
     };
     profile.steps().map(entry)
+}
+
+/// The part of an id that names the case, without the subject of a generated one.
+fn case_of(pattern: &str) -> &str {
+    pattern.split(':').next().unwrap_or(pattern)
 }
 
 fn fits(pattern: &str, id: &str) -> bool {
@@ -168,6 +183,18 @@ mod tests {
             "Nothing here has the id or tag \"fliter\". Is \"filter\" meant? `scim-conformance list` shows all.",
         );
         assert!(only("modify-*").cases().unwrap().iter().all(|(area, _)| area.tag.starts_with("modify")));
+    }
+
+    #[test]
+    fn a_finding_of_a_generated_case_is_chosen_by_its_subject() {
+        let skip = Selection { skip: vec!["each-create:User:photos".to_owned()], ..Selection::default() };
+        assert!(skip.cases().unwrap().iter().any(|(_, case)| case.id == "each-create"));
+        assert!(!skip.takes_finding("each-create:User:photos") && skip.takes_finding("each-create:User:roles"));
+        assert!(skip.takes_finding("filter-eq"));
+        let one = only("each-create:Group:members");
+        assert_eq!(one.cases().unwrap().len(), 1);
+        assert!(one.takes_finding("each-create:Group:members") && !one.takes_finding("each-create:User:roles"));
+        assert!(only("each-create").takes_finding("each-create:User:roles"));
     }
 
     #[test]

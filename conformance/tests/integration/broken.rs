@@ -23,6 +23,10 @@ pub use wire::{Answer, Asked};
 
 /// The token that it takes.
 pub const TOKEN: &str = "a-token-of-the-tests";
+/// The token of another tenant.
+pub const SECOND_TOKEN: &str = "another-tenants-token";
+/// A token of the first tenant that only reads.
+pub const READ_ONLY_TOKEN: &str = "a-reading-token";
 /// Where it stands, behind the origin.
 const BASE: &str = "/scim/v2";
 
@@ -45,7 +49,7 @@ impl BrokenServer {
     pub async fn with(make: impl FnOnce(String) -> Service) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}{BASE}", listener.local_addr().expect("an address"));
-        let service = Arc::new(make(url.clone()));
+        let service = Arc::new(make(url.clone()).with_second());
         let fault: Arc<Mutex<Option<Arc<Fault>>>> = Arc::default();
         let switch = Arc::clone(&fault);
         let served = Arc::clone(&service);

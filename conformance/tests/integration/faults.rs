@@ -1,8 +1,10 @@
 //! For each case the fault that makes it fail, in files named as those of the cases.
 
+mod every_attribute;
 mod rfc6750_bearer;
 mod rfc7643_2_3_types;
 mod rfc7643_2_characteristics;
+mod rfc7643_4_2_groups;
 mod rfc7643_7_schemas;
 mod rfc7644_3_12_errors;
 mod rfc7644_3_14_versions;
@@ -23,6 +25,7 @@ mod rfc7644_3_9_projection;
 mod rfc7644_4_discovery;
 mod rfc7644_5_text;
 mod rfc9865_cursor;
+mod robustness;
 
 use crate::broken::Fault;
 
@@ -37,6 +40,8 @@ pub fn all() -> Faults {
         rfc7643_7_schemas::faults,
         rfc7643_2_characteristics::faults,
         rfc7643_2_3_types::faults,
+        every_attribute::faults,
+        rfc7643_4_2_groups::faults,
         rfc7644_3_2_methods::faults,
         rfc7644_3_3_create::faults,
         rfc7644_3_4_1_retrieve::faults,
@@ -56,6 +61,7 @@ pub fn all() -> Faults {
         rfc7644_3_14_versions::faults,
         rfc7644_5_text::faults,
         rfc6750_bearer::faults,
+        robustness::faults,
     ];
     files.into_iter().flat_map(|faults| faults()).collect()
 }

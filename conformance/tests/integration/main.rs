@@ -15,6 +15,7 @@ mod cases;
 mod docs;
 mod faults;
 mod identity_center;
+mod odd;
 mod privacy;
 mod profiles;
 mod program;

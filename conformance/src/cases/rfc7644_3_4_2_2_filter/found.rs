@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::super::time::time_at;
 use crate::{
-    context::{Context, PEOPLE, as_error},
+    context::{Context, PEOPLE, as_error, supported},
     ensure,
     verdict::{Outcome, Stop},
 };
@@ -47,8 +47,7 @@ pub(super) async fn finds_any(scim: &Context, filter: &str, expect: &str) -> Out
 /// The given names of the people whom a filter finds, in their order.
 async fn ask(scim: &Context, filter: &str) -> Result<Vec<&'static str>, Stop> {
     let people = scim.people().await?;
-    let answer = scim.get(scim.users()).filter(filter).query("count", 100).await?;
-    let resources = answer.resources()?;
+    let resources = scim.filtered(&scim.users(), filter).await?;
     let found: BTreeSet<_> = resources.iter().filter_map(|one| one["id"].as_str()).collect();
     ensure!(found.len() == resources.len(), "Expected each resource once; the filter {filter} finds some twice.");
     let known = people.iter().zip(PEOPLE).filter(|(one, _)| found.contains(one.id.as_str()));
@@ -60,9 +59,7 @@ async fn ask(scim: &Context, filter: &str) -> Result<Vec<&'static str>, Stop> {
 /// As [`finds`], for square brackets, which a server may leave out by refusing them.
 pub(super) async fn value_path(scim: &Context, filter: &str, expect: &str) -> Outcome {
     let answer = scim.get(scim.users()).filter(filter).query("count", 1).await?;
-    if answer.status == 400 && answer.json()["scimType"] == "invalidFilter" {
-        return Err(Stop::Skip("The server has no filters with square brackets, which are optional.".to_owned()));
-    }
+    supported(&answer, filter)?;
     finds_any(scim, filter, expect).await
 }
 
@@ -110,4 +107,70 @@ pub(super) async fn exact(scim: &Context) -> Outcome {
         return Err(Stop::Skip("The server's ids have no letters in lower case.".to_owned()));
     }
     finds_alone(scim, &format!("id eq \"{upper}\""), "").await
+}
+
+/// As [`folded`], with a part of the userName in upper case: nothing stands for the run's mark.
+pub(super) async fn folded_part(scim: &Context, operator: &str, part: &str) -> Outcome {
+    if scim.discovery().attribute("User", "userName").is_some_and(|one| one["caseExact"] == true) {
+        return Err(Stop::Skip("The server's schema declares userName caseExact.".to_owned()));
+    }
+    let mark = scim.people_mark().to_uppercase();
+    let part = if part.is_empty() { format!("{mark}-A") } else { part.to_owned() };
+    let condition = format!("userName {operator} \"{part}\"");
+    finds_alone(scim, &format!("userName eq \"{{mark}}-ada@example.com\" and {condition}"), "Ada").await
+}
+
+/// Demands that a part of an externalId, which is caseExact, is found in its own case and not in another.
+pub(super) async fn exact_part(scim: &Context, operator: &str) -> Outcome {
+    let external = format!("Ext{}End", scim.own_word());
+    let user = scim.user().with(serde_json::json!({"externalId": external})).create().await?;
+    let name = user.body["userName"].as_str().unwrap_or_default();
+    let part = match operator {
+        "sw" => format!("Ext{}", scim.own_word()),
+        "ew" => format!("{}End", scim.own_word()),
+        _ => format!("t{}E", scim.own_word()),
+    };
+    for (part, expect) in [(part.clone(), 1), (part.to_uppercase(), 0)] {
+        let filter = format!("userName eq \"{name}\" and externalId {operator} \"{part}\"");
+        let found = scim.filtered(&scim.users(), &filter).await?.len();
+        ensure!(found == expect, "Expected the filter {filter} to find {expect}; it finds {found}.");
+    }
+    Ok(())
+}
+
+/// One filter for each part of the grammar.
+const GRAMMAR: [&str; 14] = [
+    "userName ne \"x\"",
+    "userName co \"{mark}\"",
+    "userName sw \"{mark}\"",
+    "userName ew \"@example.com\"",
+    "userName gt \"a\"",
+    "userName ge \"a\"",
+    "userName lt \"zz\"",
+    "userName le \"zz\"",
+    "userName pr",
+    "userName eq \"{mark}\" and userName eq \"x\"",
+    "userName eq \"{mark}\" or userName eq \"x\"",
+    "not (userName eq \"x\")",
+    "(userName eq \"{mark}\")",
+    "((userName eq \"{mark}\") or (not (userName pr)))",
+];
+
+/// Demands that none of these is declined.
+pub(super) async fn grammar(scim: &Context) -> Outcome {
+    let mark = scim.people_mark();
+    let mut declined = Vec::new();
+    for filter in GRAMMAR {
+        let filter = filter.replace("{mark}", &mark);
+        let answer = scim.get(scim.users()).filter(&filter).query("count", 1).query("attributes", "id").await?;
+        if answer.status == 400 || answer.status == 501 {
+            declined.push(filter);
+        }
+    }
+    ensure!(
+        declined.is_empty(),
+        "Expected the grammar of filters to be supported; these are not: {}.",
+        declined.join("; ")
+    );
+    Ok(())
 }

@@ -23,12 +23,20 @@ pub(super) const LINES: &[Line] = &[
             "projection-query",
             "projection-post",
             "projection-put",
+            "each-attributes",
+            "group-attributes",
         ],
     ),
     must(
         "§3.9",
         "excludedAttributes takes attributes out of the default, and never those that are always returned.",
-        &["attribute-always", "projection-excluded*", "projection-query-excluded", "projection-members"],
+        &[
+            "attribute-always",
+            "projection-excluded*",
+            "projection-query-excluded",
+            "projection-members",
+            "each-excluded-attributes",
+        ],
     ),
     must(
         "§3.10",
@@ -68,6 +76,20 @@ pub(super) const LINES: &[Line] = &[
             "error-patch-*",
         ],
     ),
+    should(
+        "§3.12",
+        "What a client does wrong is told as that, and is no failure of the server.",
+        &[
+            "robust-deep-*",
+            "robust-long-filter",
+            "robust-filter-*",
+            "robust-query-not-utf8",
+            "robust-large-body",
+            "robust-duplicate-keys",
+            "robust-nul",
+            "robust-error-internals",
+        ],
+    ),
     hidden_should("§3.12", "307 and 308 tell where to go.", "a server has no need to redirect"),
     hidden(
         "§3.12",
@@ -81,7 +103,7 @@ pub(super) const LINES: &[Line] = &[
     ),
     must("§3.14", "An ETag is in the header.", &["version-header"]),
     should("§3.14", "The version is in meta as well.", &["version-meta"]),
-    must("§3.14", "A change changes the version.", &["version-changes"]),
+    must("§3.14", "A change changes the version.", &["version-changes", "group-patch-version", "each-version"]),
     must("§3.14", "If-None-Match with the current version is 304.", &["version-not-modified", "version-modified"]),
     must(
         "§3.14",
@@ -116,6 +138,11 @@ pub(super) const LINES: &[Line] = &[
         "§5",
         "password is prepared with PRECIS before it is compared.",
         "a password is never returned, and SCIM has no way to try one",
+    ),
+    must(
+        "§6",
+        "The tenants of a server see and change nothing of each other. It is examined where --second-token-file is given.",
+        &["auth-second-*"],
     ),
     hidden(
         "§7.2",

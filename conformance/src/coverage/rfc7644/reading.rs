@@ -12,7 +12,7 @@ pub(super) const LINES: &[Line] = &[
     must(
         "§2",
         "Every request is mapped to an authenticated client, or refused.",
-        &["auth-no-token", "auth-wrong-token", "auth-write"],
+        &["auth-no-token", "auth-wrong-token", "auth-write", "auth-any-token*"],
     ),
     hidden_should(
         "§2",
@@ -34,6 +34,11 @@ pub(super) const LINES: &[Line] = &[
         "§3.2",
         "The endpoints of the resource types answer.",
         &["discovery-types-endpoint", "retrieve-known", "retrieve-every-type", "query-every-type"],
+    ),
+    must(
+        "§3.2",
+        "The endpoint of a resource type is that of its resources alone.",
+        &["group-at-users", "group-changed-at-users"],
     ),
     must("§3.2", "PUT creates nothing.", &["replace-unknown", "method-put-collection"]),
     should(
@@ -61,7 +66,7 @@ pub(super) const LINES: &[Line] = &[
     must(
         "§3.3",
         "Attributes that were left out may be defaulted; those that were sent are stored.",
-        &["create-complex", "create-multi-valued", "create-extension", "create-external-id"],
+        &["create-complex", "create-multi-valued", "create-extension", "create-external-id", "each-create"],
     ),
     must("§3.3", "A creation answers 201.", &["create-status"]),
     should("§3.3", "A creation answers with the resource.", &["create-body"]),
@@ -121,7 +126,7 @@ pub(super) const LINES: &[Line] = &[
     must(
         "§3.4.2.2",
         "Only resources that the filter fits are returned.",
-        &["filter-eq", "filter-nobody", "filter-id", "filter-schemas", "query-members"],
+        &["filter-eq", "filter-nobody", "filter-id", "filter-schemas", "query-members", "each-filter"],
     ),
     must("§3.4.2.2", "eq and ne compare for equality.", &["filter-eq", "filter-ne"]),
     must("§3.4.2.2", "co, sw and ew look into the text.", &["filter-co*", "filter-sw*", "filter-ew*"]),
@@ -141,6 +146,7 @@ pub(super) const LINES: &[Line] = &[
         "Booleans are compared by eq and ne.",
         &["filter-boolean-true", "filter-boolean-false", "filter-boolean-ne"],
     ),
+    should("§3.4.2.2", "The whole grammar is supported.", &["filter-grammar"]),
     must("§3.4.2.2", "and, or and not join expressions.", &["filter-and", "filter-or", "filter-not"]),
     must("§3.4.2.2", "Parentheses group.", &["filter-group", "filter-nested-groups"]),
     must("§3.4.2.2", "Brackets hold a filter for one and the same element.", &["filter-value-path*"]),
@@ -193,12 +199,20 @@ pub(super) const LINES: &[Line] = &[
     must(
         "§3.4.2.2",
         "Texts are compared as the attribute's caseExact says.",
-        &["filter-value-case*", "text-filter-case"],
+        &["filter-value-case*", "text-filter-case", "filter-co-case*", "filter-sw-case*", "filter-ew-case*"],
     ),
     must(
         "§3.4.2.3",
         "sortBy orders the results.",
-        &["sort-ascending", "sort-descending", "sort-name-case", "sort-urn", "sort-extension", "sort-pages"],
+        &[
+            "sort-ascending",
+            "sort-descending",
+            "sort-name-case",
+            "sort-urn",
+            "sort-extension",
+            "sort-pages",
+            "each-sort",
+        ],
     ),
     must(
         "§3.4.2.3",
@@ -224,7 +238,7 @@ pub(super) const LINES: &[Line] = &[
     must(
         "§3.4.2.4",
         "totalResults, startIndex and itemsPerPage tell about the page.",
-        &["page-total", "page-items", "page-start", "page-all"],
+        &["page-total", "page-items", "page-start", "page-all", "each-page"],
     ),
     hidden("§3.4.2.4", "Clients live with results that change between pages.", "it is a demand on clients"),
     must(

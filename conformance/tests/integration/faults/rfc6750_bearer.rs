@@ -1,7 +1,9 @@
 //! Faults in authentication.
 
+use serde_json::json;
+
 use super::Faults;
-use crate::broken::{Fault, TOKEN, fault::on};
+use crate::broken::{Fault, READ_ONLY_TOKEN, SECOND_TOKEN, TOKEN, fault::on};
 
 /// Takes every request as one with the right token.
 fn lets_all_in() -> Fault {
@@ -13,6 +15,17 @@ fn takes_any_token() -> Fault {
     on("* **").takes(|asked| {
         asked.headers.retain(|(name, _)| name != "authorization");
         asked.headers.push(("authorization".to_owned(), format!("Bearer {TOKEN}")));
+    })
+}
+
+/// Takes another token for the first tenant's.
+fn mistakes(token: &'static str) -> Fault {
+    on("* **").takes(move |asked| {
+        for (name, value) in &mut asked.headers {
+            if name == "authorization" {
+                *value = value.replace(token, TOKEN);
+            }
+        }
     })
 }
 
@@ -35,6 +48,18 @@ pub fn faults() -> Faults {
         ),
         ("auth-write", lets_all_in(), "401 to a POST without a token; got 201."),
         ("auth-error-body", users().lacking("authorization").empty(), "a JSON object from GET"),
+        ("auth-any-token", takes_any_token(), "with a token of nobody to be refused; got 200"),
+        ("auth-any-token-write", takes_any_token(), "with a token of nobody to be refused; got 201"),
+        ("auth-second-reads", mistakes(SECOND_TOKEN), "another tenant not to read the user; got 200"),
+        ("auth-second-finds", mistakes(SECOND_TOKEN), "another tenant not to find the user; it does"),
+        ("auth-second-writes", mistakes(SECOND_TOKEN), "of another tenant to be refused; got 200"),
+        (
+            "auth-second-members",
+            on("GET /Groups/*").says("/members", json!([{"display": "scim-conformance-0a1b2c-0@example.com"}])),
+            "nothing of another tenant's user; it has scim-conformance-0a1b2c-0@example.com",
+        ),
+        ("auth-second-names", on("POST /Users").having(SECOND_TOKEN).status(409), "free in its userNames; got 409"),
+        ("auth-read-only", mistakes(READ_ONLY_TOKEN), "to be refused; got 201"),
         ("auth-scheme-case", users().having("authorization: bearer").refuses(401), "Expected status 200 to GET"),
     ]
 }

@@ -13,6 +13,11 @@ pub fn faults() -> Faults {
     let core = "urn:ietf:params:scim:schemas:core:2.0:User";
     let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     vec![
+        (
+            "retrieve-location-host",
+            on("GET /Users/*").says("/meta/location", json!("http://inside.example/scim/v2/Users/1")),
+            "meta.location to begin with",
+        ),
         ("retrieve-known", get().refuses(404), "Expected status 200 to GET"),
         ("retrieve-group", on("GET /Groups/*").refuses(404), "Expected status 200 to GET"),
         ("retrieve-id-stays", get().says("/id", json!("another")), "it is \"another\""),

@@ -29,6 +29,13 @@ pub fn faults() -> Faults {
     ];
     let mut faults: Faults = forgiven.into_iter().map(|(id, why)| (id, forgiving(), why)).collect();
     faults.extend([
+        ("filter-co-case", reads(" co ", " eq "), "to find Ada; it finds nobody"),
+        ("filter-sw-case", reads(" sw ", " eq "), "to find Ada; it finds nobody"),
+        ("filter-ew-case", reads(" ew ", " eq "), "to find Ada; it finds nobody"),
+        ("filter-co-case-exact", reads("externalId co", "userName pr or userName co"), "to find 0; it finds 1"),
+        ("filter-sw-case-exact", reads("externalId sw", "userName pr or userName eq"), "to find 0; it finds 1"),
+        ("filter-ew-case-exact", reads("externalId ew", "userName pr or userName ew"), "to find 0; it finds 1"),
+        ("filter-grammar", on("GET /Users").having("not (").refuses(400), "these are not: not (userName eq"),
         (
             "filter-eq",
             reads(" eq ", " ne "),

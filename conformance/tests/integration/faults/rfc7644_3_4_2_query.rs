@@ -36,6 +36,6 @@ pub fn faults() -> Faults {
             "to find the group alone",
         ),
         ("query-root-foreign-attribute", on("GET /").ignores("filter"), "to find the user alone"),
-        ("query-every-type", on("GET /Devices").asks("filter", "eq", "ne"), "at /Devices to find"),
+        ("query-every-type", on("GET /Devices").asks("filter", "eq", "ne"), "at its endpoint; the query finds"),
     ]
 }

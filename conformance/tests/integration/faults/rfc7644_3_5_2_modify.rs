@@ -101,6 +101,16 @@ pub fn faults() -> Faults {
             "emails to be [{\"value\":\"home@example.com\",\"type\":\"home\"}]",
         ),
         (
+            "modify-remove-several",
+            patch().reads("value ew \\\"@example.com\\\"", "type eq \\\"work\\\""),
+            "Expected emails to hold []",
+        ),
+        (
+            "modify-replace-elements-sub-attribute",
+            patch().reads("value ew \\\"@example.com\\\"", "type eq \\\"work\\\""),
+            "Expected emails to hold",
+        ),
+        (
             "modify-remove-and",
             patch().reads(" and ", " or "),
             "emails to be [{\"value\":\"home@example.com\",\"type\":\"home\"}]",
@@ -164,7 +174,7 @@ pub fn faults() -> Faults {
                     body["meta"]["lastModified"] = json!("2001-01-01T00:00:00Z");
                 }
             }),
-            "meta.lastModified to be 2023-11-14T22:13:21Z or later",
+            "meta.lastModified to be later than 2023-11-14T22:13:21Z",
         ),
     ]);
     faults

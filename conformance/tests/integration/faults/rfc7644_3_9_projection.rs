@@ -11,6 +11,9 @@ fn get() -> On {
 
 pub fn faults() -> Faults {
     vec![
+        ("projection-attributes-schemas", on("GET /Users/*").omits("/schemas"), "to name its schemas"),
+        ("projection-query-schemas", on("GET /Users").omits("/Resources/*/schemas"), "to name its schemas"),
+        ("projection-written-schemas", on("PUT /Users/*").omits("/schemas"), "to name its schemas"),
         ("projection-attributes", get().asks("attributes", "nickName", "name"), "nickName to be \"Ann\""),
         ("projection-attributes-only", get().ignores("attributes"), "name to be unassigned"),
         ("projection-attributes-id", get().having("attributes").omits("/id"), "id to be"),

@@ -1,0 +1,17 @@
+"""The token of the application on django-scim2."""
+
+from django.conf import settings
+
+
+class Bearer:
+    """Who has the token is a user; everybody else is nobody."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        class Caller:
+            is_authenticated = request.headers.get("Authorization", "") == f"Bearer {settings.PEER_TOKEN}"
+
+        request.user = Caller()
+        return self.get_response(request)

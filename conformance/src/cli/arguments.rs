@@ -67,7 +67,7 @@ pub(super) enum Command {
         out: Option<PathBuf>,
     },
     /// Delete the resources that an interrupted run left on a server (their names carry a mark)
-    Clean(Connection),
+    Clean(Box<Connection>),
 }
 
 /// The profile that is made of the cases.

@@ -18,10 +18,11 @@ CARGO_MACHETE_VERSION := 0.9.2
 MACHETE := .tools/bin/cargo-machete
 
 DESTDIR ?=
-PROGRAM ?= $(or $(CARGO_TARGET_DIR),target)/release/scim-server
+PREFIX ?= /usr/local
+PROGRAM ?= $(wildcard $(addprefix $(or $(CARGO_TARGET_DIR),target)/release/,scim-server sync-agent scim-conformance))
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install test check bench conformance conformance-peers crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster scale-simulation
+.PHONY: help run build install test check packaging-test release bench conformance conformance-peers crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster scale-simulation
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,11 +40,11 @@ demo: directories ## Start a throwaway directory, the server and the agent; chan
 	$(CARGO) build --profile quick --locked -p scim-server -p sync-agent
 	BIN=$(abspath $(QUICK)) sync-agent/dist/demo.sh
 
-build: ## Build the optimised binaries, target/release/scim-server and target/release/sync-agent
+build: ## Build the optimised programs: scim-server, sync-agent and scim-conformance in target/release
 	$(CARGO) build --release --locked
 
-install: ## As root: install the server that was built, with its systemd unit, user and configuration
-	DESTDIR="$(DESTDIR)" scim-server/dist/install.sh $(PROGRAM)
+install: ## As root: install the programs that were built, with units, users, configuration, manual pages (PREFIX=/opt/scim)
+	DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" packaging/install.sh $(PROGRAM)
 
 # The features that the program has by choice are built into what is tested, so that it is built once.
 FEATURES := --features scim-server/nats
@@ -51,6 +52,13 @@ FEATURES := --features scim-server/nats
 test: python node postgresql chromium systemd directories nats ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace $(FEATURES) --locked
 	TEST_STORE=postgres $(CARGO) test $(FEATURES) --locked -p scim-server --test integration
+
+packaging-test: python packagers ## Check dashboards, alerts and manifests; make packages of unoptimised programs, and install them in a chroot
+	$(CARGO) build --workspace $(FEATURES) --locked
+	packaging/check.sh $(or $(CARGO_TARGET_DIR),target)/debug
+
+release: python systemd packagers ## Make and test all that is released, in ./dist; SIGN="minisign -S -m" signs the checksums
+	packaging/release.sh
 
 check: $(MACHETE) ## Formatting, lints, documentation, warnings denied; dependencies that no code uses
 	$(CARGO) fmt --all --check
@@ -197,6 +205,20 @@ systemd:
 		else \
 			echo "systemd-analyze is missing: the unit of the server is NOT verified (apt-get install systemd)"; \
 		fi; }
+
+# What makes and looks into packages.
+.PHONY: packagers
+packagers:
+	@for program in jq curl strip dpkg-shlibdeps; do \
+		command -v $$program >/dev/null || missing=yes; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -qq -y jq curl binutils dpkg-dev; \
+		else \
+			echo "the tests of packages need jq, curl, binutils and dpkg-dev: apt-get install them"; exit 1; \
+		fi; \
+	fi
 
 # The directories that sync-agent is tested against: each script installs Debian's packages where they
 # are missing and the user may, when it first starts one. Here it is only said what is needed.

@@ -1,15 +1,19 @@
-//! A program's command line as a page of Markdown, made of the same data as its `--help`.
+//! What is made of the data of a program's `--help`: a page of Markdown, and the files by which a shell and `man` know
+//! the program ([`installed`]); also how it says its version ([`version`]).
 //!
 //! The page differs from the help in one point: an option that most commands take is described once, and each
 //! command refers to it. A reader of the page sees what is peculiar to a command.
 
 mod argument;
+pub mod installed;
+mod version;
 
 use std::fmt::Write as _;
 
 use clap::Command;
 
 use argument::Row;
+pub use version::version;
 
 /// The page of a program.
 ///

@@ -12,6 +12,7 @@ use std::{fs, io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::{CommandFactory as _, Parser as _};
+use command_page::installed;
 
 pub use self::arguments::Arguments;
 use self::arguments::{Command, RFC};
@@ -37,6 +38,15 @@ pub fn main() -> ExitCode {
 fn command(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Clean(to) => session::clean(&to),
+        Command::Completions { shell } => {
+            installed::completions(Arguments::command(), shell, &mut std::io::stdout())?;
+            Ok(0)
+        }
+        Command::Manual { directory } => {
+            installed::manual(Arguments::command(), &directory)
+                .with_context(|| format!("cannot write to {}", directory.display()))?;
+            Ok(0)
+        }
         Command::Compare { before, after } => {
             let (text, worse) = report::compare(&read(&before)?, &read(&after)?);
             say(&text)?;

@@ -9,10 +9,12 @@ mod command;
 mod csv;
 mod descriptors;
 mod doctor;
+mod effective;
 mod engine;
 mod fault;
 mod files;
 mod follow;
+mod health;
 mod limits;
 mod memory;
 mod reference;
@@ -35,7 +37,7 @@ use command::Command;
 #[derive(Debug, Parser)]
 #[command(
     name = "scim-server",
-    version,
+    version = command_page::version(env!("CARGO_PKG_VERSION")),
     after_help = "Begin with:\n  scim-server serve --data ./data --first-tenant default\n\nExit codes: 0 done, 1 failed, 2 wrong usage."
 )]
 struct Cli {

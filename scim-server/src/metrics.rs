@@ -304,6 +304,9 @@ impl Default for StoreMetrics {
 }
 
 #[cfg(test)]
+mod named;
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 

@@ -16,7 +16,8 @@ pub mod service;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use command_page::installed::{self, Shell};
 
 use crate::{
     config::edit::List,
@@ -27,7 +28,7 @@ use crate::{
 
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(name = "sync-agent", version = command_page::version(env!("CARGO_PKG_VERSION")), about)]
 pub(crate) struct Arguments {
     /// The configuration file.
     #[arg(long, short, global = true, default_value = "sync-agent.toml", value_name = "FILE")]
@@ -160,6 +161,17 @@ enum Command {
     /// Show or change the scope in the configuration file.
     #[command(subcommand)]
     Scope(ScopeCommand),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages into a directory.
+    #[command(hide = true)]
+    Manual {
+        /// The directory, which is made.
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -235,6 +247,12 @@ pub fn main() -> ExitCode {
         Command::Approve { yes } => approve::decide(&arguments.config, Decision::Approved, yes),
         Command::Reject { yes } => approve::decide(&arguments.config, Decision::Rejected, yes),
         Command::Explain { name, json } => explain::explain(&arguments.config, &name, json),
+        Command::Completions { shell } => installed::completions(Arguments::command(), shell, &mut std::io::stdout())
+            .map(|()| ExitCode::SUCCESS)
+            .context("the completions cannot be printed"),
+        Command::Manual { directory } => installed::manual(Arguments::command(), &directory)
+            .map(|()| ExitCode::SUCCESS)
+            .with_context(|| format!("cannot write to {}", directory.display())),
         Command::Scope(command) => {
             let told = match command {
                 ScopeCommand::List => scope::list(&arguments.config),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
+use command_page::installed::Shell;
 
 use super::{connection::Connection, manner::MannerArguments};
 use crate::{profile, report::Format, run::Selection, verdict::Level};
@@ -11,7 +12,7 @@ use crate::{profile, report::Format, run::Selection, verdict::Level};
 #[derive(Debug, Parser)]
 #[command(
     name = "scim-conformance",
-    version,
+    version = command_page::version(env!("CARGO_PKG_VERSION")),
     args_override_self = true,
     after_help = "\
 Start with:
@@ -68,6 +69,17 @@ pub(super) enum Command {
     },
     /// Delete the resources that an interrupted run left on a server (their names carry a mark)
     Clean(Box<Connection>),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages into a directory
+    #[command(hide = true)]
+    Manual {
+        /// The directory, which is made
+        directory: PathBuf,
+    },
 }
 
 /// The profile that is made of the cases.

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::{BodyExt as _, Empty, StreamBody};
 use hyper::{
     Request, StatusCode,
     body::{Frame, Incoming},
@@ -19,6 +19,9 @@ use tokio::{
 };
 
 use super::{AdminError, AdminRequest, Input, Line, data_dir::DataDir};
+
+/// How long a connection, and the answer about health, may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running server, seen from its data directory.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ impl Client {
         let Some(address) = address else {
             return Ok(None);
         };
-        let connecting = tokio::time::timeout(Duration::from_secs(5), TcpStream::connect(address));
+        let connecting = tokio::time::timeout(PATIENCE, TcpStream::connect(address));
         let Ok(Ok(stream)) = connecting.await else {
             return Ok(None);
         };
@@ -48,6 +51,26 @@ impl Client {
     /// Where the server's listener for administrators is.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Why the server cannot take requests now; `None` when it can.
+    pub async fn not_ready(self) -> Result<Option<String>, AdminError> {
+        let address = self.address;
+        let unreachable = |error: &dyn std::fmt::Display| {
+            AdminError::Refused(format!("the server at {address} does not answer: {error}"))
+        };
+        let request = Request::get("/readyz").header(HOST, address.to_string()).body(Empty::<Bytes>::new());
+        let request = request.map_err(|error| AdminError::Refused(error.to_string()))?;
+        let asking = async {
+            let (mut sender, connection) = http1::handshake(TokioIo::new(self.stream)).await?;
+            tokio::spawn(connection);
+            let response = sender.send_request(request).await?;
+            let status = response.status();
+            Ok::<_, hyper::Error>((status, response.into_body().collect().await?.to_bytes()))
+        };
+        let answer = tokio::time::timeout(PATIENCE, asking).await.map_err(|error| unreachable(&error))?;
+        let (status, reason) = answer.map_err(|error| unreachable(&error))?;
+        Ok((status != StatusCode::OK).then(|| String::from_utf8_lossy(&reason).trim().to_owned()))
     }
 
     /// Sends a command with its input; its lines come out of the channel.

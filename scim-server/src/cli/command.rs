@@ -4,6 +4,7 @@ mod access;
 mod admin_token;
 mod brake;
 mod client;
+mod config;
 mod consumer;
 mod events;
 mod lifecycle;
@@ -29,6 +30,7 @@ pub use self::{
     admin_token::AdminTokenCommand,
     brake::{BrakeCommand, WhichBrake},
     client::{ClientCommand, SecretCommand, TrustCommand},
+    config::{CompletionsArguments, ConfigCommand, HealthArguments},
     consumer::{ConsumerCommand, WhichConsumer},
     events::EventsArguments,
     lifecycle::{DeletedArguments, PurgeArguments, RestoreArguments, StatusArguments},
@@ -127,6 +129,13 @@ pub enum Command {
     /// Run it on the server's machine, as its user and with its settings. The exit code is 0 if all is well or there are only
     /// warnings, 1 if a check fails, 2 if the settings cannot be read.
     Doctor(DoctorArguments),
+    /// Ask the running server whether it can take requests
+    ///
+    /// For health checks of containers. The exit code is 1, with the reason, if it cannot or if no server runs.
+    Health(HealthArguments),
+    /// Show or check the settings, without starting a server
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigCommand),
     /// Put back what was changed: users and groups become as they were before
     ///
     /// Deleted ones are restored, new ones are deleted, values and members are put back. What somebody else has changed
@@ -167,6 +176,14 @@ pub enum Command {
     ///
     /// If a restore is interrupted, start it again: it continues where it stopped. For a database, use `import`.
     Restore(BackupRestoreArguments),
+    /// Print the completions of a shell
+    Completions(CompletionsArguments),
+    /// Write the manual pages into a directory
+    #[command(hide = true)]
+    Manual {
+        /// The directory, which is made.
+        directory: PathBuf,
+    },
     /// Print a page of the reference, as Markdown
     #[command(hide = true)]
     Reference {

@@ -1,6 +1,7 @@
 //! The reference pages of the command line and of the settings, made of the same data as `--help`.
 
 mod events;
+mod sample;
 
 use std::fmt::Write as _;
 
@@ -20,15 +21,18 @@ pub enum ReferencePage {
     Events,
     /// docs/guide/limits.md
     Limits,
+    /// scim-server/dist/scim-server.toml
+    ConfigurationFile,
 }
 
-/// A page as Markdown.
+/// A page as Markdown, or the configuration file as TOML.
 pub fn page(page: ReferencePage) -> String {
     match page {
         ReferencePage::CommandLine => command_line(),
         ReferencePage::Configuration => configuration(),
         ReferencePage::Events => events::page(),
         ReferencePage::Limits => limits::page(),
+        ReferencePage::ConfigurationFile => sample::page(),
     }
 }
 
@@ -48,14 +52,19 @@ An option with a variable takes its value from the flag, else from the environme
 `--config` names.";
 
 fn command_line() -> String {
-    let program = Cli::command().mut_subcommand("serve", |serve| {
-        let is_setting = |argument: &clap::Arg| SETTINGS.iter().any(|setting| argument.get_id() == setting.key);
-        let about = serve.get_long_about().map(ToString::to_string).unwrap_or_default();
-        serve
-            .mut_args(|argument| if is_setting(&argument) { argument.hide(true) } else { argument })
-            .long_about(format!("{about}\n\n{}", flags()))
-    });
+    let program = Cli::command()
+        .mut_subcommand("serve", |serve| {
+            let about = serve.get_long_about().map(ToString::to_string).unwrap_or_default();
+            without_settings(serve).long_about(format!("{about}\n\n{}", flags()))
+        })
+        .mut_subcommand("config", |config| config.mut_subcommands(without_settings));
     command_page::page(program, "The command line of scim-server", INTRODUCTION)
+}
+
+/// A command without the settings, which have a page of their own.
+fn without_settings(command: clap::Command) -> clap::Command {
+    let is_setting = |argument: &clap::Arg| SETTINGS.iter().any(|setting| argument.get_id() == setting.key);
+    command.mut_args(|argument| if is_setting(&argument) { argument.hide(true) } else { argument })
 }
 
 /// The flags of `serve`, by the groups of the page that explains them.
@@ -131,6 +140,7 @@ mod tests {
         check(ReferencePage::Configuration, "reference/configuration.md");
         check(ReferencePage::Events, "reference/events.md");
         check(ReferencePage::Limits, "guide/limits.md");
+        check(ReferencePage::ConfigurationFile, "../scim-server/dist/scim-server.toml");
     }
 
     #[test]

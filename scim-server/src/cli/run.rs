@@ -11,17 +11,18 @@ mod resource;
 mod role;
 mod setup_link;
 
+use command_page::installed::{completions, manual};
 use serde_json::{Map, Value, json};
 
 use super::{
     Failure,
     command::{
-        Command, Common, EventsArguments, InitArguments, ProfileName, SchemaCommand, SourceName, TenantCommand,
-        TenantName, TenantSettings, TokenCommand,
+        Command, Common, CompletionsArguments, EventsArguments, InitArguments, ProfileName, SchemaCommand, SourceName,
+        TenantCommand, TenantName, TenantSettings, TokenCommand,
     },
-    doctor, engine,
+    definition, doctor, effective, engine,
     files::{self, OutputFile},
-    follow, reference, serve,
+    follow, health, reference, serve,
     session::{self, Session},
     show::{self, Show},
 };
@@ -70,6 +71,8 @@ impl Command {
                 status.common.run(AdminRequest::Status { tenant: status.tenant }, Show::Status).await
             }
             Self::Doctor(doctor) => doctor::run(&doctor.settings.0, doctor.json).await,
+            Self::Health(health) => health::run(&health.settings.0, health.json).await,
+            Self::Config(command) => effective::run(command),
             Self::Undo(undo) => undo.run().await,
             Self::Brake(brake) => brake.run().await,
             Self::Check(check) => {
@@ -103,6 +106,14 @@ impl Command {
             Self::Restore(restore) => {
                 files::restore(&restore.common.settings.0, &restore.file, restore.discard, restore.common.json).await
             }
+            Self::Completions(CompletionsArguments { shell }) => {
+                let mut text = Vec::new();
+                completions(definition(), shell, &mut text)
+                    .map_err(|error| Failure::because(error.to_string(), error))?;
+                show::write(&String::from_utf8_lossy(&text))
+            }
+            Self::Manual { directory } => manual(definition(), &directory)
+                .map_err(|error| Failure::because(format!("cannot write to {}: {error}", directory.display()), error)),
             Self::Reference { page } => show::write(&reference::page(page)),
         }
     }

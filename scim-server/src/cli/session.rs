@@ -260,7 +260,8 @@ pub(super) async fn running_base(data_dir: &DataDir) -> Option<String> {
     row.get("base")?.as_str().map(str::to_owned)
 }
 
-async fn find_server(data_dir: &DataDir) -> Result<Option<Client>, Failure> {
+/// The server that runs on a data directory; `None` where none does.
+pub(super) async fn find_server(data_dir: &DataDir) -> Result<Option<Client>, Failure> {
     Client::connect(data_dir).await.map_err(|error| {
         let said = format!(
             "a server may be running on {}, and {error}; run the command as the user that the server runs as",

@@ -104,6 +104,8 @@ pub(super) enum Show {
     SetupLinkCreated,
     /// A list of setup links.
     SetupLinks,
+    /// The settings of a server.
+    Settings,
     /// A list of signing keys.
     SigningKeys,
     /// A stream of security event tokens.
@@ -153,6 +155,7 @@ impl Show {
                 | Self::RolesChange
                 | Self::Schemas
                 | Self::SetupLinks
+                | Self::Settings
                 | Self::SigningKeys
                 | Self::StaleGroups
                 | Self::StaleUsers

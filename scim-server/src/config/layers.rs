@@ -75,6 +75,14 @@ impl Layers {
         Ok(Self { values })
     }
 
+    /// Every setting with its value as it is written, and the layer that it comes from.
+    pub fn all(&self) -> impl Iterator<Item = (&'static Setting, &str, Origin)> {
+        SETTINGS.iter().map(|setting| match self.values.get(setting.key) {
+            Some((text, origin)) => (setting, text.as_str(), origin.clone()),
+            None => (setting, setting.default, Origin::Default(setting.key)),
+        })
+    }
+
     /// The value of a setting, parsed; `None` when it is empty, which is how a setting without a
     /// default is left unset.
     pub fn optional<T>(

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says that something is wrong by panicking")]
 
 mod operators;
+mod settings;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},

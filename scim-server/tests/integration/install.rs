@@ -243,29 +243,42 @@ fn the_readme_leads_to_a_public_address() {
 #[test]
 fn the_guide_shows_the_files_that_are_installed() {
     let guide = fs::read_to_string(repository().join("docs/guide/operations.md")).expect("the guide");
-    for file in ["scim-server.service", "scim-server.toml"] {
-        let text = fs::read_to_string(repository().join("scim-server/dist").join(file)).expect(file);
-        assert!(guide.contains(&text), "docs/guide/operations.md shows another {file}");
-    }
+    let read = |file: &str| fs::read_to_string(repository().join("scim-server/dist").join(file)).expect(file);
+    assert!(guide.contains(&read("scim-server.service")), "docs/guide/operations.md shows another unit");
+    // The file has every setting; the guide shows those that are set.
+    let file = read("scim-server.toml");
+    let set: Vec<_> = file.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    assert!(guide.contains(&set.join("\n")), "docs/guide/operations.md shows another scim-server.toml");
 }
 
-/// systemd's own opinion of the unit, where systemd is.
+/// The units, with the program that each starts.
+const UNITS: [&str; 2] = ["scim-server", "sync-agent"];
+
+/// How exposed a unit may be by systemd's own measure, in tenths: 100 is without any protection.
+const EXPOSURE: &str = "--threshold=20";
+
+/// systemd's own opinion of the units, where systemd is.
 #[test]
-fn systemd_takes_the_unit() {
+fn systemd_takes_the_units_and_finds_them_protected() {
     let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else {
         assert!(std::env::var_os("CI").is_none(), "systemd-analyze is missing: apt-get install systemd");
-        eprintln!("the unit was NOT verified: there is no systemd-analyze here");
+        eprintln!("the units were NOT verified: there is no systemd-analyze here");
         return;
     };
     assert!(version.status.success());
     let machine = Machine::new();
-    let unit = fs::read_to_string(repository().join("scim-server/dist/scim-server.service")).expect("the unit");
-    // The program must be there to be verified.
-    let unit = unit.replace("/usr/local/bin/scim-server", env!("CARGO_BIN_EXE_scim-server"));
-    let file = machine.path("/scim-server.service");
-    fs::write(&file, unit).expect("the unit");
-    let output = Command::new("systemd-analyze").arg("verify").arg(&file).output().expect("systemd-analyze");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let ours: Vec<_> = said.lines().filter(|line| line.contains("scim-server.service")).collect();
-    assert!(ours.is_empty(), "{ours:?}");
+    for name in UNITS {
+        let unit = fs::read_to_string(repository().join(format!("{name}/dist/{name}.service"))).expect("the unit");
+        // The program must be there to be verified.
+        let unit = unit.replace(&format!("/usr/local/bin/{name}"), env!("CARGO_BIN_EXE_scim-server"));
+        let file = machine.path(&format!("/{name}.service"));
+        fs::write(&file, unit).expect("the unit");
+        let output = Command::new("systemd-analyze").arg("verify").arg(&file).output().expect("systemd-analyze");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let ours: Vec<_> = said.lines().filter(|line| line.contains(&format!("{name}.service"))).collect();
+        assert!(ours.is_empty(), "{ours:?}");
+        succeeds(
+            Command::new("systemd-analyze").args(["security", "--offline=true", "--no-pager", EXPOSURE]).arg(&file),
+        );
+    }
 }

@@ -63,5 +63,6 @@ mod statements;
 mod storm;
 mod transfer;
 mod undo;
+mod upgrade;
 mod webhooks;
 mod writes;

@@ -137,3 +137,29 @@ fn level(number: usize) -> i64 {
 fn seconds(at: Timestamp) -> f64 {
     at.as_millis() as f64 / 1000.0
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn dashboards_and_alerts_name_metrics_that_exist() {
+        let metrics = Metrics::new(None);
+        metrics.cycles.get_or_create(&Result { result: "ok" }).inc();
+        metrics.rejected();
+        let text = metrics.encode();
+        let series = text.lines().filter(|line| !line.starts_with('#'));
+        let exposed: BTreeSet<_> = series.filter_map(|line| line.split(['{', ' ']).next()).collect();
+        for file in ["sync-agent.dashboard.json", "alerts.yaml", "alerts.test.yaml"] {
+            let path = format!("{}/../packaging/observability/{file}", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path).unwrap();
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let named: BTreeSet<_> = words.filter(|word| word.starts_with("sync_agent_")).collect();
+            assert!(!named.is_empty(), "{file} names nothing");
+            let unknown: Vec<_> = named.difference(&exposed).collect();
+            assert!(unknown.is_empty(), "{file} names {unknown:?}, which no scrape shows");
+        }
+    }
+}

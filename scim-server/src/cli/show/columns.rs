@@ -33,6 +33,7 @@ impl Show {
             Self::Schemas => SCHEMAS,
             Self::SetupLinkCreated => SETUP_LINK,
             Self::SetupLinks => SETUP_LINKS,
+            Self::Settings => SETTINGS,
             Self::SigningKeys => SIGNING_KEYS,
             Self::StaleGroups => STALE_GROUPS,
             Self::StaleUsers => STALE_USERS,
@@ -249,6 +250,7 @@ const SETUP_LINKS: Columns = &[
     ("OPENED", "/opened"),
     ("EXPIRES", "/expires"),
 ];
+const SETTINGS: Columns = &[("SETTING", "/setting"), ("VALUE", "/value"), ("FROM", "/from")];
 
 const SIGNING_KEYS: Columns = &[
     ("KEY ID", "/key_id"),

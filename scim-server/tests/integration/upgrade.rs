@@ -1,0 +1,126 @@
+//! What earlier versions have written is opened, checked and served by this one. The stores are in `tests/stores`, with
+//! the script that makes them of each version that is released.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::{
+    database::shared,
+    server::{TestServer, run},
+};
+
+/// The versions whose stores are kept.
+const VERSIONS: [&str; 1] = ["0.1.0"];
+
+fn kept(version: &str, form: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/stores/{version}.{form}"))
+}
+
+#[track_caller]
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether all of the first value is in the second, which may say more.
+fn is_within(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            old.iter().all(|(key, value)| new.get(key).is_some_and(|new| is_within(value, new)))
+        }
+        (Value::Array(old), Value::Array(new)) => {
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| is_within(old, new))
+        }
+        (old, new) => old == new,
+    }
+}
+
+/// An export has everything that the old version has exported of the same store.
+#[track_caller]
+fn same(old: &str, new: &str) {
+    let items = |text: &str| -> Vec<Value> {
+        let lines = text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON"));
+        lines.filter(|item: &Value| item.get("end").is_none()).collect()
+    };
+    let (old, new) = (items(old), items(new));
+    assert_eq!(old.len(), new.len());
+    for (old, new) in old.iter().zip(&new) {
+        assert!(is_within(old, new), "{old}\nhas become\n{new}");
+    }
+}
+
+/// A server with the store goes on with what is in it.
+async fn serves(mut server: TestServer) {
+    let client = server.client();
+    let users = client.get("/Users?sortBy=userName").await.expect(200).json;
+    let names: Vec<_> = users["Resources"].as_array().expect("users").iter().map(|user| &user["userName"]).collect();
+    assert_eq!(names, ["anna@example.com", "ben@example.com", "claire@example.com"]);
+    assert_eq!(users["Resources"][1]["active"], false);
+    let groups = client.find("/Groups", "displayName eq \"Everybody\"").await.expect(200).json;
+    assert_eq!(groups["Resources"][0]["members"].as_array().map(Vec::len), Some(2));
+
+    client.user("erik@example.com").await;
+    printed(&server.run(&["user", "restore", "--tenant", "acme", "dora@example.com"]));
+    printed(&server.run(&["role", "list", "--tenant", "acme"]));
+    printed(&server.run(&["check"]));
+    assert!(server.stop().success());
+}
+
+/// The path and a new token of the tenant that was made first.
+fn credentials(data: &Path, store: &[&str]) -> (String, String) {
+    let json = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&printed(&run(data, &[arguments, &["--json"], store].concat()))).expect("JSON")
+    };
+    let tenant = json(&["tenant", "show", "acme"]);
+    let issued = json(&["token", "create", "--tenant", "acme"]);
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    (format!("/{}/scim/v2", text(&tenant["id"])), text(&issued["token"]))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_in_a_directory_is_taken_over() {
+    for version in VERSIONS {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut tar = Command::new("tar");
+        tar.args(["--strip-components=1", "--no-same-owner", "-xzf"]).arg(kept(version, "tar.gz"));
+        printed(&tar.arg("-C").arg(directory.path()).output().expect("tar"));
+        let exported = printed(&run(directory.path(), &["export", "--all"]));
+        same(&fs::read_to_string(kept(version, "jsonl")).expect("the export"), &exported);
+        printed(&run(directory.path(), &["check"]));
+        let (path, token) = credentials(directory.path(), &[]);
+        serves(TestServer::adopt_directory(&path, &token, directory)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_taken_over() {
+    for version in VERSIONS {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = kept(version, "jsonl");
+        printed(&run(directory.path(), &["init", "--tenant", "first"]));
+        printed(&run(directory.path(), &["import", &file.to_string_lossy()]));
+        printed(&run(directory.path(), &["check"]));
+        let (path, token) = credentials(directory.path(), &[]);
+        serves(TestServer::adopt_directory(&path, &token, directory)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_is_taken_over() {
+    for version in VERSIONS {
+        let dump = Command::new("gzip").arg("-dc").arg(kept(version, "sql.gz")).output().expect("gzip");
+        let schema = format!("of_{}", version.replace('.', "_"));
+        shared().sql(&printed(&dump).replace("old_store", &schema));
+        let (url, directory) = (shared().url(&schema), tempfile::tempdir().expect("a temporary directory"));
+        let store = ["--store", url.as_str()];
+        printed(&run(directory.path(), &["migrate", "--store", &url]));
+        printed(&run(directory.path(), &["check", "--store", &url]));
+        let (path, token) = credentials(directory.path(), &store);
+        serves(TestServer::adopt(&path, &token, Some(url))).await;
+    }
+}

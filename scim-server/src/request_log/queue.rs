@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::{Call, Limits, Reader, writer::Writer};
 use crate::{clock::Clock, log::Seldom, metrics::RequestLogMetrics};
 
-/// How many bytes may wait: what 100,000 calls a second make in a fifth of a second.
+/// How many bytes may wait: those of some ten thousand calls.
 pub const MAX_QUEUED: usize = 16 * 1024 * 1024;
 /// After a write, how long the thread gathers calls before it writes again.
 const GATHER: Duration = Duration::from_millis(10);

@@ -6,6 +6,7 @@
 mod client;
 mod connection;
 mod oauth;
+mod patience;
 mod privacy;
 mod proxy;
 mod settings;

@@ -19,12 +19,12 @@ use hyper::{
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
 
-use super::{Answer, Request, Settings, connection::Connector, proxy, tls};
+use super::{Answer, Request, Settings, connection::Connector, patience, proxy, tls};
 
 /// The largest body that is read.
 const MOST_BODY: usize = 16 * 1024 * 1024;
 /// How often a request that was limited is sent again.
-const MOST_RETRIES: usize = 5;
+const MOST_RETRIES: u32 = 5;
 /// How long a connection is kept for another request.
 const MOST_IDLE: Duration = Duration::from_secs(1);
 /// After this many consecutive timeouts the server counts as dead; otherwise a run would wait for hundreds of
@@ -87,16 +87,13 @@ impl Client {
         &self.secrets
     }
 
-    /// Sends a request and reads the whole answer. An answer with an error status is an answer, but
-    /// 429 with a `Retry-After` in seconds is waited out, for a while: a server may limit its clients.
+    /// Sends a request and reads the whole answer. An answer with an error status is an answer, but 429 and 503 are
+    /// waited out, for a while: a server may limit its clients, or be away for a moment.
     pub async fn send(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
-        for _ in 0..MOST_RETRIES {
+        for attempt in 0..MOST_RETRIES {
             let answer = self.send_anew(&request).await?;
-            let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
-            match wait {
-                Some(wait) if answer.status == 429 && Duration::from_secs(wait) <= self.settings.timeout => {
-                    tokio::time::sleep(Duration::from_secs(wait.max(1))).await;
-                }
+            match patience::wait(&answer, attempt) {
+                Some(wait) if wait <= self.settings.timeout => tokio::time::sleep(wait).await,
                 _ => return Ok(answer),
             }
         }
